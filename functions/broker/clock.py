@@ -1,0 +1,36 @@
+"""Time, ids and money in the forms that the whole broker uses."""
+
+import os
+import time
+from datetime import UTC, datetime
+
+NANO = 1_000_000_000
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def iso(ms: int | None) -> str | None:
+    """RFC 3339 in UTC with milliseconds, as in every public reply."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def uuid7_hex(ms: int) -> str:
+    """A UUIDv7 (RFC 9562, section 5.7) as 32 hex digits: ids sort by the time they were made."""
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    return f"{value:032x}"
+
+
+def new_job_id(ms: int) -> str:
+    """`job_` and a UUIDv7."""
+    return f"job_{uuid7_hex(ms)}"
+
+
+def usd(nano: int) -> float:
+    """Nano-dollars as dollars, for replies."""
+    return nano / NANO

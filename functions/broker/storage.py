@@ -1,0 +1,102 @@
+"""The port to the tables: a few operations that DynamoDB does in one conditional step.
+
+Values are strings, whole numbers, booleans, None, bytes, lists and maps. Money is whole nano-dollars and time is whole
+milliseconds, so there is never a float. `cloud.database` is the adapter, `tests.fakes.database` the fake, and both
+pass `tests/adapters/test_database.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Item = dict[str, Any]
+TableName = Literal["jobs", "registry", "ledger"]
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """A condition on one attribute of the item as it stands before the write."""
+
+    attribute: str
+    operator: Literal["=", "<", ">=", "absent", "exists"]
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a whole item (its keys are `pk` and `sk`)."""
+
+    table: TableName
+    item: Item
+    when: Sequence[If] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change attributes of one item; the item comes into being where it is missing and no condition forbids it."""
+
+    table: TableName
+    pk: str
+    sk: str
+    set: Mapping[str, Any] = field(default_factory=dict)
+    add: Mapping[str, int] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    when: Sequence[If] = ()
+
+
+class ConditionFailed(Exception):
+    """A condition did not hold; nothing was written. `failed` are the positions of the operations at fault."""
+
+    def __init__(self, failed: Sequence[int]) -> None:
+        super().__init__(f"condition failed on operation {list(failed)}")
+        self.failed = tuple(failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of an index, and the cursor to the next; None at the end."""
+
+    items: list[Item]
+    cursor: Item | None
+
+
+class Database(Protocol):
+    """The tables of one deployment."""
+
+    def get(self, table: TableName, pk: str, sk: str) -> Item | None:
+        """Read one item, as of the last write."""
+        ...
+
+    def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
+        """Read the items of one partition whose `sk` begins with `prefix`, in order of `sk`, as of the last write."""
+        ...
+
+    def write(self, *operations: Put | Update) -> None:
+        """Write all or nothing: one operation as a plain write, several as one transaction.
+
+        Raises:
+            ConditionFailed: a condition did not hold, and nothing was written.
+        """
+        ...
+
+    def index(
+        self,
+        name: Literal["tenant", "due"],
+        value: str,
+        *,
+        limit: int,
+        newest_first: bool = False,
+        upto: int | None = None,
+        cursor: Item | None = None,
+    ) -> Page:
+        """Read keys (`pk`, `sk` and the index's own) from an index of the jobs table.
+
+        Args:
+            name: `tenant` (sorted by job id, so by time) or `due` (sorted by `due_at`, milliseconds).
+            value: the index's partition.
+            limit: at most so many items.
+            newest_first: descending order.
+            upto: only items with a sort key at or below it (index `due`).
+            cursor: where the page before ended.
+        """
+        ...
