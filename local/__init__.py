@@ -1,0 +1,1 @@
+"""The embedded cloud and what it stands in for on a laptop."""

@@ -1,0 +1,54 @@
+"""A local stand-in for model providers: it speaks their formats, really answers, and misbehaves on order.
+
+Start it with ``python -m local.model_server --port 0``; it prints ``{"url": "http://127.0.0.1:PORT"}`` when it is
+ready and stops on SIGTERM. In a test, use ``with ModelServer() as server: server.url``.
+
+What it serves::
+
+    POST /v1/chat/completions                     OpenAI: text, response_format, forced tool calls
+    POST /v1/embeddings                           OpenAI: float and base64, ``dimensions``
+    POST /v1/moderations                          OpenAI
+    GET  /v1/models                               OpenAI
+    POST /v1/messages                             Anthropic (``anthropic-version`` and ``max_tokens`` are required)
+    POST /v1beta/models/{model}:generateContent   Gemini (also under /v1)
+    GET  /_calls                                  what was called: model, path, status (null: no answer), at
+    DELETE /_calls                                forgets the calls, and the failures counted by ``fail_first``
+
+Every model name is taken. The same input gives the same output, ids included; only the request id differs.
+Answers are extractive: summaries, keywords, sentiment, labels, sentences that fit the question, JSON that fits the
+schema asked for. Translation is declined. Streaming, and more than one choice, are refused with a 400. A text is
+read up to its first 200,000 characters; a request body may have 6 MiB. Images and other parts that are not text
+are taken, and neither read nor counted.
+
+A token is four characters, rounded up, for the input as a whole (texts, and the schema of a forced tool) and for
+the answer. ``max_tokens`` and its like cut the answer at that length.
+
+Keys are not needed, and any is taken, but ``sk-wrong`` (in ``Authorization: Bearer``, ``x-api-key``,
+``x-goog-api-key`` or ``?key=``) gets a 401.
+
+Misbehaviour is ordered by the header ``X-Misbehave`` or after ``!`` in the model's name, several with a comma:
+``small!latency=1,500``. If both are given, both count, and the header wins where they differ.
+
+==============  ====================================================================================================
+order           what happens
+==============  ====================================================================================================
+latency=S       answers after S seconds
+hang            no answer until the client leaves, or 120 s have passed; then the connection is closed
+cut             the connection is cut midway through the body
+badjson         the body is broken JSON, with a 200
+fail_first=N    the first N calls with this model name, path and body get a 500, then it works
+400 401 403     that status with the format's own error body
+404 500 503     (the 503 has the format's word for an overloaded model)
+429, 429=S      429 with ``Retry-After: S`` (1 second if not said)
+context         400: the input is longer than the context window (OpenAI: code ``context_length_exceeded``)
+refuse          OpenAI: ``message.refusal`` and ``content_filter``; Anthropic: ``refusal``; Gemini: ``SAFETY``
+empty           an answer without content
+long=N          an answer of N bytes, whatever the limit of tokens (N is at most 50,000,000)
+echo            answers with the user's last message
+notschema       a whole answer that does not fit the schema (or is not JSON, where no schema is asked for)
+==============  ====================================================================================================
+
+The last five are about what a chat model says: embeddings and moderations refuse them with a 400, as every path
+does with an order that is not in the table. Of several statuses, or of several of the last five, the first that was
+ordered happens.
+"""

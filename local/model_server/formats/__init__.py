@@ -1,0 +1,1 @@
+"""One file per wire format; each is a module with the functions of ``exchange.Format``."""
