@@ -31,7 +31,13 @@ class BrokerError(Exception):
     status: ClassVar[int] = 500
 
     def __init__(
-        self, message: str, *, code: str | None = None, param: str | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        maybe_paid: bool = False,
     ) -> None:
         """Keep the facts.
 
@@ -40,12 +46,14 @@ class BrokerError(Exception):
             code: for programs; the error's type when left out.
             param: the field at fault, dotted (`input.messages.0.role`).
             retry_after: seconds to wait before a repeat makes sense.
+            maybe_paid: a provider may have done the work and charge for it, though no answer came of it.
         """
         super().__init__(message)
         self.message = message
         self.code = code or self.type
         self.param = param
         self.retry_after = retry_after
+        self.maybe_paid = maybe_paid
 
     def facts(self) -> dict[str, str]:
         """The form kept on a job: `{"type", "code", "message"}`."""

@@ -1,0 +1,293 @@
+"""Builds each use case once, at its first call: the one place where rooms and cloud meet.
+
+Every builder imports what it needs and no more, so a function loads only its own rooms. The environment is the
+template's (`template.yaml`, Globals); nothing else reads it.
+"""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from broker.cloud.bus import Bus
+    from broker.cloud.database import DynamoDatabase
+    from broker.cloud.payloads import PayloadStore
+    from broker.cloud.queues import DeliveryQueue, JobQueue
+    from broker.cloud.secrets import Secrets
+    from broker.delivery.delivering import Deliver
+    from broker.delivery.publishing import Publish
+    from broker.jobs.accepting import Accept
+    from broker.jobs.head import Head
+    from broker.jobs.store import Jobs
+    from broker.jobs.sweeping import Sweep
+    from broker.jobs.taking import Take
+    from broker.rest.routes import Api
+    from broker.routing.models import Models
+    from broker.steps.guarding import Guard
+    from broker.steps.invoking import InvokeModel
+    from broker.steps.selecting import SelectModel
+    from broker.tenants.identity import Identity
+    from broker.tenants.registry import Tenants
+
+
+def setting(name: str) -> str:
+    """One variable of the function's environment."""
+    return os.environ[name]
+
+
+def is_local() -> bool:
+    """True on the embedded cloud, where receivers and issuers of tests live on the loopback interface."""
+    return os.environ.get("TARGET") == "local"
+
+
+@cache
+def database() -> "DynamoDatabase":
+    """The tables."""
+    from broker.cloud.clients import client
+    from broker.cloud.database import DynamoDatabase
+
+    names = {"jobs": "JOBS_TABLE", "registry": "REGISTRY_TABLE", "ledger": "LEDGER_TABLE"}
+    return DynamoDatabase(client("dynamodb"), {table: setting(name) for table, name in names.items()})  # type: ignore[misc]
+
+
+@cache
+def jobs() -> "Jobs":
+    """The jobs."""
+    from broker.jobs.store import Jobs
+
+    return Jobs(database())
+
+
+@cache
+def payloads() -> "PayloadStore":
+    """Prompts and answers."""
+    from broker.cloud.clients import client
+    from broker.cloud.payloads import PayloadStore
+
+    return PayloadStore(
+        database(),
+        setting("JOBS_TABLE"),
+        setting("PAYLOADS_BUCKET"),
+        lambda: client("s3"),
+        lambda: client("dynamodb"),
+    )
+
+
+@cache
+def models() -> "Models":
+    """The registry of models."""
+    from broker.routing.models import Models
+
+    return Models(database())
+
+
+@cache
+def tenants() -> "Tenants":
+    """The registry of tenants."""
+    from broker.tenants.registry import Tenants
+
+    return Tenants(database())
+
+
+@cache
+def job_queue() -> "JobQueue":
+    """The lanes."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import JobQueue
+
+    lanes = {"interactive": setting("INTERACTIVE_QUEUE"), "bulk": setting("BULK_QUEUE")}
+    return JobQueue(client("sqs"), lanes)
+
+
+@cache
+def delivery_queue() -> "DeliveryQueue":
+    """The queue of webhooks."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import DeliveryQueue
+
+    return DeliveryQueue(client("sqs"), setting("DELIVERIES_QUEUE"))
+
+
+@cache
+def bus() -> "Bus":
+    """The event bus."""
+    from broker.cloud.bus import Bus
+    from broker.cloud.clients import client
+
+    return Bus(client("events"), setting("BUS_NAME"))
+
+
+@cache
+def secrets() -> "Secrets":
+    """Providers' keys and webhook secrets."""
+    from broker.cloud.clients import client
+    from broker.cloud.secrets import Secrets
+
+    return Secrets(client("secretsmanager"), setting("SECRETS_PREFIX"))
+
+
+@cache
+def accept() -> "Accept":
+    """Accepting a job."""
+    from broker.delivery.addresses import check_form
+    from broker.jobs.accepting import Accept
+    from broker.observability import warn
+    from broker.prompts.templates import Prompts
+    from broker.steps.preparing import Prepare
+
+    def lost(head: "Head", error: Exception) -> None:
+        warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+    return Accept(
+        database(),
+        jobs(),
+        payloads(),
+        job_queue(),
+        Prepare(database(), models(), tenants(), Prompts(database())),
+        lambda url: check_form(url, allow_private=is_local()),
+        lost,
+    )
+
+
+@cache
+def identify() -> "Callable[[str, int], Identity]":
+    """Identity from an `Authorization` header."""
+    from broker.tenants.identity import authenticate
+
+    @cache
+    def verifier() -> Any:
+        from broker.tenants.tokens import Verifier, fetch_jwks
+
+        return Verifier(database(), lambda url: fetch_jwks(url, allow_http=is_local()))
+
+    return lambda header, now: authenticate(header, database(), now, verifier)
+
+
+@cache
+def api() -> "Api":
+    """The REST door."""
+    from broker.rest.routes import Api
+
+    def redeliver(job_id: str, now: int) -> list[str]:
+        return deliver().redeliver(job_id, now)
+
+    return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver)
+
+
+@cache
+def take() -> "Take":
+    """The door for events."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import RejectedEvents
+    from broker.jobs.taking import Take
+
+    rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
+    return Take(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail))
+
+
+@cache
+def workflows() -> Any:
+    """The two sizes of the inference workflow."""
+    from broker.cloud.clients import client
+    from broker.cloud.workflows import StateMachines
+
+    arns = {"express": setting("EXPRESS_WORKFLOW"), "standard": setting("STANDARD_WORKFLOW")}
+    return StateMachines(client("stepfunctions"), arns)
+
+
+@cache
+def guard() -> "Guard":
+    """The guardrail steps."""
+    from broker.steps.guarding import Guard
+
+    return Guard(jobs(), payloads(), tenants())
+
+
+@cache
+def select_model() -> "SelectModel":
+    """The selection step."""
+    from broker.steps.selecting import SelectModel
+
+    return SelectModel(jobs(), payloads(), models(), tenants())
+
+
+@cache
+def invoke_model() -> "InvokeModel":
+    """The invocation step."""
+    from broker.observability import log, metric
+    from broker.providers import lookup
+    from broker.steps.invoking import InvokeModel
+
+    def observe(head: "Head", facts: dict[str, Any]) -> None:
+        log("provider called", job_id=head.id, tenant=head.tenant, **{k: v for k, v in facts.items() if k != "error"})
+        metric(
+            {"model": facts["model"], "outcome": facts["outcome"]},
+            ProviderCalls=1,
+            ProviderLatencyMs=facts["latency_ms"],
+            InputTokens=facts.get("input_tokens", 0),
+            OutputTokens=facts.get("output_tokens", 0),
+            CostNanoUsd=facts["cost"],
+            Fallbacks=int(len(head.calls) > 1),
+        )
+
+    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, observe)
+
+
+def secrets_get(name: str) -> str:
+    """A provider's key; the client is made only where a model has one."""
+    return secrets().get(name)
+
+
+@cache
+def publish() -> "Publish":
+    """The outbox."""
+    from broker.delivery.publishing import Publish
+    from broker.observability import log, metric
+
+    def observe(head: "Head") -> None:
+        waited = (head.started_at or head.ended_at or 0) - head.created_at
+        took = (head.ended_at or 0) - head.created_at
+        log("job ended", job_id=head.id, tenant=head.tenant, status=head.status.value, runs=head.run, took_ms=took)
+        metric({"outcome": head.status.value, "lane": head.lane}, JobsEnded=1, JobQueuedMs=waited, JobEndToEndMs=took)
+
+    return Publish(database(), jobs(), bus(), delivery_queue(), observe)
+
+
+@cache
+def deliver() -> "Deliver":
+    """Webhooks."""
+    from broker.clock import now_ms
+    from broker.delivery.addresses import resolve
+    from broker.delivery.delivering import Deliver, make_sender
+    from broker.delivery.post import post
+    from broker.delivery.signing import sign
+    from broker.errors import CredentialRejected
+    from broker.jobs.head import job_id_of
+    from broker.observability import log, metric
+
+    def signing(tenant: str) -> list[str]:
+        name = tenants().get(tenant, now_ms()).webhook_secret
+        if name is None:
+            raise CredentialRejected("The tenant has no webhook secret.", code="no_webhook_secret")
+        return secrets().get_list(name)
+
+    def observe(note: dict[str, Any], sent: Any) -> None:
+        facts = {"job_id": job_id_of(note), "tenant": note["tenant"], "event_id": note["event_id"], "state": note["state"]}
+        log("webhook attempted", **facts, status=sent.status, error=sent.error, latency_ms=sent.latency_ms)
+        metric({"state": note["state"]}, WebhookAttempts=1, WebhookLatencyMs=sent.latency_ms)
+
+    send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
+    return Deliver(database(), jobs(), delivery_queue(), send, observe)
+
+
+@cache
+def sweep() -> "Sweep":
+    """The sweep."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import JobDeadLetters
+    from broker.jobs.sweeping import Sweep
+
+    dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
+    return Sweep(jobs(), job_queue(), dead, deliver().resend)

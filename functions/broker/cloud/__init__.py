@@ -1,0 +1,1 @@
+"""The only rooms that call AWS; each client is made when it is first used."""

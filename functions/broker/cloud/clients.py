@@ -1,0 +1,36 @@
+"""AWS clients: one for each service and process, made at first use.
+
+They are botocore's own, which boto3 wraps: the resource layer of boto3 would be loaded at every start and used nowhere.
+Retries are botocore's `standard` mode (with jitter), bounded so that a handler fails before its own timeout.
+"""
+
+import os
+from functools import cache
+from typing import Any
+
+
+@cache
+def _session() -> Any:
+    from botocore.session import get_session
+
+    session = get_session()
+    if os.environ.get("BROKER_FAULTS"):
+        from broker.cloud import faults
+
+        faults.install(session, os.environ["BROKER_FAULTS"])
+    return session
+
+
+@cache
+def client(service: str) -> Any:
+    """The client of a service in the function's own region."""
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=3,
+        read_timeout=10,
+        tcp_keepalive=True,
+        parameter_validation=False,
+    )
+    return _session().create_client(service, config=config)

@@ -1,0 +1,175 @@
+"""The tables in DynamoDB: the adapter of `broker.storage.Database`."""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from broker.cloud.attributes import decode_item, encode, encode_item
+from broker.storage import ConditionFailed, If, Item, Page, Put, TableName, Update
+
+INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
+
+CONFLICT_TRIES = 6
+"""Transactions that meet on one item cancel each other; DynamoDB leaves the repeat to the caller."""
+
+
+class DynamoDatabase:
+    """One deployment's tables."""
+
+    def __init__(self, client: Any, names: Mapping[TableName, str]) -> None:
+        self._client = client
+        self._names = names
+
+    def get(self, table: TableName, pk: str, sk: str) -> Item | None:
+        """See `Database.get`."""
+        reply = self._client.get_item(
+            TableName=self._names[table], Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        )
+        return decode_item(reply["Item"]) if "Item" in reply else None
+
+    def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
+        """See `Database.query`."""
+        condition, values = "pk = :pk", {":pk": {"S": pk}}
+        if prefix:
+            condition, values = "pk = :pk AND begins_with(sk, :prefix)", values | {":prefix": {"S": prefix}}
+        request: dict[str, Any] = {
+            "TableName": self._names[table],
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ConsistentRead": True,
+        }
+        items: list[Item] = []
+        while True:
+            reply = self._client.query(**request)
+            items += [decode_item(item) for item in reply["Items"]]
+            if "LastEvaluatedKey" not in reply:
+                return items
+            request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+
+    def index(
+        self,
+        name: Literal["tenant", "due"],
+        value: str,
+        *,
+        limit: int,
+        newest_first: bool = False,
+        upto: int | None = None,
+        cursor: Item | None = None,
+    ) -> Page:
+        """See `Database.index`."""
+        hash_key, range_key = INDEX_KEYS[name]
+        condition, values = "#hash = :hash", {":hash": {"S": value}}
+        names = {"#hash": hash_key}
+        if upto is not None:
+            condition += " AND #range <= :upto"
+            values[":upto"] = {"N": str(upto)}
+            names["#range"] = range_key
+        request: dict[str, Any] = {
+            "TableName": self._names["jobs"],
+            "IndexName": name,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": not newest_first,
+            "Limit": limit,
+        }
+        if cursor:
+            request["ExclusiveStartKey"] = encode_item(cursor)
+        reply = self._client.query(**request)
+        following = reply.get("LastEvaluatedKey")
+        return Page([decode_item(item) for item in reply["Items"]], decode_item(following) if following else None)
+
+    def write(self, *operations: Put | Update) -> None:
+        """See `Database.write`."""
+        if len(operations) == 1:
+            self._write_one(operations[0])
+        else:
+            self._write_all(operations)
+
+    def _write_one(self, operation: Put | Update) -> None:
+        request = self._request(operation)
+        call = self._client.put_item if isinstance(operation, Put) else self._client.update_item
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                call(**request)
+                return
+            except self._client.exceptions.ConditionalCheckFailedException:
+                raise ConditionFailed([0]) from None
+            except self._client.exceptions.TransactionConflictException:
+                if attempt == CONFLICT_TRIES - 1:
+                    raise
+                _pause(attempt)
+
+    def _write_all(self, operations: Sequence[Put | Update]) -> None:
+        requests = [{type(operation).__name__: self._request(operation)} for operation in operations]
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                self._client.transact_write_items(TransactItems=requests)
+                return
+            except self._client.exceptions.TransactionCanceledException as error:
+                codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+                failed = [place for place, code in enumerate(codes) if code == "ConditionalCheckFailed"]
+                if failed:
+                    raise ConditionFailed(failed) from None
+                if attempt == CONFLICT_TRIES - 1 or not {"TransactionConflict", "ThrottlingError"} & set(codes):
+                    raise
+                _pause(attempt)
+
+    def _request(self, operation: Put | Update) -> dict[str, Any]:
+        expression = _Expression()
+        request: dict[str, Any] = {"TableName": self._names[operation.table]}
+        if isinstance(operation, Put):
+            request["Item"] = encode_item(operation.item)
+        else:
+            request["Key"] = {"pk": {"S": operation.pk}, "sk": {"S": operation.sk}}
+            request["UpdateExpression"] = expression.update(operation)
+        if operation.when:
+            request["ConditionExpression"] = " AND ".join(expression.condition(each) for each in operation.when)
+        return request | expression.placeholders()
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+
+
+class _Expression:
+    """Builds expressions with placeholders, for any attribute name may be a reserved word."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+
+    def _name(self, attribute: str) -> str:
+        return self._names.setdefault(attribute, f"#n{len(self._names)}")
+
+    def _value(self, value: Any) -> str:
+        placeholder = f":v{len(self._values)}"
+        self._values[placeholder] = encode(value)
+        return placeholder
+
+    def condition(self, when: If) -> str:
+        name = self._name(when.attribute)
+        match when.operator:
+            case "absent":
+                return f"attribute_not_exists({name})"
+            case "exists":
+                return f"attribute_exists({name})"
+        return f"{name} {when.operator} {self._value(when.value)}"
+
+    def update(self, operation: Update) -> str:
+        parts = []
+        if operation.set:
+            parts.append("SET " + ", ".join(f"{self._name(k)} = {self._value(v)}" for k, v in operation.set.items()))
+        if operation.add:
+            parts.append("ADD " + ", ".join(f"{self._name(k)} {self._value(v)}" for k, v in operation.add.items()))
+        if operation.remove:
+            parts.append("REMOVE " + ", ".join(self._name(each) for each in operation.remove))
+        return " ".join(parts)
+
+    def placeholders(self) -> dict[str, Any]:
+        found = {
+            "ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()},
+            "ExpressionAttributeValues": self._values,
+        }
+        return {name: value for name, value in found.items() if value}

@@ -1,0 +1,81 @@
+"""The SQS queues: accepted jobs by lane, deliveries, and what died on the way."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from broker.jobs.head import Head
+
+DEAD_LETTER_BATCHES = 20
+"""Of ten messages, for each queue and sweep."""
+
+
+class JobQueue:
+    """The lanes; the adapter of `jobs.accepting.Queue`."""
+
+    def __init__(self, client: Any, urls: Mapping[str, str]) -> None:
+        """`urls` by lane."""
+        self._client = client
+        self._urls = urls
+
+    def send(self, head: Head) -> None:
+        """See `Queue.send`. The group makes the queue fair: a tenant with a backlog does not delay the others.
+
+        Source: Amazon SQS fair queues (MessageGroupId on a standard queue).
+        """
+        self._client.send_message(
+            QueueUrl=self._urls[head.lane],
+            MessageBody=json.dumps({"job_id": head.id, "tenant": head.tenant}),
+            MessageGroupId=head.tenant,
+        )
+
+
+class DeliveryQueue:
+    """Webhook deliveries that are due now or within a quarter of an hour."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, job_id: str, tenant: str, name: str, delay_s: int = 0) -> None:
+        """Ask for an attempt at the delivery kept as the note `name`; `delay_s` up to 900 seconds."""
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=json.dumps({"job_id": job_id, "name": name}),
+            MessageGroupId=tenant,
+            DelaySeconds=delay_s,
+        )
+
+
+class RejectedEvents:
+    """Where events go that could not become jobs, with the reason beside them."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, body: str, reason: str) -> None:
+        """Keep an event as it came."""
+        attribute = {"DataType": "String", "StringValue": reason}
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes={"reason": attribute})
+
+
+class JobDeadLetters:
+    """The adapter of `jobs.sweeping.DeadLetters`."""
+
+    def __init__(self, client: Any, urls: list[str]) -> None:
+        self._client = client
+        self._urls = urls
+
+    def take(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """See `DeadLetters.take`."""
+        for url in self._urls:
+            for _ in range(DEAD_LETTER_BATCHES):
+                reply = self._client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+                if not reply.get("Messages"):
+                    break
+                for message in reply["Messages"]:
+                    yield json.loads(message["Body"])["job_id"], self._deleter(url, message["ReceiptHandle"])
+
+    def _deleter(self, url: str, handle: str) -> Callable[[], None]:
+        return lambda: self._client.delete_message(QueueUrl=url, ReceiptHandle=handle)

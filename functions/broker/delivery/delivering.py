@@ -1,0 +1,171 @@
+"""Delivering a webhook: signed, to an address that was checked, again by the schedule, every attempt on record."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.delivery.events import webhook_body
+from broker.delivery.publishing import SAFETY_MS, Deliveries
+from broker.delivery.schedule import next_attempt, verdict
+from broker.errors import BrokerError, InvalidRequest, NotFound
+from broker.jobs.head import due_partition, job_id_of
+from broker.jobs.store import Jobs
+from broker.storage import ConditionFailed, Database, If, Item, Put
+
+QUEUE_MOST_S = 900
+"""The longest delay of an SQS message; a later attempt waits in the due index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of one POST: the reply's status, or None and an error's code."""
+
+    status: int | None
+    error: str | None
+    retry_after_s: float | None
+    latency_ms: int
+
+
+class Sender(Protocol):
+    """Signs and posts."""
+
+    def __call__(self, tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:
+        """Post once.
+
+        Raises:
+            InvalidRequest: the address is refused.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """One attempt at one delivery, and what follows from it."""
+
+    database: Database
+    jobs: Jobs
+    queue: Deliveries
+    send: Sender
+    observe: Callable[[Item, Sent], None]
+
+    def __call__(self, job_id: str, name: str, now: int) -> str:
+        """Attempt the delivery kept as the note `name`, unless another attempt owns it.
+
+        Returns:
+            Its state: `delivered`, `pending`, `failed` (given up) or `disabled` (the receiver said 410).
+        """
+        note = self.jobs.notes(job_id, name).get(name)
+        if note is None:
+            raise NotFound("There is no such delivery.")
+        if note["state"] != "pending" or note.get("busy_until", 0) > now:
+            return str(note["state"])
+        claimed = note | {"tries": note["tries"] + 1, "busy_until": now + SAFETY_MS, "due_at": now + SAFETY_MS}
+        try:
+            self._write(claimed, note["tries"])
+        except ConditionFailed:
+            return "pending"  # another attempt is under way
+        sent = self._send(claimed, now)
+        settled = self._settle(claimed, sent, now)
+        self._write(settled, claimed["tries"])
+        self.observe(settled, sent)
+        if settled["state"] == "pending":
+            delay = (settled["due_at"] - now) // 1000
+            if delay <= QUEUE_MOST_S:
+                self.queue.send(job_id, note["tenant"], name, delay)
+        return str(settled["state"])
+
+    def resend(self, item: Item, now: int) -> bool:
+        """Queue a delivery that is due (from the sweep); True when it was."""
+        name = item["sk"].removeprefix("NOTE#")
+        note = self.jobs.notes(job_id_of(item), name).get(name)
+        if note is None or note["state"] != "pending" or note["due_at"] > now:
+            return False
+        self._write(note | {"due_at": now + SAFETY_MS}, note["tries"])
+        self.queue.send(job_id_of(item), note["tenant"], name)
+        return True
+
+    def redeliver(self, job_id: str, now: int) -> list[str]:
+        """Send all webhooks of a job once more, with their ids; those of before stay on record.
+
+        Returns:
+            The ids of the deliveries.
+
+        Raises:
+            InvalidRequest: the job has no webhook that was due.
+        """
+        notes = self.jobs.notes(job_id, "DELIVERY#")
+        if not notes:
+            raise InvalidRequest("The job has no deliveries.", code="no_deliveries", param="id")
+        for name, note in notes.items():
+            again = note | {
+                "state": "pending",
+                "schedule_from": note["tries"],
+                "busy_until": 0,
+                "due": due_partition(job_id),
+                "due_at": now + SAFETY_MS,
+            }
+            self._write(again, note["tries"])
+            self.queue.send(job_id, note["tenant"], name)
+        return [note["event_id"] for note in notes.values()]
+
+    def _send(self, note: Item, now: int) -> Sent:
+        head = self.jobs.get(job_id_of(note))
+        body = json.dumps(webhook_body(head), separators=(",", ":")).encode()
+        try:
+            return self.send(note["tenant"], note["url"], note["event_id"], now, body)
+        except BrokerError as error:
+            return Sent(None, error.code, None, 0)
+
+    def _settle(self, note: Item, sent: Sent, now: int) -> Item:
+        made = note["tries"] - note.get("schedule_from", 0)
+        attempts = [
+            *note["attempts"],
+            {"at": now, "status": sent.status, "error": sent.error, "latency_ms": sent.latency_ms},
+        ]
+        following = next_attempt(made, now, sent.retry_after_s, random.random())  # noqa: S311 - jitter, not a secret
+        match verdict(sent.status) if sent.status else "retry":
+            case "delivered":
+                state = "delivered"
+            case "disable":
+                state = "disabled"
+            case _:
+                state = "pending" if following else "failed"
+        settled = note | {"attempts": attempts, "state": state, "busy_until": 0, "due_at": following}
+        if state != "pending":
+            del settled["due"], settled["due_at"]
+        return settled
+
+    def _write(self, note: Item, tries: int) -> None:
+        self.database.write(Put("jobs", note, (If("tries", "=", tries),)))
+
+
+def make_sender(
+    secrets: Callable[[str], Sequence[str]],
+    resolve: Callable[[str], Any],
+    sign: Callable[[Sequence[str], str, int, bytes], str],
+    post: Callable[[Any, bytes, dict[str, str]], Any],
+) -> Sender:
+    """Put signing, the address guard and the POST together.
+
+    Args:
+        secrets: a tenant's signing secrets, newest first.
+        resolve: the address guard, from a URL to a checked target.
+        sign: gives the `webhook-signature` header.
+        post: sends, and gives an object with `status`, `retry_after_s` and `latency_ms`.
+    """
+
+    def send(tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:
+        stamp = now // 1000
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "inference-broker/1",
+            "webhook-id": event_id,
+            "webhook-timestamp": str(stamp),
+            "webhook-signature": sign(secrets(tenant), event_id, stamp, body),
+        }
+        reply = post(resolve(url), body, headers)
+        return Sent(reply.status, None, reply.retry_after_s, reply.latency_ms)
+
+    return send

@@ -1,0 +1,51 @@
+"""What the outside is told of a job: events and webhook bodies, made from the head alone, never with a payload."""
+
+from typing import Any
+
+from broker.clock import iso, usd
+from broker.envelope import envelope
+from broker.jobs.head import Head, Status
+
+DETAIL_TYPES = {
+    Status.QUEUED: "JobAccepted",
+    Status.RUNNING: "JobStarted",
+    Status.SUCCEEDED: "JobSucceeded",
+    Status.FAILED: "JobFailed",
+    Status.BLOCKED: "JobBlocked",
+    Status.CANCELED: "JobCanceled",
+    Status.EXPIRED: "JobExpired",
+}
+
+
+def job_facts(head: Head) -> dict[str, Any]:
+    """The small facts of a job that events and webhooks carry."""
+    return {
+        "job_id": head.id,
+        "status": head.status.value,
+        "task": head.task,
+        "model": head.model,
+        "error": head.error,
+        "usage": {
+            "input_tokens": head.usage.get("input_tokens", 0),
+            "output_tokens": head.usage.get("output_tokens", 0),
+            "cost_usd": usd(head.spent),
+        },
+        "url": f"/v1/jobs/{head.id}",
+    }
+
+
+def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:
+    """The event of a change of a head as `(detail-type, detail)`; None where nobody needs to be told.
+
+    A job that goes back to its queue tells nothing: it was accepted before.
+    """
+    if before is not None and (before.status is after.status or after.status is Status.QUEUED):
+        return None
+    at = {Status.QUEUED: after.created_at, Status.RUNNING: after.started_at}.get(after.status, after.ended_at)
+    detail = envelope(after.event_id, after.correlation_id, after.tenant, at or after.created_at, job_facts(after))
+    return DETAIL_TYPES[after.status], detail
+
+
+def webhook_body(head: Head) -> dict[str, Any]:
+    """The body of a webhook (`schemas/webhook.json`), in the form that Standard Webhooks recommends."""
+    return {"type": f"job.{head.status.value}", "timestamp": iso(head.ended_at), "data": job_facts(head)}

@@ -1,0 +1,144 @@
+"""Accepting a job: the same for every door."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.clock import new_job_id
+from broker.errors import BrokerError
+from broker.jobs import idempotency
+from broker.jobs.head import Head, Status
+from broker.jobs.request import JobRequest, stored_form
+from broker.jobs.store import Jobs, Payloads
+from broker.jobs.transitions import NUDGES_MS
+from broker.storage import ConditionFailed, Database, Update
+from broker.tenants import ledger
+
+
+class Queue(Protocol):
+    """The queues of accepted jobs, one for each lane."""
+
+    def send(self, head: Head) -> None:
+        """Put the job in its lane, in the fair group of its tenant; may be repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The worst case of a job in nano-dollars, and the write that takes it from a budget (None without one)."""
+
+    nusd: int = 0
+    period: str | None = None
+    operation: Update | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request as it is kept (its prompt filled), and what is held for it."""
+
+    document: dict[str, Any]
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, through which door, and what ties the request to others."""
+
+    tenant: str
+    principal: str
+    door: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The job, and whether it was there already (an idempotent repeat)."""
+
+    head: Head
+    repeated: bool
+
+
+class Accept:
+    """Write a job and send it on; what a crash leaves between the two, the sweep sends."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: Jobs,
+        payloads: Payloads,
+        queue: Queue,
+        prepare: Callable[[str, dict[str, Any], int], Prepared],
+        check_webhook: Callable[[str], None],
+        on_lost_send: Callable[[Head, Exception], None],
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._payloads = payloads
+        self._queue = queue
+        self._prepare = prepare
+        self._check_webhook = check_webhook
+        self._on_lost_send = on_lost_send
+
+    def __call__(self, request: JobRequest, caller: Caller, now: int, key: str | None = None) -> Accepted:
+        """Accept one request; with a `key`, once.
+
+        Raises:
+            InvalidRequest: and its kin: unknown model, refused address, no budget, a key misused.
+        """
+        document = stored_form(request)
+        job_id = new_job_id(now)
+        if key is None:
+            return Accepted(self._create(job_id, request, document, caller, now), repeated=False)
+        mark = idempotency.fingerprint(document)
+        held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
+        if held.accepted:
+            return Accepted(self._jobs.get(held.job_id), repeated=True)
+        try:
+            head = self._create(held.job_id, request, document, caller, now)
+        except BrokerError:
+            idempotency.settle(self._database, held, accepted=False)
+            raise
+        idempotency.settle(self._database, held, accepted=True)
+        return Accepted(head, repeated=False)
+
+    def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
+        if request.webhook:
+            self._check_webhook(request.webhook.url)
+        prepared = self._prepare(caller.tenant, document, now)
+        hold = prepared.hold
+        deadline = now + request.deadline_seconds * 1000
+        head = Head(
+            id=job_id,
+            tenant=caller.tenant,
+            principal=caller.principal,
+            door=caller.door,
+            task=request.task.value,
+            status=Status.QUEUED,
+            lane=request.priority.value,
+            asked=request.model,
+            created_at=now,
+            deadline_at=deadline,
+            due_at=min(now + NUDGES_MS[0], deadline),
+            expires_at=now // 1000 + request.ttl_seconds,
+            timeout_s=request.timeout_seconds,
+            correlation_id=caller.correlation_id,
+            webhook=tuple(request.webhook.events) if request.webhook else (),
+            hold=hold.nusd,
+            budget=hold.period,
+        )
+        self._payloads.save(head, "INPUT", prepared.document)
+        asked = {"webhook_url": request.webhook.url} if request.webhook else {}
+        if request.metadata or asked:
+            self._jobs.note(head, "ASKED", {**asked, "metadata": request.metadata})
+        try:
+            self._jobs.create(head, *([hold.operation] if hold.operation else []))
+        except ConditionFailed as error:
+            if 0 not in error.failed:
+                raise ledger.exceeded() from None
+            return self._jobs.get(job_id)  # a crashed first try got this far
+        try:
+            self._queue.send(head)
+        except Exception as error:
+            # The job is accepted: its head is written, and the sweep sends what was never sent.
+            self._on_lost_send(head, error)
+        return head

@@ -1,0 +1,139 @@
+"""The head of a job: the one small item whose conditional writes decide everything.
+
+It stays below one kilobyte, so that a change of status costs one write unit whatever the prompt's size. What is
+large (request, answer, details of attempts) stands in items beside it, under the same partition key.
+"""
+
+import zlib
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from broker.storage import Item
+
+SHARDS = 8
+"""Partitions of the due index: enough for several thousand jobs a second, few enough to sweep each minute."""
+
+
+class Status(StrEnum):
+    """Where a job stands. All but the first two are terminal."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """True when the job never changes again."""
+        return self not in (Status.QUEUED, Status.RUNNING)
+
+
+def job_pk(job_id: str) -> str:
+    """The partition of everything that belongs to a job."""
+    return f"JOB#{job_id}"
+
+
+def job_id_of(item: Item) -> str:
+    """The job that an item belongs to, from its partition key (all that the indexes hold)."""
+    return str(item["pk"]).removeprefix("JOB#")
+
+
+def due_partition(job_id: str) -> str:
+    """The partition of the due index in which this job waits for the sweep."""
+    return f"DUE#{zlib.crc32(job_id.encode()) % SHARDS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One job at one moment. Times are milliseconds since the epoch, money is nano-dollars.
+
+    `rev` counts the writes and is the condition of each: of two writers that read the same head, one wins.
+    `run` counts the claims and fences workflows; `execution` fences two executions of the same run (Express
+    workflows start at least once).
+    """
+
+    id: str
+    tenant: str
+    principal: str
+    door: str
+    task: str
+    status: Status
+    lane: str
+    created_at: int
+    deadline_at: int
+    expires_at: int
+    """Epoch SECONDS at which the job's items may be deleted (DynamoDB TTL)."""
+    timeout_s: int
+    correlation_id: str
+    rev: int = 1
+    run: int = 0
+    asked: str = "auto"
+    """The model that the request named."""
+    execution: str | None = None
+    claimed_by: str | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    lease_until: int | None = None
+    due_at: int | None = None
+    nudges: int = 0
+    losses: int = 0
+    """How many runs ended with their lease, not with a result."""
+    webhook: tuple[str, ...] = ()
+    """The event types that the job's webhook wants; empty where it has none."""
+    hold: int = 0
+    """Nano-dollars held from the tenant's budget, and the most that the job may spend; 0 for no limit."""
+    budget: str | None = None
+    """The budget's period (`2026-11`), where one is held from."""
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Provider calls by `run.number`: `m` model, `r` reserved; and once settled `c` cost, `o` outcome."""
+    model: str | None = None
+    """The model that answered."""
+    output: str | None = None
+    """The payload's name of the answer."""
+    usage: dict[str, int] = field(default_factory=dict)
+    error: dict[str, str] | None = None
+
+    def to_item(self) -> Item:
+        """The stored form: absent fields left out, index keys added."""
+        item: Item = {"pk": job_pk(self.id), "sk": "HEAD"}
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if value is not None and value != () and value != {}:
+                item[spec.name] = list(value) if isinstance(value, tuple) else value
+        item["status"] = self.status.value
+        if self.due_at is not None:
+            item["due"] = due_partition(self.id)
+        return item
+
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        """Read the stored form."""
+        known = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
+        known["status"] = Status(known["status"])
+        known["webhook"] = tuple(known.get("webhook", ()))
+        return cls(**known)
+
+    @property
+    def spent(self) -> int:
+        """Nano-dollars of the settled calls."""
+        return sum(call["c"] for call in self.calls.values() if "c" in call)
+
+    @property
+    def open_calls(self) -> list[str]:
+        """Keys of the calls that have not been settled."""
+        return [key for key, call in self.calls.items() if "c" not in call]
+
+    @property
+    def reserved(self) -> int:
+        """Nano-dollars at most of the calls that have not been settled: they may have been paid for."""
+        return sum(self.calls[key]["r"] for key in self.open_calls)
+
+    @property
+    def event_id(self) -> str:
+        """The stable id of the event that tells of this status; the same however often it is told."""
+        stage = f"{self.status.value}_{self.run}" if self.status is Status.RUNNING else self.status.value
+        return f"evt_{self.id.removeprefix('job_')}_{stage}"

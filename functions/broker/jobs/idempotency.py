@@ -1,0 +1,88 @@
+"""Idempotency keys, by draft-ietf-httpapi-idempotency-key-header: one key, one body, one job."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from broker.errors import InvalidRequest, KeyInFlight, KeyReused
+from broker.storage import ConditionFailed, Database, If, Put, Update
+
+KEEP_MS = 24 * 3_600_000
+"""How long a key is remembered."""
+
+ACCEPTING_MS = 30_000
+"""How long a first request may take; after that a repeat takes over what a crash left behind."""
+
+
+def fingerprint(document: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of a request."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A key held for one job. `accepted` is True where the job exists already."""
+
+    pk: str
+    job_id: str
+    accepted: bool
+
+
+def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, now: int) -> Reservation:
+    """Hold a key for a job, or find the job that it stands for.
+
+    Args:
+        database: the tables.
+        tenant: keys of different tenants never meet.
+        key: the client's, or the id of an event.
+        body: the request's `fingerprint`.
+        job_id: the id that a new job would get.
+        now: milliseconds.
+
+    Raises:
+        InvalidRequest: the key is empty or too long.
+        KeyReused: the key stands for another body.
+        KeyInFlight: the first request is still being accepted.
+    """
+    if not 1 <= len(key) <= 255:
+        raise InvalidRequest("An Idempotency-Key has 1 to 255 characters.", param="Idempotency-Key")
+    pk = f"IDEM#{tenant}#{hashlib.sha256(key.encode()).hexdigest()}"
+    item = {
+        "pk": pk,
+        "sk": "IDEM",
+        "body": body,
+        "job_id": job_id,
+        "state": "accepting",
+        "until": now + ACCEPTING_MS,
+        "expires_at": (now + KEEP_MS) // 1000,
+    }
+    try:
+        database.write(Put("jobs", item, (If("pk", "absent"),)))
+        return Reservation(pk, job_id, accepted=False)
+    except ConditionFailed:
+        found = database.get("jobs", pk, "IDEM")
+    if found is None or found["expires_at"] * 1000 <= now:
+        # Deleted or outlived between the two calls: DynamoDB may take days to delete what has expired.
+        database.write(Put("jobs", item))
+        return Reservation(pk, job_id, accepted=False)
+    if found["body"] != body:
+        raise KeyReused("This Idempotency-Key was used with another body.", param="Idempotency-Key")
+    if found["state"] == "accepted":
+        return Reservation(pk, found["job_id"], accepted=True)
+    if now < found["until"]:
+        raise KeyInFlight("The first request with this Idempotency-Key is being accepted.", retry_after=1)
+    try:
+        database.write(
+            Update("jobs", pk, "IDEM", set={"until": now + ACCEPTING_MS}, when=(If("until", "=", found["until"]),))
+        )
+    except ConditionFailed:
+        raise KeyInFlight("The first request with this Idempotency-Key is being accepted.", retry_after=1) from None
+    return Reservation(pk, found["job_id"], accepted=False)
+
+
+def settle(database: Database, reservation: Reservation, *, accepted: bool) -> None:
+    """Say how it went: the job exists, or it was refused and the key is free for another try."""
+    change = {"state": "accepted"} if accepted else {"until": 0}
+    database.write(Update("jobs", reservation.pk, "IDEM", set=change, when=(If("pk", "exists"),)))

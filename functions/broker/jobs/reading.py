@@ -1,0 +1,169 @@
+"""What is shown of a job: the view, the list, the timeline, and erasing what it holds."""
+
+import base64
+import json
+from typing import Any
+
+from broker.clock import iso, usd
+from broker.errors import InvalidRequest, NotFound
+from broker.jobs.head import Head, Status
+from broker.jobs.store import Jobs, Payloads
+from broker.jobs.transitions import UNKNOWN
+from broker.storage import Item
+
+MAX_PAGE = 100
+
+
+def owned(jobs: Jobs, job_id: str, tenant: str) -> Head:
+    """The job, if it is this tenant's; any other is not found, whether it exists or not.
+
+    Raises:
+        NotFound: no such job of this tenant.
+    """
+    head = jobs.get(job_id)
+    if head.tenant != tenant:
+        raise NotFound("There is no such job.", param="id")
+    return head
+
+
+def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, Any]:
+    """The job in its public form (`schemas/job.json`)."""
+    asked = notes.get("ASKED", {})
+    return {
+        "id": head.id,
+        "object": "job",
+        "status": head.status.value,
+        "task": head.task,
+        "model": head.model or head.asked,
+        "created_at": iso(head.created_at),
+        "started_at": iso(head.started_at),
+        "ended_at": iso(head.ended_at),
+        "output": output,
+        "error": head.error,
+        "usage": {
+            "input_tokens": head.usage.get("input_tokens", 0),
+            "output_tokens": head.usage.get("output_tokens", 0),
+            "cost_usd": usd(head.spent),
+        },
+        "attempts": [_attempt(key, call, notes.get(f"ATTEMPT#{key}")) for key, call in _in_order(head)],
+        "route": notes.get(f"ROUTE#{head.run}", {}).get("route", []),
+        "guardrails": [
+            finding for name, note in sorted(notes.items()) if name.startswith("GUARD#") for finding in note["findings"]
+        ],
+        "delivery": [_delivery(note) for name, note in sorted(notes.items()) if name.startswith("DELIVERY#")],
+        "metadata": asked.get("metadata", {}),
+        "erased": "ERASED" in notes,
+        "urls": {
+            "get": f"/v1/jobs/{head.id}",
+            "cancel": f"/v1/jobs/{head.id}/cancel",
+            "events": f"/v1/jobs/{head.id}/events",
+        },
+    }
+
+
+def _in_order(head: Head) -> list[tuple[str, dict[str, Any]]]:
+    return sorted(head.calls.items(), key=lambda pair: int(pair[0].split(".")[1]))
+
+
+def _attempt(key: str, call: dict[str, Any], note: Item | None) -> dict[str, Any]:
+    # A call without a note was made, or was about to be, when its function died: it may have been paid for.
+    settled = note or {}
+    return {
+        "id": key,
+        "model": call["m"],
+        "outcome": settled.get("outcome", call.get("o", UNKNOWN)),
+        "error": settled.get("error"),
+        "latency_ms": settled.get("latency_ms"),
+        "cost_usd": usd(settled.get("cost", call["r"])),
+        "paid": settled.get("paid", "unknown"),
+    }
+
+
+def _delivery(note: Item) -> dict[str, Any]:
+    return {
+        "id": note["event_id"],
+        "event": note["event"],
+        "state": note["state"],
+        "next_at": iso(note.get("due_at")),
+        "attempts": [{**each, "at": iso(each["at"])} for each in note["attempts"]],
+    }
+
+
+def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
+    """What happened to the job, in order: `{"at", "event", …}`."""
+    seen: list[tuple[int, str, dict[str, Any]]] = [(head.created_at, "job.accepted", {"door": head.door})]
+    if head.started_at:
+        seen.append((head.started_at, "job.started", {"runs": head.run}))
+    for name, note in notes.items():
+        if name.startswith("ATTEMPT#"):
+            facts = {"model": note["model"], "outcome": note["outcome"], "latency_ms": note["latency_ms"]}
+            seen.append((note["ended_at"], "attempt.ended", facts))
+        if name.startswith("DELIVERY#"):
+            for each in note["attempts"]:
+                seen.append(
+                    (each["at"], "delivery.attempted", {"event_id": note["event_id"], "status": each["status"]})
+                )
+    if head.ended_at:
+        seen.append((head.ended_at, f"job.{head.status.value}", {"event_id": head.event_id}))
+    return [{"at": iso(at), "event": event, **facts} for at, event, facts in sorted(seen, key=lambda each: each[0])]
+
+
+def page(jobs: Jobs, tenant: str, *, status: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of a tenant's jobs, newest first. With a `status`, a page may be short and still have a `next_cursor`.
+
+    Raises:
+        InvalidRequest: names the field at fault.
+    """
+    if status is not None and status not in list(Status):
+        raise InvalidRequest(f"status is one of {', '.join(Status)}.", param="status")
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequest(f"limit is from 1 to {MAX_PAGE}.", param="limit")
+    heads, following = jobs.of_tenant(tenant, limit=limit, cursor=_read_cursor(cursor, tenant))
+    rows = [view(head, {}, None) for head in heads if status in (None, head.status.value)]
+    shown = (
+        "id",
+        "object",
+        "status",
+        "task",
+        "model",
+        "created_at",
+        "started_at",
+        "ended_at",
+        "error",
+        "usage",
+        "urls",
+    )
+    return {
+        "object": "list",
+        "data": [{name: row[name] for name in shown} for row in rows],
+        "next_cursor": _write_cursor(following),
+    }
+
+
+def _write_cursor(key: Item | None) -> str | None:
+    return base64.urlsafe_b64encode(json.dumps(key["id"]).encode()).decode() if key else None
+
+
+def _read_cursor(cursor: str | None, tenant: str) -> Item | None:
+    if cursor is None:
+        return None
+    try:
+        job_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if not isinstance(job_id, str):
+            raise ValueError(cursor)
+    except ValueError:
+        raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
+    return {"pk": f"JOB#{job_id}", "sk": "HEAD", "tenant": tenant, "id": job_id}
+
+
+def erase(jobs: Jobs, payloads: Payloads, head: Head) -> None:
+    """Delete what an ended job holds of its prompt, answer and metadata; the record of it stays. May be repeated.
+
+    Raises:
+        InvalidRequest: the job has not ended.
+    """
+    if not head.status.terminal:
+        raise InvalidRequest("Cancel the job before you erase it.", code="not_ended", param="id")
+    payloads.erase(head.id)
+    jobs.note(head, "ASKED", {"metadata": {}})
+    jobs.note(head, "ERASED", {})

@@ -1,0 +1,114 @@
+"""Reading and changing jobs: every write is conditional on the head that it was decided on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from broker.errors import Conflict, NotFound
+from broker.jobs.head import Head, job_pk
+from broker.storage import ConditionFailed, Database, If, Item, Page, Put, Update
+
+TRIES = 8
+
+
+class Payloads(Protocol):
+    """Where prompts and answers live: compressed, in the table or, when large, in the bucket."""
+
+    def save(self, head: Head, name: str, document: Any) -> None:
+        """Keep a JSON document under the job; the same name again overwrites."""
+        ...
+
+    def load(self, job_id: str, name: str) -> Any | None:
+        """Read it back; None where there is none (or where it was erased)."""
+        ...
+
+    def drop(self, job_id: str, name: str) -> None:
+        """Delete one document; may be repeated."""
+        ...
+
+    def erase(self, job_id: str) -> None:
+        """Delete all documents of the job; may be repeated."""
+        ...
+
+
+class Jobs:
+    """The jobs of one deployment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, job_id: str) -> Head:
+        """The head as of now.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        item = self._database.get("jobs", job_pk(job_id), "HEAD")
+        if item is None:
+            raise NotFound("There is no such job.", param="id")
+        return Head.from_item(item)
+
+    def create(self, head: Head, *beside: Put | Update) -> None:
+        """Write a new head and what must come into being with it.
+
+        Raises:
+            ConditionFailed: position 0 is the head (the job exists), others are in order of `beside`.
+        """
+        self._database.write(Put("jobs", head.to_item(), (If("pk", "absent"),)), *beside)
+
+    def change(
+        self,
+        job_id: str,
+        decide: Callable[[Head], Head],
+        beside: Callable[[Head, Head], Sequence[Put | Update]] = lambda before, after: (),
+        *,
+        known: Head | None = None,
+    ) -> Head:
+        """Read, decide, write; and all of it again when someone else wrote in between.
+
+        Args:
+            job_id: the job.
+            decide: a transition; what it raises goes through.
+            beside: writes that belong to the same commit.
+            known: a head read before, to spare the first read.
+
+        Raises:
+            Conflict: the job would not hold still, or a condition of `beside` failed.
+        """
+        for _ in range(TRIES):
+            before = known or self.get(job_id)
+            known = None
+            after = decide(before)
+            try:
+                self._database.write(
+                    Put("jobs", after.to_item(), (If("rev", "=", before.rev),)), *beside(before, after)
+                )
+            except ConditionFailed as error:
+                if 0 not in error.failed:
+                    raise Conflict(f"a write beside job {job_id} was refused") from error
+                continue
+            return after
+        raise Conflict(f"job {job_id} changed {TRIES} times while it was being changed")
+
+    def due(self, shard: int, now: int, limit: int) -> list[Item]:
+        """Keys of what is due in one shard, oldest first."""
+        return self._database.index("due", f"DUE#{shard}", limit=limit, upto=now).items
+
+    def of_tenant(self, tenant: str, *, limit: int, cursor: Item | None) -> tuple[list[Head], Item | None]:
+        """A page of a tenant's jobs, newest first. Jobs deleted by their TTL are left out."""
+        page: Page = self._database.index("tenant", tenant, limit=limit, newest_first=True, cursor=cursor)
+        found = (self._database.get("jobs", item["pk"], "HEAD") for item in page.items)
+        return [Head.from_item(item) for item in found if item], page.cursor
+
+    def notes(self, job_id: str, prefix: str = "") -> dict[str, Item]:
+        """The small items beside the head, by name: `ATTEMPT#1.1`, `ROUTE#1`, `GUARD#1#input`, `DELIVERY#…`, `ASKED`."""
+        found = self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}")
+        return {item["sk"].removeprefix("NOTE#"): item for item in found}
+
+    def note(self, head: Head, name: str, facts: dict[str, Any]) -> None:
+        """Keep small facts beside the job (its route, its findings); the same name again overwrites."""
+        self._database.write(Put("jobs", note_item(head, name, facts)))
+
+
+def note_item(head: Head, name: str, facts: dict[str, Any]) -> Item:
+    """A note in its stored form, for a write that it joins."""
+    return {"pk": job_pk(head.id), "sk": f"NOTE#{name}", "expires_at": head.expires_at, **facts}

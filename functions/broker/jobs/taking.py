@@ -1,0 +1,71 @@
+"""Taking events in: `InferenceRequested` from other systems becomes a job, or is rejected with the reason."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.clock import uuid7_hex
+from broker.envelope import envelope
+from broker.errors import InvalidRequest, KeyInFlight
+from broker.jobs.accepting import Accept, Accepted, Caller
+from broker.jobs.request import parse_request
+
+
+class Rejections(Protocol):
+    """Where events go that cannot become jobs."""
+
+    def send(self, body: str, reason: str) -> None:
+        """Keep the event as it came, with the reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Takes one event from the intake queue."""
+
+    accept: Accept
+    tenant_of: Callable[[str, str], str]
+    rejections: Rejections
+    tell: Callable[[str, dict[str, Any]], None]
+    """Puts an event on the bus: detail-type and detail."""
+
+    def __call__(self, body: str, now: int) -> Accepted | None:
+        """Accept the event's work, once for each event id; None where it was rejected.
+
+        Raises:
+            KeyInFlight: the same event is being accepted; its message should come again.
+            Exception: of the cloud; likewise.
+        """
+        event: dict[str, Any] = {}
+        try:
+            event = _parse(body)
+            tenant = self.tenant_of(event["account"], event["source"])
+            request = parse_request(event["detail"])
+            caller = Caller(tenant, f"event:{event['source']}", "event", event["id"])
+            return self.accept(request, caller, now, key=f"event:{event['id']}")
+        except KeyInFlight:
+            raise
+        except InvalidRequest as error:
+            self._reject(body, event, error, now)
+            return None
+
+    def _reject(self, body: str, event: dict[str, Any], error: InvalidRequest, now: int) -> None:
+        where = f"{error.param}: " if error.param and not error.message.startswith(error.param) else ""
+        self.rejections.send(body, f"{error.code}: {where}{error.message}")
+        cause = str(event.get("id") or uuid7_hex(now))
+        data = {"source": event.get("source"), "error": {**error.facts(), "param": error.param}}
+        self.tell("RequestRejected", envelope(f"evt_{cause}_rejected", cause, None, now, data))
+
+
+def _parse(body: str) -> dict[str, Any]:
+    try:
+        event = json.loads(body)
+    except ValueError:
+        raise InvalidRequest("The message is not JSON.", code="invalid_json") from None
+    if not isinstance(event, dict):
+        raise InvalidRequest("The message is not an event.", code="invalid_event")
+    for name in ("id", "account", "source", "detail"):
+        if name not in event:
+            raise InvalidRequest(f"The event has no {name}.", code="invalid_event", param=name)
+    return event

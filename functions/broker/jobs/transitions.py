@@ -1,0 +1,196 @@
+"""The legal transitions of a job, as pure functions from one head to the next.
+
+    queued ──claim──► running ──finish──► succeeded | failed | blocked
+      ▲  │               │  └───finish──► canceled | expired | failed
+      │  └──finish──►    │ release, requeue
+      └──────────────────┘
+    queued ──finish──► canceled | expired | blocked | failed
+
+Each raises `Conflict` when the head is not where the transition starts: the caller is late, doubled or stale.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from broker.errors import BudgetExceeded, Conflict, NotCancelable
+from broker.jobs.head import Head, Status
+
+MAX_LOSSES = 3
+"""A job whose lease ran out so often is failed: what kills its workflow would only kill it again."""
+
+NUDGES_MS = (60_000, 600_000, 3_600_000)
+"""When a job that is still queued is sent again: after a minute, ten minutes, then hourly. Its message may be lost
+or may wait in a long queue; a second message starts nothing, so sending is always safe."""
+
+UNKNOWN = "unknown"
+"""The outcome of a call that may have been paid for without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What a workflow shows with each write: the run it was started for, and which execution it is."""
+
+    run: int
+    execution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ends. `usage` are token counts, `output` the payload's name, `error` as `BrokerError.facts`."""
+
+    status: Status
+    model: str | None = None
+    output: str | None = None
+    usage: dict[str, int] | None = None
+    error: dict[str, str] | None = None
+
+
+def _step(head: Head, **changes: Any) -> Head:
+    return replace(head, rev=head.rev + 1, **changes)
+
+
+def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
+    """`queued → running`, one run further, under a lease. `by` is the id of the message that asked."""
+    if head.status is not Status.QUEUED:
+        raise Conflict(f"job {head.id} is {head.status}, not queued")
+    lease = now + lease_ms
+    return _step(
+        head,
+        status=Status.RUNNING,
+        run=head.run + 1,
+        execution=None,
+        claimed_by=by,
+        started_at=head.started_at or now,
+        lease_until=lease,
+        nudges=0,
+        due_at=min(head.due_at or lease, lease),
+    )
+
+
+def release(head: Head, *, by: str) -> Head:
+    """`running → queued` when the claimed run could not be started; only for who claimed it."""
+    if head.status is not Status.RUNNING or head.claimed_by != by or head.execution:
+        raise Conflict(f"job {head.id} is not held by {by}")
+    return _step(head, status=Status.QUEUED, claimed_by=None, lease_until=None)
+
+
+def check_fence(head: Head, fence: Fence) -> None:
+    """Raise `Conflict` unless this execution owns the running job."""
+    if head.status is not Status.RUNNING or head.run != fence.run:
+        raise Conflict(f"job {head.id} is {head.status} in run {head.run}; run {fence.run} is stale")
+    if head.execution not in (None, fence.execution):
+        raise Conflict(f"job {head.id}: another execution owns run {head.run}")
+
+
+def start_call(head: Head, fence: Fence, *, model: str, reserve: int, now: int, lease_ms: int) -> tuple[Head, str]:
+    """Record a provider call before it is made, and extend the lease over it.
+
+    Returns:
+        The next head, and the call's key (`run.number`).
+
+    Raises:
+        Conflict: the fence is stale.
+        BudgetExceeded: what was spent, may have been spent and could now be spent is more than the hold.
+    """
+    check_fence(head, fence)
+    if head.hold and head.spent + head.reserved + reserve > head.hold:
+        raise BudgetExceeded("The job's limit does not cover another call.", code="max_cost_reached")
+    key = f"{fence.run}.{len(head.calls) + 1}"
+    calls = {**head.calls, key: {"m": model, "r": reserve}}
+    lease = max(head.lease_until or 0, now + lease_ms)
+    return _step(head, execution=fence.execution, calls=calls, lease_until=lease), key
+
+
+def end_call(head: Head, fence: Fence, key: str, *, cost: int, outcome: str) -> Head:
+    """Settle a call of a job that is still running.
+
+    Raises:
+        Conflict: the job has ended or was claimed anew; the call is then settled by `late_call`.
+    """
+    check_fence(head, fence)
+    return late_call(head, key, cost=cost, outcome=outcome)
+
+
+def late_call(head: Head, key: str, *, cost: int, outcome: str) -> Head:
+    """Settle a call whose answer no longer matters: it is dropped, but paid for. Nothing else of the job changes."""
+    if "c" in head.calls[key]:
+        raise Conflict(f"call {key} of job {head.id} is settled")
+    calls = {**head.calls, key: {**head.calls[key], "c": cost, "o": outcome}}
+    still_open = any("c" not in call for call in calls.values())
+    return _step(head, calls=calls, due_at=head.due_at if still_open or not head.status.terminal else None)
+
+
+def reckon(head: Head) -> Head:
+    """Settle the calls that an ended job left open and that nobody will settle any more: as unknown, at their worst."""
+    if not head.status.terminal or not head.open_calls:
+        raise Conflict(f"job {head.id} has nothing to reckon")
+    lost = {key: {**head.calls[key], "c": head.calls[key]["r"], "o": UNKNOWN} for key in head.open_calls}
+    return _step(head, calls={**head.calls, **lost}, due_at=None)
+
+
+def finish(head: Head, outcome: Outcome, *, now: int, fence: Fence | None = None) -> Head:
+    """The one terminal commit. With a fence it is a workflow's; without, it is a cancel, an expiry or the sweep's."""
+    if head.status.terminal:
+        raise Conflict(f"job {head.id} has ended as {head.status}")
+    if fence is not None:
+        check_fence(head, fence)
+    return _step(
+        head,
+        status=outcome.status,
+        ended_at=now,
+        model=outcome.model,
+        output=outcome.output,
+        usage=outcome.usage or {},
+        error=outcome.error,
+        execution=fence.execution if fence else head.execution,
+        lease_until=None,
+        # A call may still be under way; when its time is over and it was not settled, the sweep reckons it.
+        due_at=max(head.lease_until or now, now) if head.open_calls else None,
+    )
+
+
+def cancel(head: Head, *, now: int) -> Head:
+    """End a job on its owner's word."""
+    if head.status.terminal:
+        raise NotCancelable(f"The job has already ended: {head.status}.")
+    error = {"type": "canceled", "code": "canceled", "message": "Canceled on request."}
+    return finish(head, Outcome(Status.CANCELED, error=error), now=now)
+
+
+def refund(ended: Head) -> int:
+    """Nano-dollars to give back to the budget when the job has ended: what was held and can no longer be spent."""
+    return max(0, ended.hold - ended.spent - ended.reserved)
+
+
+def tend(head: Head, *, now: int) -> Head:
+    """What the sweep does with a job that is due: expire it, send it again, take it back from a dead run, or wait on.
+
+    A job that comes back `queued` has to be sent to its queue; one that comes back unchanged in status just waits.
+    """
+    if head.status.terminal:
+        raise Conflict(f"job {head.id} has ended")
+    if now >= head.deadline_at:
+        error = {"type": "expired", "code": "deadline_passed", "message": "The job's deadline passed."}
+        return finish(head, Outcome(Status.EXPIRED, error=error), now=now)
+    if head.status is Status.QUEUED:
+        pause = NUDGES_MS[min(head.nudges + 1, len(NUDGES_MS) - 1)]
+        return _step(head, nudges=head.nudges + 1, due_at=min(now + pause, head.deadline_at))
+    lease = head.lease_until or 0
+    if now < lease:
+        return _step(head, due_at=min(lease, head.deadline_at))
+    losses = head.losses + 1
+    if losses >= MAX_LOSSES:
+        error = {
+            "type": "unavailable",
+            "code": "runs_exhausted",
+            "message": f"The job was started {losses} times and never came to an end.",
+        }
+        return finish(head, Outcome(Status.FAILED, error=error), now=now)
+    return _step(
+        head,
+        status=Status.QUEUED,
+        losses=losses,
+        lease_until=None,
+        claimed_by=None,
+        due_at=min(now + NUDGES_MS[0], head.deadline_at),
+    )

@@ -1,0 +1,84 @@
+"""Logs, metrics and traces: the only import of Powertools.
+
+Logs are one line for a stage, with ids and counts and never a payload. Metrics are EMF lines in the same stream, so
+they cost no call. Powertools' Tracer loads the X-Ray SDK, which more than doubles a start: Lambda's active tracing
+already shows each function, so the SDK is loaded only when an invocation is sampled, for what it alone can say.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+NAMESPACE = "InferenceBroker"
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+@cache
+def logger() -> Logger:
+    """The process's logger; level by `POWERTOOLS_LOG_LEVEL`."""
+    return Logger(service="inference-broker", utc=True)
+
+
+def log(event: str, **facts: Any) -> None:
+    """One structured line. `facts` are ids, names and numbers, never a payload or a secret."""
+    logger().info(event, extra=facts)
+
+
+def warn(event: str, **facts: Any) -> None:
+    """One line that an operator may want to look at."""
+    logger().warning(event, extra=facts)
+
+
+def metric(dimensions: dict[str, str], /, **values: float) -> None:
+    """EMF metrics with dimensions of bounded variety; names ending in `Ms` are milliseconds, others counts.
+
+    A tenant is never a dimension: their number has no bound, and each would be a paid metric. Tenants are found in the
+    logs, and their spend in the ledger.
+    """
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service="inference-broker")
+    for name, value in dimensions.items():
+        metrics.add_dimension(name, value)
+    for name, value in values.items():
+        unit = MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count
+        metrics.add_metric(name, unit, value)
+    metrics.flush_metrics()
+
+
+def _sampled() -> bool:
+    return "Sampled=1" in os.environ.get("_X_AMZN_TRACE_ID", "") and "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+@cache
+def _tracer() -> Any:
+    from aws_lambda_powertools.tracing import Tracer
+
+    return Tracer(service="inference-broker", auto_patch=False)
+
+
+@contextmanager
+def span(name: str, **annotations: str) -> Iterator[None]:
+    """A subsegment with annotations to search traces by; nothing where the invocation is not sampled."""
+    if not _sampled():
+        yield
+        return
+    with _tracer().provider.in_subsegment(name) as subsegment:
+        for key, value in annotations.items():
+            subsegment.put_annotation(key=key, value=value)
+        yield
+
+
+def invocation(handler: Handler) -> Handler:
+    """Wrap a Lambda handler: its request id is on every line."""
+
+    @wraps(handler)
+    def run(event: Any, context: Any) -> Any:
+        logger().append_keys(request_id=getattr(context, "aws_request_id", None))
+        return handler(event, context)
+
+    return run  # type: ignore[return-value]  # same signature; a ParamSpec would hide it from Lambda's typing

@@ -1,0 +1,1 @@
+"""Stored prompt templates: read by id, filled with variables."""

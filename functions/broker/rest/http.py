@@ -1,0 +1,107 @@
+"""API Gateway's proxy events and replies (payload format 1.0), and errors in their public form."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.errors import BrokerError, Forbidden, InvalidRequest
+from broker.jobs.request import MAX_BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call: who, what, and with which headers (names in lower case)."""
+
+    method: str
+    resource: str
+    """The route's template, such as `/jobs/{id}`."""
+    path: dict[str, str]
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: str | None
+    tenant: str
+    principal: str
+    scopes: frozenset[str]
+    request_id: str
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> "Request":
+        """Read a proxy event; the identity is the authorizer's, never the client's."""
+        context = event["requestContext"]
+        identity = context["authorizer"]
+        body = event.get("body")
+        if body and event.get("isBase64Encoded"):
+            body = base64.b64decode(body).decode()
+        return cls(
+            method=event["httpMethod"],
+            resource=event["resource"],
+            path=event.get("pathParameters") or {},
+            query=event.get("queryStringParameters") or {},
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            body=body,
+            tenant=identity["tenant"],
+            principal=identity["principal"],
+            scopes=frozenset(identity["scopes"].split()),
+            request_id=context["requestId"],
+        )
+
+    def need(self, scope: str) -> None:
+        """Stop here without a scope.
+
+        Raises:
+            Forbidden: the caller lacks it.
+        """
+        if not self.scopes & {scope, "*"}:
+            raise Forbidden(f"The credential lacks the scope {scope}.", code="missing_scope")
+
+    def json(self) -> Any:
+        """The body.
+
+        Raises:
+            InvalidRequest: it is too large or is not JSON.
+        """
+        if self.body is None:
+            raise InvalidRequest("A JSON body is needed.", code="invalid_body")
+        if len(self.body.encode()) > MAX_BODY_BYTES:
+            raise InvalidRequest(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large")
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise InvalidRequest("The body is not JSON.", code="invalid_json") from None
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number from the query.
+
+        Raises:
+            InvalidRequest: it is none.
+        """
+        text = self.query.get(name, str(default))
+        if not text.isascii() or not text.isdigit() or len(text) > 9:
+            raise InvalidRequest(f"{name} is a whole number.", param=name)
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back; `body` is made JSON."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def proxy(self, request_id: str) -> dict[str, Any]:
+        """The form that API Gateway takes."""
+        headers = {"content-type": "application/json", "cache-control": "no-store", "x-request-id": request_id}
+        return {
+            "statusCode": self.status,
+            "headers": headers | self.headers,
+            "body": "" if self.body is None else json.dumps(self.body, ensure_ascii=False),
+        }
+
+
+def error_reply(error: BrokerError, request_id: str) -> Reply:
+    """An error in its public form (`schemas/error.json`)."""
+    headers = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
+    body = {**error.facts(), "param": error.param, "request_id": request_id}
+    return Reply(error.status, {"error": body}, headers)

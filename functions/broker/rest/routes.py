@@ -1,0 +1,168 @@
+"""The routes of `/v1`, one function each, in one table."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from broker.clock import now_ms
+from broker.errors import InvalidRequest, NotFound
+from broker.jobs.accepting import Accept, Caller
+from broker.jobs.ending import cancel_job
+from broker.jobs.head import Head
+from broker.jobs.reading import erase, owned, page, timeline, view
+from broker.jobs.request import parse_request
+from broker.jobs.store import Jobs, Payloads
+from broker.rest.http import Reply, Request
+from broker.routing.models import Models
+from broker.tenants.registry import Tenants
+
+MOST_WAIT_S = 25
+"""API Gateway cuts a call after 29 seconds."""
+
+FIRST_LOOK_S, SLOWEST_LOOK_S = 0.1, 1.0
+"""A long poll looks soon, then ever less often: at most some thirty reads of one small item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The use cases behind the routes."""
+
+    accept: Accept
+    jobs: Jobs
+    payloads: Payloads
+    models: Models
+    tenants: Tenants
+    redeliver: Callable[[str, int], list[str]]
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer one call.
+
+        Raises:
+            BrokerError: in the public form by `error_reply`.
+        """
+        route = ROUTES.get((request.method, request.resource))
+        if route is None:
+            raise NotFound("There is no such route.", code="unknown_route")
+        scope, answer = route
+        request.need(scope)
+        return answer(self, request)
+
+    def submit(self, request: Request) -> Reply:
+        """`POST /jobs`: `202` and the job; with `Prefer: wait=n`, `200` and the finished job where it ends in time."""
+        wait = _preferred_wait(request.headers.get("prefer", ""))
+        body = parse_request(request.json())
+        caller = Caller(request.tenant, request.principal, "rest", request.request_id)
+        key = _idempotency_key(request.headers.get("idempotency-key"))
+        accepted = self.accept(body, caller, now_ms(), key)
+        head = self._wait(accepted.head, wait)
+        headers = {"location": f"/v1/jobs/{head.id}"}
+        if wait:
+            headers["preference-applied"] = f"wait={wait}"
+        if accepted.repeated:
+            headers["idempotent-replayed"] = "true"
+        return Reply(200 if head.status.terminal else 202, self._view(head), headers)
+
+    def get(self, request: Request) -> Reply:
+        """`GET /jobs/{id}`, with `?wait=n` a long poll."""
+        wait = request.number("wait", 0)
+        if wait > MOST_WAIT_S:
+            raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
+        return Reply(200, self._view(self._wait(self._owned(request), wait)))
+
+    def list(self, request: Request) -> Reply:
+        """`GET /jobs`."""
+        query = request.query
+        found = page(
+            self.jobs,
+            request.tenant,
+            status=query.get("status"),
+            limit=request.number("limit", 20),
+            cursor=query.get("cursor"),
+        )
+        return Reply(200, found)
+
+    def cancel(self, request: Request) -> Reply:
+        """`POST /jobs/{id}/cancel`."""
+        return Reply(200, self._view(cancel_job(self.jobs, request.path["id"], request.tenant, now_ms())))
+
+    def delete(self, request: Request) -> Reply:
+        """`DELETE /jobs/{id}`: erases the payloads."""
+        erase(self.jobs, self.payloads, self._owned(request))
+        return Reply(204, None)
+
+    def events(self, request: Request) -> Reply:
+        """`GET /jobs/{id}/events`: the timeline."""
+        head = self._owned(request)
+        return Reply(200, {"object": "list", "data": timeline(head, self.jobs.notes(head.id))})
+
+    def send_again(self, request: Request) -> Reply:
+        """`POST /jobs/{id}/redeliver`."""
+        head = self._owned(request)
+        return Reply(202, {"object": "redelivery", "ids": self.redeliver(head.id, now_ms())})
+
+    def list_models(self, request: Request) -> Reply:
+        """`GET /models`: what the tenant may use."""
+        allowed = self.tenants.get(request.tenant, now_ms()).models
+        rows: list[dict[str, Any]] = [
+            {
+                "id": model.id,
+                "object": "model",
+                "owned_by": model.provider,
+                "tasks": sorted(model.tasks),
+                "context_window": model.context_window,
+                "max_output_tokens": model.max_output_tokens,
+                "enabled": model.enabled,
+            }
+            for model in self.models.all(now_ms()).values()
+            if allowed is None or model.id in allowed
+        ]
+        return Reply(200, {"object": "list", "data": rows})
+
+    def _owned(self, request: Request) -> Head:
+        return owned(self.jobs, request.path["id"], request.tenant)
+
+    def _view(self, head: Head) -> dict[str, Any]:
+        output = self.payloads.load(head.id, head.output) if head.output else None
+        return view(head, self.jobs.notes(head.id), output)
+
+    def _wait(self, head: Head, seconds: int) -> Head:
+        until = time.monotonic() + seconds
+        pause = FIRST_LOOK_S
+        while not head.status.terminal and (left := until - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.3, SLOWEST_LOOK_S)
+            head = self.jobs.get(head.id)
+        return head
+
+
+def _preferred_wait(prefer: str) -> int:
+    """Seconds from a `Prefer` header (RFC 7240); a preference that makes no sense is ignored, as the RFC has it."""
+    for preference in prefer.split(","):
+        name, _, value = preference.split(";")[0].strip().partition("=")
+        if name.lower() == "wait" and value.strip().isdigit():
+            return min(int(value), MOST_WAIT_S)
+    return 0
+
+
+def _idempotency_key(header: str | None) -> str | None:
+    """The key, from a structured-field string (`"…"`, as the draft has it) or from a bare one, as many clients send."""
+    if header is None:
+        return None
+    text = header.strip()
+    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
+
+
+Route = tuple[str, Callable[[Api, Request], Reply]]
+
+ROUTES: dict[tuple[str, str], Route] = {
+    ("POST", "/jobs"): ("jobs:write", Api.submit),
+    ("GET", "/jobs"): ("jobs:read", Api.list),
+    ("GET", "/jobs/{id}"): ("jobs:read", Api.get),
+    ("DELETE", "/jobs/{id}"): ("jobs:write", Api.delete),
+    ("POST", "/jobs/{id}/cancel"): ("jobs:write", Api.cancel),
+    ("GET", "/jobs/{id}/events"): ("jobs:read", Api.events),
+    ("POST", "/jobs/{id}/redeliver"): ("jobs:write", Api.send_again),
+    ("GET", "/models"): ("models:read", Api.list_models),
+}
+"""By method and resource: the scope that is needed, and the answer."""

@@ -1,0 +1,46 @@
+"""What each step begins with: the run that it was started for, and the job as it stands."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from broker.errors import Conflict
+from broker.jobs.head import Head
+from broker.jobs.store import Jobs, Payloads
+from broker.jobs.transitions import Fence, check_fence
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The facts that travel through the workflow."""
+
+    job_id: str
+    tenant: str
+    fence: Fence
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> "Run":
+        """Read them from a state's payload: `{"job_id", "tenant", "run", "execution"}`."""
+        return cls(event["job_id"], event["tenant"], Fence(int(event["run"]), event["execution"]))
+
+
+def enter(jobs: Jobs, run: Run) -> Head:
+    """The head, if this run owns it.
+
+    Raises:
+        Conflict: it does not.
+    """
+    head = jobs.get(run.job_id)
+    check_fence(head, run.fence)
+    return head
+
+
+def material(payloads: Payloads, job_id: str) -> dict[str, Any]:
+    """The job's request as it was prepared.
+
+    Raises:
+        Conflict: it was erased, so the job has ended.
+    """
+    document: dict[str, Any] | None = payloads.load(job_id, "INPUT")
+    if document is None:
+        raise Conflict(f"job {job_id} has no input any more")
+    return document

@@ -1,0 +1,67 @@
+"""Tenants as the operators registered them (table `registry`, pk `TENANT#id`)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.errors import Forbidden
+from broker.storage import Database
+
+KEEP_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One tenant. `monthly_budget` is in nano-dollars, None for no limit; `models` None for all."""
+
+    id: str
+    monthly_budget: int | None = None
+    models: frozenset[str] | None = None
+    policy: dict[str, Any] = field(default_factory=dict)
+    """The guardrail policy's settings."""
+    webhook_secret: str | None = None
+    """Name of the signing secret in Secrets Manager, below the stack's prefix."""
+    enabled: bool = True
+
+
+class Tenants:
+    """The tenants of the deployment, each kept in memory for half a minute."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[str, tuple[int, Tenant]] = {}
+
+    def get(self, tenant_id: str, now: int) -> Tenant:
+        """One tenant.
+
+        Raises:
+            Forbidden: it is not registered, or was disabled.
+        """
+        read_at, tenant = self._kept.get(tenant_id, (-KEEP_MS, None))
+        if tenant is None or now - read_at >= KEEP_MS:
+            item = self._database.get("registry", f"TENANT#{tenant_id}", "TENANT")
+            if item is None:
+                raise Forbidden("The tenant is not registered.", code="unknown_tenant")
+            models = item.get("models")
+            tenant = Tenant(
+                id=tenant_id,
+                monthly_budget=item.get("monthly_budget"),
+                models=None if models is None else frozenset(models),
+                policy=item.get("policy", {}),
+                webhook_secret=item.get("webhook_secret"),
+                enabled=item.get("enabled", True),
+            )
+            self._kept[tenant_id] = (now, tenant)
+        if not tenant.enabled:
+            raise Forbidden("The tenant is disabled.", code="tenant_disabled")
+        return tenant
+
+    def of_event(self, account: str, source: str) -> str:
+        """The tenant that events of an account and source belong to (pk `SOURCE#account#source`).
+
+        Raises:
+            Forbidden: no tenant is registered for them.
+        """
+        item = self._database.get("registry", f"SOURCE#{account}#{source}", "SOURCE")
+        if item is None:
+            raise Forbidden(f"No tenant is registered for events of source {source!r}.", code="unknown_source")
+        return str(item["tenant"])

@@ -1,0 +1,1 @@
+"""One door for each Lambda function: parse, call, map."""

@@ -1,0 +1,25 @@
+"""Api: all routes of the REST API."""
+
+from typing import Any
+
+from broker import bootstrap
+from broker.errors import BrokerError
+from broker.observability import invocation, log, metric, warn
+from broker.rest.http import Request, error_reply
+
+
+@invocation
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one call; an error that is not ours becomes `500` without its text."""
+    request = Request.of(event)
+    try:
+        reply = bootstrap.api()(request)
+    except BrokerError as error:
+        reply = error_reply(error, request.request_id)
+    except Exception as error:
+        warn("unexpected error", error=type(error).__name__, route=request.resource, exc_info=True)
+        reply = error_reply(BrokerError("Something went wrong on our side."), request.request_id)
+    log("answered", tenant=request.tenant, route=f"{request.method} {request.resource}", status=reply.status)
+    if request.method == "POST" and request.resource == "/jobs":
+        metric({"door": "rest"}, **{"JobsAccepted" if reply.status < 400 else "JobsRefused": 1})
+    return reply.proxy(request.request_id)

@@ -1,0 +1,35 @@
+"""Authorize: who calls the REST API, from an API key or a JWT (a Lambda authorizer of type TOKEN)."""
+
+from typing import Any
+
+from broker import bootstrap
+from broker.clock import now_ms
+from broker.observability import invocation, warn
+from broker.tenants.identity import Unauthorized
+
+
+@invocation
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Give a policy for the whole stage, with tenant, principal and scopes as its context.
+
+    API Gateway caches the policy by token, so it names every route; what a scope allows, each route decides.
+
+    Raises:
+        Exception: "Unauthorized", the one text that API Gateway answers with 401.
+    """
+    try:
+        identity = bootstrap.identify()(event["authorizationToken"], now_ms())
+    except Unauthorized as error:
+        warn("unauthorized", reason=error.reason)
+        raise Exception("Unauthorized") from None
+    stage_arn = "/".join(event["methodArn"].split("/")[:2])
+    statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{stage_arn}/*"}
+    return {
+        "principalId": identity.principal,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {
+            "tenant": identity.tenant,
+            "principal": identity.principal,
+            "scopes": " ".join(sorted(identity.scopes)),
+        },
+    }

@@ -1,0 +1,20 @@
+"""Deliver: one attempt at each webhook that is due."""
+
+import json
+from typing import Any
+
+from broker import bootstrap
+from broker.clock import now_ms
+from broker.observability import invocation
+from handlers.batch import each_record
+
+
+@invocation
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Attempt each; what is not delivered comes again by the schedule, not by the queue's retry."""
+    return each_record(event, _deliver)
+
+
+def _deliver(record: dict[str, Any]) -> None:
+    message = json.loads(record["body"])
+    bootstrap.deliver()(message["job_id"], message["name"], now_ms())

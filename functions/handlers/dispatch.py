@@ -1,0 +1,25 @@
+"""Dispatch: from the lanes to the workflow."""
+
+import json
+from typing import Any
+
+from broker import bootstrap
+from broker.clock import now_ms
+from broker.jobs.dispatching import dispatch, size_of
+from broker.observability import invocation, log
+from handlers.batch import each_record
+
+
+@invocation
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Claim each job and start its workflow; a message that was there before starts nothing."""
+    return each_record(event, _dispatch)
+
+
+def _dispatch(record: dict[str, Any]) -> None:
+    job_id = json.loads(record["body"])["job_id"]
+    head = dispatch(bootstrap.jobs(), bootstrap.workflows(), job_id, record["messageId"], now_ms())
+    if head is None:
+        log("nothing to start", job_id=job_id)
+        return
+    log("started", job_id=job_id, tenant=head.tenant, run=head.run, size=size_of(head))

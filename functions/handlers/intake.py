@@ -1,0 +1,25 @@
+"""Intake: events that ask for work, from the bus through their queue."""
+
+from typing import Any
+
+from broker import bootstrap
+from broker.clock import now_ms
+from broker.observability import invocation, log, metric
+from handlers.batch import each_record
+
+
+@invocation
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Turn each event into a job, or reject it with the reason."""
+    return each_record(event, _take)
+
+
+def _take(record: dict[str, Any]) -> None:
+    accepted = bootstrap.take()(record["body"], now_ms())
+    if accepted is None:
+        log("event rejected", message_id=record["messageId"])
+        metric({"door": "event"}, JobsRefused=1)
+        return
+    head = accepted.head
+    log("event accepted", job_id=head.id, tenant=head.tenant, repeated=accepted.repeated)
+    metric({"door": "event"}, JobsAccepted=int(not accepted.repeated))

@@ -1,0 +1,17 @@
+"""Invoke Model: one call of one candidate. It waits for the provider, so it is the leanest function there is."""
+
+from typing import Any
+
+from broker import bootstrap
+from broker.clock import now_ms
+from broker.observability import span
+from broker.steps.context import Run
+from handlers.step import step
+
+
+def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+    with span("provider", job_id=run.job_id, model=event["model"]):
+        return bootstrap.invoke_model()(run, event["model"], now_ms())
+
+
+handler = step(_invoke_model)

@@ -1,0 +1,15 @@
+"""Moderate Output: the guardrail rules on the answer, before anyone is told."""
+
+from typing import Any
+
+from broker import bootstrap
+from broker.clock import now_ms
+from broker.steps.context import Run
+from handlers.step import step
+
+
+def _moderate_output(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+    return bootstrap.guard().moderate_output(run, event["output"], now_ms())
+
+
+handler = step(_moderate_output)
