@@ -104,8 +104,8 @@ class Format:
             return body | {"tools": tools, "tool_choice": {"type": "function", "function": {"name": "file_it"}}}
         if self.name == "anthropic":
             return body | {"tools": [{"name": "file_it", "input_schema": schema}], "tool_choice": {"type": "any"}}
-        tools = [{"functionDeclarations": [{"name": "file_it", "parametersJsonSchema": schema}]}]
-        return body | {"tools": tools, "toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}
+        declared = [{"functionDeclarations": [{"name": "file_it", "parametersJsonSchema": schema}]}]
+        return body | {"tools": declared, "toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}
 
     def text(self, reply: Any) -> str:
         if self.name == "openai":
@@ -221,6 +221,8 @@ def test_a_forced_tool_is_called_with_fitting_arguments(client: Client, form: Fo
         {"oneOf": [{"type": "string", "format": "uuid"}, {"type": "integer"}]},
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
         {"enum": [3, None]},
+        {"anyOf": [True]},
+        {"type": "string", "format": "email"},
         {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}, "required": ["next"]},
     ],
 )
@@ -249,6 +251,14 @@ def test_what_the_text_states_is_what_the_json_says(client: Client) -> None:
 )
 def test_it_really_answers(client: Client, prompt: str, answer: str) -> None:
     assert ask(client, prompt) == answer
+
+
+def test_a_hostile_text_takes_no_longer_than_a_plain_one(client: Client) -> None:
+    form = Format("openai")
+    for text in ("x" * 2_000_000, " " * 2_000_000, "<a>" * 500_000, "a@" * 500_000):
+        path, body, _ = form.request(text, limit=100_000)
+        schema = {"type": "object", "properties": {"email": {"type": "string"}, "link": {"format": "email"}}}
+        assert json.loads(form.text(client.json(path, form.with_schema(body, schema))))
 
 
 def test_keywords_come_from_the_text_and_translation_is_declined(client: Client) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from local.model_server.brain.text import READ_CHARS, sentences
 from local.model_server.exchange import Turn
 
-_FENCED = re.compile(r'"""\s*(.+?)\s*"""|```\w*\s*(.+?)\s*```|<(\w+)>\s*(.+?)\s*</\3>', re.DOTALL)
+_FENCE = re.compile(r'(""")|(```)\w*|<(\w+)>')
+_INSTRUCTION_CHARS = 4_000
 _SHORT = 400
 # Where an instruction ends, surest first; the last is too common to be one without words that ask for something.
 _MARKS = (
@@ -49,7 +50,7 @@ class Prompt:
     @property
     def labels(self) -> list[str]:
         """Give the labels that the instruction lists, if it does."""
-        found = _LIST.search(f"{self.instruction}\n")
+        found = _LIST.search(f"{self.instruction[:_INSTRUCTION_CHARS]}\n")
         parts = _PARTS.split(found.group(1)) if found else []
         return [part.strip(" \"'`") for part in parts if part.strip(" \"'`")]
 
@@ -73,8 +74,11 @@ def _asks(text: str) -> bool:
 
 def _part(text: str) -> tuple[str, str]:
     """Part a message by fences, by a last paragraph that asks, a colon or an empty line, or the sentence that asks."""
-    if fenced := _FENCED.search(text):
-        return text[: fenced.start()] + text[fenced.end() :], next(filter(None, (fenced[1], fenced[2], fenced[4])))
+    if opened := _FENCE.search(text):
+        closing = f"</{opened[3]}>" if opened[3] else opened[1] or opened[2]
+        inside, closed, after = text[opened.end() :].partition(closing)
+        if closed and inside.strip():
+            return text[: opened.start()] + after, inside.strip()
     before, _, last = text.rstrip().rpartition("\n\n")
     if before and len(last) <= _SHORT and (_asks(last) or last.endswith("?")) and not _asks(before[:_SHORT]):
         return last, before

@@ -88,7 +88,8 @@ def _extract(prompt: Prompt) -> str:
     """Answer from the material and what was said before; a question does not answer itself."""
     known = [each for each in sentences(f"{prompt.material}\n{prompt.context}") if not each.endswith("?")]
     if prompt.material != prompt.instruction.partition("\n")[0]:
-        known = [each for each in known if each not in prompt.instruction.splitlines()]
+        asked = set(prompt.instruction.splitlines())
+        known = [each for each in known if each not in asked]
     if found := fitting(prompt.instruction or prompt.material, known):
         return " ".join(found)
     return summary("\n".join(known), 2) or _NOTHING

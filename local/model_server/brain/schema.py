@@ -60,7 +60,7 @@ class Filler:
                 plain = self._merged([_without(plain, "allOf"), *plain["allOf"]])
             elif choices := plain.get("anyOf") or plain.get("oneOf"):
                 # Deep down null ends what would never end; elsewhere it says less than any other choice.
-                wanted = [each for each in choices if (each.get("type") == "null") == (depth > _DEEP)] or choices
+                wanted = [each for each in choices if (each == {"type": "null"}) == (depth > _DEEP)] or choices
                 plain = self._merged([_without(plain, "anyOf", "oneOf"), wanted[0]])
             else:
                 break
@@ -75,7 +75,7 @@ class Filler:
 
     def _merged(self, schemas: Sequence[Json]) -> Json:
         merged: Json = {}
-        for schema in schemas:
+        for schema in filter(lambda each: isinstance(each, dict), schemas):
             for key, value in schema.items():
                 if key == "properties":
                     value = {**merged.get(key, {}), **value}

@@ -9,7 +9,7 @@ from stop_words import get_stop_words  # type: ignore[import-untyped]
 
 READ_CHARS = 200_000
 _WORD = re.compile(r"[^\W_]+(?:['\u2019\-][^\W_]+)*")
-_BREAK = re.compile(r"(?<=[.!?])[\"'\u201d)]*\s+|(?<=[\u3002\uff01\uff1f])|\s*\n\s*")
+_BREAK = re.compile(r"(?<=[.!?])[\"'\u201d)]*\s+|(?<=[\u3002\uff01\uff1f])|\n")
 _ABBREVIATION = re.compile(r"(?:^|\s)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|Inc|Ltd|Co|St|No|vs|e\.g|i\.e|approx)\.$")
 _stemmer = cache(stemmer)
 _stemming = threading.Lock()

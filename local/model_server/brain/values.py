@@ -8,7 +8,7 @@ from local.model_server.brain.skills import fitting, keywords, mood, sentiment, 
 from local.model_server.brain.text import sentences, stems
 from local.model_server.exchange import Json
 
-_EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+\.[\w.\-]*\w")
+_EMAIL = re.compile(r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63})*\.[a-zA-Z]{2,24}\b")
 _URL = re.compile(r"https?://[^\s\"'<>]*[\w/]")
 _DATE = re.compile(r"\b\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])\b")
 _TIME = re.compile(r"\b(?:[01]\d|2[0-3]):[0-5]\d\b")
@@ -16,6 +16,7 @@ _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|\.\d)")
 _NAME = re.compile(r"\b[A-Z][\w'\u2019\-]+(?:\s+[A-Z][\w'\u2019\-]+)+")
 _DENIED = re.compile(r"\b(?:not?|never|without|isn't|doesn't|wasn't|don't)\b", re.IGNORECASE)
 _NO_NUMBER = 1
+_FORMS = {"duration": "P1D", "hostname": "example.com", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1"}
 
 
 def spoken(name: str) -> str:
@@ -70,20 +71,20 @@ def _first(pattern: re.Pattern[str], text: str, fallback: str = "") -> str:
 
 def shaped(form: str, text: str, turn: int) -> str:
     """Give a text of one of JSON Schema's formats, from the text if it has one; empty for an unknown format."""
-    day, hour = _first(_DATE, text, "2026-01-01"), _first(_TIME, text, "12:00")
-    table = {
-        "date": day,
-        "time": f"{hour}:00Z",
-        "date-time": f"{day}T{hour}:00Z",
-        "duration": "P1D",
-        "email": _first(_EMAIL, text, "someone@example.com"),
-        "uri": _first(_URL, text, "https://example.com/"),
-        "hostname": "example.com",
-        "ipv4": "192.0.2.1",
-        "ipv6": "2001:db8::1",
-        "uuid": f"00000000-0000-4000-8000-{turn:012d}",
-    }
-    return table.get(form, "")
+    match form:
+        case "date":
+            return _first(_DATE, text, "2026-01-01")
+        case "time":
+            return f"{_first(_TIME, text, '12:00')}:00Z"
+        case "date-time":
+            return f"{_first(_DATE, text, '2026-01-01')}T{_first(_TIME, text, '12:00')}:00Z"
+        case "email":
+            return _first(_EMAIL, text, "someone@example.com")
+        case "uri":
+            return _first(_URL, text, "https://example.com/")
+        case "uuid":
+            return f"00000000-0000-4000-8000-{turn:012d}"
+    return _FORMS.get(form, "")
 
 
 def truth(about: str, text: str) -> bool:
