@@ -1,1 +1,1 @@
-"""The embedded cloud and what it stands in for on a laptop."""
+"""The embedded cloud: starts it, deploys the stack onto it, seeds it, and shows what it does."""

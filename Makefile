@@ -1,0 +1,46 @@
+# The few commands that people use. `make demo` and `make test` each work from nothing: python3 (3.11 or later) and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON3 ?= python3
+INSTALLED := $(VENV)/installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo up down test check unit schemas bench clean
+
+demo: $(INSTALLED)  ## the main job through all the doors, on the embedded cloud
+	$(BIN)/python -m local demo
+
+up: $(INSTALLED)  ## the embedded cloud, without the demo
+	$(BIN)/python -m local up
+
+down:  ## stop it (PERSIST=1 keeps its state for the next `make up PERSIST=1`)
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; else echo "nothing was running"; fi
+
+test: check  ## lint, types, template, and all tests with the embedded cloud
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy local
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
+
+unit: $(INSTALLED)  ## the tests that need no cloud
+	$(BIN)/python -m pytest tests/unit tests/contract tests/adapters
+
+schemas: $(INSTALLED)  ## write schemas/ anew from the models
+	$(BIN)/python -m broker.schemas schemas
+
+bench: $(INSTALLED)  ## start-up, cost and throughput, measured
+	$(BIN)/python -m bench
+
+$(INSTALLED): pyproject.toml functions/requirements.txt
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON3=python3.12 …"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON3) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(INSTALLED)
+
+clean: down
+	rm -rf $(VENV) .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis

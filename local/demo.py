@@ -1,0 +1,116 @@
+"""The main job through all the doors, printing what happens as it happens."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from broker.delivery.signing import verify
+
+from local.client import Client
+from local.deployment import Cloud
+from local.listening import Listener
+from local.receiver import Receiver
+from local.seeding import Seeded
+from local.servers import ROOT
+
+
+class DemoFailed(Exception):
+    """Something did not happen that the demo shows; the message says what."""
+
+
+class Demo:
+    """Runs the scenes in order; each raises `DemoFailed` when it does not come out as it should."""
+
+    def __init__(self, cloud: Cloud, outputs: dict[str, str], seeded: Seeded, say: Callable[[str], None]) -> None:
+        self._cloud = cloud
+        self._outputs = outputs
+        self._seeded = seeded
+        self._say = say
+        self._api = Client(cloud.base_url(outputs["ApiId"]), seeded.api_key)
+        self._document = (ROOT / "examples" / "lighthouse.txt").read_text()
+
+    def run(self) -> None:
+        """All scenes."""
+        self._say("\n1. A document is summarised: POST /v1/jobs, then poll")
+        self._submit_and_poll()
+        self._say("\n2. The same work as an InferenceRequested event; its JobSucceeded comes back on the bus")
+        self._event()
+        self._say("\n3. The first model fails, the second answers")
+        self._fallback()
+        self._say("\n4. A guardrail blocks a request before any model sees it")
+        self._block()
+        self._say("\n5. A webhook arrives signed, and verifies")
+        self._webhook()
+
+    def _summary_request(self, **more: Any) -> dict[str, Any]:
+        prompt = {"id": "summarize", "variables": {"document": self._document}}
+        return {"task": "chat", "prompt": prompt, "parameters": {"max_output_tokens": 300}, **more}
+
+    def _submit_and_poll(self) -> None:
+        answer = self._api.submit(self._summary_request(metadata={"file": "lighthouse.txt"}))
+        _need(answer.status == 202, f"expected 202, got {answer.status}: {answer.body}")
+        self._say(f"   202 {answer.body['id']} is {answer.body['status']}")
+        job = self._ended(answer.body["id"], "succeeded")
+        self._say(f"   “{_short(job['output']['text'])}”")
+        usage = job["usage"]
+        self._say(
+            f"   model {job['model']}, {usage['input_tokens']} + {usage['output_tokens']} tokens, "
+            f"{usage['cost_usd']:.6f} $"
+        )
+
+    def _event(self) -> None:
+        mark = f"demo-{uuid.uuid4()}"
+        with Listener(self._cloud, self._outputs["BusName"]) as heard:
+            entry = {
+                "EventBusName": self._outputs["BusName"],
+                "Source": "demo.orders",
+                "DetailType": "InferenceRequested",
+                "Detail": json.dumps(self._summary_request(metadata={"mark": mark})),
+            }
+            sent = self._cloud.client("events").put_events(Entries=[entry])["Entries"][0]
+            self._say(f"   event {sent['EventId']} put on the bus {self._outputs['BusName']}")
+            event = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent["EventId"])
+        _need(event is not None, "no JobSucceeded came back")
+        self._say("   " + json.dumps(event, indent=2).replace("\n", "\n   "))
+
+    def _fallback(self) -> None:
+        request = self._summary_request(model="local-overloaded", routing={"fallbacks": ["local-large"]})
+        job = self._ended(self._api.submit(request).body["id"], "succeeded")
+        for attempt in job["attempts"]:
+            self._say(f"   {attempt['model']}: {attempt['outcome']} after {attempt['latency_ms']} ms")
+        _need(job["model"] == "local-large", f"expected local-large, got {job['model']}")
+
+    def _block(self) -> None:
+        request = {"input": {"text": "Charge my card 4111 1111 1111 1111 and tell me about Project Nightjar."}}
+        job = self._ended(self._api.submit(request).body["id"], "blocked")
+        self._say(f"   {job['status']}: {job['error']['message']}")
+        _need(job["attempts"] == [], "a model saw the request")
+
+    def _webhook(self) -> None:
+        with Receiver() as receiver:
+            request = self._summary_request(webhook={"url": receiver.url, "events": ["job.succeeded"]})
+            job_id = self._api.submit(request).body["id"]
+            arrived = receiver.wait(1, 60)
+            _need(len(arrived) > 0, "no webhook arrived")
+            verify([self._seeded.webhook_secret], arrived[0].headers, arrived[0].body, int(time.time()))
+            told = json.loads(arrived[0].body)
+            _need(told["data"]["job_id"] == job_id, "the webhook is of another job")
+            self._say(f"   {told['type']} {arrived[0].headers['webhook-id']}: the signature verifies")
+
+    def _ended(self, job_id: str, status: str) -> dict[str, Any]:
+        job = self._api.finished(job_id)
+        _need(job.get("status") == status, f"job {job_id} should be {status}, is {job.get('status')}: {job}")
+        self._say(f"   {job_id} {job['status']}")
+        return job
+
+
+def _need(holds: bool, message: str) -> None:
+    if not holds:
+        raise DemoFailed(message)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:160]}…"

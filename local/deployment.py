@@ -1,0 +1,112 @@
+"""`sam build` and `sam deploy` onto the embedded cloud: the same as for an account, with another endpoint."""
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.servers import REGION, ROOT
+
+STACK = "inference-broker"
+ARTIFACTS = "inference-broker-artifacts"
+
+
+class DeployFailed(Exception):
+    """SAM did not build or deploy; the message is the end of what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """The embedded cloud, seen from a client."""
+
+    url: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of it."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+            config=Config(retries={"mode": "standard"}, max_pool_connections=50),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What lets any AWS tool talk to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "SAM_CLI_TELEMETRY": "0",
+        }
+
+    def outputs(self, stack: str = STACK) -> dict[str, str]:
+        """The stack's outputs."""
+        found = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
+
+    def base_url(self, api_id: str) -> str:
+        """The REST API for plain clients, which cannot set the Host header that AWS routes by."""
+        return f"{self.url}/_aws/execute-api/{api_id}/v1"
+
+
+def overrides() -> list[str]:
+    """The template's parameters for this machine: the interpreter and processor at hand."""
+    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return ["Target=local", f"Runtime={runtime}", f"Architecture={machine}"]
+
+
+def build(folder: Path) -> None:
+    """Build the artefacts.
+
+    Raises:
+        DeployFailed: SAM said no.
+    """
+    _sam("build", "--cached", "--parallel", "--build-dir", str(folder / "build"),
+         "--cache-dir", str(folder / "build-cache"), "--parameter-overrides", *overrides(),
+         environment={"BUILD_PYTHON": sys.executable, "BUILD_PLATFORM": ""})  # fmt: skip
+
+
+def deploy(cloud: Cloud, folder: Path, stack: str = STACK, *, extra: tuple[str, ...] = ()) -> dict[str, str]:
+    """Deploy what was built; repeats change nothing. Gives the stack's outputs.
+
+    Args:
+        cloud: where to.
+        folder: where `build` left the artefacts.
+        stack: the stack's name.
+        extra: more parameter overrides.
+
+    Raises:
+        DeployFailed: SAM said no.
+    """
+    s3 = cloud.client("s3")
+    if ARTIFACTS not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=ARTIFACTS)
+    _sam("deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack,
+         "--s3-bucket", ARTIFACTS, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset",
+         "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides", *overrides(), *extra,
+         environment=cloud.environment())  # fmt: skip
+    return cloud.outputs(stack)
+
+
+def _sam(*arguments: str, environment: dict[str, str]) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [str(Path(sys.executable).with_name("sam")), *arguments],
+        cwd=ROOT,
+        env=inherited | {"AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise DeployFailed(f"sam {arguments[0]} failed:\n{done.stdout[-4000:]}")
