@@ -30,7 +30,9 @@ class Client:
         if body is not None:
             sent["content-type"] = "application/json"
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        reply = self.pool.request(method, f"{self.base_url}{path}", body=data, headers=sent | (headers or {}), timeout=60)
+        reply = self.pool.request(
+            method, f"{self.base_url}{path}", body=data, headers=sent | (headers or {}), timeout=60
+        )
         text = reply.data.decode()
         return Answer(
             reply.status,

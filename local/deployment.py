@@ -29,8 +29,8 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client of it."""
-        return boto3.client(
-            service,
+        return boto3.Session().client(
+            service,  # type: ignore[call-overload]  # any service's name
             endpoint_url=self.url,
             region_name=REGION,
             aws_access_key_id="test",

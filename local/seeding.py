@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from broker.cli import create_key, put_secret, registry_of
+from broker.delivery.signing import new_secret
 from broker.registering import apply, parse_registry
 from broker.tenants.api_keys import key_hash
-from broker.delivery.signing import new_secret
 
 from local.deployment import Cloud
 from local.servers import ROOT

@@ -216,12 +216,15 @@ def select_model() -> "SelectModel":
 @cache
 def invoke_model() -> "InvokeModel":
     """The invocation step."""
+    from broker.errors import CredentialRejected
     from broker.observability import log, metric
     from broker.providers import lookup
     from broker.steps.invoking import InvokeModel
 
     def observe(head: "Head", facts: dict[str, Any]) -> None:
         log("provider called", job_id=head.id, tenant=head.tenant, **{k: v for k, v in facts.items() if k != "error"})
+        if facts["outcome"] == CredentialRejected.__name__:
+            metric({}, CredentialsRejected=1)
         metric(
             {"model": facts["model"], "outcome": facts["outcome"]},
             ProviderCalls=1,
@@ -274,7 +277,12 @@ def deliver() -> "Deliver":
         return secrets().get_list(name)
 
     def observe(note: dict[str, Any], sent: Any) -> None:
-        facts = {"job_id": job_id_of(note), "tenant": note["tenant"], "event_id": note["event_id"], "state": note["state"]}
+        facts = {
+            "job_id": job_id_of(note),
+            "tenant": note["tenant"],
+            "event_id": note["event_id"],
+            "state": note["state"],
+        }
         log("webhook attempted", **facts, status=sent.status, error=sent.error, latency_ms=sent.latency_ms)
         metric({"state": note["state"]}, WebhookAttempts=1, WebhookLatencyMs=sent.latency_ms)
 

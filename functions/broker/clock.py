@@ -31,6 +31,22 @@ def new_job_id(ms: int) -> str:
     return f"job_{uuid7_hex(ms)}"
 
 
+def retry_after(header: str | None) -> float | None:
+    """Seconds to wait, from a `Retry-After` header: seconds or a date (RFC 9110, section 10.2.3); None for none."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(int(header)))
+    except ValueError:
+        pass
+    from email.utils import parsedate_to_datetime  # seldom needed, and slow to load
+
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
 def usd(nano: int) -> float:
     """Nano-dollars as dollars, for replies."""
     return nano / NANO

@@ -7,7 +7,9 @@ from broker.clock import iso
 VERSION = "1"
 
 
-def envelope(event_id: str, correlation_id: str, tenant: str | None, created_at: int, data: dict[str, Any]) -> dict[str, Any]:
+def envelope(
+    event_id: str, correlation_id: str, tenant: str | None, created_at: int, data: dict[str, Any]
+) -> dict[str, Any]:
     """The `detail` of every event of the broker (`schemas/event.json`)."""
     return {
         "metadata": {

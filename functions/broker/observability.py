@@ -42,8 +42,8 @@ def metric(dimensions: dict[str, str], /, **values: float) -> None:
     logs, and their spend in the ledger.
     """
     metrics = EphemeralMetrics(namespace=NAMESPACE, service="inference-broker")
-    for name, value in dimensions.items():
-        metrics.add_dimension(name, value)
+    for dimension, chosen in dimensions.items():
+        metrics.add_dimension(dimension, chosen)
     for name, value in values.items():
         unit = MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count
         metrics.add_metric(name, unit, value)

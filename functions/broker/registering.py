@@ -46,13 +46,22 @@ class ModelEntry(Entry):
         return {"pk": "MODELS", "sk": self.id, **kept, **prices}
 
 
+class PolicyEntry(Entry):
+    """A tenant's guardrail policy, as `guardrails.policy.Policy` reads it; what is left out is on."""
+
+    max_input_chars: int | None = Field(default=None, ge=1)
+    denied_terms: list[Annotated[str, Field(min_length=1)]] | None = None
+    block_secrets: bool | None = None
+    block_card_numbers: bool | None = None
+
+
 class TenantEntry(Entry):
     """One tenant, as `tenants.registry.Tenant` reads it."""
 
     id: Annotated[str, Field(pattern=TENANT_ID)]
     monthly_budget_usd: Usd | None = None
     models: list[str] | None = None
-    policy: dict[str, bool | int | list[str]] = Field(default_factory=dict)
+    policy: PolicyEntry = Field(default_factory=PolicyEntry)
     webhook_secret: str | None = None
     enabled: bool = True
 
@@ -137,15 +146,20 @@ def apply(database: Database, registry: RegistryFile) -> int:
         How many items were written.
 
     Raises:
-        ConditionFailed: a prompt version exists with other words.
+        InvalidRequest: a prompt version exists with other words; nothing was written.
     """
-    entries = [*registry.models, *registry.tenants, *registry.sources, *registry.issuers]
-    operations = [Put("registry", entry.item()) for entry in entries]
+    items = [each.item() for each in registry.models]
+    items += [each.item() for each in registry.tenants]
+    items += [each.item() for each in registry.sources]
+    items += [each.item() for each in registry.issuers]
+    operations = [Put("registry", item) for item in items]
     for prompt in registry.prompts:
         version, latest = prompt.items()
-        if database.get("registry", version["pk"], version["sk"]) != version:
-            operations.append(Put("registry", version, (If("pk", "absent"),)))
-        operations.append(Put("registry", latest))
+        there = database.get("registry", version["pk"], version["sk"])
+        if there not in (None, version):
+            what = f"Prompt {prompt.id!r} has a version {prompt.version} with other words; give the next number."
+            raise InvalidRequest(what, code="prompt_version_exists", param=f"prompts.{prompt.id}.version")
+        operations += [Put("registry", version, () if there else (If("pk", "absent"),)), Put("registry", latest)]
     for operation in operations:
         database.write(operation)
     return len(operations)

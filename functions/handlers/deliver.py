@@ -6,6 +6,7 @@ from typing import Any
 from broker import bootstrap
 from broker.clock import now_ms
 from broker.observability import invocation
+
 from handlers.batch import each_record
 
 

@@ -7,6 +7,7 @@ from broker import bootstrap
 from broker.clock import now_ms
 from broker.jobs.dispatching import dispatch, size_of
 from broker.observability import invocation, log
+
 from handlers.batch import each_record
 
 

@@ -6,6 +6,7 @@ from broker import bootstrap
 from broker.clock import now_ms
 from broker.observability import span
 from broker.steps.context import Run
+
 from handlers.step import step
 
 

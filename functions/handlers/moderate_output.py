@@ -5,6 +5,7 @@ from typing import Any
 from broker import bootstrap
 from broker.clock import now_ms
 from broker.steps.context import Run
+
 from handlers.step import step
 
 

@@ -7,6 +7,7 @@ from broker.clock import now_ms
 from broker.jobs.ending import settle_job
 from broker.steps.context import Run
 from broker.steps.settling import outcome_of
+
 from handlers.step import step
 
 

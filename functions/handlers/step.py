@@ -31,5 +31,3 @@ def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
         return result
 
     return handler
-
-

@@ -14,10 +14,10 @@ MARGIN_MS = 5_000
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sweep once and say what was done, as counts."""
-    swept = bootstrap.sweep()(
-        now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS)
-    )
+    swept = bootstrap.sweep()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
     counts = asdict(swept) | {"errors": len(swept.errors)}
     log("swept", **counts, error_names=sorted(set(swept.errors)))
-    metric({"stage": "sweep"}, SweepErrors=len(swept.errors), JobsRequeued=swept.requeued, DeadLetters=swept.dead_letters)
+    metric(
+        {"stage": "sweep"}, SweepErrors=len(swept.errors), JobsRequeued=swept.requeued, DeadLetters=swept.dead_letters
+    )
     return counts

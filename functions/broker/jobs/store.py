@@ -100,7 +100,7 @@ class Jobs:
         return [Head.from_item(item) for item in found if item], page.cursor
 
     def notes(self, job_id: str, prefix: str = "") -> dict[str, Item]:
-        """The small items beside the head, by name: `ATTEMPT#1.1`, `ROUTE#1`, `GUARD#1#input`, `DELIVERY#…`, `ASKED`."""
+        """The small items beside the head, by name: `ATTEMPT#1.1`, `ROUTE#1`, `DELIVERY#…`, `ASKED` and so on."""
         found = self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}")
         return {item["sk"].removeprefix("NOTE#"): item for item in found}
 

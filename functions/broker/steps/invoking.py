@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import now_ms
-from broker.errors import BadOutput, BrokerError, Conflict, ContextExceeded, Unavailable
+from broker.errors import BadOutput, BrokerError, Conflict, ContextExceeded, Throttled
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
-from broker.jobs.store import Jobs, Payloads, note_item
+from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import start_call
 from broker.providers.base import Answer, Call, Provider
 from broker.routing.models import Model, Models

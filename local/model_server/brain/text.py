@@ -4,8 +4,8 @@ import re
 import threading
 from functools import cache, lru_cache
 
-from snowballstemmer import stemmer  # type: ignore[import-untyped]
-from stop_words import get_stop_words  # type: ignore[import-untyped]
+from snowballstemmer import stemmer
+from stop_words import get_stop_words
 
 READ_CHARS = 200_000
 _WORD = re.compile(r"[^\W_]+(?:['\u2019\-][^\W_]+)*")

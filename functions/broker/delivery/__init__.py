@@ -1,0 +1,1 @@
+"""What the outside is told: events on the bus, and webhooks."""

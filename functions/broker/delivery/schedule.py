@@ -1,0 +1,33 @@
+"""When a webhook is tried again, and what a reply means."""
+
+from typing import Literal
+
+PAUSES_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""Before each attempt, counted from the one before: three days and a bit in all (from Standard Webhooks)."""
+
+JITTER = 0.1
+LONGEST_S = 86_400
+GONE = 410
+
+
+def next_attempt(made: int, now: int, retry_after_s: float | None, jitter: float) -> int | None:
+    """When to try again, in milliseconds; None when the schedule is over.
+
+    Args:
+        made: attempts so far.
+        now: milliseconds.
+        retry_after_s: what the receiver asked for; honoured when it is later than the schedule, up to a day.
+        jitter: 0 to 1; receivers that failed together should not be called together.
+    """
+    if made >= len(PAUSES_S):
+        return None
+    pause = PAUSES_S[made] * (1 + JITTER * jitter)
+    asked = min(retry_after_s or 0, LONGEST_S)
+    return now + round(max(pause, asked) * 1000)
+
+
+def verdict(status: int) -> Literal["delivered", "retry", "disable"]:
+    """What a reply's status means; a redirect is not followed, so it is a failure."""
+    if 200 <= status < 300:
+        return "delivered"
+    return "disable" if status == GONE else "retry"

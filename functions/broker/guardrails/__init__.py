@@ -1,0 +1,1 @@
+"""Checks before and after the model: the rules that need no model of their own."""

@@ -1,0 +1,108 @@
+"""The rules, in one table: each counts what it finds in one text, in time linear to the text."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from broker.guardrails.cards import card_numbers
+from broker.guardrails.policy import Policy
+from broker.guardrails.texts import Text
+
+Stage = Literal["input", "output"]
+
+SECRETS = re.compile(
+    "|".join(
+        (
+            r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",  # AWS access key ids
+            r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----",  # RFC 7468
+            r"\bgh[pousr]_[A-Za-z0-9]{36}",  # GitHub tokens
+            r"\bgithub_pat_[A-Za-z0-9_]{40}",
+            r"\bsk-[A-Za-z0-9_-]{20}",  # OpenAI, Anthropic and others like them
+            r"\b[rs]k_live_[A-Za-z0-9]{20}",  # Stripe
+            r"\bAIza[A-Za-z0-9_-]{35}",  # Google API keys
+            r"\bxox[abeprs]-[A-Za-z0-9-]{10}",  # Slack
+            r"\bhf_[A-Za-z0-9]{30}",  # Hugging Face
+            r"\bib_[A-Za-z0-9_-]{43}[0-9a-f]{8}\b",  # our own
+        )
+    )
+)
+"""Credentials by the prefixes that their issuers publish; each alternative begins with fixed text and is bounded."""
+
+INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+"""Soft hyphens, zero-width characters and marks: they split a word for a program, not for a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found; never the text itself. `place` is the first text that it was found in."""
+
+    stage: Stage
+    rule: str
+    action: Literal["block", "note"]
+    count: int
+    place: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form kept and shown."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: how it counts, and whether the policy lets it block."""
+
+    name: str
+    count: Callable[[str, Policy], int]
+    blocks: Callable[[Policy], bool]
+
+
+def _count_denied(text: str, policy: Policy) -> int:
+    if not policy.denied_terms:
+        return 0
+    return sum(1 for _ in _denied(policy.denied_terms).finditer(_plain(text)))
+
+
+def _plain(text: str) -> str:
+    folded = INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    return " ".join(folded.split())
+
+
+@lru_cache(maxsize=64)
+def _denied(terms: tuple[str, ...]) -> re.Pattern[str]:
+    any_term = "|".join(re.escape(_plain(term)) for term in terms if _plain(term))
+    return re.compile(rf"(?<!\w)(?:{any_term})(?!\w)" if any_term else "(?!)")
+
+
+RULES = (
+    Rule("denied_terms", _count_denied, lambda policy: True),
+    Rule("secrets", lambda text, _: sum(1 for _ in SECRETS.finditer(text)), lambda policy: policy.block_secrets),
+    Rule("card_numbers", lambda text, _: sum(1 for _ in card_numbers(text)), lambda policy: policy.block_card_numbers),
+)
+
+
+def check(stage: Stage, texts: Iterable[Text], policy: Policy) -> list[Finding]:
+    """Run all rules over the texts of one stage; one finding at most for each rule."""
+    counts: dict[str, tuple[int, str]] = {}
+    size, last = 0, ""
+    for place, text in texts:
+        size, last = size + len(text), place
+        for rule in RULES:
+            if found := rule.count(text, policy):
+                before, first = counts.get(rule.name, (0, place))
+                counts[rule.name] = before + found, first
+    findings = [
+        Finding(stage, rule.name, "block" if rule.blocks(policy) else "note", *counts[rule.name])
+        for rule in RULES
+        if rule.name in counts
+    ]
+    if stage == "input" and size > policy.max_input_chars:
+        findings.append(Finding(stage, "max_input_chars", "block", size, last))
+    return findings
+
+
+def blocks(findings: Iterable[Finding]) -> bool:
+    """True when one of them blocks."""
+    return any(each.action == "block" for each in findings)

@@ -1,0 +1,33 @@
+"""The texts of a request or an answer, each with its place (`input.messages.0.content`)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Text = tuple[str, str]
+
+SENT = ("input", "parameters", "output_schema")
+"""The parts of a request that a model gets to see."""
+
+
+def input_texts(request: dict[str, Any]) -> Iterator[Text]:
+    """All that a model would read of a request."""
+    for name in SENT:
+        yield from _leaves(name, request.get(name))
+
+
+def output_texts(output: dict[str, Any]) -> Iterator[Text]:
+    """All that a client would read of an answer."""
+    yield from _leaves("output", output)
+
+
+def _leaves(root: str, document: Any) -> Iterator[Text]:
+    # With a stack of its own, for a document may be nested deeper than Python's.
+    waiting = [(root, document)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, str):
+            yield place, value
+        elif isinstance(value, list):
+            waiting += [(f"{place}.{number}", each) for number, each in reversed(list(enumerate(value)))]
+        elif isinstance(value, dict):
+            waiting += [(f"{place}.{name}", each) for name, each in reversed(value.items())]

@@ -1,0 +1,56 @@
+"""API keys: 256 random bits, shown once; only a hash is stored.
+
+A key is `ib_`, 43 characters of base64url, and 8 hexadecimal digits of CRC-32. The checksum tells a mistyped key from
+an unknown one without a read, and lets secret scanners be sure of what they found. A plain SHA-256 is enough of a hash,
+for there is nothing to guess in 256 random bits.
+
+Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, expires_at.
+"""
+
+import hashlib
+import re
+import secrets
+import zlib
+
+from broker.storage import Item
+
+PREFIX = "ib_"
+FORM = re.compile(r"ib_[A-Za-z0-9_-]{43}[0-9a-f]{8}", re.ASCII)
+
+
+def new_key() -> tuple[str, str]:
+    """A new key and its hash."""
+    body = PREFIX + secrets.token_urlsafe(32)
+    key = body + _checksum(body)
+    return key, key_hash(key)
+
+
+def well_formed(key: str) -> bool:
+    """True when form and checksum are those of a key."""
+    return FORM.fullmatch(key) is not None and _checksum(key[:-8]) == key[-8:]
+
+
+def key_hash(key: str) -> str:
+    """SHA-256, as 64 hexadecimal digits."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_item(
+    digest: str, *, tenant: str, principal: str, scopes: tuple[str, ...], created_at: int, expires_at: int | None
+) -> Item:
+    """The stored form; times in milliseconds, `expires_at` None for a key without an end."""
+    item: Item = {
+        "pk": f"KEY#{digest}",
+        "sk": "KEY",
+        "tenant": tenant,
+        "principal": principal,
+        "scopes": list(scopes),
+        "status": "active",
+        "created_at": created_at,
+    }
+    # Not `expires_at`: that is the tables' TTL attribute, in seconds, and an expired key should say why it fails.
+    return item if expires_at is None else item | {"valid_until": expires_at}
+
+
+def _checksum(body: str) -> str:
+    return f"{zlib.crc32(body.encode()):08x}"
