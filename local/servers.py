@@ -23,6 +23,9 @@ FIRST_CHOICE = {"cloud": 4566, "services": 4567, "models": 4568}
 
 STARTS_WITHIN_S = 90
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Children of this process: they outlive it, and when it stops them itself, it has to collect them."""
+
 
 class NotStarted(Exception):
     """A server did not come up; the message says where its log is."""
@@ -67,6 +70,8 @@ def free_port(wanted: int) -> int:
     """The wanted port where it is free, or any other that is."""
     for port in (wanted, 0):
         with socket.socket() as probe:
+            # A port that was just left counts as free; one with a listener does not.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
@@ -111,6 +116,8 @@ class Servers:
         running = self.running()
         for server in running.values():
             server.stop()
+        for child in _started:
+            child.poll()
         self._file.unlink(missing_ok=True)
         return list(running)
 
@@ -134,6 +141,7 @@ class Servers:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _started.append(process)
         return Server(name, process.pid, _start_time(process.pid), f"http://127.0.0.1:{port}")
 
     def _environment(self, port: int, persist: bool) -> dict[str, str]:

@@ -28,6 +28,10 @@ def _leaves(root: str, document: Any) -> Iterator[Text]:
         if isinstance(value, str):
             yield place, value
         elif isinstance(value, list):
+            # A model reads the parts of a message as one text, so what is split over two of them counts too.
+            parts = [each["text"] for each in value if isinstance(each, dict) and isinstance(each.get("text"), str)]
+            if len(parts) > 1:
+                yield place, "".join(parts)
             waiting += [(f"{place}.{number}", each) for number, each in reversed(list(enumerate(value)))]
         elif isinstance(value, dict):
             waiting += [(f"{place}.{name}", each) for name, each in reversed(value.items())]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from broker.errors import Conflict, NotFound
@@ -117,9 +118,23 @@ def reckon_calls(jobs: Jobs, head: Head, now: int) -> None:
 
     def record(before: Head, after: Head) -> list[Put | Update]:
         lost = before.open_calls
-        return [each for key in lost for each in attempt_record(before, key, _lost(before.calls[key], now))]
+        return _joined([each for key in lost for each in attempt_record(before, key, _lost(before.calls[key], now))])
 
     jobs.change(head.id, reckon, record, known=head)
+
+
+def _joined(operations: Sequence[Put | Update]) -> list[Put | Update]:
+    """Additions to the same item as one, for a transaction may touch an item only once."""
+    joined: dict[tuple[str, str], Put | Update] = {}
+    for each in operations:
+        if isinstance(each, Put):
+            joined[each.item["pk"], each.item["sk"]] = each
+            continue
+        known = joined.get((each.pk, each.sk))
+        before = known.add if isinstance(known, Update) else {}
+        add = {name: amount + before.get(name, 0) for name, amount in each.add.items()}
+        joined[each.pk, each.sk] = replace(each, add=add)
+    return list(joined.values())
 
 
 def _lost(call: dict[str, Any], now: int) -> dict[str, Any]:

@@ -165,5 +165,7 @@ def erase(jobs: Jobs, payloads: Payloads, head: Head) -> None:
     if not head.status.terminal:
         raise InvalidRequest("Cancel the job before you erase it.", code="not_ended", param="id")
     payloads.erase(head.id)
-    jobs.note(head, "ASKED", {"metadata": {}})
+    asked = jobs.notes(head.id, "ASKED").get("ASKED", {})
+    address = {"webhook_url": asked["webhook_url"]} if "webhook_url" in asked else {}  # its webhook may not be sent yet
+    jobs.note(head, "ASKED", {**address, "metadata": {}})
     jobs.note(head, "ERASED", {})

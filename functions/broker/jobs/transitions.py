@@ -158,8 +158,11 @@ def cancel(head: Head, *, now: int) -> Head:
 
 
 def refund(ended: Head) -> int:
-    """Nano-dollars to give back to the budget when the job has ended: what was held and can no longer be spent."""
-    return max(0, ended.hold - ended.spent - ended.reserved)
+    """Nano-dollars to give back to the budget when the job has ended: what was held and can no longer be spent.
+
+    Negative where calls cost more than was held for them; the budget then pays the difference.
+    """
+    return ended.hold - ended.spent - ended.reserved
 
 
 def tend(head: Head, *, now: int) -> Head:

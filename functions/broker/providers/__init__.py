@@ -1,1 +1,29 @@
 """One file for each provider's wire format, looked up by name and imported on first use."""
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from broker.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from broker.providers.base import Provider
+
+PROVIDERS = {
+    "bedrock": ("broker.providers.bedrock", "Bedrock"),
+    "openai": ("broker.providers.openai", "OpenAI"),
+}
+"""The name that a registered model gives as its provider, and where that wire format lives: module and class."""
+
+
+@cache
+def lookup(name: str) -> "Provider":
+    """The provider of a name; one for each process, so that its connections are kept.
+
+    Raises:
+        InvalidRequest: there is none (`unknown_provider`).
+    """
+    if name not in PROVIDERS:
+        raise InvalidRequest(f"There is no provider {name!r}.", code="unknown_provider", param="model")
+    module, kind = PROVIDERS[name]
+    return cast("Provider", getattr(import_module(module), kind)())

@@ -1,0 +1,109 @@
+"""The events that the broker puts on its bus, and the bodies of its webhooks."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, RootModel, create_model
+
+from broker.contract.base import TYPES, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
+from broker.delivery.events import DETAIL_TYPES
+from broker.envelope import VERSION
+from broker.jobs.head import Status
+from broker.jobs.request import Task
+
+SOURCE = "inference.broker"
+
+
+class JobFacts(Shown):
+    """The small facts of a job that events and webhooks carry; the answer is fetched with them."""
+
+    job_id: JobId
+    status: Status
+    task: Task
+    model: str | None
+    """The model that answered."""
+    error: JobError | None
+    usage: Usage
+    url: str
+    """Path of the job, from the host of the API."""
+
+
+class Metadata(Shown):
+    """About the event itself."""
+
+    version: Annotated[str, OneOf((VERSION,))]
+    event_id: EventId
+    """Stable: an event that comes twice has the same."""
+    correlation_id: str
+    """Of the request that the event goes back to: its id at the API, or the id of the event that asked."""
+    tenant: str | None
+    """Null where the event belongs to none."""
+    created_at: Time
+
+
+class Detail(Shown):
+    """The envelope."""
+
+    metadata: Metadata
+
+
+class RejectionFacts(Shown):
+    """Why an event could not become a job."""
+
+    type: Annotated[str, OneOf(TYPES)]
+    code: str
+    message: str
+    param: str | None
+
+
+class Rejection(Shown):
+    """An `InferenceRequested` that could not become a job."""
+
+    source: str | None
+    """Of the event that asked; null where it could not be read."""
+    error: RejectionFacts
+
+
+class Event(BaseModel):
+    """An event of the broker as a rule's target gets it; EventBridge adds `id`, `account`, `time` and more."""
+
+    source: Annotated[str, OneOf((SOURCE,))]
+
+
+class Webhook(Shown):
+    """The body of a webhook, signed as Standard Webhooks has it."""
+
+    type: TerminalEvent
+    timestamp: Time
+    """When the job ended."""
+    data: JobFacts
+
+
+def event_models() -> dict[str, type[BaseModel]]:
+    """The event of each detail-type."""
+    data: dict[str, type[BaseModel]] = {
+        kind: create_model(
+            f"{kind}Data", __base__=JobFacts, __doc__=JobFacts.__doc__, status=Annotated[str, OneOf((status.value,))]
+        )
+        for status, kind in DETAIL_TYPES.items()
+    }
+    data["RequestRejected"] = Rejection
+    return {kind: _event(kind, facts) for kind, facts in data.items()}
+
+
+def _event(kind: str, facts: type[BaseModel]) -> type[BaseModel]:
+    detail = create_model(f"{kind}Detail", __base__=Detail, __doc__=Detail.__doc__, data=facts)
+    return create_model(
+        kind,
+        __base__=Event,
+        __doc__=Event.__doc__,
+        detail_type=(Annotated[str, OneOf((kind,))], Field(alias="detail-type")),
+        detail=detail,
+    )
+
+
+def any_event() -> type[RootModel[Any]]:
+    """All events that the broker sends, told apart by `detail-type`."""
+    union: Any = None
+    for model in event_models().values():
+        union = model if union is None else union | model
+    return RootModel[Annotated[union, Field(discriminator="detail_type")]]

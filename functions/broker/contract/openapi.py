@@ -1,0 +1,229 @@
+"""The OpenAPI document, from the table of routes and the models of the contract.
+
+A route without an entry in `OPERATIONS` has no document, and a test says so.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from broker.contract.base import EXAMPLE_JOB, Plain
+from broker.contract.replies import Error, Job, JobList, ModelList, Redelivery, Timeline
+from broker.jobs.head import Status
+from broker.jobs.reading import MAX_PAGE
+from broker.jobs.request import JobRequest
+from broker.rest.routes import MOST_WAIT_S, ROUTES
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a route takes and gives. `replies` are by status: the model of the body, or None for an empty one."""
+
+    summary: str
+    tag: str
+    replies: dict[int, type[BaseModel] | None]
+    errors: tuple[int, ...] = ()
+    """Statuses of errors that only some routes have; those of `EVERYWHERE` come on top."""
+    parameters: tuple[Json, ...] = ()
+    body: type[BaseModel] | None = None
+    headers: tuple[str, ...] = field(default=())
+    """Names of reply headers of the successes."""
+
+
+ERRORS = {
+    400: "A field, parameter or body is at fault; `param` names it.",
+    401: "The credential is missing, unknown or expired.",
+    402: "The tenant's budget, or the request's own limit, does not cover the worst case of the work.",
+    403: "The credential lacks the scope, or the tenant may not use what the request names.",
+    404: "There is no such thing, or it belongs to another tenant.",
+    409: "The state of things forbids it now: the first request with this key is being accepted, or the job has ended.",
+    413: "The body is larger than API Gateway takes.",
+    422: "The Idempotency-Key was used with another body.",
+    429: "Too many requests.",
+    500: "Something went wrong on the broker's side.",
+}
+EVERYWHERE = (401, 403, 429, 500)
+WITH_RETRY_AFTER = (409, 429)
+
+HEADERS: dict[str, Json] = {
+    "Location": {"description": "Path of the job.", "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "`true` where the job was there already.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before a repeat makes sense.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-Request-Id": {"description": "The request's id, for support.", "schema": {"type": "string"}},
+}
+
+
+def _parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:
+    return {"in": place, "name": name, "description": description, "schema": schema, "required": False} | more
+
+
+JOB_ID = _parameter("path", "id", "The job.", {"type": "string"}, required=True, example=EXAMPLE_JOB)
+
+SUBMISSION = (
+    _parameter(
+        "header",
+        "Idempotency-Key",
+        "The same key with the same body gives the same job, for a day.",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+    ),
+    _parameter(
+        "header",
+        "Prefer",
+        f"`wait=n`: answer with the finished job if it ends within n seconds, at most {MOST_WAIT_S} (RFC 7240).",
+        {"type": "string"},
+        example="wait=20",
+    ),
+)
+
+PAGE = (
+    _parameter("query", "status", "Only jobs that stand so.", {"type": "string", "enum": [*Status]}),
+    _parameter(
+        "query", "limit", "Jobs on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20}
+    ),
+    _parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+)
+
+WAIT = _parameter(
+    "query",
+    "wait",
+    "Long poll: answer when the job has ended, or after so many seconds.",
+    {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0},
+)
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/jobs"): Operation(
+        "Submit a job",
+        "jobs",
+        {200: Job, 202: Job},
+        errors=(400, 402, 404, 409, 413, 422),
+        parameters=SUBMISSION,
+        body=JobRequest,
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+    ),
+    ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
+    ("GET", "/jobs/{id}"): Operation("Get a job", "jobs", {200: Job}, errors=(400, 404), parameters=(JOB_ID, WAIT)),
+    ("DELETE", "/jobs/{id}"): Operation(
+        "Erase prompt, answer and metadata of an ended job",
+        "jobs",
+        {204: None},
+        errors=(400, 404),
+        parameters=(JOB_ID,),
+    ),
+    ("POST", "/jobs/{id}/cancel"): Operation(
+        "Cancel a job", "jobs", {200: Job}, errors=(404, 409), parameters=(JOB_ID,)
+    ),
+    ("GET", "/jobs/{id}/events"): Operation(
+        "What happened to a job, in order", "jobs", {200: Timeline}, errors=(404,), parameters=(JOB_ID,)
+    ),
+    ("POST", "/jobs/{id}/redeliver"): Operation(
+        "Send a job's webhooks once more", "jobs", {202: Redelivery}, errors=(400, 404), parameters=(JOB_ID,)
+    ),
+    ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
+}
+"""By method and path, as `ROUTES`."""
+
+SUCCESSES = {200: "Done.", 202: "Taken; it goes on in the background.", 204: "Done; there is nothing to show."}
+
+
+def openapi() -> Json:
+    """The document.
+
+    Raises:
+        KeyError: a route has no entry in `OPERATIONS`.
+    """
+    paths: dict[str, Json] = {}
+    for route, (scope, answer) in ROUTES.items():
+        method, path = route
+        paths.setdefault(path, {})[method.lower()] = _operation(OPERATIONS[route], scope, answer.__name__)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Inference Broker",
+            "version": "1",
+            "description": "Submit work, poll for answers.",
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [
+            {
+                "url": "https://{api}.execute-api.{region}.amazonaws.com/v1",
+                "description": "The stack's output `ApiUrl`.",
+                "variables": {"api": {"default": "api-id"}, "region": {"default": "us-east-1"}},
+            }
+        ],
+        "tags": [
+            {"name": "jobs", "description": "Work and what came of it."},
+            {"name": "models", "description": "What can do the work."},
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "responses": {str(status): _error(status) for status in ERRORS},
+            "headers": HEADERS,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key, or a JWT of a registered issuer; each operation names its scope.",
+                }
+            },
+        },
+    }
+
+
+def _operation(known: Operation, scope: str, name: str) -> Json:
+    found: Json = {
+        "operationId": name,
+        "summary": known.summary,
+        "tags": [known.tag],
+        "security": [{"bearer": [scope]}],
+        "responses": {str(status): _success(status, model, known.headers) for status, model in known.replies.items()},
+    }
+    for status in sorted({*known.errors, *EVERYWHERE}):
+        found["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
+    if known.parameters:
+        found["parameters"] = list(known.parameters)
+    if known.body:
+        found["requestBody"] = {"required": True, "content": _content(known.body)}
+    return found
+
+
+def _success(status: int, model: type[BaseModel] | None, headers: tuple[str, ...]) -> Json:
+    found: Json = {"description": SUCCESSES[status], "headers": _headers(*headers, "X-Request-Id")}
+    return found | ({"content": _content(model)} if model else {})
+
+
+def _error(status: int) -> Json:
+    named = ("Retry-After",) if status in WITH_RETRY_AFTER else ()
+    return {"description": ERRORS[status], "headers": _headers(*named), "content": _content(Error)}
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _content(model: type[BaseModel]) -> Json:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+
+
+def _schemas() -> Json:
+    models: set[type[BaseModel]] = {Error}
+    for known in OPERATIONS.values():
+        models |= {model for model in (known.body, *known.replies.values()) if model}
+    _, document = models_json_schema(
+        [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
+        ref_template="#/components/schemas/{model}",
+        schema_generator=Plain,
+    )
+    schemas: Json = document["$defs"]
+    return schemas

@@ -1,0 +1,235 @@
+"""The replies of the REST API."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from broker.contract.base import (
+    TREE,
+    TYPES,
+    Count,
+    EventId,
+    JobError,
+    JobId,
+    OneOf,
+    Shown,
+    TerminalEvent,
+    Time,
+    Usage,
+    Usd,
+)
+from broker.jobs.head import Status
+from broker.jobs.request import Task
+from broker.jobs.transitions import UNKNOWN
+from broker.steps.invoking import ANSWERED
+
+
+class AttemptError(Shown):
+    """Why a call of a model gave no answer."""
+
+    type: Annotated[str, OneOf(TYPES)]
+    code: str
+    message: str
+
+
+class Attempt(Shown):
+    """One call of one model."""
+
+    id: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
+    """Run and number of the call."""
+    model: str
+    outcome: Annotated[str, OneOf(tuple(sorted({ANSWERED, UNKNOWN, *(kind.__name__ for kind in TREE)})))]
+    """`succeeded`, the name of the error, or `unknown` where nobody lived to tell."""
+    error: AttemptError | None
+    latency_ms: Count | None
+    cost_usd: Usd
+    """What the call cost; its worst case while that is not known."""
+    paid: Literal["yes", "no", "unknown"]
+    """`unknown` where the provider may have charged for a call without an answer."""
+
+
+class Candidate(Shown):
+    """One registered model, and why it was taken or left out."""
+
+    model: str
+    taken: bool
+    why: str
+
+
+class Finding(Shown):
+    """What a guardrail rule found, never the text itself."""
+
+    stage: Literal["input", "output"]
+    rule: str
+    action: Literal["block", "note"]
+    count: Annotated[int, Field(ge=1)]
+    place: str
+    """The first text that it was found in."""
+
+
+class DeliveryAttempt(Shown):
+    """One POST of a webhook."""
+
+    at: Time
+    status: int | None
+    """The receiver's HTTP status; null where there was no reply."""
+    error: str | None
+    """The code of the error that kept it from a reply."""
+    latency_ms: Count
+
+
+class Delivery(Shown):
+    """One webhook of the job."""
+
+    id: EventId
+    """The same in every attempt (`webhook-id`)."""
+    event: TerminalEvent
+    state: Literal["pending", "delivered", "failed", "disabled"]
+    """`failed` when the schedule is over, `disabled` when the receiver answered 410."""
+    next_at: Time | None
+    attempts: list[DeliveryAttempt]
+
+
+class Urls(Shown):
+    """Paths of the job's own routes, from the host of the API."""
+
+    get: str
+    cancel: str
+    events: str
+
+
+class JobSummary(Shown):
+    """A job as it stands in a list."""
+
+    id: JobId
+    object: Literal["job"]
+    status: Status
+    task: Task
+    model: str
+    """The model that answered; before that, what the request named."""
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    error: JobError | None
+    usage: Usage
+    urls: Urls
+
+
+class Job(JobSummary):
+    """A job with all that is known of it."""
+
+    output: dict[str, Any] | None
+    """The answer; null before there is one, and after it was erased."""
+    attempts: list[Attempt]
+    route: list[Candidate]
+    """Every registered model, as the last run judged it."""
+    guardrails: list[Finding]
+    delivery: list[Delivery]
+    metadata: dict[str, str]
+    erased: bool
+    """True after `DELETE`: prompt, answer and metadata are gone."""
+
+
+class JobList(Shown):
+    """A page of jobs, newest first."""
+
+    object: Literal["list"]
+    data: list[JobSummary]
+    next_cursor: str | None
+    """For the next page; null on the last."""
+
+
+class Accepted(Shown):
+    """The job was accepted."""
+
+    at: Time
+    event: Literal["job.accepted"]
+    door: Literal["rest", "event"]
+
+
+class Started(Shown):
+    """The job was started first."""
+
+    at: Time
+    event: Literal["job.started"]
+    runs: Count
+    """How often it has been started since."""
+
+
+class AttemptEnded(Shown):
+    """A call of a model ended."""
+
+    at: Time
+    event: Literal["attempt.ended"]
+    model: str
+    outcome: str
+    latency_ms: Count | None
+
+
+class DeliveryAttempted(Shown):
+    """A webhook was attempted."""
+
+    at: Time
+    event: Literal["delivery.attempted"]
+    event_id: EventId
+    status: int | None
+
+
+class Ended(Shown):
+    """The job ended."""
+
+    at: Time
+    event: TerminalEvent
+    event_id: EventId
+
+
+class Timeline(Shown):
+    """What happened to the job, in order."""
+
+    object: Literal["list"]
+    data: list[Annotated[Accepted | Started | AttemptEnded | DeliveryAttempted | Ended, Field(discriminator="event")]]
+
+
+class Redelivery(Shown):
+    """The webhooks that are sent once more."""
+
+    object: Literal["redelivery"]
+    ids: list[EventId]
+
+
+class Model(Shown):
+    """One model that the tenant may use."""
+
+    id: str
+    object: Literal["model"]
+    owned_by: str
+    """The provider."""
+    tasks: list[Task]
+    context_window: Annotated[int, Field(ge=1)]
+    max_output_tokens: Annotated[int, Field(ge=1)]
+    enabled: bool
+
+
+class ModelList(Shown):
+    """The models that the tenant may use."""
+
+    object: Literal["list"]
+    data: list[Model]
+
+
+class ErrorFacts(Shown):
+    """What went wrong."""
+
+    type: Annotated[str, OneOf(tuple(sorted({*TYPES, "unauthorized"})))]
+    code: str
+    """Finer than the type, for programs."""
+    message: str
+    param: str | None
+    """The field, header or parameter at fault, dotted (`input.messages.0.role`)."""
+    request_id: str
+
+
+class Error(Shown):
+    """The body of every reply that is not a success."""
+
+    error: ErrorFacts

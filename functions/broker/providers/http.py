@@ -1,0 +1,256 @@
+"""JSON over HTTPS for providers: one pool of connections, one deadline for a whole call, errors of the tree.
+
+Nothing here retries or follows a redirect: the workflow decides about the next call, and each one is booked before it
+is made. A provider's text (it may quote the prompt) and our key never reach a message.
+"""
+
+import io
+import json
+import math
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cache
+from http.client import HTTPResponse
+from socket import socket
+from typing import Any
+
+import urllib3
+from urllib3 import exceptions as broken
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import BaseHTTPResponse
+
+from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Throttled, Unavailable
+from broker.providers.structured import loads
+
+CONNECT_S = 5.0
+LARGEST_REPLY = 16 * 1024 * 1024
+"""Bytes; a thousand embeddings of three thousand numbers do not fit, more than any chat does."""
+CHUNK = 64 * 1024
+LONGEST_IDLE_S = 30.0
+"""Connections unused for longer are dropped: a function that was frozen finds them dead only after it has sent a call,
+and would have to book that call as perhaps paid for."""
+
+STATUSES: dict[int, type[BrokerError]] = {
+    **dict.fromkeys((400, 404, 405, 413, 415, 422), InvalidRequest),
+    # 402 is an unpaid bill: as with a wrong key, only an operator can help, and other models still may.
+    **dict.fromkeys((401, 402, 403), CredentialRejected),
+    429: Throttled,
+}
+"""What a status means. All others, 408, 5xx, 529 and redirects among them, are `Unavailable`."""
+
+GATEWAY_TIMEOUTS = frozenset({504, 524})
+"""Sent by a gateway that stopped waiting (524 is Cloudflare's): the model behind it may have done the work."""
+
+_SAID: dict[type[BrokerError], str] = {
+    InvalidRequest: "does not accept the request",
+    CredentialRejected: "does not accept the broker's key",
+    Throttled: "asks for a pause",
+    Unavailable: "could not answer",
+}
+
+ReadError = Callable[[int, Any], BrokerError | None]
+"""A format's look at an error's body, for its codes and types: status and JSON in, None to leave it to the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A 2xx: the JSON it held, and its headers by lower-case name."""
+
+    body: Any
+    headers: Mapping[str, str]
+
+
+def post_json(
+    url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout: float, read_error: ReadError
+) -> Reply:
+    """POST a JSON object and read the JSON reply.
+
+    Args:
+        url: of the call.
+        body: what to send.
+        headers: beside those of the content; values are Latin-1 without control characters.
+        timeout: seconds for all of it, from connecting (at most five) to the last byte, however slowly bytes come;
+            only looking up the host's name and trying its second address are not counted.
+        read_error: the format's look at the body of an error.
+
+    Raises:
+        InvalidRequest, CredentialRejected, Throttled, Unavailable: by `STATUSES`, or no connection.
+        BadOutput: the reply is no JSON or too large; it may have been paid for.
+        BrokerError: what `read_error` makes of the body of an error.
+    """
+    try:
+        content = json.dumps(body, allow_nan=False).encode()
+    except ValueError:
+        raise InvalidRequest("The request holds a number that JSON has not.", code="invalid_number") from None
+    status, told, raw = _exchange(url, content, headers, timeout)
+    if 200 <= status < 300:
+        if raw is None:
+            raise BadOutput("The provider's reply is too large.", code="reply_too_large", maybe_paid=True)
+        try:
+            return Reply(loads(raw), told)
+        except ValueError:
+            raise BadOutput("The provider's reply is not JSON.", code="reply_not_json", maybe_paid=True) from None
+    try:
+        found = loads(raw or b"null")
+    except ValueError:
+        found = None
+    raise read_error(status, found) or failure(status, told)
+
+
+def failure(status: int, headers: Mapping[str, str]) -> BrokerError:
+    """The error that a status stands for; `headers` by lower-case name."""
+    kind = STATUSES.get(status, Unavailable)
+    return kind(
+        f"The provider {_SAID[kind]} (HTTP {status}).",
+        code=f"http_{status}",
+        retry_after=retry_after(headers) if kind is Throttled else None,
+        maybe_paid=status in GATEWAY_TIMEOUTS,
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait: `retry-after-ms` (OpenAI's), else Retry-After in either form (RFC 9110, section 10.2.3)."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds) and seconds >= 0:
+            return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _exchange(
+    url: str, content: bytes, headers: Mapping[str, str], timeout: float
+) -> tuple[int, dict[str, str], bytes | None]:
+    sent = {"content-type": "application/json", "accept": "application/json", "user-agent": "inference-broker"}
+    limits = urllib3.Timeout(connect=min(CONNECT_S, timeout), total=timeout)
+    manager = _pool().manager()
+    response: BaseHTTPResponse | None = None
+    try:
+        response = manager.request(
+            "POST",
+            url,
+            body=content,
+            headers={**sent, **headers},
+            timeout=limits,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        told = {name.lower(): value for name, value in response.headers.items()}
+        return response.status, told, _read(response)
+    except (broken.HTTPError, ValueError) as error:
+        # Without the cause: what urllib3 says may quote a header that the provider sent.
+        raise _lost(error) from None
+    finally:
+        if response is not None:
+            response.close()
+
+
+def _read(response: BaseHTTPResponse) -> bytes | None:
+    """The body, or None where it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    for part in response.stream(CHUNK, decode_content=True):
+        size += len(part)
+        if size > LARGEST_REPLY:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _lost(error: Exception) -> BrokerError:
+    if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
+        return Unavailable("The provider's certificate is not trusted.", code="bad_certificate")
+    _, code, message, paid = next(row for row in _LOSSES if isinstance(error, row[0]))
+    return (BadOutput if isinstance(error, broken.DecodeError) else Unavailable)(message, code=code, maybe_paid=paid)
+
+
+_LOSSES: tuple[tuple[type[Exception], str, str, bool], ...] = (
+    (broken.ConnectTimeoutError, "connect_timeout", "The provider did not take the connection in time.", False),
+    (broken.NewConnectionError, "unreachable", "The provider cannot be reached.", False),
+    (broken.LocationValueError, "bad_endpoint", "The model's endpoint is not a URL.", False),
+    (broken.TimeoutError, "timeout", "The provider did not answer in time.", True),
+    (broken.DecodeError, "reply_not_json", "The provider's reply cannot be decoded.", True),
+    (broken.HTTPError, "connection_lost", "The connection to the provider was lost.", True),
+    (ValueError, "bad_endpoint", "The model's endpoint is not a URL.", False),
+)
+"""What can go wrong below HTTP: the first that fits. The last column: the request may have arrived."""
+
+
+class _Timed(io.RawIOBase):
+    """A socket's bytes until a moment; a plain socket's timeout would start anew with each byte that drips in."""
+
+    def __init__(self, sock: socket, inner: io.RawIOBase) -> None:
+        self._sock = sock
+        self._inner = inner
+        # urllib3 has just set what is left of the call's total.
+        left = sock.gettimeout()
+        self._until = math.inf if left is None else time.monotonic() + left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._until < math.inf:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the call's time is over")
+            self._sock.settimeout(left)
+        return self._inner.readinto(buffer)
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
+class _TimedResponse(HTTPResponse):
+    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Timed(sock, self.fp.detach()))
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Connections(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecureConnections(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Pool:
+    """The process's connections."""
+
+    def __init__(self) -> None:
+        self._manager = urllib3.PoolManager(num_pools=16)
+        self._manager.pool_classes_by_scheme = {"http": _Connections, "https": _SecureConnections}
+        self._used_at = 0.0
+
+    def manager(self) -> urllib3.PoolManager:
+        # By the wall clock: the monotonic one may stand still while a function is frozen.
+        now = time.time()
+        if abs(now - self._used_at) > LONGEST_IDLE_S:
+            self._manager.clear()
+        self._used_at = now
+        return self._manager
+
+
+@cache
+def _pool() -> _Pool:
+    return _Pool()

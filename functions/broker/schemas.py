@@ -1,0 +1,78 @@
+"""Writes the published contract, `schemas/*.json`, from the models: `make schemas`.
+
+No function loads this module. The same models give the same bytes, so a test can hold the files against them.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from broker.contract.base import Plain
+from broker.contract.events import Webhook, any_event
+from broker.contract.openapi import openapi
+from broker.contract.replies import Error, Job
+from broker.jobs.request import JobRequest
+from broker.registering import RegistryFile
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+VERSION = "1"
+"""Of the contract; a change that breaks a reader makes it another."""
+
+
+MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
+    "job-request": (
+        JobRequest,
+        "Job request",
+        "One piece of work: the body of `POST /v1/jobs`, and the detail of `InferenceRequested`. One of "
+        "`input.messages`, `input.text` and `prompt` is needed; embeddings need `input.text`.",
+    ),
+    "job": (Job, "Job", "A job in its public form: the reply of `GET /v1/jobs/{id}`."),
+    "event": (any_event(), "Event", "Every event that the broker puts on its bus."),
+    "webhook": (Webhook, "Webhook", str(Webhook.__doc__)),
+    "error": (Error, "Error", str(Error.__doc__)),
+    "registry": (
+        RegistryFile,
+        "Registry file",
+        "What `broker apply` reads: models, tenants, sources, issuers, prompts.",
+    ),
+}
+"""By file name: the model, a title and a description."""
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """The contract, by file name."""
+    found = {f"{name}.json": _schema(name, *entry) for name, entry in MODELS.items()}
+    return found | {"openapi.json": openapi()}
+
+
+def _schema(name: str, model: type[BaseModel], title: str, description: str) -> dict[str, Any]:
+    about = {
+        "$schema": DIALECT,
+        "$id": f"urn:inference-broker:{name}:{VERSION}",
+        "title": title,
+        "description": description,
+    }
+    return model.model_json_schema(schema_generator=Plain) | about
+
+
+def text(document: dict[str, Any]) -> str:
+    """The file's text: sorted keys, two spaces, a newline at the end."""
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write(folder: Path) -> list[Path]:
+    """Write all files, over what was there before; gives their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, document in documents().items():
+        paths.append(folder / name)
+        paths[-1].write_text(text(document), encoding="utf-8")
+    return paths
+
+
+if __name__ == "__main__":
+    for path in write(Path(sys.argv[1])):
+        print(path)

@@ -1,0 +1,1 @@
+"""Tests of the whole stack, deployed by SAM onto the embedded cloud."""

@@ -1,0 +1,35 @@
+"""Starts the embedded cloud once, deploys onto it, and stops it."""
+
+from collections.abc import Iterator
+
+import pytest
+from broker.registering import apply, parse_registry
+
+from local.__main__ import up
+from local.servers import ROOT, Servers
+from tests.e2e.issuer import Issuer
+from tests.e2e.registered import registry
+from tests.e2e.stack import Stack
+
+FOLDER = ROOT / ".local" / "tests"
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[Issuer]:
+    """An OIDC issuer on the loopback interface."""
+    with Issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(issuer: Issuer) -> Iterator[Stack]:
+    """The deployed stack, in a work folder of its own: a stack that a developer runs is left alone."""
+    servers = Servers(FOLDER, print)
+    servers.stop()  # what a killed session left behind
+    try:
+        running = up(persist=False, folder=FOLDER)
+        stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
+        apply(stack.database, parse_registry(registry(stack.models_url, issuer.jwks_url)))
+        yield stack
+    finally:
+        servers.stop()

@@ -1,0 +1,122 @@
+"""The deployed stack, as the tests use it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from broker.cli import create_key, registry_of
+from broker.clock import now_ms
+from broker.cloud.database import DynamoDatabase
+from broker.jobs.head import job_pk
+from broker.storage import Update
+from broker.tenants.api_keys import new_key
+
+from local.client import Client
+from local.deployment import Cloud
+from local.seeding import Seeded
+
+STACK = "inference-broker"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The stack, its seeds, and its ways in."""
+
+    cloud: Cloud
+    outputs: dict[str, str]
+    seeded: Seeded
+    models_url: str
+
+    @property
+    def base_url(self) -> str:
+        """Where the REST API is."""
+        return self.cloud.base_url(self.outputs["ApiId"])
+
+    @property
+    def database(self) -> DynamoDatabase:
+        """The tables."""
+        return registry_of(self.cloud, self.outputs)
+
+    @property
+    def api(self) -> Client:
+        """The REST API as the tenant `demo`."""
+        return Client(self.base_url, self.seeded.api_key)
+
+    def as_tenant(self, tenant: str, **options: Any) -> Client:
+        """The REST API with a new key of a tenant."""
+        return Client(self.base_url, create_key(self.database, tenant, "tests", **options))
+
+    def run(self, body: dict[str, Any], client: Client | None = None) -> dict[str, Any]:
+        """Submit a job and give it as it ended."""
+        api = client or self.api
+        answer = api.submit(body)
+        assert answer.status == 202, answer.body
+        return api.finished(answer.body["id"])
+
+    def sweep(self) -> dict[str, Any]:
+        """Have the sweep run now, not within the minute."""
+        reply = self.cloud.client("lambda").invoke(FunctionName=self.outputs["SweepFunction"], Payload=b"{}")
+        counts: dict[str, Any] = json.loads(reply["Payload"].read())
+        assert "FunctionError" not in reply, counts
+        return counts
+
+    def physical(self, logical_id: str) -> str:
+        """The physical id of a resource of the template."""
+        found = self.cloud.client("cloudformation").describe_stack_resource(
+            StackName=STACK, LogicalResourceId=logical_id
+        )
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    @contextmanager
+    def disabled(self, logical_id: str) -> Iterator[None]:
+        """Switch off the event sources of a function."""
+        functions = self.cloud.client("lambda")
+        found = functions.list_event_source_mappings(FunctionName=self.physical(logical_id))
+        mappings = [each["UUID"] for each in found["EventSourceMappings"]]
+        assert mappings, f"{logical_id} has no event source"
+        for mapping in mappings:
+            functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+        time.sleep(1.5)  # a poll under way may still take a message
+        try:
+            yield
+        finally:
+            for mapping in mappings:
+                functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+    def nothing_dispatched(self) -> AbstractContextManager[None]:
+        """Hold the lanes: jobs stay queued."""
+        return self.disabled("DispatchFunction")
+
+    def make_due(self, job_id: str) -> None:
+        """Let the sweep find a job now."""
+        self.database.write(Update("jobs", job_pk(job_id), "HEAD", set={"due_at": now_ms()}))
+
+    def readdress(self, job_id: str, url: str) -> None:
+        """Send the job's webhook elsewhere, and let the sweep find it now."""
+        facts = {"url": url, "due_at": now_ms()}
+        self.database.write(Update("jobs", job_pk(job_id), "NOTE#DELIVERY#job.succeeded", set=facts))
+
+    @staticmethod
+    def unknown_key() -> str:
+        """A key of the right form that nobody was given."""
+        return new_key()[0]
+
+    def calls_of(self, job: dict[str, Any]) -> list[str]:
+        """The models that a job tried, in order."""
+        return [attempt["model"] for attempt in job["attempts"]]
+
+
+def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `holds` gives, once that is something; the last it gave when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not (found := holds()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def chat(text: str = "Summarize: The lamp needed nobody. The keeper slept.", **more: Any) -> dict[str, Any]:
+    """The body of a small job."""
+    return {"input": {"text": text}, "parameters": {"max_output_tokens": 50}, **more}

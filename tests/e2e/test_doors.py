@@ -1,0 +1,175 @@
+"""The doors: REST and events give the same job, checked by the same rules."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from local.listening import Listener
+from tests.e2e.stack import Stack, chat, until
+
+
+def test_a_job_is_accepted_polled_and_told_in_full(stack: Stack) -> None:
+    answer = stack.api.submit(chat(metadata={"order": "17"}))
+    assert answer.status == 202
+    assert answer.headers["location"] == f"/v1/jobs/{answer.body['id']}"
+    assert answer.body["status"] == "queued"
+    job = stack.api.finished(answer.body["id"])
+    assert job["status"] == "succeeded"
+    assert job["output"]["text"]
+    assert job["model"] == "local-small"
+    assert job["usage"]["input_tokens"] > 0
+    assert job["usage"]["cost_usd"] > 0
+    assert job["metadata"] == {"order": "17"}
+    assert stack.calls_of(job) == ["local-small"]
+    assert {each["model"]: each["taken"] for each in job["route"]}["local-small"]
+    assert all(each["why"] for each in job["route"])
+
+
+def test_a_client_that_prefers_to_wait_gets_the_finished_job(stack: Stack) -> None:
+    answer = stack.api.submit(chat(), prefer="wait=20")
+    assert answer.status == 200
+    assert answer.headers["preference-applied"] == "wait=20"
+    assert answer.body["status"] == "succeeded"
+
+
+def test_a_wait_that_is_too_short_gives_the_running_job(stack: Stack) -> None:
+    answer = stack.api.submit(chat(model="slow"), prefer="wait=1")
+    assert answer.status == 202
+    assert answer.body["status"] in ("queued", "running")
+    assert stack.api.finished(answer.body["id"])["status"] == "succeeded"
+
+
+def test_embeddings_come_in_the_order_of_the_texts(stack: Stack) -> None:
+    job = stack.run({"task": "embed", "input": {"text": ["one", "two"]}, "model": "answers"})
+    other = stack.run({"task": "embed", "input": {"text": ["two"]}, "model": "answers"})
+    assert len(job["output"]["embeddings"]) == 2
+    assert job["output"]["embeddings"][1] == other["output"]["embeddings"][0]
+
+
+def test_the_list_is_newest_first_by_status_and_by_page(stack: Stack) -> None:
+    api = stack.as_tenant("other")
+    ids = [stack.run(chat(f"Summarize: {number}."), api)["id"] for number in range(3)]
+    blocked = stack.run(chat("4111 1111 1111 1111"), api)["id"]
+    assert [each["id"] for each in api.call("GET", "/jobs").body["data"]] == [blocked, *reversed(ids)]
+    assert [each["id"] for each in api.call("GET", "/jobs?status=blocked").body["data"]] == [blocked]
+    first = api.call("GET", "/jobs?limit=2").body
+    second = api.call("GET", f"/jobs?limit=2&cursor={first['next_cursor']}").body
+    assert [each["id"] for each in first["data"] + second["data"]] == [blocked, *reversed(ids)]
+
+
+def test_the_timeline_tells_what_happened(stack: Stack) -> None:
+    job = stack.run(chat(model="fails", routing={"fallbacks": ["answers"]}))
+    events = stack.api.call("GET", f"/jobs/{job['id']}/events").body["data"]
+    assert [each["event"] for each in events] == [
+        "job.accepted",
+        "job.started",
+        "attempt.ended",
+        "attempt.ended",
+        "attempt.ended",
+        "job.succeeded",
+    ]
+    assert [each["at"] for each in events] == sorted(each["at"] for each in events)
+
+
+def test_an_erased_job_keeps_its_record_and_loses_its_texts(stack: Stack) -> None:
+    job = stack.run(chat(metadata={"secret": "name"}))
+    assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
+    erased = stack.api.call("GET", f"/jobs/{job['id']}").body
+    assert (erased["output"], erased["metadata"], erased["erased"]) == (None, {}, True)
+    assert (erased["status"], erased["usage"]) == ("succeeded", job["usage"])
+    assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, None),
+        ({"input": {"messages": [{"role": "nobody", "content": "?"}]}}, "input.messages.0.role"),
+        ({"input": {"text": "?"}, "parameters": {"temperature": 9}}, "parameters.temperature"),
+        ({"input": {"text": "?"}, "model": "no-such"}, "model"),
+        ({"input": {"text": "?"}, "routing": {"fallbacks": ["no-such"]}}, "routing.fallbacks.0"),
+        ({"input": {"text": "?"}, "temprature": 1}, "temprature"),
+        ({"prompt": {"id": "summarize", "variables": {}}}, "prompt.variables.document"),
+        ({"input": {"text": "?"}, "webhook": {"url": "ftp://receiver.example"}}, "webhook.url"),
+    ],
+)
+def test_a_bad_body_gets_an_error_that_names_the_field(stack: Stack, body: dict[str, Any], param: str | None) -> None:
+    answer = stack.api.submit(body)
+    assert answer.status == 400
+    assert answer.body["error"]["param"] == param
+    assert answer.body["error"]["request_id"]
+
+
+def test_what_is_not_json_is_said_so(stack: Stack) -> None:
+    answer = stack.api.call("POST", "/jobs", b"{")
+    assert (answer.status, answer.body["error"]["code"]) == (400, "invalid_json")
+
+
+def _put(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> str:
+    entry = {
+        "EventBusName": stack.outputs["BusName"],
+        "Source": source,
+        "DetailType": "InferenceRequested",
+        "Detail": json.dumps(detail),
+    }
+    return str(stack.cloud.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"])
+
+
+def test_an_event_becomes_a_job_of_its_sources_tenant(stack: Stack) -> None:
+    with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
+        sent = _put(stack, chat())
+        told = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent)
+        assert told is not None
+        job = stack.api.call("GET", f"/jobs/{told['detail']['data']['job_id']}").body
+        mine = [each for each in heard.drain() if each["detail"]["metadata"]["correlation_id"] == sent]
+    assert job["status"] == "succeeded"
+    assert {each["detail-type"] for each in mine} == {"JobAccepted", "JobStarted", "JobSucceeded"}
+    assert '"output":' not in json.dumps(told["detail"])
+
+
+@pytest.mark.parametrize(
+    ("detail", "source", "reason"),
+    [
+        ({"input": {"text": 7}}, "tests.orders", "input.text"),
+        (chat(tenant="other"), "tests.orders", "tenant"),
+        (chat(), "tests.strangers", "unknown_source"),
+    ],
+)
+def test_an_event_that_is_not_valid_is_rejected_with_the_reason(
+    stack: Stack, detail: dict[str, Any], source: str, reason: str
+) -> None:
+    sqs = stack.cloud.client("sqs")
+    with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
+        sent = _put(stack, detail, source)
+        told = heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
+    assert told is not None
+    assert reason in json.dumps(told["detail"]["data"]["error"])
+
+    def dead() -> dict[str, Any] | None:
+        reply = sqs.receive_message(
+            QueueUrl=stack.outputs["RejectedQueueUrl"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return next((each for each in reply.get("Messages", []) if json.loads(each["Body"])["id"] == sent), None)
+
+    kept = until(dead)
+    assert kept, "the event is in no dead letter"
+    assert reason in kept["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_an_event_that_comes_twice_is_one_job(stack: Stack) -> None:
+    sqs = stack.cloud.client("sqs")
+    event_id = str(uuid.uuid4())
+    body = {"id": event_id, "account": "000000000000", "source": "tests.orders", "detail": chat()}
+    with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
+        for _ in range(3):
+            sqs.send_message(QueueUrl=stack.physical("IntakeQueue"), MessageBody=json.dumps(body))
+        told = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == event_id)
+        assert told is not None
+        jobs = {
+            each["detail"]["data"]["job_id"]
+            for each in heard.drain()
+            if each["detail"]["metadata"]["correlation_id"] == event_id
+        }
+    assert len(jobs) == 1

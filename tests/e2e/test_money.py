@@ -1,0 +1,38 @@
+"""Budgets and the ledger: held at acceptance, settled at the end."""
+
+from broker.clock import now_ms
+from broker.tenants.ledger import period_of
+
+from tests.e2e.stack import Stack, chat
+
+
+def _available(stack: Stack, tenant: str) -> int:
+    item = stack.database.get("ledger", f"BUDGET#{tenant}", period_of(now_ms()))
+    assert item is not None
+    return int(item["available"])
+
+
+def _spent(stack: Stack, tenant: str) -> int:
+    return sum(item["nusd"] for item in stack.database.query("ledger", f"SPEND#{tenant}", period_of(now_ms())))
+
+
+def test_what_a_job_does_not_spend_goes_back_to_the_budget(stack: Stack) -> None:
+    api = stack.as_tenant("poor")
+    job = stack.run(chat(model="fails", routing={"fallbacks": ["answers"]}), api)
+    assert job["status"] == "succeeded"
+    assert _available(stack, "poor") == 1_000_000_000 - _spent(stack, "poor")
+    assert _spent(stack, "poor") >= round(job["usage"]["cost_usd"] * 1e9) > 0
+
+
+def test_a_job_whose_worst_case_is_above_the_budget_is_refused(stack: Stack) -> None:
+    api = stack.as_tenant("poor")
+    answer = api.submit(chat(model="dear", parameters={"max_output_tokens": 1000}))
+    assert (answer.status, answer.body["error"]["type"]) == (402, "budget_exceeded")
+    assert api.submit(chat(model="answers")).status == 202
+
+
+def test_a_blocked_job_costs_nothing(stack: Stack) -> None:
+    api = stack.as_tenant("poor")
+    job = stack.run(chat("4111 1111 1111 1111", model="answers"), api)
+    assert (job["status"], job["usage"]["cost_usd"]) == ("blocked", 0)
+    assert _available(stack, "poor") == 1_000_000_000 - _spent(stack, "poor")
