@@ -240,7 +240,14 @@ def invoke_model() -> "InvokeModel":
 
 def secrets_get(name: str) -> str:
     """A provider's key; the client is made only where a model has one."""
-    return secrets().get(name)
+    from broker.errors import CredentialRejected
+    from broker.observability import metric
+
+    try:
+        return secrets().get(name)
+    except CredentialRejected:
+        metric({}, CredentialsRejected=1)
+        raise
 
 
 @cache

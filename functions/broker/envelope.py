@@ -4,6 +4,9 @@ from typing import Any
 
 from broker.clock import iso
 
+SOURCE = "inference.broker"
+"""The `source` of all events of the broker."""
+
 VERSION = "1"
 
 

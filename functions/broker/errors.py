@@ -6,6 +6,7 @@
     │   ├── KeyReused           an Idempotency-Key came back with another body
     │   ├── KeyInFlight         an Idempotency-Key whose first request is still being accepted
     │   ├── NotCancelable       the job has already ended
+    │   ├── DeliveryBusy        an attempt at the webhook is under way
     │   ├── Forbidden           the caller lacks the scope, or the tenant may not use the model
     │   └── BudgetExceeded      the tenant's budget, or the job's own limit, does not cover the worst case
     ├── Refused                 a safety stop of a provider; never tried on another model
@@ -13,6 +14,7 @@
     ├── Throttled               the provider asked for less; carries `retry_after`
     ├── Unavailable             the provider failed, hung or was unreachable
     ├── CredentialRejected      the provider did not accept our key
+    ├── TimedOut                the job's own time budget is spent
     ├── BadOutput               the provider answered, but not with what was asked for
     └── Conflict                another run owns the job, or it has ended: stop in silence
 
@@ -100,6 +102,13 @@ class NotCancelable(InvalidRequest):
     status = 409
 
 
+class DeliveryBusy(InvalidRequest):
+    """An attempt at the webhook is under way."""
+
+    type = "delivery_busy"
+    status = 409
+
+
 class Forbidden(InvalidRequest):
     """Known, but not allowed to do this."""
 
@@ -147,6 +156,13 @@ class CredentialRejected(BrokerError):
 
     type = "credential_rejected"
     status = 502
+
+
+class TimedOut(BrokerError):
+    """The job's `timeout_seconds` are over: no other model could answer in time either."""
+
+    type = "timed_out"
+    status = 504
 
 
 class BadOutput(BrokerError):

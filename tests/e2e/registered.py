@@ -20,6 +20,8 @@ ORDERS: dict[str, dict[str, Any]] = {
     "small-window": {"order": "", "context_window": 50_000},
     "slow": {"order": "!latency=4"},
     "echoes": {"order": "!echo"},
+    "crashing": {"order": "", "name": "crashing"},
+    "crashing-too": {"order": "", "name": "crashing-too"},
     "dear": {"order": "", "price_in_usd": 1000, "price_out_usd": 1000},
 }
 """Models by id; the order tells the local model server how to misbehave."""

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from broker.envelope import SOURCE
 from broker.errors import Unavailable
 
-SOURCE = "inference.broker"
 AT_ONCE = 10
 """Entries that one PutEvents takes."""
 

@@ -6,11 +6,9 @@ from pydantic import BaseModel, Field, RootModel, create_model
 
 from broker.contract.base import TYPES, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
 from broker.delivery.events import DETAIL_TYPES
-from broker.envelope import VERSION
+from broker.envelope import SOURCE, VERSION
 from broker.jobs.head import Status
 from broker.jobs.request import Task
-
-SOURCE = "inference.broker"
 
 
 class JobFacts(Shown):

@@ -3,7 +3,7 @@
 A route without an entry in `OPERATIONS` has no document, and a test says so.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -30,7 +30,7 @@ class Operation:
     """Statuses of errors that only some routes have; those of `EVERYWHERE` come on top."""
     parameters: tuple[Json, ...] = ()
     body: type[BaseModel] | None = None
-    headers: tuple[str, ...] = field(default=())
+    headers: tuple[str, ...] = ()
     """Names of reply headers of the successes."""
 
 

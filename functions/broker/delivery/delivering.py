@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from broker.delivery.events import webhook_body
 from broker.delivery.publishing import SAFETY_MS, Deliveries
 from broker.delivery.schedule import next_attempt, verdict
-from broker.errors import BrokerError, InvalidRequest, NotFound
+from broker.errors import BrokerError, DeliveryBusy, InvalidRequest, NotFound
 from broker.jobs.head import due_partition, job_id_of
 from broker.jobs.store import Jobs
 from broker.storage import ConditionFailed, Database, If, Item, Put
@@ -94,6 +94,7 @@ class Deliver:
 
         Raises:
             InvalidRequest: the job has no webhook that was due.
+            DeliveryBusy: an attempt is under way.
         """
         notes = self.jobs.notes(job_id, "DELIVERY#")
         if not notes:
@@ -106,7 +107,11 @@ class Deliver:
                 "due": due_partition(job_id),
                 "due_at": now + SAFETY_MS,
             }
-            self._write(again, note["tries"])
+            try:
+                self._write(again, note["tries"])
+            except ConditionFailed:
+                busy = "An attempt at this delivery is under way; see how it ends first."
+                raise DeliveryBusy(busy, param="id", retry_after=1) from None
             self.queue.send(job_id, note["tenant"], name)
         return [note["event_id"] for note in notes.values()]
 

@@ -2,25 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from broker.clock import new_job_id
 from broker.errors import BrokerError
 from broker.jobs import idempotency
 from broker.jobs.head import Head, Status
 from broker.jobs.request import JobRequest, stored_form
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
 from broker.storage import ConditionFailed, Database, Update
 from broker.tenants import ledger
-
-
-class Queue(Protocol):
-    """The queues of accepted jobs, one for each lane."""
-
-    def send(self, head: Head) -> None:
-        """Put the job in its lane, in the fair group of its tenant; may be repeated."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

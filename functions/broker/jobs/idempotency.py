@@ -65,21 +65,29 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
         found = database.get("jobs", pk, "IDEM")
     if found is None or found["expires_at"] * 1000 <= now:
         # Deleted or outlived between the two calls: DynamoDB may take days to delete what has expired.
-        database.write(Put("jobs", item))
-        return Reservation(pk, job_id, accepted=False)
+        as_found = If("expires_at", "=", found["expires_at"]) if found else If("pk", "absent")
+        return _take(database, Put("jobs", item, (as_found,)), Reservation(pk, job_id, accepted=False))
     if found["body"] != body:
         raise KeyReused("This Idempotency-Key was used with another body.", param="Idempotency-Key")
     if found["state"] == "accepted":
         return Reservation(pk, found["job_id"], accepted=True)
     if now < found["until"]:
-        raise KeyInFlight("The first request with this Idempotency-Key is being accepted.", retry_after=1)
+        raise _in_flight()
+    renewed = Update("jobs", pk, "IDEM", set={"until": now + ACCEPTING_MS}, when=(If("until", "=", found["until"]),))
+    return _take(database, renewed, Reservation(pk, found["job_id"], accepted=False))
+
+
+def _take(database: Database, write: Put | Update, reservation: Reservation) -> Reservation:
+    """Of several that take a key at once, one gets it."""
     try:
-        database.write(
-            Update("jobs", pk, "IDEM", set={"until": now + ACCEPTING_MS}, when=(If("until", "=", found["until"]),))
-        )
+        database.write(write)
     except ConditionFailed:
-        raise KeyInFlight("The first request with this Idempotency-Key is being accepted.", retry_after=1) from None
-    return Reservation(pk, found["job_id"], accepted=False)
+        raise _in_flight() from None
+    return reservation
+
+
+def _in_flight() -> KeyInFlight:
+    return KeyInFlight("The first request with this Idempotency-Key is being accepted.", retry_after=1)
 
 
 def settle(database: Database, reservation: Reservation, *, accepted: bool) -> None:

@@ -1,10 +1,12 @@
 """What a client may ask for: the body of `POST /v1/jobs`, the detail of `InferenceRequested`, a line of a batch."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from broker.errors import InvalidRequest
 
@@ -139,14 +141,32 @@ def parse_request(body: Any) -> JobRequest:
     if not isinstance(body, Mapping):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_body")
     try:
-        return JobRequest.model_validate(body)
+        request = JobRequest.model_validate(body)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        first = found[0]
-        param = ".".join(str(part) for part in first["loc"]) or None
-        more = f" ({len(found) - 1} more fields are at fault)" if len(found) > 1 else ""
-        where = f"{param}: " if param else ""
-        raise InvalidRequest(f"{where}{first['msg']}{more}", code="invalid_field", param=param) from None
+        fields = list(dict.fromkeys(_field(each, body) for each in found))
+        more = f" ({len(fields) - 1} more fields are at fault)" if len(fields) > 1 else ""
+        where = f"{fields[0]}: " if fields[0] else ""
+        raise InvalidRequest(f"{where}{found[0]['msg']}{more}", code="invalid_field", param=fields[0]) from None
+    try:
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # half of a surrogate pair, NaN: Python's parser lets them through, and nothing after it does
+        raise InvalidRequest("The body must be JSON by RFC 8259.", code="invalid_body") from None
+    return request
+
+
+def _field(error: ErrorDetails, body: Any) -> str | None:
+    """The place at fault, dotted, as far as it lies in the body: pydantic goes on with the types that it tried."""
+    place: list[str] = []
+    for part in error["loc"]:
+        try:
+            body = body[part]
+        except (LookupError, TypeError):
+            if error["type"] == "missing":
+                place.append(str(part))
+            break
+        place.append(str(part))
+    return ".".join(place) or None
 
 
 def stored_form(request: JobRequest) -> dict[str, Any]:

@@ -30,6 +30,14 @@ class Payloads(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """The queues of accepted jobs, one for each lane."""
+
+    def send(self, head: Head) -> None:
+        """Put the job in its lane, in the fair group of its tenant; may be repeated."""
+        ...
+
+
 class Jobs:
     """The jobs of one deployment."""
 

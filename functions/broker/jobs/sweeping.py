@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker.errors import Conflict, NotFound
-from broker.jobs.accepting import Queue
 from broker.jobs.ending import change, fail_undeliverable, reckon_calls
 from broker.jobs.head import SHARDS, Head, Status, job_id_of
-from broker.jobs.store import Jobs
+from broker.jobs.store import Jobs, Queue
 from broker.jobs.transitions import tend
 from broker.storage import Item
 

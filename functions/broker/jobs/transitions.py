@@ -60,6 +60,7 @@ def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
         run=head.run + 1,
         execution=None,
         claimed_by=by,
+        claimed_at=now,
         started_at=head.started_at or now,
         lease_until=lease,
         nudges=0,

@@ -130,6 +130,9 @@ class Bedrock:
         request = _request(call)
         try:
             client = self._client(call.endpoint, call.timeout)
+        except (broken.BotoCoreError, ValueError):
+            raise Unavailable("Bedrock has no such region or endpoint.", code="bad_endpoint") from None
+        try:
             reply = client.converse(**request)
         except broken.ClientError as error:
             raise _rejected(error.response) from None

@@ -10,6 +10,7 @@ import math
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -132,6 +133,8 @@ def _exchange(
 ) -> tuple[int, dict[str, str], bytes | None]:
     sent = {"content-type": "application/json", "accept": "application/json", "user-agent": "inference-broker"}
     limits = urllib3.Timeout(connect=min(CONNECT_S, timeout), total=timeout)
+    if not url.startswith(("https://", "http://")):  # urllib3 would take it for http, and send the key in the clear
+        raise Unavailable("The model's endpoint is not a URL.", code="bad_endpoint")
     manager = _pool().manager()
     response: BaseHTTPResponse | None = None
     try:
@@ -146,7 +149,11 @@ def _exchange(
             preload_content=False,
         )
         told = {name.lower(): value for name, value in response.headers.items()}
-        return response.status, told, _read(response)
+        if 200 <= response.status < 300:
+            return response.status, told, _read(response)
+        with suppress(broken.HTTPError):  # an error is known by its status, should its body be cut off or drip
+            return response.status, told, _read(response)
+        return response.status, told, None
     except (broken.HTTPError, ValueError) as error:
         # Without the cause: what urllib3 says may quote a header that the provider sent.
         raise _lost(error) from None
@@ -175,8 +182,8 @@ def _lost(error: Exception) -> BrokerError:
 
 
 _LOSSES: tuple[tuple[type[Exception], str, str, bool], ...] = (
-    (broken.ConnectTimeoutError, "connect_timeout", "The provider did not take the connection in time.", False),
     (broken.NewConnectionError, "unreachable", "The provider cannot be reached.", False),
+    (broken.ConnectTimeoutError, "connect_timeout", "The provider did not take the connection in time.", False),
     (broken.LocationValueError, "bad_endpoint", "The model's endpoint is not a URL.", False),
     (broken.TimeoutError, "timeout", "The provider did not answer in time.", True),
     (broken.DecodeError, "reply_not_json", "The provider's reply cannot be decoded.", True),

@@ -5,7 +5,6 @@ Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/e
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -168,7 +167,7 @@ def _texts(call: Call) -> list[str]:
 
 
 def _base(call: Call) -> str:
-    return (call.endpoint or os.environ.get("OPENAI_BASE_URL") or BASE_URL).rstrip("/")
+    return (call.endpoint or BASE_URL).rstrip("/")
 
 
 def _post(call: Call, url: str, body: dict[str, Any]) -> Reply:

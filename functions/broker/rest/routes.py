@@ -140,7 +140,7 @@ def _preferred_wait(prefer: str) -> int:
     """Seconds from a `Prefer` header (RFC 7240); a preference that makes no sense is ignored, as the RFC has it."""
     for preference in prefer.split(","):
         name, _, value = preference.split(";")[0].strip().partition("=")
-        if name.lower() == "wait" and value.strip().isdigit():
+        if name.lower() == "wait" and value.strip().isascii() and value.strip().isdigit():
             return min(int(value), MOST_WAIT_S)
     return 0
 

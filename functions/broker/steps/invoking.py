@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import now_ms
-from broker.errors import BadOutput, BrokerError, Conflict, ContextExceeded, Throttled
+from broker.errors import BadOutput, BrokerError, Conflict, ContextExceeded, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
@@ -58,19 +58,22 @@ class InvokeModel:
         self._check_window(model, mine, now)
         request = material(self.payloads, run.job_id)
         repair = any(call["m"] == model.id and call.get("o") == BadOutput.__name__ for call in mine.values())
-        timeout = min(model.timeout_s, head.timeout_s)
+        timeout = min(model.timeout_s, _left_s(head, now))
+        asked = request.get("parameters", {})
+        # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
+        most = min(asked.get("max_output_tokens", model.max_output_tokens), model.max_output_tokens)
         call = Call(
             task=head.task,
             model=model.name,
             input=request.get("input", {}),
-            parameters=request.get("parameters", {}),
+            parameters=asked | {"max_output_tokens": most},
             timeout=timeout,
             secret=self.secret(model.secret) if model.secret else None,
             endpoint=model.endpoint,
             output_schema=request.get("output_schema"),
             repair=repair,
         )
-        reserve = model.worst_case(estimate_input(request), call.parameters.get("max_output_tokens"))
+        reserve = model.worst_case(estimate_input(request), most)
         lease = timeout * 1000 + AFTER_CALL_MS
         keys: list[str] = []
 
@@ -97,6 +100,11 @@ class InvokeModel:
             answer = self.provider(model.provider).invoke(call)
         except BrokerError as error:
             failure = error
+        except Exception as error:
+            # A fault of the wire format's code. The call may have been paid for, so it has to be settled like any
+            # other; the text of the exception may quote the prompt, so its name has to do.
+            name = type(error).__name__
+            failure = Unavailable(f"The provider's adapter failed ({name}).", code="adapter_failed", maybe_paid=True)
         facts: dict[str, Any] = {
             "model": model.id,
             "outcome": ANSWERED if answer else type(failure).__name__,
@@ -144,3 +152,15 @@ class InvokeModel:
             "output": f"OUTPUT#{key}",
             "usage": {name: facts[name] for name in ("input_tokens", "output_tokens")},
         }
+
+
+def _left_s(head: Head, now: int) -> int:
+    """Whole seconds that are left of the job's time budget in this run.
+
+    Raises:
+        TimedOut: none is.
+    """
+    left = head.timeout_s - (now - (head.claimed_at or now)) // 1000
+    if left < 1:
+        raise TimedOut(f"The job's time budget of {head.timeout_s} s is spent.")
+    return left

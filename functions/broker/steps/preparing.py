@@ -33,6 +33,10 @@ class Prepare:
             Forbidden: the tenant may not use what it names.
         """
         tenant = self.tenants.get(tenant_id, now)
+        if schema := document.get("output_schema"):
+            from broker.providers.structured import check_schema  # loads jsonschema
+
+            check_schema(schema)
         filled = self._fill(document)
         chosen = select(filled, self.models.all(now), tenant.models, estimate_input(filled))
         if not chosen.candidates:

@@ -1,0 +1,94 @@
+"""AWS in the process: clients that check what they send, tables and buckets as the template has them."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.session import get_session
+from broker.cloud.database import DynamoDatabase
+from broker.cloud.payloads import PayloadStore
+from broker.storage import Database
+from moto import mock_aws
+
+from tests.fakes.database import FakeDatabase
+from tests.fakes.payloads import FakePayloads
+
+Client = Callable[[str], Any]
+TABLES = {"jobs": "jobs-table", "registry": "registry-table", "ledger": "ledger-table"}
+BUCKET = "payloads-bucket"
+
+KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+INDEXES = {"tenant": (("tenant", "S"), ("id", "S")), "due": (("due", "S"), ("due_at", "N"))}
+
+
+@cache
+def session() -> Any:
+    return get_session()
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    config = Config(parameter_validation=True, retries={"total_max_attempts": 1})
+    with mock_aws():
+        made: dict[str, Any] = {}
+        yield lambda service: made.setdefault(
+            service, session().create_client(service, region_name="us-east-1", config=config)
+        )
+
+
+@pytest.fixture
+def dynamodb(client: Client) -> Any:
+    made = client("dynamodb")
+    for table in TABLES.values():
+        indexed = INDEXES if table == TABLES["jobs"] else {}
+        attributes = {("pk", "S"), ("sk", "S")} | {key for keys in indexed.values() for key in keys}
+        indexes = [
+            {
+                "IndexName": name,
+                "KeySchema": [
+                    {"AttributeName": hash_key, "KeyType": "HASH"},
+                    {"AttributeName": range_key, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for name, ((hash_key, _), (range_key, _)) in indexed.items()
+        ]
+        made.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=KEYS,
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in sorted(attributes)],
+            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+        )
+    return made
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def database(request: pytest.FixtureRequest) -> Database:
+    if request.param == "fake":
+        return FakeDatabase()
+    return DynamoDatabase(request.getfixturevalue("dynamodb"), TABLES)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def bucket(client: Client) -> Any:
+    made = client("s3")
+    made.create_bucket(Bucket=BUCKET)
+    return made
+
+
+@pytest.fixture
+def store(client: Client, dynamodb: Any, bucket: Any) -> PayloadStore:
+    tables = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
+    return PayloadStore(tables, TABLES["jobs"], BUCKET, lambda: bucket, lambda: dynamodb)
+
+
+@pytest.fixture(params=["fake", "adapter"])
+def payloads(request: pytest.FixtureRequest) -> Any:
+    return FakePayloads() if request.param == "fake" else request.getfixturevalue("store")

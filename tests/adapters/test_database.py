@@ -1,0 +1,235 @@
+"""The port to the tables: the fake and the adapter pass the same tests."""
+
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
+from broker.storage import ConditionFailed, Database, If, Item, Put, Update
+
+from tests.adapters.conftest import INDEXES, KEYS
+
+REFUSED = (ValueError, ClientError)
+
+
+def row(pk: str = "A", sk: str = "1", **attributes: Any) -> Item:
+    return {"pk": pk, "sk": sk, **attributes}
+
+
+def put(database: Database, *items: Item) -> None:
+    for item in items:
+        database.write(Put("jobs", item))
+
+
+def test_reads_what_was_written(database: Database) -> None:
+    whole = row(s="é", empty="", n=-(10**30), yes=True, no=False, none=None, b=b"\0", list=[1, ["x"], {}], map={"a": 0})
+    put(database, whole)
+    assert database.get("jobs", "A", "1") == whole
+
+
+def test_finds_nothing_where_nothing_is(database: Database) -> None:
+    assert database.get("jobs", "A", "1") is None
+    assert database.query("jobs", "A") == []
+
+
+def test_keeps_tables_apart(database: Database) -> None:
+    put(database, row())
+    assert database.get("ledger", "A", "1") is None
+    assert database.get("registry", "A", "1") is None
+
+
+def test_takes_no_floats(database: Database) -> None:
+    with pytest.raises(TypeError):
+        put(database, row(price=0.1))
+
+
+def test_holds_copies(database: Database) -> None:
+    given = row(list=[1])
+    put(database, given)
+    given["list"].append(2)
+    read = database.get("jobs", "A", "1")
+    assert read is not None
+    read["list"].append(3)
+    assert database.get("jobs", "A", "1") == row(list=[1])
+
+
+def test_put_replaces_the_whole_item(database: Database) -> None:
+    put(database, row(old=1), row(new=2))
+    assert database.get("jobs", "A", "1") == row(new=2)
+
+
+def test_queries_by_prefix_in_order(database: Database) -> None:
+    put(database, row(sk="N#2"), row(sk="N#10"), row(sk="HEAD"), row(pk="B", sk="N#1"), row(sk="N#1"))
+    assert [item["sk"] for item in database.query("jobs", "A", "N#")] == ["N#1", "N#10", "N#2"]
+    assert [item["sk"] for item in database.query("jobs", "A")] == ["HEAD", "N#1", "N#10", "N#2"]
+
+
+def test_queries_more_than_one_reply_holds(database: Database) -> None:
+    put(database, *(row(sk=f"{number}", z=b"x" * 350_000) for number in range(5)))
+    assert len(database.query("jobs", "A")) == 5
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        (If("n", "=", 5), True),
+        (If("n", "=", 6), False),
+        (If("s", "=", "x"), True),
+        (If("yes", "=", True), True),
+        (If("n", "<", 6), True),
+        (If("n", "<", 5), False),
+        (If("n", ">=", 5), True),
+        (If("n", ">=", 6), False),
+        (If("n", "exists"), True),
+        (If("n", "absent"), False),
+        (If("gone", "exists"), False),
+        (If("gone", "absent"), True),
+        (If("gone", "=", 5), False),
+        (If("gone", "<", 5), False),
+        (If("gone", ">=", -5), False),
+        (If("status", "=", "queued"), True),
+    ],
+)
+@pytest.mark.parametrize("kind", ["put", "update"])
+def test_conditions(database: Database, condition: If, holds: bool, kind: str) -> None:
+    item = row(n=5, s="x", yes=True, status="queued")
+    put(database, item)
+    operation: Put | Update = (
+        Put("jobs", item | {"new": 1}, (condition,))
+        if kind == "put"
+        else Update("jobs", "A", "1", set={"new": 1}, when=(condition,))
+    )
+    if holds:
+        database.write(operation)
+        assert database.get("jobs", "A", "1") == item | {"new": 1}
+    else:
+        with pytest.raises(ConditionFailed) as failure:
+            database.write(operation)
+        assert failure.value.failed == (0,)
+        assert database.get("jobs", "A", "1") == item
+
+
+def test_conditions_of_an_item_that_is_not_there(database: Database) -> None:
+    with pytest.raises(ConditionFailed):
+        database.write(Update("ledger", "A", "1", add={"n": 1}, when=(If("pk", "exists"),)))
+    database.write(Put("ledger", row(n=1), (If("pk", "absent"),)))
+    with pytest.raises(ConditionFailed):
+        database.write(Put("ledger", row(n=2), (If("pk", "absent"),)))
+    assert database.get("ledger", "A", "1") == row(n=1)
+
+
+def test_all_conditions_must_hold(database: Database) -> None:
+    put(database, row(n=5))
+    with pytest.raises(ConditionFailed):
+        database.write(Update("jobs", "A", "1", set={"n": 6}, when=(If("n", "=", 5), If("m", "exists"))))
+    assert database.get("jobs", "A", "1") == row(n=5)
+
+
+def test_update_sets_adds_and_removes(database: Database) -> None:
+    put(database, row(kept=1, n=5, gone=1))
+    database.write(Update("jobs", "A", "1", set={"name": "x"}, add={"n": -7, "fresh": 2}, remove=["gone", "never"]))
+    assert database.get("jobs", "A", "1") == row(kept=1, n=-2, fresh=2, name="x")
+
+
+def test_update_makes_the_item(database: Database) -> None:
+    database.write(Update("jobs", "A", "1", add={"n": 1}))
+    assert database.get("jobs", "A", "1") == row(n=1)
+
+
+def test_writes_all_of_a_transaction(database: Database) -> None:
+    put(database, row(n=1))
+    database.write(
+        Put("jobs", row(n=2), (If("n", "=", 1),)),
+        Update("ledger", "L", "1", add={"n": 1}),
+        Put("registry", row(pk="R"), (If("pk", "absent"),)),
+    )
+    assert database.get("jobs", "A", "1") == row(n=2)
+    assert database.get("ledger", "L", "1") == row("L", n=1)
+    assert database.get("registry", "R", "1") == row("R")
+
+
+def test_writes_nothing_of_a_transaction_that_fails_and_says_where(database: Database) -> None:
+    put(database, row(n=1))
+    with pytest.raises(ConditionFailed) as failure:
+        database.write(
+            Put("jobs", row(sk="2"), (If("pk", "absent"),)),
+            Put("jobs", row(n=2), (If("n", "=", 9),)),
+            Update("ledger", "L", "1", add={"n": 1}),
+            Update("ledger", "L", "2", add={"n": 1}, when=(If("pk", "exists"),)),
+        )
+    assert failure.value.failed == (1, 3)
+    assert database.query("jobs", "A") == [row(n=1)]
+    assert database.query("ledger", "L") == []
+
+
+def test_refuses_an_item_twice_in_one_transaction(database: Database) -> None:
+    with pytest.raises(REFUSED):
+        database.write(Update("ledger", "L", "1", add={"n": 1}), Update("ledger", "L", "1", add={"n": 2}))
+    assert database.get("ledger", "L", "1") is None
+
+
+def test_index_gives_keys_only_and_only_what_has_them(database: Database) -> None:
+    put(
+        database,
+        row(sk="HEAD", tenant="acme", id="j1", status="queued"),
+        row(sk="NOTE", tenant="acme", status="x"),
+        row(pk="B", sk="HEAD", tenant="other", id="j2"),
+    )
+    assert database.index("tenant", "acme", limit=10).items == [row(sk="HEAD", tenant="acme", id="j1")]
+
+
+def test_index_forgets_what_lost_its_keys(database: Database) -> None:
+    put(database, row(due="D", due_at=5))
+    assert database.index("due", "D", limit=10).items == [row(due="D", due_at=5)]
+    put(database, row())
+    assert database.index("due", "D", limit=10).items == []
+
+
+def test_index_ends_at_the_limit_in_time(database: Database) -> None:
+    put(database, *(row(pk=f"J{at}", due="D", due_at=at) for at in (30, 9, 100, 20)))
+    assert [item["due_at"] for item in database.index("due", "D", limit=10, upto=30).items] == [9, 20, 30]
+    assert [item["due_at"] for item in database.index("due", "D", limit=2).items] == [9, 20]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_index_pages_through_everything_once(database: Database, newest_first: bool) -> None:
+    names = [f"j{number}" for number in range(7)]
+    put(database, *(row(pk=name, tenant="acme", id=name) for name in names))
+    seen, cursor = [], None
+    for _ in range(5):
+        page = database.index("tenant", "acme", limit=3, newest_first=newest_first, cursor=cursor)
+        assert len(page.items) <= 3
+        seen += [item["id"] for item in page.items]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert seen == (names[::-1] if newest_first else names)
+    assert cursor is None
+
+
+def test_index_goes_on_after_a_job_that_was_deleted(database: Database) -> None:
+    put(database, row(pk="j1", tenant="acme", id="j1"), row(pk="j3", tenant="acme", id="j3"))
+    gone = row(pk="j2", tenant="acme", id="j2")
+    assert [i["id"] for i in database.index("tenant", "acme", limit=5, newest_first=True, cursor=gone).items] == ["j1"]
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads the template; its functions do not matter here."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix)
+
+
+def test_tables_are_those_of_the_template(request: pytest.FixtureRequest) -> None:
+    template = yaml.load((request.config.rootpath / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
+    tables = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table"]
+    assert [table["KeySchema"] for table in tables] == [KEYS] * 3
+    (indexed,) = [table for table in tables if "GlobalSecondaryIndexes" in table]
+    kinds = {each["AttributeName"]: each["AttributeType"] for each in indexed["AttributeDefinitions"]}
+    found = {}
+    for each in indexed["GlobalSecondaryIndexes"]:
+        assert each["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+        found[each["IndexName"]] = tuple(
+            (key["AttributeName"], kinds[key["AttributeName"]]) for key in each["KeySchema"]
+        )
+    assert found == INDEXES

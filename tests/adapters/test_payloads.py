@@ -1,0 +1,133 @@
+"""Prompts and answers: the fake and the adapter keep the same promises; the adapter also has to choose the place."""
+
+import base64
+import random
+import zlib
+from typing import Any
+
+import pytest
+from broker.cloud.database import DynamoDatabase
+from broker.cloud.payloads import INLINE_BYTES, PayloadStore
+from broker.jobs.store import Payloads
+
+from tests.adapters.conftest import BUCKET, TABLES
+from tests.fakes.world import JOB_ID, a_head
+
+OTHER = "job_0193a000000070008000000000000002"
+
+
+def noise(size: int) -> dict[str, str]:
+    """A document that does not compress below `size` bytes."""
+    return {"text": base64.b64encode(random.Random(7).randbytes(size)).decode()}
+
+
+SMALL = {"text": "Grüße 👋", "n": 1.5, "list": [None, True]}
+LARGE = noise(INLINE_BYTES + 20_000)
+
+
+def objects(bucket: Any) -> list[str]:
+    return [each["Key"] for each in bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+@pytest.mark.parametrize("document", [SMALL, LARGE, {}, ["a"], "text"], ids=["small", "large", "empty", "list", "str"])
+def test_gives_back_what_it_keeps(payloads: Payloads, document: Any) -> None:
+    payloads.save(a_head(), "INPUT", document)
+    assert payloads.load(JOB_ID, "INPUT") == document
+
+
+def test_has_nothing_under_other_names(payloads: Payloads) -> None:
+    payloads.save(a_head(), "OUTPUT#1.1", SMALL)
+    assert payloads.load(JOB_ID, "OUTPUT#1.2") is None
+    assert payloads.load(OTHER, "OUTPUT#1.1") is None
+
+
+@pytest.mark.parametrize("document", [SMALL, LARGE], ids=["small", "large"])
+def test_the_same_name_overwrites(payloads: Payloads, document: Any) -> None:
+    payloads.save(a_head(), "INPUT", {"text": "old"})
+    payloads.save(a_head(), "INPUT", document)
+    assert payloads.load(JOB_ID, "INPUT") == document
+
+
+@pytest.mark.parametrize("document", [SMALL, LARGE], ids=["small", "large"])
+def test_drops_one_and_may_be_repeated(payloads: Payloads, document: Any) -> None:
+    payloads.save(a_head(), "OUTPUT#1.1", document)
+    payloads.save(a_head(), "OUTPUT#1.2", document)
+    for _ in range(2):
+        payloads.drop(JOB_ID, "OUTPUT#1.1")
+        assert payloads.load(JOB_ID, "OUTPUT#1.1") is None
+        assert payloads.load(JOB_ID, "OUTPUT#1.2") == document
+
+
+def test_erases_all_of_one_job_and_may_be_repeated(payloads: Payloads) -> None:
+    for name, document in (("INPUT", LARGE), ("OUTPUT#1.1", SMALL), ("OUTPUT#2.2", LARGE)):
+        payloads.save(a_head(), name, document)
+    payloads.save(a_head(id=OTHER), "INPUT", LARGE)
+    for _ in range(2):
+        payloads.erase(JOB_ID)
+        assert [payloads.load(JOB_ID, name) for name in ("INPUT", "OUTPUT#1.1", "OUTPUT#2.2")] == [None] * 3
+        assert payloads.load(OTHER, "INPUT") == LARGE
+
+
+def test_small_ones_stay_in_the_table(store: PayloadStore, bucket: Any, dynamodb: Any) -> None:
+    store.save(a_head(), "INPUT", {"text": "secret word " * 50_000})
+    assert objects(bucket) == []
+    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
+    assert item is not None
+    assert b"secret word" in zlib.decompress(item["z"])
+    assert item["expires_at"] == a_head().expires_at
+
+
+@pytest.mark.parametrize(("over", "place"), [(0, "z"), (1, "s3")])
+def test_what_compresses_to_the_limit_is_the_last_in_the_table(
+    store: PayloadStore, dynamodb: Any, over: int, place: str
+) -> None:
+    store.save(a_head(), "INPUT", _packed_to(INLINE_BYTES + over))
+    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
+    assert item is not None
+    assert place in item
+
+
+def _packed_to(size: int) -> str:
+    """A text whose JSON packs to `size` bytes: noise, cut where it fits."""
+    text = base64.b64encode(random.Random(size).randbytes(size)).decode()
+    low, high = size, len(text)
+    while low < high:
+        middle = (low + high) // 2
+        if _size(text[:middle]) < size:
+            low = middle + 1
+        else:
+            high = middle
+    for length in range(low - 50, low + 50):
+        if _size(text[:length]) == size:
+            return text[:length]
+    raise AssertionError("no such text")
+
+
+def _size(text: str) -> int:
+    return len(zlib.compress(f'"{text}"'.encode(), 6))
+
+
+def test_large_ones_go_to_the_bucket_and_leave_it_again(store: PayloadStore, bucket: Any, dynamodb: Any) -> None:
+    store.save(a_head(), "INPUT", LARGE)
+    store.save(a_head(), "OUTPUT#1.1", LARGE)
+    assert objects(bucket) == [f"jobs/{JOB_ID}/INPUT", f"jobs/{JOB_ID}/OUTPUT-1.1"]
+    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
+    assert item is not None
+    assert "z" not in item
+    store.drop(JOB_ID, "OUTPUT#1.1")
+    assert objects(bucket) == [f"jobs/{JOB_ID}/INPUT"]
+    store.erase(JOB_ID)
+    assert objects(bucket) == []
+    assert DynamoDatabase(dynamodb, TABLES).query("jobs", f"JOB#{JOB_ID}") == []  # type: ignore[arg-type]
+
+
+def test_makes_no_bucket_client_for_what_is_small(dynamodb: Any) -> None:
+    def refuse() -> Any:
+        raise AssertionError("the bucket is not needed")
+
+    tables = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
+    store = PayloadStore(tables, TABLES["jobs"], BUCKET, refuse, lambda: dynamodb)
+    store.save(a_head(), "INPUT", SMALL)
+    assert store.load(JOB_ID, "INPUT") == SMALL
+    store.drop(JOB_ID, "INPUT")
+    assert store.load(JOB_ID, "INPUT") is None

@@ -1,0 +1,82 @@
+"""The SQS adapters: what is in a message, which lane and group it takes, and how the dead are read."""
+
+import json
+from typing import Any
+
+import pytest
+from broker.cloud.queues import DeliveryQueue, JobDeadLetters, JobQueue, RejectedEvents
+
+from tests.adapters.conftest import Client
+from tests.fakes.world import JOB_ID, a_head
+
+
+@pytest.fixture
+def sqs(client: Client) -> Any:
+    return client("sqs")
+
+
+def make(sqs: Any, name: str) -> str:
+    return str(sqs.create_queue(QueueName=name)["QueueUrl"])
+
+
+def read(sqs: Any, url: str) -> list[dict[str, Any]]:
+    reply = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"], MessageAttributeNames=["All"]
+    )
+    return list(reply.get("Messages", []))
+
+
+@pytest.mark.parametrize("lane", ["interactive", "bulk"])
+def test_a_job_goes_to_its_lane_in_its_tenants_group(sqs: Any, lane: str) -> None:
+    urls = {each: make(sqs, each) for each in ("interactive", "bulk")}
+    JobQueue(sqs, urls).send(a_head(lane=lane))
+    (other,) = set(urls) - {lane}
+    assert read(sqs, urls[other]) == []
+    (message,) = read(sqs, urls[lane])
+    assert json.loads(message["Body"]) == {"job_id": JOB_ID, "tenant": "acme"}
+    assert message["Attributes"]["MessageGroupId"] == "acme"
+
+
+def test_a_delivery_names_its_note(sqs: Any) -> None:
+    url = make(sqs, "deliveries")
+    DeliveryQueue(sqs, url).send(JOB_ID, "acme", "DELIVERY#job.failed")
+    (message,) = read(sqs, url)
+    assert json.loads(message["Body"]) == {"job_id": JOB_ID, "name": "DELIVERY#job.failed"}
+    assert message["Attributes"]["MessageGroupId"] == "acme"
+
+
+def test_a_delivery_may_be_delayed(sqs: Any) -> None:
+    url = make(sqs, "deliveries")
+    DeliveryQueue(sqs, url).send(JOB_ID, "acme", "DELIVERY#job.failed", 900)
+    assert read(sqs, url) == []
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert counts["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
+def test_a_rejected_event_is_kept_as_it_came_with_the_reason(sqs: Any) -> None:
+    url = make(sqs, "rejected")
+    RejectedEvents(sqs, url).send("{not json", "invalid_json: é")
+    (message,) = read(sqs, url)
+    assert message["Body"] == "{not json"
+    assert message["MessageAttributes"]["reason"]["StringValue"] == "invalid_json: é"
+
+
+def test_dead_letters_of_all_lanes_are_read_and_deleted_on_demand(sqs: Any) -> None:
+    lanes = {each: make(sqs, each) for each in ("interactive", "bulk")}
+    queue = JobQueue(sqs, lanes)
+    for number in range(23):
+        queue.send(a_head(id=f"job_{number:02}", lane="interactive" if number % 2 else "bulk"))
+    taken = dict(JobDeadLetters(sqs, list(lanes.values())).take())
+    assert sorted(taken) == [f"job_{number:02}" for number in range(23)]
+    kept = taken.pop("job_07")
+    for delete in taken.values():
+        delete()
+    for url in lanes.values():
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        left = int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"])
+        assert left == (1 if url == lanes["interactive"] else 0)
+    kept()
+
+
+def test_no_dead_letters(sqs: Any) -> None:
+    assert list(JobDeadLetters(sqs, [make(sqs, "dead")]).take()) == []

@@ -1,0 +1,174 @@
+"""Rules and filters let through what they should: the events that are sent, and those that are taken in."""
+
+import ast
+import json
+from typing import Any
+
+import pytest
+from broker.cloud.attributes import encode_item
+from broker.cloud.bus import SOURCE, Bus
+from broker.contract.events import event_models
+from broker.delivery.events import event_of
+from broker.delivery.publishing import Change
+from broker.envelope import envelope
+from broker.jobs.head import Head
+from broker.jobs.store import note_item
+from broker.jobs.taking import Take
+from broker.jobs.transitions import claim
+from handlers.publish import _change as change
+from moto.events.models import EventPattern
+
+from tests.contract.stack import ROOT, events, of_type, target
+from tests.contract.world import ASK, NOW, World, every_job
+from tests.fakes.queue import FakeRejections
+
+ACCOUNT = "123456789012"
+RULES = of_type("AWS::Events::Rule")
+INTAKE = [name for name, rule in RULES.items() for each in rule["Targets"] if target(each["Arn"]) == "IntakeQueue"]
+HEADS = [pytest.param(head, id=name) for name, _, head in every_job()]
+
+
+class Recorded:
+    """EventBridge's client, keeping what it is given."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        self.entries += Entries
+        return {"Entries": [{"EventId": "1"} for _ in Entries]}
+
+
+def delivered(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of PutEvents as a rule sees it."""
+    return {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": entry["DetailType"],
+        "source": entry["Source"],
+        "account": ACCOUNT,
+        "time": "2026-11-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+def sent(kind: str, detail: dict[str, Any]) -> dict[str, Any]:
+    """An event as the broker's own adapter sends it."""
+    client = Recorded()
+    Bus(client, "bus").put_one(kind, detail)
+    (entry,) = client.entries
+    assert entry["EventBusName"] == "bus"
+    return delivered(entry)
+
+
+def requested(source: str, detail: dict[str, Any]) -> dict[str, Any]:
+    """An event of another system that asks for work."""
+    return delivered({"DetailType": "InferenceRequested", "Source": source, "Detail": json.dumps(detail)})
+
+
+def matches(pattern: Any, event: dict[str, Any]) -> bool:
+    return bool(EventPattern.load(json.dumps(pattern)).matches_event(event))
+
+
+def rules_for(event: dict[str, Any]) -> list[str]:
+    return [name for name, rule in RULES.items() if matches(rule["EventPattern"], event)]
+
+
+def test_one_rule_leads_to_the_intake() -> None:
+    assert len(INTAKE) == 1
+    (rule,) = (RULES[name] for name in INTAKE)
+    assert target(rule["EventBusName"]) == "Bus", "the rule listens on another bus"
+    assert "InputTransformer" not in rule["Targets"][0], "intake reads the event as it came"
+    assert [function for function, _, each in events("SQS") if target(each["Queue"]) == "IntakeQueue"] == [
+        "IntakeFunction"
+    ]
+
+
+@pytest.mark.parametrize("source", ["shop.orders", "com.example.crm", "aws.custom", "x"])
+@pytest.mark.parametrize("detail", [ASK, {}, {"input": {"text": "…"}, "metadata": {"order": "17"}}], ids=str)
+def test_a_request_of_any_source_reaches_the_intake(source: str, detail: dict[str, Any]) -> None:
+    assert rules_for(requested(source, detail)) == INTAKE
+
+
+def test_what_reaches_the_intake_becomes_a_job() -> None:
+    world = World()
+    take = Take(world.accept, lambda account, source: "acme", FakeRejections(), lambda kind, detail: None)
+    event = requested("shop.orders", ASK)
+    first, again = take(json.dumps(event), NOW), take(json.dumps(event), NOW)
+    assert first is not None and again is not None
+    assert (first.head.id, again.repeated) == (again.head.id, True), "the same event made two jobs"
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_an_event_of_a_job_never_comes_back_as_work(head: Head) -> None:
+    kind, detail = event_of(None, head) or ("", {})
+    event = sent(kind, detail)
+    assert event["source"] == SOURCE
+    assert rules_for(event) == [], f"{kind} would be taken for a request"
+
+
+def test_a_rejection_never_comes_back_as_work() -> None:
+    event = sent("RequestRejected", envelope("evt_1_rejected", "1", None, NOW, {"source": "shop", "error": {}}))
+    assert rules_for(event) == []
+
+
+@pytest.mark.parametrize("kind", ["inferencerequested", "InferenceRequest", "OrderPlaced", "InferenceRequested "])
+def test_other_events_are_left_alone(kind: str) -> None:
+    assert rules_for(delivered({"DetailType": kind, "Source": "shop", "Detail": "{}"})) == []
+
+
+def test_the_archive_holds_the_brokers_events_and_no_requests() -> None:
+    for name, archive in of_type("AWS::Events::Archive").items():
+        kind, detail = event_of(None, World().submitted()) or ("", {})
+        assert matches(archive["EventPattern"], sent(kind, detail)), f"{name} misses the broker's events"
+        assert not matches(archive["EventPattern"], requested("shop", ASK)), f"{name} would keep prompts"
+
+
+def test_only_published_detail_types_are_put_on_the_bus() -> None:
+    known = set(event_models()) | {"InferenceRequested"}
+    for path in (ROOT / "functions").glob("*/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("tell", "put_one") and node.args:
+                kind = node.args[0]
+                if isinstance(kind, ast.Constant):
+                    assert kind.value in known, f"{path.name} puts {kind.value}, which schemas/event.json does not know"
+
+
+def record(head: Head, name: str, before: Head | None = None) -> dict[str, Any]:
+    """A record of the jobs table's stream."""
+    change: dict[str, Any] = {"SequenceNumber": "1", "Keys": {"pk": {"S": f"JOB#{head.id}"}, "sk": {"S": "HEAD"}}}
+    change["NewImage"] = encode_item(head.to_item())
+    if before:
+        change["OldImage"] = encode_item(before.to_item())
+    return {"eventID": "1", "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": change}
+
+
+def stream_filter() -> Any:
+    ((_, _, source),) = events("DynamoDB")
+    (pattern,) = source["FilterCriteria"]["Filters"]
+    return json.loads(pattern["Pattern"])
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("name", ["INSERT", "MODIFY"])
+def test_every_change_of_a_head_reaches_publish(head: Head, name: str) -> None:
+    assert matches(stream_filter(), record(head, name))
+
+
+def test_nothing_else_reaches_publish() -> None:
+    head = World().submitted()
+    assert not matches(stream_filter(), record(head, "REMOVE")), "a deletion by TTL tells nothing"
+    for item in (note_item(head, "ASKED", {}), {"pk": f"JOB#{head.id}", "sk": "INPUT"}, {"pk": "IDEM#x", "sk": "IDEM"}):
+        other = record(head, "INSERT")
+        other["dynamodb"]["Keys"] = encode_item({"pk": item["pk"], "sk": item["sk"]})
+        assert not matches(stream_filter(), other), f"{item['sk']} would be read as a head"
+
+
+def test_publish_reads_what_the_filter_lets_through() -> None:
+    world = World()
+    before = world.submitted()
+    after = claim(before, now=NOW, lease_ms=1000, by="m-1")
+    assert change(record(after, "MODIFY", before)["dynamodb"]) == Change("1", before, after)
+    assert change(record(before, "INSERT")["dynamodb"]) == Change("1", None, before)

@@ -1,0 +1,181 @@
+"""The OpenAPI document: valid, complete, and true of every reply."""
+
+import json
+from typing import Any
+
+import pytest
+from broker.clock import now_ms
+from broker.contract.base import EXAMPLE_JOB
+from broker.contract.openapi import ERRORS, EVERYWHERE, OPERATIONS
+from broker.errors import BrokerError
+from broker.jobs.head import Status
+from broker.jobs.idempotency import fingerprint, reserve
+from broker.jobs.request import parse_request, stored_form
+from broker.rest.http import Reply, error_reply
+from broker.rest.routes import ROUTES
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.contract.stack import ROOT, events, of_type, template
+from tests.contract.world import ASK, World
+
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "schemas" / "openapi.json").read_text())
+DOCUMENTED = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
+
+
+def test_the_document_is_valid() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_every_route_is_documented_and_nothing_else() -> None:
+    assert set(ROUTES) == set(OPERATIONS), "rest/routes.py and contract/openapi.py name different routes"
+    assert set(ROUTES) == DOCUMENTED, "schemas/openapi.json has other routes: run `make schemas`"
+
+
+def test_the_template_has_these_routes_and_no_others() -> None:
+    given = [(each["Method"].upper(), each["Path"]) for _, _, each in events("Api")]
+    assert len(given) == len(set(given)), "a route stands twice in template.yaml"
+    assert set(given) == set(ROUTES), "template.yaml's API events and rest/routes.py differ"
+
+
+def test_operations_have_names_of_their_own_and_the_scope_of_the_route() -> None:
+    found = {(method.upper(), path): each for path, item in DOCUMENT["paths"].items() for method, each in item.items()}
+    names = [each["operationId"] for each in found.values()]
+    assert len(names) == len(set(names)), f"operationId twice: {sorted(names)}"
+    for route, (scope, _) in ROUTES.items():
+        assert found[route]["security"] == [{"bearer": [scope]}], f"{route} asks for another scope than the code"
+
+
+def test_every_route_says_401_403_429_and_500() -> None:
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            missing = {str(status) for status in EVERYWHERE} - operation["responses"].keys()
+            assert not missing, f"{method} {path} does not say {sorted(missing)}"
+
+
+def test_parameters_of_a_path_are_documented() -> None:
+    for path, item in DOCUMENT["paths"].items():
+        wanted = {part.strip("{}") for part in path.split("/") if part.startswith("{")}
+        for method, operation in item.items():
+            given = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+            assert given == wanted, f"{method} {path}: path parameters {given}, not {wanted}"
+
+
+def holds(method: str, resource: str, reply: Reply) -> None:
+    """Assert that the document allows this reply to this call."""
+    responses = DOCUMENT["paths"][resource][method.lower()]["responses"]
+    assert str(reply.status) in responses, f"{method} {resource} gave {reply.status}, which is not documented"
+    response = responses[str(reply.status)]
+    if "$ref" in response:
+        response = DOCUMENT["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+    headers = {each.lower() for each in response["headers"]}
+    assert reply.headers.keys() <= headers, (
+        f"{method} {resource}: headers {reply.headers.keys() - headers} undocumented"
+    )
+    if reply.body is None:
+        assert "content" not in response
+        return
+    schema = response["content"]["application/json"]["schema"]
+    body = json.loads(json.dumps(reply.body))
+    Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(body)
+
+
+def answered(world: World, method: str, resource: str, **more: Any) -> Reply:
+    try:
+        return world.call(method, resource, **more)
+    except BrokerError as error:
+        return error_reply(error, "r-1")
+
+
+def calls() -> list[Any]:
+    """One call for each documented reply that the function itself gives."""
+    body, bad = json.dumps(ASK), json.dumps({"colour": "blue"})
+    lost = {"path": {"id": "job_0"}}
+    keyed = {"headers": {"idempotency-key": "k"}}
+    asked = json.dumps(ASK | {"prompt": {"id": "none"}})
+    return [
+        ("POST", "/jobs", 202, None, {"body": body}),
+        ("POST", "/jobs", 202, None, {"body": body, **keyed}),
+        ("POST", "/jobs", 202, None, {"body": body, "headers": {"prefer": "wait=1"}}),
+        ("POST", "/jobs", 200, "key of an ended job", {"body": body, **keyed}),
+        ("POST", "/jobs", 400, None, {"body": bad}),
+        ("POST", "/jobs", 400, None, {"body": "{"}),
+        ("POST", "/jobs", 402, None, {"body": body, "tenant": "poor"}),
+        ("POST", "/jobs", 403, None, {"body": body, "tenant": "unknown"}),
+        ("POST", "/jobs", 403, None, {"body": body, "scopes": frozenset({"jobs:read"})}),
+        ("POST", "/jobs", 404, None, {"body": asked}),
+        ("POST", "/jobs", 422, "key used", {"body": body, **keyed}),
+        ("POST", "/jobs", 409, "key held", {"body": body, **keyed}),
+        ("GET", "/jobs", 200, "ended", {}),
+        ("GET", "/jobs", 200, "two", {"query": {"limit": "1"}}),
+        ("GET", "/jobs", 400, None, {"query": {"limit": "0"}}),
+        ("GET", "/jobs", 400, None, {"query": {"status": "done"}}),
+        ("GET", "/jobs", 400, None, {"query": {"cursor": "x"}}),
+        ("GET", "/jobs/{id}", 200, "ended", {}),
+        ("GET", "/jobs/{id}", 400, "ended", {"query": {"wait": "26"}}),
+        ("GET", "/jobs/{id}", 404, None, lost),
+        ("DELETE", "/jobs/{id}", 204, "ended", {}),
+        ("DELETE", "/jobs/{id}", 400, "queued", {}),
+        ("DELETE", "/jobs/{id}", 404, None, lost),
+        ("POST", "/jobs/{id}/cancel", 200, "queued", {}),
+        ("POST", "/jobs/{id}/cancel", 409, "ended", {}),
+        ("POST", "/jobs/{id}/cancel", 404, None, lost),
+        ("GET", "/jobs/{id}/events", 200, "ended", {}),
+        ("GET", "/jobs/{id}/events", 404, None, lost),
+        ("POST", "/jobs/{id}/redeliver", 202, "ended", {}),
+        ("POST", "/jobs/{id}/redeliver", 400, "queued", {}),
+        ("POST", "/jobs/{id}/redeliver", 404, None, lost),
+        ("GET", "/models", 200, None, {}),
+        ("GET", "/models", 403, None, {"scopes": frozenset()}),
+    ]
+
+
+@pytest.mark.parametrize(("method", "resource", "status", "before", "more"), calls())
+def test_replies_are_as_documented(
+    method: str, resource: str, status: int, before: str | None, more: dict[str, Any]
+) -> None:
+    world = World()
+    match before:
+        case "ended":
+            more = {"path": {"id": world.ended(Status.SUCCEEDED).id}} | more
+        case "queued":
+            more = {"path": {"id": world.submitted().id}} | more
+        case "two":
+            assert world.submitted().id != world.submitted().id
+        case "key used":
+            world.call("POST", "/jobs", body=json.dumps(ASK | {"metadata": {}}), headers={"idempotency-key": "k"})
+        case "key of an ended job":
+            world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", "/jobs", **more).body["id"]})
+        case "key held":
+            mark = fingerprint(stored_form(parse_request(ASK)))
+            reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())
+    reply = answered(world, method, resource, **more)
+    assert reply.status == status, reply.body
+    holds(method, resource, reply)
+
+
+def test_every_documented_reply_of_the_functions_was_tried() -> None:
+    gateways = {"401", "413", "429", "500"}
+    tried = {(method, resource, str(status)) for method, resource, status, _, _ in calls()}
+    for method, resource in ROUTES:
+        said = set(DOCUMENT["paths"][resource][method.lower()]["responses"]) - gateways - {"403"}
+        untried = sorted(status for status in said if (method, resource, status) not in tried)
+        assert not untried, f"{method} {resource}: nothing here gives {untried}"
+
+
+def test_replies_of_the_gateway_are_as_documented() -> None:
+    (api,) = of_type("AWS::Serverless::Api").values()
+    for name, response in api["GatewayResponses"].items():
+        body = json.loads(response["ResponseTemplates"]["application/json"].replace("$context.requestId", "r-1"))
+        schema = DOCUMENT["components"]["schemas"]["Error"]
+        Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(body)
+        status = response.get("StatusCode", 500)
+        assert status in ERRORS, f"the gateway's response {name} has the status {status}, which is not documented"
+        if status == 429:
+            assert "Retry-After" in response["ResponseParameters"]["Headers"], name
+
+
+def test_the_gateway_and_the_document_have_the_same_stage() -> None:
+    (api,) = of_type("AWS::Serverless::Api").values()
+    assert DOCUMENT["servers"][0]["url"].endswith(f"/{api['StageName']}")
+    assert template()["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"].endswith(f"/{api['StageName']}")

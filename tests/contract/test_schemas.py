@@ -1,0 +1,185 @@
+"""The published contract: the files are the models, and what the code sends is what they say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broker.cloud import bus
+from broker.contract.base import TREE
+from broker.contract.events import SOURCE, event_models
+from broker.contract.replies import Job
+from broker.delivery.events import DETAIL_TYPES, event_of, webhook_body
+from broker.errors import BrokerError, Forbidden, InvalidRequest
+from broker.jobs.head import Head, Status
+from broker.jobs.reading import timeline
+from broker.jobs.request import parse_request
+from broker.jobs.taking import Take
+from broker.rest.http import error_reply
+from broker.schemas import MODELS, documents, text
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from tests.contract.world import NOW, World, every_job
+from tests.fakes.queue import FakeRejections
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "schemas"
+FILES = sorted([*(f"{name}.json" for name in MODELS), "openapi.json"])
+JOBS = [pytest.param(world, head, id=name) for name, world, head in every_job()]
+
+
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads((FOLDER / f"{name}.json").read_text()))
+
+
+def check(name: str, document: Any) -> None:
+    validator(name).validate(json.loads(json.dumps(document)))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_file_is_what_the_models_give(name: str) -> None:
+    path = FOLDER / name
+    assert path.exists(), f"schemas/{name} is missing: run `make schemas`"
+    assert path.read_text() == text(documents()[name]), (
+        f"schemas/{name} is not what the models give: run `make schemas`"
+    )
+
+
+def test_no_file_is_left_over() -> None:
+    left = {path.name for path in FOLDER.iterdir()} - documents().keys()
+    assert not left, f"no model makes these files in schemas/: {sorted(left)}"
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "openapi.json"])
+def test_a_schema_is_valid_and_named(name: str) -> None:
+    schema = json.loads((FOLDER / name).read_text())
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema", name
+    assert schema["$id"] == f"urn:inference-broker:{name.removesuffix('.json')}:1", name
+    assert schema["title"] and schema["description"], f"{name} needs a title and a description"
+
+
+@pytest.mark.parametrize(("world", "head"), JOBS)
+def test_a_job_is_shown_as_published(world: World, head: Head) -> None:
+    check("job", world.call("GET", "/jobs/{id}", path={"id": head.id}).body)
+
+
+def test_the_jobs_show_everything_that_a_job_can_show() -> None:
+    shown = [world.call("GET", "/jobs/{id}", path={"id": head.id}).body for _, world, head in every_job()]
+    assert {job["status"] for job in shown} == set(Status)
+    for name in ("attempts", "route", "guardrails", "delivery", "metadata", "output", "error", "erased"):
+        assert any(job[name] for job in shown), f"no job here has {name}, so nothing is proved of it"
+    assert {each["paid"] for job in shown for each in job["attempts"]} == {"yes", "no", "unknown"}
+    assert {each["state"] for job in shown for each in job["delivery"]} == {"delivered", "disabled", "pending"}
+
+
+@pytest.mark.parametrize("change", [{"extra": 1}, {"status": "done"}, {"created_at": "yesterday"}, {"usage": {}}])
+def test_a_job_of_another_form_is_refused(change: dict[str, Any]) -> None:
+    world = World()
+    job = world.call("GET", "/jobs/{id}", path={"id": world.submitted().id}).body
+    with pytest.raises(ValidationError):
+        check("job", job | change)
+
+
+@pytest.mark.parametrize("name", sorted(Job.model_fields))
+def test_a_job_without_one_of_its_fields_is_refused(name: str) -> None:
+    world = World()
+    job = world.call("GET", "/jobs/{id}", path={"id": world.submitted().id}).body
+    del job[name]
+    with pytest.raises(ValidationError, match=name):
+        check("job", job)
+
+
+@pytest.mark.parametrize(("world", "head"), JOBS)
+def test_the_event_of_each_status_is_as_published(world: World, head: Head) -> None:
+    told = event_of(None, head)
+    assert told is not None
+    kind, detail = told
+    check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
+
+
+def test_an_event_with_the_status_of_another_is_refused() -> None:
+    kind, detail = event_of(None, World().submitted()) or ("", {})
+    with pytest.raises(ValidationError):
+        check("event", {"source": bus.SOURCE, "detail-type": "JobFailed", "detail": detail})
+    with pytest.raises(ValidationError):
+        check("event", {"source": "someone.else", "detail-type": kind, "detail": detail})
+
+
+@pytest.mark.parametrize("body", ["nonsense", "[]", "{}", json.dumps({"id": "e-1", "source": "shop", "account": "1"})])
+def test_a_rejection_is_as_published(body: str) -> None:
+    check_rejection(body, InvalidRequest("never called"))
+
+
+def test_a_rejection_of_an_unknown_source_is_as_published() -> None:
+    event = {"id": "e-1", "source": "shop", "account": "123456789012", "detail": {}}
+    check_rejection(json.dumps(event), Forbidden("No tenant is registered.", code="unknown_source"))
+
+
+def check_rejection(body: str, error: BrokerError) -> None:
+    def tenant_of(account: str, source: str) -> str:
+        raise error
+
+    told: list[tuple[str, dict[str, Any]]] = []
+    take = Take(World().accept, tenant_of, FakeRejections(), lambda kind, detail: told.append((kind, detail)))
+    assert take(body, NOW) is None
+    ((kind, detail),) = told
+    check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
+
+
+def test_every_detail_type_of_the_code_is_published() -> None:
+    assert set(event_models()) == {*DETAIL_TYPES.values(), "RequestRejected"}
+    assert set(DETAIL_TYPES) == set(Status), "a status has no event"
+    assert SOURCE == bus.SOURCE, "the contract and the bus name different sources"
+
+
+@pytest.mark.parametrize(("world", "head"), [each for each in JOBS if each.values[1].status.terminal])
+def test_a_webhook_is_as_published(world: World, head: Head) -> None:
+    body = webhook_body(head)
+    check("webhook", body)
+    assert body["type"] in head.webhook
+
+
+@pytest.mark.parametrize(("world", "head"), JOBS)
+def test_events_and_webhooks_hold_nothing_of_prompt_and_answer(world: World, head: Head) -> None:
+    sent = json.dumps([event_of(None, head), webhook_body(head), timeline(head, world.jobs.notes(head.id))])
+    assert "Hello" not in sent
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_an_error_of_each_class_is_as_published(kind: type[BrokerError]) -> None:
+    reply = error_reply(kind("A message.", param="input.text", retry_after=0.2), "r-1")
+    check("error", reply.body)
+    assert 400 <= reply.status < 600
+    assert reply.headers["retry-after"] == "1"
+
+
+REQUESTS: list[tuple[dict[str, Any], bool]] = [
+    ({"input": {"text": "Hello"}}, True),
+    ({"input": {"messages": [{"role": "user", "content": "Hello"}]}, "parameters": {"temperature": 0.2}}, True),
+    ({"prompt": {"id": "summarize", "version": 3, "variables": {"document": "…"}}, "output_schema": {}}, True),
+    ({"input": {"text": "x"}, "webhook": {"url": "https://example.com/", "events": ["job.failed"]}}, True),
+    ({"input": {"text": "x"}, "webhook": {"url": "https://example.com/", "events": ["job.started"]}}, False),
+    ({"input": {"text": "x"}, "colour": "blue"}, False),
+    ({"input": {"text": "x"}, "task": "sing"}, False),
+    ({"input": {"messages": [{"role": "king", "content": "x"}]}}, False),
+    ({"input": {"text": "x"}, "deadline_seconds": 0}, False),
+    ({"input": {"text": "x"}, "metadata": {"a": "x" * 513}}, False),
+]
+
+
+@pytest.mark.parametrize(("body", "good"), REQUESTS, ids=lambda each: json.dumps(each)[:60])
+def test_schema_and_code_take_the_same_requests(body: dict[str, Any], good: bool) -> None:
+    try:
+        parse_request(body)
+        taken = True
+    except InvalidRequest:
+        taken = False
+    assert taken is good
+    assert validator("job-request").is_valid(body) is good
+
+
+@pytest.mark.parametrize("path", ["examples/registry.json", "local/registry.json"])
+def test_the_registries_in_the_repository_are_as_published(path: str) -> None:
+    check("registry", json.loads((ROOT / path).read_text()))

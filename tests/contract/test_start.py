@@ -1,0 +1,126 @@
+"""What each function loads: imports are the cold start, so a heavy package has to be needed.
+
+`python -m tests.contract.test_start` prints what each door loads.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+
+from tests.contract.stack import ROOT, door_of, functions, template
+
+HEAVY = (
+    "aws_lambda_powertools.utilities.batch",
+    "aws_lambda_powertools.utilities.idempotency",
+    "aws_lambda_powertools.utilities.parser",
+    "aws_lambda_powertools.event_handler",
+    "aws_xray_sdk",
+    "boto3",
+    "botocore.client",
+    "botocore.session",
+    "broker.providers",
+    "broker.registering",
+    "broker.contract",
+    "cryptography",
+    "jsonschema",
+    "jwt",
+    "pydantic",
+    "urllib3",
+)
+"""Packages and modules that cost a start more than a few milliseconds."""
+
+AT_START: dict[str, set[str]] = {"api": {"pydantic"}}
+"""What a door may load when it is imported, beside what is not heavy; for most, nothing."""
+
+CLIENT = {"botocore.client", "botocore.session", "urllib3", "cryptography"}
+"""What a client of AWS needs; `cryptography` comes with it where pyOpenSSL is installed, which the layer has not."""
+
+AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
+    "api": ("api", {"pydantic"}),
+    "authorize": ("identify", set()),
+    "check_input": ("guard", set()),
+    "deliver": ("deliver", set()),
+    "dispatch": ("workflows", set()),
+    "intake": ("take", {"pydantic"}),
+    "invoke_model": ("invoke_model", {"broker.providers"}),
+    "moderate_output": ("guard", set()),
+    "publish": ("publish", set()),
+    "select_model": ("select_model", set()),
+    "settle_job": ("jobs", set()),
+    "sweep": ("sweep", set()),
+}
+"""The use case behind each door, and what building it may load beside `CLIENT`."""
+
+PROVIDERS = {"broker.providers", "broker.providers.base"}
+"""What may be loaded of the providers before one is looked up."""
+
+DOORS = sorted(door_of(name) for name in functions())
+
+
+@cache
+def loaded(door: str, builder: str = "") -> frozenset[str]:
+    """Modules that a fresh process has after importing a door and, where one is named, building its use case."""
+    code = f"import sys, handlers.{door}\n"
+    if builder:
+        code += f"from broker import bootstrap\nbootstrap.{builder}()\n"
+    names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
+        "EXPRESS_WORKFLOW",
+        "STANDARD_WORKFLOW",
+    }
+    given = {name: "x" for name in names if not name.startswith("POWERTOOLS_")} | {"AWS_DEFAULT_REGION": "us-east-1"}
+    base = {"PYTHONPATH": str(ROOT / "functions"), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", code + "print(*sys.modules)"]
+    done = subprocess.run(command, env=base | (given if builder else {}), capture_output=True, text=True, timeout=60)  # noqa: S603
+    assert done.returncode == 0, f"handlers.{door}: {done.stderr[-500:]}"
+    return frozenset(done.stdout.split())
+
+
+def heavy(modules: frozenset[str]) -> set[str]:
+    found = {name for name in HEAVY if name in modules}
+    return found - ({"broker.providers"} if not _providers(modules) else set())
+
+
+def _providers(modules: frozenset[str]) -> set[str]:
+    return {name for name in modules if name.startswith("broker.providers")}
+
+
+def test_each_function_is_looked_at() -> None:
+    assert set(DOORS) == AT_FIRST_USE.keys()
+    text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
+    for door, (builder, _) in AT_FIRST_USE.items():
+        assert re.search(rf"bootstrap\.{builder}\(", text[door]), f"handlers/{door}.py does not use bootstrap.{builder}"
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_door_loads_nothing_heavy_when_it_is_imported(door: str) -> None:
+    found = heavy(loaded(door)) - AT_START.get(door, set())
+    assert not found, f"importing handlers.{door} loads {sorted(found)}: import it where it is used"
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_use_case_loads_only_what_it_needs(door: str) -> None:
+    builder, allowed = AT_FIRST_USE[door]
+    modules = loaded(door, builder)
+    found = heavy(modules) - CLIENT - allowed
+    assert not found, f"bootstrap.{builder} loads {sorted(found)} for handlers.{door}"
+    assert _providers(modules) <= PROVIDERS, f"{door} loads a provider before it is looked up"
+
+
+def test_what_is_allowed_is_loaded() -> None:
+    for door, allowed in AT_START.items():
+        assert allowed <= heavy(loaded(door)), f"handlers.{door} no longer loads {sorted(allowed)}: forbid it"
+    for door, (builder, allowed) in AT_FIRST_USE.items():
+        assert allowed <= heavy(loaded(door, builder)), f"{door} no longer loads {sorted(allowed)}: forbid it"
+
+
+if __name__ == "__main__":
+    for each in DOORS:
+        use = AT_FIRST_USE[each][0]
+        for label, modules in (("import", loaded(each)), (use, loaded(each, use))):
+            own = sum(name.split(".")[0] in ("broker", "handlers") for name in modules)
+            names = ", ".join(sorted(heavy(modules)))
+            print(f"{each:16} {label:13} {len(modules):5} modules, {own:3} of ours; heavy: {names}")

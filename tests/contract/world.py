@@ -1,0 +1,161 @@
+"""Jobs in every state, made by the broker's own code on the fakes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.publishing import Change, Publish
+from broker.errors import Throttled
+from broker.guardrails.policy import Policy
+from broker.guardrails.rules import check
+from broker.jobs.accepting import Accept, Caller
+from broker.jobs.head import Head, Status
+from broker.jobs.request import parse_request
+from broker.jobs.store import Jobs
+from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, reckon, start_call, tend
+from broker.prompts.templates import Prompts
+from broker.registering import apply, parse_registry
+from broker.rest.http import Reply, Request
+from broker.rest.routes import Api
+from broker.routing.models import Models
+from broker.routing.selection import select
+from broker.steps.preparing import Prepare
+from broker.storage import Put
+from broker.tenants.registry import Tenants
+
+from tests.fakes.bus import FakeBus
+from tests.fakes.database import FakeDatabase
+from tests.fakes.payloads import FakePayloads
+from tests.fakes.queue import FakeDeliveries, FakeQueue
+
+NOW = 1_762_000_000_000
+ERROR = {"type": "unavailable", "code": "runs_exhausted", "message": "The job was started 3 times."}
+REGISTRY = {
+    "models": [
+        {
+            "id": name,
+            "provider": "openai",
+            "name": name,
+            "tasks": ["chat"],
+            "context_window": 8000,
+            "max_output_tokens": 500,
+            "price_in_usd": 0.15,
+            "price_out_usd": 0.6,
+            "enabled": name != "off",
+        }
+        for name in ("large", "small", "off")
+    ],
+    "tenants": [{"id": "acme", "monthly_budget_usd": 1.0}, {"id": "poor", "monthly_budget_usd": 0.0}],
+    "prompts": [],
+}
+ASK = {"input": {"text": "Hello"}, "webhook": {"url": "https://example.com/hook"}, "metadata": {"order": "17"}}
+
+
+class World:
+    """The broker without a cloud."""
+
+    def __init__(self) -> None:
+        self.database = FakeDatabase()
+        self.jobs = Jobs(self.database)
+        self.payloads = FakePayloads()
+        self.models, tenants = Models(self.database), Tenants(self.database)
+        apply(self.database, parse_registry(REGISTRY))
+        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database))
+        self.accept = Accept(
+            self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
+        )
+        self.reply: Sent = Sent(200, None, None, 12)
+        self.deliver = Deliver(
+            self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None
+        )
+        self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), lambda head: None)
+        self.api = Api(self.accept, self.jobs, self.payloads, self.models, tenants, self.deliver.redeliver)
+
+    def call(self, method: str, resource: str, **more: Any) -> Reply:
+        """One call of the API, as `acme` with all scopes."""
+        facts: dict[str, Any] = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme"} | more
+        scopes = facts.pop("scopes", frozenset("*"))
+        return self.api(Request(method, resource, principal="me", scopes=scopes, request_id="r-1", **facts))
+
+    def submitted(self) -> Head:
+        """A queued job with a webhook and metadata."""
+        return self.accept(parse_request(ASK), Caller("acme", "me", "rest", "r-1"), NOW).head
+
+    def running(self) -> Head:
+        """A job with a settled call, one that failed, and one under way."""
+        head = self._write(claim(self.submitted(), now=NOW + 10, lease_ms=90_000, by="m-1"))
+        fence = Fence(head.run, "execution")
+        models = self.models.all(NOW)
+        route = select({"task": "chat", "model": "auto"}, models, None, 10).route
+        self.jobs.note(head, f"ROUTE#{head.run}", {"route": route})
+        findings = check("input", [("input.text", "card 4111 1111 1111 1111")], Policy(block_card_numbers=False))
+        self.jobs.note(head, f"GUARD#{head.run}#input", {"findings": [each.to_dict() for each in findings]})
+        refused = Throttled("The provider asks for a pause.", retry_after=2).facts()
+        for outcome, error, paid, cost in (("Throttled", refused, "no", 0), ("succeeded", None, "yes", 42_000)):
+            head, key = start_call(head, fence, model="large", reserve=50_000, now=NOW + 20, lease_ms=60_000)
+            head = end_call(head, fence, key, cost=cost, outcome=outcome)
+            facts = {
+                "model": "large",
+                "outcome": outcome,
+                "error": error,
+                "latency_ms": 800,
+                "paid": paid,
+                "cost": cost,
+            }
+            self.jobs.note(head, f"ATTEMPT#{key}", facts | {"ended_at": NOW + 900})
+        head, _ = start_call(head, fence, model="small", reserve=10_000, now=NOW + 1000, lease_ms=60_000)
+        return self._write(head)
+
+    def ended(self, status: Status) -> Head:
+        """A job that ended so, told to its webhook."""
+        before = self.running()
+        fence = Fence(before.run, "execution")
+        match status:
+            case Status.SUCCEEDED:
+                self.payloads.save(before, "OUTPUT#1.2", {"text": "Hello to you"})
+                usage = {"input_tokens": 9, "output_tokens": 4}
+                outcome = Outcome(status, model="large", output="OUTPUT#1.2", usage=usage)
+                after = finish(before, outcome, now=NOW + 2000, fence=fence)
+            case Status.CANCELED:
+                after = cancel(before, now=NOW + 2000)
+            case Status.EXPIRED:
+                after = tend(before, now=before.deadline_at)
+            case _:
+                error = {"type": "blocked", "code": "blocked_input", "message": "Blocked."}
+                outcome = Outcome(status, error=error if status is Status.BLOCKED else ERROR)
+                after = finish(before, outcome, now=NOW + 2000, fence=fence)
+        self._write(after)
+        self.publish([Change("1", before, after)], NOW + 2100)
+        self.deliver(after.id, f"DELIVERY#job.{status.value}", NOW + 2200)
+        return after
+
+    def reckoned(self) -> Head:
+        """An ended job whose open call was booked at its worst, before its record was written."""
+        return self._write(reckon(self.ended(Status.SUCCEEDED)))
+
+    def _write(self, head: Head) -> Head:
+        self.database.write(Put("jobs", head.to_item()))
+        return head
+
+
+def every_job() -> Iterator[tuple[str, World, Head]]:
+    """A job of each kind, with its name and the world that it lives in."""
+    world = World()
+    yield "queued", world, world.submitted()
+    world = World()
+    yield "running", world, world.running()
+    for status in Status:
+        if status.terminal:
+            world = World()
+            yield status.value, world, world.ended(status)
+    replies = {"disabled": Sent(410, None, None, 5), "pending": Sent(None, "webhook_timeout", None, 5_000)}
+    for state, reply in replies.items():
+        world = World()
+        world.reply = reply
+        yield f"failed, delivery {state}", world, world.ended(Status.FAILED)
+    world = World()
+    yield "succeeded, call reckoned", world, world.reckoned()
+    world = World()
+    head = world.ended(Status.SUCCEEDED)
+    world.call("DELETE", "/jobs/{id}", path={"id": head.id})
+    yield "succeeded, erased", world, head

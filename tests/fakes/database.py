@@ -1,0 +1,151 @@
+"""The tables in memory: conditions, transactions and indexes as DynamoDB has them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from broker.storage import ConditionFailed, If, Item, Page, Put, TableName, Update
+
+MOST_AT_ONCE = 100
+"""Operations of one transaction."""
+
+INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
+
+Key = tuple[TableName, str, str]
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+@dataclass(slots=True)
+class FakeDatabase:
+    """See `broker.storage.Database`. A test may also let the process die at a write, or write in between."""
+
+    stream: list[tuple[Item | None, Item]] = field(default_factory=list)
+    """Every change of a job's head, old and new, as the table's stream tells it."""
+    crash_in: int | None = None
+    """So many writes are still done; the next one raises `Crash` instead."""
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    """What others do right before the next write; each is done once."""
+    _items: dict[Key, Item] = field(default_factory=dict)
+
+    def get(self, table: TableName, pk: str, sk: str) -> Item | None:
+        """See `Database.get`."""
+        found = self._items.get((table, pk, sk))
+        return None if found is None else _copy(found)
+
+    def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
+        """See `Database.query`."""
+        found = [key for key in self._items if key[:2] == (table, pk) and key[2].startswith(prefix)]
+        return [_copy(self._items[key]) for key in sorted(found)]
+
+    def write(self, *operations: Put | Update) -> None:
+        """See `Database.write`."""
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        if self.crash_in is not None:
+            if self.crash_in == 0:
+                raise Crash
+            self.crash_in -= 1
+        keys = [_key(operation) for operation in operations]
+        if len(set(keys)) < len(keys):
+            raise ValueError("a transaction touches an item once")
+        if not 1 <= len(operations) <= MOST_AT_ONCE:
+            raise ValueError(f"a transaction has 1 to {MOST_AT_ONCE} operations")
+        after = [self._apply(operation) for operation in operations]
+        failed = [
+            place
+            for place, operation in enumerate(operations)
+            if not all(_holds(condition, self._items.get(keys[place], {})) for condition in operation.when)
+        ]
+        if failed:
+            raise ConditionFailed(failed)
+        for key, item in zip(keys, after, strict=True):
+            if key[0] == "jobs" and key[2] == "HEAD":
+                self.stream.append((self._items.get(key), _copy(item)))
+            self._items[key] = item
+
+    def delete(self, table: TableName, pk: str, sk: str) -> None:
+        """Delete one item; not in the port, but the table's TTL and the payload store do it."""
+        self._items.pop((table, pk, sk), None)
+
+    def index(
+        self,
+        name: Literal["tenant", "due"],
+        value: str,
+        *,
+        limit: int,
+        newest_first: bool = False,
+        upto: int | None = None,
+        cursor: Item | None = None,
+    ) -> Page:
+        """See `Database.index`. Items without the index's keys are not in it."""
+        if limit < 1:
+            raise ValueError("a limit is 1 at least")
+        hash_key, range_key = INDEX_KEYS[name]
+        shown = ("pk", "sk", hash_key, range_key)
+
+        def place(item: Item) -> tuple[Any, str, str]:
+            return item[range_key], item["pk"], item["sk"]
+
+        found = [
+            {each: item[each] for each in shown}
+            for (table, _, _), item in self._items.items()
+            if table == "jobs" and item.get(hash_key) == value and range_key in item
+        ]
+        found = [item for item in found if upto is None or item[range_key] <= upto]
+        if cursor is not None:
+            found = [i for i in found if (place(i) < place(cursor) if newest_first else place(i) > place(cursor))]
+        page = sorted(found, key=place, reverse=newest_first)[:limit]
+        return Page(page, dict(page[-1]) if len(page) == limit else None)
+
+    def _apply(self, operation: Put | Update) -> Item:
+        if isinstance(operation, Put):
+            return dict(_copy(operation.item))
+        if not (operation.set or operation.add or operation.remove):
+            raise ValueError("an update changes something")
+        item: Item = _copy(self._items.get(_key(operation), {"pk": operation.pk, "sk": operation.sk}))
+        item |= _copy(dict(operation.set))
+        for name, amount in operation.add.items():
+            item[name] = item.get(name, 0) + amount
+        for name in operation.remove:
+            item.pop(name, None)
+        return item
+
+
+def _key(operation: Put | Update) -> Key:
+    if isinstance(operation, Put):
+        return operation.table, operation.item["pk"], operation.item["sk"]
+    return operation.table, operation.pk, operation.sk
+
+
+def _holds(condition: If, item: Item) -> bool:
+    if condition.operator == "absent":
+        return condition.attribute not in item
+    if condition.attribute not in item:
+        return False
+    value = item[condition.attribute]
+    match condition.operator:
+        case "exists":
+            return True
+        case "=":
+            return type(value) is type(condition.value) and bool(value == condition.value)
+        case "<":
+            return bool(value < condition.value)
+        case ">=":
+            return bool(value >= condition.value)
+
+
+def _copy(value: Any) -> Any:
+    """A deep copy of what the tables hold; anything else is refused."""
+    match value:
+        case None | bool() | int() | bytes():
+            return value
+        case str():
+            return str(value)
+        case list() | tuple():
+            return [_copy(each) for each in value]
+        case dict():
+            return {name: _copy(each) for name, each in value.items()}
+    raise TypeError(f"the tables hold no {type(value).__name__}")

@@ -1,0 +1,34 @@
+"""A provider that answers by a script."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from broker.errors import BrokerError
+from broker.providers.base import Answer, Call
+
+ANSWER = Answer({"text": "Fine."}, input_tokens=10, output_tokens=20)
+
+
+@dataclass(slots=True)
+class FakeProvider:
+    """See `broker.providers.base.Provider`; after the script it goes on with `ANSWER`."""
+
+    script: list[Answer | Exception] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    during: Callable[[], object] = lambda: None
+    """What happens elsewhere while the provider works."""
+    tasks: frozenset[str] = frozenset({"chat"})
+
+    def invoke(self, call: Call) -> Answer:
+        """See `Provider.invoke`."""
+        self.calls.append(call)
+        self.during()
+        answer = self.script.pop(0) if self.script else ANSWER
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def failing(kind: type[BrokerError], **facts: object) -> BrokerError:
+    """An error of the tree, as a provider raises it."""
+    return kind(f"The provider says {kind.__name__}.", **facts)  # type: ignore[arg-type]

@@ -1,0 +1,143 @@
+"""A broker in memory: the use cases on the fakes, and the few things that most tests begin with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.jobs.accepting import Accept, Accepted, Caller
+from broker.jobs.dispatching import dispatch
+from broker.jobs.head import Head, Status
+from broker.jobs.request import parse_request
+from broker.jobs.store import Jobs
+from broker.jobs.transitions import Fence
+from broker.prompts.templates import Prompts
+from broker.routing.models import Models
+from broker.steps.context import Run, material
+from broker.steps.preparing import Prepare
+from broker.storage import Item, Put
+from broker.tenants.ledger import period_of
+from broker.tenants.registry import Tenants
+
+from tests.fakes.database import FakeDatabase
+from tests.fakes.payloads import FakePayloads
+from tests.fakes.queue import FakeQueue, FakeWorkflows
+
+NOW = 1_795_000_000_000
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+JOB_ID = "job_0193a000000070008000000000000001"
+
+CHAT = {"input": {"messages": [{"role": "user", "content": "How are you?"}]}}
+
+
+def a_head(**changes: Any) -> Head:
+    """A queued job's head."""
+    known: dict[str, Any] = {
+        "id": JOB_ID,
+        "tenant": "acme",
+        "principal": "key:1",
+        "door": "rest",
+        "task": "chat",
+        "status": Status.QUEUED,
+        "lane": "interactive",
+        "created_at": NOW,
+        "deadline_at": NOW + HOUR,
+        "due_at": NOW + MINUTE,
+        "expires_at": (NOW + 24 * HOUR) // SECOND,
+        "timeout_s": 120,
+        "correlation_id": "corr-1",
+    }
+    return Head(**{**known, **changes})
+
+
+def a_model(model_id: str, **changes: Any) -> Item:
+    """A model as the registry keeps it: a nano-dollar for each token in, two for each out."""
+    known: dict[str, Any] = {
+        "pk": "MODELS",
+        "sk": model_id,
+        "provider": "fake",
+        "name": f"{model_id}-1",
+        "tasks": ["chat"],
+        "context_window": 100_000,
+        "max_output_tokens": 1_000,
+        "price_in": 1,
+        "price_out": 2,
+    }
+    return {**known, **changes}
+
+
+@dataclass(slots=True)
+class World:
+    """One deployment."""
+
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+    payloads: FakePayloads = field(default_factory=FakePayloads)
+    queue: FakeQueue = field(default_factory=FakeQueue)
+    workflows: FakeWorkflows = field(default_factory=FakeWorkflows)
+    lost: list[str] = field(default_factory=list)
+    check_webhook: Callable[[str], None] = lambda url: None
+    jobs: Jobs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self.database)
+
+    def register(self, *items: Item) -> None:
+        """Put items into the registry."""
+        for item in items:
+            self.database.write(Put("registry", item))
+
+    def tenant(self, tenant_id: str = "acme", **settings: Any) -> None:
+        """Register a tenant."""
+        self.register({"pk": f"TENANT#{tenant_id}", "sk": "TENANT", **settings})
+
+    def models(self) -> Models:
+        """The registry as a fresh process reads it."""
+        return Models(self.database)
+
+    def accepting(self) -> Accept:
+        """The use case as a fresh process builds it."""
+        prepare = Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database))
+        return Accept(
+            self.database,
+            self.jobs,
+            self.payloads,
+            self.queue,
+            prepare,
+            self.check_webhook,
+            lambda head, error: self.lost.append(head.id),
+        )
+
+    def accept(self, body: Any = None, *, now: int = NOW, key: str | None = None, tenant: str = "acme") -> Accepted:
+        """Accept a body through the REST door."""
+        caller = Caller(tenant, "key:1", "rest", "corr-1")
+        return self.accepting()(parse_request(CHAT if body is None else body), caller, now, key)
+
+    def put(self, head: Head) -> Head:
+        """A job as it stands, with its prompt."""
+        self.jobs.create(head)
+        self.payloads.save(head, "INPUT", {**CHAT, "task": "chat"})
+        return head
+
+    def start(self, job_id: str, execution: str = "exec-1", now: int = NOW) -> Run:
+        """Dispatch a queued job; the facts that its workflow travels with."""
+        head = dispatch(self.jobs, self.workflows, job_id, f"message-{execution}", now)
+        assert head is not None
+        return Run(job_id, head.tenant, Fence(head.run, execution))
+
+    def prompt(self, job_id: str) -> Any:
+        """The material that is kept of a job, as its steps read it."""
+        return material(self.payloads, job_id)["input"]
+
+    def available(self, tenant: str = "acme", now: int = NOW) -> int:
+        """What is left of the tenant's budget."""
+        found = self.database.get("ledger", f"BUDGET#{tenant}", period_of(now))
+        assert found is not None
+        return int(found["available"])
+
+    def spent(self, tenant: str = "acme") -> dict[str, int]:
+        """The tenant's spend over all models and shards."""
+        total: dict[str, int] = {}
+        for item in self.database.query("ledger", f"SPEND#{tenant}"):
+            for name, value in item.items():
+                if isinstance(value, int):
+                    total[name] = total.get(name, 0) + value
+        return total

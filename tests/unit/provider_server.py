@@ -1,0 +1,131 @@
+"""A provider on the loopback interface that answers by a script, for tests of the wire formats."""
+
+import json
+import ssl
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+DRIP_S = 0.05
+
+
+@dataclass(frozen=True)
+class Script:
+    """One answer. `how`: whole, hang, cut (before the status), cut_body, drip_head, drip_body or drip_chunk."""
+
+    body: Any = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    how: str = "whole"
+
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request that arrived; header names in lower case."""
+
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "_Server"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.asked.append(Asked(self.path, headers, json.loads(content)))
+        getattr(self, f"_{self.server.script.how}")(self.server.script)
+
+    def _whole(self, script: Script) -> None:
+        content = script.content()
+        self._head(script, {"content-length": str(len(content))})
+        self.wfile.write(content)
+
+    def _head(self, script: Script, more: dict[str, str]) -> None:
+        self.send_response(script.status)
+        for name, value in {**script.headers, **more}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _hang(self, script: Script) -> None:
+        self.server.closing.wait(60)
+        self.close_connection = True
+
+    def _cut(self, script: Script) -> None:
+        self.close_connection = True
+
+    def _cut_body(self, script: Script) -> None:
+        content = script.content()
+        self._head(script, {"content-length": str(len(content) + 100)})
+        self.wfile.write(content)
+        self.close_connection = True
+
+    def _drip_head(self, script: Script) -> None:
+        self._drip(b"HTTP/1.1 200 OK\r\nx-slow: " + b"x" * 2000)
+
+    def _drip_body(self, script: Script) -> None:
+        self._head(script, {"content-length": "2000"})
+        self._drip(b" " * 2000)
+
+    def _drip_chunk(self, script: Script) -> None:
+        self._head(script, {"transfer-encoding": "chunked"})
+        self._drip(b"1\r\n \r\n" * 400)
+
+    def _drip(self, content: bytes) -> None:
+        self.close_connection = True
+        for place in range(len(content)):
+            if self.server.closing.wait(DRIP_S):
+                return
+            self.wfile.write(content[place : place + 1])
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        self.closing = threading.Event()
+        self.script = Script()
+        self.asked: list[Asked] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has left is what some tests are about."""
+
+
+class ProviderServer:
+    """Runs while the `with` block does; `answer` sets what comes next."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._server = _Server()
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "ProviderServer":
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def asked(self) -> list[Asked]:
+        return self._server.asked
+
+    def answer(self, script: Script) -> None:
+        self._server.asked = []
+        self._server.script = script

@@ -1,0 +1,228 @@
+"""Accepting: one key, one body, one job; and no job is lost between its head and its queue."""
+
+from typing import Any
+
+import pytest
+from broker.errors import BudgetExceeded, Forbidden, InvalidRequest, KeyInFlight, KeyReused
+from broker.jobs.head import Status
+from broker.jobs.sweeping import Sweep
+from broker.storage import ConditionFailed, Update
+
+from tests.fakes.database import Crash
+from tests.fakes.queue import FakeDeadLetters
+from tests.fakes.world import CHAT, HOUR, MINUTE, NOW, SECOND, World, a_model
+
+OTHER = {"input": {"text": "Something else."}}
+HOOK = {"url": "https://example.com/hook", "events": ["job.failed"]}
+WORST = 2_000 * 2
+"""Of the answers, at least: one candidate, held twice for its repair."""
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.register(a_model("small"))
+    made.tenant()
+    made.tenant("rich", monthly_budget=10**9)
+    return made
+
+
+def heads(world: World) -> list[str]:
+    return [new["id"] for old, new in world.database.stream if old is None]
+
+
+def sweep(world: World, now: int) -> None:
+    Sweep(world.jobs, world.queue, FakeDeadLetters(), lambda item, now: False)(now)
+
+
+def test_an_accepted_job_is_kept_and_sent(world: World) -> None:
+    body = {**CHAT, "priority": "bulk", "webhook": HOOK, "metadata": {"order": "17"}, "model": "small"}
+    head = world.accept(body | {"deadline_seconds": 600, "timeout_seconds": 30, "ttl_seconds": 7200}).head
+    assert world.jobs.get(head.id) == head
+    assert world.queue.sent == [head]
+    assert (head.status, head.run, head.lane, head.asked) == (Status.QUEUED, 0, "bulk", "small")
+    assert (head.tenant, head.principal, head.door, head.correlation_id) == ("acme", "key:1", "rest", "corr-1")
+    assert (head.created_at, head.deadline_at, head.expires_at) == (NOW, NOW + 600_000, NOW // SECOND + 7200)
+    assert (head.timeout_s, head.webhook, head.hold, head.budget) == (30, ("job.failed",), 0, None)
+    assert world.prompt(head.id) == CHAT["input"]
+    asked = world.jobs.notes(head.id)["ASKED"]
+    assert (asked["webhook_url"], asked["metadata"]) == (HOOK["url"], {"order": "17"})
+
+
+def test_a_short_deadline_is_due_before_the_first_nudge(world: World) -> None:
+    assert world.accept({**CHAT, "deadline_seconds": 5}).head.due_at == NOW + 5_000
+    assert world.accept().head.due_at == NOW + MINUTE
+
+
+def test_without_a_key_each_request_is_a_job(world: World) -> None:
+    assert world.accept().head.id != world.accept().head.id
+
+
+def test_the_same_key_and_body_give_the_same_job(world: World) -> None:
+    first = world.accept(key="k")
+    again = world.accept(key="k", now=NOW + HOUR)
+    assert (first.repeated, again.repeated) == (False, True)
+    assert again.head == first.head
+    assert len(world.queue.sent) == 1
+    assert heads(world) == [first.head.id]
+
+
+def test_a_repeat_gives_the_job_as_it_stands(world: World) -> None:
+    first = world.accept(key="k").head
+    world.start(first.id)
+    assert world.accept(key="k").head.status is Status.RUNNING
+
+
+def test_a_repeat_may_write_defaults_out(world: World) -> None:
+    first = world.accept({**CHAT, "task": "chat", "priority": "interactive", "metadata": {}}, key="k").head
+    assert world.accept(key="k").head == first
+
+
+def test_another_body_under_the_same_key_is_refused(world: World) -> None:
+    world.accept(key="k")
+    with pytest.raises(KeyReused) as failure:
+        world.accept(OTHER, key="k")
+    assert (failure.value.status, failure.value.param) == (422, "Idempotency-Key")
+    assert len(heads(world)) == 1
+
+
+def test_keys_of_tenants_never_meet(world: World) -> None:
+    assert world.accept(key="k").head.id != world.accept(OTHER, key="k", tenant="rich").head.id
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_key_has_1_to_255_characters(world: World, key: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        world.accept(key=key)
+    assert failure.value.param == "Idempotency-Key"
+    world.accept(key="x" * 255)
+
+
+def test_a_key_may_be_used_anew_after_a_day(world: World) -> None:
+    first = world.accept(key="k").head
+    assert world.accept(key="k", now=NOW + 24 * HOUR - SECOND).head == first
+    fresh = world.accept(OTHER, key="k", now=NOW + 24 * HOUR).head
+    assert fresh.id != first.id
+    assert world.accept(OTHER, key="k", now=NOW + 25 * HOUR).head == fresh
+
+
+def test_two_that_reuse_an_old_key_at_once_get_one_job(world: World) -> None:
+    world.accept(key="k")
+    later = NOW + 24 * HOUR
+    # The other request runs between the failed reservation of this one and its second try.
+    world.database.meanwhile += [lambda: None, lambda: world.accept(key="k", now=later)]
+    with pytest.raises(KeyInFlight):
+        world.accept(key="k", now=later)
+    assert len(heads(world)) == 2
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_a_crash_at_any_write_leaves_one_job_for_the_repeat(world: World, writes: int) -> None:
+    world.register(a_model("small"))
+    body = {**CHAT, "metadata": {"a": "b"}}
+    world.database.crash_in = writes
+    crashed = False
+    try:
+        world.accept(body, key="k", tenant="rich")
+    except Crash:
+        crashed = True
+    world.database.crash_in = None
+    if crashed and writes > 0:
+        with pytest.raises(KeyInFlight) as failure:
+            world.accept(body, key="k", tenant="rich", now=NOW + 29_999)
+        assert (failure.value.status, failure.value.retry_after) == (409, 1)
+    again = world.accept(body, key="k", tenant="rich", now=NOW + 30_000)
+    assert heads(world) == [again.head.id]
+    assert world.available("rich") == 10**9 - again.head.hold
+    assert world.accept(body, key="k", tenant="rich", now=NOW + MINUTE).repeated
+    sweep(world, NOW + 2 * MINUTE)
+    assert again.head.id in [head.id for head in world.queue.sent]
+
+
+def test_only_one_takes_over_what_a_crash_left(world: World) -> None:
+    world.database.crash_in = 1
+    with pytest.raises(Crash):
+        world.accept(key="k")
+    world.database.crash_in = None
+    # This one loses the reservation, and the other comes between its reading and its taking over.
+    world.database.meanwhile += [lambda: None, lambda: world.accept(key="k", now=NOW + MINUTE)]
+    with pytest.raises(KeyInFlight):
+        world.accept(key="k", now=NOW + MINUTE)
+    assert len(heads(world)) == 1
+
+
+def test_a_refused_request_frees_its_key(world: World) -> None:
+    body = {**CHAT, "model": "later"}
+    with pytest.raises(InvalidRequest):
+        world.accept(body, key="k")
+    world.register(a_model("later"))
+    assert world.accept(body, key="k", now=NOW + 1).head.asked == "later"
+
+
+def test_the_worst_case_is_held(world: World) -> None:
+    head = world.accept(tenant="rich").head
+    assert head.hold >= WORST
+    assert head.budget == "2026-11"
+    assert world.available("rich") == 10**9 - head.hold
+
+
+def test_a_budget_is_never_overdrawn(world: World) -> None:
+    world.tenant("poor", monthly_budget=10_000)
+    accepted = 0
+    with pytest.raises(BudgetExceeded) as failure:
+        while True:
+            world.accept(tenant="poor", key=f"k{accepted}")
+            accepted += 1
+    assert accepted == 10_000 // world.queue.sent[0].hold
+    assert failure.value.status == 402
+    assert len(heads(world)) == len(world.queue.sent) == accepted
+    assert 0 <= world.available("poor") < world.queue.sent[0].hold
+
+
+def test_a_job_beyond_the_budget_can_be_repeated_when_there_is_more(world: World) -> None:
+    world.tenant("poor", monthly_budget=1)
+    with pytest.raises(BudgetExceeded):
+        world.accept(tenant="poor", key="k")
+    world.database.write(Update("ledger", "BUDGET#poor", "2026-11", add={"available": 10**6}))
+    assert not world.accept(tenant="poor", key="k").repeated
+
+
+def test_a_lost_send_is_reported_and_the_sweep_sends_it(world: World) -> None:
+    world.queue.down = True
+    head = world.accept().head
+    assert world.lost == [head.id]
+    assert world.jobs.get(head.id).status is Status.QUEUED
+    world.queue.down = False
+    sweep(world, NOW + MINUTE)
+    assert [sent.id for sent in world.queue.sent] == [head.id]
+
+
+def test_a_webhooks_address_is_checked_before_anything_is_written(world: World) -> None:
+    def refuse(url: str) -> None:
+        raise InvalidRequest("No.", param="webhook.url")
+
+    world.check_webhook = refuse
+    with pytest.raises(InvalidRequest):
+        world.accept({**CHAT, "webhook": HOOK})
+    assert heads(world) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "tenant", "kind"),
+    [
+        ({**CHAT, "model": "none"}, "acme", InvalidRequest),
+        ({**CHAT, "prompt": {"id": "none"}}, "acme", InvalidRequest),
+        (CHAT, "stranger", Forbidden),
+    ],
+)
+def test_what_cannot_work_leaves_nothing(world: World, body: Any, tenant: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        world.accept(body, tenant=tenant)
+    assert heads(world) == []
+    assert world.queue.sent == []
+
+
+def test_a_head_that_exists_is_never_overwritten(world: World) -> None:
+    head = world.accept().head
+    with pytest.raises(ConditionFailed):
+        world.jobs.create(head)

@@ -1,0 +1,81 @@
+"""Starting workflows: one start for each claim."""
+
+import pytest
+from broker.errors import Conflict
+from broker.jobs.dispatching import EXPRESS_BUDGET_S, START_LEASE_MS, dispatch
+from broker.jobs.ending import cancel_job
+from broker.jobs.head import Status
+from broker.jobs.transitions import Fence
+from broker.steps.context import Run, enter
+
+from tests.fakes.queue import Down
+from tests.fakes.world import JOB_ID, NOW, SECOND, World, a_head
+
+
+def test_a_message_starts_the_workflow_under_a_lease() -> None:
+    world = World()
+    world.put(a_head())
+    head = dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW)
+    assert head == world.jobs.get(JOB_ID)
+    assert (head.status, head.run, head.lease_until) == (Status.RUNNING, 1, NOW + START_LEASE_MS)
+    assert world.workflows.started == [(JOB_ID, 1, "express")]
+
+
+@pytest.mark.parametrize("message", ["m1", "m2"])
+def test_a_second_message_starts_nothing(message: str) -> None:
+    world = World()
+    world.put(a_head())
+    dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW)
+    assert dispatch(world.jobs, world.workflows, JOB_ID, message, NOW + SECOND) is None
+    assert len(world.workflows.started) == 1
+
+
+def test_two_messages_at_once_start_one_workflow() -> None:
+    world = World()
+    world.put(a_head())
+    world.database.meanwhile.append(lambda: dispatch(world.jobs, world.workflows, JOB_ID, "m2", NOW))
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW) is None
+    assert world.workflows.started == [(JOB_ID, 1, "express")]
+    assert world.jobs.get(JOB_ID).claimed_by == "m2"
+
+
+def test_a_message_of_a_job_that_ended_or_is_gone_starts_nothing() -> None:
+    world = World()
+    world.put(a_head())
+    cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW) is None
+    assert dispatch(world.jobs, world.workflows, "job_gone", "m1", NOW) is None
+    assert world.workflows.started == []
+
+
+def test_a_failed_start_gives_the_claim_back_and_the_message_comes_again() -> None:
+    world = World()
+    world.put(a_head())
+    world.workflows.down = True
+    with pytest.raises(Down):
+        dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW)
+    assert world.jobs.get(JOB_ID).status is Status.QUEUED
+    world.workflows.down = False
+    dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW + SECOND)
+    assert world.workflows.started == [(JOB_ID, 2, "express")]
+
+
+def test_a_start_whose_reply_was_lost_does_not_run_twice() -> None:
+    world = World()
+    world.put(a_head())
+    world.workflows.down = True
+    with pytest.raises(Down):
+        dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW)
+    world.workflows.down = False
+    second = world.start(JOB_ID, "exec-2")
+    with pytest.raises(Conflict):  # the first run began after all, and is stale
+        enter(world.jobs, Run(JOB_ID, "acme", Fence(1, "exec-1")))
+    assert enter(world.jobs, second).run == 2
+
+
+@pytest.mark.parametrize(("timeout", "size"), [(EXPRESS_BUDGET_S, "express"), (EXPRESS_BUDGET_S + 1, "standard")])
+def test_the_time_budget_decides_the_size(timeout: int, size: str) -> None:
+    world = World()
+    world.put(a_head(timeout_s=timeout))
+    dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW)
+    assert world.workflows.started == [(JOB_ID, 1, size)]

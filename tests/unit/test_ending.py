@@ -1,0 +1,193 @@
+"""Ending: one terminal commit with its refund, and calls settled whatever became of their job."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from broker.errors import Conflict, NotCancelable, NotFound
+from broker.jobs.ending import cancel_job, fail_undeliverable, reckon_calls, settle_call, settle_job
+from broker.jobs.head import Head, Status
+from broker.jobs.transitions import Fence, Outcome, claim, start_call, tend
+from broker.storage import Put
+from broker.tenants import ledger
+
+from tests.fakes.world import JOB_ID, MINUTE, NOW, World, a_head
+
+BUDGET, HOLD, RESERVE = 1_000, 400, 100
+WON = Outcome(Status.SUCCEEDED, model="small", output="OUTPUT#1.1")
+LOST = Outcome(Status.FAILED, error={"type": "unavailable", "code": "unavailable", "message": "No."})
+FENCE = Fence(1, "exec-1")
+
+
+@pytest.fixture
+def world() -> World:
+    """A job with a hold, running."""
+    made = World()
+    ledger.open_period(made.database, "acme", "2026-11", BUDGET)
+    made.database.write(ledger.hold("acme", "2026-11", HOLD))
+    made.put(a_head(hold=HOLD, budget="2026-11"))
+    made.start(JOB_ID)
+    return made
+
+
+def call(world: World, fence: Fence = FENCE, model: str = "small") -> tuple[Head, str]:
+    """Record a call."""
+    keys: list[str] = []
+
+    def start(head: Head) -> Head:
+        after, key = start_call(head, fence, model=model, reserve=RESERVE, now=NOW, lease_ms=MINUTE)
+        keys[:] = [key]
+        return after
+
+    return world.jobs.change(JOB_ID, start), keys[0]
+
+
+def facts(cost: int = 30, **changes: Any) -> dict[str, Any]:
+    known = {"model": "small", "outcome": "succeeded", "error": None, "latency_ms": 5, "cost": cost, "paid": "yes"}
+    return {**known, "input_tokens": 1, "output_tokens": 2, "ended_at": NOW, **changes}
+
+
+def test_the_terminal_commit_refunds_what_was_not_spent(world: World) -> None:
+    head, key = call(world)
+    settle_call(world.jobs, head, key, FENCE, facts(cost=30))
+    assert world.available() == BUDGET - HOLD
+    head = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW + 9)
+    assert (head.status, head.ended_at, head.output) == (Status.SUCCEEDED, NOW + 9, "OUTPUT#1.1")
+    assert world.available() == BUDGET - 30
+    assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
+
+
+def test_a_repeated_commit_gives_the_same_job(world: World) -> None:
+    first = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+    assert settle_job(world.jobs, JOB_ID, FENCE, WON, NOW + 9) == first
+    assert world.available() == BUDGET
+
+
+@pytest.mark.parametrize(("fence", "outcome"), [(Fence(1, "exec-2"), WON), (Fence(2, "exec-1"), WON), (FENCE, LOST)])
+def test_nobody_else_ends_it_again(world: World, fence: Fence, outcome: Outcome) -> None:
+    first = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+    with pytest.raises(Conflict):
+        settle_job(world.jobs, JOB_ID, fence, outcome, NOW)
+    assert world.jobs.get(JOB_ID) == first
+
+
+def test_a_commit_that_meets_a_cancel_gives_way(world: World) -> None:
+    world.database.meanwhile.append(lambda: cancel_job(world.jobs, JOB_ID, "acme", NOW))
+    with pytest.raises(Conflict):
+        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+    assert world.jobs.get(JOB_ID).status is Status.CANCELED
+    assert world.available() == BUDGET
+
+
+def test_cancel_ends_a_job_once_and_refunds_once(world: World) -> None:
+    head = cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    assert (head.status, head.ended_at, (head.error or {})["code"]) == (Status.CANCELED, NOW, "canceled")
+    with pytest.raises(NotCancelable) as failure:
+        cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    assert failure.value.status == 409
+    assert world.available() == BUDGET
+
+
+@pytest.mark.parametrize(("job_id", "tenant"), [(JOB_ID, "other"), ("job_none", "acme")])
+def test_only_its_tenant_cancels_a_job(world: World, job_id: str, tenant: str) -> None:
+    with pytest.raises(NotFound):
+        cancel_job(world.jobs, job_id, tenant, NOW)
+    assert world.jobs.get(JOB_ID).status is Status.RUNNING
+
+
+@pytest.mark.parametrize("cost", [0, 30, RESERVE, 250])
+def test_a_late_answer_is_paid_for_and_changes_nothing_else(world: World, cost: int) -> None:
+    before, key = call(world)
+    canceled = cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    assert world.available() == BUDGET - RESERVE
+    with pytest.raises(Conflict):
+        settle_call(world.jobs, before, key, FENCE, facts(cost=cost), known=before)
+    after = world.jobs.get(JOB_ID)
+    assert (after.status, after.ended_at, after.spent, after.due_at) == (Status.CANCELED, canceled.ended_at, cost, None)
+    assert world.available() == BUDGET - cost
+    assert world.spent()["nusd"] == cost
+    assert world.jobs.notes(JOB_ID)[f"ATTEMPT#{key}"]["cost"] == cost
+
+
+def test_a_call_that_costs_more_than_its_reserve_comes_out_of_the_budget(world: World) -> None:
+    head, key = call(world)
+    settle_call(world.jobs, head, key, FENCE, facts(cost=HOLD + 50))
+    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+    assert world.available() == BUDGET - HOLD - 50
+
+
+def test_a_late_answer_of_an_older_run_is_paid_for_when_the_job_ends(world: World) -> None:
+    before, key = call(world)
+    world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 10 * MINUTE))
+    world.jobs.change(JOB_ID, lambda head: claim(head, now=NOW, lease_ms=MINUTE, by="m2"))
+    with pytest.raises(Conflict):
+        settle_call(world.jobs, before, key, FENCE, facts(cost=30))
+    assert world.available() == BUDGET - HOLD
+    settle_job(world.jobs, JOB_ID, Fence(2, "exec-2"), WON, NOW)
+    assert world.available() == BUDGET - 30
+    assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
+
+
+def test_a_call_settled_twice_is_booked_once(world: World) -> None:
+    head, key = call(world)
+    settle_call(world.jobs, head, key, FENCE, facts(cost=30))
+    with pytest.raises(Conflict):
+        settle_call(world.jobs, head, key, FENCE, facts(cost=30))
+    assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
+
+
+def test_an_ended_jobs_lost_calls_are_reckoned_when_their_time_is_over(world: World) -> None:
+    for model in ("small", "small", "large"):  # two of them died in the same model
+        call(world, model=model)
+    head = settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
+    assert head.due_at is not None
+    with pytest.raises(Conflict):
+        reckon_calls(world.jobs, head, head.due_at - 1)
+    reckon_calls(world.jobs, head, head.due_at)
+    with pytest.raises(Conflict):
+        reckon_calls(world.jobs, world.jobs.get(JOB_ID), head.due_at)
+    after = world.jobs.get(JOB_ID)
+    assert (after.spent, after.open_calls, after.due_at, after.status) == (3 * RESERVE, [], None, Status.FAILED)
+    assert world.available() == BUDGET - 3 * RESERVE
+    spent = world.spent()
+    assert (spent["nusd"], spent["calls"], spent["unknown"], spent["unknown_nusd"]) == (300, 3, 3, 300)
+    notes = world.jobs.notes(JOB_ID, "ATTEMPT#")
+    assert [(note["outcome"], note["paid"], note["cost"]) for note in notes.values()] == [
+        ("unknown", "unknown", 100)
+    ] * 3
+
+
+def test_an_answer_that_comes_after_the_reckoning_is_not_booked_again(world: World) -> None:
+    before, key = call(world)
+    head = settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
+    reckon_calls(world.jobs, head, head.due_at or 0)
+    with pytest.raises(Conflict):
+        settle_call(world.jobs, before, key, FENCE, facts(cost=30))
+    assert (world.spent()["nusd"], world.spent()["calls"]) == (RESERVE, 1)
+    assert world.available() == BUDGET - RESERVE
+
+
+def test_a_dead_message_fails_a_queued_job_only() -> None:
+    world = World()
+    world.put(a_head())
+    failed = fail_undeliverable(world.jobs, JOB_ID, NOW)
+    assert failed is not None
+    assert (failed.status, (failed.error or {})["code"]) == (Status.FAILED, "dispatch_failed")
+    assert fail_undeliverable(world.jobs, JOB_ID, NOW) is None
+    assert fail_undeliverable(world.jobs, "job_none", NOW) is None
+
+
+def test_a_dead_message_does_not_touch_a_running_job(world: World) -> None:
+    assert fail_undeliverable(world.jobs, JOB_ID, NOW) is None
+    assert world.jobs.get(JOB_ID).status is Status.RUNNING
+
+
+def test_a_job_that_never_holds_still_is_left_alone(world: World) -> None:
+    def touch() -> None:
+        head = world.jobs.get(JOB_ID)
+        world.database.write(Put("jobs", replace(head, rev=head.rev + 1).to_item()))
+
+    world.database.meanwhile += [step for _ in range(8) for step in (touch, lambda: None)]
+    with pytest.raises(Conflict, match="changed 8 times"):
+        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+    assert world.jobs.get(JOB_ID).status is Status.RUNNING

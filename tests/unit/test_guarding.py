@@ -1,0 +1,67 @@
+"""The guardrail steps: what they block, what they note, and that a stale run does neither."""
+
+from typing import Any
+
+import pytest
+from broker.errors import Conflict
+from broker.jobs.transitions import Fence
+from broker.steps.context import Run
+from broker.steps.guarding import Guard
+from broker.tenants.registry import Tenants
+
+from tests.fakes.world import JOB_ID, NOW, World, a_head
+
+CARD = "4111 1111 1111 1111"
+
+
+def guarded(text: str, policy: dict[str, Any] | None = None) -> tuple[World, Guard, Run]:
+    """A running job that was asked this and answered the same."""
+    world = World()
+    world.tenant(policy=policy or {})
+    head = world.put(a_head())
+    world.payloads.save(head, "INPUT", {"task": "chat", "input": {"text": text}})
+    world.payloads.save(head, "OUTPUT#1.1", {"text": text})
+    run = world.start(JOB_ID)
+    return world, Guard(world.jobs, world.payloads, Tenants(world.database)), run
+
+
+def both(guard: Guard, run: Run) -> list[dict[str, Any]]:
+    return [guard.check_input(run, NOW), guard.moderate_output(run, "OUTPUT#1.1", NOW)]
+
+
+def test_a_harmless_text_passes_and_leaves_no_note() -> None:
+    world, guard, run = guarded("How are you?")
+    assert both(guard, run) == [{"blocked": False, "rules": []}] * 2
+    assert world.jobs.notes(JOB_ID, "GUARD#") == {}
+
+
+def test_what_the_policy_forbids_is_blocked_at_both_ends() -> None:
+    world, guard, run = guarded(f"My card is {CARD} and the plan is Bluebird.", {"denied_terms": ["bluebird"]})
+    assert both(guard, run) == [{"blocked": True, "rules": ["card_numbers", "denied_terms"]}] * 2
+    notes = world.jobs.notes(JOB_ID, "GUARD#")
+    assert sorted(notes) == ["GUARD#1#input", "GUARD#1#output"]
+    assert {finding["stage"] for finding in notes["GUARD#1#output"]["findings"]} == {"output"}
+    assert CARD not in str(notes)
+
+
+def test_what_the_policy_lets_pass_is_noted() -> None:
+    world, guard, run = guarded(f"My card is {CARD}.", {"block_card_numbers": False})
+    assert both(guard, run) == [{"blocked": False, "rules": []}] * 2
+    (finding,) = world.jobs.notes(JOB_ID, "GUARD#")["GUARD#1#input"]["findings"]
+    assert (finding["rule"], finding["action"]) == ("card_numbers", "note")
+
+
+def test_a_repeat_finds_the_same_and_notes_it_once() -> None:
+    world, guard, run = guarded(CARD)
+    assert both(guard, run) == both(guard, run)
+    assert len(world.jobs.notes(JOB_ID, "GUARD#")) == 2
+
+
+def test_a_stale_run_notes_nothing() -> None:
+    world, guard, run = guarded(CARD)
+    stale = Run(JOB_ID, "acme", Fence(run.fence.run + 1, "exec-9"))
+    with pytest.raises(Conflict):
+        guard.check_input(stale, NOW)
+    with pytest.raises(Conflict):
+        guard.moderate_output(stale, "OUTPUT#1.1", NOW)
+    assert world.jobs.notes(JOB_ID, "GUARD#") == {}

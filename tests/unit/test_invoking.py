@@ -1,0 +1,262 @@
+"""Invoke Model: a call is on record before it is made and settled after, whatever comes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from broker.errors import (
+    BadOutput,
+    BrokerError,
+    BudgetExceeded,
+    Conflict,
+    ContextExceeded,
+    CredentialRejected,
+    InvalidRequest,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from broker.jobs.ending import cancel_job
+from broker.jobs.head import Head, Status
+from broker.jobs.transitions import Fence
+from broker.providers.base import Answer
+from broker.steps.context import Run
+from broker.steps.invoking import AFTER_CALL_MS, InvokeModel
+
+from tests.fakes.database import Crash
+from tests.fakes.provider import ANSWER, FakeProvider, failing
+from tests.fakes.world import CHAT, JOB_ID, NOW, World, a_head, a_model
+
+COST = 10 + 2 * 20
+"""Of `ANSWER`, with a model's default prices."""
+
+
+@dataclass
+class Stage:
+    """A job that runs, and a provider."""
+
+    hold: int = 0
+    world: World = field(default_factory=World)
+    provider: FakeProvider = field(default_factory=FakeProvider)
+    observed: list[dict[str, Any]] = field(default_factory=list)
+    run: Run = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.world.register(a_model("small", secret="key"), a_model("large", context_window=200_000))
+        self.world.put(a_head(hold=self.hold))
+        self.run = self.world.start(JOB_ID)
+
+    def __call__(self, model: str = "small", run: Run | None = None) -> dict[str, Any]:
+        invoke = InvokeModel(
+            self.world.jobs,
+            self.world.payloads,
+            self.world.models(),
+            {"fake": self.provider}.__getitem__,
+            lambda name: f"secret of {name}",
+            lambda head, facts: self.observed.append(facts),
+        )
+        return invoke(run or self.run, model, NOW)
+
+    def fails(self, error: BrokerError, model: str = "small") -> BrokerError:
+        """Let the provider fail, and give what comes out."""
+        self.provider.script.append(error)
+        with pytest.raises(type(error)) as failure:
+            self(model)
+        return failure.value
+
+    @property
+    def head(self) -> Head:
+        return self.world.jobs.get(JOB_ID)
+
+
+@pytest.fixture
+def invoke() -> Stage:
+    return Stage()
+
+
+def test_an_answer_is_kept_told_and_paid_for(invoke: Stage) -> None:
+    usage = {"input_tokens": 10, "output_tokens": 20}
+    assert invoke() == {"model": "small", "output": "OUTPUT#1.1", "usage": usage}
+    assert invoke.world.payloads.load(JOB_ID, "OUTPUT#1.1") == ANSWER.output
+    assert (invoke.head.spent, invoke.head.open_calls, invoke.head.execution) == (COST, [], "exec-1")
+    assert (invoke.world.spent()["nusd"], invoke.world.spent()["calls"]) == (COST, 1)
+    note = invoke.world.jobs.notes(JOB_ID)["ATTEMPT#1.1"]
+    assert (note["model"], note["outcome"], note["paid"], note["cost"]) == ("small", "succeeded", "yes", COST)
+    assert [facts["outcome"] for facts in invoke.observed] == ["succeeded"]
+
+
+def test_the_provider_gets_the_request_and_the_key(invoke: Stage) -> None:
+    document = {**CHAT, "task": "chat", "parameters": {"max_output_tokens": 9}, "output_schema": {"type": "object"}}
+    invoke.world.payloads.save(invoke.head, "INPUT", document)
+    invoke()
+    (call,) = invoke.provider.calls
+    assert (call.task, call.model, call.input, call.secret) == ("chat", "small-1", CHAT["input"], "secret of key")
+    assert (call.parameters, call.output_schema, call.repair) == ({"max_output_tokens": 9}, {"type": "object"}, False)
+    assert call.timeout == 60
+
+
+def test_the_shorter_time_budget_counts() -> None:
+    invoke = Stage()
+    invoke.world.register(a_model("slow", timeout_s=300))
+    invoke("slow")
+    assert invoke.provider.calls[0].timeout == 120
+
+
+def test_the_call_is_on_record_while_it_is_made(invoke: Stage) -> None:
+    seen: list[Head] = []
+    invoke.provider.during = lambda: seen.append(invoke.head)
+    invoke()
+    (head,) = seen
+    assert (head.open_calls, head.calls["1.1"]["m"]) == (["1.1"], "small")
+    assert head.reserved > 0
+    assert head.lease_until == NOW + 60_000 + AFTER_CALL_MS
+
+
+def test_a_function_that_dies_in_the_call_leaves_it_on_record(invoke: Stage) -> None:
+    invoke.provider.script.append(Crash())
+    with pytest.raises(Crash):
+        invoke()
+    assert invoke.head.open_calls == ["1.1"]
+    assert invoke()["output"] == "OUTPUT#1.2"
+    assert invoke.head.open_calls == ["1.1"]
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_no_call_without_its_record_and_no_record_lost(invoke: Stage, writes: int) -> None:
+    invoke.world.database.crash_in = writes
+    with pytest.raises(Crash):
+        invoke()
+    invoke.world.database.crash_in = None
+    assert len(invoke.provider.calls) == writes
+    assert len(invoke.head.calls) == writes
+
+
+@pytest.mark.parametrize(
+    "kind", [InvalidRequest, Refused, ContextExceeded, Throttled, Unavailable, CredentialRejected, BadOutput]
+)
+def test_a_failure_is_settled_and_goes_on(invoke: Stage, kind: type[BrokerError]) -> None:
+    error = invoke.fails(failing(kind))
+    assert type(error) is kind
+    assert invoke.head.calls["1.1"] == {"m": "small", "r": invoke.head.calls["1.1"]["r"], "c": 0, "o": kind.__name__}
+    note = invoke.world.jobs.notes(JOB_ID)["ATTEMPT#1.1"]
+    assert (note["paid"], note["error"]["type"], note["cost"]) == ("no", kind.type, 0)
+    assert invoke.world.spent()["nusd"] == 0
+    assert invoke.world.payloads.names(JOB_ID) == ["INPUT"]
+
+
+def test_a_failure_that_may_be_paid_for_is_booked_at_its_worst(invoke: Stage) -> None:
+    invoke.fails(failing(Unavailable, maybe_paid=True))
+    reserve = invoke.head.calls["1.1"]["r"]
+    assert invoke.head.spent == reserve > 0
+    assert invoke.world.spent()["unknown_nusd"] == reserve
+    assert invoke.world.jobs.notes(JOB_ID)["ATTEMPT#1.1"]["paid"] == "unknown"
+
+
+def test_an_answer_after_a_missed_schema_is_a_repair_of_that_model_only(invoke: Stage) -> None:
+    invoke.fails(failing(BadOutput))
+    invoke.fails(failing(BadOutput), "large")
+    invoke("small")
+    assert [call.repair for call in invoke.provider.calls] == [False, False, True]
+
+
+def test_another_run_repairs_nothing(invoke: Stage) -> None:
+    invoke.fails(failing(BadOutput))
+    second = invoke.world.jobs.change(JOB_ID, _claimed_again)
+    invoke(run=Run(JOB_ID, "acme", Fence(second.run, "exec-2")))
+    assert [call.repair for call in invoke.provider.calls] == [False, False]
+
+
+def _claimed_again(head: Head) -> Head:
+    return replace(head, rev=head.rev + 1, run=2, execution=None)
+
+
+def test_a_throttled_model_is_waited_for_once(invoke: Stage) -> None:
+    first = invoke.fails(failing(Throttled, retry_after=4))
+    assert isinstance(first.retry_after, int)
+    assert 4 <= first.retry_after <= 5
+    assert invoke.fails(failing(Throttled, retry_after=4)).retry_after is None
+    assert invoke.fails(failing(Throttled, retry_after=0.2), "large").retry_after in (1, 2)
+
+
+@pytest.mark.parametrize("asked", [None, 10.5, 3600])
+def test_a_model_that_asks_for_long_or_says_nothing_is_passed_over(invoke: Stage, asked: float | None) -> None:
+    assert invoke.fails(failing(Throttled, retry_after=asked)).retry_after is None
+
+
+def test_only_a_larger_window_is_tried_after_a_prompt_that_did_not_fit(invoke: Stage) -> None:
+    invoke.world.register(a_model("same"))
+    invoke.fails(failing(ContextExceeded))
+    with pytest.raises(ContextExceeded):
+        invoke("same")
+    assert len(invoke.provider.calls) == 1
+    assert invoke("large")["model"] == "large"
+
+
+def test_a_repeat_gives_the_kept_answer_without_another_call(invoke: Stage) -> None:
+    invoke.fails(failing(Unavailable))
+    first = invoke()
+    assert invoke() == first
+    assert len(invoke.provider.calls) == 2
+    assert invoke.world.spent()["calls"] == 2
+
+
+@pytest.mark.parametrize("stale", [Fence(1, "exec-2"), Fence(2, "exec-1"), Fence(0, "exec-1")])
+def test_a_stale_run_makes_no_call(invoke: Stage, stale: Fence) -> None:
+    invoke.fails(failing(Unavailable))
+    with pytest.raises(Conflict):
+        invoke(run=Run(JOB_ID, "acme", stale))
+    assert len(invoke.provider.calls) == 1
+
+
+def test_of_two_executions_of_one_run_one_makes_the_call(invoke: Stage) -> None:
+    other = Run(JOB_ID, "acme", Fence(1, "exec-2"))
+    invoke.world.database.meanwhile.append(lambda: invoke(run=other))
+    with pytest.raises(Conflict):
+        invoke()
+    assert len(invoke.provider.calls) == 1
+    assert invoke.head.execution == "exec-2"
+
+
+ENDINGS: list[Callable[[Stage], Any]] = [
+    lambda stage: cancel_job(stage.world.jobs, JOB_ID, "acme", NOW),
+    lambda stage: stage.world.jobs.change(JOB_ID, _claimed_again),
+]
+
+
+@pytest.mark.parametrize("answer", [ANSWER, failing(Unavailable, maybe_paid=True)], ids=["answer", "failure"])
+@pytest.mark.parametrize("end", ENDINGS, ids=["canceled", "claimed anew"])
+def test_a_late_answer_is_dropped_but_paid_for(
+    invoke: Stage, end: Callable[[Stage], Any], answer: Answer | Exception
+) -> None:
+    invoke.provider.during = lambda: end(invoke)
+    invoke.provider.script.append(answer)
+    with pytest.raises(Conflict):
+        invoke()
+    assert invoke.head.status in (Status.CANCELED, Status.RUNNING)
+    assert invoke.head.output is None
+    assert invoke.head.open_calls == []
+    assert invoke.head.spent == invoke.world.spent()["nusd"] > 0
+    assert invoke.world.payloads.names(JOB_ID) == ["INPUT"]
+    assert len(invoke.observed) == 1
+
+
+def test_a_job_erased_meanwhile_is_not_called_for(invoke: Stage) -> None:
+    invoke.world.payloads.erase(JOB_ID)
+    with pytest.raises(Conflict):
+        invoke()
+    assert invoke.provider.calls == []
+
+
+def test_a_call_beyond_the_hold_is_not_made() -> None:
+    stage = Stage(hold=100)
+    with pytest.raises(BudgetExceeded):
+        stage()
+    assert stage.provider.calls == []
+    assert stage.head.calls == {}
+
+
+def test_an_unknown_model_is_not_called(invoke: Stage) -> None:
+    with pytest.raises(InvalidRequest):
+        invoke("none")
+    assert invoke.head.calls == {}

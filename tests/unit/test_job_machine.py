@@ -1,0 +1,248 @@
+"""A job's whole life at random: doubled messages, stale runs, crashes at any write, late answers, and the sweep."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from broker.delivery.publishing import Change, Publish
+from broker.errors import BudgetExceeded, Conflict, NotCancelable
+from broker.jobs.dispatching import dispatch
+from broker.jobs.ending import cancel_job, settle_call, settle_job
+from broker.jobs.head import Head, Status
+from broker.jobs.sweeping import Sweep
+from broker.jobs.transitions import Fence, Outcome, start_call
+from broker.storage import ConditionFailed
+from broker.tenants import ledger
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+
+from tests.fakes.bus import FakeBus
+from tests.fakes.database import Crash
+from tests.fakes.queue import Down, FakeDeadLetters, FakeDeliveries
+from tests.fakes.world import HOUR, MINUTE, NOW, SECOND, World, a_head
+
+ALLOWED = 2_000
+PERIOD = "2026-11"
+STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
+CRASHES = st.none() | st.none() | st.integers(0, 2)
+EXPECTED = (Conflict, NotCancelable, BudgetExceeded, Down, Crash)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of one run."""
+
+    job_id: str
+    fence: Fence
+
+
+@dataclass(frozen=True)
+class Made:
+    """A call that was made, and the head of then."""
+
+    head: Head
+    key: str
+    fence: Fence
+
+
+class JobMachine(RuleBasedStateMachine):
+    """Two or three jobs that share a budget."""
+
+    jobs = Bundle("jobs")
+    executions = Bundle("executions")
+    calls = Bundle("calls")
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World()
+        self.database = self.world.database
+        self.now = NOW
+        self.count = 0
+        self.dead = FakeDeadLetters()
+        self.overran: set[str] = set()
+        ledger.open_period(self.database, "acme", PERIOD, ALLOWED)
+
+    @contextmanager
+    def crashing(self, writes: int | None, *meanwhile: Callable[[], object]) -> Iterator[None]:
+        """Let the process end after so many writes, and others write in between."""
+
+        def others() -> None:
+            for each in meanwhile:
+                try:
+                    each()
+                except EXPECTED:
+                    continue
+
+        self.database.crash_in = writes
+        self.database.meanwhile = [others] if meanwhile else []
+        try:
+            yield
+        except EXPECTED:
+            return
+        finally:
+            self.database.crash_in = None
+            self.database.meanwhile = []
+
+    def fresh(self) -> int:
+        self.count += 1
+        return self.count
+
+    def heads(self) -> list[Head]:
+        ids = dict.fromkeys(new["id"] for _, new in self.database.stream)
+        return [self.world.jobs.get(job_id) for job_id in ids]
+
+    @rule(target=jobs, hold=st.integers(1, 900))
+    def accept(self, hold: int) -> Any:
+        if len(self.heads()) == 3:
+            return multiple()
+        head = a_head(id=f"job_{self.fresh()}", hold=hold, budget=PERIOD, created_at=self.now)
+        head = replace(head, deadline_at=self.now + HOUR, due_at=self.now + MINUTE)
+        try:
+            self.world.jobs.create(head, ledger.hold("acme", PERIOD, hold))
+        except ConditionFailed:
+            assert self.world.available() < hold
+            return multiple()
+        return head.id
+
+    @rule(ms=st.sampled_from([SECOND, MINUTE, 2 * MINUTE, 11 * MINUTE]))
+    def wait(self, ms: int) -> None:
+        self.now += ms
+
+    @rule(target=executions, job_id=jobs, message=st.sampled_from("ab"), down=st.booleans(), crash=CRASHES)
+    def message(self, job_id: str, message: str, down: bool, crash: int | None) -> Any:
+        self.world.workflows.down = down and crash is None
+        head = None
+        with self.crashing(crash):
+            head = dispatch(self.world.jobs, self.world.workflows, job_id, message, self.now)
+        if head is None:
+            return multiple()
+        # Express workflows start at least once.
+        return multiple(*(Execution(job_id, Fence(head.run, f"e{self.fresh()}")) for _ in range(2)))
+
+    @rule(
+        target=calls,
+        execution=executions,
+        model=st.sampled_from(["small", "large"]),
+        reserve=st.integers(0, 400),
+        crash=CRASHES,
+        canceled=st.booleans(),
+    )
+    def call(self, execution: Execution, model: str, reserve: int, crash: int | None, canceled: bool) -> Any:
+        keys: list[str] = []
+        head: Head | None = None
+
+        def start(current: Head) -> Head:
+            after, key = start_call(
+                current, execution.fence, model=model, reserve=reserve, now=self.now, lease_ms=2 * MINUTE
+            )
+            keys[:] = [key]
+            return after
+
+        others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
+        with self.crashing(crash, *others):
+            head = self.world.jobs.change(execution.job_id, start)
+        return Made(head, keys[0], execution.fence) if head else multiple()
+
+    @rule(made=calls, percent=st.sampled_from([0, 50, 100, 250]), crash=CRASHES, swept=st.booleans())
+    def answer(self, made: Made, percent: int, crash: int | None, swept: bool) -> None:
+        call = made.head.calls[made.key]
+        cost = call["r"] * percent // 100
+        if cost > call["r"]:
+            self.overran.add(made.head.id)
+        facts = {"model": call["m"], "outcome": "succeeded", "error": None, "latency_ms": 1, "ended_at": self.now}
+        facts |= {"cost": cost, "paid": "yes", "input_tokens": 1, "output_tokens": 1}
+        with self.crashing(crash, *([self.sweep_once] if swept else [])):
+            settle_call(self.world.jobs, made.head, made.key, made.fence, facts, known=made.head)
+
+    @rule(execution=executions, status=st.sampled_from(STATUSES), crash=CRASHES, canceled=st.booleans())
+    def end(self, execution: Execution, status: Status, crash: int | None, canceled: bool) -> None:
+        others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
+        with self.crashing(crash, *others):
+            settle_job(self.world.jobs, execution.job_id, execution.fence, Outcome(status), self.now)
+
+    @rule(job_id=jobs, crash=CRASHES)
+    def cancel(self, job_id: str, crash: int | None) -> None:
+        with self.crashing(crash):
+            cancel_job(self.world.jobs, job_id, "acme", self.now)
+
+    @rule(job_id=jobs)
+    def die(self, job_id: str) -> None:
+        self.dead.job_ids.append(job_id)
+
+    @rule(crash=CRASHES, down=st.booleans(), twice=st.booleans())
+    def sweep(self, crash: int | None, down: bool, twice: bool) -> None:
+        self.world.queue.down = down
+        with self.crashing(crash, *([self.sweep_once] if twice else [])):
+            self.sweep_once()
+        self.world.queue.down = False
+
+    def sweep_once(self) -> None:
+        swept = Sweep(self.world.jobs, self.world.queue, self.dead, lambda item, now: False)(self.now)
+        assert set(swept.errors) <= {"Down", "Crash"}
+
+    @invariant()
+    def history_is_legal(self) -> None:
+        terminal: dict[str, set[str]] = {}
+        for old, new in self.database.stream:
+            after = Head.from_item(new)
+            if after.status.terminal:
+                terminal.setdefault(after.id, set()).add(after.status.value)
+            if old is None:
+                assert after.rev == 1
+                continue
+            before = Head.from_item(old)
+            assert after.rev == before.rev + 1
+            assert before.run <= after.run <= before.run + 1
+            settled = {key: call for key, call in before.calls.items() if "c" in call}
+            assert {key: after.calls.get(key) for key in settled} == settled
+            assert before.calls.keys() <= after.calls.keys()
+            if before.status.terminal:
+                assert replace(after, rev=before.rev, calls=before.calls, due_at=before.due_at) == before
+                assert before.calls.keys() == after.calls.keys()
+        assert all(len(statuses) == 1 for statuses in terminal.values())
+
+    @invariant()
+    def money_adds_up(self) -> None:
+        heads = self.heads()
+        taken = sum(head.spent + head.reserved if head.status.terminal else head.hold for head in heads)
+        assert self.world.available() == ALLOWED - taken
+        spent = self.world.spent()
+        assert spent.get("nusd", 0) == sum(head.spent for head in heads)
+        assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in heads)
+        for head in heads:
+            notes = {name.removeprefix("ATTEMPT#") for name in self.world.jobs.notes(head.id, "ATTEMPT#")}
+            assert notes == head.calls.keys() - set(head.open_calls)
+            assert head.id in self.overran or head.spent + head.reserved <= head.hold
+
+    def teardown(self) -> None:
+        for _ in range(4):
+            self.now += 2 * HOUR
+            self.sweep_once()
+        heads = self.heads()
+        assert all(head.status.terminal for head in heads)
+        assert all(not head.open_calls and head.due_at is None for head in heads)
+        assert self.world.available() == ALLOWED - sum(head.spent for head in heads)
+        self.money_adds_up()
+        self.history_is_legal()
+        bus = FakeBus()
+        publish = Publish(self.database, self.world.jobs, bus, FakeDeliveries(), lambda head: None)
+        changes = [
+            Change(str(place), Head.from_item(old) if old else None, Head.from_item(new))
+            for place, (old, new) in enumerate(self.database.stream)
+        ]
+        assert publish(changes, self.now) is None
+        ends = [event_id for event_id in bus.ids if event_id.split("_")[2] not in ("queued", "running")]
+        assert sorted(ends) == sorted(head.event_id for head in heads)
+
+
+JobMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestJobMachine = JobMachine.TestCase

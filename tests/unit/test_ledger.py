@@ -1,0 +1,95 @@
+"""The ledger: holds that a budget covers, what comes back, and what was spent."""
+
+import pytest
+from broker.storage import ConditionFailed
+from broker.tenants import ledger
+
+from tests.fakes.database import FakeDatabase
+from tests.fakes.world import NOW
+
+PERIOD = "2026-11"
+
+
+def opened(allowed: int = 100) -> FakeDatabase:
+    database = FakeDatabase()
+    ledger.open_period(database, "acme", PERIOD, allowed)
+    return database
+
+
+def budget(database: FakeDatabase) -> dict[str, int] | None:
+    return database.get("ledger", "BUDGET#acme", PERIOD)
+
+
+@pytest.mark.parametrize(
+    ("ms", "period"),
+    [(NOW, "2026-11"), (0, "1970-01"), (1_798_761_599_999, "2026-12"), (1_798_761_600_000, "2027-01")],
+)
+def test_periods_are_months_in_utc(ms: int, period: str) -> None:
+    assert ledger.period_of(ms) == period
+
+
+def test_opening_a_period_again_changes_nothing() -> None:
+    database = opened()
+    database.write(ledger.hold("acme", PERIOD, 40))
+    ledger.open_period(database, "acme", PERIOD, 500)
+    found = budget(database)
+    assert found is not None
+    assert (found["available"], found["allowed"]) == (60, 100)
+
+
+def test_two_that_open_a_period_at_once_open_it_once() -> None:
+    database = FakeDatabase()
+
+    def other() -> None:
+        ledger.open_period(database, "acme", PERIOD, 100)
+        database.write(ledger.hold("acme", PERIOD, 40))
+
+    database.meanwhile.append(other)
+    ledger.open_period(database, "acme", PERIOD, 100)
+    assert (budget(database) or {})["available"] == 60
+
+
+@pytest.mark.parametrize(("amount", "passes"), [(0, True), (99, True), (100, True), (101, False)])
+def test_a_hold_must_be_covered(amount: int, passes: bool) -> None:
+    database = opened()
+    if passes:
+        database.write(ledger.hold("acme", PERIOD, amount))
+        assert (budget(database) or {})["available"] == 100 - amount
+    else:
+        with pytest.raises(ConditionFailed):
+            database.write(ledger.hold("acme", PERIOD, amount))
+        assert (budget(database) or {})["available"] == 100
+
+
+def test_there_is_no_hold_and_no_release_without_a_budget() -> None:
+    database = FakeDatabase()
+    for operation in (ledger.hold("acme", PERIOD, 1), ledger.release("acme", PERIOD, 1)):
+        with pytest.raises(ConditionFailed):
+            database.write(operation)
+    assert budget(database) is None
+
+
+def test_a_release_gives_back_and_may_take() -> None:
+    database = opened()
+    database.write(ledger.hold("acme", PERIOD, 50))
+    database.write(ledger.release("acme", PERIOD, 30))
+    database.write(ledger.release("acme", PERIOD, -90))
+    assert (budget(database) or {})["available"] == -10
+
+
+def test_spend_adds_up_by_model_and_shows_what_is_unknown() -> None:
+    database = FakeDatabase()
+    for number in range(40):
+        for model, unknown in (("small", False), ("large", number == 0)):
+            tokens = {"input_tokens": 3, "output_tokens": 4}
+            write = ledger.spend("acme", PERIOD, model, f"job_{number}", nusd=10, unknown=unknown, **tokens)
+            database.write(write)
+    shards = database.query("ledger", "SPEND#acme", f"{PERIOD}#large#")
+    assert 1 < len(shards) <= ledger.SPEND_SHARDS
+    totals = {
+        name: sum(item.get(name, 0) for item in shards) for name in ("nusd", "calls", "input_tokens", "output_tokens")
+    }
+    assert totals == {"nusd": 400, "calls": 40, "input_tokens": 120, "output_tokens": 160}
+    assert [sum(item.get(name, 0) for item in shards) for name in ("unknown", "unknown_nusd")] == [1, 10]
+    small = database.query("ledger", "SPEND#acme", f"{PERIOD}#small#")
+    assert all("unknown" not in item for item in small)

@@ -1,0 +1,119 @@
+"""Before a job is accepted: its prompt is filled, some model can do it, and its worst case is known."""
+
+from typing import Any
+
+import pytest
+from broker.errors import Forbidden, InvalidRequest
+from broker.jobs.accepting import Prepared
+from broker.jobs.request import parse_request, stored_form
+from broker.prompts.templates import Prompts
+from broker.steps.preparing import Prepare
+from broker.storage import ConditionFailed
+from broker.tenants.registry import Tenants
+from broker.tokens import estimate_input
+
+from tests.fakes.world import CHAT, NOW, World, a_model
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.register(
+        a_model("small", rank=1),
+        a_model("large", rank=2, price_in=10, price_out=20),
+        a_model("vectors", tasks=["embed"]),
+        {"pk": "PROMPT#greet", "sk": "LATEST", "system": "Be kind.", "user": "Greet {{name}}."},
+    )
+    made.tenant(monthly_budget=10**9)
+    made.tenant("free")
+    made.tenant("bound", models=["small"])
+    return made
+
+
+def prepare(world: World, body: dict[str, Any], tenant: str = "acme") -> Prepared:
+    made = Prepare(world.database, world.models(), Tenants(world.database), Prompts(world.database))
+    return made(tenant, stored_form(parse_request(body)), NOW)
+
+
+def test_a_plain_request_is_kept_as_it_is(world: World) -> None:
+    assert prepare(world, CHAT).document == {**CHAT, "task": "chat"}
+
+
+@pytest.mark.parametrize(
+    ("given", "after"),
+    [
+        ({}, []),
+        ({"text": "And me."}, [{"role": "user", "content": "And me."}]),
+        ({"messages": [{"role": "assistant", "content": "Hi."}]}, [{"role": "assistant", "content": "Hi."}]),
+    ],
+)
+def test_a_prompt_comes_before_what_the_request_has(world: World, given: dict[str, Any], after: list[Any]) -> None:
+    body = {"prompt": {"id": "greet", "variables": {"name": "Ann"}}, "input": given}
+    filled = prepare(world, body).document["input"]
+    first = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Greet Ann."}]
+    assert filled == {"messages": first + after}
+
+
+def test_every_candidate_is_held_once_and_the_dearest_twice(world: World) -> None:
+    body = {**CHAT, "parameters": {"max_output_tokens": 100}}
+    tokens = estimate_input(body)
+    small, large = tokens + 200, 10 * tokens + 2_000
+    assert prepare(world, body).hold.nusd == small + 2 * large
+    assert prepare(world, {**body, "model": "small"}).hold.nusd == 2 * small
+
+
+def test_the_hold_grows_with_the_prompt(world: World) -> None:
+    short = prepare(world, {"model": "small", "input": {"text": "x"}}).hold.nusd
+    long = prepare(world, {"model": "small", "input": {"text": "x" * 30_001}}).hold.nusd
+    assert long == short + 2 * 10_000
+
+
+def test_a_limit_of_the_job_caps_what_is_held(world: World) -> None:
+    limited = {**CHAT, "model": "small", "routing": {"max_cost_usd": 0.000003}}
+    assert prepare(world, limited).hold.nusd == 3_000
+    generous = {**CHAT, "model": "small", "routing": {"max_cost_usd": 1}}
+    assert prepare(world, generous).hold.nusd == prepare(world, {**CHAT, "model": "small"}).hold.nusd
+
+
+def test_without_budget_and_limit_nothing_is_held(world: World) -> None:
+    hold = prepare(world, CHAT, "free").hold
+    assert (hold.nusd, hold.period, hold.operation) == (0, None, None)
+
+
+def test_a_limit_without_budget_binds_the_job_alone(world: World) -> None:
+    hold = prepare(world, {**CHAT, "model": "small", "routing": {"max_cost_usd": 0.000003}}, "free").hold
+    assert (hold.nusd, hold.period, hold.operation) == (3_000, None, None)
+
+
+def test_preparing_takes_nothing_by_itself(world: World) -> None:
+    hold = prepare(world, CHAT).hold
+    assert world.available() == 10**9
+    assert hold.operation is not None
+    world.database.write(hold.operation)
+    assert (hold.period, world.available()) == ("2026-11", 10**9 - hold.nusd)
+    world.tenant("poor", monthly_budget=1)
+    refused = prepare(world, CHAT, "poor").hold.operation
+    assert refused is not None
+    with pytest.raises(ConditionFailed):
+        world.database.write(refused)
+
+
+def test_nothing_that_fits_is_an_error_that_says_why(world: World) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        prepare(world, {**CHAT, "task": "speak"})
+    assert (failure.value.code, failure.value.param, failure.value.status) == ("no_candidate", "model", 400)
+    assert all(f"{name}: does not do speak" in failure.value.message for name in ("small", "large", "vectors"))
+
+
+def test_a_model_that_the_tenant_may_not_use_is_forbidden(world: World) -> None:
+    with pytest.raises(Forbidden) as failure:
+        prepare(world, {**CHAT, "model": "large"}, "bound")
+    assert (failure.value.code, failure.value.param, failure.value.status) == ("model_not_allowed", "model", 403)
+    assert prepare(world, CHAT, "bound").document["input"] == CHAT["input"]
+
+
+def test_an_empty_registry_says_so() -> None:
+    world = World()
+    world.tenant()
+    with pytest.raises(InvalidRequest, match="no model is registered"):
+        prepare(world, CHAT)

@@ -1,0 +1,179 @@
+"""What is Bedrock's own: its turns and tools, its stop reasons, and no way to the service."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.stub import Stubber
+from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Unavailable
+from broker.providers.base import Answer, Call
+from broker.providers.bedrock import Bedrock
+
+CALL_TOOL = {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"age": 1}'}}
+TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
+SPEC = {"toolSpec": {"name": "look_up", "inputSchema": {"json": {"type": "object"}}}}
+
+
+def reply(content: list[Any], reason: str = "end_turn") -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": content}},
+        "stopReason": reason,
+        "usage": {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10},
+        "metrics": {"latencyMs": 1},
+        "ResponseMetadata": {"RequestId": "req-1", "HTTPStatusCode": 200, "HTTPHeaders": {}},
+    }
+
+
+def invoke(call: Call, expected: dict[str, Any] | None, answer: dict[str, Any]) -> Answer:
+    """Ask with botocore's own stub, which checks request and reply against the service's model."""
+    session = botocore.session.get_session()
+    client = session.create_client(
+        "bedrock-runtime", "eu-west-1", aws_access_key_id="AKIATEST", aws_secret_access_key="x"
+    )
+    regions: list[str | None] = []
+
+    def make(region: str | None, timeout: float) -> Any:
+        regions.append(region)
+        return client
+
+    with Stubber(client) as stub:
+        stub.add_response("converse", answer, expected)
+        answered = Bedrock(make).invoke(call)
+    assert regions == [call.endpoint]
+    return answered
+
+
+def chat(*messages: dict[str, Any], **more: Any) -> Call:
+    return Call("chat", "m", {"messages": list(messages), **more}, {}, 5, None, "eu-west-1")
+
+
+def test_messages_are_rewritten() -> None:
+    call = chat(
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "How old?"},
+        {"role": "user", "content": [{"type": "text", "text": "Quick."}]},
+        {"role": "assistant", "content": "", "tool_calls": [CALL_TOOL]},
+        {"role": "tool", "tool_call_id": "t1", "content": ""},
+        {"role": "user", "content": "So?"},
+        tools=[TOOL],
+        tool_choice="none",
+    )
+    expected = {
+        "modelId": "m",
+        "system": [{"text": "Be brief."}],
+        "messages": [
+            {"role": "user", "content": [{"text": "How old?"}, {"text": "Quick."}]},
+            {
+                "role": "assistant",
+                "content": [{"toolUse": {"toolUseId": "t1", "name": "look_up", "input": {"age": 1}}}],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"toolResult": {"toolUseId": "t1", "content": [{"text": "(no output)"}]}},
+                    {"text": "So?"},
+                ],
+            },
+        ],
+        "toolConfig": {"tools": [SPEC], "toolChoice": {"auto": {}}},
+    }
+    answer = invoke(call, expected, reply([{"text": "30"}, {"text": "."}]))
+    assert answer.output == {"text": "30.", "finish_reason": "stop"}
+    assert answer.facts == {"request_id": "req-1"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "config"),
+    [
+        (None, {"tools": [SPEC]}),
+        ("auto", {"tools": [SPEC], "toolChoice": {"auto": {}}}),
+        ("required", {"tools": [SPEC], "toolChoice": {"any": {}}}),
+        ({"function": {"name": "look_up"}}, {"tools": [SPEC], "toolChoice": {"tool": {"name": "look_up"}}}),
+        ("none", None),
+    ],
+)
+def test_the_choice_of_a_tool_is_rewritten(choice: Any, config: dict[str, Any] | None) -> None:
+    expected: dict[str, Any] = {"modelId": "m", "messages": [{"role": "user", "content": [{"text": "Hi."}]}]}
+    if config:
+        expected["toolConfig"] = config
+    call = chat({"role": "user", "content": "Hi."}, tools=[TOOL], tool_choice=choice)
+    invoke(call, expected, reply([{"text": "Hi."}]))
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("something_new", "stop"),
+    ],
+)
+def test_stop_reasons_are_in_our_words(reason: str, finish: str) -> None:
+    call = chat({"role": "user", "content": "Hi."})
+    assert invoke(call, None, reply([{"text": "Hi."}], reason)).finish_reason == finish
+
+
+@pytest.mark.parametrize("reason", ["malformed_model_output", "malformed_tool_use"])
+def test_a_malformed_answer_is_bad_output(reason: str) -> None:
+    with pytest.raises(BadOutput):
+        invoke(chat({"role": "user", "content": "Hi."}), None, reply([{"text": "Hi."}], reason))
+
+
+@pytest.mark.parametrize(
+    ("call", "param"),
+    [
+        (chat({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}), "input.messages.0.content"),
+        (chat({"role": "user", "content": [{"type": "text", "text": 5}]}), "input.messages.0.content"),
+        (
+            chat({"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "x", "arguments": "{"}}]}),
+            "input.messages.0.tool_calls",
+        ),
+        (chat({"role": "assistant", "tool_calls": [{}]}), "input.messages.0.tool_calls"),
+        (chat({"role": "user", "content": "Hi."}, tools=[{"name": "x"}]), "input.tools"),
+        (chat({"role": "user", "content": "Hi."}, tools=[TOOL], tool_choice="any"), "input.tools"),
+    ],
+)
+def test_what_converse_cannot_take_is_an_invalid_request(call: Call, param: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        Bedrock().invoke(call)
+    assert caught.value.param == param
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+
+def failed(endpoint: str | None) -> BrokerError:
+    with pytest.raises(BrokerError) as caught:
+        Bedrock().invoke(Call("chat", "m", {"text": "Hi."}, {}, 5, None, endpoint))
+    return caught.value
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_without_credentials_nothing_is_paid() -> None:
+    error = failed("us-east-1")
+    assert (type(error), error.code, error.maybe_paid) == (CredentialRejected, "no_credentials", False)
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_without_a_service_nothing_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with socket.create_server(("127.0.0.1", 0)) as left:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{left.getsockname()[1]}")
+    error = failed("us-east-1")
+    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "unreachable", False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "no url")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    for region in ("us-east-1", None, "no region!"):
+        error = failed(region)
+        assert (type(error), error.maybe_paid) == (Unavailable, False)

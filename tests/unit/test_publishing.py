@@ -1,0 +1,181 @@
+"""Publishing: what happened is told in order, again until it went out, under ids that never change."""
+
+import json
+from dataclasses import dataclass, field, replace
+
+import pytest
+from broker.delivery.events import event_of, webhook_body
+from broker.delivery.publishing import SAFETY_MS, Change, Publish
+from broker.jobs.head import Head, Status, due_partition
+from broker.jobs.reading import erase
+
+from tests.fakes.bus import FakeBus
+from tests.fakes.queue import FakeDeliveries
+from tests.fakes.world import JOB_ID, NOW, World, a_head
+
+QUEUED = a_head(webhook=("job.succeeded",))
+RUNNING = replace(QUEUED, status=Status.RUNNING, run=1, started_at=NOW + 5, rev=2)
+DONE = replace(
+    RUNNING,
+    status=Status.SUCCEEDED,
+    ended_at=NOW + 9,
+    model="small",
+    rev=3,
+    calls={"1.1": {"m": "small", "r": 9, "c": 5}},
+)
+NAME = "DELIVERY#job.succeeded"
+
+
+@dataclass
+class Outbox:
+    """The use case and all it tells."""
+
+    world: World = field(default_factory=World)
+    bus: FakeBus = field(default_factory=FakeBus)
+    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
+    observed: list[str] = field(default_factory=list)
+
+    def __call__(self, *changes: Change) -> str | None:
+        def observe(head: Head) -> None:
+            self.observed.append(head.id)
+
+        return Publish(self.world.database, self.world.jobs, self.bus, self.deliveries, observe)(changes, NOW)
+
+    def add(self, job_id: str = JOB_ID) -> Change:
+        """The end of a job that has a webhook."""
+        head = self.world.put(replace(DONE, id=job_id))
+        self.world.jobs.note(head, "ASKED", {"webhook_url": "https://example.com/hook", "metadata": {}})
+        return Change(f"s-{job_id}", replace(RUNNING, id=job_id), head)
+
+
+@pytest.fixture
+def publish() -> Outbox:
+    return Outbox()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (None, QUEUED, "JobAccepted"),
+        (QUEUED, RUNNING, "JobStarted"),
+        (RUNNING, DONE, "JobSucceeded"),
+        *(
+            (RUNNING, replace(DONE, status=status), f"Job{status.value.capitalize()}")
+            for status in (Status.FAILED, Status.BLOCKED, Status.CANCELED, Status.EXPIRED)
+        ),
+        (QUEUED, replace(QUEUED, status=Status.CANCELED), "JobCanceled"),
+        (QUEUED, replace(QUEUED, nudges=1), None),
+        (RUNNING, replace(RUNNING, rev=3), None),
+        (RUNNING, replace(QUEUED, rev=3), None),
+        (DONE, replace(DONE, rev=4), None),
+    ],
+)
+def test_each_change_of_status_is_one_event(before: Head | None, after: Head, kind: str | None) -> None:
+    event = event_of(before, after)
+    assert (event and event[0]) == kind
+
+
+def test_an_event_is_the_fact_with_ids_and_no_payload(publish: Outbox) -> None:
+    publish(publish.add())
+    ((kind, detail),) = publish.bus.events
+    assert kind == "JobSucceeded"
+    assert detail["metadata"] == {
+        "version": "1",
+        "event_id": DONE.event_id,
+        "correlation_id": "corr-1",
+        "tenant": "acme",
+        "created_at": "2026-11-18T11:06:40.009Z",
+    }
+    assert detail["data"]["job_id"] == JOB_ID
+    assert detail["data"]["usage"]["cost_usd"] == 5e-9
+    assert {"output", "input", "metadata"}.isdisjoint(detail["data"])
+    assert "example.com" not in json.dumps(detail)
+
+
+def test_changes_go_out_in_their_order(publish: Outbox) -> None:
+    assert publish(Change("1", None, QUEUED), Change("2", QUEUED, RUNNING), publish.add()) is None
+    assert publish.bus.kinds == ["JobAccepted", "JobStarted", "JobSucceeded"]
+    assert publish.observed == [JOB_ID]
+
+
+def test_nothing_to_tell_is_told_to_nobody(publish: Outbox) -> None:
+    assert publish(Change("1", QUEUED, replace(QUEUED, nudges=1)), Change("2", RUNNING, replace(QUEUED, rev=4))) is None
+    assert (publish.bus.events, publish.deliveries.sent, publish.observed) == ([], [], [])
+
+
+def test_a_terminal_event_starts_its_webhook(publish: Outbox) -> None:
+    publish(publish.add())
+    assert publish.deliveries.sent == [(JOB_ID, "acme", NAME, 0)]
+    note = publish.world.jobs.notes(JOB_ID)[NAME]
+    assert (note["event_id"], note["state"], note["tries"], note["attempts"]) == (DONE.event_id, "pending", 0, [])
+    assert (note["url"], note["due"], note["due_at"]) == (
+        "https://example.com/hook",
+        due_partition(JOB_ID),
+        NOW + SAFETY_MS,
+    )
+
+
+@pytest.mark.parametrize("wanted", [(), ("job.failed",)])
+def test_a_webhook_is_sent_for_what_it_wants_only(publish: Outbox, wanted: tuple[str, ...]) -> None:
+    change = publish.add()
+    publish(replace(change, after=replace(change.after, webhook=wanted)))
+    assert publish.deliveries.sent == []
+    assert NAME not in publish.world.jobs.notes(JOB_ID)
+
+
+def test_a_repeat_tells_the_same_ids_and_starts_no_second_webhook(publish: Outbox) -> None:
+    change = publish.add()
+    publish(change)
+    publish(change)
+    assert publish.bus.ids == [DONE.event_id] * 2
+    assert len(publish.deliveries.sent) == 1
+
+
+def test_a_refused_event_comes_again_from_there(publish: Outbox) -> None:
+    changes = [publish.add(f"job_{number}") for number in range(3)]
+    publish.bus.refuse = {changes[1].after.event_id}
+    assert publish(*changes) == "s-job_1"
+    assert publish(*changes[1:]) is None
+    assert set(publish.bus.ids) == {change.after.event_id for change in changes}
+
+
+def test_what_went_out_before_a_refused_event_also_starts_its_webhooks(publish: Outbox) -> None:
+    changes = [publish.add(f"job_{number}") for number in range(3)]
+    publish.bus.refuse = {changes[1].after.event_id}
+    again = publish(*changes)
+    publish(*changes[[change.sequence for change in changes].index(str(again)) :])  # what the stream gives again
+    assert sorted({job_id for job_id, *_ in publish.deliveries.sent}) == ["job_0", "job_1", "job_2"]
+    assert sorted(set(publish.observed)) == ["job_0", "job_1", "job_2"]
+
+
+def test_a_webhook_that_cannot_be_started_comes_again(publish: Outbox) -> None:
+    changes = [publish.add(f"job_{number}") for number in range(2)]
+    publish.world.database.crash_in = 1
+    assert publish(*changes) == "s-job_1"
+    publish.world.database.crash_in = None
+    assert publish(*changes[1:]) is None
+    assert [job_id for job_id, *_ in publish.deliveries.sent] == ["job_0", "job_1"]
+    assert sorted(set(publish.observed)) == ["job_0", "job_1"]
+
+
+def test_a_lost_message_leaves_the_webhook_to_the_sweep(publish: Outbox) -> None:
+    change = publish.add()
+    publish.deliveries.down = True
+    publish(change)
+    publish.deliveries.down = False
+    publish(change)
+    (found,) = publish.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), NOW + SAFETY_MS, 10)[-1:]
+    assert found["sk"] == f"NOTE#{NAME}"
+
+
+def test_a_job_erased_at_once_still_gets_its_webhook(publish: Outbox) -> None:
+    change = publish.add()
+    erase(publish.world.jobs, publish.world.payloads, change.after)
+    assert publish(change) is None
+    assert len(publish.deliveries.sent) == 1
+
+
+def test_a_webhooks_body_is_the_fact() -> None:
+    body = webhook_body(replace(DONE, status=Status.FAILED, error={"type": "t", "code": "c", "message": "m"}))
+    assert (body["type"], body["timestamp"]) == ("job.failed", "2026-11-18T11:06:40.009Z")
+    assert (body["data"]["job_id"], body["data"]["error"]["code"]) == (JOB_ID, "c")

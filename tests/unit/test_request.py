@@ -1,0 +1,145 @@
+"""What a client may ask for; an error names its field."""
+
+from typing import Any
+
+import pytest
+from broker.errors import InvalidRequest
+from broker.jobs.idempotency import fingerprint
+from broker.jobs.request import Task, parse_request, stored_form
+
+from tests.fakes.world import CHAT
+
+URL = "https://example.com/hook"
+USER = {"role": "user", "content": "Hi"}
+
+GOOD: list[dict[str, Any]] = [
+    CHAT,
+    {"input": {"text": "Hi"}},
+    {"prompt": {"id": "greet"}},
+    {"prompt": {"id": "greet", "version": 2, "variables": {"name": "Ann"}}, "input": {}},
+    {"task": "embed", "input": {"text": ["a", "b"]}},
+    {"input": {"messages": [{"role": "tool", "content": None, "tool_call_id": "c1"}]}},
+    {"input": {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}},
+    {"input": {"messages": [USER], "tools": [{"type": "function"}], "tool_choice": "auto"}},
+    {**CHAT, "routing": {"fallbacks": ["a", "b", "c"], "max_cost_usd": 0.02}},
+    {**CHAT, "parameters": {"temperature": 0, "top_p": 1, "max_output_tokens": 1, "stop": ["."], "seed": 7}},
+    {**CHAT, "webhook": {"url": URL, "events": ["job.failed"]}},
+    {**CHAT, "metadata": {f"k{number}": "v" * 512 for number in range(16)}},
+    {**CHAT, "output_schema": {"type": "object"}},
+]
+
+BAD: list[tuple[str, Any, str]] = [
+    ("an unknown field", {**CHAT, "modle": "x"}, "modle"),
+    ("an unknown task", {**CHAT, "task": "sing"}, "task"),
+    ("an empty model", {**CHAT, "model": ""}, "model"),
+    ("a model that is a number", {**CHAT, "model": 5}, "model"),
+    ("an unknown lane", {**CHAT, "priority": "high"}, "priority"),
+    ("no deadline", {**CHAT, "deadline_seconds": 0}, "deadline_seconds"),
+    ("a deadline after a week", {**CHAT, "deadline_seconds": 604_801}, "deadline_seconds"),
+    ("a time budget over an hour", {**CHAT, "timeout_seconds": 3601}, "timeout_seconds"),
+    ("a life below a minute", {**CHAT, "ttl_seconds": 59}, "ttl_seconds"),
+    ("no messages", {"input": {"messages": []}}, "input.messages"),
+    ("an unknown role", {"input": {"messages": [USER, {**USER, "role": "robot"}]}}, "input.messages.1.role"),
+    ("no role", {"input": {"messages": [{"content": "Hi"}]}}, "input.messages.0.role"),
+    ("content of a wrong kind", {"input": {"messages": [{"role": "user", "content": 5}]}}, "input.messages.0.content"),
+    ("parts of a wrong kind", {"input": {"messages": [{"role": "user", "content": [5]}]}}, "input.messages.0.content"),
+    ("text of a wrong kind", {"input": {"text": 5}}, "input.text"),
+    ("an unknown input", {"input": {"txt": "Hi"}}, "input.txt"),
+    ("input that is a text", {"input": "Hi"}, "input"),
+    ("a hot temperature", {**CHAT, "parameters": {"temperature": 2.1}}, "parameters.temperature"),
+    (
+        "a temperature that is no number",
+        {**CHAT, "parameters": {"temperature": float("nan")}},
+        "parameters.temperature",
+    ),
+    ("no tokens", {**CHAT, "parameters": {"max_output_tokens": 0}}, "parameters.max_output_tokens"),
+    ("a fifth stop", {**CHAT, "parameters": {"stop": list("abcde")}}, "parameters.stop"),
+    ("a fourth fallback", {**CHAT, "routing": {"fallbacks": list("abcd")}}, "routing.fallbacks"),
+    ("an empty fallback", {**CHAT, "routing": {"fallbacks": ["a", ""]}}, "routing.fallbacks.1"),
+    ("nothing to spend", {**CHAT, "routing": {"max_cost_usd": 0}}, "routing.max_cost_usd"),
+    ("endless money", {**CHAT, "routing": {"max_cost_usd": float("inf")}}, "routing.max_cost_usd"),
+    ("a prompt without id", {"prompt": {"version": 1}}, "prompt.id"),
+    ("version zero", {"prompt": {"id": "greet", "version": 0}}, "prompt.version"),
+    ("a variable that is a number", {"prompt": {"id": "greet", "variables": {"n": 5}}}, "prompt.variables.n"),
+    ("a webhook without url", {**CHAT, "webhook": {}}, "webhook.url"),
+    ("a webhook for nothing", {**CHAT, "webhook": {"url": URL, "events": []}}, "webhook.events"),
+    ("an unknown event", {**CHAT, "webhook": {"url": URL, "events": ["job.failed", "jobXfailed"]}}, "webhook.events.1"),
+    ("an event with more", {**CHAT, "webhook": {"url": URL, "events": ["job.failed\n"]}}, "webhook.events.0"),
+    ("a long value", {**CHAT, "metadata": {"k": "v" * 513}}, "metadata.k"),
+    ("a value that is a number", {**CHAT, "metadata": {"k": 5}}, "metadata.k"),
+    ("a seventeenth entry", {**CHAT, "metadata": {f"k{n}": "v" for n in range(17)}}, "metadata"),
+    (
+        "content that is an object",
+        {"input": {"messages": [{"role": "user", "content": {"a": 1}}]}},
+        "input.messages.0.content",
+    ),
+    ("a choice of a wrong kind", {"input": {"text": "Hi", "tool_choice": 5}}, "input.tool_choice"),
+    ("a long name", {**CHAT, "metadata": {"k" * 65: "v"}}, "metadata." + "k" * 65),
+]
+
+
+@pytest.mark.parametrize("body", GOOD)
+def test_takes_what_the_contract_allows(body: dict[str, Any]) -> None:
+    assert parse_request(body).task is Task(body.get("task", "chat"))
+
+
+@pytest.mark.parametrize(("body", "param"), [each[1:] for each in BAD], ids=[each[0] for each in BAD])
+def test_names_the_field_at_fault(body: Any, param: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        parse_request(body)
+    assert failure.value.param == param
+    assert failure.value.message.startswith(f"{param}: ")
+    assert (failure.value.code, failure.value.status) == ("invalid_field", 400)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, [], "text", 5, True, {"input": {"text": "\ud800"}}, {**CHAT, "output_schema": {"minimum": float("nan")}}],
+)
+def test_takes_json_objects_only(body: Any) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        parse_request(body)
+    assert failure.value.code == "invalid_body"
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ({}, "input.messages, input.text or prompt"),
+        ({"input": {"text": ""}}, "input.messages, input.text or prompt"),
+        ({"task": "embed", **CHAT}, "input.text is needed"),
+        ({"task": "embed", "prompt": {"id": "greet"}}, "input.text is needed"),
+    ],
+)
+def test_says_which_material_is_needed(body: dict[str, Any], missing: str) -> None:
+    with pytest.raises(InvalidRequest, match=missing):
+        parse_request(body)
+
+
+def test_counts_the_other_faults() -> None:
+    with pytest.raises(InvalidRequest, match=r"\(2 more fields are at fault\)"):
+        parse_request({"input": {"text": 5}, "b": 2, "c": 3})
+
+
+def test_never_quotes_what_was_sent() -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        parse_request({"input": {"text": {"a": "my secret"}}, "task": "my secret", "model": ["my secret"]})
+    assert "my secret" not in str(failure.value.facts())
+
+
+def test_keeps_what_was_asked_and_no_defaults() -> None:
+    assert stored_form(parse_request(CHAT)) == {**CHAT, "task": "chat"}
+    asked = {"task": "embed", "input": {"text": "Hi"}, "parameters": {"seed": 0}, "output_schema": {"a": None}}
+    assert stored_form(parse_request(asked)) == asked
+
+
+def test_keeps_what_it_does_not_know_of_a_message() -> None:
+    body = {"input": {"messages": [{"role": "tool", "content": "5", "tool_call_id": "c1"}]}}
+    assert stored_form(parse_request(body))["input"] == body["input"]
+
+
+def test_the_same_request_has_the_same_fingerprint() -> None:
+    one = stored_form(parse_request({"model": "a", "input": {"text": "é"}, "metadata": {"x": "1", "y": "2"}}))
+    two = stored_form(parse_request({"metadata": {"y": "2", "x": "1"}, "input": {"text": "é"}, "model": "a"}))
+    other = stored_form(parse_request({"metadata": {"y": "2", "x": "2"}, "input": {"text": "é"}, "model": "a"}))
+    assert fingerprint(one) == fingerprint(two) != fingerprint(other)

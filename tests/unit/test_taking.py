@@ -1,0 +1,136 @@
+"""Taking events in: a job for each event, or a rejection with the reason."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from broker.errors import KeyInFlight
+from broker.jobs.accepting import Accepted
+from broker.jobs.taking import Take
+from broker.tenants.registry import Tenants
+
+from tests.fakes.bus import FakeBus
+from tests.fakes.database import Crash
+from tests.fakes.queue import FakeRejections
+from tests.fakes.world import CHAT, MINUTE, NOW, World, a_model
+
+EVENT = {"id": "e-1", "account": "123456789012", "source": "shop.orders", "detail": CHAT}
+
+
+@dataclass
+class Door:
+    """The door for events, and all behind it."""
+
+    world: World = field(default_factory=World)
+    rejections: FakeRejections = field(default_factory=FakeRejections)
+    bus: FakeBus = field(default_factory=FakeBus)
+
+    def __post_init__(self) -> None:
+        self.world.register(
+            a_model("small"), {"pk": "SOURCE#123456789012#shop.orders", "sk": "SOURCE", "tenant": "acme"}
+        )
+        self.world.tenant()
+
+    def __call__(self, event: Any = None, *, now: int = NOW, **changes: Any) -> Accepted | None:
+        body = event if isinstance(event, str) else json.dumps(event if event is not None else {**EVENT, **changes})
+        of_event = Tenants(self.world.database).of_event
+        return Take(self.world.accepting(), of_event, self.rejections, self.bus.put_one)(body, now)
+
+
+@pytest.fixture
+def take() -> Door:
+    return Door()
+
+
+def test_an_event_becomes_a_job_of_its_sources_tenant(take: Door) -> None:
+    accepted = take()
+    assert accepted is not None
+    head = take.world.jobs.get(accepted.head.id)
+    assert (head.tenant, head.door, head.principal, head.correlation_id) == (
+        "acme",
+        "event",
+        "event:shop.orders",
+        "e-1",
+    )
+    assert take.rejections.kept == []
+    assert take.bus.events == []
+
+
+def test_an_event_that_comes_again_gives_the_same_job(take: Door) -> None:
+    first, again, other = take(), take(now=NOW + MINUTE), take(id="e-2")
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    assert again.repeated
+    assert again.head == first.head
+    assert other.head.id != first.head.id
+
+
+def test_an_event_that_is_being_accepted_comes_again(take: Door) -> None:
+    take.world.database.crash_in = 1
+    with pytest.raises(Crash):
+        take()
+    take.world.database.crash_in = None
+    with pytest.raises(KeyInFlight):
+        take()
+    assert take.rejections.kept == []
+    assert take(now=NOW + MINUTE) is not None
+
+
+def test_a_tenant_in_the_body_means_nothing(take: Door) -> None:
+    take.world.tenant("rich")
+    assert take(detail={**CHAT, "metadata": {"tenant": "rich"}}, tenant="rich") is not None
+    assert take.world.queue.sent[0].tenant == "acme"
+    assert take(id="e-2", detail={**CHAT, "tenant": "rich"}) is None
+
+
+REJECTED = [
+    ("no JSON", "{", "invalid_json", None),
+    ("no object", "[]", "invalid_event", None),
+    *((f"no {name}", {k: v for k, v in EVENT.items() if k != name}, "invalid_event", name) for name in EVENT),
+    ("an unknown source", {**EVENT, "source": "stranger"}, "unknown_source", None),
+    ("another account", {**EVENT, "account": "210987654321"}, "unknown_source", None),
+    ("a bad field", {**EVENT, "detail": {**CHAT, "modle": "x"}}, "invalid_field", "modle"),
+    ("an unknown model", {**EVENT, "detail": {**CHAT, "model": "none"}}, "unknown_model", "model"),
+    ("a detail that is a text", {**EVENT, "detail": "Hi"}, "invalid_body", None),
+    ("half a character", {**EVENT, "detail": {"input": {"text": "\ud800"}}}, "invalid_body", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "param"), [each[1:] for each in REJECTED], ids=[each[0] for each in REJECTED]
+)
+def test_what_cannot_be_a_job_is_kept_with_the_reason_and_told(
+    take: Door, event: Any, code: str, param: str | None
+) -> None:
+    assert take(event) is None
+    ((body, reason),) = take.rejections.kept
+    assert body == (event if isinstance(event, str) else json.dumps(event))
+    assert reason.startswith(f"{code}: ")
+    assert (param or "") in reason
+    ((kind, detail),) = take.bus.events
+    assert kind == "RequestRejected"
+    assert (detail["data"]["error"]["code"], detail["data"]["error"]["param"]) == (code, param)
+    assert take.world.queue.sent == []
+
+
+def test_a_rejection_names_the_event(take: Door) -> None:
+    take(source="stranger")
+    take(source="stranger")
+    first, again = (detail["metadata"] for _, detail in take.bus.events)
+    assert (first["event_id"], first["correlation_id"], first["tenant"]) == ("evt_e-1_rejected", "e-1", None)
+    assert again["event_id"] == first["event_id"]
+    assert take.bus.events[0][1]["data"]["source"] == "stranger"
+
+
+def test_a_rejection_tells_nothing_of_the_prompt(take: Door) -> None:
+    take(detail={"input": {"messages": [{"role": "robot", "content": "my secret"}]}})
+    assert "my secret" not in json.dumps(take.bus.events)
+    assert "my secret" not in take.rejections.kept[0][1]
+
+
+def test_an_event_with_another_body_under_the_same_id_is_rejected(take: Door) -> None:
+    take()
+    assert take(detail={"input": {"text": "Other."}}) is None
+    assert take.rejections.kept[0][1].startswith("idempotency_key_reused: ")

@@ -1,0 +1,258 @@
+"""The legal transitions of a job, and every other one refused."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from broker.errors import BudgetExceeded, Conflict, NotCancelable
+from broker.jobs.head import Head, Status
+from broker.jobs.transitions import (
+    Fence,
+    Outcome,
+    cancel,
+    check_fence,
+    claim,
+    end_call,
+    finish,
+    late_call,
+    reckon,
+    refund,
+    release,
+    start_call,
+    tend,
+)
+
+from tests.fakes.world import HOUR, MINUTE, NOW, a_head
+
+FENCE = Fence(1, "exec-1")
+TERMINAL = [status for status in Status if status.terminal]
+WON = Outcome(Status.SUCCEEDED, model="small", output="OUTPUT#1.1", usage={"input_tokens": 1})
+
+
+def running(**changes: object) -> Head:
+    head = claim(a_head(), now=NOW, lease_ms=90_000, by="m1")
+    return replace(head, execution="exec-1", **changes)  # type: ignore[arg-type]
+
+
+def ended(status: Status = Status.SUCCEEDED, **changes: object) -> Head:
+    return replace(finish(running(), Outcome(status), now=NOW + 5, fence=FENCE), **changes)  # type: ignore[arg-type]
+
+
+def with_calls(head: Head, *calls: tuple[int, int | None]) -> Head:
+    """Calls of the first run as `(reserve, cost)`; None where it is open."""
+    made = {
+        f"1.{place}": {"m": "small", "r": reserve} | ({} if cost is None else {"c": cost, "o": "succeeded"})
+        for place, (reserve, cost) in enumerate(calls, start=1)
+    }
+    return replace(head, calls=made)
+
+
+STEPS: dict[str, Callable[[Head], Head]] = {
+    "claim": lambda head: claim(head, now=NOW, lease_ms=1, by="m2"),
+    "release": lambda head: release(head, by="m1"),
+    "start_call": lambda head: start_call(head, FENCE, model="small", reserve=1, now=NOW, lease_ms=1)[0],
+    "end_call": lambda head: end_call(head, FENCE, "1.1", cost=1, outcome="succeeded"),
+    "finish": lambda head: finish(head, WON, now=NOW, fence=FENCE),
+    "finish from outside": lambda head: finish(head, WON, now=NOW),
+    "cancel": lambda head: cancel(head, now=NOW),
+    "tend": lambda head: tend(head, now=NOW),
+    "reckon": reckon,
+}
+
+OUTSIDE = {"finish from outside", "cancel", "tend"}
+LEGAL = {Status.QUEUED: {"claim", *OUTSIDE}, Status.RUNNING: {"start_call", "end_call", "finish", *OUTSIDE}}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("status", Status)
+def test_only_legal_steps_are_taken(status: Status, name: str) -> None:
+    before = a_head() if status is Status.QUEUED else running()
+    before = with_calls(replace(before, status=status), (5, None))
+    if name in LEGAL.get(status, {"reckon"}):
+        assert STEPS[name](before).rev == before.rev + 1
+    else:
+        with pytest.raises(NotCancelable if name == "cancel" else Conflict):
+            STEPS[name](before)
+
+
+def test_claim_begins_a_run_under_a_lease() -> None:
+    head = claim(a_head(nudges=2), now=NOW + 5, lease_ms=90_000, by="m1")
+    assert (head.status, head.run, head.rev) == (Status.RUNNING, 1, 2)
+    assert (head.claimed_by, head.execution, head.nudges) == ("m1", None, 0)
+    assert (head.started_at, head.lease_until) == (NOW + 5, NOW + 90_005)
+
+
+def test_claim_never_moves_what_is_due_further_away() -> None:
+    assert claim(a_head(due_at=NOW + 10), now=NOW, lease_ms=90_000, by="m").due_at == NOW + 10
+    assert claim(a_head(due_at=NOW + HOUR), now=NOW, lease_ms=90_000, by="m").due_at == NOW + 90_000
+
+
+def test_a_second_claim_keeps_the_start_and_forgets_the_old_execution() -> None:
+    again = claim(replace(running(), status=Status.QUEUED), now=NOW + HOUR, lease_ms=1, by="m2")
+    assert (again.run, again.started_at, again.execution) == (2, NOW, None)
+
+
+def test_release_is_for_who_claimed_and_before_the_workflow_wrote() -> None:
+    claimed = replace(running(), execution=None)
+    back = release(claimed, by="m1")
+    assert (back.status, back.run, back.claimed_by, back.lease_until) == (Status.QUEUED, 1, None, None)
+    with pytest.raises(Conflict):
+        release(claimed, by="m2")
+    with pytest.raises(Conflict):
+        release(running(), by="m1")
+
+
+@pytest.mark.parametrize(
+    ("head", "fence", "passes"),
+    [
+        (running(), Fence(1, "exec-1"), True),
+        (running(), Fence(1, "exec-2"), False),
+        (running(), Fence(2, "exec-1"), False),
+        (running(run=2), Fence(1, "exec-1"), False),
+        (replace(running(), execution=None), Fence(1, "exec-2"), True),
+        (a_head(run=1), Fence(1, "exec-1"), False),
+        *((ended(status), FENCE, False) for status in TERMINAL),
+    ],
+)
+def test_the_fence_lets_one_execution_of_one_run_through(head: Head, fence: Fence, passes: bool) -> None:
+    if passes:
+        check_fence(head, fence)
+    else:
+        with pytest.raises(Conflict):
+            check_fence(head, fence)
+
+
+def test_the_first_call_binds_the_run_to_its_execution() -> None:
+    head, key = start_call(replace(running(), execution=None), FENCE, model="a", reserve=7, now=NOW, lease_ms=9)
+    assert (key, head.execution, head.calls) == ("1.1", "exec-1", {"1.1": {"m": "a", "r": 7}})
+    with pytest.raises(Conflict):
+        start_call(head, Fence(1, "exec-2"), model="a", reserve=7, now=NOW, lease_ms=9)
+
+
+def test_calls_are_numbered_over_all_runs() -> None:
+    _, key = start_call(
+        with_calls(running(run=2), (5, 1)), Fence(2, "exec-1"), model="a", reserve=1, now=NOW, lease_ms=9
+    )
+    assert key == "2.2"
+
+
+def test_a_call_extends_the_lease_and_never_shortens_it() -> None:
+    longer, _ = start_call(running(), FENCE, model="a", reserve=0, now=NOW, lease_ms=100_000)
+    same, _ = start_call(running(), FENCE, model="a", reserve=0, now=NOW, lease_ms=10)
+    assert (longer.lease_until, same.lease_until) == (NOW + 100_000, NOW + 90_000)
+
+
+@pytest.mark.parametrize(
+    ("hold", "calls", "reserve", "passes"),
+    [
+        (10, [], 10, True),
+        (10, [], 11, False),
+        (10, [(5, 4)], 6, True),
+        (10, [(5, 4)], 7, False),
+        (10, [(5, None)], 5, True),
+        (10, [(5, None)], 6, False),
+        (0, [(5, None)], 1_000_000, True),
+    ],
+)
+def test_a_call_stays_within_the_hold(
+    hold: int, calls: list[tuple[int, int | None]], reserve: int, passes: bool
+) -> None:
+    head = with_calls(running(hold=hold), *calls)
+    if passes:
+        assert start_call(head, FENCE, model="a", reserve=reserve, now=NOW, lease_ms=1)[0].reserved >= reserve
+        return
+    with pytest.raises(BudgetExceeded) as failure:
+        start_call(head, FENCE, model="a", reserve=reserve, now=NOW, lease_ms=1)
+    assert failure.value.code == "max_cost_reached"
+
+
+def test_a_call_is_settled_once() -> None:
+    head = end_call(with_calls(running(), (5, None)), FENCE, "1.1", cost=3, outcome="succeeded")
+    assert (head.spent, head.reserved, head.calls["1.1"]["o"]) == (3, 0, "succeeded")
+    with pytest.raises(Conflict):
+        end_call(head, FENCE, "1.1", cost=3, outcome="succeeded")
+    with pytest.raises(Conflict):
+        late_call(head, "1.1", cost=3, outcome="succeeded")
+
+
+def test_a_late_call_changes_nothing_but_what_it_cost() -> None:
+    before = with_calls(ended(due_at=NOW + 9), (5, None), (6, None))
+    first = late_call(before, "1.2", cost=2, outcome="succeeded")
+    assert replace(first, calls=before.calls, rev=before.rev) == before
+    assert (first.spent, first.reserved) == (2, 5)
+    last = late_call(first, "1.1", cost=1, outcome="Throttled")
+    assert (last.due_at, last.spent, last.status) == (None, 3, before.status)
+
+
+def test_a_late_call_of_a_job_that_runs_again_leaves_it_due() -> None:
+    before = with_calls(running(run=2), (5, None))
+    assert late_call(before, "1.1", cost=2, outcome="succeeded").due_at == before.due_at
+
+
+def test_reckoning_books_lost_calls_at_their_worst() -> None:
+    head = reckon(with_calls(ended(due_at=NOW), (5, 1), (6, None)))
+    assert (head.spent, head.open_calls, head.due_at) == (7, [], None)
+    assert [call["o"] for call in head.calls.values()] == ["succeeded", "unknown"]
+    with pytest.raises(Conflict):
+        reckon(head)
+
+
+def test_finish_tells_how_it_ended() -> None:
+    head = finish(running(), WON, now=NOW + 7, fence=FENCE)
+    assert (head.status, head.ended_at, head.model, head.output) == (Status.SUCCEEDED, NOW + 7, "small", "OUTPUT#1.1")
+    assert (head.usage, head.error, head.lease_until, head.due_at) == ({"input_tokens": 1}, None, None, None)
+
+
+def test_a_job_that_ends_with_an_open_call_is_looked_at_when_its_time_is_over() -> None:
+    head = with_calls(running(lease_until=NOW + 500), (5, None))
+    assert finish(head, WON, now=NOW, fence=FENCE).due_at == NOW + 500
+    assert finish(head, WON, now=NOW + 900).due_at == NOW + 900
+
+
+@pytest.mark.parametrize(
+    ("hold", "calls", "back"),
+    [
+        (100, [], 100),
+        (100, [(40, 30)], 70),
+        (100, [(40, None)], 60),
+        (100, [(40, 30), (40, None)], 30),
+        (100, [(100, None)], 0),
+        (0, [], 0),
+        (100, [(50, 130)], -30),
+    ],
+)
+def test_what_can_no_longer_be_spent_is_given_back(hold: int, calls: list[tuple[int, int | None]], back: int) -> None:
+    assert refund(with_calls(ended(hold=hold), *calls)) == back
+
+
+TENDED = [
+    ("past its deadline while queued", a_head(), HOUR, Status.EXPIRED, None),
+    ("past its deadline while running", running(lease_until=NOW + 2 * HOUR), HOUR, Status.EXPIRED, None),
+    ("never sent", a_head(), MINUTE, Status.QUEUED, NOW + 11 * MINUTE),
+    ("still not claimed", a_head(nudges=1), 11 * MINUTE, Status.QUEUED, NOW + HOUR),
+    ("not claimed before its deadline", a_head(nudges=5), 50 * MINUTE, Status.QUEUED, NOW + HOUR),
+    ("under its lease", running(lease_until=NOW + 2 * MINUTE), MINUTE, Status.RUNNING, NOW + 2 * MINUTE),
+    ("with a dead run", running(), 2 * MINUTE, Status.QUEUED, NOW + 3 * MINUTE),
+    ("with a third dead run", running(losses=2), 2 * MINUTE, Status.FAILED, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("head", "later", "status", "due_at"), [each[1:] for each in TENDED], ids=[e[0] for e in TENDED]
+)
+def test_what_the_sweep_does_with_a_job(head: Head, later: int, status: Status, due_at: int | None) -> None:
+    after = tend(head, now=NOW + later)
+    assert (after.status, after.due_at, after.rev) == (status, due_at, head.rev + 1)
+
+
+def test_the_sweep_counts_what_it_did() -> None:
+    assert tend(a_head(), now=NOW + MINUTE).nudges == 1
+    lost = tend(running(), now=NOW + 2 * MINUTE)
+    assert (lost.losses, lost.lease_until, lost.claimed_by, lost.run) == (1, None, None, 1)
+    assert (tend(running(losses=2), now=NOW + 2 * MINUTE).error or {})["code"] == "runs_exhausted"
+    assert (tend(a_head(), now=NOW + HOUR).error or {})["code"] == "deadline_passed"
+
+
+def test_a_nudged_job_waits_an_hour_at_most() -> None:
+    head = a_head(nudges=7, deadline_at=NOW + 24 * HOUR)
+    assert tend(head, now=NOW).due_at == NOW + HOUR
