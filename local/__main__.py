@@ -33,7 +33,7 @@ def up(*, persist: bool, folder: Path = FOLDER) -> Up:
     """Start, build, deploy and seed; repeats bring what is there up to date."""
     servers = Servers(folder, say)
     if not servers.running() and not persist:
-        for name in ("state", "s3", "seeded.json"):
+        for name in ("state", "s3", "tmp", "seeded.json"):
             path = folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     say("starting the embedded cloud …")

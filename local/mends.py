@@ -1,0 +1,104 @@
+"""Where MiniStack 1.5.33 is not like AWS in ways that matter here, and what is done about each.
+
+- It reports every exception of a Python function as `Runtime.HandlerError` and ends the function's process. AWS reports
+  the exception's class, which the workflow's `Retry` and `Catch` go by, and keeps the process. The script that it runs
+  functions with is changed to hand the exception over as a value, which is made an error again on the other side.
+- It takes no notice of `batchItemFailures` of a stream's batch. Here the whole batch comes again (on AWS its rest).
+- It starts a process for each invocation at a time. A laptop has not so many, so a function waits for a free one.
+- It unpacks the dependency layer anew for each process: seconds, in which nothing else is served. Here once.
+
+A test fails when a new release no longer fits.
+"""
+
+import hashlib
+import os
+import threading
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+MARK = "__raised__"
+
+PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
+"""Of one function, at a time; what is more waits."""
+
+AS_SHIPPED = """            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")
+        _real_stdout.flush()"""
+
+MENDED = """            traceback.print_exc()
+            _told = {"errorType": type(e).__name__, "errorMessage": str(e)}
+            _real_stdout.write(json.dumps({"status": "ok", "result": {"__raised__": _told}}) + "\\n")
+        _real_stdout.flush()"""
+
+
+def mend() -> None:
+    """Change MiniStack in memory, before it starts.
+
+    Raises:
+        RuntimeError: this MiniStack is not the one that was mended.
+    """
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if script.count(AS_SHIPPED) != 1:
+        raise RuntimeError("local/mends.py does not fit this version of MiniStack")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(AS_SHIPPED, MENDED)
+    as_shipped = lambda_svc._execute_function_warm
+    places: dict[str, threading.Semaphore] = {}
+
+    def execute(func: Any, event: Any, request_id: str) -> dict[str, Any]:
+        name: str = (func.get("config") or func)["FunctionName"]
+        with places.setdefault(name, threading.Semaphore(PROCESSES)):
+            result: dict[str, Any] = as_shipped(func, event, request_id)
+        body = result.get("body")
+        if not isinstance(body, dict):
+            return result
+        if MARK in body:
+            return {"body": body[MARK], "error": True, "log": result.get("log", "")}
+        if body.get("batchItemFailures") and _is_stream(event):
+            told = {"errorType": "PartOfBatchFailed", "errorMessage": "the batch comes again"}
+            return {"body": told, "error": True, "log": result.get("log", "")}
+        return result
+
+    lambda_svc._execute_function_warm = execute
+    shipped = lambda_runtime.zipfile
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=LayerOnce, BadZipFile=shipped.BadZipFile, LargeFileError=shipped.LargeZipFile
+    )
+
+
+class LayerOnce(zipfile.ZipFile):
+    """A ZIP file that unpacks a layer once and links to it after that; other files it unpacks as ever."""
+
+    _one_at_a_time = threading.Lock()
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._unpacked: Path | None = None
+        if os.path.basename(path).startswith("layer_"):
+            digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            self._unpacked = Path(path).parent.parent / f"layer-{digest[:16]}"
+
+    def namelist(self) -> list[str]:
+        """The names, for the caller's check of where they lead; none where that was done before."""
+        return [] if self._unpacked and self._unpacked.exists() else super().namelist()
+
+    def extractall(self, path: Any = None, members: Iterable[Any] | None = None, pwd: bytes | None = None) -> None:
+        """Unpack into `path`, or link it to what was unpacked before."""
+        if self._unpacked is None:
+            super().extractall(path, members, pwd)
+            return
+        with self._one_at_a_time:
+            if not self._unpacked.exists():
+                super().extractall(self._unpacked.with_suffix(".part"), members, pwd)
+                self._unpacked.with_suffix(".part").rename(self._unpacked)
+        os.rmdir(path)
+        os.symlink(self._unpacked, path)
+
+
+def _is_stream(event: Any) -> bool:
+    records: list[Any] = (event.get("Records") or []) if isinstance(event, dict) else []
+    return bool(records) and records[0].get("eventSource") == "aws:dynamodb"
