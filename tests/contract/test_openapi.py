@@ -166,9 +166,15 @@ def test_every_documented_reply_of_the_functions_was_tried() -> None:
 def test_replies_of_the_gateway_are_as_documented() -> None:
     (api,) = of_type("AWS::Serverless::Api").values()
     for name, response in api["GatewayResponses"].items():
-        body = json.loads(response["ResponseTemplates"]["application/json"].replace("$context.requestId", "r-1"))
+        body = json.loads(
+            response["ResponseTemplates"]["application/json"]
+            .replace("$context.requestId", "r-1")
+            .replace("$context.error.messageString", '"Unsupported Media Type"')
+        )
         schema = DOCUMENT["components"]["schemas"]["Error"]
         Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(body)
+        if name == "DEFAULT_4XX":
+            continue  # it keeps whatever status the gateway has
         status = response.get("StatusCode", 500)
         assert status in ERRORS, f"the gateway's response {name} has the status {status}, which is not documented"
         if status == 429:

@@ -17,12 +17,12 @@ from tests.contract.stack import of_type, target, workflow_files
 PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown"}
 """Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time."""
 
-DOORS_ONLY = {"KeyReused", "KeyInFlight", "NotCancelable"}
+DOORS_ONLY = {"KeyReused", "KeyInFlight", "NotCancelable", "DeliveryBusy"}
 """Errors of accepting and canceling: no step can raise them."""
 
 STEP_ERRORS = {kind.__name__ for kind in TREE} - DOORS_ONLY - {BrokerError.__name__}
 
-FINAL = {"Conflict", "NotFound", "Forbidden", "InvalidRequest", "BudgetExceeded", "Refused"}
+FINAL = {"Conflict", "NotFound", "Forbidden", "InvalidRequest", "BudgetExceeded", "Refused", "TimedOut"}
 """What another model would only repeat, or must not be asked to answer."""
 
 NEVER_REPEATED = FINAL | {"ContextExceeded", "Throttled", "CredentialRejected"}
@@ -145,7 +145,7 @@ def test_each_task_has_its_own_retry_with_jitter(tasks: dict[str, dict[str, Any]
 
 def test_what_a_repeat_cannot_mend_is_not_repeated(tasks: dict[str, dict[str, Any]]) -> None:
     for name, state in tasks.items():
-        raised = NEVER_REPEATED if name == "Invoke Model" else FINAL - {"Refused"}
+        raised = NEVER_REPEATED if name == "Invoke Model" else FINAL - {"Refused", "TimedOut"}
         for error in sorted(raised):
             assert rule_for(state, "Retry", error).get("MaxAttempts") == 0, f"{name} repeats {error}"
 

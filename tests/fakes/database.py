@@ -14,8 +14,8 @@ INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
 Key = tuple[TableName, str, str]
 
 
-class Crash(Exception):
-    """The process ends here."""
+class Crash(BaseException):
+    """The process ends here; like the real thing, it is not for `except Exception`."""
 
 
 @dataclass(slots=True)

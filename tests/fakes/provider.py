@@ -13,7 +13,7 @@ ANSWER = Answer({"text": "Fine."}, input_tokens=10, output_tokens=20)
 class FakeProvider:
     """See `broker.providers.base.Provider`; after the script it goes on with `ANSWER`."""
 
-    script: list[Answer | Exception] = field(default_factory=list)
+    script: list[Answer | BaseException] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     during: Callable[[], object] = lambda: None
     """What happens elsewhere while the provider works."""
@@ -24,7 +24,7 @@ class FakeProvider:
         self.calls.append(call)
         self.during()
         answer = self.script.pop(0) if self.script else ANSWER
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 

@@ -9,7 +9,7 @@ import pytest
 from broker.delivery.delivering import Deliver, Sent, make_sender
 from broker.delivery.publishing import SAFETY_MS
 from broker.delivery.schedule import PAUSES_S
-from broker.errors import InvalidRequest, NotFound, Unavailable
+from broker.errors import DeliveryBusy, InvalidRequest, NotFound, Unavailable
 from broker.jobs.head import Status, due_partition
 from broker.jobs.reading import view
 from broker.storage import Item
@@ -200,6 +200,26 @@ def test_a_redelivery_has_the_same_id_and_a_schedule_of_its_own(script: list[Sen
     assert courier(NOW + 2 * HOUR) == "delivered"
     assert len(courier.note["attempts"]) == 3
     assert {event_id for _, _, event_id, _, _ in courier.posts} == {EVENT_ID}
+
+
+def test_a_redelivery_waits_for_the_attempt_that_is_under_way() -> None:
+    courier = Courier()
+
+    def redeliver() -> None:
+        with pytest.raises(DeliveryBusy):
+            courier.deliver.redeliver(JOB_ID, NOW)
+
+    courier.during = redeliver
+    assert courier() == "delivered"
+    assert courier.queue.sent == []
+
+
+def test_a_redelivery_that_meets_an_attempt_is_busy() -> None:
+    courier = Courier()
+    courier.world.database.meanwhile.append(lambda: courier())
+    with pytest.raises(DeliveryBusy) as failure:
+        courier.deliver.redeliver(JOB_ID, NOW)
+    assert (failure.value.status, failure.value.retry_after) == (409, 1)
 
 
 def test_a_lost_redelivery_is_found_by_the_sweep() -> None:

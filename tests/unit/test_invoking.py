@@ -1,7 +1,7 @@
 """Invoke Model: a call is on record before it is made and settled after, whatever comes of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from broker.errors import (
     InvalidRequest,
     Refused,
     Throttled,
+    TimedOut,
     Unavailable,
 )
 from broker.jobs.ending import cancel_job
@@ -22,52 +23,16 @@ from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Fence
 from broker.providers.base import Answer
 from broker.steps.context import Run
-from broker.steps.invoking import AFTER_CALL_MS, InvokeModel
+from broker.steps.invoking import AFTER_CALL_MS
+from broker.tokens import estimate_input
 
 from tests.fakes.database import Crash
-from tests.fakes.provider import ANSWER, FakeProvider, failing
-from tests.fakes.world import CHAT, JOB_ID, NOW, World, a_head, a_model
+from tests.fakes.provider import ANSWER, failing
+from tests.fakes.stage import Stage
+from tests.fakes.world import CHAT, JOB_ID, NOW, a_model
 
 COST = 10 + 2 * 20
 """Of `ANSWER`, with a model's default prices."""
-
-
-@dataclass
-class Stage:
-    """A job that runs, and a provider."""
-
-    hold: int = 0
-    world: World = field(default_factory=World)
-    provider: FakeProvider = field(default_factory=FakeProvider)
-    observed: list[dict[str, Any]] = field(default_factory=list)
-    run: Run = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.world.register(a_model("small", secret="key"), a_model("large", context_window=200_000))
-        self.world.put(a_head(hold=self.hold))
-        self.run = self.world.start(JOB_ID)
-
-    def __call__(self, model: str = "small", run: Run | None = None) -> dict[str, Any]:
-        invoke = InvokeModel(
-            self.world.jobs,
-            self.world.payloads,
-            self.world.models(),
-            {"fake": self.provider}.__getitem__,
-            lambda name: f"secret of {name}",
-            lambda head, facts: self.observed.append(facts),
-        )
-        return invoke(run or self.run, model, NOW)
-
-    def fails(self, error: BrokerError, model: str = "small") -> BrokerError:
-        """Let the provider fail, and give what comes out."""
-        self.provider.script.append(error)
-        with pytest.raises(type(error)) as failure:
-            self(model)
-        return failure.value
-
-    @property
-    def head(self) -> Head:
-        return self.world.jobs.get(JOB_ID)
 
 
 @pytest.fixture
@@ -96,11 +61,39 @@ def test_the_provider_gets_the_request_and_the_key(invoke: Stage) -> None:
     assert call.timeout == 60
 
 
-def test_the_shorter_time_budget_counts() -> None:
-    invoke = Stage()
+@pytest.mark.parametrize(("later", "timeout"), [(0, 120), (40_500, 80), (119_000, 1)])
+def test_a_call_takes_what_is_left_of_the_time_budget(invoke: Stage, later: int, timeout: int) -> None:
     invoke.world.register(a_model("slow", timeout_s=300))
-    invoke("slow")
-    assert invoke.provider.calls[0].timeout == 120
+    invoke("slow", now=NOW + later)
+    assert invoke.provider.calls[0].timeout == timeout
+
+
+def test_no_call_is_made_after_the_time_budget(invoke: Stage) -> None:
+    with pytest.raises(TimedOut):
+        invoke(now=NOW + 120_000)
+    assert (invoke.provider.calls, invoke.head.calls) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"), [({}, 1_000), ({"max_output_tokens": 5}, 5), ({"max_output_tokens": 5_000}, 1_000)]
+)
+def test_an_answer_is_never_longer_than_what_was_held_for_it(invoke: Stage, asked: dict[str, int], sent: int) -> None:
+    invoke.world.payloads.save(invoke.head, "INPUT", {**CHAT, "task": "chat", "parameters": {"seed": 1, **asked}})
+    invoke()
+    assert invoke.provider.calls[0].parameters == {"seed": 1, "max_output_tokens": sent}
+    assert invoke.head.calls["1.1"]["r"] == invoke.world.models().get("small", NOW).worst_case(
+        estimate_input({**CHAT, "task": "chat"}), sent
+    )
+
+
+def test_a_fault_of_our_own_code_is_settled_and_quotes_nothing(invoke: Stage) -> None:
+    invoke.provider.script.append(KeyError("my secret prompt"))
+    with pytest.raises(Unavailable) as failure:
+        invoke()
+    assert failure.value.code == "adapter_failed"
+    assert "my secret" not in str(invoke.world.jobs.notes(JOB_ID)) + failure.value.message
+    assert invoke.head.open_calls == []
+    assert invoke.world.spent()["unknown_nusd"] == invoke.head.spent > 0
 
 
 def test_the_call_is_on_record_while_it_is_made(invoke: Stage) -> None:
@@ -120,6 +113,25 @@ def test_a_function_that_dies_in_the_call_leaves_it_on_record(invoke: Stage) -> 
     assert invoke.head.open_calls == ["1.1"]
     assert invoke()["output"] == "OUTPUT#1.2"
     assert invoke.head.open_calls == ["1.1"]
+
+
+def test_a_fault_of_the_adapter_is_settled_as_a_call_that_may_have_been_paid_for(invoke: Stage) -> None:
+    invoke.provider.script.append(KeyError("the prompt"))
+    with pytest.raises(Unavailable) as failure:
+        invoke()
+    assert failure.value.code == "adapter_failed"
+    assert "the prompt" not in failure.value.cause()
+    assert invoke.head.open_calls == []
+    assert invoke.head.calls["1.1"]["c"] == invoke.head.calls["1.1"]["r"]
+
+
+def test_a_call_gets_no_more_time_than_the_job_has_left(invoke: Stage) -> None:
+    budget = invoke.head.timeout_s
+    with pytest.raises(TimedOut):
+        invoke(now=NOW + budget * 1000)
+    assert invoke.provider.calls == []
+    invoke(now=NOW + (budget - 7) * 1000)
+    assert invoke.provider.calls[0].timeout <= 7
 
 
 @pytest.mark.parametrize("writes", [0, 1])

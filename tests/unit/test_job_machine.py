@@ -187,7 +187,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def sweep_once(self) -> None:
         swept = Sweep(self.world.jobs, self.world.queue, self.dead, lambda item, now: False)(self.now)
-        assert set(swept.errors) <= {"Down", "Crash"}
+        assert set(swept.errors) <= {"Down"}
 
     @invariant()
     def history_is_legal(self) -> None:

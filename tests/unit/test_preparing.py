@@ -112,6 +112,13 @@ def test_a_model_that_the_tenant_may_not_use_is_forbidden(world: World) -> None:
     assert prepare(world, CHAT, "bound").document["input"] == CHAT["input"]
 
 
+@pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"$ref": "https://example.com/schema.json"}])
+def test_a_schema_that_no_answer_can_be_held_against_is_refused(world: World, schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        prepare(world, {**CHAT, "output_schema": schema})
+    assert failure.value.param == "output_schema"
+
+
 def test_an_empty_registry_says_so() -> None:
     world = World()
     world.tenant()

@@ -77,11 +77,10 @@ def test_only_a_closed_schema_is_strict(schema: dict[str, Any], closed: bool) ->
     assert _is_closed(schema) is closed
 
 
-def test_the_key_and_the_default_address(server: ProviderServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/else/v1/")
+def test_the_key_and_the_address(server: ProviderServer) -> None:
     choice = {"message": {"content": "Yes."}, "finish_reason": None}
     server.answer(Script({"choices": [choice]}, headers={"X-Request-Id": "req_1"}))
-    answer = OpenAI().invoke(call("", endpoint=None, secret="sk-1\n"))
+    answer = OpenAI().invoke(call("", endpoint=f"{server.url}/else/v1/", secret="sk-1\n"))
     assert server.asked[0].path == "/else/v1/chat/completions"
     assert server.asked[0].headers["authorization"] == "Bearer sk-1"
     assert (answer.facts, answer.finish_reason) == ({"request_id": "req_1"}, "stop")

@@ -10,7 +10,7 @@ from broker.jobs.head import Head, Status, due_partition
 from broker.jobs.reading import erase
 
 from tests.fakes.bus import FakeBus
-from tests.fakes.queue import FakeDeliveries
+from tests.fakes.queue import Down, FakeDeliveries
 from tests.fakes.world import JOB_ID, NOW, World, a_head
 
 QUEUED = a_head(webhook=("job.succeeded",))
@@ -148,11 +148,14 @@ def test_what_went_out_before_a_refused_event_also_starts_its_webhooks(publish: 
     assert sorted(set(publish.observed)) == ["job_0", "job_1", "job_2"]
 
 
+def _fail() -> None:
+    raise Down
+
+
 def test_a_webhook_that_cannot_be_started_comes_again(publish: Outbox) -> None:
     changes = [publish.add(f"job_{number}") for number in range(2)]
-    publish.world.database.crash_in = 1
+    publish.world.database.meanwhile += [lambda: None, _fail]
     assert publish(*changes) == "s-job_1"
-    publish.world.database.crash_in = None
     assert publish(*changes[1:]) is None
     assert [job_id for job_id, *_ in publish.deliveries.sent] == ["job_0", "job_1"]
     assert sorted(set(publish.observed)) == ["job_0", "job_1"]

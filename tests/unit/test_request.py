@@ -38,6 +38,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("a deadline after a week", {**CHAT, "deadline_seconds": 604_801}, "deadline_seconds"),
     ("a time budget over an hour", {**CHAT, "timeout_seconds": 3601}, "timeout_seconds"),
     ("a life below a minute", {**CHAT, "ttl_seconds": 59}, "ttl_seconds"),
+    ("an objective that nobody knows", {**CHAT, "routing": {"objective": "beauty"}}, "routing.objective"),
     ("no messages", {"input": {"messages": []}}, "input.messages"),
     ("an unknown role", {"input": {"messages": [USER, {**USER, "role": "robot"}]}}, "input.messages.1.role"),
     ("no role", {"input": {"messages": [{"content": "Hi"}]}}, "input.messages.0.role"),
@@ -143,3 +144,9 @@ def test_the_same_request_has_the_same_fingerprint() -> None:
     two = stored_form(parse_request({"metadata": {"y": "2", "x": "1"}, "input": {"text": "é"}, "model": "a"}))
     other = stored_form(parse_request({"metadata": {"y": "2", "x": "2"}, "input": {"text": "é"}, "model": "a"}))
     assert fingerprint(one) == fingerprint(two) != fingerprint(other)
+
+
+def test_a_job_is_not_deleted_before_its_deadline() -> None:
+    with pytest.raises(InvalidRequest, match="ttl_seconds must not be less"):
+        parse_request({**CHAT, "ttl_seconds": 600})
+    assert parse_request({**CHAT, "ttl_seconds": 600, "deadline_seconds": 600}).ttl_seconds == 600

@@ -109,3 +109,18 @@ def test_a_smaller_answer_may_bring_a_model_below_the_limit() -> None:
 
 def test_there_may_be_no_model_at_all() -> None:
     assert select(request(), {}, None, 10).candidates == ()
+
+
+def test_the_cheapest_comes_first_when_cost_is_the_objective() -> None:
+    known = models(a_model("dear", rank=1, price_in=9), a_model("cheap", rank=9), a_model("same", rank=8))
+    asked = request(routing={"objective": "cost"})
+    assert taken(asked, known) == ["same", "cheap", "dear"]
+    assert taken(request(), known) == ["dear", "same", "cheap"]
+    assert "costs at most" in select(asked, known, None, 10).route[0]["why"]
+
+
+def test_a_model_without_a_capability_is_left_out_by_name() -> None:
+    known = models(a_model("seeing", capabilities=["vision", "json"]), a_model("blind", capabilities=["json"]))
+    asked = request(routing={"require": ["json", "vision"]})
+    assert taken(asked, known) == ["seeing"]
+    assert why(asked, known) == {"blind": "lacks vision"}

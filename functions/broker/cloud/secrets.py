@@ -30,7 +30,10 @@ class Secrets:
         if self._clock() - read_at >= KEEP_MS:
             try:
                 reply = self._client.get_secret_value(SecretId=f"{self._prefix}{name}")
-            except self._client.exceptions.ResourceNotFoundException:
+            except (
+                self._client.exceptions.ResourceNotFoundException,
+                self._client.exceptions.InvalidRequestException,  # it is about to be deleted
+            ):
                 raise CredentialRejected(f"There is no secret {name!r}.", code="no_secret") from None
             text = str(reply["SecretString"])
             self._kept[name] = (self._clock(), text)

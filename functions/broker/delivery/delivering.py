@@ -1,6 +1,7 @@
 """Delivering a webhook: signed, to an address that was checked, again by the schedule, every attempt on record."""
 
 import json
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,8 @@ class Deliver:
         note = self.jobs.notes(job_id, name).get(name)
         if note is None:
             raise NotFound("There is no such delivery.")
-        if note["state"] != "pending" or note.get("busy_until", 0) > now:
-            return str(note["state"])
+        if note["state"] != "pending" or max(note.get("busy_until", 0), note.get("not_before", 0)) > now:
+            return str(note["state"])  # a doubled message brings no attempt forward
         claimed = note | {"tries": note["tries"] + 1, "busy_until": now + SAFETY_MS, "due_at": now + SAFETY_MS}
         try:
             self._write(claimed, note["tries"])
@@ -71,7 +72,7 @@ class Deliver:
         self._write(settled, claimed["tries"])
         self.observe(settled, sent)
         if settled["state"] == "pending":
-            delay = (settled["due_at"] - now) // 1000
+            delay = math.ceil((settled["due_at"] - now) / 1000)
             if delay <= QUEUE_MOST_S:
                 self.queue.send(job_id, note["tenant"], name, delay)
         return str(settled["state"])
@@ -104,10 +105,13 @@ class Deliver:
                 "state": "pending",
                 "schedule_from": note["tries"],
                 "busy_until": 0,
+                "not_before": 0,
                 "due": due_partition(job_id),
                 "due_at": now + SAFETY_MS,
             }
             try:
+                if note.get("busy_until", 0) > now:
+                    raise ConditionFailed([0])
                 self._write(again, note["tries"])
             except ConditionFailed:
                 busy = "An attempt at this delivery is under way; see how it ends first."
@@ -116,9 +120,8 @@ class Deliver:
         return [note["event_id"] for note in notes.values()]
 
     def _send(self, note: Item, now: int) -> Sent:
-        head = self.jobs.get(job_id_of(note))
-        body = json.dumps(webhook_body(head), separators=(",", ":")).encode()
         try:
+            body = json.dumps(webhook_body(self.jobs.get(job_id_of(note))), separators=(",", ":")).encode()
             return self.send(note["tenant"], note["url"], note["event_id"], now, body)
         except BrokerError as error:
             return Sent(None, error.code, None, 0)
@@ -137,7 +140,13 @@ class Deliver:
                 state = "disabled"
             case _:
                 state = "pending" if following else "failed"
-        settled = note | {"attempts": attempts, "state": state, "busy_until": 0, "due_at": following}
+        settled = note | {
+            "attempts": attempts,
+            "state": state,
+            "busy_until": 0,
+            "not_before": following or 0,
+            "due_at": following,
+        }
         if state != "pending":
             del settled["due"], settled["due_at"]
         return settled

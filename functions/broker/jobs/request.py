@@ -74,9 +74,19 @@ class Prompt(Strict):
     variables: dict[str, str] = Field(default_factory=dict)
 
 
+class Objective(StrEnum):
+    """What to prefer where the request leaves the choice of models open."""
+
+    COST = "cost"
+    QUALITY = "quality"
+
+
 class Routing(Strict):
     """How to choose among models."""
 
+    objective: Objective = Objective.QUALITY
+    require: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=list, max_length=16)
+    """Capabilities that the model must have, as registered: `json`, `tools`, `vision` or the operators' own."""
     fallbacks: list[Annotated[str, Field(min_length=1, max_length=128)]] = Field(default_factory=list, max_length=3)
     max_cost_usd: float | None = Field(default=None, gt=0, le=1000)
 
@@ -129,6 +139,14 @@ class JobRequest(Strict):
             raise ValueError("input.messages, input.text or prompt is needed")
         if self.task is Task.EMBED and not self.input.text:
             raise ValueError("input.text is needed for embeddings")
+        return self
+
+    @model_validator(mode="after")
+    def _is_kept_while_it_lives(self) -> Self:
+        if self.ttl_seconds < self.deadline_seconds:
+            raise ValueError(
+                "ttl_seconds must not be less than deadline_seconds: the job would be deleted while it lives"
+            )
         return self
 
 

@@ -1,5 +1,6 @@
 """Reading and changing jobs: every write is conditional on the head that it was decided on."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -50,10 +51,15 @@ class Jobs:
         Raises:
             NotFound: there is no such job.
         """
-        item = self._database.get("jobs", job_pk(job_id), "HEAD")
-        if item is None:
+        head = self.find(job_id)
+        if head is None:
             raise NotFound("There is no such job.", param="id")
-        return Head.from_item(item)
+        return head
+
+    def find(self, job_id: str) -> Head | None:
+        """The head as of now, or None."""
+        item = self._database.get("jobs", job_pk(job_id), "HEAD")
+        return Head.from_item(item) if item else None
 
     def create(self, head: Head, *beside: Put | Update) -> None:
         """Write a new head and what must come into being with it.
@@ -84,17 +90,20 @@ class Jobs:
         """
         for _ in range(TRIES):
             before = known or self.get(job_id)
-            known = None
             after = decide(before)
+            mark = os.urandom(6).hex()
+            item = after.to_item() | {"mark": mark}
             try:
-                self._database.write(
-                    Put("jobs", after.to_item(), (If("rev", "=", before.rev),)), *beside(before, after)
-                )
+                self._database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *beside(before, after))
             except ConditionFailed as error:
                 if 0 not in error.failed:
                     raise Conflict(f"a write beside job {job_id} was refused") from error
-                continue
-            return after
+            else:
+                return after
+            found = self._database.get("jobs", job_pk(job_id), "HEAD")
+            if found and found.get("mark") == mark:
+                return after  # our own write: its reply was lost, and the client's repeat failed on it
+            known = Head.from_item(found) if found else None
         raise Conflict(f"job {job_id} changed {TRIES} times while it was being changed")
 
     def due(self, shard: int, now: int, limit: int) -> list[Item]:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from referencing import Resource
     from referencing._core import Resolver
 
+_DEEPEST = 100
+"""Levels of schemas in schemas."""
+
 _LONGEST_PATH = 200
 _REFERENCES = ("$ref", "$dynamicRef")
 
@@ -133,13 +136,15 @@ def _validator(schema: dict[str, Any]) -> "Validator":
     return validator
 
 
-def _follow(resource: "Resource[Any]", resolver: "Resolver[Any]") -> None:
+def _follow(resource: "Resource[Any]", resolver: "Resolver[Any]", depth: int = 0) -> None:
+    if depth > _DEEPEST:  # said here, for Python's own limit differs by version and by how deep the caller is
+        raise RecursionError
     if isinstance(resource.contents, dict):
         for name in _REFERENCES:
             if isinstance(reference := resource.contents.get(name), str):
                 resolver.lookup(reference)
     for inner in resource.subresources():
-        _follow(inner, resolver.in_subresource(inner))
+        _follow(inner, resolver.in_subresource(inner), depth + 1)
 
 
 def _no_schema(code: str, why: str) -> NoReturn:

@@ -25,6 +25,7 @@ class Model:
     price_in: int
     """Nano-dollars for each token of the prompt (150 is 0.15 $ a million)."""
     price_out: int
+    capabilities: frozenset[str] = frozenset()
     rank: int = 100
     """Order of preference where the request leaves the choice open; lower comes first."""
     enabled: bool = True
@@ -37,7 +38,7 @@ class Model:
     def from_item(cls, item: Item) -> Self:
         """Read the stored form."""
         known: dict[str, Any] = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
-        known["tasks"] = frozenset(known["tasks"])
+        known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities")}
         return cls(**known, id=item["sk"]) if "id" not in known else cls(**known)
 
     def worst_case(self, input_tokens: int, max_output_tokens: int | None) -> int:

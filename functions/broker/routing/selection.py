@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from broker.clock import NANO, usd
 from broker.errors import InvalidRequest
 from broker.routing.models import Model
 
@@ -38,15 +39,19 @@ def select(
         if model_id not in models:
             raise InvalidRequest(f"There is no model {model_id!r}.", code="unknown_model", param=place)
     wanted = list(named.values())
-    order = wanted or sorted(models, key=lambda each: (models[each].rank, each))
+    asked_out = request.get("parameters", {}).get("max_output_tokens")
+    costs = {each: model.worst_case(input_tokens, asked_out) for each, model in models.items()}
+    cheapest = request.get("routing", {}).get("objective") == "cost"
+    order = wanted or sorted(models, key=lambda each: (costs[each] if cheapest else 0, models[each].rank, each))
     route: list[dict[str, Any]] = []
     taken: list[Model] = []
     for model_id in dict.fromkeys(order):
         model = models[model_id]
-        why_not = _why_not(model, request, allowed, input_tokens, len(taken))
+        why_not = _why_not(model, request, allowed, input_tokens, costs[model_id], len(taken))
         if why_not is None:
             taken.append(model)
-        reason = why_not or (f"named by the request, place {len(taken)}" if wanted else f"rank {model.rank}")
+        by = f"costs at most {usd(costs[model_id]):.6f} $, rank" if cheapest else "rank"
+        reason = why_not or (f"named by the request, place {len(taken)}" if wanted else f"{by} {model.rank}")
         route.append({"model": model_id, "taken": why_not is None, "why": reason})
     if wanted:
         route += [
@@ -66,20 +71,22 @@ def _named(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _why_not(
-    model: Model, request: Mapping[str, Any], allowed: Collection[str] | None, input_tokens: int, taken: int
+    model: Model, request: Mapping[str, Any], allowed: Collection[str] | None, input_tokens: int, cost: int, taken: int
 ) -> str | None:
-    task = request["task"]
-    asked_out = request.get("parameters", {}).get("max_output_tokens")
-    limit = request.get("routing", {}).get("max_cost_usd")
+    task, routing = request["task"], request.get("routing", {})
+    limit = routing.get("max_cost_usd")
+    lacking = sorted(set(routing.get("require", ())) - model.capabilities)
     if not model.enabled:
         return "disabled by the operator"
     if allowed is not None and model.id not in allowed:
         return "the tenant may not use it"
     if task not in model.tasks:
         return f"does not do {task}"
+    if lacking:
+        return f"lacks {', '.join(lacking)}"
     if input_tokens >= model.context_window:
         return f"about {input_tokens} tokens do not fit its window of {model.context_window}"
-    if limit is not None and model.worst_case(input_tokens, asked_out) > limit * 1e9:
+    if limit is not None and cost > limit * NANO:
         return "its worst case is above max_cost_usd"
     if taken >= MOST:
         return f"{MOST} candidates come before it"

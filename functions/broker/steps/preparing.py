@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from broker.clock import NANO
 from broker.errors import Forbidden, InvalidRequest
 from broker.jobs.accepting import Hold, Prepared
 from broker.prompts.templates import Prompts
@@ -12,8 +13,6 @@ from broker.storage import Database
 from broker.tenants import ledger
 from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input
-
-NANO = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """How a run ended, from what the workflow knows of it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from broker import errors
@@ -14,12 +15,12 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
 
     Args:
         ending: `{"answer"?: {"model", "output", "usage"}, "blocked"?: {"stage", "rules"},
-            "failure"?: {"Error", "Cause"}}`; the workflow sets one of them, or an answer that was blocked.
+            "failure"?: {"Error", "Cause"}}`; the workflow sets one of them, or what became of an answer.
     """
     answer = ending.get("answer") or {}
-    known = {"model": answer.get("model"), "usage": answer.get("usage")}
+    known: dict[str, Any] = {"model": answer.get("model"), "usage": answer.get("usage")}
     if "failure" in ending:
-        return _failed(ending["failure"]["Error"], ending["failure"].get("Cause", ""))
+        return replace(_failed(ending["failure"]["Error"], ending["failure"].get("Cause", "")), **known)
     if "blocked" in ending:
         stage, rules = ending["blocked"]["stage"], ", ".join(ending["blocked"]["rules"])
         what = "request" if stage == "input" else "answer"

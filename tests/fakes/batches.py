@@ -1,0 +1,100 @@
+"""The door for files in memory: what splits, counts and collects, each as a fresh process builds it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.batches.batch import Batch
+from broker.batches.collecting import Collect
+from broker.batches.counting import Count
+from broker.batches.splitting import Split, Taken
+from broker.delivery.publishing import Change, Publish
+from broker.jobs.head import Head, Status
+from broker.jobs.transitions import Outcome, finish
+from broker.tenants.registry import Tenants
+
+from tests.fakes.bus import FakeBus
+from tests.fakes.files import FakeCollects, FakeInbox, FakeOutbox
+from tests.fakes.queue import FakeDeliveries
+from tests.fakes.world import NOW, World, a_model
+
+PROMPT = {"pk": "PROMPT#summarize", "sk": "LATEST", "user": "Summarize:\n{{document}}"}
+
+
+def chat(text: str) -> dict[str, Any]:
+    """The body of a small job."""
+    return {"input": {"text": text}}
+
+
+def jsonl(*bodies: Any) -> str:
+    """A file of lines; texts stand as they are."""
+    return "\n".join(body if isinstance(body, str) else json.dumps(body) for body in bodies)
+
+
+@dataclass
+class Files:
+    """The use cases and all they touch."""
+
+    world: World = field(default_factory=World)
+    inbox: FakeInbox = field(default_factory=FakeInbox)
+    outbox: FakeOutbox = field(default_factory=FakeOutbox)
+    collects: FakeCollects = field(default_factory=FakeCollects)
+    bus: FakeBus = field(default_factory=FakeBus)
+
+    def __post_init__(self) -> None:
+        self.world.register(a_model("small"), PROMPT)
+        self.world.tenant()
+
+    @property
+    def count(self) -> Count:
+        """Counts lines."""
+        return Count(self.world.database, self.collects)
+
+    def split(self, event: dict[str, Any], now: int = NOW) -> Taken | None:
+        """Take a file."""
+        world, tenant_of = self.world, Tenants(self.world.database).get
+        accept, tell = world.accepting(), self.bus.put_one
+        return Split(world.database, self.inbox, self.outbox, tenant_of, accept, self.count, tell)(event, now)
+
+    def taken(self, key: str, data: bytes | str, now: int = NOW) -> Taken:
+        """Put a file and take it."""
+        taken = self.split(self.inbox.put(key, data), now)
+        assert taken is not None
+        return taken
+
+    def collect(self, batch_id: str, now: int = NOW) -> Batch | None:
+        """Collect a batch."""
+        world = self.world
+        return Collect(world.database, world.jobs, world.payloads, self.outbox, self.bus.put_one)(batch_id, now)
+
+    def batch(self, batch_id: str) -> Batch:
+        """The record."""
+        found = Batch.load(self.world.database, batch_id)
+        assert found is not None
+        return found
+
+    def jobs(self, batch_id: str) -> list[Head]:
+        """The jobs of a batch, by line; as the table has them, whatever the batch knows."""
+        heads = {after["pk"]: Head.from_item(after) for _, after in self.world.database.stream}
+        return sorted((head for head in heads.values() if head.batch == batch_id), key=lambda head: head.line or 0)
+
+    def end(self, head: Head, status: Status = Status.SUCCEEDED, text: str = "Fine.") -> Change:
+        """End a job; gives the change that the stream tells of."""
+        self.world.payloads.save(head, "OUTPUT#1.1", {"text": text})
+        output = "OUTPUT#1.1" if status is Status.SUCCEEDED else None
+        ended = self.world.jobs.change(head.id, lambda now: finish(now, Outcome(status, output=output), now=NOW + 9))
+        return Change(f"s-{head.id}", head, ended)
+
+    def publish(self, *changes: Change) -> str | None:
+        """What the stream sets off."""
+        world = self.world
+        publish = Publish(world.database, world.jobs, FakeBus(), FakeDeliveries(), lambda head: None, self.count)
+        return publish(changes, NOW)
+
+    def finish(self, batch_id: str) -> None:
+        """End all jobs of a batch, and tell of it."""
+        self.publish(*(self.end(head) for head in self.jobs(batch_id) if not head.status.terminal))
+
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        """The lines of a file in the outbox."""
+        return [json.loads(line) for line in self.outbox.objects[key].splitlines()]

@@ -1,0 +1,68 @@
+"""The buckets of files and the queue that asks for collections, in memory; `inbox` and `outbox` as the adapters are."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.errors import NotFound
+
+from tests.fakes.queue import Down
+
+
+@dataclass(slots=True)
+class FakeInbox:
+    """See `broker.batches.splitting.Inbox`; `put` gives S3's event. It keeps versions unless told otherwise."""
+
+    versioned: bool = True
+    reads: int = 0
+    _objects: dict[tuple[str, str | None], tuple[str, bytes]] = field(default_factory=dict)
+
+    def put(self, key: str, data: bytes | str) -> dict[str, Any]:
+        """Put an object; gives the event that tells of it."""
+        body = data.encode() if isinstance(data, str) else data
+        etag = hashlib.sha256(body).hexdigest()[:32]
+        version = f"v{len(self._objects)}" if self.versioned else None
+        self._objects[key, version] = (etag, body)
+        told = {"key": key, "size": len(body), "etag": etag} | ({"version-id": version} if version else {})
+        return {"source": "aws.s3", "detail": {"bucket": {"name": "inbox"}, "object": told}}
+
+    def delete(self, key: str) -> None:
+        """Delete an object with all its versions."""
+        for place in [place for place in self._objects if place[0] == key]:
+            del self._objects[place]
+
+    def read(self, bucket: str, key: str, etag: str, version: str | None) -> bytes:
+        """See `Inbox.read`."""
+        self.reads += 1
+        found = self._objects.get((key, version))
+        if found is None or (version is None and found[0] != etag):
+            raise NotFound("The file was deleted or overwritten before it was read.", code="file_gone")
+        return found[1]
+
+
+@dataclass(slots=True)
+class FakeOutbox:
+    """See `broker.batches.batch.Outbox`."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    puts: list[str] = field(default_factory=list)
+
+    def put(self, key: str, parts: Iterable[bytes]) -> None:
+        """See `Outbox.put`."""
+        self.objects[key] = b"".join(parts)
+        self.puts.append(key)
+
+
+@dataclass(slots=True)
+class FakeCollects:
+    """See `broker.batches.batch.Collects`: the ids of batches."""
+
+    sent: list[str] = field(default_factory=list)
+    down: bool = False
+
+    def send(self, batch_id: str, tenant: str) -> None:
+        """See `Collects.send`."""
+        if self.down:
+            raise Down
+        self.sent.append(batch_id)

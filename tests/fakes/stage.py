@@ -1,0 +1,51 @@
+"""A job that runs, a provider, and the step between them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from broker.errors import BrokerError
+from broker.jobs.head import Head
+from broker.steps.context import Run
+from broker.steps.invoking import InvokeModel
+
+from tests.fakes.provider import FakeProvider
+from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
+
+
+@dataclass
+class Stage:
+    """A job that runs, and a provider."""
+
+    hold: int = 0
+    world: World = field(default_factory=World)
+    provider: FakeProvider = field(default_factory=FakeProvider)
+    observed: list[dict[str, Any]] = field(default_factory=list)
+    run: Run = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.world.register(a_model("small", secret="key"), a_model("large", context_window=200_000))
+        self.world.put(a_head(hold=self.hold))
+        self.run = self.world.start(JOB_ID)
+
+    def __call__(self, model: str = "small", run: Run | None = None, now: int = NOW) -> dict[str, Any]:
+        invoke = InvokeModel(
+            self.world.jobs,
+            self.world.payloads,
+            self.world.models(),
+            {"fake": self.provider}.__getitem__,
+            lambda name: f"secret of {name}",
+            lambda head, facts: self.observed.append(facts),
+        )
+        return invoke(run or self.run, model, now)
+
+    def fails(self, error: BrokerError, model: str = "small") -> BrokerError:
+        """Let the provider fail, and give what comes out."""
+        self.provider.script.append(error)
+        with pytest.raises(type(error)) as failure:
+            self(model)
+        return failure.value
+
+    @property
+    def head(self) -> Head:
+        return self.world.jobs.get(JOB_ID)
