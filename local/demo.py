@@ -15,6 +15,8 @@ from local.receiver import Receiver
 from local.seeding import Seeded
 from local.servers import ROOT
 
+EXAMPLES = ROOT / "examples"
+
 
 class DemoFailed(Exception):
     """Something did not happen that the demo shows; the message says what."""
@@ -29,7 +31,7 @@ class Demo:
         self._seeded = seeded
         self._say = say
         self._api = Client(cloud.base_url(outputs["ApiId"]), seeded.api_key)
-        self._document = (ROOT / "examples" / "lighthouse.txt").read_text()
+        self._document = (EXAMPLES / "lighthouse.txt").read_text()
 
     def run(self) -> None:
         """All scenes."""
@@ -41,7 +43,9 @@ class Demo:
         self._fallback()
         self._say("\n4. A guardrail blocks a request before any model sees it")
         self._block()
-        self._say("\n5. A webhook arrives signed, and verifies")
+        self._say("\n5. A file in the inbox bucket becomes a result in the outbox bucket")
+        self._file()
+        self._say("\n6. A webhook arrives signed, and verifies")
         self._webhook()
 
     def _summary_request(self, **more: Any) -> dict[str, Any]:
@@ -87,6 +91,21 @@ class Demo:
         job = self._ended(self._api.submit(request).body["id"], "blocked")
         self._say(f"   {job['status']}: {job['error']['message']}")
         _need(job["attempts"] == [], "a model saw the request")
+
+    def _file(self) -> None:
+        s3 = self._cloud.client("s3")
+        key = f"demo/{uuid.uuid4().hex[:8]}/minutes.txt"
+        with Listener(self._cloud, self._outputs["BusName"]) as heard:
+            s3.put_object(Bucket=self._outputs["InboxBucket"], Key=key, Body=(EXAMPLES / "minutes.txt").read_bytes())
+            self._say(f"   examples/minutes.txt put into the inbox as {key}")
+            event = heard.wait("BatchCompleted", lambda detail: detail["data"]["key"] == key)
+        _need(event is not None, "no BatchCompleted came")
+        result_key = event["detail"]["data"]["result_key"] if event else ""
+        result = s3.get_object(Bucket=self._outputs["OutboxBucket"], Key=result_key)["Body"].read()
+        job = json.loads(result)
+        _need(job["status"] == "succeeded", f"the file's job is {job['status']}: {job['error']}")
+        self._say(f"   {result_key} is in the outbox: {job['id']} {job['status']}")
+        self._say(f"   “{_short(job['output']['text'])}”")
 
     def _webhook(self) -> None:
         with Receiver() as receiver:

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from broker.batches.collecting import Collect
+    from broker.batches.counting import Count
+    from broker.batches.splitting import Split
     from broker.cloud.bus import Bus
     from broker.cloud.database import DynamoDatabase
+    from broker.cloud.files import Outbox
     from broker.cloud.payloads import PayloadStore
     from broker.cloud.queues import DeliveryQueue, JobQueue
     from broker.cloud.secrets import Secrets
@@ -188,6 +192,44 @@ def take() -> "Take":
 
 
 @cache
+def count_line() -> "Count":
+    """Counting what has ended of a batch."""
+    from broker.batches.counting import Count
+    from broker.cloud.clients import client
+    from broker.cloud.queues import FilesQueue
+
+    return Count(database(), FilesQueue(client("sqs"), setting("FILES_QUEUE")))
+
+
+@cache
+def outbox() -> "Outbox":
+    """Where results of files go."""
+    from broker.cloud.clients import client
+    from broker.cloud.files import Outbox
+
+    return Outbox(client("s3"), setting("OUTBOX_BUCKET"))
+
+
+@cache
+def split() -> "Split":
+    """The door for files."""
+    from broker.batches.splitting import Split
+    from broker.cloud.clients import client
+    from broker.cloud.files import Inbox
+
+    inbox = Inbox(client("s3"))
+    return Split(database(), inbox, outbox(), tenants().get, accept(), count_line(), bus().put_one)
+
+
+@cache
+def collect() -> "Collect":
+    """The result of a file."""
+    from broker.batches.collecting import Collect
+
+    return Collect(database(), jobs(), payloads(), outbox(), bus().put_one)
+
+
+@cache
 def workflows() -> Any:
     """The two sizes of the inference workflow."""
     from broker.cloud.clients import client
@@ -217,16 +259,17 @@ def select_model() -> "SelectModel":
 def invoke_model() -> "InvokeModel":
     """The invocation step."""
     from broker.errors import CredentialRejected
-    from broker.observability import log, metric
+    from broker.observability import metric
     from broker.providers import lookup
     from broker.steps.invoking import InvokeModel
 
     def observe(head: "Head", facts: dict[str, Any]) -> None:
-        log("provider called", job_id=head.id, tenant=head.tenant, **{k: v for k, v in facts.items() if k != "error"})
+        told = {"job_id": head.id, "tenant": head.tenant, "paid": facts["paid"]}
         if facts["outcome"] == CredentialRejected.__name__:
             metric({}, CredentialsRejected=1)
         metric(
             {"model": facts["model"], "outcome": facts["outcome"]},
+            {"message": "provider called", **told},
             ProviderCalls=1,
             ProviderLatencyMs=facts["latency_ms"],
             InputTokens=facts.get("input_tokens", 0),
@@ -254,15 +297,20 @@ def secrets_get(name: str) -> str:
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.observability import log, metric
+    from broker.observability import metric
 
     def observe(head: "Head") -> None:
         waited = (head.started_at or head.ended_at or 0) - head.created_at
         took = (head.ended_at or 0) - head.created_at
-        log("job ended", job_id=head.id, tenant=head.tenant, status=head.status.value, runs=head.run, took_ms=took)
-        metric({"outcome": head.status.value, "lane": head.lane}, JobsEnded=1, JobQueuedMs=waited, JobEndToEndMs=took)
+        metric(
+            {"outcome": head.status.value, "lane": head.lane},
+            {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run},
+            JobsEnded=1,
+            JobQueuedMs=waited,
+            JobEndToEndMs=took,
+        )
 
-    return Publish(database(), jobs(), bus(), delivery_queue(), observe)
+    return Publish(database(), jobs(), bus(), delivery_queue(), observe, count_line())
 
 
 @cache
@@ -275,7 +323,7 @@ def deliver() -> "Deliver":
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
     from broker.jobs.head import job_id_of
-    from broker.observability import log, metric
+    from broker.observability import metric
 
     def signing(tenant: str) -> list[str]:
         name = tenants().get(tenant, now_ms()).webhook_secret
@@ -288,10 +336,11 @@ def deliver() -> "Deliver":
             "job_id": job_id_of(note),
             "tenant": note["tenant"],
             "event_id": note["event_id"],
-            "state": note["state"],
+            "status": sent.status,
+            "error": sent.error,
         }
-        log("webhook attempted", **facts, status=sent.status, error=sent.error, latency_ms=sent.latency_ms)
-        metric({"state": note["state"]}, WebhookAttempts=1, WebhookLatencyMs=sent.latency_ms)
+        line = {"message": "webhook attempted", **facts}
+        metric({"state": note["state"]}, line, WebhookAttempts=1, WebhookLatencyMs=sent.latency_ms)
 
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
     return Deliver(database(), jobs(), delivery_queue(), send, observe)
@@ -305,4 +354,4 @@ def sweep() -> "Sweep":
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), job_queue(), dead, deliver().resend)
+    return Sweep(jobs(), job_queue(), dead, deliver().resend, count_line().resend)

@@ -1,8 +1,9 @@
 """Logs, metrics and traces: the only import of Powertools.
 
-Logs are one line for a stage, with ids and counts and never a payload. Metrics are EMF lines in the same stream, so
-they cost no call. Powertools' Tracer loads the X-Ray SDK, which more than doubles a start: Lambda's active tracing
-already shows each function, so the SDK is loaded only when an invocation is sampled, for what it alone can say.
+Logs are one line for a stage, with ids and counts and never a payload. Metrics are EMF on that same line: they cost no
+call, and nothing is written twice. Powertools' Tracer loads the X-Ray SDK, which more than doubles a start: Lambda's
+active tracing already shows each function, so the SDK is loaded only when an invocation is sampled, for what it alone
+can say.
 """
 
 import os
@@ -35,8 +36,10 @@ def warn(event: str, **facts: Any) -> None:
     logger().warning(event, extra=facts)
 
 
-def metric(dimensions: dict[str, str], /, **values: float) -> None:
+def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **values: float) -> None:
     """EMF metrics with dimensions of bounded variety; names ending in `Ms` are milliseconds, others counts.
+
+    `line` makes it a log line as well: its `message`, and facts as for `log`.
 
     A tenant is never a dimension: their number has no bound, and each would be a paid metric. Tenants are found in the
     logs, and their spend in the ledger.
@@ -47,6 +50,9 @@ def metric(dimensions: dict[str, str], /, **values: float) -> None:
     for name, value in values.items():
         unit = MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count
         metrics.add_metric(name, unit, value)
+    if line:
+        for fact, known in {**line, "request_id": logger().get_current_keys().get("request_id")}.items():
+            metrics.add_metadata(fact, known)
     metrics.flush_metrics()
 
 

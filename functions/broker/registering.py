@@ -28,6 +28,7 @@ class ModelEntry(Entry):
     provider: Annotated[str, Field(min_length=1)]
     name: Annotated[str, Field(min_length=1)]
     tasks: list[Task]
+    capabilities: list[str] = Field(default_factory=list)
     context_window: int = Field(ge=1)
     max_output_tokens: int = Field(ge=1)
     price_in_usd: Usd
@@ -63,6 +64,7 @@ class TenantEntry(Entry):
     models: list[str] | None = None
     policy: PolicyEntry = Field(default_factory=PolicyEntry)
     webhook_secret: str | None = None
+    document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     enabled: bool = True
 
     def item(self) -> Item:

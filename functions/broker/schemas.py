@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from broker.contract.base import Plain
 from broker.contract.events import Webhook, any_event
+from broker.contract.files import BatchLine
 from broker.contract.openapi import openapi
 from broker.contract.replies import Error, Job
 from broker.jobs.request import JobRequest
@@ -31,6 +32,11 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
     ),
     "job": (Job, "Job", "A job in its public form: the reply of `GET /v1/jobs/{id}`."),
     "event": (any_event(), "Event", "Every event that the broker puts on its bus."),
+    "batch-line": (
+        BatchLine,
+        "Batch line",
+        "One line of `{key}.results.jsonl` in the outbox: what became of a line of the file in the inbox.",
+    ),
     "webhook": (Webhook, "Webhook", str(Webhook.__doc__)),
     "error": (Error, "Error", str(Error.__doc__)),
     "registry": (

@@ -19,7 +19,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except Exception as error:
         warn("unexpected error", error=type(error).__name__, route=request.resource, exc_info=True)
         reply = error_reply(BrokerError("Something went wrong on our side."), request.request_id)
-    log("answered", tenant=request.tenant, route=f"{request.method} {request.resource}", status=reply.status)
-    if request.method == "POST" and request.resource == "/jobs":
-        metric({"door": "rest"}, **{"JobsAccepted" if reply.status < 400 else "JobsRefused": 1})
+    route = f"{request.method} {request.resource}"
+    facts = {"tenant": request.tenant, "route": route, "status": reply.status}
+    if route == "POST /jobs":
+        line = {"message": "answered", **facts}
+        metric({"door": "rest"}, line, **{"JobsAccepted" if reply.status < 400 else "JobsRefused": 1})
+    else:
+        log("answered", **facts)
     return reply.proxy(request.request_id)

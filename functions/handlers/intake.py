@@ -4,7 +4,7 @@ from typing import Any
 
 from broker import bootstrap
 from broker.clock import now_ms
-from broker.observability import invocation, log, metric
+from broker.observability import invocation, metric
 
 from handlers.batch import each_record
 
@@ -18,9 +18,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _take(record: dict[str, Any]) -> None:
     accepted = bootstrap.take()(record["body"], now_ms())
     if accepted is None:
-        log("event rejected", message_id=record["messageId"])
-        metric({"door": "event"}, JobsRefused=1)
+        metric({"door": "event"}, {"message": "event rejected", "message_id": record["messageId"]}, JobsRefused=1)
         return
     head = accepted.head
-    log("event accepted", job_id=head.id, tenant=head.tenant, repeated=accepted.repeated)
-    metric({"door": "event"}, JobsAccepted=int(not accepted.repeated))
+    facts = {"job_id": head.id, "tenant": head.tenant, "repeated": accepted.repeated}
+    metric({"door": "event"}, {"message": "event accepted", **facts}, JobsAccepted=int(not accepted.repeated))

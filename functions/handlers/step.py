@@ -26,8 +26,7 @@ def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
             log(stage, **facts, error=type(error).__name__, code=error.code)
             raise type(error)(error.cause()) from None
         took = round((time.monotonic() - began) * 1000)
-        log(stage, **facts, took_ms=took)
-        metric({"stage": stage}, StageMs=took)
+        metric({"stage": stage}, {"message": stage, **facts}, StageMs=took)
         return result
 
     return handler

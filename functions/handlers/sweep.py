@@ -5,7 +5,7 @@ from typing import Any
 
 from broker import bootstrap
 from broker.clock import now_ms
-from broker.observability import invocation, log, metric
+from broker.observability import invocation, metric
 
 MARGIN_MS = 5_000
 """Stop so long before the timeout; the rest is due the next minute."""
@@ -16,8 +16,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sweep once and say what was done, as counts."""
     swept = bootstrap.sweep()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
     counts = asdict(swept) | {"errors": len(swept.errors)}
-    log("swept", **counts, error_names=sorted(set(swept.errors)))
     metric(
-        {"stage": "sweep"}, SweepErrors=len(swept.errors), JobsRequeued=swept.requeued, DeadLetters=swept.dead_letters
+        {"stage": "sweep"},
+        {"message": "swept", **counts, "error_names": sorted(set(swept.errors))},
+        SweepErrors=len(swept.errors),
+        JobsRequeued=swept.requeued,
+        DeadLetters=swept.dead_letters,
     )
     return counts

@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "guardrails": set(),
     "prompts": {"errors", "storage"},
     "providers": {"errors", "tokens"},
-    "routing": {"errors", "storage"},
+    "routing": {"clock", "errors", "storage"},
     "tenants": {"errors", "storage"},
     "jobs": {"clock", "envelope", "errors", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
@@ -35,12 +35,13 @@ ARROWS: dict[str, set[str]] = {
         *("guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
     "rest": {"clock", "errors", "jobs", "routing", "tenants"},
+    "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "errors", "jobs", "storage"},
+    "cloud": {"clock", "envelope", "errors", "jobs", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "observability"),
-        *("cloud", "delivery", "jobs", "prompts", "providers", "rest", "routing", "steps", "tenants"),
+        *("batches", "cloud", "delivery", "jobs", "prompts", "providers", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {
         *("bootstrap", "clock", "errors", "observability"),

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broker.batches.batch import ENDINGS
 from broker.cloud import bus
 from broker.contract.base import TREE
-from broker.contract.events import SOURCE, event_models
+from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
 from broker.delivery.events import DETAIL_TYPES, event_of, webhook_body
 from broker.errors import BrokerError, Forbidden, InvalidRequest
@@ -21,6 +22,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from tests.contract.world import NOW, World, every_job
+from tests.fakes.batches import Files
 from tests.fakes.queue import FakeRejections
 
 ROOT = Path(__file__).parents[2]
@@ -128,8 +130,41 @@ def check_rejection(body: str, error: BrokerError) -> None:
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
 
 
+REQUEST = json.dumps({"input": {"text": "Hello"}})
+OF_SUFFIX = {".error.json": "error", ".result.json": "job", ".results.jsonl": "batch-line"}
+"""The schema of each file of the outbox, or of its lines."""
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "kind"),
+    [
+        ("acme/a.txt", "Hello", "BatchCompleted"),
+        ("acme/a.jsonl", f"{REQUEST}\nHello", "BatchCompleted"),
+        ("acme/a.json", "Hello", "RequestRejected"),
+        ("nobody/a.txt", "Hello", "RequestRejected"),
+    ],
+)
+def test_what_is_told_of_a_file_is_as_published(key: str, body: str, kind: str) -> None:
+    files = Files()
+    taken = files.taken(key, body)
+    files.finish(taken.batch_id)
+    files.collect(taken.batch_id)
+    ((told, detail),) = files.bus.events
+    assert told == kind
+    check("event", {"source": bus.SOURCE, "detail-type": told, "detail": detail})
+    assert "Hello" not in json.dumps(detail)
+    for name, content in files.outbox.objects.items():
+        suffix = name.removeprefix(key)
+        for row in map(json.loads, content.splitlines()):
+            check(OF_SUFFIX[suffix], row)
+
+
+def test_the_counts_of_a_batch_are_those_that_the_contract_names() -> None:
+    assert set(Counts.model_fields) == set(ENDINGS)
+
+
 def test_every_detail_type_of_the_code_is_published() -> None:
-    assert set(event_models()) == {*DETAIL_TYPES.values(), "RequestRejected"}
+    assert set(event_models()) == {*DETAIL_TYPES.values(), "BatchCompleted", "RequestRejected"}
     assert set(DETAIL_TYPES) == set(Status), "a status has no event"
     assert SOURCE == bus.SOURCE, "the contract and the bus name different sources"
 

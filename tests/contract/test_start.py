@@ -51,6 +51,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "publish": ("publish", set()),
     "select_model": ("select_model", set()),
     "settle_job": ("jobs", set()),
+    "take_file": ("split", {"pydantic"}),
     "sweep": ("sweep", set()),
 }
 """The use case behind each door, and what building it may load beside `CLIENT`."""

@@ -10,7 +10,7 @@ from typing import Any
 from broker.cli import create_key, registry_of
 from broker.clock import now_ms
 from broker.cloud.database import DynamoDatabase
-from broker.jobs.head import job_pk
+from broker.jobs.head import due_partition, job_pk
 from broker.storage import Update
 from broker.tenants.api_keys import new_key
 
@@ -98,6 +98,12 @@ class Stack:
         """Send the job's webhook elsewhere, and let the sweep find it now."""
         facts = {"url": url, "due_at": now_ms()}
         self.database.write(Update("jobs", job_pk(job_id), "NOTE#DELIVERY#job.succeeded", set=facts))
+
+    def lose_collection(self, batch_id: str, result_key: str) -> None:
+        """Let a batch stand as if its collection had been lost, and let the sweep find it now."""
+        self.cloud.client("s3").delete_object(Bucket=self.outputs["OutboxBucket"], Key=result_key)
+        facts = {"state": "open", "due": due_partition(batch_id), "due_at": now_ms()}
+        self.database.write(Update("jobs", f"BATCH#{batch_id}", "BATCH", set=facts))
 
     @staticmethod
     def unknown_key() -> str:

@@ -54,7 +54,7 @@ class Files:
         """Take a file."""
         world, tenant_of = self.world, Tenants(self.world.database).get
         accept, tell = world.accepting(), self.bus.put_one
-        return Split(world.database, self.inbox, self.outbox, tenant_of, accept, self.count, tell)(event, now)
+        return Split(world.database, self.inbox, self.outbox, tenant_of, accept, self.count, tell)(event, lambda: now)
 
     def taken(self, key: str, data: bytes | str, now: int = NOW) -> Taken:
         """Put a file and take it."""

@@ -258,6 +258,14 @@ def test_a_file_may_be_deleted_once_it_was_split(files: Files) -> None:
     assert {head.status for head in files.jobs(first.batch_id)} == {Status.SUCCEEDED}
 
 
+def test_a_tenant_that_was_disabled_since_keeps_its_results(files: Files) -> None:
+    event = files.inbox.put(KEY, LINES)
+    files.split(event)
+    files.world.tenant("acme", enabled=False)
+    files.split(event)
+    assert (files.outbox.objects, files.bus.events) == ({}, [])
+
+
 def test_nothing_of_a_document_is_told(files: Files) -> None:
     files.taken("acme/a.txt", "my secret \x00")
     files.taken("stranger/a.txt", "my secret")

@@ -47,6 +47,19 @@ class DeliveryQueue:
         )
 
 
+class FilesQueue:
+    """The queue of files, which also takes word of batches that are to be collected; `batches.batch.Collects`."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, batch_id: str, tenant: str) -> None:
+        """See `Collects.send`."""
+        body = json.dumps({"collect": batch_id})
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant)
+
+
 class RejectedEvents:
     """Where events go that could not become jobs, with the reason beside them."""
 
@@ -75,7 +88,15 @@ class JobDeadLetters:
                 if not reply.get("Messages"):
                     break
                 for message in reply["Messages"]:
-                    yield json.loads(message["Body"])["job_id"], self._deleter(url, message["ReceiptHandle"])
+                    yield _job_id(message["Body"]), self._deleter(url, message["ReceiptHandle"])
 
     def _deleter(self, url: str, handle: str) -> Callable[[], None]:
         return lambda: self._client.delete_message(QueueUrl=url, ReceiptHandle=handle)
+
+
+def _job_id(body: str) -> str:
+    """The job that a message is about; empty for a message that is not ours, which no job answers to."""
+    try:
+        return str(json.loads(body)["job_id"])
+    except (ValueError, LookupError, TypeError):
+        return ""

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel, create_model
 
-from broker.contract.base import TYPES, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
+from broker.contract.base import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
 from broker.delivery.events import DETAIL_TYPES
 from broker.envelope import SOURCE, VERSION
 from broker.jobs.head import Status
@@ -45,7 +45,7 @@ class Detail(Shown):
 
 
 class RejectionFacts(Shown):
-    """Why an event could not become a job."""
+    """Why an event or a file could not become a job."""
 
     type: Annotated[str, OneOf(TYPES)]
     code: str
@@ -54,11 +54,38 @@ class RejectionFacts(Shown):
 
 
 class Rejection(Shown):
-    """An `InferenceRequested` that could not become a job."""
+    """An `InferenceRequested` that could not become a job, or a file of which nothing could."""
 
     source: str | None
     """Of the event that asked; null where it could not be read."""
+    key: str | None
+    """Of the file, where one came into the inbox; null where an event asked."""
     error: RejectionFacts
+
+
+class Counts(Shown):
+    """How many lines of a batch ended how."""
+
+    succeeded: Count
+    failed: Count
+    blocked: Count
+    canceled: Count
+    expired: Count
+    rejected: Count
+    """Lines that did not become jobs."""
+
+
+class BatchFacts(Shown):
+    """A file of which every line has ended."""
+
+    batch_id: Annotated[str, Field(pattern="^batch_[0-9a-f]{32}$")]
+    key: str
+    """Of the file in the inbox."""
+    result_key: str
+    """Of the result in the outbox."""
+    total: Count
+    """Lines that asked for work."""
+    counts: Counts
 
 
 class Event(BaseModel):
@@ -85,6 +112,7 @@ def event_models() -> dict[str, type[BaseModel]]:
         for status, kind in DETAIL_TYPES.items()
     }
     data["RequestRejected"] = Rejection
+    data["BatchCompleted"] = BatchFacts
     return {kind: _event(kind, facts) for kind, facts in data.items()}
 
 

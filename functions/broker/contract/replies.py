@@ -144,7 +144,7 @@ class Accepted(Shown):
 
     at: Time
     event: Literal["job.accepted"]
-    door: Literal["rest", "event"]
+    door: Literal["rest", "event", "s3"]
 
 
 class Started(Shown):

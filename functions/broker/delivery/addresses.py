@@ -21,6 +21,9 @@ INSIDE = ("localhost", "local", "internal", "lan", "home", "corp", "arpa", "onio
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
+NEVER = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "fec0::/10")))
+"""Special networks of IANA's registries that some or all releases of Python take for global ones."""
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], list[str]]
 
@@ -78,6 +81,8 @@ def public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return public(inner)
+    if any(address in network for network in NEVER):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -86,13 +91,15 @@ def _parse(url: str, allow_private: bool) -> tuple[SplitResult, int]:
         raise AddressRefused("has characters that no URL has")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme, 0)
+        host, port = parts.hostname, PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         raise AddressRefused("is not a URL") from None
     if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
         raise AddressRefused("must begin with https://")
     if not host:
         raise AddressRefused("has no host")
+    if port == 0:
+        raise AddressRefused("has a port that no host has")
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("must not hold a user name or password")
     if not allow_private:

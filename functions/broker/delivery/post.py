@@ -1,5 +1,6 @@
 """One POST to a checked address: pinned to it, without redirects, within a deadline that nothing can stretch."""
 
+import http.client
 import socket
 import threading
 import time
@@ -25,48 +26,59 @@ def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float 
     """Send, and read the reply's head.
 
     Raises:
-        Unavailable: no connection, no certificate that fits, or no answer in time.
+        Unavailable: no connection, no certificate that fits, no HTTP, or no answer in time.
     """
-    import urllib3.connection
-    from urllib3.exceptions import HTTPError
-
     began = time.monotonic()
-    connection = (
-        urllib3.connection.HTTPSConnection(
-            target.address,
-            target.port,
-            timeout=timeout_s,
-            cert_reqs="CERT_REQUIRED",
-            server_hostname=target.host,
-            assert_hostname=target.host,
-        )
-        if target.scheme == "https"
-        else urllib3.connection.HTTPConnection(target.address, target.port, timeout=timeout_s)
-    )
+    until = began + timeout_s
     default = {"https": 443, "http": 80}[target.scheme]
     host = f"[{target.host}]" if ":" in target.host else target.host
     named = {"host": host if target.port == default else f"{host}:{target.port}"}
-    # A socket's timeout begins anew with each byte; a receiver that answers a byte at a time is cut off by this.
-    watchdog = threading.Timer(timeout_s, _cut, [connection])
-    watchdog.daemon = True
-    watchdog.start()
+    connection = http.client.HTTPConnection(target.address, target.port)
+    watchdog: threading.Timer | None = None
     try:
-        connection.request("POST", target.path, body=body, headers=named | headers, preload_content=False)
-        reply = connection.getresponse()
-        status, wait = reply.status, retry_after(reply.headers.get("retry-after"))
-    except (HTTPError, OSError, ValueError) as error:
+        connection.sock = sock = _connect(target, until)
+        sock.settimeout(_left(until))
+        # A socket's timeout begins anew with each byte; a receiver that answers a byte at a time is cut off by this.
+        watchdog = threading.Timer(_left(until), _cut, [sock])
+        watchdog.daemon = True
+        watchdog.start()
+        connection.request("POST", target.path, body=body, headers=named | headers)
+        with connection.getresponse() as reply:
+            status, wait = reply.status, retry_after(reply.headers.get("retry-after"))
+    except (http.client.HTTPException, OSError, ValueError, OverflowError) as error:
         name = type(error).__name__
         raise Unavailable(f"The webhook's receiver did not answer ({name}).", code="webhook_unreachable") from None
     finally:
-        watchdog.cancel()
+        if watchdog:
+            watchdog.cancel()
         connection.close()
     return Reply(status, wait, round((time.monotonic() - began) * 1000))
 
 
-def _cut(connection: object) -> None:
-    sock = getattr(connection, "sock", None)
-    if sock is not None:
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it ended by itself
+def _connect(target: Target, until: float) -> socket.socket:
+    """A connection to the checked address; its name is held against the certificate of the receiver."""
+    sock = socket.create_connection((target.address, target.port), _left(until))
+    if target.scheme == "http":
+        return sock
+    import ssl
+
+    try:
+        context = ssl.create_default_context()
+        sock.settimeout(_left(until))  # a handshake's timeout is for all of it
+        return context.wrap_socket(sock, server_hostname=target.host.rstrip("."))
+    finally:
+        sock.close()  # no more than a husk, once it is wrapped
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the call's time is over")
+    return left
+
+
+def _cut(sock: socket.socket) -> None:
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not TLS's own, which is not for a thread beside a reader
+    except OSError:
+        return  # it ended by itself

@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Tells the bus and starts the webhooks."""
+    """Tells the bus, starts the webhooks, and counts the lines of batches."""
 
     database: Database
     jobs: Jobs
@@ -48,6 +48,8 @@ class Publish:
     deliveries: Deliveries
     observe: Callable[[Head], None]
     """Told of each job that ended."""
+    count: Callable[[Head, int], None] = lambda head, now: None
+    """Counts the line of a batch; told again of a job, it does nothing more."""
 
     def __call__(self, changes: Sequence[Change], now: int) -> str | None:
         """Publish changes in their order; may be repeated, for ids are stable.
@@ -57,19 +59,18 @@ class Publish:
         """
         told = [(change, event_of(change.before, change.after)) for change in changes]
         news = [(change, event) for change, event in told if event is not None]
-        failed = self.bus.put([event for _, event in news])
-        if failed:
-            return news[failed[0]][0].sequence
-        for change, _ in news:
-            if change.after.status.terminal:
-                try:
-                    self._notify(change.after, now)
-                except Exception:
-                    return change.sequence
-        for change, _ in news:
-            if change.after.status.terminal:
-                self.observe(change.after)
-        return None
+        refused = self.bus.put([event for _, event in news])
+        # What comes before the first refused event counts as done, so its webhooks have to go out now.
+        for change, _ in news[: refused[0]] if refused else news:
+            if not change.after.status.terminal:
+                continue
+            try:
+                self._notify(change.after, now)
+                self.count(change.after, now)
+            except Exception:
+                return change.sequence
+            self.observe(change.after)
+        return news[refused[0]][0].sequence if refused else None
 
     def _notify(self, head: Head, now: int) -> None:
         event = f"job.{head.status.value}"

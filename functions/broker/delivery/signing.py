@@ -10,6 +10,8 @@ import hmac
 import secrets as random
 from collections.abc import Mapping, Sequence
 
+from broker.errors import CredentialRejected
+
 PREFIX = "whsec_"
 
 
@@ -23,7 +25,13 @@ def new_secret() -> str:
 
 
 def sign(secrets: Sequence[str], message_id: str, timestamp_s: int, body: bytes) -> str:
-    """The header `webhook-signature`: `v1,…`, one for each secret, with spaces between."""
+    """The header `webhook-signature`: `v1,…`, one for each secret, with spaces between.
+
+    Raises:
+        CredentialRejected: there is no secret, or one is empty or not base64.
+    """
+    if not secrets:
+        raise CredentialRejected("The tenant has no webhook secret.", code="no_webhook_secret")
     return " ".join(f"v1,{_mac(secret, message_id, str(timestamp_s), body)}" for secret in secrets)
 
 
@@ -48,6 +56,12 @@ def verify(
 
 
 def _mac(secret: str, message_id: str, stamp: str, body: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix(PREFIX))
+    text = secret.removeprefix(PREFIX)
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        key = b""
+    if not key:  # anyone can sign with an empty key
+        raise CredentialRejected("The webhook secret is empty or not base64.", code="bad_webhook_secret")
     digest = hmac.new(key, f"{message_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()

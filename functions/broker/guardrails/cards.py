@@ -21,7 +21,7 @@ RANGES: tuple[tuple[int, int, frozenset[int]], ...] = (
 )
 """First and last prefix, and the lengths. Source: the networks' published issuer ranges (ISO/IEC 7812)."""
 
-LONGEST = 19
+SHORTEST, LONGEST = 13, 19
 
 
 def card_numbers(text: str) -> Iterator[str]:
@@ -43,7 +43,7 @@ def _longest_card(groups: list[str], begin: int) -> int:
         digits += group
         if len(digits) > LONGEST:
             break
-        if _issued(digits) and luhn(digits):
+        if len(digits) >= SHORTEST and _issued(digits) and luhn(digits):
             found = count
     return found
 

@@ -5,6 +5,13 @@ from typing import Any
 
 Text = tuple[str, str]
 
+
+class Joined(str):
+    """Parts of one message as a model reads them, in one; each of them is also there alone."""
+
+    __slots__ = ()
+
+
 SENT = ("input", "parameters", "output_schema")
 """The parts of a request that a model gets to see."""
 
@@ -31,7 +38,7 @@ def _leaves(root: str, document: Any) -> Iterator[Text]:
             # A model reads the parts of a message as one text, so what is split over two of them counts too.
             parts = [each["text"] for each in value if isinstance(each, dict) and isinstance(each.get("text"), str)]
             if len(parts) > 1:
-                yield place, "".join(parts)
+                yield place, Joined("".join(parts))
             waiting += [(f"{place}.{number}", each) for number, each in reversed(list(enumerate(value)))]
         elif isinstance(value, dict):
             waiting += [(f"{place}.{name}", each) for name, each in reversed(value.items())]

@@ -40,6 +40,9 @@ class Caller:
     principal: str
     door: str
     correlation_id: str
+    batch: str | None = None
+    line: int | None = None
+    """Of the batch, where the request came with a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ class Accept:
         held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
         if held.accepted:
             return Accepted(self._jobs.get(held.job_id), repeated=True)
+        if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
+            # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
+            idempotency.settle(self._database, held, accepted=True)
+            return Accepted(there, repeated=True)
         try:
             head = self._create(held.job_id, request, document, caller, now)
         except BrokerError:
@@ -114,6 +121,8 @@ class Accept:
             expires_at=now // 1000 + request.ttl_seconds,
             timeout_s=request.timeout_seconds,
             correlation_id=caller.correlation_id,
+            batch=caller.batch,
+            line=caller.line,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             hold=hold.nusd,
             budget=hold.period,

@@ -69,6 +69,9 @@ class Head:
     """Epoch SECONDS at which the job's items may be deleted (DynamoDB TTL)."""
     timeout_s: int
     correlation_id: str
+    batch: str | None = None
+    """The batch that the job is a line of, where it came with a file."""
+    line: int | None = None
     rev: int = 1
     run: int = 0
     asked: str = "auto"

@@ -10,6 +10,9 @@ from broker.storage import ConditionFailed, Database, If, Item, Page, Put, Updat
 
 TRIES = 8
 
+NEWS = {"news": 1}
+"""On a head whose status this very write changed: the stream's filter lets only those through to be published."""
+
 
 class Payloads(Protocol):
     """Where prompts and answers live: compressed, in the table or, when large, in the bucket."""
@@ -67,7 +70,7 @@ class Jobs:
         Raises:
             ConditionFailed: position 0 is the head (the job exists), others are in order of `beside`.
         """
-        self._database.write(Put("jobs", head.to_item(), (If("pk", "absent"),)), *beside)
+        self._database.write(Put("jobs", head.to_item() | NEWS, (If("pk", "absent"),)), *beside)
 
     def change(
         self,
@@ -92,7 +95,7 @@ class Jobs:
             before = known or self.get(job_id)
             after = decide(before)
             mark = os.urandom(6).hex()
-            item = after.to_item() | {"mark": mark}
+            item = after.to_item() | {"mark": mark} | (NEWS if after.status is not before.status else {})
             try:
                 self._database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *beside(before, after))
             except ConditionFailed as error:

@@ -32,21 +32,28 @@ class Swept:
     waiting: int = 0
     reckoned: int = 0
     deliveries: int = 0
+    batches: int = 0
     dead_letters: int = 0
     errors: list[str] = field(default_factory=list)
     """Names of exceptions; what they struck is still due and comes again."""
 
 
 class Sweep:
-    """Tends what is due: leases, deadlines, jobs never sent, deliveries, dead letters."""
+    """Tends what is due: leases, deadlines, jobs never sent, deliveries, batches to collect, dead letters."""
 
     def __init__(
-        self, jobs: Jobs, queue: Queue, dead_letters: DeadLetters, resend_delivery: Callable[[Item, int], bool]
+        self,
+        jobs: Jobs,
+        queue: Queue,
+        dead_letters: DeadLetters,
+        resend_delivery: Callable[[Item, int], bool],
+        resend_batch: Callable[[Item, int], bool] = lambda item, now: False,
     ) -> None:
         self._jobs = jobs
         self._queue = queue
         self._dead_letters = dead_letters
         self._resend_delivery = resend_delivery
+        self._resend_batch = resend_batch
 
     def __call__(self, now: int, *, time_left: Callable[[], bool] = lambda: True) -> Swept:
         """Sweep once. May run twice at the same time and may stop anywhere: what is left is due the next time.
@@ -65,13 +72,18 @@ class Sweep:
                 except Exception as error:  # one bad item must not keep the others waiting
                     swept.errors.append(type(error).__name__)
         for job_id, delete in self._dead_letters.take():
-            if fail_undeliverable(self._jobs, job_id, now):
-                swept.failed += 1
-            delete()
+            try:
+                swept.failed += fail_undeliverable(self._jobs, job_id, now) is not None
+                delete()
+            except Exception as error:
+                swept.errors.append(type(error).__name__)
             swept.dead_letters += 1
         return swept
 
     def _tend(self, item: Item, now: int, swept: Swept) -> None:
+        if item["sk"] == "BATCH":
+            swept.batches += self._resend_batch(item, now)
+            return
         if item["sk"] != "HEAD":
             swept.deliveries += self._resend_delivery(item, now)
             return

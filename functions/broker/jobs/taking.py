@@ -54,7 +54,7 @@ class Take:
         where = f"{error.param}: " if error.param and not error.message.startswith(error.param) else ""
         self.rejections.send(body, f"{error.code}: {where}{error.message}")
         cause = str(event.get("id") or uuid7_hex(now))
-        data = {"source": event.get("source"), "error": {**error.facts(), "param": error.param}}
+        data = {"source": event.get("source"), "key": None, "error": {**error.facts(), "param": error.param}}
         self.tell("RequestRejected", envelope(f"evt_{cause}_rejected", cause, None, now, data))
 
 

@@ -32,7 +32,7 @@ class Request:
         identity = context["authorizer"]
         body = event.get("body")
         if body and event.get("isBase64Encoded"):
-            body = base64.b64decode(body).decode()
+            body = _decoded(body)
         return cls(
             method=event["httpMethod"],
             resource=event["resource"],
@@ -67,7 +67,7 @@ class Request:
             raise InvalidRequest(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large")
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: nested deeper than Python can follow
             raise InvalidRequest("The body is not JSON.", code="invalid_json") from None
 
     def number(self, name: str, default: int) -> int:
@@ -80,6 +80,13 @@ class Request:
         if not text.isascii() or not text.isdigit() or len(text) > 9:
             raise InvalidRequest(f"{name} is a whole number.", param=name)
         return int(text)
+
+
+def _decoded(body: str) -> str:
+    try:
+        return base64.b64decode(body).decode()
+    except ValueError:
+        return ""  # no text, so no JSON either: a route that needs a body says so
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class Tenant:
     """The guardrail policy's settings."""
     webhook_secret: str | None = None
     """Name of the signing secret in Secrets Manager, below the stack's prefix."""
+    document_prompt: str = "summarize"
+    """The template that a text document of the inbox is put into; its variable is `document`."""
     enabled: bool = True
 
 
@@ -48,6 +50,7 @@ class Tenants:
                 models=None if models is None else frozenset(models),
                 policy=item.get("policy", {}),
                 webhook_secret=item.get("webhook_secret"),
+                document_prompt=item.get("document_prompt", "summarize"),
                 enabled=item.get("enabled", True),
             )
             self._kept[tenant_id] = (now, tenant)

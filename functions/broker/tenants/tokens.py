@@ -22,7 +22,13 @@ KEEP_MS = 600_000
 PAUSE_MS = 60_000
 """An unknown key id asks the issuer again, at most this often: tokens with made-up ids must not become requests."""
 
+FAILED_PAUSE_MS = 5_000
+"""An issuer that did not answer is asked again at most this often."""
+
 LEEWAY_S = 30
+LONGEST_ISSUER = 1024
+"""Characters; a table's key has no room for many more."""
+
 MOST_BYTES = 256 * 1024
 
 
@@ -34,13 +40,14 @@ class Verifier:
         self._database = database
         self._fetch = fetch
         self._kept: dict[str, tuple[int, dict[str, jwt.PyJWK]]] = {}
+        self._next_ask: dict[str, int] = {}
 
     def identity(self, token: str, now: int) -> Identity:
         """See `TokenVerifier.identity`. Signature, issuer, audience and times are checked (RFC 8725)."""
         try:
             header = jwt.get_unverified_header(token)
             claimed = jwt.decode(token, options={"verify_signature": False})
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, RecursionError):
             raise Unauthorized("malformed_token") from None
         issuer = self._issuer(claimed.get("iss"))
         key = self._key(claimed["iss"], issuer["jwks_uri"], str(header.get("kid")), now)
@@ -59,17 +66,22 @@ class Verifier:
         return _identity(issuer, claims)
 
     def _issuer(self, name: Any) -> Item:
-        item = self._database.get("registry", f"ISSUER#{name}", "ISSUER") if isinstance(name, str) and name else None
+        known = isinstance(name, str) and name.isascii() and 0 < len(name) <= LONGEST_ISSUER
+        item = self._database.get("registry", f"ISSUER#{name}", "ISSUER") if known else None
         if item is None or item["status"] != "active":
             raise Unauthorized("unknown_issuer")
         return item
 
     def _key(self, issuer: str, uri: str, kid: str, now: int) -> jwt.PyJWK:
         read_at, keys = self._kept.get(issuer, (-KEEP_MS, {}))
-        age = now - read_at
-        if age >= KEEP_MS or (kid not in keys and age >= PAUSE_MS):
+        stale = now - read_at >= KEEP_MS
+        if (stale or kid not in keys) and now >= self._next_ask.get(issuer, now):
+            self._next_ask[issuer] = now + FAILED_PAUSE_MS
             keys = self._read_keys(uri)
             self._kept[issuer] = (now, keys)
+            self._next_ask[issuer] = now + PAUSE_MS
+        elif stale:
+            raise Unauthorized("issuer_unreachable")
         if kid not in keys:
             raise Unauthorized("unknown_signing_key")
         return keys[kid]
@@ -77,9 +89,9 @@ class Verifier:
     def _read_keys(self, uri: str) -> dict[str, jwt.PyJWK]:
         try:
             found = jwt.PyJWKSet.from_dict(self._fetch(uri))
+            return {key.key_id: key for key in found.keys if key.key_id}
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
             raise Unauthorized("unreadable_signing_keys") from None
-        return {key.key_id: key for key in found.keys if key.key_id}
 
 
 def _identity(issuer: Item, claims: dict[str, Any]) -> Identity:
@@ -113,7 +125,7 @@ def fetch_jwks(url: str, *, allow_http: bool) -> dict[str, Any]:
         raise Unauthorized("issuer_unreachable") from None
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if reply.status != 200 or not isinstance(document, dict):
         raise Unauthorized("unreadable_signing_keys")

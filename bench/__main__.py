@@ -1,0 +1,44 @@
+"""`python -m bench startup | price | throughput | all`; what is measured is printed and kept in `bench/results/`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from local.servers import ROOT
+
+FOLDER = ROOT / ".local" / "bench"
+
+
+def main() -> int:
+    """Run what was asked for; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", nargs="?", default="all", choices=["startup", "price", "throughput", "all"])
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="work folder; a bench stack that runs there is used"
+    )
+    parser.add_argument("--starts", type=int, default=7, help="fresh starts of each handler")
+    parser.add_argument("--counted", type=int, default=10, help="jobs that are counted one at a time")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs of the throughput run")
+    parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
+    parser.add_argument("--seconds", type=float, default=120, help="the throughput run's deadline")
+    parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
+    asked = parser.parse_args()
+    if asked.what in ("startup", "all"):
+        from bench import startup
+
+        startup.run(asked.folder, asked.starts)
+    if asked.what == "startup":
+        return 0
+    from bench import price, throughput
+    from bench.stack import running
+
+    with running(asked.folder, keep=asked.keep_running) as stack:
+        if asked.what in ("price", "all"):
+            price.run(stack, asked.counted)
+        if asked.what in ("throughput", "all"):
+            throughput.run(stack, asked.jobs, asked.clients, asked.seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the broker's start-up is compared with."""

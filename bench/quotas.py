@@ -1,0 +1,64 @@
+"""How many jobs a second the default quotas of one account and region let through, from what one job takes.
+
+Sources: the quota pages of Lambda, Step Functions, API Gateway, DynamoDB, EventBridge and X-Ray (us-east-1, 2026-11).
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from bench.pricing import Job, PriceList, billed_ms
+from local.servers import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit and what one job takes of it; `limit / taken` jobs a second."""
+
+    name: str
+    limit: float
+    taken: float
+    note: str
+
+    @property
+    def jobs_s(self) -> float:
+        """Jobs a second; infinite where a job takes none of it."""
+        return self.limit / self.taken if self.taken else math.inf
+
+
+def of_template(pattern: str) -> float:
+    """A number of the template, where the stack limits itself below the account's quotas."""
+    found = re.search(pattern, (ROOT / "template.yaml").read_text(), re.DOTALL)
+    return float(found.group(1)) if found else math.inf
+
+
+def quotas(job: Job, prices: PriceList, model_s: float) -> list[Quota]:
+    """All of them, the tightest first."""
+    busy_s = sum(billed_ms(each, prices) for each in job.functions.values()) / 1000 + model_s
+    rate = of_template(r"\n  RequestRate:.*?Default: (\d+)")
+    readers = of_template(r"Queue: !GetAtt InteractiveQueue\.Arn.*?MaximumConcurrency: (\d+)")
+    dispatching_s = billed_ms(job.functions["DispatchFunction"], prices) / 1000
+    table = [
+        Quota("RequestRate of this stack", rate, job.api_requests, "a parameter: requests a second of the REST API"),
+        Quota("readers of the queue", readers, dispatching_s, "MaximumConcurrency of dispatch; seconds of one job"),
+        Quota("Lambda concurrency", 1_000, busy_s, "concurrent executions of the account; seconds a job is in one"),
+        Quota(
+            "Lambda requests",
+            10_000,
+            sum(each.invocations for each in job.functions.values()),
+            "ten times the concurrency",
+        ),
+        Quota("Express starts", 6_000, 1, "StartExecution of Express, a second"),
+        Quota("API Gateway", 10_000, job.api_requests, "requests a second of the account; RequestRate sets less"),
+        Quota("DynamoDB writes, new table", 4_000, job.writes, "units a second that a new on-demand table takes"),
+        Quota("DynamoDB writes, table quota", 40_000, job.writes, "units a second of a table, by default"),
+        Quota("EventBridge", 10_000, job.events, "PutEvents entries a second"),
+        Quota("Standard starts", 300, 1, "StartExecution of Standard, a second; only jobs of long time budgets"),
+    ]
+    return sorted(table, key=lambda quota: quota.jobs_s)
+
+
+def binding(table: list[Quota]) -> Quota:
+    """What binds Express jobs first, once DynamoDB has been warmed up to its quota."""
+    apart = ("DynamoDB writes, new table", "Standard starts", "RequestRate of this stack", "readers of the queue")
+    return next(quota for quota in table if quota.name not in apart)

@@ -1,0 +1,153 @@
+"""A file of the inbox: from S3's event to the requests in it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from typing import Any
+
+from broker.batches.batch import Kind, kind_of
+from broker.errors import InvalidRequest
+from broker.jobs.request import MAX_BODY_BYTES, JobRequest, parse_request
+
+MAX_DOCUMENT_BYTES = 5_000_000
+"""Of a text document. It becomes one prompt, and no model's window holds more than a few million characters."""
+
+MAX_REQUEST_BYTES = MAX_BODY_BYTES
+"""Of a `.json` file and of a line: what `POST /v1/jobs` takes, for it is the same body."""
+
+MAX_LINES_BYTES = 50_000_000
+"""Of a `.jsonl` file: it is read into the memory of one function, beside its lines."""
+
+MAX_LINES = 1_000
+"""Of requests in a `.jsonl` file: one function accepts them one after the other, well within its timeout, and the
+result is collected by one function too."""
+
+MAX_KEY_BYTES = 1_000
+"""S3 takes 1,024, and the result's key is longer by a suffix."""
+
+DOCUMENT_DEADLINE_S = 86_400
+"""A document goes through the bulk lane, behind work that someone waits for; many at once may take long."""
+
+LIMITS: dict[Kind, int] = {
+    "lines": MAX_LINES_BYTES,
+    "request": MAX_REQUEST_BYTES,
+    "document": MAX_DOCUMENT_BYTES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One version of one object, as S3's "Object Created" names it."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    version: str | None
+    """None where the bucket keeps no versions; the `etag` then stands for the content."""
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> "File":
+        """Read S3's event (Amazon S3 user guide, "EventBridge event message structure"); its key is not encoded."""
+        detail = event["detail"]
+        found = detail["object"]
+        return cls(detail["bucket"]["name"], found["key"], found["size"], found["etag"], found.get("version-id"))
+
+    @property
+    def tenant(self) -> str:
+        """The first segment of the key; empty where there is none."""
+        return self.key.partition("/")[0] if "/" in self.key else ""
+
+    @property
+    def is_folder(self) -> bool:
+        """True for the empty objects by which consoles show folders."""
+        return self.key.endswith("/")
+
+    @property
+    def batch_id(self) -> str:
+        """The same for the same version, however often it is told of."""
+        facts = json.dumps([self.bucket, self.key, self.version or self.etag])
+        return f"batch_{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
+
+    def check(self) -> None:
+        """Look at what is known before the file is read.
+
+        Raises:
+            InvalidRequest: the key is too long, or the file is empty or too large.
+        """
+        if len(self.key.encode()) > MAX_KEY_BYTES:
+            raise InvalidRequest(f"The key has more than {MAX_KEY_BYTES} bytes.", code="key_too_long")
+        limit = LIMITS[kind_of(self.key)]
+        if self.size > limit:
+            raise InvalidRequest(f"The file has more than {limit} bytes.", code="file_too_large")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request of a file: the number of its line (from 1, as editors count), and how to read it."""
+
+    line: int
+    read: Callable[[], JobRequest]
+    """Raises InvalidRequest."""
+
+
+def entries(key: str, data: bytes, prompt: str) -> list[Entry]:
+    """The requests of a file, in order.
+
+    Args:
+        key: its name says what it holds.
+        data: the whole file.
+        prompt: the template that a document is put into.
+
+    Raises:
+        InvalidRequest: it is empty, or has too many lines.
+    """
+    data = data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, which some editors write
+    if not data.strip():
+        raise InvalidRequest("The file is empty.", code="empty_file")
+    match kind_of(key):
+        case "lines":
+            found = list(islice(_lines(data), MAX_LINES + 1))
+            if len(found) > MAX_LINES:
+                raise InvalidRequest(f"The file has more than {MAX_LINES} requests.", code="too_many_lines")
+            return found
+        case "request":
+            return [Entry(1, lambda: _request(data))]
+    return [Entry(1, lambda: _document(data, prompt))]
+
+
+def _lines(data: bytes) -> Iterator[Entry]:
+    # By bytes: `str.splitlines` would also break at separators that JSON allows inside of texts. One by one: a file of
+    # line breaks would be a list of many times its size.
+    for number, line in enumerate(BytesIO(data), start=1):
+        if line.strip():
+            yield Entry(number, lambda line=line: _request(line))  # type: ignore[misc]  # bound at once
+
+
+def _request(data: bytes) -> JobRequest:
+    if len(data) > MAX_REQUEST_BYTES:
+        raise InvalidRequest(f"The body has more than {MAX_REQUEST_BYTES} bytes.", code="body_too_large")
+    try:
+        return parse_request(json.loads(_text(data)))
+    except (ValueError, RecursionError):  # Python's parser goes only so deep
+        raise InvalidRequest("The body is not JSON.", code="invalid_json") from None
+
+
+def _document(data: bytes, prompt: str) -> JobRequest:
+    return parse_request(
+        {
+            "prompt": {"id": prompt, "variables": {"document": _text(data)}},
+            "priority": "bulk",
+            "deadline_seconds": DOCUMENT_DEADLINE_S,
+        }
+    )
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("The text is not UTF-8.", code="invalid_encoding") from None
