@@ -3,6 +3,7 @@
     broker apply registry.json            models, tenants, sources, issuers, prompts
     broker key TENANT --principal NAME    a new API key, shown once
     broker secret NAME < file             a provider's key (`providers/…`) or a webhook secret (`tenants/…`)
+    broker retell                         tell again what the stream's reader gave up on
     broker outputs                        the stack's outputs
 
 It uses the AWS credentials and region of the shell, and `--stack` or `BROKER_STACK`.
@@ -17,9 +18,14 @@ from typing import Any
 
 import boto3
 
+from broker.batches.counting import Count
 from broker.clock import now_ms
+from broker.cloud.bus import Bus
 from broker.cloud.database import DynamoDatabase
+from broker.cloud.retelling import Nowhere, Retell
+from broker.delivery.publishing import Publish
 from broker.errors import BrokerError
+from broker.jobs.store import Jobs
 from broker.registering import apply, parse_registry
 from broker.storage import Put
 from broker.tenants.api_keys import key_item, new_key
@@ -61,6 +67,22 @@ def put_secret(session: Any, outputs: dict[str, str], name: str, text: str) -> N
         client.put_secret_value(SecretId=full, SecretString=text)
 
 
+def retell_all(session: Any, outputs: dict[str, str]) -> int:
+    """Tell again what the reader of the stream gave up on; gives the number of changes."""
+    database = registry_of(session, outputs)
+    nowhere = Nowhere()
+    publish = Publish(
+        database,
+        Jobs(database),
+        Bus(session.client("events"), outputs["BusName"]),
+        nowhere,
+        lambda head: None,
+        Count(database, nowhere),
+    )
+    retell = Retell(session.client("sqs"), session.client("dynamodbstreams"), outputs["PublishDeadLettersUrl"], publish)
+    return retell(now_ms())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     options = _parser().parse_args(arguments)
@@ -85,6 +107,8 @@ def _run(options: argparse.Namespace, session: Any, outputs: dict[str, str]) -> 
         case "secret":
             put_secret(session, outputs, options.name, sys.stdin.read().strip())
             return f"{options.name} stored"
+        case "retell":
+            return f"{retell_all(session, outputs)} changes told again"
     return json.dumps(outputs, indent=2)
 
 
@@ -101,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=int, help="how long it is valid; for ever when left out")
     one = commands.add_parser("secret", help="store a secret read from standard input")
     one.add_argument("name", help="such as providers/openai or tenants/acme/webhook")
+    commands.add_parser("retell", help="tell again what is in the dead letters of publish")
     commands.add_parser("outputs", help="show the stack's outputs")
     return parser
 

@@ -4,26 +4,15 @@ from typing import Any
 
 from broker import bootstrap
 from broker.clock import now_ms
-from broker.cloud.attributes import decode_item
-from broker.delivery.publishing import Change
-from broker.jobs.head import Head
+from broker.cloud.stream import change_of
 from broker.observability import invocation, warn
 
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Publish the changes of heads (the event source's filter lets no others through)."""
-    failed = bootstrap.publish()([_change(record["dynamodb"]) for record in event["Records"]], now_ms())
+    failed = bootstrap.publish()([change_of(record["dynamodb"]) for record in event["Records"]], now_ms())
     if failed is None:
         return {"batchItemFailures": []}
     warn("publishing stopped; it goes on from here", sequence=failed)
     return {"batchItemFailures": [{"itemIdentifier": failed}]}
-
-
-def _change(record: dict[str, Any]) -> Change:
-    before = record.get("OldImage")
-    return Change(
-        record["SequenceNumber"],
-        Head.from_item(decode_item(before)) if before else None,
-        Head.from_item(decode_item(record["NewImage"])),
-    )

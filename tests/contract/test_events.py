@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from broker.cloud.attributes import encode_item
 from broker.cloud.bus import SOURCE, Bus
+from broker.cloud.stream import change_of
 from broker.contract.events import event_models
 from broker.delivery.events import event_of
 from broker.delivery.publishing import Change
@@ -16,7 +17,6 @@ from broker.jobs.store import NEWS, Jobs, note_item
 from broker.jobs.taking import Take
 from broker.jobs.transitions import Fence, Outcome, claim, end_call, finish, start_call
 from broker.storage import Item
-from handlers.publish import _change as change
 from moto.events.models import EventPattern
 
 from tests.contract.stack import ROOT, events, of_type, target
@@ -214,5 +214,5 @@ def test_publish_reads_what_the_filter_lets_through() -> None:
     world = World()
     before = world.submitted()
     after = claim(before, now=NOW, lease_ms=1000, by="m-1")
-    assert change(record(after, "MODIFY", before)["dynamodb"]) == Change("1", before, after)
-    assert change(record(before, "INSERT")["dynamodb"]) == Change("1", None, before)
+    assert change_of(record(after, "MODIFY", before)["dynamodb"]) == Change("1", before, after)
+    assert change_of(record(before, "INSERT")["dynamodb"]) == Change("1", None, before)

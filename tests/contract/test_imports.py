@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "rest": {"clock", "errors", "jobs", "routing", "tenants"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "envelope", "errors", "jobs", "storage"},
+    "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "observability"),
@@ -45,11 +45,11 @@ ARROWS: dict[str, set[str]] = {
     },
     "handlers": {
         *("bootstrap", "clock", "errors", "observability"),
-        *("cloud", "delivery", "jobs", "rest", "steps", "tenants"),
+        *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "registering": {"errors", "jobs", "storage"},
-    "cli": {"clock", "cloud", "errors", "registering", "storage", "tenants"},
+    "cli": {*("clock", "errors", "registering", "storage"), *("batches", "cloud", "delivery", "jobs", "tenants")},
     "contract": {"clock", "delivery", "envelope", "errors", "jobs", "rest", "steps"},
     "schemas": {"contract", "jobs", "registering"},
 }

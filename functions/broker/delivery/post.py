@@ -44,6 +44,7 @@ def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float 
         watchdog.start()
         connection.request("POST", target.path, body=body, headers=named | headers)
         with connection.getresponse() as reply:
+            _left(until)  # a head that was cut off is taken for a whole one
             status, wait = reply.status, retry_after(reply.headers.get("retry-after"))
     except (http.client.HTTPException, OSError, ValueError, OverflowError) as error:
         name = type(error).__name__

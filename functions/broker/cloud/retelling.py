@@ -1,0 +1,74 @@
+"""Telling again what the stream's reader gave up on, from its dead letters; an operators' tool.
+
+A dead letter names a range of the stream, which holds its records for 24 hours
+(https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.cloud.stream import change_of
+from broker.delivery.publishing import Change
+from broker.errors import Unavailable
+
+
+class Nowhere:
+    """A queue for what the sweep asks for anyway: webhooks within a minute, collections within ten."""
+
+    def send(self, *_: object) -> None:
+        """Send nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retell:
+    """Reads dead letters and publishes what they stand for; receivers know repeats by their ids."""
+
+    sqs: Any
+    streams: Any
+    dead_letters: str
+    publish: Callable[[Sequence[Change], int], str | None]
+
+    def __call__(self, now: int) -> int:
+        """Tell all that is there; gives the number of changes. What was told is deleted, the rest stays.
+
+        Raises:
+            Unavailable: the bus did not take it, or the stream no longer holds it.
+        """
+        told = 0
+        while messages := self._receive():
+            for message in messages:
+                changes = list(self._changes(json.loads(message["Body"])["DDBStreamBatchInfo"]))
+                if self.publish(changes, now) is not None:
+                    raise Unavailable("Not all could be told; try again.", code="not_told")
+                self.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
+                told += len(changes)
+        return told
+
+    def _receive(self) -> list[dict[str, Any]]:
+        reply = self.sqs.receive_message(QueueUrl=self.dead_letters, MaxNumberOfMessages=10)
+        found: list[dict[str, Any]] = reply.get("Messages", [])
+        return found
+
+    def _changes(self, where: dict[str, Any]) -> Iterator[Change]:
+        last = int(where["endSequenceNumber"])
+        try:
+            iterator = self.streams.get_shard_iterator(
+                StreamArn=where["streamArn"],
+                ShardId=where["shardId"],
+                ShardIteratorType="AT_SEQUENCE_NUMBER",
+                SequenceNumber=where["startSequenceNumber"],
+            )["ShardIterator"]
+        except self.streams.exceptions.TrimmedDataAccessException:
+            raise Unavailable("The stream holds these changes no longer (24 hours).", code="stream_trimmed") from None
+        while iterator:
+            page = self.streams.get_records(ShardIterator=iterator)
+            for record in page["Records"]:
+                if int(record["dynamodb"]["SequenceNumber"]) > last:
+                    return
+                if record["eventName"] != "REMOVE" and record["dynamodb"]["Keys"]["sk"]["S"] == "HEAD":
+                    yield change_of(record["dynamodb"])
+            if not page["Records"]:
+                return
+            iterator = page.get("NextShardIterator")
