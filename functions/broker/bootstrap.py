@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.jobs.accepting import Accept
-    from broker.jobs.head import Head
     from broker.jobs.store import Jobs
     from broker.jobs.sweeping import Sweep
     from broker.jobs.taking import Take
@@ -137,12 +136,9 @@ def accept() -> "Accept":
     """Accepting a job."""
     from broker.delivery.addresses import check_form
     from broker.jobs.accepting import Accept
-    from broker.observability import warn
+    from broker.measures import enqueue_failed
     from broker.prompts.templates import Prompts
     from broker.steps.preparing import Prepare
-
-    def lost(head: "Head", error: Exception) -> None:
-        warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
 
     return Accept(
         database(),
@@ -151,7 +147,7 @@ def accept() -> "Accept":
         job_queue(),
         Prepare(database(), models(), tenants(), Prompts(database())),
         lambda url: check_form(url, allow_private=is_local()),
-        lost,
+        enqueue_failed,
     )
 
 
@@ -258,38 +254,22 @@ def select_model() -> "SelectModel":
 @cache
 def invoke_model() -> "InvokeModel":
     """The invocation step."""
-    from broker.errors import CredentialRejected
-    from broker.observability import metric
+    from broker.measures import provider_called
     from broker.providers import lookup
     from broker.steps.invoking import InvokeModel
 
-    def observe(head: "Head", facts: dict[str, Any]) -> None:
-        told = {"job_id": head.id, "tenant": head.tenant, "paid": facts["paid"]}
-        if facts["outcome"] == CredentialRejected.__name__:
-            metric({}, CredentialsRejected=1)
-        metric(
-            {"model": facts["model"], "outcome": facts["outcome"]},
-            {"message": "provider called", **told},
-            ProviderCalls=1,
-            ProviderLatencyMs=facts["latency_ms"],
-            InputTokens=facts.get("input_tokens", 0),
-            OutputTokens=facts.get("output_tokens", 0),
-            CostNanoUsd=facts["cost"],
-            Fallbacks=int(len(head.calls) > 1),
-        )
-
-    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, observe)
+    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, provider_called)
 
 
 def secrets_get(name: str) -> str:
     """A provider's key; the client is made only where a model has one."""
     from broker.errors import CredentialRejected
-    from broker.observability import metric
+    from broker.measures import key_rejected
 
     try:
         return secrets().get(name)
     except CredentialRejected:
-        metric({}, CredentialsRejected=1)
+        key_rejected()
         raise
 
 
@@ -297,20 +277,9 @@ def secrets_get(name: str) -> str:
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.observability import metric
+    from broker.measures import job_ended
 
-    def observe(head: "Head") -> None:
-        waited = (head.started_at or head.ended_at or 0) - head.created_at
-        took = (head.ended_at or 0) - head.created_at
-        metric(
-            {"outcome": head.status.value, "lane": head.lane},
-            {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run},
-            JobsEnded=1,
-            JobQueuedMs=waited,
-            JobEndToEndMs=took,
-        )
-
-    return Publish(database(), jobs(), bus(), delivery_queue(), observe, count_line())
+    return Publish(database(), jobs(), bus(), delivery_queue(), job_ended, count_line())
 
 
 @cache
@@ -323,7 +292,7 @@ def deliver() -> "Deliver":
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
     from broker.jobs.head import job_id_of
-    from broker.observability import metric
+    from broker.measures import webhook_attempted
 
     def signing(tenant: str) -> list[str]:
         name = tenants().get(tenant, now_ms()).webhook_secret
@@ -331,19 +300,10 @@ def deliver() -> "Deliver":
             raise CredentialRejected("The tenant has no webhook secret.", code="no_webhook_secret")
         return secrets().get_list(name)
 
-    def observe(note: dict[str, Any], sent: Any) -> None:
-        facts = {
-            "job_id": job_id_of(note),
-            "tenant": note["tenant"],
-            "event_id": note["event_id"],
-            "status": sent.status,
-            "error": sent.error,
-        }
-        line = {"message": "webhook attempted", **facts}
-        metric({"state": note["state"]}, line, WebhookAttempts=1, WebhookLatencyMs=sent.latency_ms)
-
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
-    return Deliver(database(), jobs(), delivery_queue(), send, observe)
+    return Deliver(
+        database(), jobs(), delivery_queue(), send, lambda note, sent: webhook_attempted(job_id_of(note), note, sent)
+    )
 
 
 @cache

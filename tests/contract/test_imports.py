@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "tokens": set(),
     "observability": set(),
     "envelope": {"clock"},
+    "measures": {"delivery", "errors", "jobs", "observability"},  # types of what is measured
     # rooms
     "guardrails": set(),
     "prompts": {"errors", "storage"},
@@ -40,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "storage"},
     # what puts it together
     "bootstrap": {
-        *("clock", "errors", "observability"),
+        *("clock", "errors", "measures"),
         *("batches", "cloud", "delivery", "jobs", "prompts", "providers", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {

@@ -1,0 +1,54 @@
+"""What is logged and measured of the facts that use cases tell: ids and numbers, and dimensions of bounded variety."""
+
+from typing import TYPE_CHECKING, Any
+
+from broker.errors import CredentialRejected
+from broker.observability import metric, warn
+
+if TYPE_CHECKING:
+    from broker.delivery.delivering import Sent
+    from broker.jobs.head import Head
+
+
+def enqueue_failed(head: "Head", error: Exception) -> None:
+    """A job was accepted, and its message could not be sent."""
+    warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+
+def key_rejected() -> None:
+    """A provider did not accept our key, or there is none: an alarm rings."""
+    metric({}, CredentialsRejected=1)
+
+
+def provider_called(head: "Head", facts: dict[str, Any]) -> None:
+    """A provider call was made; `facts` are the attempt's record."""
+    if facts["outcome"] == CredentialRejected.__name__:
+        key_rejected()
+    metric(
+        {"model": facts["model"], "outcome": facts["outcome"]},
+        {"message": "provider called", "job_id": head.id, "tenant": head.tenant, "paid": facts["paid"]},
+        ProviderCalls=1,
+        ProviderLatencyMs=facts["latency_ms"],
+        InputTokens=facts.get("input_tokens", 0),
+        OutputTokens=facts.get("output_tokens", 0),
+        CostNanoUsd=facts["cost"],
+        Fallbacks=int(len(head.calls) > 1),
+    )
+
+
+def job_ended(head: "Head") -> None:
+    """A job reached its terminal status."""
+    metric(
+        {"outcome": head.status.value, "lane": head.lane},
+        {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run},
+        JobsEnded=1,
+        JobQueuedMs=(head.started_at or head.ended_at or 0) - head.created_at,
+        JobEndToEndMs=(head.ended_at or 0) - head.created_at,
+    )
+
+
+def webhook_attempted(job_id: str, note: dict[str, Any], sent: "Sent") -> None:
+    """A webhook was posted, or could not be."""
+    facts = {"job_id": job_id, "tenant": note["tenant"], "event_id": note["event_id"]}
+    line = {"message": "webhook attempted", **facts, "status": sent.status, "error": sent.error}
+    metric({"state": note["state"]}, line, WebhookAttempts=1, WebhookLatencyMs=sent.latency_ms)
