@@ -25,6 +25,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy local
+	$(BIN)/mypy bench
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 
 unit: $(INSTALLED)  ## the tests that need no cloud

@@ -23,16 +23,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120, help="the throughput run's deadline")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
     asked = parser.parse_args()
+    folder = asked.folder.resolve()
     if asked.what in ("startup", "all"):
         from bench import startup
 
-        startup.run(asked.folder, asked.starts)
+        startup.run(folder, asked.starts)
     if asked.what == "startup":
         return 0
     from bench import price, throughput
     from bench.stack import running
 
-    with running(asked.folder, keep=asked.keep_running) as stack:
+    with running(folder, keep=asked.keep_running) as stack:
         if asked.what in ("price", "all"):
             price.run(stack, asked.counted)
         if asked.what in ("throughput", "all"):

@@ -48,9 +48,16 @@ def quotas(job: Job, prices: PriceList, model_s: float) -> list[Quota]:
             sum(each.invocations for each in job.functions.values()),
             "ten times the concurrency",
         ),
+        Quota("Lambda, all clients long-polling", 1_000, busy_s + model_s, "each job holds the api function as well"),
+        Quota("one tenant's budget item", 1_000, job.tenant_writes, "write units a second of one item; of one tenant"),
         Quota("Express starts", 6_000, 1, "StartExecution of Express, a second"),
         Quota("API Gateway", 10_000, job.api_requests, "requests a second of the account; RequestRate sets less"),
-        Quota("DynamoDB writes, new table", 4_000, job.writes, "units a second that a new on-demand table takes"),
+        Quota(
+            "DynamoDB writes, new table",
+            4_000,
+            job.writes,
+            "units a second of a new table; all tables as one",
+        ),
         Quota("DynamoDB writes, table quota", 40_000, job.writes, "units a second of a table, by default"),
         Quota("EventBridge", 10_000, job.events, "PutEvents entries a second"),
         Quota("Standard starts", 300, 1, "StartExecution of Standard, a second; only jobs of long time budgets"),
@@ -59,6 +66,6 @@ def quotas(job: Job, prices: PriceList, model_s: float) -> list[Quota]:
 
 
 def binding(table: list[Quota]) -> Quota:
-    """What binds Express jobs first, once DynamoDB has been warmed up to its quota."""
-    apart = ("DynamoDB writes, new table", "Standard starts", "RequestRate of this stack", "readers of the queue")
-    return next(quota for quota in table if quota.name not in apart)
+    """Which quota of the account binds Express jobs first, once DynamoDB has been warmed up to its quota."""
+    names = {"Lambda concurrency", "Lambda requests", "Express starts", "API Gateway", "EventBridge"}
+    return next(quota for quota in table if quota.name in names | {"DynamoDB writes, table quota"})

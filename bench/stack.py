@@ -122,10 +122,9 @@ def _prepare(bench: Bench) -> None:
 
 @contextmanager
 def running(folder: Path, *, keep: bool) -> Iterator[Bench]:
-    """The stack, started where it does not run yet; stopped at the end unless it ran before or is to be kept."""
+    """The stack, started where it does not run yet; stopped at the end unless it is to be kept."""
     servers = MeteredServers(folder, show)
-    before = bool(servers.running())
-    if not before:
+    if not servers.running():
         (folder / "seeded.json").unlink(missing_ok=True)
         servers.start(persist=False)
     try:
@@ -135,7 +134,7 @@ def running(folder: Path, *, keep: bool) -> Iterator[Bench]:
         warm(bench, 5)
         yield bench
     finally:
-        if not before and not keep:
+        if not keep:
             servers.stop()
 
 

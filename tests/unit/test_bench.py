@@ -26,6 +26,7 @@ JOB = Job(
     events=3,
     transitions=6,
     steps=("InvokeModelFunction", "SettleJobFunction"),
+    tenant_writes=4,
 )
 
 
@@ -98,6 +99,11 @@ def test_a_long_poll_pays_for_the_api_function() -> None:
 def test_lambda_concurrency_binds_when_models_are_slow() -> None:
     assert binding(quotas(JOB, PRICES, 30)).name == "Lambda concurrency"
     assert binding(quotas(JOB, PRICES, 30)).jobs_s < 1000 / 30
+
+
+def test_a_tenant_is_bound_by_its_budget_item() -> None:
+    budget = next(quota for quota in quotas(JOB, PRICES, 3) if "budget" in quota.name)
+    assert budget.jobs_s == 250
 
 
 def test_what_a_request_touches_is_told_without_ids() -> None:

@@ -42,7 +42,8 @@ def test_jitter_spreads() -> None:
 
 @pytest.mark.parametrize(
     ("made", "asked", "pause"),
-    [(1, 60, 60), (1, 5.5, 5.5), (1, 2, 5), (1, 0, 5), (9, 3600, 86_400), (1, 10**9, LONGEST_S), (1, float("inf"), LONGEST_S)],
+    [(1, 60, 60), (1, 5.5, 5.5), (1, 2, 5), (1, 0, 5), (9, 3600, 86_400), (1, 10**9, LONGEST_S),
+     (1, float("inf"), LONGEST_S)],
 )  # fmt: skip
 def test_a_receiver_may_ask_for_more_time_but_not_for_less(made: int, asked: float, pause: float) -> None:
     assert next_attempt(made, NOW, asked, 0) == NOW + pause * SECOND

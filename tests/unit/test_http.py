@@ -1,0 +1,178 @@
+"""Proxy events and replies: what is read, whose word is taken, and how errors look."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, NotFound, Throttled
+from broker.jobs.request import MAX_BODY_BYTES
+from broker.rest.http import Reply, Request, error_reply
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "httpMethod": "GET",
+        "resource": "/jobs/{id}",
+        "pathParameters": {"id": "job_1"},
+        "queryStringParameters": {"wait": "5"},
+        "headers": {"Prefer": "wait=5", "X-Tenant": "victim"},
+        "body": None,
+        "isBase64Encoded": False,
+        "requestContext": {
+            "requestId": "req-1",
+            "authorizer": {"tenant": "acme", "principal": "ci", "scopes": "jobs:read jobs:write"},
+        },
+    }
+    return usual | changes
+
+
+def with_body(body: str | None, *, encoded: bool = False) -> Request:
+    return Request.of(event(body=body, isBase64Encoded=encoded))
+
+
+def test_an_event_is_read() -> None:
+    request = Request.of(event(body="{}"))
+    assert (request.method, request.resource, request.path, request.query) == (
+        "GET",
+        "/jobs/{id}",
+        {"id": "job_1"},
+        {"wait": "5"},
+    )
+    assert (request.tenant, request.principal, request.request_id) == ("acme", "ci", "req-1")
+    assert request.scopes == {"jobs:read", "jobs:write"}
+    assert request.headers["prefer"] == "wait=5"
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_what_a_call_lacks_is_null(nothing: Any) -> None:
+    request = Request.of(event(pathParameters=nothing, queryStringParameters=nothing, headers=nothing))
+    assert (request.path, request.query, request.headers) == ({}, {}, {})
+    bare = event()
+    del bare["body"], bare["isBase64Encoded"]
+    assert Request.of(bare).body is None
+
+
+def test_the_tenant_is_the_authorizers() -> None:
+    forged = json.dumps({"tenant": "victim", "requestContext": {"authorizer": {"tenant": "victim"}}})
+    request = Request.of(event(body=forged, queryStringParameters={"tenant": "victim"}, headers={"tenant": "victim"}))
+    assert request.tenant == "acme"
+
+
+@pytest.mark.parametrize("name", ["idempotency-key", "Idempotency-Key", "IDEMPOTENCY-KEY"])
+def test_header_names_have_no_case(name: str) -> None:
+    assert Request.of(event(headers={name: "Kept As It Is"})).headers == {"idempotency-key": "Kept As It Is"}
+
+
+def test_a_body_may_be_encoded() -> None:
+    text = '{"a": "ü"}'
+    assert with_body(text).json() == {"a": "ü"}
+    assert with_body(base64.b64encode(text.encode()).decode(), encoded=True).json() == {"a": "ü"}
+
+
+@pytest.mark.parametrize(
+    ("body", "encoded", "code"),
+    [
+        (None, False, "invalid_body"),
+        ("", False, "invalid_json"),
+        ("", True, "invalid_json"),
+        ("{", False, "invalid_json"),
+        ("{'a': 1}", False, "invalid_json"),
+        ("[" * 100_000, False, "invalid_json"),
+        ('{"a":' * 50_000, False, "invalid_json"),
+        (base64.b64encode(b'{"a": "\xff"}').decode(), True, "invalid_json"),
+        (base64.b64encode(b"\x1f\x8b\x08").decode(), True, "invalid_json"),
+        ("no base64", True, "invalid_json"),
+        ('"' + "a" * (MAX_BODY_BYTES - 1) + '"', False, "body_too_large"),
+        ('"' + "ü" * (MAX_BODY_BYTES // 2) + '"', False, "body_too_large"),
+    ],
+    ids=range(12),
+)
+def test_what_is_no_body(body: str | None, encoded: bool, code: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        with_body(body, encoded=encoded).json()
+    assert (failure.value.code, failure.value.status) == (code, 400)
+
+
+def test_the_largest_body() -> None:
+    assert len(with_body('"' + "a" * (MAX_BODY_BYTES - 2) + '"').json()) == MAX_BODY_BYTES - 2
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("20", 20), ("007", 7), ("999999999", 999_999_999)])
+def test_a_number_of_the_query(text: str, number: int) -> None:
+    assert Request.of(event(queryStringParameters={"n": text})).number("n", 5) == number
+    assert Request.of(event()).number("n", 5) == 5
+
+
+@pytest.mark.parametrize("text", ["", " 5", "-1", "+1", "1.0", "1e3", "0x1", "1_0", "٣", "²", "9999999999", "9" * 5000])
+def test_what_is_no_number(text: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        Request.of(event(queryStringParameters={"n": text})).number("n", 5)
+    assert failure.value.param == "n"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "may"),
+    [
+        ("jobs:read", True),
+        ("*", True),
+        ("a jobs:read", True),
+        ("", False),
+        ("jobs:*", False),
+        ("jobs:reads", False),
+        ("Jobs:Read", False),
+        ("jobs", False),
+    ],
+)
+def test_a_scope_is_needed(scopes: str, may: bool) -> None:
+    context = {"requestId": "r", "authorizer": {"tenant": "acme", "principal": "ci", "scopes": scopes}}
+    request = Request.of(event(requestContext=context))
+    if may:
+        request.need("jobs:read")
+        return
+    with pytest.raises(Forbidden) as failure:
+        request.need("jobs:read")
+    assert (failure.value.status, failure.value.code) == (403, "missing_scope")
+
+
+def test_a_reply_is_json_that_nobody_keeps() -> None:
+    proxy = Reply(200, {"a": "ü"}, {"location": "/x"}).proxy("req-1")
+    assert proxy["statusCode"] == 200
+    assert json.loads(proxy["body"]) == {"a": "ü"}
+    assert proxy["headers"] == {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+        "x-request-id": "req-1",
+        "location": "/x",
+    }
+    assert Reply(204, None).proxy("r")["body"] == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "headers"),
+    [
+        (BrokerError("m"), 500, {}),
+        (NotFound("m"), 404, {}),
+        (KeyInFlight("m", retry_after=1), 409, {"retry-after": "1"}),
+        (Throttled("m", retry_after=0), 429, {"retry-after": "1"}),
+        (Throttled("m", retry_after=0.2), 429, {"retry-after": "1"}),
+        (Throttled("m", retry_after=2.7), 429, {"retry-after": "3"}),
+    ],
+)
+def test_an_error_in_its_public_form(error: BrokerError, status: int, headers: dict[str, str]) -> None:
+    reply = error_reply(error, "req-1")
+    assert (reply.status, reply.headers) == (status, headers)
+
+
+def test_an_error_names_what_is_known_of_it() -> None:
+    reply = error_reply(InvalidRequest("The text.", code="a_code", param="input.text"), "req-1")
+    assert reply.body == {
+        "error": {
+            "type": "invalid_request",
+            "code": "a_code",
+            "message": "The text.",
+            "param": "input.text",
+            "request_id": "req-1",
+        }
+    }
+    assert error_reply(NotFound("m"), "r").body["error"]["code"] == "not_found"

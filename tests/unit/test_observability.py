@@ -1,0 +1,162 @@
+"""Logs, metrics and traces: lines of JSON with ids and counts, and nothing loaded that is not needed."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from broker.errors import Throttled
+from broker.observability import NAMESPACE, invocation, log, logger, metric, span, warn
+from broker.steps.context import Run
+from handlers.batch import each_record
+from handlers.step import step
+
+EVENT = {"job_id": "job_1", "tenant": "acme", "run": 1, "execution": "exec-1", "input": {"text": "the prompt"}}
+
+
+class Stdout:
+    """Wherever standard output goes by now."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+    """What was written since, as JSON."""
+    kept = [(handler, handler.stream) for handler in logger()._logger.handlers if hasattr(handler, "stream")]
+    for handler, _ in kept:
+        handler.stream = Stdout()
+    yield lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for handler, stream in kept:
+        handler.stream = stream
+
+
+def test_a_line_is_json_with_its_facts(lines: Any) -> None:
+    log("accepted", job_id="job_1", count=3)
+    warn("odd", reason="x")
+    first, second = lines()
+    assert (first["level"], first["message"], first["job_id"], first["count"]) == ("INFO", "accepted", "job_1", 3)
+    assert (second["level"], second["message"], second["reason"]) == ("WARNING", "odd", "x")
+    assert first["service"] == "inference-broker"
+    assert first["timestamp"].endswith("+0000")
+
+
+def test_what_is_below_the_level_is_not_written(lines: Any) -> None:
+    logger().setLevel(logging.WARNING)
+    try:
+        log("accepted")
+        warn("odd")
+    finally:
+        logger().setLevel(logging.INFO)
+    assert [line["message"] for line in lines()] == ["odd"]
+
+
+def test_a_metric_is_a_line_of_emf(lines: Any) -> None:
+    metric({"model": "small", "outcome": "ok"}, ProviderCalls=1, ProviderLatencyMs=12.5)
+    (line,) = lines()
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == NAMESPACE
+    assert {row["Name"]: row["Unit"] for row in directive["Metrics"]} == {
+        "ProviderCalls": "Count",
+        "ProviderLatencyMs": "Milliseconds",
+    }
+    (dimensions,) = directive["Dimensions"]
+    assert sorted(dimensions) == ["model", "outcome", "service"]
+    assert (line["model"], line["outcome"], line["service"]) == ("small", "ok", "inference-broker")
+    assert (line["ProviderCalls"], line["ProviderLatencyMs"]) == ([1.0], [12.5])
+    assert isinstance(line["_aws"]["Timestamp"], int)
+
+
+def test_metrics_do_not_mix(lines: Any) -> None:
+    metric({"door": "rest"}, A=1)
+    metric({}, B=2)
+    first, second = lines()
+    assert (first["A"], second["B"]) == ([1.0], [2.0])
+    assert "door" not in second and "A" not in second
+
+
+@pytest.mark.parametrize("value", ["Sampled=0", "", None, "Root=1-2;Parent=3"])
+def test_without_sampling_nothing_is_traced(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
+    monkeypatch.delenv("_X_AMZN_TRACE_ID", raising=False)
+    if value is not None:
+        monkeypatch.setenv("_X_AMZN_TRACE_ID", value)
+    before = "aws_xray_sdk" in sys.modules
+    with span("stage", model="small"):
+        pass
+    assert ("aws_xray_sdk" in sys.modules) is before
+
+
+def test_outside_lambda_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-2;Sampled=1")
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    before = "aws_xray_sdk" in sys.modules
+    with pytest.raises(ZeroDivisionError), span("stage"):
+        raise ZeroDivisionError
+    assert ("aws_xray_sdk" in sys.modules) is before
+
+
+def test_every_line_of_an_invocation_has_its_id(lines: Any) -> None:
+    @invocation
+    def handler(event: Any, context: Any) -> Any:
+        log("seen")
+        return event
+
+    assert handler({"a": 1}, SimpleNamespace(aws_request_id="req-1")) == {"a": 1}
+    handler({}, SimpleNamespace(aws_request_id="req-2"))
+    assert handler.__name__ == "handler"
+    assert [line["request_id"] for line in lines()] == ["req-1", "req-2"]
+
+
+def test_a_step_says_what_it_did_and_not_on_what(lines: Any) -> None:
+    def _check_input(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+        return {"answer": "the answer", "job": run.job_id}
+
+    assert step(_check_input)(EVENT, None) == {"answer": "the answer", "job": "job_1"}
+    written = lines()
+    told = {name: value for line in written for name, value in line.items()}
+    assert (told["message"], told["job_id"], told["tenant"], told["run"]) == ("check_input", "job_1", "acme", 1)
+    (directive,) = told["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["stage", "service"]] and told["stage"] == "check_input"  # never the tenant
+    assert "the prompt" not in str(written) and "the answer" not in str(written)
+
+
+def test_a_step_that_fails_hands_over_its_cause(lines: Any) -> None:
+    def _invoke(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+        raise Throttled("Asks for a pause.", code="http_429", retry_after=3)
+
+    with pytest.raises(Throttled) as failure:
+        step(_invoke)(EVENT, None)
+    assert json.loads(str(failure.value)) == {
+        "type": "throttled",
+        "code": "http_429",
+        "message": "Asks for a pause.",
+        "retry_after": 3,
+    }
+    (told,) = lines()
+    assert (told["error"], told["code"]) == ("Throttled", "http_429")
+
+
+def test_only_what_failed_of_a_batch_comes_again(lines: Any) -> None:
+    done: list[str] = []
+
+    def work(record: dict[str, Any]) -> None:
+        if record["body"] == "bad":
+            raise ValueError("the prompt")
+        done.append(record["body"])
+
+    records = [{"messageId": str(number), "body": body} for number, body in enumerate(["a", "bad", "b", "bad"])]
+    failed = each_record({"Records": records}, work)
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "3"}]}
+    assert done == ["a", "b"]
+    told = lines()
+    assert [line["error"] for line in told] == ["ValueError"] * 2
+    assert "the prompt" not in str(told)
+    assert each_record({"Records": []}, work) == {"batchItemFailures": []}
