@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Server:
 
     def alive(self) -> bool:
         """True while our own process runs."""
-        return _start_time(self.pid) == self.started
+        return bool(self.started) and _start_time(self.pid) == self.started
 
     def stop(self) -> None:
         """End it, by force if it does not go within ten seconds."""
@@ -52,7 +53,8 @@ class Server:
                 if not self.alive():
                     return
                 if attempt == 0:
-                    os.killpg(self.pid, number)
+                    with suppress(ProcessLookupError):
+                        os.killpg(self.pid, number)
                 time.sleep(0.1)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from broker.batches.counting import Count
 from broker.clock import now_ms
@@ -24,7 +25,7 @@ from broker.cloud.bus import Bus
 from broker.cloud.database import DynamoDatabase
 from broker.cloud.retelling import Nowhere, Retell
 from broker.delivery.publishing import Publish
-from broker.errors import BrokerError
+from broker.errors import BrokerError, InvalidRequest
 from broker.jobs.store import Jobs
 from broker.registering import apply, parse_registry
 from broker.storage import Put
@@ -86,14 +87,21 @@ def retell_all(session: Any, outputs: dict[str, str]) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     options = _parser().parse_args(arguments)
-    session = boto3.Session()
-    outputs = stack_outputs(session, options.stack)
     try:
-        print(_run(options, session, outputs))
+        session = boto3.Session()
+        print(_run(options, session, stack_outputs(session, options.stack)))
     except BrokerError as error:
         print(f"broker: {error.message}", file=sys.stderr)
-        return 1
-    return 0
+    except (
+        BotoCoreError,
+        ClientError,
+        OSError,
+        ValueError,
+    ) as error:  # no stack, no credentials, no such file, no JSON
+        print(f"broker: {error}", file=sys.stderr)
+    else:
+        return 0
+    return 1
 
 
 def _run(options: argparse.Namespace, session: Any, outputs: dict[str, str]) -> str:
@@ -103,6 +111,10 @@ def _run(options: argparse.Namespace, session: Any, outputs: dict[str, str]) -> 
             return f"{count} items written"
         case "key":
             scopes = tuple(options.scopes.split(","))
+            if strange := set(scopes) - {*ALL_SCOPES, "*"}:
+                raise InvalidRequest(f"Unknown scopes: {', '.join(sorted(strange))}.", param="scopes")
+            if options.days is not None and options.days < 1:
+                raise InvalidRequest("A key is valid for a day at least.", param="days")
             return create_key(registry_of(session, outputs), options.tenant, options.principal, scopes, options.days)
         case "secret":
             put_secret(session, outputs, options.name, sys.stdin.read().strip())

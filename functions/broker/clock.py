@@ -1,6 +1,7 @@
 """Time, ids and money in the forms that the whole broker uses."""
 
 import os
+import re
 import time
 from datetime import UTC, datetime
 
@@ -35,15 +36,13 @@ def retry_after(header: str | None) -> float | None:
     """Seconds to wait, from a `Retry-After` header: seconds or a date (RFC 9110, section 10.2.3); None for none."""
     if header is None:
         return None
-    try:
-        return max(0.0, float(int(header)))
-    except ValueError:
-        pass
+    if re.fullmatch(r"\s*-?[0-9]{1,9}\s*", header):
+        return max(0.0, float(header))
     from email.utils import parsedate_to_datetime  # seldom needed, and slow to load
 
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

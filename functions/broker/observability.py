@@ -7,6 +7,7 @@ can say.
 """
 
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -34,6 +35,12 @@ def log(event: str, **facts: Any) -> None:
 def warn(event: str, **facts: Any) -> None:
     """One line that an operator may want to look at."""
     logger().warning(event, extra=facts)
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error came from, as `file:line`: what a log may say of it, for its text may hold a payload."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
 
 
 def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **values: float) -> None:

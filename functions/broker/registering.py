@@ -3,16 +3,16 @@
 Read by operators' tools only; no function loads this module.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from broker.errors import InvalidRequest
 from broker.jobs.request import Task
 from broker.storage import Database, If, Item, Put
 
 TENANT_ID = "^[a-z0-9][a-z0-9-]{0,62}$"
-Usd = Annotated[float, Field(ge=0)]
+Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Entry(BaseModel):
@@ -43,8 +43,13 @@ class ModelEntry(Entry):
         """As `routing.models.Model` reads it."""
         kept = self.model_dump(mode="json", exclude_none=True, exclude={"id", "price_in_usd", "price_out_usd"})
         # A dollar for a million tokens is a thousand nano-dollars for one.
-        prices = {"price_in": round(self.price_in_usd * 1000), "price_out": round(self.price_out_usd * 1000)}
+        prices = {"price_in": _nano(self.price_in_usd), "price_out": _nano(self.price_out_usd)}
         return {"pk": "MODELS", "sk": self.id, **kept, **prices}
+
+
+def _nano(usd_a_million: float) -> int:
+    """Nano-dollars a token; what costs anything costs one at least."""
+    return max(round(usd_a_million * 1000), 1 if usd_a_million else 0)
 
 
 class PolicyEntry(Entry):
@@ -96,11 +101,19 @@ class IssuerEntry(Entry):
     tenant: Annotated[str, Field(pattern=TENANT_ID)] | None = None
     tenant_claim: str | None = None
     scope_claim: str = "scope"
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _names_a_tenant(self) -> Self:
+        if (self.tenant is None) == (self.tenant_claim is None):
+            raise ValueError("either tenant or tenant_claim is needed")
+        return self
 
     def item(self) -> Item:
         """As `tenants.tokens` reads it."""
-        kept = self.model_dump(exclude_none=True, exclude={"issuer"})
-        return {"pk": f"ISSUER#{self.issuer}", "sk": "ISSUER", "status": "active", **kept}
+        kept = self.model_dump(exclude_none=True, exclude={"issuer", "enabled"})
+        status = "active" if self.enabled else "disabled"
+        return {"pk": f"ISSUER#{self.issuer}", "sk": "ISSUER", "status": status, **kept}
 
 
 class PromptEntry(Entry):
@@ -110,6 +123,12 @@ class PromptEntry(Entry):
     version: int = Field(ge=1)
     system: str | None = None
     user: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.system and not self.user:
+            raise ValueError("system or user is needed")
+        return self
 
     def items(self) -> list[Item]:
         """The version, and the same as the newest."""
@@ -138,7 +157,8 @@ def parse_registry(document: Any) -> RegistryFile:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         param = ".".join(str(part) for part in first["loc"])
-        raise InvalidRequest(f"{param}: {first['msg']}", code="invalid_field", param=param) from None
+        where = f"{param}: " if param else ""
+        raise InvalidRequest(f"{where}{first['msg']}", code="invalid_field", param=param or None) from None
 
 
 def apply(database: Database, registry: RegistryFile) -> int:
@@ -155,13 +175,28 @@ def apply(database: Database, registry: RegistryFile) -> int:
     items += [each.item() for each in registry.sources]
     items += [each.item() for each in registry.issuers]
     operations = [Put("registry", item) for item in items]
+    newest: dict[str, tuple[int, Item]] = {}
     for prompt in registry.prompts:
         version, latest = prompt.items()
-        there = database.get("registry", version["pk"], version["sk"])
+        there = database.get("registry", version["pk"], version["sk"]) or next(
+            (each.item for each in operations if each.item["pk"] == version["pk"] and each.item["sk"] == version["sk"]),
+            None,
+        )
         if there not in (None, version):
             what = f"Prompt {prompt.id!r} has a version {prompt.version} with other words; give the next number."
             raise InvalidRequest(what, code="prompt_version_exists", param=f"prompts.{prompt.id}.version")
-        operations += [Put("registry", version, () if there else (If("pk", "absent"),)), Put("registry", latest)]
+        if there is None:
+            operations.append(Put("registry", version, (If("pk", "absent"),)))
+        known = newest[prompt.id][0] if prompt.id in newest else _newest_version(database, version["pk"])
+        if prompt.version >= known:
+            newest[prompt.id] = (prompt.version, latest)
+    operations += [Put("registry", latest) for _, latest in newest.values()]
     for operation in operations:
         database.write(operation)
     return len(operations)
+
+
+def _newest_version(database: Database, pk: str) -> int:
+    """The number of the newest version that is registered; 0 for none."""
+    item = database.get("registry", pk, "LATEST")
+    return int(item["version"]) if item else 0

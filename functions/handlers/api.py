@@ -4,7 +4,7 @@ from typing import Any
 
 from broker import bootstrap
 from broker.errors import BrokerError
-from broker.observability import invocation, log, metric, warn
+from broker.observability import invocation, log, metric, place_of, warn
 from broker.rest.http import Request, error_reply
 
 
@@ -17,7 +17,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except BrokerError as error:
         reply = error_reply(error, request.request_id)
     except Exception as error:
-        warn("unexpected error", error=type(error).__name__, route=request.resource, exc_info=True)
+        warn("unexpected error", error=type(error).__name__, at=place_of(error), route=request.resource)
         reply = error_reply(BrokerError("Something went wrong on our side."), request.request_id)
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}

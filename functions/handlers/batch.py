@@ -7,7 +7,7 @@ source it knows.
 from collections.abc import Callable
 from typing import Any
 
-from broker.observability import warn
+from broker.observability import place_of, warn
 
 
 def each_record(event: dict[str, Any], work: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -17,6 +17,7 @@ def each_record(event: dict[str, Any], work: Callable[[dict[str, Any]], None]) -
         try:
             work(record)
         except Exception as error:
-            warn("record failed; it will come again", message_id=record["messageId"], error=type(error).__name__)
+            facts = {"message_id": record["messageId"], "error": type(error).__name__, "at": place_of(error)}
+            warn("record failed; it will come again", **facts)
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}

@@ -61,7 +61,7 @@ TOOLS = {"cli", "contract", "registering", "schemas"}
 THIRD_PARTY: dict[str, set[str]] = {
     "aws_lambda_powertools": {"observability"},
     "boto3": {"cli"},
-    "botocore": {"cloud", "providers"},
+    "botocore": {"cli", "cloud", "providers"},
     "jsonschema": {"providers"},
     "jwt": {"tenants"},
     "pydantic": {"contract", "jobs", "registering", "schemas"},

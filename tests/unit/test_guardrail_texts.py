@@ -84,7 +84,7 @@ def test_a_document_may_be_nested_deeper_than_python() -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text("ab"),
+        st.none() | st.booleans() | st.integers(max_value=10**12 - 1, min_value=1 - 10**12) | st.text("ab"),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("xyz", max_size=2), inner, max_size=4),
     )
 )
@@ -96,6 +96,11 @@ def test_every_text_comes_once(document: Any) -> None:
         return [text for each in inner for text in leaves(each)]
 
     assert [text for _, text in output_texts({"a": document})] == leaves(document)
+
+
+@pytest.mark.parametrize(("number", "seen"), [(10**12 - 1, 0), (4111111111111111, 1), (10**19, 0), (-(10**4000), 0)])
+def test_numbers_as_long_as_a_card_are_read(number: int, seen: int) -> None:
+    assert len(list(output_texts({"json": {"n": number}}))) == seen
 
 
 def test_a_policy_is_on_where_nothing_is_said() -> None:

@@ -88,7 +88,7 @@ def test_apply_may_be_repeated() -> None:
     once, twice = registered(FILE), registered(FILE, FILE)
     for pk in ("MODELS", "TENANT#acme", "ISSUER#https://i.example", "PROMPT#summarize"):
         assert once.query("registry", pk) == twice.query("registry", pk) != []
-    assert apply(once, parse_registry(FILE)) == 6
+    assert apply(once, parse_registry(FILE)) == 5, "the prompt's version stands; its label is written again"
     assert apply(once, parse_registry({})) == 0
 
 
@@ -161,3 +161,35 @@ def test_the_registry_of_the_embedded_cloud_is_one() -> None:
     database = FakeDatabase()
     count = apply(database, parse_registry(json.loads(text.replace("${MODELS_URL}", "http://127.0.0.1:1"))))
     assert count > 0 and Models(database).all(NOW)
+
+
+def prompt(version: int, user: str = "{{a}}") -> dict[str, object]:
+    return {"id": "p", "version": version, "user": user}
+
+
+@pytest.mark.parametrize("files", [[[2, 1]], [[1, 2], [1]], [[2], [1]], [[2, 2, 1]]])
+def test_the_newest_version_stays_the_newest(files: list[list[int]]) -> None:
+    database = registered(*({"prompts": [prompt(version, f"{version}") for version in each]} for each in files))
+    latest = database.get("registry", "PROMPT#p", "LATEST")
+    assert latest is not None
+    assert latest["version"] == 2
+
+
+def test_a_version_that_stands_twice_with_other_words_writes_nothing() -> None:
+    database = FakeDatabase()
+    with pytest.raises(InvalidRequest, match="version 1 with other words"):
+        apply(database, parse_registry({"prompts": [prompt(1, "a"), prompt(1, "b")]}))
+    assert database.query("registry", "PROMPT#p") == []
+
+
+def test_an_issuer_can_be_disabled() -> None:
+    entry = {"issuer": "https://i.example", "jwks_uri": "https://i.example/k", "audience": "a", "tenant": "acme"}
+    database = registered({"issuers": [entry]}, {"issuers": [entry | {"enabled": False}]})
+    item = database.get("registry", "ISSUER#https://i.example", "ISSUER")
+    assert item is not None
+    assert item["status"] == "disabled"
+
+
+def test_what_costs_anything_costs_a_nano_dollar_at_least() -> None:
+    (item,) = registered({"models": [MODEL | {"price_in_usd": 0.0001, "price_out_usd": 0}]}).query("registry", "MODELS")
+    assert (item["price_in"], item["price_out"]) == (1, 0)

@@ -74,10 +74,18 @@ def _count_denied(text: str, policy: Policy) -> int:
     return sum(1 for _ in _denied(policy.denied_terms).finditer(_plain(text)))
 
 
+def _count_cards(text: str, policy: Policy) -> int:
+    return sum(1 for _ in card_numbers(text if text.isascii() else _compatible(text)))
+
+
 def _plain(text: str) -> str:
+    return " ".join(_compatible(text).casefold().split())
+
+
+def _compatible(text: str) -> str:
+    """The text in compatibility form (NFKC): full-width digits and letters are the plain ones."""
     bounded = MARKS.sub(lambda run: run.group() + JOINER, INVISIBLE.sub("", text))
-    folded = unicodedata.normalize("NFKC", bounded).casefold()
-    return " ".join(INVISIBLE.sub("", folded).split())
+    return INVISIBLE.sub("", unicodedata.normalize("NFKC", bounded))
 
 
 @lru_cache(maxsize=64)
@@ -89,7 +97,7 @@ def _denied(terms: tuple[str, ...]) -> re.Pattern[str]:
 RULES = (
     Rule("denied_terms", _count_denied, lambda policy: True),
     Rule("secrets", lambda text, _: sum(1 for _ in SECRETS.finditer(text)), lambda policy: policy.block_secrets),
-    Rule("card_numbers", lambda text, _: sum(1 for _ in card_numbers(text)), lambda policy: policy.block_card_numbers),
+    Rule("card_numbers", _count_cards, lambda policy: policy.block_card_numbers),
 )
 
 

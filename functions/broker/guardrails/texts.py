@@ -12,6 +12,9 @@ class Joined(str):
     __slots__ = ()
 
 
+LONG_NUMBERS = (10**12, 10**19)
+"""JSON numbers of 13 to 19 digits may be card numbers."""
+
 SENT = ("input", "parameters", "output_schema")
 """The parts of a request that a model gets to see."""
 
@@ -34,6 +37,8 @@ def _leaves(root: str, document: Any) -> Iterator[Text]:
         place, value = waiting.pop()
         if isinstance(value, str):
             yield place, value
+        elif isinstance(value, int) and LONG_NUMBERS[0] <= abs(value) < LONG_NUMBERS[1]:
+            yield place, str(value)
         elif isinstance(value, list):
             # A model reads the parts of a message as one text, so what is split over two of them counts too.
             parts = [each["text"] for each in value if isinstance(each, dict) and isinstance(each.get("text"), str)]

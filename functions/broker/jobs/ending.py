@@ -7,6 +7,7 @@ from typing import Any
 
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head, Status
+from broker.jobs.reading import owned
 from broker.jobs.store import Jobs, note_item
 from broker.jobs.transitions import UNKNOWN, Fence, Outcome, cancel, end_call, finish, late_call, reckon, refund
 from broker.storage import If, Put, Update
@@ -33,9 +34,7 @@ def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
         NotFound: no such job of this tenant.
         NotCancelable: it has ended.
     """
-    head = jobs.get(job_id)
-    if head.tenant != tenant:
-        raise NotFound("There is no such job.", param="id")
+    head = owned(jobs, job_id, tenant)
     return change(jobs, job_id, lambda current: cancel(current, now=now), known=head)
 
 

@@ -4,6 +4,7 @@ It stays below one kilobyte, so that a change of status costs one write unit wha
 large (request, answer, details of attempts) stands in items beside it, under the same partition key.
 """
 
+import re
 import zlib
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -30,6 +31,10 @@ class Status(StrEnum):
     def terminal(self) -> bool:
         """True when the job never changes again."""
         return self not in (Status.QUEUED, Status.RUNNING)
+
+
+JOB_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+"""What may be looked up as an id; those that we make are `job_` and 32 hexadecimal digits."""
 
 
 def job_pk(job_id: str) -> str:

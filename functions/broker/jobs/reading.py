@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.clock import iso, usd
 from broker.errors import InvalidRequest, NotFound
-from broker.jobs.head import Head, Status
+from broker.jobs.head import JOB_ID, Head, Status
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import UNKNOWN
 from broker.storage import Item
@@ -20,8 +20,8 @@ def owned(jobs: Jobs, job_id: str, tenant: str) -> Head:
     Raises:
         NotFound: no such job of this tenant.
     """
-    head = jobs.get(job_id)
-    if head.tenant != tenant:
+    head = jobs.find(job_id) if JOB_ID.fullmatch(job_id) else None
+    if head is None or head.tenant != tenant:
         raise NotFound("There is no such job.", param="id")
     return head
 
@@ -149,9 +149,9 @@ def _read_cursor(cursor: str | None, tenant: str) -> Item | None:
         return None
     try:
         job_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if not isinstance(job_id, str):
+        if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
             raise ValueError(cursor)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
     return {"pk": f"JOB#{job_id}", "sk": "HEAD", "tenant": tenant, "id": job_id}
 

@@ -1,5 +1,6 @@
 """The routes of `/v1`, one function each, in one table."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,7 +141,7 @@ def _preferred_wait(prefer: str) -> int:
     """Seconds from a `Prefer` header (RFC 7240); a preference that makes no sense is ignored, as the RFC has it."""
     for preference in prefer.split(","):
         name, _, value = preference.split(";")[0].strip().partition("=")
-        if name.lower() == "wait" and value.strip().isascii() and value.strip().isdigit():
+        if name.lower() == "wait" and re.fullmatch("[0-9]{1,6}", value.strip()):
             return min(int(value), MOST_WAIT_S)
     return 0
 
