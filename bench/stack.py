@@ -1,8 +1,6 @@
 """The stack that the bench runs on: the embedded cloud with a meter, in a work folder of its own."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,33 +17,13 @@ from bench.tables import show
 from local.__main__ import Up, up
 from local.client import Client
 from local.deployment import STACK, Cloud
-from local.servers import ROOT, NotStarted, Server, Servers, _start_time, _started
+from local.servers import ROOT, NotStarted, Servers
 
 MODEL = "bench-echo"
 LARGE_MODEL = "bench-large"
 """Its window takes what no real model takes, for the largest request that the API lets in."""
 
 TEXT_BYTES = 2048
-
-
-class MeteredServers(Servers):
-    """The servers, with the meter in front of MiniStack."""
-
-    def _spawn(self, name: str, port: int, persist: bool) -> Server:
-        if name != "cloud":
-            return super()._spawn(name, port, persist)
-        with self.log(name).open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bench.metering"],
-                cwd=ROOT,
-                env=self._environment(port, persist),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        _started.append(process)
-        return Server(name, process.pid, _start_time(process.pid), f"http://127.0.0.1:{port}")
 
 
 @dataclass(frozen=True)
@@ -123,7 +101,7 @@ def _prepare(bench: Bench) -> None:
 @contextmanager
 def running(folder: Path, *, keep: bool) -> Iterator[Bench]:
     """The stack, started where it does not run yet; stopped at the end unless it is to be kept."""
-    servers = MeteredServers(folder, show)
+    servers = Servers(folder, show, emulator="bench.metering")
     if not servers.running():
         (folder / "seeded.json").unlink(missing_ok=True)
         servers.start(persist=False)

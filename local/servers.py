@@ -85,8 +85,10 @@ def free_port(wanted: int) -> int:
 class Servers:
     """The servers of one work folder; what runs is kept in its `servers.json`."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None], *, emulator: str = "local.emulator") -> None:
+        """`emulator` is the module that runs MiniStack, for those who wrap it once more."""
         self.folder = folder
+        self._emulator = emulator
         self._say = say
         self._file = folder / "servers.json"
 
@@ -128,14 +130,14 @@ class Servers:
         return self.folder / f"{name}.log"
 
     def _spawn(self, name: str, port: int, persist: bool) -> Server:
-        commands = {
-            "cloud": ["-m", "local.emulator"],
+        arguments = {
+            "cloud": ["-m", self._emulator],
             "services": ["-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
             "models": ["-m", "local.model_server", "--port", str(port)],
         }
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own modules
-                [sys.executable, *commands[name]],
+                [sys.executable, *arguments[name]],
                 cwd=ROOT,
                 env=self._environment(port, persist),
                 stdin=subprocess.DEVNULL,

@@ -36,8 +36,8 @@ def retry_after(header: str | None) -> float | None:
     """Seconds to wait, from a `Retry-After` header: seconds or a date (RFC 9110, section 10.2.3); None for none."""
     if header is None:
         return None
-    if re.fullmatch(r"\s*-?[0-9]{1,9}\s*", header):
-        return max(0.0, float(header))
+    if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]{1,3})?\s*", header):
+        return float(header)
     from email.utils import parsedate_to_datetime  # seldom needed, and slow to load
 
     try:

@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     # rooms
     "guardrails": set(),
     "prompts": {"errors", "storage"},
-    "providers": {"errors", "tokens"},
+    "providers": {"clock", "errors", "tokens"},
     "routing": {"clock", "errors", "storage"},
     "tenants": {"errors", "storage"},
     "jobs": {"clock", "envelope", "errors", "storage", "tenants"},

@@ -164,7 +164,7 @@ def test_the_body_of_an_answer_is_not_waited_for(server: ProviderServer, how: st
     assert post(at(server), b"{}", HEADERS).status == 200
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("120", 120), ("0", 0), ("soon", None), ("-3", 0)])
+@pytest.mark.parametrize(("header", "seconds"), [("120", 120), ("0", 0), ("soon", None), ("-3", None)])
 def test_a_receiver_may_ask_for_time(server: ProviderServer, header: str, seconds: float | None) -> None:
     server.answer(Script(status=503, headers={"retry-after": header}))
     reply = post(at(server), b"{}", HEADERS)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import cache
 from http.client import HTTPResponse
 from socket import socket
@@ -24,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
 
+from broker import clock
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Throttled, Unavailable
 from broker.providers.structured import loads
 
@@ -114,18 +114,9 @@ def failure(status: int, headers: Mapping[str, str]) -> BrokerError:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms` (OpenAI's), else Retry-After in either form (RFC 9110, section 10.2.3)."""
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        try:
-            seconds = float(headers.get(name, "")) / unit
-        except ValueError:
-            continue
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
+    """Seconds to wait: `retry-after-ms` (OpenAI's) where it is there, else `Retry-After`."""
+    precise = clock.retry_after(headers.get("retry-after-ms"))
+    return clock.retry_after(headers.get("retry-after")) if precise is None else precise / 1000
 
 
 def _exchange(
