@@ -31,7 +31,7 @@ def test_periods_are_months_in_utc(ms: int, period: str) -> None:
 def test_opening_a_period_again_changes_nothing() -> None:
     database = opened()
     database.write(ledger.hold("acme", PERIOD, 40))
-    ledger.open_period(database, "acme", PERIOD, 500)
+    ledger.open_period(database, "acme", PERIOD, 100)
     found = budget(database)
     assert found is not None
     assert (found["available"], found["allowed"]) == (60, 100)
@@ -93,3 +93,14 @@ def test_spend_adds_up_by_model_and_shows_what_is_unknown() -> None:
     assert [sum(item.get(name, 0) for item in shards) for name in ("unknown", "unknown_nusd")] == [1, 10]
     small = database.query("ledger", "SPEND#acme", f"{PERIOD}#small#")
     assert all("unknown" not in item for item in small)
+
+
+def test_an_allowance_that_changes_within_the_month_changes_what_is_left() -> None:
+    database = FakeDatabase()
+    ledger.open_period(database, "acme", PERIOD, 100)
+    database.write(ledger.hold("acme", PERIOD, 60))
+    for allowed, left in ((500, 440), (500, 440), (10, -50)):
+        ledger.open_period(database, "acme", PERIOD, allowed)
+        item = database.get("ledger", "BUDGET#acme", PERIOD)
+        assert item is not None
+        assert (item["allowed"], item["available"]) == (allowed, left)

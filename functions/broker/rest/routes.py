@@ -62,7 +62,12 @@ class Api:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
-        return Reply(200 if head.status.terminal else 202, self._view(head), headers)
+        if head is accepted.head and not accepted.repeated:
+            # Nothing stands beside a job that was accepted this moment but what the request said.
+            shown = view(head, {"ASKED": {"metadata": body.metadata}}, None)
+        else:
+            shown = self._view(head)
+        return Reply(200 if head.status.terminal else 202, shown, headers)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll."""

@@ -1,6 +1,6 @@
 """Before a job is accepted: fill its prompt, check that some model can do it, and hold its worst case."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from broker.clock import NANO
@@ -23,6 +23,8 @@ class Prepare:
     models: Models
     tenants: Tenants
     prompts: Prompts
+    opened: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The allowances of the budgets that this process has seen open, by tenant and period."""
 
     def __call__(self, tenant_id: str, document: dict[str, Any], now: int) -> Prepared:
         """Prepare one request.
@@ -67,7 +69,9 @@ class Prepare:
         if monthly_budget is None or worst == 0:
             return Hold(worst)
         period = ledger.period_of(now)
-        ledger.open_period(self.database, tenant_id, period, monthly_budget)
+        if self.opened.get((tenant_id, period)) != monthly_budget:
+            ledger.open_period(self.database, tenant_id, period, monthly_budget)
+            self.opened[tenant_id, period] = monthly_budget
         return Hold(worst, period, ledger.hold(tenant_id, period, worst))
 
 

@@ -9,6 +9,7 @@
 """
 
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from broker.errors import BudgetExceeded
@@ -23,14 +24,24 @@ def period_of(ms: int) -> str:
 
 
 def open_period(database: Database, tenant: str, period: str, allowed: int) -> None:
-    """Make sure that the budget of a period exists; repeats change nothing."""
+    """Make sure that the budget of a period exists and has this allowance; repeats change nothing.
+
+    An allowance that was changed within the period changes what is available by the difference, which may leave less
+    than nothing: then no job is accepted until enough has come back.
+    """
     pk = f"BUDGET#{tenant}"
-    if database.get("ledger", pk, period) is None:
-        item = {"pk": pk, "sk": period, "available": allowed, "allowed": allowed}
-        try:
-            database.write(Put("ledger", item, (If("pk", "absent"),)))
-        except ConditionFailed:
-            return  # another request opened it
+    item = database.get("ledger", pk, period)
+    if item is None:
+        budget = {"pk": pk, "sk": period, "available": allowed, "allowed": allowed}
+        write: Put | Update = Put("ledger", budget, (If("pk", "absent"),))
+    elif item["allowed"] != allowed:
+        known = (If("allowed", "=", item["allowed"]),)
+        more = {"available": allowed - item["allowed"]}
+        write = Update("ledger", pk, period, set={"allowed": allowed}, add=more, when=known)
+    else:
+        return
+    with suppress(ConditionFailed):  # another request did it
+        database.write(write)
 
 
 def hold(tenant: str, period: str, nusd: int) -> Update:
