@@ -3,7 +3,7 @@
 Each of the stack's functions has `BROKER_FAULTS` in its environment: every request to AWS that changes something fails
 with that probability before it leaves, and again after it was done; half the time by an exception and half the time by
 the end of the process. Every message is sent twice. Time is not waited for but moved: the sweep is also run from here
-with a clock two minutes ahead, so that leases of runs that are still alive run out too, and fencing has to hold.
+with a clock eleven minutes ahead, so that leases of runs that are still alive run out too, and fencing has to hold.
 """
 
 import json
@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 import urllib3
+from broker.batches.counting import Count
 from broker.clock import now_ms
-from broker.cloud.queues import DeliveryQueue, JobDeadLetters, JobQueue
+from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue
 from broker.delivery.delivering import Deliver, Sent
 from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
@@ -28,14 +29,16 @@ from broker.tenants.ledger import period_of
 from local.client import Client
 from local.listening import Listener
 from local.receiver import Receiver
+from tests.e2e.files import Files
 from tests.e2e.stack import Stack, chat, until
 
 FAULTS = "0.02"
 BY_REST, BY_EVENT = 180, 60
-AHEAD_MS = 120_000
+FILES, LINES = 3, 4
+AHEAD_MS = 660_000
 FUNCTIONS = (
     "Api", "Intake", "Dispatch", "CheckInput", "SelectModel", "InvokeModel", "ModerateOutput", "SettleJob", "Publish",
-    "Deliver", "Sweep",
+    "Deliver", "Sweep", "TakeFile",
 )  # fmt: skip
 TENANT = "crashing"
 ALLOWED = 1_000_000_000_000
@@ -48,8 +51,10 @@ TERMINAL = {"JobSucceeded", "JobFailed", "JobBlocked", "JobCanceled", "JobExpire
 def faults(stack: Stack) -> Iterator[None]:
     """Have all functions crash at random, while it lasts, and what they drop come again soon."""
     functions, sqs = stack.cloud.client("lambda"), stack.cloud.client("sqs")
-    for queue in ("IntakeQueue", "InteractiveQueue", "BulkQueue", "DeliveriesQueue"):
-        sqs.set_queue_attributes(QueueUrl=stack.physical(queue), Attributes={"VisibilityTimeout": "5"})
+    # What was being accepted when its function died is free again after thirty seconds; a message comes five times.
+    soon = {"IntakeQueue": "8", "InteractiveQueue": "5", "BulkQueue": "5", "DeliveriesQueue": "5", "FilesQueue": "32"}
+    for queue, seconds in soon.items():
+        sqs.set_queue_attributes(QueueUrl=stack.physical(queue), Attributes={"VisibilityTimeout": seconds})
     before: dict[str, dict[str, str]] = {}
     for logical_id in FUNCTIONS:
         name = stack.physical(f"{logical_id}Function")
@@ -73,7 +78,8 @@ class Ahead:
         self.jobs = Jobs(stack.database)
         deliveries = DeliveryQueue(sqs, stack.physical("DeliveriesQueue"))
         deliver = Deliver(stack.database, self.jobs, deliveries, _sends_nothing, lambda note, sent: None)
-        self._sweep = Sweep(self.jobs, JobQueue(sqs, lanes), JobDeadLetters(sqs, dead), deliver.resend)
+        count = Count(stack.database, FilesQueue(sqs, stack.physical("FilesQueue")))
+        self._sweep = Sweep(self.jobs, JobQueue(sqs, lanes), JobDeadLetters(sqs, dead), deliver.resend, count.resend)
 
     def __call__(self) -> None:
         swept = self._sweep(now_ms() + AHEAD_MS)
@@ -108,15 +114,36 @@ def _submit(api: Client, number: int, url: str) -> str | None:
     return None
 
 
-def _send_events(stack: Stack) -> set[str]:
-    """Send each event twice, as the bus may; gives their ids."""
-    sqs, intake = stack.cloud.client("sqs"), stack.physical("IntakeQueue")
-    ids = {str(uuid.uuid4()) for _ in range(BY_EVENT)}
-    for number, event_id in enumerate([*ids, *ids]):
-        detail = chat(f"Summarize: event {event_id}.", model="crashing", priority=("interactive", "bulk")[number % 2])
-        body = {"id": event_id, "account": "000000000000", "source": "tests.crashing", "detail": detail}
-        sqs.send_message(QueueUrl=intake, MessageBody=json.dumps(body))
-    return ids
+class Events:
+    """Events that ask for work, each sent twice, as the bus may."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._sqs, self._dead_letters = stack.cloud.client("sqs"), stack.physical("IntakeDeadLetters")
+        self.ids = {str(uuid.uuid4()) for _ in range(BY_EVENT)}
+        self._dead: set[str] = set()
+        intake = stack.physical("IntakeQueue")
+        for number, event_id in enumerate([*self.ids, *self.ids]):
+            priority = ("interactive", "bulk")[number % 2]
+            detail = chat(f"Summarize: event {event_id}.", model="crashing", priority=priority)
+            body = {"id": event_id, "account": "000000000000", "source": "tests.crashing", "detail": detail}
+            self._sqs.send_message(QueueUrl=intake, MessageBody=json.dumps(body))
+
+    def unheard(self, heads: list[Head]) -> set[str]:
+        """Those that are neither a job nor, after so many failures, in the dead-letter queue with its alarm."""
+        while found := self._sqs.receive_message(QueueUrl=self._dead_letters, MaxNumberOfMessages=10).get("Messages"):
+            self._dead |= {json.loads(message["Body"])["id"] for message in found}
+        return self.ids - self._dead - {head.correlation_id for head in heads if head.door == "event"}
+
+
+def _put_files(stack: Stack, files: Files) -> list[str]:
+    """Put files of lines into the inbox, and tell of each once more than S3 does; gives their keys."""
+    sqs, queue = stack.cloud.client("sqs"), stack.physical("FilesQueue")
+    keys = []
+    for number in range(FILES):
+        lines = [json.dumps(chat(f"Summarize: line {line} of {number}.", model="crashing")) for line in range(LINES)]
+        keys.append(files.put(f"{number}.jsonl", "\n".join(lines), TENANT))
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"detail": files.version(keys[-1])}))
+    return keys
 
 
 def _double_messages(stack: Stack, heads: list[Head]) -> None:
@@ -128,18 +155,7 @@ def _double_messages(stack: Stack, heads: list[Head]) -> None:
         lanes.send(head)
 
 
-def _unheard(stack: Stack, events: set[str], heads: list[Head]) -> set[str]:
-    """The events that are neither a job nor, after so many failures, in the dead-letter queue with its alarm."""
-    sqs, dead = stack.cloud.client("sqs"), stack.physical("IntakeDeadLetters")
-    left = events - {head.correlation_id for head in heads if head.door == "event"}
-    while left and (
-        found := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, VisibilityTimeout=2).get("Messages", [])
-    ):
-        left -= {json.loads(message["Body"])["id"] for message in found}
-    return left
-
-
-def _drive(stack: Stack, ahead: Ahead, seconds: float, events: set[str]) -> list[Head]:
+def _drive(stack: Stack, ahead: Ahead, seconds: float, events: Events) -> list[Head]:
     """Sweep until all has ended and nothing is left open, or the time is over."""
     deadline = time.monotonic() + seconds
     ended_before, quiet_since = -1, time.monotonic()
@@ -147,7 +163,7 @@ def _drive(stack: Stack, ahead: Ahead, seconds: float, events: set[str]) -> list
         heads = _heads(stack)
         ended = sum(head.status.terminal for head in heads)
         settled = ended == len(heads) and not any(head.open_calls for head in heads)
-        if settled and not _unheard(stack, events, heads):
+        if settled and not events.unheard(heads):
             return heads
         if time.monotonic() > deadline:
             return heads
@@ -169,11 +185,15 @@ def crashed(stack: Stack) -> Iterator[dict[str, Any]]:
     ahead = Ahead(stack)
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard, Receiver() as receiver:
         with faults(stack):
+            files = Files(stack)
+            keys = _put_files(stack, files)
             with ThreadPoolExecutor(6) as pool:
                 accepted = [each for each in pool.map(lambda n: _submit(api, n, receiver.url), range(BY_REST)) if each]
-            events = _send_events(stack)
+            events = Events(stack)
             _double_messages(stack, _heads(stack))
             _drive(stack, ahead, 60, events)
+        heads = _drive(stack, ahead, 60, events)
+        until(lambda: _completed(heard).keys() >= set(keys) or ahead(), 150)
         heads = _drive(stack, ahead, 60, events)
         told = _terminal_events(heard, {head.id for head in heads})
         hooked = [head for head in heads if head.webhook]
@@ -181,10 +201,12 @@ def crashed(stack: Stack) -> Iterator[dict[str, Any]]:
         calls = json.loads(models.request("GET", f"{stack.models_url}/_calls").data)
         yield {
             "accepted": accepted,
-            "events": events,
-            "unheard": _unheard(stack, events, heads),
+            "events": events.ids,
+            "unheard": events.unheard(heads),
             "heads": heads,
             "told": told,
+            "files": {key: files.rows(key) for key in keys},
+            "completed": _completed(heard),
             "hooked": hooked,
             "delivered": _delivered(receiver),
             "calls": calls["calls"] if isinstance(calls, dict) else calls,
@@ -203,6 +225,15 @@ def _terminal_events(heard: Listener, ids: set[str]) -> dict[str, set[tuple[str,
         return found.keys() >= ids
 
     until(all_told, 60)
+    return found
+
+
+def _completed(heard: Listener) -> dict[str, set[str]]:
+    """The ids of the events that told of completed files, by key."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for event in heard.drain():
+        if event["detail-type"] == "BatchCompleted":
+            found[event["detail"]["data"]["key"]].add(event["detail"]["metadata"]["event_id"])
     return found
 
 
@@ -235,6 +266,16 @@ def test_an_event_is_one_job_however_often_it_comes(crashed: dict[str, Any]) -> 
     assert set(of_events) <= crashed["events"]
     assert len(of_events) > BY_EVENT / 2
     assert crashed["unheard"] == set()
+
+
+def test_each_line_of_a_file_is_one_job_and_each_file_one_result(crashed: dict[str, Any]) -> None:
+    of_files = [(head.batch, head.line) for head in crashed["heads"] if head.batch]
+    assert len(set(of_files)) == len(of_files) == FILES * LINES
+    ended = {head.id: head.status.value for head in crashed["heads"]}
+    for key, rows in crashed["files"].items():
+        assert [row["line"] for row in rows] == list(range(1, LINES + 1))
+        assert all(ended[row["job"]["id"]] == row["job"]["status"] for row in rows)
+        assert len(crashed["completed"][key]) == 1
 
 
 def test_each_job_has_one_terminal_event(crashed: dict[str, Any]) -> None:

@@ -273,3 +273,11 @@ def test_a_doubled_message_brings_no_attempt_forward() -> None:
     courier()
     assert courier(NOW + SECOND) == "pending"
     assert len(courier.posts) == 1
+
+
+def test_the_sweep_leaves_alone_what_is_being_attempted() -> None:
+    courier = Courier([BROKEN])
+    item = {"pk": f"JOB#{JOB_ID}", "sk": f"NOTE#{NAME}"}
+    courier.world.database.meanwhile.append(courier)
+    assert courier.deliver.resend(item, NOW + MINUTE) is False
+    assert len(courier.posts) == 1

@@ -83,7 +83,10 @@ class Deliver:
         note = self.jobs.notes(job_id_of(item), name).get(name)
         if note is None or note["state"] != "pending" or note["due_at"] > now:
             return False
-        self._write(note | {"due_at": now + SAFETY_MS}, note["tries"])
+        try:
+            self._write(note | {"due_at": now + SAFETY_MS}, note["tries"])
+        except ConditionFailed:
+            return False  # an attempt has begun
         self.queue.send(job_id_of(item), note["tenant"], name)
         return True
 
