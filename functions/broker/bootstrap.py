@@ -277,9 +277,9 @@ def secrets_get(name: str) -> str:
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.measures import job_ended
+    from broker.measures import job_ended, publishing_stopped
 
-    return Publish(database(), jobs(), bus(), delivery_queue(), job_ended, count_line())
+    return Publish(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped)
 
 
 @cache

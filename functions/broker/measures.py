@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from broker.errors import CredentialRejected
-from broker.observability import metric, warn
+from broker.observability import metric, place_of, warn
 
 if TYPE_CHECKING:
     from broker.delivery.delivering import Sent
@@ -33,6 +33,17 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
         OutputTokens=facts.get("output_tokens", 0),
         CostNanoUsd=facts["cost"],
         Fallbacks=int(len(head.calls) > 1),
+    )
+
+
+def publishing_stopped(head: "Head", error: Exception) -> None:
+    """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
+    warn(
+        "publishing stopped at a job",
+        job_id=head.id,
+        tenant=head.tenant,
+        error=type(error).__name__,
+        at=place_of(error),
     )
 
 

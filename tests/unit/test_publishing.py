@@ -34,12 +34,18 @@ class Outbox:
     bus: FakeBus = field(default_factory=FakeBus)
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     observed: list[str] = field(default_factory=list)
+    stopped: list[tuple[str, str]] = field(default_factory=list)
 
     def __call__(self, *changes: Change) -> str | None:
         def observe(head: Head) -> None:
             self.observed.append(head.id)
 
-        return Publish(self.world.database, self.world.jobs, self.bus, self.deliveries, observe)(changes, NOW)
+        def on_failure(head: Head, error: Exception) -> None:
+            self.stopped.append((head.id, type(error).__name__))
+
+        world = self.world
+        publish = Publish(world.database, world.jobs, self.bus, self.deliveries, observe, on_failure=on_failure)
+        return publish(changes, NOW)
 
     def add(self, job_id: str = JOB_ID) -> Change:
         """The end of a job that has a webhook."""
@@ -156,6 +162,7 @@ def test_a_webhook_that_cannot_be_started_comes_again(publish: Outbox) -> None:
     changes = [publish.add(f"job_{number}") for number in range(2)]
     publish.world.database.meanwhile += [lambda: None, _fail]
     assert publish(*changes) == "s-job_1"
+    assert publish.stopped == [("job_1", "Down")]
     assert publish(*changes[1:]) is None
     assert [job_id for job_id, *_ in publish.deliveries.sent] == ["job_0", "job_1"]
     assert sorted(set(publish.observed)) == ["job_0", "job_1"]

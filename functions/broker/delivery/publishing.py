@@ -50,6 +50,8 @@ class Publish:
     """Told of each job that ended."""
     count: Callable[[Head, int], None] = lambda head, now: None
     """Counts the line of a batch; told again of a job, it does nothing more."""
+    on_failure: Callable[[Head, Exception], None] = lambda head, error: None
+    """Told why publishing stopped at a job; it goes on from there."""
 
     def __call__(self, changes: Sequence[Change], now: int) -> str | None:
         """Publish changes in their order; may be repeated, for ids are stable.
@@ -67,7 +69,8 @@ class Publish:
             try:
                 self._notify(change.after, now)
                 self.count(change.after, now)
-            except Exception:
+            except Exception as error:
+                self.on_failure(change.after, error)
                 return change.sequence
             self.observe(change.after)
         return news[refused[0]][0].sequence if refused else None

@@ -4,7 +4,7 @@ A key is `ib_`, 43 characters of base64url, and 8 hexadecimal digits of CRC-32. 
 an unknown one without a read, and lets secret scanners be sure of what they found. A plain SHA-256 is enough of a hash,
 for there is nothing to guess in 256 random bits.
 
-Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, expires_at.
+Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, valid_until.
 """
 
 import hashlib
