@@ -13,6 +13,8 @@
     ├── ContextExceeded         the prompt is longer than the model's window
     ├── Throttled               the provider asked for less; carries `retry_after`
     ├── Unavailable             the provider failed, hung or was unreachable
+    │   └── CircuitOpen         the model fails so often that it is left alone for a while; nothing was sent
+    ├── Pending                 the provider goes on by itself; ask again after `retry_after`
     ├── CredentialRejected      the provider did not accept our key
     ├── TimedOut                the job's own time budget is spent
     ├── BadOutput               the provider answered, but not with what was asked for
@@ -148,6 +150,17 @@ class Unavailable(BrokerError):
     """A 5xx, a timeout, or no connection: the call may or may not have been paid for."""
 
     type = "unavailable"
+    status = 503
+
+
+class CircuitOpen(Unavailable):
+    """The model failed so often of late that it is left alone until its cooling time is over; nothing was sent."""
+
+
+class Pending(BrokerError):
+    """The provider goes on by itself; the same step, after `retry_after` seconds, asks what became of it."""
+
+    type = "pending"
     status = 503
 
 

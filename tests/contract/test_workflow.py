@@ -165,7 +165,7 @@ def test_every_error_of_a_model_call_is_handled(error: str) -> None:
     state = states(json.loads(DEFINITIONS["inference.asl"].read_text()))["Invoke Model"]
     for field in ("Retry", "Catch"):
         assert rule_for(state, field, error), f"Invoke Model has no {field} for {error}"
-    expected = {"Conflict": "Superseded", "Throttled": "Worth Waiting?"}
+    expected = {"Conflict": "Superseded", "Throttled": "Worth Waiting?", "Pending": "Wait For Provider"}
     following = expected.get(error, SETTLES if error in FINAL else "Any Left?")
     assert rule_for(state, "Catch", error)["Next"] == following, f"after {error} the way is to {following}"
     if error in STEP_ERRORS:

@@ -100,7 +100,7 @@ def test_preparing_takes_nothing_by_itself(world: World) -> None:
 
 def test_nothing_that_fits_is_an_error_that_says_why(world: World) -> None:
     with pytest.raises(InvalidRequest) as failure:
-        prepare(world, {**CHAT, "task": "speak"})
+        prepare(world, {"task": "speak", "input": {"text": "Hi"}})
     assert (failure.value.code, failure.value.param, failure.value.status) == ("no_candidate", "model", 400)
     assert all(f"{name}: does not do speak" in failure.value.message for name in ("small", "large", "vectors"))
 

@@ -17,7 +17,15 @@ GOOD: list[dict[str, Any]] = [
     {"input": {"text": "Hi"}},
     {"prompt": {"id": "greet"}},
     {"prompt": {"id": "greet", "version": 2, "variables": {"name": "Ann"}}, "input": {}},
+    {"prompt": {"id": "greet", "label": "staging", "variables": {"age": 5, "tags": ["a"]}}},
     {"task": "embed", "input": {"text": ["a", "b"]}},
+    {"task": "sentiment", "input": {"text": "Fine."}},
+    {"task": "classify", "input": {"text": "Fine.", "labels": ["good", "bad"]}},
+    {"task": "translate", "input": {"text": "Fine.", "target_language": "pt-BR"}},
+    {"task": "extract_text", "input": {"file": {"s3": "s3://inbox/demo/a.pdf"}, "features": ["forms"]}},
+    {"task": "analyze_image", "input": {"file": {"data": "aGVsbG8=", "media_type": "image/png"}}},
+    {"task": "custom", "input": {"body": {"instances": [1]}}},
+    {**CHAT, "cache": {"mode": "refresh", "similarity": 0.9}, "coalesce": True, "conversation_id": "c:1"},
     {"input": {"messages": [{"role": "tool", "content": None, "tool_call_id": "c1"}]}},
     {"input": {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}},
     {"input": {"messages": [USER], "tools": [{"type": "function"}], "tool_choice": "auto"}},
@@ -61,7 +69,20 @@ BAD: list[tuple[str, Any, str]] = [
     ("endless money", {**CHAT, "routing": {"max_cost_usd": float("inf")}}, "routing.max_cost_usd"),
     ("a prompt without id", {"prompt": {"version": 1}}, "prompt.id"),
     ("version zero", {"prompt": {"id": "greet", "version": 0}}, "prompt.version"),
-    ("a variable that is a number", {"prompt": {"id": "greet", "variables": {"n": 5}}}, "prompt.variables.n"),
+    ("a picture that is not there", {"task": "analyze_image"}, "input.file"),
+    ("a picture in two places", {"input": {"text": "Hi", "file": {"s3": "s3://b/k", "data": "aaaa"}}}, "input.file"),
+    ("bytes of no kind", {"task": "extract_text", "input": {"file": {"data": "aaaa"}}}, "input.file"),
+    ("an object that is no address", {"task": "transcribe", "input": {"file": {"s3": "b/k"}}}, "input.file.s3"),
+    ("classes without a text", {"task": "classify", "input": {"labels": ["a", "b"]}}, "input.text"),
+    ("one class", {"task": "classify", "input": {"text": "Hi", "labels": ["a"]}}, "input.labels"),
+    ("no language to translate into", {"task": "translate", "input": {"text": "Hi"}}, "input.target_language"),
+    ("two texts to speak", {"task": "speak", "input": {"text": ["a", "b"]}}, "input.text"),
+    ("a prompt that is spoken", {"task": "speak", "input": {"text": "a"}, "prompt": {"id": "x"}}, "prompt"),
+    ("nothing at all", {}, "input"),
+    ("a life that is shorter than the job's", {**CHAT, "ttl_seconds": 60, "deadline_seconds": 61}, "ttl_seconds"),
+    ("a cache for a moment", {**CHAT, "cache": {"ttl_seconds": 1}}, "cache.ttl_seconds"),
+    ("a strategy of nobody", {**CHAT, "context": {"strategy": "hope"}}, "context.strategy"),
+    ("a conversation with a space", {**CHAT, "conversation_id": "a b"}, "conversation_id"),
     ("a webhook without url", {**CHAT, "webhook": {}}, "webhook.url"),
     ("a webhook for nothing", {**CHAT, "webhook": {"url": URL, "events": []}}, "webhook.events"),
     ("an unknown event", {**CHAT, "webhook": {"url": URL, "events": ["job.failed", "jobXfailed"]}}, "webhook.events.1"),
@@ -108,8 +129,8 @@ def test_takes_json_objects_only(body: Any) -> None:
     [
         ({}, "input.messages, input.text or prompt"),
         ({"input": {"text": ""}}, "input.messages, input.text or prompt"),
-        ({"task": "embed", **CHAT}, "input.text is needed"),
-        ({"task": "embed", "prompt": {"id": "greet"}}, "input.text is needed"),
+        ({"task": "embed", **CHAT}, "input.text: it is needed"),
+        ({"task": "embed", "prompt": {"id": "greet"}}, "input.text: it is needed"),
     ],
 )
 def test_says_which_material_is_needed(body: dict[str, Any], missing: str) -> None:
@@ -147,6 +168,6 @@ def test_the_same_request_has_the_same_fingerprint() -> None:
 
 
 def test_a_job_is_not_deleted_before_its_deadline() -> None:
-    with pytest.raises(InvalidRequest, match="ttl_seconds must not be less"):
+    with pytest.raises(InvalidRequest, match="ttl_seconds: it is less"):
         parse_request({**CHAT, "ttl_seconds": 600})
     assert parse_request({**CHAT, "ttl_seconds": 600, "deadline_seconds": 600}).ttl_seconds == 600

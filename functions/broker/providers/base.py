@@ -1,7 +1,44 @@
 """What a provider is to the broker: one call in, one answer out, and errors of the tree."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes and what they are (`image/png`)."""
+
+    data: bytes
+    media_type: str
+
+
+class Media(Protocol):
+    """The pictures, documents and sounds that a request names (`jobs.request.Media`, as stored)."""
+
+    def read(self, reference: Mapping[str, str]) -> Blob:
+        """The bytes.
+
+        Raises:
+            InvalidRequest: the object is gone, too large, or not the tenant's own.
+        """
+        ...
+
+    def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
+        """Bucket and key of it, for services that read S3 themselves; bytes of a request are put there first."""
+        ...
+
+
+class NoMedia:
+    """For calls without any."""
+
+    def read(self, reference: Mapping[str, str]) -> Blob:
+        """See `Media.read`."""
+        raise LookupError("the call has no media")
+
+    def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
+        """See `Media.place`."""
+        raise LookupError("the call has no media")
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,7 +46,7 @@ class Call:
     """One call to one model.
 
     `input` and `parameters` are those of the job's request (`docs/contract.md`); `timeout` is in seconds and covers
-    the whole call; `secret` is the provider's key, or None where the platform signs requests (Bedrock).
+    the whole call; `secret` is the provider's key, or None where the platform signs requests (AWS).
     """
 
     task: str
@@ -24,6 +61,11 @@ class Call:
     output_schema: dict[str, Any] | None = None
     repair: bool = False
     """True when the last answer of this model missed `output_schema`: ask for a corrected one."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the operators registered with the model for its provider alone: a guardrail's id, an API version, …"""
+    media: Media = field(default_factory=NoMedia)
+    token: str = ""
+    """Names this call, and is the same when it is repeated: for services that start a job once for each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +76,23 @@ class Answer:
     """
 
     output: dict[str, Any]
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int = 0
+    output_tokens: int = 0
     finish_reason: str = "stop"
     facts: dict[str, str] = field(default_factory=dict)
     """Small facts for the attempt's record, such as the provider's own request id."""
+    units: Mapping[str, int] = field(default_factory=dict)
+    """What is paid for beside tokens: `images`, `pages`, `characters`, `seconds`, `requests`."""
+    files: tuple[Blob, ...] = ()
+    """Pictures and sounds that were made; the job's `output.files` tells where they are, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Work that the provider does by itself; `handle` finds it again, to be asked after once the time has passed."""
+
+    handle: dict[str, str]
+    check_after_s: int = 5
 
 
 class Provider(Protocol):
@@ -46,10 +100,22 @@ class Provider(Protocol):
 
     tasks: frozenset[str]
 
-    def invoke(self, call: Call) -> Answer:
-        """Make the call.
+    def invoke(self, call: Call) -> Answer | Started:
+        """Make the call; only providers with a `check` give `Started`.
 
         Raises:
             InvalidRequest, Refused, ContextExceeded, Throttled, Unavailable, CredentialRejected, BadOutput.
+        """
+        ...
+
+
+class Asynchronous(Provider, Protocol):
+    """A provider whose work may go on without a connection."""
+
+    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+        """Ask after work that was started; `Started` again while it goes on.
+
+        Raises:
+            The same as `Provider.invoke`.
         """
         ...

@@ -1,7 +1,8 @@
 """The registry of models: read from its table, kept in memory for half a minute."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
 from broker.errors import InvalidRequest
 from broker.storage import Database, Item
@@ -33,22 +34,46 @@ class Model:
     secret: str | None = None
     """Name of the provider's key in Secrets Manager, below the stack's prefix."""
     timeout_s: int = 60
+    version: int = 1
+    """Of the registry's record; every change makes a new one, and a job keeps which it used."""
+    status: Literal["active", "deprecated", "disabled"] = "active"
+    sunset: str | None = None
+    """The day (ISO 8601) from which a deprecated model is used no more."""
+    successor: str | None = None
+    """The model that takes its place from then on."""
+    quality: int = 3
+    """The operators' judgement, from 1 (simple) to 5 (the best there is)."""
+    regions: frozenset[str] = frozenset()
+    """Data regions that it keeps to (`eu`, `us`); empty where that is not known."""
+    weight: int = 100
+    """Its share of traffic among models that are equally good by a route's order; 0 for none."""
+    asynchronous: bool = False
+    """True where the provider goes on by itself and is asked after (`providers.base.Asynchronous`)."""
+    unit_prices: Mapping[str, int] = field(default_factory=dict)
+    """Nano-dollars for each unit beside tokens: `images`, `pages`, `characters`, `seconds`, `requests`."""
+    prices_as_of: str | None = None
+    """The day of the prices."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What its provider alone understands (`providers.base.Call.options`)."""
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
         """Read the stored form."""
         known: dict[str, Any] = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
-        known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities")}
+        known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities", "regions")}
         return cls(**known, id=item["sk"]) if "id" not in known else cls(**known)
 
-    def worst_case(self, input_tokens: int, max_output_tokens: int | None) -> int:
-        """Nano-dollars that one call can cost at most, for so many tokens in and so many asked for."""
+    def worst_case(
+        self, input_tokens: int, max_output_tokens: int | None, units: Mapping[str, int] | None = None
+    ) -> int:
+        """Nano-dollars that one call can cost at most, for so many tokens in, so many asked for, and other units."""
         out = min(max_output_tokens or self.max_output_tokens, self.max_output_tokens)
-        return self.cost(input_tokens, out)
+        return self.cost(input_tokens, out, units)
 
-    def cost(self, input_tokens: int, output_tokens: int) -> int:
+    def cost(self, input_tokens: int, output_tokens: int, units: Mapping[str, int] | None = None) -> int:
         """Nano-dollars of a call."""
-        return input_tokens * self.price_in + output_tokens * self.price_out
+        other = sum(amount * self.unit_prices.get(name, 0) for name, amount in (units or {}).items())
+        return input_tokens * self.price_in + output_tokens * self.price_out + other
 
 
 class Models:

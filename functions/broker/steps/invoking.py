@@ -13,7 +13,7 @@ from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import start_call
-from broker.providers.base import Answer, Call, Provider
+from broker.providers.base import Answer, Call, Provider, Started
 from broker.routing.models import Model, Models
 from broker.steps.context import Run, enter, material
 from broker.tokens import estimate_input
@@ -97,7 +97,10 @@ class InvokeModel:
         answer: Answer | None = None
         failure: BrokerError | None = None
         try:
-            answer = self.provider(model.provider).invoke(call)
+            given = self.provider(model.provider).invoke(call)
+            if isinstance(given, Started):
+                raise Unavailable("The provider's work takes longer than a call.", code="unexpected_start")
+            answer = given
         except BrokerError as error:
             failure = error
         except Exception as error:
