@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from broker.cloud.bus import Bus
     from broker.cloud.database import DynamoDatabase
     from broker.cloud.files import Outbox
+    from broker.cloud.media import JobMedia
     from broker.cloud.payloads import PayloadStore
     from broker.cloud.queues import DeliveryQueue, JobQueue
     from broker.cloud.secrets import Secrets
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from broker.jobs.taking import Take
     from broker.rest.routes import Api
     from broker.routing.models import Models
+    from broker.steps.context import Run
     from broker.steps.guarding import Guard
     from broker.steps.invoking import InvokeModel
     from broker.steps.selecting import SelectModel
+    from broker.steps.settling import SettleJob
     from broker.tenants.identity import Identity
     from broker.tenants.registry import Tenants
 
@@ -145,7 +148,7 @@ def accept() -> "Accept":
         jobs(),
         payloads(),
         job_queue(),
-        Prepare(database(), models(), tenants(), Prompts(database())),
+        Prepare(database(), models(), tenants(), Prompts(database()), setting("INBOX_BUCKET")),
         lambda url: check_form(url, allow_private=is_local()),
         enqueue_failed,
     )
@@ -258,7 +261,17 @@ def invoke_model() -> "InvokeModel":
     from broker.providers import lookup
     from broker.steps.invoking import InvokeModel
 
-    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, provider_called)
+    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, media, provider_called)
+
+
+def media(run: "Run") -> "JobMedia":
+    """What a job's request points to."""
+    from broker.cloud.clients import client
+    from broker.cloud.media import JobMedia
+
+    return JobMedia(
+        run, run.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
+    )
 
 
 def secrets_get(name: str) -> str:
@@ -271,6 +284,14 @@ def secrets_get(name: str) -> str:
     except CredentialRejected:
         key_rejected()
         raise
+
+
+@cache
+def settle_job() -> "SettleJob":
+    """The settling step."""
+    from broker.steps.settling import SettleJob
+
+    return SettleJob(jobs(), payloads())
 
 
 @cache
@@ -314,4 +335,4 @@ def sweep() -> "Sweep":
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), job_queue(), dead, deliver().resend, count_line().resend)
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend)

@@ -11,7 +11,7 @@ from handlers.step import step
 
 
 def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-    with span("provider", job_id=run.job_id, model=event["model"]):
+    with span("provider", job_id=run.id, model=event["model"]):
         return bootstrap.invoke_model()(run, event["model"], now_ms())
 
 

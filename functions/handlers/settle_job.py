@@ -4,15 +4,13 @@ from typing import Any
 
 from broker import bootstrap
 from broker.clock import now_ms
-from broker.jobs.ending import settle_job
 from broker.steps.context import Run
-from broker.steps.settling import outcome_of
 
 from handlers.step import step
 
 
 def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-    head = settle_job(bootstrap.jobs(), run.job_id, run.fence, outcome_of(event["ending"]), now_ms())
+    head = bootstrap.settle_job()(run, event["ending"], now_ms())
     return {"job_id": head.id, "status": head.status.value}
 
 

@@ -18,7 +18,7 @@ def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     @invocation
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         run = Run.of(event)
-        facts = {"job_id": run.job_id, "tenant": run.tenant, "run": run.fence.run}
+        facts = {"job_id": run.id, "tenant": run.tenant, "run": run.fence.run}
         began = time.monotonic()
         try:
             result = work(run, event)

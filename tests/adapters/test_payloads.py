@@ -131,3 +131,40 @@ def test_makes_no_bucket_client_for_what_is_small(dynamodb: Any) -> None:
     assert store.load(JOB_ID, "INPUT") == SMALL
     store.drop(JOB_ID, "INPUT")
     assert store.load(JOB_ID, "INPUT") is None
+
+
+FILES = [(b"\x89PNG", "image/png"), (b"RIFF", "audio/wav")]
+
+
+def test_small_facts_stand_beside_a_document(payloads: Payloads) -> None:
+    facts = {"model": "small", "cost": 7, "error": {"code": "x"}}
+    payloads.save(a_head(), "OUTPUT#1.1", SMALL, facts)
+    payloads.save(a_head(), "OUTPUT#1.2", SMALL)
+    assert payloads.facts(JOB_ID, "OUTPUT#1.1") == facts
+    assert payloads.facts(JOB_ID, "OUTPUT#1.2") is None
+    assert payloads.facts(JOB_ID, "OUTPUT#1.3") is None
+    payloads.drop(JOB_ID, "OUTPUT#1.1")
+    assert payloads.facts(JOB_ID, "OUTPUT#1.1") is None
+
+
+def test_files_are_kept_with_their_types_and_go_with_their_document(store: PayloadStore, bucket: Any) -> None:
+    keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
+    found = [bucket.get_object(Bucket=BUCKET, Key=key) for key in keys]
+    assert [(each["Body"].read(), each["ContentType"]) for each in found] == FILES
+    store.drop(JOB_ID, "OUTPUT#1.1")
+    assert objects(bucket) == []
+
+
+def test_a_link_leads_to_one_file_for_a_while(store: PayloadStore) -> None:
+    keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
+    link = store.link(JOB_ID, "OUTPUT#1.1", 2)
+    assert f"{BUCKET}" in link
+    assert keys[1] in link
+    assert "Expires" in link
+
+
+def test_all_that_is_kept_of_a_job_is_erased_whatever_its_name(store: PayloadStore, bucket: Any) -> None:
+    store.save(a_head(), "INPUT", SMALL)
+    store.save(a_head(), "MEDIA#ab", {}, files=FILES[:1])
+    store.erase(JOB_ID)
+    assert (objects(bucket), store.load(JOB_ID, "MEDIA#ab")) == ([], None)

@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "rest": {"clock", "errors", "jobs", "routing", "tenants"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "storage"},
+    "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "measures"),

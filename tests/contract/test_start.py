@@ -50,7 +50,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "moderate_output": ("guard", set()),
     "publish": ("publish", set()),
     "select_model": ("select_model", set()),
-    "settle_job": ("jobs", set()),
+    "settle_job": ("settle_job", set()),
     "take_file": ("split", {"pydantic"}),
     "sweep": ("sweep", set()),
 }

@@ -9,10 +9,11 @@ from broker.errors import Throttled
 from broker.guardrails.policy import Policy
 from broker.guardrails.rules import check
 from broker.jobs.accepting import Accept, Caller
+from broker.jobs.calls import lost
 from broker.jobs.head import Head, Status
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
-from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, reckon, start_call, tend
+from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend
 from broker.prompts.templates import Prompts
 from broker.registering import apply, parse_registry
 from broker.rest.http import Reply, Request
@@ -60,7 +61,7 @@ class World:
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
         apply(self.database, parse_registry(REGISTRY))
-        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database))
+        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database), "inbox")
         self.accept = Accept(
             self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
         )
@@ -93,16 +94,8 @@ class World:
         refused = Throttled("The provider asks for a pause.", retry_after=2).facts()
         for outcome, error, paid, cost in (("Throttled", refused, "no", 0), ("succeeded", None, "yes", 42_000)):
             head, key = start_call(head, fence, model="large", reserve=50_000, now=NOW + 20, lease_ms=60_000)
-            head = end_call(head, fence, key, cost=cost, outcome=outcome)
-            facts = {
-                "model": "large",
-                "outcome": outcome,
-                "error": error,
-                "latency_ms": 800,
-                "paid": paid,
-                "cost": cost,
-            }
-            self.jobs.note(head, f"ATTEMPT#{key}", facts | {"ended_at": NOW + 900})
+            facts = {"outcome": outcome, "error": error, "latency_ms": 800, "paid": paid, "cost": cost}
+            head = end_call(head, fence, key, facts | {"ended_at": NOW + 900})
         head, _ = start_call(head, fence, model="small", reserve=10_000, now=NOW + 1000, lease_ms=60_000)
         return self._write(head)
 
@@ -130,8 +123,9 @@ class World:
         return after
 
     def reckoned(self) -> Head:
-        """An ended job whose open call was booked at its worst, before its record was written."""
-        return self._write(reckon(self.ended(Status.SUCCEEDED)))
+        """An ended job whose open call was booked at its worst."""
+        head = self.ended(Status.SUCCEEDED)
+        return self._write(late_calls(head, {key: lost(head.calls[key], NOW + 9000) for key in head.open_calls}))
 
     def _write(self, head: Head) -> Head:
         self.database.write(Put("jobs", head.to_item()))

@@ -19,6 +19,7 @@ import pytest
 import urllib3
 from broker.batches.counting import Count
 from broker.clock import now_ms
+from broker.cloud.payloads import PayloadStore
 from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue
 from broker.delivery.delivering import Deliver, Sent
 from broker.jobs.head import Head, Status
@@ -79,7 +80,16 @@ class Ahead:
         deliveries = DeliveryQueue(sqs, stack.physical("DeliveriesQueue"))
         deliver = Deliver(stack.database, self.jobs, deliveries, _sends_nothing, lambda note, sent: None)
         count = Count(stack.database, FilesQueue(sqs, stack.physical("FilesQueue")))
-        self._sweep = Sweep(self.jobs, JobQueue(sqs, lanes), JobDeadLetters(sqs, dead), deliver.resend, count.resend)
+        payloads = PayloadStore(
+            stack.database,
+            stack.outputs["JobsTable"],
+            stack.physical("PayloadsBucket"),
+            lambda: stack.cloud.client("s3"),
+            lambda: stack.cloud.client("dynamodb"),
+        )
+        self._sweep = Sweep(
+            self.jobs, payloads, JobQueue(sqs, lanes), JobDeadLetters(sqs, dead), deliver.resend, count.resend
+        )
 
     def __call__(self) -> None:
         swept = self._sweep(now_ms() + AHEAD_MS)
@@ -298,7 +308,7 @@ def test_the_ledger_is_settled(stack: Stack, crashed: dict[str, Any]) -> None:
     assert sum(item["nusd"] for item in booked) == spent
     assert sum(item["calls"] for item in booked) == sum(len(head.calls) for head in heads)
     assert budget is not None
-    assert budget["available"] == ALLOWED - spent
+    assert budget["available"] + sum(item.get("returned", 0) for item in booked) == ALLOWED - spent
 
 
 def test_no_provider_call_is_unbilled(crashed: dict[str, Any]) -> None:

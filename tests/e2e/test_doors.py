@@ -85,7 +85,7 @@ def test_an_erased_job_keeps_its_record_and_loses_its_texts(stack: Stack) -> Non
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({}, None),
+        ({}, "input"),
         ({"input": {"messages": [{"role": "nobody", "content": "?"}]}}, "input.messages.0.role"),
         ({"input": {"text": "?"}, "parameters": {"temperature": 9}}, "parameters.temperature"),
         ({"input": {"text": "?"}, "model": "no-such"}, "model"),

@@ -1,9 +1,10 @@
 """Prompts and answers in memory."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from broker.jobs.head import Head
+from broker.jobs.store import Kept
 
 
 class FakePayloads:
@@ -11,24 +12,48 @@ class FakePayloads:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], str] = {}
+        self._facts: dict[tuple[str, str], dict[str, Any]] = {}
+        self.files: dict[tuple[str, str], list[tuple[bytes, str]]] = {}
 
-    def save(self, head: Head, name: str, document: Any) -> None:
+    def save(
+        self,
+        job: Kept,
+        name: str,
+        document: Any,
+        facts: dict[str, Any] | None = None,
+        files: Sequence[tuple[bytes, str]] = (),
+    ) -> list[str]:
         """See `Payloads.save`."""
-        self._kept[head.id, name] = json.dumps(document)
+        self.drop(job.id, name)
+        self._kept[job.id, name] = json.dumps(document)
+        if facts:
+            self._facts[job.id, name] = facts
+        if files:
+            self.files[job.id, name] = list(files)
+        return [f"{job.id}/{name}-{number}" for number in range(1, len(files) + 1)]
+
+    def link(self, job_id: str, name: str, number: int) -> str:
+        """See `Payloads.link`."""
+        return f"https://files.example/{job_id}/{name}-{number}"
 
     def load(self, job_id: str, name: str) -> Any | None:
         """See `Payloads.load`."""
         text = self._kept.get((job_id, name))
         return None if text is None else json.loads(text)
 
+    def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
+        """See `Payloads.facts`."""
+        return self._facts.get((job_id, name))
+
     def drop(self, job_id: str, name: str) -> None:
         """See `Payloads.drop`."""
-        self._kept.pop((job_id, name), None)
+        for kept in (self._kept, self._facts, self.files):
+            kept.pop((job_id, name), None)
 
     def erase(self, job_id: str) -> None:
         """See `Payloads.erase`."""
-        for key in [key for key in self._kept if key[0] == job_id]:
-            del self._kept[key]
+        for name in self.names(job_id):
+            self.drop(job_id, name)
 
     def names(self, job_id: str) -> list[str]:
         """What is kept of a job."""

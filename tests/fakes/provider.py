@@ -1,10 +1,10 @@
 """A provider that answers by a script."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from broker.errors import BrokerError
-from broker.providers.base import Answer, Call
+from broker.providers.base import Answer, Call, Started
 
 ANSWER = Answer({"text": "Fine."}, input_tokens=10, output_tokens=20)
 
@@ -13,15 +13,26 @@ ANSWER = Answer({"text": "Fine."}, input_tokens=10, output_tokens=20)
 class FakeProvider:
     """See `broker.providers.base.Provider`; after the script it goes on with `ANSWER`."""
 
-    script: list[Answer | BaseException] = field(default_factory=list)
+    script: list[Answer | Started | BaseException] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    checks: list[dict[str, str]] = field(default_factory=list)
+    checked: list[Call] = field(default_factory=list)
     during: Callable[[], object] = lambda: None
     """What happens elsewhere while the provider works."""
     tasks: frozenset[str] = frozenset({"chat"})
 
-    def invoke(self, call: Call) -> Answer:
+    def invoke(self, call: Call) -> Answer | Started:
         """See `Provider.invoke`."""
         self.calls.append(call)
+        return self._next()
+
+    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+        """See `Asynchronous.check`."""
+        self.checked.append(call)
+        self.checks.append(dict(handle))
+        return self._next()
+
+    def _next(self) -> Answer | Started:
         self.during()
         answer = self.script.pop(0) if self.script else ANSWER
         if isinstance(answer, BaseException):

@@ -6,11 +6,22 @@ from typing import Any
 import pytest
 from broker.errors import BrokerError
 from broker.jobs.head import Head
+from broker.providers.base import Answer, Call, NoMedia, Started
 from broker.steps.context import Run
 from broker.steps.invoking import InvokeModel
 
-from tests.fakes.provider import FakeProvider
+from tests.fakes.provider import ANSWER, FakeProvider
 from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
+
+
+class Mute:
+    """A provider that cannot be asked after its work."""
+
+    tasks = frozenset({"chat"})
+
+    def invoke(self, call: Call) -> Answer:
+        """Answer at once."""
+        return ANSWER
 
 
 @dataclass
@@ -18,6 +29,7 @@ class Stage:
     """A job that runs, and a provider."""
 
     hold: int = 0
+    timeout_s: int = 120
     world: World = field(default_factory=World)
     provider: FakeProvider = field(default_factory=FakeProvider)
     observed: list[dict[str, Any]] = field(default_factory=list)
@@ -25,7 +37,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small", secret="key"), a_model("large", context_window=200_000))
-        self.world.put(a_head(hold=self.hold))
+        self.world.put(a_head(hold=self.hold, timeout_s=self.timeout_s))
         self.run = self.world.start(JOB_ID)
 
     def __call__(self, model: str = "small", run: Run | None = None, now: int = NOW) -> dict[str, Any]:
@@ -33,8 +45,9 @@ class Stage:
             self.world.jobs,
             self.world.payloads,
             self.world.models(),
-            {"fake": self.provider}.__getitem__,
+            {"fake": self.provider, "mute": Mute()}.__getitem__,
             lambda name: f"secret of {name}",
+            lambda run: NoMedia(),
             lambda head, facts: self.observed.append(facts),
         )
         return invoke(run or self.run, model, now)
@@ -44,6 +57,13 @@ class Stage:
         self.provider.script.append(error)
         with pytest.raises(type(error)) as failure:
             self(model)
+        return failure.value
+
+    def fails_with(self, kind: type[BrokerError], answer: Answer | Started | BrokerError) -> BrokerError:
+        """Let the provider answer so, and give the error that comes out."""
+        self.provider.script.append(answer)
+        with pytest.raises(kind) as failure:
+            self()
         return failure.value
 
     @property

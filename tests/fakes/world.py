@@ -26,6 +26,8 @@ NOW = 1_795_000_000_000
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 JOB_ID = "job_0193a000000070008000000000000001"
 
+INBOX = "inbox"
+
 CHAT = {"input": {"messages": [{"role": "user", "content": "How are you?"}]}}
 
 
@@ -95,7 +97,7 @@ class World:
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""
-        prepare = Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database))
+        prepare = Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database), INBOX)
         return Accept(
             self.database,
             self.jobs,
@@ -121,17 +123,17 @@ class World:
         """Dispatch a queued job; the facts that its workflow travels with."""
         head = dispatch(self.jobs, self.workflows, job_id, f"message-{execution}", now)
         assert head is not None
-        return Run(job_id, head.tenant, Fence(head.run, execution))
+        return Run(job_id, head.tenant, Fence(head.run, execution), head.expires_at)
 
     def prompt(self, job_id: str) -> Any:
         """The material that is kept of a job, as its steps read it."""
         return material(self.payloads, job_id)["input"]
 
     def available(self, tenant: str = "acme", now: int = NOW) -> int:
-        """What is left of the tenant's budget."""
+        """What is left of the tenant's budget, with what its jobs gave back."""
         found = self.database.get("ledger", f"BUDGET#{tenant}", period_of(now))
         assert found is not None
-        return int(found["available"])
+        return int(found["available"]) + self.spent(tenant).get("returned", 0)
 
     def spent(self, tenant: str = "acme") -> dict[str, int]:
         """The tenant's spend over all models and shards."""

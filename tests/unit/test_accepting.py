@@ -7,6 +7,7 @@ from broker.errors import BudgetExceeded, Forbidden, InvalidRequest, KeyInFlight
 from broker.jobs.head import Status
 from broker.jobs.sweeping import Sweep
 from broker.storage import ConditionFailed, Update
+from broker.tenants import ledger
 
 from tests.fakes.database import Crash
 from tests.fakes.queue import FakeDeadLetters
@@ -32,7 +33,7 @@ def heads(world: World) -> list[str]:
 
 
 def sweep(world: World, now: int) -> None:
-    Sweep(world.jobs, world.queue, FakeDeadLetters(), lambda item, now: False)(now)
+    Sweep(world.jobs, world.payloads, world.queue, FakeDeadLetters(), lambda item, now: False)(now)
 
 
 def test_an_accepted_job_is_kept_and_sent(world: World) -> None:
@@ -225,3 +226,16 @@ def test_a_head_that_exists_is_never_overwritten(world: World) -> None:
     head = world.accept().head
     with pytest.raises(ConditionFailed):
         world.jobs.create(head)
+
+
+def test_what_ended_jobs_gave_back_is_counted_before_a_request_is_refused(world: World) -> None:
+    first = world.accept(tenant="rich").head
+    assert first.budget is not None
+    world.database.write(ledger.hold("rich", first.budget, world.available("rich")))  # all is held
+    with pytest.raises(BudgetExceeded):
+        world.accept(tenant="rich")
+    cancel = {"model": "small", "cost": 0, "paid": "no"}
+    world.database.write(*ledger.book("rich", first.budget, "job_x", [cancel], first.hold))
+    assert world.accept(tenant="rich").head.hold == first.hold
+    with pytest.raises(BudgetExceeded):
+        world.accept(tenant="rich")

@@ -23,7 +23,9 @@ def batch_id(files: Files) -> str:
 
 def sweep(files: Files, now: int) -> Swept:
     world = files.world
-    return Sweep(world.jobs, world.queue, FakeDeadLetters(), lambda item, now: False, files.count.resend)(now)
+    return Sweep(
+        world.jobs, world.payloads, world.queue, FakeDeadLetters(), lambda item, now: False, files.count.resend
+    )(now)
 
 
 def test_the_last_line_has_the_batch_collected(files: Files, batch_id: str) -> None:

@@ -7,8 +7,9 @@ import pytest
 from broker.errors import Conflict, NotCancelable, NotFound
 from broker.jobs.ending import cancel_job, fail_undeliverable, reckon_calls, settle_call, settle_job
 from broker.jobs.head import Head, Status
+from broker.jobs.reading import view
 from broker.jobs.transitions import Fence, Outcome, claim, start_call, tend
-from broker.storage import Put
+from broker.storage import Item, Put
 from broker.tenants import ledger
 
 from tests.fakes.world import JOB_ID, MINUTE, NOW, World, a_head
@@ -47,14 +48,44 @@ def facts(cost: int = 30, **changes: Any) -> dict[str, Any]:
     return {**known, "input_tokens": 1, "output_tokens": 2, "ended_at": NOW, **changes}
 
 
-def test_the_terminal_commit_refunds_what_was_not_spent(world: World) -> None:
-    head, key = call(world)
-    settle_call(world.jobs, head, key, FENCE, facts(cost=30))
+def lost(cost: int = 0, **changes: Any) -> dict[str, Any]:
+    return facts(cost, outcome="Unavailable", paid="unknown" if cost else "no", **changes)
+
+
+def budget(world: World) -> Item:
+    found = world.database.get("ledger", "BUDGET#acme", "2026-11")
+    assert found is not None
+    return found
+
+
+def test_the_terminal_commit_books_the_answer_and_gives_back_the_rest(world: World) -> None:
+    _, key = call(world)
     assert world.available() == BUDGET - HOLD
-    head = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW + 9)
+    head = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW + 9, {key: facts(cost=30)})
     assert (head.status, head.ended_at, head.output) == (Status.SUCCEEDED, NOW + 9, "OUTPUT#1.1")
     assert world.available() == BUDGET - 30
     assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
+    assert budget(world)["available"] == BUDGET - HOLD, "the item that all jobs share is not written at the end"
+
+
+def test_what_came_back_can_be_held_again(world: World) -> None:
+    _, key = call(world)
+    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30)})
+    assert ledger.collect(world.database, "acme", "2026-11") == HOLD - 30
+    assert budget(world)["available"] == BUDGET - 30 == world.available()
+    assert ledger.collect(world.database, "acme", "2026-11") == 0
+
+
+def test_calls_of_several_models_are_booked_in_one_commit(world: World) -> None:
+    for model, cost in (("small", 0), ("small", 100), ("large", 30)):
+        head, key = call(world, model=model)
+        if model == "small":
+            settle_call(world.jobs, JOB_ID, key, FENCE, lost(cost, model=model), known=head)
+    assert world.spent() == {}, "nothing is booked before the end"
+    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30, model="large")})
+    spent = world.spent()
+    assert (spent["nusd"], spent["calls"], spent["unknown"], spent["unknown_nusd"]) == (130, 3, 1, 100)
+    assert world.available() == BUDGET - 130
 
 
 def test_a_repeated_commit_gives_the_same_job(world: World) -> None:
@@ -97,42 +128,51 @@ def test_only_its_tenant_cancels_a_job(world: World, job_id: str, tenant: str) -
 
 @pytest.mark.parametrize("cost", [0, 30, RESERVE, 250])
 def test_a_late_answer_is_paid_for_and_changes_nothing_else(world: World, cost: int) -> None:
-    before, key = call(world)
+    _, key = call(world)
     canceled = cancel_job(world.jobs, JOB_ID, "acme", NOW)
     assert world.available() == BUDGET - RESERVE
     with pytest.raises(Conflict):
-        settle_call(world.jobs, before, key, FENCE, facts(cost=cost), known=before)
+        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=cost)})
     after = world.jobs.get(JOB_ID)
     assert (after.status, after.ended_at, after.spent, after.due_at) == (Status.CANCELED, canceled.ended_at, cost, None)
     assert world.available() == BUDGET - cost
     assert world.spent()["nusd"] == cost
-    assert world.jobs.notes(JOB_ID)[f"ATTEMPT#{key}"]["cost"] == cost
 
 
 def test_a_call_that_costs_more_than_its_reserve_comes_out_of_the_budget(world: World) -> None:
-    head, key = call(world)
-    settle_call(world.jobs, head, key, FENCE, facts(cost=HOLD + 50))
-    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+    _, key = call(world)
+    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=HOLD + 50)})
     assert world.available() == BUDGET - HOLD - 50
 
 
-def test_a_late_answer_of_an_older_run_is_paid_for_when_the_job_ends(world: World) -> None:
+@pytest.mark.parametrize("cost", [0, RESERVE])
+def test_a_late_failure_is_settled_whatever_became_of_the_job(world: World, cost: int) -> None:
     before, key = call(world)
+    cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    with pytest.raises(Conflict):
+        settle_call(world.jobs, JOB_ID, key, FENCE, lost(cost), known=before)
+    assert (world.jobs.get(JOB_ID).spent, world.spent()["nusd"]) == (cost, cost)
+    assert world.available() == BUDGET - cost
+
+
+def test_a_late_answer_of_an_older_run_is_left_for_the_one_that_owns_the_job(world: World) -> None:
+    _, key = call(world)
     world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 10 * MINUTE))
     world.jobs.change(JOB_ID, lambda head: claim(head, now=NOW, lease_ms=MINUTE, by="m2"))
     with pytest.raises(Conflict):
-        settle_call(world.jobs, before, key, FENCE, facts(cost=30))
+        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30)})
     assert world.available() == BUDGET - HOLD
-    settle_job(world.jobs, JOB_ID, Fence(2, "exec-2"), WON, NOW)
+    settle_job(world.jobs, JOB_ID, Fence(2, "exec-2"), WON, NOW, {key: facts(cost=30)})
     assert world.available() == BUDGET - 30
     assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
 
 
-def test_a_call_settled_twice_is_booked_once(world: World) -> None:
+def test_a_failure_settled_twice_is_booked_once(world: World) -> None:
     head, key = call(world)
-    settle_call(world.jobs, head, key, FENCE, facts(cost=30))
+    settle_call(world.jobs, JOB_ID, key, FENCE, lost(30), known=head)
     with pytest.raises(Conflict):
-        settle_call(world.jobs, head, key, FENCE, facts(cost=30))
+        settle_call(world.jobs, JOB_ID, key, FENCE, lost(30), known=head)
+    settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
     assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
 
 
@@ -142,27 +182,35 @@ def test_an_ended_jobs_lost_calls_are_reckoned_when_their_time_is_over(world: Wo
     head = settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
     assert head.due_at is not None
     with pytest.raises(Conflict):
-        reckon_calls(world.jobs, head, head.due_at - 1)
-    reckon_calls(world.jobs, head, head.due_at)
+        reckon_calls(world.jobs, world.payloads, head, head.due_at - 1)
+    reckon_calls(world.jobs, world.payloads, head, head.due_at)
     with pytest.raises(Conflict):
-        reckon_calls(world.jobs, world.jobs.get(JOB_ID), head.due_at)
+        reckon_calls(world.jobs, world.payloads, world.jobs.get(JOB_ID), head.due_at)
     after = world.jobs.get(JOB_ID)
     assert (after.spent, after.open_calls, after.due_at, after.status) == (3 * RESERVE, [], None, Status.FAILED)
     assert world.available() == BUDGET - 3 * RESERVE
     spent = world.spent()
     assert (spent["nusd"], spent["calls"], spent["unknown"], spent["unknown_nusd"]) == (300, 3, 3, 300)
-    notes = world.jobs.notes(JOB_ID, "ATTEMPT#")
-    assert [(note["outcome"], note["paid"], note["cost"]) for note in notes.values()] == [
-        ("unknown", "unknown", 100)
-    ] * 3
+    shown = view(after, {}, None)["attempts"]
+    assert [(each["outcome"], each["paid"]) for each in shown] == [("unknown", "unknown")] * 3
+
+
+def test_an_answer_that_was_kept_is_reckoned_at_what_it_cost_and_dropped(world: World) -> None:
+    head, key = call(world)
+    world.payloads.save(head, f"OUTPUT#{key}", {"text": "Too late."}, facts(cost=30))
+    head = cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    reckon_calls(world.jobs, world.payloads, head, head.due_at or 0)
+    after = world.jobs.get(JOB_ID)
+    assert (after.spent, after.calls[key]["p"], world.available()) == (30, "yes", BUDGET - 30)
+    assert world.payloads.names(JOB_ID) == ["INPUT"]
 
 
 def test_an_answer_that_comes_after_the_reckoning_is_not_booked_again(world: World) -> None:
-    before, key = call(world)
+    _, key = call(world)
     head = settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
-    reckon_calls(world.jobs, head, head.due_at or 0)
+    reckon_calls(world.jobs, world.payloads, head, head.due_at or 0)
     with pytest.raises(Conflict):
-        settle_call(world.jobs, before, key, FENCE, facts(cost=30))
+        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30)})
     assert (world.spent()["nusd"], world.spent()["calls"]) == (RESERVE, 1)
     assert world.available() == BUDGET - RESERVE
 

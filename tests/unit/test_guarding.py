@@ -1,5 +1,6 @@
 """The guardrail steps: what they block, what they note, and that a stale run does neither."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_repeat_finds_the_same_and_notes_it_once() -> None:
 
 def test_a_stale_run_notes_nothing() -> None:
     world, guard, run = guarded(CARD)
-    stale = Run(JOB_ID, "acme", Fence(run.fence.run + 1, "exec-9"))
+    stale = replace(run, fence=Fence(run.fence.run + 1, "exec-9"))
     with pytest.raises(Conflict):
         guard.check_input(stale, NOW)
     with pytest.raises(Conflict):

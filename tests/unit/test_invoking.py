@@ -19,10 +19,9 @@ from broker.errors import (
     Unavailable,
 )
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Head, Status
+from broker.jobs.head import Head
 from broker.jobs.transitions import Fence
-from broker.providers.base import Answer
-from broker.steps.context import Run
+from broker.providers.base import Answer, Blob
 from broker.steps.invoking import AFTER_CALL_MS
 from broker.tokens import estimate_input
 
@@ -40,15 +39,32 @@ def invoke() -> Stage:
     return Stage()
 
 
-def test_an_answer_is_kept_told_and_paid_for(invoke: Stage) -> None:
-    usage = {"input_tokens": 10, "output_tokens": 20}
-    assert invoke() == {"model": "small", "output": "OUTPUT#1.1", "usage": usage}
+def test_an_answer_is_kept_with_what_it_cost_and_told(invoke: Stage) -> None:
+    told = invoke()
+    facts = told["facts"]
+    assert told["output"] == "OUTPUT#1.1"
+    assert (facts["model"], facts["outcome"], facts["paid"], facts["cost"]) == ("small", "succeeded", "yes", COST)
+    assert (facts["input_tokens"], facts["output_tokens"]) == (10, 20)
     assert invoke.world.payloads.load(JOB_ID, "OUTPUT#1.1") == ANSWER.output
-    assert (invoke.head.spent, invoke.head.open_calls, invoke.head.execution) == (COST, [], "exec-1")
-    assert (invoke.world.spent()["nusd"], invoke.world.spent()["calls"]) == (COST, 1)
-    note = invoke.world.jobs.notes(JOB_ID)["ATTEMPT#1.1"]
-    assert (note["model"], note["outcome"], note["paid"], note["cost"]) == ("small", "succeeded", "yes", COST)
-    assert [facts["outcome"] for facts in invoke.observed] == ["succeeded"]
+    assert (invoke.world.payloads.facts(JOB_ID, "OUTPUT#1.1") or {})["cost"] == COST
+    assert (invoke.head.open_calls, invoke.head.execution) == (["1.1"], "exec-1"), "the job's end settles it"
+    assert [each["outcome"] for each in invoke.observed] == ["succeeded"]
+
+
+def test_units_beside_tokens_are_paid_for(invoke: Stage) -> None:
+    invoke.world.register(a_model("painter", unit_prices={"images": 40}))
+    invoke.provider.script.append(Answer({}, units={"images": 2, "pages": 7}))
+    assert invoke("painter")["facts"]["cost"] == 80
+
+
+def test_pictures_are_kept_beside_the_answer(invoke: Stage) -> None:
+    invoke.provider.script.append(Answer({"text": "Two."}, files=(Blob(b"a", "image/png"), Blob(b"bc", "image/jpeg"))))
+    name = invoke()["output"]
+    assert invoke.world.payloads.load(JOB_ID, name)["files"] == [
+        {"name": "1.1-1", "media_type": "image/png", "bytes": 1},
+        {"name": "1.1-2", "media_type": "image/jpeg", "bytes": 2},
+    ]
+    assert invoke.world.payloads.files[JOB_ID, name] == [(b"a", "image/png"), (b"bc", "image/jpeg")]
 
 
 def test_the_provider_gets_the_request_and_the_key(invoke: Stage) -> None:
@@ -91,9 +107,10 @@ def test_a_fault_of_our_own_code_is_settled_and_quotes_nothing(invoke: Stage) ->
     with pytest.raises(Unavailable) as failure:
         invoke()
     assert failure.value.code == "adapter_failed"
-    assert "my secret" not in str(invoke.world.jobs.notes(JOB_ID)) + failure.value.message
+    assert "my secret" not in str(invoke.head) + failure.value.message
     assert invoke.head.open_calls == []
-    assert invoke.world.spent()["unknown_nusd"] == invoke.head.spent > 0
+    assert invoke.head.spent > 0
+    assert invoke.head.calls["1.1"]["p"] == "unknown"
 
 
 def test_the_call_is_on_record_while_it_is_made(invoke: Stage) -> None:
@@ -112,7 +129,7 @@ def test_a_function_that_dies_in_the_call_leaves_it_on_record(invoke: Stage) -> 
         invoke()
     assert invoke.head.open_calls == ["1.1"]
     assert invoke()["output"] == "OUTPUT#1.2"
-    assert invoke.head.open_calls == ["1.1"]
+    assert invoke.head.open_calls == ["1.1", "1.2"]
 
 
 def test_a_fault_of_the_adapter_is_settled_as_a_call_that_may_have_been_paid_for(invoke: Stage) -> None:
@@ -134,14 +151,12 @@ def test_a_call_gets_no_more_time_than_the_job_has_left(invoke: Stage) -> None:
     assert invoke.provider.calls[0].timeout <= 7
 
 
-@pytest.mark.parametrize("writes", [0, 1])
-def test_no_call_without_its_record_and_no_record_lost(invoke: Stage, writes: int) -> None:
-    invoke.world.database.crash_in = writes
+def test_no_call_without_its_record(invoke: Stage) -> None:
+    invoke.world.database.crash_in = 0
     with pytest.raises(Crash):
         invoke()
     invoke.world.database.crash_in = None
-    assert len(invoke.provider.calls) == writes
-    assert len(invoke.head.calls) == writes
+    assert (invoke.provider.calls, invoke.head.calls) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -150,10 +165,14 @@ def test_no_call_without_its_record_and_no_record_lost(invoke: Stage, writes: in
 def test_a_failure_is_settled_and_goes_on(invoke: Stage, kind: type[BrokerError]) -> None:
     error = invoke.fails(failing(kind))
     assert type(error) is kind
-    assert invoke.head.calls["1.1"] == {"m": "small", "r": invoke.head.calls["1.1"]["r"], "c": 0, "o": kind.__name__}
-    note = invoke.world.jobs.notes(JOB_ID)["ATTEMPT#1.1"]
-    assert (note["paid"], note["error"]["type"], note["cost"]) == ("no", kind.type, 0)
-    assert invoke.world.spent()["nusd"] == 0
+    call = invoke.head.calls["1.1"]
+    assert (call["m"], call["o"], call["p"], call["e"]["type"], call["c"]) == (
+        "small",
+        kind.__name__,
+        "no",
+        kind.type,
+        0,
+    )
     assert invoke.world.payloads.names(JOB_ID) == ["INPUT"]
 
 
@@ -161,8 +180,7 @@ def test_a_failure_that_may_be_paid_for_is_booked_at_its_worst(invoke: Stage) ->
     invoke.fails(failing(Unavailable, maybe_paid=True))
     reserve = invoke.head.calls["1.1"]["r"]
     assert invoke.head.spent == reserve > 0
-    assert invoke.world.spent()["unknown_nusd"] == reserve
-    assert invoke.world.jobs.notes(JOB_ID)["ATTEMPT#1.1"]["paid"] == "unknown"
+    assert invoke.head.calls["1.1"]["p"] == "unknown"
 
 
 def test_an_answer_after_a_missed_schema_is_a_repair_of_that_model_only(invoke: Stage) -> None:
@@ -175,7 +193,7 @@ def test_an_answer_after_a_missed_schema_is_a_repair_of_that_model_only(invoke: 
 def test_another_run_repairs_nothing(invoke: Stage) -> None:
     invoke.fails(failing(BadOutput))
     second = invoke.world.jobs.change(JOB_ID, _claimed_again)
-    invoke(run=Run(JOB_ID, "acme", Fence(second.run, "exec-2")))
+    invoke(run=replace(invoke.run, fence=Fence(second.run, "exec-2")))
     assert [call.repair for call in invoke.provider.calls] == [False, False]
 
 
@@ -202,27 +220,34 @@ def test_only_a_larger_window_is_tried_after_a_prompt_that_did_not_fit(invoke: S
     with pytest.raises(ContextExceeded):
         invoke("same")
     assert len(invoke.provider.calls) == 1
-    assert invoke("large")["model"] == "large"
+    assert invoke("large")["facts"]["model"] == "large"
 
 
 def test_a_repeat_gives_the_kept_answer_without_another_call(invoke: Stage) -> None:
     invoke.fails(failing(Unavailable))
     first = invoke()
-    assert invoke() == first
+    assert invoke()["output"] == first["output"] == "OUTPUT#1.2"
     assert len(invoke.provider.calls) == 2
-    assert invoke.world.spent()["calls"] == 2
+
+
+def test_a_later_run_takes_the_answer_that_was_paid_for(invoke: Stage) -> None:
+    first = invoke()
+    second = invoke.world.jobs.change(JOB_ID, _claimed_again)
+    again = invoke("large", run=replace(invoke.run, fence=Fence(second.run, "exec-2")))
+    assert (again["output"], again["facts"]["model"]) == (first["output"], "small")
+    assert len(invoke.provider.calls) == 1
 
 
 @pytest.mark.parametrize("stale", [Fence(1, "exec-2"), Fence(2, "exec-1"), Fence(0, "exec-1")])
 def test_a_stale_run_makes_no_call(invoke: Stage, stale: Fence) -> None:
     invoke.fails(failing(Unavailable))
     with pytest.raises(Conflict):
-        invoke(run=Run(JOB_ID, "acme", stale))
+        invoke(run=replace(invoke.run, fence=stale))
     assert len(invoke.provider.calls) == 1
 
 
 def test_of_two_executions_of_one_run_one_makes_the_call(invoke: Stage) -> None:
-    other = Run(JOB_ID, "acme", Fence(1, "exec-2"))
+    other = replace(invoke.run, fence=Fence(1, "exec-2"))
     invoke.world.database.meanwhile.append(lambda: invoke(run=other))
     with pytest.raises(Conflict):
         invoke()
@@ -236,20 +261,14 @@ ENDINGS: list[Callable[[Stage], Any]] = [
 ]
 
 
-@pytest.mark.parametrize("answer", [ANSWER, failing(Unavailable, maybe_paid=True)], ids=["answer", "failure"])
 @pytest.mark.parametrize("end", ENDINGS, ids=["canceled", "claimed anew"])
-def test_a_late_answer_is_dropped_but_paid_for(
-    invoke: Stage, end: Callable[[Stage], Any], answer: Answer | Exception
-) -> None:
+def test_a_late_failure_is_paid_for(invoke: Stage, end: Callable[[Stage], Any]) -> None:
     invoke.provider.during = lambda: end(invoke)
-    invoke.provider.script.append(answer)
+    invoke.provider.script.append(failing(Unavailable, maybe_paid=True))
     with pytest.raises(Conflict):
         invoke()
-    assert invoke.head.status in (Status.CANCELED, Status.RUNNING)
-    assert invoke.head.output is None
     assert invoke.head.open_calls == []
-    assert invoke.head.spent == invoke.world.spent()["nusd"] > 0
-    assert invoke.world.payloads.names(JOB_ID) == ["INPUT"]
+    assert invoke.head.spent > 0
     assert len(invoke.observed) == 1
 
 

@@ -152,16 +152,41 @@ class JobMachine(RuleBasedStateMachine):
             head = self.world.jobs.change(execution.job_id, start)
         return Made(head, keys[0], execution.fence) if head else multiple()
 
-    @rule(made=calls, percent=st.sampled_from([0, 50, 100, 250]), crash=CRASHES, swept=st.booleans())
-    def answer(self, made: Made, percent: int, crash: int | None, swept: bool) -> None:
+    def facts(self, made: Made, percent: int, *, answered: bool) -> dict[str, Any]:
         call = made.head.calls[made.key]
         cost = call["r"] * percent // 100
         if cost > call["r"]:
             self.overran.add(made.head.id)
-        facts = {"model": call["m"], "outcome": "succeeded", "error": None, "latency_ms": 1, "ended_at": self.now}
-        facts |= {"cost": cost, "paid": "yes", "input_tokens": 1, "output_tokens": 1}
+        facts = {"model": call["m"], "latency_ms": 1, "ended_at": self.now, "cost": cost}
+        if answered:
+            return facts | {"outcome": "succeeded", "paid": "yes", "input_tokens": 1, "output_tokens": 1}
+        return facts | {"outcome": "Unavailable", "paid": "unknown"}
+
+    @rule(made=calls, percent=st.sampled_from([0, 100]), crash=CRASHES, swept=st.booleans())
+    def fail(self, made: Made, percent: int, crash: int | None, swept: bool) -> None:
+        facts = self.facts(made, percent, answered=False)
         with self.crashing(crash, *([self.sweep_once] if swept else [])):
-            settle_call(self.world.jobs, made.head, made.key, made.fence, facts, known=made.head)
+            settle_call(self.world.jobs, made.head.id, made.key, made.fence, facts, known=made.head)
+
+    @rule(
+        made=calls,
+        percent=st.sampled_from([0, 50, 100, 250]),
+        status=st.sampled_from(STATUSES),
+        crash=CRASHES,
+        canceled=st.booleans(),
+        swept=st.booleans(),
+    )
+    def answer(self, made: Made, percent: int, status: Status, crash: int | None, canceled: bool, swept: bool) -> None:
+        """An answer is kept, and ends the job, or comes too late; the run may die on the way."""
+        head = self.world.jobs.get(made.head.id)
+        if made.key in head.open_calls:
+            self.world.payloads.save(head, f"OUTPUT#{made.key}", {}, self.facts(made, percent, answered=True))
+        kept = self.world.payloads.facts(head.id, f"OUTPUT#{made.key}")
+        if kept is None:
+            return
+        others = [lambda: cancel_job(self.world.jobs, head.id, "acme", self.now)] if canceled else []
+        with self.crashing(crash, *others, *([self.sweep_once] if swept else [])):
+            settle_job(self.world.jobs, head.id, made.fence, Outcome(status), self.now, {made.key: kept})
 
     @rule(execution=executions, status=st.sampled_from(STATUSES), crash=CRASHES, canceled=st.booleans())
     def end(self, execution: Execution, status: Status, crash: int | None, canceled: bool) -> None:
@@ -186,7 +211,9 @@ class JobMachine(RuleBasedStateMachine):
         self.world.queue.down = False
 
     def sweep_once(self) -> None:
-        swept = Sweep(self.world.jobs, self.world.queue, self.dead, lambda item, now: False)(self.now)
+        swept = Sweep(self.world.jobs, self.world.payloads, self.world.queue, self.dead, lambda item, now: False)(
+            self.now
+        )
         assert set(swept.errors) <= {"Down"}
 
     @invariant()
@@ -215,13 +242,19 @@ class JobMachine(RuleBasedStateMachine):
         heads = self.heads()
         taken = sum(head.spent + head.reserved if head.status.terminal else head.hold for head in heads)
         assert self.world.available() == ALLOWED - taken
+        over = [head for head in heads if head.status.terminal]
         spent = self.world.spent()
-        assert spent.get("nusd", 0) == sum(head.spent for head in heads)
-        assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in heads)
+        assert spent.get("nusd", 0) == sum(head.spent for head in over)
+        assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in over)
         for head in heads:
-            notes = {name.removeprefix("ATTEMPT#") for name in self.world.jobs.notes(head.id, "ATTEMPT#")}
-            assert notes == head.calls.keys() - set(head.open_calls)
             assert head.id in self.overran or head.spent + head.reserved <= head.hold
+
+    @rule()
+    def collect(self) -> None:
+        before = self.world.available()
+        ledger.collect(self.database, "acme", PERIOD)
+        assert self.world.available() == before
+        assert self.world.spent().get("returned", 0) == 0
 
     def teardown(self) -> None:
         for _ in range(4):

@@ -1,5 +1,7 @@
 """The ledger: holds that a budget covers, what comes back, and what was spent."""
 
+from typing import Any
+
 import pytest
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
@@ -82,8 +84,8 @@ def test_spend_adds_up_by_model_and_shows_what_is_unknown() -> None:
     for number in range(40):
         for model, unknown in (("small", False), ("large", number == 0)):
             tokens = {"input_tokens": 3, "output_tokens": 4}
-            write = ledger.spend("acme", PERIOD, model, f"job_{number}", nusd=10, unknown=unknown, **tokens)
-            database.write(write)
+            call = {"model": model, "cost": 10, "paid": "unknown" if unknown else "yes", **tokens}
+            database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call], 0))
     shards = database.query("ledger", "SPEND#acme", f"{PERIOD}#large#")
     assert 1 < len(shards) <= ledger.SPEND_SHARDS
     totals = {
@@ -104,3 +106,42 @@ def test_an_allowance_that_changes_within_the_month_changes_what_is_left() -> No
         item = database.get("ledger", "BUDGET#acme", PERIOD)
         assert item is not None
         assert (item["allowed"], item["available"]) == (allowed, left)
+
+
+def call(model: str, cost: int) -> dict[str, Any]:
+    return {"model": model, "cost": cost, "paid": "yes", "input_tokens": 1, "output_tokens": 1}
+
+
+def test_a_job_without_calls_gives_back_at_once() -> None:
+    database = opened()
+    database.write(ledger.hold("acme", PERIOD, 50))
+    database.write(*ledger.book("acme", PERIOD, "job_1", [], 50))
+    assert (budget(database) or {})["available"] == 100
+    assert ledger.book("acme", PERIOD, "job_1", [], 0) == []
+
+
+def test_a_job_writes_one_item_for_each_of_its_models() -> None:
+    writes = ledger.book("acme", PERIOD, "job_1", [call("a", 1), call("b", 2), call("a", 3)], 7)
+    assert [(write.add["nusd"], write.add["calls"], write.add.get("returned")) for write in writes] == [
+        (4, 2, 7),
+        (2, 1, None),
+    ]
+
+
+def test_what_came_back_is_collected_once_however_many_ask() -> None:
+    database = opened()
+    for number in range(20):
+        database.write(ledger.hold("acme", PERIOD, 5))
+        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], 4))
+    assert (budget(database) or {})["available"] == 0
+    database.meanwhile.append(lambda: ledger.collect(database, "acme", PERIOD))
+    assert ledger.collect(database, "acme", PERIOD) == 0, "the other one has moved it"
+    assert (budget(database) or {})["available"] == 80
+    assert ledger.collect(database, "acme", PERIOD) == 0
+
+
+def test_what_was_overspent_is_collected_too() -> None:
+    database = opened()
+    database.write(*ledger.book("acme", PERIOD, "job_1", [call("a", 30)], -10))
+    assert ledger.collect(database, "acme", PERIOD) == -10
+    assert (budget(database) or {})["available"] == 90

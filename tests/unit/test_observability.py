@@ -14,7 +14,14 @@ from broker.steps.context import Run
 from handlers.batch import each_record
 from handlers.step import step
 
-EVENT = {"job_id": "job_1", "tenant": "acme", "run": 1, "execution": "exec-1", "input": {"text": "the prompt"}}
+EVENT = {
+    "job_id": "job_1",
+    "tenant": "acme",
+    "run": 1,
+    "execution": "exec-1",
+    "expires_at": 1,
+    "input": {"text": "the prompt"},
+}
 
 
 class Stdout:
@@ -117,7 +124,7 @@ def test_every_line_of_an_invocation_has_its_id(lines: Any) -> None:
 
 def test_a_step_says_what_it_did_and_not_on_what(lines: Any) -> None:
     def _check_input(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-        return {"answer": "the answer", "job": run.job_id}
+        return {"answer": "the answer", "job": run.id}
 
     assert step(_check_input)(EVENT, None) == {"answer": "the answer", "job": "job_1"}
     written = lines()

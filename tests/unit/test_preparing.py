@@ -12,7 +12,9 @@ from broker.storage import ConditionFailed
 from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input
 
-from tests.fakes.world import CHAT, NOW, World, a_model
+from tests.fakes.world import CHAT, INBOX, NOW, World, a_model
+
+PICTURE = {"type": "image_url", "image_url": {"url": "s3://inbox/other/a.png"}}
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def world() -> World:
 
 
 def prepare(world: World, body: dict[str, Any], tenant: str = "acme") -> Prepared:
-    made = Prepare(world.database, world.models(), Tenants(world.database), Prompts(world.database))
+    made = Prepare(world.database, world.models(), Tenants(world.database), Prompts(world.database), INBOX)
     return made(tenant, stored_form(parse_request(body)), NOW)
 
 
@@ -124,3 +126,22 @@ def test_an_empty_registry_says_so() -> None:
     world.tenant()
     with pytest.raises(InvalidRequest, match="no model is registered"):
         prepare(world, CHAT)
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"file": {"s3": "s3://elsewhere/acme/a.pdf"}}, "input.file.s3"),
+        ({"file": {"s3": "s3://inbox/other/a.pdf"}}, "input.file.s3"),
+        ({"file": {"s3": "s3://inbox/acme-too/a.pdf"}}, "input.file.s3"),
+        ({"messages": [{"role": "user", "content": [PICTURE]}]}, "input.messages.0.content.0.image_url"),
+    ],
+)
+def test_a_file_that_is_not_the_tenants_own_is_refused(world: World, given: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        prepare(world, {"task": "chat", "input": {"text": "Hi", **given}})
+    assert (failure.value.code, failure.value.param) == ("file_not_yours", param)
+
+
+def test_a_file_of_the_tenants_own_is_taken(world: World) -> None:
+    prepare(world, {**CHAT, "input": {**CHAT["input"], "file": {"s3": "s3://inbox/acme/a.pdf"}}})

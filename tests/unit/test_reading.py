@@ -10,9 +10,10 @@ from broker.jobs.reading import erase, owned, page, timeline, view
 
 from tests.fakes.world import CHAT, HOUR, JOB_ID, NOW, World, a_head
 
+THROTTLED = {"type": "throttled", "code": "throttled", "message": "Later."}
 CALLS = {
-    "1.1": {"m": "large", "r": 900, "c": 0, "o": "Throttled"},
-    "1.2": {"m": "small", "r": 700, "c": 500_000_000, "o": "succeeded"},
+    "1.1": {"m": "large", "r": 900, "c": 0, "o": "Throttled", "p": "no", "e": THROTTLED, "l": 20, "a": NOW + 20},
+    "1.2": {"m": "small", "r": 700, "c": 500_000_000, "o": "succeeded", "p": "yes", "l": 20, "a": NOW + 40},
     "1.3": {"m": "small", "r": 1_000_000_000},
 }
 
@@ -33,27 +34,11 @@ def finished() -> Head:
     )
 
 
-def attempt(model: str, outcome: str, at: int, **facts: Any) -> dict[str, Any]:
-    known = {
-        "model": model,
-        "outcome": outcome,
-        "error": None,
-        "latency_ms": 20,
-        "cost": 0,
-        "paid": "no",
-        "ended_at": at,
-    }
-    return known | facts
-
-
 @pytest.fixture
 def world() -> World:
     made = World()
     head = made.put(finished())
     made.payloads.save(head, "OUTPUT#1.2", {"text": "Fine."})
-    throttled = {"type": "throttled", "code": "throttled", "message": "Later."}
-    made.jobs.note(head, "ATTEMPT#1.1", attempt("large", "Throttled", NOW + 20, error=throttled))
-    made.jobs.note(head, "ATTEMPT#1.2", attempt("small", "succeeded", NOW + 40, cost=500_000_000, paid="yes"))
     made.jobs.note(head, "ROUTE#1", {"route": [{"model": "small", "taken": True, "why": "rank 1"}]})
     made.jobs.note(head, "GUARD#1#input", {"findings": [{"rule": "pii"}]})
     made.jobs.note(head, "GUARD#1#output", {"findings": [{"rule": "secrets"}]})

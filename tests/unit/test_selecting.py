@@ -45,13 +45,14 @@ def test_a_tenant_that_may_no_longer_use_any_fails_the_job_with_the_reasons_kept
     assert all(not each["taken"] for each in world.jobs.notes(JOB_ID)["ROUTE#1"]["route"])
 
 
-def test_a_stale_run_selects_nothing(world: World) -> None:
-    world.start(JOB_ID)
+def test_a_job_that_was_erased_is_not_selected_for(world: World) -> None:
+    run = world.start(JOB_ID)
+    world.payloads.erase(JOB_ID)
     with pytest.raises(Conflict):
-        step(world)(Run(JOB_ID, "acme", Fence(2, "exec-1")), NOW)
+        step(world)(run, NOW)
     assert "ROUTE#1" not in world.jobs.notes(JOB_ID)
 
 
 def test_a_run_is_read_from_a_states_payload() -> None:
-    event = {"job_id": JOB_ID, "tenant": "acme", "run": 3, "execution": "exec-1", "model": "small"}
-    assert Run.of(event) == Run(JOB_ID, "acme", Fence(3, "exec-1"))
+    event = {"job_id": JOB_ID, "tenant": "acme", "run": 3, "execution": "exec-1", "expires_at": 7}
+    assert Run.of(event) == Run(JOB_ID, "acme", Fence(3, "exec-1"), 7)

@@ -1,15 +1,24 @@
 """How a run ended, from what the workflow knows."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from broker import errors
-from broker.errors import BrokerError
-from broker.jobs.head import Status
-from broker.steps.settling import outcome_of
+from broker.errors import BrokerError, Conflict
+from broker.jobs.ending import cancel_job
+from broker.jobs.head import Head, Status
+from broker.jobs.transitions import Fence
+from broker.steps.context import Run
+from broker.steps.settling import SettleJob, outcome_of
 
-ANSWER = {"model": "small", "output": "OUTPUT#1.1", "usage": {"input_tokens": 1, "output_tokens": 2}}
+from tests.fakes.stage import Stage
+from tests.fakes.world import JOB_ID, NOW
+
+USAGE = {"input_tokens": 1, "output_tokens": 2}
+FACTS = {"model": "small", "outcome": "succeeded", "paid": "yes", "cost": 3, "ended_at": NOW, **USAGE}
+ANSWER = {"output": "OUTPUT#1.1", "facts": FACTS}
 
 
 def failure(error: BrokerError) -> dict[str, Any]:
@@ -21,7 +30,7 @@ def failure(error: BrokerError) -> dict[str, Any]:
 def test_an_answer_is_a_success() -> None:
     outcome = outcome_of({"answer": ANSWER})
     assert (outcome.status, outcome.model, outcome.output) == (Status.SUCCEEDED, "small", "OUTPUT#1.1")
-    assert (outcome.usage, outcome.error) == (ANSWER["usage"], None)
+    assert (outcome.usage, outcome.error) == (USAGE, None)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,7 @@ def test_a_guardrail_blocks(stage: str, answer: Any, code: str, word: str) -> No
         "code": code,
         "message": f"The {word} was blocked by a guardrail: card_numbers, secrets.",
     }
-    assert outcome.usage == (answer or {}).get("usage"), "a blocked answer was paid for all the same"
+    assert outcome.usage == (USAGE if answer else {}), "a blocked answer was paid for all the same"
 
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrokerError)]
@@ -62,3 +71,46 @@ def test_other_failures_are_the_workflows_and_tell_no_details(name: str, cause: 
 def test_a_failure_after_an_answer_is_a_failure() -> None:
     outcome = outcome_of({"answer": ANSWER, "failure": {"Error": "States.Timeout", "Cause": ""}})
     assert (outcome.status, outcome.output) == (Status.FAILED, None)
+
+
+def settle(stage: Stage, ending: dict[str, Any], run: Run | None = None) -> Head:
+    return SettleJob(stage.world.jobs, stage.world.payloads)(run or stage.run, ending, NOW + 5)
+
+
+def test_the_answer_ends_its_job_and_is_paid_for() -> None:
+    stage = Stage()
+    answer = stage()
+    head = settle(stage, {"answer": answer})
+    assert (head.status, head.output, head.model) == (Status.SUCCEEDED, "OUTPUT#1.1", "small")
+    assert (head.spent, head.open_calls, stage.world.spent()["calls"]) == (answer["facts"]["cost"], [], 1)
+    assert settle(stage, {"answer": answer}) == head, "a repeat after a lost reply"
+    assert stage.world.spent()["nusd"] == head.spent
+
+
+def test_a_late_answer_is_dropped_but_paid_for() -> None:
+    stage = Stage()
+    answer = stage()
+    cancel_job(stage.world.jobs, JOB_ID, "acme", NOW)
+    with pytest.raises(Conflict):
+        settle(stage, {"answer": answer})
+    assert (stage.head.status, stage.head.output) == (Status.CANCELED, None)
+    assert stage.head.spent == stage.world.spent()["nusd"] == answer["facts"]["cost"]
+    assert stage.world.payloads.names(JOB_ID) == ["INPUT"]
+
+
+def test_the_answer_that_another_execution_ended_the_job_with_stays() -> None:
+    stage = Stage()
+    answer = stage()
+    settle(stage, {"answer": answer})
+    with pytest.raises(Conflict):
+        settle(stage, {"answer": answer}, replace(stage.run, fence=Fence(1, "exec-2")))
+    assert "OUTPUT#1.1" in stage.world.payloads.names(JOB_ID)
+    assert stage.world.spent()["calls"] == 1
+
+
+def test_an_answer_that_moderation_blocks_is_paid_for() -> None:
+    stage = Stage()
+    answer = stage()
+    head = settle(stage, {"answer": answer, "blocked": {"stage": "output", "rules": ["secrets"]}})
+    assert (head.status, head.output) == (Status.BLOCKED, None)
+    assert head.spent == answer["facts"]["cost"]

@@ -24,7 +24,7 @@ class Sweeping:
     resent: list[str] = field(default_factory=list)
 
     def __call__(self, now: int) -> Swept:
-        return Sweep(self.world.jobs, self.world.queue, self.dead, self.resend)(now)
+        return Sweep(self.world.jobs, self.world.payloads, self.world.queue, self.dead, self.resend)(now)
 
     def resend(self, item: Item, now: int) -> bool:
         self.resent.append(item["sk"])
@@ -151,7 +151,9 @@ def test_it_stops_when_its_time_is_over_and_goes_on_the_next_time(sweep: Sweepin
         sweep.world.put(a_head(id=job_id))
     left = iter([True] * 10)
     world = sweep.world
-    first = Sweep(world.jobs, world.queue, sweep.dead, sweep.resend)(NOW + HOUR, time_left=lambda: next(left, False))
+    first = Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
+        NOW + HOUR, time_left=lambda: next(left, False)
+    )
     assert first.expired == 10
     assert sweep(NOW + HOUR).expired == len(ids) - 10
 

@@ -14,8 +14,8 @@ from broker.jobs.transitions import (
     claim,
     end_call,
     finish,
-    late_call,
-    reckon,
+    go_on,
+    late_calls,
     refund,
     release,
     start_call,
@@ -26,6 +26,7 @@ from tests.fakes.world import HOUR, MINUTE, NOW, a_head
 
 FENCE = Fence(1, "exec-1")
 TERMINAL = [status for status in Status if status.terminal]
+PAID = {"outcome": "succeeded", "cost": 3, "paid": "yes", "ended_at": NOW}
 WON = Outcome(Status.SUCCEEDED, model="small", output="OUTPUT#1.1", usage={"input_tokens": 1})
 
 
@@ -51,16 +52,20 @@ STEPS: dict[str, Callable[[Head], Head]] = {
     "claim": lambda head: claim(head, now=NOW, lease_ms=1, by="m2"),
     "release": lambda head: release(head, by="m1"),
     "start_call": lambda head: start_call(head, FENCE, model="small", reserve=1, now=NOW, lease_ms=1)[0],
-    "end_call": lambda head: end_call(head, FENCE, "1.1", cost=1, outcome="succeeded"),
+    "end_call": lambda head: end_call(head, FENCE, "1.1", PAID),
     "finish": lambda head: finish(head, WON, now=NOW, fence=FENCE),
     "finish from outside": lambda head: finish(head, WON, now=NOW),
     "cancel": lambda head: cancel(head, now=NOW),
     "tend": lambda head: tend(head, now=NOW),
-    "reckon": reckon,
+    "late_calls": lambda head: late_calls(head, {"1.1": PAID}),
+    "go_on": lambda head: go_on(head, FENCE, "1.1", {"id": "x"}, now=NOW, lease_until=NOW),
 }
 
-OUTSIDE = {"finish from outside", "cancel", "tend"}
-LEGAL = {Status.QUEUED: {"claim", *OUTSIDE}, Status.RUNNING: {"start_call", "end_call", "finish", *OUTSIDE}}
+OUTSIDE = {"finish from outside", "cancel", "tend", "late_calls"}
+LEGAL = {
+    Status.QUEUED: {"claim", *OUTSIDE},
+    Status.RUNNING: {"start_call", "end_call", "go_on", "finish", *OUTSIDE},
+}
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -68,7 +73,7 @@ LEGAL = {Status.QUEUED: {"claim", *OUTSIDE}, Status.RUNNING: {"start_call", "end
 def test_only_legal_steps_are_taken(status: Status, name: str) -> None:
     before = a_head() if status is Status.QUEUED else running()
     before = with_calls(replace(before, status=status), (5, None))
-    if name in LEGAL.get(status, {"reckon"}):
+    if name in LEGAL.get(status, {"late_calls"}):
         assert STEPS[name](before).rev == before.rev + 1
     else:
         with pytest.raises(NotCancelable if name == "cancel" else Conflict):
@@ -167,34 +172,42 @@ def test_a_call_stays_within_the_hold(
 
 
 def test_a_call_is_settled_once() -> None:
-    head = end_call(with_calls(running(), (5, None)), FENCE, "1.1", cost=3, outcome="succeeded")
+    head = end_call(with_calls(running(), (5, None)), FENCE, "1.1", PAID)
     assert (head.spent, head.reserved, head.calls["1.1"]["o"]) == (3, 0, "succeeded")
-    with pytest.raises(Conflict):
-        end_call(head, FENCE, "1.1", cost=3, outcome="succeeded")
-    with pytest.raises(Conflict):
-        late_call(head, "1.1", cost=3, outcome="succeeded")
+    for again in (
+        lambda: end_call(head, FENCE, "1.1", PAID),
+        lambda: late_calls(head, {"1.1": PAID}),
+        lambda: go_on(head, FENCE, "1.1", {}, now=NOW, lease_until=NOW),
+    ):
+        with pytest.raises(Conflict):
+            again()
 
 
-def test_a_late_call_changes_nothing_but_what_it_cost() -> None:
+def test_late_calls_change_nothing_but_what_they_cost() -> None:
     before = with_calls(ended(due_at=NOW + 9), (5, None), (6, None))
-    first = late_call(before, "1.2", cost=2, outcome="succeeded")
+    first = late_calls(before, {"1.2": PAID | {"cost": 2}})
     assert replace(first, calls=before.calls, rev=before.rev) == before
     assert (first.spent, first.reserved) == (2, 5)
-    last = late_call(first, "1.1", cost=1, outcome="Throttled")
+    last = late_calls(first, {"1.1": PAID | {"cost": 1, "outcome": "Throttled"}})
     assert (last.due_at, last.spent, last.status) == (None, 3, before.status)
 
 
 def test_a_late_call_of_a_job_that_runs_again_leaves_it_due() -> None:
     before = with_calls(running(run=2), (5, None))
-    assert late_call(before, "1.1", cost=2, outcome="succeeded").due_at == before.due_at
+    assert late_calls(before, {"1.1": PAID}).due_at == before.due_at
 
 
-def test_reckoning_books_lost_calls_at_their_worst() -> None:
-    head = reckon(with_calls(ended(due_at=NOW), (5, 1), (6, None)))
-    assert (head.spent, head.open_calls, head.due_at) == (7, [], None)
-    assert [call["o"] for call in head.calls.values()] == ["succeeded", "unknown"]
-    with pytest.raises(Conflict):
-        reckon(head)
+def test_the_commit_that_ends_a_job_settles_its_answer() -> None:
+    head = finish(with_calls(running(), (5, 1), (6, None)), WON, now=NOW, fence=FENCE, ends={"1.2": PAID})
+    assert (head.spent, head.open_calls, head.due_at, head.rev) == (4, [], None, 3)
+
+
+def test_work_that_goes_on_keeps_its_handle_and_its_lease() -> None:
+    before = with_calls(running(), (5, None))
+    head = go_on(before, FENCE, "1.1", {"id": "x"}, now=NOW + 1, lease_until=NOW + HOUR)
+    assert (head.calls["1.1"]["h"], head.calls["1.1"]["s"], head.lease_until) == ({"id": "x"}, NOW + 1, NOW + HOUR)
+    again = go_on(head, FENCE, "1.1", {"id": "x"}, now=NOW + 9, lease_until=NOW)
+    assert (again.calls["1.1"]["s"], again.lease_until, again.open_calls) == (NOW + 1, NOW + HOUR, ["1.1"])
 
 
 def test_finish_tells_how_it_ended() -> None:

@@ -2,13 +2,18 @@
 
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
-from broker.jobs.head import Head, job_pk
+from broker.jobs.head import job_pk
+from broker.jobs.store import Kept
 from broker.storage import Database, Put
 
 INLINE_BYTES = 256 * 1024
 """Compressed; an item holds 400 KB at most, keys and names included."""
+
+LINK_S = 900
+"""How long a link to a file works; the function's own credentials may end it sooner."""
 
 
 class PayloadStore:
@@ -22,16 +27,36 @@ class PayloadStore:
         self._s3 = s3
         self._dynamodb = dynamodb
 
-    def save(self, head: Head, name: str, document: Any) -> None:
+    def save(
+        self,
+        job: Kept,
+        name: str,
+        document: Any,
+        facts: dict[str, Any] | None = None,
+        files: Sequence[tuple[bytes, str]] = (),
+    ) -> list[str]:
         """See `Payloads.save`."""
         packed = zlib.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), 6)
-        item: dict[str, Any] = {"pk": job_pk(head.id), "sk": name, "expires_at": head.expires_at}
+        item: dict[str, Any] = {"pk": job_pk(job.id), "sk": name, "expires_at": job.expires_at}
+        if facts:
+            item["facts"] = facts
+        keys = [_file_key(job.id, name, number) for number in range(1, len(files) + 1)]
+        if keys:
+            item["files"] = keys
+        for key, (data, media_type) in zip(keys, files, strict=True):
+            self._s3().put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=media_type)
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:
-            item["s3"] = _key(head.id, name)
+            item["s3"] = _key(job.id, name)
             self._s3().put_object(Bucket=self._bucket, Key=item["s3"], Body=packed)
         self._database.write(Put("jobs", item))
+        return keys
+
+    def link(self, job_id: str, name: str, number: int) -> str:
+        """See `Payloads.link`."""
+        what = {"Bucket": self._bucket, "Key": _file_key(job_id, name, number)}
+        return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
 
     def load(self, job_id: str, name: str) -> Any | None:
         """See `Payloads.load`."""
@@ -43,19 +68,29 @@ class PayloadStore:
             packed = self._s3().get_object(Bucket=self._bucket, Key=item["s3"])["Body"].read()
         return json.loads(zlib.decompress(packed))
 
+    def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
+        """See `Payloads.facts`."""
+        item = self._database.get("jobs", job_pk(job_id), name)
+        return item.get("facts") if item else None
+
     def drop(self, job_id: str, name: str) -> None:
         """See `Payloads.drop`."""
         item = self._database.get("jobs", job_pk(job_id), name)
         if item is None:
             return
-        if "s3" in item:
-            self._s3().delete_object(Bucket=self._bucket, Key=item["s3"])
+        for key in [*item.get("files", []), *([item["s3"]] if "s3" in item else [])]:
+            self._s3().delete_object(Bucket=self._bucket, Key=key)
         self._dynamodb().delete_item(TableName=self._table, Key={"pk": {"S": job_pk(job_id)}, "sk": {"S": name}})
 
     def erase(self, job_id: str) -> None:
         """See `Payloads.erase`."""
-        for name in ["INPUT", *(item["sk"] for item in self._database.query("jobs", job_pk(job_id), "OUTPUT#"))]:
-            self.drop(job_id, name)
+        for item in self._database.query("jobs", job_pk(job_id)):
+            if "z" in item or "s3" in item:
+                self.drop(job_id, item["sk"])
+
+
+def _file_key(job_id: str, name: str, number: int) -> str:
+    return _key(job_id, f"{name}-{number}")
 
 
 def _key(job_id: str, name: str) -> str:

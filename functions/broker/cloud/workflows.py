@@ -20,5 +20,7 @@ class StateMachines:
         self._client.start_execution(
             stateMachineArn=self._arns[size],
             name=f"{head.id}-{head.run}",
-            input=json.dumps({"job_id": head.id, "tenant": head.tenant, "run": head.run}),
+            input=json.dumps(
+                {"job_id": head.id, "tenant": head.tenant, "run": head.run, "expires_at": head.expires_at}
+            ),
         )

@@ -18,9 +18,9 @@ from broker.contract.base import (
     Usage,
     Usd,
 )
+from broker.jobs.calls import UNKNOWN
 from broker.jobs.head import Status
 from broker.jobs.request import Task
-from broker.jobs.transitions import UNKNOWN
 from broker.steps.invoking import ANSWERED
 
 

@@ -132,10 +132,8 @@ class Accept:
         if request.metadata or asked:
             self._jobs.note(head, "ASKED", {**asked, "metadata": request.metadata})
         try:
-            self._jobs.create(head, *([hold.operation] if hold.operation else []))
-        except ConditionFailed as error:
-            if 0 not in error.failed:
-                raise ledger.exceeded() from None
+            self._create_with(head, hold)
+        except ConditionFailed:
             return self._jobs.get(job_id)  # a crashed first try got this far
         try:
             self._queue.send(head)
@@ -143,3 +141,26 @@ class Accept:
             # The job is accepted: its head is written, and the sweep sends what was never sent.
             self._on_lost_send(head, error)
         return head
+
+    def _create_with(self, head: Head, hold: Hold) -> None:
+        """Write the head and its hold; where the budget does not cover it, what came back is counted first.
+
+        Raises:
+            ConditionFailed: the job exists.
+            BudgetExceeded: the budget does not cover it all the same.
+        """
+        beside = [hold.operation] if hold.operation else []
+        try:
+            self._jobs.create(head, *beside)
+            return
+        except ConditionFailed as error:
+            if 0 in error.failed:
+                raise
+        if hold.period is None or not ledger.collect(self._database, head.tenant, hold.period):
+            raise ledger.exceeded()
+        try:
+            self._jobs.create(head, *beside)
+        except ConditionFailed as error:
+            if 0 in error.failed:
+                raise
+            raise ledger.exceeded() from None

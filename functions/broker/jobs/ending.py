@@ -1,30 +1,36 @@
-"""Ending jobs: the terminal commit together with the refund of what was held."""
+"""Ending jobs: the terminal commit, and with it what the ledger books and gives back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any
 
 from broker.errors import Conflict, NotFound
+from broker.jobs import calls
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import owned
-from broker.jobs.store import Jobs, note_item
-from broker.jobs.transitions import UNKNOWN, Fence, Outcome, cancel, end_call, finish, late_call, reckon, refund
-from broker.storage import If, Put, Update
+from broker.jobs.store import Jobs, Payloads
+from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls, refund
+from broker.storage import Update
 from broker.tenants import ledger
 
 
-def refunds(before: Head, after: Head) -> Sequence[Put | Update]:
-    """What the ledger gets back in the commit that ends a job."""
-    amount = refund(after) if after.status.terminal else 0
-    if not amount or after.budget is None:
+def bookings(before: Head, after: Head) -> Sequence[Update]:
+    """What the ledger books in the commit that leads from one head to the next: nothing until the job ends.
+
+    The commit that ends it books all calls that are settled by then, each later one what it settles; and each gives
+    back what was held and can no longer be spent.
+    """
+    if not after.status.terminal:
         return ()
-    return (ledger.release(after.tenant, after.budget, amount),)
+    was_over = before.status.terminal
+    booked = set(before.calls) - set(before.open_calls) if was_over else set()
+    news = [calls.told(call) for key, call in after.calls.items() if "c" in call and key not in booked]
+    back = 0 if after.budget is None else refund(after) - (refund(before) if was_over else 0)
+    return ledger.book(after.tenant, after.budget or ledger.period_of(after.created_at), after.id, news, back)
 
 
 def change(jobs: Jobs, job_id: str, decide: Callable[[Head], Head], *, known: Head | None = None) -> Head:
     """A transition that may end the job."""
-    return jobs.change(job_id, decide, refunds, known=known)
+    return jobs.change(job_id, decide, bookings, known=known)
 
 
 def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
@@ -38,114 +44,76 @@ def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
     return change(jobs, job_id, lambda current: cancel(current, now=now), known=head)
 
 
-def settle_job(jobs: Jobs, job_id: str, fence: Fence, outcome: Outcome, now: int) -> Head:
+def settle_job(
+    jobs: Jobs, job_id: str, fence: Fence, outcome: Outcome, now: int, ends: Mapping[str, Facts] | None = None
+) -> Head:
     """A workflow's terminal commit; repeating it after a lost reply gives the same job.
 
+    Args:
+        jobs: the store.
+        job_id: the job.
+        fence: of the execution.
+        outcome: how it ends.
+        now: milliseconds.
+        ends: calls that are settled by it: the one whose answer was taken.
+
     Raises:
-        Conflict: another run owns the job, or it was ended from outside.
+        Conflict: another run owns the job, or it was ended from outside; a call is then paid for all the same.
     """
     head = jobs.get(job_id)
     if head.status.terminal and head.run == fence.run and head.execution == fence.execution:
         if head.status is outcome.status:
             return head
-    return change(jobs, job_id, lambda current: finish(current, outcome, now=now, fence=fence), known=head)
+
+    def end(current: Head) -> Head:
+        return finish(current, outcome, now=now, fence=fence, ends=ends)
+
+    try:
+        return change(jobs, job_id, end, known=head)
+    except Conflict:
+        if ends and jobs.get(job_id).status.terminal:
+            with suppress(Conflict):  # settled already
+                change(jobs, job_id, lambda current: late_calls(current, ends))
+        # In a job that runs again the call stays open: the run that owns it may take the answer that is kept.
+        raise
 
 
-def settle_call(
-    jobs: Jobs, head: Head, key: str, fence: Fence, facts: dict[str, Any], *, known: Head | None = None
-) -> None:
-    """Settle a provider call: its record, the ledger's and the head's, in one commit.
+def settle_call(jobs: Jobs, job_id: str, key: str, fence: Fence, facts: Facts, *, known: Head | None = None) -> Head:
+    """Settle a provider call that gave no answer.
 
     Args:
         jobs: the store.
-        head: the job as it was when the call was started.
+        job_id: the job.
         key: the call's.
         fence: of the execution that made it.
-        facts: the attempt's record; `cost` (nano-dollars), `outcome`, `model` and token counts are also booked.
+        facts: what became of it, by the long names of `jobs.calls`.
         known: the head as last read.
 
     Raises:
         Conflict: the job has ended or was claimed anew; the call was settled all the same.
     """
-    cost, outcome = facts["cost"], facts["outcome"]
-    record = attempt_record(head, key, facts)
     try:
-        jobs.change(
-            head.id,
-            lambda current: end_call(current, fence, key, cost=cost, outcome=outcome),
-            lambda before, after: record,
-            known=known,
-        )
+        return change(jobs, job_id, lambda current: end_call(current, fence, key, facts), known=known)
     except Conflict:
-        back = head.calls[key]["r"] - cost
-        returned = [ledger.release(head.tenant, head.budget, back)] if head.budget else []
-        with suppress(Conflict):  # settled before
-            jobs.change(
-                head.id,
-                lambda current: late_call(current, key, cost=cost, outcome=outcome),
-                # Where the job still runs, its terminal commit gives back; where it ended, only this does.
-                lambda before, after: [*record, *(returned if after.status.terminal else [])],
-            )
+        with suppress(Conflict):
+            change(jobs, job_id, lambda current: late_calls(current, {key: facts}))
         raise
 
 
-def attempt_record(head: Head, key: str, facts: dict[str, Any]) -> list[Put | Update]:
-    """The writes that record a settled call beside the job and in the ledger."""
-    return [
-        Put("jobs", note_item(head, f"ATTEMPT#{key}", facts), (If("pk", "absent"),)),
-        ledger.spend(
-            head.tenant,
-            head.budget or ledger.period_of(head.created_at),
-            facts["model"],
-            head.id,
-            nusd=facts["cost"],
-            input_tokens=facts.get("input_tokens", 0),
-            output_tokens=facts.get("output_tokens", 0),
-            unknown=facts["paid"] == "unknown",
-        ),
-    ]
-
-
-def reckon_calls(jobs: Jobs, head: Head, now: int) -> None:
-    """Book, as unknown and at their worst, the calls that an ended job's functions died in.
+def reckon_calls(jobs: Jobs, payloads: Payloads, head: Head, now: int) -> None:
+    """Settle the calls that an ended job left open: by the answer that is kept of one, else as unknown, at its worst.
 
     Raises:
-        Conflict: there is nothing to book, or its time has not come.
+        Conflict: there is nothing to settle, or its time has not come.
     """
-    if head.due_at is None or head.due_at > now:
+    if head.due_at is None or head.due_at > now or not head.open_calls:
         raise Conflict(f"job {head.id} is not due")
-
-    def record(before: Head, after: Head) -> list[Put | Update]:
-        lost = before.open_calls
-        return _joined([each for key in lost for each in attempt_record(before, key, _lost(before.calls[key], now))])
-
-    jobs.change(head.id, reckon, record, known=head)
-
-
-def _joined(operations: Sequence[Put | Update]) -> list[Put | Update]:
-    """Additions to the same item as one, for a transaction may touch an item only once."""
-    joined: dict[tuple[str, str], Put | Update] = {}
-    for each in operations:
-        if isinstance(each, Put):
-            joined[each.item["pk"], each.item["sk"]] = each
-            continue
-        known = joined.get((each.pk, each.sk))
-        before = known.add if isinstance(known, Update) else {}
-        add = {name: amount + before.get(name, 0) for name, amount in each.add.items()}
-        joined[each.pk, each.sk] = replace(each, add=add)
-    return list(joined.values())
-
-
-def _lost(call: dict[str, Any], now: int) -> dict[str, Any]:
-    return {
-        "model": call["m"],
-        "outcome": UNKNOWN,
-        "error": None,
-        "latency_ms": None,
-        "cost": call["r"],
-        "paid": "unknown",
-        "ended_at": now,
+    ends = {
+        key: payloads.facts(head.id, f"OUTPUT#{key}") or calls.lost(head.calls[key], now) for key in head.open_calls
     }
+    for key in ends:  # before the commit, for nobody would look again
+        payloads.drop(head.id, f"OUTPUT#{key}")
+    change(jobs, head.id, lambda current: late_calls(current, ends), known=head)
 
 
 def fail_undeliverable(jobs: Jobs, job_id: str, now: int) -> Head | None:

@@ -99,7 +99,7 @@ class Head:
     budget: str | None = None
     """The budget's period (`2026-11`), where one is held from."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Provider calls by `run.number`: `m` model, `r` reserved; and once settled `c` cost, `o` outcome."""
+    """Provider calls by `run.number`, as `jobs.calls` keeps them."""
     model: str | None = None
     """The model that answered."""
     output: str | None = None

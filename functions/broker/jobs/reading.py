@@ -6,9 +6,9 @@ from typing import Any
 
 from broker.clock import iso, usd
 from broker.errors import InvalidRequest, NotFound
+from broker.jobs import calls
 from broker.jobs.head import JOB_ID, Head, Status
 from broker.jobs.store import Jobs, Payloads
-from broker.jobs.transitions import UNKNOWN
 from broker.storage import Item
 
 MAX_PAGE = 100
@@ -45,7 +45,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             "output_tokens": head.usage.get("output_tokens", 0),
             "cost_usd": usd(head.spent),
         },
-        "attempts": [_attempt(key, call, notes.get(f"ATTEMPT#{key}")) for key, call in _in_order(head)],
+        "attempts": [_attempt(key, call) for key, call in _in_order(head)],
         "route": notes.get(f"ROUTE#{head.run}", {}).get("route", []),
         "guardrails": [
             finding for name, note in sorted(notes.items()) if name.startswith("GUARD#") for finding in note["findings"]
@@ -65,17 +65,17 @@ def _in_order(head: Head) -> list[tuple[str, dict[str, Any]]]:
     return sorted(head.calls.items(), key=lambda pair: int(pair[0].split(".")[1]))
 
 
-def _attempt(key: str, call: dict[str, Any], note: Item | None) -> dict[str, Any]:
-    # A call without a note was made, or was about to be, when its function died: it may have been paid for.
-    settled = note or {}
+def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
+    known = calls.told(call)
+    # An open call is under way, or was when its function died: it may have been paid for.
     return {
         "id": key,
-        "model": call["m"],
-        "outcome": settled.get("outcome", call.get("o", UNKNOWN)),
-        "error": settled.get("error"),
-        "latency_ms": settled.get("latency_ms"),
-        "cost_usd": usd(settled.get("cost", call["r"])),
-        "paid": settled.get("paid", "unknown"),
+        "model": known["model"],
+        "outcome": known.get("outcome", calls.UNKNOWN),
+        "error": known.get("error"),
+        "latency_ms": known.get("latency_ms"),
+        "cost_usd": usd(known.get("cost", known["reserved"])),
+        "paid": known.get("paid", calls.UNKNOWN),
     }
 
 
@@ -94,10 +94,11 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
     seen: list[tuple[int, str, dict[str, Any]]] = [(head.created_at, "job.accepted", {"door": head.door})]
     if head.started_at:
         seen.append((head.started_at, "job.started", {"runs": head.run}))
+    for call in (calls.told(each) for each in head.calls.values()):
+        if "ended_at" in call:
+            facts = {"model": call["model"], "outcome": call["outcome"], "latency_ms": call.get("latency_ms")}
+            seen.append((call["ended_at"], "attempt.ended", facts))
     for name, note in notes.items():
-        if name.startswith("ATTEMPT#"):
-            facts = {"model": note["model"], "outcome": note["outcome"], "latency_ms": note["latency_ms"]}
-            seen.append((note["ended_at"], "attempt.ended", facts))
         if name.startswith("DELIVERY#"):
             for each in note["attempts"]:
                 seen.append(

@@ -14,23 +14,63 @@ NEWS = {"news": 1}
 """On a head whose status this very write changed: the stream's filter lets only those through to be published."""
 
 
+class Kept(Protocol):
+    """A job, as far as its notes need to know it: a head, or the facts that a run travels with."""
+
+    @property
+    def id(self) -> str:
+        """The job's."""
+        ...
+
+    @property
+    def expires_at(self) -> int:
+        """Epoch seconds at which its items may be deleted."""
+        ...
+
+
 class Payloads(Protocol):
     """Where prompts and answers live: compressed, in the table or, when large, in the bucket."""
 
-    def save(self, head: Head, name: str, document: Any) -> None:
-        """Keep a JSON document under the job; the same name again overwrites."""
+    def save(
+        self,
+        job: Kept,
+        name: str,
+        document: Any,
+        facts: dict[str, Any] | None = None,
+        files: Sequence[tuple[bytes, str]] = (),
+    ) -> list[str]:
+        """Keep a JSON document under the job, with small facts and files beside it; the same name again overwrites.
+
+        Args:
+            job: whose.
+            name: of the document.
+            document: what to keep.
+            facts: whole numbers, strings, and maps of them.
+            files: bytes, and the type of each (`image/png`).
+
+        Returns:
+            The keys of the files in the bucket.
+        """
+        ...
+
+    def link(self, job_id: str, name: str, number: int) -> str:
+        """A URL at which anyone may read a document's file (`number` counts from 1) for a quarter of an hour."""
         ...
 
     def load(self, job_id: str, name: str) -> Any | None:
         """Read it back; None where there is none (or where it was erased)."""
         ...
 
+    def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
+        """The small facts beside a document; None where there is none."""
+        ...
+
     def drop(self, job_id: str, name: str) -> None:
-        """Delete one document; may be repeated."""
+        """Delete one document and its files; may be repeated."""
         ...
 
     def erase(self, job_id: str) -> None:
-        """Delete all documents of the job; may be repeated."""
+        """Delete all documents of the job and their files; may be repeated."""
         ...
 
 
@@ -120,15 +160,15 @@ class Jobs:
         return [Head.from_item(item) for item in found if item], page.cursor
 
     def notes(self, job_id: str, prefix: str = "") -> dict[str, Item]:
-        """The small items beside the head, by name: `ATTEMPT#1.1`, `ROUTE#1`, `DELIVERY#…`, `ASKED` and so on."""
+        """The small items beside the head, by name: `ROUTE#1`, `DELIVERY#…`, `ASKED` and so on."""
         found = self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}")
         return {item["sk"].removeprefix("NOTE#"): item for item in found}
 
-    def note(self, head: Head, name: str, facts: dict[str, Any]) -> None:
+    def note(self, job: Kept, name: str, facts: dict[str, Any]) -> None:
         """Keep small facts beside the job (its route, its findings); the same name again overwrites."""
-        self._database.write(Put("jobs", note_item(head, name, facts)))
+        self._database.write(Put("jobs", note_item(job, name, facts)))
 
 
-def note_item(head: Head, name: str, facts: dict[str, Any]) -> Item:
+def note_item(job: Kept, name: str, facts: dict[str, Any]) -> Item:
     """A note in its stored form, for a write that it joins."""
-    return {"pk": job_pk(head.id), "sk": f"NOTE#{name}", "expires_at": head.expires_at, **facts}
+    return {"pk": job_pk(job.id), "sk": f"NOTE#{name}", "expires_at": job.expires_at, **facts}

@@ -7,7 +7,7 @@ from typing import Protocol
 from broker.errors import Conflict, NotFound
 from broker.jobs.ending import change, fail_undeliverable, reckon_calls
 from broker.jobs.head import SHARDS, Head, Status, job_id_of
-from broker.jobs.store import Jobs, Queue
+from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import tend
 from broker.storage import Item
 
@@ -44,12 +44,14 @@ class Sweep:
     def __init__(
         self,
         jobs: Jobs,
+        payloads: Payloads,
         queue: Queue,
         dead_letters: DeadLetters,
         resend_delivery: Callable[[Item, int], bool],
         resend_batch: Callable[[Item, int], bool] = lambda item, now: False,
     ) -> None:
         self._jobs = jobs
+        self._payloads = payloads
         self._queue = queue
         self._dead_letters = dead_letters
         self._resend_delivery = resend_delivery
@@ -90,7 +92,7 @@ class Sweep:
         try:
             head = self._jobs.get(job_id_of(item))
             if head.status.terminal:
-                reckon_calls(self._jobs, head, now)
+                reckon_calls(self._jobs, self._payloads, head, now)
                 swept.reckoned += 1
                 return
             head = change(self._jobs, head.id, lambda current: tend(_if_due(current, now), now=now), known=head)

@@ -9,10 +9,12 @@
 Each raises `Conflict` when the head is not where the transition starts: the caller is late, doubled or stale.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
+from broker.jobs import calls
 from broker.jobs.head import Head, Status
 
 MAX_LOSSES = 3
@@ -22,8 +24,8 @@ NUDGES_MS = (60_000, 600_000, 3_600_000)
 """When a job that is still queued is sent again: after a minute, ten minutes, then hourly. Its message may be lost
 or may wait in a long queue; a second message starts nothing, so sending is always safe."""
 
-UNKNOWN = "unknown"
-"""The outcome of a call that may have been paid for without an answer."""
+Facts = Mapping[str, Any]
+"""What became of a call, by the long names of `jobs.calls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ def check_fence(head: Head, fence: Fence) -> None:
         raise Conflict(f"job {head.id}: another execution owns run {head.run}")
 
 
-def start_call(head: Head, fence: Fence, *, model: str, reserve: int, now: int, lease_ms: int) -> tuple[Head, str]:
+def start_call(
+    head: Head, fence: Fence, *, model: str, reserve: int, now: int, lease_ms: int, version: int | None = None
+) -> tuple[Head, str]:
     """Record a provider call before it is made, and extend the lease over it.
 
     Returns:
@@ -97,47 +101,71 @@ def start_call(head: Head, fence: Fence, *, model: str, reserve: int, now: int, 
     if head.hold and head.spent + head.reserved + reserve > head.hold:
         raise BudgetExceeded("The job's limit does not cover another call.", code="max_cost_reached")
     key = f"{fence.run}.{len(head.calls) + 1}"
-    calls = {**head.calls, key: {"m": model, "r": reserve}}
+    made = calls.settled({}, {"model": model, "version": version, "reserved": reserve})
     lease = max(head.lease_until or 0, now + lease_ms)
-    return _step(head, execution=fence.execution, calls=calls, lease_until=lease), key
+    return _step(head, execution=fence.execution, calls={**head.calls, key: made}, lease_until=lease), key
 
 
-def end_call(head: Head, fence: Fence, key: str, *, cost: int, outcome: str) -> Head:
-    """Settle a call of a job that is still running.
+def go_on(head: Head, fence: Fence, key: str, handle: Mapping[str, str], *, now: int, lease_until: int) -> Head:
+    """Note that a call's work goes on without us, and keep the lease for it.
+
+    Raises:
+        Conflict: the fence is stale, or the call is settled.
+    """
+    check_fence(head, fence)
+    since = head.calls[key].get("s", now)
+    after = _settle(head, {key: {"handle": dict(handle), "started_at": since}})
+    return _step(head, execution=fence.execution, calls=after, lease_until=max(head.lease_until or 0, lease_until))
+
+
+def end_call(head: Head, fence: Fence, key: str, facts: Facts) -> Head:
+    """Settle a call of a job that goes on.
 
     Raises:
         Conflict: the job has ended or was claimed anew; the call is then settled by `late_call`.
     """
     check_fence(head, fence)
-    return late_call(head, key, cost=cost, outcome=outcome)
+    return _step(head, calls=_settle(head, {key: facts}))
 
 
-def late_call(head: Head, key: str, *, cost: int, outcome: str) -> Head:
-    """Settle a call whose answer no longer matters: it is dropped, but paid for. Nothing else of the job changes."""
-    if "c" in head.calls[key]:
-        raise Conflict(f"call {key} of job {head.id} is settled")
-    calls = {**head.calls, key: {**head.calls[key], "c": cost, "o": outcome}}
-    still_open = any("c" not in call for call in calls.values())
-    return _step(head, calls=calls, due_at=head.due_at if still_open or not head.status.terminal else None)
+def late_calls(head: Head, ends: Mapping[str, Facts]) -> Head:
+    """Settle calls whose answers no longer matter: they are paid for. Nothing else of the job changes.
+
+    Raises:
+        Conflict: one of them is settled.
+    """
+    after = _settle(head, ends)
+    still_open = any("c" not in call for call in after.values())
+    return _step(head, calls=after, due_at=head.due_at if still_open or not head.status.terminal else None)
 
 
-def reckon(head: Head) -> Head:
-    """Settle the calls that an ended job left open and that nobody will settle any more: as unknown, at their worst."""
-    if not head.status.terminal or not head.open_calls:
-        raise Conflict(f"job {head.id} has nothing to reckon")
-    lost = {key: {**head.calls[key], "c": head.calls[key]["r"], "o": UNKNOWN} for key in head.open_calls}
-    return _step(head, calls={**head.calls, **lost}, due_at=None)
+def _settle(head: Head, ends: Mapping[str, Facts]) -> dict[str, dict[str, Any]]:
+    if taken := [key for key in ends if "c" in head.calls[key]]:
+        raise Conflict(f"call {taken[0]} of job {head.id} is settled")
+    return {**head.calls, **{key: calls.settled(head.calls[key], facts) for key, facts in ends.items()}}
 
 
-def finish(head: Head, outcome: Outcome, *, now: int, fence: Fence | None = None) -> Head:
-    """The one terminal commit. With a fence it is a workflow's; without, it is a cancel, an expiry or the sweep's."""
+def finish(
+    head: Head,
+    outcome: Outcome,
+    *,
+    now: int,
+    fence: Fence | None = None,
+    ends: Mapping[str, Facts] | None = None,
+) -> Head:
+    """The one terminal commit. With a fence it is a workflow's; without, it is a cancel, an expiry or the sweep's.
+
+    `ends` settles calls in the same commit: the one whose answer ends the job, above all.
+    """
     if head.status.terminal:
         raise Conflict(f"job {head.id} has ended as {head.status}")
     if fence is not None:
         check_fence(head, fence)
+    after = _settle(head, ends or {})
     return _step(
         head,
         status=outcome.status,
+        calls=after,
         ended_at=now,
         model=outcome.model,
         output=outcome.output,
@@ -146,7 +174,7 @@ def finish(head: Head, outcome: Outcome, *, now: int, fence: Fence | None = None
         execution=fence.execution if fence else head.execution,
         lease_until=None,
         # A call may still be under way; when its time is over and it was not settled, the sweep reckons it.
-        due_at=max(head.lease_until or now, now) if head.open_calls else None,
+        due_at=max(head.lease_until or now, now) if any("c" not in call for call in after.values()) else None,
     )
 
 

@@ -130,6 +130,9 @@ class Api:
 
     def _view(self, head: Head) -> dict[str, Any]:
         output = self.payloads.load(head.id, head.output) if head.output else None
+        if output and head.output:
+            for number, file in enumerate(output.get("files", ()), 1):
+                file["url"] = self.payloads.link(head.id, head.output, number)
         return view(head, self.jobs.notes(head.id), output)
 
     def _wait(self, head: Head, seconds: int) -> Head:

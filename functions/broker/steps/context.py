@@ -11,16 +11,20 @@ from broker.jobs.transitions import Fence, check_fence
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The facts that travel through the workflow."""
+    """The facts that travel through the workflow; a job as far as its notes need to know it (`jobs.store.Kept`)."""
 
-    job_id: str
+    id: str
+    """The job's."""
     tenant: str
     fence: Fence
+    expires_at: int
+    """Epoch seconds, as on the head."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
-        """Read them from a state's payload: `{"job_id", "tenant", "run", "execution"}`."""
-        return cls(event["job_id"], event["tenant"], Fence(int(event["run"]), event["execution"]))
+        """Read them from a state's payload: `{"job_id", "tenant", "run", "expires_at", "execution"}`."""
+        fence = Fence(int(event["run"]), event["execution"])
+        return cls(event["job_id"], event["tenant"], fence, int(event["expires_at"]))
 
 
 def enter(jobs: Jobs, run: Run) -> Head:
@@ -29,7 +33,7 @@ def enter(jobs: Jobs, run: Run) -> Head:
     Raises:
         Conflict: it does not.
     """
-    head = jobs.get(run.job_id)
+    head = jobs.get(run.id)
     check_fence(head, run.fence)
     return head
 

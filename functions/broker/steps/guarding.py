@@ -25,20 +25,24 @@ class Guard:
         Raises:
             Conflict: the run is stale.
         """
-        return self._guard(run, "input", list(input_texts(material(self.payloads, run.job_id))), now)
+        return self._guard(run, "input", list(input_texts(material(self.payloads, run.id))), now)
 
     def moderate_output(self, run: Run, output: str, now: int) -> dict[str, Any]:
         """The same for the answer kept as the payload `output`."""
-        return self._guard(run, "output", list(output_texts(self.payloads.load(run.job_id, output) or {})), now)
+        return self._guard(run, "output", list(output_texts(self.payloads.load(run.id, output) or {})), now)
 
     def _guard(
         self, run: Run, stage: Literal["input", "output"], texts: list[tuple[str, str]], now: int
     ) -> dict[str, Any]:
-        head = enter(self.jobs, run)
-        policy = Policy.from_item(self.tenants.get(head.tenant, now).policy)
+        policy = Policy.from_item(self.tenants.get(run.tenant, now).policy)
         findings = check(stage, texts, policy)
         if findings:
-            self.jobs.note(head, f"GUARD#{run.fence.run}#{stage}", {"findings": [each.to_dict() for each in findings]})
+            # The head is only read where there is something to write: all that follows is fenced by itself.
+            self.jobs.note(
+                enter(self.jobs, run),
+                f"GUARD#{run.fence.run}#{stage}",
+                {"findings": [each.to_dict() for each in findings]},
+            )
         return {
             "blocked": blocks(findings),
             "rules": sorted({each.rule for each in findings if each.action == "block"}),

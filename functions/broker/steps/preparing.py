@@ -6,6 +6,7 @@ from typing import Any
 from broker.clock import NANO
 from broker.errors import Forbidden, InvalidRequest
 from broker.jobs.accepting import Hold, Prepared
+from broker.jobs.media import check_media
 from broker.prompts.templates import Prompts
 from broker.routing.models import Models
 from broker.routing.selection import Selection, select
@@ -23,6 +24,8 @@ class Prepare:
     models: Models
     tenants: Tenants
     prompts: Prompts
+    inbox: str
+    """The bucket that requests may point into."""
     opened: dict[tuple[str, str], int] = field(default_factory=dict)
     """The allowances of the budgets that this process has seen open, by tenant and period."""
 
@@ -34,6 +37,7 @@ class Prepare:
             Forbidden: the tenant may not use what it names.
         """
         tenant = self.tenants.get(tenant_id, now)
+        check_media(document, tenant_id, self.inbox)
         if schema := document.get("output_schema"):
             from broker.providers.structured import check_schema  # loads jsonschema
 

@@ -7,7 +7,7 @@ from broker.errors import InvalidRequest
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.models import Models
 from broker.routing.selection import select
-from broker.steps.context import Run, enter, material
+from broker.steps.context import Run, material
 from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input
 
@@ -22,17 +22,16 @@ class SelectModel:
     tenants: Tenants
 
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
-        """Returns `{"candidates": [model ids]}`.
+        """Returns `{"candidates": [model ids]}`. A stale run only writes its own note; the call that follows is fenced.
 
         Raises:
-            Conflict: the run is stale.
+            Conflict: the job was erased.
             InvalidRequest: no model is left (one was disabled since the job was accepted).
         """
-        head = enter(self.jobs, run)
-        request = material(self.payloads, run.job_id)
-        allowed = self.tenants.get(head.tenant, now).models
+        request = material(self.payloads, run.id)
+        allowed = self.tenants.get(run.tenant, now).models
         chosen = select(request, self.models.all(now), allowed, estimate_input(request))
-        self.jobs.note(head, f"ROUTE#{run.fence.run}", {"route": chosen.route})
+        self.jobs.note(run, f"ROUTE#{run.fence.run}", {"route": chosen.route})
         if not chosen.candidates:
             raise InvalidRequest("No model can do this job any more.", code="no_candidate", param="model")
         return {"candidates": [model.id for model in chosen.candidates]}

@@ -1,24 +1,59 @@
-"""How a run ended, from what the workflow knows of it."""
+"""Settle Job: how a run ended, from what the workflow knows of it, and the commit."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker import errors
-from broker.errors import BrokerError, Refused
-from broker.jobs.head import Status
+from broker.errors import BrokerError, Conflict, Refused
+from broker.jobs.ending import settle_job
+from broker.jobs.head import Head, Status
+from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import Outcome
+from broker.steps.context import Run
+
+
+@dataclass(frozen=True, slots=True)
+class SettleJob:
+    """Ends one run's job."""
+
+    jobs: Jobs
+    payloads: Payloads
+
+    def __call__(self, run: Run, ending: dict[str, Any], now: int) -> Head:
+        """The one terminal commit, with the call whose answer was taken; see `outcome_of` for `ending`.
+
+        Raises:
+            Conflict: another run owns the job, or it was ended from outside; the answer was then dropped, but is paid
+                for.
+        """
+        answer = ending.get("answer")
+        ends = {call_of(answer["output"]): answer["facts"]} if answer else {}
+        try:
+            return settle_job(self.jobs, run.id, run.fence, outcome_of(ending), now, ends)
+        except Conflict:
+            head = self.jobs.find(run.id)
+            if answer and (head is None or (head.status.terminal and head.output != answer["output"])):
+                self.payloads.drop(run.id, answer["output"])
+            raise
+
+
+def call_of(output: str) -> str:
+    """The call that an answer's payload is of."""
+    return output.removeprefix("OUTPUT#")
 
 
 def outcome_of(ending: dict[str, Any]) -> Outcome:
     """Decide the terminal status.
 
     Args:
-        ending: `{"answer"?: {"model", "output", "usage"}, "blocked"?: {"stage", "rules"},
-            "failure"?: {"Error", "Cause"}}`; the workflow sets one of them, or what became of an answer.
+        ending: `{"answer"?: {"output", "facts"}, "blocked"?: {"stage", "rules"}, "failure"?: {"Error", "Cause"}}`; the
+            workflow sets one of them, or what became of an answer. `output` is the payload's name, `facts` are the
+            call's.
     """
-    answer = ending.get("answer") or {}
-    known: dict[str, Any] = {"model": answer.get("model"), "usage": answer.get("usage")}
+    facts = ending["answer"]["facts"] if "answer" in ending else {}
+    usage = {name: facts[name] for name in ("input_tokens", "output_tokens") if name in facts}
+    known: dict[str, Any] = {"model": facts.get("model"), "usage": usage}
     if "failure" in ending:
         return replace(_failed(ending["failure"]["Error"], ending["failure"].get("Cause", "")), **known)
     if "blocked" in ending:
@@ -26,7 +61,7 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
         what = "request" if stage == "input" else "answer"
         message = f"The {what} was blocked by a guardrail: {rules}."
         return Outcome(Status.BLOCKED, **known, error=_facts("blocked", f"blocked_{stage}", message))
-    return Outcome(Status.SUCCEEDED, **known, output=answer["output"])
+    return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"])
 
 
 def _failed(name: str, cause: str) -> Outcome:

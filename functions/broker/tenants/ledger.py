@@ -1,21 +1,28 @@
-"""The ledger's writes: holds, refunds and spend, as operations that join the commit they belong to.
+"""The ledger's writes: holds, spend and what comes back, as operations that join the commit they belong to.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
 | what a tenant may still spend | `BUDGET#tenant` | period | `available`, `allowed` (nano-dollars) |
-| what was spent | `SPEND#tenant` | `period#model#shard` | `nusd`, `calls`, and how much of them is `unknown` |
+| what was spent | `SPEND#tenant` | `period#model#shard` | `nusd`, `calls`, tokens, how much is `unknown`; `returned` |
 
-`available` is the allowance less what is held and spent. Spend is sharded, for every settled call adds to it.
+`available` is the allowance less what is held and spent, but for what jobs gave back when they ended: that is
+`returned`, beside their spend, so that the end of a job costs one item of the ledger and meets no other job's. It is
+moved to `available` when a hold asks for more than is there (`collect`).
 """
 
 import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from broker.errors import BudgetExceeded
 from broker.storage import ConditionFailed, Database, If, Put, Update
 
 SPEND_SHARDS = 8
+MOST_AT_ONCE = 90
+"""Rows that are moved in one transaction, which takes a hundred items."""
 
 
 def period_of(ms: int) -> str:
@@ -50,27 +57,59 @@ def hold(tenant: str, period: str, nusd: int) -> Update:
 
 
 def release(tenant: str, period: str, nusd: int) -> Update:
-    """Give back what was held and not spent; negative to take what a late answer cost beyond its reserve."""
+    """Raise what is available; by a negative amount, lower it."""
     return Update("ledger", f"BUDGET#{tenant}", period, add={"available": nusd}, when=(If("pk", "exists"),))
 
 
-def spend(
-    tenant: str,
-    period: str,
-    model: str,
-    job_id: str,
-    *,
-    nusd: int,
-    input_tokens: int,
-    output_tokens: int,
-    unknown: bool,
-) -> Update:
-    """Book one settled call; `unknown` where it may or may not have been paid for, and is booked at its worst."""
+def book(tenant: str, period: str, job_id: str, calls: Sequence[Mapping[str, Any]], back: int) -> list[Update]:
+    """Book settled calls, one item for each model, and give back what was held and not spent.
+
+    Args:
+        tenant: whose.
+        period: the job's.
+        job_id: chooses the shard.
+        calls: by the long names of `jobs.calls`; `paid` is `unknown` where one may or may not have been paid for, and
+            is booked at its worst.
+        back: nano-dollars; negative where calls cost more than was held for them.
+    """
     shard = zlib.crc32(job_id.encode()) % SPEND_SHARDS
-    add = {"nusd": nusd, "calls": 1, "input_tokens": input_tokens, "output_tokens": output_tokens}
-    if unknown:
-        add |= {"unknown": 1, "unknown_nusd": nusd}
-    return Update("ledger", f"SPEND#{tenant}", f"{period}#{model}#{shard}", add=add)
+    rows: dict[str, Counter[str]] = {}
+    for call in calls:
+        row = rows.setdefault(call["model"], Counter())
+        row.update({name: call.get(name, 0) for name in ("input_tokens", "output_tokens")})
+        row.update({"nusd": call["cost"], "calls": 1})
+        if call["paid"] == "unknown":
+            row.update({"unknown": 1, "unknown_nusd": call["cost"]})
+    if not rows:
+        return [release(tenant, period, back)] if back else []
+    if back:
+        next(iter(rows.values()))["returned"] = back
+    return [
+        Update("ledger", f"SPEND#{tenant}", f"{period}#{model}#{shard}", add=dict(row)) for model, row in rows.items()
+    ]
+
+
+def collect(database: Database, tenant: str, period: str) -> int:
+    """Move what jobs gave back to what is available; gives the nano-dollars. May be repeated and run side by side."""
+    rows = [row for row in database.query("ledger", f"SPEND#{tenant}", f"{period}#") if row.get("returned")]
+    moved = 0
+    for begin in range(0, len(rows), MOST_AT_ONCE):
+        some = rows[begin : begin + MOST_AT_ONCE]
+        amount = sum(row["returned"] for row in some)
+        taken = [
+            Update(
+                "ledger",
+                row["pk"],
+                row["sk"],
+                add={"returned": -row["returned"]},
+                when=(If("returned", "=", row["returned"]),),
+            )
+            for row in some
+        ]
+        with suppress(ConditionFailed):  # another request moves them
+            database.write(release(tenant, period, amount), *taken)
+            moved += amount
+    return moved
 
 
 def exceeded() -> BudgetExceeded:

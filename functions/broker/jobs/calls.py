@@ -1,0 +1,44 @@
+"""Provider calls as a job's head keeps them: one small map for each, with short names, for the head has a kilobyte.
+
+A call is written before it is made (`model`, `reserved`, `version`) and settled after (all else).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+SHORT = {
+    "model": "m",
+    "version": "v",
+    "reserved": "r",
+    "cost": "c",
+    "outcome": "o",
+    "paid": "p",
+    "error": "e",
+    "latency_ms": "l",
+    "input_tokens": "i",
+    "output_tokens": "u",
+    "ended_at": "a",
+    "handle": "h",
+    "started_at": "s",
+}
+"""What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
+`handle` what finds work again that the provider does by itself."""
+
+UNKNOWN = "unknown"
+"""The outcome of a call that may have been paid for without an answer, and what is then known of its payment."""
+
+
+def settled(call: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The call with what became of it; `facts` by their long names, unknown ones are left out."""
+    known = {name: value for name, value in facts.items() if name in SHORT and value is not None}
+    return {**call, **{SHORT[name]: value for name, value in known.items()}}
+
+
+def told(call: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a call, by long names."""
+    return {name: call[short] for name, short in SHORT.items() if short in call}
+
+
+def lost(call: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """The facts of a call that nobody will settle any more: it may have been paid for, at its worst."""
+    return {"outcome": UNKNOWN, "paid": UNKNOWN, "cost": call["r"], "ended_at": now}

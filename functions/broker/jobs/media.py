@@ -1,0 +1,44 @@
+"""Where a request may point to: objects of the inbox bucket below the tenant's own prefix."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from broker.errors import InvalidRequest
+
+SCHEME = "s3://"
+
+
+def owned(address: str, tenant: str, inbox: str, param: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` address.
+
+    Raises:
+        InvalidRequest: it is not below the tenant's own prefix of the inbox; an object of others is not told apart from
+            one that does not exist.
+    """
+    bucket, _, key = address.removeprefix(SCHEME).partition("/")
+    if bucket != inbox or not key.startswith(f"{tenant}/"):
+        message = "Files are taken from the inbox bucket, below the tenant's own prefix."
+        raise InvalidRequest(message, code="file_not_yours", param=param)
+    return bucket, key
+
+
+def check_media(request: Mapping[str, Any], tenant: str, inbox: str) -> None:
+    """Check all that a request points to, before it is accepted.
+
+    Raises:
+        InvalidRequest: names the place.
+    """
+    for param, address in _addresses(request.get("input", {})):
+        owned(address, tenant, inbox, param)
+
+
+def _addresses(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if address := (given.get("file") or {}).get("s3"):
+        yield "input.file.s3", address
+    for place, message in enumerate(given.get("messages") or ()):
+        content = message.get("content")
+        for number, part in enumerate(content if isinstance(content, list) else ()):
+            picture = part.get("image_url")
+            url = picture.get("url") if isinstance(picture, dict) else picture
+            if isinstance(url, str) and url.startswith(SCHEME):
+                yield f"input.messages.{place}.content.{number}.image_url", url

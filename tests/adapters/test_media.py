@@ -1,0 +1,70 @@
+"""What a request points to: only the tenant's own, and nothing that is too large."""
+
+import base64
+from typing import Any
+
+import pytest
+from broker.cloud.media import MOST_BYTES, JobMedia
+from broker.cloud.payloads import PayloadStore
+from broker.errors import InvalidRequest
+from broker.providers.base import Blob
+
+from tests.adapters.conftest import BUCKET
+from tests.fakes.world import JOB_ID, a_head
+
+INBOX = "inbox"
+DATA = {"data": base64.b64encode(b"hello").decode(), "media_type": "text/plain"}
+
+
+@pytest.fixture
+def media(store: PayloadStore, bucket: Any) -> JobMedia:
+    bucket.create_bucket(Bucket=INBOX)
+    bucket.put_object(Bucket=INBOX, Key="acme/a.png", Body=b"png", ContentType="image/png")
+    bucket.put_object(Bucket=INBOX, Key="other/b.png", Body=b"png")
+    return JobMedia(a_head(), "acme", INBOX, store, BUCKET, lambda: bucket)
+
+
+def test_reads_bytes_of_the_request_and_objects_of_the_inbox(media: JobMedia) -> None:
+    assert media.read(DATA) == Blob(b"hello", "text/plain")
+    assert media.read({"s3": "s3://inbox/acme/a.png"}) == Blob(b"png", "image/png")
+    told = {"s3": "s3://inbox/acme/a.png", "media_type": "image/webp"}
+    assert media.read(told).media_type == "image/webp"
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("s3://inbox/other/b.png", "file_not_yours"),
+        (f"s3://{BUCKET}/acme/a.png", "file_not_yours"),
+        ("s3://inbox/acme", "file_not_yours"),
+        ("s3://inbox/acme/none.png", "file_gone"),
+    ],
+)
+def test_what_is_not_there_or_not_the_tenants_own_is_named(media: JobMedia, address: str, code: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        media.read({"s3": address})
+    assert (failure.value.code, failure.value.param) == (code, "input.file.s3")
+
+
+def test_what_is_too_large_is_not_read(media: JobMedia, bucket: Any) -> None:
+    bucket.put_object(Bucket=INBOX, Key="acme/big", Body=bytes(MOST_BYTES + 1))
+    with pytest.raises(InvalidRequest) as failure:
+        media.read({"s3": "s3://inbox/acme/big"})
+    assert failure.value.code == "file_too_large"
+
+
+def test_what_is_no_base64_is_named(media: JobMedia) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        media.read({"data": "abcde", "media_type": "text/plain"})
+    assert failure.value.param == "input.file.data"
+
+
+def test_bytes_are_put_where_a_service_can_read_them_and_go_with_the_job(
+    media: JobMedia, store: PayloadStore, bucket: Any
+) -> None:
+    where, key = media.place(DATA)
+    assert media.place(DATA) == (where, key), "a repeat puts them where they are"
+    assert (where, bucket.get_object(Bucket=where, Key=key)["Body"].read()) == (BUCKET, b"hello")
+    assert media.place({"s3": "s3://inbox/acme/a.png"}) == (INBOX, "acme/a.png")
+    store.erase(JOB_ID)
+    assert "Contents" not in bucket.list_objects_v2(Bucket=BUCKET)

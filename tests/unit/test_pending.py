@@ -1,0 +1,107 @@
+"""Work that a provider does by itself: started once, asked after, and never started again while it goes on."""
+
+from dataclasses import replace
+
+import pytest
+from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
+from broker.jobs.ending import cancel_job
+from broker.jobs.transitions import Fence, claim, tend
+from broker.providers.base import Started
+from broker.steps.invoking import AFTER_CALL_MS, LONGEST_LOOK_S
+
+from tests.fakes.provider import ANSWER, failing
+from tests.fakes.stage import Stage
+from tests.fakes.world import JOB_ID, MINUTE, NOW, SECOND, a_model
+
+STARTED = Started({"job": "t-1"}, check_after_s=7)
+
+
+@pytest.fixture
+def invoke() -> Stage:
+    """A job that may take ten minutes, and whose provider has begun to work on it."""
+    stage = Stage(timeout_s=600)
+    assert stage.fails_with(Pending, STARTED).retry_after == 7
+    return stage
+
+
+def test_it_is_asked_after_until_it_is_there(invoke: Stage) -> None:
+    invoke.fails_with(Pending, STARTED)
+    told = invoke(now=NOW + 9 * SECOND)
+    assert (told["output"], told["facts"]["outcome"]) == ("OUTPUT#1.1", "succeeded")
+    assert (len(invoke.provider.calls), invoke.provider.checks) == (1, [{"job": "t-1"}] * 2)
+    assert invoke.world.payloads.load(JOB_ID, "OUTPUT#1.1") == ANSWER.output
+
+
+def test_each_call_has_a_name_that_stays(invoke: Stage) -> None:
+    invoke()
+    assert [call.token for call in invoke.provider.calls] == [f"{JOB_ID}-1-1"]
+    assert invoke.provider.checked[0].token == f"{JOB_ID}-1-1"
+
+
+def test_it_is_asked_after_ever_later(invoke: Stage) -> None:
+    pauses = []
+    for seconds in (10, 200, 590):
+        invoke.provider.script.append(STARTED)
+        with pytest.raises(Pending) as failure:
+            invoke(now=NOW + seconds * SECOND)
+        pauses.append(failure.value.retry_after)
+    assert pauses == [7, 20, 59]
+    assert max(pauses) <= LONGEST_LOOK_S
+
+
+def test_asking_writes_nothing(invoke: Stage) -> None:
+    before = invoke.head
+    invoke.fails_with(Pending, STARTED)
+    assert invoke.head == before
+
+
+def test_the_lease_covers_the_wait(invoke: Stage) -> None:
+    assert invoke.head.lease_until == NOW + 600 * SECOND + AFTER_CALL_MS
+
+
+@pytest.mark.parametrize("kind", [Throttled, Unavailable])
+def test_a_question_that_fails_does_not_end_the_work(invoke: Stage, kind: type[BrokerError]) -> None:
+    invoke.fails_with(Pending, failing(kind))
+    assert invoke.head.open_calls == ["1.1"]
+    assert invoke()["output"] == "OUTPUT#1.1"
+
+
+@pytest.mark.parametrize("error", [failing(BadOutput, maybe_paid=True), failing(Unavailable, maybe_paid=True)])
+def test_work_that_fails_is_settled(invoke: Stage, error: BrokerError) -> None:
+    invoke.fails_with(type(error), error)
+    assert (invoke.head.open_calls, invoke.head.calls["1.1"]["p"]) == ([], "unknown")
+
+
+def test_a_later_run_asks_after_the_same_work(invoke: Stage) -> None:
+    invoke.world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 30 * MINUTE))
+    later = NOW + 31 * MINUTE
+    second = invoke.world.jobs.change(JOB_ID, lambda head: claim(head, now=later, lease_ms=MINUTE, by="m2"))
+    run = replace(invoke.run, fence=Fence(second.run, "exec-2"))
+    invoke.provider.script.append(STARTED)
+    with pytest.raises(Pending):
+        invoke("large", run=run, now=later)
+    assert (invoke.head.lease_until or 0) > later + 600 * SECOND, "under the lease of its own run"
+    assert invoke("large", run=run, now=later)["facts"]["model"] == "small"
+    assert len(invoke.provider.calls) == 1
+
+
+def test_it_is_not_waited_for_beyond_the_time_budget(invoke: Stage) -> None:
+    with pytest.raises(TimedOut):
+        invoke(now=NOW + 600 * SECOND)
+    assert invoke.head.open_calls == ["1.1"], "what was begun may be paid for"
+
+
+def test_work_that_begins_for_a_job_that_has_ended_stays_on_record() -> None:
+    stage = Stage()
+    stage.provider.script.append(STARTED)
+    stage.provider.during = lambda: cancel_job(stage.world.jobs, JOB_ID, "acme", NOW)
+    with pytest.raises(Conflict):
+        stage()
+    assert stage.head.open_calls == ["1.1"]
+
+
+def test_a_provider_that_cannot_be_asked_is_an_error_that_may_have_been_paid_for(invoke: Stage) -> None:
+    invoke.world.register(a_model("small", provider="mute"))
+    with pytest.raises(Unavailable):
+        invoke()
+    assert invoke.head.calls["1.1"]["e"]["code"] == "no_check"
