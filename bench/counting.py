@@ -149,6 +149,7 @@ def _job(
         events=total("entries", lambda row: row[1] == "events.PutEvents"),
         transitions=float(len(states)),
         steps=step_functions(bench, states),
+        table_users=len({(row["function"], table) for row in bench.meter() for table in row["tables"]}),
         reply_bytes=reply_bytes,
         tenant_writes=total("count", lambda row: "Transact" in row[1] and "BUDGET" in row[2]) * TRANSACTION,
     )

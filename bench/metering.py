@@ -20,7 +20,7 @@ from local.mends import mend
 PATH = "/_bench/meter"
 MARK = re.compile(rb"\bapp/(\S+)")
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"})
-FIELDS = ("function", "operation", "target", "count", "reads", "writes", "entries")
+FIELDS = ("function", "operation", "target", "count", "reads", "writes", "entries", "tables")
 
 Row = tuple[str, str, str]
 
@@ -29,6 +29,8 @@ reads: Counter[Row] = Counter()
 writes: Counter[Row] = Counter()
 entries: Counter[Row] = Counter()
 """Events of PutEvents: they are priced, not the requests."""
+tables: dict[Row, set[str]] = {}
+"""Which a function uses: DynamoDB asks KMS for a table's key anew for each of them."""
 
 
 def metered(served: Any) -> Any:
@@ -55,6 +57,8 @@ def metered(served: Any) -> Any:
         row = (function, operation, target_of(operation, request))
         counts[row] += 1
         entries[row] += len(request.get("Entries", []))
+        named = [request, *(next(iter(each.values())) for each in request.get("TransactItems", []))]
+        tables.setdefault(row, set()).update(each["TableName"] for each in named if "TableName" in each)
         reply = bytearray()
 
         async def replay() -> dict[str, Any]:
@@ -96,7 +100,10 @@ async def _whole(receive: Any) -> Any:
 
 
 async def _answer(send: Any) -> None:
-    rows = [[*row, number, reads[row], writes[row], entries[row]] for row, number in counts.items()]
+    rows = [
+        [*row, number, reads[row], writes[row], entries[row], sorted(tables.get(row, ()))]
+        for row, number in counts.items()
+    ]
     body = json.dumps([dict(zip(FIELDS, row, strict=True)) for row in rows]).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -9,6 +9,7 @@ from typing import Any
 
 PRICES = Path(__file__).with_name("prices.json")
 MILLION = 1_000_000
+HOURS_A_MONTH = 730
 LONGEST_POLL_S = 20
 """What the bench's client asks for; API Gateway cuts a call after 29 seconds."""
 
@@ -59,6 +60,8 @@ class Job:
     transitions: float
     steps: tuple[str, ...]
     """The functions that the workflow calls, in their order."""
+    table_users: int = 0
+    """Pairs of a function and a table that it uses."""
     reply_bytes: float = 0
     tenant_writes: float = 0
     """Write units of the one item that all jobs of a tenant share: its budget."""
@@ -119,12 +122,23 @@ def bill(job: Job, prices: PriceList, model_s: float) -> list[Line]:
         ("SQS requests", job.sqs_sends + hops, "requests", usd["sqs_request"]),
         ("EventBridge events", job.events, "events", usd["event"]),
         ("CloudWatch Logs", log_bytes / 1e9, "GB", usd["log_gb"]),
-        ("X-Ray traces", assumed["traces_per_job"] * assumed["trace_share"], "traces", usd["trace"]),
-        ("KMS requests", assumed["kms_requests_a_month"] / assumed["jobs_a_month"], "requests", usd["kms_request"]),
+        (
+            "X-Ray traces",
+            sum(number * assumed["trace_share"][kind] for kind, number in assumed["traces_per_job"].items()),
+            "traces",
+            usd["trace"],
+        ),
+        ("KMS requests", kms_requests(job, assumed) / assumed["jobs_a_month"], "requests", usd["kms_request"]),
         ("S3 requests", 0.0, "", 0.0),
         ("Data out", job.reply_bytes / 1e9, "GB", usd["egress_gb"]),
     ]
     return [Line(name, quantity, unit, quantity * each * MILLION) for name, quantity, unit, each in quantities]
+
+
+def kms_requests(job: Job, assumed: Mapping[str, Any]) -> float:
+    """What a month takes, whatever the number of jobs."""
+    minutes = HOURS_A_MONTH * 60
+    return job.table_users * minutes / assumed["table_key_minutes"] + assumed["queue_users"] * HOURS_A_MONTH
 
 
 def standard(job: Job, prices: PriceList) -> float:

@@ -29,8 +29,8 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def up(*, persist: bool, folder: Path = FOLDER) -> Up:
-    """Start, build, deploy and seed; repeats bring what is there up to date."""
+def up(*, persist: bool, folder: Path = FOLDER, parameters: tuple[str, ...] = ()) -> Up:
+    """Start, build, deploy (with parameters of the template, `Name=value`) and seed; repeats bring it up to date."""
     servers = Servers(folder, say)
     if not servers.running() and not persist:
         for name in ("state", "s3", "tmp", "seeded.json"):
@@ -42,7 +42,7 @@ def up(*, persist: bool, folder: Path = FOLDER) -> Up:
     build(folder)
     say("deploying …")
     cloud = Cloud(running["cloud"].url)
-    outputs = deploy(cloud, folder)
+    outputs = deploy(cloud, folder, extra=parameters)
     seeded = seed(cloud, outputs, running["models"].url, folder)
     return Up(cloud, outputs, seeded, running["models"].url)
 

@@ -24,7 +24,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 @cache
 def logger() -> Logger:
     """The process's logger; level by `POWERTOOLS_LOG_LEVEL`."""
-    return Logger(service="inference-broker", utc=True)
+    # Without the place of the call, which would always be `log` or `warn` below.
+    return Logger(service="inference-broker", utc=True, location=None)
 
 
 def log(event: str, **facts: Any) -> None:

@@ -177,28 +177,39 @@ def stream_record(item: Item, name: str, before: Item | None = None) -> dict[str
     return {"eventID": "1", "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": change}
 
 
-def stream_filter() -> Any:
+def stream_filter(*, progress: bool = True) -> Any:
     ((_, _, source),) = events("DynamoDB")
     (pattern,) = source["FilterCriteria"]["Filters"]
-    return json.loads(pattern["Pattern"])
+    condition, with_progress, ends = pattern["Pattern"]["Fn::If"]
+    assert condition == "TellsProgress"
+    return json.loads(with_progress if progress else ends)
 
 
-def test_just_the_changes_of_status_reach_publish() -> None:
+@pytest.mark.parametrize(("progress", "told"), [(True, ["queued", "running", "succeeded"]), (False, ["succeeded"])])
+def test_just_the_changes_of_status_reach_publish(progress: bool, told: list[str]) -> None:
     database = FakeDatabase()
     jobs = Jobs(database)
     jobs.create(a_head())
     fence = Fence(1, "exec-1")
     jobs.change(JOB_ID, lambda head: claim(head, now=NOW, lease_ms=1000, by="m-1"))
     jobs.change(JOB_ID, lambda head: start_call(head, fence, model="m", reserve=1, now=NOW, lease_ms=1000)[0])
-    jobs.change(JOB_ID, lambda head: end_call(head, fence, "1.1", cost=1, outcome="succeeded"))
+    jobs.change(JOB_ID, lambda head: end_call(head, fence, "1.1", {"cost": 1, "outcome": "succeeded"}))
     jobs.change(JOB_ID, lambda head: finish(head, Outcome(Status.SUCCEEDED), now=NOW, fence=fence))
     let_through = [
         after["status"]
         for before, after in database.stream
-        if matches(stream_filter(), stream_record(after, "MODIFY" if before else "INSERT", before))
+        if matches(stream_filter(progress=progress), stream_record(after, "MODIFY" if before else "INSERT", before))
     ]
     assert len(database.stream) == 5
-    assert let_through == ["queued", "running", "succeeded"]
+    assert let_through == told
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status.terminal])
+def test_every_end_is_told_whether_progress_is_or_not(status: Status) -> None:
+    head = World().ended(status)
+    item = record(head, "MODIFY")
+    item["dynamodb"]["NewImage"]["news"] = {"N": "1"}
+    assert matches(stream_filter(progress=False), item)
 
 
 def test_nothing_else_reaches_publish() -> None:

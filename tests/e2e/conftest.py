@@ -27,7 +27,7 @@ def stack(issuer: Issuer) -> Iterator[Stack]:
     servers = Servers(FOLDER, print)
     servers.stop()  # what a killed session left behind
     try:
-        running = up(persist=False, folder=FOLDER)
+        running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",))
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
         apply(stack.database, parse_registry(registry(stack.models_url, issuer.jwks_url)))
         yield stack
