@@ -1,12 +1,14 @@
 """Budgets and the ledger: held at acceptance, settled at the end."""
 
 from broker.clock import now_ms
-from broker.tenants.ledger import period_of
+from broker.tenants.ledger import collect, period_of
 
 from tests.e2e.stack import Stack, chat
 
 
 def _available(stack: Stack, tenant: str) -> int:
+    """What a hold could take, once what came back is counted."""
+    collect(stack.database, tenant, period_of(now_ms()))
     item = stack.database.get("ledger", f"BUDGET#{tenant}", period_of(now_ms()))
     assert item is not None
     return int(item["available"])
