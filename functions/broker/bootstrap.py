@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from broker.batches.collecting import Collect
     from broker.batches.counting import Count
     from broker.batches.splitting import Split
+    from broker.cache.answers import Answers
     from broker.cloud.bus import Bus
     from broker.cloud.database import DynamoDatabase
     from broker.cloud.files import Outbox
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from broker.routing.models import Models
     from broker.steps.guarding import Guard
     from broker.steps.invoking import InvokeModel
+    from broker.steps.recalling import Recall
     from broker.steps.selecting import SelectModel
     from broker.tenants.identity import Identity
     from broker.tenants.registry import Tenants
@@ -51,7 +53,7 @@ def database() -> "DynamoDatabase":
     from broker.cloud.clients import client
     from broker.cloud.database import DynamoDatabase
 
-    names = {"jobs": "JOBS_TABLE", "registry": "REGISTRY_TABLE", "ledger": "LEDGER_TABLE"}
+    names = {"jobs": "JOBS_TABLE", "registry": "REGISTRY_TABLE", "ledger": "LEDGER_TABLE", "cache": "CACHE_TABLE"}
     return DynamoDatabase(client("dynamodb"), {table: setting(name) for table, name in names.items()})  # type: ignore[misc]
 
 
@@ -244,11 +246,29 @@ def guard() -> "Guard":
 
 
 @cache
+def answers() -> "Answers":
+    """Answers that are kept."""
+    from broker.cache.answers import Answers
+    from broker.cloud.clients import client
+    from broker.cloud.shelf import DynamoShelf
+
+    return Answers(database(), DynamoShelf(client("dynamodb"), setting("CACHE_TABLE")))
+
+
+@cache
+def recall() -> "Recall":
+    """The cache in the workflow."""
+    from broker.steps.recalling import Recall
+
+    return Recall(jobs(), payloads(), answers())
+
+
+@cache
 def select_model() -> "SelectModel":
     """The selection step."""
     from broker.steps.selecting import SelectModel
 
-    return SelectModel(jobs(), payloads(), models(), tenants())
+    return SelectModel(jobs(), payloads(), models(), tenants(), recall())
 
 
 @cache

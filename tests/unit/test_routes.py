@@ -215,7 +215,7 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for each in built:
         each.cache_clear()
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("JOBS_TABLE", "REGISTRY_TABLE", "LEDGER_TABLE"):
+    for name in ("JOBS_TABLE", "REGISTRY_TABLE", "LEDGER_TABLE", "CACHE_TABLE"):
         monkeypatch.delenv(name, raising=False)
     yield
     for each in built:

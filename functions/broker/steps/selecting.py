@@ -8,6 +8,7 @@ from broker.jobs.store import Jobs, Payloads
 from broker.routing.models import Models
 from broker.routing.selection import select
 from broker.steps.context import Run, enter, material
+from broker.steps.recalling import Recall
 from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input
 
@@ -20,9 +21,10 @@ class SelectModel:
     payloads: Payloads
     models: Models
     tenants: Tenants
+    recall: Recall
 
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
-        """Returns `{"candidates": [model ids]}`.
+        """Returns `{"candidates": [model ids]}`, and what `Recall` has to say for a job that asked for the cache.
 
         Raises:
             Conflict: the run is stale.
@@ -30,9 +32,10 @@ class SelectModel:
         """
         head = enter(self.jobs, run)
         request = material(self.payloads, run.job_id)
-        allowed = self.tenants.get(head.tenant, now).models
-        chosen = select(request, self.models.all(now), allowed, estimate_input(request))
+        tenant = self.tenants.get(head.tenant, now)
+        chosen = select(request, self.models.all(now), tenant.models, estimate_input(request))
         self.jobs.note(head, f"ROUTE#{run.fence.run}", {"route": chosen.route})
         if not chosen.candidates:
             raise InvalidRequest("No model can do this job any more.", code="no_candidate", param="model")
-        return {"candidates": [model.id for model in chosen.candidates]}
+        found = self.recall(head, request, tenant, chosen.candidates, now)
+        return {"candidates": [model.id for model in chosen.candidates]} | found

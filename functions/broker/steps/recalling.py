@@ -1,0 +1,91 @@
+"""The cache in the workflow: an answer that was given before takes the place of the model's.
+
+The guardrail settings are part of the question, and only answers that passed them are kept, so what is found here goes
+to the job's end as it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.cache.answers import NOTE, Answers, Given, Hit, Wish
+from broker.cache.canonical import last_words, question_of
+from broker.cache.vectors import Vector
+from broker.errors import BadOutput
+from broker.jobs.head import Head
+from broker.jobs.store import Jobs, Payloads
+from broker.routing.models import Model
+from broker.tenants.registry import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Finds, gives and keeps answers for one run after the other."""
+
+    jobs: Jobs
+    payloads: Payloads
+    answers: Answers
+
+    def __call__(
+        self, head: Head, request: Mapping[str, Any], tenant: Tenant, candidates: Sequence[Model], now: int
+    ) -> dict[str, Any]:
+        """Look for an answer to the very same question.
+
+        Returns:
+            Nothing for a job that asked for no cache, which then costs no request more. Where there is an answer,
+            `{"cached": {"model", "output", "usage"}}`, as Invoke Model would tell it. Otherwise `{"keep": True}`, and
+            `"embed": True` where a similar question is worth a look.
+        """
+        if "cache" not in request:
+            return {}
+        embedding_model = tenant.cache_embedding_model if "similarity" in request["cache"] else None
+        question = question_of(tenant.id, request, candidates, tenant.policy, embedding_model=embedding_model)
+        wish = question and Wish.of(question, request["cache"])
+        if not wish:
+            return {}
+        if hit := self.answers.find(wish, now):
+            return {"cached": self.give(head, hit)}
+        self.jobs.note(head, NOTE, wish.note())
+        return {"keep": True} | ({"embed": True} if wish.compares else {})
+
+    def similar(
+        self, head: Head, request: Mapping[str, Any], embed: Callable[[str], Sequence[float]], now: int
+    ) -> dict[str, Any]:
+        """Look for an answer to a question that is like the job's, once nothing was found for the same.
+
+        Args:
+            head: the job's.
+            request: as prepared.
+            embed: asks the tenant's embedding model; it books the call.
+            now: milliseconds.
+
+        Returns:
+            `{"cached": …}` as above, or nothing; the embedding is then kept beside the job, to be kept with its answer.
+
+        Raises:
+            BadOutput: the embedding is none.
+            BrokerError: whatever `embed` raises.
+        """
+        wish = Wish.from_note(self.jobs.notes(head.id, NOTE)[NOTE])
+        try:
+            vector = Vector.of(embed(last_words(request)[0]))
+        except ValueError:
+            raise BadOutput("The embedding model gave nothing to compare by.", code="bad_embedding") from None
+        if hit := self.answers.find_similar(wish, vector, now):
+            return {"cached": self.give(head, hit)}
+        self.jobs.note(head, NOTE, wish.note(vector))
+        return {}
+
+    def give(self, head: Head, hit: Hit) -> dict[str, Any]:
+        """Make an answer that was found the job's own, and say so beside it."""
+        output = f"OUTPUT#kept.{head.run}"
+        self.payloads.save(head, output, hit.given.output)
+        self.jobs.note(head, NOTE, hit.note())
+        return {"model": hit.given.model, "output": output, "usage": hit.given.usage}
+
+    def keep(self, ended: Head, now: int) -> bool:
+        """Keep the answer of a job that has succeeded; False where it is not kept, which is no error."""
+        output = self.payloads.load(ended.id, ended.output) if ended.output else None
+        if output is None or ended.model is None:
+            return False
+        return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
