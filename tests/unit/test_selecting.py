@@ -4,9 +4,11 @@ import pytest
 from broker.errors import Conflict, InvalidRequest
 from broker.jobs.transitions import Fence
 from broker.steps.context import Run
+from broker.steps.recalling import Recall
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
+from tests.fakes.questions import answers
 from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
 
 
@@ -20,7 +22,8 @@ def world() -> World:
 
 
 def step(world: World) -> SelectModel:
-    return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database))
+    recall = Recall(world.jobs, world.payloads, answers(world.database))
+    return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)
 
 
 def test_gives_the_candidates_and_keeps_the_reasons(world: World) -> None:

@@ -175,11 +175,11 @@ def _after_failures(failed: int, last: int, now: int) -> Alone | int:
 
 
 def _pause(item: Item, me: Member, now: int) -> int:
-    """Whole seconds, ever longer, with jitter; never past the end of the lease or of one's own patience."""
+    """Whole seconds, for a Wait state knows no others: ever longer, with jitter, within the lease and one's patience."""
     since: int = item["since"]
     left: int = min(item["until"], me.patience_until) - now
     look = min(max((now - since) / 2000, 1), SLOWEST_LOOK_S) * random.uniform(1, 1.25)  # noqa: S311 - jitter
-    return math.ceil(min(look, max(left / 1000, 1)))
+    return min(round(look), max(math.ceil(left / 1000), 1))
 
 
 def _told(error: BrokerError) -> dict[str, str]:

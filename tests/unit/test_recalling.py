@@ -1,0 +1,214 @@
+"""The cache in the workflow: Select Model finds an answer, and the job that ends well gives its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from broker.cache.answers import NOTE
+from broker.errors import BadOutput, Unavailable
+from broker.jobs.ending import settle_job
+from broker.jobs.head import Head, Status
+from broker.jobs.transitions import Outcome
+from broker.steps.context import Run
+from broker.steps.recalling import Recall
+from broker.steps.selecting import SelectModel
+from broker.tenants.registry import Tenants
+
+from tests.fakes.questions import answers
+from tests.fakes.world import MINUTE, NOW, World, a_model
+
+BODY: dict[str, Any] = {"input": {"text": "How are you?"}}
+CACHED: dict[str, Any] = {**BODY, "cache": {}}
+SIMILAR: dict[str, Any] = {**BODY, "cache": {"similarity": 0.9}}
+OUTPUT = {"text": "Fine, thanks.", "finish_reason": "stop"}
+USAGE = {"input_tokens": 5, "output_tokens": 3}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.register(a_model("small", rank=1), a_model("large", rank=2))
+    made.tenant(cache_embedding_model="titan")
+    made.tenant("zeta")
+    return made
+
+
+def recall(world: World) -> Recall:
+    return Recall(world.jobs, world.payloads, answers(world.database))
+
+
+def select(world: World, run: Run, now: int = NOW) -> dict[str, Any]:
+    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall(world))
+    return step(run, now)
+
+
+def started(world: World, body: dict[str, Any], *, tenant: str = "acme", now: int = NOW) -> Run:
+    return world.start(world.accept(body, tenant=tenant, now=now).head.id, now=now)
+
+
+def succeed(world: World, run: Run, model: str = "small", now: int = NOW) -> Head:
+    """The rest of a run that goes well."""
+    world.payloads.save(world.jobs.get(run.job_id), "OUTPUT#1.1", OUTPUT)
+    outcome = Outcome(Status.SUCCEEDED, model=model, output="OUTPUT#1.1", usage=USAGE)
+    return settle_job(world.jobs, run.job_id, run.fence, outcome, now)
+
+
+def answered(world: World, body: dict[str, Any] = CACHED, now: int = NOW) -> Head:
+    """A job that found nothing and gave its answer."""
+    run = started(world, body, now=now)
+    assert select(world, run, now)["keep"] is True
+    head = succeed(world, run, now=now)
+    assert recall(world).keep(head, now)
+    return head
+
+
+def note(world: World, job_id: str) -> dict[str, Any] | None:
+    return world.jobs.notes(job_id).get(NOTE)
+
+
+def test_a_job_that_asked_for_no_cache_neither_reads_nor_writes_it(world: World) -> None:
+    answered(world)
+    run = started(world, BODY)
+    before = {key for key in world.database._items if key[0] == "cache"}
+    world.database.crash_in = 1  # the route's note, as ever
+    assert select(world, run) == {"candidates": ["small", "large"]}
+    world.database.crash_in = None
+    assert note(world, run.job_id) is None
+    assert {key for key in world.database._items if key[0] == "cache"} == before
+    assert recall(world).keep(succeed(world, run), NOW) is False
+
+
+def test_a_second_job_takes_the_first_ones_answer(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED, now=NOW + MINUTE)
+    told = select(world, run, NOW + MINUTE)
+    assert told["candidates"] == ["small", "large"]
+    assert told["cached"] == {"model": "small", "output": "OUTPUT#kept.1", "usage": USAGE}
+    assert world.payloads.load(run.job_id, told["cached"]["output"]) == OUTPUT
+    shown = note(world, run.job_id)
+    assert shown is not None
+    assert {name: shown[name] for name in ("hit", "kind", "age_ms")} == {
+        "hit": True,
+        "kind": "exact",
+        "age_ms": 60_000,
+    }
+
+
+def test_an_answer_that_was_taken_is_not_kept_again(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+    cached = select(world, run)["cached"]
+    outcome = Outcome(Status.SUCCEEDED, model="small", output=cached["output"], usage=cached["usage"])
+    assert recall(world).keep(settle_job(world.jobs, run.job_id, run.fence, outcome, NOW), NOW) is False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**CACHED, "input": {"text": "Who are you?"}},
+        {**CACHED, "cache": {"mode": "refresh"}},
+        {**CACHED, "model": "large"},
+        {**CACHED, "parameters": {"temperature": 1}},
+    ],
+    ids=["question", "refresh", "model", "parameters"],
+)
+def test_another_question_is_asked(world: World, body: dict[str, Any]) -> None:
+    answered(world)
+    told = select(world, started(world, body))
+    assert told["keep"] is True
+    assert "cached" not in told
+
+
+def test_bypass_neither_takes_nor_gives(world: World) -> None:
+    answered(world)
+    run = started(world, {**CACHED, "cache": {"mode": "bypass"}})
+    assert select(world, run).keys() == {"candidates"}
+    assert note(world, run.job_id) is None
+
+
+def test_another_tenant_asks_for_itself(world: World) -> None:
+    answered(world)
+    assert "cached" not in select(world, started(world, CACHED, tenant="zeta"))
+
+
+def test_stricter_guardrails_make_old_answers_unfit(world: World) -> None:
+    answered(world)
+    world.tenant(policy={"denied_terms": ["fine"]})
+    assert "cached" not in select(world, started(world, CACHED))
+
+
+def test_a_model_that_is_left_out_by_now_does_not_answer_from_the_cache(world: World) -> None:
+    answered(world)
+    world.register(a_model("small", enabled=False))
+    told = select(world, started(world, CACHED))
+    assert (told["candidates"], "cached" in told) == (["large"], False)
+
+
+def test_the_step_may_be_repeated(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+    assert select(world, run) == select(world, run)
+
+
+def test_what_a_job_gave_goes_when_it_is_erased(world: World) -> None:
+    head = answered(world)
+    answers(world.database).forget(head.id)
+    assert "cached" not in select(world, started(world, CACHED))
+
+
+# ------------------------------------------------------------ similar questions
+
+
+def embed(*vector: float) -> Any:
+    def ask(text: str) -> Sequence[float]:
+        assert text
+        return vector
+
+    return ask
+
+
+def similar(world: World, run: Run, *vector: float, now: int = NOW) -> dict[str, Any]:
+    head, request = world.jobs.get(run.job_id), {"task": "chat", "input": world.prompt(run.job_id)}
+    return recall(world).similar(head, request, embed(*vector), now)
+
+
+def test_a_similar_question_is_worth_a_look_where_tenant_and_job_ask_for_it(world: World) -> None:
+    assert select(world, started(world, SIMILAR)).get("embed") is True
+    assert "embed" not in select(world, started(world, CACHED))
+    assert "embed" not in select(world, started(world, SIMILAR, tenant="zeta")), "it has no embedding model"
+    assert "embed" not in select(world, started(world, {**SIMILAR, "cache": {"similarity": 0.9, "mode": "refresh"}}))
+
+
+def test_a_similar_question_takes_the_answer(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    assert similar(world, run, 1.0, 0.1) == {}
+    assert recall(world).keep(succeed(world, run), NOW)
+    other = started(world, {**SIMILAR, "input": {"text": "How do you do?"}})
+    assert select(world, other)["embed"] is True
+    told = similar(world, other, 1.0, 0.2, now=NOW + MINUTE)
+    assert world.payloads.load(other.job_id, told["cached"]["output"]) == OUTPUT
+    shown = note(world, other.job_id)
+    assert shown is not None
+    assert (shown["kind"], shown["similarity"] > 9_000) == ("semantic", True)
+
+
+def test_an_embedding_that_is_none_is_the_models_fault(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    with pytest.raises(BadOutput):
+        similar(world, run, 0.0, 0.0)
+
+
+def test_an_embedding_that_fails_leaves_the_job_as_it_was(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    before = note(world, run.job_id)
+
+    def fail(text: str) -> Sequence[float]:
+        raise Unavailable("Down.")
+
+    with pytest.raises(Unavailable):
+        recall(world).similar(world.jobs.get(run.job_id), {"input": world.prompt(run.job_id)}, fail, NOW)
+    assert note(world, run.job_id) == before
+    assert recall(world).keep(succeed(world, run), NOW), "it is kept for the same question"
