@@ -31,7 +31,7 @@ def world() -> World:
 
 def share(world: World) -> Share:
     recall = Recall(world.jobs, world.payloads, answers(world.database))
-    return Share(world.payloads, Calls(world.database), recall)
+    return Share(world.payloads, Tenants(world.database), Calls(world.database), recall)
 
 
 def started(world: World, body: dict[str, Any] = BODY) -> Head:
@@ -40,8 +40,7 @@ def started(world: World, body: dict[str, Any] = BODY) -> Head:
 
 def join(world: World, head: Head, now: int = NOW, model: str = "small") -> Leading | dict[str, Any] | None:
     request = world.payloads.load(head.id, "INPUT")
-    tenant = Tenants(world.database).get(head.tenant, now)
-    return share(world).join(head, request, tenant, Model.from_item(a_model(model)), TIMEOUT_S, now)
+    return share(world).join(head, request, Model.from_item(a_model(model)), TIMEOUT_S, now)
 
 
 def lead(world: World) -> tuple[Head, Leading]:
@@ -140,12 +139,11 @@ def test_a_deadline_counts_as_well(world: World) -> None:
 
 def test_a_job_calls_before_its_lease_is_over_however_long_it_may_run(world: World) -> None:
     model = Model.from_item(a_model("small"))
-    tenant = Tenants(world.database).get("acme", NOW)
     first, follower = (started(world, {**BODY, "timeout_seconds": 3600}) for _ in range(2))
     request = world.payloads.load(first.id, "INPUT")
-    assert isinstance(share(world).join(first, request, tenant, model, 300, NOW), Leading)
+    assert isinstance(share(world).join(first, request, model, 300, NOW), Leading)
     assert follower.lease_until is not None
     until = follower.lease_until - SPARE_MS
     with pytest.raises(Pending):
-        share(world).join(follower, request, tenant, model, 300, until - 1)
-    assert share(world).join(follower, request, tenant, model, 300, until) is None
+        share(world).join(follower, request, model, 300, until - 1)
+    assert share(world).join(follower, request, model, 300, until) is None

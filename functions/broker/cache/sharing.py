@@ -175,7 +175,7 @@ def _after_failures(failed: int, last: int, now: int) -> Alone | int:
 
 
 def _pause(item: Item, me: Member, now: int) -> int:
-    """Whole seconds, for a Wait state knows no others: ever longer, with jitter, within the lease and one's patience."""
+    """Whole seconds, as a Wait state takes them: ever longer, with jitter, within the lease and one's patience."""
     since: int = item["since"]
     left: int = min(item["until"], me.patience_until) - now
     look = min(max((now - since) / 2000, 1), SLOWEST_LOOK_S) * random.uniform(1, 1.25)  # noqa: S311 - jitter

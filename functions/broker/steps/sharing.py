@@ -12,7 +12,7 @@ from broker.jobs.head import Head
 from broker.jobs.store import Payloads
 from broker.routing.models import Model
 from broker.steps.recalling import Recall
-from broker.tenants.registry import Tenant
+from broker.tenants.registry import Tenants
 
 SPARE_MS = 15_000
 """Before its lease is over a job that waits has to start its own call, which extends the lease."""
@@ -26,11 +26,12 @@ class Share:
     """Joins runs to shared calls."""
 
     payloads: Payloads
+    tenants: Tenants
     calls: Calls
     recall: Recall
 
     def join(
-        self, head: Head, request: Mapping[str, Any], tenant: Tenant, model: Model, timeout_s: float, now: int
+        self, head: Head, request: Mapping[str, Any], model: Model, timeout_s: float, now: int
     ) -> Leading | dict[str, Any] | None:
         """Before a call is made.
 
@@ -44,11 +45,12 @@ class Share:
         """
         if not request.get("coalesce"):
             return None
-        question = question_of(tenant.id, request, [model], tenant.policy)
+        policy = self.tenants.get(head.tenant, now).policy
+        question = question_of(head.tenant, request, [model], policy)
         if question is None:
             return None
         me = Member(head.id, head.run, head.created_at, _patience(head, now))
-        turn = self.calls.join(tenant.id, question.key, me, now, round(timeout_s * 1000) + LEASE_SPARE_MS)
+        turn = self.calls.join(head.tenant, question.key, me, now, round(timeout_s * 1000) + LEASE_SPARE_MS)
         match turn:
             case Waiting():
                 what = "An identical job makes the call; its answer is shared."
