@@ -258,9 +258,10 @@ def answers() -> "Answers":
 @cache
 def recall() -> "Recall":
     """The cache in the workflow."""
+    from broker.measures import answer_given
     from broker.steps.recalling import Recall
 
-    return Recall(jobs(), payloads(), answers())
+    return Recall(jobs(), payloads(), answers(), answer_given)
 
 
 @cache

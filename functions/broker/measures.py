@@ -6,6 +6,7 @@ from broker.errors import CredentialRejected
 from broker.observability import metric, place_of, warn
 
 if TYPE_CHECKING:
+    from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
 
@@ -33,6 +34,16 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
         OutputTokens=facts.get("output_tokens", 0),
         CostNanoUsd=facts["cost"],
         Fallbacks=int(len(head.calls) > 1),
+    )
+
+
+def answer_given(head: "Head", hit: "Hit") -> None:
+    """A job was answered by what was kept or shared."""
+    metric(
+        {"kind": hit.kind},
+        {"message": "answer given", "job_id": head.id, "tenant": head.tenant},
+        CacheHits=1,
+        SavedNanoUsd=hit.given.cost,
     )
 
 

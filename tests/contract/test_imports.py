@@ -22,7 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "tokens": set(),
     "observability": set(),
     "envelope": {"clock"},
-    "measures": {"delivery", "errors", "jobs", "observability"},  # types of what is measured
+    "measures": {"cache", "delivery", "errors", "jobs", "observability"},  # types of what is measured
     # rooms
     "guardrails": set(),
     "prompts": {"errors", "storage"},

@@ -1,16 +1,18 @@
 """What the tests of the cache begin with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from broker.cache.answers import Answers, Given, Wish
+from broker.cache.answers import Answers, Given, Hit, Wish
 from broker.cache.canonical import Question, question_of
+from broker.jobs.head import Head
 from broker.jobs.request import parse_request, stored_form
 from broker.routing.models import Model
+from broker.steps.recalling import Recall
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.shelf import FakeShelf
-from tests.fakes.world import a_model
+from tests.fakes.world import World, a_model
 
 SMALL, LARGE = Model.from_item(a_model("small")), Model.from_item(a_model("large", max_output_tokens=4_000))
 
@@ -39,3 +41,8 @@ def wish(body: Mapping[str, Any], **facts: Any) -> Wish:
 def answers(database: FakeDatabase) -> Answers:
     """The cache on the fakes."""
     return Answers(database, FakeShelf(database))
+
+
+def recalling(world: World, observe: Callable[[Head, Hit], None] = lambda head, hit: None) -> Recall:
+    """The cache in the workflow, on the fakes."""
+    return Recall(world.jobs, world.payloads, answers(world.database), observe)

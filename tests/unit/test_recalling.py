@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 from broker.cache.answers import NOTE
-from broker.errors import BadOutput, Unavailable
-from broker.jobs.ending import settle_job
+from broker.errors import BadOutput, Conflict, Unavailable
+from broker.jobs.ending import cancel_job, settle_job
 from broker.jobs.head import Head, Status
+from broker.jobs.reading import erase
 from broker.jobs.transitions import Outcome
 from broker.steps.context import Run
 from broker.steps.recalling import Recall
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
-from tests.fakes.questions import answers
+from tests.fakes.questions import answers, recalling
 from tests.fakes.world import MINUTE, NOW, World, a_model
 
 BODY: dict[str, Any] = {"input": {"text": "How are you?"}}
@@ -33,12 +34,8 @@ def world() -> World:
     return made
 
 
-def recall(world: World) -> Recall:
-    return Recall(world.jobs, world.payloads, answers(world.database))
-
-
 def select(world: World, run: Run, now: int = NOW) -> dict[str, Any]:
-    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall(world))
+    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(world))
     return step(run, now)
 
 
@@ -58,7 +55,7 @@ def answered(world: World, body: dict[str, Any] = CACHED, now: int = NOW) -> Hea
     run = started(world, body, now=now)
     assert select(world, run, now)["keep"] is True
     head = succeed(world, run, now=now)
-    assert recall(world).keep(head, now)
+    assert recalling(world).keep(head, now)
     return head
 
 
@@ -66,16 +63,21 @@ def note(world: World, job_id: str) -> dict[str, Any] | None:
     return world.jobs.notes(job_id).get(NOTE)
 
 
-def test_a_job_that_asked_for_no_cache_neither_reads_nor_writes_it(world: World) -> None:
-    answered(world)
-    run = started(world, BODY)
-    before = {key for key in world.database._items if key[0] == "cache"}
-    world.database.crash_in = 1  # the route's note, as ever
-    assert select(world, run) == {"candidates": ["small", "large"]}
-    world.database.crash_in = None
-    assert note(world, run.job_id) is None
-    assert {key for key in world.database._items if key[0] == "cache"} == before
-    assert recall(world).keep(succeed(world, run), NOW) is False
+class Untouchable:
+    """A cache that nobody may look into."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the cache is asked to {name}")
+
+
+@pytest.mark.parametrize("body", [BODY, {**BODY, "cache": {"mode": "bypass"}}], ids=["none", "bypass"])
+def test_a_job_that_asked_for_no_cache_costs_no_request_more(world: World, body: dict[str, Any]) -> None:
+    untouchable: Any = Untouchable()
+    recall = Recall(untouchable, untouchable, untouchable, untouchable)
+    run = started(world, body)
+    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)
+    assert step(run, NOW) == {"candidates": ["small", "large"]}
+    assert recalling(world).keep(succeed(world, run), NOW) is False
 
 
 def test_a_second_job_takes_the_first_ones_answer(world: World) -> None:
@@ -99,7 +101,7 @@ def test_an_answer_that_was_taken_is_not_kept_again(world: World) -> None:
     run = started(world, CACHED)
     cached = select(world, run)["cached"]
     outcome = Outcome(Status.SUCCEEDED, model="small", output=cached["output"], usage=cached["usage"])
-    assert recall(world).keep(settle_job(world.jobs, run.job_id, run.fence, outcome, NOW), NOW) is False
+    assert recalling(world).keep(settle_job(world.jobs, run.job_id, run.fence, outcome, NOW), NOW) is False
 
 
 @pytest.mark.parametrize(
@@ -119,11 +121,10 @@ def test_another_question_is_asked(world: World, body: dict[str, Any]) -> None:
     assert "cached" not in told
 
 
-def test_bypass_neither_takes_nor_gives(world: World) -> None:
+def test_bypass_does_not_take_what_is_there(world: World) -> None:
     answered(world)
     run = started(world, {**CACHED, "cache": {"mode": "bypass"}})
     assert select(world, run).keys() == {"candidates"}
-    assert note(world, run.job_id) is None
 
 
 def test_another_tenant_asks_for_itself(world: World) -> None:
@@ -156,6 +157,28 @@ def test_what_a_job_gave_goes_when_it_is_erased(world: World) -> None:
     assert "cached" not in select(world, started(world, CACHED))
 
 
+def test_each_answer_that_is_given_is_told(world: World) -> None:
+    answered(world)
+    run, told = started(world, CACHED), []
+    recall = recalling(world, lambda head, hit: told.append((head.id, hit.kind)))
+    SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)(run, NOW)
+    assert told == [(run.job_id, "exact")]
+
+
+def test_a_job_that_was_erased_meanwhile_has_nothing_of_the_answer(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+
+    def end() -> None:
+        head = cancel_job(world.jobs, run.job_id, run.tenant, NOW)
+        erase(world.jobs, world.payloads, head)
+
+    world.database.meanwhile.extend([lambda: None, end])  # the route is noted, and then the hit
+    with pytest.raises(Conflict):
+        select(world, run)
+    assert world.payloads.names(run.job_id) == []
+
+
 # ------------------------------------------------------------ similar questions
 
 
@@ -169,7 +192,7 @@ def embed(*vector: float) -> Any:
 
 def similar(world: World, run: Run, *vector: float, now: int = NOW) -> dict[str, Any]:
     head, request = world.jobs.get(run.job_id), {"task": "chat", "input": world.prompt(run.job_id)}
-    return recall(world).similar(head, request, embed(*vector), now)
+    return recalling(world).similar(head, request, embed(*vector), now)
 
 
 def test_a_similar_question_is_worth_a_look_where_tenant_and_job_ask_for_it(world: World) -> None:
@@ -183,7 +206,7 @@ def test_a_similar_question_takes_the_answer(world: World) -> None:
     run = started(world, SIMILAR)
     select(world, run)
     assert similar(world, run, 1.0, 0.1) == {}
-    assert recall(world).keep(succeed(world, run), NOW)
+    assert recalling(world).keep(succeed(world, run), NOW)
     other = started(world, {**SIMILAR, "input": {"text": "How do you do?"}})
     assert select(world, other)["embed"] is True
     told = similar(world, other, 1.0, 0.2, now=NOW + MINUTE)
@@ -191,6 +214,20 @@ def test_a_similar_question_takes_the_answer(world: World) -> None:
     shown = note(world, other.job_id)
     assert shown is not None
     assert (shown["kind"], shown["similarity"] > 9_000) == ("semantic", True)
+
+
+def test_a_job_that_was_erased_meanwhile_has_nothing_of_its_embedding(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+
+    def end() -> None:
+        cancel_job(world.jobs, run.job_id, run.tenant, NOW)
+        answers(world.database).forget(run.job_id)
+
+    world.database.meanwhile.append(end)
+    with pytest.raises(Conflict):
+        similar(world, run, 1.0, 0.5)
+    assert "vector" not in (note(world, run.job_id) or {})
 
 
 def test_an_embedding_that_is_none_is_the_models_fault(world: World) -> None:
@@ -209,6 +246,6 @@ def test_an_embedding_that_fails_leaves_the_job_as_it_was(world: World) -> None:
         raise Unavailable("Down.")
 
     with pytest.raises(Unavailable):
-        recall(world).similar(world.jobs.get(run.job_id), {"input": world.prompt(run.job_id)}, fail, NOW)
+        recalling(world).similar(world.jobs.get(run.job_id), {"input": world.prompt(run.job_id)}, fail, NOW)
     assert note(world, run.job_id) == before
-    assert recall(world).keep(succeed(world, run), NOW), "it is kept for the same question"
+    assert recalling(world).keep(succeed(world, run), NOW), "it is kept for the same question"

@@ -4,11 +4,10 @@ import pytest
 from broker.errors import Conflict, InvalidRequest
 from broker.jobs.transitions import Fence
 from broker.steps.context import Run
-from broker.steps.recalling import Recall
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
-from tests.fakes.questions import answers
+from tests.fakes.questions import recalling
 from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
 
 
@@ -22,7 +21,7 @@ def world() -> World:
 
 
 def step(world: World) -> SelectModel:
-    recall = Recall(world.jobs, world.payloads, answers(world.database))
+    recall = recalling(world)
     return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)
 
 

@@ -8,11 +8,10 @@ from broker.cache.sharing import Calls, Leading
 from broker.errors import Pending, Refused, Unavailable
 from broker.jobs.head import Head
 from broker.routing.models import Model
-from broker.steps.recalling import Recall
 from broker.steps.sharing import LEASE_SPARE_MS, SPARE_MS, Share
 from broker.tenants.registry import Tenants
 
-from tests.fakes.questions import answers
+from tests.fakes.questions import recalling
 from tests.fakes.world import NOW, SECOND, World, a_model
 
 BODY: dict[str, Any] = {"input": {"text": "How are you?"}, "coalesce": True}
@@ -30,8 +29,7 @@ def world() -> World:
 
 
 def share(world: World) -> Share:
-    recall = Recall(world.jobs, world.payloads, answers(world.database))
-    return Share(world.payloads, Tenants(world.database), Calls(world.database), recall)
+    return Share(world.payloads, Tenants(world.database), Calls(world.database), recalling(world))
 
 
 def started(world: World, body: dict[str, Any] = BODY) -> Head:

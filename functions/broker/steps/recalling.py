@@ -11,7 +11,7 @@ from typing import Any
 from broker.cache.answers import NOTE, Answers, Given, Hit, Wish
 from broker.cache.canonical import last_words, question_of
 from broker.cache.vectors import Vector
-from broker.errors import BadOutput
+from broker.errors import BadOutput, Conflict
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.models import Model
@@ -25,6 +25,8 @@ class Recall:
     jobs: Jobs
     payloads: Payloads
     answers: Answers
+    observe: Callable[[Head, Hit], None]
+    """Told of each answer that was given."""
 
     def __call__(
         self, head: Head, request: Mapping[str, Any], tenant: Tenant, candidates: Sequence[Model], now: int
@@ -64,6 +66,7 @@ class Recall:
 
         Raises:
             BadOutput: the embedding is none.
+            Conflict: the job has ended meanwhile.
             BrokerError: whatever `embed` raises.
         """
         wish = Wish.from_note(self.jobs.notes(head.id, NOTE)[NOTE])
@@ -74,14 +77,29 @@ class Recall:
         if hit := self.answers.find_similar(wish, vector, now):
             return {"cached": self.give(head, hit)}
         self.jobs.note(head, NOTE, wish.note(vector))
+        if self._has_ended(head):
+            self.jobs.note(head, NOTE, wish.note())
+            raise _too_late(head)
         return {}
 
     def give(self, head: Head, hit: Hit) -> dict[str, Any]:
-        """Make an answer that was found the job's own, and say so beside it."""
+        """Make an answer that was found the job's own, and say so beside it.
+
+        Raises:
+            Conflict: the job has ended meanwhile; it has nothing of the answer.
+        """
         output = f"OUTPUT#kept.{head.run}"
         self.payloads.save(head, output, hit.given.output)
         self.jobs.note(head, NOTE, hit.note())
+        if self._has_ended(head):
+            self.payloads.drop(head.id, output)
+            raise _too_late(head)
+        self.observe(head, hit)
         return {"model": hit.given.model, "output": output, "usage": hit.given.usage}
+
+    def _has_ended(self, head: Head) -> bool:
+        """Asked after a write that tells of prompt or answer: the job may have been ended, and erased, before it."""
+        return self.jobs.get(head.id).status.terminal
 
     def keep(self, ended: Head, now: int) -> bool:
         """Keep the answer of a job that has succeeded; False where it is not kept, which is no error."""
@@ -89,3 +107,7 @@ class Recall:
         if output is None or ended.model is None:
             return False
         return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
+
+
+def _too_late(head: Head) -> Conflict:
+    return Conflict(f"job {head.id} has ended")
