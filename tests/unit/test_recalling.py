@@ -1,6 +1,7 @@
 """The cache in the workflow: Select Model finds an answer, and the job that ends well gives its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_second_job_takes_the_first_ones_answer(world: World) -> None:
     run = started(world, CACHED, now=NOW + MINUTE)
     told = select(world, run, NOW + MINUTE)
     assert told["candidates"] == ["small", "large"]
-    assert told["cached"] == {"model": "small", "output": "OUTPUT#kept.1", "usage": USAGE}
+    assert (told["cached"]["model"], told["cached"]["usage"]) == ("small", USAGE)
     assert world.payloads.load(run.job_id, told["cached"]["output"]) == OUTPUT
     shown = note(world, run.job_id)
     assert shown is not None
@@ -179,6 +180,39 @@ def test_a_job_that_was_erased_meanwhile_has_nothing_of_the_answer(world: World)
     assert world.payloads.names(run.job_id) == []
 
 
+def test_a_doubled_execution_takes_nothing_from_the_one_that_ended_the_job(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+    double = replace(run, fence=replace(run.fence, execution="exec-2"))
+    told: list[dict[str, Any]] = []
+
+    def end() -> None:
+        told.append(select(world, run)["cached"])
+        outcome = Outcome(Status.SUCCEEDED, model="small", output=told[0]["output"], usage=USAGE)
+        settle_job(world.jobs, run.job_id, run.fence, outcome, NOW)
+
+    world.database.meanwhile.extend([lambda: None, end])
+    with pytest.raises(Conflict):
+        select(world, double)
+    assert world.payloads.load(run.job_id, told[0]["output"]) == OUTPUT
+    assert len([name for name in world.payloads.names(run.job_id) if name.startswith("OUTPUT")]) == 1
+
+
+def test_a_doubled_execution_does_not_hide_what_the_job_gave(world: World) -> None:
+    run = started(world, CACHED)
+    double = replace(run, fence=replace(run.fence, execution="exec-2"))
+
+    def end() -> None:
+        select(world, run)
+        assert recalling(world).keep(succeed(world, run), NOW)
+
+    world.database.meanwhile.extend([lambda: None, end])
+    with pytest.raises(Conflict):
+        select(world, double)
+    answers(world.database).forget(run.job_id)
+    assert "cached" not in select(world, started(world, CACHED))
+
+
 # ------------------------------------------------------------ similar questions
 
 
@@ -192,7 +226,7 @@ def embed(*vector: float) -> Any:
 
 def similar(world: World, run: Run, *vector: float, now: int = NOW) -> dict[str, Any]:
     head, request = world.jobs.get(run.job_id), {"task": "chat", "input": world.prompt(run.job_id)}
-    return recalling(world).similar(head, request, embed(*vector), now)
+    return recalling(world).similar(run, head, request, embed(*vector), now)
 
 
 def test_a_similar_question_is_worth_a_look_where_tenant_and_job_ask_for_it(world: World) -> None:
@@ -246,6 +280,6 @@ def test_an_embedding_that_fails_leaves_the_job_as_it_was(world: World) -> None:
         raise Unavailable("Down.")
 
     with pytest.raises(Unavailable):
-        recalling(world).similar(world.jobs.get(run.job_id), {"input": world.prompt(run.job_id)}, fail, NOW)
+        recalling(world).similar(run, world.jobs.get(run.job_id), {"input": world.prompt(run.job_id)}, fail, NOW)
     assert note(world, run.job_id) == before
     assert recalling(world).keep(succeed(world, run), NOW), "it is kept for the same question"

@@ -7,7 +7,9 @@ from broker.cache.answers import NOTE
 from broker.cache.sharing import Calls, Leading
 from broker.errors import Pending, Refused, Unavailable
 from broker.jobs.head import Head
+from broker.jobs.transitions import Fence
 from broker.routing.models import Model
+from broker.steps.context import Run
 from broker.steps.sharing import LEASE_SPARE_MS, SPARE_MS, Share
 from broker.tenants.registry import Tenants
 
@@ -36,9 +38,13 @@ def started(world: World, body: dict[str, Any] = BODY) -> Head:
     return world.jobs.get(world.start(world.accept(body).head.id).job_id)
 
 
+def run_of(head: Head) -> Run:
+    return Run(head.id, head.tenant, Fence(head.run, "exec-1"))
+
+
 def join(world: World, head: Head, now: int = NOW, model: str = "small") -> Leading | dict[str, Any] | None:
     request = world.payloads.load(head.id, "INPUT")
-    return share(world).join(head, request, Model.from_item(a_model(model)), TIMEOUT_S, now)
+    return share(world).join(run_of(head), head, request, Model.from_item(a_model(model)), TIMEOUT_S, now)
 
 
 def lead(world: World) -> tuple[Head, Leading]:
@@ -73,8 +79,9 @@ def test_it_takes_the_answer_at_no_cost_and_says_so(world: World) -> None:
     follower = started(world)
     answer(world, head, leading)
     told = join(world, follower, NOW + 3 * SECOND)
-    assert told == {"model": "small", "output": "OUTPUT#kept.1", "usage": USAGE}
-    assert world.payloads.load(follower.id, "OUTPUT#kept.1") == OUTPUT
+    assert isinstance(told, dict)
+    assert (told["model"], told["usage"]) == ("small", USAGE)
+    assert world.payloads.load(follower.id, told["output"]) == OUTPUT
     shown = world.jobs.notes(follower.id)[NOTE]
     assert {name: shown[name] for name in ("hit", "kind", "age_ms", "saved")} == {
         "hit": True,
@@ -139,9 +146,9 @@ def test_a_job_calls_before_its_lease_is_over_however_long_it_may_run(world: Wor
     model = Model.from_item(a_model("small"))
     first, follower = (started(world, {**BODY, "timeout_seconds": 3600}) for _ in range(2))
     request = world.payloads.load(first.id, "INPUT")
-    assert isinstance(share(world).join(first, request, model, 300, NOW), Leading)
+    assert isinstance(share(world).join(run_of(first), first, request, model, 300, NOW), Leading)
     assert follower.lease_until is not None
     until = follower.lease_until - SPARE_MS
     with pytest.raises(Pending):
-        share(world).join(follower, request, model, 300, until - 1)
-    assert share(world).join(follower, request, model, 300, until) is None
+        share(world).join(run_of(follower), follower, request, model, 300, until - 1)
+    assert share(world).join(run_of(follower), follower, request, model, 300, until) is None

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self
 
 from broker.cache.canonical import Question
 from broker.cache.vectors import Vector
+from broker.errors import Conflict
 from broker.jobs.head import job_pk
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -163,6 +164,18 @@ class Answers:
         if item is None or not _fresh(item, wish, now):
             return None
         return Hit(_unpack(item), "semantic", now - item["kept_at"], alike[best])
+
+    def note(self, job: Job, facts: Mapping[str, Any]) -> None:
+        """Say beside a job what the cache did for it, or by what its answer is to be kept.
+
+        Raises:
+            Conflict: another execution has given the job's answer to the cache, or the job was erased.
+        """
+        item = {"pk": job_pk(job.id), "sk": SK, "expires_at": job.expires_at, **facts}
+        try:
+            self._database.write(Put("jobs", item, (If("kept", "absent"), If("erased", "absent"))))
+        except ConditionFailed:
+            raise Conflict(f"job {job.id} is done with the cache") from None
 
     def keep(self, job: Job, given: Given, now: int) -> bool:
         """Keep the answer of a job that succeeded, by what stands in its note, over what was kept before.

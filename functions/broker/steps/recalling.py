@@ -7,6 +7,7 @@ to the job's end as it is.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from broker.cache.answers import NOTE, Answers, Given, Hit, Wish
 from broker.cache.canonical import last_words, question_of
@@ -15,6 +16,7 @@ from broker.errors import BadOutput, Conflict
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.models import Model
+from broker.steps.context import Run
 from broker.tenants.registry import Tenant
 
 
@@ -29,7 +31,7 @@ class Recall:
     """Told of each answer that was given."""
 
     def __call__(
-        self, head: Head, request: Mapping[str, Any], tenant: Tenant, candidates: Sequence[Model], now: int
+        self, run: Run, head: Head, request: Mapping[str, Any], tenant: Tenant, candidates: Sequence[Model], now: int
     ) -> dict[str, Any]:
         """Look for an answer to the very same question.
 
@@ -37,6 +39,9 @@ class Recall:
             Nothing for a job that asked for no cache, which then costs no request more. Where there is an answer,
             `{"cached": {"model", "output", "usage"}}`, as Invoke Model would tell it. Otherwise `{"keep": True}`, and
             `"embed": True` where a similar question is worth a look.
+
+        Raises:
+            Conflict: the job has ended meanwhile.
         """
         if "cache" not in request:
             return {}
@@ -46,16 +51,17 @@ class Recall:
         if not wish:
             return {}
         if hit := self.answers.find(wish, now):
-            return {"cached": self.give(head, hit)}
-        self.jobs.note(head, NOTE, wish.note())
+            return {"cached": self.give(run, head, hit)}
+        self.answers.note(head, wish.note())
         return {"keep": True} | ({"embed": True} if wish.compares else {})
 
     def similar(
-        self, head: Head, request: Mapping[str, Any], embed: Callable[[str], Sequence[float]], now: int
+        self, run: Run, head: Head, request: Mapping[str, Any], embed: Callable[[str], Sequence[float]], now: int
     ) -> dict[str, Any]:
         """Look for an answer to a question that is like the job's, once nothing was found for the same.
 
         Args:
+            run: that looks.
             head: the job's.
             request: as prepared.
             embed: asks the tenant's embedding model; it books the call.
@@ -75,31 +81,28 @@ class Recall:
         except ValueError:
             raise BadOutput("The embedding model gave nothing to compare by.", code="bad_embedding") from None
         if hit := self.answers.find_similar(wish, vector, now):
-            return {"cached": self.give(head, hit)}
-        self.jobs.note(head, NOTE, wish.note(vector))
-        if self._has_ended(head):
-            self.jobs.note(head, NOTE, wish.note())
-            raise _too_late(head)
+            return {"cached": self.give(run, head, hit)}
+        self.answers.note(head, wish.note(vector))
         return {}
 
-    def give(self, head: Head, hit: Hit) -> dict[str, Any]:
+    def give(self, run: Run, head: Head, hit: Hit) -> dict[str, Any]:
         """Make an answer that was found the job's own, and say so beside it.
 
         Raises:
             Conflict: the job has ended meanwhile; it has nothing of the answer.
         """
-        output = f"OUTPUT#kept.{head.run}"
+        # Each execution has a name of its own: one that is late drops what it wrote, and nothing else.
+        output = f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
         self.payloads.save(head, output, hit.given.output)
-        self.jobs.note(head, NOTE, hit.note())
-        if self._has_ended(head):
+        try:
+            self.answers.note(head, hit.note())
+            if self.jobs.get(head.id).status.terminal:
+                raise Conflict(f"job {head.id} has ended")
+        except Conflict:
             self.payloads.drop(head.id, output)
-            raise _too_late(head)
+            raise
         self.observe(head, hit)
         return {"model": hit.given.model, "output": output, "usage": hit.given.usage}
-
-    def _has_ended(self, head: Head) -> bool:
-        """Asked after a write that tells of prompt or answer: the job may have been ended, and erased, before it."""
-        return self.jobs.get(head.id).status.terminal
 
     def keep(self, ended: Head, now: int) -> bool:
         """Keep the answer of a job that has succeeded; False where it is not kept, which is no error."""
@@ -107,7 +110,3 @@ class Recall:
         if output is None or ended.model is None:
             return False
         return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
-
-
-def _too_late(head: Head) -> Conflict:
-    return Conflict(f"job {head.id} has ended")

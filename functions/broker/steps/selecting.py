@@ -37,5 +37,5 @@ class SelectModel:
         self.jobs.note(head, f"ROUTE#{run.fence.run}", {"route": chosen.route})
         if not chosen.candidates:
             raise InvalidRequest("No model can do this job any more.", code="no_candidate", param="model")
-        found = self.recall(head, request, tenant, chosen.candidates, now)
+        found = self.recall(run, head, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | found

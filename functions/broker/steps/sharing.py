@@ -11,6 +11,7 @@ from broker.errors import BrokerError, Pending
 from broker.jobs.head import Head
 from broker.jobs.store import Payloads
 from broker.routing.models import Model
+from broker.steps.context import Run
 from broker.steps.recalling import Recall
 from broker.tenants.registry import Tenants
 
@@ -31,7 +32,7 @@ class Share:
     recall: Recall
 
     def join(
-        self, head: Head, request: Mapping[str, Any], model: Model, timeout_s: float, now: int
+        self, run: Run, head: Head, request: Mapping[str, Any], model: Model, timeout_s: float, now: int
     ) -> Leading | dict[str, Any] | None:
         """Before a call is made.
 
@@ -56,17 +57,17 @@ class Share:
                 what = "An identical job makes the call; its answer is shared."
                 raise Pending(what, code="coalesced", retry_after=turn.seconds)
             case Shared():
-                return self._taken(head, turn, now)
+                return self._taken(run, head, turn, now)
             case Alone():
                 return None
         return turn
 
-    def _taken(self, head: Head, shared: Shared, now: int) -> dict[str, Any] | None:
+    def _taken(self, run: Run, head: Head, shared: Shared, now: int) -> dict[str, Any] | None:
         output = self.payloads.load(shared.job_id, shared.output)
         if output is None:
             return None  # it was erased
         given = Given(shared.model, output, shared.usage, shared.cost)
-        return self.recall.give(head, Hit(given, "coalesced", max(0, now - shared.ended_at)))
+        return self.recall.give(run, head, Hit(given, "coalesced", max(0, now - shared.ended_at)))
 
     def brought(self, leading: Leading, head: Head, told: Mapping[str, Any], cost: int, now: int) -> None:
         """The call was answered: `told` is what the workflow gets, `cost` in nano-dollars."""
