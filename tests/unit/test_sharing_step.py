@@ -66,6 +66,13 @@ def test_a_job_that_does_not_ask_to_share_does_not_touch_the_table(world: World)
     assert not [key for key in world.database._items if key[0] == "cache"]
 
 
+def test_work_that_goes_on_by_itself_is_not_shared(world: World) -> None:
+    head = started(world)
+    model = Model.from_item(a_model("small", asynchronous=True))
+    request = world.payloads.load(head.id, "INPUT")
+    assert share(world).join(run_of(head), head, request, model, TIMEOUT_S, NOW) is None
+
+
 def test_an_identical_job_waits_without_a_function(world: World) -> None:
     lead(world)
     with pytest.raises(Pending) as waiting:

@@ -44,7 +44,7 @@ class Share:
             Pending: another job makes the call; `retry_after` says when to look again.
             Refused, InvalidRequest: another job made the call, and its failure is everyone's.
         """
-        if not request.get("coalesce"):
+        if not request.get("coalesce") or model.asynchronous:  # work that goes on by itself outlives the lease
             return None
         policy = self.tenants.get(head.tenant, now).policy
         question = question_of(head.tenant, request, [model], policy)
