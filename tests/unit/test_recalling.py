@@ -236,6 +236,13 @@ def test_a_similar_question_is_worth_a_look_where_tenant_and_job_ask_for_it(worl
     assert "embed" not in select(world, started(world, {**SIMILAR, "cache": {"similarity": 0.9, "mode": "refresh"}}))
 
 
+def test_a_repeat_asks_for_no_second_embedding(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    assert similar(world, run, 1.0, 0.1) == {}
+    assert similar(world, run) == {}, "an empty embedding would be an error"
+
+
 def test_a_similar_question_takes_the_answer(world: World) -> None:
     run = started(world, SIMILAR)
     select(world, run)

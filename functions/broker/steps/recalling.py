@@ -75,11 +75,12 @@ class Recall:
             Conflict: the job has ended meanwhile.
             BrokerError: whatever `embed` raises.
         """
-        wish = Wish.from_note(self.jobs.notes(head.id, NOTE)[NOTE])
-        try:
-            vector = Vector.of(embed(last_words(request)[0]))
-        except ValueError:
-            raise BadOutput("The embedding model gave nothing to compare by.", code="bad_embedding") from None
+        note = self.jobs.notes(head.id, NOTE)[NOTE]
+        wish = Wish.from_note(note)
+        if "vector" in note:  # the step is repeated
+            vector = Vector(note["vector"], note["square"])
+        else:
+            vector = _embedded(embed, request)
         if hit := self.answers.find_similar(wish, vector, now):
             return {"cached": self.give(run, head, hit)}
         self.answers.note(head, wish.note(vector))
@@ -110,3 +111,10 @@ class Recall:
         if output is None or ended.model is None:
             return False
         return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
+
+
+def _embedded(embed: Callable[[str], Sequence[float]], request: Mapping[str, Any]) -> Vector:
+    try:
+        return Vector.of(embed(last_words(request)[0]))
+    except ValueError:
+        raise BadOutput("The embedding model gave nothing to compare by.", code="bad_embedding") from None
