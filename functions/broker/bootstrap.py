@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from broker.batches.collecting import Collect
     from broker.batches.counting import Count
     from broker.batches.splitting import Split
+    from broker.cache.answers import Answers
     from broker.cloud.bus import Bus
     from broker.cloud.database import DynamoDatabase
     from broker.cloud.files import Outbox
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     from broker.steps.context import Run
     from broker.steps.guarding import Guard
     from broker.steps.invoking import InvokeModel
+    from broker.steps.recalling import Recall
+    from broker.steps.resembling import FindSimilar
     from broker.steps.selecting import SelectModel
     from broker.steps.settling import SettleJob
+    from broker.steps.sharing import Share
     from broker.tenants.identity import Identity
     from broker.tenants.registry import Tenants
 
@@ -54,7 +58,7 @@ def database() -> "DynamoDatabase":
     from broker.cloud.clients import client
     from broker.cloud.database import DynamoDatabase
 
-    names = {"jobs": "JOBS_TABLE", "registry": "REGISTRY_TABLE", "ledger": "LEDGER_TABLE"}
+    names = {"jobs": "JOBS_TABLE", "registry": "REGISTRY_TABLE", "ledger": "LEDGER_TABLE", "cache": "CACHE_TABLE"}
     return DynamoDatabase(client("dynamodb"), {table: setting(name) for table, name in names.items()})  # type: ignore[misc]
 
 
@@ -176,7 +180,7 @@ def api() -> "Api":
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliver().redeliver(job_id, now)
 
-    return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver)
+    return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver, lambda job_id: answers().forget(job_id))
 
 
 @cache
@@ -247,11 +251,30 @@ def guard() -> "Guard":
 
 
 @cache
+def answers() -> "Answers":
+    """Answers that are kept."""
+    from broker.cache.answers import Answers
+    from broker.cloud.clients import client
+    from broker.cloud.shelf import DynamoShelf
+
+    return Answers(database(), DynamoShelf(client("dynamodb"), setting("CACHE_TABLE")))
+
+
+@cache
+def recall() -> "Recall":
+    """The cache in the workflow."""
+    from broker.measures import answer_given
+    from broker.steps.recalling import Recall
+
+    return Recall(jobs(), payloads(), answers(), answer_given)
+
+
+@cache
 def select_model() -> "SelectModel":
     """The selection step."""
     from broker.steps.selecting import SelectModel
 
-    return SelectModel(jobs(), payloads(), models(), tenants())
+    return SelectModel(jobs(), payloads(), models(), tenants(), recall())
 
 
 @cache
@@ -261,7 +284,7 @@ def invoke_model() -> "InvokeModel":
     from broker.providers import lookup
     from broker.steps.invoking import InvokeModel
 
-    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, media, provider_called)
+    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, media, provider_called, share())
 
 
 def media(run: "Run") -> "JobMedia":
@@ -272,6 +295,23 @@ def media(run: "Run") -> "JobMedia":
     return JobMedia(
         run, run.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
     )
+
+
+@cache
+def share() -> "Share":
+    """One call for identical jobs."""
+    from broker.cache.sharing import Calls
+    from broker.steps.sharing import Share
+
+    return Share(payloads(), tenants(), Calls(database()), recall())
+
+
+@cache
+def find_similar() -> "FindSimilar":
+    """The step that looks among similar questions."""
+    from broker.steps.resembling import FindSimilar
+
+    return FindSimilar(jobs(), payloads(), tenants(), recall(), invoke_model().embed)
 
 
 def secrets_get(name: str) -> str:

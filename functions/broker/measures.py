@@ -6,8 +6,10 @@ from broker.errors import CredentialRejected
 from broker.observability import metric, place_of, warn
 
 if TYPE_CHECKING:
+    from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
+    from broker.steps.context import Run
 
 
 def enqueue_failed(head: "Head", error: Exception) -> None:
@@ -33,6 +35,16 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
         OutputTokens=facts.get("output_tokens", 0),
         CostNanoUsd=facts["cost"],
         Fallbacks=int(len(head.calls) > 1),
+    )
+
+
+def answer_given(run: "Run", hit: "Hit") -> None:
+    """A job was answered by what was kept or shared."""
+    metric(
+        {"kind": hit.kind},
+        {"message": "answer given", "job_id": run.id, "tenant": run.tenant},
+        CacheHits=1,
+        SavedNanoUsd=hit.given.cost,
     )
 
 

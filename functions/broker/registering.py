@@ -70,6 +70,7 @@ class TenantEntry(Entry):
     policy: PolicyEntry = Field(default_factory=PolicyEntry)
     webhook_secret: str | None = None
     document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    cache_embedding_model: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     enabled: bool = True
 
     def item(self) -> Item:

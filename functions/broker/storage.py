@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Item = dict[str, Any]
-TableName = Literal["jobs", "registry", "ledger"]
+TableName = Literal["jobs", "registry", "ledger", "cache"]
 
 
 @dataclass(frozen=True, slots=True)

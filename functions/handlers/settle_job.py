@@ -4,6 +4,8 @@ from typing import Any
 
 from broker import bootstrap
 from broker.clock import now_ms
+from broker.jobs.head import Status
+from broker.observability import place_of, warn
 from broker.steps.context import Run
 
 from handlers.step import step
@@ -11,6 +13,11 @@ from handlers.step import step
 
 def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
     head = bootstrap.settle_job()(run, event["ending"], now_ms())
+    if event.get("keep") and head.status is Status.SUCCEEDED:
+        try:
+            bootstrap.recall().keep(head, now_ms())
+        except Exception as error:  # the job has ended well; only its answer is not kept
+            warn("answer not kept", job_id=head.id, tenant=head.tenant, error=type(error).__name__, at=place_of(error))
     return {"job_id": head.id, "status": head.status.value}
 
 

@@ -16,7 +16,7 @@ from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 
 Client = Callable[[str], Any]
-TABLES = {"jobs": "jobs-table", "registry": "registry-table", "ledger": "ledger-table"}
+TABLES = {"jobs": "jobs-table", "registry": "registry-table", "ledger": "ledger-table", "cache": "cache-table"}
 BUCKET = "payloads-bucket"
 
 KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]

@@ -7,7 +7,7 @@ import yaml  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
-from tests.adapters.conftest import INDEXES, KEYS
+from tests.adapters.conftest import INDEXES, KEYS, TABLES
 
 REFUSED = (ValueError, ClientError)
 
@@ -223,7 +223,7 @@ _Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix)
 def test_tables_are_those_of_the_template(request: pytest.FixtureRequest) -> None:
     template = yaml.load((request.config.rootpath / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
     tables = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table"]
-    assert [table["KeySchema"] for table in tables] == [KEYS] * 3
+    assert [table["KeySchema"] for table in tables] == [KEYS] * len(TABLES)
     (indexed,) = [table for table in tables if "GlobalSecondaryIndexes" in table]
     kinds = {each["AttributeName"]: each["AttributeType"] for each in indexed["AttributeDefinitions"]}
     found = {}

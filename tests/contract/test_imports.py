@@ -22,18 +22,19 @@ ARROWS: dict[str, set[str]] = {
     "tokens": set(),
     "observability": set(),
     "envelope": {"clock"},
-    "measures": {"delivery", "errors", "jobs", "observability"},  # types of what is measured
+    "measures": {"cache", "delivery", "errors", "jobs", "observability", "steps"},  # types of what is measured
     # rooms
     "guardrails": set(),
     "prompts": {"errors", "storage"},
     "providers": {"clock", "errors", "tokens"},
     "routing": {"clock", "errors", "storage"},
+    "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"errors", "storage"},
     "jobs": {"clock", "envelope", "errors", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         *("clock", "errors", "storage", "tokens"),
-        *("guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
+        *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
     "rest": {"clock", "errors", "jobs", "routing", "tenants"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
@@ -42,7 +43,8 @@ ARROWS: dict[str, set[str]] = {
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "measures"),
-        *("batches", "cloud", "delivery", "jobs", "prompts", "providers", "rest", "routing", "steps", "tenants"),
+        *("batches", "cache", "cloud", "delivery"),
+        *("jobs", "prompts", "providers", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {
         *("bootstrap", "clock", "errors", "observability"),

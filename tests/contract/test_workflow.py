@@ -261,3 +261,30 @@ def test_the_pause_is_read_from_the_cause_that_the_code_writes(retry_after: floa
     cause = {"errorMessage": Throttled("Wait.", retry_after=retry_after).cause(), "errorType": "Throttled"}
     expression.assign("states", {"errorOutput": {"Error": "Throttled", "Cause": json.dumps(cause)}})
     assert expression.evaluate({}) == pause
+
+
+@pytest.mark.parametrize(
+    ("reply", "way"),
+    [
+        ({"candidates": ["a"]}, {"answered": False, "embed": False, "keep": False}),
+        ({"candidates": ["a"], "keep": True}, {"answered": False, "embed": False, "keep": True}),
+        ({"candidates": ["a"], "keep": True, "embed": True}, {"answered": False, "embed": True, "keep": True}),
+        ({"candidates": ["a"], "cached": {"model": "a"}}, {"answered": True, "embed": False, "keep": False}),
+    ],
+)
+def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[str, bool]) -> None:
+    known = states(json.loads(DEFINITIONS["inference.asl"].read_text()))
+
+    def value(text: str, **variables: Any) -> Any:
+        expression = Jsonata(text.removeprefix("{%").removesuffix("%}"))
+        for name, held in variables.items():
+            expression.assign(name, held)
+        return expression.evaluate({})
+
+    given = {"states": {"result": {"Payload": reply}}, "run": {"job_id": "job_1"}}
+    assign = known["Select Model"]["Assign"]
+    held = {name: value(assign[name], **given) for name in ("run", "ending", "embed")}
+    answered, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
+    assert (value(answered, **held), value(embed, **held)) == (way["answered"], way["embed"])
+    assert held["run"] == {"job_id": "job_1"} | ({"keep": True} if way["keep"] else {})
+    assert held["ending"].get("answer") == reply.get("cached")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from broker.cache.answers import NOTE, Answers, Given, Hit
 from broker.delivery.delivering import Deliver, Sent
 from broker.delivery.publishing import Change, Publish
 from broker.errors import Throttled
@@ -28,6 +29,7 @@ from tests.fakes.bus import FakeBus
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
+from tests.fakes.shelf import FakeShelf
 
 NOW = 1_762_000_000_000
 ERROR = {"type": "unavailable", "code": "runs_exhausted", "message": "The job was started 3 times."}
@@ -70,7 +72,8 @@ class World:
             self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None
         )
         self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), lambda head: None)
-        self.api = Api(self.accept, self.jobs, self.payloads, self.models, tenants, self.deliver.redeliver)
+        forget = Answers(self.database, FakeShelf(self.database)).forget
+        self.api = Api(self.accept, self.jobs, self.payloads, self.models, tenants, self.deliver.redeliver, forget)
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
         """One call of the API, as `acme` with all scopes."""
@@ -147,6 +150,17 @@ def every_job() -> Iterator[tuple[str, World, Head]]:
         world = World()
         world.reply = reply
         yield f"failed, delivery {state}", world, world.ended(Status.FAILED)
+    given = Given("large", {"text": "Hello to you"}, {"input_tokens": 9, "output_tokens": 4}, 42_000)
+    hits = {"exact": Hit(given, "exact", 61_000), "similar": Hit(given, "semantic", 61_000, 0.9312)}
+    for kind, hit in hits.items():
+        world = World()
+        head = world.ended(Status.SUCCEEDED)
+        world.jobs.note(head, NOTE, hit.note())
+        yield f"succeeded, {kind} answer kept before", world, head
+    world = World()
+    head = world.running()
+    world.jobs.note(head, NOTE, {"hit": False})
+    yield "running, nothing kept before", world, head
     world = World()
     yield "succeeded, call reckoned", world, world.reckoned()
     world = World()

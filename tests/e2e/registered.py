@@ -58,6 +58,7 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
             {"id": "noting", "policy": {"block_card_numbers": False, "denied_terms": ["positive"]}},
             {"id": "crashing", "monthly_budget_usd": 1000, "webhook_secret": "tenants/demo/webhook"},
             {"id": "tokens", "models": ["answers"]},
+            {"id": "alike", "cache_embedding_model": "answers"},
         ],
         "sources": [
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},

@@ -4,13 +4,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from broker.cache.sharing import Calls
 from broker.errors import BrokerError
 from broker.jobs.head import Head
 from broker.providers.base import Answer, Call, NoMedia, Started
 from broker.steps.context import Run
 from broker.steps.invoking import InvokeModel
+from broker.steps.sharing import Share
+from broker.tenants.registry import Tenants
 
 from tests.fakes.provider import ANSWER, FakeProvider
+from tests.fakes.questions import recalling
 from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
 
 
@@ -41,7 +45,12 @@ class Stage:
         self.run = self.world.start(JOB_ID)
 
     def __call__(self, model: str = "small", run: Run | None = None, now: int = NOW) -> dict[str, Any]:
-        invoke = InvokeModel(
+        """One call of the step."""
+        return self.invoke()(run or self.run, model, now)
+
+    def invoke(self) -> InvokeModel:
+        """The step, as a fresh process builds it."""
+        return InvokeModel(
             self.world.jobs,
             self.world.payloads,
             self.world.models(),
@@ -49,8 +58,13 @@ class Stage:
             lambda name: f"secret of {name}",
             lambda run: NoMedia(),
             lambda head, facts: self.observed.append(facts),
+            self.share(),
         )
-        return invoke(run or self.run, model, now)
+
+    def share(self) -> Share:
+        """Sharing, as a fresh process builds it."""
+        database = self.world.database
+        return Share(self.world.payloads, Tenants(database), Calls(database), recalling(self.world))
 
     def fails(self, error: BrokerError, model: str = "small") -> BrokerError:
         """Let the provider fail, and give what comes out."""

@@ -13,7 +13,7 @@ from handlers.authorize import handler
 from moto import mock_aws
 
 METHOD = "arn:aws:execute-api:us-east-1:123456789012:abc123/v1/POST/jobs/job_1/cancel"
-TABLES = {"JOBS_TABLE": "jobs", "REGISTRY_TABLE": "registry", "LEDGER_TABLE": "ledger"}
+TABLES = {"JOBS_TABLE": "jobs", "REGISTRY_TABLE": "registry", "LEDGER_TABLE": "ledger", "CACHE_TABLE": "cache"}
 
 
 @pytest.fixture

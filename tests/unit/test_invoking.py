@@ -13,6 +13,7 @@ from broker.errors import (
     ContextExceeded,
     CredentialRejected,
     InvalidRequest,
+    Pending,
     Refused,
     Throttled,
     TimedOut,
@@ -22,6 +23,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
 from broker.jobs.transitions import Fence
 from broker.providers.base import Answer, Blob
+from broker.steps.context import Run
 from broker.steps.invoking import AFTER_CALL_MS
 from broker.tokens import estimate_input
 
@@ -291,3 +293,79 @@ def test_an_unknown_model_is_not_called(invoke: Stage) -> None:
     with pytest.raises(InvalidRequest):
         invoke("none")
     assert invoke.head.calls == {}
+
+
+# ------------------------------------------------------------ shared calls
+
+
+def coalesced() -> tuple[Stage, Callable[[], Run]]:
+    """A job that shares, and the like of it."""
+    stage = Stage()
+    document = {**CHAT, "task": "chat", "coalesce": True}
+    stage.world.payloads.save(stage.head, "INPUT", document)
+    stage.world.tenant()
+
+    def another() -> Run:
+        return stage.world.start(stage.world.accept({**CHAT, "coalesce": True}).head.id)
+
+    return stage, another
+
+
+def test_identical_jobs_make_one_call() -> None:
+    stage, another = coalesced()
+    follower = another()
+    waited: list[float | None] = []
+
+    def look() -> None:
+        with pytest.raises(Pending) as failure:
+            stage(run=follower)
+        waited.append(failure.value.retry_after)
+
+    stage.provider.during = look
+    told = stage()
+    assert waited == [1]
+    taken = stage(run=follower)
+    assert taken["facts"].items() <= told["facts"].items()
+    assert (taken["given"], "given" in told) == (True, False)
+    assert stage.world.payloads.load(follower.id, taken["output"]) == ANSWER.output
+    assert len(stage.provider.calls) == 1
+    assert stage.world.jobs.get(follower.id).spent == 0
+    assert stage.world.jobs.notes(follower.id)["CACHE"]["saved"] == COST
+
+
+def test_a_leader_that_fails_makes_room() -> None:
+    stage, another = coalesced()
+    follower = another()
+    stage.fails(failing(Unavailable))
+    assert stage(run=follower)["output"] == "OUTPUT#1.1", "it makes a call of its own"
+
+
+def test_the_answer_of_a_leader_that_was_canceled_is_taken_while_it_is_there() -> None:
+    stage, another = coalesced()
+    first, second = another(), another()
+    stage.provider.during = lambda: cancel_job(stage.world.jobs, JOB_ID, "acme", NOW)
+    told = stage()
+    stage.provider.during = lambda: None
+    assert stage(run=first)["given"] is True
+    stage.world.payloads.drop(JOB_ID, told["output"])
+    assert "given" not in stage(run=second), "it makes a call of its own"
+
+
+def test_a_leaders_refusal_blocks_those_that_waited_without_a_call() -> None:
+    stage, another = coalesced()
+    follower = another()
+    stage.fails(failing(Refused))
+    with pytest.raises(Refused):
+        stage(run=follower)
+    assert len(stage.provider.calls) == 1
+
+
+def test_a_leader_whose_function_died_is_replaced() -> None:
+    stage, another = coalesced()
+    follower = another()
+    stage.provider.script = [Crash()]
+    with pytest.raises(Crash):
+        stage()
+    with pytest.raises(Pending):
+        stage(run=follower)
+    assert stage(run=follower, now=NOW + 65_000)["output"] == "OUTPUT#1.1"

@@ -8,6 +8,7 @@ from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import erase, owned, page, timeline, view
 
+from tests.fakes.questions import answers
 from tests.fakes.world import CHAT, HOUR, JOB_ID, NOW, World, a_head
 
 THROTTLED = {"type": "throttled", "code": "throttled", "message": "Later."}
@@ -113,7 +114,7 @@ def test_a_job_is_shown_to_its_tenant_only(world: World) -> None:
 def test_erasing_leaves_the_record_and_may_be_repeated(world: World) -> None:
     head = world.jobs.get(JOB_ID)
     for _ in range(2):
-        erase(world.jobs, world.payloads, head)
+        erase(world.jobs, world.payloads, answers(world.database).forget, head)
     assert world.payloads.names(JOB_ID) == []
     shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), None)
     assert (shown["metadata"], shown["erased"], shown["status"]) == ({}, True, "succeeded")
@@ -125,7 +126,7 @@ def test_a_job_is_erased_after_its_end_only(status: Status) -> None:
     world = World()
     head = world.put(a_head(status=status))
     with pytest.raises(InvalidRequest) as failure:
-        erase(world.jobs, world.payloads, head)
+        erase(world.jobs, world.payloads, answers(world.database).forget, head)
     assert failure.value.code == "not_ended"
     assert world.prompt(JOB_ID) == CHAT["input"]
 
@@ -202,3 +203,31 @@ def test_a_cursor_never_shows_another_tenants_jobs(many: World) -> None:
 def test_the_error_is_shown() -> None:
     error = {"type": "refused", "code": "refused", "message": "No."}
     assert view(replace(finished(), status=Status.BLOCKED, error=error), {}, None)["error"] == error
+
+
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [
+        (None, None),
+        (
+            {"hit": False, "keys": [["small", "k"]]},
+            {"hit": False, "kind": None, "age_seconds": None, "similarity": None, "saved_usd": None},
+        ),
+        (
+            {"hit": True, "kind": "semantic", "age_ms": 61_999, "saved": 500_000_000, "similarity": 9312},
+            {"hit": True, "kind": "semantic", "age_seconds": 61, "similarity": 0.9312, "saved_usd": 0.5},
+        ),
+    ],
+)
+def test_a_job_says_what_the_cache_spared(note: dict[str, Any] | None, shown: dict[str, Any] | None) -> None:
+    assert view(a_head(), {"CACHE": note} if note else {}, None)["cache"] == shown
+
+
+def test_erasing_drops_what_the_job_gave_to_the_cache_and_asks_for_nothing_else(world: World) -> None:
+    head = world.jobs.get(JOB_ID)
+    forgotten: list[str] = []
+    erase(world.jobs, world.payloads, forgotten.append, head)
+    assert forgotten == []
+    world.jobs.note(head, "CACHE", {"hit": False})
+    erase(world.jobs, world.payloads, forgotten.append, head)
+    assert forgotten == [JOB_ID]

@@ -17,6 +17,7 @@ from broker.rest.routes import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _pref
 from broker.tenants.registry import Tenants
 from handlers.api import handler
 
+from tests.fakes.questions import answers
 from tests.fakes.world import CHAT, JOB_ID, NOW, World, a_head, a_model
 
 BODY = json.dumps(CHAT)
@@ -52,7 +53,15 @@ class Door:
     ) -> Reply:
         world = self.world
         tenants = Tenants(world.database)
-        api = Api(world.accepting(), world.jobs, world.payloads, world.models(), tenants, self._redeliver)
+        api = Api(
+            world.accepting(),
+            world.jobs,
+            world.payloads,
+            world.models(),
+            tenants,
+            self._redeliver,
+            answers(world.database).forget,
+        )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}
         who = frozenset(scopes.split())
@@ -215,7 +224,7 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for each in built:
         each.cache_clear()
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("JOBS_TABLE", "REGISTRY_TABLE", "LEDGER_TABLE"):
+    for name in ("JOBS_TABLE", "REGISTRY_TABLE", "LEDGER_TABLE", "CACHE_TABLE"):
         monkeypatch.delenv(name, raising=False)
     yield
     for each in built:

@@ -7,6 +7,7 @@ from broker.steps.context import Run
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
+from tests.fakes.questions import recalling
 from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
 
 
@@ -20,7 +21,8 @@ def world() -> World:
 
 
 def step(world: World) -> SelectModel:
-    return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database))
+    recall = recalling(world)
+    return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)
 
 
 def test_gives_the_candidates_and_keeps_the_reasons(world: World) -> None:

@@ -114,3 +114,12 @@ def test_an_answer_that_moderation_blocks_is_paid_for() -> None:
     head = settle(stage, {"answer": answer, "blocked": {"stage": "output", "rules": ["secrets"]}})
     assert (head.status, head.output) == (Status.BLOCKED, None)
     assert head.spent == answer["facts"]["cost"]
+
+
+def test_an_answer_that_no_model_was_asked_for_ends_the_job_at_no_cost() -> None:
+    stage = Stage()
+    stage.world.payloads.save(stage.run, "OUTPUT#kept.1.0", {"text": "Fine."})
+    given = {"output": "OUTPUT#kept.1.0", "facts": {"model": "small", **USAGE}, "given": True}
+    head = settle(stage, {"answer": given})
+    assert (head.status, head.output, head.model, head.usage) == (Status.SUCCEEDED, given["output"], "small", USAGE)
+    assert (head.spent, head.calls, stage.world.spent().get("calls", 0)) == (0, {}, 0)

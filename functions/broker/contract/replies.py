@@ -78,6 +78,19 @@ class DeliveryAttempt(Shown):
     latency_ms: Count
 
 
+class Cache(Shown):
+    """What the cache, or a shared call, did for the job."""
+
+    hit: bool
+    """True where the answer was not asked of a model for this job: it cost nothing."""
+    kind: Literal["exact", "semantic", "coalesced"] | None
+    age_seconds: Count | None
+    similarity: float | None
+    """Of the question whose answer it is; only where the kind is `semantic`."""
+    saved_usd: Usd | None
+    """What the call cost that the answer came from."""
+
+
 class Delivery(Shown):
     """One webhook of the job."""
 
@@ -124,6 +137,8 @@ class Job(JobSummary):
     route: list[Candidate]
     """Every registered model, as the last run judged it."""
     guardrails: list[Finding]
+    cache: Cache | None
+    """Null for a job that asked for no cache and shared no call."""
     delivery: list[Delivery]
     metadata: dict[str, str]
     erased: bool

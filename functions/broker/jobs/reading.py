@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from broker.clock import iso, usd
@@ -50,6 +51,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "guardrails": [
             finding for name, note in sorted(notes.items()) if name.startswith("GUARD#") for finding in note["findings"]
         ],
+        "cache": _cache(notes.get("CACHE")),
         "delivery": [_delivery(note) for name, note in sorted(notes.items()) if name.startswith("DELIVERY#")],
         "metadata": asked.get("metadata", {}),
         "erased": "ERASED" in notes,
@@ -76,6 +78,19 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "latency_ms": known.get("latency_ms"),
         "cost_usd": usd(known.get("cost", known["reserved"])),
         "paid": known.get("paid", calls.UNKNOWN),
+    }
+
+
+def _cache(note: Item | None) -> dict[str, Any] | None:
+    if note is None:
+        return None
+    alike = note.get("similarity") if note["hit"] else None
+    return {
+        "hit": note["hit"],
+        "kind": note.get("kind"),
+        "age_seconds": note["age_ms"] // 1000 if note["hit"] else None,
+        "similarity": None if alike is None else alike / 10_000,
+        "saved_usd": usd(note["saved"]) if note["hit"] else None,
     }
 
 
@@ -157,8 +172,10 @@ def _read_cursor(cursor: str | None, tenant: str) -> Item | None:
     return {"pk": f"JOB#{job_id}", "sk": "HEAD", "tenant": tenant, "id": job_id}
 
 
-def erase(jobs: Jobs, payloads: Payloads, head: Head) -> None:
+def erase(jobs: Jobs, payloads: Payloads, forget: Callable[[str], None], head: Head) -> None:
     """Delete what an ended job holds of its prompt, answer and metadata; the record of it stays. May be repeated.
+
+    What it gave to the cache goes too, by `forget`.
 
     Raises:
         InvalidRequest: the job has not ended.
@@ -166,7 +183,10 @@ def erase(jobs: Jobs, payloads: Payloads, head: Head) -> None:
     if not head.status.terminal:
         raise InvalidRequest("Cancel the job before you erase it.", code="not_ended", param="id")
     payloads.erase(head.id)
-    asked = jobs.notes(head.id, "ASKED").get("ASKED", {})
+    notes = jobs.notes(head.id)
+    if "CACHE" in notes:
+        forget(head.id)
+    asked = notes.get("ASKED", {})
     address = {"webhook_url": asked["webhook_url"]} if "webhook_url" in asked else {}  # its webhook may not be sent yet
     jobs.note(head, "ASKED", {**address, "metadata": {}})
     jobs.note(head, "ERASED", {})

@@ -35,6 +35,8 @@ class Api:
     models: Models
     tenants: Tenants
     redeliver: Callable[[str, int], list[str]]
+    forget: Callable[[str], None]
+    """Drops what a job gave to the cache."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -94,7 +96,7 @@ class Api:
 
     def delete(self, request: Request) -> Reply:
         """`DELETE /jobs/{id}`: erases the payloads."""
-        erase(self.jobs, self.payloads, self._owned(request))
+        erase(self.jobs, self.payloads, self.forget, self._owned(request))
         return Reply(204, None)
 
     def events(self, request: Request) -> Reply:

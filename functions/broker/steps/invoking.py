@@ -8,11 +8,22 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from broker.cache.sharing import Leading
 from broker.clock import now_ms
-from broker.errors import BadOutput, BrokerError, Conflict, ContextExceeded, Pending, Throttled, TimedOut, Unavailable
+from broker.errors import (
+    BadOutput,
+    BrokerError,
+    Conflict,
+    ContextExceeded,
+    InvalidRequest,
+    Pending,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
 from broker.jobs import calls
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
@@ -21,6 +32,7 @@ from broker.jobs.transitions import go_on, start_call
 from broker.providers.base import Answer, Asynchronous, Call, Media, Provider, Started
 from broker.routing.models import Model, Models
 from broker.steps.context import Run, enter, material
+from broker.steps.sharing import Share
 from broker.tokens import estimate_input
 
 AFTER_CALL_MS = 60_000
@@ -33,6 +45,9 @@ LONGEST_LOOK_S = 60
 """Work that goes on by itself is asked after at least so often."""
 
 ANSWERED = "succeeded"
+
+EMBEDS = "embed"
+"""The purpose of a call whose answer is not the job's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +62,23 @@ class InvokeModel:
     media: Callable[[Run], Media]
     observe: Callable[[Head, dict[str, Any]], None]
     """Told of each call that came to an end: the head, and the attempt's record."""
+    share: Share
 
     def __call__(self, run: Run, model_id: str, now: int) -> dict[str, Any]:
         """Make the call, unless its answer is there already; or ask after one that goes on by itself.
 
         Returns:
-            `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`.
+            `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`; with
+            `"given": True` where another job made the call.
 
         Raises:
-            Pending: the provider goes on by itself.
+            Pending: the provider goes on by itself, or an identical job makes the call.
             BrokerError: by the error table; `Conflict` when the run is stale or the job ended meanwhile (the call is
                 then paid for all the same).
         """
         head = enter(self.jobs, run)
         for key in head.open_calls:
-            if kept := self.payloads.facts(head.id, f"OUTPUT#{key}"):
+            if (kept := self.payloads.facts(head.id, f"OUTPUT#{key}")) and "purpose" not in kept:
                 return _told(key, kept)
         request = material(self.payloads, run.id)
         going_on = next((key for key in head.open_calls if "h" in head.calls[key]), None)
@@ -70,9 +87,28 @@ class InvokeModel:
             return self._call(run, head, going_on, model, self._build(run, head, going_on, model, request, now), now)
         model = self.models.get(model_id, now)
         self._check_window(model, _of_run(head, run), now)
-        timeout = _timeout(model, head, now)
+        turn = self.share.join(run, head, request, model, _timeout(model, head, now), now)
+        if isinstance(turn, dict):
+            return turn
+        try:
+            told = self._make(run, head, model, request, now)
+        except BrokerError as error:
+            if isinstance(turn, Leading):
+                self.share.failed(turn, error, now_ms())
+            raise
+        if isinstance(turn, Leading):
+            self.share.brought(turn, run, told)
+        return told
+
+    def _make(self, run: Run, head: Head, model: Model, request: dict[str, Any], now: int) -> dict[str, Any]:
         reserve = model.worst_case(estimate_input(request), _most_tokens(model, request))
-        lease = timeout * 1000 + AFTER_CALL_MS
+        # Made before the call is on record: what is wrong with the request or the key needs no call.
+        call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, now)
+        head, key = self._start(run, head, model, reserve, now)
+        return self._call(run, head, key, model, call, now)
+
+    def _start(self, run: Run, head: Head, model: Model, reserve: int, now: int) -> tuple[Head, str]:
+        lease = _timeout(model, head, now) * 1000 + AFTER_CALL_MS
         keys: list[str] = []
 
         def start(current: Head) -> Head:
@@ -82,10 +118,34 @@ class InvokeModel:
             keys[:] = [key]
             return following
 
-        # Made before the call is on record: what is wrong with the request or the key needs no call.
-        call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, now)
-        head = self.jobs.change(run.id, start, known=head)
-        return self._call(run, head, keys[0], model, call, now)
+        return self.jobs.change(run.id, start, known=head), keys[0]
+
+    def embed(self, run: Run, model_id: str, text: str, now: int) -> list[float]:
+        """The embedding of a text, by a call that is settled at once, for it is not the job's answer.
+
+        Raises:
+            BrokerError: by the error table.
+        """
+        head = enter(self.jobs, run)
+        for key in head.open_calls:
+            if (kept := self.payloads.facts(head.id, f"OUTPUT#{key}")) and kept.get("purpose") == EMBEDS:
+                return self._vector(run, head, key, kept)
+        model = self.models.get(model_id, now)
+        if EMBEDS not in model.tasks or model.asynchronous:
+            raise InvalidRequest(f"{model_id!r} gives no embeddings.", code="no_embedding_model")
+        request: dict[str, Any] = {"input": {"text": text}}
+        call = replace(
+            self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, now), task=EMBEDS
+        )
+        head, key = self._start(run, head, model, model.worst_case(estimate_input(request), 1), now)
+        return self._vector(run, head, key, self._call(run, head, key, model, call, now, EMBEDS)["facts"])
+
+    def _vector(self, run: Run, head: Head, key: str, facts: dict[str, Any]) -> list[float]:
+        kept = self.payloads.load(run.id, f"OUTPUT#{key}") or {}
+        settle_call(self.jobs, run.id, key, run.fence, facts, known=head)
+        self.payloads.drop(run.id, f"OUTPUT#{key}")
+        vectors: list[list[float]] = kept.get("embeddings") or [[]]
+        return vectors[0]
 
     def _build(self, run: Run, head: Head, key: str, model: Model, request: dict[str, Any], now: int) -> Call:
         missed = [call for call in _of_run(head, run).values() if call.get("o") == BadOutput.__name__]
@@ -112,7 +172,9 @@ class InvokeModel:
             if call["m"] != model.id and model.context_window <= self.models.get(call["m"], now).context_window:
                 raise ContextExceeded(f"The window of {model.id} is no larger than that of {call['m']}.")
 
-    def _call(self, run: Run, head: Head, key: str, model: Model, call: Call, now: int) -> dict[str, Any]:
+    def _call(
+        self, run: Run, head: Head, key: str, model: Model, call: Call, now: int, purpose: str | None = None
+    ) -> dict[str, Any]:
         began = time.monotonic()
         answer: Answer | None = None
         failure: BrokerError | None = None
@@ -145,6 +207,8 @@ class InvokeModel:
             "cost": 0,
             "ended_at": now_ms(),
         }
+        if purpose:
+            facts["purpose"] = purpose
         if answer:
             facts |= {
                 "paid": "yes",

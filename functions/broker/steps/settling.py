@@ -28,7 +28,8 @@ class SettleJob:
                 for.
         """
         answer = ending.get("answer")
-        ends = {call_of(answer["output"]): answer["facts"]} if answer else {}
+        # An answer that was given from the cache, or by another job, is no call of this one.
+        ends = {call_of(answer["output"]): answer["facts"]} if answer and "given" not in answer else {}
         try:
             return settle_job(self.jobs, run.id, run.fence, outcome_of(ending), now, ends)
         except Conflict:
@@ -47,9 +48,9 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
     """Decide the terminal status.
 
     Args:
-        ending: `{"answer"?: {"output", "facts"}, "blocked"?: {"stage", "rules"}, "failure"?: {"Error", "Cause"}}`; the
-            workflow sets one of them, or what became of an answer. `output` is the payload's name, `facts` are the
-            call's.
+        ending: `{"answer"?: {"output", "facts", "given"?}, "blocked"?: {"stage", "rules"},
+            "failure"?: {"Error", "Cause"}}`; the workflow sets one of them, or what became of an answer. `output` is
+            the payload's name, `facts` are the call's.
     """
     facts = ending["answer"]["facts"] if "answer" in ending else {}
     usage = {name: facts[name] for name in ("input_tokens", "output_tokens") if name in facts}

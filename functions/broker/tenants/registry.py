@@ -23,6 +23,8 @@ class Tenant:
     document_prompt: str = "summarize"
     """The template that a text document of the inbox is put into; its variable is `document`."""
     enabled: bool = True
+    cache_embedding_model: str | None = None
+    """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
 
 
 class Tenants:
@@ -52,6 +54,7 @@ class Tenants:
                 webhook_secret=item.get("webhook_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),
                 enabled=item.get("enabled", True),
+                cache_embedding_model=item.get("cache_embedding_model"),
             )
             self._kept[tenant_id] = (now, tenant)
         if not tenant.enabled:

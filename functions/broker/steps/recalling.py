@@ -1,0 +1,119 @@
+"""The cache in the workflow: an answer that was given before takes the place of the model's.
+
+The guardrail settings are part of the question, and only answers that passed them are kept, so what is found here goes
+to the job's end as it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from broker.cache.answers import NOTE, Answers, Given, Hit, Wish
+from broker.cache.canonical import last_words, question_of
+from broker.cache.vectors import Vector
+from broker.errors import BadOutput, Conflict
+from broker.jobs.head import Head
+from broker.jobs.store import Jobs, Payloads
+from broker.routing.models import Model
+from broker.steps.context import Run
+from broker.tenants.registry import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Finds, gives and keeps answers for one run after the other."""
+
+    jobs: Jobs
+    payloads: Payloads
+    answers: Answers
+    observe: Callable[[Run, Hit], None]
+    """Told of each answer that was given."""
+
+    def __call__(
+        self, run: Run, request: Mapping[str, Any], tenant: Tenant, candidates: Sequence[Model], now: int
+    ) -> dict[str, Any]:
+        """Look for an answer to the very same question.
+
+        Returns:
+            Nothing for a job that asked for no cache, which then costs no request more. Where there is an answer,
+            `{"cached": {"output", "facts", "given"}}`, as Invoke Model would tell it, with the mark that no model was
+            asked. Otherwise `{"keep": True}`, and `"embed": True` where a similar question is worth a look.
+
+        Raises:
+            Conflict: the job has ended meanwhile.
+        """
+        if "cache" not in request:
+            return {}
+        embedding_model = tenant.cache_embedding_model if "similarity" in request["cache"] else None
+        question = question_of(tenant.id, request, candidates, tenant.policy, embedding_model=embedding_model)
+        wish = question and Wish.of(question, request["cache"])
+        if not wish:
+            return {}
+        if hit := self.answers.find(wish, now):
+            return {"cached": self.give(run, hit)}
+        self.answers.note(run, wish.note())
+        return {"keep": True} | ({"embed": True} if wish.compares else {})
+
+    def similar(
+        self, run: Run, request: Mapping[str, Any], embed: Callable[[str], Sequence[float]], now: int
+    ) -> dict[str, Any]:
+        """Look for an answer to a question that is like the job's, once nothing was found for the same.
+
+        Args:
+            run: that looks.
+            request: as prepared.
+            embed: asks the tenant's embedding model; it books the call.
+            now: milliseconds.
+
+        Returns:
+            `{"cached": …}` as above, or nothing; the embedding is then kept beside the job, to be kept with its answer.
+
+        Raises:
+            BadOutput: the embedding is none.
+            Conflict: the job has ended meanwhile.
+            BrokerError: whatever `embed` raises.
+        """
+        note = self.jobs.notes(run.id, NOTE)[NOTE]
+        wish = Wish.from_note(note)
+        if "vector" in note:  # the step is repeated
+            vector = Vector(note["vector"], note["square"])
+        else:
+            vector = _embedded(embed, request)
+        if hit := self.answers.find_similar(wish, vector, now):
+            return {"cached": self.give(run, hit)}
+        self.answers.note(run, wish.note(vector))
+        return {}
+
+    def give(self, run: Run, hit: Hit) -> dict[str, Any]:
+        """Make an answer that was found the job's own, and say so beside it.
+
+        Raises:
+            Conflict: the job has ended meanwhile; it has nothing of the answer.
+        """
+        # Each execution has a name of its own: one that is late drops what it wrote, and nothing else.
+        output = f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
+        self.payloads.save(run, output, hit.given.output)
+        try:
+            self.answers.note(run, hit.note())
+            if self.jobs.get(run.id).status.terminal:
+                raise Conflict(f"job {run.id} has ended")
+        except Conflict:
+            self.payloads.drop(run.id, output)
+            raise
+        self.observe(run, hit)
+        return {"output": output, "facts": {"model": hit.given.model, **hit.given.usage}, "given": True}
+
+    def keep(self, ended: Head, now: int) -> bool:
+        """Keep the answer of a job that has succeeded; False where it is not kept, which is no error."""
+        output = self.payloads.load(ended.id, ended.output) if ended.output else None
+        if output is None or ended.model is None:
+            return False
+        return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
+
+
+def _embedded(embed: Callable[[str], Sequence[float]], request: Mapping[str, Any]) -> Vector:
+    try:
+        return Vector.of(embed(last_words(request)[0]))
+    except ValueError:
+        raise BadOutput("The embedding model gave nothing to compare by.", code="bad_embedding") from None

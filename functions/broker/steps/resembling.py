@@ -1,0 +1,36 @@
+"""Find Similar: one call of the tenant's embedding model, and a look among the questions that were answered."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.jobs.store import Jobs, Payloads
+from broker.steps.context import Run, enter, material
+from broker.steps.recalling import Recall
+from broker.tenants.registry import Tenants
+
+
+@dataclass(frozen=True, slots=True)
+class FindSimilar:
+    """Looks for one run, once Select Model has found nothing for the very same question."""
+
+    jobs: Jobs
+    payloads: Payloads
+    tenants: Tenants
+    recall: Recall
+    embed: Callable[[Run, str, str, int], Sequence[float]]
+    """Asks a model (its id) for the embedding of a text, and books the call."""
+
+    def __call__(self, run: Run, now: int) -> dict[str, Any]:
+        """Returns `{"cached": {"output", "facts", "given"}}`, or nothing.
+
+        Raises:
+            Conflict: the run is stale.
+            BrokerError: the embedding failed; the job goes on without.
+        """
+        enter(self.jobs, run)
+        model = self.tenants.get(run.tenant, now).cache_embedding_model
+        if model is None:
+            return {}  # the operators took it away since
+        request = material(self.payloads, run.id)
+        return self.recall.similar(run, request, lambda text: self.embed(run, model, text, now), now)

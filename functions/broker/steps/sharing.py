@@ -1,0 +1,88 @@
+"""Coalescing in the workflow: Invoke Model shares one provider call among identical jobs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from broker.cache.answers import Given, Hit
+from broker.cache.canonical import question_of
+from broker.cache.sharing import Alone, Calls, Leading, Member, Shared, Waiting
+from broker.errors import BrokerError, Pending
+from broker.jobs.head import Head
+from broker.jobs.store import Payloads
+from broker.routing.models import Model
+from broker.steps.context import Run
+from broker.steps.recalling import Recall
+from broker.tenants.registry import Tenants
+
+SPARE_MS = 15_000
+"""Before its lease is over a job that waits has to start its own call, which extends the lease."""
+
+LEASE_SPARE_MS = 5_000
+"""What a leader may take beyond its call; who takes over too early makes a call too many, and no more harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Joins runs to shared calls."""
+
+    payloads: Payloads
+    tenants: Tenants
+    calls: Calls
+    recall: Recall
+
+    def join(
+        self, run: Run, head: Head, request: Mapping[str, Any], model: Model, timeout_s: float, now: int
+    ) -> Leading | dict[str, Any] | None:
+        """Before a call is made.
+
+        Returns:
+            `{"output", "facts", "given"}` where another job's call brought the answer; `Leading` where this one makes
+            the call for all, and has to say how it went; None where it makes the call for itself.
+
+        Raises:
+            Pending: another job makes the call; `retry_after` says when to look again.
+            Refused, InvalidRequest: another job made the call, and its failure is everyone's.
+        """
+        if not request.get("coalesce") or model.asynchronous:  # work that goes on by itself outlives the lease
+            return None
+        policy = self.tenants.get(head.tenant, now).policy
+        question = question_of(head.tenant, request, [model], policy)
+        if question is None:
+            return None
+        me = Member(head.id, head.run, head.created_at, _patience(head, now))
+        turn = self.calls.join(head.tenant, question.key, me, now, round(timeout_s * 1000) + LEASE_SPARE_MS)
+        match turn:
+            case Waiting():
+                what = "An identical job makes the call; its answer is shared."
+                raise Pending(what, code="coalesced", retry_after=turn.seconds)
+            case Shared():
+                return self._taken(run, turn, now)
+            case Alone():
+                return None
+        return turn
+
+    def _taken(self, run: Run, shared: Shared, now: int) -> dict[str, Any] | None:
+        output = self.payloads.load(shared.job_id, shared.output)
+        if output is None:
+            return None  # it was erased
+        given = Given(shared.model, output, shared.usage, shared.cost)
+        return self.recall.give(run, Hit(given, "coalesced", max(0, now - shared.ended_at)))
+
+    def brought(self, leading: Leading, run: Run, told: Mapping[str, Any]) -> None:
+        """The call was answered: `told` is what the workflow gets."""
+        facts = told["facts"]
+        usage = {name: facts[name] for name in ("input_tokens", "output_tokens")}
+        answer = Shared(run.id, told["output"], facts["model"], usage, facts["cost"], facts["ended_at"])
+        self.calls.share(leading, answer)
+
+    def failed(self, leading: Leading, error: BrokerError, now: int) -> None:
+        """The call gave no answer that can be shared."""
+        self.calls.give_up(leading, error, now)
+
+
+def _patience(head: Head, now: int) -> int:
+    """Until when to wait: half of the time that the run has, so that the other half is left for a call of its own."""
+    began = head.claimed_at or now
+    end = min(began + head.timeout_s * 1000, head.deadline_at)
+    return min(began + (end - began) // 2, (head.lease_until or end) - SPARE_MS)

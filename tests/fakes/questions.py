@@ -1,0 +1,48 @@
+"""What the tests of the cache begin with."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from broker.cache.answers import Answers, Given, Hit, Wish
+from broker.cache.canonical import Question, question_of
+from broker.jobs.request import parse_request, stored_form
+from broker.routing.models import Model
+from broker.steps.context import Run
+from broker.steps.recalling import Recall
+
+from tests.fakes.database import FakeDatabase
+from tests.fakes.shelf import FakeShelf
+from tests.fakes.world import World, a_model
+
+SMALL, LARGE = Model.from_item(a_model("small")), Model.from_item(a_model("large", max_output_tokens=4_000))
+
+GIVEN = Given("small", {"text": "Fine, thanks.", "finish_reason": "stop"}, {"input_tokens": 5, "output_tokens": 3}, 11)
+
+
+def stored(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A request as it is kept, from the body that a client sent."""
+    return stored_form(parse_request(body))
+
+
+def question(body: Mapping[str, Any], *, tenant: str = "acme", **facts: Any) -> Question:
+    """The question that a body asks, of two candidates unless others are named."""
+    found = question_of(tenant, stored(body), facts.pop("candidates", (SMALL, LARGE)), facts.pop("policy", {}), **facts)
+    assert found is not None
+    return found
+
+
+def wish(body: Mapping[str, Any], **facts: Any) -> Wish:
+    """A job's wish, whose body asks for the cache."""
+    found = Wish.of(question(body, **facts), stored(body)["cache"])
+    assert found is not None
+    return found
+
+
+def answers(database: FakeDatabase) -> Answers:
+    """The cache on the fakes."""
+    return Answers(database, FakeShelf(database))
+
+
+def recalling(world: World, observe: Callable[[Run, Hit], None] = lambda run, hit: None) -> Recall:
+    """The cache in the workflow, on the fakes."""
+    return Recall(world.jobs, world.payloads, answers(world.database), observe)

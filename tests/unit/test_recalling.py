@@ -1,0 +1,291 @@
+"""The cache in the workflow: Select Model finds an answer, and the job that ends well gives its own."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from broker.cache.answers import NOTE
+from broker.errors import BadOutput, Conflict, Unavailable
+from broker.jobs.ending import cancel_job, settle_job
+from broker.jobs.head import Head, Status
+from broker.jobs.reading import erase
+from broker.jobs.transitions import Outcome
+from broker.steps.context import Run
+from broker.steps.recalling import Recall
+from broker.steps.selecting import SelectModel
+from broker.tenants.registry import Tenants
+
+from tests.fakes.questions import answers, recalling
+from tests.fakes.world import MINUTE, NOW, World, a_model
+
+BODY: dict[str, Any] = {"input": {"text": "How are you?"}}
+CACHED: dict[str, Any] = {**BODY, "cache": {}}
+SIMILAR: dict[str, Any] = {**BODY, "cache": {"similarity": 0.9}}
+OUTPUT = {"text": "Fine, thanks.", "finish_reason": "stop"}
+USAGE = {"input_tokens": 5, "output_tokens": 3}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.register(a_model("small", rank=1), a_model("large", rank=2))
+    made.tenant(cache_embedding_model="titan")
+    made.tenant("zeta")
+    return made
+
+
+def select(world: World, run: Run, now: int = NOW) -> dict[str, Any]:
+    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(world))
+    return step(run, now)
+
+
+def started(world: World, body: dict[str, Any], *, tenant: str = "acme", now: int = NOW) -> Run:
+    return world.start(world.accept(body, tenant=tenant, now=now).head.id, now=now)
+
+
+def succeed(world: World, run: Run, model: str = "small", now: int = NOW) -> Head:
+    """The rest of a run that goes well."""
+    world.payloads.save(world.jobs.get(run.id), "OUTPUT#1.1", OUTPUT)
+    outcome = Outcome(Status.SUCCEEDED, model=model, output="OUTPUT#1.1", usage=USAGE)
+    return settle_job(world.jobs, run.id, run.fence, outcome, now)
+
+
+def answered(world: World, body: dict[str, Any] = CACHED, now: int = NOW) -> Head:
+    """A job that found nothing and gave its answer."""
+    run = started(world, body, now=now)
+    assert select(world, run, now)["keep"] is True
+    head = succeed(world, run, now=now)
+    assert recalling(world).keep(head, now)
+    return head
+
+
+def note(world: World, job_id: str) -> dict[str, Any] | None:
+    return world.jobs.notes(job_id).get(NOTE)
+
+
+class Untouchable:
+    """A cache that nobody may look into."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the cache is asked to {name}")
+
+
+@pytest.mark.parametrize("body", [BODY, {**BODY, "cache": {"mode": "bypass"}}], ids=["none", "bypass"])
+def test_a_job_that_asked_for_no_cache_costs_no_request_more(world: World, body: dict[str, Any]) -> None:
+    untouchable: Any = Untouchable()
+    recall = Recall(untouchable, untouchable, untouchable, untouchable)
+    run = started(world, body)
+    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)
+    assert step(run, NOW) == {"candidates": ["small", "large"]}
+    assert recalling(world).keep(succeed(world, run), NOW) is False
+
+
+def test_a_second_job_takes_the_first_ones_answer(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED, now=NOW + MINUTE)
+    told = select(world, run, NOW + MINUTE)
+    assert told["candidates"] == ["small", "large"]
+    assert told["cached"]["facts"] == {"model": "small", **USAGE}
+    assert world.payloads.load(run.id, told["cached"]["output"]) == OUTPUT
+    shown = note(world, run.id)
+    assert shown is not None
+    assert {name: shown[name] for name in ("hit", "kind", "age_ms")} == {
+        "hit": True,
+        "kind": "exact",
+        "age_ms": 60_000,
+    }
+
+
+def test_an_answer_that_was_taken_is_not_kept_again(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+    cached = select(world, run)["cached"]
+    outcome = Outcome(Status.SUCCEEDED, model="small", output=cached["output"], usage=USAGE)
+    assert recalling(world).keep(settle_job(world.jobs, run.id, run.fence, outcome, NOW), NOW) is False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**CACHED, "input": {"text": "Who are you?"}},
+        {**CACHED, "cache": {"mode": "refresh"}},
+        {**CACHED, "model": "large"},
+        {**CACHED, "parameters": {"temperature": 1}},
+    ],
+    ids=["question", "refresh", "model", "parameters"],
+)
+def test_another_question_is_asked(world: World, body: dict[str, Any]) -> None:
+    answered(world)
+    told = select(world, started(world, body))
+    assert told["keep"] is True
+    assert "cached" not in told
+
+
+def test_bypass_does_not_take_what_is_there(world: World) -> None:
+    answered(world)
+    run = started(world, {**CACHED, "cache": {"mode": "bypass"}})
+    assert select(world, run).keys() == {"candidates"}
+
+
+def test_another_tenant_asks_for_itself(world: World) -> None:
+    answered(world)
+    assert "cached" not in select(world, started(world, CACHED, tenant="zeta"))
+
+
+def test_stricter_guardrails_make_old_answers_unfit(world: World) -> None:
+    answered(world)
+    world.tenant(policy={"denied_terms": ["fine"]})
+    assert "cached" not in select(world, started(world, CACHED))
+
+
+def test_a_model_that_is_left_out_by_now_does_not_answer_from_the_cache(world: World) -> None:
+    answered(world)
+    world.register(a_model("small", enabled=False))
+    told = select(world, started(world, CACHED))
+    assert (told["candidates"], "cached" in told) == (["large"], False)
+
+
+def test_the_step_may_be_repeated(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+    assert select(world, run) == select(world, run)
+
+
+def test_what_a_job_gave_goes_when_it_is_erased(world: World) -> None:
+    head = answered(world)
+    answers(world.database).forget(head.id)
+    assert "cached" not in select(world, started(world, CACHED))
+
+
+def test_each_answer_that_is_given_is_told(world: World) -> None:
+    answered(world)
+    run, told = started(world, CACHED), []
+    recall = recalling(world, lambda given, hit: told.append((given.id, hit.kind)))
+    SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)(run, NOW)
+    assert told == [(run.id, "exact")]
+
+
+def test_a_job_that_was_erased_meanwhile_has_nothing_of_the_answer(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+
+    def end() -> None:
+        head = cancel_job(world.jobs, run.id, run.tenant, NOW)
+        erase(world.jobs, world.payloads, answers(world.database).forget, head)
+
+    world.database.meanwhile.extend([lambda: None, end])  # the route is noted, and then the hit
+    with pytest.raises(Conflict):
+        select(world, run)
+    assert world.payloads.names(run.id) == []
+
+
+def test_a_doubled_execution_takes_nothing_from_the_one_that_ended_the_job(world: World) -> None:
+    answered(world)
+    run = started(world, CACHED)
+    double = replace(run, fence=replace(run.fence, execution="exec-2"))
+    told: list[dict[str, Any]] = []
+
+    def end() -> None:
+        told.append(select(world, run)["cached"])
+        outcome = Outcome(Status.SUCCEEDED, model="small", output=told[0]["output"], usage=USAGE)
+        settle_job(world.jobs, run.id, run.fence, outcome, NOW)
+
+    world.database.meanwhile.extend([lambda: None, end])
+    with pytest.raises(Conflict):
+        select(world, double)
+    assert world.payloads.load(run.id, told[0]["output"]) == OUTPUT
+    assert len([name for name in world.payloads.names(run.id) if name.startswith("OUTPUT")]) == 1
+
+
+def test_a_doubled_execution_does_not_hide_what_the_job_gave(world: World) -> None:
+    run = started(world, CACHED)
+    double = replace(run, fence=replace(run.fence, execution="exec-2"))
+
+    def end() -> None:
+        select(world, run)
+        assert recalling(world).keep(succeed(world, run), NOW)
+
+    world.database.meanwhile.extend([lambda: None, end])
+    with pytest.raises(Conflict):
+        select(world, double)
+    answers(world.database).forget(run.id)
+    assert "cached" not in select(world, started(world, CACHED))
+
+
+# ------------------------------------------------------------ similar questions
+
+
+def embed(*vector: float) -> Any:
+    def ask(text: str) -> Sequence[float]:
+        assert text
+        return vector
+
+    return ask
+
+
+def similar(world: World, run: Run, *vector: float, now: int = NOW) -> dict[str, Any]:
+    return recalling(world).similar(run, {"task": "chat", "input": world.prompt(run.id)}, embed(*vector), now)
+
+
+def test_a_similar_question_is_worth_a_look_where_tenant_and_job_ask_for_it(world: World) -> None:
+    assert select(world, started(world, SIMILAR)).get("embed") is True
+    assert "embed" not in select(world, started(world, CACHED))
+    assert "embed" not in select(world, started(world, SIMILAR, tenant="zeta")), "it has no embedding model"
+    assert "embed" not in select(world, started(world, {**SIMILAR, "cache": {"similarity": 0.9, "mode": "refresh"}}))
+
+
+def test_a_repeat_asks_for_no_second_embedding(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    assert similar(world, run, 1.0, 0.1) == {}
+    assert similar(world, run) == {}, "an empty embedding would be an error"
+
+
+def test_a_similar_question_takes_the_answer(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    assert similar(world, run, 1.0, 0.1) == {}
+    assert recalling(world).keep(succeed(world, run), NOW)
+    other = started(world, {**SIMILAR, "input": {"text": "How do you do?"}})
+    assert select(world, other)["embed"] is True
+    told = similar(world, other, 1.0, 0.2, now=NOW + MINUTE)
+    assert world.payloads.load(other.id, told["cached"]["output"]) == OUTPUT
+    shown = note(world, other.id)
+    assert shown is not None
+    assert (shown["kind"], shown["similarity"] > 9_000) == ("semantic", True)
+
+
+def test_a_job_that_was_erased_meanwhile_has_nothing_of_its_embedding(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+
+    def end() -> None:
+        cancel_job(world.jobs, run.id, run.tenant, NOW)
+        answers(world.database).forget(run.id)
+
+    world.database.meanwhile.append(end)
+    with pytest.raises(Conflict):
+        similar(world, run, 1.0, 0.5)
+    assert "vector" not in (note(world, run.id) or {})
+
+
+def test_an_embedding_that_is_none_is_the_models_fault(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    with pytest.raises(BadOutput):
+        similar(world, run, 0.0, 0.0)
+
+
+def test_an_embedding_that_fails_leaves_the_job_as_it_was(world: World) -> None:
+    run = started(world, SIMILAR)
+    select(world, run)
+    before = note(world, run.id)
+
+    def fail(text: str) -> Sequence[float]:
+        raise Unavailable("Down.")
+
+    with pytest.raises(Unavailable):
+        recalling(world).similar(run, {"input": world.prompt(run.id)}, fail, NOW)
+    assert note(world, run.id) == before
+    assert recalling(world).keep(succeed(world, run), NOW), "it is kept for the same question"
