@@ -3,7 +3,7 @@
 Read by operators' tools only; no function loads this module.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -34,7 +34,7 @@ class ModelEntry(Entry):
     price_in_usd: Usd
     price_out_usd: Usd
     rank: int = 100
-    enabled: bool = True
+    status: Literal["active", "deprecated", "disabled"] = "active"
     endpoint: str | None = None
     secret: str | None = None
     timeout_s: int = Field(default=60, ge=1, le=290)

@@ -41,7 +41,7 @@ REGISTRY = {
             "max_output_tokens": 500,
             "price_in_usd": 0.15,
             "price_out_usd": 0.6,
-            "enabled": name != "off",
+            "status": "disabled" if name == "off" else "active",
         }
         for name in ("large", "small", "off")
     ],

@@ -44,7 +44,7 @@ def test_a_model_is_as_the_router_reads_it() -> None:
     assert (model.id, model.provider, model.name) == ("small", "openai", "small-1")
     assert model.tasks == {"chat", "embed"}
     assert (model.price_in, model.price_out) == (150, 600)  # nano-dollars for a token
-    assert (model.rank, model.enabled, model.endpoint, model.secret, model.timeout_s) == (100, True, None, None, 60)
+    assert (model.rank, model.status, model.endpoint, model.secret, model.timeout_s) == (100, "active", None, None, 60)
 
 
 def test_a_tenant_is_as_the_broker_reads_it() -> None:
@@ -93,9 +93,9 @@ def test_apply_may_be_repeated() -> None:
 
 
 def test_what_was_left_out_is_gone_after_the_next_apply() -> None:
-    database = registered(FILE, {"tenants": [{"id": "acme"}], "models": [MODEL | {"enabled": False}]})
+    database = registered(FILE, {"tenants": [{"id": "acme"}], "models": [MODEL | {"status": "disabled"}]})
     assert Tenants(database).get("acme", NOW).monthly_budget is None
-    assert Models(database).get("small", NOW).enabled is False
+    assert Models(database).get("small", NOW).status == "disabled"
 
 
 @pytest.mark.parametrize("change", [{"user": "Other words"}, {"system": "Be brief."}, {"user": None, "system": "x"}])
