@@ -36,6 +36,7 @@ ARROWS: dict[str, set[str]] = {
         *("guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
     "rest": {"clock", "errors", "jobs", "routing", "tenants"},
+    "registry": {"clock", "errors", "jobs", "routing", "storage"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
     "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "storage"},
@@ -49,14 +50,13 @@ ARROWS: dict[str, set[str]] = {
         *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
-    "registering": {"errors", "jobs", "storage"},
-    "cli": {*("clock", "errors", "registering", "storage"), *("batches", "cloud", "delivery", "jobs", "tenants")},
+    "cli": {*("clock", "errors", "storage"), *("batches", "cloud", "delivery", "jobs", "registry", "tenants")},
     "contract": {"clock", "delivery", "envelope", "errors", "jobs", "rest", "steps"},
-    "schemas": {"contract", "jobs", "registering"},
+    "schemas": {"contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""
 
-TOOLS = {"cli", "contract", "registering", "schemas"}
+TOOLS = {"cli", "contract", "schemas"}
 
 THIRD_PARTY: dict[str, set[str]] = {
     "aws_lambda_powertools": {"observability"},
@@ -64,10 +64,11 @@ THIRD_PARTY: dict[str, set[str]] = {
     "botocore": {"cli", "cloud", "providers"},
     "jsonschema": {"providers"},
     "jwt": {"tenants"},
-    "pydantic": {"contract", "jobs", "registering", "schemas"},
+    "pydantic": {"contract", "jobs", "registry", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "referencing": {"providers"},
     "urllib3": {"delivery", "providers", "tenants"},
+    "yaml": {"cli"},
 }
 """Which rooms may import which package."""
 

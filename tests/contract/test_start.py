@@ -23,7 +23,7 @@ HEAVY = (
     "botocore.client",
     "botocore.session",
     "broker.providers",
-    "broker.registering",
+    "broker.registry",
     "broker.contract",
     "cryptography",
     "jsonschema",

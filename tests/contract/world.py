@@ -14,7 +14,8 @@ from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, reckon, start_call, tend
 from broker.prompts.templates import Prompts
-from broker.registering import apply, parse_registry
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 from broker.rest.http import Reply, Request
 from broker.rest.routes import Api
 from broker.routing.models import Models
@@ -59,7 +60,7 @@ class World:
         self.jobs = Jobs(self.database)
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
-        apply(self.database, parse_registry(REGISTRY))
+        apply(self.database, parse_registry(REGISTRY), by="tests", now=NOW)
         prepare = Prepare(self.database, self.models, tenants, Prompts(self.database))
         self.accept = Accept(
             self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None

@@ -1,0 +1,155 @@
+"""The entries as they stand, and every version that they had.
+
+Table `registry`, for an entry of the kind MODEL with the id `small`, written in one transaction:
+
+    MODELS / small              what the functions read (each kind has its own place), with `version`
+    MODEL#small / V#0002        the same as it was then, with who, when and what changed; never written again
+    ENTRIES#MODEL / small       the newest version in the document's form: what is listed, compared and fenced by
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from broker.clock import iso
+from broker.errors import Conflict, NotFound
+from broker.registry.document import entry_class
+from broker.registry.entry import Entry
+from broker.storage import ConditionFailed, Database, If, Item, Put
+
+Action = Literal["added", "changed", "disabled", "rolled_back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One version of an entry. `at` is in milliseconds, `by` says who (an ARN)."""
+
+    kind: str
+    """As in documents: `models`, …"""
+    id: str
+    version: int
+    at: int
+    by: str
+    content: dict[str, Any]
+    """The entry as a document has it."""
+    action: str
+    fields: tuple[str, ...] = ()
+    """What differs from the version before; empty for the first."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The public form."""
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "version": self.version,
+            "at": iso(self.at),
+            "by": self.by,
+            "action": self.action,
+            "fields": list(self.fields),
+            "entry": self.content,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A version that is to be written over the one that was read."""
+
+    kind: str
+    entry: Entry
+    action: Action
+    base: int
+    """The version that was read; 0 for none."""
+    number: int
+    """The version to write; at or below `base` only for an older version of a prompt that was missing."""
+    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Old and new value of each field that differs; None for what is not there."""
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Old and new value of each field that differs."""
+    names = dict.fromkeys([*new, *old])
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+
+
+class Registry:
+    """All entries of the deployment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self, kind: str) -> dict[str, Record]:
+        """The entries of a kind as they stand, by id.
+
+        Raises:
+            NotFound: there is no such kind.
+        """
+        items = self._database.query("registry", f"ENTRIES#{entry_class(kind).kind}")
+        return {item["sk"]: _record(kind, item["sk"], item) for item in items}
+
+    def get(self, kind: str, entry_id: str) -> Record:
+        """One entry as it stands.
+
+        Raises:
+            NotFound: there is none, or no such kind.
+        """
+        item = self._database.get("registry", f"ENTRIES#{entry_class(kind).kind}", entry_id)
+        if item is None:
+            raise NotFound(f"There is no {entry_id!r} among the {kind}.", code="unknown_entry", param="id")
+        return _record(kind, entry_id, item)
+
+    def version(self, kind: str, entry_id: str, number: int) -> Record | None:
+        """One version; None where there is none."""
+        item = self._database.get("registry", *_place(kind, entry_id, number))
+        return None if item is None else _record(kind, entry_id, item)
+
+    def history(self, kind: str, entry_id: str) -> list[Record]:
+        """All versions of an entry, the newest first.
+
+        Raises:
+            NotFound: there is none, or no such kind.
+        """
+        items = self._database.query("registry", f"{entry_class(kind).kind}#{entry_id}", "V#")
+        if not items:
+            raise NotFound(f"There is no {entry_id!r} among the {kind}.", code="unknown_entry", param="id")
+        return [_record(kind, entry_id, item) for item in reversed(items)]
+
+    def write(self, change: Change, by: str, now: int) -> Record:
+        """Write a change, if the entry still stands as it was read.
+
+        Raises:
+            Conflict: it was changed meanwhile; nothing was written.
+        """
+        entry = change.entry
+        known = {"version": change.number, "at": now, "by": by, "action": change.action, "fields": list(change.fields)}
+        record = known | {"entry": json.dumps(entry.content(), ensure_ascii=False)}
+        pk, sk = _place(change.kind, entry.key, change.number)
+        current = entry.item() | {"version": change.number}
+        operations = [Put("registry", current | record | {"pk": pk, "sk": sk}, (If("pk", "absent"),))]
+        if change.number > change.base:
+            stands = If("version", "=", change.base) if change.base else If("pk", "absent")
+            head = {"pk": f"ENTRIES#{entry.kind}", "sk": entry.key, **record}
+            operations += [Put("registry", head, (stands,)), Put("registry", current)]
+        try:
+            self._database.write(*operations)
+        except ConditionFailed:
+            what = f"{entry.key!r} among the {change.kind} was changed meanwhile; nothing was written. Look and repeat."
+            raise Conflict(what, code="changed_meanwhile") from None
+        return _record(change.kind, entry.key, record)
+
+
+def _place(kind: str, entry_id: str, number: int) -> tuple[str, str]:
+    return f"{entry_class(kind).kind}#{entry_id}", f"V#{number:04}"
+
+
+def _record(kind: str, entry_id: str, item: Item) -> Record:
+    return Record(
+        kind=kind,
+        id=entry_id,
+        version=item["version"],
+        at=item["at"],
+        by=item["by"],
+        content=json.loads(item["entry"]),
+        action=item["action"],
+        fields=tuple(item["fields"]),
+    )
