@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from broker.jobs.store import Jobs
     from broker.jobs.sweeping import Sweep
     from broker.jobs.taking import Take
+    from broker.rest.admin import Admin
     from broker.rest.routes import Api
     from broker.routing.models import Models
     from broker.steps.guarding import Guard
@@ -174,6 +175,14 @@ def api() -> "Api":
         return deliver().redeliver(job_id, now)
 
     return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver)
+
+
+@cache
+def admin() -> "Admin":
+    """The operators' door."""
+    from broker.rest.admin import Admin
+
+    return Admin(database(), allow_unsigned=is_local())
 
 
 @cache

@@ -40,6 +40,12 @@ class RegistryFile(Strict):
         return {kind: list(getattr(self, kind)) for kind in KINDS if kind in self.model_fields_set}
 
 
+class Rollback(Strict):
+    """Which version's content to take."""
+
+    version: int = Field(ge=1)
+
+
 def entry_class(kind: str) -> type[Entry]:
     """The class of a kind.
 
@@ -68,6 +74,15 @@ def parse_entry(kind: str, content: Any) -> Entry:
         InvalidRequest: names the first field at fault.
     """
     return _checked(entry_class(kind), content)
+
+
+def parse_rollback(body: Any) -> int:
+    """The version that a body names.
+
+    Raises:
+        InvalidRequest: names the field at fault.
+    """
+    return _checked(Rollback, body).version
 
 
 def _checked(model: type[Checked], value: Any) -> Checked:
