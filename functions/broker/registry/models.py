@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from broker.jobs.request import Objective, Task
 from broker.registry.entry import Day, Entry, Name, Strict, Usd
@@ -132,6 +132,14 @@ class ChoiceEntry(Strict):
     weight: int | None = Field(default=None, ge=0, le=10_000)
 
 
+def _of_name(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+Choice = Annotated[ChoiceEntry, BeforeValidator(_of_name, json_schema_input_type=Name | ChoiceEntry)]
+"""A name alone will do."""
+
+
 class RouteEntry(Entry):
     """One row: which models do this task or kind of work; without both it is the default."""
 
@@ -140,17 +148,12 @@ class RouteEntry(Entry):
     id: Name
     task: Task | None = None
     query_type: Word | None = None
-    models: list[ChoiceEntry] = Field(default_factory=list)
-    """In order of preference; names alone will do. Empty for every model."""
+    models: list[Choice] = Field(default_factory=list)
+    """In order of preference; empty for every model."""
     objective: Objective | None = None
     """What orders `models`; without it they are tried as they stand."""
     fallbacks: list[Name] = Field(default_factory=list)
     enabled: bool = True
-
-    @field_validator("models", mode="before")
-    @classmethod
-    def _takes_names(cls, models: Any) -> Any:
-        return [{"model": each} if isinstance(each, str) else each for each in models] if _is_list(models) else models
 
     @property
     def key(self) -> str:
@@ -161,10 +164,6 @@ class RouteEntry(Entry):
         """As `routing.routes.Route` reads it."""
         kept = self.model_dump(mode="json", exclude_none=True, exclude={"id"})
         return {"pk": "MODELS", "sk": f"{ROUTE}{self.id}", **kept}
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
 
 
 def _not_auto(name: str) -> str:
