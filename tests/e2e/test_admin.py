@@ -1,4 +1,4 @@
-"""The operators' routes, signed with IAM credentials, from the gateway to the jobs that follow."""
+"""The operators' routes, signed with IAM credentials, from the gateway to the table that the functions read."""
 
 import json
 from typing import Any
@@ -11,8 +11,7 @@ from broker.routing.models import Models
 
 from local.client import Answer, Client
 from local.servers import REGION
-from tests.e2e.registered import ORDERS
-from tests.e2e.stack import Stack, chat, until
+from tests.e2e.stack import Stack
 
 NOW = 0
 """The test's own process reads the registry once."""
@@ -62,18 +61,6 @@ def test_a_document_is_planned_and_applied(stack: Stack) -> None:
 def test_an_error_names_the_field(stack: Stack) -> None:
     refused = signed(stack, "POST", "/admin/apply", {"aliases": [{"id": "a", "models": ["nobody"]}]})
     assert (refused.status, refused.body["error"]["param"]) == (400, "aliases.0.models.0")
-
-
-def test_jobs_follow_a_model_that_was_disabled(stack: Stack) -> None:
-    path = "/admin/registry/models/breaks"
-    assert "breaks" in ORDERS
-    entry = signed(stack, "GET", path).body["entry"]
-    assert signed(stack, "PUT", path, entry | {"status": "disabled"}).status == 200
-    try:
-        refused = until(lambda: stack.api.submit(chat(model="breaks")).status == 400, seconds=45)
-        assert refused, "the change shows within half a minute"
-    finally:
-        signed(stack, "PUT", path, entry)
 
 
 @pytest.mark.parametrize("path", ["/admin/registry/models", "/admin/registry/tenants/demo"])
