@@ -174,6 +174,7 @@ def test_what_was_disabled_comes_back() -> None:
         ({"routes": [{"id": "r", "task": "chat", "fallbacks": ["none"]}]}, "unknown_model", "routes.0.fallbacks.0"),
         ({"routes": [{"id": "r", "models": ["small"]}]}, "duplicate_route", "routes.0.query_type"),
         ({"tenants": [{"id": "x", "models": ["small", "none"]}]}, "unknown_model", "tenants.0.models.1"),
+        ({"tenants": [{"id": "x", "cache_embedding_model": "n"}]}, "unknown_model", "tenants.0.cache_embedding_model"),
     ],
 )
 def test_names_that_are_not_there_or_mean_two_things(document: dict[str, Any], code: str, param: str) -> None:
@@ -294,3 +295,15 @@ def test_an_apply_that_was_cut_short_goes_on_at_the_next() -> None:
     assert ("models", "large") in stands.plan(BASE).unchanged
     stands.apply(BASE)
     assert stands.plan(BASE).changes == ()
+
+
+def test_a_long_prompt_is_kept_packed_and_one_that_is_too_long_is_refused_by_the_plan() -> None:
+    stands = Stands()
+    long = {"prompts": [{"id": "long", "user": "word " * 50_000}]}
+    stands.apply(long)
+    assert stands.plan(long).changes == ()
+    assert stands.registry.get("prompts", "long").content == long["prompts"][0]
+    head = stands.database.get("registry", "ENTRIES#PROMPT", "long")
+    assert head is not None and len(head["entry"]) < 10_000
+    error = stands.fails({"tenants": [{"id": "new"}], "prompts": [{"id": "longer", "user": "word " * 80_000}]})
+    assert error.code == "entry_too_large"

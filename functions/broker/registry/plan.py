@@ -8,7 +8,7 @@ from broker.errors import InvalidRequest, NotFound
 from broker.registry.document import RegistryFile, parse_entry
 from broker.registry.entry import Entry
 from broker.registry.references import NAMING, Names, check_references
-from broker.registry.versions import Change, Registry, differences
+from broker.registry.versions import Change, Registry, check_size, differences
 
 Named = tuple[str, str]
 """Kind and id."""
@@ -63,7 +63,12 @@ class _Kind:
         return self.plan(Change(self.kind, entry, "disabled", base, base + 1, fields))
 
     def plan(self, change: Change) -> Change:
-        """Let what follows see a change."""
+        """Let what follows see a change.
+
+        Raises:
+            InvalidRequest: it is larger than the table takes.
+        """
+        check_size(change)
         content = change.entry.content()
         self.planned[change.entry.key, change.number] = content
         if change.number > change.base:

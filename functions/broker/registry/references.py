@@ -79,6 +79,8 @@ def _route(entry: RouteEntry, names: Names) -> Iterator[Fault]:
 
 def _tenant(entry: TenantEntry, names: Names) -> Iterator[Fault]:
     yield from _unknown(_listed("models", entry.models or []), names.models)
+    if entry.cache_embedding_model is not None:
+        yield from _unknown([("cache_embedding_model", entry.cache_embedding_model)], names.models)
 
 
 def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:

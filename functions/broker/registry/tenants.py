@@ -28,6 +28,8 @@ class TenantEntry(Entry):
     policy: PolicyEntry = Field(default_factory=PolicyEntry)
     webhook_secret: str | None = None
     document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    cache_embedding_model: Name | None = None
+    """The model that tells how alike questions are."""
     enabled: bool = True
 
     @property

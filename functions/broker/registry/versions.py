@@ -8,17 +8,23 @@ Table `registry`, for an entry of the kind MODEL with the id `small`, written in
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from broker.clock import iso
-from broker.errors import Conflict, NotFound
+from broker.errors import Conflict, InvalidRequest, NotFound
 from broker.registry.document import entry_class
 from broker.registry.entry import Entry
 from broker.storage import ConditionFailed, Database, If, Item, Put
 
 Action = Literal["added", "changed", "disabled", "rolled_back"]
+
+MOST_BYTES = 380_000
+"""Of one record: an item of the table holds 400 KB."""
+PACKED_FROM = 50_000
+"""Bytes of an entry's text from which it is kept packed: a long prompt stands in its record twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +126,61 @@ class Registry:
         Raises:
             Conflict: it was changed meanwhile; nothing was written.
         """
-        entry = change.entry
-        known = {"version": change.number, "at": now, "by": by, "action": change.action, "fields": list(change.fields)}
-        record = known | {"entry": json.dumps(entry.content(), ensure_ascii=False)}
-        pk, sk = _place(change.kind, entry.key, change.number)
-        current = entry.item() | {"version": change.number}
-        operations = [Put("registry", current | record | {"pk": pk, "sk": sk}, (If("pk", "absent"),))]
+        version, current, head = _items(change, by, now)
+        operations = [Put("registry", version, (If("pk", "absent"),))]
         if change.number > change.base:
             stands = If("version", "=", change.base) if change.base else If("pk", "absent")
-            head = {"pk": f"ENTRIES#{entry.kind}", "sk": entry.key, **record}
             operations += [Put("registry", head, (stands,)), Put("registry", current)]
+        key = change.entry.key
         try:
             self._database.write(*operations)
         except ConditionFailed:
-            what = f"{entry.key!r} among the {change.kind} was changed meanwhile; nothing was written. Look and repeat."
+            what = f"{key!r} among the {change.kind} was changed meanwhile; nothing was written. Look and repeat."
             raise Conflict(what, code="changed_meanwhile") from None
-        return _record(change.kind, entry.key, record)
+        return _record(change.kind, key, head)
+
+
+def check_size(change: Change) -> None:
+    """Hold a change against what the table takes, before anything is written.
+
+    Raises:
+        InvalidRequest: it is too large.
+    """
+    if max(_size(item) for item in _items(change, "", 0)) > MOST_BYTES:
+        what = f"{change.entry.key!r} among the {change.kind} is too large for the registry."
+        raise InvalidRequest(what, code="entry_too_large", param="id")
+
+
+def _items(change: Change, by: str, now: int) -> tuple[Item, Item, Item]:
+    """The version's record, what the functions read, and the head."""
+    entry = change.entry
+    text = json.dumps(entry.content(), ensure_ascii=False)
+    record: Item = {
+        "version": change.number,
+        "at": now,
+        "by": by,
+        "action": change.action,
+        "fields": list(change.fields),
+        "entry": text if len(text) < PACKED_FROM else zlib.compress(text.encode(), 9),
+    }
+    pk, sk = _place(change.kind, entry.key, change.number)
+    current = entry.item() | {"version": change.number}
+    head = {"pk": f"ENTRIES#{entry.kind}", "sk": entry.key, **record}
+    return current | record | {"pk": pk, "sk": sk}, current, head
+
+
+def _size(value: Any) -> int:
+    """About as DynamoDB counts: texts in UTF-8, names too, and a little for all else."""
+    match value:
+        case str():
+            return len(value.encode())
+        case bytes():
+            return len(value)
+        case dict():
+            return sum(_size(name) + _size(each) + 1 for name, each in value.items())
+        case list():
+            return sum(_size(each) + 1 for each in value)
+    return 21
 
 
 def _place(kind: str, entry_id: str, number: int) -> tuple[str, str]:
@@ -143,13 +188,14 @@ def _place(kind: str, entry_id: str, number: int) -> tuple[str, str]:
 
 
 def _record(kind: str, entry_id: str, item: Item) -> Record:
+    text = zlib.decompress(item["entry"]) if isinstance(item["entry"], bytes) else item["entry"]
     return Record(
         kind=kind,
         id=entry_id,
         version=item["version"],
         at=item["at"],
         by=item["by"],
-        content=json.loads(item["entry"]),
+        content=json.loads(text),
         action=item["action"],
         fields=tuple(item["fields"]),
     )
