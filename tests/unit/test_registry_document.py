@@ -216,6 +216,9 @@ def test_a_version_of_a_prompt_never_changes(change: dict[str, Any]) -> None:
         ({"models": [MODEL | {"unit_prices_usd": {"bytes": 1}}]}, "models.0.unit_prices_usd.bytes.[key]"),
         ({"models": [MODEL | {"unit_prices_usd": {"pages": -1}}]}, "models.0.unit_prices_usd.pages"),
         ({"models": [MODEL | {"options": {"a": [{"b": 0.5}]}}]}, "models.0.options"),
+        ({"models": [MODEL | {"options": {"a": 10**15}}]}, "models.0.options"),
+        ({"models": [MODEL | {"context_window": 10**40}]}, "models.0.context_window"),
+        ({"models": [MODEL | {"price_in_usd": 1e300}]}, "models.0.price_in_usd"),
         ({"aliases": [{"id": "fast", "models": []}]}, "aliases.0.models"),
         ({"aliases": [{"id": "auto", "models": ["small"]}]}, "aliases.0.id"),
         ({"routes": [{"id": "r", "models": "small"}]}, "routes.0.models"),
@@ -249,7 +252,7 @@ def test_an_error_names_the_field(document: Any, param: str) -> None:
     assert failure.value.message.startswith(f"{param}: ")
 
 
-@pytest.mark.parametrize("document", [None, [], "x", 5])
+@pytest.mark.parametrize("document", [None, [], "x", 5, {"prompts": [{"id": "p", "user": "\ud800"}]}])
 def test_a_file_is_an_object(document: Any) -> None:
     with pytest.raises(InvalidRequest):
         parse_registry(document)

@@ -9,6 +9,7 @@ from broker.registry.document import parse_entry, parse_registry
 from broker.registry.plan import Plan, make_plan, plan_entry, plan_rollback
 from broker.registry.versions import Registry
 from broker.routing.models import Models
+from broker.storage import Put
 from broker.tenants.registry import Tenants
 
 from tests.fakes.database import FakeDatabase
@@ -307,3 +308,13 @@ def test_a_long_prompt_is_kept_packed_and_one_that_is_too_long_is_refused_by_the
     assert head is not None and len(head["entry"]) < 10_000
     error = stands.fails({"tenants": [{"id": "new"}], "prompts": [{"id": "longer", "user": "word " * 80_000}]})
     assert error.code == "entry_too_large"
+
+
+def test_what_was_registered_before_there_were_records_is_registered_anew() -> None:
+    database = FakeDatabase()
+    for sk in ("V#0001", "LATEST"):
+        database.write(Put("registry", {"pk": "PROMPT#p", "sk": sk, "version": 1, "user": "one"}))
+    document = parse_registry({"prompts": [{"id": "p", "version": 1, "user": "one"}]})
+    assert changes(apply(database, document, by=ARN, now=NOW)) == [("prompts", "p", "added", 1)]
+    assert [each.by for each in Registry(database).history("prompts", "p")] == [ARN]
+    assert make_plan(Registry(database), document).changes == ()

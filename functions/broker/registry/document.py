@@ -1,5 +1,6 @@
 """A registry document: entries by kind, checked field by field."""
 
+import json
 from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
@@ -86,6 +87,11 @@ def parse_rollback(body: Any) -> int:
 
 
 def _checked(model: type[Checked], value: Any) -> Checked:
+    try:
+        # Half of a surrogate pair goes through JSON's parser, and through nothing after it.
+        json.dumps(value, ensure_ascii=False, default=str, skipkeys=True).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("The texts must be Unicode.", code="invalid_body") from None
     try:
         return model.model_validate(value)
     except ValidationError as error:

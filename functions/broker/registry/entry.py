@@ -12,7 +12,7 @@ Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 """An id that stands in a path as it is."""
 
 TenantId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
-Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Usd = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
 
 
 def _text(day: Any) -> Any:

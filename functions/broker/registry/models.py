@@ -11,6 +11,7 @@ from broker.routing.routes import ALIAS, ROUTE
 from broker.storage import Item
 
 Word = Annotated[str, Field(min_length=1, max_length=64)]
+Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Unit = Literal["images", "pages", "characters", "seconds", "requests"]
 
 NANO_OF = {"characters": 1_000}
@@ -35,14 +36,14 @@ class ModelEntry(Entry):
     tasks: list[Task]
     capabilities: list[Word] = Field(default_factory=list)
     """`json`, `schema`, `tools`, `vision`, `long_context`, or the operators' own."""
-    context_window: int = Field(ge=1)
-    max_output_tokens: int = Field(ge=1)
+    context_window: Tokens
+    max_output_tokens: Tokens
     price_in_usd: Usd
     price_out_usd: Usd
     unit_prices_usd: dict[Unit, Usd] = Field(default_factory=dict)
     """Dollars for each unit beside tokens; for `characters`, for a million of them."""
     prices_as_of: Day | None = None
-    rank: int = 100
+    rank: int = Field(default=100, ge=-1_000_000, le=1_000_000)
     """Order of preference where the choice is open; lower comes first."""
     quality: int = Field(default=3, ge=1, le=5)
     weight: int = Field(default=100, ge=0, le=10_000)
@@ -64,8 +65,8 @@ class ModelEntry(Entry):
     @field_validator("options")
     @classmethod
     def _is_kept_as_it_stands(cls, options: dict[str, Any]) -> dict[str, Any]:
-        if _has_float(options):
-            raise ValueError("the registry keeps no fractions; write them as texts")
+        if not _is_kept(options):
+            raise ValueError("the registry keeps whole numbers of up to 15 digits; write others as texts")
         return options
 
     @field_validator("id")
@@ -172,12 +173,12 @@ def _not_auto(name: str) -> str:
     return name
 
 
-def _has_float(value: Any) -> bool:
+def _is_kept(value: Any) -> bool:
     match value:
-        case float():
-            return True
         case Mapping():
-            return any(_has_float(each) for each in value.values())
+            return all(_is_kept(each) for each in value.values())
         case list():
-            return any(_has_float(each) for each in value)
-    return False
+            return all(_is_kept(each) for each in value)
+        case int():
+            return abs(value) < 10**15
+    return value is None or isinstance(value, str)

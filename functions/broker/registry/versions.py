@@ -107,7 +107,7 @@ class Registry:
     def version(self, kind: str, entry_id: str, number: int) -> Record | None:
         """One version; None where there is none."""
         item = self._database.get("registry", *_place(kind, entry_id, number))
-        return None if item is None else _record(kind, entry_id, item)
+        return None if item is None or "entry" not in item else _record(kind, entry_id, item)
 
     def history(self, kind: str, entry_id: str) -> list[Record]:
         """All versions of an entry, the newest first.
@@ -116,9 +116,10 @@ class Registry:
             NotFound: there is none, or no such kind.
         """
         items = self._database.query("registry", f"{entry_class(kind).kind}#{entry_id}", "V#")
-        if not items:
+        records = [_record(kind, entry_id, item) for item in reversed(items) if "entry" in item]
+        if not records:
             raise NotFound(f"There is no {entry_id!r} among the {kind}.", code="unknown_entry", param="id")
-        return [_record(kind, entry_id, item) for item in reversed(items)]
+        return records
 
     def write(self, change: Change, by: str, now: int) -> Record:
         """Write a change, if the entry still stands as it was read.
@@ -127,7 +128,8 @@ class Registry:
             Conflict: it was changed meanwhile; nothing was written.
         """
         version, current, head = _items(change, by, now)
-        operations = [Put("registry", version, (If("pk", "absent"),))]
+        # A prompt that was registered before versions had records of who and when is registered anew.
+        operations = [Put("registry", version, (If("entry", "absent"),))]
         if change.number > change.base:
             stands = If("version", "=", change.base) if change.base else If("pk", "absent")
             operations += [Put("registry", head, (stands,)), Put("registry", current)]
