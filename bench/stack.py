@@ -10,7 +10,9 @@ from typing import Any
 
 import urllib3
 from broker.cli import registry_of
-from broker.registering import apply, parse_registry
+from broker.clock import now_ms
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 
 from bench.metering import PATH
 from bench.tables import show
@@ -89,7 +91,8 @@ def _prepare(bench: Bench) -> None:
         "timeout_s": 60,
     }
     large = model | {"id": LARGE_MODEL, "context_window": 5_000_000}
-    apply(registry_of(bench.cloud, bench.up.outputs), parse_registry({"models": [model, large]}))
+    document = parse_registry({"models": [model, large]})
+    apply(registry_of(bench.cloud, bench.up.outputs), document, by="bench", now=now_ms())
     functions = bench.cloud.client("lambda")
     for logical_id, facts in bench.functions().items():
         variables = facts["Environment"]["Variables"] | {"AWS_SDK_UA_APP_ID": logical_id}

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from broker.cli import create_key, put_secret, registry_of
+from broker.clock import now_ms
 from broker.delivery.signing import new_secret
-from broker.registering import apply, parse_registry
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 from broker.tenants.api_keys import key_hash
 
 from local.deployment import Cloud
@@ -26,7 +28,7 @@ def seed(cloud: Cloud, outputs: dict[str, str], models_url: str, folder: Path) -
     """Write the registry anew, and keys and secrets where they are missing."""
     database = registry_of(cloud, outputs)
     text = (ROOT / "local" / "registry.json").read_text().replace("${MODELS_URL}", models_url)
-    apply(database, parse_registry(json.loads(text)))
+    apply(database, parse_registry(json.loads(text)), by="local", now=now_ms())
     kept = folder / "seeded.json"
     if kept.exists():
         seeded = Seeded(**json.loads(kept.read_text()))

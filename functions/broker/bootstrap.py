@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from broker.jobs.store import Jobs
     from broker.jobs.sweeping import Sweep
     from broker.jobs.taking import Take
+    from broker.rest.admin import Admin
     from broker.rest.routes import Api
     from broker.routing.models import Models
     from broker.steps.context import Run
@@ -181,6 +182,14 @@ def api() -> "Api":
         return deliver().redeliver(job_id, now)
 
     return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver, lambda job_id: answers().forget(job_id))
+
+
+@cache
+def admin() -> "Admin":
+    """The operators' door."""
+    from broker.rest.admin import Admin
+
+    return Admin(database(), allow_unsigned=is_local())
 
 
 @cache

@@ -16,7 +16,7 @@ from broker.contract.files import BatchLine
 from broker.contract.openapi import openapi
 from broker.contract.replies import Error, Job
 from broker.jobs.request import JobRequest
-from broker.registering import RegistryFile
+from broker.registry.document import RegistryFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VERSION = "1"
@@ -42,7 +42,7 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
     "registry": (
         RegistryFile,
         "Registry file",
-        "What `broker apply` reads: models, tenants, sources, issuers, prompts.",
+        "What `broker apply` reads: models, aliases, routes, tenants, sources, issuers, prompts.",
     ),
 }
 """By file name: the model, a title and a description."""

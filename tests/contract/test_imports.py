@@ -36,7 +36,8 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "storage", "tokens"),
         *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
-    "rest": {"clock", "errors", "jobs", "routing", "tenants"},
+    "rest": {"clock", "errors", "jobs", "registry", "routing", "storage", "tenants"},
+    "registry": {"clock", "errors", "jobs", "routing", "storage"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
     "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
@@ -51,14 +52,13 @@ ARROWS: dict[str, set[str]] = {
         *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
-    "registering": {"errors", "jobs", "storage"},
-    "cli": {*("clock", "errors", "registering", "storage"), *("batches", "cloud", "delivery", "jobs", "tenants")},
-    "contract": {"clock", "delivery", "envelope", "errors", "jobs", "rest", "steps"},
-    "schemas": {"contract", "jobs", "registering"},
+    "cli": {*("clock", "errors", "storage"), *("batches", "cloud", "delivery", "jobs", "registry", "tenants")},
+    "contract": {"clock", "delivery", "envelope", "errors", "jobs", "registry", "rest", "steps"},
+    "schemas": {"contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""
 
-TOOLS = {"cli", "contract", "registering", "schemas"}
+TOOLS = {"cli", "contract", "schemas"}
 
 THIRD_PARTY: dict[str, set[str]] = {
     "aws_lambda_powertools": {"observability"},
@@ -66,10 +66,11 @@ THIRD_PARTY: dict[str, set[str]] = {
     "botocore": {"cli", "cloud", "providers"},
     "jsonschema": {"providers"},
     "jwt": {"tenants"},
-    "pydantic": {"contract", "jobs", "registering", "schemas"},
+    "pydantic": {"contract", "jobs", "registry", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "referencing": {"providers"},
     "urllib3": {"delivery", "providers", "tenants"},
+    "yaml": {"cli"},
 }
 """Which rooms may import which package."""
 

@@ -23,7 +23,7 @@ HEAVY = (
     "botocore.client",
     "botocore.session",
     "broker.providers",
-    "broker.registering",
+    "broker.registry",
     "broker.contract",
     "cryptography",
     "jsonschema",
@@ -33,13 +33,14 @@ HEAVY = (
 )
 """Packages and modules that cost a start more than a few milliseconds."""
 
-AT_START: dict[str, set[str]] = {"api": {"pydantic"}}
+AT_START: dict[str, set[str]] = {"admin": {"pydantic"}, "api": {"pydantic"}}
 """What a door may load when it is imported, beside what is not heavy; for most, nothing."""
 
 CLIENT = {"botocore.client", "botocore.session", "urllib3", "cryptography"}
 """What a client of AWS needs; `cryptography` comes with it where pyOpenSSL is installed, which the layer has not."""
 
 AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
+    "admin": ("admin", {"broker.registry", "pydantic"}),
     "api": ("api", {"pydantic"}),
     "authorize": ("identify", set()),
     "check_input": ("guard", set()),

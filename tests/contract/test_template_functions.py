@@ -132,7 +132,7 @@ def test_who_puts_events_may_only_speak_for_the_broker(name: str) -> None:
 
 
 def test_setting_is_the_only_way_to_the_environment() -> None:
-    allowed = {"bootstrap.py": {"TARGET"}, "clients.py": {"BROKER_FAULTS"}, "cli.py": {"BROKER_STACK"}}
+    allowed = {"bootstrap.py": {"TARGET"}, "clients.py": {"BROKER_FAULTS"}, "main.py": {"BROKER_STACK"}}
     allowed["observability.py"] = {"_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME"}
     for path in (ROOT / "functions").glob("*/**/*.py"):
         text = path.read_text()

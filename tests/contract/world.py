@@ -16,7 +16,9 @@ from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend
 from broker.prompts.templates import Prompts
-from broker.registering import apply, parse_registry
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
+from broker.rest.admin import ADMIN_ROUTES, Admin
 from broker.rest.http import Reply, Request
 from broker.rest.routes import Api
 from broker.routing.models import Models
@@ -44,7 +46,7 @@ REGISTRY = {
             "max_output_tokens": 500,
             "price_in_usd": 0.15,
             "price_out_usd": 0.6,
-            "enabled": name != "off",
+            "status": "disabled" if name == "off" else "active",
         }
         for name in ("large", "small", "off")
     ],
@@ -62,7 +64,7 @@ class World:
         self.jobs = Jobs(self.database)
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
-        apply(self.database, parse_registry(REGISTRY))
+        apply(self.database, parse_registry(REGISTRY), by="tests", now=NOW)
         prepare = Prepare(self.database, self.models, tenants, Prompts(self.database), "inbox")
         self.accept = Accept(
             self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
@@ -76,10 +78,11 @@ class World:
         self.api = Api(self.accept, self.jobs, self.payloads, self.models, tenants, self.deliver.redeliver, forget)
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
-        """One call of the API, as `acme` with all scopes."""
+        """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""
         facts: dict[str, Any] = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme"} | more
         scopes = facts.pop("scopes", frozenset("*"))
-        return self.api(Request(method, resource, principal="me", scopes=scopes, request_id="r-1", **facts))
+        door = Admin(self.database) if (method, resource) in ADMIN_ROUTES else self.api
+        return door(Request(method, resource, principal="me", scopes=scopes, request_id="r-1", **facts))
 
     def submitted(self) -> Head:
         """A queued job with a webhook and metadata."""

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from broker.registering import apply, parse_registry
+from broker.clock import now_ms
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 
 from local.__main__ import up
 from local.servers import ROOT, Servers
@@ -29,7 +31,8 @@ def stack(issuer: Issuer) -> Iterator[Stack]:
     try:
         running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",))
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
-        apply(stack.database, parse_registry(registry(stack.models_url, issuer.jwks_url)))
+        document = parse_registry(registry(stack.models_url, issuer.jwks_url))
+        apply(stack.database, document, by="tests", now=now_ms())
         yield stack
     finally:
         servers.stop()

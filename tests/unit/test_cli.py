@@ -68,23 +68,76 @@ def test_outputs_are_shown(session: Any, capsys: pytest.CaptureFixture[str]) -> 
     assert shown["SecretsPrefix"] == "my-broker/" and set(TABLES) <= shown.keys()
 
 
-def test_a_file_is_applied(session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "registry.json"
-    file.write_text('{"tenants": [{"id": "acme"}], "prompts": [{"id": "p", "version": 1, "user": "x"}]}')
-    assert main(["--stack", "my-broker", "apply", str(file)]) == 0
-    assert capsys.readouterr().out == "3 items written\n"
-    tables = registry_of(session, stack_outputs(session, "my-broker"))
-    assert tables.get("registry", "TENANT#acme", "TENANT")
-    assert tables.get("registry", "PROMPT#p", "LATEST") == {"pk": "PROMPT#p", "sk": "LATEST", "version": 1, "user": "x"}
+def tables(session: Any) -> Any:
+    return registry_of(session, stack_outputs(session, "my-broker"))
 
 
-def test_an_error_is_one_line(session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "registry.json"
-    file.write_text('{"tenants": [{"id": "Acme"}]}')
-    assert main(["apply", str(file)]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("broker: tenants.0.id: ") and said.err.count("\n") == 1
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """The lines that a command prints; it must go well."""
+    assert main(list(arguments)) == 0, capsys.readouterr().err
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_folder_is_planned_applied_and_rolled_back(
+    session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.yaml").write_text("tenants:\n- id: acme\n  monthly_budget_usd: 5\n")
+    (tmp_path / "b.json").write_text('{"prompts": [{"id": "p", "user": "x"}], "tenants": [{"id": "free"}]}')
+    added = ["+ tenants acme added, version 1", "+ tenants free added, version 1", "+ prompts p added, version 1"]
+    assert run(capsys, "plan", str(tmp_path)) == [*added, "3 to change, 0 unchanged"]
+    assert tables(session).get("registry", "TENANT#acme", "TENANT") is None
+    assert run(capsys, "apply", str(tmp_path)) == [*added, "3 changed, 0 unchanged"]
+    assert tables(session).get("registry", "TENANT#acme", "TENANT")["monthly_budget"] == 5_000_000_000
+    assert run(capsys, "apply", str(tmp_path)) == ["0 changed, 3 unchanged"]
+
+    (tmp_path / "a.yaml").write_text("tenants:\n- id: acme\n  monthly_budget_usd: 9\n")
+    (tmp_path / "b.json").unlink()
+    changed = ["~ tenants acme changed, version 2", "    monthly_budget_usd: 5.0 -> 9.0"]
+    left = "? tenants free is not in the document; left as it is"
+    assert run(capsys, "plan", str(tmp_path)) == [*changed, left, "1 to change, 0 unchanged"]
+    pruned = ["- tenants free disabled, version 2", "    enabled: nothing -> false"]
+    assert run(capsys, "apply", str(tmp_path), "--prune") == [*changed, *pruned, "2 changed, 0 unchanged"]
+
+    (line,) = run(capsys, "rollback", "tenants", "acme", "1")
+    who = "arn:aws:sts::123456789012:user/moto"
+    assert line.startswith("tenants acme version 3, ") and line.endswith(f"{who}: rolled back (monthly_budget_usd)")
+    assert run(capsys, "rollback", "tenants", "acme", "1")[0].startswith("nothing to do")
+    versions = run(capsys, "history", "tenants", "acme")
+    assert [each.split(",")[0] for each in versions] == [f"tenants acme version {n}" for n in (3, 2, 1)]
+    assert tables(session).get("registry", "TENANT#acme", "TENANT")["monthly_budget"] == 5_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("r.json", '{"tenants": [{"id": "Acme"}]}', "r.json: tenants.0.id: "),
+        ("r.yaml", "tenants:\n- id: [", "r.yaml: not YAML: "),
+        ("r.json", "{", "r.json: Expecting"),
+        ("r.yaml", "- tenants", "r.yaml: "),
+        ("r.yaml", "!!python/object/apply:os.getcwd []", "r.yaml: not YAML: "),
+        ("r.txt", "", "{} has no files that end in .yaml, .yml, .json."),
+    ],
+)
+def test_a_fault_in_a_file_is_one_line_that_names_it(
+    session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert main(["apply", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"broker: {said.format(tmp_path)}") and printed.err.count("\n") == 1
+
+
+def test_a_path_or_version_that_is_not_there_is_one_line(
+    session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (
+        ["plan", str(tmp_path / "none")],
+        ["rollback", "models", "none", "1"],
+        ["history", "models", "x"],
+    ):
+        assert main(arguments) == 1
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_key_is_shown_once_and_works(session: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +178,8 @@ def test_a_secret_is_encrypted_with_the_stacks_key(session: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["apply"], ["key", "acme"], ["secret"], ["key", "a", "--days", "x"], ["fly"]]
+    "arguments",
+    [[], ["apply"], ["key", "acme"], ["secret"], ["key", "a", "--days", "x"], ["fly"], ["history", "colours", "x"]],
 )
 def test_a_command_that_is_none(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -9,10 +9,12 @@ from tests.fakes.world import NOW, World, a_model
 
 
 def test_reads_a_model_as_registered() -> None:
-    model = Model.from_item(a_model("small", tasks=["chat", "embed"], enabled=False, endpoint="https://e", secret="s"))
+    model = Model.from_item(
+        a_model("small", tasks=["chat", "embed"], status="disabled", endpoint="https://e", secret="s")
+    )
     assert (model.id, model.name, model.tasks) == ("small", "small-1", frozenset({"chat", "embed"}))
-    assert (model.enabled, model.endpoint, model.secret, model.rank, model.timeout_s) == (
-        False,
+    assert (model.status, model.endpoint, model.secret, model.rank, model.timeout_s) == (
+        "disabled",
         "https://e",
         "s",
         100,
@@ -33,10 +35,10 @@ def test_changes_show_after_half_a_minute() -> None:
     world = World()
     world.register(a_model("small"))
     models = world.models()
-    assert models.get("small", NOW).enabled
-    world.register(a_model("small", enabled=False), a_model("large"))
-    assert models.get("small", NOW + KEEP_MS - 1).enabled
-    assert not models.get("small", NOW + KEEP_MS).enabled
+    assert models.get("small", NOW).status == "active"
+    world.register(a_model("small", status="disabled"), a_model("large"))
+    assert models.get("small", NOW + KEEP_MS - 1).status == "active"
+    assert models.get("small", NOW + KEEP_MS).status == "disabled"
     assert sorted(models.all(NOW + KEEP_MS)) == ["large", "small"]
 
 

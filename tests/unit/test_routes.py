@@ -31,7 +31,7 @@ class Door:
     redelivered: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.world.register(a_model("small"), a_model("large", enabled=False))
+        self.world.register(a_model("small"), a_model("large", status="disabled"))
         self.world.tenant()
         self.world.tenant("other", models=["large"])
 
@@ -201,7 +201,7 @@ def test_models_are_the_tenants_own() -> None:
     door = Door()
     assert [row["id"] for row in door("GET", "/models").body["data"]] == ["large", "small"]
     (row,) = door("GET", "/models", tenant="other").body["data"]
-    assert (row["id"], row["enabled"]) == ("large", False)
+    assert (row["id"], row["status"]) == ("large", "disabled")
     assert not {"endpoint", "secret", "price_in", "name"} & row.keys()
 
 

@@ -34,7 +34,7 @@ def test_gives_the_candidates_and_keeps_the_reasons(world: World) -> None:
 
 def test_a_model_disabled_since_is_left_out(world: World) -> None:
     run = world.start(JOB_ID)
-    world.register(a_model("small", enabled=False))
+    world.register(a_model("small", status="disabled"))
     assert step(world)(run, NOW) == {"candidates": ["large"]}
 
 

@@ -65,7 +65,7 @@ def test_an_unknown_model_is_named(asked: dict[str, Any], param: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "asked", "allowed", "reason"),
     [
-        ({"enabled": False}, {}, None, "disabled by the operator"),
+        ({"status": "disabled"}, {}, None, "disabled by the operator"),
         ({}, {}, {"a", "b"}, "the tenant may not use it"),
         ({"tasks": ["embed"]}, {}, None, "does not do chat"),
         ({"context_window": 10}, {}, None, "about 10 tokens do not fit its window of 10"),

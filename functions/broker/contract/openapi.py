@@ -3,36 +3,18 @@
 A route without an entry in `OPERATIONS` has no document, and a test says so.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.base import EXAMPLE_JOB, Plain
+from broker.contract.operation import Json, Operation, parameter
 from broker.contract.replies import Error, Job, JobList, ModelList, Redelivery, Timeline
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
+from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.routes import MOST_WAIT_S, ROUTES
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What a route takes and gives. `replies` are by status: the model of the body, or None for an empty one."""
-
-    summary: str
-    tag: str
-    replies: dict[int, type[BaseModel] | None]
-    errors: tuple[int, ...] = ()
-    """Statuses of errors that only some routes have; those of `EVERYWHERE` come on top."""
-    parameters: tuple[Json, ...] = ()
-    body: type[BaseModel] | None = None
-    headers: tuple[str, ...] = ()
-    """Names of reply headers of the successes."""
-
 
 ERRORS = {
     400: "A field, parameter or body is at fault; `param` names it.",
@@ -40,16 +22,20 @@ ERRORS = {
     402: "The tenant's budget, or the request's own limit, does not cover the worst case of the work.",
     403: "The credential lacks the scope, or the tenant may not use what the request names.",
     404: "There is no such thing, or it belongs to another tenant.",
-    409: "The state of things forbids it now: the first request with this key is being accepted, or the job has ended.",
+    409: "The state of things forbids it now: the first request with this key is being accepted, the job has ended, or "
+    "the entry was changed meanwhile.",
     413: "The body is larger than API Gateway takes.",
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",
 }
 EVERYWHERE = (401, 403, 429, 500)
+SIGNED_EVERYWHERE = (403, 404, 429, 500)
+"""API Gateway answers 404 to a call of the operators' routes that is not signed."""
 WITH_RETRY_AFTER = (409, 429)
 
 HEADERS: dict[str, Json] = {
+    "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
     "Location": {"description": "Path of the job.", "schema": {"type": "string"}},
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
     "Idempotent-Replayed": {
@@ -64,20 +50,16 @@ HEADERS: dict[str, Json] = {
 }
 
 
-def _parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:
-    return {"in": place, "name": name, "description": description, "schema": schema, "required": False} | more
-
-
-JOB_ID = _parameter("path", "id", "The job.", {"type": "string"}, required=True, example=EXAMPLE_JOB)
+JOB_ID = parameter("path", "id", "The job.", {"type": "string"}, required=True, example=EXAMPLE_JOB)
 
 SUBMISSION = (
-    _parameter(
+    parameter(
         "header",
         "Idempotency-Key",
         "The same key with the same body gives the same job, for a day.",
         {"type": "string", "minLength": 1, "maxLength": 255},
     ),
-    _parameter(
+    parameter(
         "header",
         "Prefer",
         f"`wait=n`: answer with the finished job if it ends within n seconds, at most {MOST_WAIT_S} (RFC 7240).",
@@ -87,14 +69,14 @@ SUBMISSION = (
 )
 
 PAGE = (
-    _parameter("query", "status", "Only jobs that stand so.", {"type": "string", "enum": [*Status]}),
-    _parameter(
+    parameter("query", "status", "Only jobs that stand so.", {"type": "string", "enum": [*Status]}),
+    parameter(
         "query", "limit", "Jobs on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20}
     ),
-    _parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+    parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
 )
 
-WAIT = _parameter(
+WAIT = parameter(
     "query",
     "wait",
     "Long poll: answer when the job has ended, or after so many seconds.",
@@ -140,12 +122,18 @@ def openapi() -> Json:
     """The document.
 
     Raises:
-        KeyError: a route has no entry in `OPERATIONS`.
+        KeyError: a route has no entry in `OPERATIONS` or `ADMIN_OPERATIONS`.
     """
+    operations = {
+        route: _operation(OPERATIONS[route], answer.__name__, {"bearer": [scope]}, EVERYWHERE)
+        for route, (scope, answer) in ROUTES.items()
+    } | {
+        route: _operation(ADMIN_OPERATIONS[route], answer.__name__, {"sigv4": []}, SIGNED_EVERYWHERE)
+        for route, answer in ADMIN_ROUTES.items()
+    }
     paths: dict[str, Json] = {}
-    for route, (scope, answer) in ROUTES.items():
-        method, path = route
-        paths.setdefault(path, {})[method.lower()] = _operation(OPERATIONS[route], scope, answer.__name__)
+    for (method, path), operation in operations.items():
+        paths.setdefault(path, {})[method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -164,6 +152,7 @@ def openapi() -> Json:
         "tags": [
             {"name": "jobs", "description": "Work and what came of it."},
             {"name": "models", "description": "What can do the work."},
+            {"name": "admin", "description": "What operators register, with its versions."},
         ],
         "paths": paths,
         "components": {
@@ -175,21 +164,28 @@ def openapi() -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key, or a JWT of a registered issuer; each operation names its scope.",
-                }
+                },
+                "sigv4": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "description": "AWS Signature Version 4, with credentials that may call `execute-api:Invoke`.",
+                    "x-amazon-apigateway-authtype": "awsSigv4",
+                },
             },
         },
     }
 
 
-def _operation(known: Operation, scope: str, name: str) -> Json:
+def _operation(known: Operation, name: str, security: Json, everywhere: tuple[int, ...]) -> Json:
     found: Json = {
         "operationId": name,
         "summary": known.summary,
         "tags": [known.tag],
-        "security": [{"bearer": [scope]}],
+        "security": [security],
         "responses": {str(status): _success(status, model, known.headers) for status, model in known.replies.items()},
     }
-    for status in sorted({*known.errors, *EVERYWHERE}):
+    for status in sorted({*known.errors, *everywhere}):
         found["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     if known.parameters:
         found["parameters"] = list(known.parameters)
@@ -218,7 +214,7 @@ def _content(model: type[BaseModel]) -> Json:
 
 def _schemas() -> Json:
     models: set[type[BaseModel]] = {Error}
-    for known in OPERATIONS.values():
+    for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
         models |= {model for model in (known.body, *known.replies.values()) if model}
     _, document = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],

@@ -222,7 +222,7 @@ class Model(Shown):
     tasks: list[Task]
     context_window: Annotated[int, Field(ge=1)]
     max_output_tokens: Annotated[int, Field(ge=1)]
-    enabled: bool
+    status: Literal["active", "deprecated", "disabled"]
 
 
 class ModelList(Shown):

@@ -28,8 +28,17 @@ class Request:
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Request":
         """Read a proxy event; the identity is the authorizer's, never the client's."""
-        context = event["requestContext"]
-        identity = context["authorizer"]
+        identity = event["requestContext"]["authorizer"]
+        return cls._read(event, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split()))
+
+    @classmethod
+    def signed(cls, event: dict[str, Any]) -> "Request":
+        """Read a proxy event of an IAM-signed route: the principal is the caller's ARN, empty where there is none."""
+        identity = event["requestContext"].get("identity") or {}
+        return cls._read(event, "", identity.get("userArn") or "", frozenset())
+
+    @classmethod
+    def _read(cls, event: dict[str, Any], tenant: str, principal: str, scopes: frozenset[str]) -> "Request":
         body = event.get("body")
         if body and event.get("isBase64Encoded"):
             body = _decoded(body)
@@ -40,10 +49,10 @@ class Request:
             query=event.get("queryStringParameters") or {},
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
             body=body,
-            tenant=identity["tenant"],
-            principal=identity["principal"],
-            scopes=frozenset(identity["scopes"].split()),
-            request_id=context["requestId"],
+            tenant=tenant,
+            principal=principal,
+            scopes=scopes,
+            request_id=event["requestContext"]["requestId"],
         )
 
     def need(self, scope: str) -> None:

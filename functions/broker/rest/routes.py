@@ -120,7 +120,7 @@ class Api:
                 "tasks": sorted(model.tasks),
                 "context_window": model.context_window,
                 "max_output_tokens": model.max_output_tokens,
-                "enabled": model.enabled,
+                "status": model.status,
             }
             for model in self.models.all(now_ms()).values()
             if allowed is None or model.id in allowed

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from broker.errors import InvalidRequest
+from broker.routing.routes import ALIAS, ROUTE, Alias, Catalog, Route
 from broker.storage import Database, Item
 
 KEEP_MS = 30_000
@@ -29,7 +30,6 @@ class Model:
     capabilities: frozenset[str] = frozenset()
     rank: int = 100
     """Order of preference where the request leaves the choice open; lower comes first."""
-    enabled: bool = True
     endpoint: str | None = None
     secret: str | None = None
     """Name of the provider's key in Secrets Manager, below the stack's prefix."""
@@ -77,22 +77,26 @@ class Model:
 
 
 class Models:
-    """All models of the deployment."""
+    """All models of the deployment, with the aliases and routes that stand beside them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._read_at = -KEEP_MS
-        self._models: dict[str, Model] = {}
+        self._catalog = Catalog({})
 
-    def all(self, now: int) -> dict[str, Model]:
-        """By id; at most half a minute old."""
+    def catalog(self, now: int) -> Catalog:
+        """Models, aliases and routes in one query; at most half a minute old."""
         if now - self._read_at >= KEEP_MS:
-            self._models = {item["sk"]: Model.from_item(item) for item in self._database.query("registry", "MODELS")}
+            self._catalog = _read(self._database.query("registry", "MODELS"))
             self._read_at = now
-        return self._models
+        return self._catalog
+
+    def all(self, now: int) -> Mapping[str, Model]:
+        """The models by id."""
+        return self.catalog(now).models
 
     def get(self, model_id: str, now: int) -> Model:
-        """One model, enabled or not.
+        """One model, whatever its status.
 
         Raises:
             InvalidRequest: it is not registered.
@@ -101,3 +105,16 @@ class Models:
         if found is None:
             raise InvalidRequest(f"There is no model {model_id!r}.", code="unknown_model", param="model")
         return found
+
+
+def _read(items: list[Item]) -> Catalog:
+    """The catalog, without the aliases and routes that are disabled."""
+    open_ones = [item for item in items if item.get("enabled", True)]
+    aliases = [Alias.from_item(item) for item in open_ones if item["sk"].startswith(ALIAS)]
+    routes = [Route.from_item(item) for item in open_ones if item["sk"].startswith(ROUTE)]
+    models = [Model.from_item(item) for item in items if not item["sk"].startswith((ALIAS, ROUTE))]
+    return Catalog(
+        {model.id: model for model in models},
+        {alias.id: alias for alias in aliases},
+        {(row.task, row.query_type): row for row in routes},
+    )

@@ -76,7 +76,7 @@ def _why_not(
     task, routing = request["task"], request.get("routing", {})
     limit = routing.get("max_cost_usd")
     lacking = sorted(set(routing.get("require", ())) - model.capabilities)
-    if not model.enabled:
+    if model.status == "disabled":
         return "disabled by the operator"
     if allowed is not None and model.id not in allowed:
         return "the tenant may not use it"

@@ -68,6 +68,6 @@ class Tenants:
             Forbidden: no tenant is registered for them.
         """
         item = self._database.get("registry", f"SOURCE#{account}#{source}", "SOURCE")
-        if item is None:
+        if item is None or not item.get("enabled", True):
             raise Forbidden(f"No tenant is registered for events of source {source!r}.", code="unknown_source")
         return str(item["tenant"])

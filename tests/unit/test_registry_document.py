@@ -1,15 +1,21 @@
-"""Registering: a file in, items out, and errors that name the field."""
+"""Registry documents: what the functions read of them, and errors that name the field."""
 
 import json
+from dataclasses import fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from broker.errors import InvalidRequest
+from broker.errors import Forbidden, InvalidRequest
 from broker.guardrails.policy import Policy
 from broker.prompts.templates import Prompts
-from broker.registering import apply, parse_registry
-from broker.routing.models import Models
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
+from broker.registry.models import ModelEntry
+from broker.registry.plan import Plan
+from broker.routing.models import Model, Models
+from broker.routing.routes import Alias, Choice, Route
 from broker.tenants.registry import Tenants
 
 from tests.fakes.database import FakeDatabase
@@ -35,8 +41,12 @@ FILE = {"models": [MODEL], "tenants": [TENANT], "sources": [SOURCE], "issuers": 
 def registered(*files: Any) -> FakeDatabase:
     database = FakeDatabase()
     for each in files:
-        apply(database, parse_registry(each))
+        applied(database, each)
     return database
+
+
+def applied(database: FakeDatabase, document: Any) -> Plan:
+    return apply(database, parse_registry(document), by="tests", now=NOW)
 
 
 def test_a_model_is_as_the_router_reads_it() -> None:
@@ -44,7 +54,74 @@ def test_a_model_is_as_the_router_reads_it() -> None:
     assert (model.id, model.provider, model.name) == ("small", "openai", "small-1")
     assert model.tasks == {"chat", "embed"}
     assert (model.price_in, model.price_out) == (150, 600)  # nano-dollars for a token
-    assert (model.rank, model.enabled, model.endpoint, model.secret, model.timeout_s) == (100, True, None, None, 60)
+    assert (model.rank, model.status, model.endpoint, model.secret, model.timeout_s) == (100, "active", None, None, 60)
+
+
+def test_a_model_with_everything_is_as_the_router_reads_it() -> None:
+    everything = {
+        **MODEL,
+        "capabilities": ["json", "vision"],
+        "unit_prices_usd": {"images": 0.04},
+        "prices_as_of": "2026-11-01",
+        "quality": 5,
+        "weight": 10,
+        "status": "deprecated",
+        "sunset": date(2027, 1, 31),  # as YAML reads a day
+        "successor": "small",
+        "regions": ["eu"],
+        "endpoint": "https://e.example",
+        "secret": "providers/x",
+        "timeout_s": 30,
+        "asynchronous": True,
+        "options": {"deployment": "d-1", "retries": 2},
+    }
+    known = Model(
+        id="small",
+        provider="openai",
+        name="small-1",
+        tasks=frozenset({"chat", "embed"}),
+        context_window=1000,
+        max_output_tokens=100,
+        price_in=150,
+        price_out=600,
+        capabilities=frozenset({"json", "vision"}),
+        endpoint="https://e.example",
+        secret="providers/x",
+        timeout_s=30,
+        status="deprecated",
+        sunset="2027-01-31",
+        successor="small",
+        quality=5,
+        regions=frozenset({"eu"}),
+        weight=10,
+        asynchronous=True,
+        unit_prices={"images": 40_000_000},
+        prices_as_of="2026-11-01",
+        options={"deployment": "d-1", "retries": 2},
+    )
+    assert Models(registered({"models": [everything]})).get("small", NOW) == known
+
+
+def test_every_field_of_a_model_can_be_registered() -> None:
+    priced = {"price_in", "price_out", "unit_prices"}
+    of_the_entry = {name.removesuffix("_usd") for name in ModelEntry.model_fields}
+    assert {each.name for each in fields(Model)} - {"version"} == of_the_entry
+    assert priced <= of_the_entry
+
+
+def test_aliases_and_routes_are_as_the_router_reads_them() -> None:
+    rows = [
+        {"id": "summaries", "task": "chat", "query_type": "summarize", "models": ["fast"], "fallbacks": ["small"]},
+        {"id": "default", "models": [{"model": "small", "weight": 9}], "objective": "cost"},
+        {"id": "off", "query_type": "x", "models": ["small"], "enabled": False},
+    ]
+    document = {"models": [MODEL], "aliases": [{"id": "fast", "models": ["small"]}], "routes": rows}
+    catalog = Models(registered(document)).catalog(NOW)
+    assert catalog.aliases == {"fast": Alias("fast", ("small",))}
+    assert catalog.routes == {
+        ("chat", "summarize"): Route("summaries", "chat", "summarize", (Choice("fast"),), None, ("small",)),
+        (None, None): Route("default", models=(Choice("small", 9),), objective="cost"),
+    }
 
 
 def test_a_tenant_is_as_the_broker_reads_it() -> None:
@@ -57,8 +134,11 @@ def test_a_tenant_is_as_the_broker_reads_it() -> None:
     assert Policy.from_item(free.policy) == Policy()
 
 
-def test_a_source_is_a_tenants() -> None:
+def test_a_source_is_a_tenants_until_it_is_disabled() -> None:
     assert Tenants(registered(FILE)).of_event("123456789012", "shop.orders") == "acme"
+    disabled = registered(FILE, {"sources": [SOURCE | {"enabled": False}]})
+    with pytest.raises(Forbidden):
+        Tenants(disabled).of_event("123456789012", "shop.orders")
 
 
 def test_an_issuer_is_as_the_verifier_reads_it() -> None:
@@ -88,14 +168,14 @@ def test_apply_may_be_repeated() -> None:
     once, twice = registered(FILE), registered(FILE, FILE)
     for pk in ("MODELS", "TENANT#acme", "ISSUER#https://i.example", "PROMPT#summarize"):
         assert once.query("registry", pk) == twice.query("registry", pk) != []
-    assert apply(once, parse_registry(FILE)) == 5, "the prompt's version stands; its label is written again"
-    assert apply(once, parse_registry({})) == 0
+    assert applied(once, FILE).changes == ()
+    assert applied(once, {}) == Plan(())
 
 
 def test_what_was_left_out_is_gone_after_the_next_apply() -> None:
-    database = registered(FILE, {"tenants": [{"id": "acme"}], "models": [MODEL | {"enabled": False}]})
+    database = registered(FILE, {"tenants": [{"id": "acme"}], "models": [MODEL | {"status": "disabled"}]})
     assert Tenants(database).get("acme", NOW).monthly_budget is None
-    assert Models(database).get("small", NOW).enabled is False
+    assert Models(database).get("small", NOW).status == "disabled"
 
 
 @pytest.mark.parametrize("change", [{"user": "Other words"}, {"system": "Be brief."}, {"user": None, "system": "x"}])
@@ -104,7 +184,7 @@ def test_a_version_of_a_prompt_never_changes(change: dict[str, Any]) -> None:
     before = database.query("registry", "PROMPT#summarize")
     changed = {"prompts": [PROMPT | change], "tenants": [{"id": "new"}]}
     with pytest.raises(InvalidRequest) as failure:
-        apply(database, parse_registry(changed))
+        applied(database, changed)
     assert (failure.value.code, failure.value.param) == ("prompt_version_exists", "prompts.summarize.version")
     assert database.query("registry", "PROMPT#summarize") == before
     assert database.query("registry", "TENANT#new") == []
@@ -123,6 +203,28 @@ def test_a_version_of_a_prompt_never_changes(change: dict[str, Any]) -> None:
         ({"models": [MODEL | {"context_window": 0}]}, "models.0.context_window"),
         ({"models": [MODEL | {"timeout_s": 291}]}, "models.0.timeout_s"),
         ({"models": [MODEL | {"id": ""}]}, "models.0.id"),
+        ({"models": [MODEL | {"id": "ALIAS#fast"}]}, "models.0.id"),
+        ({"models": [MODEL | {"id": "a/b"}]}, "models.0.id"),
+        ({"models": [MODEL | {"id": "auto"}]}, "models.0.id"),
+        ({"models": [MODEL | {"enabled": False}]}, "models.0.enabled"),
+        ({"models": [MODEL | {"status": "retired"}]}, "models.0.status"),
+        ({"models": [MODEL | {"status": "deprecated"}]}, "models.0"),
+        ({"models": [MODEL | {"sunset": "2026-02-30"}]}, "models.0.sunset"),
+        ({"models": [MODEL | {"prices_as_of": "1.11.2026"}]}, "models.0.prices_as_of"),
+        ({"models": [MODEL | {"quality": 6}]}, "models.0.quality"),
+        ({"models": [MODEL | {"weight": -1}]}, "models.0.weight"),
+        ({"models": [MODEL | {"unit_prices_usd": {"bytes": 1}}]}, "models.0.unit_prices_usd.bytes.[key]"),
+        ({"models": [MODEL | {"unit_prices_usd": {"pages": -1}}]}, "models.0.unit_prices_usd.pages"),
+        ({"models": [MODEL | {"options": {"a": [{"b": 0.5}]}}]}, "models.0.options"),
+        ({"models": [MODEL | {"options": {"a": 10**15}}]}, "models.0.options"),
+        ({"models": [MODEL | {"context_window": 10**40}]}, "models.0.context_window"),
+        ({"models": [MODEL | {"price_in_usd": 1e300}]}, "models.0.price_in_usd"),
+        ({"aliases": [{"id": "fast", "models": []}]}, "aliases.0.models"),
+        ({"aliases": [{"id": "auto", "models": ["small"]}]}, "aliases.0.id"),
+        ({"routes": [{"id": "r", "models": "small"}]}, "routes.0.models"),
+        ({"routes": [{"id": "r", "models": ["small", {"model": "small", "weight": -1}]}]}, "routes.0.models.1.weight"),
+        ({"routes": [{"id": "r", "task": "cook"}]}, "routes.0.task"),
+        ({"routes": [{"id": "r", "objective": "luck"}]}, "routes.0.objective"),
         ({"tenants": [{"id": "Acme"}]}, "tenants.0.id"),
         ({"tenants": [{"id": "acme\n"}]}, "tenants.0.id"),
         ({"tenants": [{"id": "a#b"}]}, "tenants.0.id"),
@@ -150,7 +252,7 @@ def test_an_error_names_the_field(document: Any, param: str) -> None:
     assert failure.value.message.startswith(f"{param}: ")
 
 
-@pytest.mark.parametrize("document", [None, [], "x", 5])
+@pytest.mark.parametrize("document", [None, [], "x", 5, {"prompts": [{"id": "p", "user": "\ud800"}]}])
 def test_a_file_is_an_object(document: Any) -> None:
     with pytest.raises(InvalidRequest):
         parse_registry(document)
@@ -158,9 +260,8 @@ def test_a_file_is_an_object(document: Any) -> None:
 
 def test_the_registry_of_the_embedded_cloud_is_one() -> None:
     text = (Path(__file__).parents[2] / "local" / "registry.json").read_text()
-    database = FakeDatabase()
-    count = apply(database, parse_registry(json.loads(text.replace("${MODELS_URL}", "http://127.0.0.1:1"))))
-    assert count > 0 and Models(database).all(NOW)
+    database = registered(json.loads(text.replace("${MODELS_URL}", "http://127.0.0.1:1")))
+    assert Models(database).all(NOW)
 
 
 def prompt(version: int, user: str = "{{a}}") -> dict[str, object]:
@@ -178,7 +279,7 @@ def test_the_newest_version_stays_the_newest(files: list[list[int]]) -> None:
 def test_a_version_that_stands_twice_with_other_words_writes_nothing() -> None:
     database = FakeDatabase()
     with pytest.raises(InvalidRequest, match="version 1 with other words"):
-        apply(database, parse_registry({"prompts": [prompt(1, "a"), prompt(1, "b")]}))
+        applied(database, {"prompts": [prompt(1, "a"), prompt(1, "b")]})
     assert database.query("registry", "PROMPT#p") == []
 
 
@@ -191,5 +292,8 @@ def test_an_issuer_can_be_disabled() -> None:
 
 
 def test_what_costs_anything_costs_a_nano_dollar_at_least() -> None:
-    (item,) = registered({"models": [MODEL | {"price_in_usd": 0.0001, "price_out_usd": 0}]}).query("registry", "MODELS")
-    assert (item["price_in"], item["price_out"]) == (1, 0)
+    units = {"unit_prices_usd": {"images": 0.04, "characters": 4, "seconds": 1e-12, "requests": 0}}
+    prices = MODEL | {"price_in_usd": 0.0001, "price_out_usd": 0} | units
+    model = Models(registered({"models": [prices]})).get("small", NOW)
+    assert (model.price_in, model.price_out) == (1, 0)
+    assert model.unit_prices == {"images": 40_000_000, "characters": 4_000, "seconds": 1, "requests": 0}

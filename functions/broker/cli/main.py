@@ -1,0 +1,149 @@
+"""The commands, their arguments, and what they print."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from broker.cli.documents import read
+from broker.cli.showing import history_text, plan_text, record_line
+from broker.cli.stack import (
+    ALL_SCOPES,
+    caller,
+    create_key,
+    put_secret,
+    registry_of,
+    retell_all,
+    stack_outputs,
+)
+from broker.clock import now_ms
+from broker.errors import BrokerError, InvalidRequest
+from broker.registry.applying import apply
+from broker.registry.document import KINDS, parse_registry
+from broker.registry.plan import make_plan, plan_rollback
+from broker.registry.versions import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """One command: its arguments, the shell's AWS session, and the stack's outputs."""
+
+    options: argparse.Namespace
+    session: Any
+    outputs: dict[str, str]
+
+    @property
+    def registry(self) -> Registry:
+        """The stack's registry."""
+        return Registry(registry_of(self.session, self.outputs))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; gives the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        session = boto3.Session()
+        print(COMMANDS[options.command](Shell(options, session, stack_outputs(session, options.stack))))
+    except BrokerError as error:
+        print(f"broker: {error.message}", file=sys.stderr)
+    except (BotoCoreError, ClientError, OSError, ValueError) as error:  # no stack, no credentials, no such file
+        print(f"broker: {error}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+def _plan(shell: Shell) -> str:
+    document = parse_registry(read(shell.options.path))
+    return plan_text(make_plan(shell.registry, document, prune=shell.options.prune), done=False)
+
+
+def _apply(shell: Shell) -> str:
+    document = parse_registry(read(shell.options.path))
+    tables = registry_of(shell.session, shell.outputs)
+    plan = apply(tables, document, by=caller(shell.session), now=now_ms(), prune=shell.options.prune)
+    return plan_text(plan, done=True)
+
+
+def _history(shell: Shell) -> str:
+    return history_text(shell.registry.history(shell.options.kind, shell.options.id))
+
+
+def _rollback(shell: Shell) -> str:
+    registry, options = shell.registry, shell.options
+    change = plan_rollback(registry, options.kind, options.id, options.version)
+    if change is None:
+        return f"nothing to do: {options.kind} {options.id} has the content of version {options.version}"
+    return record_line(registry.write(change, caller(shell.session), now_ms()))
+
+
+def _key(shell: Shell) -> str:
+    options = shell.options
+    scopes = tuple(options.scopes.split(","))
+    if strange := set(scopes) - {*ALL_SCOPES, "*"}:
+        raise InvalidRequest(f"Unknown scopes: {', '.join(sorted(strange))}.", param="scopes")
+    if options.days is not None and options.days < 1:
+        raise InvalidRequest("A key is valid for a day at least.", param="days")
+    tables = registry_of(shell.session, shell.outputs)
+    return create_key(tables, options.tenant, options.principal, scopes, options.days)
+
+
+def _secret(shell: Shell) -> str:
+    put_secret(shell.session, shell.outputs, shell.options.name, sys.stdin.read().strip())
+    return f"{shell.options.name} stored"
+
+
+def _retell(shell: Shell) -> str:
+    return f"{retell_all(shell.session, shell.outputs)} changes told again"
+
+
+def _outputs(shell: Shell) -> str:
+    return json.dumps(shell.outputs, indent=2)
+
+
+COMMANDS: dict[str, Callable[[Shell], str]] = {
+    "plan": _plan,
+    "apply": _apply,
+    "history": _history,
+    "rollback": _rollback,
+    "key": _key,
+    "secret": _secret,
+    "retell": _retell,
+    "outputs": _outputs,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="broker", description="Operate a deployed inference broker.")
+    parser.add_argument("--stack", default=os.environ.get("BROKER_STACK", "inference-broker"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in (("plan", "show what a registry document would change"), ("apply", "change it")):
+        one = commands.add_parser(name, help=what)
+        one.add_argument("path", help="a .yaml or .json file, or a folder of them")
+        one.add_argument("--prune", action="store_true", help="disable what stands and is not in the document")
+    one = commands.add_parser("history", help="show the versions of an entry")
+    _add_entry(one)
+    one = commands.add_parser("rollback", help="give an entry the content of an older version, as a new one")
+    _add_entry(one)
+    one.add_argument("version", type=int)
+    one = commands.add_parser("key", help="make an API key; it is shown once")
+    one.add_argument("tenant")
+    one.add_argument("--principal", required=True, help="who will use it")
+    one.add_argument("--scopes", default=",".join(ALL_SCOPES), help="comma-separated")
+    one.add_argument("--days", type=int, help="how long it is valid; for ever when left out")
+    one = commands.add_parser("secret", help="store a secret read from standard input")
+    one.add_argument("name", help="such as providers/openai or tenants/acme/webhook")
+    commands.add_parser("retell", help="tell again what is in the dead letters of publish")
+    commands.add_parser("outputs", help="show the stack's outputs")
+    return parser
+
+
+def _add_entry(command: argparse.ArgumentParser) -> None:
+    command.add_argument("kind", choices=list(KINDS))
+    command.add_argument("id")

@@ -1,0 +1,70 @@
+"""What an operator's shell does to a deployed stack, through boto3."""
+
+from typing import Any
+
+from broker.batches.counting import Count
+from broker.clock import now_ms
+from broker.cloud.bus import Bus
+from broker.cloud.database import DynamoDatabase
+from broker.cloud.retelling import Nowhere, Retell
+from broker.delivery.publishing import Publish
+from broker.jobs.store import Jobs
+from broker.storage import Put
+from broker.tenants.api_keys import key_item, new_key
+
+ALL_SCOPES = ("jobs:read", "jobs:write", "models:read", "usage:read")
+
+
+def stack_outputs(session: Any, stack: str) -> dict[str, str]:
+    """Outputs of the deployed stack, by key."""
+    found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
+
+
+def registry_of(session: Any, outputs: dict[str, str]) -> DynamoDatabase:
+    """The stack's tables, as far as operators write them."""
+    names = {"jobs": outputs["JobsTable"], "registry": outputs["RegistryTable"], "ledger": outputs["LedgerTable"]}
+    return DynamoDatabase(session.client("dynamodb"), names)  # type: ignore[arg-type]  # literal keys
+
+
+def create_key(
+    database: DynamoDatabase, tenant: str, principal: str, scopes: tuple[str, ...] = ALL_SCOPES, days: int | None = None
+) -> str:
+    """Register a new API key and give it; only its hash is kept, so it cannot be shown again."""
+    key, digest = new_key()
+    now = now_ms()
+    expires = None if days is None else now + days * 86_400_000
+    item = key_item(digest, tenant=tenant, principal=principal, scopes=scopes, created_at=now, expires_at=expires)
+    database.write(Put("registry", item))
+    return key
+
+
+def put_secret(session: Any, outputs: dict[str, str], name: str, text: str) -> None:
+    """Create or replace a secret of the stack, encrypted with its key."""
+    client = session.client("secretsmanager")
+    full = f"{outputs['SecretsPrefix']}{name}"
+    try:
+        client.create_secret(Name=full, SecretString=text, KmsKeyId=outputs["KeyArn"])
+    except client.exceptions.ResourceExistsException:
+        client.put_secret_value(SecretId=full, SecretString=text)
+
+
+def retell_all(session: Any, outputs: dict[str, str]) -> int:
+    """Tell again what the reader of the stream gave up on; gives the number of changes."""
+    database = registry_of(session, outputs)
+    nowhere = Nowhere()
+    publish = Publish(
+        database,
+        Jobs(database),
+        Bus(session.client("events"), outputs["BusName"]),
+        nowhere,
+        lambda head: None,
+        Count(database, nowhere),
+    )
+    retell = Retell(session.client("sqs"), session.client("dynamodbstreams"), outputs["PublishDeadLettersUrl"], publish)
+    return retell(now_ms())
+
+
+def caller(session: Any) -> str:
+    """Who the shell's credentials stand for: an ARN."""
+    return str(session.client("sts").get_caller_identity()["Arn"])

@@ -1,0 +1,62 @@
+"""The operators' routes, as the OpenAPI document describes them."""
+
+from broker.contract.admin import AnyEntry, EntryList, EntryVersion, RegistryPlan
+from broker.contract.operation import Operation, parameter
+from broker.registry.document import KINDS, RegistryFile, Rollback
+
+KIND = parameter("path", "kind", "The kind of entry.", {"type": "string", "enum": list(KINDS)}, required=True)
+ENTRY = (KIND, parameter("path", "id", "The entry's id, percent-encoded.", {"type": "string"}, required=True))
+MATCH = parameter("header", "If-Match", "Only over this version (RFC 9110).", {"type": "string"}, example='"3"')
+PRUNE = parameter(
+    "query",
+    "prune",
+    "Disable what stands and is not in the document, of the kinds that it has.",
+    {"type": "boolean", "default": False},
+)
+
+ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("GET", "/admin/registry/{kind}"): Operation(
+        "List the entries of a kind", "admin", {200: EntryList}, parameters=(KIND,)
+    ),
+    ("GET", "/admin/registry/{kind}/{id}"): Operation(
+        "Get an entry", "admin", {200: EntryVersion}, parameters=ENTRY, headers=("ETag",)
+    ),
+    ("PUT", "/admin/registry/{kind}/{id}"): Operation(
+        "Add an entry or change it; nothing is written where nothing changes",
+        "admin",
+        {200: EntryVersion},
+        errors=(400, 409, 413),
+        parameters=(*ENTRY, MATCH),
+        body=AnyEntry,
+        headers=("ETag",),
+    ),
+    ("GET", "/admin/registry/{kind}/{id}/versions"): Operation(
+        "List the versions of an entry, the newest first", "admin", {200: EntryList}, parameters=ENTRY
+    ),
+    ("POST", "/admin/registry/{kind}/{id}/rollback"): Operation(
+        "Give an entry the content of an older version, as a new one",
+        "admin",
+        {200: EntryVersion},
+        errors=(400, 409),
+        parameters=(*ENTRY, MATCH),
+        body=Rollback,
+        headers=("ETag",),
+    ),
+    ("POST", "/admin/plan"): Operation(
+        "Show what a registry document would change",
+        "admin",
+        {200: RegistryPlan},
+        errors=(400, 413),
+        parameters=(PRUNE,),
+        body=RegistryFile,
+    ),
+    ("POST", "/admin/apply"): Operation(
+        "Change what a registry document changes",
+        "admin",
+        {200: RegistryPlan},
+        errors=(400, 409, 413),
+        parameters=(PRUNE,),
+        body=RegistryFile,
+    ),
+}
+"""By method and path, as `ADMIN_ROUTES`."""

@@ -1,0 +1,28 @@
+"""How a route is described for the OpenAPI document."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a route takes and gives. `replies` are by status: the model of the body, or None for an empty one."""
+
+    summary: str
+    tag: str
+    replies: dict[int, type[BaseModel] | None]
+    errors: tuple[int, ...] = ()
+    """Statuses of errors that only some routes have; those that every route has come on top."""
+    parameters: tuple[Json, ...] = ()
+    body: type[BaseModel] | None = None
+    headers: tuple[str, ...] = ()
+    """Names of reply headers of the successes."""
+
+
+def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:
+    """A parameter; `place` is `path`, `query` or `header`."""
+    return {"in": place, "name": name, "description": description, "schema": schema, "required": False} | more

@@ -1,0 +1,101 @@
+"""A registry document: entries by kind, checked field by field."""
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import Field, ValidationError
+
+from broker.errors import InvalidRequest, NotFound
+from broker.registry.entry import Entry, Strict
+from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.prompts import PromptEntry
+from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
+
+Checked = TypeVar("Checked", bound=Strict)
+
+KINDS: dict[str, type[Entry]] = {
+    "models": ModelEntry,
+    "aliases": AliasEntry,
+    "routes": RouteEntry,
+    "tenants": TenantEntry,
+    "sources": SourceEntry,
+    "issuers": IssuerEntry,
+    "prompts": PromptEntry,
+}
+"""By their name in documents, paths and commands, in the order in which they are written: who is named comes first."""
+
+
+class RegistryFile(Strict):
+    """What `broker apply` reads."""
+
+    models: list[ModelEntry] = Field(default_factory=list)
+    aliases: list[AliasEntry] = Field(default_factory=list)
+    routes: list[RouteEntry] = Field(default_factory=list)
+    tenants: list[TenantEntry] = Field(default_factory=list)
+    sources: list[SourceEntry] = Field(default_factory=list)
+    issuers: list[IssuerEntry] = Field(default_factory=list)
+    prompts: list[PromptEntry] = Field(default_factory=list)
+
+    def by_kind(self) -> dict[str, list[Entry]]:
+        """The entries of the kinds that the document has."""
+        return {kind: list(getattr(self, kind)) for kind in KINDS if kind in self.model_fields_set}
+
+
+class Rollback(Strict):
+    """Which version's content to take."""
+
+    version: int = Field(ge=1)
+
+
+def entry_class(kind: str) -> type[Entry]:
+    """The class of a kind.
+
+    Raises:
+        NotFound: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise NotFound(f"There is no kind {kind!r}; there are {', '.join(KINDS)}.", code="unknown_kind", param="kind")
+    return KINDS[kind]
+
+
+def parse_registry(document: Any) -> RegistryFile:
+    """Check a registry document.
+
+    Raises:
+        InvalidRequest: names the first entry and field at fault.
+    """
+    return _checked(RegistryFile, document)
+
+
+def parse_entry(kind: str, content: Any) -> Entry:
+    """Check one entry.
+
+    Raises:
+        NotFound: there is no such kind.
+        InvalidRequest: names the first field at fault.
+    """
+    return _checked(entry_class(kind), content)
+
+
+def parse_rollback(body: Any) -> int:
+    """The version that a body names.
+
+    Raises:
+        InvalidRequest: names the field at fault.
+    """
+    return _checked(Rollback, body).version
+
+
+def _checked(model: type[Checked], value: Any) -> Checked:
+    try:
+        # Half of a surrogate pair goes through JSON's parser, and through nothing after it.
+        json.dumps(value, ensure_ascii=False, default=str, skipkeys=True).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("The texts must be Unicode.", code="invalid_body") from None
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        param = ".".join(str(part) for part in first["loc"])
+        where = f"{param}: " if param else ""
+        raise InvalidRequest(f"{where}{first['msg']}", code="invalid_field", param=param or None) from None

@@ -1,0 +1,63 @@
+"""What every kind of entry is: strict, named, with a stored form for its readers and a plain form that is compared."""
+
+from abc import ABC, abstractmethod
+from datetime import date
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from broker.storage import Item
+
+Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+"""An id that stands in a path as it is."""
+
+TenantId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+Usd = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
+
+
+def _text(day: Any) -> Any:
+    return day.isoformat() if isinstance(day, date) else day
+
+
+def _day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_text), AfterValidator(_day)]
+"""ISO 8601; YAML's own dates will do."""
+
+
+class Strict(BaseModel):
+    """Unknown fields are errors."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Entry(Strict, ABC):
+    """One thing that is registered, as the document has it."""
+
+    kind: ClassVar[str]
+    """Begins the partition of its versions: `MODEL#id`."""
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """Its id among the entries of its kind."""
+
+    @property
+    def number(self) -> int | None:
+        """The version that the document gives it; None where the registry counts."""
+        return None
+
+    @abstractmethod
+    def item(self) -> Item:
+        """The record that the functions read, without its version."""
+
+    def content(self) -> dict[str, Any]:
+        """What is compared, kept with each version and shown: the fields that are not the default."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def disabled(self) -> Self | None:
+        """The same, out of use; None where its kind knows no such thing."""
+        return self.model_copy(update={"enabled": False})

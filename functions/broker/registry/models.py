@@ -1,0 +1,184 @@
+"""Models, aliases and routes: what routing goes by."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from broker.jobs.request import Objective, Task
+from broker.registry.entry import Day, Entry, Name, Strict, Usd
+from broker.routing.routes import ALIAS, ROUTE
+from broker.storage import Item
+
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Unit = Literal["images", "pages", "characters", "seconds", "requests"]
+
+NANO_OF = {"characters": 1_000}
+"""Nano-dollars of one unit at a dollar: characters are priced by the million, all others one by one."""
+NANO_OF_TOKENS, NANO_OF_UNITS = 1_000, 1_000_000_000
+
+
+def nano(usd: float, factor: int) -> int:
+    """Whole nano-dollars; what costs anything costs one at least."""
+    return max(round(usd * factor), 1 if usd else 0)
+
+
+class ModelEntry(Entry):
+    """One model; prices are dollars for a million tokens."""
+
+    kind: ClassVar[str] = "MODEL"
+
+    id: Name
+    provider: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1)]
+    """The provider's own name of it."""
+    tasks: list[Task]
+    capabilities: list[Word] = Field(default_factory=list)
+    """`json`, `schema`, `tools`, `vision`, `long_context`, or the operators' own."""
+    context_window: Tokens
+    max_output_tokens: Tokens
+    price_in_usd: Usd
+    price_out_usd: Usd
+    unit_prices_usd: dict[Unit, Usd] = Field(default_factory=dict)
+    """Dollars for each unit beside tokens; for `characters`, for a million of them."""
+    prices_as_of: Day | None = None
+    rank: int = Field(default=100, ge=-1_000_000, le=1_000_000)
+    """Order of preference where the choice is open; lower comes first."""
+    quality: int = Field(default=3, ge=1, le=5)
+    weight: int = Field(default=100, ge=0, le=10_000)
+    """Share of traffic among models that are equally good; 0 for none."""
+    status: Literal["active", "deprecated", "disabled"] = "active"
+    sunset: Day | None = None
+    """The day from which a deprecated model is used no more."""
+    successor: Name | None = None
+    regions: list[Word] = Field(default_factory=list)
+    """Data regions that it keeps to."""
+    endpoint: str | None = None
+    secret: str | None = None
+    timeout_s: int = Field(default=60, ge=1, le=290)
+    asynchronous: bool = False
+    """True where the provider goes on by itself and is asked after."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What its provider alone understands."""
+
+    @field_validator("options")
+    @classmethod
+    def _is_kept_as_it_stands(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if not _is_kept(options):
+            raise ValueError("the registry keeps whole numbers of up to 15 digits; write others as texts")
+        return options
+
+    @field_validator("id")
+    @classmethod
+    def _is_no_keyword(cls, name: str) -> str:
+        return _not_auto(name)
+
+    @model_validator(mode="after")
+    def _says_when_it_ends(self) -> Self:
+        if self.status == "deprecated" and self.sunset is None:
+            raise ValueError("a deprecated model has a sunset")
+        return self
+
+    @property
+    def key(self) -> str:
+        """See `Entry.key`."""
+        return self.id
+
+    def item(self) -> Item:
+        """As `routing.models.Model` reads it."""
+        priced = {"id", "price_in_usd", "price_out_usd", "unit_prices_usd"}
+        kept = self.model_dump(mode="json", exclude_none=True, exclude=priced)
+        units = {name: nano(usd, NANO_OF.get(name, NANO_OF_UNITS)) for name, usd in self.unit_prices_usd.items()}
+        prices = {
+            "price_in": nano(self.price_in_usd, NANO_OF_TOKENS),
+            "price_out": nano(self.price_out_usd, NANO_OF_TOKENS),
+            "unit_prices": units,
+        }
+        return {"pk": "MODELS", "sk": self.id, **kept, **prices}
+
+    def disabled(self) -> Self | None:
+        """See `Entry.disabled`."""
+        return self.model_copy(update={"status": "disabled"})
+
+
+class AliasEntry(Entry):
+    """A name for models in order of preference."""
+
+    kind: ClassVar[str] = "ALIAS"
+
+    id: Name
+    models: list[Name] = Field(min_length=1)
+    enabled: bool = True
+
+    @field_validator("id")
+    @classmethod
+    def _is_no_keyword(cls, name: str) -> str:
+        return _not_auto(name)
+
+    @property
+    def key(self) -> str:
+        """See `Entry.key`."""
+        return self.id
+
+    def item(self) -> Item:
+        """As `routing.routes.Alias` reads it."""
+        return {"pk": "MODELS", "sk": f"{ALIAS}{self.id}", **self.model_dump(mode="json", exclude={"id"})}
+
+
+class ChoiceEntry(Strict):
+    """A model or alias of a route, with its share of the traffic."""
+
+    model: Name
+    weight: int | None = Field(default=None, ge=0, le=10_000)
+
+
+def _of_name(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+Choice = Annotated[ChoiceEntry, BeforeValidator(_of_name, json_schema_input_type=Name | ChoiceEntry)]
+"""A name alone will do."""
+
+
+class RouteEntry(Entry):
+    """One row: which models do this task or kind of work; without both it is the default."""
+
+    kind: ClassVar[str] = "ROUTE"
+
+    id: Name
+    task: Task | None = None
+    query_type: Word | None = None
+    models: list[Choice] = Field(default_factory=list)
+    """In order of preference; empty for every model."""
+    objective: Objective | None = None
+    """What orders `models`; without it they are tried as they stand."""
+    fallbacks: list[Name] = Field(default_factory=list)
+    enabled: bool = True
+
+    @property
+    def key(self) -> str:
+        """See `Entry.key`."""
+        return self.id
+
+    def item(self) -> Item:
+        """As `routing.routes.Route` reads it."""
+        kept = self.model_dump(mode="json", exclude_none=True, exclude={"id"})
+        return {"pk": "MODELS", "sk": f"{ROUTE}{self.id}", **kept}
+
+
+def _not_auto(name: str) -> str:
+    if name == "auto":
+        raise ValueError("auto leaves the choice open, so nothing has it for a name")
+    return name
+
+
+def _is_kept(value: Any) -> bool:
+    match value:
+        case Mapping():
+            return all(_is_kept(each) for each in value.values())
+        case list():
+            return all(_is_kept(each) for each in value)
+        case int():
+            return abs(value) < 10**15
+    return value is None or isinstance(value, str)

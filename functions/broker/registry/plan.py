@@ -1,0 +1,170 @@
+"""What a document would change: compared with what stands, and nothing written."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.errors import InvalidRequest, NotFound
+from broker.registry.document import RegistryFile, parse_entry
+from broker.registry.entry import Entry
+from broker.registry.references import NAMING, Names, check_references
+from broker.registry.versions import Change, Registry, check_size, differences
+
+Named = tuple[str, str]
+"""Kind and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The changes in the order in which they are to be written, and what stays."""
+
+    changes: tuple[Change, ...]
+    unchanged: tuple[Named, ...] = ()
+    unmanaged: tuple[Named, ...] = ()
+    """Entries that stand, of the kinds that the document has, and that it does not name."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    """The entries of one kind as they will stand: version and content by id."""
+
+    registry: Registry
+    kind: str
+    stands: dict[str, tuple[int, dict[str, Any]]]
+    planned: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    """Content by id and number of what is to be written."""
+
+    def compare(self, entry: Entry) -> Change | None:
+        """The change that an entry asks for; None where it stands so.
+
+        Raises:
+            InvalidRequest: it is a version that exists, with other words.
+        """
+        content = entry.content()
+        base, before = self.stands.get(entry.key, (0, {}))
+        there = before if entry.number is None else self._version(entry.key, entry.number)
+        if there == content:
+            return None
+        if entry.number is not None and there is not None:
+            what = f"{entry.key!r} has a version {entry.number} with other words; give the next number."
+            raise InvalidRequest(what, code="prompt_version_exists", param=f"{self.kind}.{entry.key}.version")
+        number = entry.number or base + 1
+        newest = number > base
+        fields = differences(before, content) if base and newest else {}
+        return self.plan(Change(self.kind, entry, "changed" if fields else "added", base, number, fields))
+
+    def disable(self, entry_id: str) -> Change | None:
+        """The change that takes an entry out of use; None where it is, or where its kind knows no such thing."""
+        base, before = self.stands[entry_id]
+        entry = parse_entry(self.kind, before).disabled()
+        fields = differences(before, entry.content()) if entry else {}
+        if entry is None or not fields:
+            return None
+        return self.plan(Change(self.kind, entry, "disabled", base, base + 1, fields))
+
+    def plan(self, change: Change) -> Change:
+        """Let what follows see a change.
+
+        Raises:
+            InvalidRequest: it is larger than the table takes.
+        """
+        check_size(change)
+        content = change.entry.content()
+        self.planned[change.entry.key, change.number] = content
+        if change.number > change.base:
+            self.stands[change.entry.key] = (change.number, content)
+        return change
+
+    def _version(self, entry_id: str, number: int) -> dict[str, Any] | None:
+        if (entry_id, number) in self.planned:
+            return self.planned[entry_id, number]
+        record = self.registry.version(self.kind, entry_id, number)
+        return None if record is None else record.content
+
+
+def make_plan(registry: Registry, document: RegistryFile, *, prune: bool = False) -> Plan:
+    """Compare a document with what stands.
+
+    Args:
+        registry: what stands.
+        document: what is wanted; kinds that it does not have are left alone.
+        prune: disable what stands and is not in the document, as far as its kind can be disabled.
+
+    Raises:
+        InvalidRequest: an entry stands twice, names what does not exist, or gives a prompt's version other words.
+    """
+    wanted = document.by_kind()
+    kinds = {kind: _read(registry, kind) for kind in dict.fromkeys([*wanted, *NAMING])}
+    changes: list[Change] = []
+    unchanged: list[Named] = []
+    unmanaged: list[Named] = []
+    for kind, entries in wanted.items():
+        known = kinds[kind]
+        before = list(known.stands)
+        for entry in _single(kind, entries):
+            change = known.compare(entry)
+            changes += [change] if change else []
+            unchanged += [] if change else [(kind, entry.key)]
+        for entry_id in sorted({*before} - {entry.key for entry in entries}):
+            change = known.disable(entry_id) if prune else None
+            changes += [change] if change else []
+            unmanaged += [] if change else [(kind, entry_id)]
+    names = _names(kinds)
+    for kind, entries in wanted.items():
+        for place, entry in enumerate(entries):
+            check_references(entry, names, f"{kind}.{place}.")
+    return Plan(tuple(changes), tuple(dict.fromkeys(unchanged)), tuple(unmanaged))
+
+
+def plan_entry(registry: Registry, kind: str, entry: Entry) -> Change | None:
+    """The change that one entry asks for; None where it stands so.
+
+    Raises:
+        InvalidRequest: it names what does not exist, or gives a prompt's version other words.
+    """
+    kinds = {each: _read(registry, each) for each in dict.fromkeys([kind, *NAMING])}
+    change = kinds[kind].compare(entry)
+    if change is not None:
+        check_references(entry, _names(kinds))
+    return change
+
+
+def plan_rollback(registry: Registry, kind: str, entry_id: str, version: int) -> Change | None:
+    """The change that gives an entry the content of an older version; None where it has that.
+
+    Raises:
+        NotFound: no such kind, entry or version.
+        InvalidRequest: what was valid then is not valid any more; the message names the field.
+    """
+    stands, wanted = registry.get(kind, entry_id), registry.version(kind, entry_id, version)
+    if wanted is None:
+        what = f"{entry_id!r} among the {kind} has no version {version}."
+        raise NotFound(what, code="unknown_version", param="version")
+    fields = differences(stands.content, wanted.content)
+    if not fields:
+        return None
+    entry = parse_entry(kind, wanted.content)
+    kinds = {each: _read(registry, each) for each in dict.fromkeys([kind, *NAMING])}
+    change = kinds[kind].plan(Change(kind, entry, "rolled_back", stands.version, stands.version + 1, fields))
+    check_references(entry, _names(kinds))
+    return change
+
+
+def _read(registry: Registry, kind: str) -> _Kind:
+    records = registry.all(kind).items()
+    return _Kind(registry, kind, {entry_id: (record.version, record.content) for entry_id, record in records})
+
+
+def _names(kinds: Mapping[str, _Kind]) -> Names:
+    return Names.of({each: {name: content for name, (_, content) in kinds[each].stands.items()} for each in NAMING})
+
+
+def _single(kind: str, entries: list[Entry]) -> Iterator[Entry]:
+    """The entries, if none stands twice; versions of one prompt may stand side by side."""
+    seen: set[str] = set()
+    for place, entry in enumerate(entries):
+        if entry.number is None and entry.key in seen:
+            param = f"{kind}.{place}"
+            raise InvalidRequest(f"{param}: {entry.key!r} stands twice.", code="duplicate_entry", param=param)
+        seen.add(entry.key)
+        yield entry

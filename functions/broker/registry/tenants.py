@@ -1,0 +1,96 @@
+"""Tenants with their guardrail policies, and what says whose an event or a token is."""
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from broker.registry.entry import Entry, Name, Strict, TenantId, Usd
+from broker.storage import Item
+
+
+class PolicyEntry(Strict):
+    """A tenant's guardrail policy, as `guardrails.policy.Policy` reads it; what is left out is on."""
+
+    max_input_chars: int | None = Field(default=None, ge=1)
+    denied_terms: list[Annotated[str, Field(min_length=1)]] | None = None
+    block_secrets: bool | None = None
+    block_card_numbers: bool | None = None
+
+
+class TenantEntry(Entry):
+    """One tenant, as `tenants.registry.Tenant` reads it."""
+
+    kind: ClassVar[str] = "TENANT"
+
+    id: TenantId
+    monthly_budget_usd: Usd | None = None
+    models: list[Name] | None = None
+    policy: PolicyEntry = Field(default_factory=PolicyEntry)
+    webhook_secret: str | None = None
+    document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    cache_embedding_model: Name | None = None
+    """The model that tells how alike questions are."""
+    enabled: bool = True
+
+    @property
+    def key(self) -> str:
+        """See `Entry.key`."""
+        return self.id
+
+    def item(self) -> Item:
+        """The stored form; money in nano-dollars."""
+        kept = self.model_dump(exclude_none=True, exclude={"id", "monthly_budget_usd"})
+        if self.monthly_budget_usd is not None:
+            kept["monthly_budget"] = round(self.monthly_budget_usd * 1_000_000_000)
+        return {"pk": f"TENANT#{self.id}", "sk": "TENANT", **kept}
+
+
+class SourceEntry(Entry):
+    """Whose events are whose: an account and a source, and the tenant they belong to."""
+
+    kind: ClassVar[str] = "SOURCE"
+
+    account: Annotated[str, Field(pattern=r"^\d{12}$")]
+    source: Annotated[str, Field(min_length=1)]
+    tenant: TenantId
+    enabled: bool = True
+
+    @property
+    def key(self) -> str:
+        """Account and source, as the partition has them."""
+        return f"{self.account}#{self.source}"
+
+    def item(self) -> Item:
+        """As `Tenants.of_event` reads it."""
+        return {"pk": f"SOURCE#{self.key}", "sk": "SOURCE", "tenant": self.tenant, "enabled": self.enabled}
+
+
+class IssuerEntry(Entry):
+    """An OIDC issuer whose tokens are taken; one tenant for all of them, or the claim that names it."""
+
+    kind: ClassVar[str] = "ISSUER"
+
+    issuer: Annotated[str, Field(pattern="^https?://")]
+    jwks_uri: Annotated[str, Field(pattern="^https?://")]
+    audience: str
+    tenant: TenantId | None = None
+    tenant_claim: str | None = None
+    scope_claim: str = "scope"
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _names_a_tenant(self) -> Self:
+        if (self.tenant is None) == (self.tenant_claim is None):
+            raise ValueError("either tenant or tenant_claim is needed")
+        return self
+
+    @property
+    def key(self) -> str:
+        """Its URL."""
+        return self.issuer
+
+    def item(self) -> Item:
+        """As `tenants.tokens` reads it."""
+        kept = self.model_dump(exclude_none=True, exclude={"issuer", "enabled"})
+        status = "active" if self.enabled else "disabled"
+        return {"pk": f"ISSUER#{self.issuer}", "sk": "ISSUER", "status": status, **kept}

@@ -1,0 +1,137 @@
+"""The routes of `/v1/admin`: what operators change, over the same code as the `broker` command.
+
+API Gateway lets in who signs with IAM credentials and may call them (`execute-api:Invoke`); there are no scopes here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from broker.clock import now_ms
+from broker.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from broker.registry.applying import apply, shown
+from broker.registry.document import parse_entry, parse_registry, parse_rollback
+from broker.registry.plan import make_plan, plan_entry, plan_rollback
+from broker.registry.versions import Change, Record, Registry
+from broker.rest.http import Reply, Request
+from broker.storage import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The operators' door."""
+
+    database: Database
+    allow_unsigned: bool = False
+    """On the embedded cloud, which knows no callers."""
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer one call.
+
+        Raises:
+            BrokerError: in the public form by `error_reply`.
+        """
+        if not request.principal and not self.allow_unsigned:
+            raise Forbidden("The call is not signed with IAM credentials.", code="not_signed")
+        answer = ADMIN_ROUTES.get((request.method, request.resource))
+        if answer is None:
+            raise NotFound("There is no such route.", code="unknown_route")
+        return answer(self, request)
+
+    def list_entries(self, request: Request) -> Reply:
+        """`GET /admin/registry/{kind}`."""
+        return _listed(list(self._registry.all(request.path["kind"]).values()))
+
+    def get_entry(self, request: Request) -> Reply:
+        """`GET /admin/registry/{kind}/{id}`."""
+        return _one(self._registry.get(*_named(request)))
+
+    def put_entry(self, request: Request) -> Reply:
+        """`PUT /admin/registry/{kind}/{id}`, with `If-Match` only over the version that it names."""
+        kind, entry_id = _named(request)
+        entry = parse_entry(kind, request.json())
+        if entry.key != entry_id:
+            raise InvalidRequest(f"The body is the entry {entry.key!r}, not {entry_id!r}.", param="id")
+        change = plan_entry(self._registry, kind, entry)
+        return self._write(change, request)
+
+    def list_versions(self, request: Request) -> Reply:
+        """`GET /admin/registry/{kind}/{id}/versions`, the newest first."""
+        return _listed(self._registry.history(*_named(request)))
+
+    def roll_back(self, request: Request) -> Reply:
+        """`POST /admin/registry/{kind}/{id}/rollback`: a new version with the content of an older one."""
+        version = parse_rollback(request.json())
+        return self._write(plan_rollback(self._registry, *_named(request), version), request)
+
+    def plan(self, request: Request) -> Reply:
+        """`POST /admin/plan`: what a document would change."""
+        document = parse_registry(request.json())
+        return Reply(200, shown(make_plan(self._registry, document, prune=_prune(request))))
+
+    def apply(self, request: Request) -> Reply:
+        """`POST /admin/apply`: change it, and say what was done."""
+        document = parse_registry(request.json())
+        plan = apply(self.database, document, by=_by(request), now=now_ms(), prune=_prune(request))
+        return Reply(200, shown(plan))
+
+    @property
+    def _registry(self) -> Registry:
+        return Registry(self.database)
+
+    def _write(self, change: Change | None, request: Request) -> Reply:
+        """Write one change, if there is one; the entry as it stands then."""
+        kind, entry_id = _named(request)
+        if change is None:
+            stands = self._registry.get(kind, entry_id)
+            _check_match(request, stands.version)
+            return _one(stands)
+        _check_match(request, change.base)
+        return _one(self._registry.write(change, _by(request), now_ms()))
+
+
+def _named(request: Request) -> tuple[str, str]:
+    """Kind and id; an id may hold what a path cannot, percent-encoded."""
+    return request.path["kind"], unquote(request.path["id"])
+
+
+def _by(request: Request) -> str:
+    return request.principal or "local"
+
+
+def _prune(request: Request) -> bool:
+    text = request.query.get("prune", "false")
+    if text not in ("true", "false"):
+        raise InvalidRequest("prune is true or false.", param="prune")
+    return text == "true"
+
+
+def _check_match(request: Request, version: int) -> None:
+    """Hold `If-Match` (RFC 9110, section 13.1.1) against the version that was read."""
+    wanted = request.headers.get("if-match", "*").strip()
+    if wanted not in ("*", _tag(version)):
+        raise Conflict(f"The entry stands at version {version}.", code="changed_meanwhile", param="If-Match")
+
+
+def _tag(version: int) -> str:
+    return f'"{version}"'
+
+
+def _one(record: Record) -> Reply:
+    return Reply(200, record.to_dict(), {"etag": _tag(record.version)})
+
+
+def _listed(records: list[Record]) -> Reply:
+    return Reply(200, {"object": "list", "data": [record.to_dict() for record in records]})
+
+
+ADMIN_ROUTES: dict[tuple[str, str], Callable[[Admin, Request], Reply]] = {
+    ("GET", "/admin/registry/{kind}"): Admin.list_entries,
+    ("GET", "/admin/registry/{kind}/{id}"): Admin.get_entry,
+    ("PUT", "/admin/registry/{kind}/{id}"): Admin.put_entry,
+    ("GET", "/admin/registry/{kind}/{id}/versions"): Admin.list_versions,
+    ("POST", "/admin/registry/{kind}/{id}/rollback"): Admin.roll_back,
+    ("POST", "/admin/plan"): Admin.plan,
+    ("POST", "/admin/apply"): Admin.apply,
+}
+"""By method and resource."""

@@ -1,0 +1,52 @@
+"""The registry that operators start from: whole, priced, and routing as the documentation says."""
+
+from pathlib import Path
+
+import pytest
+from broker.cli.documents import read
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
+from broker.routing.models import Models
+from broker.routing.routes import Catalog, order_for
+
+from tests.fakes.database import FakeDatabase
+from tests.fakes.world import NOW
+
+FOLDER = Path(__file__).parents[2] / "examples" / "registry"
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    database = FakeDatabase()
+    plan = apply(database, parse_registry(read(FOLDER)), by="tests", now=NOW)
+    assert {change.action for change in plan.changes} == {"added"}
+    return Models(database).catalog(NOW)
+
+
+def test_every_model_has_dated_prices_or_waits_for_the_operators(catalog: Catalog) -> None:
+    for model in catalog.models.values():
+        priced = model.price_in or model.unit_prices
+        assert (priced and model.prices_as_of) or model.status == "disabled", model.id
+        assert "chat" not in model.tasks or model.max_output_tokens < model.context_window, model.id
+
+
+@pytest.mark.parametrize(
+    ("query_type", "models"),
+    [
+        ("summarize", ["claude-haiku-bedrock", "gpt-5.4-mini"]),
+        ("creative", ["gpt-5.4", "claude-sonnet"]),
+        ("technical", ["technical-endpoint", "claude-sonnet-bedrock"]),
+        ("anything else", ["claude-sonnet-bedrock", "claude-sonnet"]),
+    ],
+)
+def test_a_kind_of_work_has_its_model_and_a_fallback(catalog: Catalog, query_type: str, models: list[str]) -> None:
+    order = order_for({"task": "chat", "routing": {"query_type": query_type}}, catalog)
+    assert order is not None
+    assert [each.model for each in order.names][:2] == models
+    assert [each.fallback for each in order.names][:2] == [False, True]
+
+
+def test_embeddings_never_fall_back_to_vectors_of_another_kind(catalog: Catalog) -> None:
+    order = order_for({"task": "embed"}, catalog)
+    assert order is not None
+    assert len(order.names) == 1
