@@ -1,17 +1,17 @@
-"""What every provider has to do alike, over a real connection: one table, and a dialect for each wire format."""
+"""What every provider of chats has to do alike, over a real connection: one table, a dialect for each wire format."""
 
+import base64
 import json
+import math
 import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Protocol
+from typing import Any
 
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
 from broker.errors import (
     BadOutput,
     BrokerError,
@@ -22,174 +22,39 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.base import Answer, Call, Provider
-from broker.providers.bedrock import Bedrock
-from broker.providers.openai import OpenAI
+from broker.providers import PROVIDERS, lookup
+from broker.providers.base import Answer, Call
 
+from tests.fakes.media import FakeMedia
+from tests.unit.dialects.anthropic import AnthropicDialect
+from tests.unit.dialects.azure import AzureDialect
+from tests.unit.dialects.base import HISTORY, JPEG, MODEL, PNG, SCHEMA, SECRET, TOOL, WORDS, Dialect
+from tests.unit.dialects.bedrock import BedrockDialect
+from tests.unit.dialects.cohere import CohereDialect
+from tests.unit.dialects.gemini import GeminiDialect
+from tests.unit.dialects.huggingface import HuggingFaceDialect
+from tests.unit.dialects.mistral import MistralDialect
+from tests.unit.dialects.openai import OpenAIDialect
 from tests.unit.provider_server import ProviderServer, Script
 
-SECRET = "sk-the-key-itself"
-WORDS = "PROVIDER-TEXT that quotes: what is my diagnosis?"
-SCHEMA = {
-    "type": "object",
-    "properties": {"age": {"type": "integer"}},
-    "required": ["age"],
-    "additionalProperties": False,
+DIALECTS: dict[str, type[Dialect]] = {
+    "anthropic": AnthropicDialect,
+    "azure": AzureDialect,
+    "bedrock": BedrockDialect,
+    "cohere": CohereDialect,
+    "gemini": GeminiDialect,
+    "huggingface": HuggingFaceDialect,
+    "mistral": MistralDialect,
+    "openai": OpenAIDialect,
 }
-TOOL = {"type": "function", "function": {"name": "look_up", "description": "Looks up.", "parameters": SCHEMA}}
-HISTORY = [
-    {"role": "system", "content": "Be brief."},
-    {"role": "developer", "content": "In English."},
-    {"role": "user", "content": "How old is Ann?"},
-    {"role": "user", "content": [{"type": "text", "text": "And Ben?"}]},
-    {
-        "role": "assistant",
-        "tool_calls": [
-            {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"age": 1}'}},
-            {"id": "t2", "type": "function", "function": {"name": "look_up", "arguments": '{"age": 2}'}},
-        ],
-    },
-    {"role": "tool", "tool_call_id": "t1", "content": "30"},
-    {"role": "tool", "tool_call_id": "t2", "content": "40"},
-]
+"""By the name in `PROVIDERS`."""
+
+SIGHTED = [name for name, kind in DIALECTS.items() if kind.vision]
+EMBEDDING = [name for name, kind in DIALECTS.items() if kind.embeds]
 
 
-class Dialect(Protocol):
-    """How a test speaks one wire format."""
-
-    provider: Provider
-
-    def endpoint(self, url: str) -> str: ...
-
-    def says(self, text: str, finish: str = "stop", tool: tuple[str, Any] | None = None) -> dict[str, Any]: ...
-
-    def refuses(self) -> list[dict[str, Any]]: ...
-
-    def errors(self) -> list[tuple[int, Any, type[BrokerError], bool]]:
-        """Status, body, what it means, and whether it may have been paid for."""
-        ...
-
-    def check(self, body: Any, path: str) -> None:
-        """That a request is one which the service takes."""
-        ...
-
-
-class OpenAIDialect:
-    """Chat completions."""
-
-    def __init__(self) -> None:
-        self.provider = OpenAI()
-
-    def endpoint(self, url: str) -> str:
-        return f"{url}/v1"
-
-    def says(self, text: str, finish: str = "stop", tool: tuple[str, Any] | None = None) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": text or None, "refusal": None}
-        if tool:
-            function = {"name": tool[0], "arguments": json.dumps(tool[1])}
-            message["tool_calls"] = [{"id": "call_1", "type": "function", "function": function}]
-        choice = {"index": 0, "message": message, "finish_reason": finish}
-        return {"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
-
-    def refuses(self) -> list[dict[str, Any]]:
-        worded = self.says("")
-        worded["choices"][0]["message"]["refusal"] = WORDS
-        return [worded, self.says("Half of", "content_filter")]
-
-    def errors(self) -> list[tuple[int, Any, type[BrokerError], bool]]:
-        def told(code: Any = None, kind: str = "invalid_request_error", message: str = WORDS) -> Any:
-            return {"error": {"message": message, "type": kind, "code": code}}
-
-        vllm = {"object": "error", "message": f"{WORDS} maximum context length is 8192", "type": "x", "code": 400}
-        return [
-            *[(status, told(), InvalidRequest, False) for status in (400, 404, 405, 413, 415, 422)],
-            *[(status, told("invalid_api_key"), CredentialRejected, False) for status in (401, 402, 403)],
-            *[(status, told(None, "server_error"), Unavailable, False) for status in (408, 409, 500, 502, 503, 529)],
-            *[(status, WORDS.encode(), Unavailable, False) for status in (301, 307, 418, 500)],
-            *[(status, b"[" * 100_000, Unavailable, True) for status in (504, 524)],
-            (429, told("rate_limit_exceeded", "requests"), Throttled, False),
-            (429, told("insufficient_quota", "insufficient_quota"), CredentialRejected, False),
-            (400, told("context_length_exceeded"), ContextExceeded, False),
-            (400, told(None, "exceed_context_size_error"), ContextExceeded, False),
-            (400, vllm, ContextExceeded, False),
-            (400, told("content_filter"), Refused, False),
-            (400, told("content_policy_violation"), Refused, False),
-            (400, {"error": WORDS}, InvalidRequest, False),
-            (400, [WORDS], InvalidRequest, False),
-        ]
-
-    def check(self, body: Any, path: str) -> None:
-        assert path == "/v1/chat/completions"
-        assert body["model"] == "some.model:0"
-        assert all(message["role"] and {"content", "tool_calls"} & message.keys() for message in body["messages"])
-
-
-class BedrockDialect:
-    """Converse; requests and replies are held against botocore's model of the service."""
-
-    def __init__(self) -> None:
-        self.provider = Bedrock()
-        self.operation = botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("Converse")
-
-    def endpoint(self, url: str) -> str:
-        return "us-east-1"
-
-    def says(self, text: str, finish: str = "stop", tool: tuple[str, Any] | None = None) -> dict[str, Any]:
-        content: list[Any] = [{"reasoningContent": {"reasoningText": {"text": "Hm."}}}]
-        content += [{"text": text}] if text else []
-        content += [{"toolUse": {"toolUseId": "call_1", "name": tool[0], "input": tool[1]}}] if tool else []
-        reason = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}.get(finish, finish)
-        reply = {
-            "output": {"message": {"role": "assistant", "content": content}},
-            "stopReason": reason,
-            "usage": {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10},
-            "metrics": {"latencyMs": 1},
-        }
-        self._valid(reply, self.operation.output_shape)
-        return reply
-
-    def refuses(self) -> list[dict[str, Any]]:
-        return [self.says(WORDS, "guardrail_intervened"), self.says(WORDS, "content_filtered")]
-
-    def errors(self) -> list[tuple[int, Any, type[BrokerError], bool]]:
-        def told(code: str, message: str = WORDS) -> Any:
-            return {"__type": f"com.amazon.coral#{code}", "message": message}
-
-        known = {error.name: error.metadata["error"]["httpStatusCode"] for error in self.operation.error_shapes}
-        meaning: dict[str, tuple[type[BrokerError], bool]] = {
-            "AccessDeniedException": (CredentialRejected, False),
-            "ThrottlingException": (Throttled, False),
-            "ResourceNotFoundException": (InvalidRequest, False),
-            "ModelTimeoutException": (Unavailable, True),
-            "InternalServerException": (Unavailable, False),
-            "ServiceUnavailableException": (Unavailable, False),
-            "ValidationException": (InvalidRequest, False),
-            "ModelNotReadyException": (Unavailable, False),
-            "ModelErrorException": (Unavailable, False),
-        }
-        return [
-            *[(status, told(name), *meaning[name]) for name, status in known.items()],
-            (400, told("ValidationException", f"Input is Too Long for {WORDS}"), ContextExceeded, False),
-            (400, told("ValidationException", f"the Maximum Context is 5, {WORDS}"), ContextExceeded, False),
-            (400, told("ServiceQuotaExceededException"), Throttled, False),
-            (403, told("UnrecognizedClientException"), CredentialRejected, False),
-            (403, told("ExpiredTokenException"), CredentialRejected, False),
-            (403, told("BrandNewException"), CredentialRejected, False),
-            (500, told("BrandNewException"), Unavailable, False),
-            (503, WORDS.encode(), Unavailable, False),
-            (504, WORDS.encode(), Unavailable, True),
-        ]
-
-    def check(self, body: Any, path: str) -> None:
-        assert path == "/model/some.model%3A0/converse"
-        self._valid(body | {"modelId": "some.model:0"}, self.operation.input_shape)
-        roles = [turn["role"] for turn in body["messages"]]
-        assert roles == [("user", "assistant")[place % 2] for place in range(len(roles))]
-
-    @staticmethod
-    def _valid(value: Any, shape: Any) -> None:
-        report = ParamValidator().validate(value, shape)
-        assert not report.has_errors(), report.generate_report()
+def for_dialects(names: list[str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("dialect", names, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -202,28 +67,29 @@ def server() -> Iterator[ProviderServer]:
         yield running
 
 
-@pytest.fixture(scope="module", params=[OpenAIDialect, BedrockDialect], ids=["openai", "bedrock"])
+@pytest.fixture(scope="module", params=list(DIALECTS))
 def dialect(request: pytest.FixtureRequest, server: ProviderServer) -> Dialect:
-    made: Dialect = request.param()
-    return made
+    return DIALECTS[request.param]()
 
 
 @pytest.fixture
 def call(server: ProviderServer, dialect: Dialect) -> Call:
     return Call(
         task="chat",
-        model="some.model:0",
+        model=MODEL,
         input={"text": "What is my diagnosis?"},
         parameters={},
         timeout=20,
         secret=SECRET,
         endpoint=dialect.endpoint(server.url),
+        media=FakeMedia({"s3://inbox/acme/a": JPEG}),
     )
 
 
 def answered(server: ProviderServer, dialect: Dialect, call: Call, script: Script) -> Answer:
     server.answer(script)
     answer = dialect.provider.invoke(call)
+    assert isinstance(answer, Answer)
     assert len(server.asked) == 1
     dialect.check(server.asked[0].body, server.asked[0].path)
     return answer
@@ -240,6 +106,12 @@ def failed(server: ProviderServer, dialect: Dialect, call: Call, script: Script,
     for secret in (SECRET, "PROVIDER-TEXT", "diagnosis"):
         assert secret not in shown
     return error
+
+
+def test_every_provider_of_chats_is_in_the_table() -> None:
+    assert {name for name in PROVIDERS if "chat" in lookup(name).tasks} == set(DIALECTS)
+    for name, kind in DIALECTS.items():
+        assert type(lookup(name)) is type(kind().provider)
 
 
 @pytest.mark.parametrize(
@@ -260,9 +132,20 @@ def test_all_of_a_request_reaches_the_service(server: ProviderServer, dialect: D
         full = replace(call, input=asked, parameters=parameters, output_schema=SCHEMA, repair=True)
         answered(server, dialect, full, Script(dialect.says('{"age": 3}')))
         sent = json.dumps(server.asked[0].body)
-        for part in ("Be brief.", "In English.", "How old is Ann?", "And Ben?", "t1", "t2", "30", "40", "0.9", "END"):
+        for part in ("Be brief.", "In English.", "How old is Ann?", "And Ben?", "30", "40", "0.9", "END", "50"):
             assert part in sent
+        assert all(identity in sent for identity in ("t1", "t2")) or not dialect.keeps_ids
         assert "last answer" in sent
+
+
+def test_parameters_that_a_model_rejects_are_not_sent(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    if isinstance(dialect, BedrockDialect):
+        pytest.skip("Converse drops them by itself")
+    parameters = {"temperature": 0.123, "top_p": 0.9}
+    bare = replace(call, parameters=parameters, options={"without": ["temperature"]})
+    answered(server, dialect, bare, Script(dialect.says("Yes.")))
+    assert "0.123" not in json.dumps(server.asked[0].body)
+    assert "0.9" in json.dumps(server.asked[0].body)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +168,18 @@ def test_several_texts_are_all_sent(server: ProviderServer, dialect: Dialect, ca
     assert [part in json.dumps(server.asked[0].body) for part in ("one", "two")] == [True, True]
 
 
+def test_the_key_is_sent_where_the_service_looks_for_it(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    if isinstance(dialect, BedrockDialect):
+        pytest.skip("requests are signed")
+    name, value = dialect.secret_header
+    answered(server, dialect, replace(call, secret=f"{SECRET}\n"), Script(dialect.says("Yes.")))
+    assert server.asked[0].headers[name] == value
+    answered(server, dialect, replace(call, secret=None), Script(dialect.says("Yes.")))
+    assert name not in server.asked[0].headers
+    error = failed(server, dialect, replace(call, secret=f"{SECRET}\nx: y"), Script(), asked=0)
+    assert type(error) is CredentialRejected
+
+
 @pytest.mark.parametrize("text", ["", "Let me look."])
 def test_a_tool_call_has_openai_form(server: ProviderServer, dialect: Dialect, call: Call, text: str) -> None:
     asked = replace(call, input={"text": "?", "tools": [TOOL]}, output_schema=SCHEMA)
@@ -296,10 +191,36 @@ def test_a_tool_call_has_openai_form(server: ProviderServer, dialect: Dialect, c
     assert (answer.output["text"], answer.finish_reason) == (text, "tool_calls")
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_refusal_is_refused(server: ProviderServer, dialect: Dialect, call: Call, which: int) -> None:
-    error = failed(server, dialect, call, Script(dialect.refuses()[which]))
-    assert (type(error), error.maybe_paid) == (Refused, True)
+@for_dialects(SIGHTED)
+def test_pictures_are_sent_as_bytes(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    urls = [f"data:image/png;base64,{base64.b64encode(PNG.data).decode()}", "s3://inbox/acme/a"]
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    content = [{"type": "text", "text": "What is it?"}, *parts]
+    asked = replace(call, input={"messages": [{"role": "user", "content": content}]})
+    answered(server, dialect, asked, Script(dialect.says("A cat.")))
+    assert dialect.pictures(server.asked[0].body) == [PNG, JPEG]
+    assert "What is it?" in json.dumps(server.asked[0].body)
+
+
+@for_dialects(SIGHTED)
+@pytest.mark.parametrize("url", ["s3://inbox/acme/none", "http://example.com/a.png", "file:///etc/hostname", "data:,"])
+def test_a_picture_that_cannot_be_had_names_its_place(
+    server: ProviderServer, dialect: Dialect, call: Call, url: str
+) -> None:
+    messages = [
+        {"role": "user", "content": "See:"},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]},
+    ]
+    if url == "data:," and isinstance(dialect, OpenAIDialect):
+        pytest.skip("data: is passed through")
+    error = failed(server, dialect, replace(call, input={"messages": messages}), Script(), asked=0)
+    assert (type(error), error.param) == (InvalidRequest, "input.messages.1.content")
+
+
+def test_a_refusal_is_refused(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    for reply in dialect.refuses():
+        error = failed(server, dialect, call, Script(reply))
+        assert (type(error), error.maybe_paid) == (Refused, True), reply
 
 
 def test_an_answer_that_was_cut_short_says_so(server: ProviderServer, dialect: Dialect, call: Call) -> None:
@@ -309,11 +230,22 @@ def test_an_answer_that_was_cut_short_says_so(server: ProviderServer, dialect: D
 
 
 def test_missing_usage_is_estimated(server: ProviderServer, dialect: Dialect, call: Call) -> None:
-    nothing: tuple[dict[str, int] | None, ...] = (None, {})
-    for usage in nothing:
-        answer = answered(server, dialect, call, Script(dialect.says("Twelve bytes") | {"usage": usage}))
-        assert answer.input_tokens > 5
+    for usage in (None, {}):
+        answer = answered(server, dialect, call, Script(dialect.says("Twelve bytes") | {dialect.usage: usage}))
+        assert 5 < answer.input_tokens < 100
         assert answer.output_tokens == 4
+
+
+def test_a_schema_is_sent_or_told(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    for repair in (False, True):
+        asked = replace(call, output_schema=SCHEMA, repair=repair)
+        answered(server, dialect, asked, Script(dialect.says('{"age": 3}')))
+        body = server.asked[0].body
+        if isinstance(dialect, BedrockDialect):
+            assert "JSON Schema" in json.dumps(body)
+        else:
+            assert dialect.schema(body) == SCHEMA
+        assert ("last answer" in json.dumps(body)) is repair
 
 
 @pytest.mark.parametrize("text", ['{"age": 3}', ' ```json\n{"age": 3}\n```\n', '```\n{"age": 3}```'])
@@ -352,20 +284,26 @@ def test_a_broken_schema_is_an_invalid_request(server: ProviderServer, dialect: 
 
 
 def test_empty_and_malformed_replies_are_bad_output(server: ProviderServer, dialect: Dialect, call: Call) -> None:
-    bodies = [b"", b"{}", b"[]", b"null", b"[[", b"\xff\xfe", b"[" * 100_000, b'{"usage": 5}', WORDS.encode()]
-    bodies += [b'{"output": 5}', b'{"choices": 5}', b'{"choices": [5]}', b'{"choices": [{"message": 5}]}']
-    bodies += [b'{"output": {"message": {"content": [null]}}}', b'{"choices": [{"message": {"content": 5}}]}']
+    bodies = [b"", b"{}", b"[]", b"null", b"5", b"[[", b"\xff\xfe", b"[" * 100_000, b'{"usage": 5}', WORDS.encode()]
+    bodies += [json.dumps(body).encode() for body in dialect.malformed()]
     bodies += [json.dumps(dialect.says(text)).encode() for text in ("", "  \n", "half \ud83d")]
     bodies += [json.dumps(dialect.says("", "tool_calls", ("look_up", {}))).replace("look_up", "\\ud800").encode()]
     for body in bodies:
         error = failed(server, dialect, call, Script(body))
-        assert (type(error), error.maybe_paid) == (BadOutput, True), body[:60]
+        assert (type(error), error.maybe_paid) == (BadOutput, True), body[:90]
 
 
 def test_each_error_of_the_service_has_its_class(server: ProviderServer, dialect: Dialect, call: Call) -> None:
     for status, body, kind, maybe_paid in dialect.errors():
         error = failed(server, dialect, call, Script(body, status, {"location": "/elsewhere"}))
         assert (type(error), error.maybe_paid) == (kind, maybe_paid), (status, body)
+
+
+def test_each_class_of_error_is_known_of_the_service(dialect: Dialect) -> None:
+    known = {kind for _, _, kind, _ in dialect.errors()}
+    assert known | {Refused} == {
+        *(InvalidRequest, CredentialRejected, Throttled, Unavailable, ContextExceeded, Refused),
+    }
 
 
 def test_a_throttled_call_says_how_long_to_wait(server: ProviderServer, dialect: Dialect, call: Call) -> None:
@@ -407,10 +345,66 @@ def test_a_call_that_hangs_ends_in_time(server: ProviderServer, dialect: Dialect
 
 
 def test_other_tasks_are_not_taken(server: ProviderServer, dialect: Dialect, call: Call) -> None:
-    error = failed(server, dialect, replace(call, task="speak"), Script(), asked=0)
+    error = failed(server, dialect, replace(call, task="converse"), Script(), asked=0)
     assert (type(error), error.code) == (InvalidRequest, "unsupported_task")
 
 
 def test_a_chat_needs_something_to_say(server: ProviderServer, dialect: Dialect, call: Call) -> None:
     error = failed(server, dialect, replace(call, input={}), Script(), asked=0)
     assert (type(error), error.code) == (InvalidRequest, "no_input")
+
+
+def test_tools_of_another_form_are_an_invalid_request(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    if isinstance(dialect, OpenAIDialect):
+        pytest.skip("passed through")
+    used = {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": WORDS}}
+    wrong: list[dict[str, Any]] = [
+        {"text": "?", "tools": [{"name": "x"}]},
+        {"text": "?", "tools": [TOOL], "tool_choice": "whichever"},
+        {"text": "?", "tools": [TOOL], "tool_choice": {"type": "function"}},
+        {"messages": [{"role": "assistant", "tool_calls": [used]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": "t1"}]}]},
+    ]
+    for given in wrong:
+        assert type(failed(server, dialect, replace(call, input=given), Script(), asked=0)) is InvalidRequest, given
+
+
+def test_a_task_on_a_text_is_a_chat_with_a_schema(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    if "sentiment" not in dialect.provider.tasks:
+        pytest.skip("not yet")
+    answer = answered(server, dialect, replace(call, task="sentiment"), Script(dialect.says('{"sentiment": "mixed"}')))
+    assert (answer.output, answer.input_tokens, answer.output_tokens) == ({"sentiment": "mixed"}, 7, 3)
+    assert "What is my diagnosis?" in json.dumps(server.asked[0].body)
+    error = failed(server, dialect, replace(call, task="sentiment"), Script(dialect.says('{"sentiment": "great"}')))
+    assert (type(error), error.maybe_paid) == (BadOutput, True)
+
+
+@for_dialects(EMBEDDING)
+def test_each_text_has_its_vector(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    server.answer(Script(dialect.vectors([[1, -0.5], [2, 0.5]])))
+    answer = dialect.provider.invoke(replace(call, task="embed", input={"text": ["one", "two"]}))
+    assert isinstance(answer, Answer)
+    assert answer.output == {"embeddings": [[1, -0.5], [2, 0.5]]}
+    assert (answer.input_tokens, answer.output_tokens) == (7, 0)
+    assert [part in json.dumps(server.asked[0].body) for part in ("one", "two")] == [True, True]
+    assert (server.asked[0].headers[dialect.secret_header[0]],) == dialect.secret_header[1:]
+
+
+@for_dialects(EMBEDDING)
+def test_vectors_that_do_not_fit_are_bad_output(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    asked = replace(call, task="embed", input={"text": ["my diagnosis", "two"]})
+    wrong: list[Any] = [[], [[1]], [[1]] * 3, [[1], []], [[1], None], [[1], [None]], [[1], [True]], [[1], [10**400]]]
+    bodies = [json.dumps(dialect.vectors(each)) for each in [*wrong, [[1], "AAAA"], [[1], [math.inf]]]]
+    for body in [*bodies, bodies[-1].replace("Infinity", "1e999"), "5", "[]", "{}"]:
+        error = failed(server, dialect, asked, Script(body.encode()))
+        assert (type(error), error.maybe_paid) == (BadOutput, True), body
+    error = failed(server, dialect, replace(asked, input={}), Script(), asked=0)
+    assert (type(error), error.code) == (InvalidRequest, "no_input")
+
+
+@for_dialects(EMBEDDING)
+def test_embeddings_fail_as_chats_do(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    asked = replace(call, task="embed", input={"text": "my diagnosis"})
+    for status, body, kind, maybe_paid in dialect.errors():
+        error = failed(server, dialect, asked, Script(body, status))
+        assert (type(error), error.maybe_paid) == (kind, maybe_paid), (status, body)
