@@ -20,7 +20,7 @@ def in_batches(texts: list[str], most: int, timeout: float, ask: Callable[[list[
     for place in range(0, len(texts), most):
         left = until - time.monotonic() if place else timeout
         try:
-            if left <= 0:
+            if place and left <= 0:
                 raise Unavailable("The provider did not answer in time.", code="timeout")
             given = ask(texts[place : place + most], left)
         except BrokerError as error:

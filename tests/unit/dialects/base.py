@@ -51,6 +51,10 @@ class Dialect:
     embeds: ClassVar[bool] = False
     keeps_ids: ClassVar[bool] = True
     """Whether a tool call's id is sent as it was given."""
+    signed: ClassVar[bool] = False
+    """Whether requests are signed; else they carry a key."""
+    passes_on: ClassVar[bool] = False
+    """Whether the service takes OpenAI's form, so that tools and `data:` URLs go to it as they came."""
 
     def endpoint(self, url: str) -> str:
         """The endpoint that a model on the test's server has."""

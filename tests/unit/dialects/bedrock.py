@@ -14,6 +14,7 @@ class BedrockDialect(Dialect):
     """Converse; requests and replies are held against botocore's model of the service."""
 
     vision = False
+    signed = True
 
     def __init__(self) -> None:
         self.provider = Bedrock()

@@ -13,6 +13,7 @@ class OpenAIDialect(Dialect):
     """OpenAI itself, and compatible servers."""
 
     embeds = True
+    passes_on = True
     path = "/v1/chat/completions"
 
     def __init__(self) -> None:
