@@ -27,6 +27,7 @@ CODES: dict[str, tuple[type[BrokerError], str]] = {
     "exceed_context_size_error": _CONTEXT,  # llama.cpp
     "content_filter": _REFUSED,  # Azure
     "content_policy_violation": _REFUSED,
+    "moderation_blocked": _REFUSED,  # of pictures
     # It comes as a 429, but no pause helps an account without credit. As with a wrong key, an operator has to look,
     # and meanwhile the next candidate is asked.
     "insufficient_quota": _UNPAID,
