@@ -326,6 +326,15 @@ def test_only_providers_that_fetch_are_sent_a_pictures_address(
         assert (caught.value.param, server.asked) == ("input.messages.0.content", [])
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "gemini"])
+def test_instructions_take_no_pictures(server: ProviderServer, provider: str) -> None:
+    content = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
+    given = {"messages": [{"role": "user", "content": "Hm?"}, {"role": "system", "content": content}]}
+    with pytest.raises(InvalidRequest) as caught:
+        ask(server, provider, b"", input=given)
+    assert (caught.value.param, server.asked) == ("input.messages.1.content", [])
+
+
 def test_a_picture_counts_as_one_where_usage_is_not_told(server: ProviderServer) -> None:
     large = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{'A' * 400_000}"}}
     given = {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hm?"}, large]}]}

@@ -112,10 +112,10 @@ def _turns(call: Call) -> tuple[list[Json], list[Json]]:
     links = call.endpoint is None or call.options.get("links") is True
     for place, message in enumerate(chats.messages(call)):
         found = parts(message.get("content"), call.media, f"input.messages.{place}", links=links)
-        blocks = [_block(each) for each in found]
         if message["role"] in ("system", "developer"):
-            system += blocks
+            system += [_block(each) for each in chats.only_texts(found, place)]
             continue
+        blocks = [_block(each) for each in found]
         role = "assistant" if message["role"] == "assistant" else "user"
         if message["role"] == "tool":
             result = {"type": "tool_result", "tool_use_id": str(message.get("tool_call_id"))}

@@ -10,8 +10,9 @@ from typing import Any
 
 from broker.errors import InvalidRequest
 from broker.providers import structured
-from broker.providers.base import Answer, Call
+from broker.providers.base import Answer, Blob, Call
 from broker.providers.exchange import Json, bad, texts, used
+from broker.providers.media import Link
 
 OPENING = "Begin."
 """Said by the user where a conversation begins, or ends, with nobody to answer to: several services take no other."""
@@ -29,6 +30,19 @@ def messages(call: Call) -> list[Json]:
         InvalidRequest: there is none (`no_input`).
     """
     return list(call.input.get("messages") or []) or [{"role": "user", "content": text} for text in texts(call)]
+
+
+def only_texts(found: list[str | Blob | Link], place: int) -> list[str]:
+    """The parts of a system's or a developer's message.
+
+    Raises:
+        InvalidRequest: a picture is among them; `param` is its place.
+    """
+    said = [part for part in found if isinstance(part, str)]
+    if len(said) < len(found):
+        message = "Instructions take no pictures."
+        raise InvalidRequest(message, code="unsupported_content", param=f"input.messages.{place}.content")
+    return said
 
 
 def parameters(call: Call, names: Mapping[str, str]) -> Json:

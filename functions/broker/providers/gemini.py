@@ -151,18 +151,19 @@ def _contents(call: Call) -> tuple[list[Json], list[Json]]:
     names: dict[str, str] = {}
     for place, message in enumerate(chats.messages(call)):
         where = f"input.messages.{place}"
-        found = [_part(each) for each in parts(message.get("content"), call.media, where)]
+        given = parts(message.get("content"), call.media, where)
         if message["role"] in ("system", "developer"):
-            system += found
+            system += [_part(each) for each in chats.only_texts(given, place)]
             continue
+        found = [_part(each) for each in given]
         role = "model" if message["role"] == "assistant" else "user"
         if message["role"] == "tool":
             found = [_result(message, found, names, where)]
-        for given, (identity, name, arguments) in zip(
+        for made, (identity, name, arguments) in zip(
             message.get("tool_calls") or [], chats.used_tools(message, place), strict=True
         ):
             names[identity] = name
-            signature = field(given, "extra_content", "google", "thought_signature")
+            signature = field(made, "extra_content", "google", "thought_signature")
             part = {"functionCall": {"id": identity, "name": name, "args": arguments}}
             found.append(part | ({"thoughtSignature": signature} if signature else {}))
         if turns and turns[-1]["role"] == role:
