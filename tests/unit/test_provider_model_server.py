@@ -98,6 +98,15 @@ def test_it_does_the_tasks_on_a_text(models: ModelServer, provider: str) -> None
     assert all(each["text"] in liked["text"] for each in found)
 
 
+def test_gemini_embeds(models: ModelServer) -> None:
+    asked: dict[str, Any] = {"task": "embed", "input": {"text": [f"text {place}" for place in range(101)]}}
+    vectors = ask(models, "gemini", options={"dimensions": 8}, **asked).output["embeddings"]
+    assert [len(each) for each in vectors] == [8] * 101
+    assert vectors[0] != vectors[100]
+    with pytest.raises(Throttled):
+        ask(models, "gemini", "small!429=3", **asked)
+
+
 @pytest.mark.parametrize(
     ("order", "kind", "maybe_paid"),
     [
