@@ -11,6 +11,8 @@ What it serves::
     GET  /v1/models                               OpenAI
     POST /v1/messages                             Anthropic (``anthropic-version`` and ``max_tokens`` are required)
     POST /v1beta/models/{model}:generateContent   Gemini (also under /v1)
+    POST /v1beta/models/{model}:batchEmbedContents
+                                                  Gemini: ``outputDimensionality``
     GET  /_calls                                  what was called: model, path, status (null: no answer), at
     DELETE /_calls                                forgets the calls, and the failures counted by ``fail_first``
 

@@ -45,14 +45,14 @@ def _chat(form: Format) -> _Endpoint:
     return _Endpoint(form, answer)
 
 
-_GEMINI = re.compile(r"/v1(?:beta)?/models/([^/]+):generateContent")
+_GEMINI = re.compile(r"/v1(?:beta)?/models/([^/]+):(generateContent|batchEmbedContents)")
 _POSTS = {
     "/v1/chat/completions": _chat(openai),
     "/v1/messages": _chat(anthropic),
     "/v1/embeddings": _Endpoint(openai, openai_more.embeddings),
     "/v1/moderations": _Endpoint(openai, openai_more.moderations),
 }
-_GEMINI_CHAT = _chat(gemini)
+_GEMINI_POSTS = {"generateContent": _chat(gemini), "batchEmbedContents": _Endpoint(gemini, gemini.embeddings)}
 
 
 class _Gone(Exception):
@@ -223,7 +223,8 @@ class _Exchange:
 
 
 def _endpoint(path: str) -> _Endpoint | None:
-    return _GEMINI_CHAT if _GEMINI.fullmatch(path) else _POSTS.get(path)
+    found = _GEMINI.fullmatch(path)
+    return _GEMINI_POSTS[found.group(2)] if found else _POSTS.get(path)
 
 
 class _Server(ThreadingHTTPServer):

@@ -18,7 +18,8 @@ from broker.errors import (
     Unavailable,
 )
 from broker.providers.base import Call
-from broker.providers.openai import OpenAI, _chat_request, _is_closed
+from broker.providers.openai import OpenAI, service
+from broker.providers.openai_format import is_closed, request
 
 from local.model_server.server import ModelServer
 from tests.unit.provider_server import ProviderServer, Script
@@ -54,7 +55,8 @@ def call(url: str, task: str = "chat", model: str = "small", **more: Any) -> Cal
     ],
 )
 def test_the_limit_has_the_name_that_the_host_knows(base: str, name: str) -> None:
-    asked = _chat_request(call("", parameters={"max_output_tokens": 5}), base)
+    given = replace(call("", parameters={"max_output_tokens": 5}), endpoint=base)
+    asked = request(given, service(given))
     assert {key for key in asked if key.startswith("max")} == {name}
 
 
@@ -74,7 +76,7 @@ def test_the_limit_has_the_name_that_the_host_knows(base: str, name: str) -> Non
     ],
 )
 def test_only_a_closed_schema_is_strict(schema: dict[str, Any], closed: bool) -> None:
-    assert _is_closed(schema) is closed
+    assert is_closed(schema) is closed
 
 
 def test_the_key_and_the_address(server: ProviderServer) -> None:

@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from broker.providers.base import Provider
 
 PROVIDERS = {
+    "anthropic": ("broker.providers.anthropic", "Anthropic"),
+    "azure": ("broker.providers.azure", "Azure"),
     "bedrock": ("broker.providers.bedrock", "Bedrock"),
+    "cohere": ("broker.providers.cohere", "Cohere"),
+    "gemini": ("broker.providers.gemini", "Gemini"),
+    "huggingface": ("broker.providers.huggingface", "HuggingFace"),
+    "mistral": ("broker.providers.mistral", "Mistral"),
     "openai": ("broker.providers.openai", "OpenAI"),
 }
 """The name that a registered model gives as its provider, and where that wire format lives: module and class."""

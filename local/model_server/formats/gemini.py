@@ -1,7 +1,8 @@
-"""Gemini's generateContent and error bodies."""
+"""Gemini's generateContent, batchEmbedContents and error bodies."""
 
 import json
 
+from local.model_server.brain.vectors import DIMENSIONS, embed
 from local.model_server.exchange import (
     STATUS,
     Answer,
@@ -18,6 +19,7 @@ from local.model_server.exchange import (
     pick_tool,
     text_of,
 )
+from local.model_server.misbehaviour import CONTENT
 
 _ERRORS: dict[Kind, tuple[str, str]] = {
     "invalid": ("INVALID_ARGUMENT", "Request contains an invalid argument."),
@@ -37,6 +39,7 @@ _ERRORS: dict[Kind, tuple[str, str]] = {
     "server": ("INTERNAL", "An internal error has occurred. Please retry."),
     "unavailable": ("UNAVAILABLE", "The model is overloaded. Please try again later."),
 }
+_MOST_TEXTS = 100
 _FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "refusal": "SAFETY"}
 _HARMS = ("SEXUALLY_EXPLICIT", "HATE_SPEECH", "HARASSMENT", "DANGEROUS_CONTENT")
 
@@ -121,6 +124,24 @@ def write(request: Request, ask: Ask, answer: Answer) -> Json:
         "modelVersion": request.model,
         "responseId": request.seed[:22],
     }
+
+
+def embeddings(request: Request) -> Json:
+    """Embed each request's text; the service's limit of 100 is kept."""
+    for order in request.orders:
+        if order in CONTENT:
+            raise Problem("invalid", f"Misbehaviour '{order}' is for chat only.", "model")
+    asked = items(request.body.get("requests"), "requests")
+    if not 1 <= len(asked) <= _MOST_TEXTS:
+        raise Problem("invalid", f"* BatchEmbedContentsRequest.requests: 1 to {_MOST_TEXTS} are allowed in one batch\n")
+    return {"embeddings": [{"values": _embedded(each)} for each in asked]}
+
+
+def _embedded(asked: Json) -> list[float]:
+    text = text_of(mapping(asked.get("content"), "content").get("parts"), "content.parts")
+    if not text or not str(asked.get("model", "")).startswith("models/"):
+        raise Problem("invalid", "* BatchEmbedContentsRequest.requests: a model and a content are needed\n")
+    return embed(text, limit(_field(asked, "outputDimensionality"), "output_dimensionality") or DIMENSIONS)
 
 
 def _rated(harm: str, blocked: bool) -> Json:

@@ -1,0 +1,64 @@
+"""Azure OpenAI: OpenAI's format at a resource of one's own, where a model is a deployment.
+
+Source: Azure OpenAI REST API reference (v1, and the dated data plane), "Content filtering".
+
+Options of a model: `api_version`. A date (`2024-10-21`) means the paths by deployment; without one, or with `preview`,
+the v1 paths are used.
+"""
+
+from typing import Any
+from urllib.parse import quote
+
+from broker.errors import BrokerError, Refused, Unavailable
+from broker.providers import exchange
+from broker.providers import openai_format as wire
+from broker.providers.base import Answer, Call
+from broker.providers.language import LANGUAGE, perform
+
+UNDATED = ("v1", "preview", "latest")
+
+FILTERED = frozenset({"ResponsibleAIPolicyViolation", "content_filter"})
+"""Codes of the content filter, in the error or in the one that it wraps (`innererror`)."""
+
+
+class Azure:
+    """Azure OpenAI. `Call.endpoint` is the resource (`https://{name}.openai.azure.com`), the model a deployment."""
+
+    tasks = frozenset({"chat", "embed", *LANGUAGE})
+
+    def invoke(self, call: Call) -> Answer:
+        """Make the call; see `Provider`."""
+        return perform(call, {"chat": _chat, "embed": _embed})
+
+
+def _chat(call: Call) -> Answer:
+    return wire.chat(call, _service(call))
+
+
+def _embed(call: Call) -> Answer:
+    return wire.embed(call, _service(call))
+
+
+def _service(call: Call) -> wire.Service:
+    if not call.endpoint:
+        raise Unavailable("The model is registered without its resource's address.", code="bad_endpoint")
+    version = str(call.options.get("api_version", ""))
+    dated = bool(version) and version not in UNDATED
+    base = call.endpoint.rstrip("/").removesuffix("/openai/v1")
+    path = f"openai/deployments/{quote(call.model, safe='')}" if dated else "openai/v1"
+    query = f"?api-version={quote(version, safe='')}" if version else ""
+    return wire.Service(
+        url=lambda name: f"{base}/{path}/{name}{query}",
+        headers=exchange.headers(call, "api-key", "{}"),
+        limit="max_completion_tokens",
+        links=True,
+        read_error=_read_error,
+    )
+
+
+def _read_error(status: int, body: Any) -> BrokerError | None:
+    told = exchange.field(body, "error")
+    for inner in ("innererror", "inner_error"):
+        if exchange.field(told, inner, "code") in FILTERED:
+            return Refused("The provider's content filter refused the request.", code="content_filter")
+    return wire.read_error(status, body)

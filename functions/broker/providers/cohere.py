@@ -1,0 +1,198 @@
+"""Cohere's chat and embeddings, version 2.
+
+Source: the API reference of Cohere, `POST /v2/chat` and `POST /v2/embed`.
+
+Options of a model: `safety_mode` (`CONTEXTUAL`, `STRICT`, `OFF`), `links` (true where its endpoint fetches `https`
+pictures), and for embeddings `input_type` (`search_document` unless said) and `dimensions`.
+"""
+
+from typing import Any
+
+from broker.errors import BrokerError, ContextExceeded, Refused, Unavailable
+from broker.providers import chat as chats
+from broker.providers import exchange
+from broker.providers.base import Answer, Blob, Call
+from broker.providers.batches import in_batches
+from broker.providers.exchange import Json, bad, field
+from broker.providers.http import Reply, post_json
+from broker.providers.language import LANGUAGE, perform
+from broker.providers.media import Link, data_url, parts
+from broker.providers.vectors import is_vector
+
+BASE_URL = "https://api.cohere.com/v2"
+MOST_TEXTS = 96
+
+PARAMETERS = {
+    "max_output_tokens": "max_tokens",
+    "temperature": "temperature",
+    "top_p": "p",
+    "stop": "stop_sequences",
+    "seed": "seed",
+}
+CHOICES = {"none": "NONE", "required": "REQUIRED", chats.NAMED: "REQUIRED"}
+"""It cannot be told to use one tool of several, so of those it is shown that one alone."""
+
+FINISHES = {"MAX_TOKENS": "length", "ERROR_LIMIT": "length", "TOOL_CALL": "tool_calls"}
+"""Why a model stopped, in the broker's words; all others are `stop`."""
+REFUSALS = frozenset({"ERROR_TOXIC"})
+FAILURES = frozenset({"ERROR", "TIMEOUT"})
+
+BLOCKED = 498
+"""The status for a request or a reply that holds a word of the provider's deny list."""
+
+TOO_LONG = ("too many tokens", "context length", "max context", "exceeds the maximum")
+"""It says so in words alone; they are looked for in a 400 or 422, and go nowhere from there."""
+
+
+class Cohere:
+    """Cohere's models, at `Call.endpoint` (which ends in `/v2`) or at Cohere's own platform."""
+
+    tasks = frozenset({"chat", "embed", *LANGUAGE})
+
+    def invoke(self, call: Call) -> Answer:
+        """Make the call; see `Provider`."""
+        return perform(call, {"chat": _chat, "embed": _embed})
+
+
+def _chat(call: Call) -> Answer:
+    reply = _post(call, "chat", _request(call), call.timeout)
+    reason = field(reply.body, "finish_reason")
+    if reason in REFUSALS:
+        raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
+    if reason in FAILURES:
+        raise Unavailable("The model failed while it answered.", code="model_failed", maybe_paid=True)
+    message = field(reply.body, "message")
+    if not isinstance(message, dict):
+        bad("The provider's reply has no message.")
+    content = message.get("content") or []
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
+        bad("The provider's reply has a message that is no text.")
+    calls = message.get("tool_calls") or []
+    return chats.answer(
+        call,
+        text="".join(str(each.get("text") or "") for each in content if each.get("type") == "text"),
+        tool_calls=[_called(each) for each in calls] if isinstance(calls, list) else [],
+        finish=FINISHES.get(str(reason), "stop"),
+        tokens=(_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens")),
+        facts=_facts(reply),
+    )
+
+
+def _request(call: Call) -> Json:
+    asked: Json = {"model": call.model, "messages": _messages(call), "stream": False}
+    asked |= chats.parameters(call, PARAMETERS)
+    tools, choice = chats.functions(call), chats.choice(call)
+    if tools and choice:
+        word, name = choice
+        tools = [each for each in tools if word != chats.NAMED or each["name"] == name]
+        asked |= {"tool_choice": CHOICES[word]} if word in CHOICES else {}
+    if tools:
+        asked["tools"] = [{"type": "function", "function": each} for each in tools]
+    elif _has_format(call):
+        asked["response_format"] = {"type": "json_object", "json_schema": call.output_schema}
+    if "safety_mode" in call.options and not tools:
+        asked["safety_mode"] = call.options["safety_mode"]
+    return asked
+
+
+def _has_format(call: Call) -> bool:
+    """Its JSON mode makes objects only, and not beside tools."""
+    return not call.input.get("tools") and (call.output_schema or {}).get("type") == "object"
+
+
+def _messages(call: Call) -> list[Json]:
+    messages = [_message(each, place, call) for place, each in enumerate(chats.messages(call))]
+    messages = [each for each in messages if each["role"] == "tool" or each.get("content") or each.get("tool_calls")]
+    # In its JSON mode, too, the model has to be told: else it may write blanks without end.
+    if said := chats.instruction(call, told=False):
+        messages.insert(0, {"role": "system", "content": said})
+    if not any(each["role"] in ("user", "tool") for each in messages):
+        messages.append({"role": "user", "content": chats.OPENING})
+    return messages
+
+
+def _message(message: Json, place: int, call: Call) -> Json:
+    links = call.endpoint is None or call.options.get("links") is True
+    found = parts(message.get("content"), call.media, f"input.messages.{place}", links=links)
+    role = "system" if message["role"] == "developer" else message["role"]
+    taken: Json = {"role": role, "content": [_part(each) for each in found]}
+    if role == "tool":
+        taken |= {"tool_call_id": str(message.get("tool_call_id")), "content": taken["content"] or "(no output)"}
+    calls = [chats.tool_call(*each) for each in chats.used_tools(message, place)]
+    if calls:
+        taken["tool_calls"] = calls
+        if not taken["content"]:
+            del taken["content"]
+    return taken
+
+
+def _part(part: str | Blob | Link) -> Json:
+    match part:
+        case str():
+            return {"type": "text", "text": part}
+        case Link(url):
+            return {"type": "image_url", "image_url": {"url": url}}
+        case Blob():
+            return {"type": "image_url", "image_url": {"url": data_url(part)}}
+
+
+def _called(given: Any) -> Json:
+    name, arguments = field(given, "function", "name"), field(given, "function", "arguments")
+    if not (isinstance(name, str) and isinstance(arguments, str)):
+        bad("The model's tool call is malformed.")
+    return {"id": str(given.get("id")), "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _embed(call: Call) -> Answer:
+    """Embed, at most 96 texts in one request."""
+    texts = exchange.texts(call)
+    asked = {
+        "model": call.model,
+        "input_type": call.options.get("input_type", "search_document"),
+        "embedding_types": ["float"],
+    }
+    if "dimensions" in call.options:
+        asked["output_dimension"] = call.options["dimensions"]
+    vectors: list[Any] = []
+    tokens = 0
+    facts: dict[str, str] = {}
+
+    def ask(some: list[str], left: float) -> tuple[list[str], Reply]:
+        return some, _post(call, "embed", {**asked, "texts": some}, left)
+
+    for some, reply in in_batches(texts, MOST_TEXTS, call.timeout, ask):
+        rows = field(reply.body, "embeddings", "float")
+        if not isinstance(rows, list) or len(rows) != len(some) or not all(is_vector(each) for each in rows):
+            bad("The provider's reply is not one vector of numbers for each text.")
+        vectors += rows
+        told = exchange.counted(field(reply.body, "meta", "billed_units", "input_tokens"))
+        tokens += exchange.used(told, "".join(some))
+        facts = _facts(reply)
+    return Answer({"embeddings": vectors}, input_tokens=tokens, facts=facts)
+
+
+def _post(call: Call, path: str, body: Json, timeout: float) -> Reply:
+    url = f"{exchange.base_url(call, BASE_URL)}/{path}"
+    return post_json(url, body, headers=exchange.headers(call), timeout=timeout, read_error=_read_error)
+
+
+def _read_error(status: int, body: Any) -> BrokerError | None:
+    if status == BLOCKED:
+        return Refused("The provider's content policy refused the request.", code="blocked_word")
+    said = str(field(body, "message")).lower()
+    if status in (400, 422) and any(words in said for words in TOO_LONG):
+        return ContextExceeded("The prompt is longer than the model's context window.")
+    return None
+
+
+def _tokens(reply: Reply, name: str) -> int | None:
+    """What is billed, which leaves out what the service itself puts before a conversation; else all of it."""
+    usage = field(reply.body, "usage")
+    billed = exchange.counted(field(usage, "billed_units", name))
+    return exchange.counted(field(usage, "tokens", name)) if billed is None else billed
+
+
+def _facts(reply: Reply) -> dict[str, str]:
+    return exchange.facts(reply, "x-debug-trace-id")

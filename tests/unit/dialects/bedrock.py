@@ -1,0 +1,84 @@
+"""Amazon Bedrock's Converse."""
+
+from typing import Any
+
+import botocore.session
+from botocore.validate import ParamValidator
+from broker.errors import BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Throttled, Unavailable
+from broker.providers.bedrock import Bedrock
+
+from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json
+
+
+class BedrockDialect(Dialect):
+    """Converse; requests and replies are held against botocore's model of the service."""
+
+    vision = False
+    signed = True
+
+    def __init__(self) -> None:
+        self.provider = Bedrock()
+        self.operation = botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("Converse")
+
+    def endpoint(self, url: str) -> str:
+        return "us-east-1"
+
+    def says(self, text: str, finish: str = "stop", tool: tuple[str, Any] | None = None) -> Json:
+        content: list[Any] = [{"reasoningContent": {"reasoningText": {"text": "Hm."}}}]
+        content += [{"text": text}] if text else []
+        content += [{"toolUse": {"toolUseId": "call_1", "name": tool[0], "input": tool[1]}}] if tool else []
+        reason = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}.get(finish, finish)
+        reply = {
+            "output": {"message": {"role": "assistant", "content": content}},
+            "stopReason": reason,
+            "usage": {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10},
+            "metrics": {"latencyMs": 1},
+        }
+        self._valid(reply, self.operation.output_shape)
+        return reply
+
+    def refuses(self) -> list[Json]:
+        return [self.says(WORDS, "guardrail_intervened"), self.says(WORDS, "content_filtered")]
+
+    def malformed(self) -> list[Any]:
+        return [{"output": 5}, {"output": {"message": {"content": [None]}}}]
+
+    def errors(self) -> list[Case]:
+        def told(code: str, message: str = WORDS) -> Any:
+            return {"__type": f"com.amazon.coral#{code}", "message": message}
+
+        known = {error.name: error.metadata["error"]["httpStatusCode"] for error in self.operation.error_shapes}
+        meaning: dict[str, tuple[type[BrokerError], bool]] = {
+            "AccessDeniedException": (CredentialRejected, False),
+            "ThrottlingException": (Throttled, False),
+            "ResourceNotFoundException": (InvalidRequest, False),
+            "ModelTimeoutException": (Unavailable, True),
+            "InternalServerException": (Unavailable, False),
+            "ServiceUnavailableException": (Unavailable, False),
+            "ValidationException": (InvalidRequest, False),
+            "ModelNotReadyException": (Unavailable, False),
+            "ModelErrorException": (Unavailable, False),
+        }
+        return [
+            *[(status, told(name), *meaning[name]) for name, status in known.items()],
+            (400, told("ValidationException", f"Input is Too Long for {WORDS}"), ContextExceeded, False),
+            (400, told("ValidationException", f"the Maximum Context is 5, {WORDS}"), ContextExceeded, False),
+            (400, told("ServiceQuotaExceededException"), Throttled, False),
+            (403, told("UnrecognizedClientException"), CredentialRejected, False),
+            (403, told("ExpiredTokenException"), CredentialRejected, False),
+            (403, told("BrandNewException"), CredentialRejected, False),
+            (500, told("BrandNewException"), Unavailable, False),
+            (503, WORDS.encode(), Unavailable, False),
+            (504, WORDS.encode(), Unavailable, True),
+        ]
+
+    def check(self, body: Any, path: str) -> None:
+        assert path == "/model/some.model%3A0/converse"
+        self._valid(body | {"modelId": MODEL}, self.operation.input_shape)
+        roles = [turn["role"] for turn in body["messages"]]
+        assert roles == [("user", "assistant")[place % 2] for place in range(len(roles))]
+
+    @staticmethod
+    def _valid(value: Any, shape: Any) -> None:
+        report = ParamValidator().validate(value, shape)
+        assert not report.has_errors(), report.generate_report()
