@@ -407,7 +407,7 @@ def test_a_call_that_hangs_ends_in_time(server: ProviderServer, dialect: Dialect
 
 
 def test_other_tasks_are_not_taken(server: ProviderServer, dialect: Dialect, call: Call) -> None:
-    error = failed(server, dialect, replace(call, task="speak"), Script(), asked=0)
+    error = failed(server, dialect, replace(call, task="converse"), Script(), asked=0)
     assert (type(error), error.code) == (InvalidRequest, "unsupported_task")
 
 

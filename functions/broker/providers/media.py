@@ -127,10 +127,14 @@ def _decoded(url: str, place: str) -> Blob:
         _unfit("A picture's data: URL is not in base64.", place)
 
 
+def sniffed(content: bytes) -> str | None:
+    """The media type of a picture, by how its bytes begin."""
+    return next((kind for beginning, at, kind in _BEGINNINGS if content.startswith(beginning, at)), None)
+
+
 def _typed(blob: Blob, place: str) -> Blob:
-    for beginning, offset, media_type in _BEGINNINGS:
-        if blob.data.startswith(beginning, offset):
-            return Blob(blob.data, media_type)
+    if kind := sniffed(blob.data):
+        return Blob(blob.data, kind)
     if not blob.media_type.startswith("image/"):
         _unfit("What was sent as a picture is none.", place)
     return blob

@@ -5,7 +5,8 @@ Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/e
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ CODES: dict[str, tuple[type[BrokerError], str]] = {
     "exceed_context_size_error": _CONTEXT,  # llama.cpp
     "content_filter": _REFUSED,  # Azure
     "content_policy_violation": _REFUSED,
+    "moderation_blocked": _REFUSED,  # of pictures
     # It comes as a 429, but no pause helps an account without credit. As with a wrong key, an operator has to look,
     # and meanwhile the next candidate is asked.
     "insufficient_quota": _UNPAID,
@@ -49,14 +51,25 @@ _CLOSED_WORDS = frozenset({"type", "properties", "required", "additionalProperti
 _DEEPEST_STRICT = 5
 
 
+MORE = {
+    "generate_image": "broker.providers.openai_images",
+    "moderate": "broker.providers.openai_moderation",
+    "speak": "broker.providers.openai_audio",
+    "transcribe": "broker.providers.openai_audio",
+}
+"""The other tasks, by the module that has a function of that name; loaded on first use."""
+
+
 class OpenAI:
     """OpenAI and compatible servers. `Call.endpoint` is a base URL that ends in `/v1`."""
 
-    tasks = frozenset({"chat", "embed"})
+    tasks = frozenset({"chat", "embed", *MORE})
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`. Without an endpoint it goes to `OPENAI_BASE_URL`, else to OpenAI itself."""
-        tasks = {"chat": _chat, "embed": _embed}
+        tasks: dict[str, Callable[[Call], Answer]] = {"chat": _chat, "embed": _embed}
+        if call.task in MORE:
+            tasks[call.task] = getattr(import_module(MORE[call.task]), call.task)
         if call.task not in tasks:
             raise InvalidRequest("The model's provider does not do this task.", code="unsupported_task", param="task")
         return tasks[call.task](call)
@@ -171,14 +184,17 @@ def _base(call: Call) -> str:
 
 
 def _post(call: Call, url: str, body: dict[str, Any]) -> Reply:
-    headers = {}
-    if call.secret:
-        secret = call.secret.strip()
-        if not (secret.isascii() and secret.isprintable()):
-            # http.client would say so too, and quote the key.
-            raise CredentialRejected("The provider's key has characters that no header can carry.", code="bad_key")
-        headers["authorization"] = f"Bearer {secret}"
-    return post_json(url, body, headers=headers, timeout=call.timeout, read_error=_read_error)
+    return post_json(url, body, headers=_headers(call), timeout=call.timeout, read_error=_read_error)
+
+
+def _headers(call: Call) -> dict[str, str]:
+    if not call.secret:
+        return {}
+    secret = call.secret.strip()
+    if not (secret.isascii() and secret.isprintable()):
+        # http.client would say so too, and quote the key.
+        raise CredentialRejected("The provider's key has characters that no header can carry.", code="bad_key")
+    return {"authorization": f"Bearer {secret}"}
 
 
 def _read_error(status: int, body: Any) -> BrokerError | None:
