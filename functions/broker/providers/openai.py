@@ -4,7 +4,6 @@ Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/e
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
@@ -14,6 +13,7 @@ from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRej
 from broker.providers import structured
 from broker.providers.base import Answer, Call
 from broker.providers.http import Reply, post_json
+from broker.providers.vectors import is_vector
 from broker.tokens import estimate
 
 BASE_URL = "https://api.openai.com/v1"
@@ -155,19 +155,10 @@ def _embed(call: Call) -> Answer:
     if set(map(type, places)) != {int} or sorted(places) != list(range(len(texts))):
         _bad("The provider's embeddings are numbered wrongly.")
     ordered = [row.get("embedding") for _, row in sorted(zip(places, rows, strict=True), key=lambda each: each[0])]
-    if not all(_is_vector(each) for each in ordered):
+    if not all(is_vector(each) for each in ordered):
         _bad("The provider's embeddings are no vectors of numbers.")
     used = _used(reply, "prompt_tokens", "".join(texts))
     return Answer({"embeddings": ordered}, input_tokens=used, output_tokens=0, facts=_facts(reply))
-
-
-def _is_vector(numbers: Any) -> bool:
-    if not isinstance(numbers, list) or not numbers or not set(map(type, numbers)) <= {int, float}:
-        return False
-    try:
-        return all(map(math.isfinite, numbers))
-    except OverflowError:  # an integer that no float can hold
-        return False
 
 
 def _texts(call: Call) -> list[str]:
