@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 PROVIDERS = {
     "bedrock": ("broker.providers.bedrock", "Bedrock"),
+    "google_translate": ("broker.providers.google_translate", "GoogleTranslate"),
     "openai": ("broker.providers.openai", "OpenAI"),
 }
 """The name that a registered model gives as its provider, and where that wire format lives: module and class."""
