@@ -25,7 +25,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request that arrived; header names in lower case."""
+    """One request that arrived; header names in lower case, and bytes where it was not JSON."""
 
     path: str
     headers: dict[str, str]
@@ -43,7 +43,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.asked.append(Asked(self.path, headers, json.loads(content)))
+        body = json.loads(content) if headers.get("content-type") == "application/json" else content
+        self.server.asked.append(Asked(self.path, headers, body))
         getattr(self, f"_{self.server.script.how}")(self.server.script)
 
     def _whole(self, script: Script) -> None:

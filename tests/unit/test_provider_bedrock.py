@@ -1,15 +1,19 @@
 """What is Bedrock's own: its turns and tools, its stop reasons, and no way to the service."""
 
+import base64
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore.stub import Stubber
-from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Unavailable
-from broker.providers.base import Answer, Call
+from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Refused, Unavailable
+from broker.providers.base import Answer, Blob, Call
 from broker.providers.bedrock import Bedrock
+
+from tests.fakes.media import FakeMedia
 
 CALL_TOOL = {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"age": 1}'}}
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
@@ -134,13 +138,77 @@ def test_a_malformed_answer_is_bad_output(reason: str) -> None:
         ),
         (chat({"role": "assistant", "tool_calls": [{}]}), "input.messages.0.tool_calls"),
         (chat({"role": "user", "content": "Hi."}, tools=[{"name": "x"}]), "input.tools"),
-        (chat({"role": "user", "content": "Hi."}, tools=[TOOL], tool_choice="any"), "input.tools"),
+        (chat({"role": "user", "content": "Hi."}, tools=[TOOL], tool_choice="any"), "input.tool_choice"),
     ],
 )
 def test_what_converse_cannot_take_is_an_invalid_request(call: Call, param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         Bedrock().invoke(call)
     assert caught.value.param == param
+
+
+PNG, JPEG = b"\x89PNG\r\n\x1a\n and more", b"\xff\xd8\xff and more"
+INBOX = FakeMedia(
+    {"s3://inbox/acme/a": Blob(JPEG, "binary/octet-stream"), "s3://inbox/acme/b": Blob(b"II*\0", "image/tiff")}
+)
+
+
+def picture(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def test_pictures_are_sent_as_bytes() -> None:
+    content = [
+        {"type": "text", "text": "Which is older?"},
+        picture(f"data:image/png;base64,{base64.b64encode(PNG).decode()}"),
+        picture("s3://inbox/acme/a"),
+    ]
+    call = replace(chat({"role": "user", "content": content}), media=INBOX)
+    blocks = [
+        {"text": "Which is older?"},
+        {"image": {"format": "png", "source": {"bytes": PNG}}},
+        {"image": {"format": "jpeg", "source": {"bytes": JPEG}}},
+    ]
+    expected = {"modelId": "m", "messages": [{"role": "user", "content": blocks}]}
+    assert invoke(call, expected, reply([{"text": "The left one."}])).output["text"] == "The left one."
+
+
+@pytest.mark.parametrize(
+    ("role", "url"),
+    [
+        ("user", "https://example.com/a.png"),
+        ("user", "s3://inbox/acme/b"),
+        ("user", "s3://inbox/acme/gone"),
+        ("system", "s3://inbox/acme/a"),
+    ],
+)
+def test_pictures_that_cannot_be_sent_are_named(role: str, url: str) -> None:
+    call = replace(chat({"role": "user", "content": "Hi."}, {"role": role, "content": [picture(url)]}), media=INBOX)
+    with pytest.raises(InvalidRequest) as caught:
+        Bedrock().invoke(call)
+    assert caught.value.param == "input.messages.1.content"
+
+
+@pytest.mark.parametrize(("version", "sent"), [(3, "3"), ("DRAFT", "DRAFT"), (None, "DRAFT")])
+def test_the_models_guardrail_is_passed_on(version: Any, sent: str) -> None:
+    guard = {"id": "gr1"} | ({"version": version} if version else {})
+    call = replace(chat({"role": "user", "content": "Hi."}), options={"guardrail": guard})
+    expected = {
+        "modelId": "m",
+        "messages": [{"role": "user", "content": [{"text": "Hi."}]}],
+        "guardrailConfig": {"guardrailIdentifier": "gr1", "guardrailVersion": sent},
+    }
+    invoke(call, expected, reply([{"text": "Hi."}]))
+    with pytest.raises(Refused) as caught:
+        invoke(call, expected, reply([{"text": "Sorry."}], "guardrail_intervened"))
+    assert (caught.value.code, caught.value.maybe_paid) == ("guardrail_intervened", True)
+
+
+def test_no_call_is_made_without_the_guardrail_that_was_meant() -> None:
+    for guard in ({}, {"version": 1}, "gr1"):
+        with pytest.raises(InvalidRequest) as caught:
+            Bedrock().invoke(replace(chat({"role": "user", "content": "Hi."}), options={"guardrail": guard}))
+        assert caught.value.code == "bad_guardrail"
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ PROVIDERS = {
     "gemini": ("broker.providers.gemini", "Gemini"),
     "huggingface": ("broker.providers.huggingface", "HuggingFace"),
     "mistral": ("broker.providers.mistral", "Mistral"),
+    "google_translate": ("broker.providers.google_translate", "GoogleTranslate"),
     "openai": ("broker.providers.openai", "OpenAI"),
 }
 """The name that a registered model gives as its provider, and where that wire format lives: module and class."""

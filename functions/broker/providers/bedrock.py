@@ -1,105 +1,37 @@
-"""Amazon Bedrock's Converse: one form for all of its chat models.
+"""Amazon Bedrock: its chat models by `Converse`, its models of embeddings and pictures by `InvokeModel`.
 
-Source: Amazon Bedrock API Reference, `Converse`. It takes no OpenAI forms, so messages and tools are rewritten both
-ways; its turns alternate and begin with the user's. What it cannot take (`seed`) is left out.
+`Call.endpoint` is a region; requests are signed as the function's own role. Options of a model: `guardrail`
+(`{"id", "version"}`), which sees all that goes in and comes out, `family` where the model's id does not tell it (an
+application inference profile), and what the module of its task says.
 """
 
-import json
-from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import Any, NoReturn
+from collections.abc import Callable
+from functools import lru_cache, partial
+from importlib import import_module
+from typing import Any, TypeVar
 
 from botocore import exceptions as broken
-from botocore.parsers import ResponseParserError
 
-from broker.errors import (
-    BadOutput,
-    BrokerError,
-    ContextExceeded,
-    CredentialRejected,
-    InvalidRequest,
-    Refused,
-    Throttled,
-    Unavailable,
-)
-from broker.providers import structured
+from broker.errors import Unavailable
 from broker.providers.base import Answer, Call
-from broker.providers.http import CONNECT_S, failure, retry_after
-from broker.tokens import estimate
+from broker.providers.bedrock_errors import UNREADABLE, bad, lost, rejected
+from broker.providers.http import CONNECT_S
+from broker.providers.language import LANGUAGE, Chat, perform
 
-Json = dict[str, Any]
+Result = TypeVar("Result")
 
-FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
-"""Why a model stopped, in the broker's words; all others are `stop`."""
-REFUSALS = frozenset({"guardrail_intervened", "content_filtered"})
-MALFORMED = frozenset({"malformed_model_output", "malformed_tool_use"})
-
-PARAMETERS = {
-    "max_output_tokens": "maxTokens",
-    "temperature": "temperature",
-    "top_p": "topP",
-    "stop": "stopSequences",
+TASKS = {
+    "chat": "broker.providers.bedrock_converse",
+    "embed": "broker.providers.bedrock_embed",
+    "generate_image": "broker.providers.bedrock_images",
 }
-
-CHOICES: dict[str, Json] = {"auto": {"auto": {}}, "none": {"auto": {}}, "required": {"any": {}}}
-"""OpenAI's words for the choice of a tool. Converse cannot forbid tools that it was told of."""
-
-ERRORS: dict[str, tuple[type[BrokerError], str]] = {
-    **dict.fromkeys(
-        ("ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"),
-        (Throttled, "Bedrock asks for a pause."),
-    ),
-    **dict.fromkeys(
-        (
-            "AccessDeniedException",
-            "UnrecognizedClientException",
-            "InvalidSignatureException",
-            "ExpiredTokenException",
-            "InvalidClientTokenId",
-        ),
-        (CredentialRejected, "Bedrock does not accept the broker's credentials for this model."),
-    ),
-    "ValidationException": (InvalidRequest, "Bedrock does not accept the request."),
-    "ResourceNotFoundException": (InvalidRequest, "Bedrock does not know the model."),
-    "ModelTimeoutException": (Unavailable, "The model took too long."),
-    "ModelErrorException": (Unavailable, "The model failed."),
-    "ModelNotReadyException": (Unavailable, "The model is not ready."),
-    "ServiceUnavailableException": (Unavailable, "Bedrock is unavailable."),
-    "InternalServerException": (Unavailable, "Bedrock failed."),
-}
-"""By the service's error code; codes that are not here go by their HTTP status."""
-
-PAID_ERRORS = frozenset({"ModelTimeoutException"})
-
-TOO_LONG = ("too long", "maximum context", "input length")
-"""A prompt beyond the window is a ValidationException like any other, so the message is read; it goes nowhere."""
-
-LOSSES: tuple[tuple[type[Exception], type[BrokerError], str, str, bool], ...] = (
-    (broken.ConnectTimeoutError, Unavailable, "connect_timeout", "Bedrock did not take the connection in time.", False),
-    (broken.ReadTimeoutError, Unavailable, "timeout", "Bedrock did not answer in time.", True),
-    (broken.EndpointConnectionError, Unavailable, "unreachable", "Bedrock cannot be reached.", False),
-    (broken.ConnectionClosedError, Unavailable, "connection_lost", "The connection to Bedrock was lost.", True),
-    (broken.NoCredentialsError, CredentialRejected, "no_credentials", "There are no credentials for Bedrock.", False),
-    (broken.PartialCredentialsError, CredentialRejected, "no_credentials", "Credentials are incomplete.", False),
-    (broken.CredentialRetrievalError, CredentialRejected, "no_credentials", "Credentials cannot be had.", False),
-    (broken.SSLError, Unavailable, "bad_certificate", "There is no safe connection to Bedrock.", False),
-    (broken.ProxyConnectionError, Unavailable, "unreachable", "The proxy to Bedrock cannot be reached.", False),
-    (broken.HTTPClientError, Unavailable, "connection_lost", "The connection to Bedrock was lost.", True),
-    (broken.BotoCoreError, Unavailable, "client_error", "The call to Bedrock could not be made.", False),
-)
-"""What can go wrong around HTTP: the first that fits. The last column: the request may have arrived."""
-
-_UNREADABLE = (ResponseParserError, AttributeError, TypeError, ValueError, RecursionError)
-"""What botocore's parser raises for a reply of another shape than the service's: it checks little, and trips."""
-
-_OPENING = "Begin."
-"""Said by the user where a conversation begins otherwise: Converse takes no other beginning."""
+"""By the module that has a function of that name; loaded on first use."""
 
 
 def make_client(region: str | None, timeout: float) -> Any:
     """Bedrock's run-time client for a region, the environment's own when None; `timeout` in seconds.
 
-    The timeout bounds each wait for bytes. Converse sends its reply in one piece, so that is the time of the call.
+    The timeout bounds each wait for bytes. Bedrock sends these replies in one piece: it is the time of an exchange.
     """
     from botocore.config import Config
     from botocore.session import get_session
@@ -115,9 +47,9 @@ def make_client(region: str | None, timeout: float) -> Any:
 
 
 class Bedrock:
-    """Bedrock's chat models. `Call.endpoint` is a region; requests are signed as the function's own role."""
+    """Bedrock's models of all kinds."""
 
-    tasks = frozenset({"chat"})
+    tasks = frozenset({*TASKS, *LANGUAGE})
 
     def __init__(self, client: Callable[[str | None, float], Any] = make_client) -> None:
         """Keep the way to make clients; each is kept for its region and timeout, of which models have few."""
@@ -125,175 +57,23 @@ class Bedrock:
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
-        if call.task not in self.tasks:
-            raise InvalidRequest("The model's provider does not do this task.", code="unsupported_task", param="task")
-        request = _request(call)
+
+        def own(module: str, task: str) -> Chat:
+            return lambda made: getattr(import_module(module), task)(made, partial(self._ask, made.endpoint))
+
+        return perform(call, {task: own(module, task) for task, module in TASKS.items()})
+
+    def _ask(self, region: str | None, exchange: Callable[[Any], Result], timeout: float) -> Result:
+        """One exchange with a client of the region, its faults as errors of the tree; `timeout` in seconds."""
         try:
-            client = self._client(call.endpoint, call.timeout)
+            client = self._client(region, timeout)
         except (broken.BotoCoreError, ValueError):
             raise Unavailable("Bedrock has no such region or endpoint.", code="bad_endpoint") from None
         try:
-            reply = client.converse(**request)
+            return exchange(client)
         except broken.ClientError as error:
-            raise _rejected(error.response) from None
+            raise rejected(error.response) from None
         except (broken.BotoCoreError, broken.HTTPClientError) as error:
-            _, kind, code, message, paid = next(row for row in LOSSES if isinstance(error, row[0]))
-            raise kind(message, code=code, maybe_paid=paid) from None
-        except _UNREADABLE:
-            _bad("Bedrock's reply is not in the form of Converse.")
-        return _answer(call, request, reply)
-
-
-def _rejected(reply: Any) -> BrokerError:
-    told, meta = reply.get("Error", {}), reply.get("ResponseMetadata", {})
-    code, headers = str(told.get("Code", "")), meta.get("HTTPHeaders", {})
-    if code not in ERRORS:
-        return failure(int(meta.get("HTTPStatusCode", 500)), headers)
-    if code == "ValidationException" and any(words in str(told.get("Message")).lower() for words in TOO_LONG):
-        return ContextExceeded("The prompt is longer than the model's context window.")
-    kind, message = ERRORS[code]
-    pause = retry_after(headers) if kind is Throttled else None
-    return kind(message, code=code, retry_after=pause, maybe_paid=code in PAID_ERRORS)
-
-
-def _request(call: Call) -> Json:
-    system, turns = _turns(call)
-    if call.output_schema is not None:
-        told = structured.repair_instruction if call.repair else structured.instruction
-        system.append({"text": told(call.output_schema)})
-    request: Json = {"modelId": call.model, "messages": turns}
-    if system:
-        request["system"] = system
-    inference = {
-        name: call.parameters[ours] for ours, name in PARAMETERS.items() if call.parameters.get(ours) is not None
-    }
-    if inference:
-        request["inferenceConfig"] = inference
-    if tools := _tools(call):
-        request["toolConfig"] = tools
-    return request
-
-
-def _turns(call: Call) -> tuple[list[Json], list[Json]]:
-    """System blocks and turns; turns of one role that follow each other are one."""
-    given = call.input.get("messages")
-    if not given:
-        text = call.input.get("text")
-        given = [{"role": "user", "content": each} for each in ([text] if isinstance(text, str) else text or [])]
-    if not given:
-        raise InvalidRequest("The request has no text.", code="no_input", param="input")
-    system: list[Json] = []
-    turns: list[Json] = []
-    for place, message in enumerate(given):
-        where = f"input.messages.{place}"
-        blocks = _texts(message.get("content"), where)
-        if message["role"] in ("system", "developer"):
-            system += blocks
-            continue
-        role = "assistant" if message["role"] == "assistant" else "user"
-        if message["role"] == "tool":
-            result = {"toolUseId": message.get("tool_call_id"), "content": blocks or [{"text": "(no output)"}]}
-            blocks = [{"toolResult": result}]
-        blocks += [_tool_use(each, where) for each in message.get("tool_calls") or []]
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += blocks
-        elif blocks:
-            turns.append({"role": role, "content": blocks})
-    if not turns or turns[0]["role"] != "user":
-        turns.insert(0, {"role": "user", "content": [{"text": _OPENING}]})
-    return system, turns
-
-
-def _texts(content: Any, where: str) -> list[Json]:
-    """Text blocks; empty ones are left out, as the service takes none."""
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-    if any(part.get("type") != "text" or not isinstance(part.get("text"), str) for part in parts):
-        message = "Only text can be sent to this model."
-        raise InvalidRequest(message, code="unsupported_content", param=f"{where}.content")
-    return [{"text": part["text"]} for part in parts if part["text"].strip()]
-
-
-def _tool_use(given: Any, where: str) -> Json:
-    try:
-        function = given["function"]
-        use = {"toolUseId": given["id"], "name": function["name"], "input": structured.loads(function["arguments"])}
-    except (KeyError, TypeError, ValueError):
-        message = "A tool call has no id, no function or no JSON arguments."
-        raise InvalidRequest(message, code="invalid_tool_call", param=f"{where}.tool_calls") from None
-    return {"toolUse": use}
-
-
-def _tools(call: Call) -> Json | None:
-    choice, tools = call.input.get("tool_choice"), call.input.get("tools")
-    turns = call.input.get("messages") or []
-    # A conversation that has used tools must name them even where no more calls are wanted.
-    if not tools or (choice == "none" and not any(turn.get("tool_calls") for turn in turns)):
-        return None
-    try:
-        specs = [{"toolSpec": _spec(tool["function"])} for tool in tools]
-        config: Json = {"tools": specs}
-        if isinstance(choice, dict):
-            config["toolChoice"] = {"tool": {"name": choice["function"]["name"]}}
-        elif choice is not None:
-            config["toolChoice"] = CHOICES[choice]
-    except (KeyError, TypeError):
-        message = "Tools and their choice have to be in the form of OpenAI's functions."
-        raise InvalidRequest(message, code="invalid_tools", param="input.tools") from None
-    return config
-
-
-def _spec(function: Json) -> Json:
-    spec: Json = {"name": function["name"], "inputSchema": {"json": function.get("parameters") or {"type": "object"}}}
-    return spec | ({"description": function["description"]} if function.get("description") else {})
-
-
-def _answer(call: Call, request: Json, reply: Any) -> Answer:
-    reason = reply.get("stopReason")
-    if reason in REFUSALS:
-        raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
-    if reason in MALFORMED:
-        _bad("The model's answer is malformed.")
-    blocks = ((reply.get("output") or {}).get("message") or {}).get("content")
-    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        _bad("Bedrock's reply has no message.")
-    text = "".join(block["text"] for block in blocks if isinstance(block.get("text"), str))
-    tool_calls = list(_tool_calls(block["toolUse"] for block in blocks if "toolUse" in block))
-    if not text.strip() and not tool_calls:
-        _bad("The model's answer is empty.", code="empty_answer")
-    finish = FINISHES.get(str(reason), "tool_calls" if tool_calls else "stop")
-    output: Json = {"text": text, "finish_reason": finish}
-    if tool_calls:
-        output["tool_calls"] = tool_calls
-    elif call.output_schema is not None:
-        output["json"] = structured.answer(text, call.output_schema, finish)
-    try:
-        structured.check_storable(output)
-    except ValueError:
-        _bad("The model's answer is not text.")
-    usage, meta = reply.get("usage") or {}, reply.get("ResponseMetadata", {})
-    said = text + "".join(each["function"]["arguments"] for each in tool_calls)
-    return Answer(
-        output,
-        input_tokens=_used(usage.get("inputTokens"), json.dumps(request, ensure_ascii=False)),
-        output_tokens=_used(usage.get("outputTokens"), said),
-        finish_reason=finish,
-        facts={"request_id": meta["RequestId"][:128]} if meta.get("RequestId") else {},
-    )
-
-
-def _tool_calls(uses: Iterable[Any]) -> Iterable[Json]:
-    """The calls in OpenAI's form: arguments are JSON as a text."""
-    for use in uses:
-        try:
-            function = {"name": str(use["name"]), "arguments": json.dumps(use.get("input") or {}, allow_nan=False)}
-            yield {"id": str(use["toolUseId"]), "type": "function", "function": function}
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
-            _bad("The model's tool call is malformed.")
-
-
-def _used(told: Any, text: str) -> int:
-    return told if type(told) is int and told >= 0 else estimate(text)
-
-
-def _bad(message: str, code: str = "malformed_reply") -> NoReturn:
-    raise BadOutput(message, code=code, maybe_paid=True)
+            raise lost(error) from None
+        except UNREADABLE:
+            bad("Bedrock's reply is not in the form of the operation.")

@@ -1,39 +1,29 @@
-"""JSON over HTTPS for providers: one pool of connections, one deadline for a whole call, errors of the tree.
+"""JSON, forms and bytes over HTTPS for providers: one deadline for a whole call, and errors of the tree.
 
 Nothing here retries or follows a redirect: the workflow decides about the next call, and each one is booked before it
 is made. A provider's text (it may quote the prompt) and our key never reach a message.
 """
 
-import io
 import json
-import math
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from http.client import HTTPResponse
-from socket import socket
 from typing import Any
 
 import urllib3
 from urllib3 import exceptions as broken
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from broker import clock
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Throttled, Unavailable
+from broker.providers.connections import pool
 from broker.providers.structured import loads
 
 CONNECT_S = 5.0
 LARGEST_REPLY = 16 * 1024 * 1024
 """Bytes; a thousand embeddings of three thousand numbers do not fit, more than any chat does."""
 CHUNK = 64 * 1024
-LONGEST_IDLE_S = 30.0
-"""Connections unused for longer are dropped: a function that was frozen finds them dead only after it has sent a call,
-and would have to book that call as perhaps paid for."""
 
 STATUSES: dict[int, type[BrokerError]] = {
     **dict.fromkeys((400, 404, 405, 413, 415, 422), InvalidRequest),
@@ -53,16 +43,22 @@ _SAID: dict[type[BrokerError], str] = {
     Unavailable: "could not answer",
 }
 
+_JSON = {"content-type": "application/json", "accept": "application/json"}
+
 ReadError = Callable[[int, Any], BrokerError | None]
 """A format's look at an error's body, for its codes and types: status and JSON in, None to leave it to the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx: the JSON it held, and its headers by lower-case name."""
+    """A 2xx: the JSON it held (bytes, where those were asked for), and its headers by lower-case name."""
 
     body: Any
     headers: Mapping[str, str]
+
+
+Part = str | tuple[str, bytes, str]
+"""Of a form: a text, or a file's name, content and media type."""
 
 
 def post_json(
@@ -83,18 +79,52 @@ def post_json(
         BadOutput: the reply is no JSON or too large; it may have been paid for.
         BrokerError: what `read_error` makes of the body of an error.
     """
+    return _as_json(_post(url, _encoded(body), _JSON, headers, timeout, read_error))
+
+
+def post_form(
+    url: str, form: Mapping[str, Part], *, headers: Mapping[str, str], timeout: float, read_error: ReadError
+) -> Reply:
+    """POST a form with files (`multipart/form-data`) and read the JSON reply; all else as `post_json`."""
+    content, content_type = urllib3.encode_multipart_formdata(form)
+    sent = _JSON | {"content-type": content_type}
+    return _as_json(_post(url, content, sent, headers, timeout, read_error))
+
+
+def post_for_bytes(
+    url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout: float, read_error: ReadError
+) -> Reply:
+    """POST a JSON object whose reply is a sound or a picture; all else as `post_json`."""
+    return _post(url, _encoded(body), _JSON | {"accept": "*/*"}, headers, timeout, read_error)
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
     try:
-        content = json.dumps(body, allow_nan=False).encode()
+        return json.dumps(body, allow_nan=False).encode()
     except ValueError:
         raise InvalidRequest("The request holds a number that JSON has not.", code="invalid_number") from None
-    status, told, raw = _exchange(url, content, headers, timeout)
+
+
+def _as_json(reply: Reply) -> Reply:
+    try:
+        return Reply(loads(reply.body), reply.headers)
+    except ValueError:
+        raise BadOutput("The provider's reply is not JSON.", code="reply_not_json", maybe_paid=True) from None
+
+
+def _post(
+    url: str,
+    content: bytes,
+    kinds: Mapping[str, str],
+    headers: Mapping[str, str],
+    timeout: float,
+    read_error: ReadError,
+) -> Reply:
+    status, told, raw = _exchange(url, content, {**kinds, **headers}, timeout)
     if 200 <= status < 300:
         if raw is None:
             raise BadOutput("The provider's reply is too large.", code="reply_too_large", maybe_paid=True)
-        try:
-            return Reply(loads(raw), told)
-        except ValueError:
-            raise BadOutput("The provider's reply is not JSON.", code="reply_not_json", maybe_paid=True) from None
+        return Reply(raw, told)
     try:
         found = loads(raw or b"null")
     except ValueError:
@@ -122,18 +152,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _exchange(
     url: str, content: bytes, headers: Mapping[str, str], timeout: float
 ) -> tuple[int, dict[str, str], bytes | None]:
-    sent = {"content-type": "application/json", "accept": "application/json", "user-agent": "inference-broker"}
     limits = urllib3.Timeout(connect=min(CONNECT_S, timeout), total=timeout)
     if not url.startswith(("https://", "http://")):  # urllib3 would take it for http, and send the key in the clear
         raise Unavailable("The model's endpoint is not a URL.", code="bad_endpoint")
-    manager = _pool().manager()
+    manager = pool().manager()
     response: BaseHTTPResponse | None = None
     try:
         response = manager.request(
             "POST",
             url,
             body=content,
-            headers={**sent, **headers},
+            headers={"user-agent": "inference-broker", **headers},
             timeout=limits,
             retries=False,
             redirect=False,
@@ -182,73 +211,3 @@ _LOSSES: tuple[tuple[type[Exception], str, str, bool], ...] = (
     (ValueError, "bad_endpoint", "The model's endpoint is not a URL.", False),
 )
 """What can go wrong below HTTP: the first that fits. The last column: the request may have arrived."""
-
-
-class _Timed(io.RawIOBase):
-    """A socket's bytes until a moment; a plain socket's timeout would start anew with each byte that drips in."""
-
-    def __init__(self, sock: socket, inner: io.RawIOBase) -> None:
-        self._sock = sock
-        self._inner = inner
-        # urllib3 has just set what is left of the call's total.
-        left = sock.gettimeout()
-        self._until = math.inf if left is None else time.monotonic() + left
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._until < math.inf:
-            left = self._until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the call's time is over")
-            self._sock.settimeout(left)
-        return self._inner.readinto(buffer)
-
-    def close(self) -> None:
-        self._inner.close()
-        super().close()
-
-
-class _TimedResponse(HTTPResponse):
-    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_Timed(sock, self.fp.detach()))
-
-
-class _Connection(HTTPConnection):
-    response_class = _TimedResponse
-
-
-class _SecureConnection(HTTPSConnection):
-    response_class = _TimedResponse
-
-
-class _Connections(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecureConnections(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class _Pool:
-    """The process's connections."""
-
-    def __init__(self) -> None:
-        self._manager = urllib3.PoolManager(num_pools=16)
-        self._manager.pool_classes_by_scheme = {"http": _Connections, "https": _SecureConnections}
-        self._used_at = 0.0
-
-    def manager(self) -> urllib3.PoolManager:
-        # By the wall clock: the monotonic one may stand still while a function is frozen.
-        now = time.time()
-        if abs(now - self._used_at) > LONGEST_IDLE_S:
-            self._manager.clear()
-        self._used_at = now
-        return self._manager
-
-
-@cache
-def _pool() -> _Pool:
-    return _Pool()

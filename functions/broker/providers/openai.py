@@ -4,6 +4,7 @@ Options of a model: `links` is true where a compatible server fetches `https` pi
 can reach, a tenant can then make it fetch.
 """
 
+from importlib import import_module
 from urllib.parse import urlsplit
 
 from broker.providers import exchange
@@ -17,15 +18,26 @@ OWN_HOSTS = ("openai.com", "openai.azure.com")
 """Where the limit is called `max_completion_tokens`: reasoning models there reject `max_tokens`, and all reject both at
 once."""
 
+MORE = {
+    "generate_image": "broker.providers.openai_images",
+    "moderate": "broker.providers.openai_moderation",
+    "speak": "broker.providers.openai_audio",
+    "transcribe": "broker.providers.openai_audio",
+}
+"""The other tasks, by the module that has a function of that name; loaded on first use."""
+
 
 class OpenAI:
     """OpenAI and compatible servers. `Call.endpoint` is a base URL that ends in `/v1`."""
 
-    tasks = frozenset({"chat", "embed", *LANGUAGE})
+    tasks = frozenset({"chat", "embed", *MORE, *LANGUAGE})
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
-        return perform(call, {"chat": _chat, "embed": _embed})
+        own = {"chat": _chat, "embed": _embed}
+        if call.task in MORE:
+            own[call.task] = getattr(import_module(MORE[call.task]), call.task)
+        return perform(call, own)
 
 
 def _chat(call: Call) -> Answer:

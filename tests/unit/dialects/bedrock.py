@@ -1,10 +1,12 @@
 """Amazon Bedrock's Converse."""
 
+import base64
 from typing import Any
 
 import botocore.session
 from botocore.validate import ParamValidator
 from broker.errors import BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Throttled, Unavailable
+from broker.providers.base import Blob
 from broker.providers.bedrock import Bedrock
 
 from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json
@@ -13,7 +15,6 @@ from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json
 class BedrockDialect(Dialect):
     """Converse; requests and replies are held against botocore's model of the service."""
 
-    vision = False
     signed = True
 
     def __init__(self) -> None:
@@ -82,3 +83,7 @@ class BedrockDialect(Dialect):
     def _valid(value: Any, shape: Any) -> None:
         report = ParamValidator().validate(value, shape)
         assert not report.has_errors(), report.generate_report()
+
+    def pictures(self, body: Any) -> list[Blob]:
+        images = [block["image"] for turn in body["messages"] for block in turn["content"] if "image" in block]
+        return [Blob(base64.b64decode(each["source"]["bytes"]), f"image/{each['format']}") for each in images]

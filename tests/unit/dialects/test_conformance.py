@@ -50,8 +50,6 @@ def test_all_of_a_request_reaches_the_service(server: ProviderServer, dialect: D
 
 
 def test_parameters_that_a_model_rejects_are_not_sent(server: ProviderServer, dialect: Dialect, call: Call) -> None:
-    if dialect.signed:
-        pytest.skip("not yet")
     parameters = {"temperature": 0.123, "top_p": 0.9}
     bare = replace(call, parameters=parameters, options={"without": ["temperature"]})
     answered(server, dialect, bare, Script(dialect.says("Yes.")))
@@ -142,8 +140,6 @@ def test_json_is_read_and_checked(server: ProviderServer, dialect: Dialect, call
 
 
 def test_a_task_on_a_text_is_a_chat_with_a_schema(server: ProviderServer, dialect: Dialect, call: Call) -> None:
-    if "sentiment" not in dialect.provider.tasks:
-        pytest.skip("not yet")
     answer = answered(server, dialect, replace(call, task="sentiment"), Script(dialect.says('{"sentiment": "mixed"}')))
     assert (answer.output, answer.input_tokens, answer.output_tokens) == ({"sentiment": "mixed"}, 7, 3)
     assert "What is my diagnosis?" in json.dumps(server.asked[0].body)

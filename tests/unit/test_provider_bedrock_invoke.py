@@ -1,0 +1,343 @@
+"""Bedrock's InvokeModel: embeddings and pictures, over a real connection, held against botocore's model of it."""
+
+import base64
+import io
+import json
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+from botocore.validate import ParamValidator
+from broker.errors import (
+    BadOutput,
+    BrokerError,
+    ContextExceeded,
+    CredentialRejected,
+    InvalidRequest,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from broker.providers.base import Answer, Blob, Call
+from broker.providers.bedrock import Bedrock
+
+from tests.unit.provider_server import ProviderServer, Script
+
+SECRET = "the-key-itself"
+WORDS = "PROVIDER-TEXT that quotes: what is my diagnosis?"
+PNG = b"\x89PNG\r\n\x1a\n and more"
+IMAGE = base64.b64encode(PNG).decode()
+OPERATION = botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("InvokeModel")
+TITAN = {"embedding": [0.5, -1], "inputTextTokenCount": 4}
+COHERE = {"id": "1", "response_type": "embeddings_floats", "embeddings": [[0.5, -1]], "texts": [WORDS]}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ProviderServer]:
+    with ProviderServer() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", running.url)
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.delenv("AWS_SESSION_TOKEN", raising=False)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bedrock() -> Bedrock:
+    return Bedrock()
+
+
+def embedding(model: str = "amazon.titan-embed-text-v2:0", text: Any = "Was wäre 🎉?", **more: Any) -> Call:
+    return replace(Call("embed", model, {"text": text}, {}, 20, None, "us-east-1"), **more)
+
+
+def picture(model: str = "amazon.nova-canvas-v1:0", **asked: Any) -> Call:
+    return Call("generate_image", model, {"text": "A lamp 🎉", **asked}, {"seed": 7}, 20, None, "us-east-1")
+
+
+CALLS = {
+    "titan": (embedding(), TITAN),
+    "cohere": (embedding("cohere.embed-multilingual-v3"), COHERE),
+    "nova": (picture(), {"images": [IMAGE]}),
+    "stability": (picture("stability.sd3-5-large-v1:0"), {"images": [IMAGE], "finish_reasons": [None], "seeds": [1]}),
+}
+
+
+@pytest.fixture(params=sorted(CALLS))
+def case(request: pytest.FixtureRequest) -> tuple[Call, dict[str, Any]]:
+    return CALLS[request.param]
+
+
+def answered(server: ProviderServer, bedrock: Bedrock, call: Call, script: Script) -> tuple[Answer, list[Any]]:
+    """The answer, and the bodies that were sent, each in a request that the service takes."""
+    server.answer(script)
+    answer = bedrock.invoke(call)
+    for asked in server.asked:
+        assert asked.path == f"/model/{call.model.replace(':', '%3A')}/invoke"
+        headers = {
+            name: asked.headers[shape.serialization["name"].lower()]
+            for name, shape in OPERATION.input_shape.members.items()
+            if shape.serialization.get("location") == "header" and shape.serialization["name"].lower() in asked.headers
+        }
+        request = {"modelId": call.model, "body": json.dumps(asked.body), **headers}
+        report = ParamValidator().validate(request, OPERATION.input_shape)
+        assert not report.has_errors(), report.generate_report()
+        assert headers["contentType"] == headers["accept"] == "application/json"
+    return answer, [asked.body for asked in server.asked]
+
+
+def failed(server: ProviderServer, bedrock: Bedrock, call: Call, script: Script, asked: int = 1) -> BrokerError:
+    """The error, which tells neither the key nor the provider's words nor the request's."""
+    server.answer(script)
+    with pytest.raises(BrokerError) as caught:
+        bedrock.invoke(call)
+    assert len(server.asked) == asked
+    shown = "".join(traceback.format_exception(caught.value)) + caught.value.cause()
+    assert not any(secret in shown for secret in (SECRET, "PROVIDER-TEXT", "diagnosis", "A lamp", "wäre"))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "reply", "body"),
+    [
+        ("amazon.titan-embed-text-v1", {"dimensions": 256}, TITAN, {"inputText": "one"}),
+        ("amazon.titan-embed-text-v2:0", {}, TITAN, {"inputText": "one"}),
+        ("amazon.titan-embed-text-v2:0", {"dimensions": 256}, TITAN, {"inputText": "one", "dimensions": 256}),
+        ("amazon.titan-embed-image-v1", {}, TITAN, {"inputText": "one"}),
+        (
+            "amazon.titan-embed-image-v1",
+            {"dimensions": 384},
+            TITAN,
+            {"inputText": "one", "embeddingConfig": {"outputEmbeddingLength": 384}},
+        ),
+        ("cohere.embed-english-v3", {}, COHERE, {"texts": ["one"], "input_type": "search_document"}),
+        (
+            "us.cohere.embed-v4:0",
+            {"input_type": "search_query", "dimensions": 512},
+            COHERE | {"embeddings": {"float": [[0.5, -1]]}},
+            {
+                "texts": ["one"],
+                "input_type": "search_query",
+                "embedding_types": ["float"],
+                "output_dimension": 512,
+            },
+        ),
+        ("my-profile", {"family": "cohere.embed-english-v3"}, COHERE, None),
+    ],
+)
+def test_each_family_of_embeddings_has_its_form(
+    server: ProviderServer, bedrock: Bedrock, model: str, options: dict[str, Any], reply: Any, body: Any
+) -> None:
+    headers = {"X-Amzn-Bedrock-Input-Token-Count": "9", "x-amzn-RequestId": "req-1"}
+    answer, bodies = answered(server, bedrock, embedding(model, "one", options=options), Script(reply, headers=headers))
+    assert answer.output == {"embeddings": [[0.5, -1]]}
+    assert (answer.input_tokens, answer.output_tokens, answer.facts) == (9, 0, {"request_id": "req-1"})
+    assert body is None or bodies == [body]
+
+
+def test_texts_are_sent_as_many_as_the_family_takes(server: ProviderServer, bedrock: Bedrock) -> None:
+    answer, bodies = answered(server, bedrock, embedding(text=["one", "two", "drei 🎉"]), Script(TITAN))
+    assert bodies == [{"inputText": "one"}, {"inputText": "two"}, {"inputText": "drei 🎉"}]
+    assert answer.output == {"embeddings": [[0.5, -1]] * 3}
+    assert answer.input_tokens == 12
+    answer, bodies = answered(
+        server,
+        bedrock,
+        embedding("cohere.embed-english-v3", [str(number) for number in range(192)]),
+        Script(COHERE | {"embeddings": [[number, 1] for number in range(96)]}),
+    )
+    assert [len(body["texts"]) for body in bodies] == [96, 96]
+    assert bodies[1]["texts"][0] == "96"
+    assert answer.output["embeddings"][95:97] == [[95, 1], [0, 1]]
+    assert answer.input_tokens > 0  # estimated: this family does not tell
+
+
+def test_several_exchanges_share_the_time_of_the_call(server: ProviderServer) -> None:
+    made: list[float] = []
+
+    def make(region: str | None, timeout: float) -> Any:
+        from broker.providers.bedrock import make_client
+
+        made.append(timeout)
+        return make_client(region, timeout)
+
+    server.answer(Script(TITAN))
+    Bedrock(make).invoke(embedding(text=["one", "two", "three"], timeout=40))
+    Bedrock(make).invoke(embedding(text="one", timeout=40))
+    assert made == [20, 40]
+    error = failed(server, Bedrock(make), embedding(text=["one", "two"], timeout=0.4), Script(how="hang"))
+    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "timeout", True)
+
+
+@pytest.mark.parametrize("model", ["amazon.nova-canvas-v1:0", "amazon.titan-image-generator-v2:0"])
+def test_pictures_of_amazons_models(server: ProviderServer, bedrock: Bedrock, model: str) -> None:
+    call = replace(picture(model, size="1280x720", count=2), options={"image": {"quality": "premium"}})
+    answer, bodies = answered(server, bedrock, call, Script({"images": [IMAGE, IMAGE], "error": None}))
+    config = {"numberOfImages": 2, "seed": 7, "width": 1280, "height": 720, "quality": "premium"}
+    assert bodies == [
+        {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "A lamp 🎉"}, "imageGenerationConfig": config}
+    ]
+    assert answer.files == (Blob(PNG, "image/png"),) * 2
+    assert (answer.output, answer.units, answer.input_tokens) == ({"count": 2}, {"images": 2}, 0)
+
+
+def test_more_pictures_than_one_exchange_makes_are_different_ones(server: ProviderServer, bedrock: Bedrock) -> None:
+    _, bodies = answered(server, bedrock, picture(count=7), Script({"images": [IMAGE]}))
+    told = [body["imageGenerationConfig"] for body in bodies]
+    assert [each["numberOfImages"] for each in told] == [5, 2]
+    assert told[0]["seed"] != told[1]["seed"]
+    unsaid = replace(picture(), parameters={})
+    seeds = [
+        answered(server, bedrock, unsaid, Script({"images": [IMAGE]}))[1][0]["imageGenerationConfig"]["seed"]
+        for _ in range(5)
+    ]
+    assert all(0 <= seed < 858_993_460 for seed in seeds)
+    assert len(set(seeds)) > 1
+
+
+def test_pictures_of_stabilitys_models(server: ProviderServer, bedrock: Bedrock) -> None:
+    model, reply = "us.stability.stable-image-ultra-v1:1", CALLS["stability"][1]
+    call = replace(picture(model, size="1536x1024", format="jpg", count=2), options={"image": {"style": "x"}})
+    answer, bodies = answered(server, bedrock, call, Script(reply))
+    body = {"prompt": "A lamp 🎉", "output_format": "jpeg", "aspect_ratio": "3:2", "style": "x"}
+    assert bodies == [body | {"seed": 7}, body | {"seed": 8}]
+    assert answer.files == (Blob(PNG, "image/png"),) * 2  # what the bytes are goes before what was asked for
+    assert (answer.output, answer.units) == ({"count": 2}, {"images": 2})
+    _, bodies = answered(server, bedrock, replace(picture(model), parameters={}), Script(reply))
+    assert bodies == [{"prompt": "A lamp 🎉", "output_format": "png"}]
+
+
+@pytest.mark.parametrize(
+    ("call", "param"),
+    [
+        (embedding(text=[]), "input.text"),
+        (embedding("amazon.nova-pro-v1:0"), "model"),
+        (picture("amazon.titan-embed-text-v2:0"), "model"),
+        (picture(text=" "), "input.text"),
+        (picture(format="webp"), "input.format"),
+        (picture("stability.sd3-5-large-v1:0", format="gif"), "input.format"),
+        (picture("stability.sd3-5-large-v1:0", size="1000x333"), "input.size"),
+        (replace(picture(), options={"guardrail": {}}), "model"),
+    ],
+)
+def test_what_cannot_be_asked_is_not_sent(server: ProviderServer, bedrock: Bedrock, call: Call, param: str) -> None:
+    error = failed(server, bedrock, call, Script(), asked=0)
+    assert (type(error), error.param, error.maybe_paid) == (InvalidRequest, param, False)
+
+
+REFUSALS: list[tuple[Call, Any]] = [
+    (
+        picture(),
+        {"images": [], "error": f"All images have been blocked by our Content Filters. {WORDS}"},
+    ),
+    (
+        picture(),
+        {"images": None, "error": f"It may conflict with our AUP or AWS Responsible AI Policy. {WORDS}"},
+    ),
+    (picture("stability.sd3-5-large-v1:0", count=3), {"finish_reasons": ["Filter reason: prompt"]}),
+    (picture("stability.sd3-5-large-v1:0"), {"finish_reasons": ["Filter reason: output image"], "images": [""]}),
+]
+
+
+@pytest.mark.parametrize(("call", "reply"), REFUSALS)
+def test_filtered_pictures_are_refused(server: ProviderServer, bedrock: Bedrock, call: Call, reply: Any) -> None:
+    error = failed(server, bedrock, call, Script(reply))
+    assert (type(error), error.code, error.maybe_paid) == (Refused, "content_filtered", True)
+
+
+def test_pictures_that_passed_are_given_with_what_was_held_back(server: ProviderServer, bedrock: Bedrock) -> None:
+    reply = {"images": [IMAGE], "error": "Some of the generated images have been blocked by our content filters."}
+    answer, _ = answered(server, bedrock, picture(count=2), Script(reply))
+    assert (answer.output, answer.units, len(answer.files)) == ({"count": 1, "filtered": 1}, {"images": 1}, 1)
+
+
+def test_a_guardrail_goes_along_and_its_intervention_is_a_refusal(
+    server: ProviderServer, bedrock: Bedrock, case: tuple[Call, dict[str, Any]]
+) -> None:
+    call, reply = replace(case[0], options={"guardrail": {"id": "gr1", "version": 2}}), case[1]
+    answered(server, bedrock, call, Script(reply | {"amazon-bedrock-guardrailAction": "NONE"}))
+    assert server.asked[0].headers["x-amzn-bedrock-guardrailidentifier"] == "gr1"
+    assert server.asked[0].headers["x-amzn-bedrock-guardrailversion"] == "2"
+    for action in ("INTERVENED", "GUARDRAIL_INTERVENED"):
+        error = failed(server, bedrock, call, Script(reply | {"amazon-bedrock-guardrailAction": action}))
+        assert (type(error), error.code, error.maybe_paid) == (Refused, "guardrail_intervened", True)
+
+
+def test_malformed_replies_are_bad_output(
+    server: ProviderServer, bedrock: Bedrock, case: tuple[Call, dict[str, Any]]
+) -> None:
+    bodies: list[Any] = [b"", b"{}", b"[]", b"null", b"[[", b"\xff\xfe", b"[" * 100_000, WORDS.encode(), {"images": 5}]
+    bodies += [{"embedding": value} for value in ([], [None], [True], "0.5", {})]
+    bodies += [{"embeddings": value} for value in ([], [[]], [[1], [2]], {}, {"float": 5}, {"int8": [[1]]})]
+    bodies += [b'{"embedding": [1e999], "embeddings": [[1e999]]}']
+    bodies += [{"images": value, "finish_reasons": [None]} for value in ([""], ["%"], [5], {}, "x")]
+    for body in bodies:
+        error = failed(server, bedrock, case[0], Script(body))
+        assert (type(error), error.maybe_paid) == (BadOutput, True), str(body)[:60]
+
+
+def test_a_model_that_failed_is_unavailable(server: ProviderServer, bedrock: Bedrock) -> None:
+    reply = {"finish_reasons": ["Inference error"], "images": []}
+    for call, body in ((CALLS["stability"][0], reply), (CALLS["nova"][0], {"error": WORDS})):
+        error = failed(server, bedrock, call, Script(body))
+        assert (type(error), error.code, error.maybe_paid) == (Unavailable, "inference_error", True)
+
+
+MEANING: dict[str, tuple[type[BrokerError], bool]] = {
+    "AccessDeniedException": (CredentialRejected, False),
+    "ThrottlingException": (Throttled, False),
+    "ServiceQuotaExceededException": (Throttled, False),
+    "ResourceNotFoundException": (InvalidRequest, False),
+    "ModelTimeoutException": (Unavailable, True),
+    "InternalServerException": (Unavailable, False),
+    "ServiceUnavailableException": (Unavailable, False),
+    "ValidationException": (InvalidRequest, False),
+    "ModelNotReadyException": (Unavailable, False),
+    "ModelErrorException": (Unavailable, False),
+}
+
+
+def test_each_error_of_the_service_has_its_class(
+    server: ProviderServer, bedrock: Bedrock, case: tuple[Call, dict[str, Any]]
+) -> None:
+    known = {error.name: error.metadata["error"]["httpStatusCode"] for error in OPERATION.error_shapes}
+    assert known.keys() == MEANING.keys()
+    rows: list[tuple[int, str, str, type[BrokerError], bool]] = [
+        *[(status, name, WORDS, *MEANING[name]) for name, status in known.items()],
+        (400, "ValidationException", f"400 Bad Request: Too many input tokens. {WORDS}", ContextExceeded, False),
+        (400, "ValidationException", f"Blocked by our content filters. {WORDS}", Refused, False),
+        (500, "BrandNewException", WORDS, Unavailable, False),
+    ]
+    for status, name, message, kind, maybe_paid in rows:
+        body = {"__type": f"com.amazon.coral#{name}", "message": message}
+        error = failed(server, bedrock, case[0], Script(body, status))
+        assert (type(error), error.maybe_paid) == (kind, maybe_paid), (status, name)
+
+
+@pytest.mark.parametrize("how", ["cut", "cut_body"])
+def test_a_lost_connection_may_have_been_paid_for(
+    server: ProviderServer, bedrock: Bedrock, case: tuple[Call, dict[str, Any]], how: str
+) -> None:
+    error = failed(server, bedrock, case[0], Script(case[1], how=how))
+    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "connection_lost", True)
+
+
+def test_what_follows_a_paid_exchange_may_have_been_paid_for() -> None:
+    session = botocore.session.get_session()
+    client = session.create_client(
+        "bedrock-runtime", "us-east-1", aws_access_key_id="AKIATEST", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stub:
+        body = json.dumps(TITAN).encode()
+        stub.add_response(
+            "invoke_model", {"body": StreamingBody(io.BytesIO(body), len(body)), "contentType": "application/json"}
+        )
+        stub.add_client_error("invoke_model", "ThrottlingException", WORDS, 429)
+        with pytest.raises(Throttled) as caught:
+            Bedrock(lambda region, timeout: client).invoke(embedding(text=["one", "two"]))
+    assert caught.value.maybe_paid
