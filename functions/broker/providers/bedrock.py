@@ -10,21 +10,17 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from botocore import exceptions as broken
-from botocore.parsers import ResponseParserError
 
 from broker.errors import (
     BadOutput,
     BrokerError,
     ContextExceeded,
-    CredentialRejected,
     InvalidRequest,
     Refused,
-    Throttled,
     Unavailable,
 )
-from broker.providers import structured
+from broker.providers import aws, structured
 from broker.providers.base import Answer, Call
-from broker.providers.http import CONNECT_S, failure, retry_after
 from broker.tokens import estimate
 
 Json = dict[str, Any]
@@ -44,74 +40,26 @@ PARAMETERS = {
 CHOICES: dict[str, Json] = {"auto": {"auto": {}}, "none": {"auto": {}}, "required": {"any": {}}}
 """OpenAI's words for the choice of a tool. Converse cannot forbid tools that it was told of."""
 
-ERRORS: dict[str, tuple[type[BrokerError], str]] = {
-    **dict.fromkeys(
-        ("ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException"),
-        (Throttled, "Bedrock asks for a pause."),
-    ),
-    **dict.fromkeys(
-        (
-            "AccessDeniedException",
-            "UnrecognizedClientException",
-            "InvalidSignatureException",
-            "ExpiredTokenException",
-            "InvalidClientTokenId",
-        ),
-        (CredentialRejected, "Bedrock does not accept the broker's credentials for this model."),
-    ),
-    "ValidationException": (InvalidRequest, "Bedrock does not accept the request."),
-    "ResourceNotFoundException": (InvalidRequest, "Bedrock does not know the model."),
-    "ModelTimeoutException": (Unavailable, "The model took too long."),
-    "ModelErrorException": (Unavailable, "The model failed."),
-    "ModelNotReadyException": (Unavailable, "The model is not ready."),
-    "ServiceUnavailableException": (Unavailable, "Bedrock is unavailable."),
-    "InternalServerException": (Unavailable, "Bedrock failed."),
+ERRORS: dict[str, aws.Row] = {
+    "ResourceNotFoundException": (InvalidRequest, "does not know the model"),
+    "ModelTimeoutException": (Unavailable, "says that the model took too long"),
+    "ModelErrorException": (Unavailable, "says that the model failed"),
+    "ModelNotReadyException": (Unavailable, "says that the model is not ready"),
 }
-"""By the service's error code; codes that are not here go by their HTTP status."""
+"""Bedrock's own error codes; see `aws.ERRORS`."""
 
 PAID_ERRORS = frozenset({"ModelTimeoutException"})
 
 TOO_LONG = ("too long", "maximum context", "input length")
 """A prompt beyond the window is a ValidationException like any other, so the message is read; it goes nowhere."""
 
-LOSSES: tuple[tuple[type[Exception], type[BrokerError], str, str, bool], ...] = (
-    (broken.ConnectTimeoutError, Unavailable, "connect_timeout", "Bedrock did not take the connection in time.", False),
-    (broken.ReadTimeoutError, Unavailable, "timeout", "Bedrock did not answer in time.", True),
-    (broken.EndpointConnectionError, Unavailable, "unreachable", "Bedrock cannot be reached.", False),
-    (broken.ConnectionClosedError, Unavailable, "connection_lost", "The connection to Bedrock was lost.", True),
-    (broken.NoCredentialsError, CredentialRejected, "no_credentials", "There are no credentials for Bedrock.", False),
-    (broken.PartialCredentialsError, CredentialRejected, "no_credentials", "Credentials are incomplete.", False),
-    (broken.CredentialRetrievalError, CredentialRejected, "no_credentials", "Credentials cannot be had.", False),
-    (broken.SSLError, Unavailable, "bad_certificate", "There is no safe connection to Bedrock.", False),
-    (broken.ProxyConnectionError, Unavailable, "unreachable", "The proxy to Bedrock cannot be reached.", False),
-    (broken.HTTPClientError, Unavailable, "connection_lost", "The connection to Bedrock was lost.", True),
-    (broken.BotoCoreError, Unavailable, "client_error", "The call to Bedrock could not be made.", False),
-)
-"""What can go wrong around HTTP: the first that fits. The last column: the request may have arrived."""
-
-_UNREADABLE = (ResponseParserError, AttributeError, TypeError, ValueError, RecursionError)
-"""What botocore's parser raises for a reply of another shape than the service's: it checks little, and trips."""
-
 _OPENING = "Begin."
 """Said by the user where a conversation begins otherwise: Converse takes no other beginning."""
 
 
 def make_client(region: str | None, timeout: float) -> Any:
-    """Bedrock's run-time client for a region, the environment's own when None; `timeout` in seconds.
-
-    The timeout bounds each wait for bytes. Converse sends its reply in one piece, so that is the time of the call.
-    """
-    from botocore.config import Config
-    from botocore.session import get_session
-
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 1},
-        connect_timeout=min(CONNECT_S, timeout),
-        read_timeout=timeout,
-        tcp_keepalive=True,
-        parameter_validation=False,
-    )
-    return get_session().create_client("bedrock-runtime", region_name=region, config=config)
+    """Bedrock's run-time client; see `aws.make_client`."""
+    return aws.make_client("bedrock-runtime", region, timeout)
 
 
 class Bedrock:
@@ -137,23 +85,20 @@ class Bedrock:
         except broken.ClientError as error:
             raise _rejected(error.response) from None
         except (broken.BotoCoreError, broken.HTTPClientError) as error:
-            _, kind, code, message, paid = next(row for row in LOSSES if isinstance(error, row[0]))
-            raise kind(message, code=code, maybe_paid=paid) from None
-        except _UNREADABLE:
+            raise aws.lost("Bedrock", error) from None
+        except aws.UNREADABLE:
             _bad("Bedrock's reply is not in the form of Converse.")
         return _answer(call, request, reply)
 
 
 def _rejected(reply: Any) -> BrokerError:
-    told, meta = reply.get("Error", {}), reply.get("ResponseMetadata", {})
-    code, headers = str(told.get("Code", "")), meta.get("HTTPHeaders", {})
-    if code not in ERRORS:
-        return failure(int(meta.get("HTTPStatusCode", 500)), headers)
+    told = reply.get("Error", {})
+    code = str(told.get("Code", ""))
     if code == "ValidationException" and any(words in str(told.get("Message")).lower() for words in TOO_LONG):
         return ContextExceeded("The prompt is longer than the model's context window.")
-    kind, message = ERRORS[code]
-    pause = retry_after(headers) if kind is Throttled else None
-    return kind(message, code=code, retry_after=pause, maybe_paid=code in PAID_ERRORS)
+    error = aws.rejected("Bedrock", reply, ERRORS)
+    error.maybe_paid = error.maybe_paid or code in PAID_ERRORS
+    return error
 
 
 def _request(call: Call) -> Json:
