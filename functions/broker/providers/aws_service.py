@@ -163,6 +163,17 @@ def rows(value: Any, what: str) -> list[Json]:
     return value
 
 
+def words(value: Any, what: str) -> list[str]:
+    """A list of texts in a reply, which may leave it out.
+
+    Raises:
+        BadOutput: it is something else.
+    """
+    if not isinstance(value or [], list):
+        bad(f"The service's reply has no {what}.")
+    return [text(each, what) for each in value or []]
+
+
 def text(value: Any, what: str) -> str:
     """A text in a reply.
 

@@ -83,4 +83,4 @@ def _slot(given: Any) -> Any:
     if given.get("shape") == "Composite":
         return {name: _slot(each) for name, each in (given.get("subSlots") or {}).items()}
     value = given.get("value")
-    return (value.get("interpretedValue") or value.get("originalValue")) if isinstance(value, dict) else None
+    return value.get("interpretedValue") if isinstance(value, dict) else None

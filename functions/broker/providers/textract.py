@@ -11,7 +11,18 @@ from typing import Any
 
 from broker.errors import InvalidRequest, Unavailable
 from broker.providers.aws import Json, MakeClient, Row, make_client
-from broker.providers.aws_service import Exchange, Service, bad, count, features, image, named, rows, unsupported_task
+from broker.providers.aws_service import (
+    Exchange,
+    Service,
+    bad,
+    count,
+    features,
+    image,
+    named,
+    rows,
+    text,
+    unsupported_task,
+)
 from broker.providers.base import Answer, Call, Started
 from broker.providers.textract_blocks import Blocks
 
@@ -76,7 +87,7 @@ class Textract:
         exchange = Exchange(self._service, call)
         operation, asked = GETS[handle["kind"]], {"JobId": handle["job"]}
         reply = exchange.ask(operation, **asked)
-        status = reply.get("JobStatus")
+        status = text(reply.get("JobStatus"), "status")
         if status == "IN_PROGRESS":
             return Started(dict(handle))
         if status == "FAILED":
@@ -87,10 +98,10 @@ class Textract:
         while True:
             blocks.take(rows(reply.get("Blocks"), "blocks"))
             for warning in rows(reply.get("Warnings") or [], "warnings"):
-                missing.update(count(page, "page") for page in warning.get("Pages") or ())
+                missing.update(_missing(warning))
             if not reply.get("NextToken"):
                 break
-            reply = exchange.ask(operation, **asked, NextToken=reply["NextToken"])
+            reply = exchange.ask(operation, **asked, NextToken=text(reply["NextToken"], "token"))
         answer = _told(blocks, pages, features(call, FEATURES))
         if missing:
             answer["output"]["missing_pages"] = sorted(missing)
@@ -104,6 +115,13 @@ def _told(blocks: Blocks, pages: int, wanted: frozenset[str]) -> dict[str, Any]:
     if "tables" in wanted:
         output["tables"] = blocks.tables()
     return {"output": output, "units": {"pages": pages}}
+
+
+def _missing(warning: Json) -> list[int]:
+    pages = warning.get("Pages") or []
+    if not isinstance(pages, list):
+        bad("The service's reply has a warning of no pages.")
+    return [count(page, "page") for page in pages]
 
 
 def _pages(reply: Json) -> int:

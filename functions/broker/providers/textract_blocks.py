@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from broker.providers.aws import Json
-from broker.providers.aws_service import bad, count, rows, score, text
+from broker.providers.aws_service import bad, count, rows, score, text, words
 
 KEPT = frozenset({"WORD", "SELECTION_ELEMENT", "KEY_VALUE_SET", "TABLE", "CELL"})
 """Beside lines."""
@@ -29,15 +29,13 @@ class Blocks:
             BadOutput: one has no type, or a line no text.
         """
         for block in blocks:
-            kind = block.get("BlockType")
+            kind = text(block.get("BlockType"), "kind of block")
             if kind == "LINE":
                 # Of a reply about one page, the blocks may leave out which.
                 page = count(block.get("Page", 1), "page")
                 self._lines.setdefault(page, []).append(text(block.get("Text"), "line"))
             elif kind in KEPT:
                 self._blocks[text(block.get("Id"), "block")] = block
-            elif not isinstance(kind, str):
-                bad("The service's reply has a block of no kind.")
 
     def text(self) -> str:
         """Lines, and between pages an empty one."""
@@ -45,7 +43,7 @@ class Blocks:
 
     def fields(self) -> list[Json]:
         """What forms hold: `[{"key", "value", "score"}]`."""
-        keys = [each for each in self._of("KEY_VALUE_SET") if "KEY" in (each.get("EntityTypes") or ())]
+        keys = [each for each in self._of("KEY_VALUE_SET") if "KEY" in words(each.get("EntityTypes"), "types")]
         return [
             {
                 "key": self._words(key),
@@ -78,7 +76,7 @@ class Blocks:
         found: list[Any] = []
         for relation in rows(block.get("Relationships") or [], "relationships"):
             if relation.get("Type") == kind:
-                found += [self._blocks[each] for each in relation.get("Ids") or () if each in self._blocks]
+                found += [self._blocks[each] for each in words(relation.get("Ids"), "ids") if each in self._blocks]
         return found
 
     def _words(self, block: Json) -> str:
