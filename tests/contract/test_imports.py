@@ -64,6 +64,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "aws_lambda_powertools": {"observability"},
     "boto3": {"cli"},
     "botocore": {"cli", "cloud", "providers"},
+    "jmespath": {"providers"},
     "jsonschema": {"providers"},
     "jwt": {"tenants"},
     "pydantic": {"contract", "jobs", "registry", "schemas"},

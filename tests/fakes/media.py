@@ -1,5 +1,6 @@
 """The media of a request: objects in memory."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,14 +13,22 @@ class FakeMedia:
     """See `broker.providers.base.Media`; objects by `s3://…`."""
 
     objects: dict[str, Blob] = field(default_factory=dict)
+    placed: dict[str, Blob] = field(default_factory=dict)
+    """Bytes of requests that were put into S3, by their keys."""
 
     def read(self, reference: Mapping[str, str]) -> Blob:
         """See `Media.read`."""
+        if "data" in reference:
+            return Blob(base64.b64decode(reference["data"]), reference["media_type"])
         if reference["s3"] not in self.objects:
             raise InvalidRequest("There is no such object.", code="no_such_object", param="input.file")
         return self.objects[reference["s3"]]
 
     def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         """See `Media.place`."""
+        if "data" in reference:
+            key = f"media/{len(self.placed)}"
+            self.placed[key] = self.read(reference)
+            return "payloads", key
         bucket, _, key = reference["s3"].removeprefix("s3://").partition("/")
         return bucket, key

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from broker.errors import InvalidRequest
+from broker.jobs.request import Task
 from broker.providers import PROVIDERS, lookup
 
 HEAVY = ("urllib3", "botocore", "jsonschema", "broker.providers.openai", "broker.providers.bedrock")
@@ -20,6 +21,7 @@ def loaded(code: str) -> set[str]:
 
 def test_each_provider_has_its_tasks_and_is_kept() -> None:
     for name in PROVIDERS:
+        assert lookup(name).tasks <= set(Task)
         assert lookup(name).tasks
         assert lookup(name) is lookup(name)
 

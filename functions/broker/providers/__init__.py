@@ -19,6 +19,16 @@ PROVIDERS = {
     "mistral": ("broker.providers.mistral", "Mistral"),
     "google_translate": ("broker.providers.google_translate", "GoogleTranslate"),
     "openai": ("broker.providers.openai", "OpenAI"),
+    # AWS services
+    "comprehend": ("broker.providers.comprehend", "Comprehend"),
+    "lex": ("broker.providers.lex", "Lex"),
+    "polly": ("broker.providers.polly", "Polly"),
+    "rekognition": ("broker.providers.rekognition", "Rekognition"),
+    "sagemaker": ("broker.providers.sagemaker", "SageMaker"),
+    "sagemaker_async": ("broker.providers.sagemaker", "SageMakerAsync"),
+    "textract": ("broker.providers.textract", "Textract"),
+    "transcribe": ("broker.providers.transcribe", "Transcribe"),
+    "translate": ("broker.providers.translate", "Translate"),
 }
 """The name that a registered model gives as its provider, and where that wire format lives: module and class."""
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from botocore import exceptions as broken
 
 from broker.errors import Unavailable
+from broker.providers import aws
 from broker.providers.base import Answer, Call
-from broker.providers.bedrock_errors import UNREADABLE, bad, lost, rejected
-from broker.providers.http import CONNECT_S
+from broker.providers.bedrock_errors import bad, rejected
 from broker.providers.language import LANGUAGE, Chat, perform
 
 Result = TypeVar("Result")
@@ -29,21 +29,8 @@ TASKS = {
 
 
 def make_client(region: str | None, timeout: float) -> Any:
-    """Bedrock's run-time client for a region, the environment's own when None; `timeout` in seconds.
-
-    The timeout bounds each wait for bytes. Bedrock sends these replies in one piece: it is the time of an exchange.
-    """
-    from botocore.config import Config
-    from botocore.session import get_session
-
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 1},
-        connect_timeout=min(CONNECT_S, timeout),
-        read_timeout=timeout,
-        tcp_keepalive=True,
-        parameter_validation=False,
-    )
-    return get_session().create_client("bedrock-runtime", region_name=region, config=config)
+    """Bedrock's run-time client; see `aws.make_client`."""
+    return aws.make_client("bedrock-runtime", region, timeout)
 
 
 class Bedrock:
@@ -74,6 +61,6 @@ class Bedrock:
         except broken.ClientError as error:
             raise rejected(error.response) from None
         except (broken.BotoCoreError, broken.HTTPClientError) as error:
-            raise lost(error) from None
-        except UNREADABLE:
+            raise aws.lost("Bedrock", error) from None
+        except aws.UNREADABLE:
             bad("Bedrock's reply is not in the form of the operation.")
