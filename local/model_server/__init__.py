@@ -8,6 +8,9 @@ What it serves::
     POST /v1/chat/completions                     OpenAI: text, response_format, forced tool calls
     POST /v1/embeddings                           OpenAI: float and base64, ``dimensions``
     POST /v1/moderations                          OpenAI
+    POST /v1/images/generations                   OpenAI: PNG of any size, as base64
+    POST /v1/audio/speech                         OpenAI: WAV (a tone for each word, and the text in its comment), pcm
+    POST /v1/audio/transcriptions                 OpenAI: json, verbose_json, diarized_json; hears speech from here
     GET  /v1/models                               OpenAI
     POST /v1/messages                             Anthropic (``anthropic-version`` and ``max_tokens`` are required)
     POST /v1beta/models/{model}:generateContent   Gemini (also under /v1)
@@ -50,7 +53,8 @@ echo            answers with the user's last message
 notschema       a whole answer that does not fit the schema (or is not JSON, where no schema is asked for)
 ==============  ====================================================================================================
 
-The last five are about what a chat model says: embeddings and moderations refuse them with a 400, as every path
-does with an order that is not in the table. Of several statuses, or of several of the last five, the first that was
+The last five are about what a chat model says. Pictures know ``refuse`` (400: code ``moderation_blocked`` or, of models
+that are not ``gpt-image``, ``content_policy_violation``) and ``empty``, speech and transcriptions ``empty``. Where an
+order has no meaning, or is not in the table, there is a 400. Of several statuses, or of several of the last five, the first that was
 ordered happens.
 """

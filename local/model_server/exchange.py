@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Json = dict[str, Any]
@@ -43,6 +43,22 @@ class Problem(Exception):
 
 
 @dataclass(frozen=True)
+class Upload:
+    """A file of a form."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A reply that is not JSON."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
 class Request:
     """One call: ``model`` is without its orders, ``seed`` is a hash of path and body that ids are made from."""
 
@@ -51,6 +67,7 @@ class Request:
     orders: Orders
     headers: Mapping[str, str]
     seed: str
+    files: Mapping[str, Upload] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

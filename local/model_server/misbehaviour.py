@@ -59,6 +59,13 @@ def fail(orders: Orders, model: str) -> None:
             raise Problem(ERRORS[order], model=model, retry_after=value if order == "429" else None)
 
 
+def allow(orders: Orders, *content: str) -> None:
+    """Raise Problem for orders about what a model says that have no meaning for this call."""
+    for order in orders:
+        if order in CONTENT and order not in content:
+            raise Problem("invalid", f"Misbehaviour '{order}' has no meaning here.", "model")
+
+
 class FirstFailures:
     """Counts the failures of ``fail_first``; remembers the latest 10,000 inputs."""
 

@@ -19,11 +19,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from local.model_server import misbehaviour
+from local.model_server import misbehaviour, multipart
 from local.model_server.brain.reply import prose_only, reply
 from local.model_server.calls import Call, Calls
-from local.model_server.exchange import STATUS, Format, Json, Orders, Problem, Request, Wire
-from local.model_server.formats import anthropic, gemini, openai, openai_more
+from local.model_server.exchange import STATUS, Binary, Format, Json, Orders, Problem, Request, Upload, Wire
+from local.model_server.formats import anthropic, gemini, openai, openai_audio, openai_images, openai_more
 
 _MOST_BYTES = 6 * 1024 * 1024
 _HANG_SECONDS = 120.0
@@ -34,7 +34,7 @@ _WRONG_KEY = "sk-wrong"
 @dataclass(frozen=True)
 class _Endpoint:
     wire: Wire
-    answer: Callable[[Request], Json]
+    answer: Callable[[Request], Json | Binary]
 
 
 def _chat(form: Format) -> _Endpoint:
@@ -51,6 +51,9 @@ _POSTS = {
     "/v1/messages": _chat(anthropic),
     "/v1/embeddings": _Endpoint(openai, openai_more.embeddings),
     "/v1/moderations": _Endpoint(openai, openai_more.moderations),
+    "/v1/images/generations": _Endpoint(openai, openai_images.generate),
+    "/v1/audio/speech": _Endpoint(openai, openai_audio.speech),
+    "/v1/audio/transcriptions": _Endpoint(openai, openai_audio.transcription),
 }
 _GEMINI_POSTS = {"generateContent": _chat(gemini), "batchEmbedContents": _Endpoint(gemini, gemini.embeddings)}
 
@@ -88,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Serve what a model does."""
         self._serve(self._post)
 
-    def _serve(self, work: Callable[["_Exchange"], Json]) -> None:
+    def _serve(self, work: Callable[["_Exchange"], Json | Binary]) -> None:
         """Do the work and send what comes of it; the call's status is on record before the reply leaves."""
         path = unquote(urlsplit(self.path).path)
         exchange = _Exchange(path, self.server.calls.begin(path), _endpoint(path))
@@ -125,16 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise Problem("method")
         raise Problem("not_found", f"Invalid URL ({self.command} {exchange.path})")
 
-    def _post(self, exchange: "_Exchange") -> Json:
+    def _post(self, exchange: "_Exchange") -> Json | Binary:
         raw = self._body()
         if not exchange.endpoint:
             raise Problem("not_found", f"Invalid URL (POST {exchange.path})")
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise Problem("invalid", "We could not parse the JSON body of your request.")
+        body, files = self._read(raw)
         in_path = _GEMINI.fullmatch(exchange.path)
         name = in_path.group(1) if in_path else body.get("model")
         if not isinstance(name, str) or not name:
@@ -143,11 +141,24 @@ class _Handler(BaseHTTPRequestHandler):
         self._check_key()
         model, ordered = misbehaviour.split(name)
         exchange.orders = misbehaviour.read(ordered, self.headers.get("X-Misbehave", ""))
-        canonical = json.dumps(body, sort_keys=True)
+        canonical = json.dumps([body, {file: hashlib.sha256(files[file].content).hexdigest() for file in files}])
         seed = hashlib.sha256(f"{exchange.path}\n{canonical}".encode()).hexdigest()
         self._misbehave(exchange.orders, model, name, seed)
         headers = {key.lower(): value for key, value in self.headers.items()}
-        return exchange.endpoint.answer(Request(body, model, exchange.orders, headers, seed))
+        return exchange.endpoint.answer(Request(body, model, exchange.orders, headers, seed, files))
+
+    def _read(self, raw: bytes) -> tuple[Json, dict[str, Upload]]:
+        content_type = self.headers.get("Content-Type", "")
+        if multipart.is_form(content_type):
+            fields, files = multipart.read(content_type, raw)
+            return {**fields}, files
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise Problem("invalid", "We could not parse the JSON body of your request.")
+        return body, {}
 
     def _misbehave(self, orders: Orders, model: str, name: str, seed: str) -> None:
         if "latency" in orders:
@@ -189,14 +200,18 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def _send(
-        self, status: int, body: Json, headers: dict[str, str] | None = None, orders: Orders | None = None
+        self, status: int, body: Json | Binary, headers: dict[str, str] | None = None, orders: Orders | None = None
     ) -> None:
-        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         orders = orders or {}
+        if isinstance(body, Binary) and "badjson" not in orders:
+            data, media_type = body.content, body.media_type
+        else:
+            shown = {"error": "not what was asked for"} if isinstance(body, Binary) else body
+            data, media_type = json.dumps(shown, ensure_ascii=False).encode("utf-8", "replace"), "application/json"
         if "badjson" in orders:
             data = data[: len(data) * 2 // 3]
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(data)))
         for name, value in (headers or {}).items():
             self.send_header(name, value)

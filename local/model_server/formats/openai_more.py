@@ -6,16 +6,16 @@ import struct
 from local.model_server.brain.moderation import CATEGORIES, scores
 from local.model_server.brain.vectors import DIMENSIONS, embed
 from local.model_server.exchange import CREATED, Json, Problem, Request, items, text_of, tokens
-from local.model_server.misbehaviour import CONTENT
+from local.model_server.misbehaviour import allow
 
-MODELS = ("small", "medium", "large", "embed", "moderate")
+MODELS = ("small", "medium", "large", "embed", "moderate", "picture", "gpt-image", "speech", "whisper")
 _FLAG_AT = 0.5
 _MOST_INPUTS = 2048
 
 
 def embeddings(request: Request) -> Json:
     """Embed one text or up to 2,048; the usual client asks for base64 of little-endian 32-bit floats."""
-    _only_for_chat(request)
+    allow(request.orders)
     body = request.body
     size = body.get("dimensions", DIMENSIONS)
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 4096:
@@ -39,7 +39,7 @@ def embeddings(request: Request) -> Json:
 
 def moderations(request: Request) -> Json:
     """Moderate one text, several, or one list of parts, which counts as one input."""
-    _only_for_chat(request)
+    allow(request.orders)
     given = request.body.get("input")
     in_parts = isinstance(given, list) and given and all(isinstance(part, dict) for part in given)
     texts = [text_of(items(given, "input"), "input")] if in_parts else _texts(given)
@@ -56,12 +56,6 @@ def models() -> Json:
         "object": "list",
         "data": [{"id": name, "object": "model", "created": CREATED, "owned_by": "local"} for name in MODELS],
     }
-
-
-def _only_for_chat(request: Request) -> None:
-    for order in request.orders:
-        if order in CONTENT:
-            raise Problem("invalid", f"Misbehaviour '{order}' is for chat only.", "model")
 
 
 def _texts(given: object) -> list[str]:

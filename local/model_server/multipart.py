@@ -1,0 +1,41 @@
+"""Forms with files, `multipart/form-data` (RFC 7578), as clients of transcriptions send them."""
+
+from email.message import Message
+
+from local.model_server.exchange import Problem, Upload
+
+Form = dict[str, str]
+
+
+def is_form(content_type: str) -> bool:
+    """True for a body that `read` can read."""
+    return _header(content_type).get_content_type() == "multipart/form-data"
+
+
+def read(content_type: str, raw: bytes) -> tuple[Form, dict[str, Upload]]:
+    """Give the fields and the files by name; of several with one name the last. A broken form raises Problem."""
+    boundary = str(_header(content_type).get_param("boundary") or "").encode()
+    parts = (b"\r\n" + raw).split(b"\r\n--" + boundary)
+    if not boundary or len(parts) < 2 or not parts[-1].startswith(b"--"):
+        raise Problem("invalid", "Could not parse multipart form.")
+    fields: Form = {}
+    files: dict[str, Upload] = {}
+    for part in parts[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        told = {}
+        for line in head.decode("utf-8", "replace").split("\r\n"):
+            name, _, value = line.partition(":")
+            told[name.strip().lower()] = value.strip()
+        about = _header(told.get("content-disposition", ""), "Content-Disposition")
+        field, file = (about.get_param(name, header="Content-Disposition") for name in ("name", "filename"))
+        if file is None:
+            fields[str(field)] = content.decode("utf-8", "replace")
+        else:
+            files[str(field)] = Upload(str(file), content)
+    return fields, files
+
+
+def _header(value: str, name: str = "Content-Type") -> Message:
+    message = Message()
+    message[name] = value
+    return message
