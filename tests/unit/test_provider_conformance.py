@@ -313,7 +313,7 @@ def test_missing_usage_is_estimated(server: ProviderServer, dialect: Dialect, ca
     for usage in nothing:
         answer = answered(server, dialect, call, Script(dialect.says("Twelve bytes") | {"usage": usage}))
         assert answer.input_tokens > 5
-        assert answer.output_tokens == 4
+        assert 3 <= answer.output_tokens <= 6
 
 
 @pytest.mark.parametrize("text", ['{"age": 3}', ' ```json\n{"age": 3}\n```\n', '```\n{"age": 3}```'])
