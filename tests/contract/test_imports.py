@@ -65,7 +65,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "botocore": {"cli", "cloud", "providers"},
     "jsonschema": {"providers"},
     "jwt": {"tenants"},
-    "pydantic": {"contract", "jobs", "registering", "schemas"},
+    "pydantic": {"contract", "jobs", "prompts", "registering", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "referencing": {"providers"},
     "urllib3": {"delivery", "providers", "tenants"},
