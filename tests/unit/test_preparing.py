@@ -52,8 +52,8 @@ def test_a_prompt_comes_before_what_the_request_has(world: World, given: dict[st
     body = {"prompt": {"id": "greet", "variables": {"name": "Ann"}}, "input": given}
     document = prepare(world, body).document
     system, user, *rest = document["input"]["messages"]
-    assert system["content"].startswith("Be kind.\n\nText between <data-")
-    assert re.fullmatch("Greet <data-([0-9a-f]{12})>Ann</data-\\1>.", user["content"])
+    assert system["content"].startswith("Be kind.\n\nText between <data_")
+    assert re.fullmatch("Greet <data_([0-9a-f]{12})>Ann</data_\\1>.", user["content"])
     assert rest == after
     assert document["prompt_used"] == {"id": "greet", "version": 1, "label": None}
 

@@ -91,9 +91,7 @@ class Prompts:
         scope = (values, template.variables)
         texts = {role: render(nodes, scope, mark) for role, nodes in template.parts.items()}
         if mark.used:
-            # The rule stands among the instructions; a user's part that stands alone has to begin with it.
-            system = texts.get("system")
-            texts |= {"system": f"{system}\n\n{mark.rule}"} if system else {"user": f"{mark.rule}\n\n{texts['user']}"}
+            texts = {"system": "\n\n".join(filter(None, [texts.pop("system", ""), mark.rule])), **texts}
         messages = [{"role": role, "content": text} for role, text in texts.items()]
         used = {"id": wanted["id"], "version": template.version, "label": label}
         return Filled(messages, used, template.hints, template.output_schema)
