@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "measures": {"delivery", "errors", "jobs", "observability"},  # types of what is measured
     # rooms
     "guardrails": set(),
-    "context": {"errors", "tokens"},
+    "context": {"clock", "errors", "jobs", "tokens"},
     "prompts": {"errors", "storage"},
     "providers": {"clock", "errors", "tokens"},
     "routing": {"clock", "errors", "storage"},
@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "rest": {"clock", "errors", "jobs", "routing", "tenants"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "storage"},
+    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "measures"),

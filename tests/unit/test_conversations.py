@@ -1,0 +1,104 @@
+"""Conversations: what is put before a request, what is kept of a job, and that both fit together."""
+
+from typing import Any
+
+import pytest
+from broker.context.conversations import listing, recall, remember
+from broker.errors import InvalidRequest, NotFound
+from broker.tokens import estimate_message
+
+from tests.fakes.conversations import FakeTurns
+from tests.fakes.world import MINUTE, NOW, a_head
+
+SYSTEM = {"role": "system", "content": "Be kind."}
+
+
+def say(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "content": text}
+
+
+def asked(text: str, **more: Any) -> dict[str, Any]:
+    return {"task": "chat", "conversation_id": "c1", "input": {"messages": [SYSTEM, say("user", text)]}, **more}
+
+
+def talk(turns: FakeTurns, number: int, text: str, answer: str, *, tenant: str = "acme") -> dict[str, Any]:
+    """One job of a conversation: recalled, answered, kept twice."""
+    document = recall(turns, tenant, asked(text), None, None, NOW).document
+    head = a_head(id=f"job_{number:032x}", tenant=tenant, created_at=NOW + number)
+    for _ in range(2):
+        remember(turns, head, document, {"text": answer, "finish_reason": "stop"})
+    return document
+
+
+def test_a_conversation_grows_turn_by_turn() -> None:
+    turns = FakeTurns()
+    first = talk(turns, 1, "I am Ann.", "Hello Ann.")
+    assert first["input"]["messages"] == [SYSTEM, say("user", "I am Ann.")]
+    talk(turns, 2, "I like lamps.", "Noted.")
+    third = recall(turns, "acme", asked("Who am I?"), None, None, NOW)
+    assert third.turns == 2
+    assert third.document["input"]["messages"] == [
+        SYSTEM,
+        say("user", "I am Ann."),
+        say("assistant", "Hello Ann."),
+        say("user", "I like lamps."),
+        say("assistant", "Noted."),
+        say("user", "Who am I?"),
+    ]
+    assert recall(turns, "other", asked("Who am I?"), None, None, NOW).turns == 0
+
+
+def test_only_the_newest_that_have_room_come_back() -> None:
+    turns = FakeTurns()
+    for number in range(1, 6):
+        talk(turns, number, f"Question {number}.", f"Answer {number}.")
+    one = sum(estimate_message(say(role, text)) for role, text in (("user", "Question 5."), ("assistant", "Answer 5.")))
+    for room, most in ((2 * one, 2), (2 * one - 1, 1), (0, 0), (-5, 0)):
+        found = recall(turns, "acme", asked("And?"), room, None, NOW)
+        assert found.turns == most
+        assert found.document["input"]["messages"][-1] == say("user", "And?")
+        assert len(found.document["input"]["messages"]) == 2 + 2 * most
+
+
+def test_without_a_conversation_nothing_is_read_or_kept() -> None:
+    turns = FakeTurns()
+    plain = {"task": "chat", "input": {"text": "Hi"}}
+    assert recall(turns, "acme", plain, None, None, NOW).document == plain
+    remember(turns, a_head(), plain, {"text": "Hello."})
+    with pytest.raises(NotFound):
+        listing(turns, "acme", "c1", limit=5, cursor=None, now=NOW)
+
+
+def test_a_text_is_a_users_turn_and_tools_and_json_are_kept() -> None:
+    turns = FakeTurns()
+    calls = [{"id": "1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]
+    document = recall(
+        turns, "acme", {"task": "chat", "conversation_id": "c1", "input": {"text": "Hi"}}, None, None, NOW
+    ).document
+    assert document["input"] == {"messages": [say("user", "Hi")]}
+    remember(turns, a_head(), document, {"text": None, "finish_reason": "tool_calls", "tool_calls": calls})
+    remember(turns, a_head(id="job_1", tenant="other"), document, {"json": {"a": 1}, "finish_reason": "stop"})
+    (row,) = listing(turns, "acme", "c1", limit=5, cursor=None, now=NOW)["data"]
+    assert row["messages"] == [say("user", "Hi"), {"role": "assistant", "content": None, "tool_calls": calls}]
+    (row,) = listing(turns, "other", "c1", limit=5, cursor=None, now=NOW)["data"]
+    assert row["messages"][1] == say("assistant", '{"a": 1}')
+
+
+def test_turns_are_listed_by_pages() -> None:
+    turns = FakeTurns()
+    for number in range(1, 6):
+        talk(turns, number, f"Question {number}.", "Yes.")
+    seen, cursor = [], None
+    while True:
+        page = listing(turns, "acme", "c1", limit=2, cursor=cursor, now=NOW)
+        seen += [row["messages"][0]["content"] for row in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == [f"Question {number}." for number in (5, 4, 3, 2, 1)]
+    for limit, wrong in ((0, None), (101, None), (5, "!")):
+        with pytest.raises(InvalidRequest):
+            listing(turns, "acme", "c1", limit=limit, cursor=wrong, now=NOW)
+    later = a_head().expires_at * 1000 + MINUTE
+    with pytest.raises(NotFound):
+        listing(turns, "acme", "c1", limit=2, cursor=None, now=later)
