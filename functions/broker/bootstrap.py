@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from broker.batches.counting import Count
     from broker.batches.splitting import Split
     from broker.cloud.bus import Bus
+    from broker.cloud.conversations import ConversationStore
     from broker.cloud.database import DynamoDatabase
     from broker.cloud.files import Outbox
     from broker.cloud.payloads import PayloadStore
@@ -76,6 +77,16 @@ def payloads() -> "PayloadStore":
         lambda: client("s3"),
         lambda: client("dynamodb"),
     )
+
+
+@cache
+def conversations() -> "ConversationStore":
+    """Turns of conversations."""
+    from broker.cloud.clients import client
+    from broker.cloud.conversations import ConversationStore
+
+    jobs_table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
+    return ConversationStore(jobs_table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
 
 
 @cache
@@ -173,7 +184,7 @@ def api() -> "Api":
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliver().redeliver(job_id, now)
 
-    return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver)
+    return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver, conversations())
 
 
 @cache

@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "storage", "tokens"),
         *("guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
-    "rest": {"clock", "errors", "jobs", "routing", "tenants"},
+    "rest": {"clock", "context", "errors", "jobs", "routing", "tenants"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
     "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "storage"},
@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     # operators' and developers' tools: no function loads them
     "registering": {"errors", "jobs", "storage"},
     "cli": {*("clock", "errors", "registering", "storage"), *("batches", "cloud", "delivery", "jobs", "tenants")},
-    "contract": {"clock", "delivery", "envelope", "errors", "jobs", "rest", "steps"},
+    "contract": {"clock", "context", "delivery", "envelope", "errors", "jobs", "rest", "steps"},
     "schemas": {"contract", "jobs", "registering"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""

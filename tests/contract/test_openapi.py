@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from broker.clock import now_ms
+from broker.context.conversations import Turn
 from broker.contract.base import EXAMPLE_JOB
 from broker.contract.openapi import ERRORS, EVERYWHERE, OPERATIONS
 from broker.errors import BrokerError
@@ -13,12 +14,14 @@ from broker.jobs.idempotency import fingerprint, reserve
 from broker.jobs.request import parse_request, stored_form
 from broker.rest.http import Reply, error_reply
 from broker.rest.routes import ROUTES
+from broker.rest.runs import run_body
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.contract.stack import ROOT, events, of_type, template
 from tests.contract.world import ASK, World
 
+RUN = {"variables": {"document": "The lamp."}}
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "schemas" / "openapi.json").read_text())
 DOCUMENTED = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
 
@@ -93,6 +96,7 @@ def calls() -> list[Any]:
     lost = {"path": {"id": "job_0"}}
     keyed = {"headers": {"idempotency-key": "k"}}
     asked = json.dumps(ASK | {"prompt": {"id": "none"}})
+    run = json.dumps(RUN)
     return [
         ("POST", "/jobs", 202, None, {"body": body}),
         ("POST", "/jobs", 202, None, {"body": body, **keyed}),
@@ -125,6 +129,23 @@ def calls() -> list[Any]:
         ("POST", "/jobs/{id}/redeliver", 202, "ended", {}),
         ("POST", "/jobs/{id}/redeliver", 400, "queued", {}),
         ("POST", "/jobs/{id}/redeliver", 404, None, lost),
+        *(
+            ("POST", "/prompts/{id}/run", status, before, {"path": {"id": "shorten"}, "body": run, **given})
+            for status, before, given in (
+                (202, None, {}),
+                (202, None, {"headers": {"idempotency-key": "k", "prefer": "wait=1"}}),
+                (200, "run ended", keyed),
+                (400, None, {"body": bad}),
+                (402, None, {"tenant": "poor"}),
+                (404, None, {"path": {"id": "none"}}),
+                (409, "run held", keyed),
+                (422, "key used", keyed),
+            )
+        ),
+        ("GET", "/conversations/{id}", 200, "talk", {"path": {"id": "c1"}}),
+        ("GET", "/conversations/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
+        ("GET", "/conversations/{id}", 404, None, {"path": {"id": "c1"}}),
+        ("DELETE", "/conversations/{id}", 204, "talk", {"path": {"id": "c1"}}),
         ("GET", "/models", 200, None, {}),
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
     ]
@@ -146,6 +167,15 @@ def test_replies_are_as_documented(
             world.call("POST", "/jobs", body=json.dumps(ASK | {"metadata": {}}), headers={"idempotency-key": "k"})
         case "key of an ended job":
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", "/jobs", **more).body["id"]})
+        case "run ended":
+            world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", resource, **more).body["id"]})
+        case "run held":
+            mark = fingerprint(stored_form(parse_request(run_body("shorten", RUN))))
+            reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())
+        case "talk":
+            world.turns.append(
+                "acme", "c1", Turn(EXAMPLE_JOB, now_ms(), 1, [{"role": "user", "content": "Hi"}]), now_ms()
+            )
         case "key held":
             mark = fingerprint(stored_form(parse_request(ASK)))
             reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())

@@ -165,7 +165,7 @@ def listing(
         raise InvalidRequest("The cursor is not one of ours.", param="cursor")
     found = turns.newest(tenant, conversation, limit=limit, now=now, before=cursor)
     if not found and cursor is None:
-        raise NotFound("There is no such conversation.", param="id")
+        raise NotFound("There is no such conversation.", code="no_conversation", param="id")
     rows = [{"job_id": kept.job_id, "at": iso(kept.at), "messages": kept.load()} for kept in found]
     following = found[-1].job_id if len(found) == limit else None
     return {"object": "conversation", "id": conversation, "data": rows, "next_cursor": following}
