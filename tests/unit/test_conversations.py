@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from broker.context.conversations import listing, recall, remember
+from broker.context.conversations import listing, recall, remember, room_for_history
+from broker.context.fitting import fit_request
 from broker.errors import InvalidRequest, NotFound
 from broker.tokens import estimate_message
 
@@ -58,6 +59,32 @@ def test_only_the_newest_that_have_room_come_back() -> None:
         assert found.turns == most
         assert found.document["input"]["messages"][-1] == say("user", "And?")
         assert len(found.document["input"]["messages"]) == 2 + 2 * most
+
+
+def test_what_is_recalled_fits_the_window() -> None:
+    turns = FakeTurns()
+    for number in range(1, 30):
+        talk(turns, number, "How is the lamp? " * 20, "It burns. " * 20)
+    document = asked("And now?")
+    room = room_for_history(document, 3_000, 500, "openai")
+    found = recall(turns, "acme", document, room, "openai", NOW)
+    assert 5 < found.turns < 29
+    assert fit_request(found.document, 3_000, 500, "openai").done is None
+    summarised = asked("And now?", context={"strategy": "summarize"})
+    assert room_for_history(summarised, 3_000, 500, "openai") is None
+    everything = recall(turns, "acme", summarised, None, "openai", NOW)
+    assert everything.turns == 29
+    fitted = fit_request(everything.document, 3_000, 500, "openai")
+    assert fitted.done is not None and fitted.done["tokens_after"] <= 2_500
+    assert fitted.to_summarise[0] == say("user", "How is the lamp? " * 20)
+
+
+def test_what_is_kept_is_what_the_job_added_however_it_was_fitted() -> None:
+    turns = FakeTurns()
+    talk(turns, 1, "I am Ann.", "Hello Ann.")
+    talk(turns, 2, "I like lamps.", "Noted.")
+    newest = turns.newest("acme", "c1", limit=1, now=NOW)[0].load()
+    assert newest == [say("user", "I like lamps."), say("assistant", "Noted.")]
 
 
 def test_without_a_conversation_nothing_is_read_or_kept() -> None:

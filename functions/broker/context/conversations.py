@@ -14,7 +14,7 @@ from broker.clock import iso
 from broker.context.fitting import Message
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import JOB_ID, Head
-from broker.tokens import estimate_message
+from broker.tokens import estimate_input, estimate_message
 
 MOST_TURNS = 100
 """Turns that are looked at, newest first; and on a page of the list."""
@@ -77,6 +77,16 @@ class Recalled:
 
     document: dict[str, Any]
     turns: int
+
+
+def room_for_history(document: Mapping[str, Any], window: int, output_reserve: int, family: str | None) -> int | None:
+    """The `room` of `recall` beside the request's own material and the answer; in tokens, below zero for none.
+
+    None where the strategy is to summarise: then all that is kept comes in, and fitting makes a summary of the oldest.
+    """
+    if document.get("context", {}).get("strategy") == "summarize":
+        return None
+    return window - output_reserve - estimate_input(document, family)
 
 
 def recall(

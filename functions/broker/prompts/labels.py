@@ -15,6 +15,9 @@ Arm = dict[str, int]
 """`{"version", "weight"}`."""
 
 PRODUCTION = "production"
+"""What a request gets that names neither version nor label, where the prompt has it."""
+
+LABELS = "LABELS"
 
 
 def choose(prompt_id: str, label: str, arms: Sequence[Arm], key: str) -> int:
@@ -53,7 +56,7 @@ def set_label(
             raise InvalidRequest(message, code="invalid_label", param=f"arms.{place}")
         if database.get("registry", f"PROMPT#{prompt_id}", f"V#{arm['version']:04}") is None:
             raise NotFound("There is no such version.", code="unknown_prompt", param=f"arms.{place}.version")
-    before = database.get("registry", f"PROMPT#{prompt_id}", "LABELS") or {"labels": {}, "revision": 0}
+    before = database.get("registry", f"PROMPT#{prompt_id}", LABELS) or {"labels": {}, "revision": 0}
     labels = {name: kept for name, kept in before["labels"].items() if name != label}
     if arms:
         labels[label] = [dict(arm) for arm in arms]
@@ -62,8 +65,8 @@ def set_label(
     unchanged = If("revision", "=", before["revision"]) if before["revision"] else If("pk", "absent")
     try:
         database.write(
-            Put("registry", item | {"sk": "LABELS"}, (unchanged,)),
-            Put("registry", item | {"sk": f"LABELS#{revision:04}"}),
+            Put("registry", item | {"sk": LABELS}, (unchanged,)),
+            Put("registry", item | {"sk": f"{LABELS}#{revision:04}"}),
         )
     except ConditionFailed:
         raise Conflict("The labels were changed by somebody else; read them again.") from None

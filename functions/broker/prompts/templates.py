@@ -13,7 +13,7 @@ from typing import Any
 
 from broker.errors import NotFound
 from broker.prompts.engine import Node, Schema, parse, places, render
-from broker.prompts.labels import PRODUCTION, choose
+from broker.prompts.labels import LABELS, PRODUCTION, choose
 from broker.prompts.marking import Marker
 from broker.prompts.variables import checked
 from broker.storage import Database, Item
@@ -100,7 +100,7 @@ class Prompts:
         prompt_id, version, label = wanted["id"], wanted.get("version"), None
         if version is None:
             label = wanted.get("label")
-            labels = (self._item(prompt_id, "LABELS", now) or {}).get("labels", {})
+            labels = (self._item(prompt_id, LABELS, now) or {}).get("labels", {})
             if label is None and PRODUCTION in labels:
                 label = PRODUCTION
             if label is not None:
@@ -129,7 +129,8 @@ class Prompts:
         read_at, item = self._current.get((prompt_id, sk), (-KEEP_MS, None))
         if now - read_at >= KEEP_MS:
             item = self._database.get("registry", f"PROMPT#{prompt_id}", sk)
-            self._current[prompt_id, sk] = (now, item)
+            if item is not None or sk == LABELS:  # most prompts have no labels; one that is missing may be on its way
+                self._current[prompt_id, sk] = (now, item)
             if len(self._current) > MOST_KEPT:
                 del self._current[next(iter(self._current))]
         return item
