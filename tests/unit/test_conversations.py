@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from broker.context.conversations import listing, recall, remember, room_for_history
+from broker.context.conversations import MOST_TOKENS, Turn, listing, recall, remember, room_for_history
 from broker.context.fitting import fit_request
 from broker.errors import InvalidRequest, NotFound
 from broker.tokens import estimate_message
@@ -77,6 +77,14 @@ def test_what_is_recalled_fits_the_window() -> None:
     fitted = fit_request(everything.document, 3_000, 500, "openai")
     assert fitted.done is not None and fitted.done["tokens_after"] <= 2_500
     assert fitted.to_summarise[0] == say("user", "How is the lamp? " * 20)
+
+
+def test_what_is_read_is_bounded_whatever_the_room() -> None:
+    turns = FakeTurns()
+    for number in range(1, 6):
+        messages: list[Any] = [say("user", f"Question {number}.")]
+        turns.append("acme", "c1", Turn(f"job_{number:032x}", NOW, MOST_TOKENS // 2, messages), NOW)
+    assert recall(turns, "acme", asked("And?"), None, None, NOW).turns == 2
 
 
 def test_what_is_kept_is_what_the_job_added_however_it_was_fitted() -> None:

@@ -19,6 +19,9 @@ from broker.tokens import estimate_input, estimate_message
 MOST_TURNS = 100
 """Turns that are looked at, newest first; and on a page of the list."""
 
+MOST_TOKENS = 1_000_000
+"""Of the turns that are read for one request, whatever room there is: the largest windows hold no more."""
+
 INSTRUCTIONS = ("system", "developer")
 
 
@@ -106,8 +109,11 @@ def recall(
     if conversation is None:
         return Recalled(dict(document), 0)
     earlier: list[list[Message]] = []
-    left = room
+    left, read = room, 0
     for kept in turns.newest(tenant, conversation, limit=MOST_TURNS, now=now):
+        read += kept.tokens
+        if read > MOST_TOKENS:
+            break
         messages = kept.load()
         if left is not None:
             left -= sum(estimate_message(message, family) for message in messages)
