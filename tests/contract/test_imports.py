@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "measures": {"delivery", "errors", "jobs", "observability"},  # types of what is measured
     # rooms
     "guardrails": set(),
-    "context": {"clock", "errors", "jobs", "tokens"},
+    "context": {"clock", "errors", "jobs", "storage", "tokens"},
     "prompts": {"errors", "storage"},
     "providers": {"clock", "errors", "tokens"},
     "routing": {"clock", "errors", "storage"},

@@ -173,7 +173,7 @@ def test_replies_are_as_documented(
             mark = fingerprint(stored_form(parse_request(run_body("shorten", RUN))))
             reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())
         case "talk":
-            world.turns.append(
+            world.turns.keep(
                 "acme", "c1", Turn(EXAMPLE_JOB, now_ms(), 1, [{"role": "user", "content": "Hi"}]), now_ms()
             )
         case "key held":

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from broker.context.conversations import MOST_TOKENS, Turn, listing, recall, remember, room_for_history
+from broker.context.conversations import MOST_TOKENS, Turn, listing, recall, room_for_history, turn_of
 from broker.context.fitting import fit_request
 from broker.errors import InvalidRequest, NotFound
 from broker.tokens import estimate_message
@@ -27,7 +27,8 @@ def talk(turns: FakeTurns, number: int, text: str, answer: str, *, tenant: str =
     document = recall(turns, tenant, asked(text), None, None, NOW).document
     head = a_head(id=f"job_{number:032x}", tenant=tenant, created_at=NOW + number)
     for _ in range(2):
-        remember(turns, head, document, {"text": answer, "finish_reason": "stop"})
+        turn = turn_of(head, document, {"text": answer, "finish_reason": "stop"})
+        turns.keep(tenant, "c1", turn, head.expires_at)
     return document
 
 
@@ -83,7 +84,7 @@ def test_what_is_read_is_bounded_whatever_the_room() -> None:
     turns = FakeTurns()
     for number in range(1, 6):
         messages: list[Any] = [say("user", f"Question {number}.")]
-        turns.append("acme", "c1", Turn(f"job_{number:032x}", NOW, MOST_TOKENS // 2, messages), NOW)
+        turns.keep("acme", "c1", Turn(f"job_{number:032x}", NOW, MOST_TOKENS // 2, messages), NOW)
     assert recall(turns, "acme", asked("And?"), None, None, NOW).turns == 2
 
 
@@ -95,11 +96,10 @@ def test_what_is_kept_is_what_the_job_added_however_it_was_fitted() -> None:
     assert newest == [say("user", "I like lamps."), say("assistant", "Noted.")]
 
 
-def test_without_a_conversation_nothing_is_read_or_kept() -> None:
+def test_without_a_conversation_nothing_is_read() -> None:
     turns = FakeTurns()
     plain = {"task": "chat", "input": {"text": "Hi"}}
     assert recall(turns, "acme", plain, None, None, NOW).document == plain
-    remember(turns, a_head(), plain, {"text": "Hello."})
     with pytest.raises(NotFound):
         listing(turns, "acme", "c1", limit=5, cursor=None, now=NOW)
 
@@ -111,8 +111,12 @@ def test_a_text_is_a_users_turn_and_tools_and_json_are_kept() -> None:
         turns, "acme", {"task": "chat", "conversation_id": "c1", "input": {"text": "Hi"}}, None, None, NOW
     ).document
     assert document["input"] == {"messages": [say("user", "Hi")]}
-    remember(turns, a_head(), document, {"text": None, "finish_reason": "tool_calls", "tool_calls": calls})
-    remember(turns, a_head(id="job_1", tenant="other"), document, {"json": {"a": 1}, "finish_reason": "stop"})
+    head = a_head()
+    for tenant, output in (
+        ("acme", {"text": None, "finish_reason": "tool_calls", "tool_calls": calls}),
+        ("other", {"json": {"a": 1}, "finish_reason": "stop"}),
+    ):
+        turns.keep(tenant, "c1", turn_of(head, document, output), head.expires_at)
     (row,) = listing(turns, "acme", "c1", limit=5, cursor=None, now=NOW)["data"]
     assert row["messages"] == [say("user", "Hi"), {"role": "assistant", "content": None, "tool_calls": calls}]
     (row,) = listing(turns, "other", "c1", limit=5, cursor=None, now=NOW)["data"]

@@ -85,6 +85,13 @@ def test_sections_over_lists(value: list[str], shown: str) -> None:
     )
 
 
+def test_a_tag_with_a_line_for_itself_leaves_none() -> None:
+    user = "Tags:\n{{#tags}}\n- {{.}}\n{{/tags}}\n{{^tags}}\nNone.\n  {{/tags}}\nEnd."
+    tags = {"tags": {"type": "array", "items": TRUSTED}}
+    assert text({"user": user, "variables": tags}, {"tags": ["a", "b"]}) == "Tags:\n- a\n- b\nEnd."
+    assert text({"user": user, "variables": tags}, {"tags": []}) == "Tags:\nNone.\nEnd."
+
+
 def test_sections_over_objects_and_truth() -> None:
     line = {"type": "object", "properties": {"what": TRUSTED, "n": {"type": "integer"}}}
     variables = {"lines": {"type": "array", "items": line}, "short": {"type": "boolean", "default": True}, "n": TRUSTED}

@@ -226,7 +226,7 @@ def test_a_run_of_a_prompt_names_the_field_at_fault(body: Any, param: str | None
 def test_a_conversation_is_shown_to_its_tenant_and_erased_by_it() -> None:
     door = Door()
     turn = Turn(JOB_ID, NOW, 3, [{"role": "user", "content": "Hi"}])
-    door.turns.append("acme", "c1", turn, now_ms() // 1000 + 60)
+    door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
     shown = door("GET", "/conversations/{id}", job_id="c1").body
     assert (shown["id"], shown["data"][0]["messages"], shown["next_cursor"]) == ("c1", turn.messages, None)
     assert door.fails("GET", "/conversations/{id}", job_id="c1", tenant="other").status == 404

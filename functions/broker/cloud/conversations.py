@@ -16,7 +16,7 @@ from typing import Any
 from broker.cloud.attributes import decode_item, encode_item
 from broker.context.conversations import Kept, Turn
 from broker.context.fitting import Message
-from broker.storage import Item
+from broker.storage import Item, Put
 
 INLINE_BYTES = 32 * 1024
 """Compressed; a page of a query holds 1 MB, so that thirty turns at least come with one."""
@@ -47,8 +47,8 @@ class ConversationStore:
             if item["expires_at"] > now // 1000  # the table may take two days to delete what has expired
         ]
 
-    def append(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
-        """See `Turns.append`."""
+    def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
+        """See `Turns.stage`."""
         packed = zlib.compress(json.dumps(turn.messages, ensure_ascii=False, separators=(",", ":")).encode(), 6)
         item: Item = {
             "pk": _pk(tenant, conversation),
@@ -62,10 +62,19 @@ class ConversationStore:
         else:
             item["s3"] = f"conversations/{tenant}/{conversation}/{turn.job_id}"
             self._s3().put_object(Bucket=self._bucket, Key=item["s3"], Body=packed)
-        self._dynamodb().put_item(TableName=self._table, Item=encode_item(item))
-        mark = self._dynamodb().get_item(TableName=self._table, Key=_key(item["pk"], "ERASED"), ConsistentRead=True)
-        if "Item" in mark and decode_item(mark["Item"])["at"] >= turn.at:
-            self._delete(item)
+        return Put("jobs", item)
+
+    def heed(self, staged: Put) -> None:
+        """See `Turns.heed`."""
+        mark = self._dynamodb().get_item(
+            TableName=self._table, Key=_key(staged.item["pk"], "ERASED"), ConsistentRead=True
+        )
+        if "Item" in mark and decode_item(mark["Item"])["at"] >= staged.item["at"]:
+            self._delete(staged.item)
+
+    def drop(self, staged: Put) -> None:
+        """See `Turns.drop`."""
+        self._delete(staged.item)
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""

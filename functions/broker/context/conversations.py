@@ -14,6 +14,7 @@ from broker.clock import iso
 from broker.context.fitting import Message
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import JOB_ID, Head
+from broker.storage import Put
 from broker.tokens import estimate_input, estimate_message
 
 MOST_TURNS = 100
@@ -62,11 +63,20 @@ class Turns(Protocol):
         """
         ...
 
-    def append(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
-        """Keep a turn until `expires_at` (SECONDS since the epoch); the same job again overwrites.
+    def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
+        """Make a turn ready to be kept until `expires_at` (SECONDS since the epoch); may be repeated.
 
-        A turn of a job that was accepted before its conversation was erased is not kept.
+        What is large is put into the bucket at once. The write that is given keeps the turn; it belongs into the commit
+        that ends the job, so that a turn is there as soon as its job has succeeded, and never without.
         """
+        ...
+
+    def heed(self, staged: Put) -> None:
+        """After that commit: take the turn away again if its conversation was erased while the job was under way."""
+        ...
+
+    def drop(self, staged: Put) -> None:
+        """Take a turn away, also one whose commit failed; may be repeated."""
         ...
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
@@ -76,7 +86,7 @@ class Turns(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `remember`."""
+    """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`."""
 
     document: dict[str, Any]
     turns: int
@@ -133,21 +143,16 @@ def recall(
     return Recalled({**document, **changed}, len(earlier))
 
 
-def remember(turns: Turns, head: Head, document: Mapping[str, Any], output: Mapping[str, Any]) -> None:
-    """Keep what a job that succeeded added to its conversation; may be repeated.
+def turn_of(head: Head, document: Mapping[str, Any], output: Mapping[str, Any]) -> Turn:
+    """What a job that succeeded added to its conversation.
 
     Args:
-        turns: where.
         head: the job's.
         document: its stored request, as `recall` gave it.
         output: its answer.
     """
-    conversation = document.get("conversation_id")
-    if conversation is None:
-        return
     messages = [*_own(document), _answer(output)]
-    turn = Turn(head.id, head.created_at, sum(map(estimate_message, messages)), messages)
-    turns.append(head.tenant, conversation, turn, head.expires_at)
+    return Turn(head.id, head.created_at, sum(map(estimate_message, messages)), messages)
 
 
 def _own(document: Mapping[str, Any]) -> Iterable[Message]:

@@ -22,6 +22,9 @@ from broker.errors import InvalidRequest
 
 TAG = re.compile(r"\{\{\s*([#^/]?)\s*([a-z][a-z0-9_]{0,63}|\.)\s*\}\}")
 
+ALONE = re.compile(r"^[ \t]*(\{\{\s*[#^/]\s*(?:[a-z][a-z0-9_]{0,63})\s*\}\})[ \t]*\r?\n", re.MULTILINE)
+"""A section's tag that has its line for itself; the line is no part of the text."""
+
 MOST_CHARS = 5_000_000
 """Of a filled template: sections within sections multiply."""
 
@@ -59,6 +62,7 @@ def parse(text: str) -> tuple[Node, ...]:
     Raises:
         InvalidRequest: a section is not closed, or closed and not opened.
     """
+    text = ALONE.sub(r"\1", text)
     open_: list[tuple[str, bool, list[Node]]] = [("", False, [])]
     end = 0
     for tag in TAG.finditer(text):

@@ -6,6 +6,7 @@ that declares no variables takes a text for each `{{place}}`.
 """
 
 import json
+import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -141,12 +142,12 @@ def _unknown() -> NotFound:
 
 
 def arm_key(tenant: str, document: Mapping[str, Any], now: int) -> str:
-    """What a request's arm is chosen by: its `metadata.routing_key`, else its conversation, else itself."""
+    """What a request's arm is chosen by: its `metadata.routing_key`, else its conversation, else chance."""
     if chosen := document.get("metadata", {}).get("routing_key"):
         return f"key\n{chosen}"
     if conversation := document.get("conversation_id"):
         return f"conversation\n{tenant}\n{conversation}"
-    return f"job\n{now}\n{json.dumps(document, sort_keys=True)}"
+    return f"job\n{now}\n{os.urandom(8).hex()}"
 
 
 def apply_hints(document: dict[str, Any], filled: Filled) -> dict[str, Any]:
