@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from broker.batches.splitting import Split
     from broker.cache.answers import Answers
     from broker.cloud.bus import Bus
+    from broker.cloud.conversations import ConversationStore
     from broker.cloud.database import DynamoDatabase
     from broker.cloud.files import Outbox
     from broker.cloud.media import JobMedia
@@ -84,6 +85,16 @@ def payloads() -> "PayloadStore":
         lambda: client("s3"),
         lambda: client("dynamodb"),
     )
+
+
+@cache
+def conversations() -> "ConversationStore":
+    """Turns of conversations."""
+    from broker.cloud.clients import client
+    from broker.cloud.conversations import ConversationStore
+
+    jobs_table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
+    return ConversationStore(jobs_table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
 
 
 @cache
@@ -181,7 +192,16 @@ def api() -> "Api":
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliver().redeliver(job_id, now)
 
-    return Api(accept(), jobs(), payloads(), models(), tenants(), redeliver, lambda job_id: answers().forget(job_id))
+    return Api(
+        accept(),
+        jobs(),
+        payloads(),
+        models(),
+        tenants(),
+        redeliver,
+        lambda job_id: answers().forget(job_id),
+        conversations(),
+    )
 
 
 @cache

@@ -25,6 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "measures": {"cache", "delivery", "errors", "jobs", "observability", "steps"},  # types of what is measured
     # rooms
     "guardrails": set(),
+    "context": {"clock", "errors", "jobs", "storage", "tokens"},
     "prompts": {"errors", "storage"},
     "providers": {"clock", "errors", "tokens"},
     "routing": {"clock", "errors", "storage"},
@@ -36,11 +37,11 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "storage", "tokens"),
         *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
-    "rest": {"clock", "errors", "jobs", "registry", "routing", "storage", "tenants"},
+    "rest": {"clock", "context", "errors", "jobs", "registry", "routing", "storage", "tenants"},
     "registry": {"clock", "errors", "jobs", "routing", "storage"},
     "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
+    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "measures"),
@@ -53,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
     },
     # operators' and developers' tools: no function loads them
     "cli": {*("clock", "errors", "storage"), *("batches", "cloud", "delivery", "jobs", "registry", "tenants")},
-    "contract": {"clock", "delivery", "envelope", "errors", "jobs", "registry", "rest", "steps"},
+    "contract": {"clock", "context", "delivery", "envelope", "errors", "jobs", "registry", "rest", "steps"},
     "schemas": {"contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""
@@ -67,7 +68,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jmespath": {"providers"},
     "jsonschema": {"providers"},
     "jwt": {"tenants"},
-    "pydantic": {"contract", "jobs", "registry", "schemas"},
+    "pydantic": {"contract", "jobs", "prompts", "registry", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "referencing": {"providers"},
     "urllib3": {"delivery", "providers", "tenants"},

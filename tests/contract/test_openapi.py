@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from broker.clock import now_ms
+from broker.context.conversations import Turn
 from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.base import EXAMPLE_JOB
 from broker.contract.openapi import ERRORS, EVERYWHERE, OPERATIONS, SIGNED_EVERYWHERE
@@ -17,12 +18,14 @@ from broker.registry.document import parse_registry
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.http import Reply, error_reply
 from broker.rest.routes import ROUTES
+from broker.rest.runs import run_body
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.contract.stack import ROOT, events, of_type, template
 from tests.contract.world import ASK, NOW, World
 
+RUN = {"variables": {"document": "The lamp."}}
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "schemas" / "openapi.json").read_text())
 DOCUMENTED = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
 
@@ -104,6 +107,7 @@ def calls() -> list[Any]:
     lost = {"path": {"id": "job_0"}}
     keyed = {"headers": {"idempotency-key": "k"}}
     asked = json.dumps(ASK | {"prompt": {"id": "none"}})
+    run = json.dumps(RUN)
     return [
         ("POST", "/jobs", 202, None, {"body": body}),
         ("POST", "/jobs", 202, None, {"body": body, **keyed}),
@@ -136,6 +140,23 @@ def calls() -> list[Any]:
         ("POST", "/jobs/{id}/redeliver", 202, "ended", {}),
         ("POST", "/jobs/{id}/redeliver", 400, "queued", {}),
         ("POST", "/jobs/{id}/redeliver", 404, None, lost),
+        *(
+            ("POST", "/prompts/{id}/run", status, before, {"path": {"id": "shorten"}, "body": run, **given})
+            for status, before, given in (
+                (202, None, {}),
+                (202, None, {"headers": {"idempotency-key": "k", "prefer": "wait=1"}}),
+                (200, "run ended", keyed),
+                (400, None, {"body": bad}),
+                (402, None, {"tenant": "poor"}),
+                (404, None, {"path": {"id": "none"}}),
+                (409, "run held", keyed),
+                (422, "key used", keyed),
+            )
+        ),
+        ("GET", "/conversations/{id}", 200, "talk", {"path": {"id": "c1"}}),
+        ("GET", "/conversations/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
+        ("GET", "/conversations/{id}", 404, None, {"path": {"id": "c1"}}),
+        ("DELETE", "/conversations/{id}", 204, "talk", {"path": {"id": "c1"}}),
         ("GET", "/models", 200, None, {}),
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
         *admin_calls(),
@@ -193,6 +214,15 @@ def test_replies_are_as_documented(
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", "/jobs", **more).body["id"]})
         case "changed meanwhile":
             world.database.meanwhile = [lambda: apply(world.database, parse_registry(FREE), by="other", now=NOW)]
+        case "run ended":
+            world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", resource, **more).body["id"]})
+        case "run held":
+            mark = fingerprint(stored_form(parse_request(run_body("shorten", RUN))))
+            reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())
+        case "talk":
+            world.turns.keep(
+                "acme", "c1", Turn(EXAMPLE_JOB, now_ms(), 1, [{"role": "user", "content": "Hi"}]), now_ms()
+            )
         case "key held":
             mark = fingerprint(stored_form(parse_request(ASK)))
             reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())

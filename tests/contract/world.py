@@ -28,6 +28,7 @@ from broker.storage import Put
 from broker.tenants.registry import Tenants
 
 from tests.fakes.bus import FakeBus
+from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
@@ -51,7 +52,7 @@ REGISTRY = {
         for name in ("large", "small", "off")
     ],
     "tenants": [{"id": "acme", "monthly_budget_usd": 1.0}, {"id": "poor", "monthly_budget_usd": 0.0}],
-    "prompts": [],
+    "prompts": [{"id": "shorten", "version": 1, "user": "Shorten: {{document}}"}],
 }
 ASK = {"input": {"text": "Hello"}, "webhook": {"url": "https://example.com/hook"}, "metadata": {"order": "17"}}
 
@@ -69,13 +70,16 @@ class World:
         self.accept = Accept(
             self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
         )
+        self.turns = FakeTurns()
         self.reply: Sent = Sent(200, None, None, 12)
         self.deliver = Deliver(
             self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None
         )
         self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), lambda head: None)
         forget = Answers(self.database, FakeShelf(self.database)).forget
-        self.api = Api(self.accept, self.jobs, self.payloads, self.models, tenants, self.deliver.redeliver, forget)
+        self.api = Api(
+            self.accept, self.jobs, self.payloads, self.models, tenants, self.deliver.redeliver, forget, self.turns
+        )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
         """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""

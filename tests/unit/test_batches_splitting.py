@@ -1,6 +1,7 @@
 """Splitting: a file becomes its jobs, once, whatever crashes or comes again; or it is rejected with the reason."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -60,8 +61,9 @@ def test_a_document_is_put_into_the_tenants_prompt(files: Files) -> None:
     files.world.register({"pk": "PROMPT#review", "sk": "LATEST", "user": "Review {{document}}"})
     first, second = files.taken("acme/a.TXT", "\ufeffGrüße {{document}}\n"), files.taken("law/b.md", "Text")
     (one,), (other,) = files.jobs(first.batch_id), files.jobs(second.batch_id)
-    assert files.world.prompt(one.id)["messages"][0]["content"] == "Summarize:\nGrüße {{document}}\n"
-    assert files.world.prompt(other.id)["messages"][0]["content"] == "Review Text"
+    mine, theirs = (files.world.prompt(job.id)["messages"][-1]["content"] for job in (one, other))
+    assert re.fullmatch(r"Summarize:\n<(\w+)>Grüße {{document}}\n</\1>", mine)
+    assert re.fullmatch(r"Review <(\w+)>Text</\1>", theirs)
     assert (one.lane, one.line, files.batch(first.batch_id).total) == ("bulk", 1, 1)
 
 

@@ -1,5 +1,6 @@
 """Before a job is accepted: its prompt is filled, some model can do it, and its worst case is known."""
 
+import re
 from typing import Any
 
 import pytest
@@ -51,9 +52,46 @@ def test_a_plain_request_is_kept_as_it_is(world: World) -> None:
 )
 def test_a_prompt_comes_before_what_the_request_has(world: World, given: dict[str, Any], after: list[Any]) -> None:
     body = {"prompt": {"id": "greet", "variables": {"name": "Ann"}}, "input": given}
-    filled = prepare(world, body).document["input"]
-    first = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Greet Ann."}]
-    assert filled == {"messages": first + after}
+    document = prepare(world, body).document
+    system, user, *rest = document["input"]["messages"]
+    assert system["content"].startswith("Be kind.\n\nText between <data_")
+    assert re.fullmatch("Greet <data_([0-9a-f]{12})>Ann</data_\\1>.", user["content"])
+    assert rest == after
+    assert document["prompt_used"] == {"id": "greet", "version": 1, "label": None}
+
+
+def test_a_prompt_gives_what_the_request_leaves_open(world: World) -> None:
+    world.register(
+        {
+            "pk": "PROMPT#hinted",
+            "sk": "LATEST",
+            "user": "Hi.",
+            "hints": '{"model": "large", "parameters": {"temperature": 0.5}}',
+            "output_schema": '{"type": "object"}',
+        }
+    )
+    document = prepare(world, {"prompt": {"id": "hinted"}, "parameters": {"max_output_tokens": 9}}).document
+    assert document["model"] == "large"
+    assert document["parameters"] == {"temperature": 0.5, "max_output_tokens": 9}
+    assert document["output_schema"] == {"type": "object"}
+    assert prepare(world, {"prompt": {"id": "hinted"}, "model": "small"}).document["model"] == "small"
+
+
+def test_a_label_is_stable_for_a_routing_key(world: World) -> None:
+    arms = [{"version": number, "weight": 50} for number in (1, 2)]
+    world.register(
+        {"pk": "PROMPT#split", "sk": "V#0001", "user": "One.", "version": 1},
+        {"pk": "PROMPT#split", "sk": "V#0002", "user": "Two.", "version": 2},
+        {"pk": "PROMPT#split", "sk": "LABELS", "labels": {"production": arms}, "revision": 1},
+    )
+
+    def used(number: int) -> Any:
+        body = {"prompt": {"id": "split"}, "metadata": {"routing_key": f"user-{number}"}}
+        return prepare(world, body).document["prompt_used"]
+
+    assert [used(number) for number in range(20)] == [used(number) for number in range(20)]
+    assert {used(number)["version"] for number in range(20)} == {1, 2}
+    assert used(1)["label"] == "production"
 
 
 def test_every_candidate_is_held_once_and_the_dearest_twice(world: World) -> None:
@@ -65,9 +103,11 @@ def test_every_candidate_is_held_once_and_the_dearest_twice(world: World) -> Non
 
 
 def test_the_hold_grows_with_the_prompt(world: World) -> None:
-    short = prepare(world, {"model": "small", "input": {"text": "x"}}).hold.nusd
-    long = prepare(world, {"model": "small", "input": {"text": "x" * 30_001}}).hold.nusd
-    assert long == short + 2 * 10_000
+    short = {"model": "small", "input": {"text": "The lamp. "}}
+    long = {"model": "small", "input": {"text": "The lamp. " * 1_000}}
+    grown = estimate_input(long) - estimate_input(short)
+    assert grown > 2_000
+    assert prepare(world, long).hold.nusd == prepare(world, short).hold.nusd + 2 * grown
 
 
 def test_a_limit_of_the_job_caps_what_is_held(world: World) -> None:

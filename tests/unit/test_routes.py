@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from broker import bootstrap
+from broker.clock import now_ms
 from broker.cloud import clients
+from broker.context.conversations import Turn
 from broker.errors import BrokerError, InvalidRequest, NotFound
 from broker.jobs.ending import cancel_job
 from broker.observability import logger
@@ -17,6 +19,7 @@ from broker.rest.routes import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _pref
 from broker.tenants.registry import Tenants
 from handlers.api import handler
 
+from tests.fakes.conversations import FakeTurns
 from tests.fakes.questions import answers
 from tests.fakes.world import CHAT, JOB_ID, NOW, World, a_head, a_model
 
@@ -29,6 +32,7 @@ class Door:
 
     world: World = field(default_factory=World)
     redelivered: list[str] = field(default_factory=list)
+    turns: FakeTurns = field(default_factory=FakeTurns)
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small"), a_model("large", status="disabled"))
@@ -61,6 +65,7 @@ class Door:
             tenants,
             self._redeliver,
             answers(world.database).forget,
+            self.turns,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}
@@ -91,10 +96,10 @@ def test_every_route_needs_its_scope(route: tuple[str, str]) -> None:
     try:
         assert door(*route, BODY, scopes=needed).status < 300
     except InvalidRequest as refused:
-        assert refused.code == "not_ended"  # a job that lives is not erased
+        assert refused.code in ("not_ended", "unknown_prompt", "no_conversation")  # the door was open all the same
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if "{id}" in route[1]], ids=" ".join)
+@pytest.mark.parametrize("route", [route for route in ROUTES if "/jobs/{id}" in route[1]], ids=" ".join)
 def test_another_tenants_job_is_not_there(route: tuple[str, str]) -> None:
     door = Door()
     door.world.put(a_head())
@@ -195,6 +200,52 @@ def test_a_preference(header: str, seconds: int) -> None:
 )
 def test_forms_of_an_idempotency_key(header: str | None, key: str | None) -> None:
     assert _idempotency_key(header) == key
+
+
+def test_a_prompt_is_an_endpoint() -> None:
+    door = Door()
+    door.world.register({"pk": "PROMPT#greet", "sk": "LATEST", "user": "Greet {{name}} kindly."})
+    run = {"variables": {"name": "Ann"}, "metadata": {"order": "17"}, "priority": "bulk"}
+    reply = door("POST", "/prompts/{id}/run", json.dumps(run), job_id="greet", idempotency_key="one")
+    again = door("POST", "/prompts/{id}/run", json.dumps(run), job_id="greet", idempotency_key="one")
+    assert (reply.status, reply.body["metadata"], again.body["id"]) == (202, {"order": "17"}, reply.body["id"])
+    assert door.world.jobs.get(reply.body["id"]).lane == "bulk"
+    assert "Ann" in door.world.prompt(reply.body["id"])["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "prompt.variables.name"),
+        ({"variables": {"name": "Ann", "nmae": "x"}}, "prompt.variables.nmae"),
+        ({"variables": ["Ann"]}, "prompt.variables"),
+        ({"variables": {"name": "Ann"}, "version": 0}, "prompt.version"),
+        ({"variables": {"name": "Ann"}, "colour": "blue"}, "colour"),
+        ({"variables": {"name": "Ann"}, "prompt": {"id": "other"}}, "prompt"),
+        ({"variables": {"name": "Ann"}, "task": "embed"}, "task"),
+        ([], None),
+    ],
+)
+def test_a_run_of_a_prompt_names_the_field_at_fault(body: Any, param: str | None) -> None:
+    door = Door()
+    door.world.register({"pk": "PROMPT#greet", "sk": "LATEST", "user": "Greet {{name}} kindly."})
+    error = door.fails("POST", "/prompts/{id}/run", json.dumps(body), job_id="greet")
+    assert (error.status, error.param) == (400, param)
+
+
+def test_a_conversation_is_shown_to_its_tenant_and_erased_by_it() -> None:
+    door = Door()
+    turn = Turn(JOB_ID, NOW, 3, [{"role": "user", "content": "Hi"}])
+    door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
+    shown = door("GET", "/conversations/{id}", job_id="c1").body
+    assert (shown["id"], shown["data"][0]["messages"], shown["next_cursor"]) == ("c1", turn.messages, None)
+    assert door.fails("GET", "/conversations/{id}", job_id="c1", tenant="other").status == 404
+    assert door("DELETE", "/conversations/{id}", job_id="c1", tenant="other") == Reply(204, None)
+    assert door("GET", "/conversations/{id}", job_id="c1").status == 200
+    for _ in range(2):
+        assert door("DELETE", "/conversations/{id}", job_id="c1") == Reply(204, None)
+        assert door.fails("GET", "/conversations/{id}", job_id="c1").code == "no_conversation"
+    assert door.fails("GET", "/conversations/{id}", job_id="c1", query={"limit": "0"}).param == "limit"
 
 
 def test_models_are_the_tenants_own() -> None:

@@ -6,10 +6,12 @@ A route without an entry in `OPERATIONS` has no document, and a test says so.
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from broker.context.conversations import MOST_TURNS
 from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.base import EXAMPLE_JOB, Plain
 from broker.contract.operation import Json, Operation, parameter
-from broker.contract.replies import Error, Job, JobList, ModelList, Redelivery, Timeline
+from broker.contract.replies import Conversation, Error, Job, JobList, ModelList, Redelivery, Timeline
+from broker.contract.runs import PromptRun
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
@@ -51,6 +53,17 @@ HEADERS: dict[str, Json] = {
 
 
 JOB_ID = parameter("path", "id", "The job.", {"type": "string"}, required=True, example=EXAMPLE_JOB)
+
+PROMPT_ID = parameter("path", "id", "The prompt.", {"type": "string"}, required=True, example="summarize")
+
+CONVERSATION_ID = parameter("path", "id", "The conversation.", {"type": "string"}, required=True, example="chat-17")
+
+TURNS_PAGE = (
+    parameter(
+        "query", "limit", "Turns on a page.", {"type": "integer", "minimum": 1, "maximum": MOST_TURNS, "default": 20}
+    ),
+    parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+)
 
 SUBMISSION = (
     parameter(
@@ -111,6 +124,25 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/jobs/{id}/redeliver"): Operation(
         "Send a job's webhooks once more", "jobs", {202: Redelivery}, errors=(400, 404), parameters=(JOB_ID,)
     ),
+    ("POST", "/prompts/{id}/run"): Operation(
+        "Submit a job from a stored prompt and its variables",
+        "prompts",
+        {200: Job, 202: Job},
+        errors=(400, 402, 404, 409, 413, 422),
+        parameters=(PROMPT_ID, *SUBMISSION),
+        body=PromptRun,
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+    ),
+    ("GET", "/conversations/{id}"): Operation(
+        "List the turns that are kept of a conversation, newest first",
+        "conversations",
+        {200: Conversation},
+        errors=(400, 404),
+        parameters=(CONVERSATION_ID, *TURNS_PAGE),
+    ),
+    ("DELETE", "/conversations/{id}"): Operation(
+        "Erase a conversation", "conversations", {204: None}, parameters=(CONVERSATION_ID,)
+    ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
 }
 """By method and path, as `ROUTES`."""
@@ -151,6 +183,8 @@ def openapi() -> Json:
         ],
         "tags": [
             {"name": "jobs", "description": "Work and what came of it."},
+            {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
+            {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "models", "description": "What can do the work."},
             {"name": "admin", "description": "What operators register, with its versions."},
         ],

@@ -248,3 +248,23 @@ class Error(Shown):
     """The body of every reply that is not a success."""
 
     error: ErrorFacts
+
+
+class ConversationTurn(Shown):
+    """What one job added to a conversation."""
+
+    job_id: JobId
+    at: Time
+    """When the job was accepted."""
+    messages: list[dict[str, Any]]
+    """Its messages without instructions, and its answer, in the form that OpenAI's clients send."""
+
+
+class Conversation(Shown):
+    """Turns that are kept of a conversation, newest first."""
+
+    id: str
+    object: Literal["conversation"]
+    data: list[ConversationTurn]
+    next_cursor: str | None
+    """For the next page; null on the last."""

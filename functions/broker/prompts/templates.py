@@ -1,58 +1,166 @@
 """Prompt templates (table `registry`, pk `PROMPT#id`, sk `V#0001`; `LATEST` names the newest version).
 
-A template has a `system` and a `user` part with `{{variable}}` places. Filling is plain replacement in one pass, so a
-value that itself holds `{{…}}` stays as it is.
+An item has `version`, `description`, a `system` and a `user` part (or both packed as `z`, where they are long), and as
+JSON texts, for the tables hold no fractions: `variables`, `hints`, `output_schema`. `entry.py` writes them. A template
+that declares no variables takes a text for each `{{place}}`.
 """
 
-import re
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from broker.errors import InvalidRequest, NotFound
-from broker.storage import Database
+from broker.errors import NotFound
+from broker.prompts.engine import Node, Schema, parse, places, render
+from broker.prompts.labels import LABELS, PRODUCTION, choose
+from broker.prompts.marking import Marker
+from broker.prompts.variables import checked
+from broker.storage import Database, Item
 
-PLACE = re.compile(r"\{\{\s*([a-z][a-z0-9_]{0,63})\s*\}\}")
+KEEP_MS = 30_000
+"""How long a change of a label, or a new version, may take to show."""
+
+MOST_KEPT = 64
+"""Templates that a process keeps in memory."""
+
+ROLES = ("system", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One version. `hints` are `{"model"?, "parameters"?, "require"?}` for what a request leaves open."""
+
+    version: int
+    source: dict[str, str]
+    """The parts by role, as written."""
+    parts: dict[str, tuple[Node, ...]]
+    variables: Mapping[str, Schema]
+    hints: dict[str, Any]
+    output_schema: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, item: Item) -> "Template":
+        """Read the stored form."""
+        texts = json.loads(zlib.decompress(item["z"])) if "z" in item else item
+        source = {role: texts[role] for role in ROLES if texts.get(role)}
+        parts = {role: parse(text) for role, text in source.items()}
+        if "variables" in item:
+            variables = json.loads(item["variables"])
+        else:
+            variables = {name: {"type": "string"} for nodes in parts.values() for name in places(nodes)}
+        hints = json.loads(item.get("hints", "{}"))
+        schema = json.loads(item["output_schema"]) if "output_schema" in item else None
+        return cls(item.get("version", 1), source, parts, variables, hints, schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A template with its values: messages to put before the request's own, and which version it was."""
+
+    messages: list[dict[str, str]]
+    used: dict[str, Any]
+    """`{"id", "version", "label"}`, as the job keeps it; `label` is None where the version was named."""
+    hints: dict[str, Any] = field(default_factory=dict)
+    output_schema: dict[str, Any] | None = None
 
 
 class Prompts:
-    """The templates of the deployment."""
+    """The templates of the deployment. Versions never change and are kept in memory; labels for half a minute."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._versions: dict[tuple[str, str], Template] = {}
+        self._current: dict[tuple[str, str], tuple[int, Item | None]] = {}
 
-    def messages(self, wanted: dict[str, Any]) -> list[dict[str, str]]:
+    def fill(self, wanted: Mapping[str, Any], key: str, now: int) -> Filled:
         """Fill a template.
 
         Args:
-            wanted: `{"id", "version"?, "variables"?}` of the request.
-
-        Returns:
-            Messages to put before the request's own.
+            wanted: `{"id", "version"?, "label"?, "variables"?}` of the request.
+            key: what an arm is chosen by, where a label divides the traffic.
+            now: milliseconds.
 
         Raises:
-            NotFound: there is no such template or version.
-            InvalidRequest: a variable is missing or superfluous; the message names it.
+            NotFound: there is no such template, version or label.
+            InvalidRequest: a variable is missing, superfluous or not as declared; the message names it.
         """
-        pk = f"PROMPT#{wanted['id']}"
-        version = wanted.get("version")
-        item = self._database.get("registry", pk, f"V#{version:04}" if version else "LATEST")
-        if item is None:
-            raise NotFound("There is no such prompt or version.", code="unknown_prompt", param="prompt.id")
-        values: dict[str, str] = wanted.get("variables", {})
-        parts = {role: item[role] for role in ("system", "user") if item.get(role)}
-        places = {name for text in parts.values() for name in PLACE.findall(text)}
-        if missing := sorted(places - values.keys()):
-            raise InvalidRequest(
-                f"The prompt needs the variable {missing[0]!r}.",
-                code="missing_variable",
-                param=f"prompt.variables.{missing[0]}",
-            )
-        if extra := sorted(values.keys() - places):
-            raise InvalidRequest(
-                f"The prompt has no variable {extra[0]!r}.",
-                code="unknown_variable",
-                param=f"prompt.variables.{extra[0]}",
-            )
-        return [
-            {"role": role, "content": PLACE.sub(lambda match: values[match.group(1)], text)}
-            for role, text in parts.items()
-        ]
+        template, label = self._find(wanted, key, now)
+        values = checked(template.variables, wanted.get("variables", {}))
+        mark = Marker(json.dumps([wanted["id"], template.version, template.source]), values)
+        scope = (values, template.variables)
+        texts = {role: render(nodes, scope, mark) for role, nodes in template.parts.items()}
+        if mark.used:
+            texts = {"system": "\n\n".join(filter(None, [texts.pop("system", ""), mark.rule])), **texts}
+        messages = [{"role": role, "content": text} for role, text in texts.items()]
+        used = {"id": wanted["id"], "version": template.version, "label": label}
+        return Filled(messages, used, template.hints, template.output_schema)
+
+    def _find(self, wanted: Mapping[str, Any], key: str, now: int) -> tuple[Template, str | None]:
+        prompt_id, version, label = wanted["id"], wanted.get("version"), None
+        if version is None:
+            label = wanted.get("label")
+            labels = (self._item(prompt_id, LABELS, now) or {}).get("labels", {})
+            if label is None and PRODUCTION in labels:
+                label = PRODUCTION
+            if label is not None:
+                if label not in labels:
+                    raise NotFound("The prompt has no such label.", code="unknown_label", param="prompt.label")
+                version = choose(prompt_id, label, labels[label], key)
+        if version is None:
+            item = self._item(prompt_id, "LATEST", now)
+            if item is None:
+                raise _unknown()
+            return Template.of(item), None
+        return self._version(prompt_id, f"V#{version:04}"), label
+
+    def _version(self, prompt_id: str, sk: str) -> Template:
+        found = self._versions.get((prompt_id, sk))
+        if found is None:
+            item = self._database.get("registry", f"PROMPT#{prompt_id}", sk)
+            if item is None:
+                raise _unknown()
+            found = self._versions[prompt_id, sk] = Template.of(item)
+            if len(self._versions) > MOST_KEPT:
+                del self._versions[next(iter(self._versions))]
+        return found
+
+    def _item(self, prompt_id: str, sk: str, now: int) -> Item | None:
+        read_at, item = self._current.get((prompt_id, sk), (-KEEP_MS, None))
+        if now - read_at >= KEEP_MS:
+            item = self._database.get("registry", f"PROMPT#{prompt_id}", sk)
+            if item is not None or sk == LABELS:  # most prompts have no labels; one that is missing may be on its way
+                self._current[prompt_id, sk] = (now, item)
+            if len(self._current) > MOST_KEPT:
+                del self._current[next(iter(self._current))]
+        return item
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such prompt or version.", code="unknown_prompt", param="prompt.id")
+
+
+def arm_key(tenant: str, document: Mapping[str, Any], now: int) -> str:
+    """What a request's arm is chosen by: its `metadata.routing_key`, else its conversation, else chance."""
+    if chosen := document.get("metadata", {}).get("routing_key"):
+        return f"key\n{chosen}"
+    if conversation := document.get("conversation_id"):
+        return f"conversation\n{tenant}\n{conversation}"
+    return f"job\n{now}\n{os.urandom(8).hex()}"
+
+
+def apply_hints(document: dict[str, Any], filled: Filled) -> dict[str, Any]:
+    """A stored request with what it leaves open filled in from the template."""
+    hints, changed = filled.hints, dict(document)
+    if "model" in hints and "fallbacks" not in document.get("routing", {}):
+        changed.setdefault("model", hints["model"])
+    if "parameters" in hints:
+        changed["parameters"] = hints["parameters"] | document.get("parameters", {})
+    if "require" in hints:
+        routing = document.get("routing", {})
+        require = dict.fromkeys([*routing.get("require", []), *hints["require"]])
+        changed["routing"] = routing | {"require": list(require)}
+    if filled.output_schema is not None:
+        changed.setdefault("output_schema", filled.output_schema)
+    return changed

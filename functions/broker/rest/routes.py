@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import now_ms
+from broker.context.conversations import Turns, listing
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
@@ -15,6 +16,7 @@ from broker.jobs.reading import erase, owned, page, timeline, view
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs, Payloads
 from broker.rest.http import Reply, Request
+from broker.rest.runs import run_body
 from broker.routing.models import Models
 from broker.tenants.registry import Tenants
 
@@ -37,6 +39,7 @@ class Api:
     redeliver: Callable[[str, int], list[str]]
     forget: Callable[[str], None]
     """Drops what a job gave to the cache."""
+    conversations: Turns
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -53,8 +56,15 @@ class Api:
 
     def submit(self, request: Request) -> Reply:
         """`POST /jobs`: `202` and the job; with `Prefer: wait=n`, `200` and the finished job where it ends in time."""
+        return self._submit(request, request.json())
+
+    def run_prompt(self, request: Request) -> Reply:
+        """`POST /prompts/{id}/run`: the same job, from a prompt's variables."""
+        return self._submit(request, run_body(request.path["id"], request.json()))
+
+    def _submit(self, request: Request, document: Any) -> Reply:
         wait = _preferred_wait(request.headers.get("prefer", ""))
-        body = parse_request(request.json())
+        body = parse_request(document)
         caller = Caller(request.tenant, request.principal, "rest", request.request_id)
         key = _idempotency_key(request.headers.get("idempotency-key"))
         accepted = self.accept(body, caller, now_ms(), key)
@@ -108,6 +118,18 @@ class Api:
         """`POST /jobs/{id}/redeliver`."""
         head = self._owned(request)
         return Reply(202, {"object": "redelivery", "ids": self.redeliver(head.id, now_ms())})
+
+    def get_conversation(self, request: Request) -> Reply:
+        """`GET /conversations/{id}`: its turns, newest first."""
+        conversation, limit = request.path["id"], request.number("limit", 20)
+        cursor = request.query.get("cursor")
+        found = listing(self.conversations, request.tenant, conversation, limit=limit, cursor=cursor, now=now_ms())
+        return Reply(200, found)
+
+    def delete_conversation(self, request: Request) -> Reply:
+        """`DELETE /conversations/{id}`: erases its turns, whether there are any or not."""
+        self.conversations.erase(request.tenant, request.path["id"], now_ms())
+        return Reply(204, None)
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use."""
@@ -174,6 +196,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/jobs/{id}/cancel"): ("jobs:write", Api.cancel),
     ("GET", "/jobs/{id}/events"): ("jobs:read", Api.events),
     ("POST", "/jobs/{id}/redeliver"): ("jobs:write", Api.send_again),
+    ("POST", "/prompts/{id}/run"): ("jobs:write", Api.run_prompt),
+    ("GET", "/conversations/{id}"): ("jobs:read", Api.get_conversation),
+    ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),
     ("GET", "/models"): ("models:read", Api.list_models),
 }
 """By method and resource: the scope that is needed, and the answer."""

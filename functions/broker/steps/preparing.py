@@ -7,7 +7,7 @@ from broker.clock import NANO
 from broker.errors import Forbidden, InvalidRequest
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media import check_media
-from broker.prompts.templates import Prompts
+from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.models import Models
 from broker.routing.selection import Selection, select
 from broker.storage import Database
@@ -38,24 +38,27 @@ class Prepare:
         """
         tenant = self.tenants.get(tenant_id, now)
         check_media(document, tenant_id, self.inbox)
-        if schema := document.get("output_schema"):
+        filled = self._fill(tenant_id, document, now)
+        if schema := filled.get("output_schema"):
             from broker.providers.structured import check_schema  # loads jsonschema
 
             check_schema(schema)
-        filled = self._fill(document)
         chosen = select(filled, self.models.all(now), tenant.models, estimate_input(filled))
         if not chosen.candidates:
             raise _nothing_fits(chosen)
         return Prepared(filled, self._hold(tenant_id, tenant.monthly_budget, filled, chosen, now))
 
-    def _fill(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _fill(self, tenant_id: str, document: dict[str, Any], now: int) -> dict[str, Any]:
+        """The request with its prompt filled in, the prompt's hints, and the arm that was taken (`prompt_used`)."""
         if "prompt" not in document:
             return document
+        prompt = self.prompts.fill(document["prompt"], arm_key(tenant_id, document, now), now)
         given = dict(document.get("input", {}))
-        messages = self.prompts.messages(document["prompt"]) + given.pop("messages", [])
+        messages = prompt.messages + given.pop("messages", [])
         if isinstance(given.get("text"), str):
             messages.append({"role": "user", "content": given.pop("text")})
-        return document | {"input": given | {"messages": messages}}
+        filled = {"input": given | {"messages": messages}, "prompt_used": prompt.used}
+        return apply_hints(document, prompt) | filled
 
     def _hold(
         self, tenant_id: str, monthly_budget: int | None, document: dict[str, Any], chosen: Selection, now: int

@@ -1,0 +1,192 @@
+"""Conversations that are kept: what was asked and answered in earlier jobs of one `conversation_id`.
+
+A turn is what one job added: its own messages without instructions, and its answer. It is kept when the job succeeds,
+under the job's id, so that keeping it twice is keeping it once; ids sort by acceptance, and so do turns. A conversation
+belongs to its tenant: another tenant's of the same name is another one.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.clock import iso
+from broker.context.fitting import Message
+from broker.errors import InvalidRequest, NotFound
+from broker.jobs.head import JOB_ID, Head
+from broker.storage import Put
+from broker.tokens import estimate_input, estimate_message
+
+MOST_TURNS = 100
+"""Turns that are looked at, newest first; and on a page of the list."""
+
+MOST_TOKENS = 1_000_000
+"""Of the turns that are read for one request, whatever room there is: the largest windows hold no more."""
+
+INSTRUCTIONS = ("system", "developer")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one job added. `at` is when it was accepted, in milliseconds; `tokens` about what the messages take."""
+
+    job_id: str
+    at: int
+    tokens: int
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A turn that is kept; `load` reads its messages, which may lie in the bucket."""
+
+    job_id: str
+    at: int
+    tokens: int
+    load: Callable[[], list[Message]]
+
+
+class Turns(Protocol):
+    """Where turns are kept, until the job's own data are deleted."""
+
+    def newest(
+        self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None
+    ) -> Sequence[Kept]:
+        """The newest turns that have not expired, newest first, read with one query.
+
+        Args:
+            tenant: whose.
+            conversation: its id.
+            limit: at most so many.
+            now: milliseconds.
+            before: a job's id; only turns of jobs accepted before it.
+        """
+        ...
+
+    def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
+        """Make a turn ready to be kept until `expires_at` (SECONDS since the epoch); may be repeated.
+
+        What is large is put into the bucket at once. The write that is given keeps the turn; it belongs into the commit
+        that ends the job, so that a turn is there as soon as its job has succeeded, and never without.
+        """
+        ...
+
+    def heed(self, staged: Put) -> None:
+        """After that commit: take the turn away again if its conversation was erased while the job was under way."""
+        ...
+
+    def drop(self, staged: Put) -> None:
+        """Take a turn away, also one whose commit failed; may be repeated."""
+        ...
+
+    def erase(self, tenant: str, conversation: str, now: int) -> None:
+        """Delete all turns; may be repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`."""
+
+    document: dict[str, Any]
+    turns: int
+
+
+def room_for_history(document: Mapping[str, Any], window: int, output_reserve: int, family: str | None) -> int | None:
+    """The `room` of `recall` beside the request's own material and the answer; in tokens, below zero for none.
+
+    None where the strategy is to summarise: then all that is kept comes in, and fitting makes a summary of the oldest.
+    """
+    if document.get("context", {}).get("strategy") == "summarize":
+        return None
+    return window - output_reserve - estimate_input(document, family)
+
+
+def recall(
+    turns: Turns, tenant: str, document: Mapping[str, Any], room: int | None, family: str | None, now: int
+) -> Recalled:
+    """Put the turns that are kept before the request's own, the newest that have room.
+
+    Args:
+        turns: where they are.
+        tenant: whose.
+        document: a stored chat request with its prompt filled in.
+        room: tokens for them; None for all, where the strategy is to summarise.
+        family: whose tokens.
+        now: milliseconds.
+    """
+    conversation = document.get("conversation_id")
+    if conversation is None:
+        return Recalled(dict(document), 0)
+    earlier: list[list[Message]] = []
+    left, read = room, 0
+    for kept in turns.newest(tenant, conversation, limit=MOST_TURNS, now=now):
+        read += kept.tokens
+        if read > MOST_TOKENS:
+            break
+        messages = kept.load()
+        if left is not None:
+            left -= sum(estimate_message(message, family) for message in messages)
+            if left < 0:
+                break
+        earlier.append(messages)
+    given = dict(document.get("input", {}))
+    own: list[Message] = list(given.pop("messages", ()))
+    if isinstance(given.get("text"), str):
+        own.append({"role": "user", "content": given.pop("text")})
+    start = next((place for place, each in enumerate(own) if each["role"] not in INSTRUCTIONS), len(own))
+    history = [message for messages in reversed(earlier) for message in messages]
+    changed = {
+        "input": given | {"messages": [*own[:start], *history, *own[start:]]},
+        "history": {"from": start, "to": start + len(history)},
+    }
+    return Recalled({**document, **changed}, len(earlier))
+
+
+def turn_of(head: Head, document: Mapping[str, Any], output: Mapping[str, Any]) -> Turn:
+    """What a job that succeeded added to its conversation.
+
+    Args:
+        head: the job's.
+        document: its stored request, as `recall` gave it.
+        output: its answer.
+    """
+    messages = [*_own(document), _answer(output)]
+    return Turn(head.id, head.created_at, sum(map(estimate_message, messages)), messages)
+
+
+def _own(document: Mapping[str, Any]) -> Iterable[Message]:
+    place = document.get("history", {"from": 0, "to": 0})
+    given = document["input"]
+    messages = given.get("messages") or [{"role": "user", "content": given.get("text", "")}]
+    own = [*messages[: place["from"]], *messages[place["to"] :]]
+    return (message for message in own if message["role"] not in INSTRUCTIONS)
+
+
+def _answer(output: Mapping[str, Any]) -> Message:
+    text = output.get("text")
+    if text is None and "json" in output:
+        text = json.dumps(output["json"], ensure_ascii=False)
+    calls = {"tool_calls": output["tool_calls"]} if output.get("tool_calls") else {}
+    return {"role": "assistant", "content": text, **calls}
+
+
+def listing(
+    turns: Turns, tenant: str, conversation: str, *, limit: int, cursor: str | None, now: int
+) -> dict[str, Any]:
+    """A page of the turns, newest first, in public form.
+
+    Raises:
+        InvalidRequest: names the field at fault.
+        NotFound: the tenant has no such conversation.
+    """
+    if not 1 <= limit <= MOST_TURNS:
+        raise InvalidRequest(f"limit is from 1 to {MOST_TURNS}.", param="limit")
+    if cursor is not None and not JOB_ID.fullmatch(cursor):
+        raise InvalidRequest("The cursor is not one of ours.", param="cursor")
+    found = turns.newest(tenant, conversation, limit=limit, now=now, before=cursor)
+    if not found and cursor is None:
+        raise NotFound("There is no such conversation.", code="no_conversation", param="id")
+    rows = [{"job_id": kept.job_id, "at": iso(kept.at), "messages": kept.load()} for kept in found]
+    following = found[-1].job_id if len(found) == limit else None
+    return {"object": "conversation", "id": conversation, "data": rows, "next_cursor": following}

@@ -1,0 +1,143 @@
+"""Conversations: what is put before a request, what is kept of a job, and that both fit together."""
+
+from typing import Any
+
+import pytest
+from broker.context.conversations import MOST_TOKENS, Turn, listing, recall, room_for_history, turn_of
+from broker.context.fitting import fit_request
+from broker.errors import InvalidRequest, NotFound
+from broker.tokens import estimate_message
+
+from tests.fakes.conversations import FakeTurns
+from tests.fakes.world import MINUTE, NOW, a_head
+
+SYSTEM = {"role": "system", "content": "Be kind."}
+
+
+def say(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "content": text}
+
+
+def asked(text: str, **more: Any) -> dict[str, Any]:
+    return {"task": "chat", "conversation_id": "c1", "input": {"messages": [SYSTEM, say("user", text)]}, **more}
+
+
+def talk(turns: FakeTurns, number: int, text: str, answer: str, *, tenant: str = "acme") -> dict[str, Any]:
+    """One job of a conversation: recalled, answered, kept twice."""
+    document = recall(turns, tenant, asked(text), None, None, NOW).document
+    head = a_head(id=f"job_{number:032x}", tenant=tenant, created_at=NOW + number)
+    for _ in range(2):
+        turn = turn_of(head, document, {"text": answer, "finish_reason": "stop"})
+        turns.keep(tenant, "c1", turn, head.expires_at)
+    return document
+
+
+def test_a_conversation_grows_turn_by_turn() -> None:
+    turns = FakeTurns()
+    first = talk(turns, 1, "I am Ann.", "Hello Ann.")
+    assert first["input"]["messages"] == [SYSTEM, say("user", "I am Ann.")]
+    talk(turns, 2, "I like lamps.", "Noted.")
+    third = recall(turns, "acme", asked("Who am I?"), None, None, NOW)
+    assert third.turns == 2
+    assert third.document["input"]["messages"] == [
+        SYSTEM,
+        say("user", "I am Ann."),
+        say("assistant", "Hello Ann."),
+        say("user", "I like lamps."),
+        say("assistant", "Noted."),
+        say("user", "Who am I?"),
+    ]
+    assert recall(turns, "other", asked("Who am I?"), None, None, NOW).turns == 0
+
+
+def test_only_the_newest_that_have_room_come_back() -> None:
+    turns = FakeTurns()
+    for number in range(1, 6):
+        talk(turns, number, f"Question {number}.", f"Answer {number}.")
+    one = sum(estimate_message(say(role, text)) for role, text in (("user", "Question 5."), ("assistant", "Answer 5.")))
+    for room, most in ((2 * one, 2), (2 * one - 1, 1), (0, 0), (-5, 0)):
+        found = recall(turns, "acme", asked("And?"), room, None, NOW)
+        assert found.turns == most
+        assert found.document["input"]["messages"][-1] == say("user", "And?")
+        assert len(found.document["input"]["messages"]) == 2 + 2 * most
+
+
+def test_what_is_recalled_fits_the_window() -> None:
+    turns = FakeTurns()
+    for number in range(1, 30):
+        talk(turns, number, "How is the lamp? " * 20, "It burns. " * 20)
+    document = asked("And now?")
+    room = room_for_history(document, 3_000, 500, "openai")
+    found = recall(turns, "acme", document, room, "openai", NOW)
+    assert 5 < found.turns < 29
+    assert fit_request(found.document, 3_000, 500, "openai").done is None
+    summarised = asked("And now?", context={"strategy": "summarize"})
+    assert room_for_history(summarised, 3_000, 500, "openai") is None
+    everything = recall(turns, "acme", summarised, None, "openai", NOW)
+    assert everything.turns == 29
+    fitted = fit_request(everything.document, 3_000, 500, "openai")
+    assert fitted.done is not None and fitted.done["tokens_after"] <= 2_500
+    assert fitted.to_summarise[0] == say("user", "How is the lamp? " * 20)
+
+
+def test_what_is_read_is_bounded_whatever_the_room() -> None:
+    turns = FakeTurns()
+    for number in range(1, 6):
+        messages: list[Any] = [say("user", f"Question {number}.")]
+        turns.keep("acme", "c1", Turn(f"job_{number:032x}", NOW, MOST_TOKENS // 2, messages), NOW)
+    assert recall(turns, "acme", asked("And?"), None, None, NOW).turns == 2
+
+
+def test_what_is_kept_is_what_the_job_added_however_it_was_fitted() -> None:
+    turns = FakeTurns()
+    talk(turns, 1, "I am Ann.", "Hello Ann.")
+    talk(turns, 2, "I like lamps.", "Noted.")
+    newest = turns.newest("acme", "c1", limit=1, now=NOW)[0].load()
+    assert newest == [say("user", "I like lamps."), say("assistant", "Noted.")]
+
+
+def test_without_a_conversation_nothing_is_read() -> None:
+    turns = FakeTurns()
+    plain = {"task": "chat", "input": {"text": "Hi"}}
+    assert recall(turns, "acme", plain, None, None, NOW).document == plain
+    with pytest.raises(NotFound):
+        listing(turns, "acme", "c1", limit=5, cursor=None, now=NOW)
+
+
+def test_a_text_is_a_users_turn_and_tools_and_json_are_kept() -> None:
+    turns = FakeTurns()
+    calls = [{"id": "1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]
+    document = recall(
+        turns, "acme", {"task": "chat", "conversation_id": "c1", "input": {"text": "Hi"}}, None, None, NOW
+    ).document
+    assert document["input"] == {"messages": [say("user", "Hi")]}
+    head = a_head()
+    for tenant, output in (
+        ("acme", {"text": None, "finish_reason": "tool_calls", "tool_calls": calls}),
+        ("other", {"json": {"a": 1}, "finish_reason": "stop"}),
+    ):
+        turns.keep(tenant, "c1", turn_of(head, document, output), head.expires_at)
+    (row,) = listing(turns, "acme", "c1", limit=5, cursor=None, now=NOW)["data"]
+    assert row["messages"] == [say("user", "Hi"), {"role": "assistant", "content": None, "tool_calls": calls}]
+    (row,) = listing(turns, "other", "c1", limit=5, cursor=None, now=NOW)["data"]
+    assert row["messages"][1] == say("assistant", '{"a": 1}')
+
+
+def test_turns_are_listed_by_pages() -> None:
+    turns = FakeTurns()
+    for number in range(1, 6):
+        talk(turns, number, f"Question {number}.", "Yes.")
+    seen, cursor = [], None
+    while True:
+        page = listing(turns, "acme", "c1", limit=2, cursor=cursor, now=NOW)
+        seen += [row["messages"][0]["content"] for row in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == [f"Question {number}." for number in (5, 4, 3, 2, 1)]
+    for limit, wrong in ((0, None), (101, None), (5, "!")):
+        with pytest.raises(InvalidRequest):
+            listing(turns, "acme", "c1", limit=limit, cursor=wrong, now=NOW)
+    later = a_head().expires_at * 1000 + MINUTE
+    with pytest.raises(NotFound):
+        listing(turns, "acme", "c1", limit=2, cursor=None, now=later)
