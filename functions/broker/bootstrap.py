@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from broker.jobs.taking import Take
     from broker.rest.admin import Admin
     from broker.rest.routes import Api
+    from broker.routing.breakers import Breakers
     from broker.routing.models import Models
     from broker.steps.context import Run
     from broker.steps.guarding import Guard
     from broker.steps.invoking import InvokeModel
+    from broker.steps.preparing import Prepare
     from broker.steps.recalling import Recall
     from broker.steps.resembling import FindSimilar
     from broker.steps.selecting import SelectModel
@@ -106,6 +108,16 @@ def models() -> "Models":
 
 
 @cache
+def circuits() -> "Breakers":
+    """The circuits and live figures of the models."""
+    from broker.measures import circuit_changed
+    from broker.routing.board import Board
+    from broker.routing.breakers import Breakers
+
+    return Breakers(database(), Board(database()), circuit_changed)
+
+
+@cache
 def tenants() -> "Tenants":
     """The registry of tenants."""
     from broker.tenants.registry import Tenants
@@ -151,20 +163,27 @@ def secrets() -> "Secrets":
 
 
 @cache
+def prepare() -> "Prepare":
+    """Preparing a request."""
+    from broker.prompts.templates import Prompts
+    from broker.steps.preparing import Prepare
+
+    return Prepare(database(), models(), tenants(), Prompts(database()), setting("INBOX_BUCKET"))
+
+
+@cache
 def accept() -> "Accept":
     """Accepting a job."""
     from broker.delivery.addresses import check_form
     from broker.jobs.accepting import Accept
     from broker.measures import enqueue_failed
-    from broker.prompts.templates import Prompts
-    from broker.steps.preparing import Prepare
 
     return Accept(
         database(),
         jobs(),
         payloads(),
         job_queue(),
-        Prepare(database(), models(), tenants(), Prompts(database()), setting("INBOX_BUCKET")),
+        prepare(),
         lambda url: check_form(url, allow_private=is_local()),
         enqueue_failed,
     )
@@ -187,20 +206,20 @@ def identify() -> "Callable[[str, int], Identity]":
 @cache
 def api() -> "Api":
     """The REST door."""
+    from broker.delivery.addresses import check_form
     from broker.rest.routes import Api
+    from broker.steps.estimating import Estimate
+
+    estimate = Estimate(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
 
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliver().redeliver(job_id, now)
 
+    def forget(job_id: str) -> None:
+        answers().forget(job_id)
+
     return Api(
-        accept(),
-        jobs(),
-        payloads(),
-        models(),
-        tenants(),
-        redeliver,
-        lambda job_id: answers().forget(job_id),
-        conversations(),
+        accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits(), estimate
     )
 
 
@@ -303,7 +322,7 @@ def select_model() -> "SelectModel":
     """The selection step."""
     from broker.steps.selecting import SelectModel
 
-    return SelectModel(jobs(), payloads(), models(), tenants(), recall())
+    return SelectModel(jobs(), payloads(), models(), tenants(), recall(), circuits())
 
 
 @cache

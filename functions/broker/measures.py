@@ -48,6 +48,11 @@ def answer_given(run: "Run", hit: "Hit") -> None:
     )
 
 
+def circuit_changed(model_id: str, to: str) -> None:
+    """A circuit was opened, probed or closed by this process."""
+    metric({"model": model_id, "change": to}, {"message": "circuit changed"}, CircuitChanges=1)
+
+
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(

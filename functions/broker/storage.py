@@ -71,8 +71,20 @@ class Database(Protocol):
         """Read the items of one partition whose `sk` begins with `prefix`, in order of `sk`, as of the last write."""
         ...
 
+    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+        """Read the items of one partition from `sk` on, in order of `sk`, as of the last write."""
+        ...
+
     def write(self, *operations: Put | Update) -> None:
         """Write all or nothing: one operation as a plain write, several as one transaction.
+
+        Raises:
+            ConditionFailed: a condition did not hold, and nothing was written.
+        """
+        ...
+
+    def update(self, operation: Update) -> Item:
+        """Write one update; gives the item as it stands after it.
 
         Raises:
             ConditionFailed: a condition did not hold, and nothing was written.

@@ -69,6 +69,20 @@ def test_queries_more_than_one_reply_holds(database: Database) -> None:
     assert len(database.query("jobs", "A")) == 5
 
 
+def test_queries_from_a_key_on(database: Database) -> None:
+    put(database, row(sk="1"), row(sk="2"), row(sk="10"), row(sk="3"), row(pk="B", sk="2"))
+    assert [item["sk"] for item in database.query_since("jobs", "A", "2")] == ["2", "3"]
+    assert database.query_since("jobs", "A", "4") == []
+
+
+def test_an_update_gives_what_stands_after_it(database: Database) -> None:
+    assert database.update(Update("ledger", "A", "1", add={"n": 2}, set={"s": "x"})) == row(n=2, s="x")
+    assert database.update(Update("ledger", "A", "1", add={"n": 3})) == row(n=5, s="x")
+    with pytest.raises(ConditionFailed):
+        database.update(Update("ledger", "A", "1", add={"n": 1}, when=(If("n", "<", 5),)))
+    assert database.get("ledger", "A", "1") == row(n=5, s="x")
+
+
 @pytest.mark.parametrize(
     ("condition", "holds"),
     [

@@ -80,10 +80,10 @@ def test_of_two_who_add_the_same_entry_one_writes(database: Database) -> None:
 def test_a_prompts_versions_stand_side_by_side_and_roll_back(database: Database) -> None:
     applied(database, {"prompts": [{"id": "p", "version": 2, "user": "two {{a}}"}]})
     applied(database, {"prompts": [{"id": "p", "version": 1, "user": "one {{a}}"}]})
-    registry, prompts = Registry(database), Prompts(database)
+    registry = Registry(database)
 
     def text(**more: Any) -> str:
-        return shortened(prompts, **more)
+        return shortened(Prompts(database), **more)
 
     assert (text(), text(version=1), text(version=2)) == ("two x", "one x", "two x")
     change = plan_rollback(registry, "prompts", "p", 1)

@@ -54,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
     },
     # operators' and developers' tools: no function loads them
     "cli": {*("clock", "errors", "storage"), *("batches", "cloud", "delivery", "jobs", "registry", "tenants")},
-    "contract": {"clock", "context", "delivery", "envelope", "errors", "jobs", "registry", "rest", "steps"},
+    "contract": {"clock", "context", "delivery", "envelope", "errors", "jobs", "registry", "rest", "routing", "steps"},
     "schemas": {"contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""

@@ -157,7 +157,14 @@ def calls() -> list[Any]:
         ("GET", "/conversations/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
         ("GET", "/conversations/{id}", 404, None, {"path": {"id": "c1"}}),
         ("DELETE", "/conversations/{id}", 204, "talk", {"path": {"id": "c1"}}),
+        ("POST", "/estimates", 200, None, {"body": body}),
+        ("POST", "/estimates", 200, "called", {"body": body}),
+        ("POST", "/estimates", 400, None, {"body": bad}),
+        ("POST", "/estimates", 402, None, {"body": body, "tenant": "poor"}),
+        ("POST", "/estimates", 403, None, {"body": body, "scopes": frozenset()}),
+        ("POST", "/estimates", 404, None, {"body": asked}),
         ("GET", "/models", 200, None, {}),
+        ("GET", "/models", 200, "called", {}),
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
         *admin_calls(),
     ]
@@ -208,6 +215,9 @@ def test_replies_are_as_documented(
             more = {"path": {"id": world.submitted().id}} | more
         case "two":
             assert world.submitted().id != world.submitted().id
+        case "called":
+            world.circuits.record("small", "succeeded", 120, now_ms())
+            world.circuits.record("large", "CredentialRejected", 30, now_ms())
         case "key used":
             world.call("POST", "/jobs", body=json.dumps(ASK | {"metadata": {}}), headers={"idempotency-key": "k"})
         case "key of an ended job":

@@ -10,7 +10,7 @@ from tests.contract.stack import Resource, events, functions, of_type, queues, t
 FOREVER = 14 * 86_400
 """The longest that SQS keeps a message."""
 
-EXPIRING = {"JobsTable", "CacheTable"}
+EXPIRING = {"JobsTable", "CacheTable", "LedgerTable"}
 """Tables whose items have `expires_at`."""
 
 READ = {target(each["Queue"]): function for function, _, each in events("SQS")}

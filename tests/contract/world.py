@@ -21,8 +21,12 @@ from broker.registry.document import parse_registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
 from broker.rest.http import Reply, Request
 from broker.rest.routes import Api
+from broker.routing.board import Board
+from broker.routing.breakers import Breakers
 from broker.routing.models import Models
+from broker.routing.question import Question
 from broker.routing.selection import select
+from broker.steps.estimating import Estimate
 from broker.steps.preparing import Prepare
 from broker.storage import Put
 from broker.tenants.registry import Tenants
@@ -77,8 +81,20 @@ class World:
         )
         self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), lambda head: None)
         forget = Answers(self.database, FakeShelf(self.database)).forget
+        self.circuits = Breakers(self.database, Board(self.database), chance=lambda: 0.0)
+        estimate = Estimate(prepare, self.circuits, lambda url: None)
+        redeliver = self.deliver.redeliver
         self.api = Api(
-            self.accept, self.jobs, self.payloads, self.models, tenants, self.deliver.redeliver, forget, self.turns
+            self.accept,
+            self.jobs,
+            self.payloads,
+            self.models,
+            tenants,
+            redeliver,
+            forget,
+            self.turns,
+            self.circuits,
+            estimate,
         )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
@@ -96,8 +112,8 @@ class World:
         """A job with a settled call, one that failed, and one under way."""
         head = self._write(claim(self.submitted(), now=NOW + 10, lease_ms=90_000, by="m-1"))
         fence = Fence(head.run, "execution")
-        models = self.models.all(NOW)
-        route = select({"task": "chat", "model": "auto"}, models, None, 10).route
+        question = Question({"task": "chat", "model": "auto"}, lambda model: 10, NOW)
+        route = select(question, self.models.catalog(NOW)).route
         self.jobs.note(head, f"ROUTE#{head.run}", {"route": route})
         findings = check("input", [("input.text", "card 4111 1111 1111 1111")], Policy(block_card_numbers=False))
         self.jobs.note(head, f"GUARD#{head.run}#input", {"findings": [each.to_dict() for each in findings]})

@@ -1,7 +1,8 @@
 """The tables in memory: conditions, transactions and indexes as DynamoDB has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any, Literal
 
 from broker.storage import ConditionFailed, If, Item, Page, Put, TableName, Update
@@ -29,6 +30,8 @@ class FakeDatabase:
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
     """What others do right before the next write; each is done once."""
     _items: dict[Key, Item] = field(default_factory=dict)
+    _lock: Any = field(default_factory=RLock)
+    """Each read and write is one step, for threads too."""
 
     def get(self, table: TableName, pk: str, sk: str) -> Item | None:
         """See `Database.get`."""
@@ -37,11 +40,29 @@ class FakeDatabase:
 
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
         """See `Database.query`."""
-        found = [key for key in self._items if key[:2] == (table, pk) and key[2].startswith(prefix)]
-        return [_copy(self._items[key]) for key in sorted(found)]
+        return self._matching(table, pk, lambda key: key.startswith(prefix))
+
+    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+        """See `Database.query_since`."""
+        return self._matching(table, pk, lambda key: key >= sk)
+
+    def _matching(self, table: TableName, pk: str, wanted: Callable[[str], bool]) -> list[Item]:
+        with self._lock:
+            found = [key for key in self._items if key[:2] == (table, pk) and wanted(key[2])]
+            return [_copy(self._items[key]) for key in sorted(found)]
+
+    def update(self, operation: Update) -> Item:
+        """See `Database.update`."""
+        with self._lock:
+            self.write(operation)
+            return dict(_copy(self._items[_key(operation)]))
 
     def write(self, *operations: Put | Update) -> None:
         """See `Database.write`."""
+        with self._lock:
+            self._write(operations)
+
+    def _write(self, operations: Sequence[Put | Update]) -> None:
         if self.meanwhile:
             self.meanwhile.pop(0)()
         if self.crash_in is not None:

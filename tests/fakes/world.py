@@ -95,15 +95,18 @@ class World:
         """The registry as a fresh process reads it."""
         return Models(self.database)
 
+    def preparing(self) -> Prepare:
+        """The use case as a fresh process builds it."""
+        return Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database), INBOX)
+
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""
-        prepare = Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database), INBOX)
         return Accept(
             self.database,
             self.jobs,
             self.payloads,
             self.queue,
-            prepare,
+            self.preparing(),
             self.check_webhook,
             lambda head, error: self.lost.append(head.id),
         )

@@ -16,6 +16,7 @@ from broker.steps.recalling import Recall
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
+from tests.fakes.circuits import FakeCircuits
 from tests.fakes.questions import answers, recalling
 from tests.fakes.world import MINUTE, NOW, World, a_model
 
@@ -36,7 +37,9 @@ def world() -> World:
 
 
 def select(world: World, run: Run, now: int = NOW) -> dict[str, Any]:
-    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(world))
+    step = SelectModel(
+        world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(world), FakeCircuits()
+    )
     return step(run, now)
 
 
@@ -76,7 +79,7 @@ def test_a_job_that_asked_for_no_cache_costs_no_request_more(world: World, body:
     untouchable: Any = Untouchable()
     recall = Recall(untouchable, untouchable, untouchable, untouchable)
     run = started(world, body)
-    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)
+    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall, FakeCircuits())
     assert step(run, NOW) == {"candidates": ["small", "large"]}
     assert recalling(world).keep(succeed(world, run), NOW) is False
 
@@ -141,7 +144,7 @@ def test_stricter_guardrails_make_old_answers_unfit(world: World) -> None:
 
 def test_a_model_that_is_left_out_by_now_does_not_answer_from_the_cache(world: World) -> None:
     answered(world)
-    world.register(a_model("small", enabled=False))
+    world.register(a_model("small", status="disabled"))
     told = select(world, started(world, CACHED))
     assert (told["candidates"], "cached" in told) == (["large"], False)
 
@@ -162,7 +165,7 @@ def test_each_answer_that_is_given_is_told(world: World) -> None:
     answered(world)
     run, told = started(world, CACHED), []
     recall = recalling(world, lambda given, hit: told.append((given.id, hit.kind)))
-    SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)(run, NOW)
+    SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall, FakeCircuits())(run, NOW)
     assert told == [(run.id, "exact")]
 
 

@@ -9,6 +9,7 @@ from broker.steps.resembling import FindSimilar
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
+from tests.fakes.circuits import FakeCircuits
 from tests.fakes.database import Crash
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.questions import recalling
@@ -30,9 +31,9 @@ def stage() -> Stage:
 
 def select(stage: Stage) -> dict[str, Any]:
     world = stage.world
-    return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(stage.world))(
-        stage.run, NOW
-    )
+    return SelectModel(
+        world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(stage.world), FakeCircuits()
+    )(stage.run, NOW)
 
 
 def find(stage: Stage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from broker import bootstrap
-from broker.clock import now_ms
+from broker.clock import iso, now_ms
 from broker.cloud import clients
 from broker.context.conversations import Turn
 from broker.errors import BrokerError, InvalidRequest, NotFound
@@ -16,9 +16,13 @@ from broker.jobs.ending import cancel_job
 from broker.observability import logger
 from broker.rest.http import Reply, Request
 from broker.rest.routes import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _preferred_wait
+from broker.routing.circuits import State
+from broker.routing.figures import Figures
+from broker.steps.estimating import Estimate
 from broker.tenants.registry import Tenants
 from handlers.api import handler
 
+from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.questions import answers
 from tests.fakes.world import CHAT, JOB_ID, NOW, World, a_head, a_model
@@ -33,6 +37,7 @@ class Door:
     world: World = field(default_factory=World)
     redelivered: list[str] = field(default_factory=list)
     turns: FakeTurns = field(default_factory=FakeTurns)
+    health: FakeCircuits = field(default_factory=FakeCircuits)
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small"), a_model("large", status="disabled"))
@@ -57,6 +62,7 @@ class Door:
     ) -> Reply:
         world = self.world
         tenants = Tenants(world.database)
+        estimate = Estimate(world.preparing(), self.health, world.check_webhook)
         api = Api(
             world.accepting(),
             world.jobs,
@@ -66,6 +72,8 @@ class Door:
             self._redeliver,
             answers(world.database).forget,
             self.turns,
+            self.health,
+            estimate,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}
@@ -253,7 +261,40 @@ def test_models_are_the_tenants_own() -> None:
     assert [row["id"] for row in door("GET", "/models").body["data"]] == ["large", "small"]
     (row,) = door("GET", "/models", tenant="other").body["data"]
     assert (row["id"], row["status"]) == ("large", "disabled")
-    assert not {"endpoint", "secret", "price_in", "name"} & row.keys()
+    assert not {"endpoint", "secret", "price_in", "name", "options"} & row.keys()
+
+
+def test_models_show_their_prices_circuit_and_live_figures() -> None:
+    door = Door()
+    priced = {"price_in": 150, "price_out": 600, "unit_prices": {"images": 40_000_000}, "prices_as_of": "2026-11-01"}
+    door.world.register(a_model("small", **priced, quality=4, capabilities=["tools", "json"]))
+    door.health.known["small"] = State("open", NOW)
+    door.health.live["small"] = Figures(NOW, 200, 3, 640, 1_200)
+    large, small = door("GET", "/models").body["data"]
+    assert small["prices"] == {
+        "input_usd_per_million": 0.15,
+        "output_usd_per_million": 0.6,
+        "units_usd": {"images": 0.04},
+        "as_of": "2026-11-01",
+    }
+    assert small["circuit"] == {"state": "open", "until": iso(NOW)}
+    assert small["live"] == {
+        "at": iso(NOW),
+        "error_rate": 0.015,
+        "mean_latency_ms": 640,
+        "p95_latency_ms": 1_200,
+    }
+    assert (small["quality"], small["capabilities"]) == (4, ["json", "tools"])
+    assert (large["circuit"], large["live"]) == ({"state": "closed", "until": None}, None)
+
+
+def test_an_estimate_runs_nothing() -> None:
+    door = Door()
+    reply = door("POST", "/estimates", BODY)
+    assert (reply.status, [each["model"] for each in reply.body["candidates"]]) == (200, ["small"])
+    assert door.world.queue.sent == []
+    assert door("GET", "/jobs").body["data"] == []
+    assert door.fails("POST", "/estimates", '{"colour": "blue"}').param == "colour"
 
 
 def test_the_smaller_routes() -> None:

@@ -1,14 +1,17 @@
 """Select Model: the candidates of a run, and the reasons kept beside the job."""
 
 import pytest
-from broker.errors import Conflict, InvalidRequest
+from broker.errors import CircuitOpen, Conflict, InvalidRequest, TimedOut
 from broker.jobs.transitions import Fence
+from broker.routing.circuits import State
+from broker.routing.figures import Figures
 from broker.steps.context import Run
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
+from tests.fakes.circuits import FakeCircuits
 from tests.fakes.questions import recalling
-from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
+from tests.fakes.world import JOB_ID, MINUTE, NOW, SECOND, World, a_head, a_model
 
 
 @pytest.fixture
@@ -20,9 +23,9 @@ def world() -> World:
     return made
 
 
-def step(world: World) -> SelectModel:
-    recall = recalling(world)
-    return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall)
+def step(world: World, health: FakeCircuits | None = None) -> SelectModel:
+    recall, tenants = recalling(world), Tenants(world.database)
+    return SelectModel(world.jobs, world.payloads, world.models(), tenants, recall, health or FakeCircuits())
 
 
 def test_gives_the_candidates_and_keeps_the_reasons(world: World) -> None:
@@ -45,6 +48,44 @@ def test_a_tenant_that_may_no_longer_use_any_fails_the_job_with_the_reasons_kept
         step(world)(run, NOW)
     assert failure.value.code == "no_candidate"
     assert all(not each["taken"] for each in world.jobs.notes(JOB_ID)["ROUTE#1"]["route"])
+
+
+def test_an_open_circuit_is_left_out_until_it_may_be_probed(world: World) -> None:
+    run = world.start(JOB_ID)
+    open_one = FakeCircuits({"small": State("open", NOW + MINUTE)})
+    assert step(world, open_one)(run, NOW) == {"candidates": ["large"]}
+    assert step(world, FakeCircuits({"small": State("half_open")}))(run, NOW) == {"candidates": ["small", "large"]}
+    route = world.jobs.notes(JOB_ID)["ROUTE#1"]["route"]
+    assert "will be probed" in route[0]["why"]
+
+
+def test_a_job_whose_models_are_all_left_alone_fails_for_that(world: World) -> None:
+    run = world.start(JOB_ID)
+    both = FakeCircuits({name: State("open", NOW + MINUTE) for name in ("small", "large")})
+    with pytest.raises(CircuitOpen) as failure:
+        step(world, both)(run, NOW)
+    assert (failure.value.type, failure.value.code) == ("unavailable", "circuits_open")
+
+
+def test_a_model_too_slow_for_the_time_that_is_left_is_left_out(world: World) -> None:
+    slow = FakeCircuits(live={"small": Figures(NOW, 100, 0, 20_000, 30_000)})
+    run = world.start(JOB_ID)  # two minutes for the work
+    assert step(world, slow)(run, NOW + 90 * SECOND)["candidates"] == ["small", "large"]
+    assert step(world, slow)(run, NOW + 90 * SECOND + 1)["candidates"] == ["large"]
+    world.tenant(models=["small"])
+    with pytest.raises(TimedOut):
+        step(world, slow)(run, NOW + 90 * SECOND + 1)
+
+
+def test_a_model_that_the_hold_does_not_cover_is_left_out() -> None:
+    world = World()
+    world.register(a_model("small", rank=1), a_model("large", rank=2, price_out=100))
+    world.tenant()
+    world.put(a_head(hold=50_000))
+    run = world.start(JOB_ID)
+    assert step(world)(run, NOW) == {"candidates": ["small"]}
+    route = world.jobs.notes(JOB_ID)["ROUTE#1"]["route"]
+    assert route[1]["why"] == "its worst case is above what is held for the job"
 
 
 def test_a_job_that_was_erased_is_not_selected_for(world: World) -> None:

@@ -3,124 +3,210 @@
 from typing import Any
 
 import pytest
-from broker.errors import InvalidRequest
-from broker.routing.models import Model
-from broker.routing.selection import MOST, select
+from broker.errors import CircuitOpen, Forbidden, InvalidRequest, TimedOut
+from broker.routing.circuits import State
+from broker.routing.routes import Catalog
+from broker.routing.selection import MOST, Selection, quote, select
 
-from tests.fakes.world import a_model
-
-
-def models(*items: dict[str, Any]) -> dict[str, Model]:
-    return {item["sk"]: Model.from_item(item) for item in items}
+from tests.fakes.asking import THREE, ask, catalog, live, row, taken, why
+from tests.fakes.world import MINUTE, NOW, a_model
 
 
-def request(**changes: Any) -> dict[str, Any]:
-    return {"task": "chat", "input": {"text": "Hi"}, **changes}
-
-
-THREE = models(a_model("b", rank=10), a_model("a", rank=10), a_model("c", rank=5))
-
-
-def taken(
-    asked: dict[str, Any], known: dict[str, Model], allowed: set[str] | None = None, tokens: int = 10
-) -> list[str]:
-    return [model.id for model in select(asked, known, allowed, tokens).candidates]
-
-
-def why(
-    asked: dict[str, Any], known: dict[str, Model], allowed: set[str] | None = None, tokens: int = 10
-) -> dict[str, str]:
-    return {each["model"]: each["why"] for each in select(asked, known, allowed, tokens).route if not each["taken"]}
-
-
-def test_an_open_choice_goes_by_rank_then_by_name() -> None:
-    assert taken(request(), THREE) == ["c", "a", "b"]
-    assert taken(request(model="auto"), THREE) == ["c", "a", "b"]
+def test_an_open_choice_goes_by_quality_then_rank_then_name() -> None:
+    assert taken(catalog(*THREE)) == ["c", "a", "b"]
+    assert taken(catalog(*THREE, a_model("best", rank=99, quality=5)), {"model": "auto"}) == ["best", "c", "a", "b"]
+    assert why(catalog(*THREE))["c"] == "quality: quality 3, rank 5"
 
 
 def test_a_named_model_comes_first_and_then_its_fallbacks_only() -> None:
-    asked = request(model="b", routing={"fallbacks": ["c"]})
-    assert taken(asked, THREE) == ["b", "c"]
-    assert why(asked, THREE) == {"a": "not named by the request"}
-    assert taken(request(model="b"), THREE) == ["b"]
+    asked = {"model": "b", "routing": {"fallbacks": ["c"]}}
+    assert taken(catalog(*THREE), asked) == ["b", "c"]
+    assert why(catalog(*THREE), asked) == {
+        "b": "named by the request",
+        "c": "named by the request, as a fallback",
+        "a": "not named by the request",
+    }
 
 
 def test_a_model_named_twice_is_tried_once() -> None:
-    assert taken(request(model="a", routing={"fallbacks": ["a", "b", "b"]}), THREE) == ["a", "b"]
+    assert taken(catalog(*THREE), {"model": "a", "routing": {"fallbacks": ["a", "b", "b"]}}) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("asked", "param"),
     [
-        (request(model="none"), "model"),
-        (request(model="a", routing={"fallbacks": ["b", "none"]}), "routing.fallbacks.1"),
+        ({"model": "none"}, "model"),
+        ({"model": "a", "routing": {"fallbacks": ["b", "none"]}}, "routing.fallbacks.1"),
     ],
 )
 def test_an_unknown_model_is_named(asked: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as failure:
-        select(asked, THREE, None, 10)
+        select(ask(asked), catalog(*THREE))
     assert (failure.value.code, failure.value.param) == ("unknown_model", param)
 
 
+def chat(*parts: Any, **given: Any) -> dict[str, Any]:
+    return {"input": {"messages": [{"role": "user", "content": list(parts)}], **given}}
+
+
 @pytest.mark.parametrize(
-    ("changes", "asked", "allowed", "reason"),
+    ("changes", "asked", "known", "reason"),
     [
-        ({"status": "disabled"}, {}, None, "disabled by the operator"),
-        ({}, {}, {"a", "b"}, "the tenant may not use it"),
-        ({"tasks": ["embed"]}, {}, None, "does not do chat"),
-        ({"context_window": 10}, {}, None, "about 10 tokens do not fit its window of 10"),
-        ({"price_in": 101}, {"routing": {"max_cost_usd": 0.000003}}, None, "its worst case is above max_cost_usd"),
+        ({"status": "disabled"}, {}, {}, "disabled by the operator"),
+        ({}, {}, {"allowed": {"a"}}, "the tenant may not use it"),
+        ({"tasks": ["embed"]}, {}, {}, "does not do chat"),
+        ({"context_window": 10}, {}, {}, "about 10 tokens do not fit its window of 10"),
+        ({"price_in": 101}, {"routing": {"max_cost_usd": 0.000003}}, {}, "its worst case is above max_cost_usd"),
+        ({"price_in": 101}, {}, {"held": 3_000}, "its worst case is above what is held for the job"),
+        ({}, {"routing": {"require": ["poetry"]}}, {}, "lacks poetry"),
+        ({}, chat({"type": "text", "text": "x"}, tools=[{"type": "function"}]), {}, "lacks tools"),
+        ({}, chat({"type": "image_url", "image_url": {"url": "x"}}), {}, "lacks vision"),
+        ({}, {"routing": {"regions": ["eu"]}}, {}, "keeps to no known data region, and eu is asked for"),
+        (
+            {"regions": ["us", "eu"]},
+            {"routing": {"regions": ["eu"]}},
+            {},
+            "may send data to eu, us, and eu is asked for",
+        ),
+        (
+            {},
+            {},
+            {"states": {"odd": State("open", NOW + MINUTE)}},
+            "its circuit is open until 2026-11-18T11:07:40.000Z",
+        ),
+        (
+            {},
+            {},
+            {"states": {"odd": State("half_open", NOW + MINUTE)}},
+            "its circuit is half-open, and a probe is under way until 2026-11-18T11:07:40.000Z at most",
+        ),
+        (
+            {},
+            {},
+            {"figures": {"odd": live(300, p95=1_001)}, "left_ms": 1_000},
+            "its 95th percentile of 1001 ms does not fit the 1000 ms that are left",
+        ),
+        (
+            {"status": "deprecated", "sunset": "2026-11-18"},
+            {},
+            {},
+            "its sunset was on 2026-11-18, and it has no successor",
+        ),
     ],
 )
 def test_says_why_a_model_is_left_out(
-    changes: dict[str, Any], asked: dict[str, Any], allowed: set[str] | None, reason: str
+    changes: dict[str, Any], asked: dict[str, Any], known: dict[str, Any], reason: str
 ) -> None:
-    known = THREE | models(a_model("odd", rank=1, **changes))
-    assert taken(request(**asked), known, allowed)[:1] != ["odd"]
-    assert why(request(**asked), known, allowed)["odd"] == reason
+    models = catalog(*THREE, a_model("odd", rank=1, **changes))
+    assert "odd" not in taken(models, asked, **known)
+    assert why(models, asked, **known)["odd"] == reason
+
+
+def test_what_a_model_has_and_what_is_far_enough_away_excludes_nothing() -> None:
+    able = a_model("able", capabilities=["tools", "vision", "x"], regions=["eu"], status="deprecated")
+    known = catalog(able | {"sunset": "2026-11-19", "successor": "next"})
+    asked = chat({"type": "image"}, tools=[{}]) | {"routing": {"require": ["x"], "regions": ["eu", "uk"]}}
+    slow = {"able": live(900, p95=1_000)}
+    assert taken(known, asked, figures=slow, left_ms=1_000, held=3_000, states={"other": State("open", 9)}) == ["able"]
+    assert why(known)["able"] == "quality: quality 3, rank 100; deprecated until 2026-11-19, next is its successor"
+
+
+def test_a_strategy_makes_a_long_prompt_fit() -> None:
+    known = catalog(a_model("a", context_window=10))
+    assert taken(known, {"context": {"strategy": "error"}}) == []
+    assert taken(known, {"context": {"strategy": "truncate_oldest"}}) == ["a"]
 
 
 def test_the_route_speaks_of_every_model_once() -> None:
-    for asked in (request(), request(model="b", routing={"fallbacks": ["a"]})):
-        route = select(asked, THREE, {"a"}, 10).route
+    for asked in ({}, {"model": "b", "routing": {"fallbacks": ["a"]}}):
+        route = select(ask(asked, allowed={"a"}), catalog(*THREE)).route
         assert sorted(each["model"] for each in route) == ["a", "b", "c"]
         assert all(each["why"] for each in route)
 
 
 def test_a_window_is_for_the_prompt_and_something_more() -> None:
-    known = models(a_model("a", context_window=11))
-    assert taken(request(), known, tokens=10) == ["a"]
-    assert taken(request(), known, tokens=11) == []
+    known = catalog(a_model("a", context_window=11))
+    assert taken(known, tokens=10) == ["a"]
+    assert taken(known, tokens=11) == []
 
 
 def test_a_job_tries_so_many_models_at_most() -> None:
-    known = models(*(a_model(f"m{number}") for number in range(MOST + 2)))
-    assert taken(request(), known) == [f"m{number}" for number in range(MOST)]
-    assert why(request(), known) == {f"m{number}": f"{MOST} candidates come before it" for number in (MOST, MOST + 1)}
+    known = catalog(*(a_model(f"m{number}") for number in range(MOST + 2)))
+    assert taken(known) == [f"m{number}" for number in range(MOST)]
+    assert {why(known)[f"m{number}"] for number in (MOST, MOST + 1)} == {f"{MOST} candidates come before it"}
 
 
 def test_a_smaller_answer_may_bring_a_model_below_the_limit() -> None:
-    known = models(a_model("a", price_in=0, price_out=10, max_output_tokens=1_000))
-    limit = {"max_cost_usd": 0.000005}
-    assert taken(request(routing=limit), known) == []
-    assert taken(request(routing=limit, parameters={"max_output_tokens": 500}), known) == ["a"]
-    assert taken(request(routing=limit, parameters={"max_output_tokens": 501}), known) == []
+    known = catalog(a_model("a", price_in=0, price_out=10, max_output_tokens=1_000))
+    limit = {"routing": {"max_cost_usd": 0.000005}}
+    assert taken(known, limit) == []
+    assert taken(known, limit | {"parameters": {"max_output_tokens": 500}}) == ["a"]
+    assert taken(known, limit | {"parameters": {"max_output_tokens": 501}}) == []
 
 
 def test_there_may_be_no_model_at_all() -> None:
-    assert select(request(), {}, None, 10).candidates == ()
+    chosen = select(ask(), catalog())
+    assert chosen.candidates == ()
+    assert "no model is registered" in chosen.refusal().message
 
 
-def test_the_cheapest_comes_first_when_cost_is_the_objective() -> None:
-    known = models(a_model("dear", rank=1, price_in=9), a_model("cheap", rank=9), a_model("same", rank=8))
-    asked = request(routing={"objective": "cost"})
-    assert taken(asked, known) == ["same", "cheap", "dear"]
-    assert taken(request(), known) == ["dear", "same", "cheap"]
-    assert "costs at most" in select(asked, known, None, 10).route[0]["why"]
+# what becomes of a request that no model can do
 
 
-def test_a_model_without_a_capability_is_left_out_by_name() -> None:
-    known = models(a_model("seeing", capabilities=["vision", "json"]), a_model("blind", capabilities=["json"]))
-    asked = request(routing={"require": ["json", "vision"]})
-    assert taken(asked, known) == ["seeing"]
-    assert why(asked, known) == {"blind": "lacks vision"}
+def refusal(known: Catalog, request: dict[str, Any] | None = None, **more: Any) -> Any:
+    chosen: Selection = select(ask(request, **more), known)
+    assert not chosen.candidates
+    return chosen.refusal()
+
+
+def test_what_passes_by_itself_is_another_error_than_what_does_not() -> None:
+    known = catalog(a_model("a"), a_model("b", tasks=["embed"]))
+    shut = {"states": {"a": State("open", NOW + 1)}}
+    late = {"figures": {"a": live(5)}, "left_ms": 4}
+    assert (type(refusal(known, **shut)), type(refusal(known, **late))) == (CircuitOpen, TimedOut)
+    assert type(refusal(known, {"task": "speak"})) is InvalidRequest
+    assert type(refusal(known, {"model": "a"}, allowed=set())) is Forbidden
+    assert type(refusal(known, allowed=set(), **shut)) is InvalidRequest
+
+
+# what is held
+
+
+def held(known: Catalog, request: dict[str, Any] | None = None, **more: Any) -> int:
+    question = ask(request, tokens=0, **more)
+    return quote(select(question, known), question)
+
+
+def test_the_quote_covers_any_order_where_the_order_is_not_settled() -> None:
+    prices = {f"m{price}": price for price in range(1, 7)}
+    models = [a_model(name, rank=price, max_output_tokens=1, price_out=price) for name, price in prices.items()]
+    known = catalog(*models)
+    assert held(known, {"routing": {"objective": "cost"}}) == 1 + 2 + 3 + 4 + 4
+    assert held(known, {"routing": {"objective": "latency"}}) == 6 + 5 + 4 + 3 + 6
+    drawn = catalog(*models, row("default", *({"model": name, "weight": 1} for name in prices)))
+    assert held(drawn) == 6 + 5 + 4 + 3 + 6
+    keyed = {"metadata": {"routing_key": "k"}}
+    assert held(drawn, keyed) == sum(prices[name] for name in taken(drawn, keyed)) + max(
+        prices[name] for name in taken(drawn, keyed)
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "unit", "worst"),
+    [
+        ("generate_image", {"text": "x", "count": 3}, "images", 3),
+        ("generate_image", {"text": "x"}, "images", 1),
+        ("speak", {"text": "é" * 70}, "characters", 70),
+        ("moderate", {"text": ["ab", "c"]}, "characters", 3),
+        ("custom", {"body": {}}, "requests", 1),
+        ("extract_text", {"file": {"s3": "s3://b/k.PNG"}}, "pages", 1),
+        ("extract_text", {"file": {"data": "AAAA", "media_type": "image/jpeg"}}, "pages", 1),
+        ("extract_text", {"file": {"s3": "s3://b/k.pdf"}}, "pages", 3_000),
+        ("extract_text", {"file": {"data": "A" * 4_000, "media_type": "application/pdf"}}, "pages", 31),
+        ("transcribe", {"file": {"s3": "s3://b/k.mp3"}}, "seconds", 14_400),
+        ("transcribe", {"file": {"data": "A" * 40_000, "media_type": "audio/mpeg"}}, "seconds", 61),
+    ],
+)
+def test_units_are_held_at_their_most(task: str, given: dict[str, Any], unit: str, worst: int) -> None:
+    priced = a_model("m", tasks=[task], max_output_tokens=1, price_out=0, unit_prices={unit: 7})
+    assert held(catalog(priced), {"task": task, "input": given}) == 2 * 7 * worst

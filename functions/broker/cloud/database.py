@@ -33,6 +33,13 @@ class DynamoDatabase:
         condition, values = "pk = :pk", {":pk": {"S": pk}}
         if prefix:
             condition, values = "pk = :pk AND begins_with(sk, :prefix)", values | {":prefix": {"S": prefix}}
+        return self._query(table, condition, values)
+
+    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+        """See `Database.query_since`."""
+        return self._query(table, "pk = :pk AND sk >= :sk", {":pk": {"S": pk}, ":sk": {"S": sk}})
+
+    def _query(self, table: TableName, condition: str, values: dict[str, Any]) -> list[Item]:
         request: dict[str, Any] = {
             "TableName": self._names[table],
             "KeyConditionExpression": condition,
@@ -87,13 +94,16 @@ class DynamoDatabase:
         else:
             self._write_all(operations)
 
-    def _write_one(self, operation: Put | Update) -> None:
-        request = self._request(operation)
+    def update(self, operation: Update) -> Item:
+        """See `Database.update`."""
+        return decode_item(self._write_one(operation, ReturnValues="ALL_NEW")["Attributes"])
+
+    def _write_one(self, operation: Put | Update, **more: str) -> Any:
+        request = self._request(operation) | more
         call = self._client.put_item if isinstance(operation, Put) else self._client.update_item
         for attempt in range(CONFLICT_TRIES):
             try:
-                call(**request)
-                return
+                return call(**request)
             except self._client.exceptions.ConditionalCheckFailedException:
                 raise ConditionFailed([0]) from None
             except self._client.exceptions.TransactionConflictException:

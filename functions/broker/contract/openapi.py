@@ -9,8 +9,9 @@ from pydantic.json_schema import models_json_schema
 from broker.context.conversations import MOST_TURNS
 from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.base import EXAMPLE_JOB, Plain
+from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
-from broker.contract.replies import Conversation, Error, Job, JobList, ModelList, Redelivery, Timeline
+from broker.contract.replies import Conversation, Error, Job, JobList, Redelivery, Timeline
 from broker.contract.runs import PromptRun
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
@@ -142,6 +143,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("DELETE", "/conversations/{id}"): Operation(
         "Erase a conversation", "conversations", {204: None}, parameters=(CONVERSATION_ID,)
+    ),
+    ("POST", "/estimates"): Operation(
+        "Who would do a job and what it would cost, without running or holding anything",
+        "models",
+        {200: Estimate},
+        errors=(400, 402, 404, 413),
+        body=JobRequest,
     ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
 }

@@ -212,26 +212,6 @@ class Redelivery(Shown):
     ids: list[EventId]
 
 
-class Model(Shown):
-    """One model that the tenant may use."""
-
-    id: str
-    object: Literal["model"]
-    owned_by: str
-    """The provider."""
-    tasks: list[Task]
-    context_window: Annotated[int, Field(ge=1)]
-    max_output_tokens: Annotated[int, Field(ge=1)]
-    status: Literal["active", "deprecated", "disabled"]
-
-
-class ModelList(Shown):
-    """The models that the tenant may use."""
-
-    object: Literal["list"]
-    data: list[Model]
-
-
 class ErrorFacts(Shown):
     """What went wrong."""
 

@@ -13,10 +13,13 @@ from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
 from broker.jobs.reading import erase, owned, page, timeline, view
-from broker.jobs.request import parse_request
+from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Payloads
 from broker.rest.http import Reply, Request
+from broker.rest.models import shown
 from broker.rest.runs import run_body
+from broker.routing.circuits import CLOSED
+from broker.routing.figures import Health
 from broker.routing.models import Models
 from broker.tenants.registry import Tenants
 
@@ -40,6 +43,8 @@ class Api:
     forget: Callable[[str], None]
     """Drops what a job gave to the cache."""
     conversations: Turns
+    health: Health
+    estimate: Callable[[JobRequest, str, int], dict[str, Any]]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -76,10 +81,10 @@ class Api:
             headers["idempotent-replayed"] = "true"
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
-            shown = view(head, {"ASKED": {"metadata": body.metadata}}, None)
+            told = view(head, {"ASKED": {"metadata": body.metadata}}, None)
         else:
-            shown = self._view(head)
-        return Reply(200 if head.status.terminal else 202, shown, headers)
+            told = self._view(head)
+        return Reply(200 if head.status.terminal else 202, told, headers)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll."""
@@ -131,20 +136,18 @@ class Api:
         self.conversations.erase(request.tenant, request.path["id"], now_ms())
         return Reply(204, None)
 
+    def tell_estimate(self, request: Request) -> Reply:
+        """`POST /estimates`: who would do a job and what it would cost; nothing is run and nothing held."""
+        return Reply(200, self.estimate(parse_request(request.json()), request.tenant, now_ms()))
+
     def list_models(self, request: Request) -> Reply:
-        """`GET /models`: what the tenant may use."""
-        allowed = self.tenants.get(request.tenant, now_ms()).models
-        rows: list[dict[str, Any]] = [
-            {
-                "id": model.id,
-                "object": "model",
-                "owned_by": model.provider,
-                "tasks": sorted(model.tasks),
-                "context_window": model.context_window,
-                "max_output_tokens": model.max_output_tokens,
-                "status": model.status,
-            }
-            for model in self.models.all(now_ms()).values()
+        """`GET /models`: what the tenant may use, at which price, and how it fares."""
+        now = now_ms()
+        allowed = self.tenants.get(request.tenant, now).models
+        states, figures = self.health.states(now), self.health.figures(now)
+        rows = [
+            shown(model, states.get(model.id, CLOSED), figures.get(model.id))
+            for model in self.models.all(now).values()
             if allowed is None or model.id in allowed
         ]
         return Reply(200, {"object": "list", "data": rows})
@@ -199,6 +202,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/prompts/{id}/run"): ("jobs:write", Api.run_prompt),
     ("GET", "/conversations/{id}"): ("jobs:read", Api.get_conversation),
     ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),
+    ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     ("GET", "/models"): ("models:read", Api.list_models),
 }
 """By method and resource: the scope that is needed, and the answer."""

@@ -1,12 +1,15 @@
 """Selection: which models may do a job, in which order, and for every model why."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from broker.clock import NANO, usd
-from broker.errors import InvalidRequest
+from broker.clock import NANO
+from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
+from broker.routing.constraints import Fault, fault, is_over
 from broker.routing.models import Model
+from broker.routing.ordering import Placed, arrange, is_settled
+from broker.routing.question import Question
+from broker.routing.routes import Catalog, Named, Order, order_for
 
 MOST = 4
 """A job tries at most so many models."""
@@ -14,80 +17,114 @@ MOST = 4
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The candidates in order, and the reason for every model: `[{"model", "taken", "why"}]`."""
+    """The candidates in order, and the reason for every model."""
 
     candidates: tuple[Model, ...]
     route: list[dict[str, Any]]
+    """`[{"model", "taken", "why"}]`: the candidates, then what was left out, then what nobody named."""
+    fitting: tuple[Model, ...]
+    """All that meet the constraints, the candidates among them."""
+    settled: bool
+    """True where the order will be the same when the job runs."""
+    faults: dict[str, Fault] = field(default_factory=dict)
+    """Of each model that was named or open, and cannot do it."""
+
+    def refusal(self) -> BrokerError:
+        """The error of a request that no model can do; where only time or a circuit stands in the way, that one."""
+        why = "; ".join(f"{model}: {each.why}" for model, each in self.faults.items()) or "no model is registered"
+        kinds = {each.error for each in self.faults.values()}
+        message = f"No model can do this job ({why})."
+        if CircuitOpen in kinds:
+            return CircuitOpen(message, code="circuits_open")
+        if TimedOut in kinds:
+            return TimedOut(message, code="too_slow")
+        if kinds == {Forbidden} and len(self.faults) == 1:
+            return Forbidden(f"No model may do this job ({why}).", code="model_not_allowed", param="model")
+        return InvalidRequest(message, code="no_candidate", param="model")
 
 
-def select(
-    request: Mapping[str, Any], models: Mapping[str, Model], allowed: Collection[str] | None, input_tokens: int
-) -> Selection:
+def select(question: Question, catalog: Catalog) -> Selection:
     """Choose.
 
-    Args:
-        request: the job's request as stored.
-        models: the registry by id.
-        allowed: the ids that the tenant may use; None for all.
-        input_tokens: an estimate of the prompt.
-
     Raises:
-        InvalidRequest: a model is named that does not exist.
+        InvalidRequest: a model is named that does not exist; `param` is the field.
     """
-    named = _named(request)
-    for place, model_id in named.items():
-        if model_id not in models:
-            raise InvalidRequest(f"There is no model {model_id!r}.", code="unknown_model", param=place)
-    wanted = list(named.values())
-    asked_out = request.get("parameters", {}).get("max_output_tokens")
-    costs = {each: model.worst_case(input_tokens, asked_out) for each, model in models.items()}
-    cheapest = request.get("routing", {}).get("objective") == "cost"
-    order = wanted or sorted(models, key=lambda each: (costs[each] if cheapest else 0, models[each].rank, each))
-    route: list[dict[str, Any]] = []
-    taken: list[Model] = []
-    for model_id in dict.fromkeys(order):
-        model = models[model_id]
-        why_not = _why_not(model, request, allowed, input_tokens, costs[model_id], len(taken))
-        if why_not is None:
-            taken.append(model)
-        by = f"costs at most {usd(costs[model_id]):.6f} $, rank" if cheapest else "rank"
-        reason = why_not or (f"named by the request, place {len(taken)}" if wanted else f"{by} {model.rank}")
-        route.append({"model": model_id, "taken": why_not is None, "why": reason})
-    if wanted:
-        route += [
-            {"model": other, "taken": False, "why": "not named by the request"}
-            for other in sorted(models)
-            if other not in wanted
-        ]
-    return Selection(tuple(taken), route)
+    order = order_for(question.request, catalog)
+    names = order.names if order else [Named(each, "") for each in sorted(catalog.models)]
+    entries, replaced = _succeeded([(each, catalog.models[each.model]) for each in names], catalog, question)
+    faults: dict[str, Fault] = {}
+    for named, model in entries:
+        if found := fault(model, question):
+            faults[model.id] = replace(found, why=replaced.get(model.id, found.why))
+        elif named.weight == 0:
+            faults[model.id] = Fault(f"{named.by} gives it a weight of 0")
+    fitting = [(named, model) for named, model in entries if model.id not in faults]
+    placed = arrange(fitting, order, question)
+    taken, more = placed[:MOST], placed[MOST:]
+    left_out = {model: each.why for model, each in faults.items()}
+    left_out |= {each.model.id: f"{MOST} candidates come before it" for each in more}
+    told = [{"model": each.model.id, "taken": True, "why": _why(each, question)} for each in taken]
+    told += [{"model": model, "taken": False, "why": why} for model, why in left_out.items()]
+    known = {each["model"] for each in told}
+    others = _not_named(order)
+    told += [{"model": each, "taken": False, "why": others} for each in sorted(catalog.models) if each not in known]
+    return Selection(
+        tuple(each.model for each in taken),
+        told,
+        tuple(each.model for each in placed),
+        is_settled(order, question),
+        faults,
+    )
 
 
-def _named(request: Mapping[str, Any]) -> dict[str, str]:
-    """The explicit list, by the field that names each; empty where the request leaves the choice open."""
-    model = request.get("model", "auto")
-    fallbacks = request.get("routing", {}).get("fallbacks", [])
-    named = {} if model == "auto" else {"model": model}
-    return named | {f"routing.fallbacks.{place}": each for place, each in enumerate(fallbacks)}
+def quote(selection: Selection, question: Question) -> int:
+    """Nano-dollars that the job can cost at most: each candidate paid once, and the dearest twice (a repair).
+
+    Where the order may be another when the job runs, the dearest models that fit stand for the candidates. Circuits may
+    then let others in; those are left out where what is held does not cover them.
+    """
+    cases = [question.worst(model) for model in selection.fitting]
+    if not selection.settled:
+        cases.sort(reverse=True)
+    cases = cases[:MOST]
+    worst = sum(cases) + max(cases, default=0)
+    limit = question.routing.get("max_cost_usd")
+    return worst if limit is None else min(worst, int(limit * NANO))
 
 
-def _why_not(
-    model: Model, request: Mapping[str, Any], allowed: Collection[str] | None, input_tokens: int, cost: int, taken: int
-) -> str | None:
-    task, routing = request["task"], request.get("routing", {})
-    limit = routing.get("max_cost_usd")
-    lacking = sorted(set(routing.get("require", ())) - model.capabilities)
-    if model.status == "disabled":
-        return "disabled by the operator"
-    if allowed is not None and model.id not in allowed:
-        return "the tenant may not use it"
-    if task not in model.tasks:
-        return f"does not do {task}"
-    if lacking:
-        return f"lacks {', '.join(lacking)}"
-    if input_tokens >= model.context_window:
-        return f"about {input_tokens} tokens do not fit its window of {model.context_window}"
-    if limit is not None and cost > limit * NANO:
-        return "its worst case is above max_cost_usd"
-    if taken >= MOST:
-        return f"{MOST} candidates come before it"
-    return None
+def _succeeded(
+    names: list[tuple[Named, Model]], catalog: Catalog, question: Question
+) -> tuple[list[tuple[Named, Model]], dict[str, str]]:
+    """Put the successors of models that are over into their places, once each; and what to say of those."""
+    found: dict[str, tuple[Named, Model]] = {}
+    replaced: dict[str, str] = {}
+    for named, model in names:
+        by, current = named.by, model
+        while is_over(current, question) and current.id not in replaced:
+            found.setdefault(current.id, (named, current))
+            successor = catalog.models.get(current.successor or "")
+            over = f"its sunset was on {current.sunset}"
+            if successor is None:
+                replaced[current.id] = f"{over}, and it has no successor"
+                break
+            replaced[current.id] = f"{over}; {successor.id} takes its place"
+            by = f"takes the place of {current.id}, {by}".removesuffix(", ")
+            current = successor
+        if not is_over(current, question):
+            found.setdefault(current.id, (Named(current.id, by, named.weight, named.fallback), current))
+    return list(found.values()), replaced
+
+
+def _why(placed: Placed, question: Question) -> str:
+    """Why a candidate is where it is, and what else to know of it."""
+    model, more = placed.model, ""
+    if model.status == "deprecated":
+        until = f" until {model.sunset}" if model.sunset else ""
+        more += f"; deprecated{until}" + (f", {model.successor} is its successor" if model.successor else "")
+    if question.state(model).phase == "half_open":
+        more += "; its circuit is half-open, so it will be probed"
+    return placed.why + more
+
+
+def _not_named(order: Order | None) -> str:
+    return f"not in route {order.route.id}" if order and order.route else "not named by the request"

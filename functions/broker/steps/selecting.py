@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import InvalidRequest
+from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
+from broker.routing.figures import Health
 from broker.routing.models import Models
+from broker.routing.question import Question
 from broker.routing.selection import select
-from broker.steps.context import Run, material
+from broker.steps.context import Run, enter, material
+from broker.steps.counting import counter
 from broker.steps.recalling import Recall
 from broker.tenants.registry import Tenants
-from broker.tokens import estimate_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class SelectModel:
     models: Models
     tenants: Tenants
     recall: Recall
+    health: Health
 
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
         """Returns `{"candidates": [model ids]}`, and what `Recall` has to say for a job that asked for the cache.
@@ -31,12 +34,32 @@ class SelectModel:
         Raises:
             Conflict: the job was erased.
             InvalidRequest: no model is left (one was disabled since the job was accepted).
+            CircuitOpen: all that could do it are left alone for a while.
+            TimedOut: all that could do it take longer than the time that is left.
         """
+        head = enter(self.jobs, run)
         request = material(self.payloads, run.id)
         tenant = self.tenants.get(run.tenant, now)
-        chosen = select(request, self.models.all(now), tenant.models, estimate_input(request))
+        question = Question(
+            request,
+            counter(request),
+            now,
+            allowed=tenant.models,
+            tenant=run.tenant,
+            job_id=run.id,
+            states=self.health.states(now),
+            figures=self.health.figures(now),
+            left_ms=_left_ms(head, now),
+            held=head.hold - head.spent - head.reserved if head.hold else None,
+        )
+        chosen = select(question, self.models.catalog(now))
         self.jobs.note(run, f"ROUTE#{run.fence.run}", {"route": chosen.route})
         if not chosen.candidates:
-            raise InvalidRequest("No model can do this job any more.", code="no_candidate", param="model")
+            raise chosen.refusal()
         found = self.recall(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | found
+
+
+def _left_ms(head: Head, now: int) -> int:
+    """What is left of the run's time budget, and until the deadline."""
+    return min((head.claimed_at or now) + head.timeout_s * 1000, head.deadline_at) - now

@@ -112,6 +112,17 @@ def collect(database: Database, tenant: str, period: str) -> int:
     return moved
 
 
+def check_covers(database: Database, tenant: str, period: str, allowed: int, nusd: int) -> None:
+    """Stop where `hold` would fail now; nothing is written.
+
+    Raises:
+        BudgetExceeded: the budget does not cover it.
+    """
+    item = database.get("ledger", f"BUDGET#{tenant}", period) or {"available": 0, "allowed": 0}
+    if nusd and item["available"] + allowed - item["allowed"] < nusd:
+        raise exceeded()
+
+
 def exceeded() -> BudgetExceeded:
     """The error of a hold that the budget does not cover."""
     return BudgetExceeded("The tenant's budget does not cover the worst-case cost of this job.")

@@ -1,0 +1,81 @@
+"""The board: circuit and live figures of all models, one small item each under one key, so that one query reads all.
+
+Table `ledger`, pk `HEALTH`, sk the model. Of the circuit: `state` (`open`, or absent while closed), `until`, `cooling`
+(milliseconds), `probe` (who probes) and `probe_until`, `closed_at`. Of the figures: see `figures`.
+
+Each process reads the board every five seconds at most, and only when something asks: a thousand processes make two
+hundred reads a second, of the three thousand units that one partition gives.
+"""
+
+from dataclasses import dataclass
+
+from broker.routing.circuits import CLOSED, State
+from broker.routing.figures import Figures
+from broker.storage import Database, Item
+
+PK = "HEALTH"
+
+KEEP_MS = 5_000
+"""How long a change may take to show in another process."""
+
+FRESH_MS = 900_000
+"""Figures that are older say nothing of now."""
+
+KEPT_S = 86_400
+"""A row is deleted a day after its last write; without one, the circuit is closed and nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the board says of a model."""
+
+    state: State = CLOSED
+    figures: Figures | None = None
+    """None where nothing is known of the last quarter of an hour."""
+    cooling_ms: int = 0
+    closed_at: int = 0
+    """When the circuit was last closed."""
+
+    @classmethod
+    def of(cls, item: Item, now: int) -> "Row":
+        """Read an item as of now."""
+        figures = Figures.from_item(item)
+        if figures and now - figures.at > FRESH_MS:
+            figures = None
+        return cls(_state(item, now), figures, item.get("cooling", 0), item.get("closed_at", 0))
+
+
+def _state(item: Item, now: int) -> State:
+    if "state" not in item:
+        return CLOSED
+    if now < item["until"]:
+        return State("open", item["until"])
+    return State("half_open", item["probe_until"] if now < item["probe_until"] else None)
+
+
+class Board:
+    """Reads the board, and remembers it for five seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._read_at = -KEEP_MS
+        self._items: dict[str, Item] = {}
+
+    def rows(self, now: int) -> dict[str, Row]:
+        """Of each model that anything is known of; as of now, from what was read at most five seconds ago."""
+        return {model: Row.of(item, now) for model, item in self._known(now).items()}
+
+    def row(self, model_id: str, now: int) -> Row:
+        """Of one model."""
+        item = self._known(now).get(model_id)
+        return Row.of(item, now) if item else Row()
+
+    def forget(self) -> None:
+        """Read anew at the next question."""
+        self._read_at = -KEEP_MS
+
+    def _known(self, now: int) -> dict[str, Item]:
+        if now - self._read_at >= KEEP_MS:
+            self._items = {item["sk"]: item for item in self._database.query("ledger", PK)}
+            self._read_at = now
+        return self._items

@@ -1,0 +1,69 @@
+"""What a job would cost and who would do it, without running or holding anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from broker.clock import usd
+from broker.jobs.request import JobRequest, stored_form
+from broker.routing.figures import Health
+from broker.routing.question import Question
+from broker.routing.selection import Selection, select
+from broker.steps.preparing import Prepare
+from broker.tenants import ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Answers what Accept and Select Model would do now."""
+
+    prepare: Prepare
+    health: Health
+    check_webhook: Callable[[str], None]
+
+    def __call__(self, request: JobRequest, tenant_id: str, now: int) -> dict[str, Any]:
+        """The estimate in its public form (`contract.replies.Estimate`).
+
+        Candidates may be none where only circuits or live figures stand in the way: the job would be accepted.
+
+        Raises:
+            InvalidRequest: and its kin, as from submitting the request.
+        """
+        if request.webhook:
+            self.check_webhook(request.webhook.url)
+        question = self.prepare.question(tenant_id, stored_form(request), now)
+        worst = self.prepare.worst(question)
+        budget = self.prepare.tenants.get(tenant_id, now).monthly_budget
+        if budget is not None:
+            ledger.check_covers(self.prepare.database, tenant_id, ledger.period_of(now), budget, worst)
+        limited = budget is not None or "max_cost_usd" in question.routing
+        asked = replace(
+            question,
+            states=self.health.states(now),
+            figures=self.health.figures(now),
+            left_ms=min(request.timeout_seconds, request.deadline_seconds) * 1000,
+            held=worst if limited and worst else None,
+        )
+        return _shown(request, asked, select(asked, self.prepare.models.catalog(now)), worst)
+
+
+def _shown(request: JobRequest, question: Question, chosen: Selection, worst: int) -> dict[str, Any]:
+    rows = []
+    for model in chosen.candidates:
+        figures = question.figures.get(model.id)
+        row = {
+            "model": model.id,
+            "input_tokens": question.tokens(model),
+            "max_output_tokens": question.most_output(model),
+            "expected_cost_usd": usd(question.expected(model)),
+            "worst_cost_usd": usd(question.worst(model)),
+            "mean_latency_ms": figures.mean_ms if figures else None,
+        }
+        rows.append(row)
+    return {
+        "object": "estimate",
+        "task": request.task.value,
+        "candidates": rows,
+        "worst_cost_usd": usd(worst),
+        "route": chosen.route,
+    }

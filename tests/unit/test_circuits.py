@@ -1,0 +1,272 @@
+"""Circuit breakers: what opens them, the one probe, and what closes them again."""
+
+import pytest
+from broker import errors
+from broker.errors import BrokerError, CircuitOpen, CredentialRejected, Throttled, Unavailable
+from broker.routing.board import KEEP_MS, PK, Board
+from broker.routing.breakers import Breakers
+from broker.routing.circuits import (
+    FAILURES,
+    FEWEST_CALLS,
+    FIRST_COOLING_MS,
+    LONGEST_COOLING_MS,
+    SUCCEEDED,
+    UNSENT,
+    should_open,
+)
+from broker.routing.figures import EVERY, SLOT_MS
+
+from tests.fakes.database import FakeDatabase
+from tests.fakes.world import MINUTE, NOW, SECOND
+
+START = NOW - NOW % SLOT_MS
+LEASE = 90 * SECOND
+
+
+class Stage:
+    """Processes around one table; a clock that only the test moves."""
+
+    def __init__(self) -> None:
+        self.database = FakeDatabase()
+        self.now = START
+        self.told: list[tuple[str, str]] = []
+
+    def process(self) -> Breakers:
+        """One that writes each call that it makes."""
+        told = self.told
+        return Breakers(self.database, Board(self.database), lambda model, to: told.append((model, to)), lambda: 0.0)
+
+    def fail(self, times: int, outcome: str = Unavailable.__name__, process: Breakers | None = None) -> None:
+        for _ in range(times):
+            (process or self.process()).record("m", outcome, 100, self.now)
+
+    def open(self) -> None:
+        self.fail(10)
+        assert self.phase == "open"
+
+    @property
+    def phase(self) -> str:
+        """What a fresh process sees."""
+        state = self.process().states(self.now).get("m")
+        return state.phase if state else "closed"
+
+    def admits(self, process: Breakers | None = None) -> bool:
+        try:
+            (process or self.process()).admit("m", self.now, LEASE)
+        except CircuitOpen:
+            return False
+        return True
+
+    def probe(self) -> Breakers:
+        process = self.process()
+        assert self.admits(process)
+        return process
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.mark.parametrize(
+    ("calls", "failures", "opens"),
+    [(9, 9, False), (10, 4, False), (10, 5, True), (10, 10, True), (21, 10, False), (20, 10, True), (0, 0, False)],
+)
+def test_half_of_ten_or_more(calls: int, failures: int, opens: bool) -> None:
+    assert should_open(calls, failures) is opens
+
+
+def test_what_counts_as_a_failure() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrokerError)]
+    assert {kind.__name__ for kind in kinds} >= FAILURES | UNSENT
+    assert FAILURES == {"Throttled", "Unavailable", "CredentialRejected"}
+    assert "CircuitOpen" in UNSENT
+
+
+@pytest.mark.parametrize("outcome", ["Throttled", "Unavailable"])
+def test_ten_failures_of_different_processes_open_it_for_all(stage: Stage, outcome: str) -> None:
+    stage.fail(9, outcome)
+    assert (stage.phase, stage.admits()) == ("closed", True)
+    stage.fail(1, outcome)
+    assert (stage.phase, stage.admits(), stage.told) == ("open", False, [("m", "opened")])
+
+
+def test_a_key_that_was_rejected_opens_it_at_once(stage: Stage) -> None:
+    stage.fail(1, CredentialRejected.__name__)
+    assert stage.phase == "open"
+
+
+@pytest.mark.parametrize("outcome", ["BadOutput", "Refused", "InvalidRequest", "ContextExceeded", "Pending"])
+def test_an_answer_that_is_no_use_is_still_an_answer(stage: Stage, outcome: str) -> None:
+    stage.fail(30, outcome)
+    assert stage.phase == "closed"
+
+
+@pytest.mark.parametrize("outcome", sorted(UNSENT))
+def test_what_was_not_sent_says_nothing(stage: Stage, outcome: str) -> None:
+    stage.fail(30, outcome)
+    assert stage.database.query("ledger", PK) == []
+    assert stage.database.query("ledger", "FIGURES#m") == []
+
+
+def test_more_successes_than_failures_keep_it_closed(stage: Stage) -> None:
+    stage.process().record("m", SUCCEEDED, 100, stage.now)  # one of the sample stands for twenty
+    stage.fail(EVERY - 1)
+    assert stage.phase == "closed"
+    stage.fail(1)
+    assert stage.phase == "open"
+
+
+def test_a_model_that_was_well_until_just_now_is_not_given_half_a_minute(stage: Stage) -> None:
+    well = stage.process()
+    for _ in range(40):
+        well.record("m", SUCCEEDED, 100, stage.now)  # each stands for twenty
+    stage.now += SLOT_MS
+    stage.fail(FEWEST_CALLS)
+    assert stage.phase == "open"
+
+
+def test_failures_spread_over_more_than_a_minute_keep_it_closed(stage: Stage) -> None:
+    for _ in range(30):
+        stage.now += 7 * SECOND
+        stage.fail(1)
+    assert stage.phase == "closed"
+
+
+def test_other_models_are_not_touched(stage: Stage) -> None:
+    stage.open()
+    stage.process().admit("other", stage.now, LEASE)
+    assert stage.process().states(stage.now).keys() == {"m"}
+
+
+def test_an_open_circuit_says_when_to_ask_again(stage: Stage) -> None:
+    stage.open()
+    stage.now += 12 * SECOND
+    with pytest.raises(CircuitOpen) as failure:
+        stage.process().admit("m", stage.now, LEASE)
+    assert (failure.value.code, failure.value.retry_after) == ("circuit_open", (FIRST_COOLING_MS - 12_000) / 1_000)
+    assert stage.process().states(stage.now)["m"].until == START + FIRST_COOLING_MS
+
+
+def test_an_open_circuit_stays_open_whatever_comes_late(stage: Stage) -> None:
+    late = stage.process()
+    assert stage.admits(late)
+    stage.open()
+    late.record("m", SUCCEEDED, 100, stage.now)
+    stage.fail(5)
+    assert stage.phase == "open"
+    stage.now += FIRST_COOLING_MS
+    assert stage.phase == "half_open"
+
+
+def test_half_open_lets_one_probe_through_and_its_success_closes(stage: Stage) -> None:
+    stage.open()
+    stage.now += FIRST_COOLING_MS - 1
+    assert not stage.admits()
+    stage.now += 1
+    process = stage.probe()
+    assert not any(stage.admits() for _ in range(5))
+    assert stage.process().states(stage.now)["m"].probing
+    process.record("m", SUCCEEDED, 100, stage.now)
+    assert (stage.phase, stage.admits()) == ("closed", True)
+    assert [to for _, to in stage.told] == ["opened", "probed", "closed"]
+
+
+@pytest.mark.parametrize("outcome", ["BadOutput", "Refused", "ContextExceeded", "InvalidRequest"])
+def test_a_probe_that_was_answered_closes_whatever_the_answer(stage: Stage, outcome: str) -> None:
+    stage.open()
+    stage.now += FIRST_COOLING_MS
+    stage.probe().record("m", outcome, 100, stage.now)
+    assert stage.phase == "closed"
+
+
+def test_each_failed_probe_doubles_the_cooling_time_up_to_five_minutes(stage: Stage) -> None:
+    stage.open()
+    cooling = FIRST_COOLING_MS
+    seen = []
+    for _ in range(6):
+        stage.now += cooling
+        stage.probe().record("m", Throttled.__name__, 100, stage.now)
+        until = stage.process().states(stage.now)["m"].until
+        assert until is not None
+        cooling = until - stage.now
+        seen.append(cooling // SECOND)
+        assert not stage.admits()
+    assert seen == [60, 120, 240, 300, 300, 300]
+    assert LONGEST_COOLING_MS == 300 * SECOND
+
+
+def test_a_probe_whose_process_died_is_given_up_after_its_lease(stage: Stage) -> None:
+    stage.open()
+    stage.now += FIRST_COOLING_MS
+    dead = stage.probe()
+    stage.now += LEASE - 1
+    assert not stage.admits()
+    stage.now += 1
+    alive = stage.probe()
+    dead.record("m", SUCCEEDED, 100, stage.now)  # it was only slow: the circuit is another's to close by now
+    assert stage.phase == "half_open"
+    alive.record("m", Unavailable.__name__, 100, stage.now)
+    assert stage.phase == "open"
+
+
+@pytest.mark.parametrize("outcome", sorted(UNSENT))
+def test_a_probe_that_was_not_sent_is_given_back(stage: Stage, outcome: str) -> None:
+    stage.open()
+    stage.now += FIRST_COOLING_MS
+    stage.probe().record("m", outcome, 0, stage.now)
+    assert stage.phase == "half_open"
+    stage.probe().record("m", SUCCEEDED, 100, stage.now)
+    assert stage.phase == "closed"
+
+
+def test_what_failed_before_it_closed_does_not_open_it_again(stage: Stage) -> None:
+    stage.fail(40)
+    stage.now += FIRST_COOLING_MS + 1
+    stage.probe().record("m", SUCCEEDED, 100, stage.now)
+    stage.now += SLOT_MS
+    stage.fail(9)
+    assert stage.phase == "closed"
+    stage.fail(1)
+    assert stage.phase == "open"
+
+
+def test_a_process_that_missed_the_closing_does_not_open_it_by_what_it_remembers(stage: Stage) -> None:
+    stage.fail(9)
+    old = stage.process()
+    assert stage.admits(old)  # it remembers the board as it is now
+    stage.fail(1)
+    database = stage.database
+    row = database.query("ledger", PK)[0]
+    assert row["state"] == "open"
+    later = Stage()
+    later.database, later.now = database, stage.now + FIRST_COOLING_MS
+    later.probe().record("m", SUCCEEDED, 100, later.now)
+    old.record("m", Unavailable.__name__, 100, stage.now + KEEP_MS - 1)  # a clock that lags, or a slow process
+    assert later.phase == "closed"
+
+
+def test_a_change_shows_everywhere_within_five_seconds(stage: Stage) -> None:
+    other = stage.process()
+    assert stage.admits(other)
+    stage.open()
+    stage.now += KEEP_MS - 1
+    assert stage.admits(other)
+    stage.now += 1
+    assert not stage.admits(other)
+
+
+def test_a_process_that_was_beaten_to_the_probe_goes_by_what_it_led_to(stage: Stage) -> None:
+    stage.open()
+    stage.now += FIRST_COOLING_MS
+    slow = stage.process()
+    assert slow.states(stage.now)["m"].phase == "half_open"
+    stage.probe().record("m", SUCCEEDED, 100, stage.now)
+    assert stage.admits(slow)  # closed meanwhile: no probe is needed
+
+
+def test_an_old_row_that_was_deleted_is_a_closed_circuit(stage: Stage) -> None:
+    stage.open()
+    stage.database.delete("ledger", PK, "m")
+    stage.now += MINUTE
+    assert (stage.phase, stage.admits()) == ("closed", True)
