@@ -168,7 +168,7 @@ def prepare() -> "Prepare":
     from broker.prompts.templates import Prompts
     from broker.steps.preparing import Prepare
 
-    return Prepare(database(), models(), tenants(), Prompts(database()), setting("INBOX_BUCKET"))
+    return Prepare(database(), models(), tenants(), Prompts(database()), conversations(), setting("INBOX_BUCKET"))
 
 
 @cache
@@ -330,9 +330,13 @@ def invoke_model() -> "InvokeModel":
     """The invocation step."""
     from broker.measures import provider_called
     from broker.providers import lookup
+    from broker.steps.calling import Calling
     from broker.steps.invoking import InvokeModel
+    from broker.steps.shortening import Shorten
 
-    return InvokeModel(jobs(), payloads(), models(), lookup, secrets_get, media, provider_called, share())
+    calling = Calling(jobs(), payloads(), lookup, secrets_get, media, circuits(), provider_called)
+    shorten = Shorten(jobs(), payloads(), models(), tenants(), calling)
+    return InvokeModel(jobs(), payloads(), models(), calling, shorten, share())
 
 
 def media(run: "Run") -> "JobMedia":
@@ -379,7 +383,7 @@ def settle_job() -> "SettleJob":
     """The settling step."""
     from broker.steps.settling import SettleJob
 
-    return SettleJob(jobs(), payloads())
+    return SettleJob(jobs(), payloads(), conversations)
 
 
 @cache

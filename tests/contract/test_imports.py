@@ -31,9 +31,10 @@ ARROWS: dict[str, set[str]] = {
     "routing": {"clock", "errors", "storage"},
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"errors", "storage"},
-    "jobs": {"clock", "envelope", "errors", "storage", "tenants"},
+    "jobs": {"clock", "envelope", "errors", "prompts", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
+        "context",
         *("clock", "errors", "storage", "tokens"),
         *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
@@ -54,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     },
     # operators' and developers' tools: no function loads them
     "cli": {*("clock", "errors", "storage"), *("batches", "cloud", "delivery", "jobs", "registry", "tenants")},
-    "contract": {"clock", "context", "delivery", "envelope", "errors", "jobs", "registry", "rest", "routing", "steps"},
+    "contract": {"clock", "context", "delivery", "envelope", "errors", "jobs", "registry", "rest", "routing"},
     "schemas": {"contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""

@@ -70,11 +70,11 @@ class World:
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
         apply(self.database, parse_registry(REGISTRY), by="tests", now=NOW)
-        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database), "inbox")
+        self.turns = FakeTurns()
+        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database), self.turns, "inbox")
         self.accept = Accept(
             self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
         )
-        self.turns = FakeTurns()
         self.reply: Sent = Sent(200, None, None, 12)
         self.deliver = Deliver(
             self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None

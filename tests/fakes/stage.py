@@ -8,11 +8,14 @@ from broker.cache.sharing import Calls
 from broker.errors import BrokerError
 from broker.jobs.head import Head
 from broker.providers.base import Answer, Call, NoMedia, Started
+from broker.steps.calling import Calling
 from broker.steps.context import Run
 from broker.steps.invoking import InvokeModel
 from broker.steps.sharing import Share
+from broker.steps.shortening import Shorten
 from broker.tenants.registry import Tenants
 
+from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import ANSWER, FakeProvider
 from tests.fakes.questions import recalling
 from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
@@ -36,6 +39,7 @@ class Stage:
     timeout_s: int = 120
     world: World = field(default_factory=World)
     provider: FakeProvider = field(default_factory=FakeProvider)
+    circuits: FakeCircuits = field(default_factory=FakeCircuits)
     observed: list[dict[str, Any]] = field(default_factory=list)
     run: Run = field(init=False)
 
@@ -50,16 +54,18 @@ class Stage:
 
     def invoke(self) -> InvokeModel:
         """The step, as a fresh process builds it."""
-        return InvokeModel(
-            self.world.jobs,
-            self.world.payloads,
-            self.world.models(),
+        world = self.world
+        calling = Calling(
+            world.jobs,
+            world.payloads,
             {"fake": self.provider, "mute": Mute()}.__getitem__,
             lambda name: f"secret of {name}",
             lambda run: NoMedia(),
+            self.circuits,
             lambda head, facts: self.observed.append(facts),
-            self.share(),
         )
+        shorten = Shorten(world.jobs, world.payloads, world.models(), Tenants(world.database), calling)
+        return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share())
 
     def share(self) -> Share:
         """Sharing, as a fresh process builds it."""

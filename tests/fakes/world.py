@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.cloud.workflows import facts_of
 from broker.jobs.accepting import Accept, Accepted, Caller
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head, Status
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
-from broker.jobs.transitions import Fence
 from broker.prompts.templates import Prompts
 from broker.routing.models import Models
 from broker.steps.context import Run, material
@@ -18,6 +18,7 @@ from broker.storage import Item, Put
 from broker.tenants.ledger import period_of
 from broker.tenants.registry import Tenants
 
+from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeQueue, FakeWorkflows
@@ -78,9 +79,11 @@ class World:
     lost: list[str] = field(default_factory=list)
     check_webhook: Callable[[str], None] = lambda url: None
     jobs: Jobs = field(init=False)
+    turns: FakeTurns = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.database)
+        self.turns = FakeTurns(self.database)
 
     def register(self, *items: Item) -> None:
         """Put items into the registry."""
@@ -97,7 +100,7 @@ class World:
 
     def preparing(self) -> Prepare:
         """The use case as a fresh process builds it."""
-        return Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database), INBOX)
+        return Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database), self.turns, INBOX)
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""
@@ -126,7 +129,7 @@ class World:
         """Dispatch a queued job; the facts that its workflow travels with."""
         head = dispatch(self.jobs, self.workflows, job_id, f"message-{execution}", now)
         assert head is not None
-        return Run(job_id, head.tenant, Fence(head.run, execution), head.expires_at)
+        return Run.of(facts_of(head) | {"execution": execution})
 
     def prompt(self, job_id: str) -> Any:
         """The material that is kept of a job, as its steps read it."""

@@ -251,7 +251,14 @@ LEX = {
             "state": "InProgress",
         },
         {"requests": 1},
-        ({"botId": "ABCDEFGHIJ", "botAliasId": "TSTALIASID", "localeId": "en_US", "sessionId": "s-1"},),
+        (
+            {
+                "botId": "ABCDEFGHIJ",
+                "botAliasId": "TSTALIASID",
+                "localeId": "en_US",
+                "sessionId": "639eadc6381b542f35b932ece8c357b796034b87a1968a05929b30cb0ca69c3d",
+            },
+        ),
         {
             "ResourceNotFoundException": INVALID,
             **dict.fromkeys(("ConflictException", "DependencyFailedException", "BadGatewayException"), DOWN),

@@ -250,8 +250,16 @@ def turn(wire: Wire, reply: Any, **given: Any) -> Answer:
 
 def test_a_session_is_told_so_that_it_can_go_on(wire: Wire) -> None:
     session = turn(wire, TURN).output["session"]
-    assert wire.asked[0][1]["sessionId"] == session
     assert turn(wire, TURN, session=session).output["session"] == session
+    first, second = (params["sessionId"] for _, params in wire.asked)
+    assert first == second
+
+
+def test_sessions_of_two_tenants_never_meet(wire: Wire) -> None:
+    for scope in ("acme", "acme", "other"):
+        turn(wire, TURN, session="s-1", scope=scope)
+    first, again, others = (params["sessionId"] for _, params in wire.asked)
+    assert first == again != others
 
 
 def test_a_turn_without_words_is_an_answer(wire: Wire) -> None:

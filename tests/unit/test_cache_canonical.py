@@ -79,7 +79,7 @@ def test_what_may_change_the_answer_changes_the_key(path: str, value: Any) -> No
 
 
 def test_a_field_that_is_new_to_the_contract_counts_until_it_is_set_aside() -> None:
-    known = {*ASIDE, "task", "input", "output_schema", "context"}
+    known = {*ASIDE, "task", "input", "output_schema", "context"} - {"history", "prompt_used"}
     assert known == set(JobRequest.model_fields), "say in ASIDE whether the field changes the answer"
     request = stored(BODY)
     plain, new = (question_of("acme", each, [SMALL], {}) for each in (request, request | {"mood": "merry"}))
@@ -197,9 +197,17 @@ def test_material_that_is_all_there_is_a_question(body: dict[str, Any]) -> None:
 def test_the_turns_of_a_conversation_are_part_of_the_question() -> None:
     body = {"input": {"text": "And then?"}, "conversation_id": "c-1"}
     turns = [{"role": "user", "content": "Tell me."}, {"role": "assistant", "content": "It went out."}]
-    told, untold = question(body, turns=turns), question(body, turns=[])
-    assert told.key != untold.key
-    assert question({**body, "conversation_id": "c-2"}, turns=turns).key == told.key
+    own = {"role": "user", "content": "And then?"}
+    assert question_of("acme", stored(body), [SMALL], {}) is None, "its turns are not known"
+
+    def asked(conversation: str, *earlier: dict[str, str]) -> str:
+        recalled = {"input": {"messages": [*earlier, own]}, "history": {"from": 0, "to": len(earlier)}}
+        found = question_of("acme", stored(body) | recalled | {"conversation_id": conversation}, [SMALL], {})
+        assert found is not None
+        return found.key
+
+    assert asked("c-1", *turns) != asked("c-1")
+    assert asked("c-1", *turns) == asked("c-2", *turns)
 
 
 def chat(*contents: Any) -> dict[str, Any]:

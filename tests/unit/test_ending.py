@@ -61,7 +61,7 @@ def budget(world: World) -> Item:
 def test_the_terminal_commit_books_the_answer_and_gives_back_the_rest(world: World) -> None:
     _, key = call(world)
     assert world.available() == BUDGET - HOLD
-    head = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW + 9, {key: facts(cost=30)})
+    head = settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW + 9, {key: facts(cost=30)})
     assert (head.status, head.ended_at, head.output) == (Status.SUCCEEDED, NOW + 9, "OUTPUT#1.1")
     assert world.available() == BUDGET - 30
     assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
@@ -70,7 +70,7 @@ def test_the_terminal_commit_books_the_answer_and_gives_back_the_rest(world: Wor
 
 def test_what_came_back_can_be_held_again(world: World) -> None:
     _, key = call(world)
-    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30)})
+    settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30)})
     assert ledger.collect(world.database, "acme", "2026-11") == HOLD - 30
     assert budget(world)["available"] == BUDGET - 30 == world.available()
     assert ledger.collect(world.database, "acme", "2026-11") == 0
@@ -82,30 +82,30 @@ def test_calls_of_several_models_are_booked_in_one_commit(world: World) -> None:
         if model == "small":
             settle_call(world.jobs, JOB_ID, key, FENCE, lost(cost, model=model), known=head)
     assert world.spent() == {}, "nothing is booked before the end"
-    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30, model="large")})
+    settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30, model="large")})
     spent = world.spent()
     assert (spent["nusd"], spent["calls"], spent["unknown"], spent["unknown_nusd"]) == (130, 3, 1, 100)
     assert world.available() == BUDGET - 130
 
 
 def test_a_repeated_commit_gives_the_same_job(world: World) -> None:
-    first = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
-    assert settle_job(world.jobs, JOB_ID, FENCE, WON, NOW + 9) == first
+    first = settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW)
+    assert settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW + 9) == first
     assert world.available() == BUDGET
 
 
 @pytest.mark.parametrize(("fence", "outcome"), [(Fence(1, "exec-2"), WON), (Fence(2, "exec-1"), WON), (FENCE, LOST)])
 def test_nobody_else_ends_it_again(world: World, fence: Fence, outcome: Outcome) -> None:
-    first = settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+    first = settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW)
     with pytest.raises(Conflict):
-        settle_job(world.jobs, JOB_ID, fence, outcome, NOW)
+        settle_job(world.jobs, world.jobs.get(JOB_ID), fence, outcome, NOW)
     assert world.jobs.get(JOB_ID) == first
 
 
 def test_a_commit_that_meets_a_cancel_gives_way(world: World) -> None:
     world.database.meanwhile.append(lambda: cancel_job(world.jobs, JOB_ID, "acme", NOW))
     with pytest.raises(Conflict):
-        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+        settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW)
     assert world.jobs.get(JOB_ID).status is Status.CANCELED
     assert world.available() == BUDGET
 
@@ -132,7 +132,7 @@ def test_a_late_answer_is_paid_for_and_changes_nothing_else(world: World, cost: 
     canceled = cancel_job(world.jobs, JOB_ID, "acme", NOW)
     assert world.available() == BUDGET - RESERVE
     with pytest.raises(Conflict):
-        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=cost)})
+        settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=cost)})
     after = world.jobs.get(JOB_ID)
     assert (after.status, after.ended_at, after.spent, after.due_at) == (Status.CANCELED, canceled.ended_at, cost, None)
     assert world.available() == BUDGET - cost
@@ -141,7 +141,7 @@ def test_a_late_answer_is_paid_for_and_changes_nothing_else(world: World, cost: 
 
 def test_a_call_that_costs_more_than_its_reserve_comes_out_of_the_budget(world: World) -> None:
     _, key = call(world)
-    settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=HOLD + 50)})
+    settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=HOLD + 50)})
     assert world.available() == BUDGET - HOLD - 50
 
 
@@ -160,9 +160,9 @@ def test_a_late_answer_of_an_older_run_is_left_for_the_one_that_owns_the_job(wor
     world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 10 * MINUTE))
     world.jobs.change(JOB_ID, lambda head: claim(head, now=NOW, lease_ms=MINUTE, by="m2"))
     with pytest.raises(Conflict):
-        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30)})
+        settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30)})
     assert world.available() == BUDGET - HOLD
-    settle_job(world.jobs, JOB_ID, Fence(2, "exec-2"), WON, NOW, {key: facts(cost=30)})
+    settle_job(world.jobs, world.jobs.get(JOB_ID), Fence(2, "exec-2"), WON, NOW, {key: facts(cost=30)})
     assert world.available() == BUDGET - 30
     assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
 
@@ -172,14 +172,14 @@ def test_a_failure_settled_twice_is_booked_once(world: World) -> None:
     settle_call(world.jobs, JOB_ID, key, FENCE, lost(30), known=head)
     with pytest.raises(Conflict):
         settle_call(world.jobs, JOB_ID, key, FENCE, lost(30), known=head)
-    settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
+    settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, LOST, NOW)
     assert (world.spent()["nusd"], world.spent()["calls"]) == (30, 1)
 
 
 def test_an_ended_jobs_lost_calls_are_reckoned_when_their_time_is_over(world: World) -> None:
     for model in ("small", "small", "large"):  # two of them died in the same model
         call(world, model=model)
-    head = settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
+    head = settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, LOST, NOW)
     assert head.due_at is not None
     with pytest.raises(Conflict):
         reckon_calls(world.jobs, world.payloads, head, head.due_at - 1)
@@ -207,10 +207,10 @@ def test_an_answer_that_was_kept_is_reckoned_at_what_it_cost_and_dropped(world: 
 
 def test_an_answer_that_comes_after_the_reckoning_is_not_booked_again(world: World) -> None:
     _, key = call(world)
-    head = settle_job(world.jobs, JOB_ID, FENCE, LOST, NOW)
+    head = settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, LOST, NOW)
     reckon_calls(world.jobs, world.payloads, head, head.due_at or 0)
     with pytest.raises(Conflict):
-        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW, {key: facts(cost=30)})
+        settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30)})
     assert (world.spent()["nusd"], world.spent()["calls"]) == (RESERVE, 1)
     assert world.available() == BUDGET - RESERVE
 
@@ -237,5 +237,5 @@ def test_a_job_that_never_holds_still_is_left_alone(world: World) -> None:
 
     world.database.meanwhile += [step for _ in range(8) for step in (touch, lambda: None)]
     with pytest.raises(Conflict, match="changed 8 times"):
-        settle_job(world.jobs, JOB_ID, FENCE, WON, NOW)
+        settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW)
     assert world.jobs.get(JOB_ID).status is Status.RUNNING

@@ -23,8 +23,8 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
 from broker.jobs.transitions import Fence
 from broker.providers.base import Answer, Blob
+from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
-from broker.steps.invoking import AFTER_CALL_MS
 from broker.tokens import estimate_input
 
 from tests.fakes.database import Crash

@@ -186,13 +186,20 @@ class JobMachine(RuleBasedStateMachine):
             return
         others = [lambda: cancel_job(self.world.jobs, head.id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others, *([self.sweep_once] if swept else [])):
-            settle_job(self.world.jobs, head.id, made.fence, Outcome(status), self.now, {made.key: kept})
+            settle_job(
+                self.world.jobs, self.world.jobs.get(head.id), made.fence, Outcome(status), self.now, {made.key: kept}
+            )
 
     @rule(execution=executions, status=st.sampled_from(STATUSES), crash=CRASHES, canceled=st.booleans())
     def end(self, execution: Execution, status: Status, crash: int | None, canceled: bool) -> None:
         others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others):
-            settle_job(self.world.jobs, execution.job_id, execution.fence, Outcome(status), self.now)
+            settle_job(
+                self.world.jobs, self.world.jobs.get(execution.job_id), execution.fence, Outcome(status), self.now
+            )
+
+    def settle(self, job_id: str, fence: Fence, status: Status, ends: dict[str, Any] | None = None) -> None:
+        settle_job(self.world.jobs, self.world.jobs.get(job_id), fence, Outcome(status), self.now, ends)
 
     @rule(job_id=jobs, crash=CRASHES)
     def cancel(self, job_id: str, crash: int | None) -> None:

@@ -20,6 +20,7 @@ EVENT = {
     "run": 1,
     "execution": "exec-1",
     "expires_at": 1,
+    "until": 2,
     "input": {"text": "the prompt"},
 }
 

@@ -7,7 +7,7 @@ from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, 
 from broker.jobs.ending import cancel_job
 from broker.jobs.transitions import Fence, claim, tend
 from broker.providers.base import Started
-from broker.steps.invoking import AFTER_CALL_MS, LONGEST_LOOK_S
+from broker.steps.calling import AFTER_CALL_MS, LONGEST_LOOK_S
 
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage

@@ -34,7 +34,7 @@ def world() -> World:
 
 
 def prepare(world: World, body: dict[str, Any], tenant: str = "acme") -> Prepared:
-    made = Prepare(world.database, world.models(), Tenants(world.database), Prompts(world.database), INBOX)
+    made = Prepare(world.database, world.models(), Tenants(world.database), Prompts(world.database), world.turns, INBOX)
     return made(tenant, stored_form(parse_request(body)), NOW)
 
 

@@ -51,7 +51,7 @@ def succeed(world: World, run: Run, model: str = "small", now: int = NOW) -> Hea
     """The rest of a run that goes well."""
     world.payloads.save(world.jobs.get(run.id), "OUTPUT#1.1", OUTPUT)
     outcome = Outcome(Status.SUCCEEDED, model=model, output="OUTPUT#1.1", usage=USAGE)
-    return settle_job(world.jobs, run.id, run.fence, outcome, now)
+    return settle_job(world.jobs, world.jobs.get(run.id), run.fence, outcome, now)
 
 
 def answered(world: World, body: dict[str, Any] = CACHED, now: int = NOW) -> Head:
@@ -105,7 +105,7 @@ def test_an_answer_that_was_taken_is_not_kept_again(world: World) -> None:
     run = started(world, CACHED)
     cached = select(world, run)["cached"]
     outcome = Outcome(Status.SUCCEEDED, model="small", output=cached["output"], usage=USAGE)
-    assert recalling(world).keep(settle_job(world.jobs, run.id, run.fence, outcome, NOW), NOW) is False
+    assert recalling(world).keep(settle_job(world.jobs, world.jobs.get(run.id), run.fence, outcome, NOW), NOW) is False
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_doubled_execution_takes_nothing_from_the_one_that_ended_the_job(world
     def end() -> None:
         told.append(select(world, run)["cached"])
         outcome = Outcome(Status.SUCCEEDED, model="small", output=told[0]["output"], usage=USAGE)
-        settle_job(world.jobs, run.id, run.fence, outcome, NOW)
+        settle_job(world.jobs, world.jobs.get(run.id), run.fence, outcome, NOW)
 
     world.database.meanwhile.extend([lambda: None, end])
     with pytest.raises(Conflict):

@@ -97,5 +97,13 @@ def test_a_job_that_was_erased_is_not_selected_for(world: World) -> None:
 
 
 def test_a_run_is_read_from_a_states_payload() -> None:
-    event = {"job_id": JOB_ID, "tenant": "acme", "run": 3, "execution": "exec-1", "expires_at": 7}
-    assert Run.of(event) == Run(JOB_ID, "acme", Fence(3, "exec-1"), 7)
+    event = {
+        "job_id": JOB_ID,
+        "tenant": "acme",
+        "run": 3,
+        "execution": "exec-1",
+        "expires_at": 7,
+        "until": 9,
+        "held": 5,
+    }
+    assert Run.of(event) == Run(JOB_ID, "acme", Fence(3, "exec-1"), 7, 9, 5)

@@ -74,7 +74,9 @@ def test_a_failure_after_an_answer_is_a_failure() -> None:
 
 
 def settle(stage: Stage, ending: dict[str, Any], run: Run | None = None) -> Head:
-    return SettleJob(stage.world.jobs, stage.world.payloads)(run or stage.run, ending, NOW + 5)
+    return SettleJob(stage.world.jobs, stage.world.payloads, lambda: stage.world.turns)(
+        run or stage.run, ending, NOW + 5
+    )
 
 
 def test_the_answer_ends_its_job_and_is_paid_for() -> None:

@@ -18,6 +18,7 @@ ASIDE = frozenset(
     {
         *("metadata", "webhook", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds"),
         *("cache", "coalesce", "conversation_id"),
+        *("history", "prompt_used"),  # notes of how the request was prepared
         *("model", "routing", "prompt", "parameters"),  # these count in the form that is built from them
     }
 )
@@ -52,30 +53,28 @@ def question_of(
     candidates: Sequence[Model],
     policy: Mapping[str, Any],
     *,
-    turns: Sequence[Mapping[str, Any]] | None = None,
     embedding_model: str | None = None,
 ) -> Question | None:
     """What a job asks; None where that cannot be said, and nothing may be kept or shared.
 
     Args:
         tenant: answers of two tenants never meet.
-        request: as prepared, its prompt filled.
+        request: as prepared: its prompt filled, the turns of its conversation in it.
         candidates: the models that may answer, in order; one at least.
         policy: the tenant's guardrail settings, for an answer has passed these and no others.
-        turns: of the conversation that the request belongs to, where it names one.
         embedding_model: the one that similarity is judged with, where it is asked for.
     """
-    if request["task"] in MAKING_FILES or ("conversation_id" in request and turns is None):
+    if request["task"] in MAKING_FILES or ("conversation_id" in request and "history" not in request):
         return None
     if _refers(_without(request.get("input", {}), "tools")):
         return None
+    prompt = request.get("prompt_used") or request.get("prompt", {})
     form = {
         **_without(request, *ASIDE),
         "generation": GENERATION,
         "tenant": tenant,
         "policy": policy,
-        "turns": list(turns or ()),
-        "prompt": {name: request.get("prompt", {}).get(name) for name in ("id", "version")},
+        "prompt": {name: prompt.get(name) for name in ("id", "version")},
     }
     keys = {model.id: fingerprint(form | _asked_of(model, request)) for model in candidates}
     text, rest = last_words(request) if embedding_model and request["task"] == "chat" else ("", {})

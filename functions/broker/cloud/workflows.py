@@ -7,6 +7,13 @@ from typing import Any, Literal
 from broker.jobs.head import Head
 
 
+def facts_of(head: Head) -> dict[str, Any]:
+    """What travels through a run's workflow, so that its steps need not read the head for it (`steps.context.Run`)."""
+    until = min((head.claimed_at or head.created_at) + head.timeout_s * 1000, head.deadline_at)
+    facts = {"job_id": head.id, "tenant": head.tenant, "run": head.run, "expires_at": head.expires_at, "until": until}
+    return facts | ({"held": head.hold - head.spent - head.reserved} if head.hold else {})
+
+
 class StateMachines:
     """Starts executions; the name carries the run, so a repeated Standard start is one execution."""
 
@@ -20,7 +27,5 @@ class StateMachines:
         self._client.start_execution(
             stateMachineArn=self._arns[size],
             name=f"{head.id}-{head.run}",
-            input=json.dumps(
-                {"job_id": head.id, "tenant": head.tenant, "run": head.run, "expires_at": head.expires_at}
-            ),
+            input=json.dumps(facts_of(head)),
         )

@@ -21,7 +21,7 @@ from broker.contract.base import (
 from broker.jobs.calls import UNKNOWN
 from broker.jobs.head import Status
 from broker.jobs.request import Task
-from broker.steps.invoking import ANSWERED
+from broker.routing.circuits import SUCCEEDED
 
 
 class AttemptError(Shown):
@@ -38,7 +38,7 @@ class Attempt(Shown):
     id: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
     """Run and number of the call."""
     model: str
-    outcome: Annotated[str, OneOf(tuple(sorted({ANSWERED, UNKNOWN, *(kind.__name__ for kind in TREE)})))]
+    outcome: Annotated[str, OneOf(tuple(sorted({SUCCEEDED, UNKNOWN, *(kind.__name__ for kind in TREE)})))]
     """`succeeded`, the name of the error, or `unknown` where nobody lived to tell."""
     error: AttemptError | None
     latency_ms: Count | None
@@ -46,6 +46,10 @@ class Attempt(Shown):
     """What the call cost; its worst case while that is not known."""
     paid: Literal["yes", "no", "unknown"]
     """`unknown` where the provider may have charged for a call without an answer."""
+    model_version: Count | None
+    """Of the registry's record of the model."""
+    purpose: Literal["answer", "embed", "summarize"]
+    """`embed` and `summarize` are calls beside the job's own: for a similar question, for older turns."""
 
 
 class Candidate(Shown):
@@ -76,6 +80,26 @@ class DeliveryAttempt(Shown):
     error: str | None
     """The code of the error that kept it from a reply."""
     latency_ms: Count
+
+
+class PromptUsed(Shown):
+    """The version of a stored prompt that the job was filled from."""
+
+    id: str
+    version: Count
+    label: str | None
+    """Where a label chose it."""
+
+
+class ContextFitted(Shown):
+    """What was done to keep within the model's window."""
+
+    strategy: Literal["truncate_oldest", "truncate_middle", "summarize"]
+    dropped_turns: Count
+    """Messages that were left out, or are in the summary."""
+    tokens_before: Count
+    tokens_after: Count
+    model: str
 
 
 class Cache(Shown):
@@ -140,6 +164,10 @@ class Job(JobSummary):
     cache: Cache | None
     """Null for a job that asked for no cache and shared no call."""
     delivery: list[Delivery]
+    prompt: PromptUsed | None
+    context: ContextFitted | None
+    """Null where nothing had to be done."""
+    conversation_id: str | None
     metadata: dict[str, str]
     erased: bool
     """True after `DELETE`: prompt, answer and metadata are gone."""

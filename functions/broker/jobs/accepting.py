@@ -8,7 +8,7 @@ from broker.clock import new_job_id
 from broker.errors import BrokerError
 from broker.jobs import idempotency
 from broker.jobs.head import Head, Status
-from broker.jobs.request import JobRequest, stored_form
+from broker.jobs.request import JobRequest, Task, stored_form
 from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
 from broker.storage import ConditionFailed, Database, Update
@@ -30,6 +30,8 @@ class Prepared:
 
     document: dict[str, Any]
     hold: Hold
+    timeout_s: int | None = None
+    """The time budget of a request that names none, where the usual one is too short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +121,15 @@ class Accept:
             deadline_at=deadline,
             due_at=min(now + NUDGES_MS[0], deadline),
             expires_at=now // 1000 + request.ttl_seconds,
-            timeout_s=request.timeout_seconds,
+            timeout_s=_time_budget(request, prepared),
             correlation_id=caller.correlation_id,
             batch=caller.batch,
             line=caller.line,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             hold=hold.nusd,
             budget=hold.period,
+            prompt=prepared.document.get("prompt_used"),
+            conversation=request.conversation_id if request.task is Task.CHAT else None,
         )
         self._payloads.save(head, "INPUT", prepared.document)
         asked = {"webhook_url": request.webhook.url} if request.webhook else {}
@@ -164,3 +168,9 @@ class Accept:
             if 0 in error.failed:
                 raise
             raise ledger.exceeded() from None
+
+
+def _time_budget(request: JobRequest, prepared: Prepared) -> int:
+    if prepared.timeout_s is None or "timeout_seconds" in request.model_fields_set:
+        return request.timeout_seconds
+    return min(prepared.timeout_s, request.deadline_seconds)

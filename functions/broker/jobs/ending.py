@@ -9,7 +9,8 @@ from broker.jobs.head import Head, Status
 from broker.jobs.reading import owned
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls, refund
-from broker.storage import Update
+from broker.prompts import experiments
+from broker.storage import Put, Update
 from broker.tenants import ledger
 
 
@@ -25,7 +26,10 @@ def bookings(before: Head, after: Head) -> Sequence[Update]:
     booked = set(before.calls) - set(before.open_calls) if was_over else set()
     news = [calls.told(call) for key, call in after.calls.items() if "c" in call and key not in booked]
     back = 0 if after.budget is None else refund(after) - (refund(before) if was_over else 0)
-    return ledger.book(after.tenant, after.budget or ledger.period_of(after.created_at), after.id, news, back)
+    booked_now = ledger.book(after.tenant, after.budget or ledger.period_of(after.created_at), after.id, news, back)
+    if after.prompt and not was_over:
+        booked_now.append(experiments.count(after, after.prompt))
+    return booked_now
 
 
 def change(jobs: Jobs, job_id: str, decide: Callable[[Head], Head], *, known: Head | None = None) -> Head:
@@ -45,22 +49,28 @@ def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
 
 
 def settle_job(
-    jobs: Jobs, job_id: str, fence: Fence, outcome: Outcome, now: int, ends: Mapping[str, Facts] | None = None
+    jobs: Jobs,
+    head: Head,
+    fence: Fence,
+    outcome: Outcome,
+    now: int,
+    ends: Mapping[str, Facts] | None = None,
+    beside: Sequence[Put] = (),
 ) -> Head:
     """A workflow's terminal commit; repeating it after a lost reply gives the same job.
 
     Args:
         jobs: the store.
-        job_id: the job.
+        head: the job as it was read.
         fence: of the execution.
         outcome: how it ends.
         now: milliseconds.
         ends: calls that are settled by it: the one whose answer was taken.
+        beside: what else belongs to the commit.
 
     Raises:
         Conflict: another run owns the job, or it was ended from outside; a call is then paid for all the same.
     """
-    head = jobs.get(job_id)
     if head.status.terminal and head.run == fence.run and head.execution == fence.execution:
         if head.status is outcome.status:
             return head
@@ -69,11 +79,11 @@ def settle_job(
         return finish(current, outcome, now=now, fence=fence, ends=ends)
 
     try:
-        return change(jobs, job_id, end, known=head)
+        return jobs.change(head.id, end, lambda before, after: [*bookings(before, after), *beside], known=head)
     except Conflict:
-        if ends and jobs.get(job_id).status.terminal:
+        if ends and jobs.get(head.id).status.terminal:
             with suppress(Conflict):  # settled already
-                change(jobs, job_id, lambda current: late_calls(current, ends))
+                change(jobs, head.id, lambda current: late_calls(current, ends))
         # In a job that runs again the call stays open: the run that owns it may take the answer that is kept.
         raise
 

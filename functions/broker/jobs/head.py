@@ -100,6 +100,10 @@ class Head:
     """The budget's period (`2026-11`), where one is held from."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider calls by `run.number`, as `jobs.calls` keeps them."""
+    prompt: dict[str, Any] | None = None
+    """The version of a stored prompt that the request was filled from: `id`, `version`, `label`."""
+    conversation: str | None = None
+    """The conversation that the job adds a turn to when it succeeds."""
     model: str | None = None
     """The model that answered."""
     output: str | None = None

@@ -46,13 +46,16 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             "output_tokens": head.usage.get("output_tokens", 0),
             "cost_usd": usd(head.spent),
         },
-        "attempts": [_attempt(key, call) for key, call in _in_order(head)],
+        "attempts": [_attempt(key, call) for key, call in in_order(head)],
         "route": notes.get(f"ROUTE#{head.run}", {}).get("route", []),
         "guardrails": [
             finding for name, note in sorted(notes.items()) if name.startswith("GUARD#") for finding in note["findings"]
         ],
         "cache": _cache(notes.get("CACHE")),
         "delivery": [_delivery(note) for name, note in sorted(notes.items()) if name.startswith("DELIVERY#")],
+        "prompt": head.prompt,
+        "context": _context(notes.get(f"CONTEXT#{head.run}")),
+        "conversation_id": head.conversation,
         "metadata": asked.get("metadata", {}),
         "erased": "ERASED" in notes,
         "urls": {
@@ -63,7 +66,13 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
     }
 
 
-def _in_order(head: Head) -> list[tuple[str, dict[str, Any]]]:
+def _context(note: Item | None) -> dict[str, Any] | None:
+    shown = ("strategy", "dropped_turns", "tokens_before", "tokens_after", "model")
+    return {name: note[name] for name in shown} if note else None
+
+
+def in_order(head: Head) -> list[tuple[str, dict[str, Any]]]:
+    """The calls of a job, by their keys, as they were made."""
     return sorted(head.calls.items(), key=lambda pair: int(pair[0].split(".")[1]))
 
 
@@ -78,6 +87,8 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "latency_ms": known.get("latency_ms"),
         "cost_usd": usd(known.get("cost", known["reserved"])),
         "paid": known.get("paid", calls.UNKNOWN),
+        "model_version": known.get("version"),
+        "purpose": known.get("purpose", "answer"),
     }
 
 

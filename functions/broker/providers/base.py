@@ -64,6 +64,8 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the operators registered with the model for its provider alone: a guardrail's id, an API version, …"""
     media: Media = field(default_factory=NoMedia)
+    scope: str = ""
+    """Whose call it is: what a service keeps between calls (a bot's session) never meets that of another scope."""
     token: str = ""
     """Names this call, and is the same when it is repeated: for services that start a job once for each name."""
 

@@ -4,6 +4,7 @@ Source: Amazon Lex V2 API Reference, `RecognizeText`. The model's name is `bot i
 `ABCDEFGHIJ/TSTALIASID/en_US`.
 """
 
+import hashlib
 from typing import Any
 
 from broker.errors import ContextExceeded, Unavailable
@@ -40,9 +41,11 @@ class Lex:
         if len(said) > LONGEST:
             raise ContextExceeded(f"A turn has at most {LONGEST} characters.", code="text_too_long")
         session = call.input.get("session") or named(call.token)
+        # The bot is shared by tenants, and so are its sessions' names.
+        kept = hashlib.sha256(f"{call.scope}\n{session}".encode()).hexdigest()
         where = dict(zip(("botId", "botAliasId", "localeId"), bot, strict=True))
         exchange = Exchange(self._service, call)
-        reply = exchange.ask("recognize_text", sessionId=session, text=said, **where)
+        reply = exchange.ask("recognize_text", sessionId=kept, text=said, **where)
         return exchange.answer({**_turn(reply), "session": session}, units={"requests": 1})
 
 

@@ -19,12 +19,16 @@ class Run:
     fence: Fence
     expires_at: int
     """Epoch seconds, as on the head."""
+    until: int = 0
+    """Milliseconds: when its time budget and its deadline are over, whichever comes first."""
+    held: int | None = None
+    """Nano-dollars that were held for its calls when it began; None for no limit."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
-        """Read them from a state's payload: `{"job_id", "tenant", "run", "expires_at", "execution"}`."""
+        """Read them from a state's payload: what `cloud.workflows` started it with, and its `execution`."""
         fence = Fence(int(event["run"]), event["execution"])
-        return cls(event["job_id"], event["tenant"], fence, int(event["expires_at"]))
+        return cls(event["job_id"], event["tenant"], fence, event["expires_at"], event["until"], event.get("held"))
 
 
 def enter(jobs: Jobs, run: Run) -> Head:

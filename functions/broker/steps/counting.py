@@ -1,13 +1,20 @@
 """Tokens of a request, as the models that might do it would count them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from broker.routing.models import Model
-from broker.tokens import estimate_input
+from broker.tokens import estimate_input, family_of
 
 
-def counter(request: dict[str, Any]) -> Callable[[Model], int]:
-    """Counts once, whichever model asks."""
-    tokens = estimate_input(request)
-    return lambda model: tokens
+def counter(request: Mapping[str, Any]) -> Callable[[Model], int]:
+    """Counts once for each family of tokenizers, whichever model asks."""
+    known: dict[str, int] = {}
+
+    def tokens(model: Model) -> int:
+        family = family_of(model.name)
+        if family not in known:
+            known[family] = estimate_input(request, family)
+        return known[family]
+
+    return tokens

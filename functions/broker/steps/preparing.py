@@ -1,18 +1,24 @@
 """Before a job is accepted: fill its prompt, check that some model can do it, and hold its worst case."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from broker.context.conversations import Turns, recall, room_for_history
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media import check_media
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.models import Models
 from broker.routing.question import Question
-from broker.routing.selection import quote, select
+from broker.routing.selection import Selection, quote, select
+from broker.steps.beside import worst_beside
 from broker.steps.counting import counter
 from broker.storage import Database
 from broker.tenants import ledger
 from broker.tenants.registry import Tenant, Tenants
+from broker.tokens import family_of
+
+ASYNCHRONOUS_S = 1_800
+"""The time budget of a job, where it names none and a model may do it that goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class Prepare:
     models: Models
     tenants: Tenants
     prompts: Prompts
+    turns: Turns
     inbox: str
     """The bucket that requests may point into."""
     opened: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -36,8 +43,10 @@ class Prepare:
             Forbidden: the tenant may not use what it names.
         """
         question = self.question(tenant_id, document, now)
-        hold = self._hold(self.tenants.get(tenant_id, now), self.worst(question), question, now)
-        return Prepared(dict(question.request), hold)
+        chosen = self._chosen(question)
+        hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question), question, now)
+        waits = any(model.asynchronous for model in chosen.candidates)
+        return Prepared(dict(question.request), hold, ASYNCHRONOUS_S if waits else None)
 
     def question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
         """The request as the models will get it, and who asks.
@@ -52,7 +61,11 @@ class Prepare:
             from broker.providers.structured import check_schema  # loads jsonschema
 
             check_schema(schema)
-        return Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)
+        asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)
+        if "conversation_id" not in filled or filled["task"] != "chat":
+            return asked
+        told = self._recalled(asked)
+        return replace(asked, request=told, tokens=counter(told))
 
     def worst(self, question: Question) -> int:
         """Nano-dollars that the job can cost at most, whatever circuits and live figures say when it runs.
@@ -60,10 +73,24 @@ class Prepare:
         Raises:
             InvalidRequest, Forbidden: no model could do it.
         """
+        return self._worst(self._chosen(question), question)
+
+    def _chosen(self, question: Question) -> Selection:
         chosen = select(question, self.models.catalog(question.now))
         if not chosen.candidates:
             raise chosen.refusal()
-        return quote(chosen, question)
+        return chosen
+
+    def _worst(self, chosen: Selection, question: Question) -> int:
+        tenant = self.tenants.get(question.tenant, question.now)
+        return quote(chosen, question) + worst_beside(question, self.models.all(question.now), tenant)
+
+    def _recalled(self, question: Question) -> dict[str, Any]:
+        """The request with its conversation's turns before its own, as many as the first candidate has room for."""
+        first = self._chosen(question).candidates[0]
+        family = family_of(first.name)
+        room = room_for_history(question.request, first.context_window, question.most_output(first), family)
+        return recall(self.turns, question.tenant, question.request, room, family, question.now).document
 
     def _fill(self, tenant_id: str, document: dict[str, Any], now: int) -> dict[str, Any]:
         """The request with its prompt filled in, the prompt's hints, and the arm that was taken (`prompt_used`)."""

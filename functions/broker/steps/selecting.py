@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.figures import Health
 from broker.routing.models import Models
 from broker.routing.question import Question
 from broker.routing.selection import select
-from broker.steps.context import Run, enter, material
+from broker.steps.context import Run, material
 from broker.steps.counting import counter
 from broker.steps.recalling import Recall
 from broker.tenants.registry import Tenants
@@ -37,7 +36,6 @@ class SelectModel:
             CircuitOpen: all that could do it are left alone for a while.
             TimedOut: all that could do it take longer than the time that is left.
         """
-        head = enter(self.jobs, run)
         request = material(self.payloads, run.id)
         tenant = self.tenants.get(run.tenant, now)
         question = Question(
@@ -49,8 +47,8 @@ class SelectModel:
             job_id=run.id,
             states=self.health.states(now),
             figures=self.health.figures(now),
-            left_ms=_left_ms(head, now),
-            held=head.hold - head.spent - head.reserved if head.hold else None,
+            left_ms=run.until - now,
+            held=run.held,
         )
         chosen = select(question, self.models.catalog(now))
         self.jobs.note(run, f"ROUTE#{run.fence.run}", {"route": chosen.route})
@@ -58,8 +56,3 @@ class SelectModel:
             raise chosen.refusal()
         found = self.recall(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | found
-
-
-def _left_ms(head: Head, now: int) -> int:
-    """What is left of the run's time budget, and until the deadline."""
-    return min((head.claimed_at or now) + head.timeout_s * 1000, head.deadline_at) - now

@@ -1,16 +1,21 @@
 """Settle Job: how a run ended, from what the workflow knows of it, and the commit."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from broker import errors
+from broker.context.conversations import Turns, turn_of
 from broker.errors import BrokerError, Conflict, Refused
+from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.head import Head, Status
+from broker.jobs.reading import in_order
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import Outcome
-from broker.steps.context import Run
+from broker.steps.context import Run, material
+from broker.storage import Put
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,8 @@ class SettleJob:
 
     jobs: Jobs
     payloads: Payloads
+    turns: Callable[[], Turns]
+    """Where conversations are kept; asked for where a job has one."""
 
     def __call__(self, run: Run, ending: dict[str, Any], now: int) -> Head:
         """The one terminal commit, with the call whose answer was taken; see `outcome_of` for `ending`.
@@ -30,13 +37,45 @@ class SettleJob:
         answer = ending.get("answer")
         # An answer that was given from the cache, or by another job, is no call of this one.
         ends = {call_of(answer["output"]): answer["facts"]} if answer and "given" not in answer else {}
+        before = self.jobs.get(run.id)
+        outcome = outcome_of(ending)
+        if outcome.status is Status.FAILED:
+            outcome = _with_attempts(outcome, before)
+        turn = self._turn(before, outcome)
         try:
-            return settle_job(self.jobs, run.id, run.fence, outcome_of(ending), now, ends)
+            ended = settle_job(self.jobs, before, run.fence, outcome, now, ends, [turn] if turn else [])
         except Conflict:
             head = self.jobs.find(run.id)
             if answer and (head is None or (head.status.terminal and head.output != answer["output"])):
                 self.payloads.drop(run.id, answer["output"])
+            if turn and (head is None or head.status is not Status.SUCCEEDED):
+                self.turns().drop(turn)
             raise
+        if turn:
+            self.turns().heed(turn)
+        return ended
+
+    def _turn(self, head: Head, outcome: Outcome) -> Put | None:
+        """What a job that succeeds adds to its conversation, ready to join the commit."""
+        if outcome.status is not Status.SUCCEEDED or head.conversation is None or outcome.output is None:
+            return None
+        document = material(self.payloads, head.id)
+        output = self.payloads.load(head.id, outcome.output)
+        if output is None:
+            return None
+        turn = turn_of(head, document, output)
+        return self.turns().stage(head.tenant, head.conversation, turn, head.expires_at)
+
+
+def _with_attempts(outcome: Outcome, head: Head) -> Outcome:
+    """Where several models were asked in vain, the error says what became of each."""
+    tried = [calls.told(call) for key, call in in_order(head) if "o" in call and "w" not in call]
+    if len(tried) < 2 or outcome.error is None:
+        return outcome
+    failed = [call for call in tried if "error" in call]
+    each = "; ".join(f"{call['model']}: {call['outcome']} ({call['error']['code']})" for call in failed)
+    message = f"{outcome.error['message']} Attempts: {each}."
+    return replace(outcome, error=outcome.error | {"message": message})
 
 
 def call_of(output: str) -> str:

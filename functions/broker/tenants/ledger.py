@@ -119,8 +119,14 @@ def check_covers(database: Database, tenant: str, period: str, allowed: int, nus
         BudgetExceeded: the budget does not cover it.
     """
     item = database.get("ledger", f"BUDGET#{tenant}", period) or {"available": 0, "allowed": 0}
-    if nusd and item["available"] + allowed - item["allowed"] < nusd:
+    left = item["available"] + allowed - item["allowed"]
+    if nusd and left < nusd and left + _returned(database, tenant, period) < nusd:
         raise exceeded()
+
+
+def _returned(database: Database, tenant: str, period: str) -> int:
+    """Nano-dollars that `collect` would move."""
+    return sum(row.get("returned", 0) for row in database.query("ledger", f"SPEND#{tenant}", f"{period}#"))
 
 
 def exceeded() -> BudgetExceeded:

@@ -1,0 +1,261 @@
+"""One provider call on the record: written down before it is made, and whatever comes of it kept or settled.
+
+A failure is settled at once. The job's own answer is kept with what it cost, and settled by the commit that ends the
+job, or by the sweep where the run dies before that. So a repeat, and a later run as well, finds the answer that was
+paid for. A call beside it (a summary, an embedding) is settled as soon as it is answered.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from broker.clock import now_ms
+from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
+from broker.jobs import calls
+from broker.jobs.ending import settle_call
+from broker.jobs.head import Head
+from broker.jobs.store import Jobs, Payloads
+from broker.jobs.transitions import go_on, start_call
+from broker.providers.base import Answer, Asynchronous, Call, Media, Provider, Started
+from broker.routing.circuits import SUCCEEDED, Circuits
+from broker.routing.models import Model
+from broker.routing.question import Question
+from broker.steps.context import Run, enter
+from broker.steps.counting import counter
+
+AFTER_CALL_MS = 60_000
+"""The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
+
+LONGEST_PAUSE_S = 10
+"""A provider that asks for a longer pause is passed over."""
+
+LONGEST_LOOK_S = 60
+"""Work that goes on by itself is asked after at least so often."""
+
+Request = dict[str, Any]
+"""A request as stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """Makes calls for one run after the other."""
+
+    jobs: Jobs
+    payloads: Payloads
+    provider: Callable[[str], Provider]
+    secret: Callable[[str], str]
+    media: Callable[[Run], Media]
+    circuits: Circuits
+    observe: Callable[[Head, dict[str, Any]], None]
+    """Told of each call that came to an end: the head, and the attempt's record."""
+
+    def make(
+        self, run: Run, head: Head, model: Model, request: Request, now: int, purpose: str | None = None
+    ) -> dict[str, Any]:
+        """Make a call.
+
+        Args:
+            run: for whom.
+            head: as it is now.
+            model: to ask.
+            request: what to ask, as stored requests are.
+            now: milliseconds.
+            purpose: of a call whose answer is not the job's.
+
+        Returns:
+            `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`.
+
+        Raises:
+            Pending: the provider goes on by itself.
+            CircuitOpen: the model is left alone for a while; nothing was sent.
+            BrokerError: by the error table; `Conflict` when the run is stale or the job ended meanwhile (the call is
+                then paid for all the same).
+        """
+        lease = timeout_s(model, head, now) * 1000 + AFTER_CALL_MS
+        self.circuits.admit(model.id, now, lease)
+        try:
+            # Made before the call is on record: what is wrong with the request or the key needs no call.
+            call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, now)
+            head, key = self._start(run, head, model, Question(request, counter(request), now).worst(model), lease, now)
+        except BrokerError as error:
+            self.circuits.record(model.id, type(error).__name__, 0, now)
+            raise
+        return self._exchange(run, head, key, model, call, now, purpose)
+
+    def look(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
+        """Ask after a call that goes on by itself; as `make`."""
+        return self._exchange(run, head, key, model, self._build(run, head, key, model, request, now), now)
+
+    def aside(self, run: Run, model: Model, request: Request, purpose: str, now: int) -> dict[str, Any]:
+        """The answer to a call whose answer is not the job's; it is settled at once, and asked for once.
+
+        Raises:
+            BrokerError: as `make`.
+        """
+        head = enter(self.jobs, run)
+        kept = {key: self.payloads.facts(head.id, f"OUTPUT#{key}") or {} for key in head.open_calls}
+        key = next((each for each, facts in kept.items() if facts.get("purpose") == purpose), None)
+        if key is None:
+            told = self.make(run, head, model, request, now, purpose)
+            key, facts = told["output"].removeprefix("OUTPUT#"), told["facts"]
+        else:
+            facts = kept[key]
+        output: dict[str, Any] = self.payloads.load(run.id, f"OUTPUT#{key}") or {}
+        settle_call(self.jobs, run.id, key, run.fence, facts)
+        self.payloads.drop(run.id, f"OUTPUT#{key}")
+        return output
+
+    def _start(self, run: Run, head: Head, model: Model, reserve: int, lease: int, now: int) -> tuple[Head, str]:
+        keys: list[str] = []
+
+        def start(current: Head) -> Head:
+            following, key = start_call(
+                current, run.fence, model=model.id, version=model.version, reserve=reserve, now=now, lease_ms=lease
+            )
+            keys[:] = [key]
+            return following
+
+        return self.jobs.change(run.id, start, known=head), keys[0]
+
+    def _build(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> Call:
+        missed = [call for call in of_run(head, run).values() if call.get("o") == BadOutput.__name__]
+        # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
+        most = Question(request, counter(request), now).most_output(model)
+        return Call(
+            task=request["task"],
+            model=model.name,
+            input=request.get("input", {}),
+            parameters=request.get("parameters", {}) | {"max_output_tokens": most},
+            timeout=timeout_s(model, head, now),
+            secret=self.secret(model.secret) if model.secret else None,
+            endpoint=model.endpoint,
+            output_schema=request.get("output_schema"),
+            repair=any(call["m"] == model.id for call in missed),
+            options=model.options,
+            media=self.media(run),
+            token=f"{head.id}-{key.replace('.', '-')}",
+            scope=run.tenant,
+        )
+
+    def _exchange(
+        self, run: Run, head: Head, key: str, model: Model, call: Call, now: int, purpose: str | None = None
+    ) -> dict[str, Any]:
+        began = time.monotonic()
+        answer: Answer | None = None
+        failure: BrokerError | None = None
+        handle = head.calls[key].get("h")
+        try:
+            provider = self.provider(model.provider)
+            told = provider.invoke(call) if handle is None else _checking(provider).check(call, handle)
+            if isinstance(told, Started):
+                raise self._goes_on(run, head, key, told, now)
+            answer = told
+        except (Pending, Conflict):
+            raise
+        except BrokerError as error:
+            failure = error
+            if handle is not None and isinstance(error, Throttled | Unavailable) and not error.maybe_paid:
+                # Only the question failed: the work goes on.
+                raise Pending("The provider could not be asked.", retry_after=_look_s(head, key, 5, now)) from None
+        except Exception as error:
+            # A fault of the wire format's code. The call may have been paid for, so it has to be settled like any
+            # other; the text of the exception may quote the prompt, so its name has to do.
+            name = type(error).__name__
+            failure = Unavailable(f"The provider's adapter failed ({name}).", code="adapter_failed", maybe_paid=True)
+        since = head.calls[key].get("s")
+        facts: dict[str, Any] = {
+            "model": model.id,
+            "outcome": SUCCEEDED if answer else type(failure).__name__,
+            "error": failure.facts() if failure else None,
+            "latency_ms": now_ms() - since if since else round((time.monotonic() - began) * 1000),
+            "paid": "no",
+            "cost": 0,
+            "ended_at": now_ms(),
+        }
+        if purpose:
+            facts["purpose"] = purpose
+        if answer:
+            facts |= {
+                "paid": "yes",
+                "cost": model.cost(answer.input_tokens, answer.output_tokens, answer.units),
+                "input_tokens": answer.input_tokens,
+                "output_tokens": answer.output_tokens,
+            }
+            self._keep(head, key, answer, facts)
+        elif failure and failure.maybe_paid:
+            facts |= {"paid": calls.UNKNOWN, "cost": head.calls[key]["r"]}
+        self.observe(head, facts)
+        if failure is not None:
+            settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
+        self.circuits.record(model.id, facts["outcome"], facts["latency_ms"], now_ms())
+        if isinstance(failure, Throttled):
+            failure.retry_after = _pause(head, run, model, failure.retry_after)
+        if failure is not None:
+            raise failure
+        return {"output": f"OUTPUT#{key}", "facts": facts}
+
+    def _goes_on(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
+        """Keep the handle, and the lease for as long as the job may wait; the error that makes the workflow wait."""
+        lease = (head.claimed_at or now) + head.timeout_s * 1000 + AFTER_CALL_MS
+        if "h" not in head.calls[key] or (head.lease_until or 0) < lease:
+            self.jobs.change(
+                head.id,
+                lambda current: go_on(current, run.fence, key, started.handle, now=now, lease_until=lease),
+                known=head,
+            )
+        return Pending("The provider goes on by itself.", retry_after=_look_s(head, key, started.check_after_s, now))
+
+    def _keep(self, head: Head, key: str, answer: Answer, facts: dict[str, Any]) -> None:
+        output = answer.output
+        if answer.files:
+            files = [
+                {"name": f"{key}-{number}", "media_type": file.media_type, "bytes": len(file.data)}
+                for number, file in enumerate(answer.files, 1)
+            ]
+            output = output | {"files": files}
+        known = {name: value for name, value in facts.items() if value is not None}
+        self.payloads.save(
+            head, f"OUTPUT#{key}", output, known, [(file.data, file.media_type) for file in answer.files]
+        )
+
+
+def _checking(provider: Provider) -> Asynchronous:
+    if not hasattr(provider, "check"):
+        raise Unavailable("The model's provider cannot be asked after its work.", code="no_check", maybe_paid=True)
+    return provider  # type: ignore[return-value]  # it has the method, which is all that the protocol adds
+
+
+def of_run(head: Head, run: Run) -> dict[str, dict[str, Any]]:
+    """The calls of one run."""
+    return {key: call for key, call in head.calls.items() if int(key.split(".")[0]) == run.fence.run}
+
+
+def timeout_s(model: Model, head: Head, now: int) -> int:
+    """Whole seconds for a call: the model's own, within what is left of the job's time budget in this run.
+
+    Raises:
+        TimedOut: nothing is.
+    """
+    left = head.timeout_s - (now - (head.claimed_at or now)) // 1000
+    if left < 1:
+        raise TimedOut(f"The job's time budget of {head.timeout_s} s is spent.")
+    return min(model.timeout_s, left)
+
+
+def _look_s(head: Head, key: str, asked: int, now: int) -> int:
+    """Seconds until the next look at work that goes on: as the provider says, and ever later the longer it takes."""
+    waited = (now - int(head.calls[key].get("s", now))) // 10_000
+    return max(1, min(max(asked, waited), LONGEST_LOOK_S))
+
+
+def _pause(head: Head, run: Run, model: Model, asked: float | None) -> int | None:
+    """Whole seconds to wait for a throttled model: once for each run, if it asks for little; else the next one."""
+    before = [
+        call for call in of_run(head, run).values() if call["m"] == model.id and call.get("o") == Throttled.__name__
+    ]
+    if before or asked is None or asked > LONGEST_PAUSE_S:
+        return None
+    return math.ceil(max(asked, 1) * random.uniform(1, 1.25))  # noqa: S311 - jitter, not a secret
