@@ -53,6 +53,6 @@ notschema       a whole answer that does not fit the schema (or is not JSON, whe
 
 The last five are about what a chat model says. Pictures know ``refuse`` (400: code ``moderation_blocked`` or, of models
 that are not ``gpt-image``, ``content_policy_violation``) and ``empty``, speech and transcriptions ``empty``. Where an
-order has no meaning, or is not in the table, there is a 400. Of several statuses, or of several of the last five, the first that was
-ordered happens.
+order has no meaning, or is not in the table, there is a 400. Of several statuses, or of several of the last five, the
+first that was ordered happens.
 """
