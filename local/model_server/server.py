@@ -19,10 +19,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from local.model_server import misbehaviour, multipart
+from local.model_server import bodies, misbehaviour
 from local.model_server.brain.reply import prose_only, reply
 from local.model_server.calls import Call, Calls
-from local.model_server.exchange import STATUS, Binary, Format, Json, Orders, Problem, Request, Upload, Wire
+from local.model_server.exchange import STATUS, Binary, Format, Json, Orders, Problem, Request, Wire
 from local.model_server.formats import anthropic, gemini, openai, openai_audio, openai_images, openai_more
 
 _MOST_BYTES = 6 * 1024 * 1024
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self._body()
         if not exchange.endpoint:
             raise Problem("not_found", f"Invalid URL (POST {exchange.path})")
-        body, files = self._read(raw)
+        body, files = bodies.read(self.headers.get("Content-Type", ""), raw)
         in_path = _GEMINI.fullmatch(exchange.path)
         name = in_path.group(1) if in_path else body.get("model")
         if not isinstance(name, str) or not name:
@@ -141,24 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._check_key()
         model, ordered = misbehaviour.split(name)
         exchange.orders = misbehaviour.read(ordered, self.headers.get("X-Misbehave", ""))
-        canonical = json.dumps([body, {file: hashlib.sha256(files[file].content).hexdigest() for file in files}])
+        digests = {field: hashlib.sha256(file.content).hexdigest() for field, file in files.items()}
+        canonical = json.dumps([body, digests], sort_keys=True)
         seed = hashlib.sha256(f"{exchange.path}\n{canonical}".encode()).hexdigest()
         self._misbehave(exchange.orders, model, name, seed)
         headers = {key.lower(): value for key, value in self.headers.items()}
         return exchange.endpoint.answer(Request(body, model, exchange.orders, headers, seed, files))
-
-    def _read(self, raw: bytes) -> tuple[Json, dict[str, Upload]]:
-        content_type = self.headers.get("Content-Type", "")
-        if multipart.is_form(content_type):
-            fields, files = multipart.read(content_type, raw)
-            return {**fields}, files
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise Problem("invalid", "We could not parse the JSON body of your request.")
-        return body, {}
 
     def _misbehave(self, orders: Orders, model: str, name: str, seed: str) -> None:
         if "latency" in orders:

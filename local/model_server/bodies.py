@@ -1,24 +1,30 @@
-"""Forms with files, `multipart/form-data` (RFC 7578), as clients of transcriptions send them."""
+"""Bodies of requests: JSON, and forms with files (`multipart/form-data`, RFC 7578) as transcriptions come in."""
 
+import json
 from email.message import Message
 
-from local.model_server.exchange import Problem, Upload
-
-Form = dict[str, str]
+from local.model_server.exchange import Json, Problem, Upload
 
 
-def is_form(content_type: str) -> bool:
-    """True for a body that `read` can read."""
-    return _header(content_type).get_content_type() == "multipart/form-data"
+def read(content_type: str, raw: bytes) -> tuple[Json, dict[str, Upload]]:
+    """Give the fields and the files by name; of several with one name the last. A broken body raises Problem."""
+    if _header(content_type).get_content_type() == "multipart/form-data":
+        return _form(content_type, raw)
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Problem("invalid", "We could not parse the JSON body of your request.")
+    return body, {}
 
 
-def read(content_type: str, raw: bytes) -> tuple[Form, dict[str, Upload]]:
-    """Give the fields and the files by name; of several with one name the last. A broken form raises Problem."""
+def _form(content_type: str, raw: bytes) -> tuple[Json, dict[str, Upload]]:
     boundary = str(_header(content_type).get_param("boundary") or "").encode()
     parts = (b"\r\n" + raw).split(b"\r\n--" + boundary)
     if not boundary or len(parts) < 2 or not parts[-1].startswith(b"--"):
         raise Problem("invalid", "Could not parse multipart form.")
-    fields: Form = {}
+    fields: Json = {}
     files: dict[str, Upload] = {}
     for part in parts[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
