@@ -1,6 +1,7 @@
 """The table of AWS services: for each piece of work a call, the replies to it, and what comes of them."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ Meaning = tuple[type[BrokerError], bool]
 
 INVALID, TOO_LONG = (InvalidRequest, False), (ContextExceeded, False)
 BUSY, DENIED, DOWN = (Throttled, False), (CredentialRejected, False), (Unavailable, False)
+
+SESSION = hashlib.sha256(b"\ns-1").hexdigest()
+"""What a bot is told instead of `s-1`, of nobody."""
 
 COMMON: dict[str, Meaning] = {
     **dict.fromkeys(("ThrottlingException", "TooManyRequestsException", "LimitExceededException"), BUSY),
@@ -256,7 +260,7 @@ LEX = {
                 "botId": "ABCDEFGHIJ",
                 "botAliasId": "TSTALIASID",
                 "localeId": "en_US",
-                "sessionId": "639eadc6381b542f35b932ece8c357b796034b87a1968a05929b30cb0ca69c3d",
+                "sessionId": SESSION,
             },
         ),
         {

@@ -243,23 +243,30 @@ def test_a_sound_without_end_is_too_large(wire: Wire) -> None:
     assert caught.value.code == "reply_too_large"
 
 
-def turn(wire: Wire, reply: Any, **given: Any) -> Answer:
+def turn(wire: Wire, reply: Any, scope: str = "acme", **given: Any) -> Answer:
     wire.script([Reply(reply)])
-    return Lex(wire.make).invoke(make_call("converse", {"text": "Hi.", **given}, "ABCDEFGHIJ/TSTALIASID/en_US"))
+    call = make_call("converse", {"text": "Hi.", **given}, "ABCDEFGHIJ/TSTALIASID/en_US")
+    return Lex(wire.make).invoke(replace(call, scope=scope))
+
+
+def session_of(wire: Wire) -> str:
+    """The session that the service was last told."""
+    return str(wire.asked[-1][1]["sessionId"])
 
 
 def test_a_session_is_told_so_that_it_can_go_on(wire: Wire) -> None:
     session = turn(wire, TURN).output["session"]
+    kept = session_of(wire)
     assert turn(wire, TURN, session=session).output["session"] == session
-    first, second = (params["sessionId"] for _, params in wire.asked)
-    assert first == second
+    assert session_of(wire) == kept
 
 
 def test_sessions_of_two_tenants_never_meet(wire: Wire) -> None:
+    kept = []
     for scope in ("acme", "acme", "other"):
-        turn(wire, TURN, session="s-1", scope=scope)
-    first, again, others = (params["sessionId"] for _, params in wire.asked)
-    assert first == again != others
+        turn(wire, TURN, scope, session="s-1")
+        kept.append(session_of(wire))
+    assert kept[0] == kept[1] != kept[2]
 
 
 def test_a_turn_without_words_is_an_answer(wire: Wire) -> None:
