@@ -22,9 +22,7 @@ def test_starts_the_run_that_the_head_stands_for(client: Client, size: Literal["
     expected = {
         "stateMachineArn": ARNS[size],
         "name": f"{JOB_ID}-3",
-        "input": json.dumps(
-            {"job_id": JOB_ID, "tenant": "acme", "run": 3, "expires_at": 1795086400, "until": 1795000120000}
-        ),
+        "input": json.dumps(facts),
     }
     reply = {"executionArn": f"{ARNS[size]}:1", "startDate": datetime(2026, 1, 1, tzinfo=UTC)}
     with Stubber(states) as stub:

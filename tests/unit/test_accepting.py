@@ -239,3 +239,18 @@ def test_what_ended_jobs_gave_back_is_counted_before_a_request_is_refused(world:
     assert world.accept(tenant="rich").head.hold == first.hold
     with pytest.raises(BudgetExceeded):
         world.accept(tenant="rich")
+
+
+@pytest.mark.parametrize(
+    ("asked", "budget"), [({}, 1_800), ({"timeout_seconds": 60}, 60), ({"deadline_seconds": 900}, 900)]
+)
+def test_work_that_goes_on_by_itself_has_time(world: World, asked: dict[str, int], budget: int) -> None:
+    world.register(a_model("listener", tasks=["transcribe"], asynchronous=True))
+    body = {"task": "transcribe", "input": {"file": {"data": "aGVsbG8=", "media_type": "audio/wav"}}, **asked}
+    assert world.accept(body).head.timeout_s == budget
+    assert world.accept().head.timeout_s == 120
+
+
+def test_calls_beside_the_answer_are_held_for(world: World) -> None:
+    plain = world.accept(tenant="rich").head.hold
+    assert world.accept({**CHAT, "context": {"strategy": "summarize"}}, tenant="rich").head.hold > plain

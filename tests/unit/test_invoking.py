@@ -9,6 +9,7 @@ from broker.errors import (
     BadOutput,
     BrokerError,
     BudgetExceeded,
+    CircuitOpen,
     Conflict,
     ContextExceeded,
     CredentialRejected,
@@ -23,6 +24,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
 from broker.jobs.transitions import Fence
 from broker.providers.base import Answer, Blob
+from broker.routing.circuits import State
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
 from broker.tokens import estimate_input
@@ -369,3 +371,33 @@ def test_a_leader_whose_function_died_is_replaced() -> None:
     with pytest.raises(Pending):
         stage(run=follower)
     assert stage(run=follower, now=NOW + 65_000)["output"] == "OUTPUT#1.1"
+
+
+def test_a_call_is_admitted_by_its_circuit_and_tells_it_what_became_of_it(invoke: Stage) -> None:
+    invoke.fails(failing(Unavailable))
+    invoke("large")
+    assert [model for model, _ in invoke.circuits.admitted] == ["small", "large"]
+    assert [(model, outcome) for model, outcome, _ in invoke.circuits.recorded] == [
+        ("small", "Unavailable"),
+        ("large", "succeeded"),
+    ]
+
+
+def test_a_model_that_is_left_alone_is_not_called(invoke: Stage) -> None:
+    invoke.circuits.known["small"] = State("open", NOW + 1_000)
+    with pytest.raises(CircuitOpen):
+        invoke()
+    assert (invoke.provider.calls, invoke.head.calls, invoke.circuits.recorded) == ([], {}, [])
+
+
+def test_a_probe_that_is_not_sent_is_given_back() -> None:
+    stage = Stage(hold=100)
+    with pytest.raises(BudgetExceeded):
+        stage()
+    assert stage.circuits.recorded == [("small", "BudgetExceeded", 0)]
+
+
+def test_the_version_of_the_model_is_on_record(invoke: Stage) -> None:
+    invoke.world.register(a_model("small", version=7))
+    invoke()
+    assert invoke.head.calls["1.1"]["v"] == 7

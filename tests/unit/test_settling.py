@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from broker import errors
-from broker.errors import BrokerError, Conflict
+from broker.errors import BrokerError, Conflict, Throttled, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Fence
+from broker.prompts.experiments import compare
 from broker.steps.context import Run
 from broker.steps.settling import SettleJob, outcome_of
 
+from tests.fakes.provider import failing
 from tests.fakes.stage import Stage
 from tests.fakes.world import JOB_ID, NOW
 
@@ -125,3 +127,33 @@ def test_an_answer_that_no_model_was_asked_for_ends_the_job_at_no_cost() -> None
     head = settle(stage, {"answer": given})
     assert (head.status, head.output, head.model, head.usage) == (Status.SUCCEEDED, given["output"], "small", USAGE)
     assert (head.spent, head.calls, stage.world.spent().get("calls", 0)) == (0, {}, 0)
+
+
+def test_a_job_that_failed_on_several_models_says_what_became_of_each() -> None:
+    stage = Stage()
+    stage.fails(failing(Throttled))
+    error = stage.fails(failing(Unavailable, code="http_503"), "large")
+    head = settle(stage, failure(error))
+    assert head.error is not None
+    assert (head.status, head.error["code"]) == (Status.FAILED, "http_503")
+    assert head.error["message"] == (
+        "The provider says Unavailable. Attempts: small: Throttled (throttled); large: Unavailable (http_503)."
+    )
+
+
+def test_a_job_that_failed_on_one_model_says_it_once() -> None:
+    stage = Stage()
+    error = stage.fails(failing(Unavailable))
+    assert (settle(stage, failure(error)).error or {})["message"] == "The provider says Unavailable."
+
+
+def test_the_arm_of_a_prompt_is_counted_in_the_commit_that_ends_the_job() -> None:
+    stage = Stage()
+    used = {"id": "greet", "version": 3, "label": "production"}
+    stage.world.jobs.change(JOB_ID, lambda head: replace(head, rev=head.rev + 1, prompt=used))
+    answer = stage()
+    for _ in range(2):
+        settle(stage, {"answer": answer})
+    (arm,) = compare(stage.world.database, "greet")["arms"]
+    assert (arm["version"], arm["label"], arm["jobs"], arm["succeeded"]) == (3, "production", 1, 1)
+    assert arm["mean_cost_usd"] > 0

@@ -44,8 +44,8 @@ class Shorten:
             ContextExceeded: it does not fit, and the strategy may not or cannot help.
             Conflict: the run is stale.
         """
-        if request["task"] != "chat":
-            return head, request
+        if request["task"] != "chat" or request.get("context", {}).get("strategy", "error") == "error":
+            return head, request  # what is surely too long was not selected; of the rest, the provider judges
         most = Question(request, counter(request), now).most_output(model)
         family = family_of(model.name)
         # An answer needs room too, but a limit that was never asked for must not crowd the prompt out.

@@ -1,0 +1,101 @@
+"""Conversations: what was said before comes in when a job is accepted, and its own turn goes out when it succeeds."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from broker.context.conversations import Turn
+from broker.errors import Conflict
+from broker.jobs.ending import cancel_job
+from broker.jobs.head import Head, Status
+from broker.steps.settling import SettleJob
+
+from tests.fakes.stage import Stage
+from tests.fakes.world import JOB_ID, NOW, World, a_model
+
+EARLIER = [{"role": "user", "content": "Who kept the lamp?"}, {"role": "assistant", "content": "Ann."}]
+ASKED: dict[str, Any] = {"input": {"text": "And after her?"}, "conversation_id": "c-1"}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.register(a_model("small"))
+    made.tenant()
+    made.tenant("other")
+    made.turns.keep("acme", "c-1", Turn("job_0", NOW - 9, 20, EARLIER), NOW // 1000 + 900)
+    return made
+
+
+def test_what_was_said_before_comes_in(world: World) -> None:
+    head = world.accept(ASKED).head
+    assert world.prompt(head.id)["messages"] == [*EARLIER, {"role": "user", "content": "And after her?"}]
+    assert head.conversation == "c-1"
+
+
+def test_another_tenants_conversation_of_that_name_is_another_one(world: World) -> None:
+    head = world.accept(ASKED, tenant="other").head
+    assert world.prompt(head.id)["messages"] == [{"role": "user", "content": "And after her?"}]
+
+
+def test_what_has_no_room_stays_out(world: World) -> None:
+    world.register(a_model("small", context_window=30, max_output_tokens=20))
+    head = world.accept(ASKED).head
+    assert "Ann." not in str(world.prompt(head.id))
+
+
+def talking() -> tuple[Stage, Head]:
+    stage = Stage()
+    head = replace(stage.head, conversation="c-1", rev=stage.head.rev + 1)
+    stage.world.jobs.change(JOB_ID, lambda current: head)
+    document = {"task": "chat", "input": {"text": "And after her?"}, "conversation_id": "c-1"}
+    stage.world.payloads.save(head, "INPUT", document)
+    return stage, head
+
+
+def settle(stage: Stage, ending: dict[str, Any]) -> Head:
+    return SettleJob(stage.world.jobs, stage.world.payloads, lambda: stage.world.turns)(stage.run, ending, NOW + 5)
+
+
+def kept(stage: Stage) -> list[list[Any]]:
+    return [list(turn.load()) for turn in stage.world.turns.newest("acme", "c-1", limit=9, now=NOW)]
+
+
+def test_the_turn_of_a_job_that_succeeds_is_kept_once() -> None:
+    stage, _ = talking()
+    answer = stage()
+    for _ in range(2):
+        settle(stage, {"answer": answer})
+    assert kept(stage) == [[{"role": "user", "content": "And after her?"}, {"role": "assistant", "content": "Fine."}]]
+
+
+def test_a_job_that_is_blocked_or_canceled_adds_nothing() -> None:
+    stage, _ = talking()
+    answer = stage()
+    settle(stage, {"answer": answer, "blocked": {"stage": "output", "rules": ["secrets"]}})
+    assert kept(stage) == []
+    stage, _ = talking()
+    answer = stage()
+    cancel_job(stage.world.jobs, JOB_ID, "acme", NOW)
+    with pytest.raises(Conflict):
+        settle(stage, {"answer": answer})
+    assert kept(stage) == []
+
+
+def test_a_conversation_that_was_erased_meanwhile_stays_empty() -> None:
+    stage, _ = talking()
+    answer = stage()
+    stage.world.turns.erase("acme", "c-1", NOW + 1)
+    settle(stage, {"answer": answer})
+    assert kept(stage) == []
+
+
+def test_a_job_without_a_conversation_asks_for_none() -> None:
+    stage = Stage()
+    answer = stage()
+
+    def refuse() -> Any:
+        raise AssertionError("no conversation is looked at")
+
+    ended = SettleJob(stage.world.jobs, stage.world.payloads, refuse)(stage.run, {"answer": answer}, NOW)
+    assert ended.status is Status.SUCCEEDED
