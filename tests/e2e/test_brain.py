@@ -1,0 +1,93 @@
+"""Routing that explains itself, circuits, estimates, windows and conversations, on the deployed stack."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.e2e.stack import Stack, chat, until
+
+ROWS = [
+    ("summarize", "haiku", "bedrock"),
+    ("creative", "gpt", "openai"),
+    (None, "sonnet", "anthropic"),
+]
+"""The kind of work, the stand-in that does it, and the wire format that it speaks."""
+
+
+@pytest.mark.parametrize(("query_type", "model", "provider"), ROWS)
+def test_the_kind_of_work_chooses_the_model(stack: Stack, query_type: str | None, model: str, provider: str) -> None:
+    routing = {"routing": {"query_type": query_type}} if query_type else {}
+    job = stack.run(chat(**routing))
+    assert (job["status"], job["model"]) == ("succeeded", model), job["error"]
+    registered = {each["id"]: each for each in stack.api.call("GET", "/models").body["data"]}
+    assert registered[model]["owned_by"] == provider
+    told = {each["model"]: each["why"] for each in job["route"]}
+    assert set(told) == set(registered), "every model is told of"
+    assert "route" in told[model]
+
+
+def test_the_endpoint_of_a_route_falls_back(stack: Stack) -> None:
+    """Nothing was put into the stand-in's queue, so it answers with what no chat is."""
+    job = stack.run(chat(routing={"query_type": "technical"}))
+    assert job["status"] == "succeeded"
+    assert [(each["model"], each["outcome"]) for each in job["attempts"]][-1] == ("sonnet", "succeeded")
+    assert job["attempts"][0]["model"] == "technical-endpoint"
+
+
+def test_an_alias_is_a_list_of_models(stack: Stack) -> None:
+    assert stack.run(chat(model="fast"))["model"] == "haiku"
+
+
+def test_an_estimate_says_what_a_job_would_do_and_holds_nothing(stack: Stack) -> None:
+    body = chat(model="answers", routing={"fallbacks": ["fails"]})
+    told = stack.api.call("POST", "/estimates", body)
+    assert told.status == 200, told.body
+    assert [each["model"] for each in told.body["candidates"]] == ["answers", "fails"]
+    first = told.body["candidates"][0]
+    assert 0 < first["expected_cost_usd"] <= first["worst_cost_usd"]
+    job = stack.run(body)
+    assert job["usage"]["cost_usd"] <= first["worst_cost_usd"]
+
+
+def test_a_model_that_keeps_failing_is_left_alone(stack: Stack) -> None:
+    body = chat(model="dying", routing={"fallbacks": ["answers"]})
+    ids = [stack.api.submit(body).body["id"] for _ in range(12)]
+    jobs = [stack.api.finished(job_id) for job_id in ids]
+    assert {job["status"] for job in jobs} == {"succeeded"}
+
+    def phase() -> str:
+        rows = stack.api.call("GET", "/models").body["data"]
+        return str(next(each["circuit"]["state"] for each in rows if each["id"] == "dying"))
+
+    assert until(lambda: phase() == "open", 30), phase()
+    job = until(lambda: (found := stack.run(body)) and stack.calls_of(found) == ["answers"] and found, 20)
+    assert job, "the model is still asked"
+    assert "circuit" in next(each["why"] for each in job["route"] if each["model"] == "dying")
+
+
+def test_a_conversation_goes_on(stack: Stack) -> None:
+    name = f"talk-{uuid.uuid4().hex[:8]}"
+    first = stack.run(chat("Summarize: Ann kept the lamp. She slept by day.", conversation_id=name))
+    assert first["status"] == "succeeded"
+    second = stack.run(chat("Summarize what was said before.", conversation_id=name, model="echoes"))
+    assert "Ann kept the lamp" in str(second["output"]), "the earlier turn came in"
+    turns = stack.api.call("GET", f"/conversations/{name}").body["data"]
+    assert [turn["job_id"] for turn in turns] == [second["id"], first["id"]]
+    assert stack.as_tenant("other").call("GET", f"/conversations/{name}").status == 404
+    assert stack.api.call("DELETE", f"/conversations/{name}").status == 204
+    assert stack.api.call("GET", f"/conversations/{name}").status == 404
+
+
+def test_a_conversation_that_is_too_long_is_shortened(stack: Stack) -> None:
+    filler = "The keeper wrote down what the lamp had done in the night. " * 400
+    talk: list[dict[str, Any]] = [{"role": "system", "content": "Be brief."}]
+    for number in range(4):
+        talk += [{"role": "user", "content": f"{number} {filler}"}, {"role": "assistant", "content": filler}]
+    talk.append({"role": "user", "content": "Summarize: The lamp needed nobody. The keeper slept."})
+    for strategy, calls in (("truncate_oldest", 1), ("summarize", 2)):
+        body = {"input": {"messages": talk}, "model": "small-window", "context": {"strategy": strategy}}
+        job = stack.run(body | {"parameters": {"max_output_tokens": 50}})
+        assert job["status"] == "succeeded", job["error"]
+        assert (job["context"]["strategy"], len(job["attempts"])) == (strategy, calls)
+        assert job["context"]["tokens_after"] < 20_000 < job["context"]["tokens_before"]
