@@ -67,7 +67,9 @@ def statements(role: Resource) -> Iterator[dict[str, Any]]:
     """The statements of a role, or of a managed policy."""
     documents = [each["PolicyDocument"] for each in role.get("Policies", [])]
     for document in [*documents, *([role["PolicyDocument"]] if "PolicyDocument" in role else [])]:
-        yield from document["Statement"]
+        for statement in document["Statement"]:
+            # One that a parameter switches on counts as on.
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def as_list(value: Any) -> list[Any]:
