@@ -1,11 +1,13 @@
 """The main job through all the doors, printing what happens as it happens."""
 
+import base64
 import json
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+import urllib3
 from broker.delivery.signing import verify
 
 from local.client import Client
@@ -45,7 +47,9 @@ class Demo:
         self._block()
         self._say("\n5. A file in the inbox bucket becomes a result in the outbox bucket")
         self._file()
-        self._say("\n6. A webhook arrives signed, and verifies")
+        self._say("\n6. A picture is painted, spoken words are written down, a mood is read")
+        self._services()
+        self._say("\n7. A webhook arrives signed, and verifies")
         self._webhook()
 
     def _summary_request(self, **more: Any) -> dict[str, Any]:
@@ -107,6 +111,24 @@ class Demo:
         self._say(f"   {result_key} is in the outbox: {job['id']} {job['status']}")
         self._say(f"   “{_short(job['output']['text'])}”")
 
+    def _services(self) -> None:
+        painted = self._done("generate_image", {"text": "A lighthouse at night.", "size": "256x256"})
+        picture = painted["files"][0]
+        _need(_download(picture)[:4] == b"\x89PNG", "the link leads to no PNG")
+        self._say(f"   {picture['media_type']}, {picture['bytes']} bytes at {_short(picture['url'])}")
+        spoken = self._done("speak", {"text": "The lamp needed nobody."}, model="local-voice")["files"][0]
+        file = {"data": base64.b64encode(_download(spoken)).decode(), "media_type": spoken["media_type"]}
+        heard = self._done("transcribe", {"file": file})["text"]
+        _need(heard == "The lamp needed nobody.", f"something else was heard: {heard}")
+        self._say(f"   “{heard}”")
+        self._say(f"   {self._done('sentiment', {'text': 'The keeper slept.'})['sentiment']}")
+
+    def _done(self, task: str, given: dict[str, Any], **more: Any) -> dict[str, Any]:
+        answer = self._api.submit({"task": task, "input": given, **more})
+        _need(answer.status == 202, f"expected 202, got {answer.status}: {answer.body}")
+        output: dict[str, Any] = self._ended(answer.body["id"], "succeeded")["output"]
+        return output
+
     def _webhook(self) -> None:
         with Receiver() as receiver:
             request = self._summary_request(webhook={"url": receiver.url, "events": ["job.succeeded"]})
@@ -128,6 +150,11 @@ class Demo:
 def _need(holds: bool, message: str) -> None:
     if not holds:
         raise DemoFailed(message)
+
+
+def _download(file: dict[str, Any]) -> bytes:
+    """What a file's link leads to; it needs no credentials."""
+    return urllib3.request("GET", file["url"], retries=False, timeout=20).data
 
 
 def _short(text: str) -> str:

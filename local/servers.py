@@ -19,8 +19,11 @@ import urllib3
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
-FIRST_CHOICE = {"cloud": 4566, "services": 4567, "models": 4568}
-"""Ports that are taken where they are free; others otherwise."""
+FIRST_CHOICE = {"services": 4567, "models": 4568, "cloud": 4566}
+"""Ports that are taken where they are free; others otherwise. The cloud comes last, for it is told of the services."""
+
+ON_MOTO = ("COMPREHEND", "POLLY", "REKOGNITION", "SAGEMAKER_RUNTIME", "TEXTRACT")
+"""Services that moto stands in for; functions find all others on MiniStack."""
 
 STARTS_WITHIN_S = 90
 
@@ -68,6 +71,14 @@ def _start_time(pid: int) -> str:
     return "" if after_name[0] == "Z" else after_name[19]
 
 
+def _elsewhere(services_url: str) -> dict[str, str]:
+    """Where functions find the services of moto: MiniStack gives them its own environment beside theirs.
+
+    Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
+    """
+    return {f"AWS_ENDPOINT_URL_{name}": services_url for name in ON_MOTO}
+
+
 def free_port(wanted: int) -> int:
     """The wanted port where it is free, or any other that is."""
     for port in (wanted, 0):
@@ -109,7 +120,7 @@ class Servers:
             port = free_port(FIRST_CHOICE[name])
             if port != FIRST_CHOICE[name]:
                 self._say(f"port {FIRST_CHOICE[name]} is in use; {name} takes {port}")
-            running[name] = self._spawn(name, port, persist)
+            running[name] = self._spawn(name, port, persist, running)
             self._file.write_text(json.dumps([asdict(each) for each in running.values()], indent=2))
         for server in running.values():
             self._wait(server)
@@ -129,17 +140,17 @@ class Servers:
         """Where a server writes."""
         return self.folder / f"{name}.log"
 
-    def _spawn(self, name: str, port: int, persist: bool) -> Server:
+    def _spawn(self, name: str, port: int, persist: bool, before: dict[str, Server]) -> Server:
         arguments = {
             "cloud": ["-m", self._emulator],
-            "services": ["-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            "services": ["-m", "local.services", "-H", "127.0.0.1", "-p", str(port)],
             "models": ["-m", "local.model_server", "--port", str(port)],
         }
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own modules
                 [sys.executable, *arguments[name]],
                 cwd=ROOT,
-                env=self._environment(port, persist),
+                env=self._environment(port, persist) | (_elsewhere(before["services"].url) if name == "cloud" else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -29,6 +29,18 @@ ORDERS: dict[str, dict[str, Any]] = {
 PRICE_IN_USD, PRICE_OUT_USD = 1, 2
 """For a million tokens, where a model has no price of its own."""
 
+ENDPOINT = {
+    "provider": "sagemaker",
+    "name": "forecasts",
+    "endpoint": None,
+    "secret": None,
+    "tasks": ["custom"],
+    "price_in_usd": 0,
+    "price_out_usd": 0,
+    "unit_prices_usd": {"requests": 0.001},
+}
+"""An endpoint of the operators' own."""
+
 ISSUER = "https://issuer.example"
 AUDIENCE = "broker"
 
@@ -52,7 +64,8 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
             {"id": model_id, "name": f"small{facts['order']}", **common}
             | {name: value for name, value in facts.items() if name != "order"}
             for model_id, facts in ORDERS.items()
-        ],
+        ]
+        + [common | ENDPOINT | {"id": "endpoint"}],
         "tenants": [
             {"id": "poor", "monthly_budget_usd": 1},
             {"id": "noting", "policy": {"block_card_numbers": False, "denied_terms": ["positive"]}},
