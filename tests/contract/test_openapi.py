@@ -13,6 +13,7 @@ from broker.errors import BrokerError
 from broker.jobs.head import Status
 from broker.jobs.idempotency import fingerprint, reserve
 from broker.jobs.request import parse_request, stored_form
+from broker.prompts.experiments import count
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.rest.admin import ADMIN_ROUTES
@@ -179,6 +180,10 @@ def admin_calls() -> list[Any]:
     stale = {"headers": {"if-match": '"9"'}}
     document = json.dumps({"tenants": [{"id": "acme"}, {"id": "new"}]})
     back = json.dumps({"version": 1})
+    labels, label = "/admin/prompts/{id}/labels", "/admin/prompts/{id}/labels/{label}"
+    experiments = "/admin/prompts/{id}/experiments"
+    prompt, nobody = {"id": "shorten"}, {"id": "nobody", "label": "production"}
+    named = {"path": prompt | {"label": "production"}, "body": json.dumps({"arms": [{"version": 1}]})}
     return [
         ("GET", kind, 200, None, {"path": tenants}),
         ("GET", kind, 404, None, {"path": {"kind": "colours"}}),
@@ -200,6 +205,17 @@ def admin_calls() -> list[Any]:
         ("POST", "/admin/apply", 200, None, {"body": document}),
         ("POST", "/admin/apply", 400, None, {"body": "[]"}),
         ("POST", "/admin/apply", 409, "changed meanwhile", {"body": document}),
+        ("GET", labels, 200, None, {"path": prompt}),
+        ("GET", labels, 200, "labelled", {"path": prompt}),
+        ("GET", labels, 404, None, {"path": nobody}),
+        ("PUT", label, 200, None, named),
+        ("PUT", label, 200, "labelled", named | {"body": '{"arms": []}'}),
+        ("PUT", label, 400, None, named | {"body": '{"arms": [{"version": 2}]}'}),
+        ("PUT", label, 404, None, named | {"path": nobody}),
+        ("PUT", label, 409, None, named | stale),
+        ("GET", experiments, 200, None, {"path": prompt}),
+        ("GET", experiments, 200, "labelled", {"path": prompt}),
+        ("GET", experiments, 404, None, {"path": nobody}),
     ]
 
 
@@ -224,6 +240,12 @@ def test_replies_are_as_documented(
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", "/jobs", **more).body["id"]})
         case "changed meanwhile":
             world.database.meanwhile = [lambda: apply(world.database, parse_registry(FREE), by="other", now=NOW)]
+        case "labelled":
+            arms = {"id": "shorten", "labels": {"production": [{"version": 1, "weight": 9}]}}
+            apply(world.database, parse_registry({"labels": [arms]}), by="other", now=NOW)
+            for used in ({"label": "production"}, {"label": None}):
+                world.database.write(count(world.ended(Status.SUCCEEDED), {"id": "shorten", "version": 1} | used))
+            world.database.write(count(world.ended(Status.EXPIRED), {"id": "shorten", "version": 2, "label": None}))
         case "run ended":
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", resource, **more).body["id"]})
         case "run held":

@@ -140,6 +140,28 @@ def test_a_path_or_version_that_is_not_there_is_one_line(
         assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_label_is_pointed_moved_and_taken_away(
+    session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "prompts.yaml"
+    file.write_text("prompts:\n- {id: p, version: 1, user: one}\n- {id: p, version: 2, user: two}\n")
+    run(capsys, "apply", str(file))
+    (line,) = run(capsys, "label", "p", "production", "1:90", "2:10")
+    assert line.startswith("labels p version 1, ") and line.endswith(": added")
+    arms = [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
+    assert tables(session).get("registry", "PROMPT#p", "LABELS")["labels"] == {"production": arms}
+    assert run(capsys, "label", "p", "production", "1:90", "2:10")[0].startswith("nothing to do")
+    run(capsys, "label", "p", "production", "2")
+    assert tables(session).get("registry", "PROMPT#p", "LABELS")["labels"]["production"][0]["version"] == 2
+    run(capsys, "label", "p", "production")
+    assert tables(session).get("registry", "PROMPT#p", "LABELS")["labels"] == {}
+    run(capsys, "rollback", "labels", "p", "1")
+    assert tables(session).get("registry", "PROMPT#p", "LABELS")["labels"] == {"production": arms}
+    for wrong in (["q", "production", "1"], ["p", "production", "3"], ["p", "production", "x"], ["p", "a b", "1"]):
+        assert main(["label", *wrong]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_a_key_is_shown_once_and_works(session: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "acme", "--principal", "ci"]) == 0
     key = capsys.readouterr().out.strip()

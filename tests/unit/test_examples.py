@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from broker.cli.documents import read
+from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.routing.models import Models
@@ -16,11 +17,28 @@ FOLDER = Path(__file__).parents[2] / "examples" / "registry"
 
 
 @pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    database = FakeDatabase()
-    plan = apply(database, parse_registry(read(FOLDER)), by="tests", now=NOW)
-    assert {change.action for change in plan.changes} == {"added"}
+def database() -> FakeDatabase:
+    tables = FakeDatabase()
+    plan = apply(tables, parse_registry(read(FOLDER)), by="tests", now=NOW)
+    assert {change.action for change in plan.changes if change.number == 1} == {"added"}
+    return tables
+
+
+@pytest.fixture(scope="module")
+def catalog(database: FakeDatabase) -> Catalog:
     return Models(database).catalog(NOW)
+
+
+def test_the_prompt_with_two_versions_takes_the_same_variables_in_both(database: FakeDatabase) -> None:
+    prompts, values = Prompts(database), {"message": "Where is my lamp?", "facts": ["It was sent on Monday."]}
+    taken = set()
+    for number in range(100):
+        filled = prompts.fill({"id": "reply", "variables": values}, f"customer-{number}", NOW)
+        taken.add(filled.used["version"])
+        assert filled.hints["model"] == "fast"
+        assert "at most 3 sentences" in filled.messages[0]["content"]
+        assert "It was sent on Monday." in filled.messages[1]["content"]
+    assert taken == {1, 2}
 
 
 def test_every_model_has_dated_prices_or_waits_for_the_operators(catalog: Catalog) -> None:

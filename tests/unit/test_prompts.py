@@ -5,24 +5,37 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from broker.errors import Conflict, InvalidRequest, NotFound
+from broker.errors import InvalidRequest, NotFound
 from broker.prompts.engine import MOST_CHARS
-from broker.prompts.entry import PromptEntry
-from broker.prompts.labels import choose, set_label
+from broker.prompts.labels import choose
 from broker.prompts.templates import KEEP_MS, Filled, Prompts, apply_hints, arm_key
-from broker.storage import Put
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.world import NOW, World
 
 TRUSTED = {"type": "string", "trusted": True}
+SMALL = {
+    "id": "small",
+    "provider": "openai",
+    "name": "small-1",
+    "tasks": ["chat"],
+    "context_window": 1000,
+    "max_output_tokens": 100,
+    "price_in_usd": 0.15,
+    "price_out_usd": 0.6,
+}
 
 
 def registered(world: World, *entries: dict[str, Any]) -> Prompts:
-    for entry in entries:
-        world.register(*PromptEntry.model_validate(entry).items())
+    apply(world.database, parse_registry({"models": [SMALL], "prompts": list(entries)}), by="ops", now=NOW)
     return Prompts(world.database)
+
+
+def label(world: World, **labels: Any) -> None:
+    apply(world.database, parse_registry({"labels": [{"id": "p", "labels": labels}]}), by="ops", now=NOW)
 
 
 def filled(entry: dict[str, Any], variables: dict[str, Any]) -> Filled:
@@ -222,8 +235,7 @@ def two_versions() -> tuple[World, Prompts]:
 def test_a_label_points_to_versions_in_their_shares() -> None:
     world, prompts = two_versions()
     arms = [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
-    shown = set_label(world.database, "p", "production", arms, by="ops", now=NOW)
-    assert shown == {"id": "p", "labels": {"production": arms}, "revision": 1}
+    label(world, production=arms)
     taken = Counter(prompts.fill({"id": "p"}, f"key-{n}", NOW).used["version"] for n in range(2_000))
     assert 150 <= taken[2] <= 250
     used = prompts.fill({"id": "p", "label": "production"}, "key-1", NOW).used
@@ -244,31 +256,14 @@ def test_a_change_of_weights_moves_only_whom_it_has_to() -> None:
         assert (was, now) != (4, 3)
 
 
-def test_a_label_moves_within_half_a_minute_and_every_change_is_kept() -> None:
+def test_a_label_moves_within_half_a_minute() -> None:
     world, prompts = two_versions()
-    set_label(world.database, "p", "production", [{"version": 1, "weight": 1}], by="ann", now=NOW)
+    label(world, production=[{"version": 1}])
     assert prompts.fill({"id": "p"}, "k", NOW).used["version"] == 1
-    set_label(world.database, "p", "production", [{"version": 2, "weight": 1}], by="bob", now=NOW + 1)
+    label(world, production=[{"version": 2}])
     assert prompts.fill({"id": "p"}, "k", NOW + KEEP_MS).used["version"] == 2
-    set_label(world.database, "p", "production", [], by="bob", now=NOW + 2)
-    history = world.database.query("registry", "PROMPT#p", "LABELS#")
-    assert [(each["changed_by"], len(each["labels"])) for each in history] == [("ann", 1), ("bob", 1), ("bob", 0)]
-
-
-def test_labels_that_make_no_sense_are_refused() -> None:
-    world, _ = two_versions()
-    for arms, kind in (
-        ([{"version": 9, "weight": 1}], NotFound),
-        ([{"version": 1, "weight": 0}], InvalidRequest),
-        ([{"version": 1}], InvalidRequest),
-        ([{"version": 1, "weight": 1}, {"version": 1, "weight": 2}], InvalidRequest),
-    ):
-        with pytest.raises(kind):
-            set_label(world.database, "p", "production", arms, by="ops", now=NOW)
-    other = {"pk": "PROMPT#p", "sk": "LABELS", "labels": {}, "revision": 1}
-    world.database.meanwhile.append(lambda: world.database.write(Put("registry", other)))
-    with pytest.raises(Conflict):
-        set_label(world.database, "p", "production", [{"version": 1, "weight": 1}], by="ops", now=NOW)
+    label(world)
+    assert prompts.fill({"id": "p"}, "k", NOW + 2 * KEEP_MS).used == {"id": "p", "version": 2, "label": None}
 
 
 def test_arms_are_stable_by_key_then_conversation_then_job() -> None:

@@ -1,5 +1,6 @@
 """Plans: what a document would change, what it leaves alone, and names that have to be there."""
 
+import random
 from typing import Any
 
 import pytest
@@ -306,7 +307,8 @@ def test_a_long_prompt_is_kept_packed_and_one_that_is_too_long_is_refused_by_the
     assert stands.registry.get("prompts", "long").content == long["prompts"][0]
     head = stands.database.get("registry", "ENTRIES#PROMPT", "long")
     assert head is not None and len(head["entry"]) < 10_000
-    error = stands.fails({"tenants": [{"id": "new"}], "prompts": [{"id": "longer", "user": "word " * 80_000}]})
+    noise = "".join(map(chr, random.Random(4).choices(range(0x4E00, 0x9000), k=100_000)))
+    error = stands.fails({"tenants": [{"id": "new"}], "prompts": [{"id": "longer", "user": noise}]})
     assert error.code == "entry_too_large"
 
 

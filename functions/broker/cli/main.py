@@ -25,8 +25,8 @@ from broker.cli.stack import (
 from broker.clock import now_ms
 from broker.errors import BrokerError, InvalidRequest
 from broker.registry.applying import apply
-from broker.registry.document import KINDS, parse_registry
-from broker.registry.plan import make_plan, plan_rollback
+from broker.registry.document import KINDS, parse_arms, parse_registry
+from broker.registry.plan import make_plan, plan_label, plan_rollback
 from broker.registry.versions import Registry
 
 
@@ -83,6 +83,25 @@ def _rollback(shell: Shell) -> str:
     return record_line(registry.write(change, caller(shell.session), now_ms()))
 
 
+def _label(shell: Shell) -> str:
+    registry, options = shell.registry, shell.options
+    change = plan_label(
+        registry, options.id, options.label, parse_arms({"arms": [_arm(each) for each in options.arms]})
+    )
+    if change is None:
+        return f"nothing to do: {options.label} of {options.id} stands so"
+    return record_line(registry.write(change, caller(shell.session), now_ms()))
+
+
+def _arm(text: str) -> dict[str, int]:
+    """An arm as the command has it: a version, or a version and a weight with a colon between."""
+    version, _, weight = text.partition(":")
+    try:
+        return {"version": int(version), **({"weight": int(weight)} if weight else {})}
+    except ValueError:
+        raise InvalidRequest(f"{text!r} is no version with a weight; write 4 or 4:10.", param="arms") from None
+
+
 def _key(shell: Shell) -> str:
     options = shell.options
     scopes = tuple(options.scopes.split(","))
@@ -112,6 +131,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "apply": _apply,
     "history": _history,
     "rollback": _rollback,
+    "label": _label,
     "key": _key,
     "secret": _secret,
     "retell": _retell,
@@ -132,6 +152,10 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("rollback", help="give an entry the content of an older version, as a new one")
     _add_entry(one)
     one.add_argument("version", type=int)
+    one = commands.add_parser("label", help="point a prompt's label to versions; without any it is taken away")
+    one.add_argument("id", help="the prompt's")
+    one.add_argument("label", help="such as production or staging")
+    one.add_argument("arms", nargs="*", metavar="VERSION[:WEIGHT]", help="4, or 3:90 4:10 to divide the traffic")
     one = commands.add_parser("key", help="make an API key; it is shown once")
     one.add_argument("tenant")
     one.add_argument("--principal", required=True, help="who will use it")

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, RootModel
 
-from broker.contract.base import OneOf, Shown, Time
+from broker.contract.base import Count, OneOf, Shown, Time, Usd
 from broker.registry.document import KINDS
+from broker.registry.labels import Label, LabelsEntry
 from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
@@ -16,7 +17,11 @@ Did = Annotated[str, OneOf(get_args(Action))]
 Version = Annotated[int, Field(ge=1)]
 
 
-class AnyEntry(RootModel[ModelEntry | AliasEntry | RouteEntry | TenantEntry | SourceEntry | IssuerEntry | PromptEntry]):
+class AnyEntry(
+    RootModel[
+        ModelEntry | AliasEntry | RouteEntry | TenantEntry | SourceEntry | IssuerEntry | PromptEntry | LabelsEntry
+    ]
+):
     """An entry of the path's kind, as a registry document has it."""
 
 
@@ -78,3 +83,53 @@ class RegistryPlan(Shown):
     unchanged: list[EntryName]
     unmanaged: list[EntryName]
     """Entries that stand, of the kinds that the document has, and that it does not name; left as they are."""
+
+
+class LabelArm(Shown):
+    """A version's share of a label's traffic."""
+
+    version: Version
+    weight: Annotated[int, Field(ge=1)]
+
+
+class PromptLabels(Shown):
+    """What a prompt's labels stand for."""
+
+    object: Literal["labels"]
+    id: str
+    """The prompt's."""
+    version: Count
+    """Of the labels, counted up with each change; 0 where there never were any."""
+    labels: dict[Label, list[LabelArm]]
+
+
+class ExperimentArm(Shown):
+    """What came of one version under one label."""
+
+    version: Version
+    label: str | None
+    """Null for jobs that named the version, or took the newest."""
+    jobs: Annotated[int, Field(ge=1)]
+    """Those that have ended."""
+    succeeded: Count
+    failed: Count
+    blocked: Count
+    other: Count
+    """Canceled or expired, which says nothing of the prompt."""
+    success_rate: Annotated[float, Field(ge=0, le=1)] | None
+    """Of those that succeeded, failed or were blocked; null without any."""
+    mean_cost_usd: Usd
+    mean_input_tokens: Annotated[float, Field(ge=0)]
+    mean_output_tokens: Annotated[float, Field(ge=0)]
+    mean_seconds: Annotated[float, Field(ge=0)]
+    """From acceptance to the end."""
+
+
+class Experiment(Shown):
+    """The versions of a prompt side by side."""
+
+    object: Literal["experiment"]
+    id: str
+    """The prompt's."""
+    arms: list[ExperimentArm]
+    """By version and label."""

@@ -1,11 +1,14 @@
 """The operators' routes, as the OpenAPI document describes them."""
 
-from broker.contract.admin import AnyEntry, EntryList, EntryVersion, RegistryPlan
+from broker.contract.admin import AnyEntry, EntryList, EntryVersion, Experiment, PromptLabels, RegistryPlan
 from broker.contract.operation import Operation, parameter
 from broker.registry.document import KINDS, RegistryFile, Rollback
+from broker.registry.labels import LabelArms
 
 KIND = parameter("path", "kind", "The kind of entry.", {"type": "string", "enum": list(KINDS)}, required=True)
 ENTRY = (KIND, parameter("path", "id", "The entry's id, percent-encoded.", {"type": "string"}, required=True))
+PROMPT = parameter("path", "id", "The prompt's id, percent-encoded.", {"type": "string"}, required=True)
+LABEL = parameter("path", "label", "`production` or the operators' own.", {"type": "string"}, required=True)
 MATCH = parameter("header", "If-Match", "Only over this version (RFC 9110).", {"type": "string"}, example='"3"')
 PRUNE = parameter(
     "query",
@@ -57,6 +60,21 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 409, 413),
         parameters=(PRUNE,),
         body=RegistryFile,
+    ),
+    ("GET", "/admin/prompts/{id}/labels"): Operation(
+        "Get a prompt's labels", "admin", {200: PromptLabels}, parameters=(PROMPT,), headers=("ETag",)
+    ),
+    ("PUT", "/admin/prompts/{id}/labels/{label}"): Operation(
+        "Point a label to versions with shares of its traffic, or take it away",
+        "admin",
+        {200: PromptLabels},
+        errors=(400, 409, 413),
+        parameters=(PROMPT, LABEL, MATCH),
+        body=LabelArms,
+        headers=("ETag",),
+    ),
+    ("GET", "/admin/prompts/{id}/experiments"): Operation(
+        "Compare what came of a prompt's versions", "admin", {200: Experiment}, parameters=(PROMPT,)
     ),
 }
 """By method and path, as `ADMIN_ROUTES`."""

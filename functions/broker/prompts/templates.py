@@ -1,8 +1,8 @@
 """Prompt templates (table `registry`, pk `PROMPT#id`, sk `V#0001`; `LATEST` names the newest version).
 
 An item has `version`, `description`, a `system` and a `user` part (or both packed as `z`, where they are long), and as
-JSON texts, for the tables hold no fractions: `variables`, `hints`, `output_schema`. `entry.py` writes them. A template
-that declares no variables takes a text for each `{{place}}`.
+JSON texts, for the tables hold no fractions: `variables`, `hints`, `output_schema`. `registry.prompts` writes them. A
+template that declares no variables takes a text for each `{{place}}`.
 """
 
 import json

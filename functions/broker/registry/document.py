@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from broker.errors import InvalidRequest, NotFound
 from broker.registry.entry import Entry, Strict
+from broker.registry.labels import Arm, LabelArms, LabelsEntry
 from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
@@ -21,6 +22,7 @@ KINDS: dict[str, type[Entry]] = {
     "sources": SourceEntry,
     "issuers": IssuerEntry,
     "prompts": PromptEntry,
+    "labels": LabelsEntry,
 }
 """By their name in documents, paths and commands, in the order in which they are written: who is named comes first."""
 
@@ -35,6 +37,7 @@ class RegistryFile(Strict):
     sources: list[SourceEntry] = Field(default_factory=list)
     issuers: list[IssuerEntry] = Field(default_factory=list)
     prompts: list[PromptEntry] = Field(default_factory=list)
+    labels: list[LabelsEntry] = Field(default_factory=list)
 
     def by_kind(self) -> dict[str, list[Entry]]:
         """The entries of the kinds that the document has."""
@@ -86,12 +89,21 @@ def parse_rollback(body: Any) -> int:
     return _checked(Rollback, body).version
 
 
+def parse_arms(body: Any) -> list[Arm]:
+    """What a body points a label to.
+
+    Raises:
+        InvalidRequest: names the field at fault.
+    """
+    return _checked(LabelArms, body).arms
+
+
 def _checked(model: type[Checked], value: Any) -> Checked:
     try:
-        # Half of a surrogate pair goes through JSON's parser, and through nothing after it.
-        json.dumps(value, ensure_ascii=False, default=str, skipkeys=True).encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest("The texts must be Unicode.", code="invalid_body") from None
+        # Half of a surrogate pair goes through JSON's parser, and through nothing after it; so does NaN.
+        json.dumps(value, ensure_ascii=False, allow_nan=False, default=str, skipkeys=True).encode()
+    except ValueError:
+        raise InvalidRequest("The texts must be Unicode, and the numbers finite.", code="invalid_body") from None
     try:
         return model.model_validate(value)
     except ValidationError as error:

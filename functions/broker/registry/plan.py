@@ -1,12 +1,13 @@
 """What a document would change: compared with what stands, and nothing written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from broker.errors import InvalidRequest, NotFound
 from broker.registry.document import RegistryFile, parse_entry
 from broker.registry.entry import Entry
+from broker.registry.labels import Arm
 from broker.registry.references import NAMING, Names, check_references
 from broker.registry.versions import Change, Registry, check_size, differences
 
@@ -42,7 +43,7 @@ class _Kind:
         """
         content = entry.content()
         base, before = self.stands.get(entry.key, (0, {}))
-        there = before if entry.number is None else self._version(entry.key, entry.number)
+        there = before if entry.number is None else self.version(entry.key, entry.number)
         if there == content:
             return None
         if entry.number is not None and there is not None:
@@ -75,7 +76,8 @@ class _Kind:
             self.stands[change.entry.key] = (change.number, content)
         return change
 
-    def _version(self, entry_id: str, number: int) -> dict[str, Any] | None:
+    def version(self, entry_id: str, number: int) -> dict[str, Any] | None:
+        """The content of a version, planned or written; None where there is none."""
         if (entry_id, number) in self.planned:
             return self.planned[entry_id, number]
         record = self.registry.version(self.kind, entry_id, number)
@@ -109,7 +111,7 @@ def make_plan(registry: Registry, document: RegistryFile, *, prune: bool = False
             change = known.disable(entry_id) if prune else None
             changes += [change] if change else []
             unmanaged += [] if change else [(kind, entry_id)]
-    names = _names(kinds)
+    names = _names(registry, kinds)
     for kind, entries in wanted.items():
         for place, entry in enumerate(entries):
             check_references(entry, names, f"{kind}.{place}.")
@@ -122,11 +124,32 @@ def plan_entry(registry: Registry, kind: str, entry: Entry) -> Change | None:
     Raises:
         InvalidRequest: it names what does not exist, or gives a prompt's version other words.
     """
-    kinds = {each: _read(registry, each) for each in dict.fromkeys([kind, *NAMING])}
-    change = kinds[kind].compare(entry)
-    if change is not None:
-        check_references(entry, _names(kinds))
-    return change
+    return _compare_one(registry, _read_for(registry, kind), kind, entry)
+
+
+def plan_label(registry: Registry, prompt_id: str, label: str, arms: Sequence[Arm]) -> Change | None:
+    """The change that points one label of a prompt to versions; None where it does.
+
+    Args:
+        registry: what stands.
+        prompt_id: the prompt.
+        label: the label; the prompt's others stay.
+        arms: the versions and their shares; none to take the label away.
+
+    Raises:
+        NotFound: there is no such prompt.
+        InvalidRequest: the label is none, or the prompt has no such version.
+    """
+    registry.get("prompts", prompt_id)
+    kinds = _read_for(registry, "labels")
+    _, before = kinds["labels"].stands.get(prompt_id, (0, {}))
+    labels = {name: kept for name, kept in before.get("labels", {}).items() if name != label}
+    if arms:
+        labels[label] = [arm.model_dump() for arm in arms]
+    elif label not in before.get("labels", {}):
+        return None
+    entry = parse_entry("labels", {"id": prompt_id, "labels": labels})
+    return _compare_one(registry, kinds, "labels", entry)
 
 
 def plan_rollback(registry: Registry, kind: str, entry_id: str, version: int) -> Change | None:
@@ -144,10 +167,22 @@ def plan_rollback(registry: Registry, kind: str, entry_id: str, version: int) ->
     if not fields:
         return None
     entry = parse_entry(kind, wanted.content)
-    kinds = {each: _read(registry, each) for each in dict.fromkeys([kind, *NAMING])}
+    kinds = _read_for(registry, kind)
     change = kinds[kind].plan(Change(kind, entry, "rolled_back", stands.version, stands.version + 1, fields))
-    check_references(entry, _names(kinds))
+    check_references(entry, _names(registry, kinds))
     return change
+
+
+def _compare_one(registry: Registry, kinds: Mapping[str, _Kind], kind: str, entry: Entry) -> Change | None:
+    change = kinds[kind].compare(entry)
+    if change is not None:
+        check_references(entry, _names(registry, kinds))
+    return change
+
+
+def _read_for(registry: Registry, kind: str) -> dict[str, _Kind]:
+    """A kind, and what is needed to check names."""
+    return {each: _read(registry, each) for each in dict.fromkeys([kind, *NAMING])}
 
 
 def _read(registry: Registry, kind: str) -> _Kind:
@@ -155,8 +190,10 @@ def _read(registry: Registry, kind: str) -> _Kind:
     return _Kind(registry, kind, {entry_id: (record.version, record.content) for entry_id, record in records})
 
 
-def _names(kinds: Mapping[str, _Kind]) -> Names:
-    return Names.of({each: {name: content for name, (_, content) in kinds[each].stands.items()} for each in NAMING})
+def _names(registry: Registry, kinds: Mapping[str, _Kind]) -> Names:
+    prompts = kinds.get("prompts", _Kind(registry, "prompts", {}))
+    contents = {each: {name: content for name, (_, content) in kinds[each].stands.items()} for each in NAMING}
+    return Names.of(contents, lambda prompt_id, number: prompts.version(prompt_id, number) is not None)
 
 
 def _single(kind: str, entries: list[Entry]) -> Iterator[Entry]:

@@ -1,11 +1,87 @@
-"""Prompt templates."""
+"""Prompt templates as operators write them, checked, and as `prompts.templates` reads them."""
 
-from typing import Any, ClassVar, Self
+import json
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from broker.registry.entry import Entry, Name
+from broker.errors import InvalidRequest
+from broker.jobs.request import Parameters
+from broker.prompts.engine import Node, check, parse, places
+from broker.prompts.variables import RULES, checked
+from broker.registry.entry import Entry, Name, Strict
 from broker.storage import Item
+
+PACKED_FROM = 50_000
+"""Bytes of the texts from which they are packed."""
+
+VariableName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
+Number = int | Annotated[float, Field(allow_inf_nan=False)]
+Size = Annotated[int, Field(ge=0)]
+
+FITTING: dict[str, frozenset[str]] = {
+    "string": frozenset({"enum", "minLength", "maxLength", "pattern"}),
+    "integer": frozenset({"enum", "minimum", "maximum"}),
+    "number": frozenset({"enum", "minimum", "maximum"}),
+    "boolean": frozenset({"enum"}),
+    "array": frozenset({"minItems", "maxItems", "items"}),
+    "object": frozenset({"properties"}),
+}
+"""The keywords that go with each type; a list needs its `items`, an object its `properties`."""
+
+
+class Variable(Strict):
+    """One variable, in words of JSON Schema. It has to be given unless it has a default."""
+
+    type: Literal["string", "integer", "number", "boolean", "array", "object"]
+    description: str | None = None
+    default: Any = None
+    trusted: bool | None = None
+    """True for text that may instruct the model: it then stands without markers. For values of your own alone."""
+    enum: list[Any] | None = Field(default=None, min_length=1)
+    minLength: Size | None = None
+    maxLength: Size | None = None
+    pattern: str | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+    minItems: Size | None = None
+    maxItems: Size | None = None
+    items: "Variable | None" = None
+    properties: "dict[VariableName, Variable] | None" = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        given = {name for name in (*RULES, "items", "properties") if getattr(self, name) is not None}
+        if strange := sorted(given - FITTING[self.type]):
+            raise ValueError(f"{strange[0]} does not go with {self.type}")
+        if self.type == "array" and self.items is None:
+            raise ValueError("an array needs items")
+        if self.type == "object" and self.properties is None:
+            raise ValueError("an object needs properties")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error:
+                raise ValueError("pattern is not a regular expression") from None
+        if self.default is not None:
+            _or_value_error(checked, {"default": self.schema_()}, {"default": self.default})
+        return self
+
+    def schema_(self) -> dict[str, Any]:
+        """As `prompts.variables` takes it."""
+        return self.model_dump(exclude_none=True)
+
+
+class Hints(Strict):
+    """For what a request leaves open."""
+
+    model: Name | None = None
+    parameters: Parameters | None = None
+    require: list[Annotated[str, Field(min_length=1, max_length=64)]] | None = Field(default=None, max_length=16)
+    """Capabilities that the model must have, with those of the request."""
 
 
 class PromptEntry(Entry):
@@ -15,14 +91,37 @@ class PromptEntry(Entry):
 
     id: Name
     version: int | None = Field(default=None, ge=1)
-    """Without it, other words than the newest version's make the next one."""
+    """Without it, another content than the newest version's makes the next one."""
+    description: Annotated[str, Field(max_length=1000)] | None = None
+    variables: dict[VariableName, Variable] | None = None
+    """Without it, each `{{place}}` takes a text."""
     system: str | None = None
     user: str | None = None
+    hints: Hints | None = None
+    output_schema: dict[str, Any] | None = None
+    """JSON Schema of the answer, for requests that bring none."""
+
+    @field_validator("output_schema")
+    @classmethod
+    def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        from broker.providers.structured import check_schema  # loads jsonschema
+
+        if schema is not None:
+            _or_value_error(check_schema, schema)
+        return schema
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.system and not self.user:
+    def _can_be_filled(self) -> Self:
+        texts = [text for text in (self.system, self.user) if text]
+        if not texts:
             raise ValueError("system or user is needed")
+        parts = [_or_value_error(parse, text) for text in texts]
+        declared = {name: variable.schema_() for name, variable in (self.variables or {}).items()}
+        if self.variables is None:
+            declared = {name: {"type": "string"} for nodes in parts for name in places(nodes)}
+        used = {name for nodes in parts for name in _or_value_error(_used, nodes, declared)}
+        if unused := sorted(declared.keys() - used):
+            raise ValueError(f"the variable {unused[0]!r} is declared and never used")
         return self
 
     @property
@@ -37,8 +136,19 @@ class PromptEntry(Entry):
 
     def item(self) -> Item:
         """The newest version, as `prompts.templates` reads it; the others are the records of the versions."""
-        parts = self.model_dump(exclude_none=True, exclude={"id", "version"})
-        return {"pk": f"PROMPT#{self.id}", "sk": "LATEST", **parts}
+        item: Item = {"pk": f"PROMPT#{self.id}", "sk": "LATEST"}
+        texts = {role: text for role, text in (("system", self.system), ("user", self.user)) if text}
+        packed = sum(len(text.encode()) for text in texts.values()) >= PACKED_FROM
+        item |= {"z": zlib.compress(json.dumps(texts).encode(), 9)} if packed else texts
+        if self.description:
+            item["description"] = self.description
+        if self.variables is not None:
+            item["variables"] = json.dumps({name: variable.schema_() for name, variable in self.variables.items()})
+        if self.hints is not None:
+            item["hints"] = json.dumps(self.hints.model_dump(exclude_none=True))
+        if self.output_schema is not None:
+            item["output_schema"] = json.dumps(self.output_schema)
+        return item
 
     def content(self) -> dict[str, Any]:
         """See `Entry.content`; the number is the record's."""
@@ -47,3 +157,15 @@ class PromptEntry(Entry):
     def disabled(self) -> Self | None:
         """A prompt stays: jobs may name its versions."""
         return None
+
+
+def _used(nodes: Sequence[Node], declared: Mapping[str, Any]) -> set[str]:
+    return set(check(nodes, [declared]))
+
+
+def _or_value_error(check_: Callable[..., Any], *arguments: Any) -> Any:
+    """What pydantic takes as the fault of a field."""
+    try:
+        return check_(*arguments)
+    except InvalidRequest as error:
+        raise ValueError(error.message) from None

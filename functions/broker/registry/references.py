@@ -6,7 +6,9 @@ from typing import Any
 
 from broker.errors import InvalidRequest
 from broker.registry.entry import Entry
+from broker.registry.labels import LabelsEntry
 from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import TenantEntry
 
 NAMING = ("models", "aliases", "routes")
@@ -24,9 +26,13 @@ class Names:
     aliases: frozenset[str]
     rows: Mapping[tuple[str | None, str | None], frozenset[str]]
     """The routes in use, by task and query type; more than one is a fault."""
+    has_version: Callable[[str, int], bool]
+    """Whether a prompt has a version."""
 
     @classmethod
-    def of(cls, contents: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> "Names":
+    def of(
+        cls, contents: Mapping[str, Mapping[str, Mapping[str, Any]]], has_version: Callable[[str, int], bool]
+    ) -> "Names":
         """From contents by kind and id."""
         rows: dict[tuple[str | None, str | None], set[str]] = {}
         for route, content in contents["routes"].items():
@@ -36,6 +42,7 @@ class Names:
             frozenset(contents["models"]),
             frozenset(contents["aliases"]),
             {key: frozenset(routes) for key, routes in rows.items()},
+            has_version,
         )
 
 
@@ -83,6 +90,18 @@ def _tenant(entry: TenantEntry, names: Names) -> Iterator[Fault]:
         yield from _unknown([("cache_embedding_model", entry.cache_embedding_model)], names.models)
 
 
+def _prompt(entry: PromptEntry, names: Names) -> Iterator[Fault]:
+    if entry.hints is not None and entry.hints.model is not None:
+        yield from _unknown([("hints.model", entry.hints.model)], names.models | names.aliases)
+
+
+def _labels(entry: LabelsEntry, names: Names) -> Iterator[Fault]:
+    for label, arms in entry.labels.items():
+        for at, arm in enumerate(arms):
+            if not names.has_version(entry.id, arm.version):
+                yield f"labels.{label}.{at}.version", "unknown_version", f"the prompt has no version {arm.version}"
+
+
 def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
     return ((f"{field}.{at}", each) for at, each in enumerate(values))
 
@@ -96,4 +115,6 @@ CHECKS: dict[type[Entry], Callable[[Any, Names], Iterator[Fault]]] = {
     AliasEntry: _alias,
     RouteEntry: _route,
     TenantEntry: _tenant,
+    PromptEntry: _prompt,
+    LabelsEntry: _labels,
 }

@@ -99,10 +99,19 @@ class Registry:
         Raises:
             NotFound: there is none, or no such kind.
         """
-        item = self._database.get("registry", f"ENTRIES#{entry_class(kind).kind}", entry_id)
-        if item is None:
+        record = self.find(kind, entry_id)
+        if record is None:
             raise NotFound(f"There is no {entry_id!r} among the {kind}.", code="unknown_entry", param="id")
-        return _record(kind, entry_id, item)
+        return record
+
+    def find(self, kind: str, entry_id: str) -> Record | None:
+        """One entry as it stands; None where there is none.
+
+        Raises:
+            NotFound: there is no such kind.
+        """
+        item = self._database.get("registry", f"ENTRIES#{entry_class(kind).kind}", entry_id)
+        return None if item is None else _record(kind, entry_id, item)
 
     def version(self, kind: str, entry_id: str, number: int) -> Record | None:
         """One version; None where there is none."""

@@ -9,9 +9,10 @@ from urllib.parse import unquote
 
 from broker.clock import now_ms
 from broker.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from broker.prompts.experiments import compare
 from broker.registry.applying import apply, shown
-from broker.registry.document import parse_entry, parse_registry, parse_rollback
-from broker.registry.plan import make_plan, plan_entry, plan_rollback
+from broker.registry.document import parse_arms, parse_entry, parse_registry, parse_rollback
+from broker.registry.plan import make_plan, plan_entry, plan_label, plan_rollback
 from broker.registry.versions import Change, Record, Registry
 from broker.rest.http import Reply, Request
 from broker.storage import Database
@@ -52,8 +53,7 @@ class Admin:
         entry = parse_entry(kind, request.json())
         if entry.key != entry_id:
             raise InvalidRequest(f"The body is the entry {entry.key!r}, not {entry_id!r}.", param="id")
-        change = plan_entry(self._registry, kind, entry)
-        return self._write(change, request)
+        return self._written(plan_entry(self._registry, kind, entry), request)
 
     def list_versions(self, request: Request) -> Reply:
         """`GET /admin/registry/{kind}/{id}/versions`, the newest first."""
@@ -62,7 +62,7 @@ class Admin:
     def roll_back(self, request: Request) -> Reply:
         """`POST /admin/registry/{kind}/{id}/rollback`: a new version with the content of an older one."""
         version = parse_rollback(request.json())
-        return self._write(plan_rollback(self._registry, *_named(request), version), request)
+        return self._written(plan_rollback(self._registry, *_named(request), version), request)
 
     def plan(self, request: Request) -> Reply:
         """`POST /admin/plan`: what a document would change."""
@@ -75,19 +75,42 @@ class Admin:
         plan = apply(self.database, document, by=_by(request), now=now_ms(), prune=_prune(request))
         return Reply(200, shown(plan))
 
+    def get_labels(self, request: Request) -> Reply:
+        """`GET /admin/prompts/{id}/labels`; version 0 where the prompt has had none."""
+        prompt_id = self._prompt(request)
+        return _labels(prompt_id, self._registry.find("labels", prompt_id))
+
+    def put_label(self, request: Request) -> Reply:
+        """`PUT /admin/prompts/{id}/labels/{label}`: point a label to versions, or with no arms take it away."""
+        prompt_id = self._prompt(request)
+        change = plan_label(self._registry, prompt_id, unquote(request.path["label"]), parse_arms(request.json()))
+        return _labels(prompt_id, self._write(change, "labels", prompt_id, request))
+
+    def compare_versions(self, request: Request) -> Reply:
+        """`GET /admin/prompts/{id}/experiments`: what came of the prompt's versions, side by side."""
+        return Reply(200, compare(self.database, self._prompt(request)))
+
+    def _prompt(self, request: Request) -> str:
+        """The id of a prompt that there is."""
+        return self._registry.get("prompts", unquote(request.path["id"])).id
+
     @property
     def _registry(self) -> Registry:
         return Registry(self.database)
 
-    def _write(self, change: Change | None, request: Request) -> Reply:
-        """Write one change, if there is one; the entry as it stands then."""
+    def _written(self, change: Change | None, request: Request) -> Reply:
         kind, entry_id = _named(request)
+        record = self._write(change, kind, entry_id, request)
+        return _one(record or self._registry.get(kind, entry_id))
+
+    def _write(self, change: Change | None, kind: str, entry_id: str, request: Request) -> Record | None:
+        """Write one change, if there is one; the entry as it stands then."""
         if change is None:
-            stands = self._registry.get(kind, entry_id)
-            _check_match(request, stands.version)
-            return _one(stands)
+            stands = self._registry.find(kind, entry_id)
+            _check_match(request, stands.version if stands else 0)
+            return stands
         _check_match(request, change.base)
-        return _one(self._registry.write(change, _by(request), now_ms()))
+        return self._registry.write(change, _by(request), now_ms())
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -121,6 +144,13 @@ def _one(record: Record) -> Reply:
     return Reply(200, record.to_dict(), {"etag": _tag(record.version)})
 
 
+def _labels(prompt_id: str, record: Record | None) -> Reply:
+    content, version = (record.content, record.version) if record else ({"id": prompt_id}, 0)
+    labels = parse_entry("labels", content).item()["labels"]
+    body = {"object": "labels", "id": prompt_id, "version": version, "labels": labels}
+    return Reply(200, body, {"etag": _tag(version)})
+
+
 def _listed(records: list[Record]) -> Reply:
     return Reply(200, {"object": "list", "data": [record.to_dict() for record in records]})
 
@@ -133,5 +163,8 @@ ADMIN_ROUTES: dict[tuple[str, str], Callable[[Admin, Request], Reply]] = {
     ("POST", "/admin/registry/{kind}/{id}/rollback"): Admin.roll_back,
     ("POST", "/admin/plan"): Admin.plan,
     ("POST", "/admin/apply"): Admin.apply,
+    ("GET", "/admin/prompts/{id}/labels"): Admin.get_labels,
+    ("PUT", "/admin/prompts/{id}/labels/{label}"): Admin.put_label,
+    ("GET", "/admin/prompts/{id}/experiments"): Admin.compare_versions,
 }
 """By method and resource."""
