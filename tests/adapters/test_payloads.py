@@ -1,14 +1,17 @@
 """Prompts and answers: the fake and the adapter keep the same promises; the adapter also has to choose the place."""
 
 import base64
+import json
 import random
 import zlib
 from typing import Any
 
 import pytest
 from broker.cloud.database import DynamoDatabase
+from broker.cloud.packing import pack, unpack
 from broker.cloud.payloads import INLINE_BYTES, PayloadStore
 from broker.jobs.store import Payloads
+from broker.storage import Put
 
 from tests.adapters.conftest import BUCKET, TABLES
 from tests.fakes.world import JOB_ID, a_head
@@ -73,7 +76,7 @@ def test_small_ones_stay_in_the_table(store: PayloadStore, bucket: Any, dynamodb
     assert objects(bucket) == []
     item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
     assert item is not None
-    assert b"secret word" in zlib.decompress(item["z"])
+    assert b"secret word" in unpack(item["z"])["text"].encode()
     assert item["expires_at"] == a_head().expires_at
 
 
@@ -104,7 +107,7 @@ def _packed_to(size: int) -> str:
 
 
 def _size(text: str) -> int:
-    return len(zlib.compress(f'"{text}"'.encode(), 6))
+    return len(pack(text))
 
 
 def test_large_ones_go_to_the_bucket_and_leave_it_again(store: PayloadStore, bucket: Any, dynamodb: Any) -> None:
@@ -168,3 +171,16 @@ def test_all_that_is_kept_of_a_job_is_erased_whatever_its_name(store: PayloadSto
     store.save(a_head(), "MEDIA#ab", {}, files=FILES[:1])
     store.erase(JOB_ID)
     assert (objects(bucket), store.load(JOB_ID, "MEDIA#ab")) == ([], None)
+
+
+@pytest.mark.parametrize("place", ["z", "s3"])
+def test_what_was_kept_before_there_was_a_dictionary_is_read(
+    store: PayloadStore, bucket: Any, dynamodb: Any, place: str
+) -> None:
+    packed, facts = zlib.compress(json.dumps(SMALL).encode(), 6), {"model": "small", "cost": 7}
+    bucket.put_object(Bucket=BUCKET, Key="old", Body=packed)
+    held = {"z": packed} if place == "z" else {"s3": "old"}
+    old = {"pk": f"JOB#{JOB_ID}", "sk": "INPUT", "facts": facts, **held}
+    DynamoDatabase(dynamodb, TABLES).write(Put("jobs", old))  # type: ignore[arg-type]
+    assert store.load(JOB_ID, "INPUT") == SMALL
+    assert store.facts(JOB_ID, "INPUT") == facts
