@@ -1,8 +1,8 @@
 """How documents are packed: JSON, compressed by zlib with a dictionary of our own (RFC 1950, `FDICT`).
 
 DynamoDB bills writes by the kilobyte. Two kilobytes of English come to a little more than one by themselves, and mostly
-to less with a dictionary of frequent words. What is packed names its dictionary itself, by the checksum that the format has for
-it, in the table and in the bucket; without one it was packed before there were dictionaries.
+to less with a dictionary of frequent words. What is packed names its dictionary itself, by the checksum that the format
+has for it, in the table and in the bucket; without one it was packed before there were dictionaries.
 """
 
 import json

@@ -6,7 +6,7 @@ from typing import Any
 from broker.cloud.packing import pack, unpack
 from broker.jobs.head import job_pk
 from broker.jobs.store import Kept
-from broker.storage import Database, Put
+from broker.storage import Database, Item, Put
 
 INLINE_BYTES = 256 * 1024
 """Compressed; an item holds 400 KB at most, keys and names included."""
@@ -57,9 +57,11 @@ class PayloadStore:
         what = {"Bucket": self._bucket, "Key": _file_key(job_id, name, number)}
         return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
 
-    def load(self, job_id: str, name: str) -> Any | None:
+    def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
         """See `Payloads.load`."""
-        item = self._database.get("jobs", job_pk(job_id), name)
+        # A document does not change once it is kept: a replica that has it will do, at half the price.
+        item = item or self._database.get("jobs", job_pk(job_id), name, eventual=True)
+        item = item or self._database.get("jobs", job_pk(job_id), name)
         if item is None:
             return None
         packed = item.get("z")
