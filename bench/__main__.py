@@ -1,4 +1,4 @@
-"""`python -m bench startup | price | throughput | all`; what is measured is printed and kept in `bench/results/`."""
+"""`python -m bench startup | packing | price | throughput | all`: what it prints is kept in `bench/results/`."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ FOLDER = ROOT / ".local" / "bench"
 def main() -> int:
     """Run what was asked for; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", default="all", choices=["startup", "price", "throughput", "all"])
+    parser.add_argument("what", nargs="?", default="all", choices=["startup", "packing", "price", "throughput", "all"])
     parser.add_argument(
         "--folder", type=Path, default=FOLDER, help="work folder; a bench stack that runs there is used"
     )
@@ -28,7 +28,11 @@ def main() -> int:
         from bench import startup
 
         startup.run(folder, asked.starts)
-    if asked.what == "startup":
+    if asked.what in ("packing", "all"):
+        from bench import packing
+
+        packing.run()
+    if asked.what in ("startup", "packing"):
         return 0
     from bench import price, throughput
     from bench.stack import running

@@ -10,7 +10,8 @@ def kind_of(request: dict[str, Any]) -> str:
     keys = request.get("Key") or request.get("Item")
     if keys is None:
         values = request.get("ExpressionAttributeValues", {})
-        keys = {"pk": values.get(":pk") or values.get(":hash") or {}, "sk": values.get(":prefix", {})}
+        sk = values.get(":prefix") or values.get(":first") or {}
+        keys = {"pk": values.get(":pk") or values.get(":hash") or {}, "sk": sk}
     parts = [re.match(r"[A-Z]*(?:#[A-Z]+)*", keys.get(name, {}).get("S", "")) for name in ("pk", "sk")]
     pk, sk = (str(part.group()) if part else "" for part in parts)
     return f"{pk}/{sk}" if sk else pk

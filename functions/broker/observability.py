@@ -6,6 +6,8 @@ active tracing already shows each function, so the SDK is loaded only when an in
 can say.
 """
 
+import json
+import logging
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -38,6 +40,15 @@ def warn(event: str, **facts: Any) -> None:
     logger().warning(event, extra=facts)
 
 
+def tell(stage: str, **facts: Any) -> None:
+    """One line for a stage of a job that went well, as short as can be: there are several for each job.
+
+    The job's id finds it, so it needs no request id; how long a stage takes is also Lambda's own `Duration`, for free.
+    """
+    if logger().log_level <= logging.INFO:
+        print(json.dumps({"level": "INFO", "message": stage, **facts}, separators=(",", ":")))
+
+
 def place_of(error: BaseException) -> str:
     """Where an error came from, as `file:line`: what a log may say of it, for its text may hold a payload."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -59,7 +70,9 @@ def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **
         unit = MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count
         metrics.add_metric(name, unit, value)
     if line:
-        for fact, known in {**line, "request_id": logger().get_current_keys().get("request_id")}.items():
+        # What is said of a job is found by the job's id.
+        place = {} if "job_id" in line else {"request_id": logger().get_current_keys().get("request_id")}
+        for fact, known in {**line, **place}.items():
             metrics.add_metadata(fact, known)
     metrics.flush_metrics()
 

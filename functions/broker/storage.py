@@ -63,8 +63,8 @@ class Page:
 class Database(Protocol):
     """The tables of one deployment."""
 
-    def get(self, table: TableName, pk: str, sk: str) -> Item | None:
-        """Read one item, as of the last write."""
+    def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
+        """Read one item, as of the last write; `eventual` costs half and may not see the last second's."""
         ...
 
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
@@ -73,6 +73,10 @@ class Database(Protocol):
 
     def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
         """Read the items of one partition from `sk` on, in order of `sk`, as of the last write."""
+        ...
+
+    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
+        """Read the items of one partition from `first` to `last`, both included, in order, as of the last write."""
         ...
 
     def write(self, *operations: Put | Update) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from broker import bootstrap
 from broker.clock import now_ms
 from broker.jobs.dispatching import dispatch, size_of
-from broker.observability import invocation, log
+from broker.observability import invocation, log, tell
 
 from handlers.batch import each_record
 
@@ -23,4 +23,4 @@ def _dispatch(record: dict[str, Any]) -> None:
     if head is None:
         log("nothing to start", job_id=job_id)
         return
-    log("started", job_id=job_id, tenant=head.tenant, run=head.run, size=size_of(head))
+    tell("started", job_id=job_id, tenant=head.tenant, run=head.run, size=size_of(head))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from broker.errors import BrokerError
-from broker.observability import invocation, log, metric
+from broker.observability import invocation, log, tell
 from broker.steps.context import Run
 
 Step = Callable[[Run, dict[str, Any]], dict[str, Any]]
@@ -25,8 +25,7 @@ def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
         except BrokerError as error:
             log(stage, **facts, error=type(error).__name__, code=error.code)
             raise type(error)(error.cause()) from None
-        took = round((time.monotonic() - began) * 1000)
-        metric({"stage": stage}, {"message": stage, **facts}, StageMs=took)
+        tell(stage, **facts, took_ms=round((time.monotonic() - began) * 1000))
         return result
 
     return handler

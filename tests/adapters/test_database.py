@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError
+from broker.cloud.database import DynamoDatabase
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 from tests.adapters.conftest import INDEXES, KEYS, TABLES
@@ -73,6 +74,24 @@ def test_queries_from_a_key_on(database: Database) -> None:
     put(database, row(sk="1"), row(sk="2"), row(sk="10"), row(sk="3"), row(pk="B", sk="2"))
     assert [item["sk"] for item in database.query_since("jobs", "A", "2")] == ["2", "3"]
     assert database.query_since("jobs", "A", "4") == []
+
+
+def test_queries_from_a_key_to_a_key(database: Database) -> None:
+    put(database, *(row(sk=sk) for sk in ("HEAD", "N#1", "N#2", "O#1", "O#2")), row(pk="B", sk="N#1"))
+    assert [item["sk"] for item in database.query_between("jobs", "A", "N#", "O#1")] == ["N#1", "N#2", "O#1"]
+    assert database.query_between("jobs", "A", "P", "Q") == []
+
+
+@pytest.mark.parametrize("eventual", [True, False])
+def test_reads_one_item_as_strictly_as_asked(dynamodb: Any, eventual: bool) -> None:
+    asked: list[bool] = []
+    dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.GetItem", lambda params, **_: asked.append(params["ConsistentRead"])
+    )
+    tables = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
+    put(tables, row())
+    assert tables.get("jobs", "A", "1", eventual=eventual) == row()
+    assert asked == [not eventual]
 
 
 def test_an_update_gives_what_stands_after_it(database: Database) -> None:

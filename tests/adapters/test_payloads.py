@@ -1,16 +1,20 @@
 """Prompts and answers: the fake and the adapter keep the same promises; the adapter also has to choose the place."""
 
 import base64
+import json
 import random
 import zlib
 from typing import Any
 
 import pytest
 from broker.cloud.database import DynamoDatabase
+from broker.cloud.packing import pack, unpack
 from broker.cloud.payloads import INLINE_BYTES, PayloadStore
-from broker.jobs.store import Payloads
+from broker.jobs.store import Jobs, Payloads
+from broker.storage import Item, Put, TableName
 
 from tests.adapters.conftest import BUCKET, TABLES
+from tests.fakes.database import FakeDatabase
 from tests.fakes.world import JOB_ID, a_head
 
 OTHER = "job_0193a000000070008000000000000002"
@@ -73,7 +77,7 @@ def test_small_ones_stay_in_the_table(store: PayloadStore, bucket: Any, dynamodb
     assert objects(bucket) == []
     item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
     assert item is not None
-    assert b"secret word" in zlib.decompress(item["z"])
+    assert b"secret word" in unpack(item["z"])["text"].encode()
     assert item["expires_at"] == a_head().expires_at
 
 
@@ -104,7 +108,7 @@ def _packed_to(size: int) -> str:
 
 
 def _size(text: str) -> int:
-    return len(zlib.compress(f'"{text}"'.encode(), 6))
+    return len(pack(text))
 
 
 def test_large_ones_go_to_the_bucket_and_leave_it_again(store: PayloadStore, bucket: Any, dynamodb: Any) -> None:
@@ -168,3 +172,61 @@ def test_all_that_is_kept_of_a_job_is_erased_whatever_its_name(store: PayloadSto
     store.save(a_head(), "MEDIA#ab", {}, files=FILES[:1])
     store.erase(JOB_ID)
     assert (objects(bucket), store.load(JOB_ID, "MEDIA#ab")) == ([], None)
+
+
+@pytest.mark.parametrize("place", ["z", "s3"])
+def test_what_was_kept_before_there_was_a_dictionary_is_read(
+    store: PayloadStore, bucket: Any, dynamodb: Any, place: str
+) -> None:
+    packed, facts = zlib.compress(json.dumps(SMALL).encode(), 6), {"model": "small", "cost": 7}
+    bucket.put_object(Bucket=BUCKET, Key="old", Body=packed)
+    held = {"z": packed} if place == "z" else {"s3": "old"}
+    old = {"pk": f"JOB#{JOB_ID}", "sk": "INPUT", "facts": facts, **held}
+    DynamoDatabase(dynamodb, TABLES).write(Put("jobs", old))  # type: ignore[arg-type]
+    assert store.load(JOB_ID, "INPUT") == SMALL
+    assert store.facts(JOB_ID, "INPUT") == facts
+
+
+class Behind(FakeDatabase):
+    """Its replicas have seen nothing yet."""
+
+    def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
+        """See `Database.get`."""
+        return None if eventual else FakeDatabase.get(self, table, pk, sk)
+
+
+def test_a_document_is_found_before_every_replica_has_it() -> None:
+    def refuse() -> Any:
+        raise AssertionError("no client is needed")
+
+    store = PayloadStore(Behind(), TABLES["jobs"], BUCKET, refuse, refuse)
+    store.save(a_head(), "INPUT", SMALL)
+    assert store.load(JOB_ID, "INPUT") == SMALL
+    assert store.load(JOB_ID, "OUTPUT#1.1") is None
+
+
+@pytest.mark.parametrize("document", [SMALL, LARGE], ids=["small", "large"])
+def test_an_output_is_read_together_with_the_notes(store: PayloadStore, dynamodb: Any, document: Any) -> None:
+    jobs, head = Jobs(DynamoDatabase(dynamodb, TABLES)), a_head(output="OUTPUT#1.2")  # type: ignore[arg-type]
+    for name in ("INPUT", "OUTPUT#1.1", "OUTPUT#1.3"):
+        store.save(head, name, {})
+    store.save(head, "OUTPUT#1.2", document)
+    jobs.note(head, "ROUTE#1", {"route": []})
+    jobs.note(head, "ASKED", {"metadata": {}})
+    notes, item = jobs.around(head)
+    assert sorted(notes) == ["ASKED", "ROUTE#1"]
+    asked: list[str] = []
+    dynamodb.meta.events.register("provide-client-params.dynamodb.*", lambda model, **_: asked.append(model.name))
+    assert store.load(JOB_ID, "OUTPUT#1.2", item) == document
+    assert asked == []
+
+
+def test_without_an_output_there_are_the_notes(store: PayloadStore, dynamodb: Any) -> None:
+    jobs = Jobs(DynamoDatabase(dynamodb, TABLES))  # type: ignore[arg-type]
+    jobs.note(a_head(), "ASKED", {"metadata": {}})
+    notes, item = jobs.around(a_head())
+    assert (list(notes), item) == (["ASKED"], None)
+    store.save(a_head(), "OUTPUT#1.1", SMALL)
+    store.drop(JOB_ID, "OUTPUT#1.1")
+    notes, item = jobs.around(a_head(output="OUTPUT#1.1"))
+    assert (list(notes), item, store.load(JOB_ID, "OUTPUT#1.1", item)) == (["ASKED"], None, None)

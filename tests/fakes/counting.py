@@ -14,10 +14,10 @@ class CountingDatabase(FakeDatabase):
     reads: int = 0
     writes: int = 0
 
-    def get(self, table: TableName, pk: str, sk: str) -> Item | None:
+    def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
         """See `Database.get`."""
         self.reads += 1
-        return FakeDatabase.get(self, table, pk, sk)
+        return FakeDatabase.get(self, table, pk, sk, eventual=eventual)
 
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
         """See `Database.query`."""
@@ -28,6 +28,11 @@ class CountingDatabase(FakeDatabase):
         """See `Database.query_since`."""
         self.reads += 1
         return FakeDatabase.query_since(self, table, pk, sk)
+
+    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
+        """See `Database.query_between`."""
+        self.reads += 1
+        return FakeDatabase.query_between(self, table, pk, first, last)
 
     def write(self, *operations: Put | Update) -> None:
         """See `Database.write`."""

@@ -33,7 +33,7 @@ class FakeDatabase:
     _lock: Any = field(default_factory=RLock)
     """Each read and write is one step, for threads too."""
 
-    def get(self, table: TableName, pk: str, sk: str) -> Item | None:
+    def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
         """See `Database.get`."""
         found = self._items.get((table, pk, sk))
         return None if found is None else _copy(found)
@@ -45,6 +45,10 @@ class FakeDatabase:
     def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
         """See `Database.query_since`."""
         return self._matching(table, pk, lambda key: key >= sk)
+
+    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
+        """See `Database.query_between`."""
+        return self._matching(table, pk, lambda key: first <= key <= last)
 
     def _matching(self, table: TableName, pk: str, wanted: Callable[[str], bool]) -> list[Item]:
         with self._lock:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from broker.jobs.store import Kept
+from broker.storage import Item
 
 
 class FakePayloads:
@@ -36,7 +37,7 @@ class FakePayloads:
         """See `Payloads.link`."""
         return f"https://files.example/{job_id}/{name}-{number}"
 
-    def load(self, job_id: str, name: str) -> Any | None:
+    def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
         """See `Payloads.load`."""
         text = self._kept.get((job_id, name))
         return None if text is None else json.loads(text)

@@ -113,4 +113,6 @@ def test_what_a_request_touches_is_told_without_ids() -> None:
     assert target_of("dynamodb.TransactWriteItems", {"TransactItems": [{"Put": head}, {"Update": note}]}) == (
         "JOB/HEAD + JOB/NOTE#ATTEMPT"
     )
+    asked = {":pk": {"S": "JOB#job_1"}, ":first": {"S": "NOTE#"}, ":last": {"S": "OUTPUT#1.1"}}
+    assert kind_of({"ExpressionAttributeValues": asked}) == "JOB/NOTE"
     assert target_of("sqs.SendMessage", {"QueueUrl": "http://x/0/stack-BulkQueue-12AB"}) == "BulkQueue"

@@ -131,9 +131,32 @@ def test_a_step_says_what_it_did_and_not_on_what(lines: Any) -> None:
     written = lines()
     told = {name: value for line in written for name, value in line.items()}
     assert (told["message"], told["job_id"], told["tenant"], told["run"]) == ("check_input", "job_1", "acme", 1)
-    (directive,) = told["_aws"]["CloudWatchMetrics"]
-    assert directive["Dimensions"] == [["stage", "service"]] and told["stage"] == "check_input"  # never the tenant
+    assert len(written) == 1 and told["level"] == "INFO" and told["took_ms"] >= 0
     assert "the prompt" not in str(written) and "the answer" not in str(written)
+
+
+def test_a_step_that_went_well_says_nothing_below_the_level(lines: Any) -> None:
+    def _check_input(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    logger().setLevel(logging.WARNING)
+    try:
+        step(_check_input)(EVENT, None)
+    finally:
+        logger().setLevel(logging.INFO)
+    assert lines() == []
+
+
+def test_a_line_of_metrics_is_found_by_its_job_or_else_by_its_request(lines: Any) -> None:
+    @invocation
+    def handler(event: Any, context: Any) -> None:
+        metric({"door": "rest"}, {"message": "refused"}, JobsRefused=1)
+        metric({"door": "rest"}, {"message": "accepted", "job_id": "job_1"}, JobsAccepted=1)
+
+    handler({}, SimpleNamespace(aws_request_id="req-1"))
+    refused, accepted = lines()
+    assert (refused["request_id"], accepted["job_id"]) == ("req-1", "job_1")
+    assert "request_id" not in accepted
 
 
 def test_a_step_that_fails_hands_over_its_cause(lines: Any) -> None:

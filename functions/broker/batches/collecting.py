@@ -81,5 +81,6 @@ class Collect:
             # Its `ttl_seconds` were over before the slowest of the batch had ended.
             gone = NotFound("The job was kept no longer than it asked for.", code="job_gone")
             return {"error": {**gone.facts(), "param": None}}
-        output = self.payloads.load(head.id, head.output) if head.output else None
-        return {"job": view(head, self.jobs.notes(head.id), output)}
+        notes, item = self.jobs.around(head)
+        output = self.payloads.load(head.id, head.output, item) if head.output else None
+        return {"job": view(head, notes, output)}

@@ -21,10 +21,10 @@ class DynamoDatabase:
         self._client = client
         self._names = names
 
-    def get(self, table: TableName, pk: str, sk: str) -> Item | None:
+    def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
         """See `Database.get`."""
         reply = self._client.get_item(
-            TableName=self._names[table], Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+            TableName=self._names[table], Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=not eventual
         )
         return decode_item(reply["Item"]) if "Item" in reply else None
 
@@ -38,6 +38,11 @@ class DynamoDatabase:
     def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
         """See `Database.query_since`."""
         return self._query(table, "pk = :pk AND sk >= :sk", {":pk": {"S": pk}, ":sk": {"S": sk}})
+
+    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
+        """See `Database.query_between`."""
+        values = {":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": last}}
+        return self._query(table, "pk = :pk AND sk BETWEEN :first AND :last", values)
 
     def _query(self, table: TableName, condition: str, values: dict[str, Any]) -> list[Item]:
         request: dict[str, Any] = {

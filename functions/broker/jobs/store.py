@@ -57,8 +57,12 @@ class Payloads(Protocol):
         """A URL at which anyone may read a document's file (`number` counts from 1) for a quarter of an hour."""
         ...
 
-    def load(self, job_id: str, name: str) -> Any | None:
-        """Read it back; None where there is none (or where it was erased)."""
+    def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
+        """Read it back; None where there is none (or where it was erased).
+
+        What is erased or overwritten at this very moment may still be seen as it was. With the `item`, which
+        `Jobs.around` gives, there is nothing to read.
+        """
         ...
 
     def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
@@ -163,6 +167,14 @@ class Jobs:
         """The small items beside the head, by name: `ROUTE#1`, `DELIVERY#…`, `ASKED` and so on."""
         found = self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}")
         return {item["sk"].removeprefix("NOTE#"): item for item in found}
+
+    def around(self, head: Head) -> tuple[dict[str, Item], Item | None]:
+        """All its notes, and the item of its output for `Payloads.load`, by one read."""
+        if head.output is None:
+            return self.notes(head.id), None
+        found = self._database.query_between("jobs", job_pk(head.id), "NOTE#", head.output)
+        notes = {item["sk"].removeprefix("NOTE#"): item for item in found if item["sk"].startswith("NOTE#")}
+        return notes, next((item for item in found if item["sk"] == head.output), None)
 
     def note(self, job: Kept, name: str, facts: dict[str, Any]) -> None:
         """Keep small facts beside the job (its route, its findings); the same name again overwrites."""

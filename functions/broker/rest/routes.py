@@ -156,11 +156,12 @@ class Api:
         return owned(self.jobs, request.path["id"], request.tenant)
 
     def _view(self, head: Head) -> dict[str, Any]:
-        output = self.payloads.load(head.id, head.output) if head.output else None
+        notes, item = self.jobs.around(head)
+        output = self.payloads.load(head.id, head.output, item) if head.output else None
         if output and head.output:
             for number, file in enumerate(output.get("files", ()), 1):
                 file["url"] = self.payloads.link(head.id, head.output, number)
-        return view(head, self.jobs.notes(head.id), output)
+        return view(head, notes, output)
 
     def _wait(self, head: Head, seconds: int) -> Head:
         until = time.monotonic() + seconds

@@ -1,0 +1,34 @@
+"""The AWS clients as the functions have them."""
+
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from broker.cloud.clients import client
+
+
+class Reply:
+    """The body of a reply, as urllib3 hands it over."""
+
+    def stream(self) -> Any:
+        yield b"{}"
+
+
+def test_a_client_signs_and_says_in_short_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, {}, Reply())
+
+    tables = client.__wrapped__("dynamodb")
+    tables.meta.events.register("before-send.dynamodb.*", answer)
+    tables.get_item(TableName="jobs", Key={"pk": {"S": "A"}, "sk": {"S": "1"}})
+    (request,) = sent
+    agent = request.headers["User-Agent"]
+    assert (agent if isinstance(agent, str) else agent.decode()) == "inference-broker"
+    assert b"AWS4-HMAC-SHA256" in bytes(str(request.headers["Authorization"]), "ascii")
