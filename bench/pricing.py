@@ -138,7 +138,9 @@ def bill(job: Job, prices: PriceList, model_s: float) -> list[Line]:
 def kms_requests(job: Job, assumed: Mapping[str, Any]) -> float:
     """What a month takes, whatever the number of jobs."""
     minutes = HOURS_A_MONTH * 60
-    return job.table_users * minutes / assumed["table_key_minutes"] + assumed["queue_users"] * HOURS_A_MONTH
+    tables: float = job.table_users * minutes / assumed["table_key_minutes"]
+    queues: float = assumed["queue_users"] * HOURS_A_MONTH
+    return tables + queues
 
 
 def standard(job: Job, prices: PriceList) -> float:

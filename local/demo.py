@@ -49,7 +49,9 @@ class Demo:
         self._file()
         self._say("\n6. A picture is painted, spoken words are written down, a mood is read")
         self._services()
-        self._say("\n7. A webhook arrives signed, and verifies")
+        self._say("\n7. The kind of work chooses the model, each with a fallback; the job says why")
+        self._routes()
+        self._say("\n8. A webhook arrives signed, and verifies")
         self._webhook()
 
     def _summary_request(self, **more: Any) -> dict[str, Any]:
@@ -128,6 +130,14 @@ class Demo:
         _need(answer.status == 202, f"expected 202, got {answer.status}: {answer.body}")
         output: dict[str, Any] = self._ended(answer.body["id"], "succeeded")["output"]
         return output
+
+    def _routes(self) -> None:
+        for query_type in ("summarize", "creative", "technical", None):
+            routing = {"routing": {"query_type": query_type}} if query_type else {}
+            job = self._ended(self._api.submit(self._summary_request(**routing)).body["id"], "succeeded")
+            tried = ", then ".join(f"{each['model']} ({each['outcome']})" for each in job["attempts"])
+            why = next(each["why"] for each in job["route"] if each["model"] == job["model"])
+            self._say(f"   {query_type or 'anything else'}: {tried}; {job['model']}: {why}")
 
     def _webhook(self) -> None:
         with Receiver() as receiver:

@@ -20,7 +20,7 @@ import urllib3
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 FIRST_CHOICE = {"services": 4567, "models": 4568, "cloud": 4566}
-"""Ports that are taken where they are free; others otherwise. The cloud comes last, for it is told of the services."""
+"""Ports that are taken where they are free; others otherwise. The cloud comes last, for it is told of the others."""
 
 ON_MOTO = ("COMPREHEND", "POLLY", "REKOGNITION", "SAGEMAKER_RUNTIME", "TEXTRACT")
 """Services that moto stands in for; functions find all others on MiniStack."""
@@ -71,12 +71,14 @@ def _start_time(pid: int) -> str:
     return "" if after_name[0] == "Z" else after_name[19]
 
 
-def _elsewhere(services_url: str) -> dict[str, str]:
-    """Where functions find the services of moto: MiniStack gives them its own environment beside theirs.
+def _others(services_url: str, models_url: str) -> dict[str, str]:
+    """What the cloud is told of the others.
 
-    Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
+    Functions find the services of moto by service-specific endpoints (AWS SDKs and Tools Reference Guide), for
+    MiniStack gives them its own environment beside theirs. Its Bedrock has the local models answer.
     """
-    return {f"AWS_ENDPOINT_URL_{name}": services_url for name in ON_MOTO}
+    elsewhere = {f"AWS_ENDPOINT_URL_{name}": services_url for name in ON_MOTO}
+    return {**elsewhere, "MINISTACK_BEDROCK_PROXY_URL": models_url}
 
 
 def free_port(wanted: int) -> int:
@@ -146,11 +148,12 @@ class Servers:
             "services": ["-m", "local.services", "-H", "127.0.0.1", "-p", str(port)],
             "models": ["-m", "local.model_server", "--port", str(port)],
         }
+        others = _others(before["services"].url, before["models"].url) if name == "cloud" else {}
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own modules
                 [sys.executable, *arguments[name]],
                 cwd=ROOT,
-                env=self._environment(port, persist) | (_elsewhere(before["services"].url) if name == "cloud" else {}),
+                env=self._environment(port, persist) | others,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

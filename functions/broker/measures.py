@@ -73,6 +73,10 @@ def job_ended(head: "Head") -> None:
         JobQueuedMs=(head.started_at or head.ended_at or 0) - head.created_at,
         JobEndToEndMs=(head.ended_at or 0) - head.created_at,
     )
+    if head.prompt:
+        arm = f"{head.prompt['id']}@{head.prompt['version']}"
+        spent = {"CostNanoUsd": head.spent, "OutputTokens": head.usage.get("output_tokens", 0)}
+        metric({"prompt": arm, "outcome": head.status.value}, PromptJobs=1, **spent)
 
 
 def webhook_attempted(job_id: str, note: dict[str, Any], sent: "Sent") -> None:

@@ -28,7 +28,9 @@ WITHOUT_RESOURCE = {
 }
 """The only actions that may stand beside the resource `*`."""
 
-BOOTSTRAP = ast.parse((ROOT / "functions" / "broker" / "bootstrap.py").read_text())
+BOOTSTRAP = ast.parse(
+    "\n".join(path.read_text() for path in sorted((ROOT / "functions" / "broker" / "bootstrap").glob("*.py")))
+)
 BUILDERS = {node.name: node for node in BOOTSTRAP.body if isinstance(node, ast.FunctionDef)}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
@@ -132,7 +134,7 @@ def test_who_puts_events_may_only_speak_for_the_broker(name: str) -> None:
 
 
 def test_setting_is_the_only_way_to_the_environment() -> None:
-    allowed = {"bootstrap.py": {"TARGET"}, "clients.py": {"BROKER_FAULTS"}, "main.py": {"BROKER_STACK"}}
+    allowed = {"adapters.py": {"TARGET"}, "clients.py": {"BROKER_FAULTS"}, "main.py": {"BROKER_STACK"}}
     allowed["observability.py"] = {"_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME"}
     for path in (ROOT / "functions").glob("*/**/*.py"):
         text = path.read_text()

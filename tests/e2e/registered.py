@@ -22,6 +22,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "echoes": {"order": "!echo"},
     "crashing": {"order": "", "name": "crashing"},
     "crashing-too": {"order": "", "name": "crashing-too"},
+    "dying": {"order": "!500"},
     "dear": {"order": "", "price_in_usd": 1000, "price_out_usd": 1000},
 }
 """Models by id; the order tells the local model server how to misbehave."""

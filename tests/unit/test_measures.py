@@ -1,19 +1,29 @@
-"""What is measured of facts that use cases tell."""
+"""What is measured of a job's end."""
 
 import json
+from typing import Any
 
 import pytest
-from broker.measures import circuit_changed
+from broker.jobs.head import Status
+from broker.measures import job_ended
+
+from tests.fakes.world import NOW, a_head
 
 
-def test_a_circuit_that_changed_is_a_line_and_a_metric(capsys: pytest.CaptureFixture[str]) -> None:
-    circuit_changed("small", "opened")
-    line = json.loads(capsys.readouterr().out)
-    assert (line["message"], line["model"], line["change"], line["CircuitChanges"]) == (
-        "circuit changed",
-        "small",
-        "opened",
-        [1.0],
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_arm_of_a_prompt_is_measured_beside_its_job(capsys: pytest.CaptureFixture[str]) -> None:
+    head = a_head(
+        status=Status.SUCCEEDED, ended_at=NOW + 9, prompt={"id": "reply", "version": 3, "label": "production"}
     )
-    (directive,) = line["_aws"]["CloudWatchMetrics"]
-    assert [sorted(dimensions) for dimensions in directive["Dimensions"]] == [["change", "model", "service"]]
+    job_ended(head)
+    job, arm = told(capsys)
+    assert (job["outcome"], job["JobsEnded"]) == ("succeeded", [1.0])
+    assert (arm["prompt"], arm["outcome"], arm["PromptJobs"]) == ("reply@3", "succeeded", [1.0])
+
+
+def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    job_ended(a_head(status=Status.FAILED, ended_at=NOW + 9))
+    assert len(told(capsys)) == 1

@@ -1,0 +1,178 @@
+"""Builds what stands for AWS and the registry: tables, payloads, queues, the bus, secrets, models, tenants."""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from broker.cache.answers import Answers
+    from broker.cloud.bus import Bus
+    from broker.cloud.conversations import ConversationStore
+    from broker.cloud.database import DynamoDatabase
+    from broker.cloud.files import Outbox
+    from broker.cloud.media import JobMedia
+    from broker.cloud.payloads import PayloadStore
+    from broker.cloud.queues import DeliveryQueue, JobQueue
+    from broker.cloud.secrets import Secrets
+    from broker.jobs.store import Jobs
+    from broker.routing.breakers import Breakers
+    from broker.routing.models import Models
+    from broker.steps.context import Run
+    from broker.tenants.registry import Tenants
+
+
+def setting(name: str) -> str:
+    """One variable of the function's environment."""
+    return os.environ[name]
+
+
+def is_local() -> bool:
+    """True on the embedded cloud, where receivers and issuers of tests live on the loopback interface."""
+    return os.environ.get("TARGET") == "local"
+
+
+@cache
+def database() -> "DynamoDatabase":
+    """The tables."""
+    from broker.cloud.clients import client
+    from broker.cloud.database import DynamoDatabase
+
+    names = {"jobs": "JOBS_TABLE", "registry": "REGISTRY_TABLE", "ledger": "LEDGER_TABLE", "cache": "CACHE_TABLE"}
+    return DynamoDatabase(client("dynamodb"), {table: setting(name) for table, name in names.items()})  # type: ignore[misc]
+
+
+@cache
+def jobs() -> "Jobs":
+    """The jobs."""
+    from broker.jobs.store import Jobs
+
+    return Jobs(database())
+
+
+@cache
+def payloads() -> "PayloadStore":
+    """Prompts and answers."""
+    from broker.cloud.clients import client
+    from broker.cloud.payloads import PayloadStore
+
+    return PayloadStore(
+        database(),
+        setting("JOBS_TABLE"),
+        setting("PAYLOADS_BUCKET"),
+        lambda: client("s3"),
+        lambda: client("dynamodb"),
+    )
+
+
+@cache
+def conversations() -> "ConversationStore":
+    """Turns of conversations."""
+    from broker.cloud.clients import client
+    from broker.cloud.conversations import ConversationStore
+
+    jobs_table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
+    return ConversationStore(jobs_table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
+
+
+@cache
+def models() -> "Models":
+    """The registry of models."""
+    from broker.routing.models import Models
+
+    return Models(database())
+
+
+@cache
+def circuits() -> "Breakers":
+    """The circuits and live figures of the models."""
+    from broker.measures import circuit_changed
+    from broker.routing.board import Board
+    from broker.routing.breakers import Breakers
+
+    return Breakers(database(), Board(database()), circuit_changed)
+
+
+@cache
+def tenants() -> "Tenants":
+    """The registry of tenants."""
+    from broker.tenants.registry import Tenants
+
+    return Tenants(database())
+
+
+@cache
+def job_queue() -> "JobQueue":
+    """The lanes."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import JobQueue
+
+    lanes = {"interactive": setting("INTERACTIVE_QUEUE"), "bulk": setting("BULK_QUEUE")}
+    return JobQueue(client("sqs"), lanes)
+
+
+@cache
+def delivery_queue() -> "DeliveryQueue":
+    """The queue of webhooks."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import DeliveryQueue
+
+    return DeliveryQueue(client("sqs"), setting("DELIVERIES_QUEUE"))
+
+
+@cache
+def bus() -> "Bus":
+    """The event bus."""
+    from broker.cloud.bus import Bus
+    from broker.cloud.clients import client
+
+    return Bus(client("events"), setting("BUS_NAME"))
+
+
+@cache
+def secrets() -> "Secrets":
+    """Providers' keys and webhook secrets."""
+    from broker.cloud.clients import client
+    from broker.cloud.secrets import Secrets
+
+    return Secrets(client("secretsmanager"), setting("SECRETS_PREFIX"))
+
+
+@cache
+def outbox() -> "Outbox":
+    """Where results of files go."""
+    from broker.cloud.clients import client
+    from broker.cloud.files import Outbox
+
+    return Outbox(client("s3"), setting("OUTBOX_BUCKET"))
+
+
+@cache
+def answers() -> "Answers":
+    """Answers that are kept."""
+    from broker.cache.answers import Answers
+    from broker.cloud.clients import client
+    from broker.cloud.shelf import DynamoShelf
+
+    return Answers(database(), DynamoShelf(client("dynamodb"), setting("CACHE_TABLE")))
+
+
+def media(run: "Run") -> "JobMedia":
+    """What a job's request points to."""
+    from broker.cloud.clients import client
+    from broker.cloud.media import JobMedia
+
+    return JobMedia(
+        run, run.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
+    )
+
+
+def secrets_get(name: str) -> str:
+    """A provider's key; the client is made only where a model has one."""
+    from broker.errors import CredentialRejected
+    from broker.measures import key_rejected
+
+    try:
+        return secrets().get(name)
+    except CredentialRejected:
+        key_rejected()
+        raise

@@ -1,0 +1,132 @@
+"""Builds what the doors need: accepting by REST, events and files, and the operators' routes."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from broker.bootstrap.adapters import (
+    answers,
+    bus,
+    circuits,
+    conversations,
+    database,
+    is_local,
+    job_queue,
+    jobs,
+    models,
+    outbox,
+    payloads,
+    setting,
+    tenants,
+)
+from broker.bootstrap.running import count_line, deliver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from broker.batches.collecting import Collect
+    from broker.batches.splitting import Split
+    from broker.jobs.accepting import Accept
+    from broker.jobs.taking import Take
+    from broker.rest.admin import Admin
+    from broker.rest.routes import Api
+    from broker.steps.preparing import Prepare
+    from broker.tenants.identity import Identity
+
+
+@cache
+def prepare() -> "Prepare":
+    """Preparing a request."""
+    from broker.prompts.templates import Prompts
+    from broker.steps.preparing import Prepare
+
+    return Prepare(database(), models(), tenants(), Prompts(database()), conversations(), setting("INBOX_BUCKET"))
+
+
+@cache
+def accept() -> "Accept":
+    """Accepting a job."""
+    from broker.delivery.addresses import check_form
+    from broker.jobs.accepting import Accept
+    from broker.measures import enqueue_failed
+
+    return Accept(
+        database(),
+        jobs(),
+        payloads(),
+        job_queue(),
+        prepare(),
+        lambda url: check_form(url, allow_private=is_local()),
+        enqueue_failed,
+    )
+
+
+@cache
+def identify() -> "Callable[[str, int], Identity]":
+    """Identity from an `Authorization` header."""
+    from broker.tenants.identity import authenticate
+
+    @cache
+    def verifier() -> Any:
+        from broker.tenants.tokens import Verifier, fetch_jwks
+
+        return Verifier(database(), lambda url: fetch_jwks(url, allow_http=is_local()))
+
+    return lambda header, now: authenticate(header, database(), now, verifier)
+
+
+@cache
+def api() -> "Api":
+    """The REST door."""
+    from broker.delivery.addresses import check_form
+    from broker.rest.routes import Api
+    from broker.steps.estimating import Estimate
+
+    estimate = Estimate(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
+
+    def redeliver(job_id: str, now: int) -> list[str]:
+        return deliver().redeliver(job_id, now)
+
+    def forget(job_id: str) -> None:
+        answers().forget(job_id)
+
+    return Api(
+        accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits(), estimate
+    )
+
+
+@cache
+def admin() -> "Admin":
+    """The operators' door."""
+    from broker.rest.admin import Admin
+
+    return Admin(database(), allow_unsigned=is_local())
+
+
+@cache
+def take() -> "Take":
+    """The door for events."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import RejectedEvents
+    from broker.jobs.taking import Take
+
+    rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
+    return Take(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail))
+
+
+@cache
+def split() -> "Split":
+    """The door for files."""
+    from broker.batches.splitting import Split
+    from broker.cloud.clients import client
+    from broker.cloud.files import Inbox
+
+    inbox = Inbox(client("s3"))
+    return Split(database(), inbox, outbox(), tenants().get, accept(), count_line(), bus().put_one)
+
+
+@cache
+def collect() -> "Collect":
+    """The result of a file."""
+    from broker.batches.collecting import Collect
+
+    return Collect(database(), jobs(), payloads(), outbox(), bus().put_one)

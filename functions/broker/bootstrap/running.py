@@ -1,0 +1,164 @@
+"""Builds what runs and ends jobs: the workflow's steps, publishing, deliveries, the sweep."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from broker.bootstrap.adapters import (
+    answers,
+    bus,
+    circuits,
+    conversations,
+    database,
+    delivery_queue,
+    is_local,
+    job_queue,
+    jobs,
+    media,
+    models,
+    payloads,
+    secrets,
+    secrets_get,
+    setting,
+    tenants,
+)
+
+if TYPE_CHECKING:
+    from broker.batches.counting import Count
+    from broker.delivery.delivering import Deliver
+    from broker.delivery.publishing import Publish
+    from broker.jobs.sweeping import Sweep
+    from broker.steps.guarding import Guard
+    from broker.steps.invoking import InvokeModel
+    from broker.steps.recalling import Recall
+    from broker.steps.resembling import FindSimilar
+    from broker.steps.selecting import SelectModel
+    from broker.steps.settling import SettleJob
+    from broker.steps.sharing import Share
+
+
+@cache
+def count_line() -> "Count":
+    """Counting what has ended of a batch."""
+    from broker.batches.counting import Count
+    from broker.cloud.clients import client
+    from broker.cloud.queues import FilesQueue
+
+    return Count(database(), FilesQueue(client("sqs"), setting("FILES_QUEUE")))
+
+
+@cache
+def workflows() -> Any:
+    """The two sizes of the inference workflow."""
+    from broker.cloud.clients import client
+    from broker.cloud.workflows import StateMachines
+
+    arns = {"express": setting("EXPRESS_WORKFLOW"), "standard": setting("STANDARD_WORKFLOW")}
+    return StateMachines(client("stepfunctions"), arns)
+
+
+@cache
+def guard() -> "Guard":
+    """The guardrail steps."""
+    from broker.steps.guarding import Guard
+
+    return Guard(jobs(), payloads(), tenants())
+
+
+@cache
+def recall() -> "Recall":
+    """The cache in the workflow."""
+    from broker.measures import answer_given
+    from broker.steps.recalling import Recall
+
+    return Recall(jobs(), payloads(), answers(), answer_given)
+
+
+@cache
+def select_model() -> "SelectModel":
+    """The selection step."""
+    from broker.steps.selecting import SelectModel
+
+    return SelectModel(jobs(), payloads(), models(), tenants(), recall(), circuits())
+
+
+@cache
+def invoke_model() -> "InvokeModel":
+    """The invocation step."""
+    from broker.measures import provider_called
+    from broker.providers import lookup
+    from broker.steps.calling import Calling
+    from broker.steps.invoking import InvokeModel
+    from broker.steps.shortening import Shorten
+
+    calling = Calling(jobs(), payloads(), lookup, secrets_get, media, circuits(), provider_called)
+    shorten = Shorten(jobs(), payloads(), models(), tenants(), calling)
+    return InvokeModel(jobs(), payloads(), models(), calling, shorten, share())
+
+
+@cache
+def share() -> "Share":
+    """One call for identical jobs."""
+    from broker.cache.sharing import Calls
+    from broker.steps.sharing import Share
+
+    return Share(payloads(), tenants(), Calls(database()), recall())
+
+
+@cache
+def find_similar() -> "FindSimilar":
+    """The step that looks among similar questions."""
+    from broker.steps.resembling import FindSimilar
+
+    return FindSimilar(jobs(), payloads(), tenants(), recall(), invoke_model().embed)
+
+
+@cache
+def settle_job() -> "SettleJob":
+    """The settling step."""
+    from broker.steps.settling import SettleJob
+
+    return SettleJob(jobs(), payloads(), conversations)
+
+
+@cache
+def publish() -> "Publish":
+    """The outbox."""
+    from broker.delivery.publishing import Publish
+    from broker.measures import job_ended, publishing_stopped
+
+    return Publish(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped)
+
+
+@cache
+def deliver() -> "Deliver":
+    """Webhooks."""
+    from broker.clock import now_ms
+    from broker.delivery.addresses import resolve
+    from broker.delivery.delivering import Deliver, make_sender
+    from broker.delivery.post import post
+    from broker.delivery.signing import sign
+    from broker.errors import CredentialRejected
+    from broker.jobs.head import job_id_of
+    from broker.measures import webhook_attempted
+
+    def signing(tenant: str) -> list[str]:
+        name = tenants().get(tenant, now_ms()).webhook_secret
+        if name is None:
+            raise CredentialRejected("The tenant has no webhook secret.", code="no_webhook_secret")
+        return secrets().get_list(name)
+
+    send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
+    return Deliver(
+        database(), jobs(), delivery_queue(), send, lambda note, sent: webhook_attempted(job_id_of(note), note, sent)
+    )
+
+
+@cache
+def sweep() -> "Sweep":
+    """The sweep."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import JobDeadLetters
+    from broker.jobs.sweeping import Sweep
+
+    dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend)
