@@ -33,7 +33,7 @@ def client(service: str) -> Any:
         tcp_keepalive=True,
         parameter_validation=False,
         # botocore builds its own anew for each request, at a quarter of the CPU time that the whole call takes.
-        user_agent="inference-broker",
+        user_agent=f"inference-broker app/{os.environ.get('AWS_SDK_UA_APP_ID', 'functions')}",
         # Links to objects that are encrypted with a key of KMS need it; all other services sign so anyway.
         signature_version="s3v4" if service == "s3" else None,
     )
