@@ -65,13 +65,22 @@ def publishing_stopped(head: "Head", error: Exception) -> None:
 
 
 def job_ended(head: "Head") -> None:
-    """A job reached its terminal status."""
+    """A job reached its terminal status.
+
+    Its time is told in parts: in its queue, with models, and the broker's own (checks, selection, moderation, writes).
+    The last two are left out for a job that never ran.
+    """
+    queued = (head.started_at or head.ended_at or 0) - head.created_at
+    whole = (head.ended_at or 0) - head.created_at
+    asked = sum(call.get("l", 0) for call in head.calls.values())
+    parts = {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at else {}
     metric(
         {"outcome": head.status.value, "lane": head.lane},
         {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run},
         JobsEnded=1,
-        JobQueuedMs=(head.started_at or head.ended_at or 0) - head.created_at,
-        JobEndToEndMs=(head.ended_at or 0) - head.created_at,
+        JobQueuedMs=queued,
+        JobEndToEndMs=whole,
+        **parts,
     )
     if head.prompt:
         arm = f"{head.prompt['id']}@{head.prompt['version']}"

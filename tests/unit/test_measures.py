@@ -24,6 +24,17 @@ def test_the_arm_of_a_prompt_is_measured_beside_its_job(capsys: pytest.CaptureFi
     assert (arm["prompt"], arm["outcome"], arm["PromptJobs"]) == ("reply@3", "succeeded", [1.0])
 
 
+def test_a_jobs_time_is_told_in_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = {"1.1": {"m": "a", "r": 1, "l": 30}, "1.2": {"m": "b", "r": 1, "l": 40}, "1.3": {"m": "b", "r": 1}}
+    job_ended(a_head(status=Status.FAILED, started_at=NOW + 5, ended_at=NOW + 100, calls=calls))
+    (job,) = told(capsys)
+    names = ("JobQueuedMs", "JobModelMs", "JobOwnMs", "JobEndToEndMs")
+    assert [job[name] for name in names] == [[5.0], [70.0], [25.0], [100.0]]
+    job_ended(a_head(status=Status.CANCELED, ended_at=NOW + 9))
+    (job,) = told(capsys)
+    assert (job["JobQueuedMs"], "JobModelMs" in job) == ([9.0], False)
+
+
 def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     job_ended(a_head(status=Status.FAILED, ended_at=NOW + 9))
     assert len(told(capsys)) == 1
