@@ -91,3 +91,17 @@ def test_a_prompts_versions_stand_side_by_side_and_roll_back(database: Database)
     assert registry.write(change, "ada", NOW).version == 3
     assert (text(), text(version=3), text(version=2)) == ("one x", "one x", "two x")
     assert [each.action for each in registry.history("prompts", "p")] == ["rolled_back", "added", "added"]
+
+
+def test_typed_prompts_and_labels_are_read_as_they_were_applied(database: Database) -> None:
+    share = {"type": "number", "minimum": 0.25, "default": 0.5}
+    prompts = [{"id": "p", "version": n, "user": f"{n}: {{{{share}}}}", "variables": {"share": share}} for n in (1, 2)]
+    arms = [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
+    document = {"prompts": prompts, "labels": [{"id": "p", "labels": {"production": arms}}]}
+    assert (applied(database, document), applied(database, document)) == (3, 0)
+    told = Prompts(database)
+    texts = [told.fill({"id": "p"}, f"key-{n}", NOW).messages[0]["content"] for n in range(200)]
+    assert texts.count("1: 0.5") > 150 and texts.count("2: 0.5") > 5
+    assert [each.content for each in Registry(database).history("labels", "p")] == [
+        {"id": "p", "labels": {"production": [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]}}
+    ]
