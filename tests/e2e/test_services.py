@@ -30,7 +30,7 @@ def succeeded(stack: Stack, task: str, model: str, given: dict[str, Any], **more
 def put(stack: Stack, name: str, body: bytes, kind: str, tenant: str = "demo") -> str:
     """An object of the inbox that a request may name; gives its address."""
     inbox = stack.outputs["InboxBucket"]
-    key = f"{tenant}/{name}"
+    key = f"{tenant}/media/{name}"
     stack.cloud.client("s3").put_object(Bucket=inbox, Key=key, Body=body, ContentType=kind)
     return f"s3://{inbox}/{key}"
 

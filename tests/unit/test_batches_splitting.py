@@ -73,6 +73,12 @@ def test_a_json_file_is_one_request(files: Files) -> None:
     assert (head.lane, taken.accepted) == ("bulk", 1)
 
 
+def test_media_that_requests_point_to_is_no_work_by_itself(files: Files) -> None:
+    assert files.split(files.inbox.put("acme/media/a.png", b"\x89PNG")) is None
+    assert (files.outbox.objects, files.bus.events) == ({}, [])
+    assert files.split(files.inbox.put("acme/mediation/a.txt", b"Hello")) is not None
+
+
 def test_what_stands_for_a_folder_is_left_alone(files: Files) -> None:
     assert files.split(files.inbox.put("acme/orders/", b"")) is None
     assert (files.outbox.objects, files.bus.events) == ({}, [])

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
+from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.transitions import Fence, claim, tend
 from broker.providers.base import Started
@@ -105,3 +105,15 @@ def test_a_provider_that_cannot_be_asked_is_an_error_that_may_have_been_paid_for
     with pytest.raises(Unavailable):
         invoke()
     assert invoke.head.calls["1.1"]["e"]["code"] == "no_check"
+
+
+@pytest.mark.parametrize("kind", [BadOutput, Unavailable])
+def test_work_that_keeps_failing_is_not_started_for_ever(kind: type[BrokerError]) -> None:
+    stage = Stage(timeout_s=600)
+    for _ in range(2):
+        stage.fails_with(Pending, STARTED)
+        stage.fails_with(kind, failing(kind, maybe_paid=True))
+    with pytest.raises(CircuitOpen) as failure:
+        stage()
+    assert (failure.value.code, len(stage.provider.calls)) == ("tries_spent", 2)
+    assert stage("large")["facts"]["model"] == "large"

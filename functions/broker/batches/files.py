@@ -31,6 +31,9 @@ MAX_KEY_BYTES = 1_000
 DOCUMENT_DEADLINE_S = 86_400
 """A document goes through the bulk lane, behind work that someone waits for; many at once may take long."""
 
+MEDIA = "media/"
+"""Below the tenant's own prefix: pictures, documents and sounds that requests point to."""
+
 LIMITS: dict[Kind, int] = {
     "lines": MAX_LINES_BYTES,
     "request": MAX_REQUEST_BYTES,
@@ -65,6 +68,11 @@ class File:
     def is_folder(self) -> bool:
         """True for the empty objects by which consoles show folders."""
         return self.key.endswith("/")
+
+    @property
+    def is_media(self) -> bool:
+        """True for what lies below `{tenant}/media/`: requests point to it, and it is no work by itself."""
+        return self.key.partition("/")[2].startswith(MEDIA)
 
     @property
     def batch_id(self) -> str:

@@ -65,7 +65,7 @@ class Split:
             Exception: of the cloud; likewise.
         """
         file = File.of(event)
-        if file.is_folder:
+        if file.is_folder or file.is_media:
             return None
         batch = Batch.load(self.database, file.batch_id)
         if batch is not None and (batch.split or batch.state != "open"):

@@ -1,11 +1,12 @@
 """Invoke Model: the answer of one candidate, made to fit its window, and asked for once."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from broker.cache.sharing import Leading
 from broker.clock import now_ms
-from broker.errors import BrokerError, ContextExceeded, InvalidRequest
+from broker.errors import BadOutput, BrokerError, CircuitOpen, ContextExceeded, InvalidRequest, Unavailable
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.models import Model, Models
 from broker.steps.calling import Calling, of_run, timeout_s
@@ -14,6 +15,9 @@ from broker.steps.sharing import Share
 from broker.steps.shortening import Shorten
 
 EMBEDS = "embed"
+
+MOST_TRIES = 2
+"""Calls of one model in one run that end in the same failure: the first, and one repeat or repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ class InvokeModel:
             model = self.models.get(head.calls[going_on]["m"], now)
             return self.calling.look(run, head, going_on, model, request, now)
         model = self.models.get(model_id, now)
-        self._check_window(model, of_run(head, run), now)
+        mine = of_run(head, run)
+        self._check_window(model, mine, now)
+        _check_tries(model, mine)
         turn = self.share.join(run, head, request, model, timeout_s(model, head, now), now)
         if isinstance(turn, dict):
             return turn
@@ -84,3 +90,14 @@ class InvokeModel:
                 continue
             if call["m"] != model.id and model.context_window <= self.models.get(call["m"], now).context_window:
                 raise ContextExceeded(f"The window of {model.id} is no larger than that of {call['m']}.")
+
+
+def _check_tries(model: Model, mine: dict[str, dict[str, Any]]) -> None:
+    """The workflow repeats a call once, but counts anew when it comes back from a wait; so the calls are counted here.
+
+    Raises:
+        CircuitOpen: the model failed in the same way as often as a run may ask it.
+    """
+    ends = Counter(call.get("o") for call in mine.values() if call["m"] == model.id)
+    if any(ends[kind.__name__] >= MOST_TRIES for kind in (BadOutput, Unavailable)):
+        raise CircuitOpen(f"{model.id} failed {MOST_TRIES} times for this job.", code="tries_spent")
