@@ -18,12 +18,12 @@ def test_a_job_is_accepted_polled_and_told_in_full(stack: Stack) -> None:
     job = stack.api.finished(answer.body["id"])
     assert job["status"] == "succeeded"
     assert job["output"]["text"]
-    assert job["model"] == "local-small"
+    assert job["model"] == "sonnet"
     assert job["usage"]["input_tokens"] > 0
     assert job["usage"]["cost_usd"] > 0
     assert job["metadata"] == {"order": "17"}
-    assert stack.calls_of(job) == ["local-small"]
-    assert {each["model"]: each["taken"] for each in job["route"]}["local-small"]
+    assert stack.calls_of(job) == ["sonnet"]
+    assert {each["model"]: each["taken"] for each in job["route"]}["sonnet"]
     assert all(each["why"] for each in job["route"])
 
 

@@ -108,3 +108,20 @@ def test_a_policy_is_on_where_nothing_is_said() -> None:
     assert Policy().block_secrets and Policy().block_card_numbers
     item = {"denied_terms": ["a", "b"], "block_secrets": False, "max_input_chars": 5, "of a later version": 1}
     assert Policy.from_item(item) == Policy(max_input_chars=5, denied_terms=("a", "b"), block_secrets=False)
+
+
+CARD_IN_BYTES = "AAAA4111111111111111BBBB"
+
+
+def test_the_bytes_of_a_picture_are_no_text() -> None:
+    url = {"url": f"data:image/png;base64,{CARD_IN_BYTES}"}
+    message = {"role": "user", "content": [{"type": "text", "text": "Look."}, {"type": "image_url", "image_url": url}]}
+    file = {"data": CARD_IN_BYTES, "media_type": "audio/wav"}
+    texts = [text for _, text in input_texts({"input": {"messages": [message], "file": file}})]
+    assert "Look." in texts
+    assert not any(CARD_IN_BYTES in text for text in texts)
+
+
+def test_what_only_looks_like_a_picture_is_read() -> None:
+    for hidden in ("data:text/plain;base64,QUFB", "data:image/png;base64,4111 1111 1111 1111", "data: my card"):
+        assert hidden in [text for _, text in input_texts({"input": {"text": hidden}})]

@@ -106,3 +106,10 @@ def test_a_repeat_after_a_lost_summary_asks_for_it_once() -> None:
     assert len(stage.provider.calls) == 2
     stage("narrow", now=NOW + 1)
     assert len(stage.provider.calls) == 2, "the answer is there"
+
+
+def test_operators_may_say_which_model_summarises() -> None:
+    stage = stage_of("summarize")
+    stage.world.register({"pk": "MODELS", "sk": "ALIAS#summarizer", "models": ["gone", "large"], "version": 1})
+    stage("narrow")
+    assert [call.model for call in stage.provider.calls] == ["large-1", "narrow-1"]

@@ -1,5 +1,6 @@
 """The texts of a request or an answer, each with its place (`input.messages.0.content`)."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ class Joined(str):
 
 LONG_NUMBERS = (10**12, 10**19)
 """JSON numbers of 13 to 19 digits may be card numbers."""
+
+_PICTURE = re.compile(r"data:(image|audio|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]*\Z", re.IGNORECASE)
 
 SENT = ("input", "parameters", "output_schema")
 """The parts of a request that a model gets to see."""
@@ -36,7 +39,8 @@ def _leaves(root: str, document: Any) -> Iterator[Text]:
     while waiting:
         place, value = waiting.pop()
         if isinstance(value, str):
-            yield place, value
+            if not _PICTURE.match(value):
+                yield place, value
         elif isinstance(value, int) and LONG_NUMBERS[0] <= abs(value) < LONG_NUMBERS[1]:
             yield place, str(value)
         elif isinstance(value, list):
@@ -46,4 +50,6 @@ def _leaves(root: str, document: Any) -> Iterator[Text]:
                 yield place, Joined("".join(parts))
             waiting += [(f"{place}.{number}", each) for number, each in reversed(list(enumerate(value)))]
         elif isinstance(value, dict):
-            waiting += [(f"{place}.{name}", each) for name, each in reversed(value.items())]
+            # The bytes of a picture or a sound are no text, and by chance look like anything.
+            bytes_of = {"data"} if "media_type" in value else set()
+            waiting += [(f"{place}.{name}", each) for name, each in reversed(value.items()) if name not in bytes_of]

@@ -83,7 +83,7 @@ class Prepare:
 
     def _worst(self, chosen: Selection, question: Question) -> int:
         tenant = self.tenants.get(question.tenant, question.now)
-        return quote(chosen, question) + worst_beside(question, self.models.all(question.now), tenant)
+        return quote(chosen, question) + worst_beside(question, self.models.catalog(question.now), tenant)
 
     def _recalled(self, question: Question) -> dict[str, Any]:
         """The request with its conversation's turns before its own, as many as the first candidate has room for."""

@@ -72,7 +72,7 @@ class Shorten:
         if kept := self.payloads.load(run.id, name):
             return str(kept["text"])
         allowed = self.tenants.get(run.tenant, now).models
-        cheap = summariser(self.models.all(now), allowed, SUMMARY_TOKENS) or model
+        cheap = summariser(self.models.catalog(now), allowed, SUMMARY_TOKENS) or model
         asked = summary_request(turns, cheap.context_window, family_of(cheap.name))
         text = str(self.calling.aside(run, cheap, asked, SUMMARIZES, now).get("text", ""))
         self.payloads.save(run, name, {"text": text})
