@@ -22,6 +22,7 @@ from broker.errors import (
 )
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
+from broker.jobs.reading import view
 from broker.jobs.transitions import Fence
 from broker.providers.base import Answer, Blob
 from broker.routing.circuits import State
@@ -388,6 +389,9 @@ def test_a_model_that_is_left_alone_is_not_called(invoke: Stage) -> None:
     with pytest.raises(CircuitOpen):
         invoke()
     assert (invoke.provider.calls, invoke.head.calls, invoke.circuits.recorded) == ([], {}, [])
+    invoke.world.jobs.note(invoke.run, "ROUTE#1", {"route": [{"model": "small", "taken": True, "why": "rank 1"}]})
+    (row,) = view(invoke.head, invoke.world.jobs.notes(JOB_ID), None)["route"]
+    assert row["why"].startswith("rank 1; passed over: ")
 
 
 def test_a_probe_that_is_not_sent_is_given_back() -> None:

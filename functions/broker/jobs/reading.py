@@ -47,7 +47,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             "cost_usd": usd(head.spent),
         },
         "attempts": [_attempt(key, call) for key, call in in_order(head)],
-        "route": notes.get(f"ROUTE#{head.run}", {}).get("route", []),
+        "route": _route(head, notes),
         "guardrails": [
             finding for name, note in sorted(notes.items()) if name.startswith("GUARD#") for finding in note["findings"]
         ],
@@ -64,6 +64,15 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             "events": f"/v1/jobs/{head.id}/events",
         },
     }
+
+
+def _route(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
+    """The reasons as they were when models were selected, and why one was passed over when its turn came."""
+    skipped = {note["model"]: note["why"] for name, note in notes.items() if name.startswith(f"SKIPPED#{head.run}#")}
+    return [
+        row | {"why": f"{row['why']}; passed over: {skipped[row['model']]}"} if row["model"] in skipped else row
+        for row in notes.get(f"ROUTE#{head.run}", {}).get("route", [])
+    ]
 
 
 def _context(note: Item | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from broker.cache.sharing import Leading
 from broker.clock import now_ms
 from broker.errors import BadOutput, BrokerError, CircuitOpen, ContextExceeded, InvalidRequest, Unavailable
+from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.models import Model, Models
 from broker.steps.calling import Calling, of_run, timeout_s
@@ -56,6 +57,21 @@ class InvokeModel:
         model = self.models.get(model_id, now)
         mine = of_run(head, run)
         self._check_window(model, mine, now)
+        try:
+            return self._ask(run, head, model, mine, request, now)
+        except CircuitOpen as error:  # nothing was sent, so no attempt tells of it
+            self.jobs.note(run, f"SKIPPED#{run.fence.run}#{model.id}", {"model": model.id, "why": error.message})
+            raise
+
+    def _ask(
+        self,
+        run: Run,
+        head: Head,
+        model: Model,
+        mine: dict[str, dict[str, Any]],
+        request: dict[str, Any],
+        now: int,
+    ) -> dict[str, Any]:
         _check_tries(model, mine)
         turn = self.share.join(run, head, request, model, timeout_s(model, head, now), now)
         if isinstance(turn, dict):
