@@ -75,4 +75,9 @@ def test_versions_are_compared(stack: Stack) -> None:
     prompt_id = registered(stack, "{{who}} {{times}}")
     answer = signed(stack, "GET", f"/admin/prompts/{prompt_id}/experiments")
     assert (answer.status, answer.body) == (200, {"object": "experiment", "id": prompt_id, "arms": []})
+    for _ in range(2):
+        told(stack, prompt_id)
+    (arm,) = signed(stack, "GET", f"/admin/prompts/{prompt_id}/experiments").body["arms"]
+    assert (arm["version"], arm["jobs"], arm["succeeded"], arm["success_rate"]) == (1, 2, 2, 1)
+    assert arm["mean_cost_usd"] > 0
     assert signed(stack, "GET", "/admin/prompts/nobody/experiments").status == 404

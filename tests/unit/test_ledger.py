@@ -135,7 +135,7 @@ def test_what_came_back_is_collected_once_however_many_ask() -> None:
         database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], 4))
     assert (budget(database) or {})["available"] == 0
     database.meanwhile.append(lambda: ledger.collect(database, "acme", PERIOD))
-    assert ledger.collect(database, "acme", PERIOD) == 0, "the other one has moved it"
+    assert ledger.collect(database, "acme", PERIOD) == 80, "the other one has moved it, so it is there"
     assert (budget(database) or {})["available"] == 80
     assert ledger.collect(database, "acme", PERIOD) == 0
 
@@ -145,3 +145,15 @@ def test_what_was_overspent_is_collected_too() -> None:
     database.write(*ledger.book("acme", PERIOD, "job_1", [call("a", 30)], -10))
     assert ledger.collect(database, "acme", PERIOD) == -10
     assert (budget(database) or {})["available"] == 90
+
+
+def test_a_job_that_ends_meanwhile_does_not_keep_the_rest_from_being_collected() -> None:
+    database = opened()
+    for number in range(20):
+        database.write(ledger.hold("acme", PERIOD, 5))
+        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], 4))
+    database.meanwhile.append(lambda: database.write(*ledger.book("acme", PERIOD, "job_3", [call("a", 0)], 7)))
+    ledger.collect(database, "acme", PERIOD)
+    left = sum(row.get("returned", 0) for row in database.query("ledger", "SPEND#acme", PERIOD))
+    assert 7 < left < 80 + 7, "all but the item of the job that ended"
+    assert (budget(database) or {})["available"] + left == 87

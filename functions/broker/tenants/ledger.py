@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.errors import BudgetExceeded
-from broker.storage import ConditionFailed, Database, If, Put, Update
+from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 SPEND_SHARDS = 8
 MOST_AT_ONCE = 90
@@ -90,26 +90,35 @@ def book(tenant: str, period: str, job_id: str, calls: Sequence[Mapping[str, Any
 
 
 def collect(database: Database, tenant: str, period: str) -> int:
-    """Move what jobs gave back to what is available; gives the nano-dollars. May be repeated and run side by side."""
+    """Move what jobs gave back to what is available. May be repeated and run side by side.
+
+    Returns:
+        The nano-dollars that were there to be moved, whether this request moved them or another one at the same time.
+    """
     rows = [row for row in database.query("ledger", f"SPEND#{tenant}", f"{period}#") if row.get("returned")]
-    moved = 0
     for begin in range(0, len(rows), MOST_AT_ONCE):
         some = rows[begin : begin + MOST_AT_ONCE]
-        amount = sum(row["returned"] for row in some)
-        taken = [
-            Update(
-                "ledger",
-                row["pk"],
-                row["sk"],
-                add={"returned": -row["returned"]},
-                when=(If("returned", "=", row["returned"]),),
-            )
-            for row in some
-        ]
-        with suppress(ConditionFailed):  # another request moves them
-            database.write(release(tenant, period, amount), *taken)
-            moved += amount
-    return moved
+        try:
+            _move(database, tenant, period, some)
+        except ConditionFailed:
+            for row in some:  # a job ended meanwhile, or another request moves the same: what can be moved is
+                with suppress(ConditionFailed):
+                    _move(database, tenant, period, [row])
+    return sum(row["returned"] for row in rows)
+
+
+def _move(database: Database, tenant: str, period: str, rows: Sequence[Item]) -> None:
+    taken = [
+        Update(
+            "ledger",
+            row["pk"],
+            row["sk"],
+            add={"returned": -row["returned"]},
+            when=(If("returned", "=", row["returned"]),),
+        )
+        for row in rows
+    ]
+    database.write(release(tenant, period, sum(row["returned"] for row in rows)), *taken)
 
 
 def check_covers(database: Database, tenant: str, period: str, allowed: int, nusd: int) -> None:
