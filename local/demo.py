@@ -135,9 +135,10 @@ class Demo:
         for query_type in ("summarize", "creative", "technical", None):
             routing = {"routing": {"query_type": query_type}} if query_type else {}
             job = self._ended(self._api.submit(self._summary_request(**routing)).body["id"], "succeeded")
-            tried = ", then ".join(f"{each['model']} ({each['outcome']})" for each in job["attempts"])
-            why = next(each["why"] for each in job["route"] if each["model"] == job["model"])
-            self._say(f"   {query_type or 'anything else'}: {tried}; {job['model']}: {why}")
+            first, *others = [each for each in job["route"] if each["taken"]]
+            _need(job["model"] == first["model"], f"expected {first['model']}, got {job['model']}")
+            self._say(f"   {query_type or 'anything else'}: {job['model']} ({first['why']})")
+            self._say(f"      would have followed: {', '.join(each['model'] for each in others)}")
 
     def _webhook(self) -> None:
         with Receiver() as receiver:

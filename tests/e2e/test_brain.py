@@ -4,12 +4,16 @@ import uuid
 from typing import Any
 
 import pytest
+import urllib3
 
+from local.servers import Servers
+from tests.e2e.conftest import FOLDER
 from tests.e2e.stack import Stack, chat, until
 
 ROWS = [
     ("summarize", "haiku", "bedrock"),
     ("creative", "gpt", "openai"),
+    ("technical", "technical-endpoint", "sagemaker"),
     (None, "sonnet", "anthropic"),
 ]
 """The kind of work, the stand-in that does it, and the wire format that it speaks."""
@@ -28,8 +32,10 @@ def test_the_kind_of_work_chooses_the_model(stack: Stack, query_type: str | None
 
 
 def test_the_endpoint_of_a_route_falls_back(stack: Stack) -> None:
-    """Nothing was put into the stand-in's queue, so it answers with what no chat is."""
-    job = stack.run(chat(routing={"query_type": "technical"}))
+    services = Servers(FOLDER, print).running()["services"].url
+    broken = {"region": "us-east-1", "results": [{"Body": "no JSON", "ContentType": "application/json"}]}
+    urllib3.request("POST", f"{services}/moto-api/static/sagemaker/endpoint-results", json=broken)
+    job = stack.run(chat(f"Summarize: {uuid.uuid4()}.", routing={"query_type": "technical"}))
     assert job["status"] == "succeeded"
     assert [(each["model"], each["outcome"]) for each in job["attempts"]][-1] == ("sonnet", "succeeded")
     assert job["attempts"][0]["model"] == "technical-endpoint"
