@@ -52,7 +52,8 @@ def handlers(artefact: Artefact) -> dict[str, tuple[str, ...]]:
 
 def environment(artefact: Artefact) -> dict[str, str]:
     """The variables that `bootstrap` asks for, with stand-in values, and credentials that lead nowhere."""
-    asked = re.findall(r'setting\("(\w+)"\)|: "([A-Z_]+)"', (artefact.task / "broker" / "bootstrap.py").read_text())
+    text = "\n".join(path.read_text() for path in sorted((artefact.task / "broker" / "bootstrap").glob("*.py")))
+    asked = re.findall(r'setting\("(\w+)"\)|: "([A-Z_]+)"', text)
     return {one or other: "https://sqs.example/1/x" for one, other in asked} | {
         "PATH": os.environ["PATH"],
         "AWS_REGION": REGION,
