@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "context": {"clock", "errors", "jobs", "storage", "tokens"},
     "prompts": {"errors", "storage"},
     "providers": {"clock", "errors", "tokens"},
-    "routing": {"clock", "errors", "storage"},
+    "routing": {"clock", "errors", "storage", "tokens"},
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"errors", "storage"},
     "jobs": {"clock", "envelope", "errors", "prompts", "storage", "tenants"},

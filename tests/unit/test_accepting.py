@@ -251,6 +251,29 @@ def test_work_that_goes_on_by_itself_has_time(world: World, asked: dict[str, int
     assert world.accept().head.timeout_s == 120
 
 
+@pytest.mark.parametrize(
+    ("asked", "budget", "within"),
+    [
+        ({}, 86_400, 172_800),
+        ({"deadline_seconds": 90_000}, 86_400, 90_000),
+        ({"timeout_seconds": 7_200}, 7_200, 14_400),
+        ({"timeout_seconds": 7_200, "deadline_seconds": 60}, 7_200, 60),
+        ({"ttl_seconds": 100_000}, 86_400, 100_000),
+        ({"ttl_seconds": 7_200}, 7_200, 7_200),
+    ],
+    ids=["neither", "deadline", "budget", "both", "life", "short life"],
+)
+def test_work_that_takes_a_day_is_given_it(world: World, asked: dict[str, int], budget: int, within: int) -> None:
+    world.register(a_model("batches", tasks=["embed"], asynchronous=True, wait_s=86_400))
+    head = world.accept({"task": "embed", "input": {"text": "x"}, **asked}).head
+    assert (head.timeout_s, head.deadline_at - head.created_at) == (budget, within * SECOND)
+
+
+def test_a_long_time_budget_takes_its_deadline_along(world: World) -> None:
+    head = world.accept({**CHAT, "timeout_seconds": 500_000}).head
+    assert (head.timeout_s, head.deadline_at - head.created_at) == (500_000, 604_800 * SECOND)
+
+
 def test_calls_beside_the_answer_are_held_for(world: World) -> None:
     plain = world.accept(tenant="rich").head.hold
     assert world.accept({**CHAT, "context": {"strategy": "summarize"}}, tenant="rich").head.hold > plain

@@ -59,6 +59,18 @@ def test_the_lease_covers_the_wait(invoke: Stage) -> None:
     assert invoke.head.lease_until == NOW + 600 * SECOND + AFTER_CALL_MS
 
 
+def test_long_work_renews_its_lease_so_that_a_dead_run_is_found_within_it() -> None:
+    stage = Stage(timeout_s=86_400)
+    stage.fails_with(Pending, STARTED)
+    leases = []
+    for minutes in (10, 20, 300, 24 * 60 - 5):
+        stage.provider.script.append(STARTED)
+        with pytest.raises(Pending):
+            stage(now=NOW + minutes * MINUTE)
+        leases.append(((stage.head.lease_until or 0) - AFTER_CALL_MS - NOW) // MINUTE)
+    assert leases == [30, 50, 330, 24 * 60], "half an hour each time, and not beyond the time budget"
+
+
 @pytest.mark.parametrize("kind", [Throttled, Unavailable])
 def test_a_question_that_fails_does_not_end_the_work(invoke: Stage, kind: type[BrokerError]) -> None:
     invoke.fails_with(Pending, failing(kind))

@@ -8,7 +8,7 @@ from broker.routing.circuits import State
 from broker.routing.routes import Catalog
 from broker.routing.selection import MOST, Selection, quote, select
 
-from tests.fakes.asking import THREE, ask, catalog, live, row, taken, why
+from tests.fakes.asking import THREE, alias, ask, catalog, live, row, taken, why
 from tests.fakes.world import MINUTE, NOW, a_model
 
 
@@ -61,6 +61,7 @@ def chat(*parts: Any, **given: Any) -> dict[str, Any]:
         ({}, {"routing": {"require": ["poetry"]}}, {}, "lacks poetry"),
         ({}, chat({"type": "text", "text": "x"}, tools=[{"type": "function"}]), {}, "lacks tools"),
         ({}, chat({"type": "image_url", "image_url": {"url": "x"}}), {}, "lacks vision"),
+        ({"fewest_texts": 2}, {}, {}, "takes 2 texts or more at a time, and the request has 1"),
         ({}, {"routing": {"regions": ["eu"]}}, {}, "keeps to no known data region, and eu is asked for"),
         (
             {"regions": ["us", "eu"]},
@@ -115,6 +116,29 @@ def test_a_strategy_makes_a_long_prompt_fit() -> None:
     known = catalog(a_model("a", context_window=10))
     assert taken(known, {"context": {"strategy": "error"}}) == []
     assert taken(known, {"context": {"strategy": "truncate_oldest"}}) == ["a"]
+
+
+@pytest.mark.parametrize(("texts", "does"), [(["x"] * 99, False), (["x"] * 100, True)])
+def test_a_model_may_want_many_texts_at_a_time(texts: list[str], does: bool) -> None:
+    known = catalog(a_model("batches", tasks=["embed"], fewest_texts=100))
+    assert taken(known, {"task": "embed", "input": {"text": texts}}) == (["batches"] if does else [])
+
+
+@pytest.mark.parametrize(("texts", "does"), [(["word " * 5] * 90, True), (["word " * 500], False)])
+def test_each_of_several_texts_has_the_window_to_itself(texts: list[str], does: bool) -> None:
+    known = catalog(a_model("vectors", tasks=["embed"], context_window=100))
+    asked = {"task": "embed", "input": {"text": [*texts, "x"]}}
+    assert taken(known, asked, tokens=500) == (["vectors"] if does else [])
+
+
+def test_a_model_may_be_taken_only_where_it_is_named() -> None:
+    known = (*THREE, a_model("slow", rank=1, quality=5, by_name_only=True))
+    assert "slow" not in taken(catalog(*known))
+    assert why(catalog(*known))["slow"] == "taken only where it is named"
+    assert "slow" not in taken(catalog(*known, row("default", objective="quality"))), "a row that names nothing"
+    assert taken(catalog(*known), {"model": "slow"}) == ["slow"]
+    assert taken(catalog(*known, row("default", "slow"))) == ["slow"]
+    assert taken(catalog(*known, alias("batch", "slow")), {"model": "batch"}) == ["slow"]
 
 
 def test_the_route_speaks_of_every_model_once() -> None:

@@ -51,6 +51,8 @@ def models(draw: st.DrawFn) -> dict[str, Model]:
             quality=draw(st.integers(1, 5)),
             regions=frozenset(draw(some(REGIONS))),
             weight=draw(st.integers(0, 100)),
+            by_name_only=draw(often(False, st.booleans())),
+            fewest_texts=draw(often(1, st.integers(1, 2))),
         )
         for model_id in draw(often(IDS, some(IDS)))
     }
@@ -151,12 +153,21 @@ def meets_all(model: Model, question: Question) -> bool:
             isinstance(content, str) or content[0]["type"] == "text" or "vision" in model.capabilities,
             not routing.get("regions") or (model.regions and model.regions <= set(routing["regions"])),
             request["context"]["strategy"] != "error" or question.tokens(model) < model.context_window,
+            model.fewest_texts == 1,
             cost <= routing.get("max_cost_usd", 1) * NANO,
             question.held is None or cost <= question.held,
             state is None or (state.phase == "half_open" and state.until is None),
             question.left_ms is None or p95 is None or p95 <= question.left_ms,
         )
     )
+
+
+def request_is_open(question: Question) -> bool:
+    return question.request["model"] == "auto" and not question.routing.get("fallbacks")
+
+
+def succeeds(catalog: Catalog, model: str) -> bool:
+    return any(each.successor == model for each in catalog.models.values())
 
 
 @given(questions(), catalogs())
@@ -171,6 +182,8 @@ def test_candidates_meet_every_constraint_and_every_model_has_one_reason(questio
     assert [each["model"] for each in chosen.route if each["taken"]] == taken
     assert sorted(each["model"] for each in chosen.route) == sorted(catalog.models)
     assert all(isinstance(each["why"], str) and len(each["why"]) > 3 for each in chosen.route)
+    if request_is_open(question) and not catalog.routes:
+        assert not any(catalog.models[each].by_name_only for each in taken if not succeeds(catalog, each))
     if not taken:
         assert chosen.refusal().message
 
@@ -184,6 +197,8 @@ def test_nobody_who_could_do_it_is_left_out_without_cause(question: Question, ca
     for each in chosen.route:
         if each["model"] not in taken and meets_all(catalog.models[each["model"]], question):
             excuses = ("not named by the request", "not in route row", "route row gives it a weight of 0")
+            if catalog.models[each["model"]].by_name_only:
+                excuses += ("taken only where it is named",)
             # A model that takes the place of one past its sunset says that first.
             assert each["why"].endswith(excuses) or len(taken) == MOST, each
 

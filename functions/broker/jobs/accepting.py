@@ -8,7 +8,7 @@ from broker.clock import new_job_id
 from broker.errors import BrokerError
 from broker.jobs import idempotency
 from broker.jobs.head import Head, Status
-from broker.jobs.request import JobRequest, Task, stored_form
+from broker.jobs.request import MOST_WAIT_S, JobRequest, Task, stored_form
 from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
 from broker.storage import ConditionFailed, Database, Update
@@ -107,7 +107,8 @@ class Accept:
             self._check_webhook(request.webhook.url)
         prepared = self._prepare(caller.tenant, document, now)
         hold = prepared.hold
-        deadline = now + request.deadline_seconds * 1000
+        budget, within = times(request, prepared.timeout_s)
+        deadline = now + within * 1000
         head = Head(
             id=job_id,
             tenant=caller.tenant,
@@ -121,7 +122,7 @@ class Accept:
             deadline_at=deadline,
             due_at=min(now + NUDGES_MS[0], deadline),
             expires_at=now // 1000 + request.ttl_seconds,
-            timeout_s=_time_budget(request, prepared),
+            timeout_s=budget,
             correlation_id=caller.correlation_id,
             batch=caller.batch,
             line=caller.line,
@@ -170,7 +171,11 @@ class Accept:
             raise ledger.exceeded() from None
 
 
-def _time_budget(request: JobRequest, prepared: Prepared) -> int:
-    if prepared.timeout_s is None or "timeout_seconds" in request.model_fields_set:
-        return request.timeout_seconds
-    return min(prepared.timeout_s, request.deadline_seconds)
+def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:
+    """Seconds for the work, and until the deadline; where neither is named, long work has its time, and twice that."""
+    named = request.model_fields_set
+    budget = request.timeout_seconds if usual_s is None or "timeout_seconds" in named else usual_s
+    within = request.deadline_seconds
+    if "deadline_seconds" not in named:
+        within = min(max(within, 2 * budget), MOST_WAIT_S, request.ttl_seconds)
+    return budget if "timeout_seconds" in named else min(budget, within), within

@@ -13,6 +13,9 @@ from broker.errors import InvalidRequest
 MAX_BODY_BYTES = 5_000_000
 """Of a request with everything in it; larger documents come through the inbox bucket."""
 
+MOST_WAIT_S = 604_800
+"""A week: the longest deadline and time budget."""
+
 TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired")
 
 
@@ -230,9 +233,9 @@ class JobRequest(Strict):
     """The turns of this conversation that are kept come before the request's own, and its turns are kept."""
     webhook: Webhook | None = None
     priority: Priority = Priority.INTERACTIVE
-    deadline_seconds: int = Field(default=3600, ge=1, le=604_800)
+    deadline_seconds: int = Field(default=3600, ge=1, le=MOST_WAIT_S)
     """The job expires when it has not ended so many seconds after it was accepted."""
-    timeout_seconds: int = Field(default=120, ge=1, le=3600)
+    timeout_seconds: int = Field(default=120, ge=1, le=MOST_WAIT_S)
     """The time budget of the work itself, once it runs; it decides the size of the workflow."""
     ttl_seconds: int = Field(default=604_800, ge=60, le=31_536_000)
     """How long request and result are kept after acceptance."""

@@ -59,6 +59,12 @@ class ModelEntry(Entry):
     timeout_s: int = Field(default=60, ge=1, le=290)
     asynchronous: bool = False
     """True where the provider goes on by itself and is asked after."""
+    wait_s: int = Field(default=1_800, ge=1, le=604_800)
+    """How long such work may take: the time budget of jobs that name none."""
+    by_name_only: bool = False
+    """True for a model that is not taken where the choice is open."""
+    fewest_texts: int = Field(default=1, ge=1, le=100_000)
+    """Texts that a request has at least, where the provider takes no fewer at a time."""
     options: dict[str, Any] = Field(default_factory=dict)
     """What its provider alone understands."""
 

@@ -7,6 +7,7 @@ from broker.clock import NANO, iso
 from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
 from broker.routing.models import Model
 from broker.routing.question import Question
+from broker.tokens import estimate, family_of
 
 Check = Callable[[Model, Question], str | None]
 """Gives why not; None where the model meets it."""
@@ -49,6 +50,13 @@ def _capabilities(model: Model, question: Question) -> str | None:
     return f"lacks {', '.join(lacking)}" if lacking else None
 
 
+def _texts(model: Model, question: Question) -> str | None:
+    many = max(len(question.texts), 1)
+    if many >= model.fewest_texts:
+        return None
+    return f"takes {model.fewest_texts} texts or more at a time, and the request has {many}"
+
+
 def _regions(model: Model, question: Question) -> str | None:
     asked = question.routing.get("regions", ())
     if not asked or (model.regions and model.regions <= set(asked)):
@@ -61,6 +69,8 @@ def _context(model: Model, question: Question) -> str | None:
     if question.request.get("context", {}).get("strategy", "error") != "error":
         return None  # the prompt will be made to fit
     tokens = question.tokens(model)
+    if tokens >= model.context_window and len(question.texts) > 1:
+        tokens = max(estimate(text, family_of(model.name)) for text in question.texts)  # each goes by itself
     if tokens < model.context_window:
         return None
     return f"about {tokens} tokens do not fit its window of {model.context_window}"
@@ -101,6 +111,7 @@ CONSTRAINTS = (
     Constraint("allowed", _allowed, Forbidden),
     Constraint("task", _task),
     Constraint("capabilities", _capabilities),
+    Constraint("texts", _texts),
     Constraint("regions", _regions),
     Constraint("context", _context),
     Constraint("limit", _limit),

@@ -49,6 +49,12 @@ class Model:
     """Its share of traffic among models that are equally good by a route's order; 0 for none."""
     asynchronous: bool = False
     """True where the provider goes on by itself and is asked after (`providers.base.Asynchronous`)."""
+    wait_s: int = 1_800
+    """How long such work may take: the time budget of jobs that name none."""
+    by_name_only: bool = False
+    """True for a model that is taken where a request, alias or route names it, and not where the choice is open."""
+    fewest_texts: int = 1
+    """Texts that a request has at least, for a provider that takes no fewer at a time."""
     unit_prices: Mapping[str, int] = field(default_factory=dict)
     """Nano-dollars for each unit beside tokens: `images`, `pages`, `characters`, `seconds`, `requests`."""
     prices_as_of: str | None = None

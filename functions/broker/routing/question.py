@@ -51,6 +51,12 @@ class Question:
         return found
 
     @property
+    def texts(self) -> list[str]:
+        """The texts of a request that has several, each of which is asked about by itself."""
+        given = self.request.get("input", {}).get("text")
+        return given if isinstance(given, list) else []
+
+    @property
     def split_key(self) -> str:
         """Requests with the same key go the same way in an experiment; empty where there is none to go by yet."""
         key = self.request.get("metadata", {}).get("routing_key")

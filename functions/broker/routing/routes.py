@@ -92,12 +92,16 @@ class Catalog:
     def chosen(self, row: Route) -> dict[str, int | None]:
         """The models of a row without its fallbacks, in order, with their weights; by rank where it names none."""
         if not row.models:
-            return dict.fromkeys(sorted(self.models, key=lambda each: (self.models[each].rank, each)))
+            return dict.fromkeys(sorted(self.open(), key=lambda each: (self.models[each].rank, each)))
         found: dict[str, int | None] = {}
         for each in row.models:
             for model in self.expand(each.model):
                 found.setdefault(model, each.weight)
         return found
+
+    def open(self) -> list[str]:
+        """The models that are taken where nothing names one, by id."""
+        return sorted(model.id for model in self.models.values() if not model.by_name_only)
 
     def expand(self, name: str) -> tuple[str, ...]:
         """The models behind a name, as far as they are registered."""

@@ -50,7 +50,7 @@ def select(question: Question, catalog: Catalog) -> Selection:
         InvalidRequest: a model is named that does not exist; `param` is the field.
     """
     order = order_for(question.request, catalog)
-    names = order.names if order else [Named(each, "") for each in sorted(catalog.models)]
+    names = order.names if order else [Named(each, "") for each in catalog.open()]
     entries, replaced = _succeeded([(each, catalog.models[each.model]) for each in names], catalog, question)
     faults: dict[str, Fault] = {}
     for named, model in entries:
@@ -127,4 +127,6 @@ def _why(placed: Placed, question: Question) -> str:
 
 
 def _not_named(order: Order | None) -> str:
-    return f"not in route {order.route.id}" if order and order.route else "not named by the request"
+    if order is None:
+        return "taken only where it is named"
+    return f"not in route {order.route.id}" if order.route else "not named by the request"

@@ -32,8 +32,12 @@ AFTER_CALL_MS = 60_000
 LONGEST_PAUSE_S = 10
 """A provider that asks for a longer pause is passed over."""
 
-LONGEST_LOOK_S = 60
-"""Work that goes on by itself is asked after at least so often."""
+LONGEST_LOOK_S = 300
+"""Work that goes on by itself is asked after at least so often: two thousand looks in a week, which an execution's
+history of 25,000 events holds (each look has eight)."""
+
+WAIT_LEASE_MS = 1_800_000
+"""A run that waits keeps its lease for so long, and renews it when half is over: a dead run is found within it."""
 
 Request = dict[str, Any]
 """A request as stored."""
@@ -198,9 +202,10 @@ class Calling:
         return {"output": f"OUTPUT#{key}", "facts": facts}
 
     def _goes_on(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
-        """Keep the handle, and the lease for as long as the job may wait; the error that makes the workflow wait."""
-        lease = (head.claimed_at or now) + head.timeout_s * 1000 + AFTER_CALL_MS
-        if "h" not in head.calls[key] or (head.lease_until or 0) < lease:
+        """Keep the handle, and the lease while the job may wait; the error that makes the workflow wait."""
+        until = (head.claimed_at or now) + head.timeout_s * 1000
+        lease = min(until, now + WAIT_LEASE_MS) + AFTER_CALL_MS
+        if "h" not in head.calls[key] or (head.lease_until or 0) < min(lease, now + WAIT_LEASE_MS // 2):
             self.jobs.change(
                 head.id,
                 lambda current: go_on(current, run.fence, key, started.handle, now=now, lease_until=lease),

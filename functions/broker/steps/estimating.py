@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.clock import usd
+from broker.jobs.accepting import times
 from broker.jobs.request import JobRequest, stored_form
 from broker.routing.figures import Health
 from broker.routing.question import Question
@@ -32,7 +33,7 @@ class Estimate:
         if request.webhook:
             self.check_webhook(request.webhook.url)
         question = self.prepare.question(tenant_id, stored_form(request), now)
-        worst = self.prepare.worst(question)
+        worst, usual_s = self.prepare.worst(question)
         budget = self.prepare.tenants.get(tenant_id, now).monthly_budget
         if budget is not None:
             ledger.check_covers(self.prepare.database, tenant_id, ledger.period_of(now), budget, worst)
@@ -41,7 +42,7 @@ class Estimate:
             question,
             states=self.health.states(now),
             figures=self.health.figures(now),
-            left_ms=min(request.timeout_seconds, request.deadline_seconds) * 1000,
+            left_ms=min(times(request, usual_s)) * 1000,
             held=worst if limited and worst else None,
         )
         return _shown(request, asked, select(asked, self.prepare.models.catalog(now)), worst)

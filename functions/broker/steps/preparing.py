@@ -17,9 +17,6 @@ from broker.tenants import ledger
 from broker.tenants.registry import Tenant, Tenants
 from broker.tokens import family_of
 
-ASYNCHRONOUS_S = 1_800
-"""The time budget of a job, where it names none and a model may do it that goes on by itself."""
-
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
@@ -45,8 +42,7 @@ class Prepare:
         question = self.question(tenant_id, document, now)
         chosen = self._chosen(question)
         hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question), question, now)
-        waits = any(model.asynchronous for model in chosen.candidates)
-        return Prepared(dict(question.request), hold, ASYNCHRONOUS_S if waits else None)
+        return Prepared(dict(question.request), hold, _wait(chosen))
 
     def question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
         """The request as the models will get it, and who asks.
@@ -67,13 +63,17 @@ class Prepare:
         told = self._recalled(asked)
         return replace(asked, request=told, tokens=counter(told))
 
-    def worst(self, question: Question) -> int:
-        """Nano-dollars that the job can cost at most, whatever circuits and live figures say when it runs.
+    def worst(self, question: Question) -> tuple[int, int | None]:
+        """What the job can cost at most, whatever circuits and live figures say when it runs, and how long it may take.
+
+        Returns:
+            Nano-dollars; seconds as `Prepared.timeout_s`.
 
         Raises:
             InvalidRequest, Forbidden: no model could do it.
         """
-        return self._worst(self._chosen(question), question)
+        chosen = self._chosen(question)
+        return self._worst(chosen, question), _wait(chosen)
 
     def _chosen(self, question: Question) -> Selection:
         chosen = select(question, self.models.catalog(question.now))
@@ -114,3 +114,8 @@ class Prepare:
             ledger.open_period(self.database, tenant.id, period, tenant.monthly_budget)
             self.opened[tenant.id, period] = tenant.monthly_budget
         return Hold(worst, period, ledger.hold(tenant.id, period, worst))
+
+
+def _wait(chosen: Selection) -> int | None:
+    """As `Prepared.timeout_s`: the longest that a candidate's provider may go on by itself."""
+    return max((model.wait_s for model in chosen.candidates if model.asynchronous), default=None)
