@@ -9,6 +9,7 @@ import pytest
 from broker import observability
 
 from tests.contract.stack import ROOT, Resource, as_list, door_of, functions, of_type, statements, target, template
+from tests.unit.aws_cases import CASES
 
 WITHOUT_RESOURCE = {
     # Service authorization reference: these actions know no resource type.
@@ -25,6 +26,26 @@ WITHOUT_RESOURCE = {
     "logs:PutResourcePolicy",
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
+    # These have optional resources at most, none of which the broker names.
+    "comprehend:DetectDominantLanguage",
+    "comprehend:DetectEntities",
+    "comprehend:DetectKeyPhrases",
+    "comprehend:DetectPiiEntities",
+    "comprehend:DetectSentiment",
+    "comprehend:DetectToxicContent",
+    "polly:SynthesizeSpeech",
+    "rekognition:DetectLabels",
+    "rekognition:DetectModerationLabels",
+    "rekognition:DetectText",
+    "textract:AnalyzeDocument",
+    "textract:DetectDocumentText",
+    "textract:GetDocumentAnalysis",
+    "textract:GetDocumentTextDetection",
+    "textract:StartDocumentAnalysis",
+    "textract:StartDocumentTextDetection",
+    "transcribe:GetTranscriptionJob",
+    "transcribe:StartTranscriptionJob",
+    "translate:TranslateText",
 }
 """The only actions that may stand beside the resource `*`."""
 
@@ -124,6 +145,23 @@ def test_a_role_allows_only_what_it_names(name: str, role: Resource) -> None:
         if "*" in as_list(statement["Resource"]):
             wide = set(as_list(statement["Action"])) - WITHOUT_RESOURCE
             assert not wide, f"{name} allows {sorted(wide)} on everything"
+
+
+def test_invoke_model_may_ask_what_the_providers_ask_of_aws_and_nothing_else() -> None:
+    role = of_type("AWS::IAM::Role")["InvokeModelRole"]
+    policies = [of_type("AWS::IAM::ManagedPolicy")[target(each)] for each in role["ManagedPolicyArns"]]
+    actions = {each for part in [role, *policies] for statement in statements(part) for each in statement["Action"]}
+    prefixes = {"lex": "lex", "sagemaker_async": "sagemaker", "bedrock_batch": "bedrock"}
+    asked = {
+        f"{prefixes.get(case.provider, case.provider)}:{operation}"
+        for case in CASES.values()
+        for operation in case.operations
+        if operation != "GetObject"
+    }
+    # Converse is authorized as InvokeModel (Bedrock API Reference); so is the guardrail of a call as ApplyGuardrail.
+    asked |= {"bedrock:InvokeModel", "bedrock:ApplyGuardrail"}
+    services = {each.split(":")[0] for each in asked}
+    assert {each for each in actions if each.split(":")[0] in services} == asked
 
 
 @pytest.mark.parametrize("name", [name for name in functions() if name != "AuthorizeFunction"])
