@@ -59,6 +59,12 @@ def test_what_is_no_base64_is_named(media: JobMedia) -> None:
     assert failure.value.param == "input.file.data"
 
 
+def test_what_is_handed_to_a_service_lies_in_one_folder(media: JobMedia, bucket: Any) -> None:
+    where, key = media.hand("b/in.jsonl", b"{}")
+    assert (where, bucket.get_object(Bucket=where, Key=key)["Body"].read()) == (BUCKET, b"{}")
+    assert media.hand("b/out.jsonl") == (BUCKET, key.replace("in.jsonl", "out.jsonl"))
+
+
 def test_bytes_are_put_where_a_service_can_read_them_and_go_with_the_job(
     media: JobMedia, store: PayloadStore, bucket: Any
 ) -> None:

@@ -174,6 +174,18 @@ def test_all_that_is_kept_of_a_job_is_erased_whatever_its_name(store: PayloadSto
     assert (objects(bucket), store.load(JOB_ID, "MEDIA#ab")) == ([], None)
 
 
+def test_what_is_handed_to_a_service_goes_with_the_job_and_so_does_what_it_writes(
+    store: PayloadStore, bucket: Any
+) -> None:
+    there, to_come = store.hand(a_head(), "b/in.jsonl", b"{}"), store.hand(a_head(), "b/1/in.jsonl.out")
+    assert (there, to_come) == (f"services/{JOB_ID}/b/in.jsonl", f"services/{JOB_ID}/b/1/in.jsonl.out")
+    assert objects(bucket) == [there], "what is to come is not there yet"
+    bucket.put_object(Bucket=BUCKET, Key=to_come, Body=b"{}")
+    for _ in range(2):
+        store.erase(JOB_ID)
+        assert objects(bucket) == []
+
+
 @pytest.mark.parametrize("place", ["z", "s3"])
 def test_what_was_kept_before_there_was_a_dictionary_is_read(
     store: PayloadStore, bucket: Any, dynamodb: Any, place: str

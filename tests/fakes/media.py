@@ -15,6 +15,8 @@ class FakeMedia:
     objects: dict[str, Blob] = field(default_factory=dict)
     placed: dict[str, Blob] = field(default_factory=dict)
     """Bytes of requests that were put into S3, by their keys."""
+    handed: dict[str, bytes | None] = field(default_factory=dict)
+    """What was handed to services, by its keys; None for what they are to write."""
 
     def read(self, reference: Mapping[str, str]) -> Blob:
         """See `Media.read`."""
@@ -32,3 +34,9 @@ class FakeMedia:
             return "payloads", key
         bucket, _, key = reference["s3"].removeprefix("s3://").partition("/")
         return bucket, key
+
+    def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
+        """See `Media.hand`."""
+        key = f"services/job_1/{name}"
+        self.handed[key] = data
+        return "payloads", key

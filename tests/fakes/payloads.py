@@ -46,6 +46,11 @@ class FakePayloads:
         """See `Payloads.facts`."""
         return self._facts.get((job_id, name))
 
+    def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:
+        """See `Payloads.hand`."""
+        self.save(job, f"MEDIA#{name}", {}, files=[] if data is None else [(data, "")])
+        return f"services/{job.id}/{name}"
+
     def drop(self, job_id: str, name: str) -> None:
         """See `Payloads.drop`."""
         for kept in (self._kept, self._facts, self.files):

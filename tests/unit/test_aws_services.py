@@ -26,6 +26,7 @@ SERVICES = {
     "lex": "lexv2-runtime",
     "sagemaker": "sagemaker-runtime",
     "sagemaker_async": "sagemaker-runtime",
+    "bedrock_batch": "bedrock",
 }
 """By provider: botocore's name of the service."""
 

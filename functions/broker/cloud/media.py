@@ -56,6 +56,10 @@ class JobMedia:
         (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])])
         return self._bucket, key
 
+    def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
+        """See `Media.hand`."""
+        return self._bucket, self._payloads.hand(self._job, name, data)
+
     def _place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         # Checked when the job was accepted, and once more where it counts.
         return owned(reference["s3"], self._tenant, self._inbox, "input.file.s3")

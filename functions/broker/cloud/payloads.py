@@ -77,6 +77,15 @@ class PayloadStore:
         facts: dict[str, Any] | None = unpack(item["f"]) if "f" in item else item.get("facts")  # as a map: older items
         return facts
 
+    def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:
+        """See `Payloads.hand`."""
+        key = f"services/{job.id}/{name}"
+        item: Item = {"pk": job_pk(job.id), "sk": f"MEDIA#{name}", "expires_at": job.expires_at}
+        self._database.write(Put("jobs", item | {"z": pack({}), "files": [key]}))
+        if data is not None:
+            self._s3().put_object(Bucket=self._bucket, Key=key, Body=data)
+        return key
+
     def drop(self, job_id: str, name: str) -> None:
         """See `Payloads.drop`."""
         item = self._database.get("jobs", job_pk(job_id), name)

@@ -69,6 +69,10 @@ class Payloads(Protocol):
         """The small facts beside a document; None where there is none."""
         ...
 
+    def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:
+        """Key of an object that a service reads, or will write where there is no data; it goes with the job."""
+        ...
+
     def drop(self, job_id: str, name: str) -> None:
         """Delete one document and its files; may be repeated."""
         ...

@@ -20,6 +20,7 @@ PROVIDERS = {
     "google_translate": ("broker.providers.google_translate", "GoogleTranslate"),
     "openai": ("broker.providers.openai", "OpenAI"),
     # AWS services
+    "bedrock_batch": ("broker.providers.bedrock_batch", "BedrockBatch"),
     "comprehend": ("broker.providers.comprehend", "Comprehend"),
     "lex": ("broker.providers.lex", "Lex"),
     "polly": ("broker.providers.polly", "Polly"),

@@ -28,6 +28,13 @@ class Media(Protocol):
         """Bucket and key of it, for services that read S3 themselves; bytes of a request are put there first."""
         ...
 
+    def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
+        """Bucket and key of what is handed to a service; without data, of what the service will write there.
+
+        Keys of names in one folder lie in one folder. The objects go with the job.
+        """
+        ...
+
 
 class NoMedia:
     """For calls without any."""
@@ -38,6 +45,10 @@ class NoMedia:
 
     def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         """See `Media.place`."""
+        raise LookupError("the call has no media")
+
+    def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
+        """See `Media.hand`."""
         raise LookupError("the call has no media")
 
 

@@ -37,24 +37,29 @@ IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/w
 
 def chat(call: Call, ask: Ask) -> Answer:
     """Let a model say something; see `Provider`."""
-    request = _request(call)
-    return _answer(call, ask(lambda client: client.converse(**request), call.timeout))
+    made = request(call)
+    return answer(call, ask(lambda client: client.converse(**made), call.timeout))
 
 
-def _request(call: Call) -> Json:
+def request(call: Call) -> Json:
+    """The operation's parameters.
+
+    Raises:
+        InvalidRequest: the model cannot be told what the request has.
+    """
     system, turns = _turns(call)
     if said := chats.instruction(call, told=False):
         system.append({"text": said})
-    request: Json = {"modelId": call.model, "messages": turns}
+    made: Json = {"modelId": call.model, "messages": turns}
     if system:
-        request["system"] = system
+        made["system"] = system
     if inference := chats.parameters(call, PARAMETERS):
-        request["inferenceConfig"] = inference
+        made["inferenceConfig"] = inference
     if tools := _tools(call):
-        request["toolConfig"] = tools
+        made["toolConfig"] = tools
     if guard := guardrail(call):
-        request["guardrailConfig"] = guard
-    return request
+        made["guardrailConfig"] = guard
+    return made
 
 
 def _turns(call: Call) -> tuple[list[Json], list[Json]]:
@@ -109,7 +114,13 @@ def _spec(function: Json) -> Json:
     return spec | ({"description": function["description"]} if "description" in function else {})
 
 
-def _answer(call: Call, reply: Any) -> Answer:
+def answer(call: Call, reply: Any) -> Answer:
+    """What the operation's reply says.
+
+    Raises:
+        Refused: the model or its guardrail stopped.
+        BadOutput: it is not in the form of the operation, or misses the call's schema.
+    """
     reason = reply.get("stopReason")
     if reason in REFUSALS:
         code, message = REFUSALS[reason]

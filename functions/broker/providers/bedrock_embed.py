@@ -55,30 +55,40 @@ def _several(body: Json) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How models are asked: texts in an exchange at most, the body, and the vectors of a reply."""
+    """How models are asked: texts in an exchange at most, the body, the vectors of a reply, and their usual length."""
 
     most: int
     body: Callable[[list[str], Call], Json]
     vectors: Callable[[Json], Any]
+    dimensions: int
 
 
 FAMILIES = {
-    "titan-embed-text-v2": Family(1, _titan_2, _one),
-    "titan-embed-image": Family(1, _titan_multimodal, _one),
-    "titan-embed": Family(1, _titan, _one),
-    "cohere.embed-v4": Family(96, _cohere_4, _several),
-    "cohere.embed": Family(96, _cohere, _several),
+    "titan-embed-text-v2": Family(1, _titan_2, _one, 1024),
+    "titan-embed-image": Family(1, _titan_multimodal, _one, 1024),
+    "titan-embed": Family(1, _titan, _one, 1536),
+    "cohere.embed-v4": Family(96, _cohere_4, _several, 1536),
+    "cohere.embed": Family(96, _cohere, _several, 1024),
 }
 """By a part of the model's id: the first that fits."""
 
 
-def embed(call: Call, ask: Ask) -> Answer:
-    """Embed one text or several; see `Provider`. Tokens are the service's count, else an estimate."""
+def texts_of(call: Call) -> list[str]:
+    """What is to be embedded.
+
+    Raises:
+        InvalidRequest: there is nothing.
+    """
     text = call.input.get("text")
     texts = [text] if isinstance(text, str) else list(text or [])
     if not texts:
         raise InvalidRequest("The request has no text.", code="no_input", param="input.text")
-    kind = family(call, FAMILIES)
+    return texts
+
+
+def embed(call: Call, ask: Ask) -> Answer:
+    """Embed one text or several; see `Provider`. Tokens are the service's count, else an estimate."""
+    texts, kind = texts_of(call), family(call, FAMILIES)
     groups = [texts[place : place + kind.most] for place in range(0, len(texts), kind.most)]
     vectors: list[Any] = []
     tokens = 0
