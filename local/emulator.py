@@ -1,4 +1,6 @@
-"""MiniStack, mended where the broker needs it to be like AWS (`local.mends`); `python -m local.emulator` starts it.
+"""MiniStack, mended where the broker needs it to be like AWS (`local.mends`, `local.batches`).
+
+`python -m local.emulator` starts it.
 
 It also counts the requests that it serves, by service and operation (`GET /_broker/calls`, `DELETE` to begin anew): the
 bench prices a job by them.
@@ -12,6 +14,7 @@ from urllib.parse import parse_qs
 
 from ministack import app as ministack_app
 
+from local import batches
 from local.mends import mend
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
@@ -60,6 +63,7 @@ async def _answer(method: str, send: Any) -> None:
 def main() -> None:
     """Mend, count, and serve until told to stop."""
     mend()
+    batches.mend()
     ministack_app.app = counted(ministack_app.app)
     ministack_app.main()
 

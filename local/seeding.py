@@ -27,7 +27,8 @@ class Seeded:
 def seed(cloud: Cloud, outputs: dict[str, str], models_url: str, folder: Path) -> Seeded:
     """Write the registry anew, and keys and secrets where they are missing."""
     database = registry_of(cloud, outputs)
-    text = (ROOT / "local" / "registry.json").read_text().replace("${MODELS_URL}", models_url)
+    text = (ROOT / "local" / "registry.json").read_text()
+    text = text.replace("${MODELS_URL}", models_url).replace("${BATCH_ROLE}", outputs["BatchInferenceRole"])
     apply(database, parse_registry(json.loads(text)), by="local", now=now_ms())
     kept = folder / "seeded.json"
     if kept.exists():

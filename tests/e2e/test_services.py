@@ -127,3 +127,23 @@ def test_a_file_of_others_is_not_taken(stack: Stack, tenant: str) -> None:
     file = {"s3": f"s3://{inbox}/{tenant}/spoken.wav"}
     answer = stack.api.submit({"task": "transcribe", "model": "local-listener", "input": {"file": file}})
     assert (answer.status, answer.body["error"]["param"]) == (400, "input.file.s3")
+
+
+def test_a_batch_of_texts_is_handed_over_and_goes_with_its_job(stack: Stack) -> None:
+    texts = [f"The lamp number {number} needed nobody." for number in range(120)]
+    job = succeeded(stack, "embed", "local-batch", {"text": texts})
+    found = job["output"]["embeddings"]
+    assert len(found) == len(texts)
+    assert found[7] == succeeded(stack, "embed", "local-batch", {"text": texts[7]})["output"]["embeddings"][0]
+    assert job["usage"]["input_tokens"] == 6 * len(texts), "as the batch counted them"
+    handed = {"Bucket": stack.physical("PayloadsBucket"), "Prefix": f"services/{job['id']}/"}
+    s3 = stack.cloud.client("s3")
+    assert len(s3.list_objects_v2(**handed)["Contents"]) == 2
+    assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
+    assert "Contents" not in s3.list_objects_v2(**handed)
+
+
+def test_a_chat_may_take_the_way_of_a_batch(stack: Stack) -> None:
+    job = succeeded(stack, "chat", "local-batch", {"text": "Summarize: The lamp needed nobody. The keeper slept."})
+    assert job["output"]["text"]
+    assert job["route"][0]["why"] == "named by the request"

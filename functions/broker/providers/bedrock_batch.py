@@ -1,4 +1,4 @@
-"""Amazon Bedrock's batch inference for one job: half the price, within a day.
+"""Amazon Bedrock's batch inference for one job: at a lower price, within a day.
 
 Source: Amazon Bedrock API Reference, `CreateModelInvocationJob`, `GetModelInvocationJob`; User Guide, "Format and
 upload your batch inference data", "View the results of a batch inference job".
@@ -30,7 +30,7 @@ from broker.providers.structured import loads
 from broker.providers.vectors import is_vector
 from broker.tokens import estimate
 
-CHECK_AFTER_S = 60
+CHECK_AFTER_S = 15
 HOURS = 24
 INPUT = "input.jsonl"
 

@@ -1,0 +1,84 @@
+"""Bedrock's batch inference on MiniStack, which takes such jobs and does nothing with them.
+
+A batch is done when it is first asked after: each record by MiniStack's own Converse, or, for texts to embed, by the
+embeddings of the local models. What it writes and says is as Bedrock has it (User Guide, "View the results of a batch
+inference job").
+"""
+
+import asyncio
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import bedrock, bedrock_runtime, s3
+
+from local.model_server.brain.vectors import embed
+
+Json = dict[str, Any]
+Reply = tuple[int, dict[str, str], bytes]
+
+ONE = re.compile(r"/model-invocation-job/(.+)")
+
+_jobs: dict[str, Json] = {}
+
+
+def mend() -> None:
+    """Change MiniStack in memory, before it starts."""
+    as_shipped = bedrock.handle_request
+
+    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        if method == "POST" and path == "/model-invocation-job":
+            return _begin(json.loads(body))
+        if method == "GET" and (found := ONE.fullmatch(path)):
+            return await asyncio.to_thread(_told, unquote(found.group(1)))
+        return await as_shipped(method, path, headers, body, query)
+
+    bedrock.handle_request = handle_request
+
+
+def _begin(asked: Json) -> Reply:
+    arn = f"arn:aws:bedrock:{get_region()}:{get_account_id()}:model-invocation-job/{uuid.uuid4().hex[:12]}"
+    _jobs[arn] = asked | {"jobArn": arn, "status": "InProgress", "submitTime": datetime.now(UTC).isoformat()}
+    return _json({"jobArn": arn})
+
+
+def _told(identifier: str) -> Reply:
+    job = next((each for arn, each in _jobs.items() if identifier in (arn, arn.rpartition("/")[2])), None)
+    if job is None:
+        return 404, {"x-amzn-errortype": "ResourceNotFoundException"}, b'{"message": "There is no such job."}'
+    if job["status"] == "InProgress":
+        _work(job)
+    return _json(job)
+
+
+def _work(job: Json) -> None:
+    bucket, _, key = job["inputDataConfig"]["s3InputDataConfig"]["s3Uri"].removeprefix("s3://").partition("/")
+    folder = job["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"].removeprefix(f"s3://{bucket}/")
+    given = s3._get_object_data(bucket, key)
+    if given is None:
+        job |= {"status": "Failed", "message": "There is no input."}
+        return
+    lines = [_record(job, json.loads(line)) for line in given.splitlines()]
+    text = "".join(f"{json.dumps(line)}\n" for line in reversed(lines))  # in no order, as Bedrock's
+    place = f"{folder}{job['jobArn'].rpartition('/')[2]}/{key.rpartition('/')[2]}.out"
+    s3._put_object(bucket, place, text.encode(), {})
+    job["status"] = "Completed"
+
+
+def _record(job: Json, line: Json) -> Json:
+    asked = line["modelInput"]
+    if "inputText" in asked:
+        words = len(asked["inputText"].split())
+        return line | {"modelOutput": {"embedding": embed(asked["inputText"]), "inputTextTokenCount": words}}
+    status, _, body = bedrock_runtime._converse(job["modelId"], {}, json.dumps(asked).encode())
+    if status >= 400:
+        return line | {"error": {"errorCode": status, "errorMessage": body.decode()}}
+    return line | {"modelOutput": json.loads(body)}
+
+
+def _json(value: Json) -> Reply:
+    return 200, {"Content-Type": "application/json"}, json.dumps(value).encode()
