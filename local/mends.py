@@ -5,12 +5,14 @@
   functions with is changed to hand the exception over as a value, which is made an error again on the other side.
 - It takes no notice of `batchItemFailures` of a stream's batch. Here the whole batch comes again (on AWS its rest).
 - It starts a process for each invocation at a time. A laptop has not so many, so a function waits for a free one.
+- It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`. Here it does.
 - It unpacks the dependency layer anew for each process: seconds, in which nothing else is served. Here once.
 
 A test fails when a new release no longer fits.
 """
 
 import hashlib
+import json
 import os
 import threading
 import zipfile
@@ -19,7 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ministack.core import lambda_runtime
+from ministack.core import iam_actions, lambda_runtime
 from ministack.services import lambda_svc
 
 MARK = "__raised__"
@@ -64,6 +66,10 @@ def mend() -> None:
         return result
 
     lambda_svc._execute_function_warm = execute
+    tags = iam_actions.request_tag_context
+    iam_actions.request_tag_context = lambda service, action, body, params: (
+        tags(service, action, body, params) | _of_events(action, body)
+    )
     shipped = lambda_runtime.zipfile
     lambda_runtime.zipfile = SimpleNamespace(
         ZipFile=LayerOnce, BadZipFile=shipped.BadZipFile, LargeFileError=shipped.LargeZipFile
@@ -97,6 +103,14 @@ class LayerOnce(zipfile.ZipFile):
                 self._unpacked.with_suffix(".part").rename(self._unpacked)
         os.rmdir(path)
         os.symlink(self._unpacked, path)
+
+
+def _of_events(action: str, body: bytes) -> dict[str, Any]:
+    """What a policy may ask of events that are put: whose they are."""
+    if action != "events:PutEvents":
+        return {}
+    sources = {each.get("Source") for each in json.loads(body).get("Entries", [])}
+    return {"events:source": sources.pop() if len(sources) == 1 else sorted(sources)}
 
 
 def _is_stream(event: Any) -> bool:

@@ -173,6 +173,7 @@ class Servers:
             "BIND_HOST": "127.0.0.1",
             "IOT_MTLS_ENABLED": "0",  # it would listen on all interfaces
             "SFTP_ENABLED": "0",
+            "AUTH": "true",  # a function may do what its role allows, and nothing else
             "LOG_LEVEL": os.environ.get("CLOUD_LOG_LEVEL", "WARNING"),
             "TMPDIR": str(self.folder / "tmp"),
             "PERSIST_STATE": "1" if persist else "0",
