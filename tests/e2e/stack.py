@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from broker.cli import create_key, registry_of
+from broker.cli import create_key, tables_of
 from broker.clock import now_ms
 from broker.cloud.database import DynamoDatabase
 from broker.jobs.head import due_partition, job_pk
@@ -38,7 +38,7 @@ class Stack:
     @property
     def database(self) -> DynamoDatabase:
         """The tables."""
-        return registry_of(self.cloud, self.outputs)
+        return tables_of(self.cloud, self.outputs)
 
     @property
     def api(self) -> Client:
