@@ -139,6 +139,7 @@ def calls() -> list[Any]:
         ("POST", "/jobs/{id}/cancel", 409, "ended", {}),
         ("POST", "/jobs/{id}/cancel", 404, None, lost),
         ("GET", "/jobs/{id}/events", 200, "ended", {}),
+        ("GET", "/jobs/{id}/events", 200, "waiting", {}),
         ("GET", "/jobs/{id}/events", 404, None, lost),
         ("POST", "/jobs/{id}/redeliver", 202, "ended", {}),
         ("POST", "/jobs/{id}/redeliver", 400, "queued", {}),
@@ -249,6 +250,8 @@ def test_replies_are_as_documented(
             more = {"path": {"id": world.ended(Status.SUCCEEDED).id}} | more
         case "queued":
             more = {"path": {"id": world.submitted().id}} | more
+        case "waiting":
+            more = {"path": {"id": world.waiting().id}} | more
         case "two":
             assert world.submitted().id != world.submitted().id
         case "called":

@@ -14,7 +14,7 @@ from broker.jobs.calls import lost
 from broker.jobs.head import Head, Status
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
-from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend
+from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend, wait
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -129,6 +129,12 @@ class World:
         head, _ = start_call(head, fence, model="small", reserve=10_000, now=NOW + 1000, lease_ms=60_000)
         return self._write(head)
 
+    def waiting(self) -> Head:
+        """A job that circuits keep waiting."""
+        head = self._write(claim(self.submitted(), now=NOW + 10, lease_ms=90_000, by="m-1"))
+        fence = Fence(head.run, "execution")
+        return self._write(wait(head, fence, until=NOW + 60_000, now=NOW + 20, chance=0.5))
+
     def ended(self, status: Status) -> Head:
         """A job that ended so, told to its webhook."""
         before = self.running()
@@ -168,6 +174,8 @@ def every_job() -> Iterator[tuple[str, World, Head]]:
     yield "queued", world, world.submitted()
     world = World()
     yield "running", world, world.running()
+    world = World()
+    yield "waiting", world, world.waiting()
     for status in Status:
         if status.terminal:
             world = World()
