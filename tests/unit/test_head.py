@@ -30,14 +30,14 @@ HEADS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(HEADS)
 def test_reads_back_what_it_stores(head: Head) -> None:
     assert Head.from_item(head.to_item()) == head
     assert Head.from_item(json.loads(json.dumps(head.to_item()))) == head
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(HEADS)
 def test_only_what_is_due_is_in_the_due_index(head: Head) -> None:
     assert ("due" in head.to_item()) == (head.due_at is not None)

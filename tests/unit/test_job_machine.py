@@ -307,5 +307,5 @@ class JobMachine(RuleBasedStateMachine):
         assert sorted(ends) == sorted(head.event_id for head in heads)
 
 
-JobMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+JobMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
 TestJobMachine = JobMachine.TestCase

@@ -63,7 +63,7 @@ def contents(registry: Registry) -> dict[tuple[str, str], dict[str, Any]]:
     return {(kind, each.id): each.content for kind in kinds for each in registry.all(kind).values()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(documents(), min_size=1, max_size=3))
 def test_after_an_apply_there_is_nothing_to_do(several: list[dict[str, Any]]) -> None:
     database = FakeDatabase()
@@ -81,7 +81,7 @@ def test_after_an_apply_there_is_nothing_to_do(several: list[dict[str, Any]]) ->
         assert changed == {key for key in after if after[key] != before.get(key)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents(), documents())
 def test_a_rollback_restores_each_entry(first: dict[str, Any], second: dict[str, Any]) -> None:
     database = FakeDatabase()
