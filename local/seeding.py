@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from broker.cli import create_key, put_secret, registry_of
+from broker.cli import create_key, put_secret, registry_of, tables_of
 from broker.clock import now_ms
 from broker.delivery.signing import new_secret
 from broker.registry.applying import apply
@@ -26,10 +26,10 @@ class Seeded:
 
 def seed(cloud: Cloud, outputs: dict[str, str], models_url: str, folder: Path) -> Seeded:
     """Write the registry anew, and keys and secrets where they are missing."""
-    database = registry_of(cloud, outputs)
+    database = tables_of(cloud, outputs)
     text = (ROOT / "local" / "registry.json").read_text()
     text = text.replace("${MODELS_URL}", models_url).replace("${BATCH_ROLE}", outputs["BatchInferenceRole"])
-    apply(database, parse_registry(json.loads(text)), by="local", now=now_ms())
+    apply(registry_of(cloud, outputs), parse_registry(json.loads(text)), by="local", now=now_ms())
     kept = folder / "seeded.json"
     if kept.exists():
         seeded = Seeded(**json.loads(kept.read_text()))

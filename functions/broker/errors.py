@@ -12,8 +12,9 @@
     ├── Refused                 a safety stop of a provider; never tried on another model
     ├── ContextExceeded         the prompt is longer than the model's window
     ├── Throttled               the provider asked for less; carries `retry_after`
-    ├── Unavailable             the provider failed, hung or was unreachable
-    │   └── CircuitOpen         the model fails so often that it is left alone for a while; nothing was sent
+    ├── Unavailable             the provider, or a store of ours, failed, hung or was unreachable
+    │   └── CircuitOpen         the model fails so often that it is left alone for a while; nothing was sent, so a job
+    │                           that meets nothing else waits
     ├── Pending                 the provider goes on by itself; ask again after `retry_after`
     ├── CredentialRejected      the provider did not accept our key
     ├── TimedOut                the job's own time budget is spent

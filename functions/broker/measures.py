@@ -68,9 +68,12 @@ def job_ended(head: "Head") -> None:
     """A job reached its terminal status.
 
     Its time is told in parts: in its queue, with models, and the broker's own (checks, selection, moderation, writes).
-    The last two are left out for a job that never ran.
+    The last two are left out for a job that never ran. What circuits kept waiting was in its queue until its last run.
     """
-    queued = (head.started_at or head.ended_at or 0) - head.created_at
+    began = head.started_at
+    if head.waits:
+        began = head.claimed_at if head.claimed_by else None
+    queued = (began or head.ended_at or 0) - head.created_at
     whole = (head.ended_at or 0) - head.created_at
     asked = sum(call.get("l", 0) for call in head.calls.values())
     parts = {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at else {}

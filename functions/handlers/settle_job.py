@@ -1,11 +1,11 @@
-"""Settle Job: the workflow's one terminal commit."""
+"""Settle Job: the workflow's one terminal commit, or the way back to the queue."""
 
 from typing import Any
 
 from broker import bootstrap
 from broker.clock import now_ms
 from broker.jobs.head import Status
-from broker.observability import place_of, warn
+from broker.observability import metric, place_of, warn
 from broker.steps.context import Run
 
 from handlers.step import step
@@ -13,6 +13,9 @@ from handlers.step import step
 
 def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
     head = bootstrap.settle_job()(run, event["ending"], now_ms())
+    if head.status is Status.QUEUED:
+        facts = {"message": "job waits for a circuit", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
+        metric({"lane": head.lane}, facts, JobsWaiting=1)
     if event.get("keep") and head.status is Status.SUCCEEDED:
         try:
             bootstrap.recall().keep(head, now_ms())

@@ -30,7 +30,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | bool) else bytes(value)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(ITEMS)
 def test_round_trip(item: dict[str, Any]) -> None:
     back = decode_item(encode_item(item))
@@ -38,7 +38,7 @@ def test_round_trip(item: dict[str, Any]) -> None:
     assert repr(back) == repr(item)  # True is not 1
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(VALUES)
 def test_others_read_the_same(value: Any) -> None:
     assert plain(TypeDeserializer().deserialize(encode(value))) == value  # type: ignore[arg-type]

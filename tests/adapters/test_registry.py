@@ -13,6 +13,8 @@ from broker.registry.versions import Registry
 from broker.routing.models import Models
 from broker.storage import Database
 
+from tests.fakes.texts import FakeTexts
+
 NOW = 1_795_000_000_000
 
 MODEL = {
@@ -36,7 +38,7 @@ DOCUMENT = {
 
 
 def applied(database: Database, document: dict[str, Any], by: str = "ada") -> int:
-    return len(apply(database, parse_registry(document), by=by, now=NOW).changes)
+    return len(apply(Registry(database, FakeTexts()), parse_registry(document), by=by, now=NOW).changes)
 
 
 def shortened(prompts: Prompts, **more: Any) -> str:
@@ -54,12 +56,12 @@ def test_what_was_applied_is_read_and_not_written_twice(database: Database) -> N
     )
     assert catalog.routes[None, None].models[0].weight == 9
     assert catalog.aliases["fast"].models == ("small",)
-    assert shortened(Prompts(database)) == "Shorten: x"
+    assert shortened(Prompts(database, FakeTexts())) == "Shorten: x"
 
 
 def test_of_two_who_read_the_same_version_one_writes(database: Database) -> None:
     applied(database, DOCUMENT)
-    registry = Registry(database)
+    registry = Registry(database, FakeTexts())
     changes = [make_plan(registry, parse_registry({"models": [MODEL | {"rank": rank}]})).changes[0] for rank in (1, 2)]
     assert registry.write(changes[0], "one", NOW).version == 2
     with pytest.raises(Conflict):
@@ -69,7 +71,7 @@ def test_of_two_who_read_the_same_version_one_writes(database: Database) -> None
 
 
 def test_of_two_who_add_the_same_entry_one_writes(database: Database) -> None:
-    registry = Registry(database)
+    registry = Registry(database, FakeTexts())
     changes = [make_plan(registry, parse_registry({"models": [MODEL | {"rank": rank}]})).changes[0] for rank in (1, 2)]
     registry.write(changes[0], "one", NOW)
     with pytest.raises(Conflict):
@@ -80,10 +82,10 @@ def test_of_two_who_add_the_same_entry_one_writes(database: Database) -> None:
 def test_a_prompts_versions_stand_side_by_side_and_roll_back(database: Database) -> None:
     applied(database, {"prompts": [{"id": "p", "version": 2, "user": "two {{a}}"}]})
     applied(database, {"prompts": [{"id": "p", "version": 1, "user": "one {{a}}"}]})
-    registry = Registry(database)
+    registry = Registry(database, FakeTexts())
 
     def text(**more: Any) -> str:
-        return shortened(Prompts(database), **more)
+        return shortened(Prompts(database, FakeTexts()), **more)
 
     assert (text(), text(version=1), text(version=2)) == ("two x", "one x", "two x")
     change = plan_rollback(registry, "prompts", "p", 1)
@@ -99,9 +101,9 @@ def test_typed_prompts_and_labels_are_read_as_they_were_applied(database: Databa
     arms = [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
     document = {"prompts": prompts, "labels": [{"id": "p", "labels": {"production": arms}}]}
     assert (applied(database, document), applied(database, document)) == (3, 0)
-    told = Prompts(database)
+    told = Prompts(database, FakeTexts())
     texts = [told.fill({"id": "p"}, f"key-{n}", NOW).messages[0]["content"] for n in range(200)]
     assert texts.count("1: 0.5") > 150 and texts.count("2: 0.5") > 5
-    assert [each.content for each in Registry(database).history("labels", "p")] == [
+    assert [each.content for each in Registry(database, FakeTexts()).history("labels", "p")] == [
         {"id": "p", "labels": {"production": [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]}}
     ]

@@ -47,7 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "bootstrap": {
         *("clock", "errors", "measures"),
         *("batches", "cache", "cloud", "delivery"),
-        *("jobs", "prompts", "providers", "rest", "routing", "steps", "tenants"),
+        *("jobs", "prompts", "providers", "registry", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {
         *("bootstrap", "clock", "errors", "observability"),

@@ -25,7 +25,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.contract.stack import ROOT, events, of_type, template
 from tests.contract.world import ASK, NOW, World
+from tests.fakes.texts import long_text
 
+LONG = {"prompts": [{"id": "long", "version": n, "user": long_text(400_000, n)} for n in (1, 2)]}
 RUN = {"variables": {"document": "The lamp."}}
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "schemas" / "openapi.json").read_text())
 DOCUMENTED = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
@@ -137,6 +139,7 @@ def calls() -> list[Any]:
         ("POST", "/jobs/{id}/cancel", 409, "ended", {}),
         ("POST", "/jobs/{id}/cancel", 404, None, lost),
         ("GET", "/jobs/{id}/events", 200, "ended", {}),
+        ("GET", "/jobs/{id}/events", 200, "waiting", {}),
         ("GET", "/jobs/{id}/events", 404, None, lost),
         ("POST", "/jobs/{id}/redeliver", 202, "ended", {}),
         ("POST", "/jobs/{id}/redeliver", 400, "queued", {}),
@@ -152,8 +155,11 @@ def calls() -> list[Any]:
                 (404, None, {"path": {"id": "none"}}),
                 (409, "run held", keyed),
                 (422, "key used", keyed),
+                (503, "text lost", {"path": {"id": "long"}, "body": "{}"}),
             )
         ),
+        ("POST", "/jobs", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
+        ("POST", "/estimates", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
         ("GET", "/conversations/{id}", 200, "talk", {"path": {"id": "c1"}}),
         ("GET", "/conversations/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
         ("GET", "/conversations/{id}", 404, None, {"path": {"id": "c1"}}),
@@ -184,7 +190,22 @@ def admin_calls() -> list[Any]:
     experiments = "/admin/prompts/{id}/experiments"
     prompt, nobody = {"id": "shorten"}, {"id": "nobody", "label": "production"}
     named = {"path": prompt | {"label": "production"}, "body": json.dumps({"arms": [{"version": 1}]})}
+    long = {"kind": "prompts", "id": "long"}
+    other = json.dumps({"id": "long", "user": "Other."})
     return [
+        ("GET", kind, 200, "long", {"path": {"kind": "prompts"}}),
+        ("GET", entry, 200, "long", {"path": long}),
+        ("GET", entry, 200, "long", {"path": long, "query": {"version": "1"}}),
+        ("GET", entry, 400, "long", {"path": long, "query": {"version": "x"}}),
+        ("GET", entry, 404, "long", {"path": long, "query": {"version": "9"}}),
+        ("GET", entry, 503, "text lost", {"path": long}),
+        ("PUT", entry, 200, "long", {"path": long, "body": other}),
+        ("PUT", entry, 503, "text lost", {"path": long, "body": other}),
+        ("GET", f"{entry}/versions", 200, "text lost", {"path": long}),
+        ("POST", f"{entry}/rollback", 503, "text lost", {"path": long, "body": '{"version": 1}'}),
+        ("POST", "/admin/plan", 200, "long", {"body": f'{{"prompts": [{other}]}}'}),
+        ("POST", "/admin/plan", 503, "text lost", {"body": f'{{"prompts": [{other}]}}'}),
+        ("POST", "/admin/apply", 503, "text lost", {"body": f'{{"prompts": [{other}]}}'}),
         ("GET", kind, 200, None, {"path": tenants}),
         ("GET", kind, 404, None, {"path": {"kind": "colours"}}),
         ("GET", entry, 200, None, {"path": acme}),
@@ -229,6 +250,8 @@ def test_replies_are_as_documented(
             more = {"path": {"id": world.ended(Status.SUCCEEDED).id}} | more
         case "queued":
             more = {"path": {"id": world.submitted().id}} | more
+        case "waiting":
+            more = {"path": {"id": world.waiting().id}} | more
         case "two":
             assert world.submitted().id != world.submitted().id
         case "called":
@@ -239,13 +262,17 @@ def test_replies_are_as_documented(
         case "key of an ended job":
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", "/jobs", **more).body["id"]})
         case "changed meanwhile":
-            world.database.meanwhile = [lambda: apply(world.database, parse_registry(FREE), by="other", now=NOW)]
+            world.database.meanwhile = [lambda: apply(world.registry, parse_registry(FREE), by="other", now=NOW)]
         case "labelled":
             arms = {"id": "shorten", "labels": {"production": [{"version": 1, "weight": 9}]}}
-            apply(world.database, parse_registry({"labels": [arms]}), by="other", now=NOW)
+            apply(world.registry, parse_registry({"labels": [arms]}), by="other", now=NOW)
             for used in ({"label": "production"}, {"label": None}):
                 world.database.write(count(world.ended(Status.SUCCEEDED), {"id": "shorten", "version": 1} | used))
             world.database.write(count(world.ended(Status.EXPIRED), {"id": "shorten", "version": 2, "label": None}))
+        case "long" | "text lost":
+            apply(world.registry, parse_registry(LONG), by="other", now=NOW)
+            if before == "text lost":
+                world.texts.kept.clear()
         case "run ended":
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", resource, **more).body["id"]})
         case "run held":

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from broker.cloud.texts import PREFIX
 from broker.rest.routes import MOST_WAIT_S
 
-from tests.contract.stack import Resource, events, functions, of_type, queues, target, template
+from tests.contract.stack import Resource, as_list, events, functions, of_type, queues, statements, target, template
 
 FOREVER = 14 * 86_400
 """The longest that SQS keeps a message."""
@@ -150,6 +151,30 @@ def test_a_bucket_is_private_and_encrypted(name: str, properties: Resource) -> N
         each["Effect"] == "Deny" and each["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         for each in statements
     ), f"{name} can be read in the clear"
+
+
+def prefixes(bucket: str) -> set[str]:
+    """The parts of a bucket that functions have rights on."""
+    resources = [
+        str(resource.get("Fn::Sub", ""))
+        for role in of_type("AWS::IAM::Role").values()
+        for statement in statements(role)
+        for resource in as_list(statement["Resource"])
+        if isinstance(resource, dict)
+    ]
+    start = f"${{{bucket}.Arn}}/"
+    return {each.removeprefix(start).removesuffix("*") for each in resources if each.startswith(start)}
+
+
+def test_what_jobs_leave_expires_and_texts_of_prompts_never_do() -> None:
+    rules = of_type("AWS::S3::Bucket")["PayloadsBucket"]["LifecycleConfiguration"]["Rules"]
+    expiring = {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    kept = prefixes("PayloadsBucket")
+    assert PREFIX in kept
+    assert expiring == dict.fromkeys(kept - {PREFIX}, 366), "a rule without a prefix would take what prompts say"
+    cleaned = {rule["Prefix"] for rule in rules if rule.get("AbortIncompleteMultipartUpload")}
+    assert cleaned == kept
+    assert all(rule["Status"] == "Enabled" for rule in rules)
 
 
 @pytest.mark.parametrize("kind", ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key"])

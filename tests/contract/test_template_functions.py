@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from broker import observability
+from broker.cloud.texts import PREFIX
 
 from tests.contract.stack import ROOT, Resource, as_list, door_of, functions, of_type, statements, target, template
 from tests.unit.aws_cases import CASES
@@ -169,6 +170,31 @@ def test_who_puts_events_may_only_speak_for_the_broker(name: str) -> None:
     for statement in statements(of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]):
         if "events:PutEvents" in as_list(statement["Action"]):
             assert statement["Condition"] == {"StringEquals": {"events:source": "inference.broker"}}, name
+
+
+TEXTS = {"Fn::Sub": f"${{PayloadsBucket.Arn}}/{PREFIX}*"}
+"""The long texts of prompts."""
+
+
+@each_function
+def test_who_fills_prompts_may_read_their_texts_and_only_operators_write_them(name: str, properties: Resource) -> None:
+    door = ast.parse((ROOT / "functions" / "handlers" / f"{door_of(name)}.py").read_text())
+    builders = builders_behind(calls_of_bootstrap(door))
+    needed = {"s3:GetObject"} if "prompt_texts" in builders else set()
+    needed |= {"s3:PutObject"} if "admin" in builders else set()
+    role = list(statements(of_type("AWS::IAM::Role")[target(properties["Role"])]))
+    allowed = {act for each in role if TEXTS in as_list(each["Resource"]) for act in as_list(each["Action"])}
+    assert allowed == needed, f"{name} needs {sorted(needed)} on the texts of prompts and has {sorted(allowed)}"
+    if needed:
+        of_key = [each for each in role if each["Resource"] == {"Fn::GetAtt": ["Key", "Arn"]}]
+        with_key = {act for each in of_key for act in as_list(each["Action"])}
+        keys = {"kms:Decrypt"} | ({"kms:GenerateDataKey"} if "s3:PutObject" in needed else set())
+        assert keys <= with_key, f"{name} cannot use the key of the bucket"
+
+
+def test_some_functions_fill_prompts() -> None:
+    users = {name for name, each in BUILDERS.items() if "prompt_texts" in builders_behind({name})}
+    assert {"prepare", "accept", "api", "take", "split", "admin"} <= users, "then nothing above was proved"
 
 
 def test_setting_is_the_only_way_to_the_environment() -> None:

@@ -150,6 +150,12 @@ def test_what_a_repeat_cannot_mend_is_not_repeated(tasks: dict[str, dict[str, An
             assert rule_for(state, "Retry", error).get("MaxAttempts") == 0, f"{name} repeats {error}"
 
 
+@pytest.mark.parametrize("name", ["Select Model", "Invoke Model"])
+def test_an_open_circuit_is_asked_again_by_a_later_run_only(name: str) -> None:
+    state = states(json.loads(DEFINITIONS["inference.asl"].read_text()))[name]
+    assert rule_for(state, "Retry", "CircuitOpen").get("MaxAttempts") == 0
+
+
 def test_each_task_catches_all_except_the_one_that_settles(tasks: dict[str, dict[str, Any]]) -> None:
     for name, state in tasks.items():
         assert rule_for(state, "Catch", "Conflict")["ErrorEquals"] == ["Conflict"], (

@@ -14,10 +14,11 @@ from broker.jobs.calls import lost
 from broker.jobs.head import Head, Status
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
-from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend
+from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend, wait
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
+from broker.registry.versions import Registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
 from broker.rest.http import Reply, Request
 from broker.rest.routes import Api
@@ -37,6 +38,7 @@ from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
 from tests.fakes.shelf import FakeShelf
+from tests.fakes.texts import FakeTexts
 
 NOW = 1_762_000_000_000
 ERROR = {"type": "unavailable", "code": "runs_exhausted", "message": "The job was started 3 times."}
@@ -69,9 +71,11 @@ class World:
         self.jobs = Jobs(self.database)
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
-        apply(self.database, parse_registry(REGISTRY), by="tests", now=NOW)
+        self.texts = FakeTexts()
+        self.registry = Registry(self.database, self.texts)
+        apply(self.registry, parse_registry(REGISTRY), by="tests", now=NOW)
         self.turns = FakeTurns()
-        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database), self.turns, "inbox")
+        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database, self.texts), self.turns, "inbox")
         self.accept = Accept(
             self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
         )
@@ -101,7 +105,7 @@ class World:
         """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""
         facts: dict[str, Any] = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme"} | more
         scopes = facts.pop("scopes", frozenset("*"))
-        door = Admin(self.database) if (method, resource) in ADMIN_ROUTES else self.api
+        door = Admin(self.database, self.registry) if (method, resource) in ADMIN_ROUTES else self.api
         return door(Request(method, resource, principal="me", scopes=scopes, request_id="r-1", **facts))
 
     def submitted(self) -> Head:
@@ -124,6 +128,12 @@ class World:
             head = end_call(head, fence, key, facts | {"ended_at": NOW + 900})
         head, _ = start_call(head, fence, model="small", reserve=10_000, now=NOW + 1000, lease_ms=60_000)
         return self._write(head)
+
+    def waiting(self) -> Head:
+        """A job that circuits keep waiting."""
+        head = self._write(claim(self.submitted(), now=NOW + 10, lease_ms=90_000, by="m-1"))
+        fence = Fence(head.run, "execution")
+        return self._write(wait(head, fence, until=NOW + 60_000, now=NOW + 20, chance=0.5))
 
     def ended(self, status: Status) -> Head:
         """A job that ended so, told to its webhook."""
@@ -164,6 +174,8 @@ def every_job() -> Iterator[tuple[str, World, Head]]:
     yield "queued", world, world.submitted()
     world = World()
     yield "running", world, world.running()
+    world = World()
+    yield "waiting", world, world.waiting()
     for status in Status:
         if status.terminal:
             world = World()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from broker.cli import registry_of
 from broker.clock import now_ms
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -32,7 +33,7 @@ def stack(issuer: Issuer) -> Iterator[Stack]:
         running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",))
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
         document = parse_registry(registry(stack.models_url, issuer.jwks_url))
-        apply(stack.database, document, by="tests", now=now_ms())
+        apply(registry_of(running.cloud, running.outputs), document, by="tests", now=now_ms())
         yield stack
     finally:
         servers.stop()

@@ -23,6 +23,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "crashing": {"order": "", "name": "crashing"},
     "crashing-too": {"order": "", "name": "crashing-too"},
     "dying": {"order": "!500"},
+    "lonely": {"order": ""},
     "dear": {"order": "", "price_in_usd": 1000, "price_out_usd": 1000},
 }
 """Models by id; the order tells the local model server how to misbehave."""

@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from broker.cli import create_key, registry_of
+from broker.cli import create_key, tables_of
 from broker.clock import now_ms
 from broker.cloud.database import DynamoDatabase
 from broker.jobs.head import due_partition, job_pk
+from broker.routing.board import KEEP_MS
+from broker.routing.board import PK as HEALTH
+from broker.routing.circuits import FIRST_COOLING_MS
 from broker.storage import Update
 from broker.tenants.api_keys import new_key
 
@@ -38,7 +41,7 @@ class Stack:
     @property
     def database(self) -> DynamoDatabase:
         """The tables."""
-        return registry_of(self.cloud, self.outputs)
+        return tables_of(self.cloud, self.outputs)
 
     @property
     def api(self) -> Client:
@@ -104,6 +107,12 @@ class Stack:
         self.cloud.client("s3").delete_object(Bucket=self.outputs["OutboxBucket"], Key=result_key)
         facts = {"state": "open", "due": due_partition(batch_id), "due_at": now_ms()}
         self.database.write(Update("jobs", f"BATCH#{batch_id}", "BATCH", set=facts))
+
+    def open_circuit(self, model: str, until_ms: int) -> None:
+        """Let a model's circuit be open until then, and wait until every process knows."""
+        facts = {"state": "open", "until": until_ms, "cooling": FIRST_COOLING_MS, "probe": "", "probe_until": 0}
+        self.database.write(Update("ledger", HEALTH, model, set=facts))
+        time.sleep(KEEP_MS / 1000)
 
     @staticmethod
     def unknown_key() -> str:

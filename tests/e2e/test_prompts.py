@@ -7,6 +7,7 @@ from broker.prompts.labels import choose
 
 from tests.e2e.stack import Stack
 from tests.e2e.test_admin import signed
+from tests.fakes.texts import long_text
 
 VARIABLES = {
     "who": {"type": "string", "enum": ["keeper", "lamp"]},
@@ -69,6 +70,26 @@ def test_a_prompt_is_rolled_back(stack: Stack) -> None:
     assert (back.status, back.body["version"], back.body["action"]) == (200, 3, "rolled_back")
     assert told(stack, prompt_id).startswith("Well")
     assert told(stack, prompt_id, version=2).startswith("Badly"), "no version is lost"
+
+
+def test_a_prompt_of_megabytes_is_registered_run_listed_and_rolled_back(stack: Stack) -> None:
+    text = long_text(1_500_000)
+    prompt_id = registered(stack, f"{text} for {{{{who}}}} {{{{times}}}}", "Short: {{who}} {{times}}")
+    path = f"/admin/registry/prompts/{prompt_id}"
+    assert told(stack, prompt_id) == "Short: lamp 2"
+    assert told(stack, prompt_id, version=1) == f"{text} for lamp 2"
+    short, long = signed(stack, "GET", f"{path}/versions").body["data"]
+    assert (short["version"], short["omitted"], long["version"], long["omitted"]) == (2, [], 1, ["user"])
+    assert signed(stack, "GET", f"{path}?version=1").body["entry"]["user"].startswith(text)
+
+    back = signed(stack, "POST", f"{path}/rollback", {"version": 1})
+    assert (back.status, back.body["version"], back.body["action"]) == (200, 3, "rolled_back")
+    assert told(stack, prompt_id, version=3) == f"{text} for lamp 2"
+    objects = stack.cloud.client("s3").list_objects_v2(Bucket=stack.outputs["PayloadsBucket"], Prefix="prompts/")
+    assert len(objects["Contents"]) == 1, "both versions have the same text"
+
+    refused = signed(stack, "PUT", path, {"id": prompt_id, "user": "x" * 2_000_001})
+    assert (refused.status, refused.body["error"]["param"]) == (400, "user")
 
 
 def test_versions_are_compared(stack: Stack) -> None:

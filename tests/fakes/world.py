@@ -11,6 +11,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
 from broker.prompts.templates import Prompts
+from broker.registry.versions import Registry
 from broker.routing.models import Models
 from broker.steps.context import Run, material
 from broker.steps.preparing import Prepare
@@ -22,6 +23,7 @@ from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeQueue, FakeWorkflows
+from tests.fakes.texts import FakeTexts
 
 NOW = 1_795_000_000_000
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
@@ -74,6 +76,7 @@ class World:
 
     database: FakeDatabase = field(default_factory=FakeDatabase)
     payloads: FakePayloads = field(default_factory=FakePayloads)
+    texts: FakeTexts = field(default_factory=FakeTexts)
     queue: FakeQueue = field(default_factory=FakeQueue)
     workflows: FakeWorkflows = field(default_factory=FakeWorkflows)
     lost: list[str] = field(default_factory=list)
@@ -98,9 +101,18 @@ class World:
         """The registry as a fresh process reads it."""
         return Models(self.database)
 
+    def prompts(self) -> Prompts:
+        """The templates as a fresh process reads them."""
+        return Prompts(self.database, self.texts)
+
+    def registry(self) -> Registry:
+        """The entries, as operators see them."""
+        return Registry(self.database, self.texts)
+
     def preparing(self) -> Prepare:
         """The use case as a fresh process builds it."""
-        return Prepare(self.database, self.models(), Tenants(self.database), Prompts(self.database), self.turns, INBOX)
+        tenants = Tenants(self.database)
+        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, INBOX)
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""

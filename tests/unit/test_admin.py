@@ -13,6 +13,7 @@ from broker.errors import BrokerError, Conflict, Forbidden, InvalidRequest, NotF
 from broker.observability import logger
 from broker.prompts.experiments import count
 from broker.prompts.templates import Prompts
+from broker.registry.versions import Registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
 from broker.rest.http import Reply, Request
 from broker.routing.models import Models
@@ -20,6 +21,7 @@ from broker.tenants.registry import Tenants
 from handlers.admin import handler
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.texts import FakeTexts, long_text
 from tests.fakes.world import NOW, a_head
 
 ARN = "arn:aws:sts::123456789012:assumed-role/operator/ada"
@@ -32,6 +34,7 @@ class Door:
     """The operators' door of a broker in memory."""
 
     database: FakeDatabase = field(default_factory=FakeDatabase)
+    texts: FakeTexts = field(default_factory=FakeTexts)
 
     def __call__(
         self,
@@ -57,7 +60,7 @@ class Door:
             "body": None if body is None else json.dumps(body),
             "requestContext": {"requestId": "r-1", "identity": {"userArn": by or None}},
         }
-        return Admin(self.database)(Request.signed(event))
+        return Admin(self.database, Registry(self.database, self.texts))(Request.signed(event))
 
     def fails(self, *arguments: Any, **options: Any) -> BrokerError:
         before = dict(self.database._items)
@@ -198,6 +201,27 @@ def with_prompt() -> Door:
     return door
 
 
+def test_a_long_prompt_is_put_listed_in_short_and_shown_whole() -> None:
+    door, texts = Door(), [long_text(1_900_000, seed) for seed in range(4)]
+    for text in texts:
+        put = door("PUT", ENTRY, {"id": "p", "user": text}, kind="prompts", entry_id="p")
+        assert put.body["entry"]["user"] == text
+    versions = door("GET", f"{ENTRY}/versions", kind="prompts", entry_id="p").body["data"]
+    assert [(each["version"], each["entry"], each["omitted"]) for each in versions] == [
+        (number, {"id": "p"}, ["user"]) for number in (4, 3, 2, 1)
+    ]
+    (listed,) = door("GET", "/admin/registry/{kind}", kind="prompts").body["data"]
+    assert (listed["version"], listed["omitted"]) == (4, ["user"])
+    old = door("GET", ENTRY, kind="prompts", entry_id="p", query={"version": "2"})
+    assert (old.body["entry"], old.body["omitted"], old.headers) == ({"id": "p", "user": texts[1]}, [], {"etag": '"2"'})
+    plan = door("POST", "/admin/plan", {"prompts": [{"id": "p", "user": texts[0]}]})
+    assert len(json.dumps(plan.body)) < 50_000, "two texts of two megabytes are no reply"
+    back = door("POST", f"{ENTRY}/rollback", {"version": 2}, kind="prompts", entry_id="p", if_match='"4"')
+    assert (back.body["version"], back.body["entry"]["user"]) == (5, texts[1])
+    unknown = door.fails("GET", ENTRY, kind="prompts", entry_id="p", query={"version": "9"})
+    assert (type(unknown), unknown.code, unknown.param) == (NotFound, "unknown_version", "version")
+
+
 def test_a_label_divides_the_traffic_moves_and_goes() -> None:
     door = with_prompt()
     none = door("GET", LABELS, entry_id="p")
@@ -206,7 +230,7 @@ def test_a_label_divides_the_traffic_moves_and_goes() -> None:
     put = door("PUT", LABEL, {"arms": arms}, entry_id="p", if_match='"0"')
     assert (put.status, put.body["version"], put.body["labels"]) == (200, 1, {"production": arms})
     assert door("GET", LABELS, entry_id="p") == put
-    prompts = Prompts(door.database)
+    prompts = Prompts(door.database, door.texts)
     taken = {prompts.fill({"id": "p"}, f"key-{number}", NOW).used["version"] for number in range(100)}
     assert taken == {1, 2}
     assert door("PUT", LABEL, {"arms": arms}, entry_id="p").body["version"] == 1, "nothing changed"

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from broker.batches.batch import KEEP_S, LOOK_MS
 from broker.batches.files import MAX_DOCUMENT_BYTES, MAX_LINES, MAX_LINES_BYTES, MAX_REQUEST_BYTES
-from broker.errors import KeyInFlight
+from broker.errors import KeyInFlight, Unavailable
 from broker.jobs.head import Status
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 
 from tests.fakes.batches import Files, chat, jsonl
 from tests.fakes.database import Crash
 from tests.fakes.files import FakeInbox
+from tests.fakes.texts import long_text
 from tests.fakes.world import HOUR, MINUTE, NOW, a_model
 
 LINES = jsonl(chat("One."), "", "{not json", chat("Two."), {**chat("Three."), "model": "none"}, chat("Four.")) + "\r\n"
@@ -200,6 +203,22 @@ def test_a_crash_anywhere_is_repaired_when_the_message_comes_again(files: Files,
     files.finish(taken.batch_id)
     assert files.collects.sent == [taken.batch_id]
     assert files.bus.events == []
+
+
+def test_a_file_whose_prompts_text_cannot_be_read_comes_again(files: Files) -> None:
+    document = parse_registry({"prompts": [{"id": "long", "user": long_text(150_000) + "{{document}}"}]})
+    apply(files.world.registry(), document, by="ops", now=NOW)
+    files.world.tenant("acme", document_prompt="long")
+    kept, files.world.texts.kept = files.world.texts.kept, {}
+    event = files.inbox.put("acme/a.txt", "The lamp.")
+    with pytest.raises(Unavailable):
+        files.split(event)
+    assert (files.outbox.objects, files.bus.events) == ({}, [])
+    files.world.texts.kept = kept
+    taken = files.split(event, NOW + MINUTE)
+    assert taken is not None
+    (job,) = files.jobs(taken.batch_id)
+    assert "The lamp." in files.world.prompt(job.id)["messages"][-1]["content"]
 
 
 def test_a_line_that_ended_before_the_repeat_is_not_accepted_again(files: Files) -> None:

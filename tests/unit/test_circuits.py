@@ -10,8 +10,10 @@ from broker.routing.circuits import (
     FEWEST_CALLS,
     FIRST_COOLING_MS,
     LONGEST_COOLING_MS,
+    PROBED_MS,
     SUCCEEDED,
     UNSENT,
+    State,
     should_open,
 )
 from broker.routing.figures import EVERY, SLOT_MS
@@ -146,6 +148,21 @@ def test_an_open_circuit_says_when_to_ask_again(stage: Stage) -> None:
         stage.process().admit("m", stage.now, LEASE)
     assert (failure.value.code, failure.value.retry_after) == ("circuit_open", (FIRST_COOLING_MS - 12_000) / 1_000)
     assert stage.process().states(stage.now)["m"].until == START + FIRST_COOLING_MS
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [
+        (State("open", START + 250_000), 250),
+        (State("half_open", START + 50_000), 50),
+        (State("half_open", START + 250_000), PROBED_MS / 1_000),
+        (State("half_open"), 1),
+        (State("open", START + 1), 1),
+    ],
+    ids=["cooling", "a probe's lease", "a long lease of a probe", "nobody probes", "at once"],
+)
+def test_a_state_says_when_to_ask_again(state: State, seconds: float) -> None:
+    assert state.retry_after(START) == seconds
 
 
 def test_an_open_circuit_stays_open_whatever_comes_late(stage: Stage) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
-from broker.cli import ALL_SCOPES, create_key, main, put_secret, registry_of, stack_outputs
+from broker.cli import ALL_SCOPES, create_key, main, put_secret, registry_of, stack_outputs, tables_of
 from broker.clock import now_ms
 from broker.tenants.api_keys import key_hash
 from broker.tenants.identity import Identity, authenticate
 from moto import mock_aws
+
+from tests.fakes.texts import long_text
 
 KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
 TABLE = {
@@ -25,9 +27,13 @@ TABLE = {
 }
 TABLES = ("JobsTable", "RegistryTable", "LedgerTable")
 TEMPLATE = {
-    "Resources": {**dict.fromkeys(TABLES, TABLE), "Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {}}}},
+    "Resources": {
+        **dict.fromkeys(TABLES, TABLE),
+        "PayloadsBucket": {"Type": "AWS::S3::Bucket"},
+        "Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {}}},
+    },
     "Outputs": {
-        **{name: {"Value": {"Ref": name}} for name in TABLES},
+        **{name: {"Value": {"Ref": name}} for name in (*TABLES, "PayloadsBucket")},
         "KeyArn": {"Value": {"Fn::GetAtt": ["Key", "Arn"]}},
         "SecretsPrefix": {"Value": "my-broker/"},
     },
@@ -54,7 +60,7 @@ def never() -> Any:
 
 
 def identity(session: Any, key: str) -> Identity:
-    return authenticate(f"Bearer {key}", registry_of(session, stack_outputs(session, "my-broker")), now_ms(), never)
+    return authenticate(f"Bearer {key}", tables_of(session, stack_outputs(session, "my-broker")), now_ms(), never)
 
 
 def secret(session: Any, name: str) -> str:
@@ -69,7 +75,7 @@ def test_outputs_are_shown(session: Any, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def tables(session: Any) -> Any:
-    return registry_of(session, stack_outputs(session, "my-broker"))
+    return tables_of(session, stack_outputs(session, "my-broker"))
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
@@ -105,6 +111,27 @@ def test_a_folder_is_planned_applied_and_rolled_back(
     versions = run(capsys, "history", "tenants", "acme")
     assert [each.split(",")[0] for each in versions] == [f"tenants acme version {n}" for n in (3, 2, 1)]
     assert tables(session).get("registry", "TENANT#acme", "TENANT")["monthly_budget"] == 5_000_000_000
+
+
+def test_a_long_prompt_is_applied_shown_and_rolled_back(
+    session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, texts = tmp_path / "prompts.json", [long_text(1_500_000, seed) for seed in range(2)]
+    for text in texts:
+        file.write_text(json.dumps({"prompts": [{"id": "p", "user": text}]}))
+        run(capsys, "plan", str(file))
+        run(capsys, "apply", str(file))
+    assert run(capsys, "apply", str(file)) == ["0 changed, 1 unchanged"]
+    (line,) = run(capsys, "rollback", "prompts", "p", "1")
+    assert line.startswith("prompts p version 3, ")
+    assert [each.split(",")[0] for each in run(capsys, "history", "prompts", "p")] == [
+        f"prompts p version {n}" for n in (3, 2, 1)
+    ]
+    outputs = stack_outputs(session, "my-broker")
+    assert registry_of(session, outputs).get("prompts", "p").content["user"] == texts[0]
+    file.write_text(json.dumps({"prompts": [{"id": "p", "user": "x" * 2_000_001}]}))
+    assert main(["apply", str(file)]) == 1
+    assert "prompts.0.user" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -175,7 +202,7 @@ def test_a_key_may_be_narrow_and_end(session: Any, capsys: pytest.CaptureFixture
     assert main(["key", "acme", "--principal", "ci", "--scopes", "jobs:read", "--days", "7"]) == 0
     key = capsys.readouterr().out.strip()
     assert identity(session, key).scopes == {"jobs:read"}
-    tables = registry_of(session, stack_outputs(session, "my-broker"))
+    tables = tables_of(session, stack_outputs(session, "my-broker"))
     item = tables.get("registry", f"KEY#{key_hash(key)}", "KEY")
     assert item is not None
     assert item["valid_until"] - item["created_at"] == 7 * 86_400_000

@@ -7,10 +7,12 @@ from broker.cli.documents import read
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
+from broker.registry.versions import Registry
 from broker.routing.models import Models
 from broker.routing.routes import Catalog, order_for
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.texts import FakeTexts
 from tests.fakes.world import NOW
 
 FOLDER = Path(__file__).parents[2] / "examples" / "registry"
@@ -19,7 +21,7 @@ FOLDER = Path(__file__).parents[2] / "examples" / "registry"
 @pytest.fixture(scope="module")
 def database() -> FakeDatabase:
     tables = FakeDatabase()
-    plan = apply(tables, parse_registry(read(FOLDER)), by="tests", now=NOW)
+    plan = apply(Registry(tables, FakeTexts()), parse_registry(read(FOLDER)), by="tests", now=NOW)
     assert {change.action for change in plan.changes if change.number == 1} == {"added"}
     return tables
 
@@ -30,7 +32,8 @@ def catalog(database: FakeDatabase) -> Catalog:
 
 
 def test_the_prompt_with_two_versions_takes_the_same_variables_in_both(database: FakeDatabase) -> None:
-    prompts, values = Prompts(database), {"message": "Where is my lamp?", "facts": ["It was sent on Monday."]}
+    prompts = Prompts(database, FakeTexts())
+    values = {"message": "Where is my lamp?", "facts": ["It was sent on Monday."]}
     taken = set()
     for number in range(100):
         filled = prompts.fill({"id": "reply", "variables": values}, f"customer-{number}", NOW)

@@ -26,17 +26,18 @@ HEADS = st.builds(
     usage=st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), st.integers(0, 100)),
     error=st.none() | st.just({"type": "refused", "code": "refused", "message": "No."}),
     budget=st.none() | st.just("2026-11"),
+    waits=st.just({}) | st.fixed_dictionaries({"since": st.integers(0, 2**45), "times": st.integers(1, 99)}),
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(HEADS)
 def test_reads_back_what_it_stores(head: Head) -> None:
     assert Head.from_item(head.to_item()) == head
     assert Head.from_item(json.loads(json.dumps(head.to_item()))) == head
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(HEADS)
 def test_only_what_is_due_is_in_the_due_index(head: Head) -> None:
     assert ("due" in head.to_item()) == (head.due_at is not None)
@@ -75,3 +76,7 @@ def test_each_status_is_told_under_one_id() -> None:
     assert len(set(ids)) == len(ids)
     assert a_head(status=Status.FAILED, run=1).event_id == a_head(status=Status.FAILED, run=2, rev=9).event_id
     assert a_head(status=Status.RUNNING, run=1).event_id != a_head(status=Status.RUNNING, run=2).event_id
+
+
+def test_only_a_job_that_circuits_kept_waiting_says_so() -> None:
+    assert "waits" not in a_head().to_item()

@@ -11,7 +11,7 @@ from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job, settle_call, settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.sweeping import Sweep
-from broker.jobs.transitions import Fence, Outcome, start_call
+from broker.jobs.transitions import Fence, Outcome, start_call, wait
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
 from hypothesis import settings
@@ -198,6 +198,29 @@ class JobMachine(RuleBasedStateMachine):
                 self.world.jobs, self.world.jobs.get(execution.job_id), execution.fence, Outcome(status), self.now
             )
 
+    @rule(
+        execution=executions,
+        ms=st.sampled_from([SECOND, MINUTE, 5 * MINUTE, 2 * HOUR]),
+        chance=st.sampled_from([0.0, 0.5, 1.0]),
+        crash=CRASHES,
+        canceled=st.booleans(),
+    )
+    def turn_away(self, execution: Execution, ms: int, chance: float, crash: int | None, canceled: bool) -> None:
+        """Circuits let nothing of the run through; it waits, unless it has asked a model."""
+
+        def put_back(current: Head) -> Head:
+            asked = [key for key in current.calls if key.startswith(f"{execution.fence.run}.")]
+            after = wait(current, execution.fence, until=self.now + ms, now=self.now, chance=chance)
+            assert not asked
+            assert (after.hold, after.calls, after.losses) == (current.hold, current.calls, current.losses)
+            assert after.due_at is not None
+            assert after.due_at <= current.deadline_at
+            return after
+
+        others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
+        with self.crashing(crash, *others):
+            self.world.jobs.change(execution.job_id, put_back)
+
     def settle(self, job_id: str, fence: Fence, status: Status, ends: dict[str, Any] | None = None) -> None:
         settle_job(self.world.jobs, self.world.jobs.get(job_id), fence, Outcome(status), self.now, ends)
 
@@ -284,5 +307,5 @@ class JobMachine(RuleBasedStateMachine):
         assert sorted(ends) == sorted(head.event_id for head in heads)
 
 
-JobMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+JobMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
 TestJobMachine = JobMachine.TestCase

@@ -35,6 +35,15 @@ def test_a_jobs_time_is_told_in_parts(capsys: pytest.CaptureFixture[str]) -> Non
     assert (job["JobQueuedMs"], "JobModelMs" in job) == ([9.0], False)
 
 
+def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    waited = {"started_at": NOW + 5, "claimed_at": NOW + 80, "ended_at": NOW + 100, "waits": {"since": NOW, "times": 1}}
+    job_ended(a_head(status=Status.SUCCEEDED, claimed_by="m2", **waited))
+    job_ended(a_head(status=Status.EXPIRED, **waited))
+    ran, never = told(capsys)
+    assert (ran["JobQueuedMs"], ran["JobOwnMs"]) == ([80.0], [20.0])
+    assert (never["JobQueuedMs"], never["JobOwnMs"]) == ([100.0], [0.0])
+
+
 def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     job_ended(a_head(status=Status.FAILED, ended_at=NOW + 9))
     assert len(told(capsys)) == 1

@@ -7,13 +7,10 @@ import pytest
 from broker.errors import Forbidden, InvalidRequest
 from broker.jobs.accepting import Prepared
 from broker.jobs.request import parse_request, stored_form
-from broker.prompts.templates import Prompts
-from broker.steps.preparing import Prepare
 from broker.storage import ConditionFailed
-from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input
 
-from tests.fakes.world import CHAT, INBOX, NOW, World, a_model
+from tests.fakes.world import CHAT, NOW, World, a_model
 
 PICTURE = {"type": "image_url", "image_url": {"url": "s3://inbox/other/a.png"}}
 
@@ -34,8 +31,7 @@ def world() -> World:
 
 
 def prepare(world: World, body: dict[str, Any], tenant: str = "acme") -> Prepared:
-    made = Prepare(world.database, world.models(), Tenants(world.database), Prompts(world.database), world.turns, INBOX)
-    return made(tenant, stored_form(parse_request(body)), NOW)
+    return world.preparing()(tenant, stored_form(parse_request(body)), NOW)
 
 
 def test_a_plain_request_is_kept_as_it_is(world: World) -> None:

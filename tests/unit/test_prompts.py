@@ -30,12 +30,12 @@ SMALL = {
 
 
 def registered(world: World, *entries: dict[str, Any]) -> Prompts:
-    apply(world.database, parse_registry({"models": [SMALL], "prompts": list(entries)}), by="ops", now=NOW)
-    return Prompts(world.database)
+    apply(world.registry(), parse_registry({"models": [SMALL], "prompts": list(entries)}), by="ops", now=NOW)
+    return world.prompts()
 
 
 def label(world: World, **labels: Any) -> None:
-    apply(world.database, parse_registry({"labels": [{"id": "p", "labels": labels}]}), by="ops", now=NOW)
+    apply(world.registry(), parse_registry({"labels": [{"id": "p", "labels": labels}]}), by="ops", now=NOW)
 
 
 def filled(entry: dict[str, Any], variables: dict[str, Any]) -> Filled:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.clock import iso
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import erase, owned, page, timeline, view
@@ -99,6 +100,15 @@ def test_the_timeline_is_in_order(world: World) -> None:
     assert seen[0] == {"at": "2026-11-18T11:06:40.000Z", "event": "job.accepted", "door": "rest"}
     assert seen[-2]["event_id"] == seen[-1]["event_id"] == finished().event_id
     assert [each["event"] for each in timeline(a_head(), {})] == ["job.accepted"]
+
+
+def test_the_timeline_tells_that_circuits_keep_a_job_waiting() -> None:
+    waited = {"run": 2, "started_at": NOW + 10, "waits": {"since": NOW + 20, "times": 2}, "due_at": NOW + 30}
+    seen = timeline(a_head(**waited), {})
+    assert [each["event"] for each in seen] == ["job.accepted", "job.started", "job.waiting"]
+    assert (seen[-1]["at"], seen[-1]["times"], seen[-1]["until"]) == (iso(NOW + 20), 2, iso(NOW + 30))
+    for later in ({"nudges": 1}, {"status": Status.RUNNING}):
+        assert timeline(a_head(**waited, **later), {})[-1]["until"] is None
 
 
 def test_a_job_is_shown_to_its_tenant_only(world: World) -> None:

@@ -15,11 +15,13 @@ from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.models import ModelEntry
 from broker.registry.plan import Plan
+from broker.registry.versions import Registry
 from broker.routing.models import Model, Models
 from broker.routing.routes import Alias, Choice, Route
 from broker.tenants.registry import Tenants
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.texts import FakeTexts
 from tests.fakes.world import NOW
 
 MODEL = {
@@ -47,7 +49,7 @@ def registered(*files: Any) -> FakeDatabase:
 
 
 def applied(database: FakeDatabase, document: Any) -> Plan:
-    return apply(database, parse_registry(document), by="tests", now=NOW)
+    return apply(Registry(database, FakeTexts()), parse_registry(document), by="tests", now=NOW)
 
 
 def test_a_model_is_as_the_router_reads_it() -> None:
@@ -158,7 +160,7 @@ def test_an_issuer_is_as_the_verifier_reads_it() -> None:
 
 def test_a_prompt_is_there_by_version_and_as_the_latest() -> None:
     second = {"prompts": [PROMPT | {"version": 2, "user": "Sum up: {{document}}"}]}
-    prompts = Prompts(registered(FILE, second))
+    prompts = Prompts(registered(FILE, second), FakeTexts())
     for version, text in ((1, "Shorten: d"), (2, "Sum up: d"), (None, "Sum up: d")):
         wanted: dict[str, Any] = {"id": "summarize", "variables": {"document": "d"}}
         filled = prompts.fill(wanted | ({"version": version} if version else {}), "key", NOW)

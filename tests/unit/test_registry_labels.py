@@ -10,6 +10,7 @@ from broker.registry.plan import make_plan, plan_label, plan_rollback
 from broker.registry.versions import Registry
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.texts import FakeTexts
 from tests.fakes.world import NOW
 
 PROMPTS = [{"id": "p", "version": number, "user": f"Version {number}."} for number in (1, 2)]
@@ -22,11 +23,11 @@ class Stands:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.database = FakeDatabase()
-        self.registry = Registry(self.database)
+        self.registry = Registry(self.database, FakeTexts())
         self.apply(document)
 
     def apply(self, document: dict[str, Any], *, prune: bool = False) -> list[tuple[str, str, str, int]]:
-        plan = apply(self.database, parse_registry(document), by="ops", now=NOW, prune=prune)
+        plan = apply(self.registry, parse_registry(document), by="ops", now=NOW, prune=prune)
         return [(each.kind, each.entry.key, each.action, each.number) for each in plan.changes]
 
     def point(self, label: str, *arms: dict[str, int]) -> int | None:

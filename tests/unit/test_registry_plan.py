@@ -1,6 +1,5 @@
 """Plans: what a document would change, what it leaves alone, and names that have to be there."""
 
-import random
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from broker.storage import Put
 from broker.tenants.registry import Tenants
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.texts import FakeTexts
 from tests.fakes.world import NOW
 
 ARN = "arn:aws:iam::123456789012:user/ada"
@@ -48,14 +48,14 @@ class Stands:
 
     def __init__(self, document: dict[str, Any] = BASE) -> None:
         self.database = FakeDatabase()
-        self.registry = Registry(self.database)
+        self.registry = Registry(self.database, FakeTexts())
         self.apply(document)
 
     def plan(self, document: dict[str, Any], *, prune: bool = False) -> Plan:
         return make_plan(self.registry, parse_registry(document), prune=prune)
 
     def apply(self, document: dict[str, Any], now: int = NOW, *, prune: bool = False) -> Plan:
-        return apply(self.database, parse_registry(document), by=ARN, now=now, prune=prune)
+        return apply(self.registry, parse_registry(document), by=ARN, now=now, prune=prune)
 
     def fails(self, document: dict[str, Any]) -> InvalidRequest:
         before = dict(self.database._items)
@@ -70,7 +70,7 @@ def changes(plan: Plan) -> list[tuple[str, str, str, int]]:
 
 
 def test_everything_is_new_in_an_empty_registry_and_named_before_it_is_used() -> None:
-    plan = make_plan(Registry(FakeDatabase()), parse_registry(BASE))
+    plan = make_plan(Registry(FakeDatabase(), FakeTexts()), parse_registry(BASE))
     assert changes(plan) == [
         ("models", "small", "added", 1),
         ("models", "large", "added", 1),
@@ -84,7 +84,7 @@ def test_everything_is_new_in_an_empty_registry_and_named_before_it_is_used() ->
 
 def test_a_plan_writes_nothing() -> None:
     database = FakeDatabase()
-    make_plan(Registry(database), parse_registry(BASE))
+    make_plan(Registry(database, FakeTexts()), parse_registry(BASE))
     assert database._items == {}
 
 
@@ -299,17 +299,20 @@ def test_an_apply_that_was_cut_short_goes_on_at_the_next() -> None:
     assert stands.plan(BASE).changes == ()
 
 
-def test_a_long_prompt_is_kept_packed_and_one_that_is_too_long_is_refused_by_the_plan() -> None:
-    stands = Stands()
-    long = {"prompts": [{"id": "long", "user": "word " * 50_000}]}
-    stands.apply(long)
-    assert stands.plan(long).changes == ()
-    assert stands.registry.get("prompts", "long").content == long["prompts"][0]
-    head = stands.database.get("registry", "ENTRIES#PROMPT", "long")
-    assert head is not None and len(head["entry"]) < 10_000
-    noise = "".join(map(chr, random.Random(4).choices(range(0x4E00, 0x9000), k=100_000)))
-    error = stands.fails({"tenants": [{"id": "new"}], "prompts": [{"id": "longer", "user": noise}]})
-    assert error.code == "entry_too_large"
+MANY = [f"{number:08}" * 20 for number in range(3_000)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [
+        ("tenants", {"id": "t", "policy": {"denied_terms": MANY}}),
+        ("models", model("m", options={"terms": MANY})),
+        ("prompts", {"id": "p2", "user": "{{a}}", "variables": {"a": {"type": "string", "enum": MANY}}}),
+    ],
+)
+def test_an_entry_that_the_table_does_not_take_is_refused_by_the_plan(kind: str, entry: dict[str, Any]) -> None:
+    error = Stands().fails({"aliases": [{"id": "new", "models": ["small"]}], kind: [entry]})
+    assert (error.code, error.param) == ("entry_too_large", "id")
 
 
 def test_what_was_registered_before_there_were_records_is_registered_anew() -> None:
@@ -317,6 +320,6 @@ def test_what_was_registered_before_there_were_records_is_registered_anew() -> N
     for sk in ("V#0001", "LATEST"):
         database.write(Put("registry", {"pk": "PROMPT#p", "sk": sk, "version": 1, "user": "one"}))
     document = parse_registry({"prompts": [{"id": "p", "version": 1, "user": "one"}]})
-    assert changes(apply(database, document, by=ARN, now=NOW)) == [("prompts", "p", "added", 1)]
-    assert [each.by for each in Registry(database).history("prompts", "p")] == [ARN]
-    assert make_plan(Registry(database), document).changes == ()
+    assert changes(apply(Registry(database, FakeTexts()), document, by=ARN, now=NOW)) == [("prompts", "p", "added", 1)]
+    assert [each.by for each in Registry(database, FakeTexts()).history("prompts", "p")] == [ARN]
+    assert make_plan(Registry(database, FakeTexts()), document).changes == ()

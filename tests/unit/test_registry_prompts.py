@@ -1,19 +1,16 @@
 """Prompts as operators write them: what is refused, and that what is kept reads back."""
 
-import random
 from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.prompts.templates import Prompts, Template
+from broker.prompts.templates import Template
 from broker.registry.applying import apply
 from broker.registry.document import parse_entry, parse_registry
 from broker.registry.plan import make_plan, plan_rollback
-from broker.registry.prompts import PACKED_FROM, PromptEntry
-from broker.registry.versions import Registry
+from broker.registry.prompts import PromptEntry
 
-from tests.fakes.database import FakeDatabase
-from tests.fakes.world import NOW
+from tests.fakes.world import NOW, World
 
 TEXT = {"type": "string"}
 
@@ -76,19 +73,19 @@ FULL = content(
 )
 
 
-def registered(*contents: dict[str, Any]) -> FakeDatabase:
-    database = FakeDatabase()
+def registered(*contents: dict[str, Any]) -> World:
+    world = World()
     for each in contents:
-        apply(database, parse_registry({"prompts": [each]}), by="ops", now=NOW)
-    return database
+        apply(world.registry(), parse_registry({"prompts": [each]}), by="ops", now=NOW)
+    return world
 
 
 def test_what_is_kept_reads_back_by_version_and_as_the_newest() -> None:
-    database = registered(FULL)
-    version, latest = (database.get("registry", "PROMPT#p", sk) for sk in ("V#0001", "LATEST"))
+    world = registered(FULL)
+    version, latest = (world.database.get("registry", "PROMPT#p", sk) for sk in ("V#0001", "LATEST"))
     assert version is not None and latest is not None
-    read = Template.of(version)
-    assert read == Template.of(latest)
+    read = Template.of(version, world.texts)
+    assert read == Template.of(latest, world.texts)
     assert (read.version, read.source) == (1, {"system": "Be {{tone}}.", "user": "{{document}}"})
     assert read.variables == FULL["variables"]
     assert read.hints == {"parameters": {"temperature": 0.5}, "require": ["json"]}
@@ -96,40 +93,27 @@ def test_what_is_kept_reads_back_by_version_and_as_the_newest() -> None:
 
 
 def test_a_template_that_stands_is_not_written_again_and_any_part_of_it_makes_a_version() -> None:
-    database = registered(FULL)
+    world = registered(FULL)
     unnumbered = {name: value for name, value in FULL.items() if name != "version"}
     spelled = unnumbered | {"variables": {**FULL["variables"], "document": FULL["variables"]["document"]}}
     spelled["variables"]["document"] |= {"pattern": None}
-    for same in (FULL, unnumbered, spelled, Registry(database).get("prompts", "p").content):
-        assert make_plan(Registry(database), parse_registry({"prompts": [same]})).changes == ()
+    for same in (FULL, unnumbered, spelled, world.registry().get("prompts", "p").content):
+        assert make_plan(world.registry(), parse_registry({"prompts": [same]})).changes == ()
     for name, value in {"description": "x", "hints": None, "output_schema": {}}.items():
-        (change,) = make_plan(Registry(database), parse_registry({"prompts": [unnumbered | {name: value}]})).changes
+        (change,) = make_plan(world.registry(), parse_registry({"prompts": [unnumbered | {name: value}]})).changes
         assert (change.number, set(change.fields)) == (2, {name})
 
 
 def test_an_older_template_comes_back_whole() -> None:
-    database = registered(FULL, content(version=2))
-    registry = Registry(database)
+    world = registered(FULL, content(version=2))
+    registry = world.registry()
     change = plan_rollback(registry, "prompts", "p", 1)
     assert change is not None
     registry.write(change, "ops", NOW)
     with pytest.raises(InvalidRequest) as failure:
-        Prompts(database).fill({"id": "p", "variables": {"document": "x", "tone": "loud"}}, "k", NOW)
+        world.prompts().fill({"id": "p", "variables": {"document": "x", "tone": "loud"}}, "k", NOW)
     assert failure.value.param == "prompt.variables.tone"
-    assert Prompts(database).fill({"id": "p", "variables": {"document": "x"}}, "k", NOW).used["version"] == 3
-
-
-def test_long_texts_are_packed_and_too_long_ones_refused() -> None:
-    words = "the lamp needed nobody and the keeper knew it well ".split()
-    long = " ".join(random.Random(4).choices(words, k=PACKED_FROM // 3))
-    database = registered(content(user=long))
-    version = database.get("registry", "PROMPT#p", "V#0001")
-    assert version is not None and "user" not in version
-    assert Template.of(version).source == {"user": long}
-    noise = "".join(map(chr, random.Random(4).choices(range(0x4E00, 0x9000), k=100_000)))
-    with pytest.raises(InvalidRequest) as failure:
-        registered(content(user=noise))
-    assert failure.value.code == "entry_too_large"
+    assert world.prompts().fill({"id": "p", "variables": {"document": "x"}}, "k", NOW).used["version"] == 3
 
 
 def test_a_hint_names_a_model_that_there_is() -> None:

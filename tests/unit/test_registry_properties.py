@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.texts import FakeTexts
 from tests.fakes.world import NOW
 
 IDS = st.sampled_from(["a", "b", "c", "d"])
@@ -62,16 +63,16 @@ def contents(registry: Registry) -> dict[tuple[str, str], dict[str, Any]]:
     return {(kind, each.id): each.content for kind in kinds for each in registry.all(kind).values()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(documents(), min_size=1, max_size=3))
 def test_after_an_apply_there_is_nothing_to_do(several: list[dict[str, Any]]) -> None:
     database = FakeDatabase()
-    registry = Registry(database)
+    registry = Registry(database, FakeTexts())
     for round_, document in enumerate(several):
         before = contents(registry)
         document["models"] += [each for (kind, _), each in before.items() if kind == "models" and each["id"] not in
                                {model["id"] for model in document["models"]}]  # fmt: skip
-        plan = apply(database, parse_registry(document), by="x", now=NOW + round_, prune=True)
+        plan = apply(registry, parse_registry(document), by="x", now=NOW + round_, prune=True)
         assert make_plan(registry, parse_registry(document), prune=True).changes == ()
         again = make_plan(registry, parse_registry(json.loads(json.dumps(document))))
         assert again.changes == ()
@@ -80,12 +81,12 @@ def test_after_an_apply_there_is_nothing_to_do(several: list[dict[str, Any]]) ->
         assert changed == {key for key in after if after[key] != before.get(key)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents(), documents())
 def test_a_rollback_restores_each_entry(first: dict[str, Any], second: dict[str, Any]) -> None:
     database = FakeDatabase()
-    registry = Registry(database)
-    apply(database, parse_registry(first), by="x", now=NOW)
+    registry = Registry(database, FakeTexts())
+    apply(registry, parse_registry(first), by="x", now=NOW)
     before = contents(registry)
     readers = {key: item for key, item in database._items.items() if not key[1].startswith("ENTRIES#")}
     second["models"] += [
@@ -93,7 +94,7 @@ def test_a_rollback_restores_each_entry(first: dict[str, Any], second: dict[str,
     ]
     # Rows are replaced one by one, so that no rollback meets another's row.
     for kind, entry_id in {(each.kind, each.entry.key) for each in apply(
-        database, parse_registry(second), by="x", now=NOW
+        registry, parse_registry(second), by="x", now=NOW
     ).changes} & before.keys():  # fmt: skip
         change = plan_rollback(registry, kind, entry_id, 1)
         assert change is not None

@@ -59,12 +59,14 @@ def test_an_open_circuit_is_left_out_until_it_may_be_probed(world: World) -> Non
     assert "will be probed" in route[0]["why"]
 
 
-def test_a_job_whose_models_are_all_left_alone_fails_for_that(world: World) -> None:
+def test_a_job_whose_models_are_all_left_alone_is_told_until_when(world: World) -> None:
     run = world.start(JOB_ID)
     both = FakeCircuits({name: State("open", NOW + MINUTE) for name in ("small", "large")})
     with pytest.raises(CircuitOpen) as failure:
         step(world, both)(run, NOW)
-    assert (failure.value.type, failure.value.code) == ("unavailable", "circuits_open")
+    assert (failure.value.code, failure.value.retry_after) == ("circuits_open", 60)
+    route = world.jobs.notes(JOB_ID)["ROUTE#1"]["route"]
+    assert "its circuit is open until" in route[0]["why"]
 
 
 def test_a_model_too_slow_for_the_time_that_is_left_is_left_out(world: World) -> None:

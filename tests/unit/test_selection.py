@@ -193,6 +193,17 @@ def test_what_passes_by_itself_is_another_error_than_what_does_not() -> None:
     assert type(refusal(known, allowed=set(), **shut)) is InvalidRequest
 
 
+def test_a_refusal_for_circuits_says_when_the_first_may_let_a_call_through() -> None:
+    known = catalog(a_model("a"), a_model("b"), a_model("c", tasks=["embed"]))
+    states = {
+        "a": State("open", NOW + 90_000),
+        "b": State("half_open", NOW + 40_000),
+        "c": State("open", NOW + 2_000),  # it could not do it anyway
+    }
+    assert refusal(known, states=states).retry_after == 40
+    assert refusal(known, {"model": "a"}, states=states).retry_after == 90
+
+
 # what is held
 
 

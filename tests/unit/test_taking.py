@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker.errors import KeyInFlight
+from broker.errors import KeyInFlight, Unavailable
 from broker.jobs.accepting import Accepted
 from broker.jobs.taking import Take
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 from broker.tenants.registry import Tenants
 
 from tests.fakes.bus import FakeBus
 from tests.fakes.database import Crash
 from tests.fakes.queue import FakeRejections
+from tests.fakes.texts import long_text
 from tests.fakes.world import CHAT, MINUTE, NOW, World, a_model
 
 EVENT = {"id": "e-1", "account": "123456789012", "source": "shop.orders", "detail": CHAT}
@@ -65,6 +68,19 @@ def test_an_event_that_comes_again_gives_the_same_job(take: Door) -> None:
     assert again.repeated
     assert again.head == first.head
     assert other.head.id != first.head.id
+
+
+def test_an_event_whose_prompts_text_cannot_be_read_comes_again_and_is_not_rejected(take: Door) -> None:
+    document = parse_registry({"prompts": [{"id": "long", "user": long_text(150_000)}]})
+    apply(take.world.registry(), document, by="ops", now=NOW)
+    kept, take.world.texts.kept = take.world.texts.kept, {}
+    with pytest.raises(Unavailable):
+        take(detail={"prompt": {"id": "long"}})
+    assert (take.rejections.kept, take.bus.events) == ([], [])
+    take.world.texts.kept = kept
+    accepted = take(detail={"prompt": {"id": "long"}}, now=NOW + MINUTE)
+    assert accepted is not None
+    assert take.world.prompt(accepted.head.id)["messages"][-1]["content"] == long_text(150_000)
 
 
 def test_an_event_that_is_being_accepted_comes_again(take: Door) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from broker.cloud.payloads import PayloadStore
     from broker.cloud.queues import DeliveryQueue, JobQueue
     from broker.cloud.secrets import Secrets
+    from broker.cloud.texts import BucketTexts
     from broker.jobs.store import Jobs
     from broker.routing.breakers import Breakers
     from broker.routing.models import Models
@@ -72,6 +73,15 @@ def conversations() -> "ConversationStore":
 
     jobs_table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
     return ConversationStore(jobs_table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
+
+
+@cache
+def prompt_texts() -> "BucketTexts":
+    """Long texts of prompts."""
+    from broker.cloud.clients import client
+    from broker.cloud.texts import BucketTexts
+
+    return BucketTexts(setting("PAYLOADS_BUCKET"), lambda: client("s3"))
 
 
 @cache

@@ -15,6 +15,7 @@ from broker.bootstrap.adapters import (
     models,
     outbox,
     payloads,
+    prompt_texts,
     setting,
     tenants,
 )
@@ -39,7 +40,8 @@ def prepare() -> "Prepare":
     from broker.prompts.templates import Prompts
     from broker.steps.preparing import Prepare
 
-    return Prepare(database(), models(), tenants(), Prompts(database()), conversations(), setting("INBOX_BUCKET"))
+    prompts = Prompts(database(), prompt_texts())
+    return Prepare(database(), models(), tenants(), prompts, conversations(), setting("INBOX_BUCKET"))
 
 
 @cache
@@ -97,9 +99,10 @@ def api() -> "Api":
 @cache
 def admin() -> "Admin":
     """The operators' door."""
+    from broker.registry.versions import Registry
     from broker.rest.admin import Admin
 
-    return Admin(database(), allow_unsigned=is_local())
+    return Admin(database(), Registry(database(), prompt_texts()), allow_unsigned=is_local())
 
 
 @cache

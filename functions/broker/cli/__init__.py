@@ -13,6 +13,6 @@ It uses the AWS credentials and region of the shell, and `--stack` or `BROKER_ST
 """
 
 from broker.cli.main import main
-from broker.cli.stack import ALL_SCOPES, create_key, put_secret, registry_of, stack_outputs
+from broker.cli.stack import ALL_SCOPES, create_key, put_secret, registry_of, stack_outputs, tables_of
 
-__all__ = ["ALL_SCOPES", "create_key", "main", "put_secret", "registry_of", "stack_outputs"]
+__all__ = ["ALL_SCOPES", "create_key", "main", "put_secret", "registry_of", "stack_outputs", "tables_of"]

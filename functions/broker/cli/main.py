@@ -21,6 +21,7 @@ from broker.cli.stack import (
     registry_of,
     retell_all,
     stack_outputs,
+    tables_of,
 )
 from broker.clock import now_ms
 from broker.errors import BrokerError, InvalidRequest
@@ -41,7 +42,7 @@ class Shell:
     @property
     def registry(self) -> Registry:
         """The stack's registry."""
-        return Registry(registry_of(self.session, self.outputs))
+        return registry_of(self.session, self.outputs)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,8 +67,7 @@ def _plan(shell: Shell) -> str:
 
 def _apply(shell: Shell) -> str:
     document = parse_registry(read(shell.options.path))
-    tables = registry_of(shell.session, shell.outputs)
-    plan = apply(tables, document, by=caller(shell.session), now=now_ms(), prune=shell.options.prune)
+    plan = apply(shell.registry, document, by=caller(shell.session), now=now_ms(), prune=shell.options.prune)
     return plan_text(plan, done=True)
 
 
@@ -109,7 +109,7 @@ def _key(shell: Shell) -> str:
         raise InvalidRequest(f"Unknown scopes: {', '.join(sorted(strange))}.", param="scopes")
     if options.days is not None and options.days < 1:
         raise InvalidRequest("A key is valid for a day at least.", param="days")
-    tables = registry_of(shell.session, shell.outputs)
+    tables = tables_of(shell.session, shell.outputs)
     return create_key(tables, options.tenant, options.principal, scopes, options.days)
 
 

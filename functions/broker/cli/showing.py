@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.clock import iso
 from broker.registry.plan import Plan
-from broker.registry.versions import Change, Record
+from broker.registry.records import Change, Record
 
 SIGNS = {"added": "+", "changed": "~", "disabled": "-", "rolled_back": "<"}
 WIDEST = 60

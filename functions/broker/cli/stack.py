@@ -7,8 +7,10 @@ from broker.clock import now_ms
 from broker.cloud.bus import Bus
 from broker.cloud.database import DynamoDatabase
 from broker.cloud.retelling import Nowhere, Retell
+from broker.cloud.texts import BucketTexts
 from broker.delivery.publishing import Publish
 from broker.jobs.store import Jobs
+from broker.registry.versions import Registry
 from broker.storage import Put
 from broker.tenants.api_keys import key_item, new_key
 
@@ -21,10 +23,16 @@ def stack_outputs(session: Any, stack: str) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
 
 
-def registry_of(session: Any, outputs: dict[str, str]) -> DynamoDatabase:
+def tables_of(session: Any, outputs: dict[str, str]) -> DynamoDatabase:
     """The stack's tables, as far as operators write them."""
     names = {"jobs": outputs["JobsTable"], "registry": outputs["RegistryTable"], "ledger": outputs["LedgerTable"]}
     return DynamoDatabase(session.client("dynamodb"), names)  # type: ignore[arg-type]  # literal keys
+
+
+def registry_of(session: Any, outputs: dict[str, str]) -> Registry:
+    """The stack's registry."""
+    texts = BucketTexts(outputs["PayloadsBucket"], lambda: session.client("s3"))
+    return Registry(tables_of(session, outputs), texts)
 
 
 def create_key(
@@ -51,7 +59,7 @@ def put_secret(session: Any, outputs: dict[str, str], name: str, text: str) -> N
 
 def retell_all(session: Any, outputs: dict[str, str]) -> int:
     """Tell again what the reader of the stream gave up on; gives the number of changes."""
-    database = registry_of(session, outputs)
+    database = tables_of(session, outputs)
     nowhere = Nowhere()
     publish = Publish(
         database,

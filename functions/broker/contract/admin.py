@@ -9,8 +9,8 @@ from broker.registry.document import KINDS
 from broker.registry.labels import Label, LabelsEntry
 from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
+from broker.registry.records import Action
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
-from broker.registry.versions import Action
 
 Kind = Annotated[str, OneOf(tuple(KINDS))]
 Did = Annotated[str, OneOf(get_args(Action))]
@@ -39,6 +39,8 @@ class EntryVersion(Shown):
     """What differs from the version before; empty for the first."""
     entry: dict[str, Any]
     """The entry as a registry document has it, without what is the default."""
+    omitted: list[str]
+    """Fields of the entry that are too long for a list; empty where one version is shown."""
 
 
 class EntryList(Shown):
@@ -53,7 +55,7 @@ class FieldChange(Shown):
 
     name: str
     old: Any
-    """Null where it was not there, or had the default."""
+    """Null where it was not there, or had the default; of a long text the beginning."""
     new: Any
 
 

@@ -10,6 +10,9 @@ ENTRY = (KIND, parameter("path", "id", "The entry's id, percent-encoded.", {"typ
 PROMPT = parameter("path", "id", "The prompt's id, percent-encoded.", {"type": "string"}, required=True)
 LABEL = parameter("path", "label", "`production` or the operators' own.", {"type": "string"}, required=True)
 MATCH = parameter("header", "If-Match", "Only over this version (RFC 9110).", {"type": "string"}, example='"3"')
+VERSION = parameter(
+    "query", "version", "As it was; as it stands where it is left out.", {"type": "integer", "minimum": 1}
+)
 PRUNE = parameter(
     "query",
     "prune",
@@ -22,13 +25,18 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         "List the entries of a kind", "admin", {200: EntryList}, parameters=(KIND,)
     ),
     ("GET", "/admin/registry/{kind}/{id}"): Operation(
-        "Get an entry", "admin", {200: EntryVersion}, parameters=ENTRY, headers=("ETag",)
+        "Get an entry, or a version of it",
+        "admin",
+        {200: EntryVersion},
+        errors=(400, 503),
+        parameters=(*ENTRY, VERSION),
+        headers=("ETag",),
     ),
     ("PUT", "/admin/registry/{kind}/{id}"): Operation(
         "Add an entry or change it; nothing is written where nothing changes",
         "admin",
         {200: EntryVersion},
-        errors=(400, 409, 413),
+        errors=(400, 409, 413, 503),
         parameters=(*ENTRY, MATCH),
         body=AnyEntry,
         headers=("ETag",),
@@ -40,7 +48,7 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         "Give an entry the content of an older version, as a new one",
         "admin",
         {200: EntryVersion},
-        errors=(400, 409),
+        errors=(400, 409, 503),
         parameters=(*ENTRY, MATCH),
         body=Rollback,
         headers=("ETag",),
@@ -49,7 +57,7 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         "Show what a registry document would change",
         "admin",
         {200: RegistryPlan},
-        errors=(400, 413),
+        errors=(400, 413, 503),
         parameters=(PRUNE,),
         body=RegistryFile,
     ),
@@ -57,7 +65,7 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         "Change what a registry document changes",
         "admin",
         {200: RegistryPlan},
-        errors=(400, 409, 413),
+        errors=(400, 409, 413, 503),
         parameters=(PRUNE,),
         body=RegistryFile,
     ),

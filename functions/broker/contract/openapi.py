@@ -31,11 +31,12 @@ ERRORS = {
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",
+    503: "The text of a stored prompt cannot be read right now.",
 }
 EVERYWHERE = (401, 403, 429, 500)
 SIGNED_EVERYWHERE = (403, 404, 429, 500)
 """API Gateway answers 404 to a call of the operators' routes that is not signed."""
-WITH_RETRY_AFTER = (409, 429)
+WITH_RETRY_AFTER = (409, 429, 503)
 
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
@@ -102,7 +103,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Submit a job",
         "jobs",
         {200: Job, 202: Job},
-        errors=(400, 402, 404, 409, 413, 422),
+        errors=(400, 402, 404, 409, 413, 422, 503),
         parameters=SUBMISSION,
         body=JobRequest,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
@@ -129,7 +130,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Submit a job from a stored prompt and its variables",
         "prompts",
         {200: Job, 202: Job},
-        errors=(400, 402, 404, 409, 413, 422),
+        errors=(400, 402, 404, 409, 413, 422, 503),
         parameters=(PROMPT_ID, *SUBMISSION),
         body=PromptRun,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
@@ -148,7 +149,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Who would do a job and what it would cost, without running or holding anything",
         "models",
         {200: Estimate},
-        errors=(400, 402, 404, 413),
+        errors=(400, 402, 404, 413, 503),
         body=JobRequest,
     ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),

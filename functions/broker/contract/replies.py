@@ -199,6 +199,18 @@ class Started(Shown):
     """How often it has been started since."""
 
 
+class Waiting(Shown):
+    """Circuits kept all its models away, so the job went back to its queue."""
+
+    at: Time
+    """For the first time."""
+    event: Literal["job.waiting"]
+    times: Count
+    """How often it has been put back."""
+    until: Time | None
+    """When it will be sent again; null once it was."""
+
+
 class AttemptEnded(Shown):
     """A call of a model ended."""
 
@@ -230,7 +242,9 @@ class Timeline(Shown):
     """What happened to the job, in order."""
 
     object: Literal["list"]
-    data: list[Annotated[Accepted | Started | AttemptEnded | DeliveryAttempted | Ended, Field(discriminator="event")]]
+    data: list[
+        Annotated[Accepted | Started | Waiting | AttemptEnded | DeliveryAttempted | Ended, Field(discriminator="event")]
+    ]
 
 
 class Redelivery(Shown):

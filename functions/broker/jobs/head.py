@@ -92,6 +92,8 @@ class Head:
     nudges: int = 0
     losses: int = 0
     """How many runs ended with their lease, not with a result."""
+    waits: dict[str, int] = field(default_factory=dict)
+    """That open circuits sent it back to its queue: `since` when, and how many `times`; empty for nearly all jobs."""
     webhook: tuple[str, ...] = ()
     """The event types that the job's webhook wants; empty where it has none."""
     hold: int = 0
@@ -130,6 +132,10 @@ class Head:
         known["status"] = Status(known["status"])
         known["webhook"] = tuple(known.get("webhook", ()))
         return cls(**known)
+
+    def calls_of(self, run: int) -> dict[str, dict[str, Any]]:
+        """The calls of one run."""
+        return {key: call for key, call in self.calls.items() if int(key.split(".")[0]) == run}
 
     @property
     def spent(self) -> int:

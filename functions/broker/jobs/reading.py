@@ -129,6 +129,10 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
     seen: list[tuple[int, str, dict[str, Any]]] = [(head.created_at, "job.accepted", {"door": head.door})]
     if head.started_at:
         seen.append((head.started_at, "job.started", {"runs": head.run}))
+    if head.waits:
+        waiting = head.status is Status.QUEUED and not head.nudges
+        facts = {"times": head.waits["times"], "until": iso(head.due_at) if waiting else None}
+        seen.append((head.waits["since"], "job.waiting", facts))
     for call in (calls.told(each) for each in head.calls.values()):
         if "ended_at" in call:
             facts = {"model": call["model"], "outcome": call["outcome"], "latency_ms": call.get("latency_ms")}

@@ -2,7 +2,7 @@
 
     queued ──claim──► running ──finish──► succeeded | failed | blocked
       ▲  │               │  └───finish──► canceled | expired | failed
-      │  └──finish──►    │ release, requeue
+      │  └──finish──►    │ release, requeue, wait
       └──────────────────┘
     queued ──finish──► canceled | expired | blocked | failed
 
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from broker.clock import iso
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
 from broker.jobs import calls
 from broker.jobs.head import Head, Status
@@ -23,6 +24,12 @@ MAX_LOSSES = 3
 NUDGES_MS = (60_000, 600_000, 3_600_000)
 """When a job that is still queued is sent again: after a minute, ten minutes, then hourly. Its message may be lost
 or may wait in a long queue; a second message starts nothing, so sending is always safe."""
+
+SPREADS_MS = (60_000, 120_000, 240_000, 300_000)
+SPREAD_OF_WAIT = 8
+"""Jobs that wait for a circuit come back spread over so long, by how often they did, or over an eighth of the time that
+they have waited if that is more. Of hundreds one is the probe, so most are to come when it has ended; and as a circuit
+cools for longer each time, they may come later each time."""
 
 Facts = Mapping[str, Any]
 """What became of a call, by the long names of `jobs.calls`."""
@@ -75,6 +82,42 @@ def release(head: Head, *, by: str) -> Head:
     if head.status is not Status.RUNNING or head.claimed_by != by or head.execution:
         raise Conflict(f"job {head.id} is not held by {by}")
     return _step(head, status=Status.QUEUED, claimed_by=None, lease_until=None)
+
+
+def has_asked(head: Head, run: int) -> bool:
+    """True where the run called a model for the job's answer, or made a call that is not settled."""
+    return any("w" not in call for call in head.calls_of(run).values())
+
+
+def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> Head:
+    """`running → queued` for a run that could ask nobody, because circuits are open. The sweep sends it again.
+
+    Args:
+        head: the job.
+        fence: of the execution.
+        until: when a circuit may let a call through.
+        now: milliseconds.
+        chance: from 0 to 1, where in the spread of those that wait this one comes.
+
+    Raises:
+        Conflict: the fence is stale, or the run did ask.
+    """
+    check_fence(head, fence)
+    if has_asked(head, fence.run):
+        raise Conflict(f"job {head.id} has calls in run {head.run}")
+    since, times = head.waits.get("since", now), head.waits.get("times", 0)
+    spread = max(SPREADS_MS[min(times, len(SPREADS_MS) - 1)], (now - since) // SPREAD_OF_WAIT)
+    # Half of the time that is then left stays for the work. Where none is, there is nothing to come back for.
+    later = int(chance * min(spread, max(0, head.deadline_at - until) // 2))
+    return _step(
+        head,
+        status=Status.QUEUED,
+        execution=None,
+        claimed_by=None,
+        lease_until=None,
+        waits={"since": since, "times": times + 1},
+        due_at=min(until + later, head.deadline_at),
+    )
 
 
 def check_fence(head: Head, fence: Fence) -> None:
@@ -202,8 +245,7 @@ def tend(head: Head, *, now: int) -> Head:
     if head.status.terminal:
         raise Conflict(f"job {head.id} has ended")
     if now >= head.deadline_at:
-        error = {"type": "expired", "code": "deadline_passed", "message": "The job's deadline passed."}
-        return finish(head, Outcome(Status.EXPIRED, error=error), now=now)
+        return finish(head, Outcome(Status.EXPIRED, error=_expiry(head)), now=now)
     if head.status is Status.QUEUED:
         pause = NUDGES_MS[min(head.nudges + 1, len(NUDGES_MS) - 1)]
         return _step(head, nudges=head.nudges + 1, due_at=min(now + pause, head.deadline_at))
@@ -226,3 +268,13 @@ def tend(head: Head, *, now: int) -> Head:
         claimed_by=None,
         due_at=min(now + NUDGES_MS[0], head.deadline_at),
     )
+
+
+def _expiry(head: Head) -> dict[str, str]:
+    told = {"type": "expired", "code": "deadline_passed", "message": "The job's deadline passed."}
+    if not head.waits:
+        return told
+    message = f"{told['message']} Open circuits kept it waiting since {iso(head.waits['since'])}."
+    # In a run that goes on, something else took the rest of its time.
+    code = "circuits_open" if head.status is Status.QUEUED else told["code"]
+    return told | {"code": code, "message": message}

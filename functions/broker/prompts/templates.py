@@ -1,13 +1,12 @@
 """Prompt templates (table `registry`, pk `PROMPT#id`, sk `V#0001`; `LATEST` names the newest version).
 
-An item has `version`, `description`, a `system` and a `user` part (or both packed as `z`, where they are long), and as
-JSON texts, for the tables hold no fractions: `variables`, `hints`, `output_schema`. `registry.prompts` writes them. A
+An item has `version`, `description`, a `system` and a `user` part (in one of the forms of `prompts.texts`), and as JSON
+texts, for the tables hold no fractions: `variables`, `hints`, `output_schema`. `registry.prompts` writes them. A
 template that declares no variables takes a text for each `{{place}}`.
 """
 
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from broker.errors import NotFound
 from broker.prompts.engine import Node, Schema, parse, places, render
 from broker.prompts.labels import LABELS, PRODUCTION, choose
 from broker.prompts.marking import Marker
+from broker.prompts.texts import Texts, read
 from broker.prompts.variables import checked
 from broker.storage import Database, Item
 
@@ -25,7 +25,8 @@ KEEP_MS = 30_000
 MOST_KEPT = 64
 """Templates that a process keeps in memory."""
 
-ROLES = ("system", "user")
+MOST_KEPT_CHARS = 8_000_000
+"""Of the texts of all that it keeps: the functions that fill prompts have 256 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,13 @@ class Template:
     output_schema: dict[str, Any] | None
 
     @classmethod
-    def of(cls, item: Item) -> "Template":
-        """Read the stored form."""
-        texts = json.loads(zlib.decompress(item["z"])) if "z" in item else item
-        source = {role: texts[role] for role in ROLES if texts.get(role)}
+    def of(cls, item: Item, store: Texts) -> "Template":
+        """Read the stored form.
+
+        Raises:
+            Unavailable: its texts lie in the store, and cannot be read.
+        """
+        source = read(item, store)
         parts = {role: parse(text) for role, text in source.items()}
         if "variables" in item:
             variables = json.loads(item["variables"])
@@ -53,6 +57,11 @@ class Template:
         hints = json.loads(item.get("hints", "{}"))
         schema = json.loads(item["output_schema"]) if "output_schema" in item else None
         return cls(item.get("version", 1), source, parts, variables, hints, schema)
+
+    @property
+    def size(self) -> int:
+        """Characters of the texts."""
+        return sum(map(len, self.source.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +78,10 @@ class Filled:
 class Prompts:
     """The templates of the deployment. Versions never change and are kept in memory; labels for half a minute."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, store: Texts) -> None:
         self._database = database
-        self._versions: dict[tuple[str, str], Template] = {}
+        self._store = store
+        self._versions: dict[tuple[str, int], Template] = {}
         self._current: dict[tuple[str, str], tuple[int, Item | None]] = {}
 
     def fill(self, wanted: Mapping[str, Any], key: str, now: int) -> Filled:
@@ -85,6 +95,7 @@ class Prompts:
         Raises:
             NotFound: there is no such template, version or label.
             InvalidRequest: a variable is missing, superfluous or not as declared; the message names it.
+            Unavailable: the template's text lies beside the table, and cannot be read.
         """
         template, label = self._find(wanted, key, now)
         values = checked(template.variables, wanted.get("variables", {}))
@@ -112,19 +123,23 @@ class Prompts:
             item = self._item(prompt_id, "LATEST", now)
             if item is None:
                 raise _unknown()
-            return Template.of(item), None
-        return self._version(prompt_id, f"V#{version:04}"), label
+            return self._version(prompt_id, item.get("version", 1), item), None
+        return self._version(prompt_id, version), label
 
-    def _version(self, prompt_id: str, sk: str) -> Template:
-        found = self._versions.get((prompt_id, sk))
+    def _version(self, prompt_id: str, version: int, item: Item | None = None) -> Template:
+        """A version; with the `item` there is nothing to read of the table."""
+        found = self._versions.get((prompt_id, version))
         if found is None:
-            item = self._database.get("registry", f"PROMPT#{prompt_id}", sk)
+            item = item or self._database.get("registry", f"PROMPT#{prompt_id}", f"V#{version:04}")
             if item is None:
                 raise _unknown()
-            found = self._versions[prompt_id, sk] = Template.of(item)
-            if len(self._versions) > MOST_KEPT:
+            found = self._versions[prompt_id, version] = Template.of(item, self._store)
+            while len(self._versions) > MOST_KEPT or self._size() > MOST_KEPT_CHARS:
                 del self._versions[next(iter(self._versions))]
         return found
+
+    def _size(self) -> int:
+        return sum(template.size for template in self._versions.values())
 
     def _item(self, prompt_id: str, sk: str, now: int) -> Item | None:
         read_at, item = self._current.get((prompt_id, sk), (-KEEP_MS, None))

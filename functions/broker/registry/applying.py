@@ -5,14 +5,16 @@ from typing import Any
 from broker.registry.document import RegistryFile
 from broker.registry.plan import Plan, make_plan
 from broker.registry.versions import Registry
-from broker.storage import Database
+
+MOST_SHOWN = 10_000
+"""Characters of a text in a plan, which has two of each field: a reply of Lambda is 6 MB at most."""
 
 
-def apply(database: Database, document: RegistryFile, *, by: str, now: int, prune: bool = False) -> Plan:
+def apply(registry: Registry, document: RegistryFile, *, by: str, now: int, prune: bool = False) -> Plan:
     """Write what a document changes, entry by entry; a repeat goes on where one that failed has stopped.
 
     Args:
-        database: the tables.
+        registry: where to.
         document: what is wanted.
         by: who wants it (an ARN).
         now: milliseconds.
@@ -25,7 +27,6 @@ def apply(database: Database, document: RegistryFile, *, by: str, now: int, prun
         InvalidRequest: see `make_plan`; nothing was written.
         Conflict: somebody else changed an entry meanwhile; the entries before it are written.
     """
-    registry = Registry(database)
     plan = make_plan(registry, document, prune=prune)
     for change in plan.changes:
         registry.write(change, by, now)
@@ -33,7 +34,7 @@ def apply(database: Database, document: RegistryFile, *, by: str, now: int, prun
 
 
 def shown(plan: Plan) -> dict[str, Any]:
-    """A plan in its public form."""
+    """A plan in its public form; of a long text it has the beginning."""
     return {
         "object": "plan",
         "changes": [
@@ -42,10 +43,17 @@ def shown(plan: Plan) -> dict[str, Any]:
                 "id": each.entry.key,
                 "action": each.action,
                 "version": each.number,
-                "fields": [{"name": name, "old": old, "new": new} for name, (old, new) in each.fields.items()],
+                "fields": [
+                    {"name": name, "old": _beginning(old), "new": _beginning(new)}
+                    for name, (old, new) in each.fields.items()
+                ],
             }
             for each in plan.changes
         ],
         "unchanged": [{"kind": kind, "id": entry_id} for kind, entry_id in plan.unchanged],
         "unmanaged": [{"kind": kind, "id": entry_id} for kind, entry_id in plan.unmanaged],
     }
+
+
+def _beginning(value: Any) -> Any:
+    return f"{value[:MOST_SHOWN]}…" if isinstance(value, str) and len(value) > MOST_SHOWN else value

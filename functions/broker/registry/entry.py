@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from broker.prompts.texts import Apart
 from broker.storage import Item
 
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
@@ -39,6 +40,7 @@ class Entry(Strict, ABC):
 
     kind: ClassVar[str]
     """Begins the partition of its versions: `MODEL#id`."""
+    can_be_disabled: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -54,10 +56,14 @@ class Entry(Strict, ABC):
     def item(self) -> Item:
         """The record that the functions read, without its version."""
 
+    def apart(self) -> Apart | None:
+        """Fields too long for the table, which lie beside it; None for most, and for most kinds always."""
+        return None
+
     def content(self) -> dict[str, Any]:
         """What is compared, kept with each version and shown: the fields that are not the default."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    def disabled(self) -> Self | None:
-        """The same, out of use; None where its kind knows no such thing."""
+    def disabled(self) -> Self:
+        """The same, out of use; only for kinds that can be."""
         return self.model_copy(update={"enabled": False})

@@ -50,6 +50,6 @@ class LabelsEntry(Entry):
         """As `prompts.templates` reads it."""
         return {"pk": f"PROMPT#{self.id}", "sk": LABELS, **self.model_dump(include={"labels"})}
 
-    def disabled(self) -> Self | None:
+    def disabled(self) -> Self:
         """Without labels; the prompt's newest version is then what a request gets."""
         return self.model_copy(update={"labels": {}})

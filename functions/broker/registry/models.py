@@ -103,7 +103,7 @@ class ModelEntry(Entry):
         }
         return {"pk": "MODELS", "sk": self.id, **kept, **prices}
 
-    def disabled(self) -> Self | None:
+    def disabled(self) -> Self:
         """See `Entry.disabled`."""
         return self.model_copy(update={"status": "disabled"})
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.errors import InvalidRequest, NotFound
-from broker.registry.document import RegistryFile, parse_entry
+from broker.errors import InvalidRequest
+from broker.registry.document import RegistryFile, entry_class, parse_entry
 from broker.registry.entry import Entry
 from broker.registry.labels import Arm
+from broker.registry.records import Change, Record, check_size, differences
 from broker.registry.references import NAMING, Names, check_references
-from broker.registry.versions import Change, Registry, check_size, differences
+from broker.registry.versions import Registry
 
 Named = tuple[str, str]
 """Kind and id."""
@@ -27,13 +28,19 @@ class Plan:
 
 @dataclass(slots=True)
 class _Kind:
-    """The entries of one kind as they will stand: version and content by id."""
+    """The entries of one kind as they will stand."""
 
     registry: Registry
     kind: str
-    stands: dict[str, tuple[int, dict[str, Any]]]
+    records: dict[str, Record]
+    """What stands, by id. A long content is read where it is looked at."""
     planned: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     """Content by id and number of what is to be written."""
+    newest: dict[str, int] = field(init=False)
+    """Numbers by id, with what is to be written."""
+
+    def __post_init__(self) -> None:
+        self.newest = {entry_id: record.version for entry_id, record in self.records.items()}
 
     def compare(self, entry: Entry) -> Change | None:
         """The change that an entry asks for; None where it stands so.
@@ -42,7 +49,7 @@ class _Kind:
             InvalidRequest: it is a version that exists, with other words.
         """
         content = entry.content()
-        base, before = self.stands.get(entry.key, (0, {}))
+        base, before = self.standing(entry.key)
         there = before if entry.number is None else self.version(entry.key, entry.number)
         if there == content:
             return None
@@ -56,10 +63,12 @@ class _Kind:
 
     def disable(self, entry_id: str) -> Change | None:
         """The change that takes an entry out of use; None where it is, or where its kind knows no such thing."""
-        base, before = self.stands[entry_id]
+        if not entry_class(self.kind).can_be_disabled:
+            return None
+        base, before = self.standing(entry_id)
         entry = parse_entry(self.kind, before).disabled()
-        fields = differences(before, entry.content()) if entry else {}
-        if entry is None or not fields:
+        fields = differences(before, entry.content())
+        if not fields:
             return None
         return self.plan(Change(self.kind, entry, "disabled", base, base + 1, fields))
 
@@ -73,15 +82,30 @@ class _Kind:
         content = change.entry.content()
         self.planned[change.entry.key, change.number] = content
         if change.number > change.base:
-            self.stands[change.entry.key] = (change.number, content)
+            self.newest[change.entry.key] = change.number
         return change
+
+    def standing(self, entry_id: str) -> tuple[int, dict[str, Any]]:
+        """Number and content of an entry as it will stand; 0 and nothing where there is none."""
+        number = self.newest.get(entry_id, 0)
+        return number, (self.version(entry_id, number) or {}) if number else {}
 
     def version(self, entry_id: str, number: int) -> dict[str, Any] | None:
         """The content of a version, planned or written; None where there is none."""
         if (entry_id, number) in self.planned:
             return self.planned[entry_id, number]
-        record = self.registry.version(self.kind, entry_id, number)
+        record = self._record(entry_id, number)
         return None if record is None else record.content
+
+    def has(self, entry_id: str, number: int) -> bool:
+        """Whether there is a version, planned or written."""
+        return (entry_id, number) in self.planned or self._record(entry_id, number) is not None
+
+    def _record(self, entry_id: str, number: int) -> Record | None:
+        record = self.records.get(entry_id)
+        if record is None or record.version != number:
+            record = self.registry.version(self.kind, entry_id, number)
+        return record
 
 
 def make_plan(registry: Registry, document: RegistryFile, *, prune: bool = False) -> Plan:
@@ -102,7 +126,7 @@ def make_plan(registry: Registry, document: RegistryFile, *, prune: bool = False
     unmanaged: list[Named] = []
     for kind, entries in wanted.items():
         known = kinds[kind]
-        before = list(known.stands)
+        before = list(known.newest)
         for entry in _single(kind, entries):
             change = known.compare(entry)
             changes += [change] if change else []
@@ -142,7 +166,7 @@ def plan_label(registry: Registry, prompt_id: str, label: str, arms: Sequence[Ar
     """
     registry.get("prompts", prompt_id)
     kinds = _read_for(registry, "labels")
-    _, before = kinds["labels"].stands.get(prompt_id, (0, {}))
+    _, before = kinds["labels"].standing(prompt_id)
     labels = {name: kept for name, kept in before.get("labels", {}).items() if name != label}
     if arms:
         labels[label] = [arm.model_dump() for arm in arms]
@@ -159,10 +183,7 @@ def plan_rollback(registry: Registry, kind: str, entry_id: str, version: int) ->
         NotFound: no such kind, entry or version.
         InvalidRequest: what was valid then is not valid any more; the message names the field.
     """
-    stands, wanted = registry.get(kind, entry_id), registry.version(kind, entry_id, version)
-    if wanted is None:
-        what = f"{entry_id!r} among the {kind} has no version {version}."
-        raise NotFound(what, code="unknown_version", param="version")
+    stands, wanted = registry.get(kind, entry_id), registry.get(kind, entry_id, version)
     fields = differences(stands.content, wanted.content)
     if not fields:
         return None
@@ -186,14 +207,13 @@ def _read_for(registry: Registry, kind: str) -> dict[str, _Kind]:
 
 
 def _read(registry: Registry, kind: str) -> _Kind:
-    records = registry.all(kind).items()
-    return _Kind(registry, kind, {entry_id: (record.version, record.content) for entry_id, record in records})
+    return _Kind(registry, kind, registry.all(kind))
 
 
 def _names(registry: Registry, kinds: Mapping[str, _Kind]) -> Names:
     prompts = kinds.get("prompts", _Kind(registry, "prompts", {}))
-    contents = {each: {name: content for name, (_, content) in kinds[each].stands.items()} for each in NAMING}
-    return Names.of(contents, lambda prompt_id, number: prompts.version(prompt_id, number) is not None)
+    contents = {each: {name: kinds[each].standing(name)[1] for name in kinds[each].newest} for each in NAMING}
+    return Names.of(contents, prompts.has)
 
 
 def _single(kind: str, entries: list[Entry]) -> Iterator[Entry]:

@@ -2,21 +2,19 @@
 
 import json
 import re
-import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from broker.errors import InvalidRequest
 from broker.jobs.request import Parameters
 from broker.prompts.engine import Node, check, parse, places
+from broker.prompts.texts import MOST_BYTES, ROLES, Apart, Kept, keep
 from broker.prompts.variables import RULES, checked
 from broker.registry.entry import Entry, Name, Strict
 from broker.storage import Item
-
-PACKED_FROM = 50_000
-"""Bytes of the texts from which they are packed."""
 
 VariableName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
@@ -88,6 +86,8 @@ class PromptEntry(Entry):
     """One version of a prompt template; jobs may name it by its number, so a version never changes."""
 
     kind: ClassVar[str] = "PROMPT"
+    can_be_disabled: ClassVar[bool] = False
+    """It stays: jobs may name its versions."""
 
     id: Name
     version: int | None = Field(default=None, ge=1)
@@ -97,9 +97,18 @@ class PromptEntry(Entry):
     """Without it, each `{{place}}` takes a text."""
     system: str | None = None
     user: str | None = None
+    """It and `system` have 2,000,000 bytes together at most."""
     hints: Hints | None = None
     output_schema: dict[str, Any] | None = None
     """JSON Schema of the answer, for requests that bring none."""
+
+    @field_validator(*ROLES)
+    @classmethod
+    def _is_not_too_long(cls, text: str | None, others: ValidationInfo) -> str | None:
+        together = [text or "", *(others.data.get(role) or "" for role in ROLES)]
+        if sum(len(each.encode()) for each in together) > MOST_BYTES:
+            raise ValueError(f"system and user have more than {MOST_BYTES} bytes together")
+        return text
 
     @field_validator("output_schema")
     @classmethod
@@ -136,10 +145,7 @@ class PromptEntry(Entry):
 
     def item(self) -> Item:
         """The newest version, as `prompts.templates` reads it; the others are the records of the versions."""
-        item: Item = {"pk": f"PROMPT#{self.id}", "sk": "LATEST"}
-        texts = {role: text for role, text in (("system", self.system), ("user", self.user)) if text}
-        packed = sum(len(text.encode()) for text in texts.values()) >= PACKED_FROM
-        item |= {"z": zlib.compress(json.dumps(texts).encode(), 9)} if packed else texts
+        item: Item = {"pk": f"PROMPT#{self.id}", "sk": "LATEST", **self._kept.attributes}
         if self.description:
             item["description"] = self.description
         if self.variables is not None:
@@ -150,13 +156,17 @@ class PromptEntry(Entry):
             item["output_schema"] = json.dumps(self.output_schema)
         return item
 
+    @cached_property
+    def _kept(self) -> Kept:
+        return keep({role: text for role, text in (("system", self.system), ("user", self.user)) if text})
+
+    def apart(self) -> Apart | None:
+        """See `Entry.apart`."""
+        return self._kept.apart
+
     def content(self) -> dict[str, Any]:
         """See `Entry.content`; the number is the record's."""
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"version"})
-
-    def disabled(self) -> Self | None:
-        """A prompt stays: jobs may name its versions."""
-        return None
 
 
 def _used(nodes: Sequence[Node], declared: Mapping[str, Any]) -> set[str]:

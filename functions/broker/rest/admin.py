@@ -13,7 +13,8 @@ from broker.prompts.experiments import compare
 from broker.registry.applying import apply, shown
 from broker.registry.document import parse_arms, parse_entry, parse_registry, parse_rollback
 from broker.registry.plan import make_plan, plan_entry, plan_label, plan_rollback
-from broker.registry.versions import Change, Record, Registry
+from broker.registry.records import Change, Record
+from broker.registry.versions import Registry
 from broker.rest.http import Reply, Request
 from broker.storage import Database
 
@@ -23,6 +24,7 @@ class Admin:
     """The operators' door."""
 
     database: Database
+    registry: Registry
     allow_unsigned: bool = False
     """On the embedded cloud, which knows no callers."""
 
@@ -41,11 +43,12 @@ class Admin:
 
     def list_entries(self, request: Request) -> Reply:
         """`GET /admin/registry/{kind}`."""
-        return _listed(list(self._registry.all(request.path["kind"]).values()))
+        return _listed(list(self.registry.all(request.path["kind"]).values()))
 
     def get_entry(self, request: Request) -> Reply:
-        """`GET /admin/registry/{kind}/{id}`."""
-        return _one(self._registry.get(*_named(request)))
+        """`GET /admin/registry/{kind}/{id}`, as it stands or with `?version=n` as it was."""
+        number = request.number("version", 0) or None
+        return _one(self.registry.get(*_named(request), number))
 
     def put_entry(self, request: Request) -> Reply:
         """`PUT /admin/registry/{kind}/{id}`, with `If-Match` only over the version that it names."""
@@ -53,37 +56,37 @@ class Admin:
         entry = parse_entry(kind, request.json())
         if entry.key != entry_id:
             raise InvalidRequest(f"The body is the entry {entry.key!r}, not {entry_id!r}.", param="id")
-        return self._written(plan_entry(self._registry, kind, entry), request)
+        return self._written(plan_entry(self.registry, kind, entry), request)
 
     def list_versions(self, request: Request) -> Reply:
         """`GET /admin/registry/{kind}/{id}/versions`, the newest first."""
-        return _listed(self._registry.history(*_named(request)))
+        return _listed(self.registry.history(*_named(request)))
 
     def roll_back(self, request: Request) -> Reply:
         """`POST /admin/registry/{kind}/{id}/rollback`: a new version with the content of an older one."""
         version = parse_rollback(request.json())
-        return self._written(plan_rollback(self._registry, *_named(request), version), request)
+        return self._written(plan_rollback(self.registry, *_named(request), version), request)
 
     def plan(self, request: Request) -> Reply:
         """`POST /admin/plan`: what a document would change."""
         document = parse_registry(request.json())
-        return Reply(200, shown(make_plan(self._registry, document, prune=_prune(request))))
+        return Reply(200, shown(make_plan(self.registry, document, prune=_prune(request))))
 
     def apply(self, request: Request) -> Reply:
         """`POST /admin/apply`: change it, and say what was done."""
         document = parse_registry(request.json())
-        plan = apply(self.database, document, by=_by(request), now=now_ms(), prune=_prune(request))
+        plan = apply(self.registry, document, by=_by(request), now=now_ms(), prune=_prune(request))
         return Reply(200, shown(plan))
 
     def get_labels(self, request: Request) -> Reply:
         """`GET /admin/prompts/{id}/labels`; version 0 where the prompt has had none."""
         prompt_id = self._prompt(request)
-        return _labels(prompt_id, self._registry.find("labels", prompt_id))
+        return _labels(prompt_id, self.registry.find("labels", prompt_id))
 
     def put_label(self, request: Request) -> Reply:
         """`PUT /admin/prompts/{id}/labels/{label}`: point a label to versions, or with no arms take it away."""
         prompt_id = self._prompt(request)
-        change = plan_label(self._registry, prompt_id, unquote(request.path["label"]), parse_arms(request.json()))
+        change = plan_label(self.registry, prompt_id, unquote(request.path["label"]), parse_arms(request.json()))
         return _labels(prompt_id, self._write(change, "labels", prompt_id, request))
 
     def compare_versions(self, request: Request) -> Reply:
@@ -92,25 +95,21 @@ class Admin:
 
     def _prompt(self, request: Request) -> str:
         """The id of a prompt that there is."""
-        return self._registry.get("prompts", unquote(request.path["id"])).id
-
-    @property
-    def _registry(self) -> Registry:
-        return Registry(self.database)
+        return self.registry.get("prompts", unquote(request.path["id"])).id
 
     def _written(self, change: Change | None, request: Request) -> Reply:
         kind, entry_id = _named(request)
         record = self._write(change, kind, entry_id, request)
-        return _one(record or self._registry.get(kind, entry_id))
+        return _one(record or self.registry.get(kind, entry_id))
 
     def _write(self, change: Change | None, kind: str, entry_id: str, request: Request) -> Record | None:
         """Write one change, if there is one; the entry as it stands then."""
         if change is None:
-            stands = self._registry.find(kind, entry_id)
+            stands = self.registry.find(kind, entry_id)
             _check_match(request, stands.version if stands else 0)
             return stands
         _check_match(request, change.base)
-        return self._registry.write(change, _by(request), now_ms())
+        return self.registry.write(change, _by(request), now_ms())
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -152,7 +151,7 @@ def _labels(prompt_id: str, record: Record | None) -> Reply:
 
 
 def _listed(records: list[Record]) -> Reply:
-    return Reply(200, {"object": "list", "data": [record.to_dict() for record in records]})
+    return Reply(200, {"object": "list", "data": [record.listed() for record in records]})
 
 
 ADMIN_ROUTES: dict[tuple[str, str], Callable[[Admin, Request], Reply]] = {

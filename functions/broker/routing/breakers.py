@@ -57,10 +57,8 @@ class Breakers:
                 return
             state = self.board.row(model_id, now).state  # another process was faster: what did it find?
         if state.phase != "closed":
-            until = state.until or now
-            raise CircuitOpen(
-                f"The circuit of {model_id} is open.", code="circuit_open", retry_after=max(1, (until - now) / 1000)
-            )
+            message = f"The circuit of {model_id} is open."
+            raise CircuitOpen(message, code="circuit_open", retry_after=state.retry_after(now))
 
     def record(self, model_id: str, outcome: str, latency_ms: int, now: int) -> None:
         """See `Circuits.record`."""

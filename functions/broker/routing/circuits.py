@@ -41,6 +41,9 @@ WINDOW_MS = 60_000
 
 FIRST_COOLING_MS, LONGEST_COOLING_MS = 30_000, 300_000
 
+PROBED_MS = 60_000
+"""By then most probes have ended, though they are leased for as long as a call may take."""
+
 Phase = Literal["closed", "open", "half_open"]
 
 
@@ -56,6 +59,11 @@ class State:
     def probing(self) -> bool:
         """True while half-open with its one probe under way."""
         return self.phase == "half_open" and self.until is not None
+
+    def retry_after(self, now: int) -> float:
+        """Seconds until it makes sense to ask again: at the end of the cooling, or soon after a probe began."""
+        until = self.until or now
+        return max(1.0, ((min(until, now + PROBED_MS) if self.probing else until) - now) / 1000)
 
 
 CLOSED = State()

@@ -28,6 +28,8 @@ class Selection:
     """True where the order will be the same when the job runs."""
     faults: dict[str, Fault] = field(default_factory=dict)
     """Of each model that was named or open, and cannot do it."""
+    retry_after: float | None = None
+    """Seconds until the first circuit may let a call through, of those that alone keep a model out."""
 
     def refusal(self) -> BrokerError:
         """The error of a request that no model can do; where only time or a circuit stands in the way, that one."""
@@ -35,7 +37,7 @@ class Selection:
         kinds = {each.error for each in self.faults.values()}
         message = f"No model can do this job ({why})."
         if CircuitOpen in kinds:
-            return CircuitOpen(message, code="circuits_open")
+            return CircuitOpen(message, code="circuits_open", retry_after=self.retry_after)
         if TimedOut in kinds:
             return TimedOut(message, code="too_slow")
         if kinds == {Forbidden} and len(self.faults) == 1:
@@ -68,12 +70,14 @@ def select(question: Question, catalog: Catalog) -> Selection:
     known = {each["model"] for each in told}
     others = _not_named(order)
     told += [{"model": each, "taken": False, "why": others} for each in sorted(catalog.models) if each not in known]
+    shut = [model for _, model in entries if model.id in faults and faults[model.id].error is CircuitOpen]
     return Selection(
         tuple(each.model for each in taken),
         told,
         tuple(each.model for each in placed),
         is_settled(order, question),
         faults,
+        min((question.state(model).retry_after(question.now) for model in shut), default=None),
     )
 
 

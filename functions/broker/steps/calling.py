@@ -235,7 +235,7 @@ def _checking(provider: Provider) -> Asynchronous:
 
 def of_run(head: Head, run: Run) -> dict[str, dict[str, Any]]:
     """The calls of one run."""
-    return {key: call for key, call in head.calls.items() if int(key.split(".")[0]) == run.fence.run}
+    return head.calls_of(run.fence.run)
 
 
 def timeout_s(model: Model, head: Head, now: int) -> int:

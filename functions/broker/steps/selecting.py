@@ -33,7 +33,7 @@ class SelectModel:
         Raises:
             Conflict: the job was erased.
             InvalidRequest: no model is left (one was disabled since the job was accepted).
-            CircuitOpen: all that could do it are left alone for a while.
+            CircuitOpen: all that could do it are left alone for a while; `retry_after` says for how long at least.
             TimedOut: all that could do it take longer than the time that is left.
         """
         request = material(self.payloads, run.id)

@@ -1,34 +1,44 @@
-"""Settle Job: how a run ended, from what the workflow knows of it, and the commit."""
+"""Settle Job: how a run ended, from what the workflow knows of it, and the commit.
+
+A run that could ask nobody, because circuits are open, is no end: its job goes back to its queue and waits. Where a
+model was asked in vain it is one, also if a circuit then kept the repeat or the next model back: the hold covers one
+run's calls, and another run would ask, and pay, again.
+"""
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from broker import errors
 from broker.context.conversations import Turns, turn_of
-from broker.errors import BrokerError, Conflict, Refused
+from broker.errors import BrokerError, CircuitOpen, Conflict, Refused
 from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
 from broker.jobs.store import Jobs, Payloads
-from broker.jobs.transitions import Outcome
+from broker.jobs.transitions import Outcome, has_asked, wait
 from broker.steps.context import Run, material
 from broker.storage import Put
 
 
 @dataclass(frozen=True, slots=True)
 class SettleJob:
-    """Ends one run's job."""
+    """Ends one run's job, or lets it wait."""
 
     jobs: Jobs
     payloads: Payloads
     turns: Callable[[], Turns]
     """Where conversations are kept; asked for where a job has one."""
+    chance: Callable[[], float] = random.random
 
     def __call__(self, run: Run, ending: dict[str, Any], now: int) -> Head:
         """The one terminal commit, with the call whose answer was taken; see `outcome_of` for `ending`.
+
+        Returns:
+            The head: ended, or queued where its circuits keep the job waiting.
 
         Raises:
             Conflict: another run owns the job, or it was ended from outside; the answer was then dropped, but is paid
@@ -38,9 +48,12 @@ class SettleJob:
         # An answer that was given from the cache, or by another job, is no call of this one.
         ends = {call_of(answer["output"]): answer["facts"]} if answer and "given" not in answer else {}
         before = self.jobs.get(run.id)
+        turned_away = ending.get("failure", {}).get("Error") == CircuitOpen.__name__
+        if turned_away and not has_asked(before, run.fence.run):
+            return self._wait(run, before, _told(ending["failure"]["Cause"]), now)
         outcome = outcome_of(ending)
         if outcome.status is Status.FAILED:
-            outcome = _with_attempts(outcome, before)
+            outcome = _with_attempts(outcome, before, turned_away=turned_away)
         turn = self._turn(before, outcome)
         try:
             ended = settle_job(self.jobs, before, run.fence, outcome, now, ends, [turn] if turn else [])
@@ -55,6 +68,12 @@ class SettleJob:
             self.turns().heed(turn)
         return ended
 
+    def _wait(self, run: Run, before: Head, told: dict[str, Any], now: int) -> Head:
+        until, chance = now + round(told.get("retry_after", 0) * 1000), self.chance()
+        return self.jobs.change(
+            run.id, lambda current: wait(current, run.fence, until=until, now=now, chance=chance), known=before
+        )
+
     def _turn(self, head: Head, outcome: Outcome) -> Put | None:
         """What a job that succeeds adds to its conversation, ready to join the commit."""
         if outcome.status is not Status.SUCCEEDED or head.conversation is None or outcome.output is None:
@@ -67,15 +86,21 @@ class SettleJob:
         return self.turns().stage(head.tenant, head.conversation, turn, head.expires_at)
 
 
-def _with_attempts(outcome: Outcome, head: Head) -> Outcome:
-    """Where several models were asked in vain, the error says what became of each."""
+def _with_attempts(outcome: Outcome, head: Head, *, turned_away: bool) -> Outcome:
+    """Where several models were asked in vain, the error says what became of each.
+
+    Where a circuit turned the last question away, the error is that of the last call: it is what the job failed for.
+    """
     tried = [calls.told(call) for key, call in in_order(head) if "o" in call and "w" not in call]
-    if len(tried) < 2 or outcome.error is None:
-        return outcome
     failed = [call for call in tried if "error" in call]
-    each = "; ".join(f"{call['model']}: {call['outcome']} ({call['error']['code']})" for call in failed)
-    message = f"{outcome.error['message']} Attempts: {each}."
-    return replace(outcome, error=outcome.error | {"message": message})
+    error = outcome.error
+    if error and failed and turned_away:
+        last = failed[-1]["error"]
+        error = last | {"message": f"{last['message']} {error['message']}"}
+    if error and len(tried) >= 2:
+        each = "; ".join(f"{call['model']}: {call['outcome']} ({call['error']['code']})" for call in failed)
+        error = error | {"message": f"{error['message']} Attempts: {each}."}
+    return replace(outcome, error=error)
 
 
 def call_of(output: str) -> str:
@@ -109,10 +134,16 @@ def _failed(name: str, cause: str) -> Outcome:
     if not (isinstance(kind, type) and issubclass(kind, BrokerError)):
         message = f"The workflow could not go on ({name})."
         return Outcome(Status.FAILED, error=_facts(BrokerError.type, "workflow_error", message))
-    told = json.loads(json.loads(cause)["errorMessage"])
+    told = _told(cause)
     facts = {each: told[each] for each in ("type", "code", "message")}
     # A safety stop is an answer of its own: the job is blocked, not broken.
     return Outcome(Status.BLOCKED if issubclass(kind, Refused) else Status.FAILED, error=facts)
+
+
+def _told(cause: str) -> dict[str, Any]:
+    """What `BrokerError.cause` wrote, out of what Lambda and Step Functions make of it."""
+    told: dict[str, Any] = json.loads(json.loads(cause)["errorMessage"])
+    return told
 
 
 def _facts(kind: str, code: str, message: str) -> dict[str, str]:
