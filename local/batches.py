@@ -1,6 +1,6 @@
 """Bedrock's batch inference on MiniStack, which takes such jobs and does nothing with them.
 
-A batch is done when it is first asked after: each record by MiniStack's own Converse, or, for texts to embed, by the
+What a role may do with them is held against the jobs. A batch is done when it is first asked after: each record by MiniStack's own Converse, or, for texts to embed, by the
 embeddings of the local models. What it writes and says is as Bedrock has it (User Guide, "View the results of a batch
 inference job").
 """
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import bedrock, bedrock_runtime, s3
 
@@ -38,12 +39,24 @@ def mend() -> None:
         return await as_shipped(method, path, headers, body, query)
 
     bedrock.handle_request = handle_request
+    resource = iam_actions.extract_resource_arn
+
+    def of_jobs(service: str, method: str, path: str, *request: Any) -> str:
+        if service == "bedrock" and path.startswith("/model-invocation-job"):
+            return _arn(unquote(path).rpartition("/")[2])
+        return resource(service, method, path, *request)
+
+    iam_actions.extract_resource_arn = of_jobs
 
 
 def _begin(asked: Json) -> Reply:
-    arn = f"arn:aws:bedrock:{get_region()}:{get_account_id()}:model-invocation-job/{uuid.uuid4().hex[:12]}"
+    arn = _arn(uuid.uuid4().hex[:12])
     _jobs[arn] = asked | {"jobArn": arn, "status": "InProgress", "submitTime": datetime.now(UTC).isoformat()}
     return _json({"jobArn": arn})
+
+
+def _arn(name: str) -> str:
+    return f"arn:aws:bedrock:{get_region()}:{get_account_id()}:model-invocation-job/{name}"
 
 
 def _told(identifier: str) -> Reply:

@@ -5,7 +5,8 @@
   functions with is changed to hand the exception over as a value, which is made an error again on the other side.
 - It takes no notice of `batchItemFailures` of a stream's batch. Here the whole batch comes again (on AWS its rest).
 - It starts a process for each invocation at a time. A laptop has not so many, so a function waits for a free one.
-- It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`. Here it does.
+- It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`, and holds the buckets'
+  rule about TLS against the loopback interface. Here it knows, and does not.
 - It unpacks the dependency layer anew for each process: seconds, in which nothing else is served. Here once.
 
 A test fails when a new release no longer fits.
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ministack import app
 from ministack.core import iam_actions, lambda_runtime
 from ministack.services import lambda_svc
 
@@ -66,6 +68,8 @@ def mend() -> None:
         return result
 
     lambda_svc._execute_function_warm = execute
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda address, secure: pin(address, True)
     tags = iam_actions.request_tag_context
     iam_actions.request_tag_context = lambda service, action, body, params: (
         tags(service, action, body, params) | _of_events(action, body)
