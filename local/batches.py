@@ -1,8 +1,8 @@
 """Bedrock's batch inference on MiniStack, which takes such jobs and does nothing with them.
 
-What a role may do with them is held against the jobs. A batch is done when it is first asked after: each record by MiniStack's own Converse, or, for texts to embed, by the
+A batch is done when it is first asked after: each record by MiniStack's own Converse, or, for texts to embed, by the
 embeddings of the local models. What it writes and says is as Bedrock has it (User Guide, "View the results of a batch
-inference job").
+inference job"), and what a role may do with batches is held against their ARNs.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ def mend() -> None:
     def of_jobs(service: str, method: str, path: str, *request: Any) -> str:
         if service == "bedrock" and path.startswith("/model-invocation-job"):
             return _arn(unquote(path).rpartition("/")[2])
-        return resource(service, method, path, *request)
+        return str(resource(service, method, path, *request))
 
     iam_actions.extract_resource_arn = of_jobs
 
