@@ -5,8 +5,9 @@
   functions with is changed to hand the exception over as a value, which is made an error again on the other side.
 - It takes no notice of `batchItemFailures` of a stream's batch. Here the whole batch comes again (on AWS its rest).
 - It starts a process for each invocation at a time. A laptop has not so many, so a function waits for a free one.
-- It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`, and holds the buckets'
-  rule about TLS against the loopback interface. Here it knows, and does not.
+- It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`, has a permission of its
+  own for Bedrock's Converse (on AWS it is that of InvokeModel), and holds the buckets' rule about TLS against the
+  loopback interface.
 - It unpacks the dependency layer anew for each process: seconds, in which nothing else is served. Here once.
 
 A test fails when a new release no longer fits.
@@ -30,6 +31,9 @@ MARK = "__raised__"
 
 PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
 """Of one function, at a time; what is more waits."""
+
+ACTIONS: dict[str | None, str] = {"bedrock:Converse": "bedrock:InvokeModel"}
+"""Permissions that AWS has for what MiniStack calls otherwise (Bedrock API Reference, `Converse`)."""
 
 AS_SHIPPED = """            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")
         _real_stdout.flush()"""
@@ -70,6 +74,8 @@ def mend() -> None:
     lambda_svc._execute_function_warm = execute
     pin = app.pin_request_origin
     app.pin_request_origin = lambda address, secure: pin(address, True)
+    action_of = iam_actions.extract_iam_action
+    iam_actions.extract_iam_action = lambda *request: ACTIONS.get(found := action_of(*request), found)
     tags = iam_actions.request_tag_context
     iam_actions.request_tag_context = lambda service, action, body, params: (
         tags(service, action, body, params) | _of_events(action, body)
