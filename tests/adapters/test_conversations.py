@@ -128,6 +128,36 @@ def test_a_turn_whose_commit_failed_leaves_nothing(kept: ConversationStore, buck
         assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
 
 
+def test_one_turn_goes_and_the_others_stay(keeper: Keeper) -> None:
+    for number in (1, 2, 3):
+        keeper.append("acme", "c1", turn(number), LATER)
+    keeper.append("other", "c1", turn(2), LATER)
+    for _ in range(2):
+        keeper.turns.erase_turn("acme", "c1", turn(2).job_id)
+        assert ids(keeper) == [3, 1]
+    keeper.turns.erase_turn("acme", "none", turn(1).job_id)
+    assert ids(keeper, "other") == [2]
+    keeper.append("acme", "c1", turn(4), LATER)
+    assert ids(keeper) == [4, 3, 1], "the conversation goes on"
+
+
+def test_an_erased_turn_leaves_the_bucket(kept: ConversationStore, bucket: Any, dynamodb: Any) -> None:
+    large = turn(1, noise(INLINE_BYTES + 1_000))
+    database = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
+    staged = kept.stage("acme", "c1", large, LATER)  # and its function died before the commit
+    kept.erase_turn("acme", "c1", large.job_id)
+    assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+    for _ in range(2):
+        staged = kept.stage("acme", "c1", large, LATER)
+        database.write(staged)
+    kept.heed(staged)
+    assert kept.newest("acme", "c1", limit=1, now=NOW)[0].load() == large.messages
+    kept.erase_turn("acme", "c1", large.job_id)
+    assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+    kept.heed(kept.stage("acme", "c1", large, LATER))  # its end is repeated
+    assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+
+
 def test_makes_no_bucket_client_for_what_is_small(dynamodb: Any) -> None:
     def refuse() -> Any:
         raise AssertionError("the bucket is not needed")

@@ -126,6 +126,37 @@ def test_a_role_allows_only_what_it_names(name: str, role: Resource) -> None:
             assert not wide, f"{name} allows {sorted(wide)} on everything"
 
 
+JOBS_TABLE = {"Fn::GetAtt": ["JobsTable", "Arn"]}
+OF_JOBS = {"Fn::Sub": "${PayloadsBucket.Arn}/jobs/*"}
+OF_CONVERSATIONS = {"Fn::Sub": "${PayloadsBucket.Arn}/conversations/*"}
+
+
+def rights_on(name: str, resource: Resource) -> set[str]:
+    """What a function's role allows on a resource, as the template names it."""
+    role = of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]
+    found = [each for each in statements(role) if resource in as_list(each["Resource"])]
+    return {action for each in found for action in as_list(each["Action"])}
+
+
+TURNS = {
+    "ApiFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, shows them, erases them
+    "IntakeFunction": {"s3:GetObject"},
+    "TakeFileFunction": {"s3:GetObject"},
+    "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept
+}
+"""What each function does with the texts of conversations that lie in the bucket."""
+
+
+@pytest.mark.parametrize("name", functions())
+def test_a_function_may_do_with_turns_what_it_does(name: str) -> None:
+    assert rights_on(name, OF_CONVERSATIONS) == TURNS.get(name, set())
+
+
+def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
+    assert "dynamodb:DeleteItem" in rights_on("ApiFunction", JOBS_TABLE)
+    assert "s3:DeleteObject" in rights_on("ApiFunction", OF_JOBS)
+
+
 @pytest.mark.parametrize("name", [name for name in functions() if name != "AuthorizeFunction"])
 def test_who_puts_events_may_only_speak_for_the_broker(name: str) -> None:
     for statement in statements(of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]):

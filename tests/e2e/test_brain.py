@@ -82,6 +82,11 @@ def test_a_conversation_goes_on(stack: Stack) -> None:
     turns = stack.api.call("GET", f"/conversations/{name}").body["data"]
     assert [turn["job_id"] for turn in turns] == [second["id"], first["id"]]
     assert stack.as_tenant("other").call("GET", f"/conversations/{name}").status == 404
+    assert stack.api.call("DELETE", f"/jobs/{second['id']}").status == 204
+    left = stack.api.call("GET", f"/conversations/{name}").body["data"]
+    assert [turn["job_id"] for turn in left] == [first["id"]], "the turn went with its job"
+    again = stack.run(chat("And then?", conversation_id=name))
+    assert again["usage"]["input_tokens"] == second["usage"]["input_tokens"], "only the first turn came in"
     assert stack.api.call("DELETE", f"/conversations/{name}").status == 204
     assert stack.api.call("GET", f"/conversations/{name}").status == 404
 

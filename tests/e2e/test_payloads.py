@@ -2,6 +2,7 @@
 
 import random
 import string
+import uuid
 
 from tests.e2e.stack import Stack, chat
 
@@ -19,6 +20,19 @@ def test_a_megabyte_goes_in_and_comes_out_whole(stack: Stack) -> None:
     assert len(kept) == 2
     assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix=f"jobs/{job['id']}/")
+
+
+def test_a_large_turn_of_a_conversation_goes_with_its_job(stack: Stack) -> None:
+    name = f"talk-{uuid.uuid4().hex[:8]}"
+    text = "".join(random.Random(8).choices(string.ascii_letters, k=200_000))
+    job = stack.run({"input": {"text": text}, "model": "echoes", "conversation_id": name})
+    assert job["status"] == "succeeded", job["error"]
+    place = {"Bucket": stack.physical("PayloadsBucket"), "Prefix": f"conversations/demo/{name}/"}
+    s3 = stack.cloud.client("s3")
+    assert len(s3.list_objects_v2(**place)["Contents"]) == 1
+    assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
+    assert "Contents" not in s3.list_objects_v2(**place)
+    assert stack.api.call("GET", f"/conversations/{name}").status == 404
 
 
 def test_a_small_answer_is_kept_in_the_table(stack: Stack) -> None:

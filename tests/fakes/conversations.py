@@ -52,6 +52,10 @@ class FakeTurns:
         for item in self.database.query("jobs", pk, "TURN#"):
             self.database.delete("jobs", pk, item["sk"])
 
+    def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
+        """See `Turns.erase_turn`."""
+        self.database.delete("jobs", f"CONV#{tenant}#{conversation}", f"TURN#{job_id}")
+
     def keep(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
         """As the end of a job does it: the write in a commit, then a look at erasures."""
         staged = self.stage(tenant, conversation, turn, expires_at)

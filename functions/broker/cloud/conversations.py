@@ -60,16 +60,15 @@ class ConversationStore:
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:
-            item["s3"] = f"conversations/{tenant}/{conversation}/{turn.job_id}"
+            item["s3"] = _object_key(tenant, conversation, turn.job_id)
             self._s3().put_object(Bucket=self._bucket, Key=item["s3"], Body=packed)
         return Put("jobs", item)
 
     def heed(self, staged: Put) -> None:
         """See `Turns.heed`."""
-        mark = self._dynamodb().get_item(
-            TableName=self._table, Key=_key(staged.item["pk"], "ERASED"), ConsistentRead=True
-        )
-        if "Item" in mark and decode_item(mark["Item"])["at"] >= staged.item["at"]:
+        mark = self._get(staged.item["pk"], "ERASED")
+        gone = "s3" in staged.item and self._get(staged.item["pk"], staged.item["sk"]) is None
+        if gone or (mark is not None and mark["at"] >= staged.item["at"]):
             self._delete(staged.item)
 
     def drop(self, staged: Put) -> None:
@@ -84,6 +83,16 @@ class ConversationStore:
         while items := self._page(tenant, conversation, 100, None)["Items"]:
             for item in items:
                 self._delete(decode_item(item))
+
+    def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
+        """See `Turns.erase_turn`."""
+        self._delete_item(_pk(tenant, conversation), f"TURN#{job_id}")
+        # Also without an item: a function that died before its commit may have left the object.
+        self._s3().delete_object(Bucket=self._bucket, Key=_object_key(tenant, conversation, job_id))
+
+    def _get(self, pk: str, sk: str) -> Item | None:
+        reply = self._dynamodb().get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        return decode_item(reply["Item"]) if "Item" in reply else None
 
     def _page(self, tenant: str, conversation: str, limit: int, before: str | None) -> dict[str, Any]:
         pk = _pk(tenant, conversation)
@@ -109,7 +118,14 @@ class ConversationStore:
     def _delete(self, item: Item) -> None:
         if "s3" in item:
             self._s3().delete_object(Bucket=self._bucket, Key=item["s3"])
-        self._dynamodb().delete_item(TableName=self._table, Key=_key(item["pk"], item["sk"]))
+        self._delete_item(item["pk"], item["sk"])
+
+    def _delete_item(self, pk: str, sk: str) -> None:
+        self._dynamodb().delete_item(TableName=self._table, Key=_key(pk, sk))
+
+
+def _object_key(tenant: str, conversation: str, job_id: str) -> str:
+    return f"conversations/{tenant}/{conversation}/{job_id}"
 
 
 def _pk(tenant: str, conversation: str) -> str:

@@ -72,7 +72,10 @@ class Turns(Protocol):
         ...
 
     def heed(self, staged: Put) -> None:
-        """After that commit: take the turn away again if its conversation was erased while the job was under way."""
+        """After that commit: take the turn away again if its conversation was erased while the job was under way.
+
+        Where the commit is repeated, the job may have been erased since it ended; nothing is left of its turn then.
+        """
         ...
 
     def drop(self, staged: Put) -> None:
@@ -81,6 +84,13 @@ class Turns(Protocol):
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """Delete all turns; may be repeated."""
+        ...
+
+    def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
+        """Delete what one job added, whether it added anything or not; may be repeated.
+
+        The job has ended. So its turn is there by now or never comes: it is only kept in the commit that ends a job.
+        """
         ...
 
 

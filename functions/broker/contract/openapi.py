@@ -110,7 +110,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
     ("GET", "/jobs/{id}"): Operation("Get a job", "jobs", {200: Job}, errors=(400, 404), parameters=(JOB_ID, WAIT)),
     ("DELETE", "/jobs/{id}"): Operation(
-        "Erase prompt, answer and metadata of an ended job",
+        "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",
         "jobs",
         {204: None},
         errors=(400, 404),
