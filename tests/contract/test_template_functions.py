@@ -152,8 +152,16 @@ def test_a_function_may_do_with_turns_what_it_does(name: str) -> None:
     assert rights_on(name, OF_CONVERSATIONS) == TURNS.get(name, set())
 
 
+def test_only_who_keeps_summaries_holds_its_writes_against_the_job() -> None:
+    may = {name for name in functions() if "dynamodb:ConditionCheckItem" in rights_on(name, JOBS_TABLE)}
+    assert may == {"InvokeModelFunction"}
+    for name in ("InvokeModelFunction", "SettleJobFunction"):  # look for turns that come late, and mark the place
+        assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
+
+
 def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
-    assert "dynamodb:DeleteItem" in rights_on("ApiFunction", JOBS_TABLE)
+    needed = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    assert rights_on("ApiFunction", JOBS_TABLE) == needed
     assert "s3:DeleteObject" in rights_on("ApiFunction", OF_JOBS)
 
 

@@ -77,7 +77,7 @@ def _route(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
 
 def _context(note: Item | None) -> dict[str, Any] | None:
     shown = ("strategy", "dropped_turns", "tokens_before", "tokens_after", "model")
-    return {name: note[name] for name in shown} if note else None
+    return {name: note[name] for name in shown} | {"summary": note.get("summary")} if note else None
 
 
 def in_order(head: Head) -> list[tuple[str, dict[str, Any]]]:
