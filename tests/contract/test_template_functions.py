@@ -159,6 +159,12 @@ def test_only_who_keeps_summaries_holds_its_writes_against_the_job() -> None:
         assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
 
 
+@pytest.mark.parametrize("name", ["ApiFunction", "IntakeFunction", "TakeFileFunction"])
+def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: str) -> None:
+    assert "dynamodb:DeleteItem" in rights_on(name, JOBS_TABLE)
+    assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
+
+
 def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
     needed = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
     assert rights_on("ApiFunction", JOBS_TABLE) == needed

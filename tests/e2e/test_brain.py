@@ -93,7 +93,7 @@ def test_a_conversation_goes_on(stack: Stack) -> None:
 
 def test_a_summary_is_paid_for_once_and_goes_with_its_turns(stack: Stack) -> None:
     name = f"talk-{uuid.uuid4().hex[:8]}"
-    filler = "The keeper wrote down what the lamp had done in the night. " * 1_500
+    filler = "The keeper wrote down what the lamp had done in the night. " * 1_100
 
     def say(text: str) -> dict[str, Any]:
         more = {"conversation_id": name, "context": {"strategy": "summarize"}, "model": "small-window"}
