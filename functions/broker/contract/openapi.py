@@ -142,7 +142,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         parameters=(CONVERSATION_ID, *TURNS_PAGE),
     ),
     ("DELETE", "/conversations/{id}"): Operation(
-        "Erase a conversation", "conversations", {204: None}, parameters=(CONVERSATION_ID,)
+        "Erase a conversation: its turns, and the summary of them",
+        "conversations",
+        {204: None},
+        parameters=(CONVERSATION_ID,),
     ),
     ("POST", "/estimates"): Operation(
         "Who would do a job and what it would cost, without running or holding anything",
