@@ -44,6 +44,16 @@ class Update:
     when: Sequence[If] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Hold an item against conditions, in one transaction with writes to others; it is not changed."""
+
+    table: TableName
+    pk: str
+    sk: str
+    when: Sequence[If]
+
+
 class ConditionFailed(Exception):
     """A condition did not hold; nothing was written. `failed` are the positions of the operations at fault."""
 
@@ -79,7 +89,7 @@ class Database(Protocol):
         """Read the items of one partition from `first` to `last`, both included, in order, as of the last write."""
         ...
 
-    def write(self, *operations: Put | Update) -> None:
+    def write(self, *operations: Put | Update | Check) -> None:
         """Write all or nothing: one operation as a plain write, several as one transaction.
 
         Raises:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from broker.cloud.conversations import INLINE_BYTES, ConversationStore
 from broker.cloud.database import DynamoDatabase
-from broker.context.conversations import Turn, Turns
-from broker.storage import Database, Put
+from broker.context.conversations import NEXT, Turn, Turns
+from broker.context.summaries import Place, Summary
+from broker.storage import ConditionFailed, Database, Put
 
 from tests.adapters.conftest import BUCKET, TABLES, Client
 from tests.fakes.conversations import FakeTurns
@@ -105,6 +106,116 @@ def test_an_erasure_may_be_repeated_and_keeps_out_what_was_under_way(keeper: Kee
     assert ids(keeper) == [6]
 
 
+def summary(through: int, text: str = "Grüße an alle.", expires_at: int = LATER) -> Summary:
+    return Summary(turn(through).job_id, 2 * through, 100 * through, expires_at, text)
+
+
+def keep(keeper: Keeper, made: Summary, turns: list[int], since: str = "", mark: str | None = None) -> bool:
+    """As a job does it: the write over the mark that it read, then a look at turns that came late."""
+    staged = keeper.turns.stage_summary("acme", "c1", made, mark)
+    try:
+        keeper.database.write(staged)
+    except ConditionFailed:
+        return False
+    keeper.turns.heed_turns(staged, [turn(number).job_id for number in turns], since, NOW)
+    return True
+
+
+def standing(keeper: Keeper, now: int = NOW) -> Summary | None:
+    return keeper.turns.place("acme", "c1", now).summary
+
+
+@pytest.fixture
+def talk(keeper: Keeper) -> Keeper:
+    """A conversation of three turns with a summary of the first two."""
+    for number in (1, 2, 3):
+        keeper.append("acme", "c1", turn(number), LATER)
+    assert keep(keeper, summary(2), [1, 2])
+    return keeper
+
+
+def test_a_summary_stands_for_turns_of_its_conversation(talk: Keeper) -> None:
+    assert standing(talk) == summary(2)
+    assert talk.turns.place("other", "c1", NOW) == talk.turns.place("acme", "c2", NOW) == Place(None, None)
+    assert ids(talk, since=f"{turn(2).job_id}{NEXT}") == [3]
+    assert ids(talk) == [3, 2, 1], "turns stay as they are"
+
+
+def test_a_summary_takes_the_place_that_was_read_and_no_other(talk: Keeper) -> None:
+    assert not keep(talk, summary(3), [1, 2, 3]), "there is one by now"
+    mark = talk.turns.place("acme", "c1", NOW).mark
+    assert keep(talk, summary(3, "All."), [3], f"{turn(2).job_id}{NEXT}", mark)
+    assert not keep(talk, summary(3, "Again."), [3], f"{turn(2).job_id}{NEXT}", mark)
+    assert standing(talk) == summary(3, "All.")
+
+
+def test_a_summary_that_has_expired_does_not_stand(keeper: Keeper) -> None:
+    keeper.append("acme", "c1", turn(1), LATER)
+    keep(keeper, summary(1, expires_at=NOW // SECOND + 5), [1])
+    assert standing(keeper, NOW + 4 * SECOND) is not None
+    place = keeper.turns.place("acme", "c1", NOW + 5 * SECOND)
+    assert place.summary is None
+    assert keep(keeper, summary(1, "Anew."), [1], mark=place.mark)
+
+
+@pytest.mark.parametrize("late", [0, 2])
+def test_a_turn_that_comes_behind_a_summary_takes_it_away(keeper: Keeper, late: int) -> None:
+    for number in (1, 3, 4):
+        keeper.append("acme", "c1", turn(number), LATER)
+    keep(keeper, summary(3), [1, 3])
+    keeper.append("acme", "c1", turn(5), LATER)
+    assert standing(keeper) is not None
+    keeper.append("acme", "c1", turn(late), LATER)
+    assert standing(keeper) is None
+
+
+@pytest.mark.parametrize("there", [[1, 2, 3], [1], [2]], ids=["one more", "one less", "another"])
+def test_a_summary_of_other_turns_than_there_are_is_taken_away(keeper: Keeper, there: list[int]) -> None:
+    for number in there:
+        keeper.append("acme", "c1", turn(number), LATER)
+    assert keep(keeper, summary(3), [1, 3])
+    assert standing(keeper) is None
+
+
+def test_turns_below_the_ones_that_were_read_do_not_count(talk: Keeper) -> None:
+    mark = talk.turns.place("acme", "c1", NOW).mark
+    assert keep(talk, summary(3), [2, 3], turn(2).job_id, mark)
+    assert standing(talk) == summary(3)
+
+
+@pytest.mark.parametrize("erased", [1, 2])
+def test_a_summary_goes_with_each_turn_that_it_is_of(talk: Keeper, erased: int) -> None:
+    mark = talk.turns.place("acme", "c1", NOW).mark
+    for _ in range(2):
+        talk.turns.erase_turn("acme", "c1", turn(erased).job_id)
+        assert standing(talk) is None
+    assert not keep(talk, summary(3), [3], f"{turn(2).job_id}{NEXT}", mark), "it would be made of it"
+
+
+def test_a_summary_stays_when_a_turn_after_it_goes(talk: Keeper) -> None:
+    mark = talk.turns.place("acme", "c1", NOW).mark
+    for _ in range(2):
+        talk.turns.erase_turn("acme", "c1", turn(3).job_id)
+        assert standing(talk) == summary(2)
+    assert not keep(talk, summary(3), [3], f"{turn(2).job_id}{NEXT}", mark), "it would be of what is gone"
+
+
+def test_the_first_summary_is_not_kept_when_a_turn_was_erased_while_it_was_made(keeper: Keeper) -> None:
+    for number in (1, 2):
+        keeper.append("acme", "c1", turn(number), LATER)
+    mark = keeper.turns.place("acme", "c1", NOW).mark
+    keeper.turns.erase_turn("acme", "c1", turn(1).job_id)
+    assert not keep(keeper, summary(2), [1, 2], mark=mark)
+
+
+def test_a_summary_goes_with_its_conversation(talk: Keeper) -> None:
+    mark = talk.turns.place("acme", "c1", NOW).mark
+    for _ in range(2):
+        talk.turns.erase("acme", "c1", NOW + 10)
+        assert standing(talk) is None
+    assert not keep(talk, summary(3), [3], mark=mark)
+
+
 def test_large_ones_go_to_the_bucket_and_leave_it_again(kept: ConversationStore, bucket: Any, dynamodb: Any) -> None:
     large = turn(2, noise(INLINE_BYTES + 1_000))
     database = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
@@ -115,9 +226,10 @@ def test_large_ones_go_to_the_bucket_and_leave_it_again(kept: ConversationStore,
     assert [each.load() for each in kept.newest("acme", "c1", limit=5, now=NOW)] == [large.messages, turn(1).messages]
     kept.erase("acme", "c1", NOW + 10)
     assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
-    (left,) = dynamodb.scan(TableName=TABLES["jobs"])["Items"]
-    assert left["sk"] == {"S": "ERASED"}
-    assert int(left["expires_at"]["N"]) > NOW // SECOND
+    left = dynamodb.scan(TableName=TABLES["jobs"])["Items"]
+    assert sorted(item["sk"]["S"] for item in left) == ["ERASED", "SUMMARY"], "marks, and no words"
+    assert all(item.keys() <= {"pk", "sk", "at", "mark", "expires_at"} for item in left)
+    assert all(int(item["expires_at"]["N"]) > NOW // SECOND for item in left)
 
 
 def test_a_turn_whose_commit_failed_leaves_nothing(kept: ConversationStore, bucket: Any) -> None:
@@ -126,6 +238,36 @@ def test_a_turn_whose_commit_failed_leaves_nothing(kept: ConversationStore, buck
     for _ in range(2):
         kept.drop(staged)
         assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+
+
+def test_one_turn_goes_and_the_others_stay(keeper: Keeper) -> None:
+    for number in (1, 2, 3):
+        keeper.append("acme", "c1", turn(number), LATER)
+    keeper.append("other", "c1", turn(2), LATER)
+    for _ in range(2):
+        keeper.turns.erase_turn("acme", "c1", turn(2).job_id)
+        assert ids(keeper) == [3, 1]
+    keeper.turns.erase_turn("acme", "none", turn(1).job_id)
+    assert ids(keeper, "other") == [2]
+    keeper.append("acme", "c1", turn(4), LATER)
+    assert ids(keeper) == [4, 3, 1], "the conversation goes on"
+
+
+def test_an_erased_turn_leaves_the_bucket(kept: ConversationStore, bucket: Any, dynamodb: Any) -> None:
+    large = turn(1, noise(INLINE_BYTES + 1_000))
+    database = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
+    staged = kept.stage("acme", "c1", large, LATER)  # and its function died before the commit
+    kept.erase_turn("acme", "c1", large.job_id)
+    assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+    for _ in range(2):
+        staged = kept.stage("acme", "c1", large, LATER)
+        database.write(staged)
+    kept.heed(staged)
+    assert kept.newest("acme", "c1", limit=1, now=NOW)[0].load() == large.messages
+    kept.erase_turn("acme", "c1", large.job_id)
+    assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+    kept.heed(kept.stage("acme", "c1", large, LATER))  # its end is repeated
+    assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
 
 
 def test_makes_no_bucket_client_for_what_is_small(dynamodb: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError
 from broker.cloud.database import DynamoDatabase
-from broker.storage import ConditionFailed, Database, If, Item, Put, Update
+from broker.storage import Check, ConditionFailed, Database, If, Item, Put, Update
 
 from tests.adapters.conftest import INDEXES, KEYS, TABLES
 
@@ -193,6 +193,21 @@ def test_writes_nothing_of_a_transaction_that_fails_and_says_where(database: Dat
     assert failure.value.failed == (1, 3)
     assert database.query("jobs", "A") == [row(n=1)]
     assert database.query("ledger", "L") == []
+
+
+def test_a_transaction_may_depend_on_what_it_does_not_change(database: Database) -> None:
+    put(database, row(rev=1))
+    as_read = Check("jobs", "A", "1", (If("rev", "=", 1),))
+    database.write(as_read, Put("jobs", row(sk="2", n=1)))
+    assert (database.get("jobs", "A", "1"), database.get("jobs", "A", "2")) == (row(rev=1), row(sk="2", n=1))
+    database.write(Update("jobs", "A", "1", add={"rev": 1}))
+    with pytest.raises(ConditionFailed) as failure:
+        database.write(Put("jobs", row(sk="2", n=2)), as_read)
+    assert failure.value.failed == (1,)
+    assert database.get("jobs", "A", "2") == row(sk="2", n=1)
+    nothing = Check("jobs", "A", "none", (If("pk", "absent"),))
+    database.write(nothing, Put("jobs", row(sk="2", n=3)))
+    assert database.get("jobs", "A", "none") is None
 
 
 def test_refuses_an_item_twice_in_one_transaction(database: Database) -> None:

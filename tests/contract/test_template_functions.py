@@ -165,6 +165,51 @@ def test_invoke_model_may_ask_what_the_providers_ask_of_aws_and_nothing_else() -
     assert {each for each in actions if each.split(":")[0] in services} == asked
 
 
+JOBS_TABLE = {"Fn::GetAtt": ["JobsTable", "Arn"]}
+OF_JOBS = {"Fn::Sub": "${PayloadsBucket.Arn}/jobs/*"}
+OF_CONVERSATIONS = {"Fn::Sub": "${PayloadsBucket.Arn}/conversations/*"}
+
+
+def rights_on(name: str, resource: Resource) -> set[str]:
+    """What a function's role allows on a resource, as the template names it."""
+    role = of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]
+    found = [each for each in statements(role) if resource in as_list(each["Resource"])]
+    return {action for each in found for action in as_list(each["Action"])}
+
+
+TURNS = {
+    "ApiFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, shows them, erases them
+    "IntakeFunction": {"s3:GetObject"},
+    "TakeFileFunction": {"s3:GetObject"},
+    "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept
+}
+"""What each function does with the texts of conversations that lie in the bucket."""
+
+
+@pytest.mark.parametrize("name", functions())
+def test_a_function_may_do_with_turns_what_it_does(name: str) -> None:
+    assert rights_on(name, OF_CONVERSATIONS) == TURNS.get(name, set())
+
+
+def test_only_who_keeps_summaries_holds_its_writes_against_the_job() -> None:
+    may = {name for name in functions() if "dynamodb:ConditionCheckItem" in rights_on(name, JOBS_TABLE)}
+    assert may == {"InvokeModelFunction"}
+    for name in ("InvokeModelFunction", "SettleJobFunction"):  # look for turns that come late, and mark the place
+        assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
+
+
+@pytest.mark.parametrize("name", ["ApiFunction", "IntakeFunction", "TakeFileFunction"])
+def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: str) -> None:
+    assert "dynamodb:DeleteItem" in rights_on(name, JOBS_TABLE)
+    assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
+
+
+def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
+    needed = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    assert rights_on("ApiFunction", JOBS_TABLE) == needed
+    assert "s3:DeleteObject" in rights_on("ApiFunction", OF_JOBS)
+
+
 @pytest.mark.parametrize("name", [name for name in functions() if name != "AuthorizeFunction"])
 def test_who_puts_events_may_only_speak_for_the_broker(name: str) -> None:
     for statement in statements(of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]):

@@ -196,6 +196,13 @@ def every_job() -> Iterator[tuple[str, World, Head]]:
     head = world.running()
     world.jobs.note(head, NOTE, {"hit": False})
     yield "running, nothing kept before", world, head
+    for summary in ("made", "kept", None):
+        world = World()
+        head = world.ended(Status.SUCCEEDED)
+        tokens = {"tokens_before": 9_000, "tokens_after": 4_000}
+        done = {"strategy": "summarize", "dropped_turns": 6, "model": "large", **tokens}
+        world.jobs.note(head, f"CONTEXT#{head.run}", done | ({"summary": summary} if summary else {}))
+        yield f"succeeded, window with {summary or 'no'} summary", world, head
     world = World()
     yield "succeeded, call reckoned", world, world.reckoned()
     world = World()

@@ -126,8 +126,36 @@ def test_a_conversation_goes_on(stack: Stack) -> None:
     turns = stack.api.call("GET", f"/conversations/{name}").body["data"]
     assert [turn["job_id"] for turn in turns] == [second["id"], first["id"]]
     assert stack.as_tenant("other").call("GET", f"/conversations/{name}").status == 404
+    assert stack.api.call("DELETE", f"/jobs/{second['id']}").status == 204
+    left = stack.api.call("GET", f"/conversations/{name}").body["data"]
+    assert [turn["job_id"] for turn in left] == [first["id"]], "the turn went with its job"
+    again = stack.run(chat("And then?", conversation_id=name))
+    assert again["usage"]["input_tokens"] == second["usage"]["input_tokens"], "only the first turn came in"
     assert stack.api.call("DELETE", f"/conversations/{name}").status == 204
     assert stack.api.call("GET", f"/conversations/{name}").status == 404
+
+
+def test_a_summary_is_paid_for_once_and_goes_with_its_turns(stack: Stack) -> None:
+    name = f"talk-{uuid.uuid4().hex[:8]}"
+    filler = "The keeper wrote down what the lamp had done in the night. " * 1_100
+
+    def say(text: str) -> dict[str, Any]:
+        more = {"conversation_id": name, "context": {"strategy": "summarize"}, "model": "small-window"}
+        job = stack.run(chat(text, **more))
+        assert job["status"] == "succeeded", job["error"]
+        return job
+
+    jobs = [say(f"Summarize: {number} {filler}") for number in range(3)]
+    assert [len(job["attempts"]) for job in jobs] == [1, 1, 2], "the third turn has no room"
+    assert jobs[2]["context"]["summary"] == "made"
+    after = say("And then?")
+    assert (after["context"]["strategy"], after["context"]["summary"]) == ("summarize", "kept")
+    assert [each["purpose"] for each in after["attempts"]] == ["answer"]
+    assert after["usage"]["cost_usd"] == after["attempts"][0]["cost_usd"]
+    assert after["context"]["tokens_after"] < after["context"]["tokens_before"]
+    assert stack.api.call("DELETE", f"/jobs/{jobs[0]['id']}").status == 204
+    again = say("And then?")
+    assert (again["context"] or {}).get("summary") != "kept", "the summary was of what was erased"
 
 
 def test_a_conversation_that_is_too_long_is_shortened(stack: Stack) -> None:

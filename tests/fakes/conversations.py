@@ -1,12 +1,16 @@
 """Turns of conversations in the tables in memory."""
 
+import itertools
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from broker.context.conversations import Kept, Turn
-from broker.storage import Put
+from broker.context.summaries import Place, Summary
+from broker.storage import ConditionFailed, If, Item, Put
 
 from tests.fakes.database import FakeDatabase
 
@@ -16,30 +20,39 @@ class FakeTurns:
     """See `broker.context.conversations.Turns`."""
 
     database: FakeDatabase = field(default_factory=FakeDatabase)
+    asked: list[str] = field(default_factory=list)
+    """What was read, in order: `place`, `turns`."""
+    _marks: Any = field(default_factory=itertools.count)
 
     def newest(
-        self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None
+        self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
     ) -> Sequence[Kept]:
         """See `Turns.newest`."""
-        found = self.database.query("jobs", f"CONV#{tenant}#{conversation}", "TURN#")[::-1]
-        page = [item for item in found if before is None or item["sk"] < f"TURN#{before}"][:limit]
+        self.asked.append("turns")
+        last = "~" if before is None else before
+        found = self.database.query_between("jobs", _pk(tenant, conversation), f"TURN#{since}", f"TURN#{last}")[::-1]
+        page = [item for item in found if item["sk"] != f"TURN#{before}"][:limit]
         return [
-            Kept(item["sk"].removeprefix("TURN#"), item["at"], item["tokens"], partial(json.loads, item["z"]))
+            Kept(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(json.loads, item["z"]))
             for item in page
             if item["expires_at"] > now // 1000
         ]
 
     def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
         """See `Turns.stage`."""
-        keys = {"pk": f"CONV#{tenant}#{conversation}", "sk": f"TURN#{turn.job_id}"}
+        keys = {"pk": _pk(tenant, conversation), "sk": f"TURN#{turn.job_id}"}
         kept = {"at": turn.at, "tokens": turn.tokens, "expires_at": expires_at, "z": json.dumps(turn.messages).encode()}
         return Put("jobs", keys | kept)
 
     def heed(self, staged: Put) -> None:
         """See `Turns.heed`."""
-        mark = self.database.get("jobs", staged.item["pk"], "ERASED")
-        if mark is not None and mark["at"] >= staged.item["at"]:
+        pk = staged.item["pk"]
+        erased = (self.database.get("jobs", pk, "ERASED") or {}).get("at", -1) >= staged.item["at"]
+        if erased:
             self.drop(staged)
+        summary = self.database.get("jobs", pk, "SUMMARY") or {}
+        if erased or summary.get("through", "") >= _job_of(staged.item):
+            self._mark(pk)
 
     def drop(self, staged: Put) -> None:
         """See `Turns.drop`."""
@@ -47,13 +60,64 @@ class FakeTurns:
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""
-        pk = f"CONV#{tenant}#{conversation}"
+        pk = _pk(tenant, conversation)
         self.database.write(Put("jobs", {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + 1}))
         for item in self.database.query("jobs", pk, "TURN#"):
             self.database.delete("jobs", pk, item["sk"])
+        self._mark(pk)
+
+    def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
+        """See `Turns.erase_turn`."""
+        pk = _pk(tenant, conversation)
+        self.database.delete("jobs", pk, f"TURN#{job_id}")
+        stands = self.database.get("jobs", pk, "SUMMARY") or {}
+        if "through" in stands and stands["through"] < job_id:
+            self.database.write(Put("jobs", stands | {"mark": self._new_mark()}))
+        else:
+            self._mark(pk)
+
+    def place(self, tenant: str, conversation: str, now: int) -> Place:
+        """See `Summaries.place`."""
+        self.asked.append("place")
+        item = self.database.get("jobs", _pk(tenant, conversation), "SUMMARY")
+        if item is None:
+            return Place(None, None)
+        if "text" not in item or item["expires_at"] <= now // 1000:
+            return Place(item["mark"], None)
+        facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at", "text")}
+        return Place(item["mark"], Summary(**facts))
+
+    def stage_summary(self, tenant: str, conversation: str, summary: Summary, mark: str | None) -> Put:
+        """See `Summaries.stage_summary`."""
+        item: Item = {"pk": _pk(tenant, conversation), "sk": "SUMMARY", "mark": self._new_mark()}
+        facts = {name: getattr(summary, name) for name in ("through", "messages", "tokens", "expires_at", "text")}
+        return Put("jobs", item | facts, (If("pk", "absent") if mark is None else If("mark", "=", mark),))
+
+    def heed_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
+        """See `Summaries.heed_turns`."""
+        pk, through = staged.item["pk"], staged.item["through"]
+        found = self.database.query_between("jobs", pk, f"TURN#{since}", f"TURN#{through}")
+        if [_job_of(item) for item in found if item["expires_at"] > now // 1000] != list(turns):
+            with suppress(ConditionFailed):
+                self._mark(pk, If("mark", "=", staged.item["mark"]))
 
     def keep(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
         """As the end of a job does it: the write in a commit, then a look at erasures."""
         staged = self.stage(tenant, conversation, turn, expires_at)
         self.database.write(staged)
         self.heed(staged)
+
+    def _mark(self, pk: str, *when: If) -> None:
+        item = {"pk": pk, "sk": "SUMMARY", "mark": self._new_mark(), "expires_at": 0}
+        self.database.write(Put("jobs", item, when))
+
+    def _new_mark(self) -> str:
+        return f"mark-{next(self._marks)}"
+
+
+def _pk(tenant: str, conversation: str) -> str:
+    return f"CONV#{tenant}#{conversation}"
+
+
+def _job_of(turn: Item) -> str:
+    return str(turn["sk"]).removeprefix("TURN#")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, Literal
 
-from broker.storage import ConditionFailed, If, Item, Page, Put, TableName, Update
+from broker.storage import Check, ConditionFailed, If, Item, Page, Put, TableName, Update
 
 MOST_AT_ONCE = 100
 """Operations of one transaction."""
@@ -61,12 +61,12 @@ class FakeDatabase:
             self.write(operation)
             return dict(_copy(self._items[_key(operation)]))
 
-    def write(self, *operations: Put | Update) -> None:
+    def write(self, *operations: Put | Update | Check) -> None:
         """See `Database.write`."""
         with self._lock:
             self._write(operations)
 
-    def _write(self, operations: Sequence[Put | Update]) -> None:
+    def _write(self, operations: Sequence[Put | Update | Check]) -> None:
         if self.meanwhile:
             self.meanwhile.pop(0)()
         if self.crash_in is not None:
@@ -78,7 +78,7 @@ class FakeDatabase:
             raise ValueError("a transaction touches an item once")
         if not 1 <= len(operations) <= MOST_AT_ONCE:
             raise ValueError(f"a transaction has 1 to {MOST_AT_ONCE} operations")
-        after = [self._apply(operation) for operation in operations]
+        after = [None if isinstance(operation, Check) else self._apply(operation) for operation in operations]
         failed = [
             place
             for place, operation in enumerate(operations)
@@ -87,6 +87,8 @@ class FakeDatabase:
         if failed:
             raise ConditionFailed(failed)
         for key, item in zip(keys, after, strict=True):
+            if item is None:
+                continue
             if key[0] == "jobs" and key[2] == "HEAD":
                 self.stream.append((self._items.get(key), _copy(item)))
             self._items[key] = item
@@ -139,7 +141,7 @@ class FakeDatabase:
         return item
 
 
-def _key(operation: Put | Update) -> Key:
+def _key(operation: Put | Update | Check) -> Key:
     if isinstance(operation, Put):
         return operation.table, operation.item["pk"], operation.item["sk"]
     return operation.table, operation.pk, operation.sk

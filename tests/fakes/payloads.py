@@ -61,6 +61,10 @@ class FakePayloads:
         for name in self.names(job_id):
             self.drop(job_id, name)
 
+    def owners(self) -> set[str]:
+        """The jobs of which something is kept."""
+        return {owner for owner, _ in self._kept}
+
     def names(self, job_id: str) -> list[str]:
         """What is kept of a job."""
         return sorted(name for owner, name in self._kept if owner == job_id)

@@ -64,7 +64,8 @@ class Stage:
             self.circuits,
             lambda head, facts: self.observed.append(facts),
         )
-        shorten = Shorten(world.jobs, world.payloads, world.models(), Tenants(world.database), calling)
+        tenants = Tenants(world.database)
+        shorten = Shorten(world.jobs, world.payloads, world.models(), tenants, calling, lambda: world.turns)
         return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share())
 
     def share(self) -> Share:

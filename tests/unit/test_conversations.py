@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from broker.context.conversations import MOST_TOKENS, Turn, listing, recall, room_for_history, turn_of
-from broker.context.fitting import fit_request
+from broker.context.fitting import SUMMARY_TOKENS, fit_request
+from broker.context.summaries import cut
 from broker.errors import InvalidRequest, NotFound
-from broker.tokens import estimate_message
+from broker.tokens import estimate_input, estimate_message
 
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.world import MINUTE, NOW, a_head
@@ -78,6 +79,48 @@ def test_what_is_recalled_fits_the_window() -> None:
     fitted = fit_request(everything.document, 3_000, 500, "openai")
     assert fitted.done is not None and fitted.done["tokens_after"] <= 2_500
     assert fitted.to_summarise[0] == say("user", "How is the lamp? " * 20)
+
+
+def pairs_of(turns: FakeTurns, many: int) -> None:
+    """Turns of two questions each."""
+    for number in range(1, many + 1):
+        texts = [say(role, f"{number} {word} " * 30) for word in ("One.", "Two.") for role in ("user", "assistant")]
+        turns.keep("acme", "c1", Turn(f"job_{number:032x}", NOW + number, 500, texts), NOW // 1000 + 100 + number)
+
+
+def test_a_conversation_is_cut_between_turns_and_so_that_half_is_free() -> None:
+    turns = FakeTurns()
+    pairs_of(turns, 9)
+    document = recall(turns, "acme", asked("And now?", context={"strategy": "summarize"}), None, "openai", NOW).document
+    whole = estimate_input(document, "openai")
+    for window in range(whole // 2, whole, 50):
+        fitted = fit_request(document, window, 0, "openai")
+        parted = cut(document, fitted, window, "openai")
+        assert parted.summary is not None
+        assert len(parted.to_summarise) % 4 == 0
+        assert len(parted.to_summarise) >= len(fitted.to_summarise)
+        assert parted.to_summarise + parted.request["input"]["messages"][1:] == document["input"]["messages"][1:]
+        assert parted.turns == [f"job_{number:032x}" for number in range(1, len(parted.turns) + 1)]
+        assert (parted.summary.through, parted.summary.messages) == (parted.turns[-1], 4 * len(parted.turns))
+        assert parted.summary.expires_at == NOW // 1000 + 101, "with the first that goes"
+        left = estimate_input(parted.request, "openai") + SUMMARY_TOKENS
+        assert left <= window // 2 or len(parted.turns) == 9
+
+
+def test_a_cut_into_the_requests_own_messages_is_kept_by_nobody() -> None:
+    turns = FakeTurns()
+    pairs_of(turns, 2)
+    own = [say(role, f"{number} Mine. " * 60) for number in range(9) for role in ("user", "assistant")]
+    body = {"task": "chat", "conversation_id": "c1", "input": {"messages": [*own, say("user", "And?")]}}
+    told = recall(turns, "acme", body | {"context": {"strategy": "summarize"}}, None, "openai", NOW).document
+    fitted = fit_request(told, 1_500, 0, "openai")
+    assert own[0] in fitted.to_summarise
+    parted = cut(told, fitted, 1_500, "openai")
+    assert (parted.summary, parted.request, parted.to_summarise) == (None, fitted.request, fitted.to_summarise)
+    alone = fit_request(
+        {"task": "chat", "input": {"messages": own}, "context": {"strategy": "summarize"}}, 1_500, 0, "openai"
+    )
+    assert cut({"input": {"messages": own}}, alone, 1_500, "openai").summary is None
 
 
 def test_what_is_read_is_bounded_whatever_the_room() -> None:

@@ -8,6 +8,7 @@ from broker.context.conversations import Turn
 from broker.errors import Conflict
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status
+from broker.jobs.reading import erase
 from broker.steps.settling import SettleJob
 
 from tests.fakes.stage import Stage
@@ -87,6 +88,59 @@ def test_a_conversation_that_was_erased_meanwhile_stays_empty() -> None:
     answer = stage()
     stage.world.turns.erase("acme", "c-1", NOW + 1)
     settle(stage, {"answer": answer})
+    assert kept(stage) == []
+
+
+def erase_job(stage: Stage) -> None:
+    world = stage.world
+    erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, stage.head)
+
+
+def test_an_erased_job_is_told_to_no_model_again() -> None:
+    stage, _ = talking()
+    settle(stage, {"answer": stage()})
+    stage.world.turns.keep("acme", "c-1", Turn("job_0", NOW - 9, 20, EARLIER), NOW // 1000 + 900)
+    for _ in range(2):
+        erase_job(stage)
+    stage.world.tenant()
+    prompt = stage.world.prompt(stage.world.accept(ASKED).head.id)
+    assert prompt["messages"] == [*EARLIER, {"role": "user", "content": "And after her?"}], "others stay"
+    assert kept(stage) == [EARLIER]
+
+
+def test_an_erased_job_without_a_conversation_asks_for_none() -> None:
+    stage = Stage()
+    settle(stage, {"answer": stage()})
+    world = stage.world
+    erase(world.jobs, world.payloads, lambda job_id: None, lambda *names: pytest.fail("none is looked at"), stage.head)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the end", "right at the commit"])
+def test_a_job_erased_while_it_ran_adds_no_turn_afterwards(late: bool) -> None:
+    stage, _ = talking()
+    answer = stage()
+
+    def end() -> None:
+        cancel_job(stage.world.jobs, JOB_ID, "acme", NOW)
+        erase_job(stage)
+
+    if late:
+        stage.world.database.meanwhile.append(end)
+    else:
+        end()
+    for _ in range(2):
+        with pytest.raises(Conflict):
+            settle(stage, {"answer": answer})
+    assert kept(stage) == []
+
+
+def test_a_commit_that_is_repeated_after_the_erasure_brings_nothing_back() -> None:
+    stage, _ = talking()
+    answer = stage()
+    settle(stage, {"answer": answer})
+    erase_job(stage)
+    with pytest.raises(Conflict):
+        settle(stage, {"answer": answer})
     assert kept(stage) == []
 
 

@@ -180,7 +180,8 @@ def test_a_lost_message_leaves_the_webhook_to_the_sweep(publish: Outbox) -> None
 
 def test_a_job_erased_at_once_still_gets_its_webhook(publish: Outbox) -> None:
     change = publish.add()
-    erase(publish.world.jobs, publish.world.payloads, lambda job_id: None, change.after)
+    world = publish.world
+    erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, change.after)
     assert publish(change) is None
     assert len(publish.deliveries.sent) == 1
 

@@ -124,7 +124,7 @@ def test_a_job_is_shown_to_its_tenant_only(world: World) -> None:
 def test_erasing_leaves_the_record_and_may_be_repeated(world: World) -> None:
     head = world.jobs.get(JOB_ID)
     for _ in range(2):
-        erase(world.jobs, world.payloads, answers(world.database).forget, head)
+        erase(world.jobs, world.payloads, answers(world.database).forget, world.turns.erase_turn, head)
     assert world.payloads.names(JOB_ID) == []
     shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), None)
     assert (shown["metadata"], shown["erased"], shown["status"]) == ({}, True, "succeeded")
@@ -136,7 +136,7 @@ def test_a_job_is_erased_after_its_end_only(status: Status) -> None:
     world = World()
     head = world.put(a_head(status=status))
     with pytest.raises(InvalidRequest) as failure:
-        erase(world.jobs, world.payloads, answers(world.database).forget, head)
+        erase(world.jobs, world.payloads, answers(world.database).forget, world.turns.erase_turn, head)
     assert failure.value.code == "not_ended"
     assert world.prompt(JOB_ID) == CHAT["input"]
 
@@ -236,8 +236,8 @@ def test_a_job_says_what_the_cache_spared(note: dict[str, Any] | None, shown: di
 def test_erasing_drops_what_the_job_gave_to_the_cache_and_asks_for_nothing_else(world: World) -> None:
     head = world.jobs.get(JOB_ID)
     forgotten: list[str] = []
-    erase(world.jobs, world.payloads, forgotten.append, head)
+    erase(world.jobs, world.payloads, forgotten.append, world.turns.erase_turn, head)
     assert forgotten == []
     world.jobs.note(head, "CACHE", {"hit": False})
-    erase(world.jobs, world.payloads, forgotten.append, head)
+    erase(world.jobs, world.payloads, forgotten.append, world.turns.erase_turn, head)
     assert forgotten == [JOB_ID]

@@ -175,7 +175,7 @@ def test_a_job_that_was_erased_meanwhile_has_nothing_of_the_answer(world: World)
 
     def end() -> None:
         head = cancel_job(world.jobs, run.id, run.tenant, NOW)
-        erase(world.jobs, world.payloads, answers(world.database).forget, head)
+        erase(world.jobs, world.payloads, answers(world.database).forget, world.turns.erase_turn, head)
 
     world.database.meanwhile.extend([lambda: None, end])  # the route is noted, and then the hit
     with pytest.raises(Conflict):

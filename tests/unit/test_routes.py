@@ -13,6 +13,7 @@ from broker.cloud import clients
 from broker.context.conversations import Turn
 from broker.errors import BrokerError, InvalidRequest, NotFound
 from broker.jobs.ending import cancel_job
+from broker.jobs.head import Status
 from broker.observability import logger
 from broker.rest.http import Reply, Request
 from broker.rest.routes import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _preferred_wait
@@ -254,6 +255,18 @@ def test_a_conversation_is_shown_to_its_tenant_and_erased_by_it() -> None:
         assert door("DELETE", "/conversations/{id}", job_id="c1") == Reply(204, None)
         assert door.fails("GET", "/conversations/{id}", job_id="c1").code == "no_conversation"
     assert door.fails("GET", "/conversations/{id}", job_id="c1", query={"limit": "0"}).param == "limit"
+
+
+def test_a_job_that_is_erased_leaves_its_conversation() -> None:
+    door = Door()
+    door.world.put(a_head(status=Status.SUCCEEDED, conversation="c1"))
+    for number, job_id in enumerate((JOB_ID, "job_other")):
+        turn = Turn(job_id, NOW + number, 3, [{"role": "user", "content": f"Hi {number}"}])
+        door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
+    for _ in range(2):
+        assert door("DELETE", "/jobs/{id}") == Reply(204, None)
+    rows = door("GET", "/conversations/{id}", job_id="c1").body["data"]
+    assert [row["job_id"] for row in rows] == ["job_other"]
 
 
 def test_models_are_the_tenants_own() -> None:

@@ -91,7 +91,7 @@ def invoke_model() -> "InvokeModel":
     from broker.steps.shortening import Shorten
 
     calling = Calling(jobs(), payloads(), lookup, secrets_get, media, circuits(), provider_called)
-    shorten = Shorten(jobs(), payloads(), models(), tenants(), calling)
+    shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)
     return InvokeModel(jobs(), payloads(), models(), calling, shorten, share())
 
 

@@ -1,28 +1,38 @@
-"""Turns of conversations: compressed into the jobs table, or into the bucket where they stay large.
+"""Turns of conversations, and their summaries: compressed into the jobs table, or into the bucket if they stay large.
 
     pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at
                                   sk ERASED     at, expires_at
+                                  sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z
 
 `ERASED` keeps out the turns of jobs that were under way when the conversation was erased. It is written before the
 turns are deleted, and read after one is written: so of an erasure and an addition at the same time, one sees the other.
+A summary is erased by a new mark in its place (`context.summaries`).
 """
 
 import json
+import os
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
 from broker.context.conversations import Kept, Turn
 from broker.context.fitting import Message
-from broker.storage import Item, Put
+from broker.context.summaries import Place, Summary
+from broker.storage import If, Item, Put
 
 INLINE_BYTES = 32 * 1024
 """Compressed; a page of a query holds 1 MB, so that thirty turns at least come with one."""
 
 ERASED_S = 14 * 86_400
 """How long an erasure is remembered: twice as long as a job may take."""
+
+
+LAST_TURN = "TURN#~"
+"""Behind all of them."""
 
 
 class ConversationStore:
@@ -36,13 +46,13 @@ class ConversationStore:
         self._dynamodb = dynamodb
 
     def newest(
-        self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None
+        self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
     ) -> Sequence[Kept]:
         """See `Turns.newest`."""
-        page = self._page(tenant, conversation, limit, before)
-        found = [decode_item(item) for item in page["Items"]]
+        start = {"ExclusiveStartKey": _key(_pk(tenant, conversation), f"TURN#{before}")} if before else {}
+        found = self._query(_pk(tenant, conversation), f"TURN#{since}", LAST_TURN, Limit=limit, **start)
         return [
-            Kept(item["sk"].removeprefix("TURN#"), item["at"], item["tokens"], partial(self._load, item))
+            Kept(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(self._load, item))
             for item in found
             if item["expires_at"] > now // 1000  # the table may take two days to delete what has expired
         ]
@@ -60,17 +70,19 @@ class ConversationStore:
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:
-            item["s3"] = f"conversations/{tenant}/{conversation}/{turn.job_id}"
+            item["s3"] = _object_key(tenant, conversation, turn.job_id)
             self._s3().put_object(Bucket=self._bucket, Key=item["s3"], Body=packed)
         return Put("jobs", item)
 
     def heed(self, staged: Put) -> None:
         """See `Turns.heed`."""
-        mark = self._dynamodb().get_item(
-            TableName=self._table, Key=_key(staged.item["pk"], "ERASED"), ConsistentRead=True
-        )
-        if "Item" in mark and decode_item(mark["Item"])["at"] >= staged.item["at"]:
-            self._delete(staged.item)
+        item = staged.item
+        beside = {each["sk"]: each for each in self._query(item["pk"], "ERASED", "SUMMARY")}
+        erased = beside.get("ERASED", {}).get("at", -1) >= item["at"]
+        if erased or ("s3" in item and self._get(item["pk"], item["sk"]) is None):
+            self._delete(item)
+        if erased or beside.get("SUMMARY", {}).get("through", "") >= _job_of(item):
+            self._mark(item["pk"], now_ms())
 
     def drop(self, staged: Put) -> None:
         """See `Turns.drop`."""
@@ -81,23 +93,90 @@ class ConversationStore:
         pk = _pk(tenant, conversation)
         mark: Item = {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + ERASED_S}
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(mark))
-        while items := self._page(tenant, conversation, 100, None)["Items"]:
+        while items := self._query(pk, "TURN#", LAST_TURN, Limit=100):
             for item in items:
-                self._delete(decode_item(item))
+                self._delete(item)
+        self._mark(pk, now)
 
-    def _page(self, tenant: str, conversation: str, limit: int, before: str | None) -> dict[str, Any]:
+    def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
+        """See `Turns.erase_turn`."""
         pk = _pk(tenant, conversation)
-        start = {"ExclusiveStartKey": _key(pk, f"TURN#{before}")} if before else {}
-        page: dict[str, Any] = self._dynamodb().query(
+        self._delete_item(pk, f"TURN#{job_id}")
+        # Also without an item: a function that died before its commit may have left the object.
+        self._s3().delete_object(Bucket=self._bucket, Key=_object_key(tenant, conversation, job_id))
+        stands = self._get(pk, "SUMMARY") or {}
+        if not ("through" in stands and stands["through"] < job_id and self._mark_anew(pk, stands["mark"])):
+            self._mark(pk, now_ms())
+
+    def place(self, tenant: str, conversation: str, now: int) -> Place:
+        """See `Summaries.place`."""
+        item = self._get(_pk(tenant, conversation), "SUMMARY")
+        if item is None:
+            return Place(None, None)
+        if "z" not in item or item["expires_at"] <= now // 1000:
+            return Place(item["mark"], None)
+        facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at")}
+        return Place(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode()))
+
+    def stage_summary(self, tenant: str, conversation: str, summary: Summary, mark: str | None) -> Put:
+        """See `Summaries.stage_summary`."""
+        item: Item = {
+            "pk": _pk(tenant, conversation),
+            "sk": "SUMMARY",
+            "mark": _new_mark(),
+            "through": summary.through,
+            "messages": summary.messages,
+            "tokens": summary.tokens,
+            "expires_at": summary.expires_at,
+            "z": zlib.compress(summary.text.encode(), 6),
+        }
+        return Put("jobs", item, (If("pk", "absent") if mark is None else If("mark", "=", mark),))
+
+    def heed_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
+        """See `Summaries.heed_turns`."""
+        item = staged.item
+        found = self._query(item["pk"], f"TURN#{since}", f"TURN#{item['through']}")
+        if [_job_of(each) for each in reversed(found) if each["expires_at"] > now // 1000] != list(turns):
+            self._mark(item["pk"], now, over=item["mark"])
+
+    def _mark(self, pk: str, now: int, over: str | None = None) -> None:
+        """Take the summary away, whichever stands there, or only the one of this mark; and keep out one under way."""
+        item: Item = {"pk": pk, "sk": "SUMMARY", "mark": _new_mark(), "expires_at": now // 1000 + ERASED_S}
+        request: dict[str, Any] = {"TableName": self._table, "Item": encode_item(item)}
+        if over is not None:
+            request |= {"ConditionExpression": "mark = :mark", "ExpressionAttributeValues": {":mark": {"S": over}}}
+        with suppress(self._dynamodb().exceptions.ConditionalCheckFailedException):
+            self._dynamodb().put_item(**request)
+
+    def _mark_anew(self, pk: str, mark: str) -> bool:
+        """Let a summary stand, but none be made of it by who has read it; False where another took its place."""
+        try:
+            self._dynamodb().update_item(
+                TableName=self._table,
+                Key=_key(pk, "SUMMARY"),
+                UpdateExpression="SET mark = :new",
+                ConditionExpression="mark = :mark",
+                ExpressionAttributeValues={":new": {"S": _new_mark()}, ":mark": {"S": mark}},
+            )
+        except self._dynamodb().exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _get(self, pk: str, sk: str) -> Item | None:
+        reply = self._dynamodb().get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        return decode_item(reply["Item"]) if "Item" in reply else None
+
+    def _query(self, pk: str, first: str, last: str, **more: Any) -> list[Item]:
+        """One page, in descending order."""
+        page = self._dynamodb().query(
             TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :turn)",
-            ExpressionAttributeValues={":pk": {"S": pk}, ":turn": {"S": "TURN#"}},
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": last}},
             ConsistentRead=True,
             ScanIndexForward=False,
-            Limit=limit,
-            **start,
+            **more,
         )
-        return page
+        return [decode_item(item) for item in page["Items"]]
 
     def _load(self, item: Item) -> list[Message]:
         packed = item.get("z")
@@ -109,7 +188,22 @@ class ConversationStore:
     def _delete(self, item: Item) -> None:
         if "s3" in item:
             self._s3().delete_object(Bucket=self._bucket, Key=item["s3"])
-        self._dynamodb().delete_item(TableName=self._table, Key=_key(item["pk"], item["sk"]))
+        self._delete_item(item["pk"], item["sk"])
+
+    def _delete_item(self, pk: str, sk: str) -> None:
+        self._dynamodb().delete_item(TableName=self._table, Key=_key(pk, sk))
+
+
+def _job_of(turn: Item) -> str:
+    return str(turn["sk"]).removeprefix("TURN#")
+
+
+def _new_mark() -> str:
+    return os.urandom(6).hex()
+
+
+def _object_key(tenant: str, conversation: str, job_id: str) -> str:
+    return f"conversations/{tenant}/{conversation}/{job_id}"
 
 
 def _pk(tenant: str, conversation: str) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from broker.cloud.attributes import decode_item, encode, encode_item
-from broker.storage import ConditionFailed, If, Item, Page, Put, TableName, Update
+from broker.storage import Check, ConditionFailed, If, Item, Page, Put, TableName, Update
 
 INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
+
+KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck"}
+"""What a transaction calls them."""
 
 CONFLICT_TRIES = 6
 """Transactions that meet on one item cancel each other; DynamoDB leaves the repeat to the caller."""
@@ -92,9 +95,9 @@ class DynamoDatabase:
         following = reply.get("LastEvaluatedKey")
         return Page([decode_item(item) for item in reply["Items"]], decode_item(following) if following else None)
 
-    def write(self, *operations: Put | Update) -> None:
+    def write(self, *operations: Put | Update | Check) -> None:
         """See `Database.write`."""
-        if len(operations) == 1:
+        if len(operations) == 1 and not isinstance(operations[0], Check):
             self._write_one(operations[0])
         else:
             self._write_all(operations)
@@ -116,8 +119,8 @@ class DynamoDatabase:
                     raise
                 _pause(attempt)
 
-    def _write_all(self, operations: Sequence[Put | Update]) -> None:
-        requests = [{type(operation).__name__: self._request(operation)} for operation in operations]
+    def _write_all(self, operations: Sequence[Put | Update | Check]) -> None:
+        requests = [{KINDS[type(operation)]: self._request(operation)} for operation in operations]
         for attempt in range(CONFLICT_TRIES):
             try:
                 self._client.transact_write_items(TransactItems=requests)
@@ -131,14 +134,15 @@ class DynamoDatabase:
                     raise
                 _pause(attempt)
 
-    def _request(self, operation: Put | Update) -> dict[str, Any]:
+    def _request(self, operation: Put | Update | Check) -> dict[str, Any]:
         expression = _Expression()
         request: dict[str, Any] = {"TableName": self._names[operation.table]}
         if isinstance(operation, Put):
             request["Item"] = encode_item(operation.item)
         else:
             request["Key"] = {"pk": {"S": operation.pk}, "sk": {"S": operation.sk}}
-            request["UpdateExpression"] = expression.update(operation)
+            if isinstance(operation, Update):
+                request["UpdateExpression"] = expression.update(operation)
         if operation.when:
             request["ConditionExpression"] = " AND ".join(expression.condition(each) for each in operation.when)
         return request | expression.placeholders()

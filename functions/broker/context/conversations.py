@@ -7,11 +7,13 @@ belongs to its tenant: another tenant's of the same name is another one.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from broker.clock import iso
 from broker.context.fitting import Message
+from broker.context.summaries import SUMMARIZES, Place, Summaries
+from broker.context.summarising import summary_message
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import JOB_ID, Head
 from broker.storage import Put
@@ -20,8 +22,14 @@ from broker.tokens import estimate_input, estimate_message
 MOST_TURNS = 100
 """Turns that are looked at, newest first; and on a page of the list."""
 
+A_PAGE = 30
+"""Turns that come with one query however large they are (`cloud.conversations`): so many or fewer are all there are."""
+
 MOST_TOKENS = 1_000_000
 """Of the turns that are read for one request, whatever room there is: the largest windows hold no more."""
+
+NEXT = "!"
+"""Behind an id, it sorts after it and before all others."""
 
 INSTRUCTIONS = ("system", "developer")
 
@@ -43,14 +51,16 @@ class Kept:
     job_id: str
     at: int
     tokens: int
+    expires_at: int
+    """Epoch seconds."""
     load: Callable[[], list[Message]]
 
 
-class Turns(Protocol):
-    """Where turns are kept, until the job's own data are deleted."""
+class Turns(Summaries, Protocol):
+    """Where turns are kept, until the job's own data are deleted; and what is made of them."""
 
     def newest(
-        self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None
+        self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
     ) -> Sequence[Kept]:
         """The newest turns that have not expired, newest first, read with one query.
 
@@ -60,6 +70,7 @@ class Turns(Protocol):
             limit: at most so many.
             now: milliseconds.
             before: a job's id; only turns of jobs accepted before it.
+            since: only turns of jobs whose id is not below it; not together with `before`.
         """
         ...
 
@@ -72,7 +83,11 @@ class Turns(Protocol):
         ...
 
     def heed(self, staged: Put) -> None:
-        """After that commit: take the turn away again if its conversation was erased while the job was under way."""
+        """After that commit: take the turn away again if its conversation was erased while the job was under way.
+
+        A summary that jobs which were accepted later made without it goes too: the next job makes another. Where the
+        commit is repeated, the job may have been erased since it ended; nothing is left of its turn then.
+        """
         ...
 
     def drop(self, staged: Put) -> None:
@@ -80,13 +95,24 @@ class Turns(Protocol):
         ...
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
-        """Delete all turns; may be repeated."""
+        """Delete all turns and the summary; may be repeated."""
+        ...
+
+    def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
+        """Delete what one job added, whether it added anything or not, and a summary of it; may be repeated.
+
+        The job has ended. So its turn is there by now or never comes: it is only kept in the commit that ends a job.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`."""
+    """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`.
+
+    Where the strategy is to summarise, `history` also has what `context.summaries` has to know: the turns, from which
+    id on they are all there, the mark of the summary's place, and the summary that came in, if there was one.
+    """
 
     document: dict[str, Any]
     turns: int
@@ -97,7 +123,7 @@ def room_for_history(document: Mapping[str, Any], window: int, output_reserve: i
 
     None where the strategy is to summarise: then all that is kept comes in, and fitting makes a summary of the oldest.
     """
-    if document.get("context", {}).get("strategy") == "summarize":
+    if _summarises(document):
         return None
     return window - output_reserve - estimate_input(document, family)
 
@@ -106,6 +132,8 @@ def recall(
     turns: Turns, tenant: str, document: Mapping[str, Any], room: int | None, family: str | None, now: int
 ) -> Recalled:
     """Put the turns that are kept before the request's own, the newest that have room.
+
+    Where the strategy is to summarise, a summary that is kept stands for those that it covers.
 
     Args:
         turns: where they are.
@@ -118,9 +146,36 @@ def recall(
     conversation = document.get("conversation_id")
     if conversation is None:
         return Recalled(dict(document), 0)
-    earlier: list[list[Message]] = []
+    place = turns.place(tenant, conversation, now) if _summarises(document) else None  # before the turns: `Summaries`
+    summary = place.summary if place else None
+    since = f"{summary.through}{NEXT}" if summary else ""
+    found = turns.newest(tenant, conversation, limit=MOST_TURNS, now=now, since=since)
+    earlier = _with_room(found, room, family)
+    given = dict(document.get("input", {}))
+    own: list[Message] = list(given.pop("messages", ()))
+    if isinstance(given.get("text"), str):
+        own.append({"role": "user", "content": given.pop("text")})
+    start = next((number for number, each in enumerate(own) if each["role"] not in INSTRUCTIONS), len(own))
+    history = [message for _, messages in earlier for message in messages]
+    if summary:
+        history.insert(0, summary_message(summary.text))
+    facts: dict[str, Any] = {"from": start, "to": start + len(history)}
+    if place:
+        whole = len(earlier) == len(found) <= A_PAGE
+        facts |= _for_summaries(place, earlier, since if whole or not earlier else earlier[0][0].job_id)
+    changed = {"input": given | {"messages": [*own[:start], *history, *own[start:]]}, "history": facts}
+    return Recalled({**document, **changed}, len(earlier))
+
+
+def _summarises(document: Mapping[str, Any]) -> bool:
+    return bool(document.get("context", {}).get("strategy") == SUMMARIZES)
+
+
+def _with_room(found: Iterable[Kept], room: int | None, family: str | None) -> list[tuple[Kept, list[Message]]]:
+    """The newest of them that have room, oldest first."""
+    earlier: list[tuple[Kept, list[Message]]] = []
     left, read = room, 0
-    for kept in turns.newest(tenant, conversation, limit=MOST_TURNS, now=now):
+    for kept in found:
         read += kept.tokens
         if read > MOST_TOKENS:
             break
@@ -129,18 +184,19 @@ def recall(
             left -= sum(estimate_message(message, family) for message in messages)
             if left < 0:
                 break
-        earlier.append(messages)
-    given = dict(document.get("input", {}))
-    own: list[Message] = list(given.pop("messages", ()))
-    if isinstance(given.get("text"), str):
-        own.append({"role": "user", "content": given.pop("text")})
-    start = next((place for place, each in enumerate(own) if each["role"] not in INSTRUCTIONS), len(own))
-    history = [message for messages in reversed(earlier) for message in messages]
-    changed = {
-        "input": given | {"messages": [*own[:start], *history, *own[start:]]},
-        "history": {"from": start, "to": start + len(history)},
-    }
-    return Recalled({**document, **changed}, len(earlier))
+        earlier.append((kept, messages))
+    return earlier[::-1]
+
+
+def _for_summaries(place: Place, earlier: Iterable[tuple[Kept, list[Message]]], since: str) -> dict[str, Any]:
+    turns = [
+        {"job": kept.job_id, "messages": len(messages), "tokens": kept.tokens, "expires_at": kept.expires_at}
+        for kept, messages in earlier
+    ]
+    facts: dict[str, Any] = {"turns": turns, "since": since, "mark": place.mark}
+    if place.summary:
+        facts["summary"] = {name: value for name, value in asdict(place.summary).items() if name != "text"}
+    return facts
 
 
 def turn_of(head: Head, document: Mapping[str, Any], output: Mapping[str, Any]) -> Turn:

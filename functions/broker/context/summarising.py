@@ -39,18 +39,21 @@ def summary_request(to_summarise: Sequence[Message], window: int, family: str | 
     return {name: value for name, value in fitted.request.items() if name != "context"}
 
 
-def with_summary(request: dict[str, Any], summary: str) -> dict[str, Any]:
-    """A fitted request with the summary in it.
+def summary_message(summary: str) -> Message:
+    """The summary as a message; a user's, never among the instructions: it is made of what users said."""
+    return {"role": "user", "content": OPENING + summary.strip()}
 
-    It stands in a user's turn, never among the instructions: it is made of what users said.
-    """
+
+def with_summary(request: dict[str, Any], summary: str) -> dict[str, Any]:
+    """A fitted request with the summary in it, in a user's turn."""
     messages: list[Message] = list(request["input"]["messages"])
     place = next((at for at, each in enumerate(messages) if each["role"] not in ("system", "developer")), len(messages))
-    text = OPENING + summary.strip()
+    told = summary_message(summary)
     if place < len(messages) and messages[place]["role"] == "user":
-        messages[place] = _prefixed(messages[place], text)  # two user's turns in a row are refused by some providers
+        # Two user's turns in a row are refused by some providers.
+        messages[place] = _prefixed(messages[place], told["content"])
     else:
-        messages.insert(place, {"role": "user", "content": text})
+        messages.insert(place, told)
     return request | {"input": request["input"] | {"messages": messages}}
 
 

@@ -111,7 +111,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
     ("GET", "/jobs/{id}"): Operation("Get a job", "jobs", {200: Job}, errors=(400, 404), parameters=(JOB_ID, WAIT)),
     ("DELETE", "/jobs/{id}"): Operation(
-        "Erase prompt, answer and metadata of an ended job",
+        "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",
         "jobs",
         {204: None},
         errors=(400, 404),
@@ -143,7 +143,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         parameters=(CONVERSATION_ID, *TURNS_PAGE),
     ),
     ("DELETE", "/conversations/{id}"): Operation(
-        "Erase a conversation", "conversations", {204: None}, parameters=(CONVERSATION_ID,)
+        "Erase a conversation: its turns, and the summary of them",
+        "conversations",
+        {204: None},
+        parameters=(CONVERSATION_ID,),
     ),
     ("POST", "/estimates"): Operation(
         "Who would do a job and what it would cost, without running or holding anything",

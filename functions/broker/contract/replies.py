@@ -96,10 +96,13 @@ class ContextFitted(Shown):
 
     strategy: Literal["truncate_oldest", "truncate_middle", "summarize"]
     dropped_turns: Count
-    """Messages that were left out, or are in the summary."""
+    """Messages that were left out, or that the summary stands for."""
     tokens_before: Count
+    """With all of these messages."""
     tokens_after: Count
     model: str
+    summary: Literal["made", "kept"] | None
+    """`made` is an attempt of this job; `kept` was paid for by an earlier job of the conversation."""
 
 
 class Cache(Shown):

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.clock import new_job_id
-from broker.errors import BrokerError
+from broker.errors import BrokerError, BudgetExceeded
 from broker.jobs import idempotency
 from broker.jobs.head import Head, Status
 from broker.jobs.request import MOST_WAIT_S, JobRequest, Task, stored_form
@@ -55,6 +55,13 @@ class Accepted:
     repeated: bool
 
 
+class _Refused(NamedTuple):
+    """A job that there will not be, as far as its notes need to know it (`jobs.store.Kept`)."""
+
+    id: str
+    expires_at: int
+
+
 class Accept:
     """Write a job and send it on; what a crash leaves between the two, the sweep sends."""
 
@@ -79,28 +86,43 @@ class Accept:
     def __call__(self, request: JobRequest, caller: Caller, now: int, key: str | None = None) -> Accepted:
         """Accept one request; with a `key`, once.
 
+        What is left of a request that is refused for its budget goes at once. Only where a repeat came between that may
+        be accepted under the same id, or where it was a crash that left the id, does it stay until its TTL.
+
         Raises:
             InvalidRequest: and its kin: unknown model, refused address, no budget, a key misused.
         """
         document = stored_form(request)
         job_id = new_job_id(now)
         if key is None:
-            return Accepted(self._create(job_id, request, document, caller, now), repeated=False)
+            try:
+                return Accepted(self._create(job_id, request, document, caller, now), repeated=False)
+            except BudgetExceeded:
+                self._drop(job_id, request, now)
+                raise
         mark = idempotency.fingerprint(document)
         held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
         if held.accepted:
             return Accepted(self._jobs.get(held.job_id), repeated=True)
         if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
             # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
-            idempotency.settle(self._database, held, accepted=True)
+            idempotency.settle(self._database, held)
             return Accepted(there, repeated=True)
         try:
             head = self._create(held.job_id, request, document, caller, now)
-        except BrokerError:
-            idempotency.settle(self._database, held, accepted=False)
+        except BrokerError as error:
+            alone = idempotency.free(self._database, held, job_id)
+            if alone and isinstance(error, BudgetExceeded):  # all else is refused before anything is kept
+                self._drop(job_id, request, now)
             raise
-        idempotency.settle(self._database, held, accepted=True)
+        idempotency.settle(self._database, held)
         return Accepted(head, repeated=False)
+
+    def _drop(self, job_id: str, request: JobRequest, now: int) -> None:
+        """Delete what was kept for a job that there will not be, under an id that nobody else has."""
+        self._payloads.drop(job_id, "INPUT")
+        if request.metadata or request.webhook:
+            self._jobs.note(_Refused(job_id, now // 1000 + request.ttl_seconds), "ASKED", {})
 
     def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
         if request.webhook:

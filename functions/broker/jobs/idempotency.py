@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.errors import InvalidRequest, KeyInFlight, KeyReused
@@ -23,11 +23,12 @@ def fingerprint(document: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A key held for one job. `accepted` is True where the job exists already."""
+    """A key held for one job. `accepted` is True where the job exists already, `until` is what the key is held by."""
 
     pk: str
     job_id: str
     accepted: bool
+    until: int = 0
 
 
 def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, now: int) -> Reservation:
@@ -49,32 +50,36 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
     if not 1 <= len(key) <= 255:
         raise InvalidRequest("An Idempotency-Key has 1 to 255 characters.", param="Idempotency-Key")
     pk = f"IDEM#{tenant}#{hashlib.sha256(key.encode()).hexdigest()}"
+    until = now + ACCEPTING_MS
+    fresh = Reservation(pk, job_id, accepted=False, until=until)
     item = {
         "pk": pk,
         "sk": "IDEM",
         "body": body,
         "job_id": job_id,
         "state": "accepting",
-        "until": now + ACCEPTING_MS,
+        "until": until,
         "expires_at": (now + KEEP_MS) // 1000,
     }
     try:
         database.write(Put("jobs", item, (If("pk", "absent"),)))
-        return Reservation(pk, job_id, accepted=False)
+        return fresh
     except ConditionFailed:
         found = database.get("jobs", pk, "IDEM")
     if found is None or found["expires_at"] * 1000 <= now:
         # Deleted or outlived between the two calls: DynamoDB may take days to delete what has expired.
         as_found = If("expires_at", "=", found["expires_at"]) if found else If("pk", "absent")
-        return _take(database, Put("jobs", item, (as_found,)), Reservation(pk, job_id, accepted=False))
+        return _take(database, Put("jobs", item, (as_found,)), fresh)
     if found["body"] != body:
         raise KeyReused("This Idempotency-Key was used with another body.", param="Idempotency-Key")
     if found["state"] == "accepted":
         return Reservation(pk, found["job_id"], accepted=True)
     if now < found["until"]:
         raise _in_flight()
-    renewed = Update("jobs", pk, "IDEM", set={"until": now + ACCEPTING_MS}, when=(If("until", "=", found["until"]),))
-    return _take(database, renewed, Reservation(pk, found["job_id"], accepted=False))
+    # Of what a crash left behind the id stays: the job may be there. Of what was refused there is none.
+    held = replace(fresh, job_id=found.get("job_id", job_id))
+    change = {"until": until, "job_id": held.job_id}
+    return _take(database, Update("jobs", pk, "IDEM", set=change, when=(If("until", "=", found["until"]),)), held)
 
 
 def _take(database: Database, write: Put | Update, reservation: Reservation) -> Reservation:
@@ -90,7 +95,34 @@ def _in_flight() -> KeyInFlight:
     return KeyInFlight("The first request with this Idempotency-Key is being accepted.", retry_after=1)
 
 
-def settle(database: Database, reservation: Reservation, *, accepted: bool) -> None:
-    """Say how it went: the job exists, or it was refused and the key is free for another try."""
-    change = {"state": "accepted"} if accepted else {"until": 0}
-    database.write(Update("jobs", reservation.pk, "IDEM", set=change, when=(If("pk", "exists"),)))
+def settle(database: Database, reservation: Reservation) -> None:
+    """Say that the job exists."""
+    database.write(Update("jobs", reservation.pk, "IDEM", set={"state": "accepted"}, when=(If("pk", "exists"),)))
+
+
+def free(database: Database, reservation: Reservation, job_id: str) -> bool:
+    """Say that the request was refused: the key is free for another try.
+
+    Args:
+        database: the tables.
+        reservation: of the request.
+        job_id: the id that was made for this very request.
+
+    Returns:
+        True where nobody else has the reservation's id, nor ever gets it: it was made for this request, and no other
+        try has taken the key over meanwhile; the next makes an id of its own. What was kept under it may be dropped.
+    """
+    own = reservation.job_id == job_id
+    freed = Update(
+        "jobs",
+        reservation.pk,
+        "IDEM",
+        set={"until": 0},
+        remove=("job_id",) if own else (),
+        when=(If("until", "=", reservation.until),),
+    )
+    try:
+        database.write(freed)
+    except ConditionFailed:  # this request took so long that a repeat took the key over: it is the repeat's now
+        return False
+    return own

@@ -77,7 +77,7 @@ def _route(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
 
 def _context(note: Item | None) -> dict[str, Any] | None:
     shown = ("strategy", "dropped_turns", "tokens_before", "tokens_after", "model")
-    return {name: note[name] for name in shown} if note else None
+    return {name: note[name] for name in shown} | {"summary": note.get("summary")} if note else None
 
 
 def in_order(head: Head) -> list[tuple[str, dict[str, Any]]]:
@@ -196,10 +196,17 @@ def _read_cursor(cursor: str | None, tenant: str) -> Item | None:
     return {"pk": f"JOB#{job_id}", "sk": "HEAD", "tenant": tenant, "id": job_id}
 
 
-def erase(jobs: Jobs, payloads: Payloads, forget: Callable[[str], None], head: Head) -> None:
+def erase(
+    jobs: Jobs,
+    payloads: Payloads,
+    forget: Callable[[str], None],
+    erase_turn: Callable[[str, str, str], None],
+    head: Head,
+) -> None:
     """Delete what an ended job holds of its prompt, answer and metadata; the record of it stays. May be repeated.
 
-    What it gave to the cache goes too, by `forget`.
+    What it gave to the cache goes too, by `forget`, and what it added to its conversation, by `erase_turn` (tenant,
+    conversation, job). A job that is still running cannot be erased; one that was canceled adds nothing any more.
 
     Raises:
         InvalidRequest: the job has not ended.
@@ -207,6 +214,8 @@ def erase(jobs: Jobs, payloads: Payloads, forget: Callable[[str], None], head: H
     if not head.status.terminal:
         raise InvalidRequest("Cancel the job before you erase it.", code="not_ended", param="id")
     payloads.erase(head.id)
+    if head.conversation is not None:
+        erase_turn(head.tenant, head.conversation, head.id)
     notes = jobs.notes(head.id)
     if "CACHE" in notes:
         forget(head.id)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head, job_pk
-from broker.storage import ConditionFailed, Database, If, Item, Page, Put, Update
+from broker.storage import Check, ConditionFailed, Database, If, Item, Page, Put, Update
 
 TRIES = 8
 
@@ -156,6 +156,17 @@ class Jobs:
                 return after  # our own write: its reply was lost, and the client's repeat failed on it
             known = Head.from_item(found) if found else None
         raise Conflict(f"job {job_id} changed {TRIES} times while it was being changed")
+
+    def write_beside(self, head: Head, *beside: Put | Update) -> bool:
+        """Write what depends on the job's standing as it was read; a run that has become stale then writes nothing.
+
+        False where the job changed, or where a condition of `beside` failed.
+        """
+        try:
+            self._database.write(Check("jobs", job_pk(head.id), "HEAD", (If("rev", "=", head.rev),)), *beside)
+        except ConditionFailed:
+            return False
+        return True
 
     def due(self, shard: int, now: int, limit: int) -> list[Item]:
         """Keys of what is due in one shard, oldest first."""

@@ -110,8 +110,8 @@ class Api:
         return Reply(200, self._view(cancel_job(self.jobs, request.path["id"], request.tenant, now_ms())))
 
     def delete(self, request: Request) -> Reply:
-        """`DELETE /jobs/{id}`: erases the payloads."""
-        erase(self.jobs, self.payloads, self.forget, self._owned(request))
+        """`DELETE /jobs/{id}`: erases the payloads, and the job's turn of its conversation."""
+        erase(self.jobs, self.payloads, self.forget, self.conversations.erase_turn, self._owned(request))
         return Reply(204, None)
 
     def events(self, request: Request) -> Reply:

@@ -2,11 +2,21 @@
 
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from broker.context.fitting import SUMMARY_TOKENS, Message, fit_request
+from broker.context.fitting import SUMMARY_TOKENS, FittedRequest, Message, fit_request
+from broker.context.summaries import (
+    SUMMARIZES,
+    Cut,
+    Summaries,
+    cut,
+    may_be_kept,
+    summary_of,
+    told_in_full,
+    with_kept_summary,
+)
 from broker.context.summarising import summary_request, with_summary
 from broker.errors import BrokerError, Conflict, TimedOut
 from broker.jobs.head import Head
@@ -20,7 +30,8 @@ from broker.steps.counting import counter
 from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input, family_of
 
-SUMMARIZES = "summarize"
+MADE, KEPT = "made", "kept"
+"""Whose summary a job was answered with: its own, or one that an earlier job of the conversation paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +43,16 @@ class Shorten:
     models: Models
     tenants: Tenants
     calling: Calling
+    summaries: Callable[[], Summaries]
+    """Where summaries are kept; asked for where a job made one of its conversation."""
 
     def __call__(
         self, run: Run, head: Head, model: Model, request: dict[str, Any], now: int
     ) -> tuple[Head, dict[str, Any]]:
         """The head (a summary is a call of the job's), and the request as the model will get it.
 
-        What was done is noted beside the job.
+        What was done is noted beside the job. A summary of turns of the conversation is kept with it at once: it says
+        nothing of this job, so how this job ends does not matter.
 
         Raises:
             ContextExceeded: it does not fit, and the strategy may not or cannot help.
@@ -51,20 +65,40 @@ class Shorten:
         # An answer needs room too, but a limit that was never asked for must not crowd the prompt out.
         reserve = most if "max_output_tokens" in request.get("parameters", {}) else min(most, model.context_window // 4)
         fitted = fit_request(request, model.context_window, reserve, family)
-        if fitted.done is None:
-            return head, request
-        done, shortened = fitted.done, fitted.request
         if fitted.to_summarise:
-            try:
-                shortened = with_summary(shortened, self._summary(run, fitted.to_summarise, model, now))
-                done = done | {"tokens_after": estimate_input(shortened, family)}
-            except (Conflict, TimedOut):
-                raise
-            except BrokerError:  # older turns are then left out, and the job says so
-                done = done | {"strategy": "truncate_oldest", "tokens_after": estimate_input(shortened, family)}
-            head = enter(self.jobs, run)
-        self.jobs.note(run, f"CONTEXT#{run.fence.run}", done | {"model": model.id})
+            head, shortened, done = self._summarised(run, model, request, fitted, model.context_window - reserve, now)
+        elif known := summary_of(request):
+            shortened = with_kept_summary(fitted.request)
+            done = {"strategy": SUMMARIZES, "dropped_turns": known.messages, "summary": KEPT}
+        elif fitted.done is None:
+            return head, request
+        else:
+            shortened, done = fitted.request, fitted.done
+        before = told_in_full(request, estimate_input(request, family), family)
+        tokens = {"tokens_before": before, "tokens_after": estimate_input(shortened, family)}
+        self.jobs.note(run, f"CONTEXT#{run.fence.run}", done | tokens | {"model": model.id})
         return head, shortened
+
+    def _summarised(
+        self, run: Run, model: Model, request: dict[str, Any], fitted: FittedRequest, room: int, now: int
+    ) -> tuple[Head, dict[str, Any], dict[str, Any]]:
+        """The head, the request with a summary in it, and what was done."""
+        known = summary_of(request)
+        parted = cut(request, fitted, room, family_of(model.name))
+        try:
+            text = self._summary(run, parted.to_summarise, model, now)
+        except (Conflict, TimedOut):
+            raise
+        except BrokerError:  # older turns are then left out, and the job says so
+            left_out = _counted(fitted.to_summarise, known.messages if known else 0)
+            done = {"strategy": "truncate_oldest", "dropped_turns": left_out}
+            shortened = with_summary(fitted.request, known.text) if known else fitted.request
+            return enter(self.jobs, run), shortened, done | ({"summary": KEPT} if known else {})
+        head = enter(self.jobs, run)
+        self._keep(run, head, request, parted, text, now)
+        dropped = _counted(parted.to_summarise, known.messages if known else 0)
+        done = {"strategy": SUMMARIZES, "dropped_turns": dropped, "summary": MADE}
+        return head, with_summary(parted.request, text), done
 
     def _summary(self, run: Run, turns: Sequence[Message], model: Model, now: int) -> str:
         """Of these turns; kept beside the job, so that another candidate does not pay for it again."""
@@ -77,3 +111,18 @@ class Shorten:
         text = str(self.calling.aside(run, cheap, asked, SUMMARIZES, now).get("text", ""))
         self.payloads.save(run, name, {"text": text})
         return text
+
+    def _keep(self, run: Run, head: Head, request: dict[str, Any], parted: Cut, text: str, now: int) -> None:
+        """Keep a summary with its conversation, if this run still owns the job and nobody else kept one meanwhile."""
+        if parted.summary is None or not may_be_kept(text):
+            return
+        history, summaries = request["history"], self.summaries()
+        summary = replace(parted.summary, text=text)
+        staged = summaries.stage_summary(run.tenant, request["conversation_id"], summary, history["mark"])
+        if self.jobs.write_beside(head, staged):
+            summaries.heed_turns(staged, parted.turns, history["since"], now)
+
+
+def _counted(messages: Sequence[Message], of_known: int) -> int:
+    """Messages that were said and that the model is not told word for word; a summary counts as what it stands for."""
+    return len(messages) + (of_known - 1 if of_known else 0)
