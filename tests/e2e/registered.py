@@ -11,6 +11,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "fails": {"order": "!500"},
     "fails-once": {"order": "!fail_first=1"},
     "hangs": {"order": "!hang", "timeout_s": 1},
+    "hangs-on": {"order": "!hang", "timeout_s": 15},
     "cuts": {"order": "!cut"},
     "breaks": {"order": "!badjson"},
     "misses-schema": {"order": "!notschema"},
