@@ -2,6 +2,7 @@
 
 import pytest
 from broker.errors import CircuitOpen, Conflict, InvalidRequest, TimedOut
+from broker.jobs.explained import packed, unpacked
 from broker.jobs.transitions import Fence
 from broker.routing.circuits import State
 from broker.routing.figures import Figures
@@ -31,7 +32,7 @@ def step(world: World, health: FakeCircuits | None = None) -> SelectModel:
 def test_gives_the_candidates_and_keeps_the_reasons(world: World) -> None:
     run = world.start(JOB_ID)
     assert step(world)(run, NOW) == {"candidates": ["small", "large"]}
-    route = world.jobs.notes(JOB_ID)["ROUTE#1"]["route"]
+    route = unpacked(world.jobs.notes(JOB_ID)["ROUTE#1"])
     assert [(each["model"], each["taken"]) for each in route] == [("small", True), ("large", True), ("vectors", False)]
 
 
@@ -47,7 +48,7 @@ def test_a_tenant_that_may_no_longer_use_any_fails_the_job_with_the_reasons_kept
     with pytest.raises(InvalidRequest) as failure:
         step(world)(run, NOW)
     assert failure.value.code == "no_candidate"
-    assert all(not each["taken"] for each in world.jobs.notes(JOB_ID)["ROUTE#1"]["route"])
+    assert all(not each["taken"] for each in unpacked(world.jobs.notes(JOB_ID)["ROUTE#1"]))
 
 
 def test_an_open_circuit_is_left_out_until_it_may_be_probed(world: World) -> None:
@@ -55,7 +56,7 @@ def test_an_open_circuit_is_left_out_until_it_may_be_probed(world: World) -> Non
     open_one = FakeCircuits({"small": State("open", NOW + MINUTE)})
     assert step(world, open_one)(run, NOW) == {"candidates": ["large"]}
     assert step(world, FakeCircuits({"small": State("half_open")}))(run, NOW) == {"candidates": ["small", "large"]}
-    route = world.jobs.notes(JOB_ID)["ROUTE#1"]["route"]
+    route = unpacked(world.jobs.notes(JOB_ID)["ROUTE#1"])
     assert "will be probed" in route[0]["why"]
 
 
@@ -65,7 +66,7 @@ def test_a_job_whose_models_are_all_left_alone_is_told_until_when(world: World) 
     with pytest.raises(CircuitOpen) as failure:
         step(world, both)(run, NOW)
     assert (failure.value.code, failure.value.retry_after) == ("circuits_open", 60)
-    route = world.jobs.notes(JOB_ID)["ROUTE#1"]["route"]
+    route = unpacked(world.jobs.notes(JOB_ID)["ROUTE#1"])
     assert "its circuit is open until" in route[0]["why"]
 
 
@@ -86,7 +87,7 @@ def test_a_model_that_the_hold_does_not_cover_is_left_out() -> None:
     world.put(a_head(hold=50_000))
     run = world.start(JOB_ID)
     assert step(world)(run, NOW) == {"candidates": ["small"]}
-    route = world.jobs.notes(JOB_ID)["ROUTE#1"]["route"]
+    route = unpacked(world.jobs.notes(JOB_ID)["ROUTE#1"])
     assert route[1]["why"] == "its worst case is above what is held for the job"
 
 
@@ -109,3 +110,10 @@ def test_a_run_is_read_from_a_states_payload() -> None:
         "held": 5,
     }
     assert Run.of(event) == Run(JOB_ID, "acme", Fence(3, "exec-1"), 7, 9, 5)
+
+
+def test_a_route_of_many_models_is_kept_in_a_write_unit() -> None:
+    route = [{"model": f"model-{number}", "taken": False, "why": "not named by the request"} for number in range(40)]
+    kept = packed(route)
+    assert len(kept["route"]) < 600
+    assert unpacked(kept) == route

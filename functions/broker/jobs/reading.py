@@ -8,6 +8,7 @@ from typing import Any
 from broker.clock import iso, usd
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs import calls
+from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
 from broker.jobs.store import Jobs, Payloads
 from broker.storage import Item
@@ -71,7 +72,7 @@ def _route(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
     skipped = {note["model"]: note["why"] for name, note in notes.items() if name.startswith(f"SKIPPED#{head.run}#")}
     return [
         row | {"why": f"{row['why']}; passed over: {skipped[row['model']]}"} if row["model"] in skipped else row
-        for row in notes.get(f"ROUTE#{head.run}", {}).get("route", [])
+        for row in unpacked(notes.get(f"ROUTE#{head.run}", {}))
     ]
 
 

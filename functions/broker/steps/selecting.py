@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from broker.jobs.explained import packed
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.figures import Health
 from broker.routing.models import Models
@@ -51,7 +52,7 @@ class SelectModel:
             held=run.held,
         )
         chosen = select(question, self.models.catalog(now))
-        self.jobs.note(run, f"ROUTE#{run.fence.run}", {"route": chosen.route})
+        self.jobs.note(run, f"ROUTE#{run.fence.run}", packed(chosen.route))
         if not chosen.candidates:
             raise chosen.refusal()
         found = self.recall(run, request, tenant, chosen.candidates, now)
