@@ -1,24 +1,29 @@
 """The short way to AWS: it sends what botocore would, and botocore judges whatever does not go well."""
 
 import json
+import ssl
 import zlib
 from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError, SSLError
 from broker.cloud.bus import Bus
 from broker.cloud.lean import LeanClient, suits
 from broker.cloud.queues import JobQueue
 from broker.cloud.secrets import Secrets
 from broker.cloud.workflows import StateMachines
+from cryptography import x509
 
 from tests.adapters.conftest import Client, session
 from tests.fakes.json_service import KEYS, Answer, JsonService, serving
 from tests.fakes.world import JOB_ID, a_head
+from tests.unit.certificates import write_certificate
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "dynamodb": ("put_item", {"TableName": "jobs", "Item": {"pk": {"S": "é"}, "z": {"B": b"\0\xff"}}}),
@@ -206,6 +211,24 @@ def test_it_waits_no_longer_than_configured(service: JsonService) -> None:
     with pytest.raises(ReadTimeoutError):
         lean_of(service, "dynamodb", read_timeout=0.1).get_item(TableName="jobs", Key={})
     assert len(service.asked) == 3
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_it_trusts_whom_the_bundle_vouches_for_and_nobody_else(tmp_path: Path) -> None:
+    for host, trusted in (("127.0.0.1", True), ("127.0.0.2", False)):
+        whose = write_certificate(tmp_path, x509.IPAddress(ip_address(host)))
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(whose)
+        bundle = whose.rename(tmp_path / f"{host}.pem")
+        with serving(tls) as service:
+            for verify in (str(bundle), None):
+                made = LeanClient(service.client("dynamodb", verify), KEYS, verify or True)
+                if trusted and verify:
+                    assert made.get_item(TableName="jobs", Key={}) == {}
+                    continue
+                with pytest.raises(SSLError):
+                    made.get_item(TableName="jobs", Key={})
+            assert len(service.asked) == trusted
 
 
 def test_things_that_are_no_json_are_refused(service: JsonService) -> None:

@@ -1,5 +1,6 @@
 """An AWS service on the loopback interface that answers by a script, whatever it is asked."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +34,14 @@ class JsonService:
     answers: list[Answer] = field(default_factory=list)
     asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
-    def client(self, service: str, **config: Any) -> Any:
+    def client(self, service: str, verify: str | None = None, **config: Any) -> Any:
         """A client of botocore for it, that tries three times."""
         retries = {"mode": "standard", "total_max_attempts": 3}
         return get_session().create_client(
             service,
             REGION,
             endpoint_url=self.url,
+            verify=verify,
             config=Config(retries=retries, user_agent="broker", parameter_validation=False, **config),
             aws_access_key_id=KEYS.access_key,
             aws_secret_access_key=KEYS.secret_key,
@@ -48,7 +50,7 @@ class JsonService:
 
 
 @contextmanager
-def serving() -> Iterator[JsonService]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[JsonService]:
     """Serve, while it lasts."""
     made, closing = JsonService(), threading.Event()
 
@@ -73,9 +75,15 @@ def serving() -> Iterator[JsonService]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that does not trust the server leaves."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    made.url = f"http://127.0.0.1:{server.server_port}"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    made.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -10,11 +10,13 @@ Replies are JSON as it came: bytes are base64 text and times are numbers, of whi
 import io
 import json
 import socket
+import ssl
 import time
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import cache, cached_property
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +28,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import HTTPClientError
 from botocore.handlers import add_recursion_detection_header
-from botocore.httpsession import get_cert_path
+from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection
 
@@ -71,15 +73,18 @@ class LeanClient:
         if "awsQueryCompatible" in self._model.metadata:
             self._signed_headers["x-amzn-query-mode"] = "true"  # errors keep the codes of the older protocol
         self._user_agent: str = config.user_agent
-        tls = {"cert_reqs": "CERT_REQUIRED", "ca_certs": get_cert_path(verify)} if parts.scheme == "https" else {}
-        self._pool = urllib3.connection_from_url(
-            self._url,
-            timeout=urllib3.Timeout(connect=config.connect_timeout, read=config.read_timeout),
-            maxsize=config.max_pool_connections,
-            socket_options=[*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
-            **tls,
-        )
+        self._trusted = get_cert_path(verify) if parts.scheme == "https" else None
+        self._timeout = urllib3.Timeout(connect=config.connect_timeout, read=config.read_timeout)
+        self._most = config.max_pool_connections
         client.meta.events.register_first(f"before-send.{self._model.service_id.hyphenize()}", _first_outcome)
+
+    @cached_property
+    def _pool(self) -> urllib3.HTTPConnectionPool:
+        tls = {"ssl_context": _trusting(self._trusted)} if self._trusted else {}
+        options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        return urllib3.connection_from_url(
+            self._url, timeout=self._timeout, maxsize=self._most, socket_options=options, **tls
+        )
 
     def __getattr__(self, name: str) -> Any:
         operation = self._client.meta.method_to_api_mapping.get(name)
@@ -145,6 +150,14 @@ class LeanClient:
         headers["user-agent"] = self._user_agent
         add_recursion_detection_header({"headers": headers})
         return headers
+
+
+@cache
+def _trusting(bundle: str) -> ssl.SSLContext:
+    """One for the process: reading a bundle takes 20 ms of CPU time, and botocore does so for each new connection."""
+    context: ssl.SSLContext = create_urllib3_context()
+    context.load_verify_locations(bundle)
+    return context
 
 
 def _base64(value: Any) -> str:
