@@ -1,4 +1,4 @@
-"""`python -m bench startup | packing | price | throughput | all`: what it prints is kept in `bench/results/`."""
+"""`python -m bench startup|packing|calls|price|throughput|all`: what it prints is kept in `bench/results/`."""
 
 import argparse
 import sys
@@ -8,11 +8,13 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
+WHAT = ("startup", "packing", "calls", "price", "throughput", "all")
+
 
 def main() -> int:
     """Run what was asked for; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="?", default="all", choices=["startup", "packing", "price", "throughput", "all"])
+    parser.add_argument("what", nargs="?", default="all", choices=WHAT)
     parser.add_argument(
         "--folder", type=Path, default=FOLDER, help="work folder; a bench stack that runs there is used"
     )
@@ -32,7 +34,11 @@ def main() -> int:
         from bench import packing
 
         packing.run()
-    if asked.what in ("startup", "packing"):
+    if asked.what in ("calls", "all"):
+        from bench import calls
+
+        calls.run()
+    if asked.what in ("startup", "packing", "calls"):
         return 0
     from bench import price, throughput
     from bench.stack import running

@@ -5,12 +5,16 @@ from functools import cache
 from typing import Any
 
 import pytest
+import urllib3
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.session import get_session
 from broker.cloud.database import DynamoDatabase
+from broker.cloud.lean import LeanClient
 from broker.cloud.payloads import PayloadStore
 from broker.storage import Database
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
@@ -42,9 +46,34 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         )
 
 
+@pytest.fixture(scope="session")
+def served() -> Iterator[str]:
+    """The address of AWS as a server."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def lean(served: str) -> Client:
+    """Clients by the short way, as the functions have them."""
+    urllib3.request("POST", f"{served}/moto-api/reset")
+    config = Config(parameter_validation=False, retries={"total_max_attempts": 1}, user_agent="lean")
+    given: dict[str, Any] = {"region_name": "us-east-1", "endpoint_url": served, "config": config}
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return lambda service: LeanClient(
+        session().create_client(service, **given, **keys), Credentials("testing", "testing", "token")
+    )
+
+
 @pytest.fixture
 def dynamodb(client: Client) -> Any:
-    made = client("dynamodb")
+    return with_tables(client("dynamodb"))
+
+
+def with_tables(made: Any) -> Any:
     for table in TABLES.values():
         indexed = INDEXES if table == TABLES["jobs"] else {}
         attributes = {("pk", "S"), ("sk", "S")} | {key for keys in indexed.values() for key in keys}
@@ -69,10 +98,12 @@ def dynamodb(client: Client) -> Any:
     return made
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
+@pytest.fixture(params=["fake", "dynamodb", "lean"])
 def database(request: pytest.FixtureRequest) -> Database:
     if request.param == "fake":
         return FakeDatabase()
+    if request.param == "lean":
+        return DynamoDatabase(with_tables(request.getfixturevalue("lean")("dynamodb")), TABLES)  # type: ignore[arg-type]
     return DynamoDatabase(request.getfixturevalue("dynamodb"), TABLES)  # type: ignore[arg-type]
 
 

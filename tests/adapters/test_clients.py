@@ -1,37 +1,76 @@
 """The AWS clients as the functions have them."""
 
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.exceptions import NoCredentialsError
+from broker.cloud import clients
 from broker.cloud.clients import client
+from broker.cloud.faults import FaultInjected, Faulty
+from broker.cloud.lean import LeanClient
+
+from tests.fakes.json_service import REGION, JsonService, serving
 
 
-class Reply:
-    """The body of a reply, as urllib3 hands it over."""
-
-    def stream(self) -> Any:
-        yield b"{}"
-
-
-def test_a_client_signs_and_says_in_short_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[JsonService]:
+    """Where all clients lead."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    for name in ("AWS_PROFILE", "BROKER_FAULTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    clients._session.cache_clear()
+    with serving() as made:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
+        yield made
+    clients._session.cache_clear()
+
+
+def test_a_client_signs_and_says_in_short_who_it_is(service: JsonService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SDK_UA_APP_ID", "ApiFunction")  # by which the bench counts
-    sent: list[Any] = []
+    client.__wrapped__("dynamodb").get_item(TableName="jobs", Key={"pk": {"S": "A"}, "sk": {"S": "1"}})
+    ((_, headers, _),) = service.asked
+    assert headers["user-agent"] == "inference-broker app/ApiFunction"
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=testing/")
 
-    def answer(request: Any, **_: Any) -> AWSResponse:
-        sent.append(request)
-        return AWSResponse(request.url, 200, {}, Reply())
 
+def test_services_that_speak_json_are_called_by_the_short_way(service: JsonService) -> None:
+    for name in ("dynamodb", "sqs", "stepfunctions", "events", "secretsmanager"):
+        assert isinstance(client.__wrapped__(name), LeanClient), name
+    assert not isinstance(client.__wrapped__("s3"), LeanClient)
+
+
+def test_that_there_are_no_credentials_is_told_by_botocore(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    with pytest.raises(NoCredentialsError):
+        client.__wrapped__("dynamodb").get_item(TableName="jobs", Key={})
+
+
+def test_ordered_crashes_come_before_and_after_what_changes_something(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(status: int) -> None:
+        raise FaultInjected(f"ends with {status}")
+
+    monkeypatch.setattr("os._exit", die)
+    monkeypatch.setenv("BROKER_FAULTS", "0.5")
     tables = client.__wrapped__("dynamodb")
-    tables.meta.events.register("before-send.dynamodb.*", answer)
-    tables.get_item(TableName="jobs", Key={"pk": {"S": "A"}, "sk": {"S": "1"}})
-    (request,) = sent
-    agent = request.headers["User-Agent"]
-    text = agent if isinstance(agent, str) else agent.decode()
-    # Powertools, where it is loaded, adds its own name.
-    assert text.startswith("inference-broker app/ApiFunction") and "Boto" not in text
-    assert b"AWS4-HMAC-SHA256" in bytes(str(request.headers["Authorization"]), "ascii")
+    assert isinstance(tables, Faulty)
+    crashes = 0
+    for _ in range(40):
+        try:
+            tables.put_item(TableName="jobs", Item={})
+        except FaultInjected:
+            crashes += 1
+        tables.get_item(TableName="jobs", Key={})
+    puts = sum(headers["x-amz-target"].endswith("PutItem") for _, headers, _ in service.asked)
+    assert 40 - crashes < puts < 40, "some crash before they are sent, some after"
+    assert tables.meta.region_name == REGION

@@ -72,7 +72,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "pydantic": {"contract", "jobs", "registry", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "referencing": {"providers"},
-    "urllib3": {"delivery", "providers", "tenants"},
+    "urllib3": {"cloud", "delivery", "providers", "tenants"},
     "yaml": {"cli"},
 }
 """Which rooms may import which package."""

