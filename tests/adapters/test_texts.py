@@ -77,6 +77,8 @@ def test_other_failures_of_the_bucket_are_not_hidden(bucket: Any) -> None:
             BucketTexts(BUCKET, lambda: bucket).get(DIGEST, 256)
 
 
+# Not "lean": its server and the bucket's mock share moto's state, and the mock begins with none.
+@pytest.mark.parametrize("database", ["fake", "dynamodb"], indirect=True)
 def test_a_long_prompt_is_registered_filled_listed_and_rolled_back(database: Database, texts: Texts) -> None:
     registry, prompts = Registry(database, texts), Prompts(database, texts)
     long, short = {"id": "p", "user": long_text(1_900_000)}, {"id": "p", "user": "Short."}
