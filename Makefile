@@ -18,7 +18,7 @@ down:  ## stop it (PERSIST=1 keeps its state for the next `make up PERSIST=1`)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; else echo "nothing was running"; fi
 
 test: check  ## lint, types, template, and all tests with the embedded cloud
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
