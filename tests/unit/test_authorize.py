@@ -1,6 +1,7 @@
 """The authorizer: a policy for the stage, or the one text that becomes 401."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import boto3
@@ -69,7 +70,7 @@ def test_a_key_opens_the_whole_stage_and_no_other() -> None:
 
 @pytest.mark.usefixtures("dynamodb")
 @pytest.mark.parametrize(
-    "credential", ["", "Bearer", "Bearer x", "Basic abc", f"Bearer {new_key()[0]}", "Bearer a.b.c"]
+    "credential", ["", "Bearer", "Bearer x", "Basic abc", f"Bearer {new_key()[0]}", "Bearer a.b.c"], ids=count()
 )
 def test_anything_else_is_unauthorized(credential: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$") as failure:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import count
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def refused(header: str, database: FakeDatabase | None = None, now: int = NOW) -
     return failure.value.reason
 
 
-@pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"  BEARER   {KEY}  "])
+@pytest.mark.parametrize("header", [f"Bearer {KEY}", f"bearer {KEY}", f"  BEARER   {KEY}  "], ids=count())
 def test_a_key_is_its_owners(header: str) -> None:
     assert authenticate(header, tables(), NOW, never) == Identity("acme", "ci", frozenset({"jobs:read"}))
 
@@ -71,6 +72,7 @@ def test_a_key_is_its_owners(header: str) -> None:
         ("Bearer a.b.c.d", "unknown_form"),
         (f"Bearer {DIGEST}", "unknown_form"),
     ],
+    ids=count(),
 )
 def test_what_is_no_credential(header: str, reason: str) -> None:
     assert refused(header) == reason
