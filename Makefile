@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON3 ?= python3
 INSTALLED := $(VENV)/installed
+WITHOUT_CLOUD := tests/unit tests/contract tests/adapters
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo up down test check unit schemas bench clean
@@ -18,7 +19,9 @@ down:  ## stop it (PERSIST=1 keeps its state for the next `make up PERSIST=1`)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; else echo "nothing was running"; fi
 
 test: check  ## lint, types, template, and all tests with the embedded cloud
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@mkdir -p .local; $(BIN)/python -m pytest $(WITHOUT_CLOUD) > .local/unit.log 2>&1 & unit=$$!; \
+	$(BIN)/python -m pytest tests/e2e; cloud=$$?; \
+	wait $$unit; unit=$$?; cat .local/unit.log; exit $$((cloud | unit))
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -29,7 +32,7 @@ check: $(INSTALLED)
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint
 
 unit: $(INSTALLED)  ## the tests that need no cloud
-	$(BIN)/python -m pytest tests/unit tests/contract tests/adapters
+	$(BIN)/python -m pytest $(WITHOUT_CLOUD)
 
 schemas: $(INSTALLED)  ## write schemas/ anew from the models
 	$(BIN)/python -m broker.schemas schemas

@@ -17,13 +17,6 @@ from tests.e2e.stack import Stack
 FOLDER = ROOT / ".local" / "tests"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those that need the cloud stay in one: there is one cloud."""
-    for item in items:
-        if "stack" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("cloud"))
-
-
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[Issuer]:
     """An OIDC issuer on the loopback interface."""
