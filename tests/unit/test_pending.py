@@ -49,6 +49,21 @@ def test_it_is_asked_after_ever_later(invoke: Stage) -> None:
     assert max(pauses) <= LONGEST_LOOK_S
 
 
+def test_work_whose_handle_was_lost_with_its_function_is_begun_under_the_same_name() -> None:
+    class Killed(BaseException):
+        pass
+
+    stage = Stage(timeout_s=600)
+    stage.world.register(a_model("small", asynchronous=True))
+    stage.provider.script.append(Killed())
+    with pytest.raises(Killed):
+        stage()
+    stage.fails_with(Pending, STARTED)
+    assert [call.token for call in stage.provider.calls] == [f"{JOB_ID}-1-1"] * 2
+    assert stage()["output"] == "OUTPUT#1.1"
+    assert list(stage.head.calls) == ["1.1"], "one call is on record, and paid for once"
+
+
 def test_asking_writes_nothing(invoke: Stage) -> None:
     before = invoke.head
     invoke.fails_with(Pending, STARTED)

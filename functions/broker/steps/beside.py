@@ -21,7 +21,7 @@ def summariser(catalog: Catalog, allowed: Collection[str] | None, tokens: int) -
     named = catalog.aliases.get(SUMMARISERS)
     fit = [
         model
-        for model in map(catalog.models.get, named.models if named else catalog.models)
+        for model in map(catalog.models.get, named.models if named else catalog.open())
         if model is not None
         and "chat" in model.tasks
         and model.status == "active"

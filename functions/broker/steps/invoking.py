@@ -1,6 +1,7 @@
 """Invoke Model: the answer of one candidate, made to fit its window, and asked for once."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ class InvokeModel:
             if (kept := self.payloads.facts(head.id, name)) and "purpose" not in kept:
                 return {"output": name, "facts": kept}
         request = material(self.payloads, run.id)
-        going_on = next((key for key in head.open_calls if "h" in head.calls[key]), None)
+        going_on = self._going_on(head, now)
         if going_on is not None:
             model = self.models.get(head.calls[going_on]["m"], now)
             return self.calling.look(run, head, going_on, model, request, now)
@@ -100,12 +101,27 @@ class InvokeModel:
         vectors: list[list[float]] = self.calling.aside(run, model, request, EMBEDS, now).get("embeddings") or [[]]
         return vectors[0]
 
+    def _going_on(self, head: Head, now: int) -> str | None:
+        """The call whose work its provider does by itself.
+
+        Also one without a handle, which was lost with the function that began it: it is begun again under its name, and
+        a service that starts a name once gives the same work.
+        """
+        known = self.models.all(now)
+        begun = (key for key in head.open_calls if "h" in head.calls[key] or _by_itself(known, head.calls[key]))
+        return next(begun, None)
+
     def _check_window(self, model: Model, mine: dict[str, dict[str, Any]], now: int) -> None:
         for call in mine.values():
             if call.get("o") != ContextExceeded.__name__:
                 continue
             if call["m"] != model.id and model.context_window <= self.models.get(call["m"], now).context_window:
                 raise ContextExceeded(f"The window of {model.id} is no larger than that of {call['m']}.")
+
+
+def _by_itself(known: Mapping[str, Model], call: Mapping[str, Any]) -> bool:
+    model = known.get(call["m"])
+    return model is not None and model.asynchronous
 
 
 def _check_tries(model: Model, mine: dict[str, dict[str, Any]]) -> None:
