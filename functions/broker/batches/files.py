@@ -10,7 +10,8 @@ from typing import Any
 
 from broker.batches.batch import Kind, kind_of
 from broker.errors import InvalidRequest
-from broker.jobs.request import MAX_BODY_BYTES, JobRequest, parse_request
+from broker.jobs.fields import MAX_BODY_BYTES
+from broker.jobs.request import JobRequest, parse_request
 
 MAX_DOCUMENT_BYTES = 5_000_000
 """Of a text document. It becomes one prompt, and no model's window holds more than a few million characters."""

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 from broker import errors
 from broker.clock import iso
 from broker.errors import BrokerError
-from broker.jobs.request import TERMINAL_EVENTS
+from broker.jobs.fields import TERMINAL_EVENTS
 
 TREE = tuple(kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrokerError))
 """The classes of the error tree."""

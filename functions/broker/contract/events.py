@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field, RootModel, create_model
 from broker.contract.base import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
 from broker.delivery.events import DETAIL_TYPES
 from broker.envelope import SOURCE, VERSION
+from broker.jobs.fields import Task
 from broker.jobs.head import Status
-from broker.jobs.request import Task
 
 
 class JobFacts(Shown):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from broker.contract.base import Count, OneOf, Shown, Time, Usd
 from broker.contract.replies import Candidate
-from broker.jobs.request import Task
+from broker.jobs.fields import Task
 from broker.routing.circuits import Phase
 
 

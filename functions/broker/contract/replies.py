@@ -19,8 +19,8 @@ from broker.contract.base import (
     Usd,
 )
 from broker.jobs.calls import UNKNOWN
+from broker.jobs.fields import Task
 from broker.jobs.head import Status
-from broker.jobs.request import Task
 from broker.routing.circuits import SUCCEEDED
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, create_model
 
-from broker.jobs.request import JobRequest, Prompt, Strict
+from broker.jobs.fields import Prompt, Strict
+from broker.jobs.request import JobRequest
 from broker.rest.runs import NOT_TAKEN, OF_THE_PROMPT
 
 _FIELDS: dict[str, Any] = {

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from broker.clock import new_job_id
 from broker.errors import BrokerError, BudgetExceeded
 from broker.jobs import idempotency
+from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status
-from broker.jobs.request import MOST_WAIT_S, JobRequest, Task, stored_form
+from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
 from broker.storage import ConditionFailed, Database, Update

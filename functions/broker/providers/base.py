@@ -14,7 +14,7 @@ class Blob:
 
 
 class Media(Protocol):
-    """The pictures, documents and sounds that a request names (`jobs.request.Media`, as stored)."""
+    """The pictures, documents and sounds that a request names (`jobs.fields.Media`, as stored)."""
 
     def read(self, reference: Mapping[str, str]) -> Blob:
         """The bytes.

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from broker.jobs.request import Objective, Task
+from broker.jobs.fields import Objective, Task
 from broker.registry.entry import Day, Entry, Name, Strict, Usd
 from broker.routing.routes import ALIAS, ROUTE
 from broker.storage import Item

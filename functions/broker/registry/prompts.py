@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from broker.errors import InvalidRequest
-from broker.jobs.request import Parameters
+from broker.jobs.fields import Parameters
 from broker.prompts.engine import Node, check, parse, places
 from broker.prompts.texts import MOST_BYTES, ROLES, Apart, Kept, keep
 from broker.prompts.variables import RULES, checked

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.errors import BrokerError, Forbidden, InvalidRequest
-from broker.jobs.request import MAX_BODY_BYTES
+from broker.jobs.fields import MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)

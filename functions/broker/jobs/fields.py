@@ -1,0 +1,192 @@
+"""The parts of a request: what each field takes, before they are seen together (`jobs.request`)."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MAX_BODY_BYTES = 5_000_000
+"""Of a request with everything in it; larger documents come through the inbox bucket."""
+
+TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired")
+
+
+class Task(StrEnum):
+    """What is asked of a model."""
+
+    CHAT = "chat"
+    EMBED = "embed"
+    MODERATE = "moderate"
+    SENTIMENT = "sentiment"
+    ENTITIES = "entities"
+    CLASSIFY = "classify"
+    TRANSLATE = "translate"
+    EXTRACT_TEXT = "extract_text"
+    ANALYZE_IMAGE = "analyze_image"
+    GENERATE_IMAGE = "generate_image"
+    SPEAK = "speak"
+    TRANSCRIBE = "transcribe"
+    CONVERSE = "converse"
+    CUSTOM = "custom"
+
+
+class Priority(StrEnum):
+    """Which lane: `interactive` is served first, `bulk` with what capacity is left."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+class Strict(BaseModel):
+    """Unknown fields are errors: a misspelt option must not be ignored in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Message(BaseModel):
+    """One turn, in the form that OpenAI's clients send."""
+
+    model_config = ConfigDict(extra="allow")
+
+    role: Annotated[str, Field(pattern="^(system|developer|user|assistant|tool)$")]
+    content: str | list[dict[str, Any]] | None = None
+
+
+class Media(Strict):
+    """A picture, a document or a sound: an object of the inbox bucket, or the bytes themselves."""
+
+    s3: Annotated[str, Field(pattern="^s3://[^/]+/.+", max_length=1200)] | None = None
+    """`s3://{inbox}/{tenant}/…`; a tenant may only name what is its own."""
+    data: Annotated[str, Field(min_length=4, max_length=MAX_BODY_BYTES, pattern="^[A-Za-z0-9+/]+={0,2}$")] | None = None
+    """Base64."""
+    media_type: Annotated[str, Field(pattern="^[a-z]+/[a-z0-9.+-]+$", max_length=64)] | None = None
+    """Needed with `data`; for an object, its own type is taken unless this says otherwise."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.s3 is None) == (self.data is None):
+            raise ValueError("either s3 or data is needed")
+        if self.data is not None and self.media_type is None:
+            raise ValueError("media_type is needed with data")
+        return self
+
+
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+Language = Annotated[str, Field(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+
+
+class Input(Strict):
+    """The material; which of it a task takes is in `docs/contract.md`.
+
+    A chat takes `messages`, or `text` as a single user turn; embeddings take one or more `text`s.
+    """
+
+    messages: list[Message] | None = Field(default=None, min_length=1, max_length=2000)
+    text: str | list[str] | None = None
+    tools: list[dict[str, Any]] | None = Field(default=None, max_length=128)
+    tool_choice: str | dict[str, Any] | None = None
+    file: Media | None = None
+    """The picture, document or sound of `extract_text`, `analyze_image` and `transcribe`."""
+    labels: list[Annotated[str, Field(min_length=1, max_length=128)]] | None = Field(
+        default=None, min_length=2, max_length=100
+    )
+    """The classes of `classify`."""
+    features: list[Word] | None = Field(default=None, min_length=1, max_length=8)
+    """What a service looks for beside the ordinary: `forms`, `tables`; `key_phrases`, `pii`; `moderation`, `text`."""
+    source_language: Language | None = None
+    target_language: Language | None = None
+    voice: Word | None = None
+    format: Word | None = None
+    """Of the sound or picture that is made: `mp3`, `png`, …"""
+    size: Annotated[str, Field(pattern="^[0-9]{2,5}x[0-9]{2,5}$")] | None = None
+    """Of a picture, in pixels: `1024x1024`."""
+    count: int | None = Field(default=None, ge=1, le=10)
+    """Of pictures."""
+    session: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{2,100}$")] | None = None
+    """The conversation that a turn of a bot belongs to."""
+    body: Any = None
+    """What a custom endpoint takes, as it stands."""
+
+
+class Prompt(Strict):
+    """A stored template and the values for its variables."""
+
+    id: Annotated[str, Field(min_length=1, max_length=128)]
+    version: int | None = Field(default=None, ge=1)
+    label: Word | None = None
+    """`production`, `staging` or the operators' own. Without it and a version: `production`, else the newest."""
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class Objective(StrEnum):
+    """What to prefer where the request leaves the choice of models open."""
+
+    COST = "cost"
+    LATENCY = "latency"
+    QUALITY = "quality"
+    BALANCED = "balanced"
+
+
+class Routing(Strict):
+    """How to choose among models."""
+
+    objective: Objective = Objective.QUALITY
+    query_type: Word | None = None
+    """The kind of work (`summarize`, `creative`, …): a row of the routes that the operators keep."""
+    regions: list[Word] = Field(default_factory=list, max_length=16)
+    """Data regions; the model must keep to one of them. Empty for any."""
+    require: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default_factory=list, max_length=16)
+    """Capabilities that the model must have, as registered: `json`, `tools`, `vision` or the operators' own."""
+    fallbacks: list[Annotated[str, Field(min_length=1, max_length=128)]] = Field(default_factory=list, max_length=3)
+    max_cost_usd: float | None = Field(default=None, gt=0, le=1000)
+
+
+class Parameters(Strict):
+    """What models commonly take; a provider passes on what its model knows."""
+
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_output_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    stop: list[str] | None = Field(default=None, max_length=4)
+    seed: int | None = None
+
+
+class CacheMode(StrEnum):
+    """`use` takes an answer that is kept; `refresh` asks anew and keeps it; `bypass` does neither."""
+
+    USE = "use"
+    REFRESH = "refresh"
+    BYPASS = "bypass"
+
+
+class Cache(Strict):
+    """Whether an answer that was given before will do. Without this, none is kept and none is taken."""
+
+    mode: CacheMode = CacheMode.USE
+    ttl_seconds: int = Field(default=3600, ge=60, le=2_592_000)
+    similarity: float | None = Field(default=None, ge=0.5, le=1)
+    """Take the answer to a question that is at least so similar (cosine of embeddings), not only to the same one."""
+
+
+class Strategy(StrEnum):
+    """What to do with a conversation that is longer than the model's window."""
+
+    ERROR = "error"
+    TRUNCATE_OLDEST = "truncate_oldest"
+    TRUNCATE_MIDDLE = "truncate_middle"
+    SUMMARIZE = "summarize"
+
+
+class Context(Strict):
+    """How to keep within the context window."""
+
+    strategy: Strategy = Strategy.ERROR
+
+
+class Webhook(Strict):
+    """Where to send what happened, and which of it."""
+
+    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    events: list[Annotated[str, Field(pattern=f"^({'|'.join(TERMINAL_EVENTS)})$".replace(".", r"\."))]] = Field(
+        default_factory=lambda: list(TERMINAL_EVENTS), min_length=1
+    )
