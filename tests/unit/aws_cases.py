@@ -1,88 +1,31 @@
 """The table of AWS services: for each piece of work a call, the replies to it, and what comes of them."""
 
 import base64
-import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from broker.errors import (
-    BrokerError,
-    ContextExceeded,
-    CredentialRejected,
-    InvalidRequest,
-    Throttled,
     Unavailable,
 )
-from broker.providers.base import Blob, Call
+from broker.providers.base import Blob
 
 from tests.fakes.aws import Reply
-from tests.fakes.media import FakeMedia
-
-PNG, SOUND = b"\x89PNG\r\n\x1a\n...", b"\xff\xfb\x90\x00sound"
-MEDIA = FakeMedia(
-    {
-        "s3://inbox/acme/cat.png": Blob(PNG, "image/png"),
-        "s3://inbox/acme/plain": Blob(b"text", "text/plain"),
-        "s3://inbox/acme/scan": Blob(b"%PDF-1.7", "application/pdf"),
-    }
+from tests.unit.aws_batches import BATCHES
+from tests.unit.aws_case import (
+    CAT,
+    CAT_OBJECT,
+    DENIED,
+    DOWN,
+    INVALID,
+    NAME,
+    PNG,
+    SCAN,
+    SCAN_OBJECT,
+    SESSION,
+    SOUND,
+    TEXT,
+    Case,
+    make_call,
 )
-CAT = {"s3": "s3://inbox/acme/cat.png"}
-CAT_OBJECT = {"S3Object": {"Bucket": "inbox", "Name": "acme/cat.png"}}
-SCAN = {"s3": "s3://inbox/acme/scan.pdf"}
-SCAN_OBJECT = {"S3Object": {"Bucket": "inbox", "Name": "acme/scan.pdf"}}
-TEXT = "Ann lives in Köln 🎉 and likes it."
-
-Meaning = tuple[type[BrokerError], bool]
-"""A class, and whether it may have been paid for."""
-
-INVALID, TOO_LONG = (InvalidRequest, False), (ContextExceeded, False)
-BUSY, DENIED, DOWN = (Throttled, False), (CredentialRejected, False), (Unavailable, False)
-
-SESSION = hashlib.sha256(b"\ns-1").hexdigest()
-"""What a bot is told instead of `s-1`, of nobody."""
-
-COMMON: dict[str, Meaning] = {
-    **dict.fromkeys(("ThrottlingException", "TooManyRequestsException", "LimitExceededException"), BUSY),
-    **dict.fromkeys(("ProvisionedThroughputExceededException", "ServiceQuotaExceededException"), BUSY),
-    **dict.fromkeys(("AccessDeniedException", "UnrecognizedClientException", "ExpiredTokenException"), DENIED),
-    **dict.fromkeys(("InvalidSignatureException", "InvalidClientTokenId", "SubscriptionRequiredException"), DENIED),
-    **dict.fromkeys(("ValidationException", "ValidationError", "InvalidRequestException"), INVALID),
-    **dict.fromkeys(("InvalidParameterException", "BadRequestException"), INVALID),
-    **dict.fromkeys(("TextSizeLimitExceededException", "TextLengthExceededException"), TOO_LONG),
-    **dict.fromkeys(("InternalServerException", "InternalServerError", "InternalFailure"), DOWN),
-    **dict.fromkeys(("InternalFailureException", "ServiceFailureException", "ServiceUnavailable"), DOWN),
-    **dict.fromkeys(("ServiceUnavailableException", "ResourceUnavailableException"), DOWN),
-}
-"""The codes that mean the same for all services."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One piece of work."""
-
-    provider: str
-    call: Call
-    operations: tuple[str, ...]
-    """What it asks, in order."""
-    replies: tuple[Reply, ...]
-    output: Any = None
-    units: Mapping[str, int] = field(default_factory=dict)
-    asked: tuple[Mapping[str, Any], ...] = ()
-    """Of each request: some of the parameters."""
-    errors: Mapping[str, Meaning] = field(default_factory=dict)
-    """The codes of its operations that are the service's own."""
-    handle: Mapping[str, str] | None = None
-    """For `check`."""
-    started: Mapping[str, str] | None = None
-    """The handle that comes of it, where it starts or goes on."""
-    files: tuple[Blob, ...] = ()
-
-
-def make_call(task: str, given: Mapping[str, Any], model: str = "standard", **more: Any) -> Call:
-    return Call(task, model, dict(given), more.pop("parameters", {}), 20, media=MEDIA, token="job_1/2", **more)
-
 
 LANGUAGES = Reply({"Languages": [{"LanguageCode": "fr", "Score": 0.1}, {"LanguageCode": "en", "Score": 0.9}]})
 SCORES = {"Positive": 0.9, "Negative": 0.02, "Neutral": 0.05, "Mixed": 0.03}
@@ -310,8 +253,6 @@ DOCUMENT_ERRORS = {
     **dict.fromkeys(("InvalidKMSKeyException", "HumanLoopQuotaExceededException"), INVALID),
     "InvalidJobIdException": DOWN,
 }
-NAME = "broker-6cab6d4d8f6557b285539c85d05dce2c"
-"""Of what the table's calls start; a test says what it is made of."""
 PAGES = {"DocumentMetadata": {"Pages": 2}}
 TEXTRACT = {
     "a picture": Case(
@@ -558,115 +499,6 @@ SAGEMAKER = {
         ({"Bucket": "results", "Key": "a/b.out"},),
         {"NoSuchKey": INVALID, "InvalidObjectState": DENIED},
         handle=PLACES,
-    ),
-}
-
-ROLE = "arn:aws:iam::123456789012:role/batches"
-BATCH_JOB = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/abcdefghij12"
-FOLDER = f"services/job_1/{NAME}"
-BATCH_HANDLE = {"job": BATCH_JOB, "bucket": "payloads", "output": f"{FOLDER}/abcdefghij12/input.jsonl.out"}
-BATCH_STARTED = Reply({"jobArn": BATCH_JOB}, 200)
-BATCH_ERRORS = {"ResourceNotFoundException": INVALID, "ConflictException": DOWN}
-BATCH_GONE = {"ResourceNotFoundException": DOWN, "NoSuchKey": DOWN, "InvalidObjectState": DENIED}
-EMBEDS = make_call("embed", {"text": ["a", "b"]}, "amazon.titan-embed-text-v2:0", options={"role": ROLE})
-CHATS = make_call("chat", {"text": "Hello?"}, "amazon.nova-lite-v1:0", options={"role": ROLE, "hours": 48})
-
-
-def batch_is(status: str) -> Reply:
-    places = {"s3Uri": f"s3://payloads/{FOLDER}/"}
-    return Reply(
-        {
-            "jobArn": BATCH_JOB,
-            "modelId": "amazon.titan-embed-text-v2:0",
-            "roleArn": ROLE,
-            "submitTime": "2026-11-24T10:00:00Z",
-            "inputDataConfig": {"s3InputDataConfig": places},
-            "outputDataConfig": {"s3OutputDataConfig": places},
-            "status": status,
-        }
-    )
-
-
-def batch_gave(*lines: Any) -> Reply:
-    return Reply("".join(f"{json.dumps(line)}\n" for line in lines).encode())
-
-
-def embedded(record: int, vector: list[float]) -> Any:
-    return {
-        "recordId": f"{record:011}",
-        "modelInput": {},
-        "modelOutput": {"embedding": vector, "inputTextTokenCount": 2},
-    }
-
-
-CONVERSED = {
-    "output": {"message": {"role": "assistant", "content": [{"text": "Grüße 🎉"}]}},
-    "stopReason": "end_turn",
-    "usage": {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10},
-}
-
-BATCHES = {
-    "embed begun": Case(
-        "bedrock_batch",
-        EMBEDS,
-        ("CreateModelInvocationJob",),
-        (BATCH_STARTED,),
-        started=BATCH_HANDLE,
-        asked=(
-            {
-                "jobName": NAME,
-                "clientRequestToken": NAME,
-                "modelId": "amazon.titan-embed-text-v2:0",
-                "modelInvocationType": "InvokeModel",
-                "roleArn": ROLE,
-                "inputDataConfig": {
-                    "s3InputDataConfig": {"s3Uri": f"s3://payloads/{FOLDER}/input.jsonl", "s3InputFormat": "JSONL"}
-                },
-                "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": f"s3://payloads/{FOLDER}/"}},
-                "timeoutDurationInHours": 24,
-            },
-        ),
-        errors=BATCH_ERRORS,
-    ),
-    "embed goes on": Case(
-        "bedrock_batch",
-        EMBEDS,
-        ("GetModelInvocationJob",),
-        (batch_is("InProgress"),),
-        started=BATCH_HANDLE,
-        asked=({"jobIdentifier": BATCH_JOB},),
-        errors=BATCH_GONE,
-        handle=BATCH_HANDLE,
-    ),
-    "embed done": Case(
-        "bedrock_batch",
-        EMBEDS,
-        ("GetModelInvocationJob", "GetObject"),
-        (batch_is("Completed"), batch_gave(embedded(1, [0.5, 1]), embedded(0, [0.25, -1e-07]))),
-        {"embeddings": [[0.25, -1e-07], [0.5, 1]]},
-        {},
-        ({"jobIdentifier": BATCH_JOB}, {"Bucket": "payloads", "Key": BATCH_HANDLE["output"]}),
-        BATCH_GONE,
-        handle=BATCH_HANDLE,
-    ),
-    "chat begun": Case(
-        "bedrock_batch",
-        CHATS,
-        ("CreateModelInvocationJob",),
-        (BATCH_STARTED,),
-        started=BATCH_HANDLE,
-        asked=({"modelInvocationType": "Converse", "timeoutDurationInHours": 48},),
-        errors=BATCH_ERRORS,
-    ),
-    "chat done": Case(
-        "bedrock_batch",
-        CHATS,
-        ("GetModelInvocationJob", "GetObject"),
-        (batch_is("Completed"), batch_gave({"recordId": f"{0:011}", "modelInput": {}, "modelOutput": CONVERSED})),
-        {"text": "Grüße 🎉", "finish_reason": "stop"},
-        {},
-        errors=BATCH_GONE,
-        handle=BATCH_HANDLE,
     ),
 }
 

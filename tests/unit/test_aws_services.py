@@ -18,7 +18,8 @@ from broker.providers.base import Answer, Call, Started
 from broker.providers.transcribe import Transcribe
 
 from tests.fakes.aws import Reply, Wire
-from tests.unit.aws_cases import CASES, COMMON, NAME, TRANSCRIPT, Case
+from tests.unit.aws_case import COMMON, NAME, Case
+from tests.unit.aws_cases import CASES, TRANSCRIPT
 
 WORDS = "SERVICE-TEXT that quotes: what is my diagnosis?"
 SERVICES = {

@@ -18,7 +18,8 @@ from broker.providers.splitting import split
 from broker.providers.translate import Translate
 
 from tests.fakes.aws import Reply, Wire
-from tests.unit.aws_cases import LANGUAGES, SENTIMENT, SOUND, TRANSLATION, TURN, make_call
+from tests.unit.aws_case import SOUND, make_call
+from tests.unit.aws_cases import LANGUAGES, SENTIMENT, TRANSLATION, TURN
 
 
 @pytest.fixture

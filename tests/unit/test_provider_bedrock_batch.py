@@ -13,18 +13,18 @@ from broker.providers.bedrock_batch import BedrockBatch
 
 from tests.fakes.aws import Reply, Wire
 from tests.fakes.media import FakeMedia
-from tests.unit.aws_cases import (
+from tests.unit.aws_batches import (
     BATCH_HANDLE,
     BATCH_STARTED,
     CHATS,
     CONVERSED,
     EMBEDS,
     FOLDER,
-    PNG,
     batch_gave,
     batch_is,
     embedded,
 )
+from tests.unit.aws_case import PNG
 
 PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 

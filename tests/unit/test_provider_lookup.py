@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.jobs.request import Task
+from broker.jobs.fields import Task
 from broker.providers import PROVIDERS, lookup
 
 HEAVY = ("urllib3", "botocore", "jsonschema", "broker.providers.openai", "broker.providers.bedrock")

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
+from broker.jobs.fields import Task
 from broker.jobs.idempotency import fingerprint
-from broker.jobs.request import Task, parse_request, stored_form
+from broker.jobs.request import parse_request, stored_form
 
 from tests.fakes.world import CHAT
 

@@ -1,0 +1,157 @@
+"""What each function may do: as much as its door asks for, and no more."""
+
+import ast
+
+import pytest
+from broker.cloud.texts import PREFIX
+
+from tests.contract.doors import BUILDERS, builders_behind, calls_of_bootstrap, each_function
+from tests.contract.stack import ROOT, Resource, as_list, door_of, functions, of_type, statements, target
+from tests.unit.aws_cases import CASES
+
+WITHOUT_RESOURCE = {
+    # Service authorization reference: these actions know no resource type.
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "dynamodb:ListStreams",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+    # These have optional resources at most, none of which the broker names.
+    "comprehend:DetectDominantLanguage",
+    "comprehend:DetectEntities",
+    "comprehend:DetectKeyPhrases",
+    "comprehend:DetectPiiEntities",
+    "comprehend:DetectSentiment",
+    "comprehend:DetectToxicContent",
+    "polly:SynthesizeSpeech",
+    "rekognition:DetectLabels",
+    "rekognition:DetectModerationLabels",
+    "rekognition:DetectText",
+    "textract:AnalyzeDocument",
+    "textract:DetectDocumentText",
+    "textract:GetDocumentAnalysis",
+    "textract:GetDocumentTextDetection",
+    "textract:StartDocumentAnalysis",
+    "textract:StartDocumentTextDetection",
+    "transcribe:GetTranscriptionJob",
+    "transcribe:StartTranscriptionJob",
+    "translate:TranslateText",
+}
+"""The only actions that may stand beside the resource `*`."""
+
+
+def roles() -> dict[str, Resource]:
+    return of_type("AWS::IAM::Role") | of_type("AWS::IAM::ManagedPolicy")
+
+
+@pytest.mark.parametrize(("name", "role"), roles().items(), ids=list(roles()))
+def test_a_role_allows_only_what_it_names(name: str, role: Resource) -> None:
+    for statement in statements(role):
+        for action in as_list(statement["Action"]):
+            assert "*" not in action, f"{name} allows {action}"
+        assert "NotAction" not in statement and "NotResource" not in statement, f"{name} allows all but something"
+        if "*" in as_list(statement["Resource"]):
+            wide = set(as_list(statement["Action"])) - WITHOUT_RESOURCE
+            assert not wide, f"{name} allows {sorted(wide)} on everything"
+
+
+def test_invoke_model_may_ask_what_the_providers_ask_of_aws_and_nothing_else() -> None:
+    role = of_type("AWS::IAM::Role")["InvokeModelRole"]
+    policies = [of_type("AWS::IAM::ManagedPolicy")[target(each)] for each in role["ManagedPolicyArns"]]
+    actions = {each for part in [role, *policies] for statement in statements(part) for each in statement["Action"]}
+    prefixes = {"lex": "lex", "sagemaker_async": "sagemaker", "bedrock_batch": "bedrock"}
+    asked = {
+        f"{prefixes.get(case.provider, case.provider)}:{operation}"
+        for case in CASES.values()
+        for operation in case.operations
+        if operation != "GetObject"
+    }
+    # Converse is authorized as InvokeModel (Bedrock API Reference); so is the guardrail of a call as ApplyGuardrail.
+    asked |= {"bedrock:InvokeModel", "bedrock:ApplyGuardrail"}
+    services = {each.split(":")[0] for each in asked}
+    assert {each for each in actions if each.split(":")[0] in services} == asked
+
+
+JOBS_TABLE = {"Fn::GetAtt": ["JobsTable", "Arn"]}
+OF_JOBS = {"Fn::Sub": "${PayloadsBucket.Arn}/jobs/*"}
+OF_CONVERSATIONS = {"Fn::Sub": "${PayloadsBucket.Arn}/conversations/*"}
+
+
+def rights_on(name: str, resource: Resource) -> set[str]:
+    """What a function's role allows on a resource, as the template names it."""
+    role = of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]
+    found = [each for each in statements(role) if resource in as_list(each["Resource"])]
+    return {action for each in found for action in as_list(each["Action"])}
+
+
+TURNS = {
+    "ApiFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, shows them, erases them
+    "IntakeFunction": {"s3:GetObject"},
+    "TakeFileFunction": {"s3:GetObject"},
+    "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept
+}
+"""What each function does with the texts of conversations that lie in the bucket."""
+
+
+@pytest.mark.parametrize("name", functions())
+def test_a_function_may_do_with_turns_what_it_does(name: str) -> None:
+    assert rights_on(name, OF_CONVERSATIONS) == TURNS.get(name, set())
+
+
+def test_only_who_keeps_summaries_holds_its_writes_against_the_job() -> None:
+    may = {name for name in functions() if "dynamodb:ConditionCheckItem" in rights_on(name, JOBS_TABLE)}
+    assert may == {"InvokeModelFunction"}
+    for name in ("InvokeModelFunction", "SettleJobFunction"):  # look for turns that come late, and mark the place
+        assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
+
+
+@pytest.mark.parametrize("name", ["ApiFunction", "IntakeFunction", "TakeFileFunction"])
+def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: str) -> None:
+    assert "dynamodb:DeleteItem" in rights_on(name, JOBS_TABLE)
+    assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
+
+
+def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
+    needed = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    assert rights_on("ApiFunction", JOBS_TABLE) == needed
+    assert "s3:DeleteObject" in rights_on("ApiFunction", OF_JOBS)
+
+
+@pytest.mark.parametrize("name", [name for name in functions() if name != "AuthorizeFunction"])
+def test_who_puts_events_may_only_speak_for_the_broker(name: str) -> None:
+    for statement in statements(of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]):
+        if "events:PutEvents" in as_list(statement["Action"]):
+            assert statement["Condition"] == {"StringEquals": {"events:source": "inference.broker"}}, name
+
+
+TEXTS = {"Fn::Sub": f"${{PayloadsBucket.Arn}}/{PREFIX}*"}
+"""The long texts of prompts."""
+
+
+@each_function
+def test_who_fills_prompts_may_read_their_texts_and_only_operators_write_them(name: str, properties: Resource) -> None:
+    door = ast.parse((ROOT / "functions" / "handlers" / f"{door_of(name)}.py").read_text())
+    builders = builders_behind(calls_of_bootstrap(door))
+    needed = {"s3:GetObject"} if "prompt_texts" in builders else set()
+    needed |= {"s3:PutObject"} if "admin" in builders else set()
+    role = list(statements(of_type("AWS::IAM::Role")[target(properties["Role"])]))
+    allowed = {act for each in role if TEXTS in as_list(each["Resource"]) for act in as_list(each["Action"])}
+    assert allowed == needed, f"{name} needs {sorted(needed)} on the texts of prompts and has {sorted(allowed)}"
+    if needed:
+        of_key = [each for each in role if each["Resource"] == {"Fn::GetAtt": ["Key", "Arn"]}]
+        with_key = {act for each in of_key for act in as_list(each["Action"])}
+        keys = {"kms:Decrypt"} | ({"kms:GenerateDataKey"} if "s3:PutObject" in needed else set())
+        assert keys <= with_key, f"{name} cannot use the key of the bucket"
+
+
+def test_some_functions_fill_prompts() -> None:
+    users = {name for name, each in BUILDERS.items() if "prompt_texts" in builders_behind({name})}
+    assert {"prepare", "accept", "api", "take", "split", "admin"} <= users, "then nothing above was proved"
