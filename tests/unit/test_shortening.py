@@ -113,3 +113,10 @@ def test_operators_may_say_which_model_summarises() -> None:
     stage.world.register({"pk": "MODELS", "sk": "ALIAS#summarizer", "models": ["gone", "large"], "version": 1})
     stage("narrow")
     assert [call.model for call in stage.provider.calls] == ["large-1", "narrow-1"]
+
+
+def test_a_model_that_is_taken_only_by_name_summarises_nothing_by_itself() -> None:
+    stage = stage_of("summarize")
+    stage.world.register(a_model("large", by_name_only=True, price_in=0, price_out=0, context_window=50_000, rank=-1))
+    stage("narrow")
+    assert "large-1" not in [call.model for call in stage.provider.calls]
