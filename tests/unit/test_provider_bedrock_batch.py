@@ -109,11 +109,12 @@ TOOL = {"type": "function", "function": {"name": "look", "parameters": {}}}
         (replace(EMBEDS, options={}), "no_role", "model"),
         (replace(EMBEDS, options=EMBEDS.options | {"guardrail": {"id": "g"}}), "bad_guardrail", "model"),
         (replace(EMBEDS, input={"text": ["x"] * 1_000}), "too_many_texts", "input.text"),
+        (replace(EMBEDS, input={"text": ["x"] * 320}), "too_many_texts", "input.text"),
         (replace(EMBEDS, input={}), "no_input", "input.text"),
         (replace(EMBEDS, model="meta.llama"), "unknown_family", "model"),
         (replace(CHATS, input={"text": "x", "tools": [TOOL]}), "unsupported_tools", "input.tools"),
     ],
-    ids=["no role", "guardrail", "too many", "no text", "no embeddings", "tools"],
+    ids=["no role", "guardrail", "too many", "for the memory", "no text", "no embeddings", "tools"],
 )
 def test_what_batches_cannot_do_is_said_before_anything_is_paid_for(
     wire: Wire, call: Call, code: str, param: str
@@ -125,8 +126,12 @@ def test_what_batches_cannot_do_is_said_before_anything_is_paid_for(
     assert (wire.asked, media.handed) == ([], {})
 
 
-def test_more_texts_fit_where_their_embeddings_are_shorter(wire: Wire) -> None:
-    options = EMBEDS.options | {"dimensions": 256}
+def test_as_many_fit_as_the_documentation_says(wire: Wire) -> None:
+    assert len(begun(wire, replace(EMBEDS, input={"text": ["x"] * 300}))[0]) == 300
+
+
+def test_more_texts_fit_where_their_embeddings_are_shorter_and_the_memory_is_larger(wire: Wire) -> None:
+    options = EMBEDS.options | {"dimensions": 256, "largest_reply": 16_000_000}
     records, _ = begun(wire, replace(EMBEDS, input={"text": ["x"] * 2_000}, options=options))
     assert len(records) == 2_000
 

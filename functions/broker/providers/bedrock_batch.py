@@ -8,7 +8,8 @@ number of records per batch inference job"), so a model is registered with the `
 wants. What is handed over lies below `services/{job}/` in the payloads bucket, and goes with the job.
 
 Options of a model: `role`, the ARN of the role that Bedrock reads and writes the bucket with (the stack's output
-`BatchInferenceRole`); `hours` after which Bedrock gives up (24 to 168); `dimensions` and `family` as for `bedrock`.
+`BatchInferenceRole`); `hours` after which Bedrock gives up (24 to 168); `largest_reply`, the bytes of embeddings that
+the function's memory holds (7,000,000 unless said, 16 MiB at most); `dimensions` and `family` as for `bedrock`.
 """
 
 import base64
@@ -33,6 +34,9 @@ from broker.tokens import estimate
 CHECK_AFTER_S = 15
 HOURS = 24
 INPUT = "input.jsonl"
+
+USUAL_REPLY = 7_000_000
+"""Bytes of embeddings that a function of 128 MB can read: it takes 109 MB then, and 132 for eleven million."""
 
 BYTES_OF_A_NUMBER = 22
 """Of an embedding, as JSON, at most: sixteen digits, sign, exponent, comma."""
@@ -125,7 +129,7 @@ def _inputs(call: Call) -> tuple[str, list[Json]]:
     texts, kind = texts_of(call), family(call, FAMILIES)
     numbers = int(call.options.get("dimensions", kind.dimensions))
     size = sum(len(json.dumps(each)) for each in texts) + len(texts) * numbers * BYTES_OF_A_NUMBER
-    if size > LARGEST_REPLY:
+    if size > min(int(call.options.get("largest_reply", USUAL_REPLY)), LARGEST_REPLY):
         message = f"The embeddings of so many texts, of {numbers} numbers each, may have {size} bytes."
         raise InvalidRequest(message, code="too_many_texts", param="input.text")
     return "InvokeModel", [kind.body([each], call) for each in texts]
