@@ -25,6 +25,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "crashing-too": {"order": "", "name": "crashing-too"},
     "dying": {"order": "!500"},
     "lonely": {"order": ""},
+    **{f"of-{provider}": {"order": "", "provider": provider} for provider in ("gemini", "huggingface", "mistral")},
     "dear": {"order": "", "price_in_usd": 1000, "price_out_usd": 1000},
 }
 """Models by id; the order tells the local model server how to misbehave."""
