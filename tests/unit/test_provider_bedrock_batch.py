@@ -109,7 +109,7 @@ TOOL = {"type": "function", "function": {"name": "look", "parameters": {}}}
         (replace(EMBEDS, options={}), "no_role", "model"),
         (replace(EMBEDS, options=EMBEDS.options | {"guardrail": {"id": "g"}}), "bad_guardrail", "model"),
         (replace(EMBEDS, input={"text": ["x"] * 1_000}), "too_many_texts", "input.text"),
-        (replace(EMBEDS, input={"text": ["x"] * 320}), "too_many_texts", "input.text"),
+        (replace(EMBEDS, input={"text": ["x"] * 112}), "too_many_texts", "input.text"),
         (replace(EMBEDS, input={}), "no_input", "input.text"),
         (replace(EMBEDS, model="meta.llama"), "unknown_family", "model"),
         (replace(CHATS, input={"text": "x", "tools": [TOOL]}), "unsupported_tools", "input.tools"),
@@ -127,7 +127,7 @@ def test_what_batches_cannot_do_is_said_before_anything_is_paid_for(
 
 
 def test_as_many_fit_as_the_documentation_says(wire: Wire) -> None:
-    assert len(begun(wire, replace(EMBEDS, input={"text": ["x"] * 300}))[0]) == 300
+    assert len(begun(wire, replace(EMBEDS, input={"text": ["x"] * 110}))[0]) == 110
 
 
 def test_more_texts_fit_where_their_embeddings_are_shorter_and_the_memory_is_larger(wire: Wire) -> None:

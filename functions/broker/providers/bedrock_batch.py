@@ -9,7 +9,7 @@ wants. What is handed over lies below `services/{job}/` in the payloads bucket, 
 
 Options of a model: `role`, the ARN of the role that Bedrock reads and writes the bucket with (the stack's output
 `BatchInferenceRole`); `hours` after which Bedrock gives up (24 to 168); `largest_reply`, the bytes of embeddings that
-the function's memory holds (7,000,000 unless said, 16 MiB at most); `dimensions` and `family` as for `bedrock`.
+the function's memory holds (2,500,000 unless said, 16 MiB at most); `dimensions` and `family` as for `bedrock`.
 """
 
 import base64
@@ -35,8 +35,8 @@ CHECK_AFTER_S = 15
 HOURS = 24
 INPUT = "input.jsonl"
 
-USUAL_REPLY = 7_000_000
-"""Bytes of embeddings that a function of 128 MB can read: it takes 109 MB then, and 132 for eleven million."""
+USUAL_REPLY = 2_500_000
+"""Bytes of embeddings that a function of 128 MB can read, Lambda's runtime beside it: some hundred of 1,024 numbers."""
 
 BYTES_OF_A_NUMBER = 22
 """Of an embedding, as JSON, at most: sixteen digits, sign, exponent, comma."""
