@@ -63,6 +63,12 @@ def test_a_schema_is_valid_and_named(name: str) -> None:
     assert schema["title"] and schema["description"], f"{name} needs a title and a description"
 
 
+def test_no_published_name_depends_on_where_its_model_lies() -> None:
+    """Of two models with one name, pydantic tells them apart by their modules."""
+    names = json.loads((FOLDER / "openapi.json").read_text())["components"]["schemas"]
+    assert not [name for name in names if "__" in name]
+
+
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_a_job_is_shown_as_published(world: World, head: Head) -> None:
     check("job", world.call("GET", "/jobs/{id}", path={"id": head.id}).body)

@@ -105,7 +105,7 @@ class ContextFitted(Shown):
     """`made` is an attempt of this job; `kept` was paid for by an earlier job of the conversation."""
 
 
-class Cache(Shown):
+class CacheUsed(Shown):
     """What the cache, or a shared call, did for the job."""
 
     hit: bool
@@ -164,7 +164,7 @@ class Job(JobSummary):
     route: list[Candidate]
     """Every registered model, as the last run judged it."""
     guardrails: list[Finding]
-    cache: Cache | None
+    cache: CacheUsed | None
     """Null for a job that asked for no cache and shared no call."""
     delivery: list[Delivery]
     prompt: PromptUsed | None
