@@ -350,7 +350,7 @@ TEXTRACT = {
 
 SPOKEN = {"s3": "s3://inbox/acme/talk.mp3"}
 JOB = {"TranscriptionJobName": NAME, "LanguageCode": "en-US"}
-URL = "https://s3.us-east-1.amazonaws.com/aws-transcribe-us-east-1-prod/1/x/asrOutput.json?X-Amz-Expires=900"
+WRITTEN = {"job": NAME, "bucket": "payloads", "output": f"services/job_1/{NAME}.json"}
 TRANSCRIPT = {
     "results": {
         "transcripts": [{"transcript": "Grüße aus Köln. Bye."}],
@@ -370,12 +370,31 @@ TRANSCRIBE = {
         make_call("transcribe", {"file": SPOKEN, "source_language": "de"}),
         ("StartTranscriptionJob",),
         (Reply({"TranscriptionJob": {**JOB, "TranscriptionJobStatus": "IN_PROGRESS"}}),),
-        started={"job": NAME},
+        started=WRITTEN,
         asked=(
             {
                 "TranscriptionJobName": NAME,
                 "Media": {"MediaFileUri": "s3://inbox/acme/talk.mp3"},
+                "OutputBucketName": "payloads",
+                "OutputKey": WRITTEN["output"],
                 "LanguageCode": "de-DE",
+            },
+        ),
+    ),
+    "a recording begun under a key": Case(
+        "transcribe",
+        make_call("transcribe", {"file": SPOKEN}, options={"key": "alias/ours"}),
+        ("StartTranscriptionJob",),
+        (Reply({"TranscriptionJob": {**JOB, "TranscriptionJobStatus": "IN_PROGRESS"}}),),
+        started=WRITTEN,
+        asked=(
+            {
+                "TranscriptionJobName": NAME,
+                "Media": {"MediaFileUri": "s3://inbox/acme/talk.mp3"},
+                "OutputBucketName": "payloads",
+                "OutputKey": WRITTEN["output"],
+                "OutputEncryptionKMSKeyId": "alias/ours",
+                "IdentifyLanguage": True,
             },
         ),
     ),
@@ -384,24 +403,17 @@ TRANSCRIBE = {
         make_call("transcribe", {"file": SPOKEN}),
         ("GetTranscriptionJob",),
         (Reply({"TranscriptionJob": {**JOB, "TranscriptionJobStatus": "QUEUED"}}),),
-        handle={"job": NAME},
-        started={"job": NAME},
+        handle=WRITTEN,
+        started=WRITTEN,
         errors={"NotFoundException": DOWN, "BadRequestException": DOWN},
     ),
     "a recording done": Case(
         "transcribe",
         make_call("transcribe", {"file": SPOKEN}),
-        ("GetTranscriptionJob",),
+        ("GetTranscriptionJob", "GetObject"),
         (
-            Reply(
-                {
-                    "TranscriptionJob": {
-                        **JOB,
-                        "TranscriptionJobStatus": "COMPLETED",
-                        "Transcript": {"TranscriptFileUri": URL},
-                    }
-                }
-            ),
+            Reply({"TranscriptionJob": {**JOB, "TranscriptionJobStatus": "COMPLETED"}}),
+            Reply(json.dumps(TRANSCRIPT).encode()),
         ),
         {
             "text": "Grüße aus Köln. Bye.",
@@ -412,9 +424,12 @@ TRANSCRIBE = {
             "language": "en-US",
         },
         {"seconds": 17},
-        ({"TranscriptionJobName": NAME},),
-        {"NotFoundException": DOWN, "BadRequestException": DOWN},
-        handle={"job": NAME},
+        ({"TranscriptionJobName": NAME}, {"Bucket": "payloads", "Key": WRITTEN["output"]}),
+        {
+            **dict.fromkeys(("NotFoundException", "BadRequestException", "NoSuchKey"), DOWN),
+            "InvalidObjectState": DENIED,
+        },
+        handle=WRITTEN,
     ),
 }
 

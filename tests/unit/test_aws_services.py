@@ -15,11 +15,10 @@ from botocore import exceptions as broken
 from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Unavailable
 from broker.providers import PROVIDERS
 from broker.providers.base import Answer, Call, Started
-from broker.providers.transcribe import Transcribe
 
 from tests.fakes.aws import Reply, Wire
 from tests.unit.aws_case import COMMON, NAME, Case
-from tests.unit.aws_cases import CASES, TRANSCRIPT
+from tests.unit.aws_cases import CASES
 
 WORDS = "SERVICE-TEXT that quotes: what is my diagnosis?"
 SERVICES = {
@@ -51,13 +50,9 @@ def wire(far_end: Wire) -> Wire:
     return far_end
 
 
-def provider(name: str, wire: Wire, transcript: bytes | None = None) -> Any:
+def provider(name: str, wire: Wire) -> Any:
     module, kind = PROVIDERS[name]
-    made = getattr(__import__(module, fromlist=[kind]), kind)
-    if made is Transcribe:
-        said = json.dumps(TRANSCRIPT).encode() if transcript is None else transcript
-        return Transcribe(wire.make, lambda url, timeout: said)
-    return made(wire.make)
+    return getattr(__import__(module, fromlist=[kind]), kind)(wire.make)
 
 
 def work(case: Case, wire: Wire, *replies: Reply, call: Call | None = None) -> Answer | Started:

@@ -147,6 +147,24 @@ class Exchange:
         return found
 
 
+S3_ERRORS: dict[str, Row] = dict.fromkeys(("NoSuchKey", "NoSuchBucket"), (Unavailable, "has no such object"))
+"""Where a service has said that it is there."""
+
+
+def handed_back(s3: Service, call: Call, handle: Mapping[str, str]) -> bytes:
+    """What a service wrote where `Media.hand` said (`bucket` and `output` of a handle).
+
+    Raises:
+        BrokerError: it cannot be had; it has been paid for.
+    """
+    exchange = Exchange(s3, call)
+    try:
+        return exchange.read(exchange.ask("get_object", Bucket=handle["bucket"], Key=handle["output"]).get("Body"))
+    except BrokerError as error:
+        error.maybe_paid = True
+        raise
+
+
 def bad(message: str, code: str = "malformed_reply") -> NoReturn:
     """Refuse a reply that has been paid for."""
     raise BadOutput(message, code=code, maybe_paid=True)

@@ -21,7 +21,18 @@ from typing import Any
 from broker.errors import BrokerError, InvalidRequest, Unavailable
 from broker.providers import bedrock_converse
 from broker.providers.aws import UNREADABLE, Json, MakeClient, Row, make_client
-from broker.providers.aws_service import Exchange, Service, bad, count, named, rows, text, unsupported_task
+from broker.providers.aws_service import (
+    S3_ERRORS,
+    Exchange,
+    Service,
+    bad,
+    count,
+    handed_back,
+    named,
+    rows,
+    text,
+    unsupported_task,
+)
 from broker.providers.base import Answer, Call, Started
 from broker.providers.bedrock_embed import FAMILIES, texts_of
 from broker.providers.bedrock_errors import ERRORS, rejected
@@ -46,10 +57,6 @@ ENDED = frozenset({"Completed", "PartiallyCompleted"})
 
 STARTED: dict[str, Row] = {**ERRORS, "ConflictException": (Unavailable, "is at work on a batch of this name")}
 GONE: dict[str, Row] = {"ResourceNotFoundException": (Unavailable, "knows nothing of the work any more")}
-S3_ERRORS: dict[str, Row] = {
-    "NoSuchKey": (Unavailable, "has no answer of the batch"),
-    "NoSuchBucket": (Unavailable, "has no bucket for the batch"),
-}
 
 
 class BedrockBatch:
@@ -101,13 +108,7 @@ class BedrockBatch:
             # Failed, Stopped, Expired: what was done until then is paid for.
             paid = status != "Failed" or bool(reply.get("processedRecordCount"))
             raise Unavailable("Bedrock did not finish the batch.", code=f"batch_{status.lower()}", maybe_paid=paid)
-        reader = Exchange(self._s3, replace(call, timeout=exchange.left()))
-        try:
-            found = reader.ask("get_object", Bucket=handle["bucket"], Key=handle["output"])
-            outputs = _outputs(reader.read(found.get("Body")))
-        except BrokerError as error:
-            error.maybe_paid = True
-            raise
+        outputs = _outputs(handed_back(self._s3, replace(call, timeout=exchange.left()), handle))
         if call.task == "chat":
             return replace(_said(call, outputs), facts=exchange.facts)
         return _embeddings(call, outputs, exchange.facts)

@@ -2,29 +2,38 @@
 
 Source: Amazon Transcribe Developer Guide, `StartTranscriptionJob`, `GetTranscriptionJob`, "How to read the output".
 
-The transcript stays in the service's own bucket, from where a URL that is good for minutes gives it. With a bucket of
-ours, the function's role would have to let the service write there, and to read what it wrote; so it needs no more than
-to start jobs and to ask after those with its prefix. The service deletes a job and its transcript after 90 days.
+The transcript is written below `services/{job}/` in the payloads bucket, with the rights of who starts the job, and
+goes with the job: in its own bucket the service would keep it for 90 days, whatever becomes of the job here.
+Beside it the service leaves an empty object by which it tried whether it may write; the bucket's rules remove that.
+
+Options of a model: `key`, the KMS key (ARN or alias) that the transcript is encrypted with; without it the service uses
+S3's own.
 """
 
 import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from broker.errors import InvalidRequest, Unavailable
 from broker.providers.aws import Json, MakeClient, Row, make_client
-from broker.providers.aws_service import Exchange, Service, bad, named, primary, rows, text, unsupported_task
+from broker.providers.aws_service import (
+    S3_ERRORS,
+    Exchange,
+    Service,
+    bad,
+    handed_back,
+    named,
+    primary,
+    rows,
+    text,
+    unsupported_task,
+)
 from broker.providers.base import Answer, Call, Started
-from broker.providers.http import CHUNK, CONNECT_S, LARGEST_REPLY
 from broker.providers.structured import loads
 
 CHECK_AFTER_S = 15
 SHORTEST_BILLED_S = 15
-
-HOST = re.compile(r"(?:[a-z0-9-]+\.)*s3(?:[.-][a-z0-9]+)*\.amazonaws\.com(?:\.cn)?")
-"""Where transcripts are: a URL of any other host is not followed."""
 
 REGIONS = {
     **{"ar": "ar-SA", "da": "da-DK", "de": "de-DE", "en": "en-US", "es": "es-ES", "fi": "fi-FI", "fr": "fr-FR"},
@@ -41,51 +50,16 @@ GONE: dict[str, Row] = dict.fromkeys(
     (Unavailable, "knows nothing of the work any more"),
 )
 
-Fetch = Callable[[str, float], bytes]
-"""The bytes at a URL, within so many seconds."""
-
-
-def fetch(url: str, timeout: float) -> bytes:
-    """A transcript from the service's bucket.
-
-    Raises:
-        Unavailable: it could not be had in time.
-        BadOutput: the URL leads elsewhere, or what is there is too large.
-    """
-    import urllib3
-
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not HOST.fullmatch(parts.hostname or "") or parts.port or parts.username:
-        bad("The transcript is at an address that is not the service's.", code="strange_address")
-    limits = urllib3.Timeout(connect=min(CONNECT_S, timeout), total=timeout)
-    data = b""
-    try:
-        with urllib3.PoolManager() as manager:
-            reply = manager.request("GET", url, timeout=limits, retries=False, redirect=False, preload_content=False)
-            for part in reply.stream(CHUNK, decode_content=True):
-                data += part
-                if len(data) > LARGEST_REPLY:
-                    bad("The transcript is too large.", code="reply_too_large")
-    except urllib3.exceptions.HTTPError:
-        raise _unreachable() from None
-    if reply.status != 200:
-        raise _unreachable()
-    return data
-
-
-def _unreachable() -> Unavailable:
-    return Unavailable("The transcript cannot be had.", code="transcript_unreachable", maybe_paid=True)
-
 
 class Transcribe:
     """See `base.Asynchronous`."""
 
     tasks = frozenset({"transcribe"})
 
-    def __init__(self, make: MakeClient = make_client, get: Fetch = fetch) -> None:
+    def __init__(self, make: MakeClient = make_client) -> None:
         self._starting = Service("transcribe", "Transcribe", STARTED, make)
         self._checking = Service("transcribe", "Transcribe", GONE, make)
-        self._fetch = get
+        self._s3 = Service("s3", "S3", S3_ERRORS, make)
 
     def invoke(self, call: Call) -> Started:
         """Start the work; see `Asynchronous`. A job of this call's name that is there already is the same work."""
@@ -96,17 +70,22 @@ class Transcribe:
             raise InvalidRequest("The request has no file.", code="no_input", param="input.file")
         bucket, key = call.media.place(reference)
         name = named(call.token)
+        ours, output = call.media.hand(f"{name}.json")
+        encrypted = {"OutputEncryptionKMSKeyId": str(call.options["key"])} if call.options.get("key") else {}
         try:
             Exchange(self._starting, call).ask(
                 "start_transcription_job",
                 TranscriptionJobName=name,
                 Media={"MediaFileUri": f"s3://{bucket}/{key}"},
+                OutputBucketName=ours,
+                OutputKey=output,
+                **encrypted,
                 **_language(call.input.get("source_language")),
             )
         except Unavailable as error:
             if error.code != "ConflictException":
                 raise
-        return Started({"job": name}, CHECK_AFTER_S)
+        return Started({"job": name, "bucket": ours, "output": output}, CHECK_AFTER_S)
 
     def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
         """Ask after work that was started; see `Asynchronous`."""
@@ -120,10 +99,9 @@ class Transcribe:
         if status == "FAILED":
             # All reasons that the API Reference has for this are about the recording.
             raise InvalidRequest("Transcribe cannot use the recording.", code="bad_media", param="input.file")
-        place = (job.get("Transcript") or {}).get("TranscriptFileUri")
-        if status != "COMPLETED" or not isinstance(place, str):
-            bad("The service's reply has no transcript.")
-        output, seconds = _read(self._fetch(place, exchange.left()))
+        if status != "COMPLETED":
+            bad("The service's reply has no status that is known.")
+        output, seconds = _read(handed_back(self._s3, replace(call, timeout=exchange.left()), handle))
         language = job.get("LanguageCode")
         if isinstance(language, str) and language:
             output["language"] = language
