@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.servers import REGION, ROOT
+from local.servers import REGION, RESULTS, ROOT
 
 STACK = "inference-broker"
 ARTIFACTS = "inference-broker-artifacts"
@@ -62,7 +62,7 @@ def overrides() -> list[str]:
     """The template's parameters for this machine: the interpreter and processor at hand."""
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return ["Target=local", f"Runtime={runtime}", f"Architecture={machine}"]
+    return ["Target=local", f"Runtime={runtime}", f"Architecture={machine}", f"SageMakerOutputBucket={RESULTS}"]
 
 
 def build(folder: Path) -> None:

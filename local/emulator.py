@@ -1,4 +1,4 @@
-"""MiniStack, mended where the broker needs it to be like AWS (`local.mends`, `local.batches`).
+"""MiniStack, mended where the broker needs it to be like AWS (`local.mends`, `local.bedrock`).
 
 `python -m local.emulator` starts it.
 
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from ministack import app as ministack_app
 
-from local import batches
+from local import bedrock
 from local.mends import mend
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
@@ -63,7 +63,7 @@ async def _answer(method: str, send: Any) -> None:
 def main() -> None:
     """Mend, count, and serve until told to stop."""
     mend()
-    batches.mend()
+    bedrock.mend()
     ministack_app.app = counted(ministack_app.app)
     ministack_app.main()
 

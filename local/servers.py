@@ -22,8 +22,14 @@ REGION = "us-east-1"
 FIRST_CHOICE = {"services": 4567, "models": 4568, "cloud": 4566}
 """Ports that are taken where they are free; others otherwise. The cloud comes last, for it is told of the others."""
 
-ON_MOTO = ("COMPREHEND", "POLLY", "REKOGNITION", "SAGEMAKER_RUNTIME", "TEXTRACT")
+ON_MOTO = ("COMPREHEND", "LEX_RUNTIME_V2", "POLLY", "REKOGNITION", "SAGEMAKER_RUNTIME", "TEXTRACT", "TRANSLATE")
 """Services that moto stands in for; functions find all others on MiniStack."""
+
+SERVERS_FILE = "SERVERS_FILE"
+"""The variable that tells a server where all are listed: the cloud starts last."""
+
+RESULTS = "sagemaker-output"
+"""The bucket that asynchronous endpoints write to (the template's `SageMakerOutputBucket`)."""
 
 STARTS_WITHIN_S = 90
 
@@ -179,6 +185,7 @@ class Servers:
             "PERSIST_STATE": "1" if persist else "0",
             "S3_PERSIST": "1" if persist else "0",
             "STATE_DIR": str(self.folder / "state"),
+            SERVERS_FILE: str(self._file),
             "S3_DATA_DIR": str(self.folder / "s3"),
             "PYTHONUNBUFFERED": "1",
         }

@@ -16,6 +16,9 @@ What it serves::
     POST /v1beta/models/{model}:generateContent   Gemini (also under /v1)
     POST /v1beta/models/{model}:batchEmbedContents
                                                   Gemini: ``outputDimensionality``
+    POST /openai/v1/chat/completions, /embeddings Azure: as OpenAI
+    POST /v2/chat, /v2/embed                      Cohere
+    POST /language/translate/v2                   Google Translate: the language's name before the text
     GET  /_calls                                  what was called: model, path, status (null: no answer), at
     DELETE /_calls                                forgets the calls, and the failures counted by ``fail_first``
 

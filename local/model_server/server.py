@@ -23,7 +23,16 @@ from local.model_server import bodies, misbehaviour
 from local.model_server.brain.reply import prose_only, reply
 from local.model_server.calls import Call, Calls
 from local.model_server.exchange import STATUS, Binary, Format, Json, Orders, Problem, Request, Wire
-from local.model_server.formats import anthropic, gemini, openai, openai_audio, openai_images, openai_more
+from local.model_server.formats import (
+    anthropic,
+    cohere,
+    gemini,
+    google,
+    openai,
+    openai_audio,
+    openai_images,
+    openai_more,
+)
 
 _MOST_BYTES = 6 * 1024 * 1024
 _HANG_SECONDS = 120.0
@@ -48,7 +57,12 @@ def _chat(form: Format) -> _Endpoint:
 _GEMINI = re.compile(r"/v1(?:beta)?/models/([^/]+):(generateContent|batchEmbedContents)")
 _POSTS = {
     "/v1/chat/completions": _chat(openai),
+    "/openai/v1/chat/completions": _chat(openai),
+    "/openai/v1/embeddings": _Endpoint(openai, openai_more.embeddings),
     "/v1/messages": _chat(anthropic),
+    "/v2/chat": _chat(cohere),
+    "/v2/embed": _Endpoint(cohere, cohere.embeddings),
+    google.PATH: _Endpoint(gemini, google.translations),
     "/v1/embeddings": _Endpoint(openai, openai_more.embeddings),
     "/v1/moderations": _Endpoint(openai, openai_more.moderations),
     "/v1/images/generations": _Endpoint(openai, openai_images.generate),
@@ -134,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Problem("not_found", f"Invalid URL (POST {exchange.path})")
         body, files = bodies.read(self.headers.get("Content-Type", ""), raw)
         in_path = _GEMINI.fullmatch(exchange.path)
-        name = in_path.group(1) if in_path else body.get("model")
+        name = in_path.group(1) if in_path else body.get("model", google.NAME if exchange.path == google.PATH else None)
         if not isinstance(name, str) or not name:
             raise Problem("invalid", "you must provide a model parameter", "model")
         exchange.call.model = name

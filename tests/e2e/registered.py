@@ -1,5 +1,6 @@
 """What the tests register beside the demo's registry: models that misbehave, and tenants with limits."""
 
+from collections.abc import Iterator
 from typing import Any
 
 ORDERS: dict[str, dict[str, Any]] = {
@@ -25,7 +26,6 @@ ORDERS: dict[str, dict[str, Any]] = {
     "crashing-too": {"order": "", "name": "crashing-too"},
     "dying": {"order": "!500"},
     "lonely": {"order": ""},
-    **{f"of-{provider}": {"order": "", "provider": provider} for provider in ("gemini", "huggingface", "mistral")},
     "dear": {"order": "", "price_in_usd": 1000, "price_out_usd": 1000},
 }
 """Models by id; the order tells the local model server how to misbehave."""
@@ -44,6 +44,33 @@ ENDPOINT = {
     "unit_prices_usd": {"requests": 0.001},
 }
 """An endpoint of the operators' own."""
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "gemini": {"tasks": ["chat", "embed"]},
+    "huggingface": {},
+    "mistral": {},
+    "azure": {"path": "", "tasks": ["chat", "embed"]},
+    "cohere": {"path": "/v2", "tasks": ["chat", "embed"]},
+    "google_translate": {"path": "", "tasks": ["translate"]},
+}
+"""Providers whose formats the local models speak, and where; `of-gemini` and so on."""
+
+ON_AWS: dict[str, dict[str, Any]] = {
+    "aws-comprehend": {"provider": "comprehend", "tasks": ["entities", "moderate"]},
+    "aws-translate": {"provider": "translate", "tasks": ["translate"]},
+    "aws-lex": {"provider": "lex", "name": "ABCDEFGHIJ/TSTALIASID/en_US", "tasks": ["converse"]},
+    "aws-transcribe": {
+        "provider": "transcribe",
+        "tasks": ["transcribe"],
+        "asynchronous": True,
+        "options": {"key": "alias/inference-broker"},
+    },
+    "aws-titan": {"provider": "bedrock", "name": "amazon.titan-embed-text-v2:0", "tasks": ["embed"]},
+    "aws-canvas": {"provider": "bedrock", "name": "amazon.nova-canvas-v1:0", "tasks": ["generate_image"]},
+    "aws-stable": {"provider": "bedrock", "name": "stability.stable-image-core-v1:1", "tasks": ["generate_image"]},
+    "aws-slow": {"provider": "sagemaker_async", "tasks": ["custom"], "asynchronous": True},
+}
+"""Services and models of AWS."""
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "broker"
@@ -69,7 +96,12 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
             | {name: value for name, value in facts.items() if name != "order"}
             for model_id, facts in ORDERS.items()
         ]
-        + [common | ENDPOINT | {"id": "endpoint"}],
+        + [common | ENDPOINT | {"id": "endpoint"}]
+        + [
+            common | facts | {"id": f"of-{name}", "name": "small", "provider": name, "endpoint": f"{models_url}{path}"}
+            for name, (path, facts) in _by_path()
+        ]
+        + [common | {"name": "any", "endpoint": None, "secret": None, "id": each} | ON_AWS[each] for each in ON_AWS],
         "tenants": [
             {"id": "poor", "monthly_budget_usd": 1},
             {"id": "noting", "policy": {"block_card_numbers": False, "denied_terms": ["positive"]}},
@@ -83,3 +115,8 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
         ],
         "issuers": [{"issuer": ISSUER, "jwks_uri": jwks_url, "audience": AUDIENCE, "tenant_claim": "org"}],
     }
+
+
+def _by_path() -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
+    for name, facts in OTHERS.items():
+        yield name, (facts.get("path", "/v1"), {each: value for each, value in facts.items() if each != "path"})

@@ -42,14 +42,6 @@ def test_the_endpoint_of_a_route_falls_back(stack: Stack) -> None:
     assert job["attempts"][0]["model"] == "technical-endpoint"
 
 
-@pytest.mark.parametrize("provider", ["gemini", "huggingface", "mistral"])
-def test_a_provider_whose_format_the_local_models_speak_answers(stack: Stack, provider: str) -> None:
-    job = stack.run(chat(model=f"of-{provider}"))
-    assert (job["status"], stack.calls_of(job)) == ("succeeded", [f"of-{provider}"]), job["error"]
-    assert "lamp" in job["output"]["text"]
-    assert job["usage"]["cost_usd"] > 0
-
-
 def test_an_alias_is_a_list_of_models(stack: Stack) -> None:
     assert stack.run(chat(model="fast"))["model"] == "haiku"
 

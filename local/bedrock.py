@@ -1,11 +1,14 @@
-"""Bedrock's batch inference on MiniStack, which takes such jobs and does nothing with them.
+"""What MiniStack's Bedrock lacks: embeddings, pictures, and batches that are worked on.
 
-A batch is done when it is first asked after: each record by MiniStack's own Converse, or, for texts to embed, by the
-embeddings of the local models. What it writes and says is as Bedrock has it (User Guide, "View the results of a batch
-inference job"), and what a role may do with batches is held against their ARNs.
+Texts are embedded and pictures painted as the local models do it, in the forms of Titan, Nova Canvas and Stability AI
+(Amazon Bedrock User Guide, "Inference request parameters and response fields for foundation models"). A batch is done
+when it is first asked after, each record by the same models or by MiniStack's own Converse; what it writes and says is
+as Bedrock has it ("View the results of a batch inference job"), and what a role may do with batches is held against
+their ARNs.
 """
 
 import asyncio
+import base64
 import json
 import re
 import uuid
@@ -17,6 +20,7 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import bedrock, bedrock_runtime, s3
 
+from local.model_server.brain.painting import paint
 from local.model_server.brain.vectors import embed
 
 Json = dict[str, Any]
@@ -39,6 +43,14 @@ def mend() -> None:
         return await as_shipped(method, path, headers, body, query)
 
     bedrock.handle_request = handle_request
+    invoke = bedrock_runtime._invoke_model
+
+    def invoke_model(model_id: str, headers: Any, body: bytes) -> Any:
+        asked = json.loads(body)
+        told = _made(asked)
+        return invoke(model_id, headers, body) if told is None else _json(told)
+
+    bedrock_runtime._invoke_model = invoke_model
     resource = iam_actions.extract_resource_arn
 
     def of_jobs(service: str, method: str, path: str, *request: Any) -> str:
@@ -84,13 +96,30 @@ def _work(job: Json) -> None:
 
 def _record(job: Json, line: Json) -> Json:
     asked = line["modelInput"]
-    if "inputText" in asked:
-        words = len(asked["inputText"].split())
-        return line | {"modelOutput": {"embedding": embed(asked["inputText"]), "inputTextTokenCount": words}}
+    if made := _made(asked):
+        return line | {"modelOutput": made}
     status, _, body = bedrock_runtime._converse(job["modelId"], {}, json.dumps(asked).encode())
     if status >= 400:
         return line | {"error": {"errorCode": status, "errorMessage": body.decode()}}
     return line | {"modelOutput": json.loads(body)}
+
+
+def _made(asked: Json) -> Json | None:
+    """The vector or the pictures that a model makes of a request; None where it is no such request."""
+    match asked:
+        case {"inputText": str(text)}:
+            return {"embedding": embed(text, asked.get("dimensions", 1024)), "inputTextTokenCount": len(text.split())}
+        case {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": text}}:
+            size = asked.get("imageGenerationConfig", {})
+            many = range(size.get("numberOfImages", 1))
+            return {"images": [_painted(text, size.get("width", 512), size.get("height", 512), each) for each in many]}
+        case {"prompt": str(text), "output_format": _}:
+            return {"images": [_painted(text, 512, 512, 0)], "seeds": [1], "finish_reasons": [None]}
+    return None
+
+
+def _painted(text: str, width: int, height: int, number: int) -> str:
+    return base64.b64encode(paint(text, width, height, number)).decode()
 
 
 def _json(value: Json) -> Reply:

@@ -1,0 +1,105 @@
+"""What moto's server lacks of the AI services: operations that it does not know are answered here, before it is asked.
+
+Each answer is as its service has it (the operation's page in its API Reference), and says something of what was asked.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Json = dict[str, Any]
+Answer = Callable[[Json], Json]
+
+NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+\b")
+"""A capital that no sentence asks for."""
+RUDE = re.compile(r"\b(idiots?|stupid|fools?)\b", re.IGNORECASE)
+TURN = re.compile(r"/bots/[^/]+/botAliases/[^/]+/botLocales/[^/]+/sessions/[^/]+/text")
+
+
+def _language(asked: Json) -> Json:
+    return {"Languages": [{"LanguageCode": "en", "Score": 0.99}]}
+
+
+def _entities(asked: Json) -> Json:
+    found = NAME.finditer(asked["Text"])
+    return {
+        "Entities": [
+            {"Type": "PERSON", "Text": each[0], "Score": 0.9, "BeginOffset": each.start(), "EndOffset": each.end()}
+            for each in found
+        ]
+    }
+
+
+def _toxic(asked: Json) -> Json:
+    scores = [0.9 if RUDE.search(each["Text"]) else 0.01 for each in asked["TextSegments"]]
+    return {"ResultList": [{"Labels": [{"Name": "INSULT", "Score": each}], "Toxicity": each} for each in scores]}
+
+
+def _moderation(asked: Json) -> Json:
+    label = {"Name": "Smoking", "ParentName": "Drugs & Tobacco", "Confidence": 88.5, "TaxonomyLevel": 2}
+    return {"ModerationLabels": [label], "ModerationModelVersion": "7.0"}
+
+
+def _document(asked: Json) -> Json:
+    """One line, which is a field of a form and a table of one row."""
+
+    def block(kind: str, name: str, **more: Any) -> Json:
+        return {"BlockType": kind, "Id": name, "Confidence": 99.0, **more}
+
+    def related(kind: str, *names: str) -> Json:
+        return {"Relationships": [{"Type": kind, "Ids": list(names)}]}
+
+    key = {"Relationships": [*related("VALUE", "value")["Relationships"], *related("CHILD", "w1")["Relationships"]]}
+    blocks = [
+        block("LINE", "line", Text="Keeper: Ann"),
+        block("WORD", "w1", Text="Keeper:"),
+        block("WORD", "w2", Text="Ann"),
+        block("KEY_VALUE_SET", "key", EntityTypes=["KEY"], **key),
+        block("KEY_VALUE_SET", "value", EntityTypes=["VALUE"], **related("CHILD", "w2")),
+        block("TABLE", "table", **related("CHILD", "c1", "c2")),
+        block("CELL", "c1", RowIndex=1, ColumnIndex=1, **related("CHILD", "w1")),
+        block("CELL", "c2", RowIndex=1, ColumnIndex=2, **related("CHILD", "w2")),
+    ]
+    return {"DocumentMetadata": {"Pages": 1}, "Blocks": blocks}
+
+
+def _turn(asked: Json) -> Json:
+    intent = {"name": "Echo", "state": "Fulfilled", "slots": {}}
+    said = {"contentType": "PlainText", "content": f"You said: {asked['text']}"}
+    return {"messages": [said], "sessionState": {"intent": intent}}
+
+
+def _translation(asked: Json) -> Json:
+    target, source = asked["TargetLanguageCode"], asked["SourceLanguageCode"]
+    told = {"SourceLanguageCode": "en" if source == "auto" else source, "TargetLanguageCode": target}
+    return {"TranslatedText": f"[{target}] {asked['Text']}", **told}
+
+
+ANSWERS: dict[str, Answer] = {
+    "AWSShineFrontendService_20170701.TranslateText": _translation,
+    "Comprehend_20171127.DetectDominantLanguage": _language,
+    "Comprehend_20171127.DetectEntities": _entities,
+    "Comprehend_20171127.DetectToxicContent": _toxic,
+    "RekognitionService.DetectModerationLabels": _moderation,
+    "Textract.AnalyzeDocument": _document,
+}
+"""By `X-Amz-Target`."""
+
+
+def answering(served: Any) -> Any:
+    """Wrap the WSGI method of moto's application."""
+
+    def application(moto: Any, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        known = ANSWERS.get(environ.get("HTTP_X_AMZ_TARGET", ""))
+        if known is None and TURN.fullmatch(environ.get("PATH_INFO", "")):
+            known = _turn
+        if known is None:
+            answered: Iterable[bytes] = served(moto, environ, start_response)
+            return answered
+        asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        body = json.dumps(known(asked)).encode()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return application

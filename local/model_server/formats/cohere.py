@@ -1,0 +1,55 @@
+"""Cohere's chat, embed and error bodies, in the second version of its API."""
+
+from local.model_server.brain.vectors import embed
+from local.model_server.exchange import Answer, Ask, Json, Problem, Request, limit, tokens
+from local.model_server.formats import openai
+from local.model_server.misbehaviour import allow
+
+DIMENSIONS = 1024
+
+_FINISH = {"stop": "COMPLETE", "length": "MAX_TOKENS", "refusal": "ERROR_TOXIC"}
+_ERRORS = {"context": "too many tokens: the prompt exceeds the context length", "throttled": "trial key rate limit"}
+
+
+def error(problem: Problem, request_id: str) -> Json:
+    """Give the body of an error reply."""
+    return {"id": request_id, "message": problem.message or _ERRORS.get(problem.kind, "invalid request")}
+
+
+def headers(problem: Problem | None, request_id: str) -> dict[str, str]:
+    """Add the id by which Cohere finds a call."""
+    return {"x-debug-trace-id": request_id}
+
+
+def read(request: Request) -> Ask:
+    """Read a chat: turns are as OpenAI has them."""
+    ask = openai.read(Request({"messages": request.body.get("messages")}, request.model, request.orders, {}, "", {}))
+    wanted = request.body.get("response_format") or {}
+    return Ask(ask.turns, wanted.get("json_schema"), None, limit(request.body.get("max_tokens"), "max_tokens"))
+
+
+def write(request: Request, ask: Ask, answer: Answer) -> Json:
+    """Write the reply to a chat."""
+    used = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+    return {
+        "id": request.seed[:32],
+        "finish_reason": _FINISH[answer.finish],
+        "message": {"role": "assistant", "content": [{"type": "text", "text": answer.text}]},
+        "usage": {"billed_units": used, "tokens": used},
+    }
+
+
+def embeddings(request: Request) -> Json:
+    """Embed up to 96 texts."""
+    allow(request.orders)
+    texts = request.body.get("texts")
+    if not isinstance(texts, list) or not 1 <= len(texts) <= 96 or not all(isinstance(each, str) for each in texts):
+        raise Problem("invalid", "texts: from 1 to 96 are allowed")
+    vectors = [embed(text, request.body.get("output_dimension", DIMENSIONS)) for text in texts]
+    used = sum(tokens(len(text)) for text in texts)
+    return {
+        "id": request.seed[:32],
+        "embeddings": {"float": vectors},
+        "meta": {"billed_units": {"input_tokens": used}},
+        "response_type": "embeddings_by_type",
+    }

@@ -1,0 +1,84 @@
+"""Every provider through the deployed stack: on the local models, on moto, and on what stands in for the others."""
+
+import struct
+from typing import Any
+
+import pytest
+
+from local.aws_answers import RUDE
+from local.model_server.brain.sound import say
+from tests.e2e.registered import OTHERS
+from tests.e2e.stack import Stack, chat
+from tests.e2e.test_services import PICTURE, SAID, download, put, succeeded
+
+
+@pytest.mark.parametrize(
+    "provider", [name for name, facts in OTHERS.items() if "translate" not in facts.get("tasks", ())]
+)
+def test_a_chat(stack: Stack, provider: str) -> None:
+    job = stack.run(chat(model=f"of-{provider}"))
+    assert (job["status"], stack.calls_of(job)) == ("succeeded", [f"of-{provider}"]), job["error"]
+    assert "lamp" in job["output"]["text"]
+    assert job["usage"]["cost_usd"] > 0
+
+
+@pytest.mark.parametrize("model", ["of-gemini", "of-azure", "of-cohere", "aws-titan"])
+def test_embeddings_of_several_texts(stack: Stack, model: str) -> None:
+    found = succeeded(stack, "embed", model, {"text": ["The lamp.", "The keeper."]})["output"]["embeddings"]
+    assert [len(each) > 100 and any(each) for each in found] == [True, True]
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("model", ["of-google_translate", "aws-translate"])
+def test_a_translation(stack: Stack, model: str) -> None:
+    output = succeeded(stack, "translate", model, {"text": SAID, "target_language": "de"})["output"]
+    assert (output["source_language"], output["target_language"]) == ("en", "de")
+    assert SAID in output["text"]
+    assert output["text"] != SAID
+
+
+@pytest.mark.parametrize(("model", "size"), [("aws-canvas", "640x320"), ("aws-stable", None)])
+def test_pictures_of_bedrock(stack: Stack, model: str, size: str | None) -> None:
+    given = {"text": "A lamp.", **({"size": size} if size else {})}
+    picture = download(succeeded(stack, "generate_image", model, given)["output"]["files"][0])
+    width, height = struct.unpack(">II", picture[16:24])
+    assert f"{width}x{height}" == (size or "512x512")
+
+
+def test_names_and_rude_words(stack: Stack) -> None:
+    found = succeeded(stack, "entities", "aws-comprehend", {"text": "The lamp was lit by Ann."})["output"]["entities"]
+    assert [(each["text"], each["type"]) for each in found] == [("Ann", "person")]
+    rude = "Only fools go to sea."
+    assert RUDE.search(rude)
+    verdicts = [succeeded(stack, "moderate", "aws-comprehend", {"text": text})["output"] for text in (rude, SAID)]
+    assert [each["flagged"] for each in verdicts] == [True, False]
+
+
+def test_what_is_said_in_a_recording_is_kept_with_the_job(stack: Stack) -> None:
+    sound = put(stack, "spoken.wav", say(SAID), "audio/wav")
+    job = succeeded(stack, "transcribe", "aws-transcribe", {"file": {"s3": sound}, "source_language": "en"})
+    assert job["output"]["text"]
+    handed: dict[str, Any] = {"Bucket": stack.physical("PayloadsBucket"), "Prefix": f"services/{job['id']}/"}
+    s3 = stack.cloud.client("s3")
+    assert len(s3.list_objects_v2(**handed)["Contents"]) == 1
+    assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
+    assert "Contents" not in s3.list_objects_v2(**handed)
+
+
+def test_a_turn_of_a_bot(stack: Stack) -> None:
+    output = succeeded(stack, "converse", "aws-lex", {"text": "Hello.", "session": "s-1"})["output"]
+    assert (output["text"], output["intent"], output["session"]) == ("You said: Hello.", "Echo", "s-1")
+
+
+def test_an_asynchronous_endpoint(stack: Stack) -> None:
+    output = succeeded(stack, "custom", "aws-slow", {"body": {"inputs": SAID}})["output"]
+    assert "lamp" in output["body"]["summary"]
+
+
+def test_a_pictures_moderation_and_a_documents_form_and_table(stack: Stack) -> None:
+    shown = {"s3": put(stack, "picture.png", PICTURE, "image/png")}
+    seen = succeeded(stack, "analyze_image", "local-eyes", {"file": shown, "features": ["moderation"]})["output"]
+    assert [each["name"] for each in seen["moderation"]] == ["Smoking"]
+    read = succeeded(stack, "extract_text", "local-text", {"file": shown, "features": ["forms", "tables"]})["output"]
+    assert [(each["key"], each["value"]) for each in read["fields"]] == [("Keeper:", "Ann")]
+    assert read["tables"] == [[["Keeper:", "Ann"]]]
