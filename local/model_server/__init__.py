@@ -16,7 +16,9 @@ What it serves::
     POST /v1beta/models/{model}:generateContent   Gemini (also under /v1)
     POST /v1beta/models/{model}:batchEmbedContents
                                                   Gemini: ``outputDimensionality``
-    POST /openai/v1/chat/completions, /embeddings Azure: as OpenAI
+    POST /v1beta/models/{model}:predict           Imagen
+    POST /openai/v1/…                             Azure: as OpenAI, but for moderation
+    POST /hf-inference/models/{model}             Hugging Face: text to image
     POST /v2/chat, /v2/embed                      Cohere
     POST /language/translate/v2                   Google Translate: the language's name before the text
     GET  /_calls                                  what was called: model, path, status (null: no answer), at

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import math
-import re
 import selectors
 import socket
 import socketserver
@@ -20,56 +19,15 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.model_server import bodies, misbehaviour
-from local.model_server.brain.reply import prose_only, reply
 from local.model_server.calls import Call, Calls
-from local.model_server.exchange import STATUS, Binary, Format, Json, Orders, Problem, Request, Wire
-from local.model_server.formats import (
-    anthropic,
-    cohere,
-    gemini,
-    google,
-    openai,
-    openai_audio,
-    openai_images,
-    openai_more,
-)
+from local.model_server.exchange import STATUS, Binary, Json, Orders, Problem, Request
+from local.model_server.formats import gemini, openai, openai_more
+from local.model_server.routes import Endpoint, find
 
 _MOST_BYTES = 6 * 1024 * 1024
 _HANG_SECONDS = 120.0
 _KEEP_ALIVE_SECONDS = 300
 _WRONG_KEY = "sk-wrong"
-
-
-@dataclass(frozen=True)
-class _Endpoint:
-    wire: Wire
-    answer: Callable[[Request], Json | Binary]
-
-
-def _chat(form: Format) -> _Endpoint:
-    def answer(request: Request) -> Json:
-        ask = prose_only(form.read(request), request.orders)
-        return form.write(request, ask, reply(ask, request.orders))
-
-    return _Endpoint(form, answer)
-
-
-_GEMINI = re.compile(r"/v1(?:beta)?/models/([^/]+):(generateContent|batchEmbedContents)")
-_POSTS = {
-    "/v1/chat/completions": _chat(openai),
-    "/openai/v1/chat/completions": _chat(openai),
-    "/openai/v1/embeddings": _Endpoint(openai, openai_more.embeddings),
-    "/v1/messages": _chat(anthropic),
-    "/v2/chat": _chat(cohere),
-    "/v2/embed": _Endpoint(cohere, cohere.embeddings),
-    google.PATH: _Endpoint(gemini, google.translations),
-    "/v1/embeddings": _Endpoint(openai, openai_more.embeddings),
-    "/v1/moderations": _Endpoint(openai, openai_more.moderations),
-    "/v1/images/generations": _Endpoint(openai, openai_images.generate),
-    "/v1/audio/speech": _Endpoint(openai, openai_audio.speech),
-    "/v1/audio/transcriptions": _Endpoint(openai, openai_audio.transcription),
-}
-_GEMINI_POSTS = {"generateContent": _chat(gemini), "batchEmbedContents": _Endpoint(gemini, gemini.embeddings)}
 
 
 class _Gone(Exception):
@@ -108,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, work: Callable[["_Exchange"], Json | Binary]) -> None:
         """Do the work and send what comes of it; the call's status is on record before the reply leaves."""
         path = unquote(urlsplit(self.path).path)
-        exchange = _Exchange(path, self.server.calls.begin(path), _endpoint(path))
+        exchange = _Exchange(path, self.server.calls.begin(path), *find(path))
         wire = exchange.endpoint.wire if exchange.endpoint else gemini if path.startswith("/v1beta") else openai
         request_id = f"req_{uuid.uuid4().hex}"
         problem: Problem | None = None
@@ -147,8 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not exchange.endpoint:
             raise Problem("not_found", f"Invalid URL (POST {exchange.path})")
         body, files = bodies.read(self.headers.get("Content-Type", ""), raw)
-        in_path = _GEMINI.fullmatch(exchange.path)
-        name = in_path.group(1) if in_path else body.get("model", google.NAME if exchange.path == google.PATH else None)
+        name = exchange.model or body.get("model")
         if not isinstance(name, str) or not name:
             raise Problem("invalid", "you must provide a model parameter", "model")
         exchange.call.model = name
@@ -235,13 +192,10 @@ class _Exchange:
 
     path: str
     call: Call
-    endpoint: _Endpoint | None
+    endpoint: Endpoint | None
+    model: str | None
+    """Where the path names it."""
     orders: Orders = field(default_factory=dict)
-
-
-def _endpoint(path: str) -> _Endpoint | None:
-    found = _GEMINI.fullmatch(path)
-    return _GEMINI_POSTS[found.group(2)] if found else _POSTS.get(path)
 
 
 class _Server(ThreadingHTTPServer):

@@ -46,12 +46,14 @@ ENDPOINT = {
 """An endpoint of the operators' own."""
 
 OTHERS: dict[str, dict[str, Any]] = {
-    "gemini": {"tasks": ["chat", "embed"]},
+    "gemini": {"tasks": ["chat", "embed", "generate_image"]},
     "huggingface": {},
     "mistral": {},
-    "azure": {"path": "", "tasks": ["chat", "embed"]},
+    "azure": {"name": "gpt-image", "path": "", "tasks": ["chat", "embed", "generate_image", "speak", "transcribe"]},
     "cohere": {"path": "/v2", "tasks": ["chat", "embed"]},
     "google_translate": {"path": "", "tasks": ["translate"]},
+    "imagen": {"provider": "gemini", "tasks": ["generate_image"], "options": {"family": "imagen"}},
+    "flux": {"provider": "huggingface", "path": "/hf-inference/models/small", "tasks": ["generate_image"]},
 }
 """Providers whose formats the local models speak, and where; `of-gemini` and so on."""
 
@@ -98,7 +100,7 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
         ]
         + [common | ENDPOINT | {"id": "endpoint"}]
         + [
-            common | facts | {"id": f"of-{name}", "name": "small", "provider": name, "endpoint": f"{models_url}{path}"}
+            common | {"id": f"of-{name}", "name": "small", "provider": name, "endpoint": f"{models_url}{path}"} | facts
             for name, (path, facts) in _by_path()
         ]
         + [common | {"name": "any", "endpoint": None, "secret": None, "id": each} | ON_AWS[each] for each in ON_AWS],

@@ -12,9 +12,7 @@ from tests.e2e.stack import Stack, chat
 from tests.e2e.test_services import PICTURE, SAID, download, put, succeeded
 
 
-@pytest.mark.parametrize(
-    "provider", [name for name, facts in OTHERS.items() if "translate" not in facts.get("tasks", ())]
-)
+@pytest.mark.parametrize("provider", [name for name, facts in OTHERS.items() if "chat" in facts.get("tasks", ["chat"])])
 def test_a_chat(stack: Stack, provider: str) -> None:
     job = stack.run(chat(model=f"of-{provider}"))
     assert (job["status"], stack.calls_of(job)) == ("succeeded", [f"of-{provider}"]), job["error"]
@@ -37,12 +35,33 @@ def test_a_translation(stack: Stack, model: str) -> None:
     assert output["text"] != SAID
 
 
-@pytest.mark.parametrize(("model", "size"), [("aws-canvas", "640x320"), ("aws-stable", None)])
-def test_pictures_of_bedrock(stack: Stack, model: str, size: str | None) -> None:
-    given = {"text": "A lamp.", **({"size": size} if size else {})}
-    picture = download(succeeded(stack, "generate_image", model, given)["output"]["files"][0])
-    width, height = struct.unpack(">II", picture[16:24])
-    assert f"{width}x{height}" == (size or "512x512")
+PICTURES = {
+    "aws-canvas": ("640x320", "640x320"),
+    "aws-stable": (None, "512x512"),
+    "of-azure": ("320x640", "320x640"),
+    "of-flux": ("640x320", "640x320"),
+    "of-gemini": ("1600x900", "1365x768"),  # told the ratio, it chooses the size
+    "of-imagen": (None, "1024x1024"),
+}
+
+
+@pytest.mark.parametrize("model", PICTURES)
+def test_two_pictures(stack: Stack, model: str) -> None:
+    asked, made = PICTURES[model]
+    given = {"text": "A lamp.", "count": 2, **({"size": asked} if asked else {})}
+    job = succeeded(stack, "generate_image", model, given)
+    pictures = [download(each) for each in job["output"]["files"]]
+    for picture in pictures:
+        width, height = struct.unpack(">II", picture[16:24])
+        assert f"{width}x{height}" == made
+    assert len(pictures) == 2
+
+
+def test_what_azure_says_it_also_understands(stack: Stack) -> None:
+    spoken = download(succeeded(stack, "speak", "of-azure", {"text": SAID, "format": "wav"})["output"]["files"][0])
+    sound = put(stack, "azure.wav", spoken, "audio/wav")
+    output = succeeded(stack, "transcribe", "of-azure", {"file": {"s3": sound}})["output"]
+    assert output["text"] == SAID
 
 
 def test_names_and_rude_words(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """Anthropic's and Gemini's formats against the local model server, which speaks them by itself."""
 
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -139,3 +140,40 @@ def test_it_misbehaves(
 def test_a_wrong_key_is_rejected(models: ModelServer, provider: str) -> None:
     with pytest.raises(CredentialRejected):
         ask(models, provider, secret="sk-wrong")
+
+
+PAINTERS = {
+    "gemini": ("gemini", "/v1beta"),
+    "imagen": ("gemini", "/v1beta"),
+    "flux": ("huggingface", "/hf-inference/models/"),
+}
+
+
+def painted(models: ModelServer, name: str, order: str = "", text: str = "A lamp 🎉") -> Answer:
+    provider, path = PAINTERS[name]
+    endpoint = f"{models.url}{path}{name}{order}" if provider == "huggingface" else f"{models.url}{path}"
+    given = {"text": text, "size": "1600x900", "count": 2}
+    answer = lookup(provider).invoke(Call("generate_image", f"{name}{order}", given, {}, 20, "sk-local", endpoint))
+    assert isinstance(answer, Answer)
+    return answer
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_it_paints(models: ModelServer, name: str) -> None:
+    answer = painted(models, name)
+    assert (answer.output, answer.units) == ({"count": 2}, {"images": 2})
+    assert [each.media_type for each in answer.files] == ["image/png"] * 2
+    width, height = struct.unpack(">II", answer.files[0].data[16:24])
+    assert width / height == pytest.approx(16 / 9, rel=0.01)
+    assert (answer.output_tokens > 0) is (name == "gemini")
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_it_does_not_paint_everything(models: ModelServer, name: str) -> None:
+    kind = InvalidRequest if name == "flux" else Refused
+    for order, text in (("!refuse", "A lamp"), ("", "He will murder them all")):
+        with pytest.raises(kind):
+            painted(models, name, order, text)
+    for order, kind in {"!500": Unavailable, "!429=3": Throttled, "!badjson": BadOutput}.items():
+        with pytest.raises(kind):
+            painted(models, name, order)

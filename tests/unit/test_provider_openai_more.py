@@ -1,4 +1,4 @@
-"""OpenAI beside chat: pictures, moderation, speech and transcription, over a real connection."""
+"""OpenAI beside chat, and Azure: pictures, moderation, speech and transcription, over a real connection."""
 
 import base64
 import traceback
@@ -16,8 +16,10 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.base import Blob, Call
-from broker.providers.openai import MORE, OpenAI
+from broker.providers import lookup
+from broker.providers.base import Answer, Blob, Call
+from broker.providers.openai import OpenAI
+from broker.providers.openai_format import MORE
 
 from tests.fakes.media import FakeMedia
 from tests.unit.provider_server import Asked, ProviderServer, Script
@@ -53,8 +55,15 @@ def server() -> Iterator[ProviderServer]:
         yield running
 
 
+@pytest.fixture(params=["openai", "azure"])
+def provider(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(params=sorted(MORE))
-def task(request: pytest.FixtureRequest) -> str:
+def task(request: pytest.FixtureRequest, provider: str) -> str:
+    if request.param not in lookup(provider).tasks:
+        pytest.skip("Azure moderates by another service.")
     return str(request.param)
 
 
@@ -89,11 +98,11 @@ def form(asked: Asked) -> dict[str, bytes]:
     return parts
 
 
-def failed(server: ProviderServer, made: Call, script: Script, asked: int = 1) -> BrokerError:
+def failed(server: ProviderServer, made: Call, script: Script, asked: int = 1, provider: str = "openai") -> BrokerError:
     """The error, which tells neither the key nor the provider's words nor the request's."""
     server.answer(script)
     with pytest.raises(BrokerError) as caught:
-        OpenAI().invoke(made)
+        lookup(provider).invoke(made)
     assert len(server.asked) == asked
     shown = "".join(traceback.format_exception(caught.value)) + caught.value.cause()
     assert not any(secret in shown for secret in ("sk-the-key", "PROVIDER-TEXT", "diagnosis", "A lamp"))
@@ -142,6 +151,31 @@ def test_the_family_of_a_deployment_is_an_option(server: ProviderServer) -> None
     OpenAI().invoke(call(server, "generate_image", model="my-deployment", options={"family": "gpt-image-1"}))
     assert server.asked[0].body["output_format"] == "png"
     assert "response_format" not in server.asked[0].body
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        ({}, "/openai/v1/{path}"),
+        ({"api_version": "2025-04-01"}, "/openai/deployments/ours/{path}?api-version=2025-04-01"),
+    ],
+)
+def test_azure_is_asked_at_its_deployments(server: ProviderServer, options: dict[str, Any], query: str) -> None:
+    replies = {"generate_image": pictures(PNG), "speak": b"ID3", "transcribe": {"text": "Hi.", "duration": 2}}
+    paths = {"generate_image": "images/generations", "speak": "audio/speech", "transcribe": "audio/transcriptions"}
+    for task, reply in replies.items():
+        server.answer(Script(reply))
+        family = {"family": "whisper"} if task == "transcribe" else {}
+        made = call(server, task, model="ours", endpoint=server.url, options=options | family)
+        answer = lookup("azure").invoke(made)
+        assert isinstance(answer, Answer)
+        assert server.asked[0].path == query.format(path=paths[task])
+        assert server.asked[0].headers["api-key"] == "sk-the-key"
+        if task == "generate_image":
+            assert server.asked[0].body["output_format"] == "png"
+            assert "response_format" not in server.asked[0].body
+        if task == "transcribe":
+            assert form(server.asked[0])["response_format"] == b"verbose_json"
 
 
 @pytest.mark.parametrize(
@@ -285,10 +319,11 @@ MALFORMED: dict[str, list[Any]] = {
 }
 
 
-def test_malformed_replies_are_bad_output(server: ProviderServer, task: str) -> None:
+def test_malformed_replies_are_bad_output(server: ProviderServer, task: str, provider: str) -> None:
     broken = [] if task == "speak" else [b"", b"[]", b"null", b"[[", b"\xff\xfe", b"[" * 100_000, WORDS.encode()]
     for body in [*MALFORMED[task], *broken]:
-        error = failed(server, call(server, task), Script(body, headers={"content-type": "application/json"}))
+        script = Script(body, headers={"content-type": "application/json"})
+        error = failed(server, call(server, task), script, provider=provider)
         assert (type(error), error.maybe_paid) == (BadOutput, True), str(body)[:60]
 
 
@@ -309,19 +344,20 @@ ERRORS: list[tuple[int, Any, type[BrokerError], bool]] = [
 ]
 
 
-def test_each_error_has_its_class(server: ProviderServer, task: str) -> None:
+def test_each_error_has_its_class(server: ProviderServer, task: str, provider: str) -> None:
     for status, body, kind, maybe_paid in ERRORS:
-        error = failed(server, call(server, task), Script(body, status, {"location": "/x", "retry-after": "7"}))
+        script = Script(body, status, {"location": "/x", "retry-after": "7"})
+        error = failed(server, call(server, task), script, provider=provider)
         assert (type(error), error.maybe_paid) == (kind, maybe_paid), (status, body)
         assert error.retry_after == (7 if kind is Throttled else None)
 
 
 @pytest.mark.parametrize("how", ["cut", "cut_body"])
-def test_a_lost_connection_may_have_been_paid_for(server: ProviderServer, task: str, how: str) -> None:
-    error = failed(server, call(server, task), Script(b"RI", how=how))
+def test_a_lost_connection_may_have_been_paid_for(server: ProviderServer, task: str, provider: str, how: str) -> None:
+    error = failed(server, call(server, task), Script(b"RI", how=how), provider=provider)
     assert (type(error), error.maybe_paid) == (Unavailable, True)
 
 
-def test_a_call_that_hangs_ends_in_time(server: ProviderServer, task: str) -> None:
-    error = failed(server, call(server, task, timeout=0.5), Script(how="hang"))
+def test_a_call_that_hangs_ends_in_time(server: ProviderServer, task: str, provider: str) -> None:
+    error = failed(server, call(server, task, timeout=0.5), Script(how="hang"), provider=provider)
     assert (type(error), error.code, error.maybe_paid) == (Unavailable, "timeout", True)

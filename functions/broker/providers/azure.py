@@ -3,9 +3,12 @@
 Source: Azure OpenAI REST API reference (v1, and the dated data plane), "Content filtering".
 
 Options of a model: `api_version`. A date (`2024-10-21`) means the paths by deployment; without one, or with `preview`,
-the v1 paths are used.
+the v1 paths are used. A deployment's name says nothing of its model: `family` does, for transcription (`whisper`,
+`diarize`) and for pictures, where it is `gpt-image` unless it is told otherwise. All others are as in `openai_images`
+and `openai_audio`.
 """
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +20,8 @@ from broker.providers.language import LANGUAGE, perform
 
 UNDATED = ("v1", "preview", "latest")
 
+PICTURES = "gpt-image"
+
 FILTERED = frozenset({"ResponsibleAIPolicyViolation", "content_filter"})
 """Codes of the content filter, in the error or in the one that it wraps (`innererror`)."""
 
@@ -24,11 +29,12 @@ FILTERED = frozenset({"ResponsibleAIPolicyViolation", "content_filter"})
 class Azure:
     """Azure OpenAI. `Call.endpoint` is the resource (`https://{name}.openai.azure.com`), the model a deployment."""
 
-    tasks = frozenset({"chat", "embed", *LANGUAGE})
+    tasks = frozenset({"chat", "embed", "generate_image", "speak", "transcribe", *LANGUAGE})
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
-        return perform(call, {"chat": _chat, "embed": _embed})
+        own = {"chat": _chat, "embed": _embed, "generate_image": _generate_image, "speak": _more, "transcribe": _more}
+        return perform(call, own)
 
 
 def _chat(call: Call) -> Answer:
@@ -37,6 +43,14 @@ def _chat(call: Call) -> Answer:
 
 def _embed(call: Call) -> Answer:
     return wire.embed(call, _service(call))
+
+
+def _generate_image(call: Call) -> Answer:
+    return _more(replace(call, options={"family": PICTURES, **call.options}))
+
+
+def _more(call: Call) -> Answer:
+    return wire.more(call, _service(call))
 
 
 def _service(call: Call) -> wire.Service:

@@ -7,12 +7,11 @@ Options of a model: `image`, for further fields of the request as its family has
 `{"negative_prompt": "text"}`).
 """
 
-import math
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from broker.errors import InvalidRequest, Refused, Unavailable
+from broker.errors import Refused, Unavailable
 from broker.providers import pictures
 from broker.providers.base import Answer, Blob, Call
 from broker.providers.bedrock_errors import BLOCKED, bad
@@ -83,21 +82,12 @@ def _of_amazon(reply: Reply, kind: str) -> tuple[list[Blob], int]:
 def _stability(call: Call) -> Iterator[Json]:
     body: Json = {"prompt": pictures.prompt(call)}
     body["output_format"] = pictures.media_type(call, ("png", "jpeg", "webp")).removeprefix("image/")
-    if size := pictures.size(call):
-        body["aspect_ratio"] = _ratio(*size)
+    if ratio := pictures.ratio(call, RATIOS):
+        body["aspect_ratio"] = ratio
     for place in range(call.input.get("count") or 1):
         seed = call.parameters.get("seed")
         chosen = {} if seed is None else {"seed": seed + place}
         yield body | chosen | dict(call.options.get("image", {}))
-
-
-def _ratio(width: int, height: int) -> str:
-    part = math.gcd(width, height)
-    ratio = f"{width // part}:{height // part}"
-    if ratio not in RATIOS:
-        message = f"This model makes pictures of the ratios {', '.join(sorted(RATIOS))}."
-        raise InvalidRequest(message, code="unsupported_size", param="input.size")
-    return ratio
 
 
 def _of_stability(reply: Reply, kind: str) -> tuple[list[Blob], int]:

@@ -6,7 +6,7 @@ takes no OpenAI forms, so messages and tools are rewritten both ways.
 JSON to a schema comes by its own schema mode where the schema keeps to the words that it knows and the request has no
 tools, which older models do not take together; else by instruction. A call's thought signature travels as in Google's
 own OpenAI format: `tool_calls[].extra_content.google.thought_signature`. Options of a model: `safety_settings`, as the
-API takes them; for embeddings `task_type` and `dimensions`.
+API takes them; for embeddings `task_type` and `dimensions`; for pictures those of `gemini_images`.
 """
 
 import re
@@ -38,6 +38,7 @@ MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", chats.NAMED: "ANY"}
 
 FINISHES = {"MAX_TOKENS": "length"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
+BLOCKED = "prompt_blocked"
 REFUSALS = frozenset(
     {
         *("SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "RECITATION"),
@@ -70,17 +71,35 @@ _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 class Gemini:
     """Google's models, at `Call.endpoint` (which ends in `/v1beta`) or at Google's own platform."""
 
-    tasks = frozenset({"chat", "embed", *LANGUAGE})
+    tasks = frozenset({"chat", "embed", "generate_image", *LANGUAGE})
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
-        return perform(call, {"chat": _chat, "embed": _embed})
+        return perform(call, {"chat": _chat, "embed": _embed, "generate_image": _generate_image})
 
 
 def _chat(call: Call) -> Answer:
-    reply = _post(call, "generateContent", _request(call), call.timeout)
+    reply = post(call, "generateContent", _request(call), call.timeout)
+    reason, shown = answered(reply)
+    return chats.answer(
+        call,
+        text="".join(str(part.get("text") or "") for part in shown),
+        tool_calls=[_called(part, place) for place, part in enumerate(shown) if "functionCall" in part],
+        finish=FINISHES.get(reason, "stop"),
+        tokens=tokens(reply),
+        facts=facts(reply),
+    )
+
+
+def answered(reply: Reply) -> tuple[str, list[Json]]:
+    """Why the model stopped, and the parts that it made for the reader.
+
+    Raises:
+        Refused: it, or the service, would not answer.
+        BadOutput: the answer is malformed.
+    """
     if field(reply.body, "promptFeedback", "blockReason"):
-        raise Refused("The provider's content policy refused the request.", code="prompt_blocked", maybe_paid=True)
+        raise Refused("The provider's content policy refused the request.", code=BLOCKED, maybe_paid=True)
     candidate = exchange.first(reply.body, "candidates")
     reason = candidate.get("finishReason")
     if reason in REFUSALS:
@@ -90,19 +109,27 @@ def _chat(call: Call) -> Answer:
     found = field(candidate, "content", "parts") or []
     if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
         bad("The provider's reply has no content.")
-    shown = [part for part in found if not part.get("thought")]
+    return str(reason), [part for part in found if not part.get("thought")]
+
+
+def tokens(reply: Reply) -> tuple[int | None, int | None]:
+    """What came in and what went out, where the reply tells."""
     usage = field(reply.body, "usageMetadata")
-    return chats.answer(
-        call,
-        text="".join(str(part.get("text") or "") for part in shown),
-        tool_calls=[_called(part, place) for place, part in enumerate(shown) if "functionCall" in part],
-        finish=FINISHES.get(str(reason), "stop"),
-        tokens=(
-            _tokens(usage, "promptTokenCount", "toolUsePromptTokenCount"),
-            _tokens(usage, "candidatesTokenCount", "thoughtsTokenCount"),
-        ),
-        facts={"request_id": str(reply.body["responseId"])[:128]} if reply.body.get("responseId") else {},
+    return (
+        exchange.counted(*(field(usage, name) for name in ("promptTokenCount", "toolUsePromptTokenCount"))),
+        exchange.counted(*(field(usage, name) for name in ("candidatesTokenCount", "thoughtsTokenCount"))),
     )
+
+
+def facts(reply: Reply) -> dict[str, str]:
+    """The service's own id of the call."""
+    return {"request_id": str(reply.body["responseId"])[:128]} if reply.body.get("responseId") else {}
+
+
+def _generate_image(call: Call) -> Answer:
+    from broker.providers.gemini_images import generate_image
+
+    return generate_image(call)
 
 
 def _request(call: Call) -> Json:
@@ -211,12 +238,12 @@ def _embed(call: Call) -> Answer:
     options = {"taskType": call.options.get("task_type"), "outputDimensionality": call.options.get("dimensions")}
     more = {name: value for name, value in options.items() if value is not None}
     vectors: list[Any] = []
-    tokens = 0
+    count = 0
 
     def ask(some: list[str], left: float) -> tuple[list[str], Reply]:
         one = {"model": f"models/{call.model}", **more}
         asked = {"requests": [{**one, "content": {"parts": [{"text": text}]}} for text in some]}
-        return some, _post(call, "batchEmbedContents", asked, left)
+        return some, post(call, "batchEmbedContents", asked, left)
 
     for some, reply in in_batches(texts, MOST_TEXTS, call.timeout, ask):
         rows = field(reply.body, "embeddings")
@@ -225,11 +252,16 @@ def _embed(call: Call) -> Answer:
             bad("The provider's reply is not one vector of numbers for each text.")
         vectors += found
         told = exchange.counted(field(reply.body, "usageMetadata", "promptTokenCount"))
-        tokens += exchange.used(told, "".join(some))
-    return Answer({"embeddings": vectors}, input_tokens=tokens)
+        count += exchange.used(told, "".join(some))
+    return Answer({"embeddings": vectors}, input_tokens=count)
 
 
-def _post(call: Call, action: str, body: Json, timeout: float) -> Reply:
+def post(call: Call, action: str, body: Json, timeout: float) -> Reply:
+    """One exchange with the model: `generateContent`, `predict`.
+
+    Raises:
+        BrokerError: by `http.post_json`.
+    """
     url = f"{exchange.base_url(call, BASE_URL)}/models/{quote(call.model, safe='')}:{action}"
     headers = exchange.headers(call, "x-goog-api-key", "{}")
     return post_json(url, body, headers=headers, timeout=timeout, read_error=_read_error)
@@ -250,7 +282,3 @@ def _read_error(status: int, body: Any) -> BrokerError | None:
         if status == 429:
             return Throttled("The provider asks for a pause.", code="http_429", retry_after=float(delay[0]))
     return None
-
-
-def _tokens(usage: Any, *names: str) -> int | None:
-    return exchange.counted(*(field(usage, name) for name in names))

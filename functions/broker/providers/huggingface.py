@@ -1,27 +1,30 @@
 """Hugging Face: Inference Providers behind their router, Inference Endpoints, and servers of TGI and TEI.
 
-Source: Hugging Face's documentation of Inference Providers ("Chat Completion", "Feature Extraction"), of Text
-Generation Inference and of Text Embeddings Inference. Chats are OpenAI's format. Models without a chat template are not
-asked: what their prompt has to look like, nobody but their maker knows.
+Source: Hugging Face's documentation of Inference Providers ("Chat Completion", "Feature Extraction", "Text to Image"),
+of Text Generation Inference and of Text Embeddings Inference. Chats are OpenAI's format. Models without a chat template
+are not asked: what their prompt has to look like, nobody but their maker knows.
 
 `Call.endpoint` ends in `/v1` for OpenAI's format. An endpoint for embeddings that does not is a feature extraction
-server's own address. Options of a model: `normalize` of embeddings, and `links` as in `openai.py`.
+server's own address, and so is one for pictures. Options of a model: `normalize` of embeddings, `links` as in
+`openai.py`, `image` for further parameters of pictures (`{"num_inference_steps": 4}`).
 """
 
 from typing import Any
 from urllib.parse import quote
 
 from broker.errors import BrokerError
-from broker.providers import exchange
+from broker.providers import exchange, pictures
 from broker.providers import openai_format as wire
-from broker.providers.base import Answer, Call
+from broker.providers.base import Answer, Blob, Call
 from broker.providers.batches import in_batches
 from broker.providers.exchange import bad
-from broker.providers.http import Reply, post_json
+from broker.providers.http import Reply, post_for_bytes, post_json
 from broker.providers.language import LANGUAGE, perform
+from broker.providers.media import sniffed
 from broker.providers.vectors import is_vector
 
 ROUTER = "https://router.huggingface.co"
+MODELS = f"{ROUTER}/hf-inference/models"
 MOST_TEXTS = 32
 """What a TEI server takes at once, unless it was started otherwise."""
 
@@ -32,11 +35,11 @@ TOO_LONG = ("`inputs` tokens + `max_new_tokens` must be <=", "`inputs` must have
 class HuggingFace:
     """Hugging Face's router, or a server of one's own; a model's name there may end in `:{provider}`."""
 
-    tasks = frozenset({"chat", "embed", *LANGUAGE})
+    tasks = frozenset({"chat", "embed", "generate_image", *LANGUAGE})
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
-        return perform(call, {"chat": _chat, "embed": _embed})
+        return perform(call, {"chat": _chat, "embed": _embed, "generate_image": _generate_image})
 
 
 def _chat(call: Call) -> Answer:
@@ -62,7 +65,7 @@ def _service(call: Call) -> wire.Service:
 def _extract(call: Call) -> Answer:
     """A vector for each text by feature extraction, whose reply is the vectors alone."""
     texts = exchange.texts(call)
-    own = f"{ROUTER}/hf-inference/models/{quote(call.model, safe='/')}/pipeline/feature-extraction"
+    own = f"{MODELS}/{quote(call.model, safe='/')}/pipeline/feature-extraction"
     url, headers = exchange.base_url(call, own), exchange.headers(call)
     more = {"normalize": call.options["normalize"]} if "normalize" in call.options else {}
 
@@ -79,6 +82,30 @@ def _extract(call: Call) -> Answer:
         vectors += reply.body
         facts = exchange.facts(reply)
     return Answer({"embeddings": vectors}, input_tokens=exchange.used(None, "".join(texts)), facts=facts)
+
+
+def _generate_image(call: Call) -> Answer:
+    """One picture in each exchange, whose reply is its bytes alone."""
+    url = exchange.base_url(call, f"{MODELS}/{quote(call.model, safe='/')}")
+    headers = exchange.headers(call) | {"accept": pictures.media_type(call, ("png", "jpeg", "webp"))}
+    text, size, seed = pictures.prompt(call), pictures.size(call), call.parameters.get("seed")
+    shape = {} if size is None else {"width": size[0], "height": size[1]}
+
+    def ask(places: list[int], left: float) -> Reply:
+        chosen = {} if seed is None else {"seed": seed + places[0]}
+        parameters = shape | chosen | dict(call.options.get("image", {}))
+        asked = {"inputs": text, **({"parameters": parameters} if parameters else {})}
+        return post_for_bytes(url, asked, headers=headers, timeout=left, read_error=_read_error)
+
+    files: list[Blob] = []
+    facts: dict[str, str] = {}
+    for reply in in_batches(list(range(call.input.get("count") or 1)), 1, call.timeout, ask):
+        kind = sniffed(reply.body)
+        if kind is None:
+            bad("The model's reply is no picture.")
+        files.append(Blob(reply.body, kind))
+        facts = exchange.facts(reply)
+    return Answer({"count": len(files)}, facts=facts, units={"images": len(files)}, files=tuple(files))
 
 
 def _read_error(status: int, body: Any) -> BrokerError | None:

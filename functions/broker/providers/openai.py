@@ -4,7 +4,6 @@ Options of a model: `links` is true where a compatible server fetches `https` pi
 can reach, a tenant can then make it fetch.
 """
 
-from importlib import import_module
 from urllib.parse import urlsplit
 
 from broker.providers import exchange
@@ -18,26 +17,15 @@ OWN_HOSTS = ("openai.com", "openai.azure.com")
 """Where the limit is called `max_completion_tokens`: reasoning models there reject `max_tokens`, and all reject both at
 once."""
 
-MORE = {
-    "generate_image": "broker.providers.openai_images",
-    "moderate": "broker.providers.openai_moderation",
-    "speak": "broker.providers.openai_audio",
-    "transcribe": "broker.providers.openai_audio",
-}
-"""The other tasks, by the module that has a function of that name; loaded on first use."""
-
 
 class OpenAI:
     """OpenAI and compatible servers. `Call.endpoint` is a base URL that ends in `/v1`."""
 
-    tasks = frozenset({"chat", "embed", *MORE, *LANGUAGE})
+    tasks = frozenset({"chat", "embed", *wire.MORE, *LANGUAGE})
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
-        own = {"chat": _chat, "embed": _embed}
-        if call.task in MORE:
-            own[call.task] = getattr(import_module(MORE[call.task]), call.task)
-        return perform(call, own)
+        return perform(call, {"chat": _chat, "embed": _embed, **dict.fromkeys(wire.MORE, _more)})
 
 
 def _chat(call: Call) -> Answer:
@@ -46,6 +34,10 @@ def _chat(call: Call) -> Answer:
 
 def _embed(call: Call) -> Answer:
     return wire.embed(call, service(call))
+
+
+def _more(call: Call) -> Answer:
+    return wire.more(call, service(call))
 
 
 def service(call: Call) -> wire.Service:

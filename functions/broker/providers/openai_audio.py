@@ -2,8 +2,9 @@
 
 Source: the API reference of OpenAI, `POST /v1/audio/speech` and `POST /v1/audio/transcriptions`.
 
-Options of a model: `voice` where the request names none; `speech` and `transcription` for further fields of the
-request (`{"instructions": "Speak softly."}`, `{"response_format": "verbose_json"}`).
+Options of a model: `family` where its name does not say it (a deployment); `voice` where the request names none;
+`speech` and `transcription` for further fields of the request (`{"instructions": "Speak softly."}`,
+`{"response_format": "verbose_json"}`).
 """
 
 import math
@@ -12,10 +13,9 @@ from typing import Any
 
 from broker.errors import InvalidRequest
 from broker.providers.base import Answer, Blob, Call
-from broker.providers.exchange import bad, base_url, facts, headers
+from broker.providers.exchange import bad, facts
 from broker.providers.http import Part, Reply, post_for_bytes, post_form
-from broker.providers.openai import BASE_URL
-from broker.providers.openai_format import read_error
+from broker.providers.openai_format import Service
 from broker.providers.openai_languages import code_of
 from broker.providers.openai_usage import tokens
 from broker.tokens import estimate
@@ -61,7 +61,7 @@ FORMS: tuple[tuple[str, dict[str, Part]], ...] = (
 """The fullest answer of each family, by a part of the model's name: the first that fits."""
 
 
-def speak(call: Call) -> Answer:
+def speak(call: Call, service: Service) -> Answer:
     """Say `input.text`.
 
     Returns:
@@ -80,11 +80,11 @@ def speak(call: Call) -> Answer:
     voice = call.input.get("voice") or call.options.get("voice", VOICE)
     asked = {"model": call.model, "input": text, "voice": voice, "response_format": wanted}
     reply = post_for_bytes(
-        f"{base_url(call, BASE_URL)}/audio/speech",
+        service.url("audio/speech"),
         asked | dict(call.options.get("speech", {})),
-        headers=headers(call),
+        headers=service.headers,
         timeout=call.timeout,
-        read_error=read_error,
+        read_error=service.read_error,
     )
     sound = Blob(reply.body, _media_type(reply, SOUNDS[wanted]))
     return Answer(
@@ -106,7 +106,7 @@ def _media_type(reply: Reply, asked: str) -> str:
     return told if told.startswith("audio/") else asked
 
 
-def transcribe(call: Call) -> Answer:
+def transcribe(call: Call, service: Service) -> Answer:
     """Write down what is said in `input.file`; `input.text`, where it is given, tells the model what to expect.
 
     Returns:
@@ -117,11 +117,11 @@ def transcribe(call: Call) -> Answer:
         BrokerError: by `Provider`.
     """
     reply = post_form(
-        f"{base_url(call, BASE_URL)}/audio/transcriptions",
+        service.url("audio/transcriptions"),
         _form(call),
-        headers=headers(call),
+        headers=service.headers,
         timeout=call.timeout,
-        read_error=read_error,
+        read_error=service.read_error,
     )
     body = reply.body
     if not isinstance(body, dict) or not isinstance(body.get("text"), str):
@@ -156,7 +156,8 @@ def _form(call: Call) -> dict[str, Part]:
     if ending not in {*ENDINGS.values(), "mpga", "mpeg", "oga"}:
         message = "The file is of no kind of sound that this model takes."
         raise InvalidRequest(message, code="unsupported_content", param="input.file")
-    form: dict[str, Part] = {"model": call.model, **next(form for part, form in FORMS if part in call.model)}
+    family = str(call.options.get("family", call.model))
+    form: dict[str, Part] = {"model": call.model, **next(form for part, form in FORMS if part in family)}
     if call.input.get("source_language"):
         form["language"] = call.input["source_language"].partition("-")[0].lower()
     if isinstance(call.input.get("text"), str):

@@ -5,6 +5,7 @@ Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/e
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from broker.errors import BrokerError, ContextExceeded, CredentialRejected, Refused, Unavailable
@@ -18,6 +19,14 @@ from broker.providers.vectors import is_vector
 
 FINISHES = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
+
+MORE = {
+    "generate_image": "broker.providers.openai_images",
+    "moderate": "broker.providers.openai_moderation",
+    "speak": "broker.providers.openai_audio",
+    "transcribe": "broker.providers.openai_audio",
+}
+"""Tasks beside chat and embeddings, by the module that has a function of that name; loaded on first use."""
 
 _CONTEXT = (ContextExceeded, "The prompt is longer than the model's context window.")
 _REFUSED = (Refused, "The provider's content policy refused the request.")
@@ -70,7 +79,7 @@ class Service:
     """Where the format is spoken, and how it differs there."""
 
     url: Callable[[str], str]
-    """By the last part of OpenAI's own address: `chat/completions`, `embeddings`."""
+    """By the last part of OpenAI's own address: `chat/completions`, `images/generations`."""
     headers: Mapping[str, str]
     limit: str = "max_tokens"
     """The name of the limit on an answer's tokens; all compatible servers know this one."""
@@ -141,6 +150,12 @@ def embed(call: Call, service: Service) -> Answer:
         bad("The provider's embeddings are no vectors of numbers.")
     used = exchange.used(_tokens(reply, "prompt_tokens"), "".join(texts))
     return Answer({"embeddings": ordered}, input_tokens=used, facts=exchange.facts(reply))
+
+
+def more(call: Call, service: Service) -> Answer:
+    """One of the tasks of `MORE`; see `Provider.invoke`."""
+    answer: Answer = getattr(import_module(MORE[call.task]), call.task)(call, service)
+    return answer
 
 
 def is_closed(schema: Any, depth: int = 0) -> bool:

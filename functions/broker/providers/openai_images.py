@@ -13,10 +13,9 @@ from typing import Any
 from broker.errors import InvalidRequest
 from broker.providers import pictures
 from broker.providers.base import Answer, Call
-from broker.providers.exchange import bad, base_url, facts, first, headers
+from broker.providers.exchange import bad, facts, first
 from broker.providers.http import post_json
-from broker.providers.openai import BASE_URL
-from broker.providers.openai_format import read_error
+from broker.providers.openai_format import Service
 from broker.providers.openai_usage import tokens
 
 GPT = ("gpt-image", "chatgpt-image")
@@ -24,7 +23,7 @@ ONE_EACH = ("dall-e-3",)
 """Families that make one picture for each request."""
 
 
-def generate_image(call: Call) -> Answer:
+def generate_image(call: Call, service: Service) -> Answer:
     """Make `input.count` pictures of `input.text`.
 
     Returns:
@@ -35,11 +34,11 @@ def generate_image(call: Call) -> Answer:
     """
     asked, kind = _request(call)
     reply = post_json(
-        f"{base_url(call, BASE_URL)}/images/generations",
+        service.url("images/generations"),
         asked,
-        headers=headers(call),
+        headers=service.headers,
         timeout=call.timeout,
-        read_error=read_error,
+        read_error=service.read_error,
     )
     first(reply.body, "data")
     rows = reply.body["data"]

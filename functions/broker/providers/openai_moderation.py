@@ -6,11 +6,10 @@ from broker.providers import exchange
 from broker.providers.base import Answer, Call
 from broker.providers.exchange import bad
 from broker.providers.http import post_json
-from broker.providers.openai import BASE_URL
-from broker.providers.openai_format import read_error
+from broker.providers.openai_format import Service
 
 
-def moderate(call: Call) -> Answer:
+def moderate(call: Call, service: Service) -> Answer:
     """Judge one text or several.
 
     Returns:
@@ -21,8 +20,13 @@ def moderate(call: Call) -> Answer:
         BrokerError: by `Provider`.
     """
     texts = exchange.texts(call)
-    url, asked = f"{exchange.base_url(call, BASE_URL)}/moderations", {"model": call.model, "input": texts}
-    reply = post_json(url, asked, headers=exchange.headers(call), timeout=call.timeout, read_error=read_error)
+    reply = post_json(
+        service.url("moderations"),
+        {"model": call.model, "input": texts},
+        headers=service.headers,
+        timeout=call.timeout,
+        read_error=service.read_error,
+    )
     rows = reply.body.get("results") if isinstance(reply.body, dict) else None
     if not isinstance(rows, list) or len(rows) != len(texts):
         bad("The provider's reply has another number of results.")

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from typing import Any
 
 from broker.errors import BadOutput, InvalidRequest
@@ -43,6 +44,23 @@ def size(call: Call) -> tuple[int, int] | None:
         return None
     width, _, height = told.partition("x")
     return int(width), int(height)
+
+
+def ratio(call: Call, known: frozenset[str]) -> str | None:
+    """The size as a ratio in lowest terms (`16:9`), for models that are told one and choose the size.
+
+    Raises:
+        InvalidRequest: the model makes no pictures of it.
+    """
+    told = size(call)
+    if told is None:
+        return None
+    part = math.gcd(*told) or 1
+    found = f"{told[0] // part}:{told[1] // part}"
+    if found not in known:
+        message = f"This model makes pictures of the ratios {', '.join(sorted(known))}."
+        raise InvalidRequest(message, code="unsupported_size", param="input.size")
+    return found
 
 
 def media_type(call: Call, known: tuple[str, ...]) -> str:

@@ -3,10 +3,6 @@
 from local.model_server.exchange import Json, Problem, Request
 from local.model_server.misbehaviour import allow
 
-PATH = "/language/translate/v2"
-NAME = "translate"
-"""Requests name no model."""
-
 
 def translations(request: Request) -> Json:
     """Translate each text, by naming the language before it."""
