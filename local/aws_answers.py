@@ -1,6 +1,7 @@
-"""What moto's server lacks of the AI services: operations that it does not know are answered here, before it is asked.
+"""What moto's server lacks of the AI services.
 
-Each answer is as its service has it (the operation's page in its API Reference), and says something of what was asked.
+Operations that it does not know, or answers without a look at the request, are answered here before it is asked. Each
+answer is as its service has it (the operation's page in its API Reference), and says something of what was asked.
 """
 
 import json
@@ -13,6 +14,8 @@ Answer = Callable[[Json], Json]
 
 NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+\b")
 """A capital that no sentence asks for."""
+PHRASE = re.compile(r"\b(?:the|a|an) \w+", re.IGNORECASE)
+MAIL = re.compile(r"\b[\w.]+@[\w.]+\w")
 RUDE = re.compile(r"\b(idiots?|stupid|fools?)\b", re.IGNORECASE)
 TURN = re.compile(r"/bots/[^/]+/botAliases/[^/]+/botLocales/[^/]+/sessions/[^/]+/text")
 
@@ -21,14 +24,25 @@ def _language(asked: Json) -> Json:
     return {"Languages": [{"LanguageCode": "en", "Score": 0.99}]}
 
 
+def _found(pattern: re.Pattern[str], text: str) -> list[Json]:
+    """Each place in the text."""
+    return [
+        {"Text": each[0], "Score": 0.9, "BeginOffset": each.start(), "EndOffset": each.end()}
+        for each in pattern.finditer(text)
+    ]
+
+
 def _entities(asked: Json) -> Json:
-    found = NAME.finditer(asked["Text"])
-    return {
-        "Entities": [
-            {"Type": "PERSON", "Text": each[0], "Score": 0.9, "BeginOffset": each.start(), "EndOffset": each.end()}
-            for each in found
-        ]
-    }
+    return {"Entities": [each | {"Type": "PERSON"} for each in _found(NAME, asked["Text"])]}
+
+
+def _phrases(asked: Json) -> Json:
+    return {"KeyPhrases": _found(PHRASE, asked["Text"])}
+
+
+def _personal(asked: Json) -> Json:
+    told = ({name: each[name] for name in each if name != "Text"} for each in _found(MAIL, asked["Text"]))
+    return {"Entities": [each | {"Type": "EMAIL"} for each in told]}
 
 
 def _toxic(asked: Json) -> Json:
@@ -80,6 +94,8 @@ ANSWERS: dict[str, Answer] = {
     "AWSShineFrontendService_20170701.TranslateText": _translation,
     "Comprehend_20171127.DetectDominantLanguage": _language,
     "Comprehend_20171127.DetectEntities": _entities,
+    "Comprehend_20171127.DetectKeyPhrases": _phrases,
+    "Comprehend_20171127.DetectPiiEntities": _personal,
     "Comprehend_20171127.DetectToxicContent": _toxic,
     "RekognitionService.DetectModerationLabels": _moderation,
     "Textract.AnalyzeDocument": _document,

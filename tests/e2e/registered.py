@@ -27,8 +27,26 @@ ORDERS: dict[str, dict[str, Any]] = {
     "dying": {"order": "!500"},
     "lonely": {"order": ""},
     "dear": {"order": "", "price_in_usd": 1000, "price_out_usd": 1000},
+    "european": {"order": "", "regions": ["eu"], "capabilities": ["law"], "quality": 1},
+    "american": {"order": "", "regions": ["us"], "quality": 5, "price_out_usd": 9},
+    "disabled": {"order": "", "status": "disabled"},
+    "over": {"order": "", "status": "deprecated", "sunset": "2026-01-01", "successor": "american"},
+    "ending": {"order": "", "status": "deprecated", "sunset": "2126-01-01", "successor": "american"},
 }
 """Models by id; the order tells the local model server how to misbehave."""
+
+ROUTES: list[dict[str, Any]] = [
+    {
+        "id": "canary",
+        "query_type": "canary",
+        "models": [{"model": "answers", "weight": 80}, {"model": "european", "weight": 20}],
+        "fallbacks": ["american"],
+    },
+    *(
+        {"id": f"by-{objective}", "query_type": objective, "models": ["european", "american"], "objective": objective}
+        for objective in ("cost", "quality")
+    ),
+]
 
 PRICE_IN_USD, PRICE_OUT_USD = 1, 2
 """For a million tokens, where a model has no price of its own."""
@@ -46,6 +64,8 @@ ENDPOINT = {
 """An endpoint of the operators' own."""
 
 OTHERS: dict[str, dict[str, Any]] = {
+    "openai": {"tasks": ["chat", "embed", "moderate"]},
+    "anthropic": {},
     "gemini": {"tasks": ["chat", "embed", "generate_image"]},
     "huggingface": {},
     "mistral": {},
@@ -100,7 +120,10 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
         ]
         + [common | ENDPOINT | {"id": "endpoint"}]
         + [
-            common | {"id": f"of-{name}", "name": "small", "provider": name, "endpoint": f"{models_url}{path}"} | facts
+            common
+            | {"capabilities": ["json", "tools"]}
+            | {"id": f"of-{name}", "name": "small", "provider": name, "endpoint": f"{models_url}{path}"}
+            | facts
             for name, (path, facts) in _by_path()
         ]
         + [common | {"name": "any", "endpoint": None, "secret": None, "id": each} | ON_AWS[each] for each in ON_AWS],
@@ -111,6 +134,7 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
             {"id": "tokens", "models": ["answers"]},
             {"id": "alike", "cache_embedding_model": "answers"},
         ],
+        "routes": ROUTES,
         "sources": [
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},
             {"account": "000000000000", "source": "tests.crashing", "tenant": "crashing"},

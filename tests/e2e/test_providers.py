@@ -1,5 +1,6 @@
 """Every provider through the deployed stack: on the local models, on moto, and on what stands in for the others."""
 
+import json
 import struct
 from typing import Any
 
@@ -11,13 +12,44 @@ from tests.e2e.registered import OTHERS
 from tests.e2e.stack import Stack, chat
 from tests.e2e.test_services import PICTURE, SAID, download, put, succeeded
 
+CHATS = [name for name, facts in OTHERS.items() if "chat" in facts.get("tasks", ["chat"])]
+FIELDS = {
+    "type": "object",
+    "properties": {"mood": {"type": "string", "enum": ["good", "bad"]}},
+    "required": ["mood"],
+    "additionalProperties": False,
+}
+TOOL = {"type": "function", "function": {"name": "file_it", "description": "Files it.", "parameters": FIELDS}}
 
-@pytest.mark.parametrize("provider", [name for name, facts in OTHERS.items() if "chat" in facts.get("tasks", ["chat"])])
+
+@pytest.mark.parametrize("provider", CHATS)
 def test_a_chat(stack: Stack, provider: str) -> None:
     job = stack.run(chat(model=f"of-{provider}"))
     assert (job["status"], stack.calls_of(job)) == ("succeeded", [f"of-{provider}"]), job["error"]
     assert "lamp" in job["output"]["text"]
     assert job["usage"]["cost_usd"] > 0
+
+
+@pytest.mark.parametrize("provider", CHATS)
+def test_json_to_a_schema(stack: Stack, provider: str) -> None:
+    job = stack.run(chat(model=f"of-{provider}", output_schema=FIELDS))
+    assert (job["status"], stack.calls_of(job)) == ("succeeded", [f"of-{provider}"]), job["error"]
+    assert job["output"]["json"]["mood"] in ("good", "bad")
+
+
+@pytest.mark.parametrize("provider", CHATS)
+def test_a_tool_is_called(stack: Stack, provider: str) -> None:
+    given = {"text": SAID, "tools": [TOOL], "tool_choice": "required"}
+    output = succeeded(stack, "chat", f"of-{provider}", given)["output"]
+    assert output["finish_reason"] == "tool_calls"
+    assert [each["function"]["name"] for each in output["tool_calls"]] == ["file_it"]
+    assert json.loads(output["tool_calls"][0]["function"]["arguments"])["mood"] in ("good", "bad")
+
+
+def test_moderation_of_several_texts(stack: Stack) -> None:
+    output = succeeded(stack, "moderate", "of-openai", {"text": ["I will kill you", SAID]})["output"]
+    assert [each["flagged"] for each in output["results"]] == [True, False]
+    assert output["flagged"]
 
 
 @pytest.mark.parametrize("model", ["of-gemini", "of-azure", "of-cohere", "aws-titan"])
@@ -67,6 +99,13 @@ def test_what_azure_says_it_also_understands(stack: Stack) -> None:
 def test_names_and_rude_words(stack: Stack) -> None:
     found = succeeded(stack, "entities", "aws-comprehend", {"text": "The lamp was lit by Ann."})["output"]["entities"]
     assert [(each["text"], each["type"]) for each in found] == [("Ann", "person")]
+    text = "The lamp was lit by Ann (ann@example.com)."
+    given = {"text": text, "features": ["key_phrases", "pii"]}
+    found = succeeded(stack, "entities", "aws-comprehend", given)["output"]
+    assert [each["text"] for each in found["key_phrases"]] == ["The lamp"]
+    assert [(each["type"], text[each["begin"] : each["end"]]) for each in found["pii"]] == [
+        ("email", "ann@example.com")
+    ]
     rude = "Only fools go to sea."
     assert RUDE.search(rude)
     verdicts = [succeeded(stack, "moderate", "aws-comprehend", {"text": text})["output"] for text in (rude, SAID)]

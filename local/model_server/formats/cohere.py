@@ -1,5 +1,7 @@
 """Cohere's chat, embed and error bodies, in the second version of its API."""
 
+from dataclasses import replace
+
 from local.model_server.brain.vectors import embed
 from local.model_server.exchange import Answer, Ask, Json, Problem, Request, limit, tokens
 from local.model_server.formats import openai
@@ -22,19 +24,34 @@ def headers(problem: Problem | None, request_id: str) -> dict[str, str]:
 
 
 def read(request: Request) -> Ask:
-    """Read a chat: turns are as OpenAI has them."""
-    ask = openai.read(Request({"messages": request.body.get("messages")}, request.model, request.orders, {}, "", {}))
+    """Read a chat: turns and tools are as OpenAI has them; one tool of several cannot be named."""
+    body: Json = {name: request.body[name] for name in ("messages", "tools") if name in request.body}
+    body["tool_choice"] = str(request.body.get("tool_choice", "auto")).lower()
+    ask = openai.read(replace(request, body=body))
     wanted = request.body.get("response_format") or {}
-    return Ask(ask.turns, wanted.get("json_schema"), None, limit(request.body.get("max_tokens"), "max_tokens"))
+    return replace(
+        ask,
+        schema=wanted.get("json_schema"),
+        max_tokens=limit(request.body.get("max_tokens"), "max_tokens"),
+    )
 
 
 def write(request: Request, ask: Ask, answer: Answer) -> Json:
     """Write the reply to a chat."""
     used = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+    message: Json = {"role": "assistant", "content": [{"type": "text", "text": answer.text}]}
+    finish = _FINISH[answer.finish]
+    if ask.tool and answer.text:
+        function = {"name": ask.tool.name, "arguments": answer.text}
+        message = {
+            "role": "assistant",
+            "tool_calls": [{"id": f"tool_{request.seed[:12]}", "type": "function", "function": function}],
+        }
+        finish = "TOOL_CALL" if answer.finish == "stop" else finish
     return {
         "id": request.seed[:32],
-        "finish_reason": _FINISH[answer.finish],
-        "message": {"role": "assistant", "content": [{"type": "text", "text": answer.text}]},
+        "finish_reason": finish,
+        "message": message,
         "usage": {"billed_units": used, "tokens": used},
     }
 
