@@ -12,7 +12,7 @@ from broker.providers import exchange, pictures
 from broker.providers.base import Answer, Blob, Call
 from broker.providers.batches import in_batches
 from broker.providers.exchange import Json, bad, field
-from broker.providers.gemini import BLOCKED, answered, facts, post, tokens
+from broker.providers.gemini_format import BLOCKED, answered, facts, post, tokens
 from broker.providers.http import Reply
 
 IMAGEN = "imagen"
