@@ -26,7 +26,10 @@ from local.model_server.brain.vectors import embed
 Json = dict[str, Any]
 Reply = tuple[int, dict[str, str], bytes]
 
-ONE = re.compile(r"/model-invocation-job/(.+)")
+ONE = re.compile(r"/model-invocation-job/(.+?)(/stop)?")
+
+SLOW = "Take your time."
+"""A record that says so keeps its batch from ending."""
 
 _jobs: dict[str, Json] = {}
 
@@ -38,8 +41,8 @@ def mend() -> None:
     async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
         if method == "POST" and path == "/model-invocation-job":
             return _begin(json.loads(body))
-        if method == "GET" and (found := ONE.fullmatch(path)):
-            return await asyncio.to_thread(_told, unquote(found.group(1)))
+        if found := ONE.fullmatch(path):
+            return await asyncio.to_thread(_stopped if found[2] else _told, unquote(found[1]))
         return await as_shipped(method, path, headers, body, query)
 
     bedrock.handle_request = handle_request
@@ -55,7 +58,7 @@ def mend() -> None:
 
     def of_jobs(service: str, method: str, path: str, *request: Any) -> str:
         if service == "bedrock" and path.startswith("/model-invocation-job"):
-            return _arn(unquote(path).rpartition("/")[2])
+            return _arn(unquote(path).removesuffix("/stop").rpartition("/")[2])
         return str(resource(service, method, path, *request))
 
     iam_actions.extract_resource_arn = of_jobs
@@ -71,13 +74,31 @@ def _arn(name: str) -> str:
     return f"arn:aws:bedrock:{get_region()}:{get_account_id()}:model-invocation-job/{name}"
 
 
+def _job(identifier: str) -> Json | None:
+    return next((each for arn, each in _jobs.items() if identifier in (arn, arn.rpartition("/")[2])), None)
+
+
 def _told(identifier: str) -> Reply:
-    job = next((each for arn, each in _jobs.items() if identifier in (arn, arn.rpartition("/")[2])), None)
+    job = _job(identifier)
     if job is None:
-        return 404, {"x-amzn-errortype": "ResourceNotFoundException"}, b'{"message": "There is no such job."}'
+        return _error(404, "ResourceNotFoundException")
     if job["status"] == "InProgress":
         _work(job)
     return _json(job)
+
+
+def _stopped(identifier: str) -> Reply:
+    job = _job(identifier)
+    if job is None:
+        return _error(404, "ResourceNotFoundException")
+    if job["status"] != "InProgress":
+        return _error(400, "ConflictException")
+    job["status"] = "Stopped"
+    return _json({})
+
+
+def _error(status: int, name: str) -> Reply:
+    return status, {"x-amzn-errortype": name}, b'{"message": "Not with this job."}'
 
 
 def _work(job: Json) -> None:
@@ -86,6 +107,8 @@ def _work(job: Json) -> None:
     given = s3._get_object_data(bucket, key)
     if given is None:
         job |= {"status": "Failed", "message": "There is no input."}
+        return
+    if SLOW.encode() in given:
         return
     lines = [_record(job, json.loads(line)) for line in given.splitlines()]
     text = "".join(f"{json.dumps(line)}\n" for line in reversed(lines))  # in no order, as Bedrock's

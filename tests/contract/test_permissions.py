@@ -75,7 +75,8 @@ def test_invoke_model_may_ask_what_the_providers_ask_of_aws_and_nothing_else() -
         if operation != "GetObject"
     }
     # Converse is authorized as InvokeModel (Bedrock API Reference); so is the guardrail of a call as ApplyGuardrail.
-    asked |= {"bedrock:InvokeModel", "bedrock:ApplyGuardrail"}
+    # The table has what begins work and asks after it; batches can be stopped as well.
+    asked |= {"bedrock:InvokeModel", "bedrock:ApplyGuardrail", "bedrock:StopModelInvocationJob"}
     services = {each.split(":")[0] for each in asked}
     assert {each for each in actions if each.split(":")[0] in services} == asked
 

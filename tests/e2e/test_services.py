@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 import urllib3
+from broker.jobs.store import Jobs
 
+from local.bedrock import SLOW
 from local.model_server.brain.painting import paint
 from local.model_server.brain.sound import heard, say
 from local.servers import Servers
 from local.services import LINES, PAGES
 from tests.e2e.conftest import FOLDER
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, until
 
 SAID = "The lamp needed nobody. The keeper slept."
 PICTURE = paint("a lighthouse", 64, 48)
@@ -141,6 +143,17 @@ def test_a_batch_of_texts_is_handed_over_and_goes_with_its_job(stack: Stack) -> 
     assert len(s3.list_objects_v2(**handed)["Contents"]) == 2
     assert stack.api.call("DELETE", f"/jobs/{job['id']}").status == 204
     assert "Contents" not in s3.list_objects_v2(**handed)
+
+
+def test_a_batch_that_nobody_waits_for_is_stopped(stack: Stack) -> None:
+    bedrock = stack.cloud.client("bedrock")
+    accepted = stack.api.submit({"model": "local-batch", "input": {"text": SLOW}})
+    jobs = Jobs(stack.database)
+    begun = until(lambda: [call["h"] for call in jobs.get(accepted.body["id"]).calls.values() if "h" in call])
+    assert bedrock.get_model_invocation_job(jobIdentifier=begun[0]["job"])["status"] == "InProgress"
+    assert stack.api.call("POST", f"/jobs/{accepted.body['id']}/cancel").status == 200
+    stopped = until(lambda: bedrock.get_model_invocation_job(jobIdentifier=begun[0]["job"])["status"] == "Stopped")
+    assert stopped, "the run finds the job canceled at its next look, and says so"
 
 
 def test_a_chat_may_take_the_way_of_a_batch(stack: Stack) -> None:

@@ -17,6 +17,7 @@ class FakeProvider:
     calls: list[Call] = field(default_factory=list)
     checks: list[dict[str, str]] = field(default_factory=list)
     checked: list[Call] = field(default_factory=list)
+    stopped: list[dict[str, str]] = field(default_factory=list)
     during: Callable[[], object] = lambda: None
     """What happens elsewhere while the provider works."""
     tasks: frozenset[str] = frozenset({"chat"})
@@ -31,6 +32,10 @@ class FakeProvider:
         self.checked.append(call)
         self.checks.append(dict(handle))
         return self._next()
+
+    def stop(self, call: Call, handle: Mapping[str, str]) -> None:
+        """See `Stoppable.stop`."""
+        self.stopped.append(dict(handle))
 
     def _next(self) -> Answer | Started:
         self.during()

@@ -118,6 +118,40 @@ def test_it_is_not_waited_for_beyond_the_time_budget(invoke: Stage) -> None:
     assert invoke.head.open_calls == ["1.1"], "what was begun may be paid for"
 
 
+def test_work_that_nobody_waits_for_is_stopped(invoke: Stage) -> None:
+    cancel_job(invoke.world.jobs, JOB_ID, "acme", NOW)
+    with pytest.raises(Conflict):
+        invoke()
+    assert invoke.provider.stopped == [{"job": "t-1"}]
+    assert invoke.head.open_calls == ["1.1"], "what was done until then may be paid for"
+
+
+def test_work_beyond_the_time_budget_is_stopped(invoke: Stage) -> None:
+    with pytest.raises(TimedOut):
+        invoke(now=NOW + 600 * SECOND)
+    assert invoke.provider.stopped == [{"job": "t-1"}]
+
+
+def test_work_that_another_run_waits_for_goes_on(invoke: Stage) -> None:
+    invoke.world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 30 * MINUTE))
+    invoke.world.jobs.change(JOB_ID, lambda head: claim(head, now=NOW + 31 * MINUTE, lease_ms=MINUTE, by="m2"))
+    with pytest.raises(Conflict):
+        invoke()
+    assert invoke.provider.stopped == []
+
+
+def test_that_it_cannot_be_stopped_changes_nothing(invoke: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise failing(Unavailable)
+
+    monkeypatch.setattr(type(invoke.provider), "stop", refuse)
+    with pytest.raises(TimedOut):
+        invoke(now=NOW + 600 * SECOND)
+    monkeypatch.delattr(type(invoke.provider), "stop")
+    with pytest.raises(TimedOut):
+        invoke(now=NOW + 600 * SECOND)
+
+
 def test_work_that_begins_for_a_job_that_has_ended_stays_on_record() -> None:
     stage = Stage()
     stage.provider.script.append(STARTED)

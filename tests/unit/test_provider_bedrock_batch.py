@@ -157,6 +157,22 @@ def test_a_batch_that_goes_on_is_asked_after_again(wire: Wire, status: str) -> N
     assert ended(wire, EMBEDS, batch_is(status)).handle == BATCH_HANDLE
 
 
+def test_a_batch_is_stopped_where_it_runs(wire: Wire) -> None:
+    wire.script([Reply({})])
+    BedrockBatch(wire.make).stop(replace(EMBEDS, input={}, endpoint="eu-central-1"), BATCH_HANDLE)
+    assert wire.asked == [("StopModelInvocationJob", {"jobIdentifier": BATCH_HANDLE["job"]})]
+    assert wire.regions == ["eu-central-1"]
+
+
+@pytest.mark.parametrize("code", ["ConflictException", "ResourceNotFoundException"])
+def test_a_batch_that_has_ended_cannot_be_stopped(wire: Wire, code: str) -> None:
+    wire.script([Reply({"message": "SECRET"}, 400, {"x-amzn-errortype": code})])
+    with pytest.raises(Unavailable) as caught:
+        BedrockBatch(wire.make).stop(EMBEDS, BATCH_HANDLE)
+    assert caught.value.code == code
+    assert "SECRET" not in str(caught.value)
+
+
 def test_tokens_are_those_that_the_records_tell(wire: Wire) -> None:
     lines = batch_gave(embedded(0, [0.5]), embedded(1, [0.25]))
     told = ended(wire, EMBEDS, batch_is("Completed"), lines)

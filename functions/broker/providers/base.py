@@ -132,3 +132,19 @@ class Asynchronous(Provider, Protocol):
             The same as `Provider.invoke`.
         """
         ...
+
+
+class Stoppable(Asynchronous, Protocol):
+    """A provider whose work can be stopped."""
+
+    def stop(self, call: Call, handle: Mapping[str, str]) -> None:
+        """Stop work that nobody waits for any more; what was done until then may be paid for. May be repeated.
+
+        Args:
+            call: where and with whose rights; it has no input.
+            handle: of the work.
+
+        Raises:
+            The same as `Provider.invoke`.
+        """
+        ...

@@ -56,11 +56,14 @@ GOES_ON = frozenset({"Submitted", "Validating", "Scheduled", "InProgress", "Stop
 ENDED = frozenset({"Completed", "PartiallyCompleted"})
 
 STARTED: dict[str, Row] = {**ERRORS, "ConflictException": (Unavailable, "is at work on a batch of this name")}
-GONE: dict[str, Row] = {"ResourceNotFoundException": (Unavailable, "knows nothing of the work any more")}
+GONE: dict[str, Row] = {
+    "ResourceNotFoundException": (Unavailable, "knows nothing of the work any more"),
+    "ConflictException": (Unavailable, "has ended the work"),
+}
 
 
 class BedrockBatch:
-    """See `base.Asynchronous`."""
+    """See `base.Stoppable`."""
 
     tasks = frozenset({"chat", "embed"})
 
@@ -112,6 +115,10 @@ class BedrockBatch:
         if call.task == "chat":
             return replace(_said(call, outputs), facts=exchange.facts)
         return _embeddings(call, outputs, exchange.facts)
+
+    def stop(self, call: Call, handle: Mapping[str, str]) -> None:
+        """Stop the batch; see `Stoppable`. Of one that has ended the service says that there is a conflict."""
+        Exchange(self._checking, call).ask("stop_model_invocation_job", jobIdentifier=handle["job"])
 
 
 def _inputs(call: Call) -> tuple[str, list[Json]]:

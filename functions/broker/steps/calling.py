@@ -9,6 +9,7 @@ import math
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,9 @@ LONGEST_PAUSE_S = 10
 LONGEST_LOOK_S = 300
 """Work that goes on by itself is asked after at least so often: two thousand looks in a week, which an execution's
 history of 25,000 events holds (each look has eight)."""
+
+STOP_S = 10
+"""Seconds for telling a provider that its work is not wanted any more."""
 
 WAIT_LEASE_MS = 1_800_000
 """A run that waits keeps its lease for so long, and renews it when half is over: a dead run is found within it."""
@@ -91,7 +95,24 @@ class Calling:
 
     def look(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
-        return self._exchange(run, head, key, model, self._build(run, head, key, model, request, now), now)
+        try:
+            call = self._build(run, head, key, model, request, now)
+        except TimedOut:
+            self.stop(head, key, model)
+            raise
+        return self._exchange(run, head, key, model, call, now)
+
+    def stop(self, head: Head, key: str, model: Model) -> None:
+        """Have a provider leave work undone that nobody waits for any more, where it is `providers.base.Stoppable`.
+
+        What it did until then is reckoned by the sweep, as of any call that nobody settles.
+        """
+        with suppress(BrokerError):  # it then goes on to its own end, as all others' work does
+            stop = getattr(self.provider(model.provider), "stop", None)
+            if stop is not None:
+                secret = self.secret(model.secret) if model.secret else None
+                call = Call(head.task, model.name, {}, {}, STOP_S, secret, model.endpoint, options=model.options)
+                stop(call, head.calls[key]["h"])
 
     def aside(self, run: Run, model: Model, request: Request, purpose: str, now: int) -> dict[str, Any]:
         """The answer to a call whose answer is not the job's; it is settled at once, and asked for once.

@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.cache.sharing import Leading
 from broker.clock import now_ms
-from broker.errors import BadOutput, BrokerError, CircuitOpen, ContextExceeded, InvalidRequest, Unavailable
+from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest, Unavailable
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.models import Model, Models
@@ -45,7 +45,11 @@ class InvokeModel:
             BrokerError: by the error table; `Conflict` when the run is stale or the job ended meanwhile (the call is
                 then paid for all the same).
         """
-        head = enter(self.jobs, run)
+        try:
+            head = enter(self.jobs, run)
+        except Conflict:
+            self._stop(run, now)
+            raise
         for key in head.open_calls:
             name = f"OUTPUT#{key}"
             if (kept := self.payloads.facts(head.id, name)) and "purpose" not in kept:
@@ -100,6 +104,17 @@ class InvokeModel:
         request: dict[str, Any] = {"task": EMBEDS, "input": {"text": text}, "parameters": {"max_output_tokens": 1}}
         vectors: list[list[float]] = self.calling.aside(run, model, request, EMBEDS, now).get("embeddings") or [[]]
         return vectors[0]
+
+    def _stop(self, run: Run, now: int) -> None:
+        """Stop what this run had begun for a job that has ended meanwhile; a later run goes on with it."""
+        head = self.jobs.get(run.id)
+        if not head.status.terminal:
+            return
+        for key in head.open_calls:
+            call = head.calls[key]
+            model = self.models.all(now).get(call["m"])
+            if "h" in call and model is not None:
+                self.calling.stop(head, key, model)
 
     def _going_on(self, head: Head, now: int) -> str | None:
         """The call whose work its provider does by itself.
