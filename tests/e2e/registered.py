@@ -133,6 +133,7 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
             {"id": "crashing", "monthly_budget_usd": 1000, "webhook_secret": "tenants/demo/webhook"},
             {"id": "tokens", "models": ["answers"]},
             {"id": "alike", "cache_embedding_model": "answers"},
+            {"id": "alike-by-titan", "cache_embedding_model": "aws-titan"},
         ],
         "routes": ROUTES,
         "sources": [

@@ -164,9 +164,12 @@ def test_a_conversation_that_is_too_long_is_shortened(stack: Stack) -> None:
     for number in range(4):
         talk += [{"role": "user", "content": f"{number} {filler}"}, {"role": "assistant", "content": filler}]
     talk.append({"role": "user", "content": "Summarize: The lamp needed nobody. The keeper slept."})
-    for strategy, calls in (("truncate_oldest", 1), ("summarize", 2)):
+    for strategy, calls in (("truncate_oldest", 1), ("truncate_middle", 1), ("summarize", 2)):
         body = {"input": {"messages": talk}, "model": "small-window", "context": {"strategy": strategy}}
         job = stack.run(body | {"parameters": {"max_output_tokens": 50}})
         assert job["status"] == "succeeded", job["error"]
         assert (job["context"]["strategy"], len(job["attempts"])) == (strategy, calls)
         assert job["context"]["tokens_after"] < 50_000 < job["context"]["tokens_before"]
+    refused = stack.api.submit({"input": {"messages": talk}, "model": "small-window"})
+    assert (refused.status, refused.body["error"]["code"]) == (400, "no_candidate"), "the usual strategy is an error"
+    assert "do not fit its window of 50000" in refused.body["error"]["message"]
