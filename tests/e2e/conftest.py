@@ -9,9 +9,10 @@ from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 
 from local.__main__ import up
+from local.deployment import Cloud
 from local.servers import ROOT, Servers
 from tests.e2e.issuer import Issuer
-from tests.e2e.registered import registry
+from tests.e2e.registered import GUARDED_WORD, registry
 from tests.e2e.stack import Stack
 
 FOLDER = ROOT / ".local" / "tests"
@@ -32,8 +33,17 @@ def stack(issuer: Issuer) -> Iterator[Stack]:
     try:
         running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",))
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
-        document = parse_registry(registry(stack.models_url, issuer.jwks_url))
+        document = parse_registry(registry(stack.models_url, issuer.jwks_url, _guardrail(running.cloud)))
         apply(registry_of(running.cloud, running.outputs), document, by="tests", now=now_ms())
         yield stack
     finally:
         servers.stop()
+
+
+def _guardrail(cloud: Cloud) -> str:
+    """One of Bedrock's own; gives its id."""
+    words = {"wordsConfig": [{"text": GUARDED_WORD}]}
+    made = cloud.client("bedrock").create_guardrail(
+        name="tests", wordPolicyConfig=words, blockedInputMessaging="No.", blockedOutputsMessaging="No."
+    )
+    return str(made["guardrailId"])

@@ -44,7 +44,7 @@ ROUTES: list[dict[str, Any]] = [
     },
     *(
         {"id": f"by-{objective}", "query_type": objective, "models": ["european", "american"], "objective": objective}
-        for objective in ("cost", "quality")
+        for objective in ("cost", "quality", "latency", "balanced")
     ),
 ]
 
@@ -94,12 +94,16 @@ ON_AWS: dict[str, dict[str, Any]] = {
 }
 """Services and models of AWS."""
 
+GUARDED_WORD = "albatross"
+"""What Bedrock's own guardrail stops."""
+
 ISSUER = "https://issuer.example"
 AUDIENCE = "broker"
 
 
-def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
-    """A registry document, as `broker apply` reads it."""
+def registry(models_url: str, jwks_url: str, guardrail: str) -> dict[str, Any]:
+    """A registry document, as `broker apply` reads it; the guardrail is one of Bedrock's."""
+    guarded = {"provider": "bedrock", "name": "any.claude", "options": {"guardrail": {"id": guardrail}}}
     common = {
         "provider": "openai",
         "endpoint": f"{models_url}/v1",
@@ -126,7 +130,10 @@ def registry(models_url: str, jwks_url: str) -> dict[str, Any]:
             | facts
             for name, (path, facts) in _by_path()
         ]
-        + [common | {"name": "any", "endpoint": None, "secret": None, "id": each} | ON_AWS[each] for each in ON_AWS],
+        + [
+            common | {"name": "any", "endpoint": None, "secret": None, "id": model} | facts
+            for model, facts in {**ON_AWS, "aws-guarded": guarded}.items()
+        ],
         "tenants": [
             {"id": "poor", "monthly_budget_usd": 1},
             {"id": "noting", "policy": {"block_card_numbers": False, "denied_terms": ["positive"]}},

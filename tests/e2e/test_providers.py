@@ -8,7 +8,7 @@ import pytest
 
 from local.aws_answers import RUDE
 from local.model_server.brain.sound import say
-from tests.e2e.registered import OTHERS
+from tests.e2e.registered import GUARDED_WORD, OTHERS
 from tests.e2e.stack import Stack, chat
 from tests.e2e.test_services import PICTURE, SAID, download, put, succeeded
 
@@ -94,6 +94,16 @@ def test_what_azure_says_it_also_understands(stack: Stack) -> None:
     sound = put(stack, "azure.wav", spoken, "audio/wav")
     output = succeeded(stack, "transcribe", "of-azure", {"file": {"s3": sound}})["output"]
     assert output["text"] == SAID
+
+
+def test_a_guardrail_of_bedrocks_is_passed_through_and_not_routed_around(stack: Stack) -> None:
+    calm, stopped = (
+        stack.run(chat(text, model="aws-guarded", routing={"fallbacks": ["answers"]}))
+        for text in (SAID, f"Tell me of the {GUARDED_WORD}.")
+    )
+    assert (calm["status"], stack.calls_of(calm)) == ("succeeded", ["aws-guarded"]), calm["error"]
+    assert (stopped["status"], stack.calls_of(stopped)) == ("blocked", ["aws-guarded"])
+    assert stopped["error"]["code"] == "guardrail_intervened"
 
 
 def test_names_and_rude_words(stack: Stack) -> None:
