@@ -147,6 +147,8 @@ def test_a_pictures_moderation_and_a_documents_form_and_table(stack: Stack) -> N
     shown = {"s3": put(stack, "picture.png", PICTURE, "image/png")}
     seen = succeeded(stack, "analyze_image", "local-eyes", {"file": shown, "features": ["moderation"]})["output"]
     assert [each["name"] for each in seen["moderation"]] == ["Smoking"]
-    read = succeeded(stack, "extract_text", "local-text", {"file": shown, "features": ["forms", "tables"]})["output"]
+    job = succeeded(stack, "extract_text", "local-text", {"file": shown, "features": ["forms", "tables"]})
+    read = job["output"]
+    assert job["usage"]["cost_usd"] == pytest.approx(0.065), "a page, and what it costs more for forms and tables"
     assert [(each["key"], each["value"]) for each in read["fields"]] == [("Keeper:", "Ann")]
     assert read["tables"] == [[["Keeper:", "Ann"]]]

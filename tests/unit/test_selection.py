@@ -232,16 +232,25 @@ def test_the_quote_covers_any_order_where_the_order_is_not_settled() -> None:
         ("generate_image", {"text": "x", "count": 3}, "images", 3),
         ("generate_image", {"text": "x"}, "images", 1),
         ("speak", {"text": "é" * 70}, "characters", 70),
-        ("moderate", {"text": ["ab", "c"]}, "characters", 3),
         ("custom", {"body": {}}, "requests", 1),
         ("extract_text", {"file": {"s3": "s3://b/k.PNG"}}, "pages", 1),
         ("extract_text", {"file": {"data": "AAAA", "media_type": "image/jpeg"}}, "pages", 1),
         ("extract_text", {"file": {"s3": "s3://b/k.pdf"}}, "pages", 3_000),
+        ("extract_text", {"file": {"s3": "s3://b/k.pdf"}, "features": ["forms"]}, "forms", 3_000),
+        ("extract_text", {"file": {"s3": "s3://b/k.pdf"}, "features": ["forms"]}, "tables", 0),
         ("extract_text", {"file": {"data": "A" * 4_000, "media_type": "application/pdf"}}, "pages", 31),
         ("transcribe", {"file": {"s3": "s3://b/k.mp3"}}, "seconds", 14_400),
         ("transcribe", {"file": {"data": "A" * 40_000, "media_type": "audio/mpeg"}}, "seconds", 61),
+        ("transcribe", {"file": {"data": "AAAA", "media_type": "audio/mpeg"}}, "seconds", 15),
+        ("analyze_image", {"file": {"s3": "s3://b/k.png"}, "features": ["text", "moderation"]}, "images", 3),
     ],
 )
 def test_units_are_held_at_their_most(task: str, given: dict[str, Any], unit: str, worst: int) -> None:
     priced = a_model("m", tasks=[task], max_output_tokens=1, price_out=0, unit_prices={unit: 7})
     assert held(catalog(priced), {"task": task, "input": given}) == 2 * 7 * worst
+
+
+def test_each_picture_is_held_where_tokens_are_what_is_paid_for() -> None:
+    priced = a_model("m", tasks=["generate_image"], max_output_tokens=1000, price_in=0, price_out=3)
+    given = {"text": "A lamp", "count": 4}
+    assert held(catalog(priced), {"task": "generate_image", "input": given}) == 2 * 4 * 1000 * 3

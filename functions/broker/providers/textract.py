@@ -114,7 +114,7 @@ def _told(blocks: Blocks, pages: int, wanted: frozenset[str]) -> dict[str, Any]:
         output["fields"] = blocks.fields()
     if "tables" in wanted:
         output["tables"] = blocks.tables()
-    return {"output": output, "units": {"pages": pages}}
+    return {"output": output, "units": {"pages": pages, **dict.fromkeys(sorted(wanted), pages)}}
 
 
 def _missing(warning: Json) -> list[int]:

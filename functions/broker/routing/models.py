@@ -56,7 +56,7 @@ class Model:
     fewest_texts: int = 1
     """Texts that a request has at least, for a provider that takes no fewer at a time."""
     unit_prices: Mapping[str, int] = field(default_factory=dict)
-    """Nano-dollars for each unit beside tokens: `images`, `pages`, `characters`, `seconds`, `requests`."""
+    """Nano-dollars for each unit beside tokens: as `providers.base.Answer.units`."""
     prices_as_of: str | None = None
     """The day of the prices."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -69,12 +69,9 @@ class Model:
         known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities", "regions")}
         return cls(**known, id=item["sk"]) if "id" not in known else cls(**known)
 
-    def worst_case(
-        self, input_tokens: int, max_output_tokens: int | None, units: Mapping[str, int] | None = None
-    ) -> int:
-        """Nano-dollars that one call can cost at most, for so many tokens in, so many asked for, and other units."""
-        out = min(max_output_tokens or self.max_output_tokens, self.max_output_tokens)
-        return self.cost(input_tokens, out, units)
+    def worst_case(self, input_tokens: int, max_output_tokens: int | None) -> int:
+        """Nano-dollars that one call can cost at most, for so many tokens in and so many asked for."""
+        return self.cost(input_tokens, min(max_output_tokens or self.max_output_tokens, self.max_output_tokens))
 
     def cost(self, input_tokens: int, output_tokens: int, units: Mapping[str, int] | None = None) -> int:
         """Nano-dollars of a call."""

@@ -7,7 +7,7 @@ from typing import Any
 from broker.routing.circuits import CLOSED, State
 from broker.routing.figures import Figures
 from broker.routing.models import Model
-from broker.routing.units import most_units
+from broker.routing.units import most_units, pictures
 
 USUAL_OUTPUT = 400
 """Tokens that an answer is expected to have where nothing says otherwise: some three hundred words."""
@@ -80,10 +80,13 @@ class Question:
 
     def worst(self, model: Model) -> int:
         """Nano-dollars that one call can cost."""
-        return model.worst_case(self.tokens(model), self.most_output(model), most_units(self.request))
+        each = pictures(self.request)
+        return model.cost(self.tokens(model) * each, self.most_output(model) * each, most_units(self.request))
 
     def expected(self, model: Model) -> int:
         """Nano-dollars that one call is expected to cost; a document's or sound's length is only known at its most."""
+        if self.task == "generate_image":
+            return self.worst(model)  # a picture has no usual length
         output = min(self.most_output(model), USUAL_OUTPUT)
         return model.cost(self.tokens(model), output, most_units(self.request))
 

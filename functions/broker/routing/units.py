@@ -1,14 +1,22 @@
 """What a request can cost beside tokens: units, at most, before any work is done.
 
 Sources of the limits: Amazon Textract developer guide, "Set quotas in Amazon Textract" (3,000 pages in a document);
-Amazon Transcribe developer guide, "Guidelines and quotas" (four hours of audio).
+Amazon Transcribe developer guide, "Guidelines and quotas" (four hours of audio) and pricing (15 seconds at least);
+Amazon Comprehend pricing (300 characters at least for each request, in steps of a hundred).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_PAGES = 3_000
 MOST_SECONDS = 14_400
+FEWEST_SECONDS = 15
+
+FEWEST_CHARACTERS = 300
+DETECTED_CHARACTERS = 5_100
+"""What is looked at to tell a text's language, at most and rounded up."""
+ANALYSED = frozenset({"sentiment", "entities", "moderate"})
+"""Tasks of which a service charges each request by its characters; how many requests, `_analysed` says."""
 
 FEWEST_BYTES_A_SECOND = 500
 """Speech at four kilobits a second: no codec in use takes less."""
@@ -16,22 +24,47 @@ FEWEST_BYTES_A_SECOND = 500
 FEWEST_BYTES_A_PAGE = 100
 """An empty page of a PDF."""
 
+BY_PAGE = frozenset({"forms", "tables"})
+"""Features that a page costs more for."""
+
 ONE_PAGE = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
 ONE_PAGE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 
 
 def most_units(request: Mapping[str, Any]) -> dict[str, int]:
     """The most of each unit that one call for a stored request can use, whether or not a model has a price for it."""
-    given = request.get("input", {})
-    found = {"requests": 1, "images": given.get("count", 1), "characters": _characters(given)}
+    given, task = request.get("input", {}), request.get("task")
+    text = given.get("text", "")
+    texts = [text] if isinstance(text, str) else text
+    features = set(given.get("features", ()))
+    operations = 1 + len(features)
+    found = {"requests": 1, "images": pictures(request), "characters": sum(map(len, texts))}
+    if task == "analyze_image":
+        found["images"] = operations
+    if task in ANALYSED:
+        found["characters"] = _analysed(texts, operations)
     if file := given.get("file"):
         found |= {"pages": _pages(file), "seconds": _seconds(file)}
+        found |= dict.fromkeys(features & BY_PAGE, found["pages"])
     return found
 
 
-def _characters(given: Mapping[str, Any]) -> int:
-    text = given.get("text", "")
-    return len(text) if isinstance(text, str) else sum(map(len, text))
+def pictures(request: Mapping[str, Any]) -> int:
+    """How many pictures are to be made; 1 for all else. Each is paid for, also where tokens are what is counted."""
+    count: int = request.get("input", {}).get("count") or 1
+    return count if request.get("task") == "generate_image" else 1
+
+
+def _analysed(texts: Sequence[str], operations: int) -> int:
+    """Characters that are charged, at most.
+
+    Long texts are split, and each part is rounded up. A part that is not its text's last has 125 characters at least,
+    and short ones go ten to a request: so rounding adds a fifth at most, and what is last in a text its share of a
+    request of the shortest kind.
+    """
+    length = sum(map(len, texts))
+    each = length + length // 5 + 2 * FEWEST_CHARACTERS + FEWEST_CHARACTERS // 10 * len(texts)
+    return operations * each + max(FEWEST_CHARACTERS, min(length + 100, DETECTED_CHARACTERS))
 
 
 def _pages(file: Mapping[str, str]) -> int:
@@ -41,7 +74,7 @@ def _pages(file: Mapping[str, str]) -> int:
 
 
 def _seconds(file: Mapping[str, str]) -> int:
-    return _bounded(file, FEWEST_BYTES_A_SECOND, MOST_SECONDS)
+    return max(FEWEST_SECONDS, _bounded(file, FEWEST_BYTES_A_SECOND, MOST_SECONDS))
 
 
 def _bounded(file: Mapping[str, str], fewest_bytes: int, most: int) -> int:
