@@ -58,6 +58,9 @@ def test_work_whose_handle_was_lost_with_its_function_is_begun_under_the_same_na
     stage.provider.script.append(Killed())
     with pytest.raises(Killed):
         stage()
+    with pytest.raises(TimedOut):
+        stage(now=NOW + 600 * SECOND)
+    assert stage.provider.stopped == [], "without its handle it cannot be found"
     stage.fails_with(Pending, STARTED)
     assert [call.token for call in stage.provider.calls] == [f"{JOB_ID}-1-1"] * 2
     assert stage()["output"] == "OUTPUT#1.1"
@@ -141,12 +144,14 @@ def test_work_that_another_run_waits_for_goes_on(invoke: Stage) -> None:
 
 
 def test_that_it_cannot_be_stopped_changes_nothing(invoke: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise failing(Unavailable)
+    for error in (failing(Unavailable), KeyError("job")):
 
-    monkeypatch.setattr(type(invoke.provider), "stop", refuse)
-    with pytest.raises(TimedOut):
-        invoke(now=NOW + 600 * SECOND)
+        def refuse(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(type(invoke.provider), "stop", refuse)
+        with pytest.raises(TimedOut):
+            invoke(now=NOW + 600 * SECOND)
     monkeypatch.delattr(type(invoke.provider), "stop")
     with pytest.raises(TimedOut):
         invoke(now=NOW + 600 * SECOND)

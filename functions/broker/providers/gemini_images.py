@@ -56,7 +56,7 @@ def _gemini(call: Call, kind: str) -> Answer:
     files: list[Blob] = []
     filtered, into, out = 0, 0, 0
     told: dict[str, str] = {}
-    for reply in in_batches(_places(call), 1, call.timeout, ask):
+    for reply in in_batches(pictures.places(call), 1, call.timeout, ask):
         try:
             _, parts = answered(reply)
         except Refused as error:
@@ -81,7 +81,7 @@ def _imagen(call: Call, kind: str) -> Answer:
 
     files: list[Blob] = []
     filtered = 0
-    for count, reply in in_batches(_places(call), MOST, call.timeout, ask):
+    for count, reply in in_batches(pictures.places(call), MOST, call.timeout, ask):
         if not isinstance(reply.body, dict):
             bad("The provider's reply has no pictures.")
         rows = reply.body.get("predictions", [])  # not there where all were held back
@@ -91,10 +91,6 @@ def _imagen(call: Call, kind: str) -> Answer:
         files += [pictures.made(row.get("bytesBase64Encoded"), kind) for row in shown]
         filtered += max(0, count - len(shown))
     return _answer(files, filtered, {}, exchange.used(None, instance["prompt"]), 0)
-
-
-def _places(call: Call) -> list[int]:
-    return list(range(call.input.get("count") or 1))
 
 
 def _answer(files: list[Blob], filtered: int, told: dict[str, str], into: int, out: int) -> Answer:

@@ -99,7 +99,7 @@ def _generate_image(call: Call) -> Answer:
 
     files: list[Blob] = []
     facts: dict[str, str] = {}
-    for reply in in_batches(list(range(call.input.get("count") or 1)), 1, call.timeout, ask):
+    for reply in in_batches(pictures.places(call), 1, call.timeout, ask):
         kind = sniffed(reply.body)
         if kind is None:
             bad("The model's reply is no picture.")

@@ -37,6 +37,11 @@ def prompt(call: Call) -> str:
     return text
 
 
+def places(call: Call) -> list[int]:
+    """One for each picture that is wanted."""
+    return list(range(call.input.get("count") or 1))
+
+
 def size(call: Call) -> tuple[int, int] | None:
     """Width and height in pixels, where the request names them."""
     told = call.input.get("size")

@@ -5,6 +5,7 @@ Source: Amazon Transcribe Developer Guide, `StartTranscriptionJob`, `GetTranscri
 The transcript is written below `services/{job}/` in the payloads bucket, with the rights of who starts the job, and
 goes with the job: in its own bucket the service would keep it for 90 days, whatever becomes of the job here.
 Beside it the service leaves an empty object by which it tried whether it may write; the bucket's rules remove that.
+It reads and writes buckets of its own region alone, so a model has the stack's region or none.
 
 Options of a model: `key`, the KMS key (ARN or alias) that the transcript is encrypted with; without it the service uses
 S3's own.

@@ -107,12 +107,13 @@ class Calling:
 
         What it did until then is reckoned by the sweep, as of any call that nobody settles.
         """
-        with suppress(BrokerError):  # it then goes on to its own end, as all others' work does
+        handle = head.calls[key].get("h")
+        with suppress(Exception):  # whatever it is: the work then goes on to its own end, as all others' does
             stop = getattr(self.provider(model.provider), "stop", None)
-            if stop is not None:
+            if stop is not None and handle is not None:
                 secret = self.secret(model.secret) if model.secret else None
                 call = Call(head.task, model.name, {}, {}, STOP_S, secret, model.endpoint, options=model.options)
-                stop(call, head.calls[key]["h"])
+                stop(call, handle)
 
     def aside(self, run: Run, model: Model, request: Request, purpose: str, now: int) -> dict[str, Any]:
         """The answer to a call whose answer is not the job's; it is settled at once, and asked for once.

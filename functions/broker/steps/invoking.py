@@ -110,10 +110,9 @@ class InvokeModel:
         head = self.jobs.get(run.id)
         if not head.status.terminal:
             return
+        known = self.models.all(now)
         for key in head.open_calls:
-            call = head.calls[key]
-            model = self.models.all(now).get(call["m"])
-            if "h" in call and model is not None:
+            if model := known.get(head.calls[key]["m"]):
                 self.calling.stop(head, key, model)
 
     def _going_on(self, head: Head, now: int) -> str | None:
