@@ -10,7 +10,7 @@ from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.plan import make_plan, plan_rollback
 from broker.registry.versions import Registry
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 from broker.storage import Database
 
 from tests.fakes.texts import FakeTexts

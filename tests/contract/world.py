@@ -24,7 +24,7 @@ from broker.rest.http import Reply, Request
 from broker.rest.routes import Api
 from broker.routing.board import Board
 from broker.routing.breakers import Breakers
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 from broker.routing.question import Question
 from broker.routing.selection import select
 from broker.steps.estimating import Estimate

@@ -7,7 +7,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 
 from local.client import Answer, Client
 from local.servers import REGION

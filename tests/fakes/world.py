@@ -12,7 +12,7 @@ from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
 from broker.prompts.templates import Prompts
 from broker.registry.versions import Registry
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 from broker.steps.context import Run, material
 from broker.steps.preparing import Prepare
 from broker.storage import Item, Put

@@ -16,7 +16,7 @@ from broker.prompts.templates import Prompts
 from broker.registry.versions import Registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
 from broker.rest.http import Reply, Request
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 from broker.tenants.registry import Tenants
 from handlers.admin import handler
 

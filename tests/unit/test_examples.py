@@ -8,7 +8,7 @@ from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.versions import Registry
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 from broker.routing.routes import Catalog, order_for
 
 from tests.fakes.database import FakeDatabase

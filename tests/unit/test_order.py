@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.routing.models import KEEP_MS
+from broker.routing.catalog import KEEP_MS
 from broker.routing.routes import Catalog, Named, order_for
 from broker.storage import Item
 

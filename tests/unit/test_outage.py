@@ -17,9 +17,9 @@ from broker.jobs.sweeping import Sweep
 from broker.jobs.transitions import end_call, start_call
 from broker.routing.board import KEEP_MS, Board
 from broker.routing.breakers import Breakers
+from broker.routing.catalog import Models
 from broker.routing.circuits import FEWEST_CALLS, FIRST_COOLING_MS, SUCCEEDED
 from broker.routing.figures import SLOT_MS
-from broker.routing.models import Models
 from broker.routing.question import Question
 from broker.routing.selection import select
 from broker.steps.context import Run

@@ -16,7 +16,8 @@ from broker.registry.document import parse_registry
 from broker.registry.models import ModelEntry
 from broker.registry.plan import Plan
 from broker.registry.versions import Registry
-from broker.routing.models import Model, Models
+from broker.routing.catalog import Models
+from broker.routing.models import Model
 from broker.routing.routes import Alias, Choice, Route
 from broker.tenants.registry import Tenants
 

@@ -8,7 +8,7 @@ from broker.registry.applying import apply, shown
 from broker.registry.document import parse_entry, parse_registry
 from broker.registry.plan import Plan, make_plan, plan_entry, plan_rollback
 from broker.registry.versions import Registry
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 from broker.storage import Put
 from broker.tenants.registry import Tenants
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from broker.cloud.texts import BucketTexts
     from broker.jobs.store import Jobs
     from broker.routing.breakers import Breakers
-    from broker.routing.models import Models
+    from broker.routing.catalog import Models
     from broker.steps.context import Run
     from broker.tenants.registry import Tenants
 
@@ -87,7 +87,7 @@ def prompt_texts() -> "BucketTexts":
 @cache
 def models() -> "Models":
     """The registry of models."""
-    from broker.routing.models import Models
+    from broker.routing.catalog import Models
 
     return Models(database())
 

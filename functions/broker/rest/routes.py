@@ -18,9 +18,9 @@ from broker.jobs.store import Jobs, Payloads
 from broker.rest.http import Reply, Request
 from broker.rest.models import shown
 from broker.rest.runs import run_body
+from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
-from broker.routing.models import Models
 from broker.tenants.registry import Tenants
 
 MOST_WAIT_S = 25

@@ -1,15 +1,10 @@
-"""The registry of models: read from its table, kept in memory for half a minute."""
+"""A model, as the operators registered it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from broker.errors import InvalidRequest
-from broker.routing.routes import ALIAS, ROUTE, Alias, Catalog, Route
-from broker.storage import Database, Item
-
-KEEP_MS = 30_000
-"""How long a change to the registry may take to show."""
+from broker.storage import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,47 +72,3 @@ class Model:
         """Nano-dollars of a call."""
         other = sum(amount * self.unit_prices.get(name, 0) for name, amount in (units or {}).items())
         return input_tokens * self.price_in + output_tokens * self.price_out + other
-
-
-class Models:
-    """All models of the deployment, with the aliases and routes that stand beside them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._read_at = -KEEP_MS
-        self._catalog = Catalog({})
-
-    def catalog(self, now: int) -> Catalog:
-        """Models, aliases and routes in one query; at most half a minute old."""
-        if now - self._read_at >= KEEP_MS:
-            self._catalog = _read(self._database.query("registry", "MODELS"))
-            self._read_at = now
-        return self._catalog
-
-    def all(self, now: int) -> Mapping[str, Model]:
-        """The models by id."""
-        return self.catalog(now).models
-
-    def get(self, model_id: str, now: int) -> Model:
-        """One model, whatever its status.
-
-        Raises:
-            InvalidRequest: it is not registered.
-        """
-        found = self.all(now).get(model_id)
-        if found is None:
-            raise InvalidRequest(f"There is no model {model_id!r}.", code="unknown_model", param="model")
-        return found
-
-
-def _read(items: list[Item]) -> Catalog:
-    """The catalog, without the aliases and routes that are disabled."""
-    open_ones = [item for item in items if item.get("enabled", True)]
-    aliases = [Alias.from_item(item) for item in open_ones if item["sk"].startswith(ALIAS)]
-    routes = [Route.from_item(item) for item in open_ones if item["sk"].startswith(ROUTE)]
-    models = [Model.from_item(item) for item in items if not item["sk"].startswith((ALIAS, ROUTE))]
-    return Catalog(
-        {model.id: model for model in models},
-        {alias.id: alias for alias in aliases},
-        {(row.task, row.query_type): row for row in routes},
-    )

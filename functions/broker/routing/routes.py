@@ -6,13 +6,11 @@ reads all that routing goes by.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from broker.errors import InvalidRequest
+from broker.routing.models import Model
 from broker.storage import Item
-
-if TYPE_CHECKING:
-    from broker.routing.models import Model
 
 ALIAS, ROUTE = "ALIAS#", "ROUTE#"
 """How the sort keys of aliases and routes begin; a model's id has no `#`."""
@@ -75,7 +73,7 @@ class Route:
 class Catalog:
     """All that routing goes by, as it was read at one time."""
 
-    models: Mapping[str, "Model"]
+    models: Mapping[str, Model]
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     routes: Mapping[tuple[str | None, str | None], Route] = field(default_factory=dict)
     """By task and query type."""

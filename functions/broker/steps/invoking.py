@@ -10,7 +10,8 @@ from broker.clock import now_ms
 from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest, Unavailable
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
-from broker.routing.models import Model, Models
+from broker.routing.catalog import Models
+from broker.routing.models import Model
 from broker.steps.calling import Calling, of_run, timeout_s
 from broker.steps.context import Run, enter, material
 from broker.steps.sharing import Share

@@ -7,7 +7,7 @@ from broker.context.conversations import Turns, recall, room_for_history
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media import check_media
 from broker.prompts.templates import Prompts, apply_hints, arm_key
-from broker.routing.models import Models
+from broker.routing.catalog import Models
 from broker.routing.question import Question
 from broker.routing.selection import Selection, quote, select
 from broker.steps.beside import worst_beside

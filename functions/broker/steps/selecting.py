@@ -5,8 +5,8 @@ from typing import Any
 
 from broker.jobs.explained import packed
 from broker.jobs.store import Jobs, Payloads
+from broker.routing.catalog import Models
 from broker.routing.figures import Health
-from broker.routing.models import Models
 from broker.routing.question import Question
 from broker.routing.selection import select
 from broker.steps.context import Run, material

@@ -21,7 +21,8 @@ from broker.context.summarising import summary_request, with_summary
 from broker.errors import BrokerError, Conflict, TimedOut
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
-from broker.routing.models import Model, Models
+from broker.routing.catalog import Models
+from broker.routing.models import Model
 from broker.routing.question import Question
 from broker.steps.beside import summariser
 from broker.steps.calling import Calling
