@@ -1,4 +1,4 @@
-"""`python -m bench startup|packing|calls|price|throughput|all`: what it prints is kept in `bench/results/`."""
+"""`python -m bench startup|packing|calls|pictures|price|throughput|all`: what it prints is kept in `bench/results/`."""
 
 import argparse
 import sys
@@ -8,7 +8,10 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-WHAT = ("startup", "packing", "calls", "price", "throughput", "all")
+ALONE = ("startup", "packing", "calls", "pictures")
+"""What needs no stack."""
+
+WHAT = (*ALONE, "price", "throughput", "all")
 
 
 def main() -> int:
@@ -38,7 +41,11 @@ def main() -> int:
         from bench import calls
 
         calls.run()
-    if asked.what in ("startup", "packing", "calls"):
+    if asked.what in ("pictures", "all"):
+        from bench import pictures
+
+        pictures.run()
+    if asked.what in ALONE:
         return 0
     from bench import price, throughput
     from bench.stack import running

@@ -129,6 +129,28 @@ def test_gpt_image_is_asked_in_its_own_words(server: ProviderServer) -> None:
     assert (answer.input_tokens, answer.output_tokens, answer.facts) == (11, 4160, {"request_id": "req_1"})
 
 
+@pytest.mark.parametrize(
+    ("model", "size", "asked"),
+    [
+        ("dall-e-3", "1024x1024", [1, 1, 1, 1, 1]),
+        ("gpt-image-1", "1024x1024", [4, 1]),
+        ("gpt-image-1", None, [2, 2, 1]),
+        ("gpt-image-1", "4096x4096", [1, 1, 1, 1, 1]),
+        ("stable-diffusion", "512x512", [5]),
+    ],
+)
+def test_no_more_pictures_are_asked_for_at_once_than_a_reply_holds(
+    server: ProviderServer, model: str, size: str | None, asked: list[int]
+) -> None:
+    usage = {"input_tokens": 3, "output_tokens": 5}
+    server.answer(Script(pictures(PNG, usage=usage)))
+    given = {"text": "A lamp", "count": 5} | ({"size": size} if size else {})
+    answer = OpenAI().invoke(call(server, "generate_image", model=model, input=given))
+    assert [each.body["n"] for each in server.asked] == asked
+    assert (answer.input_tokens, answer.output_tokens) == (3 * len(asked), 5 * len(asked))
+    assert answer.units == {"images": len(asked)}, "what came"
+
+
 @pytest.mark.parametrize("model", ["dall-e-3", "stable-diffusion", "my-deployment"])
 def test_others_are_told_to_send_the_picture_itself(server: ProviderServer, model: str) -> None:
     body = pictures(PNG)
@@ -181,7 +203,6 @@ def test_azure_is_asked_at_its_deployments(server: ProviderServer, options: dict
 @pytest.mark.parametrize(
     ("task", "model", "asked", "param"),
     [
-        ("generate_image", "dall-e-3", {"text": "A lamp", "count": 2}, "input.count"),
         ("generate_image", "dall-e-3", {"text": "A lamp", "format": "webp"}, "input.format"),
         ("generate_image", "gpt-image-1", {"text": "A lamp", "format": "gif"}, "input.format"),
         ("generate_image", "gpt-image-1", {"text": " "}, "input.text"),

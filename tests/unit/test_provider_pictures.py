@@ -199,6 +199,9 @@ def test_more_of_imagens_pictures_than_it_makes_at_once(server: ProviderServer) 
     made = call(server, imagen, model="ours", input={"text": TEXT, "count": 8}, options={"family": "imagen"})
     assert len(paint(imagen, made).files) == 8
     assert [each.body["parameters"]["sampleCount"] for each in server.asked] == [4, 4]
+    server.answer(Script(imagen.good))
+    paint(imagen, call(server, imagen, input={"text": TEXT, "count": 2, "size": "2048x2048"}))
+    assert [each.body["parameters"]["sampleCount"] for each in server.asked] == [1, 1]
 
 
 def test_what_was_held_back_is_counted(server: ProviderServer) -> None:

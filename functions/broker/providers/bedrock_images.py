@@ -18,7 +18,7 @@ from broker.providers.bedrock_errors import BLOCKED, bad
 from broker.providers.bedrock_invoke import Ask, Json, Reply, exchanges, family
 
 MOST = 5
-"""Pictures in one exchange with a model of Amazon's; Stability's make one."""
+"""Pictures in one exchange with a model of Amazon's, at most; Stability's make one."""
 SEEDS = 858_993_460
 """Nova Canvas takes seeds below this, and Titan too. Both take the same one each time where none is given."""
 
@@ -54,12 +54,13 @@ def generate_image(call: Call, ask: Ask) -> Answer:
 
 
 def _amazon(call: Call) -> Iterator[Json]:
-    text, size, count = pictures.prompt(call), pictures.size(call), call.input.get("count") or 1
+    text, size, places = pictures.prompt(call), pictures.size(call), pictures.places(call)
+    most = pictures.at_once(call, MOST)
     seed = call.parameters.get("seed")
     if seed is None:
         seed = random.randrange(SEEDS)  # noqa: S311 - variety, not a secret
-    for place in range(0, count, MOST):
-        config: Json = {"numberOfImages": min(MOST, count - place), "seed": (seed + place) % SEEDS}
+    for place in places[::most]:
+        config: Json = {"numberOfImages": len(places[place : place + most]), "seed": (seed + place) % SEEDS}
         if size:
             config |= {"width": size[0], "height": size[1]}
         yield {
@@ -84,7 +85,7 @@ def _stability(call: Call) -> Iterator[Json]:
     body["output_format"] = pictures.media_type(call, ("png", "jpeg", "webp")).removeprefix("image/")
     if ratio := pictures.ratio(call, RATIOS):
         body["aspect_ratio"] = ratio
-    for place in range(call.input.get("count") or 1):
+    for place in pictures.places(call):
         seed = call.parameters.get("seed")
         chosen = {} if seed is None else {"seed": seed + place}
         yield body | chosen | dict(call.options.get("image", {}))

@@ -81,7 +81,7 @@ def _imagen(call: Call, kind: str) -> Answer:
 
     files: list[Blob] = []
     filtered = 0
-    for count, reply in in_batches(pictures.places(call), MOST, call.timeout, ask):
+    for count, reply in in_batches(pictures.places(call), pictures.at_once(call, MOST), call.timeout, ask):
         if not isinstance(reply.body, dict):
             bad("The provider's reply has no pictures.")
         rows = reply.body.get("predictions", [])  # not there where all were held back

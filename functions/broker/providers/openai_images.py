@@ -10,17 +10,20 @@ of the request (`{"quality": "low"}`), as the operators' prices have it.
 
 from typing import Any
 
-from broker.errors import InvalidRequest
 from broker.providers import pictures
-from broker.providers.base import Answer, Call
+from broker.providers.base import Answer, Blob, Call
+from broker.providers.batches import in_batches
 from broker.providers.exchange import bad, facts, first
-from broker.providers.http import post_json
+from broker.providers.http import Reply, post_json
 from broker.providers.openai_format import Service
 from broker.providers.openai_usage import tokens
 
 GPT = ("gpt-image", "chatgpt-image")
 ONE_EACH = ("dall-e-3",)
 """Families that make one picture for each request."""
+MOST = 10
+LARGE = (1536, 1024)
+"""What a model may choose where no size is named."""
 
 
 def generate_image(call: Call, service: Service) -> Answer:
@@ -32,41 +35,43 @@ def generate_image(call: Call, service: Service) -> Answer:
     Raises:
         BrokerError: by `Provider`.
     """
-    asked, kind = _request(call)
-    reply = post_json(
-        service.url("images/generations"),
-        asked,
-        headers=service.headers,
-        timeout=call.timeout,
-        read_error=service.read_error,
-    )
-    first(reply.body, "data")
-    rows = reply.body["data"]
-    if not all(isinstance(row, dict) for row in rows):
-        bad("The provider's reply has a picture that is none.")
-    files = tuple(pictures.made(row.get("b64_json"), kind) for row in rows)
+    family = str(call.options.get("family", call.model))
+    asked, kind = _request(call, family)
+    most = 1 if family.startswith(ONE_EACH) else pictures.at_once(call, MOST, LARGE)
+
+    def ask(places: list[int], left: float) -> Reply:
+        return post_json(
+            service.url("images/generations"),
+            asked | {"n": len(places)},
+            headers=service.headers,
+            timeout=left,
+            read_error=service.read_error,
+        )
+
+    files: list[Blob] = []
+    revised: list[Any] = []
+    into, out = 0, 0
+    told: dict[str, str] = {}
+    for reply in in_batches(pictures.places(call), most, call.timeout, ask):
+        first(reply.body, "data")
+        rows = reply.body["data"]
+        if not all(isinstance(row, dict) for row in rows):
+            bad("The provider's reply has a picture that is none.")
+        files += [pictures.made(row.get("b64_json"), kind) for row in rows]
+        revised += [row.get("revised_prompt") for row in rows]
+        counts = tokens(reply.body)
+        into, out, told = into + counts[0], out + counts[1], facts(reply)
     output: dict[str, Any] = {"count": len(files)}
-    revised = [row.get("revised_prompt") for row in rows]
     if all(isinstance(each, str) and each for each in revised):
         output["revised_prompts"] = revised
-    input_tokens, output_tokens = tokens(reply.body)
     return Answer(
-        output,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        facts=facts(reply),
-        units={"images": len(files)},
-        files=files,
+        output, input_tokens=into, output_tokens=out, facts=told, units={"images": len(files)}, files=tuple(files)
     )
 
 
-def _request(call: Call) -> tuple[dict[str, Any], str]:
-    """The body, and the media type that will come of it."""
-    family = str(call.options.get("family", call.model))
-    count = call.input.get("count") or 1
-    if count > 1 and family.startswith(ONE_EACH):
-        raise InvalidRequest("This model makes one picture at a time.", code="unsupported_count", param="input.count")
-    asked: dict[str, Any] = {"model": call.model, "prompt": pictures.prompt(call), "n": count}
+def _request(call: Call, family: str) -> tuple[dict[str, Any], str]:
+    """The body but for the number, and the media type that will come of it."""
+    asked: dict[str, Any] = {"model": call.model, "prompt": pictures.prompt(call)}
     if call.input.get("size"):
         asked["size"] = call.input["size"]
     if family.startswith(GPT):

@@ -9,6 +9,10 @@ from broker.errors import BadOutput, InvalidRequest
 from broker.providers.base import Blob, Call
 from broker.providers.media import sniffed
 
+PIXELS = 4 * 1024 * 1024
+"""Of one reply: a pixel that does not pack takes four bytes of base64, and a reply has sixteen megabytes
+(`http.LARGEST_REPLY`)."""
+
 
 def made(given: Any, media_type: str) -> Blob:
     """One picture from its base64; `media_type` is what was asked for, but the bytes know better.
@@ -49,6 +53,12 @@ def size(call: Call) -> tuple[int, int] | None:
         return None
     width, _, height = told.partition("x")
     return int(width), int(height)
+
+
+def at_once(call: Call, most: int, usual: tuple[int, int] = (1024, 1024)) -> int:
+    """How many pictures to ask for at once, so that the reply is not too large; `usual` where no size is named."""
+    width, height = size(call) or usual
+    return max(1, min(most, PIXELS // max(1, width * height)))
 
 
 def ratio(call: Call, known: frozenset[str]) -> str | None:
