@@ -4,6 +4,7 @@ Errors go by the service's code (each operation's page in its API Reference, and
 in no table goes by its HTTP status. A service's own text never becomes a message.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -120,6 +121,11 @@ def make_client(service: str, region: str | None, timeout: float) -> Any:
         parameter_validation=False,
     )
     return get_session().create_client(service, region_name=region, config=config)
+
+
+def rounded(seconds: float) -> float:
+    """Down to a power of two: clients are kept by their timeout, and this makes few of them."""
+    return math.ldexp(1.0, math.floor(math.log2(seconds)))
 
 
 def lost(name: str, error: Exception) -> BrokerError:

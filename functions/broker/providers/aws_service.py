@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from botocore import exceptions as broken
 
 from broker.errors import BadOutput, BrokerError, InvalidRequest, Unavailable
-from broker.providers.aws import UNREADABLE, Json, MakeClient, Row, lost, make_client, rejected
+from broker.providers.aws import UNREADABLE, Json, MakeClient, Row, lost, make_client, rejected, rounded
 from broker.providers.base import Answer, Blob, Call
 from broker.providers.http import CHUNK, LARGEST_REPLY
 from broker.providers.structured import check_storable
@@ -139,7 +139,7 @@ class Exchange:
         if left < SHORTEST_S:
             message = f"{self._service.name} did not answer in time."
             raise Unavailable(message, code="timeout", maybe_paid=True)
-        return math.ldexp(1.0, math.floor(math.log2(left)))
+        return rounded(left)
 
     def _failure(self, error: Exception) -> BrokerError:
         found = self._service.failure(error)

@@ -1,4 +1,4 @@
-"""More texts or pictures than a service takes at once: several requests, which share the call's time."""
+"""Embeddings of more texts than a service takes at once: several requests, which share the call's time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,11 +6,10 @@ from typing import TypeVar
 
 from broker.errors import BrokerError, Unavailable
 
-S = TypeVar("S")
 T = TypeVar("T")
 
 
-def in_batches(given: list[S], most: int, timeout: float, ask: Callable[[list[S], float], T]) -> Iterator[T]:
+def in_batches(texts: list[str], most: int, timeout: float, ask: Callable[[list[str], float], T]) -> Iterator[T]:
     """Ask for at most `most` texts at once; `ask` gets them and the seconds that are left.
 
     Raises:
@@ -18,13 +17,13 @@ def in_batches(given: list[S], most: int, timeout: float, ask: Callable[[list[S]
         BrokerError: what `ask` raises; after the first answer it may have been paid for in any case.
     """
     until = time.monotonic() + timeout
-    for place in range(0, len(given), most):
+    for place in range(0, len(texts), most):
         left = until - time.monotonic() if place else timeout
         try:
             if place and left <= 0:
                 raise Unavailable("The provider did not answer in time.", code="timeout")
-            told = ask(given[place : place + most], left)
+            given = ask(texts[place : place + most], left)
         except BrokerError as error:
             error.maybe_paid = error.maybe_paid or place > 0
             raise
-        yield told
+        yield given

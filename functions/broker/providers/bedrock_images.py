@@ -8,14 +8,16 @@ Options of a model: `image`, for further fields of the request as its family has
 """
 
 import random
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 from broker.errors import Refused, Unavailable
 from broker.providers import pictures
+from broker.providers.aws import rounded
 from broker.providers.base import Answer, Blob, Call
 from broker.providers.bedrock_errors import BLOCKED, bad
 from broker.providers.bedrock_invoke import Ask, Json, Reply, exchanges, family
+from broker.providers.gathering import Part, gather
 
 MOST = 5
 """Pictures in one exchange with a model of Amazon's, at most; Stability's make one."""
@@ -25,49 +27,43 @@ SEEDS = 858_993_460
 RATIOS = frozenset({"16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21"})
 """Stability's models are told a ratio, and choose the size."""
 
-Family = tuple[Callable[[Call], Iterator[Json]], Callable[[Reply, str], tuple[list[Blob], int]]]
-"""The bodies of the exchanges; and of a reply, the pictures and how many were held back."""
+Body = Callable[[list[int]], Json]
+Family = tuple[Callable[[Call], Body], Callable[[Reply, str], tuple[list[Blob], int]]]
+"""What makes the bodies of exchanges, by the places of their pictures; and of a reply, the pictures and how many were
+held back."""
 
 
 def generate_image(call: Call, ask: Ask) -> Answer:
-    """Make `input.count` pictures of `input.text`.
-
-    Returns:
-        `{"count"}`, and `filtered` where the model's content filters held some back; units are `images`.
-
-    Raises:
-        Refused: they held back all.
-        BrokerError: by `Provider`.
-    """
+    """Make `input.count` pictures of `input.text`; see `gathering.gather`."""
     bodies, read = family(call, FAMILIES)
-    kind = pictures.media_type(call, ("png",) if bodies is _amazon else ("png", "jpeg", "webp"))
-    files: list[Blob] = []
-    filtered = 0
-    facts: dict[str, str] = {}
-    for reply in exchanges(call, ask, bodies(call)):
-        found, held = read(reply, kind)
-        files, filtered, facts = files + found, filtered + held, reply.facts()
-    if not files:
-        raise _held_back()
-    output: dict[str, Any] = {"count": len(files)} | ({"filtered": filtered} if filtered else {})
-    return Answer(output, facts=facts, units={"images": len(files)}, files=tuple(files))
+    amazon = bodies is _amazon
+    kind = pictures.media_type(call, ("png",) if amazon else ("png", "jpeg", "webp"))
+    body = bodies(call)
+
+    def paint(places: list[int], left: float) -> Part:
+        timeout = left if left == call.timeout else rounded(left)
+        (reply,) = exchanges(replace(call, timeout=timeout), ask, [body(places)])
+        files, filtered = read(reply, kind)
+        return Part(files, filtered, facts=reply.facts())
+
+    return gather(call, pictures.at_once(call, MOST) if amazon else 1, paint)
 
 
-def _amazon(call: Call) -> Iterator[Json]:
-    text, size, places = pictures.prompt(call), pictures.size(call), pictures.places(call)
-    most = pictures.at_once(call, MOST)
-    seed = call.parameters.get("seed")
+def _amazon(call: Call) -> Body:
+    text, size, seed = pictures.prompt(call), pictures.size(call), call.parameters.get("seed")
     if seed is None:
         seed = random.randrange(SEEDS)  # noqa: S311 - variety, not a secret
-    for place in places[::most]:
-        config: Json = {"numberOfImages": len(places[place : place + most]), "seed": (seed + place) % SEEDS}
-        if size:
-            config |= {"width": size[0], "height": size[1]}
-        yield {
+    shape = {"width": size[0], "height": size[1]} if size else {}
+
+    def body(places: list[int]) -> Json:
+        config: Json = {"numberOfImages": len(places), "seed": (seed + places[0]) % SEEDS} | shape
+        return {
             "taskType": "TEXT_IMAGE",
             "textToImageParams": {"text": text},
             "imageGenerationConfig": config | dict(call.options.get("image", {})),
         }
+
+    return body
 
 
 def _of_amazon(reply: Reply, kind: str) -> tuple[list[Blob], int]:
@@ -80,15 +76,18 @@ def _of_amazon(reply: Reply, kind: str) -> tuple[list[Blob], int]:
     return [pictures.made(each, kind) for each in images], 1 if error else 0
 
 
-def _stability(call: Call) -> Iterator[Json]:
-    body: Json = {"prompt": pictures.prompt(call)}
-    body["output_format"] = pictures.media_type(call, ("png", "jpeg", "webp")).removeprefix("image/")
+def _stability(call: Call) -> Body:
+    asked: Json = {"prompt": pictures.prompt(call)}
+    asked["output_format"] = pictures.media_type(call, ("png", "jpeg", "webp")).removeprefix("image/")
     if ratio := pictures.ratio(call, RATIOS):
-        body["aspect_ratio"] = ratio
-    for place in pictures.places(call):
-        seed = call.parameters.get("seed")
-        chosen = {} if seed is None else {"seed": seed + place}
-        yield body | chosen | dict(call.options.get("image", {}))
+        asked["aspect_ratio"] = ratio
+    seed = call.parameters.get("seed")
+
+    def body(places: list[int]) -> Json:
+        chosen = {} if seed is None else {"seed": seed + places[0]}
+        return asked | chosen | dict(call.options.get("image", {}))
+
+    return body
 
 
 def _of_stability(reply: Reply, kind: str) -> tuple[list[Blob], int]:

@@ -9,11 +9,10 @@ Options of a model: `family` where its name does not begin with it; `image` for 
 
 from broker.errors import Refused
 from broker.providers import exchange, pictures
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.batches import in_batches
+from broker.providers.base import Answer, Call
 from broker.providers.exchange import Json, bad, field
+from broker.providers.gathering import Part, gather
 from broker.providers.gemini_format import BLOCKED, answered, facts, post, tokens
-from broker.providers.http import Reply
 
 IMAGEN = "imagen"
 MOST = 4
@@ -25,15 +24,7 @@ KIND = "png"
 
 
 def generate_image(call: Call) -> Answer:
-    """Make `input.count` pictures of `input.text`.
-
-    Returns:
-        `{"count"}`, and `filtered` where some were held back; units are `images`.
-
-    Raises:
-        Refused: all were held back.
-        BrokerError: by `Provider`.
-    """
+    """Make `input.count` pictures of `input.text`; see `gathering.gather`."""
     kind = pictures.media_type(call, (KIND,))
     if str(call.options.get("family", call.model)).startswith(IMAGEN):
         return _imagen(call, kind)
@@ -49,25 +40,20 @@ def _gemini(call: Call, kind: str) -> Answer:
     config: Json = {"responseModalities": ["IMAGE"]} | ({"imageConfig": shape} if shape else {})
     seed = call.parameters.get("seed")
 
-    def ask(places: list[int], left: float) -> Reply:
+    def paint(places: list[int], left: float) -> Part:
         chosen = {} if seed is None else {"seed": seed + places[0]}
-        return post(call, "generateContent", {**asked, "generationConfig": config | chosen}, left)
-
-    files: list[Blob] = []
-    filtered, into, out = 0, 0, 0
-    told: dict[str, str] = {}
-    for reply in in_batches(pictures.places(call), 1, call.timeout, ask):
+        reply = post(call, "generateContent", {**asked, "generationConfig": config | chosen}, left)
+        into, out = tokens(reply)
         try:
             _, parts = answered(reply)
         except Refused as error:
             if error.code == BLOCKED:  # no other picture of it will pass
                 raise
-            filtered += 1
-            parts = []
-        files += [pictures.made(field(part, "inlineData", "data"), kind) for part in parts if "inlineData" in part]
-        counts = tokens(reply)
-        into, out, told = into + (counts[0] or 0), out + (counts[1] or 0), facts(reply)
-    return _answer(files, filtered, told, into, out)
+            return Part((), 1, into or 0, out or 0, facts(reply))
+        files = [pictures.made(field(part, "inlineData", "data"), kind) for part in parts if "inlineData" in part]
+        return Part(files, 0, into or 0, out or 0, facts(reply))
+
+    return gather(call, 1, paint)
 
 
 def _imagen(call: Call, kind: str) -> Answer:
@@ -75,35 +61,16 @@ def _imagen(call: Call, kind: str) -> Answer:
     ratio = pictures.ratio(call, RATIOS_OF_IMAGEN)
     more: Json = ({"aspectRatio": ratio} if ratio else {}) | dict(call.options.get("image", {}))
 
-    def ask(places: list[int], left: float) -> tuple[int, Reply]:
+    def paint(places: list[int], left: float) -> Part:
         asked = {"instances": [instance], "parameters": {"sampleCount": len(places), **more}}
-        return len(places), post(call, "predict", asked, left)
-
-    files: list[Blob] = []
-    filtered = 0
-    for count, reply in in_batches(pictures.places(call), pictures.at_once(call, MOST), call.timeout, ask):
+        reply = post(call, "predict", asked, left)
         if not isinstance(reply.body, dict):
             bad("The provider's reply has no pictures.")
         rows = reply.body.get("predictions", [])  # not there where all were held back
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             bad("The provider's reply has a picture that is none.")
         shown = [row for row in rows if not row.get("raiFilteredReason")]
-        files += [pictures.made(row.get("bytesBase64Encoded"), kind) for row in shown]
-        filtered += max(0, count - len(shown))
-    return _answer(files, filtered, {}, exchange.used(None, instance["prompt"]), 0)
+        files = [pictures.made(row.get("bytesBase64Encoded"), kind) for row in shown]
+        return Part(files, max(0, len(places) - len(shown)), exchange.used(None, instance["prompt"]))
 
-
-def _answer(files: list[Blob], filtered: int, told: dict[str, str], into: int, out: int) -> Answer:
-    if not files and filtered:
-        raise Refused("The model's content filters held the pictures back.", code="content_filtered", maybe_paid=True)
-    if not files:
-        bad("The model's reply has no pictures.", code="empty_answer")
-    output: Json = {"count": len(files)} | ({"filtered": filtered} if filtered else {})
-    return Answer(
-        output,
-        input_tokens=into,
-        output_tokens=out,
-        facts=told,
-        units={"images": len(files)},
-        files=tuple(files),
-    )
+    return gather(call, pictures.at_once(call, MOST), paint)

@@ -18,6 +18,7 @@ from broker.providers import openai_format as wire
 from broker.providers.base import Answer, Blob, Call
 from broker.providers.batches import in_batches
 from broker.providers.exchange import bad
+from broker.providers.gathering import Part, gather
 from broker.providers.http import Reply, post_for_bytes, post_json
 from broker.providers.language import LANGUAGE, perform
 from broker.providers.media import sniffed
@@ -85,27 +86,23 @@ def _extract(call: Call) -> Answer:
 
 
 def _generate_image(call: Call) -> Answer:
-    """One picture in each exchange, whose reply is its bytes alone."""
+    """One picture in each exchange, whose reply is its bytes alone; see `gathering.gather`."""
     url = exchange.base_url(call, f"{MODELS}/{quote(call.model, safe='/')}")
     headers = exchange.headers(call) | {"accept": pictures.media_type(call, ("png", "jpeg", "webp"))}
     text, size, seed = pictures.prompt(call), pictures.size(call), call.parameters.get("seed")
     shape = {} if size is None else {"width": size[0], "height": size[1]}
 
-    def ask(places: list[int], left: float) -> Reply:
+    def paint(places: list[int], left: float) -> Part:
         chosen = {} if seed is None else {"seed": seed + places[0]}
         parameters = shape | chosen | dict(call.options.get("image", {}))
         asked = {"inputs": text, **({"parameters": parameters} if parameters else {})}
-        return post_for_bytes(url, asked, headers=headers, timeout=left, read_error=_read_error)
-
-    files: list[Blob] = []
-    facts: dict[str, str] = {}
-    for reply in in_batches(pictures.places(call), 1, call.timeout, ask):
+        reply = post_for_bytes(url, asked, headers=headers, timeout=left, read_error=_read_error)
         kind = sniffed(reply.body)
         if kind is None:
             bad("The model's reply is no picture.")
-        files.append(Blob(reply.body, kind))
-        facts = exchange.facts(reply)
-    return Answer({"count": len(files)}, facts=facts, units={"images": len(files)}, files=tuple(files))
+        return Part([Blob(reply.body, kind)], facts=exchange.facts(reply))
+
+    return gather(call, 1, paint)
 
 
 def _read_error(status: int, body: Any) -> BrokerError | None:

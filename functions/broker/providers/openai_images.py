@@ -11,10 +11,10 @@ of the request (`{"quality": "low"}`), as the operators' prices have it.
 from typing import Any
 
 from broker.providers import pictures
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.batches import in_batches
+from broker.providers.base import Answer, Call
 from broker.providers.exchange import bad, facts, first
-from broker.providers.http import Reply, post_json
+from broker.providers.gathering import Part, gather
+from broker.providers.http import post_json
 from broker.providers.openai_format import Service
 from broker.providers.openai_usage import tokens
 
@@ -27,46 +27,28 @@ LARGE = (1536, 1024)
 
 
 def generate_image(call: Call, service: Service) -> Answer:
-    """Make `input.count` pictures of `input.text`.
-
-    Returns:
-        `{"count"}`, and `revised_prompts` where the model wrote its own, in the order of the files; units are `images`.
-
-    Raises:
-        BrokerError: by `Provider`.
-    """
+    """Make `input.count` pictures of `input.text`; see `gathering.gather`."""
     family = str(call.options.get("family", call.model))
     asked, kind = _request(call, family)
     most = 1 if family.startswith(ONE_EACH) else pictures.at_once(call, MOST, LARGE)
 
-    def ask(places: list[int], left: float) -> Reply:
-        return post_json(
+    def paint(places: list[int], left: float) -> Part:
+        reply = post_json(
             service.url("images/generations"),
             asked | {"n": len(places)},
             headers=service.headers,
             timeout=left,
             read_error=service.read_error,
         )
-
-    files: list[Blob] = []
-    revised: list[Any] = []
-    into, out = 0, 0
-    told: dict[str, str] = {}
-    for reply in in_batches(pictures.places(call), most, call.timeout, ask):
         first(reply.body, "data")
         rows = reply.body["data"]
         if not all(isinstance(row, dict) for row in rows):
             bad("The provider's reply has a picture that is none.")
-        files += [pictures.made(row.get("b64_json"), kind) for row in rows]
-        revised += [row.get("revised_prompt") for row in rows]
-        counts = tokens(reply.body)
-        into, out, told = into + counts[0], out + counts[1], facts(reply)
-    output: dict[str, Any] = {"count": len(files)}
-    if all(isinstance(each, str) and each for each in revised):
-        output["revised_prompts"] = revised
-    return Answer(
-        output, input_tokens=into, output_tokens=out, facts=told, units={"images": len(files)}, files=tuple(files)
-    )
+        files = [pictures.made(row.get("b64_json"), kind) for row in rows]
+        into, out = tokens(reply.body)
+        return Part(files, 0, into, out, facts(reply), [row.get("revised_prompt") for row in rows])
+
+    return gather(call, most, paint)
 
 
 def _request(call: Call, family: str) -> tuple[dict[str, Any], str]:
