@@ -14,6 +14,7 @@ from local.servers import ROOT, Servers
 from tests.e2e.issuer import Issuer
 from tests.e2e.registered import GUARDED_WORD, registry
 from tests.e2e.stack import Stack
+from tests.unit.provider_server import ProviderServer
 
 FOLDER = ROOT / ".local" / "tests"
 
@@ -26,14 +27,22 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture(scope="session")
-def stack(issuer: Issuer) -> Iterator[Stack]:
+def shaky() -> Iterator[ProviderServer]:
+    """The far end of the model `shaky`: it answers as a test says."""
+    with ProviderServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(issuer: Issuer, shaky: ProviderServer) -> Iterator[Stack]:
     """The deployed stack, in a work folder of its own: a stack that a developer runs is left alone."""
     servers = Servers(FOLDER, print)
     servers.stop()  # what a killed session left behind
     try:
         running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",))
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
-        document = parse_registry(registry(stack.models_url, issuer.jwks_url, _guardrail(running.cloud)))
+        guardrail = _guardrail(running.cloud)
+        document = parse_registry(registry(stack.models_url, issuer.jwks_url, guardrail, f"{shaky.url}/v1"))
         apply(registry_of(running.cloud, running.outputs), document, by="tests", now=now_ms())
         yield stack
     finally:

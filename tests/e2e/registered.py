@@ -101,7 +101,7 @@ ISSUER = "https://issuer.example"
 AUDIENCE = "broker"
 
 
-def registry(models_url: str, jwks_url: str, guardrail: str) -> dict[str, Any]:
+def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> dict[str, Any]:
     """A registry document, as `broker apply` reads it; the guardrail is one of Bedrock's."""
     guarded = {"provider": "bedrock", "name": "any.claude", "options": {"guardrail": {"id": guardrail}}}
     common = {
@@ -123,6 +123,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str) -> dict[str, Any]:
             for model_id, facts in ORDERS.items()
         ]
         + [common | ENDPOINT | {"id": "endpoint"}]
+        + [common | {"id": "shaky", "name": "shaky", "endpoint": shaky_url, "timeout_s": 3}]
         + [
             common
             | {"capabilities": ["json", "tools"]}

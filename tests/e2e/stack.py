@@ -14,6 +14,7 @@ from broker.jobs.head import due_partition, job_pk
 from broker.routing.board import KEEP_MS
 from broker.routing.board import PK as HEALTH
 from broker.routing.circuits import FIRST_COOLING_MS
+from broker.routing.figures import Figures
 from broker.storage import Update
 from broker.tenants.api_keys import new_key
 
@@ -111,7 +112,15 @@ class Stack:
     def open_circuit(self, model: str, until_ms: int) -> None:
         """Let a model's circuit be open until then, and wait until every process knows."""
         facts = {"state": "open", "until": until_ms, "cooling": FIRST_COOLING_MS, "probe": "", "probe_until": 0}
-        self.database.write(Update("ledger", HEALTH, model, set=facts))
+        self._put_on_board({model: facts})
+
+    def show_figures(self, known: dict[str, Figures]) -> None:
+        """Let these be the models' live figures, and wait until every process knows."""
+        self._put_on_board({model: dict(figures.to_attributes()) for model, figures in known.items()})
+
+    def _put_on_board(self, known: dict[str, dict[str, Any]]) -> None:
+        for model, facts in known.items():
+            self.database.write(Update("ledger", HEALTH, model, set=facts))
         time.sleep(KEEP_MS / 1000)
 
     @staticmethod

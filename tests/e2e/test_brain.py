@@ -1,15 +1,14 @@
-"""Routing that explains itself, circuits, estimates, windows and conversations, on the deployed stack."""
+"""Routing that explains itself, estimates, windows and conversations, on the deployed stack."""
 
 import uuid
 from typing import Any
 
 import pytest
 import urllib3
-from broker.clock import now_ms
 
 from local.servers import Servers
 from tests.e2e.conftest import FOLDER
-from tests.e2e.stack import Stack, chat, until
+from tests.e2e.stack import Stack, chat
 
 ROWS = [
     ("summarize", "haiku", "bedrock"),
@@ -55,66 +54,6 @@ def test_an_estimate_says_what_a_job_would_do_and_holds_nothing(stack: Stack) ->
     assert 0 < first["expected_cost_usd"] <= first["worst_cost_usd"]
     job = stack.run(body)
     assert job["usage"]["cost_usd"] <= first["worst_cost_usd"]
-
-
-def test_a_model_that_keeps_failing_is_left_alone(stack: Stack) -> None:
-    body = chat(model="dying", routing={"fallbacks": ["answers"]})
-    ids = [stack.api.submit(body).body["id"] for _ in range(12)]
-    jobs = [stack.api.finished(job_id) for job_id in ids]
-    assert {job["status"] for job in jobs} == {"succeeded"}
-
-    def phase() -> str:
-        rows = stack.api.call("GET", "/models").body["data"]
-        return str(next(each["circuit"]["state"] for each in rows if each["id"] == "dying"))
-
-    assert until(lambda: phase() == "open", 30), phase()
-    job = until(lambda: (found := stack.run(body)) and stack.calls_of(found) == ["answers"] and found, 20)
-    assert job, "the model is still asked"
-    why = next(each["why"] for each in job["route"] if each["model"] == "dying")
-    assert "circuit" in why or "passed over" in why, why
-
-
-def test_a_job_waits_until_the_circuit_of_its_only_model_lets_it_through(stack: Stack) -> None:
-    stack.open_circuit("lonely", now_ms() + 600_000)
-    short, job_id = (
-        stack.api.submit(chat(model="lonely", deadline_seconds=seconds)).body["id"] for seconds in (5, 3600)
-    )
-
-    def job() -> dict[str, Any]:
-        found: dict[str, Any] = stack.api.call("GET", f"/jobs/{job_id}").body
-        return found
-
-    def waiting() -> list[dict[str, Any]]:
-        told = stack.api.call("GET", f"/jobs/{job_id}/events").body["data"]
-        return [each for each in told if each["event"] == "job.waiting"]
-
-    assert until(waiting), job()
-    found = job()
-    assert (found["status"], found["error"], found["attempts"]) == ("queued", None, [])
-    assert found["started_at"]
-    why = next(each["why"] for each in found["route"] if each["model"] == "lonely")
-    assert "its circuit is open until" in why
-    stack.sweep()
-    assert (waiting()[0]["times"], job()["status"]) == (1, "queued"), "its time has not come"
-
-    def expired() -> bool:
-        stack.sweep()
-        return bool(stack.api.call("GET", f"/jobs/{short}").body["status"] == "expired")
-
-    assert until(expired)
-    assert stack.api.call("GET", f"/jobs/{short}").body["error"]["code"] == "circuits_open"
-
-    stack.open_circuit("lonely", now_ms())  # it has cooled
-    stack.make_due(job_id)
-    stack.sweep()
-    answered = stack.api.finished(job_id)
-    assert (answered["status"], stack.calls_of(answered)) == ("succeeded", ["lonely"]), answered["error"]
-
-    def phase() -> str:
-        rows = stack.api.call("GET", "/models").body["data"]
-        return str(next(each["circuit"]["state"] for each in rows if each["id"] == "lonely"))
-
-    assert until(lambda: phase() == "closed", 30), "its call was the probe"
 
 
 def test_a_conversation_goes_on(stack: Stack) -> None:

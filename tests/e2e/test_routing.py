@@ -1,14 +1,11 @@
 """Which model, and why: constraints, objectives, weights and what ends, on the deployed stack."""
 
-import time
 from collections import Counter
 from typing import Any
 
 import pytest
 from broker.clock import now_ms
-from broker.routing.board import KEEP_MS, PK
 from broker.routing.figures import Figures
-from broker.storage import Put
 
 from tests.e2e.stack import Stack, chat
 
@@ -75,9 +72,7 @@ def test_a_route_orders_its_models_by_an_objective(stack: Stack, objective: str,
 
 def test_live_figures_order_by_latency_and_keep_slow_models_from_short_jobs(stack: Stack) -> None:
     known = {"european": Figures(now_ms(), 100, 0, 3_000, 20_000), "american": Figures(now_ms(), 100, 1, 100, 300)}
-    for model, figures in known.items():
-        stack.database.write(Put("ledger", {"pk": PK, "sk": model, **figures.to_attributes()}))
-    time.sleep(KEEP_MS / 1000 + 1)  # so long, each process may go by what it read before
+    stack.show_figures(known)
     live = {each["id"]: each["live"] for each in stack.api.call("GET", "/models").body["data"]}
     assert {model: live[model]["p95_latency_ms"] for model in known} == {"european": 20_000, "american": 300}
     for objective in ("latency", "balanced"):

@@ -19,7 +19,7 @@ from broker.providers.translate import Translate
 
 from tests.fakes.aws import Reply, Wire
 from tests.unit.aws_case import SOUND, make_call
-from tests.unit.aws_cases import LANGUAGES, SENTIMENT, TRANSLATION, TURN
+from tests.unit.aws_texts import LANGUAGES, SENTIMENT, TRANSLATION, TURN
 
 
 @pytest.fixture

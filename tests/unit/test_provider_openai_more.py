@@ -55,16 +55,22 @@ def server() -> Iterator[ProviderServer]:
         yield running
 
 
-@pytest.fixture(params=["openai", "azure"])
-def provider(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(
+    params=[(each, task) for each in ("openai", "azure") for task in sorted(MORE) if task in lookup(each).tasks]
+)
+def asked_of(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
+    return found
 
 
-@pytest.fixture(params=sorted(MORE))
-def task(request: pytest.FixtureRequest, provider: str) -> str:
-    if request.param not in lookup(provider).tasks:
-        pytest.skip("Azure moderates by another service.")
-    return str(request.param)
+@pytest.fixture
+def provider(asked_of: tuple[str, str]) -> str:
+    return asked_of[0]
+
+
+@pytest.fixture
+def task(asked_of: tuple[str, str]) -> str:
+    return asked_of[1]
 
 
 def call(server: ProviderServer, task: str, **more: Any) -> Call:

@@ -226,20 +226,19 @@ def test_safety_settings_go_along(server: ProviderServer) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "param"),
-    [
-        ({}, "input.text"),
-        ({"text": " "}, "input.text"),
-        ({"text": TEXT, "format": "gif"}, "input.format"),
-        ({"text": TEXT, "size": "1000x17"}, "input.size"),
-    ],
+    [({}, "input.text"), ({"text": " "}, "input.text"), ({"text": TEXT, "format": "gif"}, "input.format")],
 )
 def test_what_cannot_be_asked_is_not_sent(
-    server: ProviderServer, name: str, painter: Painter, asked: dict[str, Any], param: str
+    server: ProviderServer, painter: Painter, asked: dict[str, Any], param: str
 ) -> None:
-    if name == "huggingface" and param == "input.size":
-        pytest.skip("Any size may be asked for there.")
     error = failed(server, painter, Script(), asked=0, input=asked)
     assert (type(error), error.param, error.maybe_paid) == (InvalidRequest, param, False)
+
+
+@pytest.mark.parametrize("name", ["gemini", "imagen"])
+def test_a_ratio_that_is_not_made_is_not_asked_for(server: ProviderServer, name: str) -> None:
+    error = failed(server, PAINTERS[name], Script(), asked=0, input={"text": TEXT, "size": "1000x17"})
+    assert (type(error), error.param) == (InvalidRequest, "input.size")
 
 
 def test_the_kind_is_asked_for(server: ProviderServer) -> None:
