@@ -23,6 +23,9 @@ from local.aws_answers import answering
 from local.model_server.brain.skills import summary
 from local.servers import RESULTS, SERVERS_FILE
 
+COMPONENT = "x-amzn-sagemaker-inference-component"
+"""The header that names one of several models behind an endpoint; what answers says so."""
+
 PAGES = 2
 LINES = ("The lamp needed nobody.", "The keeper slept.")
 """One on each page."""
@@ -38,11 +41,12 @@ def mend() -> None:
     as_shipped = SageMakerRuntimeBackend.invoke_endpoint
 
     def invoke_endpoint(self: Any, endpoint_name: str, unique_repr: bytes) -> tuple[str, str, str, str]:
-        asked = json.loads(json.loads(base64.b64decode(unique_repr))["Body"])
+        sent = {name.lower(): value for name, value in json.loads(base64.b64decode(unique_repr)).items()}
+        asked = json.loads(sent["body"])
         ordered = self.results_queue or unique_repr in self.results.get(endpoint_name, {})
         if ordered or "inputs" not in asked:
             return as_shipped(self, endpoint_name, unique_repr)
-        told = [{"generated_text": summary(str(asked["inputs"]))}]
+        told = [{"generated_text": summary(str(asked["inputs"])), "component": sent.get(COMPONENT)}]
         return json.dumps(told), "application/json", "", ""
 
     def invoke_endpoint_async(self: Any, endpoint_name: str, input_location: str) -> tuple[str, str]:

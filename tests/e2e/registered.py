@@ -90,6 +90,7 @@ ON_AWS: dict[str, dict[str, Any]] = {
     "aws-titan": {"provider": "bedrock", "name": "amazon.titan-embed-text-v2:0", "tasks": ["embed"]},
     "aws-canvas": {"provider": "bedrock", "name": "amazon.nova-canvas-v1:0", "tasks": ["generate_image"]},
     "aws-stable": {"provider": "bedrock", "name": "stability.stable-image-core-v1:1", "tasks": ["generate_image"]},
+    "aws-part": {"provider": "sagemaker", "tasks": ["custom"], "options": {"inference_component": "part-1"}},
     "aws-slow": {"provider": "sagemaker_async", "tasks": ["custom"], "asynchronous": True},
 }
 """Services and models of AWS."""

@@ -138,6 +138,11 @@ def test_a_turn_of_a_bot(stack: Stack) -> None:
     assert (output["text"], output["intent"], output["session"]) == ("You said: Hello.", "Echo", "s-1")
 
 
+def test_one_of_several_models_behind_an_endpoint(stack: Stack) -> None:
+    output = succeeded(stack, "custom", "aws-part", {"body": {"inputs": SAID}})["output"]
+    assert output["body"][0]["component"] == "part-1"
+
+
 def test_an_asynchronous_endpoint(stack: Stack) -> None:
     output = succeeded(stack, "custom", "aws-slow", {"body": {"inputs": SAID}})["output"]
     assert "lamp" in output["body"]["summary"]

@@ -34,7 +34,7 @@ def gather(call: Call, most: int, paint: Callable[[list[int], float], Part]) -> 
         paint: one exchange, for the pictures at these places and within these seconds.
 
     Returns:
-        `{"count"}`; `filtered` where some were held back; `missing` where the provider failed after it had made some;
+        `{"count"}`; `filtered` where some were held back; `missing` where the provider made no more after some;
         `revised_prompts` where the model wrote its own, in the order of the files. Units are `images`, those among
         them that may have been made without coming here.
 
