@@ -3,11 +3,20 @@
 import json
 import ssl
 import threading
+import traceback
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+from broker.errors import BrokerError
+from broker.providers import lookup
+from broker.providers.base import Call
+
 DRIP_S = 0.05
+
+WORDS = "PROVIDER-TEXT that quotes: what is my diagnosis?"
+"""What a provider says in an error; `failed` looks for it, for the key and for the prompt."""
 
 
 @dataclass(frozen=True)
@@ -131,3 +140,14 @@ class ProviderServer:
     def answer(self, script: Script) -> None:
         self._server.asked = []
         self._server.script = script
+
+
+def failed(server: ProviderServer, provider: str, made: Call, script: Script, asked: int = 1) -> BrokerError:
+    """The error of a call with the key `sk-the-key` for "A lamp", which tells neither these nor `WORDS`."""
+    server.answer(script)
+    with pytest.raises(BrokerError) as caught:
+        lookup(provider).invoke(made)
+    assert len(server.asked) == asked
+    shown = "".join(traceback.format_exception(caught.value)) + caught.value.cause()
+    assert not any(secret in shown for secret in ("sk-the-key", "PROVIDER-TEXT", "diagnosis", "A lamp"))
+    return caught.value
