@@ -4,8 +4,9 @@ import sys
 
 from broker import bootstrap
 from broker.cloud import clients, database, media, payloads
-from broker.providers import lookup, openai_images
-from broker.providers.base import Call
+from broker.providers import lookup
+from broker.providers.openai import images as openai_images
+from broker.providers.wire.base import Call
 from handlers import invoke_model
 
 LOADED = (bootstrap, clients, database, media, payloads, openai_images, invoke_model)

@@ -7,7 +7,7 @@ import pytest
 from broker.cloud.media import MOST_BYTES, JobMedia
 from broker.cloud.payloads import PayloadStore
 from broker.errors import InvalidRequest
-from broker.providers.base import Blob
+from broker.providers.wire.base import Blob
 
 from tests.adapters.conftest import BUCKET
 from tests.fakes.world import JOB_ID, a_head

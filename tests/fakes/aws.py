@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 from botocore.validate import ParamValidator
-from broker.providers.aws import make_client
+from broker.providers.aws.client import make_client
 
 
 @dataclass(frozen=True)

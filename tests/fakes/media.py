@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from broker.errors import InvalidRequest
-from broker.providers.base import Blob
+from broker.providers.wire.base import Blob
 
 
 @dataclass(slots=True)
 class FakeMedia:
-    """See `broker.providers.base.Media`; objects by `s3://…`."""
+    """See `broker.providers.wire.base.Media`; objects by `s3://…`."""
 
     objects: dict[str, Blob] = field(default_factory=dict)
     placed: dict[str, Blob] = field(default_factory=dict)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from broker.errors import BrokerError
-from broker.providers.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, Started
 
 ANSWER = Answer({"text": "Fine."}, input_tokens=10, output_tokens=20)
 
 
 @dataclass(slots=True)
 class FakeProvider:
-    """See `broker.providers.base.Provider`; after the script it goes on with `ANSWER`."""
+    """See `broker.providers.wire.base.Provider`; after the script it goes on with `ANSWER`."""
 
     script: list[Answer | Started | BaseException] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)

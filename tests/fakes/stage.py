@@ -7,7 +7,7 @@ import pytest
 from broker.cache.sharing import Calls
 from broker.errors import BrokerError
 from broker.jobs.head import Head
-from broker.providers.base import Answer, Call, NoMedia, Started
+from broker.providers.wire.base import Answer, Call, NoMedia, Started
 from broker.steps.calling import Calling
 from broker.steps.context import Run
 from broker.steps.invoking import InvokeModel

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.jobs.head import Head
 from broker.jobs.reading import erase, view
-from broker.providers.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, Started
 from broker.steps.context import Run
 from broker.steps.settling import SettleJob
 from broker.tokens import estimate_input, family_of

@@ -13,7 +13,7 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.base import Blob, Call
+from broker.providers.wire.base import Blob, Call
 
 from tests.fakes.aws import Reply
 from tests.fakes.media import FakeMedia

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from broker.providers.base import Blob
+from broker.providers.wire.base import Blob
 
 from tests.fakes.aws import Reply
 from tests.unit.aws_case import (

@@ -4,7 +4,7 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-from broker.providers.base import Blob, Call
+from broker.providers.wire.base import Blob, Call
 
 from tests.fakes.media import FakeMedia
 from tests.unit.provider_server import Asked, ProviderServer

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from broker.errors import BrokerError
 from broker.providers import lookup
-from broker.providers.base import Call
+from broker.providers.wire.base import Call
 
 DRIP_S = 0.05
 

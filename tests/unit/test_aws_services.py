@@ -14,7 +14,7 @@ import pytest
 from botocore import exceptions as broken
 from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Unavailable
 from broker.providers import PROVIDERS
-from broker.providers.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, Started
 
 from tests.fakes.aws import Reply, Wire
 from tests.unit.aws_case import COMMON, NAME, Case
@@ -250,7 +250,7 @@ def test_a_region_that_is_none_is_a_bad_endpoint(case: Case, wire: Wire) -> None
 
 
 def test_a_port_that_nobody_listens_on_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    from broker.providers.translate import Translate
+    from broker.providers.aws.translate import Translate
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
@@ -263,7 +263,7 @@ def test_a_port_that_nobody_listens_on_is_unreachable(monkeypatch: pytest.Monkey
 
 
 def test_what_a_call_starts_is_named_by_its_token() -> None:
-    from broker.providers.aws_service import named
+    from broker.providers.aws.service import named
 
     assert named("job_1/2") == named("job_1/2") == NAME
     assert named("job_1/3") != NAME

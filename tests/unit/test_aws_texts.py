@@ -10,12 +10,12 @@ from typing import Any
 import botocore.session
 import pytest
 from broker.errors import BadOutput, ContextExceeded, InvalidRequest, Unavailable
-from broker.providers.base import Answer
-from broker.providers.comprehend import Comprehend
-from broker.providers.lex import Lex
-from broker.providers.polly import VOICES, Polly
-from broker.providers.splitting import split
-from broker.providers.translate import Translate
+from broker.providers.aws.comprehend import Comprehend
+from broker.providers.aws.lex import Lex
+from broker.providers.aws.polly import VOICES, Polly
+from broker.providers.aws.translate import Translate
+from broker.providers.wire.base import Answer
+from broker.providers.wire.chunking import split
 
 from tests.fakes.aws import Reply, Wire
 from tests.unit.aws_case import SOUND, make_call

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 from broker.errors import BadOutput, BrokerError, Refused, Throttled, Unavailable
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.gathering import Part, gather
+from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.gathering import Part, gather
 
 LAMP = Blob(b"\x89PNG", "image/png")
 MORE = Throttled("Slow down.", code="http_429")

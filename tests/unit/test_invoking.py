@@ -24,7 +24,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
 from broker.jobs.reading import view
 from broker.jobs.transitions import Fence
-from broker.providers.base import Answer, Blob
+from broker.providers.wire.base import Answer, Blob
 from broker.routing.circuits import State
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run

@@ -6,7 +6,7 @@ import pytest
 from broker.errors import Conflict, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Status
-from broker.providers.base import Answer
+from broker.providers.wire.base import Answer
 
 from tests.fakes.provider import failing
 from tests.fakes.talk import Talk

@@ -23,8 +23,8 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.base import Blob, Call
-from broker.providers.openai import OpenAI
+from broker.providers.openai.provider import OpenAI
+from broker.providers.wire.base import Blob, Call
 
 from local.model_server.server import ModelServer
 from tests.fakes.media import FakeMedia

@@ -6,7 +6,7 @@ import pytest
 from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.transitions import Fence, claim, tend
-from broker.providers.base import Started
+from broker.providers.wire.base import Started
 from broker.steps.calling import AFTER_CALL_MS, LONGEST_LOOK_S
 
 from tests.fakes.provider import ANSWER, failing

@@ -10,8 +10,8 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Refused, Unavailable
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.bedrock import Bedrock
+from broker.providers.bedrock.provider import Bedrock
+from broker.providers.wire.base import Answer, Blob, Call
 
 from tests.fakes.media import FakeMedia
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput, BrokerError, ContextExceeded, InvalidRequest, Refused, Throttled, Unavailable
-from broker.providers.base import Answer, Call
-from broker.providers.bedrock_batch import BedrockBatch
+from broker.providers.bedrock.batch import BedrockBatch
+from broker.providers.wire.base import Answer, Call
 
 from tests.fakes.aws import Reply, Wire
 from tests.fakes.media import FakeMedia

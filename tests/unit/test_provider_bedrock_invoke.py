@@ -23,8 +23,8 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.bedrock import Bedrock
+from broker.providers.bedrock.provider import Bedrock
+from broker.providers.wire.base import Answer, Blob, Call
 
 from tests.unit.provider_server import ProviderServer, Script
 
@@ -161,7 +161,7 @@ def test_several_exchanges_share_the_time_of_the_call(server: ProviderServer) ->
     made: list[float] = []
 
     def make(region: str | None, timeout: float) -> Any:
-        from broker.providers.bedrock import make_client
+        from broker.providers.bedrock.provider import make_client
 
         made.append(timeout)
         return make_client(region, timeout)

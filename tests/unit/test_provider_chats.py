@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from broker.errors import BadOutput, BrokerError, InvalidRequest, Throttled, Unavailable
 from broker.providers import lookup
-from broker.providers.base import Answer, Call
-from broker.providers.batches import in_batches
-from broker.providers.gemini import fits
+from broker.providers.gemini.provider import fits
+from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.embedding_batches import in_batches
 
 from tests.unit.dialects.anthropic import AnthropicDialect
 from tests.unit.dialects.base import SCHEMA, TOOL

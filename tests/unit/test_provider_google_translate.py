@@ -16,7 +16,7 @@ from broker.errors import (
     Unavailable,
 )
 from broker.providers import lookup
-from broker.providers.base import Call
+from broker.providers.wire.base import Call
 
 from tests.unit.provider_server import ProviderServer, Script
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from broker.errors import BadOutput, BrokerError, InvalidRequest, Throttled, Unavailable
-from broker.providers import http
-from broker.providers.http import Reply, post_json
+from broker.providers.wire import http
+from broker.providers.wire.http import Reply, post_json
 from cryptography import x509
 
 from tests.unit.certificates import write_certificate

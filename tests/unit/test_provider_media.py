@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.providers.base import Blob
-from broker.providers.media import Link, data_url, inlined, parts
+from broker.providers.wire.base import Blob
+from broker.providers.wire.media import Link, data_url, inlined, parts
 
 from tests.fakes.media import FakeMedia
 

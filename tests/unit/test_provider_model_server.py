@@ -17,7 +17,7 @@ from broker.errors import (
     Unavailable,
 )
 from broker.providers import lookup
-from broker.providers.base import Answer, Call
+from broker.providers.wire.base import Answer, Call
 
 from local.model_server.server import ModelServer
 

@@ -17,9 +17,9 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.base import Call
-from broker.providers.openai import OpenAI, service
-from broker.providers.openai_format import is_closed, request
+from broker.providers.openai.format import is_closed, request
+from broker.providers.openai.provider import OpenAI, service
+from broker.providers.wire.base import Call
 
 from local.model_server.server import ModelServer
 from tests.unit.provider_server import ProviderServer, Script

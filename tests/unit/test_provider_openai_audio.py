@@ -6,8 +6,8 @@ What they have in common with other tasks is in `test_provider_openai_more`.
 from collections.abc import Iterator
 
 import pytest
-from broker.providers.base import Blob
-from broker.providers.openai import OpenAI
+from broker.providers.openai.provider import OpenAI
+from broker.providers.wire.base import Blob
 
 from tests.unit.openai_more import SOUND, call, form
 from tests.unit.provider_server import ProviderServer, Script

@@ -14,9 +14,9 @@ from broker.errors import (
     Unavailable,
 )
 from broker.providers import lookup
-from broker.providers.base import Answer, Blob
-from broker.providers.openai import OpenAI
-from broker.providers.openai_format import MORE
+from broker.providers.openai.format import MORE
+from broker.providers.openai.provider import OpenAI
+from broker.providers.wire.base import Answer, Blob
 
 from tests.unit.openai_more import INPUTS, b64, call, form, pictures, verdict
 from tests.unit.provider_server import WORDS, ProviderServer, Script, failed

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput, InvalidRequest
-from broker.providers.structured import check_schema, instruction, parse, repair_instruction
+from broker.providers.wire.structured import check_schema, instruction, parse, repair_instruction
 
 TREE = {
     "type": "object",

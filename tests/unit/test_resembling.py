@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest, Throttled, Unavailable
-from broker.providers.base import Answer
+from broker.providers.wire.base import Answer
 from broker.steps.resembling import FindSimilar
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants

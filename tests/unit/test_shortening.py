@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.errors import ContextExceeded, Unavailable
-from broker.providers.base import Answer
+from broker.providers.wire.base import Answer
 from broker.tokens import estimate_input, family_of
 
 from tests.fakes.provider import ANSWER, failing

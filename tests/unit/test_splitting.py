@@ -2,7 +2,7 @@
 
 import pytest
 from broker.errors import ContextExceeded
-from broker.providers.splitting import split
+from broker.providers.wire.chunking import split
 from hypothesis import given
 from hypothesis import strategies as st
 

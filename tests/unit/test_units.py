@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from broker.providers.base import Call
-from broker.providers.comprehend import Comprehend
+from broker.providers.aws.comprehend import Comprehend
+from broker.providers.wire.base import Call
 from broker.routing.units import most_units
 from hypothesis import given
 from hypothesis import strategies as some

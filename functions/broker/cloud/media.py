@@ -10,7 +10,7 @@ from broker.cloud.files import GONE
 from broker.errors import InvalidRequest
 from broker.jobs.media import owned
 from broker.jobs.store import Kept, Payloads
-from broker.providers.base import Blob
+from broker.providers.wire.base import Blob
 
 MOST_BYTES = 25_000_000
 """That a function reads into its memory; services that read S3 themselves take more."""

@@ -1,4 +1,4 @@
-"""One file for each provider's wire format, looked up by name and imported on first use."""
+"""Providers: a file or a folder each, beside what they share in `wire`; looked up by name, imported on first use."""
 
 from functools import cache
 from importlib import import_module
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, cast
 from broker.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from broker.providers.base import Provider
+    from broker.providers.wire.base import Provider
 
 PROVIDERS = {
     "anthropic": ("broker.providers.anthropic", "Anthropic"),
     "azure": ("broker.providers.azure", "Azure"),
-    "bedrock": ("broker.providers.bedrock", "Bedrock"),
+    "bedrock": ("broker.providers.bedrock.provider", "Bedrock"),
     "cohere": ("broker.providers.cohere", "Cohere"),
-    "gemini": ("broker.providers.gemini", "Gemini"),
+    "gemini": ("broker.providers.gemini.provider", "Gemini"),
     "huggingface": ("broker.providers.huggingface", "HuggingFace"),
     "mistral": ("broker.providers.mistral", "Mistral"),
     "google_translate": ("broker.providers.google_translate", "GoogleTranslate"),
-    "openai": ("broker.providers.openai", "OpenAI"),
+    "openai": ("broker.providers.openai.provider", "OpenAI"),
     # AWS services
-    "bedrock_batch": ("broker.providers.bedrock_batch", "BedrockBatch"),
-    "comprehend": ("broker.providers.comprehend", "Comprehend"),
-    "lex": ("broker.providers.lex", "Lex"),
-    "polly": ("broker.providers.polly", "Polly"),
-    "rekognition": ("broker.providers.rekognition", "Rekognition"),
-    "sagemaker": ("broker.providers.sagemaker", "SageMaker"),
-    "sagemaker_async": ("broker.providers.sagemaker", "SageMakerAsync"),
-    "textract": ("broker.providers.textract", "Textract"),
-    "transcribe": ("broker.providers.transcribe", "Transcribe"),
-    "translate": ("broker.providers.translate", "Translate"),
+    "bedrock_batch": ("broker.providers.bedrock.batch", "BedrockBatch"),
+    "comprehend": ("broker.providers.aws.comprehend", "Comprehend"),
+    "lex": ("broker.providers.aws.lex", "Lex"),
+    "polly": ("broker.providers.aws.polly", "Polly"),
+    "rekognition": ("broker.providers.aws.rekognition", "Rekognition"),
+    "sagemaker": ("broker.providers.sagemaker.provider", "SageMaker"),
+    "sagemaker_async": ("broker.providers.sagemaker.provider", "SageMakerAsync"),
+    "textract": ("broker.providers.aws.textract", "Textract"),
+    "transcribe": ("broker.providers.aws.transcribe", "Transcribe"),
+    "translate": ("broker.providers.aws.translate", "Translate"),
 }
 """The name that a registered model gives as its provider, and where that wire format lives: module and class."""
 

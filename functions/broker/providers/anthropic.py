@@ -13,14 +13,14 @@ import json
 from typing import Any
 
 from broker.errors import BrokerError, ContextExceeded, CredentialRejected, Refused, Unavailable
-from broker.providers import chat as chats
-from broker.providers import exchange
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.exchange import Json, bad, field
-from broker.providers.http import Reply, post_json
-from broker.providers.language import LANGUAGE, perform
-from broker.providers.media import Link, encoded, parts
-from broker.providers.openai_format import is_closed
+from broker.providers.openai.format import is_closed
+from broker.providers.wire import chat as chats
+from broker.providers.wire import exchange
+from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.exchange import Json, bad, field
+from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.media import Link, encoded, parts
 
 BASE_URL = "https://api.anthropic.com/v1"
 VERSION = "2023-06-01"

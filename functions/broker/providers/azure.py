@@ -4,7 +4,7 @@ Source: Azure OpenAI REST API reference (v1, and the dated data plane), "Content
 
 Options of a model: `api_version`. A date (`2024-10-21`) means the paths by deployment; without one, or with `preview`,
 the v1 paths are used. A deployment's name says nothing of its model: `family` does, for transcription (`whisper`,
-`diarize`) and for pictures, where it is `gpt-image` unless it is told otherwise. All others are as in `openai_images`
+`diarize`) and for pictures, where it is `gpt-image` unless it is told otherwise. All others are as in `openai.images`
 and `openai_audio`.
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from broker.errors import BrokerError, Refused, Unavailable
-from broker.providers import exchange
-from broker.providers import openai_format as wire
-from broker.providers.base import Answer, Call
-from broker.providers.language import LANGUAGE, perform
+from broker.providers.openai import format as openai_format
+from broker.providers.wire import exchange
+from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.language import LANGUAGE, perform
 
 UNDATED = ("v1", "preview", "latest")
 
@@ -38,11 +38,11 @@ class Azure:
 
 
 def _chat(call: Call) -> Answer:
-    return wire.chat(call, _service(call))
+    return openai_format.chat(call, _service(call))
 
 
 def _embed(call: Call) -> Answer:
-    return wire.embed(call, _service(call))
+    return openai_format.embed(call, _service(call))
 
 
 def _generate_image(call: Call) -> Answer:
@@ -50,10 +50,10 @@ def _generate_image(call: Call) -> Answer:
 
 
 def _more(call: Call) -> Answer:
-    return wire.more(call, _service(call))
+    return openai_format.more(call, _service(call))
 
 
-def _service(call: Call) -> wire.Service:
+def _service(call: Call) -> openai_format.Service:
     if not call.endpoint:
         raise Unavailable("The model is registered without its resource's address.", code="bad_endpoint")
     version = str(call.options.get("api_version", ""))
@@ -61,7 +61,7 @@ def _service(call: Call) -> wire.Service:
     base = call.endpoint.rstrip("/").removesuffix("/openai/v1")
     path = f"openai/deployments/{quote(call.model, safe='')}" if dated else "openai/v1"
     query = f"?api-version={quote(version, safe='')}" if version else ""
-    return wire.Service(
+    return openai_format.Service(
         url=lambda name: f"{base}/{path}/{name}{query}",
         headers=exchange.headers(call, "api-key", "{}"),
         limit="max_completion_tokens",
@@ -75,4 +75,4 @@ def _read_error(status: int, body: Any) -> BrokerError | None:
     for inner in ("innererror", "inner_error"):
         if exchange.field(told, inner, "code") in FILTERED:
             return Refused("The provider's content filter refused the request.", code="content_filter")
-    return wire.read_error(status, body)
+    return openai_format.read_error(status, body)

@@ -9,15 +9,15 @@ pictures), and for embeddings `input_type` (`search_document` unless said) and `
 from typing import Any
 
 from broker.errors import BrokerError, ContextExceeded, Refused, Unavailable
-from broker.providers import chat as chats
-from broker.providers import exchange
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.batches import in_batches
-from broker.providers.exchange import Json, bad, field
-from broker.providers.http import Reply, post_json
-from broker.providers.language import LANGUAGE, perform
-from broker.providers.media import Link, data_url, parts
-from broker.providers.vectors import is_vector
+from broker.providers.wire import chat as chats
+from broker.providers.wire import exchange
+from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.embedding_batches import in_batches
+from broker.providers.wire.exchange import Json, bad, field
+from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.media import Link, data_url, parts
+from broker.providers.wire.vectors import is_vector
 
 BASE_URL = "https://api.cohere.com/v2"
 MOST_TEXTS = 96

@@ -8,8 +8,8 @@ Options of a model: `model` (`nmt`), where Google has more than one for the pair
 from typing import Any, NoReturn
 
 from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Throttled
-from broker.providers.base import Answer, Call
-from broker.providers.http import post_json
+from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.http import post_json
 
 ENDPOINT = "https://translation.googleapis.com"
 

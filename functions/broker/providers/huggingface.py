@@ -13,23 +13,23 @@ from typing import Any
 from urllib.parse import quote
 
 from broker.errors import BrokerError
-from broker.providers import exchange, pictures
-from broker.providers import openai_format as wire
-from broker.providers.base import Answer, Blob, Call
-from broker.providers.batches import in_batches
-from broker.providers.exchange import bad
-from broker.providers.gathering import Part, gather
-from broker.providers.http import Reply, post_for_bytes, post_json
-from broker.providers.language import LANGUAGE, perform
-from broker.providers.media import sniffed
-from broker.providers.vectors import is_vector
+from broker.providers.openai import format as openai_format
+from broker.providers.wire import exchange, pictures
+from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.embedding_batches import in_batches
+from broker.providers.wire.exchange import bad
+from broker.providers.wire.gathering import Part, gather
+from broker.providers.wire.http import Reply, post_for_bytes, post_json
+from broker.providers.wire.language import LANGUAGE, perform
+from broker.providers.wire.media import sniffed
+from broker.providers.wire.vectors import is_vector
 
 ROUTER = "https://router.huggingface.co"
 MODELS = f"{ROUTER}/hf-inference/models"
 MOST_TEXTS = 32
 """What a TEI server takes at once, unless it was started otherwise."""
 
-TOO_LONG = ("`inputs` tokens + `max_new_tokens` must be <=", "`inputs` must have less than", wire.TOO_LONG)
+TOO_LONG = ("`inputs` tokens + `max_new_tokens` must be <=", "`inputs` must have less than", openai_format.TOO_LONG)
 """TGI says so in words alone, as one of its validation errors (422); they go nowhere from there."""
 
 
@@ -44,18 +44,18 @@ class HuggingFace:
 
 
 def _chat(call: Call) -> Answer:
-    return wire.chat(call, _service(call))
+    return openai_format.chat(call, _service(call))
 
 
 def _embed(call: Call) -> Answer:
     if (call.endpoint or "").rstrip("/").endswith("/v1"):
-        return wire.embed(call, _service(call))
+        return openai_format.embed(call, _service(call))
     return _extract(call)
 
 
-def _service(call: Call) -> wire.Service:
+def _service(call: Call) -> openai_format.Service:
     base = exchange.base_url(call, f"{ROUTER}/v1")
-    return wire.Service(
+    return openai_format.Service(
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         links=call.endpoint is None or call.options.get("links") is True,
@@ -108,5 +108,5 @@ def _generate_image(call: Call) -> Answer:
 def _read_error(status: int, body: Any) -> BrokerError | None:
     said = exchange.field(body, "error")
     if status in (400, 413, 422) and isinstance(said, str) and any(words in said for words in TOO_LONG):
-        return wire.too_long()
-    return wire.read_error(status, body)
+        return openai_format.too_long()
+    return openai_format.read_error(status, body)

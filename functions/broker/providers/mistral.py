@@ -10,19 +10,19 @@ import re
 from typing import Any
 
 from broker.errors import BrokerError
-from broker.providers import exchange
-from broker.providers import openai_format as wire
-from broker.providers.base import Answer, Call
-from broker.providers.chat import OPENING
-from broker.providers.exchange import Json
-from broker.providers.language import LANGUAGE, perform
+from broker.providers.openai import format as openai_format
+from broker.providers.wire import exchange
+from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.chat import OPENING
+from broker.providers.wire.exchange import Json
+from broker.providers.wire.language import LANGUAGE, perform
 
 BASE_URL = "https://api.mistral.ai/v1"
 
-FINISHES = {**wire.FINISHES, "model_length": "length"}
+FINISHES = {**openai_format.FINISHES, "model_length": "length"}
 """`model_length`: the model's window was full before the limit was reached."""
 
-TOO_LONG = ("too large for model", wire.TOO_LONG)
+TOO_LONG = ("too large for model", openai_format.TOO_LONG)
 """It says so in words alone; they are looked for in a 400 or 422, and go nowhere from there."""
 
 _IDENTITY = re.compile("[a-zA-Z0-9]{9}")
@@ -39,16 +39,16 @@ class Mistral:
 
 
 def _chat(call: Call) -> Answer:
-    return wire.chat(call, _service(call))
+    return openai_format.chat(call, _service(call))
 
 
 def _embed(call: Call) -> Answer:
-    return wire.embed(call, _service(call))
+    return openai_format.embed(call, _service(call))
 
 
-def _service(call: Call) -> wire.Service:
+def _service(call: Call) -> openai_format.Service:
     base = exchange.base_url(call, BASE_URL)
-    return wire.Service(
+    return openai_format.Service(
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         seed="random_seed",
@@ -93,5 +93,5 @@ def _identity(given: Any) -> str:
 def _read_error(status: int, body: Any) -> BrokerError | None:
     said = str(exchange.field(body, "message"))
     if status in (400, 422) and any(words in said for words in TOO_LONG):
-        return wire.too_long()
-    return wire.read_error(status, body)
+        return openai_format.too_long()
+    return openai_format.read_error(status, body)

@@ -113,7 +113,7 @@ class PromptEntry(Entry):
     @field_validator("output_schema")
     @classmethod
     def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        from broker.providers.structured import check_schema  # loads jsonschema
+        from broker.providers.wire.structured import check_schema  # loads jsonschema
 
         if schema is not None:
             _or_value_error(check_schema, schema)

@@ -20,7 +20,7 @@ from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import go_on, start_call
-from broker.providers.base import Answer, Asynchronous, Call, Media, Provider, Started
+from broker.providers.wire.base import Answer, Asynchronous, Call, Media, Provider, Started
 from broker.routing.circuits import SUCCEEDED, Circuits
 from broker.routing.models import Model
 from broker.routing.question import Question

@@ -54,7 +54,7 @@ class Prepare:
         check_media(document, tenant_id, self.inbox)
         filled = self._fill(tenant_id, document, now)
         if schema := filled.get("output_schema"):
-            from broker.providers.structured import check_schema  # loads jsonschema
+            from broker.providers.wire.structured import check_schema  # loads jsonschema
 
             check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Refused, Throttled, Unavailable
 from broker.providers.anthropic import Anthropic
-from broker.providers.base import Blob
+from broker.providers.wire.base import Blob
 
 from tests.unit.dialects.base import MODEL, SECRET, WORDS, Case, Dialect, Json
 

@@ -5,7 +5,7 @@ import json
 from typing import Any, ClassVar
 
 from broker.errors import BrokerError
-from broker.providers.base import Blob, Provider
+from broker.providers.wire.base import Blob, Provider
 
 SECRET = "sk-the-key-itself"
 WORDS = "PROVIDER-TEXT that quotes: what is my diagnosis?"

@@ -6,8 +6,8 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 from broker.errors import BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Throttled, Unavailable
-from broker.providers.base import Blob
-from broker.providers.bedrock import Bedrock
+from broker.providers.bedrock.provider import Bedrock
+from broker.providers.wire.base import Blob
 
 from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json
 

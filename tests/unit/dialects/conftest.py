@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from broker.providers.base import Call
+from broker.providers.wire.base import Call
 
 from tests.fakes.media import FakeMedia
 from tests.unit.dialects.base import JPEG, MODEL, SECRET, Dialect

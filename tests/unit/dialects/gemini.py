@@ -4,8 +4,8 @@ import base64
 from typing import Any
 
 from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Throttled, Unavailable
-from broker.providers.base import Blob
-from broker.providers.gemini import Gemini
+from broker.providers.gemini.provider import Gemini
+from broker.providers.wire.base import Blob
 
 from tests.unit.dialects.base import SECRET, WORDS, Case, Dialect, Json
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Refused, Throttled, Unavailable
-from broker.providers.base import Blob
-from broker.providers.openai import OpenAI
+from broker.providers.openai.provider import OpenAI
+from broker.providers.wire.base import Blob
 
 from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json, calling, decoded
 

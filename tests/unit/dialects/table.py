@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 from broker.errors import BrokerError
-from broker.providers.base import Answer, Call
+from broker.providers.wire.base import Answer, Call
 
 from tests.unit.dialects.anthropic import AnthropicDialect
 from tests.unit.dialects.azure import AzureDialect

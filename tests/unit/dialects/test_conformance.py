@@ -11,7 +11,7 @@ from broker.errors import (
     CredentialRejected,
 )
 from broker.providers import PROVIDERS, lookup
-from broker.providers.base import Answer, Call
+from broker.providers.wire.base import Answer, Call
 from broker.tokens import estimate
 
 from tests.unit.dialects.base import HISTORY, JPEG, PNG, SCHEMA, SECRET, TOOL, Dialect

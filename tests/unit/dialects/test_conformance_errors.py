@@ -18,7 +18,7 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.base import Call
+from broker.providers.wire.base import Call
 
 from tests.unit.dialects.base import SCHEMA, TOOL, WORDS, Dialect
 from tests.unit.dialects.table import EMBEDDING, SIGHTED, failed, for_dialects

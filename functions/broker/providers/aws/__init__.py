@@ -1,0 +1,1 @@
+"""AWS services that do one task each."""

@@ -1,0 +1,61 @@
+"""Amazon Rekognition: what is on a picture, whether it is fit to be shown, and what is written on it.
+
+Source: Amazon Rekognition API Reference. Each operation is one image on the bill.
+"""
+
+from broker.errors import InvalidRequest
+from broker.providers.aws.client import Json, MakeClient, Row, make_client
+from broker.providers.aws.service import Exchange, Service, features, image, rows, score, text, unsupported_task
+from broker.providers.wire.base import Answer, Call
+
+LARGEST_BYTES = 5_242_880
+"""Of a picture that is sent as bytes."""
+MOST_LABELS = 50
+
+FEATURES = frozenset({"moderation", "text"})
+
+ERRORS: dict[str, Row] = {
+    "InvalidImageFormatException": (InvalidRequest, "takes no picture of this format"),
+    "ImageTooLargeException": (InvalidRequest, "takes no picture of this size"),
+    "InvalidS3ObjectException": (InvalidRequest, "cannot read the picture"),
+}
+
+
+class Rekognition:
+    """See `base.Provider`. Options of a model: `max_labels`, and `min_confidence` from 0 to 1."""
+
+    tasks = frozenset({"analyze_image"})
+
+    def __init__(self, make: MakeClient = make_client) -> None:
+        self._service = Service("rekognition", "Rekognition", ERRORS, make)
+
+    def invoke(self, call: Call) -> Answer:
+        """Make the call; see `Provider`."""
+        if call.task not in self.tasks:
+            raise unsupported_task()
+        asked = features(call, FEATURES)
+        picture = image(call, LARGEST_BYTES)
+        exchange = Exchange(self._service, call)
+        least: Json = {}
+        if "min_confidence" in call.options:
+            least["MinConfidence"] = float(call.options["min_confidence"]) * 100
+        most = int(call.options.get("max_labels", MOST_LABELS))
+        labels = exchange.ask("detect_labels", Image=picture, MaxLabels=most, **least)
+        output: Json = {"labels": [_label(each) for each in rows(labels.get("Labels"), "labels")]}
+        if "moderation" in asked:
+            found = exchange.ask("detect_moderation_labels", Image=picture, **least)
+            output["moderation"] = [_label(each) for each in rows(found.get("ModerationLabels"), "labels")]
+        if "text" in asked:
+            written = rows(exchange.ask("detect_text", Image=picture).get("TextDetections"), "text")
+            output["text"] = [_line(each) for each in written if each.get("Type") == "LINE"]
+        return exchange.answer(output, units={"images": exchange.requests})
+
+
+def _label(found: Json) -> Json:
+    label = {"name": text(found.get("Name"), "label"), "score": score(found.get("Confidence"), 100)}
+    parent = found.get("ParentName")
+    return {**label, "parent": parent} if isinstance(parent, str) and parent else label
+
+
+def _line(found: Json) -> Json:
+    return {"text": text(found.get("DetectedText"), "line"), "score": score(found.get("Confidence"), 100)}

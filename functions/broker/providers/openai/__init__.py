@@ -1,0 +1,1 @@
+"""OpenAI, and its format for all that speak it."""

@@ -1,0 +1,216 @@
+"""OpenAI's chat completions and embeddings as a format that many services speak, each with its own differences.
+
+Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/embeddings`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from broker.errors import BrokerError, ContextExceeded, CredentialRejected, Refused, Unavailable
+from broker.providers.wire import chat as chats
+from broker.providers.wire import exchange
+from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import Json, bad
+from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.media import inlined
+from broker.providers.wire.vectors import is_vector
+
+FINISHES = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
+"""Why a model stopped, in the broker's words; all others are `stop`."""
+
+MORE = {
+    "generate_image": "broker.providers.openai.images",
+    "moderate": "broker.providers.openai.moderation",
+    "speak": "broker.providers.openai.audio",
+    "transcribe": "broker.providers.openai.audio",
+}
+"""Tasks beside chat and embeddings, by the module that has a function of that name; loaded on first use."""
+
+_CONTEXT = (ContextExceeded, "The prompt is longer than the model's context window.")
+_REFUSED = (Refused, "The provider's content policy refused the request.")
+_UNPAID = (CredentialRejected, "The provider's account has no credit left.")
+CODES: dict[str, tuple[type[BrokerError], str]] = {
+    "context_length_exceeded": _CONTEXT,
+    "exceed_context_size_error": _CONTEXT,  # llama.cpp
+    "content_filter": _REFUSED,  # Azure
+    "content_policy_violation": _REFUSED,
+    "moderation_blocked": _REFUSED,  # of pictures
+    # It comes as a 429, but no pause helps an account without credit. As with a wrong key, an operator has to look,
+    # and meanwhile the next candidate is asked.
+    "insufficient_quota": _UNPAID,
+    "billing_hard_limit_reached": _UNPAID,
+    "billing_not_active": _UNPAID,
+}
+"""Codes and types in an error's body that say more than the status."""
+
+TOO_LONG = "maximum context length"
+"""vLLM has no code for it, only OpenAI's words. They are looked for in a 400, and go nowhere from there."""
+
+_CLOSED_WORDS = frozenset({"type", "properties", "required", "additionalProperties", "items", "enum", "title"})
+_DEEPEST_STRICT = 5
+
+
+def read_error(status: int, body: Any) -> BrokerError | None:
+    """The look at an error's body that is common to the format; see `http.ReadError`."""
+    told = body.get("error", body) if isinstance(body, dict) else None
+    for word in (exchange.field(told, "code"), exchange.field(told, "type")):
+        if isinstance(word, str) and word in CODES:
+            kind, message = CODES[word]
+            return kind(message, code=word)
+    if status == 400 and TOO_LONG in str(exchange.field(told, "message")):
+        return too_long()
+    return None
+
+
+def too_long() -> BrokerError:
+    """The prompt does not fit."""
+    return ContextExceeded(_CONTEXT[1])
+
+
+def as_they_are(messages: list[Json]) -> list[Json]:
+    """For services that take the messages as OpenAI does."""
+    return messages
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where the format is spoken, and how it differs there."""
+
+    url: Callable[[str], str]
+    """By the last part of OpenAI's own address: `chat/completions`, `images/generations`."""
+    headers: Mapping[str, str]
+    limit: str = "max_tokens"
+    """The name of the limit on an answer's tokens; all compatible servers know this one."""
+    seed: str = "seed"
+    links: bool = False
+    """Whether the service fetches pictures itself."""
+    more: Json = field(default_factory=dict)
+    """Further fields of a chat."""
+    messages: Callable[[list[Json]], list[Json]] = as_they_are
+    read_error: Callable[[int, Any], BrokerError | None] = read_error
+    finishes: Mapping[str, str] = field(default_factory=lambda: FINISHES)
+
+
+def chat(call: Call, service: Service) -> Answer:
+    """One turn of a conversation; see `Provider.invoke`."""
+    reply = _post(call, service, "chat/completions", request(call, service))
+    choice = exchange.first(reply.body, "choices")
+    message, reason = choice.get("message"), choice.get("finish_reason")
+    if not isinstance(message, dict):
+        bad("The provider's reply has no message.")
+    if message.get("refusal") or reason == "content_filter":
+        raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
+    if reason == "error":  # Mistral's
+        raise Unavailable("The model failed while it answered.", code="model_failed", maybe_paid=True)
+    return chats.answer(
+        call,
+        text=_text(message.get("content")),
+        tool_calls=_tool_calls(message.get("tool_calls")),
+        finish=service.finishes.get(reason, "stop") if isinstance(reason, str) else "stop",
+        tokens=(_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens")),
+        facts=exchange.facts(reply),
+    )
+
+
+def request(call: Call, service: Service) -> Json:
+    """The body of a chat.
+
+    Raises:
+        InvalidRequest: it has no text, or a picture that cannot be had.
+    """
+    told = [_inlined(message, call, place, service.links) for place, message in enumerate(chats.messages(call))]
+    messages = service.messages(told)
+    if said := chats.instruction(call, told=True):
+        messages = [*messages, {"role": "user", "content": said}]
+    names = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": service.seed}
+    asked: Json = {"model": call.model, "messages": messages}
+    asked |= {name: call.input[name] for name in ("tools", "tool_choice") if call.input.get(name)}
+    asked |= chats.parameters(call, names | {"max_output_tokens": service.limit}) | service.more
+    if call.output_schema is not None:
+        schema = {"name": "answer", "schema": call.output_schema, "strict": is_closed(call.output_schema)}
+        asked["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return asked
+
+
+def embed(call: Call, service: Service) -> Answer:
+    """A vector for each text; see `Provider.invoke`."""
+    texts = exchange.texts(call)
+    reply = _post(call, service, "embeddings", {"model": call.model, "input": texts})
+    exchange.first(reply.body, "data")
+    rows = reply.body["data"]
+    if len(rows) != len(texts) or not all(isinstance(row, dict) for row in rows):
+        bad("The provider's reply has another number of embeddings.")
+    places = [row.get("index", place) for place, row in enumerate(rows)]
+    if set(map(type, places)) != {int} or sorted(places) != list(range(len(texts))):
+        bad("The provider's embeddings are numbered wrongly.")
+    ordered = [row.get("embedding") for _, row in sorted(zip(places, rows, strict=True), key=lambda each: each[0])]
+    if not all(is_vector(each) for each in ordered):
+        bad("The provider's embeddings are no vectors of numbers.")
+    used = exchange.used(_tokens(reply, "prompt_tokens"), "".join(texts))
+    return Answer({"embeddings": ordered}, input_tokens=used, facts=exchange.facts(reply))
+
+
+def more(call: Call, service: Service) -> Answer:
+    """One of the tasks of `MORE`; see `Provider.invoke`."""
+    answer: Answer = getattr(import_module(MORE[call.task]), call.task)(call, service)
+    return answer
+
+
+def is_closed(schema: Any, depth: int = 0) -> bool:
+    """True for what strict modes surely take; OpenAI's rejects any other schema, where the loose mode tries."""
+    if not isinstance(schema, dict) or depth > _DEEPEST_STRICT or not schema.keys() <= _CLOSED_WORDS | {"description"}:
+        return False
+    properties, inner = schema.get("properties", {}), []
+    if schema.get("type") == "object":
+        if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
+            return False
+        inner = list(properties.values())
+    elif depth == 0 or not isinstance(schema.get("type"), str):
+        return False
+    if schema.get("type") == "array":
+        inner = [schema.get("items")]
+    return all(is_closed(each, depth + 1) for each in inner)
+
+
+def _post(call: Call, service: Service, name: str, body: Json) -> Reply:
+    url = service.url(name)
+    return post_json(url, body, headers=service.headers, timeout=call.timeout, read_error=service.read_error)
+
+
+def _inlined(message: Json, call: Call, place: int, links: bool) -> Json:
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    where = f"input.messages.{place}"
+    return {**message, "content": [inlined(part, call.media, where, links=links) for part in content]}
+
+
+def _text(content: Any) -> str:
+    """A message's text; some services give it in parts, among parts that are not for the reader (reasoning)."""
+    if isinstance(content, list):
+        shown = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        content = "".join(str(part.get("text") or "") for part in shown)
+    if not isinstance(content, str | None):
+        bad("The provider's reply has a message that is no text.")
+    return content or ""
+
+
+def _tool_calls(given: Any) -> list[Json]:
+    """The calls in OpenAI's form; arguments stay the text that the model wrote."""
+    calls: list[Json] = []
+    for each in given if isinstance(given, list) else []:
+        name, arguments = (exchange.field(each, "function", part) for part in ("name", "arguments"))
+        if isinstance(arguments, dict):  # Mistral, TGI
+            calls.append(chats.tool_call(each.get("id") or f"call_{len(calls)}", name, arguments))
+            continue
+        if not (isinstance(name, str) and isinstance(arguments, str)):
+            bad("The model's tool call is malformed.")
+        function = {"name": name, "arguments": arguments}
+        calls.append({"id": str(each.get("id") or f"call_{len(calls)}"), "type": "function", "function": function})
+    return calls
+
+
+def _tokens(reply: Reply, name: str) -> int | None:
+    return exchange.counted(exchange.field(reply.body, "usage", name))

@@ -1,0 +1,53 @@
+"""OpenAI's chat completions and embeddings, as OpenAI and every compatible server (vLLM, Ollama, …) speak them.
+
+Options of a model: `links` is true where a compatible server fetches `https` pictures itself and may do so: what it
+can reach, a tenant can then make it fetch.
+"""
+
+from urllib.parse import urlsplit
+
+from broker.providers.openai import format as openai_format
+from broker.providers.wire import exchange
+from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.language import LANGUAGE, perform
+
+BASE_URL = "https://api.openai.com/v1"
+
+OWN_HOSTS = ("openai.com", "openai.azure.com")
+"""Where the limit is called `max_completion_tokens`: reasoning models there reject `max_tokens`, and all reject both at
+once."""
+
+
+class OpenAI:
+    """OpenAI and compatible servers. `Call.endpoint` is a base URL that ends in `/v1`."""
+
+    tasks = frozenset({"chat", "embed", *openai_format.MORE, *LANGUAGE})
+
+    def invoke(self, call: Call) -> Answer:
+        """Make the call; see `Provider`."""
+        return perform(call, {"chat": _chat, "embed": _embed, **dict.fromkeys(openai_format.MORE, _more)})
+
+
+def _chat(call: Call) -> Answer:
+    return openai_format.chat(call, service(call))
+
+
+def _embed(call: Call) -> Answer:
+    return openai_format.embed(call, service(call))
+
+
+def _more(call: Call) -> Answer:
+    return openai_format.more(call, service(call))
+
+
+def service(call: Call) -> openai_format.Service:
+    """OpenAI, or the server that the model is registered with."""
+    base = exchange.base_url(call, BASE_URL)
+    host = urlsplit(base).hostname or ""
+    own = any(host == each or host.endswith(f".{each}") for each in OWN_HOSTS)
+    return openai_format.Service(
+        url=lambda name: f"{base}/{name}",
+        headers=exchange.headers(call),
+        limit="max_completion_tokens" if own else "max_tokens",
+        links=own or call.options.get("links") is True,
+    )

@@ -1,0 +1,88 @@
+"""What every format that speaks JSON over HTTPS does alike with a call and its reply."""
+
+from typing import Any, NoReturn
+
+from broker.errors import BadOutput, CredentialRejected, InvalidRequest
+from broker.providers.wire.base import Call
+from broker.providers.wire.http import Reply
+from broker.tokens import estimate
+
+Json = dict[str, Any]
+
+
+def base_url(call: Call, default: str) -> str:
+    """The model's endpoint, else the provider's own; without a slash at its end."""
+    return (call.endpoint or default).rstrip("/")
+
+
+def key(call: Call) -> str | None:
+    """The provider's key as a header can carry it; None where the model has none.
+
+    Raises:
+        CredentialRejected: no header can carry it.
+    """
+    secret = (call.secret or "").strip()
+    if not (secret.isascii() and secret.isprintable()):
+        # http.client would say so too, and quote the key.
+        raise CredentialRejected("The provider's key has characters that no header can carry.", code="bad_key")
+    return secret or None
+
+
+def headers(call: Call, name: str = "authorization", form: str = "Bearer {}") -> dict[str, str]:
+    """The header that carries the key; none without a key."""
+    secret = key(call)
+    return {name: form.format(secret)} if secret else {}
+
+
+def texts(call: Call) -> list[str]:
+    """The request's `input.text`: each of several is a turn of its own in a chat, and a vector of its own.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    text = call.input.get("text")
+    found = [text] if isinstance(text, str) else list(text or [])
+    if not found:
+        raise InvalidRequest("The request has no text.", code="no_input", param="input.text")
+    return found
+
+
+def field(body: Any, *path: str) -> Any:
+    """What lies at a path of objects; None where it leads nowhere."""
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def first(body: Any, name: str) -> Json:
+    """The first of a reply's list of objects.
+
+    Raises:
+        BadOutput: there is none.
+    """
+    entries = field(body, name)
+    if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
+        bad(f"The provider's reply has no {name}.")
+    return entries[0]
+
+
+def counted(*told: Any) -> int | None:
+    """The sum of the counts that a reply tells (whole numbers, some as floats); None where it tells none."""
+    known = [int(each) for each in told if type(each) in (int, float) and 0 <= each < 1e12]
+    return sum(known) if known else None
+
+
+def used(told: int | None, text: str) -> int:
+    """Tokens as they were told, else the estimate for a text."""
+    return estimate(text) if told is None else told
+
+
+def facts(reply: Reply, header: str = "x-request-id") -> dict[str, str]:
+    """The provider's own id of the request, for the attempt's record."""
+    found = reply.headers.get(header, "")
+    return {"request_id": found[:128]} if found else {}
+
+
+def bad(message: str, code: str = "malformed_reply") -> NoReturn:
+    """Say that a reply, which may have been paid for, is not what was asked for."""
+    raise BadOutput(message, code=code, maybe_paid=True)
