@@ -1,6 +1,6 @@
-"""The errors of the broker, as one tree.
+"""The errors of the broker, as one tree. What follows from each is told by one table, `consequences`.
 
-    BrokerError
+    BrokerError                 also: our own code failed in a way that nobody foresaw
     ├── InvalidRequest          the request can never work; repeating it elsewhere would only repeat the error
     │   ├── NotFound            no such thing, or it belongs to another tenant
     │   ├── KeyReused           an Idempotency-Key came back with another body
@@ -9,24 +9,36 @@
     │   ├── DeliveryBusy        an attempt at the webhook is under way
     │   ├── Forbidden           the caller lacks the scope, or the tenant may not use the model
     │   └── BudgetExceeded      the tenant's budget, or the job's own limit, does not cover the worst case
+    ├── Rejected                this provider does not take this request; another may
     ├── Refused                 a safety stop of a provider; never tried on another model
     ├── ContextExceeded         the prompt is longer than the model's window
+    ├── Truncated               the limit on the answer's tokens was reached before anything was said
     ├── Throttled               the provider asked for less; carries `retry_after`
-    ├── Unavailable             the provider, or a store of ours, failed, hung or was unreachable
-    │   └── CircuitOpen         the model fails so often that it is left alone for a while; nothing was sent, so a job
-    │                           that meets nothing else waits
-    ├── Pending                 the provider goes on by itself; ask again after `retry_after`
-    ├── CredentialRejected      the provider did not accept our key
+    ├── Unavailable             the provider, or a store of ours, failed or was unreachable
+    │   ├── CircuitOpen         the model fails so often that it is left alone for a while; nothing was sent, so a job
+    │   │                       that meets nothing else waits
+    │   └── ModelTimedOut       the model did not answer within its own limit
+    ├── CutShort                the call was ended so that the next candidate has its turn
     ├── TimedOut                the job's own time budget is spent
+    ├── ModelGone               the provider does not have the model (any more), or does not let us use it
+    ├── CredentialRejected      the provider did not accept our key
+    ├── AdapterFailed           our own code could not make the call, or not read its reply
     ├── BadOutput               the provider answered, but not with what was asked for
+    ├── Pending                 the provider goes on by itself; ask again after `retry_after`
     └── Conflict                another run owns the job, or it has ended: stop in silence
 
-The class names are the error names of the workflow (`ErrorEquals`); a contract test holds the two together.
-Messages are ours alone: a provider's text may quote the prompt, so it never becomes a message.
+Messages are ours alone: a provider's text may quote the prompt, so it never becomes a message. What a job keeps of an
+error is bounded: a head is one small item, and Step Functions takes no cause above 32,768 characters.
 """
 
 import json
 from typing import ClassVar
+
+LONGEST_MESSAGE = 600
+"""Characters; what is longer is cut, with its end kept: it counts what was left out or says what came last."""
+
+LONGEST_NAME = 200
+"""Characters of a code or a field's path."""
 
 
 class BrokerError(Exception):
@@ -43,6 +55,7 @@ class BrokerError(Exception):
         param: str | None = None,
         retry_after: float | None = None,
         maybe_paid: bool = False,
+        tokens: tuple[int, int] | None = None,
     ) -> None:
         """Keep the facts.
 
@@ -52,22 +65,34 @@ class BrokerError(Exception):
             param: the field at fault, dotted (`input.messages.0.role`).
             retry_after: seconds to wait before a repeat makes sense.
             maybe_paid: a provider may have done the work and charge for it, though no answer came of it.
+            tokens: in and out, where its reply told what it charges for.
         """
+        message = shortened(message, LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
-        self.code = code or self.type
-        self.param = param
+        self.code = (code or self.type)[:LONGEST_NAME]
+        self.param = param[:LONGEST_NAME] if param else param
         self.retry_after = retry_after
         self.maybe_paid = maybe_paid
+        self.tokens = tokens
 
     def facts(self) -> dict[str, str]:
-        """The form kept on a job: `{"type", "code", "message"}`."""
-        return {"type": self.type, "code": self.code, "message": self.message}
+        """The form kept on a job: `{"type", "code", "message"}`, and `param` where a field is at fault."""
+        field = {"param": self.param} if self.param else {}
+        return {"type": self.type, "code": self.code, "message": self.message, **field}
 
     def cause(self) -> str:
         """The form that crosses the workflow, as JSON: `facts` and, where known, `retry_after` in seconds."""
         extra = {} if self.retry_after is None else {"retry_after": self.retry_after}
         return json.dumps({**self.facts(), **extra})
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters, without its middle where it was longer."""
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 3]} … {text[-tail:]}"
 
 
 class InvalidRequest(BrokerError):
@@ -126,6 +151,13 @@ class BudgetExceeded(InvalidRequest):
     status = 402
 
 
+class Rejected(BrokerError):
+    """This provider does not take this request; `param` and `code` say why, where the provider did."""
+
+    type = "rejected"
+    status = 422
+
+
 class Refused(BrokerError):
     """A provider's safety stop."""
 
@@ -140,6 +172,13 @@ class ContextExceeded(BrokerError):
     status = 422
 
 
+class Truncated(BrokerError):
+    """The model reached the limit on its answer's tokens before it said anything: a larger limit helps, no repeat."""
+
+    type = "truncated"
+    status = 422
+
+
 class Throttled(BrokerError):
     """The provider asks for a pause; `retry_after` says how long, where it said so."""
 
@@ -148,7 +187,7 @@ class Throttled(BrokerError):
 
 
 class Unavailable(BrokerError):
-    """A 5xx, a timeout, or no connection: the call may or may not have been paid for."""
+    """A 5xx, or no connection: the call may or may not have been paid for."""
 
     type = "unavailable"
     status = 503
@@ -156,6 +195,10 @@ class Unavailable(BrokerError):
 
 class CircuitOpen(Unavailable):
     """The model failed so often of late that it is left alone until its cooling time is over; nothing was sent."""
+
+
+class ModelTimedOut(Unavailable):
+    """The model did not answer within the limit that the operators set for it."""
 
 
 class Pending(BrokerError):
@@ -166,16 +209,37 @@ class Pending(BrokerError):
 
 
 class CredentialRejected(BrokerError):
-    """The provider answered 401 or 403: an operator has to look at the key."""
+    """The provider does not accept our key, or the account behind it: an operator has to look."""
 
     type = "credential_rejected"
     status = 502
+
+
+class ModelGone(BrokerError):
+    """The provider has no such model (any more), or does not let our account use it: an operator has to look."""
+
+    type = "model_gone"
+    status = 502
+
+
+class AdapterFailed(BrokerError):
+    """Our own code could not make the call, or not read its reply: a fault of the broker's."""
+
+    type = "adapter_failed"
+    status = 500
 
 
 class TimedOut(BrokerError):
     """The job's `timeout_seconds` are over: no other model could answer in time either."""
 
     type = "timed_out"
+    status = 504
+
+
+class CutShort(BrokerError):
+    """A call's share of the job's time is over, and other candidates wait for theirs; the model's limit was not."""
+
+    type = "cut_short"
     status = 504
 
 
