@@ -7,6 +7,7 @@ from broker.cloud.texts import PREFIX
 from broker.rest.routes import MOST_WAIT_S
 
 from tests.contract.stack import (
+    ROOT,
     Resource,
     as_list,
     events,
@@ -16,6 +17,7 @@ from tests.contract.stack import (
     rights,
     target,
     template,
+    workflow_files,
 )
 
 FOREVER = 14 * 86_400
@@ -231,6 +233,11 @@ def test_nothing_waits_for_what_a_condition_may_leave_out() -> None:
     for name, resource in resources.items():
         for each in as_list(resource.get("DependsOn", [])):
             assert resources[each].get("Condition") in (None, resource.get("Condition")), f"{name} depends on {each}"
+
+
+def test_no_part_of_aws_is_taken_for_granted() -> None:
+    for path in (ROOT / "template.yaml", *workflow_files()):
+        assert "arn:aws:" not in path.read_text(), f"{path.name} would not work in China or GovCloud"
 
 
 def test_the_key_is_rotated() -> None:
