@@ -16,6 +16,9 @@ from local.servers import REGION, RESULTS, ROOT
 STACK = "inference-broker"
 ARTIFACTS = "inference-broker-artifacts"
 
+LOOPS = ("--language-extensions",)
+"""Lets SAM CLI write the template's loops out. samconfig.toml says so too, but is not read for a template elsewhere."""
+
 
 class DeployFailed(Exception):
     """SAM did not build or deploy; the message is the end of what it printed."""
@@ -71,7 +74,7 @@ def build(folder: Path) -> None:
     Raises:
         DeployFailed: SAM said no.
     """
-    _sam("build", "--cached", "--parallel", "--build-dir", str(folder / "build"),
+    _sam("build", "--cached", "--parallel", *LOOPS, "--build-dir", str(folder / "build"),
          "--cache-dir", str(folder / "build-cache"), "--parameter-overrides", *overrides(),
          environment={"BUILD_PYTHON": sys.executable, "BUILD_PLATFORM": ""})  # fmt: skip
 
@@ -93,7 +96,7 @@ def deploy(cloud: Cloud, folder: Path, stack: str = STACK, *, extra: tuple[str, 
         s3.create_bucket(Bucket=ARTIFACTS)
     _sam("deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack,
          "--s3-bucket", ARTIFACTS, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset",
-         "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides", *overrides(), *extra,
+         "--no-fail-on-empty-changeset", "--no-progressbar", *LOOPS, "--parameter-overrides", *overrides(), *extra,
          environment=cloud.environment())  # fmt: skip
     return cloud.outputs(stack)
 

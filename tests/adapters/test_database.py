@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError
 from broker.cloud.database import DynamoDatabase
 from broker.storage import Check, ConditionFailed, Database, If, Item, Put, Update
 
 from tests.adapters.conftest import INDEXES, KEYS, TABLES
+from tests.contract.stack import of_type
 
 REFUSED = (ValueError, ClientError)
 
@@ -261,16 +261,8 @@ def test_index_goes_on_after_a_job_that_was_deleted(database: Database) -> None:
     assert [i["id"] for i in database.index("tenant", "acme", limit=5, newest_first=True, cursor=gone).items] == ["j1"]
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads the template; its functions do not matter here."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: suffix)
-
-
-def test_tables_are_those_of_the_template(request: pytest.FixtureRequest) -> None:
-    template = yaml.load((request.config.rootpath / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
-    tables = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table"]
+def test_tables_are_those_of_the_template() -> None:
+    tables = of_type("AWS::DynamoDB::Table").values()
     assert [table["KeySchema"] for table in tables] == [KEYS] * len(TABLES)
     (indexed,) = [table for table in tables if "GlobalSecondaryIndexes" in table]
     kinds = {each["AttributeName"]: each["AttributeType"] for each in indexed["AttributeDefinitions"]}

@@ -8,16 +8,24 @@ from typing import Any
 
 from cfnlint.decode import cfn_yaml
 
+from tests.contract.loops import unrolled
+
 ROOT = Path(__file__).parents[2]
 
 Resource = dict[str, Any]
 
 
 @cache
-def template() -> dict[str, Any]:
-    """template.yaml, its short forms written out (`{"Ref": …}`, `{"Fn::GetAtt": [name, attribute]}`)."""
+def written() -> dict[str, Any]:
+    """template.yaml as it stands, its short forms written out (`{"Ref": …}`, `{"Fn::GetAtt": [name, attribute]}`)."""
     loaded: dict[str, Any] = json.loads(json.dumps(cfn_yaml.load(str(ROOT / "template.yaml"))))
     return loaded
+
+
+@cache
+def template() -> dict[str, Any]:
+    """What CloudFormation makes of it: its loops written out."""
+    return unrolled(written())
 
 
 @cache
@@ -63,13 +71,29 @@ def events(kind: str) -> list[tuple[str, str, Resource]]:
     ]
 
 
-def statements(role: Resource) -> Iterator[dict[str, Any]]:
-    """The statements of a role, or of a managed policy."""
-    documents = [each["PolicyDocument"] for each in role.get("Policies", [])]
-    for document in [*documents, *([role["PolicyDocument"]] if "PolicyDocument" in role else [])]:
+def statements(holder: Resource) -> Iterator[dict[str, Any]]:
+    """The statements that stand in a role, or in a managed policy."""
+    documents = [each["PolicyDocument"] for each in holder.get("Policies", [])]
+    for document in [*documents, *([holder["PolicyDocument"]] if "PolicyDocument" in holder else [])]:
         for statement in document["Statement"]:
             # One that a parameter switches on counts as on.
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def policies_of(role: str) -> set[str]:
+    """The managed policies of this stack that a role has: those that it names, and those that name it."""
+    policies = of_type("AWS::IAM::ManagedPolicy")
+    named = {target(each) for each in of_type("AWS::IAM::Role")[role].get("ManagedPolicyArns", [])} & policies.keys()
+    return named | {name for name, each in policies.items() if role in map(target, each.get("Roles", []))}
+
+
+def rights(role: str) -> Iterator[dict[str, Any]]:
+    """All statements that hold for a role, wherever they stand."""
+    for holder in [
+        of_type("AWS::IAM::Role")[role],
+        *(of_type("AWS::IAM::ManagedPolicy")[p] for p in policies_of(role)),
+    ]:
+        yield from statements(holder)
 
 
 def as_list(value: Any) -> list[Any]:

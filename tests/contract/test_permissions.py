@@ -1,12 +1,26 @@
 """What each function may do: as much as its door asks for, and no more."""
 
 import ast
+import json
+import re
+from typing import Any
 
 import pytest
 from broker.cloud.texts import PREFIX
 
 from tests.contract.doors import BUILDERS, builders_behind, calls_of_bootstrap, each_function
-from tests.contract.stack import ROOT, Resource, as_list, door_of, functions, of_type, statements, target
+from tests.contract.stack import (
+    ROOT,
+    Resource,
+    as_list,
+    door_of,
+    functions,
+    of_type,
+    policies_of,
+    rights,
+    statements,
+    target,
+)
 from tests.unit.aws_cases import CASES
 
 WITHOUT_RESOURCE = {
@@ -63,10 +77,48 @@ def test_a_role_allows_only_what_it_names(name: str, role: Resource) -> None:
             assert not wide, f"{name} allows {sorted(wide)} on everything"
 
 
+@pytest.mark.parametrize("name", functions())
+def test_a_function_has_its_own_policy_and_no_other_functions(name: str) -> None:
+    own = name.removesuffix("Function")
+    more = {"AiServicesPolicy"} if name == "InvokeModelFunction" else set()
+    assert policies_of(f"{own}Role") == {"TracePolicy", f"{own}Policy"} | more
+
+
+LONGEST = {
+    "AWS::StackName": "inference-broker-production",
+    "AWS::Region": "ap-southeast-1",
+    "AWS::Partition": "aws-us-gov",
+}
+"""Names as long as may be expected; a resource's ARN has 120 letters and more."""
+
+
+def spelled(value: Any) -> Any:
+    """A policy with what CloudFormation will fill in, at its longest."""
+    match value:
+        case {"Fn::Sub": str(text)}:
+            return re.sub(
+                r"\$\{([^}]+)\}", lambda found: LONGEST.get(found[1], "x" * 12 if "::" in found[1] else "x" * 120), text
+            )
+        case {"Ref": _} | {"Fn::GetAtt": _}:
+            return "x" * 120
+        case {"Fn::If": [_, on, _]}:
+            return spelled(on)
+        case dict():
+            return {key: spelled(each) for key, each in value.items()}
+        case list():
+            return [spelled(each) for each in value]
+    return value
+
+
+@pytest.mark.parametrize("name", of_type("AWS::IAM::ManagedPolicy"))
+def test_a_policy_is_not_longer_than_iam_takes(name: str) -> None:
+    document = spelled(of_type("AWS::IAM::ManagedPolicy")[name]["PolicyDocument"])
+    # Source: IAM user guide, "IAM and AWS STS quotas": 6,144 letters, white space not counted.
+    assert len("".join(json.dumps(document).split())) <= 6_144, name
+
+
 def test_invoke_model_may_ask_what_the_providers_ask_of_aws_and_nothing_else() -> None:
-    role = of_type("AWS::IAM::Role")["InvokeModelRole"]
-    policies = [of_type("AWS::IAM::ManagedPolicy")[target(each)] for each in role["ManagedPolicyArns"]]
-    actions = {each for part in [role, *policies] for statement in statements(part) for each in statement["Action"]}
+    actions = {each for statement in rights("InvokeModelRole") for each in as_list(statement["Action"])}
     prefixes = {"lex": "lex", "sagemaker_async": "sagemaker", "bedrock_batch": "bedrock"}
     asked = {
         f"{prefixes.get(case.provider, case.provider)}:{operation}"
@@ -88,8 +140,7 @@ OF_CONVERSATIONS = {"Fn::Sub": "${PayloadsBucket.Arn}/conversations/*"}
 
 def rights_on(name: str, resource: Resource) -> set[str]:
     """What a function's role allows on a resource, as the template names it."""
-    role = of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]
-    found = [each for each in statements(role) if resource in as_list(each["Resource"])]
+    found = [each for each in rights(f"{name.removesuffix('Function')}Role") if resource in as_list(each["Resource"])]
     return {action for each in found for action in as_list(each["Action"])}
 
 
@@ -128,7 +179,7 @@ def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
 
 @pytest.mark.parametrize("name", [name for name in functions() if name != "AuthorizeFunction"])
 def test_who_puts_events_may_only_speak_for_the_broker(name: str) -> None:
-    for statement in statements(of_type("AWS::IAM::Role")[f"{name.removesuffix('Function')}Role"]):
+    for statement in rights(f"{name.removesuffix('Function')}Role"):
         if "events:PutEvents" in as_list(statement["Action"]):
             assert statement["Condition"] == {"StringEquals": {"events:source": "inference.broker"}}, name
 
@@ -143,7 +194,7 @@ def test_who_fills_prompts_may_read_their_texts_and_only_operators_write_them(na
     builders = builders_behind(calls_of_bootstrap(door))
     needed = {"s3:GetObject"} if "prompt_texts" in builders else set()
     needed |= {"s3:PutObject"} if "admin" in builders else set()
-    role = list(statements(of_type("AWS::IAM::Role")[target(properties["Role"])]))
+    role = list(rights(target(properties["Role"])))
     allowed = {act for each in role if TEXTS in as_list(each["Resource"]) for act in as_list(each["Action"])}
     assert allowed == needed, f"{name} needs {sorted(needed)} on the texts of prompts and has {sorted(allowed)}"
     if needed:

@@ -6,7 +6,19 @@ import pytest
 from broker.cloud.texts import PREFIX
 from broker.rest.routes import MOST_WAIT_S
 
-from tests.contract.stack import Resource, as_list, events, functions, of_type, queues, statements, target, template
+from tests.contract.stack import (
+    ROOT,
+    Resource,
+    as_list,
+    events,
+    functions,
+    of_type,
+    queues,
+    rights,
+    target,
+    template,
+    workflow_files,
+)
 
 FOREVER = 14 * 86_400
 """The longest that SQS keeps a message."""
@@ -106,9 +118,10 @@ def test_a_schedule_retries_never_and_is_missed_loudly(function: str, event: str
         for alarm in of_type("AWS::CloudWatch::Alarm").values()
         if alarm["Namespace"] == "AWS/Lambda" and target(alarm["Dimensions"][0]["Value"]) == function
     ]
-    assert any(alarm["TreatMissingData"] == "breaching" for alarm in watching), (
-        f"nobody notices when {function} is silent"
-    )
+    # Silence that breaches rings until the first run of a new stack; here silence after data has an action of its own.
+    assert watching and all(alarm["TreatMissingData"] == "missing" for alarm in watching), function
+    told = [target(each) for alarm in watching for each in alarm.get("InsufficientDataActions", [])]
+    assert told == ["Alarms"] * len(watching), f"nobody notices when {function} is silent"
 
 
 def test_the_bus_may_send_where_its_rules_lead() -> None:
@@ -157,8 +170,8 @@ def prefixes(bucket: str) -> set[str]:
     """The parts of a bucket that functions have rights on."""
     resources = [
         str(resource.get("Fn::Sub", ""))
-        for role in of_type("AWS::IAM::Role").values()
-        for statement in statements(role)
+        for role in of_type("AWS::IAM::Role")
+        for statement in rights(role)
         for resource in as_list(statement["Resource"])
         if isinstance(resource, dict)
     ]
@@ -184,6 +197,47 @@ def test_what_holds_data_outlives_the_stack(kind: str) -> None:
         if resource["Type"] == kind:
             assert resource.get("DeletionPolicy", "").startswith("Retain"), f"{name} would be deleted with the stack"
             assert resource.get("UpdateReplacePolicy") == "Retain", f"{name} would be deleted when it is replaced"
+
+
+ONLY_COPIES = {"IntakeQueue", "IntakeDeadLetters", "RejectedQueue", "RuleDeadLetters"}
+"""Queues of events that are nowhere else; what is in all others names something that a table or a bucket holds."""
+
+
+def test_queues_that_have_the_only_copy_outlive_the_stack() -> None:
+    kept = {name for name in queues() if template()["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"}
+    assert kept == ONLY_COPIES
+    fed = [target(each["Arn"]) for rule in of_type("AWS::Events::Rule").values() for each in rule["Targets"]]
+    assert kept >= set(fed) - {"FilesQueue"}, "what EventBridge hands over has no other copy, but for files"
+
+
+@pytest.mark.parametrize("kind", ["AWS::SQS::Queue", "AWS::Logs::LogGroup"])
+def test_what_goes_with_the_stack_says_so_and_stays_when_it_is_replaced(kind: str) -> None:
+    for name in of_type(kind):
+        resource = template()["Resources"][name]
+        assert resource["DeletionPolicy"] == ("RetainExceptOnCreate" if name in ONLY_COPIES else "Delete"), name
+        assert resource["UpdateReplacePolicy"] == "Retain", f"{name} would be deleted when it is replaced"
+
+
+def test_the_stage_comes_after_the_accounts_log_role() -> None:
+    (api,) = of_type("AWS::Serverless::Api").values()
+    logs = of_type("AWS::Logs::LogGroup")[target(api["AccessLogSetting"]["DestinationArn"])]
+    after = [tag["Value"]["Fn::If"] for tag in logs["Tags"] if "Fn::If" in tag["Value"]]
+    account = template()["Resources"]["ApiAccount"]
+    assert after == [[account["Condition"], {"Ref": "ApiAccount"}, "existing"]]
+    assert account["DependsOn"] == "Api", "an account without any API takes no role"
+
+
+def test_nothing_waits_for_what_a_condition_may_leave_out() -> None:
+    # It would be left out as well (CloudFormation template reference, "Condition attribute").
+    resources = template()["Resources"]
+    for name, resource in resources.items():
+        for each in as_list(resource.get("DependsOn", [])):
+            assert resources[each].get("Condition") in (None, resource.get("Condition")), f"{name} depends on {each}"
+
+
+def test_no_part_of_aws_is_taken_for_granted() -> None:
+    for path in (ROOT / "template.yaml", *workflow_files()):
+        assert "arn:aws:" not in path.read_text(), f"{path.name} would not work in China or GovCloud"
 
 
 def test_the_key_is_rotated() -> None:

@@ -9,7 +9,7 @@ import pytest
 from broker import observability
 
 from tests.contract.doors import BUILDERS, builders_behind, calls_of_bootstrap, each_function
-from tests.contract.stack import ROOT, Resource, as_list, door_of, functions, of_type, statements, target, template
+from tests.contract.stack import ROOT, Resource, as_list, door_of, functions, of_type, rights, target, template
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
@@ -55,15 +55,13 @@ def test_the_function_has_a_log_group_and_a_role_of_its_own(name: str, propertie
     group = target(properties["LoggingConfig"]["LogGroup"])
     assert group == f"{name.removesuffix('Function')}Logs", f"{name} logs to {group}"
     named = of_type("AWS::Logs::LogGroup")[group]["LogGroupName"]["Fn::Sub"]
-    assert named == f"/aws/lambda/${{AWS::StackName}}/{door_of(name)}", f"{group} is {named}"
+    assert named == f"/aws/lambda/${{AWS::StackName}}/{name.removesuffix('Function')}", f"{group} is {named}"
     assert "RetentionInDays" in of_type("AWS::Logs::LogGroup")[group], f"{group} never forgets"
     role = target(properties["Role"])
     assert role == f"{name.removesuffix('Function')}Role", f"{name} has the role {role}"
     (trust,) = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}, role
-    writing = [
-        each for each in statements(of_type("AWS::IAM::Role")[role]) if "logs:PutLogEvents" in as_list(each["Action"])
-    ]
+    writing = [each for each in rights(role) if "logs:PutLogEvents" in as_list(each["Action"])]
     assert [target(each["Resource"]) for each in writing] == [group], f"{role} writes logs elsewhere"
 
 

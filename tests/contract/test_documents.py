@@ -1,0 +1,45 @@
+"""Documents lead somewhere: their links to files, the glossary's words, and the commands that are listed."""
+
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.contract.stack import ROOT
+
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+ROW = re.compile(r"\| (\*\*.+?) \| (.+) \| (.+) \|")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
+def test_links_to_files_lead_to_files(path: Path) -> None:
+    for link in LINK.findall(path.read_text()):
+        if "://" not in link:
+            assert (path.parent / link).exists(), f"{path.name} links to {link}, which is not there"
+
+
+def test_the_glossary_says_of_each_word_where_it_lives() -> None:
+    rows = [ROW.fullmatch(line) for line in (ROOT / "docs" / "glossary.md").read_text().splitlines()]
+    found = [row for row in rows if row]
+    assert len(found) > 40
+    for row in found:
+        assert LINK.search(row[3]), f"{row[1]} lives nowhere"
+    words = Counter(word for row in found for word in re.findall(r"\*\*(.+?)\*\*", row[1]))
+    assert max(words.values()) == 1, f"{words.most_common(1)} is explained twice"
+
+
+def test_the_readme_leads_to_the_glossary_and_to_how_to_work_on_it() -> None:
+    assert {"docs/glossary.md", "CONTRIBUTING.md", "CHANGELOG.md"} <= set(
+        LINK.findall((ROOT / "README.md").read_text())
+    )
+
+
+def test_make_lists_every_command() -> None:
+    text = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    done = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    listed = re.findall(r"^  make (\w+) +\S", done.stdout, re.MULTILINE)
+    assert listed == phony.split(), "make alone says what there is, in the order of the file"
