@@ -44,7 +44,7 @@ def test_an_accepted_job_is_kept_and_sent(world: World) -> None:
     assert (head.status, head.run, head.lane, head.asked) == (Status.QUEUED, 0, "bulk", "small")
     assert (head.tenant, head.principal, head.door, head.correlation_id) == ("acme", "key:1", "rest", "corr-1")
     assert (head.created_at, head.deadline_at, head.expires_at) == (NOW, NOW + 600_000, NOW // SECOND + 7200)
-    assert (head.timeout_s, head.webhook, head.hold, head.budget) == (30, ("job.failed",), 0, None)
+    assert (head.timeout_s, head.webhook, head.limit, head.holds) == (30, ("job.failed",), 0, {})
     assert world.prompt(head.id) == CHAT["input"]
     asked = world.jobs.notes(head.id)["ASKED"]
     assert (asked["webhook_url"], asked["metadata"]) == (HOOK["url"], {"order": "17"})
@@ -134,7 +134,7 @@ def test_a_crash_at_any_write_leaves_one_job_for_the_repeat(world: World, writes
         assert (failure.value.status, failure.value.retry_after) == (409, 1)
     again = world.accept(body, key="k", tenant="rich", now=NOW + 30_000)
     assert heads(world) == [again.head.id]
-    assert world.available("rich") == 10**9 - again.head.hold
+    assert world.available("rich") == 10**9 - again.head.limit
     assert world.accept(body, key="k", tenant="rich", now=NOW + MINUTE).repeated
     sweep(world, NOW + 2 * MINUTE)
     assert again.head.id in [head.id for head in world.queue.sent]
@@ -162,9 +162,9 @@ def test_a_refused_request_frees_its_key(world: World) -> None:
 
 def test_the_worst_case_is_held(world: World) -> None:
     head = world.accept(tenant="rich").head
-    assert head.hold >= WORST
-    assert head.budget == "2026-11"
-    assert world.available("rich") == 10**9 - head.hold
+    assert head.limit >= WORST
+    assert head.holds == {"rich/2026-11": head.limit}
+    assert world.available("rich") == 10**9 - head.limit
 
 
 def test_a_budget_is_never_overdrawn(world: World) -> None:
@@ -173,10 +173,10 @@ def test_a_budget_is_never_overdrawn(world: World) -> None:
     with pytest.raises(BudgetExceeded) as failure:
         for accepted in range(10):
             world.accept(tenant="poor", key=f"k{accepted}")
-    assert accepted == 10_000 // world.queue.sent[0].hold
+    assert accepted == 10_000 // world.queue.sent[0].limit
     assert failure.value.status == 402
     assert len(heads(world)) == len(world.queue.sent) == accepted
-    assert 0 <= world.available("poor") < world.queue.sent[0].hold
+    assert 0 <= world.available("poor") < world.queue.sent[0].limit
 
 
 def test_a_job_beyond_the_budget_can_be_repeated_when_there_is_more(world: World) -> None:
@@ -230,13 +230,13 @@ def test_a_head_that_exists_is_never_overwritten(world: World) -> None:
 
 def test_what_ended_jobs_gave_back_is_counted_before_a_request_is_refused(world: World) -> None:
     first = world.accept(tenant="rich").head
-    assert first.budget is not None
-    world.database.write(ledger.hold("rich", first.budget, world.available("rich")))  # all is held
+    (bucket,) = first.holds
+    world.database.write(ledger.hold(bucket, world.available("rich")))  # all is held
     with pytest.raises(BudgetExceeded):
         world.accept(tenant="rich")
     cancel = {"model": "small", "cost": 0, "paid": "no"}
-    world.database.write(*ledger.book("rich", first.budget, "job_x", [cancel], first.hold))
-    assert world.accept(tenant="rich").head.hold == first.hold
+    world.database.write(*ledger.book("rich", "2026-11", "job_x", [cancel], first.holds))
+    assert world.accept(tenant="rich").head.limit == first.limit
     with pytest.raises(BudgetExceeded):
         world.accept(tenant="rich")
 
@@ -275,5 +275,5 @@ def test_a_long_time_budget_takes_its_deadline_along(world: World) -> None:
 
 
 def test_calls_beside_the_answer_are_held_for(world: World) -> None:
-    plain = world.accept(tenant="rich").head.hold
-    assert world.accept({**CHAT, "context": {"strategy": "summarize"}}, tenant="rich").head.hold > plain
+    plain = world.accept(tenant="rich").head.limit
+    assert world.accept({**CHAT, "context": {"strategy": "summarize"}}, tenant="rich").head.limit > plain

@@ -25,8 +25,8 @@ def world() -> World:
     """A job with a hold, running."""
     made = World()
     ledger.open_period(made.database, "acme", "2026-11", BUDGET)
-    made.database.write(ledger.hold("acme", "2026-11", HOLD))
-    made.put(a_head(hold=HOLD, budget="2026-11"))
+    made.database.write(ledger.hold("acme/2026-11", HOLD))
+    made.put(a_head(limit=HOLD, holds={"acme/2026-11": HOLD}))
     made.start(JOB_ID)
     return made
 

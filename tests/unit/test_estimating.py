@@ -62,7 +62,7 @@ def test_tells_candidates_costs_and_reasons(world: World) -> None:
 def test_the_worst_cost_is_what_submitting_holds(world: World) -> None:
     for body in (CHAT, CHAT | {"model": "large"}, CHAT | {"routing": {"objective": "latency"}}):
         held = world.preparing()("acme", {**body, "task": "chat"}, NOW).hold
-        assert estimate(world, body)["worst_cost_usd"] == held.nusd / 1e9
+        assert estimate(world, body)["worst_cost_usd"] == held.limit / 1e9
 
 
 def test_what_a_prompt_becomes_is_counted(world: World) -> None:

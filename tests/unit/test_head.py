@@ -25,7 +25,7 @@ HEADS = st.builds(
     calls=st.dictionaries(st.sampled_from(["1.1", "2.2"]), CALL),
     usage=st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), st.integers(0, 100)),
     error=st.none() | st.just({"type": "refused", "code": "refused", "message": "No."}),
-    budget=st.none() | st.just("2026-11"),
+    holds=st.dictionaries(st.sampled_from(["acme/2026-11", "acme:web/2026-11-29"]), st.integers(0, 2**60)),
     waits=st.just({}) | st.fixed_dictionaries({"since": st.integers(0, 2**45), "times": st.integers(1, 99)}),
 )
 
@@ -54,8 +54,8 @@ def test_a_busy_head_costs_one_write_unit() -> None:
         output="OUTPUT#1.3",
         started_at=NOW,
         ended_at=NOW,
-        hold=10**9,
-        budget="2026-11",
+        limit=10**9,
+        holds={"acme/2026-11": 10**9},
         usage={"input_tokens": 1000, "output_tokens": 1000},
     )
     size = len(json.dumps(encode_item(head.to_item())))

@@ -32,6 +32,7 @@ from tests.fakes.world import HOUR, MINUTE, NOW, SECOND, World, a_head
 
 ALLOWED = 2_000
 PERIOD = "2026-11"
+BUCKET = "acme/2026-11"
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
 CRASHES = st.none() | st.none() | st.integers(0, 2)
 EXPECTED = (Conflict, NotCancelable, BudgetExceeded, Down, Crash)
@@ -104,9 +105,9 @@ class JobMachine(RuleBasedStateMachine):
     def accept(self, hold: int) -> Any:
         if len(self.heads()) == 3:
             return multiple()
-        head = a_head(id=f"job_{self.fresh()}", hold=hold, budget=PERIOD, created_at=self.now)
+        head = a_head(id=f"job_{self.fresh()}", limit=hold, holds={BUCKET: hold}, created_at=self.now)
         head = replace(head, deadline_at=self.now + HOUR, due_at=self.now + MINUTE)
-        beside = ledger.hold("acme", PERIOD, hold)
+        beside = ledger.hold(BUCKET, hold)
         try:
             self.world.jobs.create(head, beside)
         except ConditionFailed:
@@ -217,7 +218,7 @@ class JobMachine(RuleBasedStateMachine):
             asked = [key for key in current.calls if key.startswith(f"{execution.fence.run}.")]
             after = wait(current, execution.fence, until=self.now + ms, now=self.now, chance=chance)
             assert not asked
-            assert (after.hold, after.calls, after.losses) == (current.hold, current.calls, current.losses)
+            assert (after.limit, after.calls, after.losses) == (current.limit, current.calls, current.losses)
             assert after.due_at is not None
             assert after.due_at <= current.deadline_at
             return after
@@ -275,14 +276,14 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def money_adds_up(self) -> None:
         heads = self.heads()
-        taken = sum(head.spent + head.reserved if head.status.terminal else head.hold for head in heads)
+        taken = sum(head.spent + head.reserved if head.status.terminal else head.limit for head in heads)
         assert self.world.available() == ALLOWED - taken
         over = [head for head in heads if head.status.terminal]
         spent = self.world.spent()
         assert spent.get("nusd", 0) == sum(head.spent for head in over)
         assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in over)
         for head in heads:
-            assert head.id in self.overran or head.spent + head.reserved <= head.hold
+            assert head.id in self.overran or head.spent + head.reserved <= head.limit
 
     @rule()
     def collect(self) -> None:

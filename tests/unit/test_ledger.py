@@ -10,6 +10,7 @@ from tests.fakes.database import FakeDatabase
 from tests.fakes.world import NOW
 
 PERIOD = "2026-11"
+BUCKET = "acme/2026-11"
 
 
 def opened(allowed: int = 100) -> FakeDatabase:
@@ -32,7 +33,7 @@ def test_periods_are_months_in_utc(ms: int, period: str) -> None:
 
 def test_opening_a_period_again_changes_nothing() -> None:
     database = opened()
-    database.write(ledger.hold("acme", PERIOD, 40))
+    database.write(ledger.hold(BUCKET, 40))
     ledger.open_period(database, "acme", PERIOD, 100)
     found = budget(database)
     assert found is not None
@@ -44,7 +45,7 @@ def test_two_that_open_a_period_at_once_open_it_once() -> None:
 
     def other() -> None:
         ledger.open_period(database, "acme", PERIOD, 100)
-        database.write(ledger.hold("acme", PERIOD, 40))
+        database.write(ledger.hold(BUCKET, 40))
 
     database.meanwhile.append(other)
     ledger.open_period(database, "acme", PERIOD, 100)
@@ -55,17 +56,17 @@ def test_two_that_open_a_period_at_once_open_it_once() -> None:
 def test_a_hold_must_be_covered(amount: int, passes: bool) -> None:
     database = opened()
     if passes:
-        database.write(ledger.hold("acme", PERIOD, amount))
+        database.write(ledger.hold(BUCKET, amount))
         assert (budget(database) or {})["available"] == 100 - amount
     else:
         with pytest.raises(ConditionFailed):
-            database.write(ledger.hold("acme", PERIOD, amount))
+            database.write(ledger.hold(BUCKET, amount))
         assert (budget(database) or {})["available"] == 100
 
 
 def test_there_is_no_hold_and_no_release_without_a_budget() -> None:
     database = FakeDatabase()
-    for operation in (ledger.hold("acme", PERIOD, 1), ledger.release("acme", PERIOD, 1)):
+    for operation in (ledger.hold(BUCKET, 1), ledger.release(BUCKET, 1)):
         with pytest.raises(ConditionFailed):
             database.write(operation)
     assert budget(database) is None
@@ -73,9 +74,9 @@ def test_there_is_no_hold_and_no_release_without_a_budget() -> None:
 
 def test_a_release_gives_back_and_may_take() -> None:
     database = opened()
-    database.write(ledger.hold("acme", PERIOD, 50))
-    database.write(ledger.release("acme", PERIOD, 30))
-    database.write(ledger.release("acme", PERIOD, -90))
+    database.write(ledger.hold(BUCKET, 50))
+    database.write(ledger.release(BUCKET, 30))
+    database.write(ledger.release(BUCKET, -90))
     assert (budget(database) or {})["available"] == -10
 
 
@@ -85,7 +86,7 @@ def test_spend_adds_up_by_model_and_shows_what_is_unknown() -> None:
         for model, unknown in (("small", False), ("large", number == 0)):
             tokens = {"input_tokens": 3, "output_tokens": 4}
             call = {"model": model, "cost": 10, "paid": "unknown" if unknown else "yes", **tokens}
-            database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call], 0))
+            database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call], {}))
     shards = database.query("ledger", "SPEND#acme", f"{PERIOD}#large#")
     assert 1 < len(shards) <= ledger.SPEND_SHARDS
     totals = {
@@ -100,7 +101,7 @@ def test_spend_adds_up_by_model_and_shows_what_is_unknown() -> None:
 def test_an_allowance_that_changes_within_the_month_changes_what_is_left() -> None:
     database = FakeDatabase()
     ledger.open_period(database, "acme", PERIOD, 100)
-    database.write(ledger.hold("acme", PERIOD, 60))
+    database.write(ledger.hold(BUCKET, 60))
     for allowed, left in ((500, 440), (500, 440), (10, -50)):
         ledger.open_period(database, "acme", PERIOD, allowed)
         item = database.get("ledger", "BUDGET#acme", PERIOD)
@@ -114,14 +115,14 @@ def call(model: str, cost: int) -> dict[str, Any]:
 
 def test_a_job_without_calls_gives_back_at_once() -> None:
     database = opened()
-    database.write(ledger.hold("acme", PERIOD, 50))
-    database.write(*ledger.book("acme", PERIOD, "job_1", [], 50))
+    database.write(ledger.hold(BUCKET, 50))
+    database.write(*ledger.book("acme", PERIOD, "job_1", [], {BUCKET: 50}))
     assert (budget(database) or {})["available"] == 100
-    assert ledger.book("acme", PERIOD, "job_1", [], 0) == []
+    assert ledger.book("acme", PERIOD, "job_1", [], {}) == []
 
 
 def test_a_job_writes_one_item_for_each_of_its_models() -> None:
-    writes = ledger.book("acme", PERIOD, "job_1", [call("a", 1), call("b", 2), call("a", 3)], 7)
+    writes = ledger.book("acme", PERIOD, "job_1", [call("a", 1), call("b", 2), call("a", 3)], {BUCKET: 7})
     assert [(write.add["nusd"], write.add["calls"], write.add.get("returned")) for write in writes] == [
         (4, 2, 7),
         (2, 1, None),
@@ -131,8 +132,8 @@ def test_a_job_writes_one_item_for_each_of_its_models() -> None:
 def test_what_came_back_is_collected_once_however_many_ask() -> None:
     database = opened()
     for number in range(20):
-        database.write(ledger.hold("acme", PERIOD, 5))
-        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], 4))
+        database.write(ledger.hold(BUCKET, 5))
+        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], {BUCKET: 4}))
     assert (budget(database) or {})["available"] == 0
     database.meanwhile.append(lambda: ledger.collect(database, "acme", PERIOD))
     assert ledger.collect(database, "acme", PERIOD) == 80, "the other one has moved it, so it is there"
@@ -142,7 +143,7 @@ def test_what_came_back_is_collected_once_however_many_ask() -> None:
 
 def test_what_was_overspent_is_collected_too() -> None:
     database = opened()
-    database.write(*ledger.book("acme", PERIOD, "job_1", [call("a", 30)], -10))
+    database.write(*ledger.book("acme", PERIOD, "job_1", [call("a", 30)], {BUCKET: -10}))
     assert ledger.collect(database, "acme", PERIOD) == -10
     assert (budget(database) or {})["available"] == 90
 
@@ -150,10 +151,31 @@ def test_what_was_overspent_is_collected_too() -> None:
 def test_a_job_that_ends_meanwhile_does_not_keep_the_rest_from_being_collected() -> None:
     database = opened()
     for number in range(20):
-        database.write(ledger.hold("acme", PERIOD, 5))
-        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], 4))
-    database.meanwhile.append(lambda: database.write(*ledger.book("acme", PERIOD, "job_3", [call("a", 0)], 7)))
+        database.write(ledger.hold(BUCKET, 5))
+        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], {BUCKET: 4}))
+    database.meanwhile.append(
+        lambda: database.write(*ledger.book("acme", PERIOD, "job_3", [call("a", 0)], {BUCKET: 7}))
+    )
     ledger.collect(database, "acme", PERIOD)
     left = sum(row.get("returned", 0) for row in database.query("ledger", "SPEND#acme", PERIOD))
     assert 7 < left < 80 + 7, "all but the item of the job that ended"
     assert (budget(database) or {})["available"] + left == 87
+
+
+def test_what_comes_back_to_another_bucket_is_there_at_once() -> None:
+    """Whatever the buckets are, each gets its own back; the tenant's own waits beside its spend."""
+    database = opened()
+    other = ledger.bucket_of("acme:web", "2026-11-29")
+    ledger.open_period(database, "acme:web", "2026-11-29", 60)
+
+    def available() -> list[int]:
+        items = [budget(database), database.get("ledger", "BUDGET#acme:web", "2026-11-29")]
+        return [(each or {})["available"] for each in items]
+
+    database.write(ledger.hold(BUCKET, 50), ledger.hold(other, 50))
+    with pytest.raises(ConditionFailed):
+        database.write(ledger.hold(BUCKET, 50), ledger.hold(other, 50))
+    assert available() == [50, 10], "of two holds, both are taken or none"
+    database.write(*ledger.book("acme", PERIOD, "job_1", [call("a", 30)], {BUCKET: 20, other: 20}))
+    assert available() == [50, 30]
+    assert (ledger.collect(database, "acme", PERIOD), available()) == (20, [70, 30])

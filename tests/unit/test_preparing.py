@@ -8,6 +8,7 @@ from broker.errors import Forbidden, InvalidRequest
 from broker.jobs.accepting import Prepared
 from broker.jobs.request import parse_request, stored_form
 from broker.storage import ConditionFailed
+from broker.tenants import ledger
 from broker.tokens import estimate_input
 
 from tests.fakes.world import CHAT, NOW, World, a_model
@@ -94,8 +95,8 @@ def test_every_candidate_is_held_once_and_the_dearest_twice(world: World) -> Non
     body = {**CHAT, "parameters": {"max_output_tokens": 100}}
     tokens = estimate_input(body)
     small, large = tokens + 200, 10 * tokens + 2_000
-    assert prepare(world, body).hold.nusd == small + 2 * large
-    assert prepare(world, {**body, "model": "small"}).hold.nusd == 2 * small
+    assert prepare(world, body).hold.limit == small + 2 * large
+    assert prepare(world, {**body, "model": "small"}).hold.limit == 2 * small
 
 
 def test_the_hold_grows_with_the_prompt(world: World) -> None:
@@ -103,37 +104,36 @@ def test_the_hold_grows_with_the_prompt(world: World) -> None:
     long = {"model": "small", "input": {"text": "The lamp. " * 1_000}}
     grown = estimate_input(long) - estimate_input(short)
     assert grown > 2_000
-    assert prepare(world, long).hold.nusd == prepare(world, short).hold.nusd + 2 * grown
+    assert prepare(world, long).hold.limit == prepare(world, short).hold.limit + 2 * grown
 
 
 def test_a_limit_of_the_job_caps_what_is_held(world: World) -> None:
     limited = {**CHAT, "model": "small", "routing": {"max_cost_usd": 0.000003}}
-    assert prepare(world, limited).hold.nusd == 3_000
+    assert prepare(world, limited).hold.limit == 3_000
     generous = {**CHAT, "model": "small", "routing": {"max_cost_usd": 1}}
-    assert prepare(world, generous).hold.nusd == prepare(world, {**CHAT, "model": "small"}).hold.nusd
+    assert prepare(world, generous).hold.limit == prepare(world, {**CHAT, "model": "small"}).hold.limit
 
 
 def test_without_budget_and_limit_nothing_is_held(world: World) -> None:
     hold = prepare(world, CHAT, "free").hold
-    assert (hold.nusd, hold.period, hold.operation) == (0, None, None)
+    assert (hold.limit, hold.buckets) == (0, {})
 
 
 def test_a_limit_without_budget_binds_the_job_alone(world: World) -> None:
     hold = prepare(world, {**CHAT, "model": "small", "routing": {"max_cost_usd": 0.000003}}, "free").hold
-    assert (hold.nusd, hold.period, hold.operation) == (3_000, None, None)
+    assert (hold.limit, hold.buckets) == (3_000, {})
 
 
 def test_preparing_takes_nothing_by_itself(world: World) -> None:
     hold = prepare(world, CHAT).hold
     assert world.available() == 10**9
-    assert hold.operation is not None
-    world.database.write(hold.operation)
-    assert (hold.period, world.available()) == ("2026-11", 10**9 - hold.nusd)
+    assert hold.buckets == {"acme/2026-11": hold.limit}
+    world.database.write(*[ledger.hold(bucket, amount) for bucket, amount in hold.buckets.items()])
+    assert world.available() == 10**9 - hold.limit
     world.tenant("poor", monthly_budget=1)
-    refused = prepare(world, CHAT, "poor").hold.operation
-    assert refused is not None
+    refused = prepare(world, CHAT, "poor").hold.buckets
     with pytest.raises(ConditionFailed):
-        world.database.write(refused)
+        world.database.write(*[ledger.hold(bucket, amount) for bucket, amount in refused.items()])
 
 
 def test_nothing_that_fits_is_an_error_that_says_why(world: World) -> None:

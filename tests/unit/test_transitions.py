@@ -16,7 +16,7 @@ from broker.jobs.transitions import (
     finish,
     go_on,
     late_calls,
-    refund,
+    refunds,
     release,
     start_call,
     tend,
@@ -164,7 +164,7 @@ def test_a_call_extends_the_lease_and_never_shortens_it() -> None:
 def test_a_call_stays_within_the_hold(
     hold: int, calls: list[tuple[int, int | None]], reserve: int, passes: bool
 ) -> None:
-    head = with_calls(running(hold=hold), *calls)
+    head = with_calls(running(limit=hold), *calls)
     if passes:
         assert start_call(head, FENCE, model="a", reserve=reserve, now=NOW, lease_ms=1)[0].reserved >= reserve
         return
@@ -237,7 +237,9 @@ def test_a_job_that_ends_with_an_open_call_is_looked_at_when_its_time_is_over() 
     ],
 )
 def test_what_can_no_longer_be_spent_is_given_back(hold: int, calls: list[tuple[int, int | None]], back: int) -> None:
-    assert refund(with_calls(ended(hold=hold), *calls)) == back
+    buckets = {"acme/2026-11": hold, "acme:web/2026-11-29": hold + 5}
+    given = refunds(with_calls(ended(limit=hold, holds=buckets), *calls))
+    assert given == {"acme/2026-11": back, "acme:web/2026-11-29": back + 5}
 
 
 TENDED = [
@@ -281,10 +283,10 @@ def waiting(head: Head | None = None, *, until: int = NOW + MINUTE, now: int = N
 
 
 def test_a_job_that_no_circuit_lets_through_goes_back_to_its_queue() -> None:
-    head = waiting(running(hold=7, losses=1))
+    head = waiting(running(limit=7, losses=1))
     assert (head.status, head.run, head.started_at, head.due_at) == (Status.QUEUED, 1, NOW, NOW + MINUTE)
     assert (head.execution, head.claimed_by, head.lease_until) == (None, None, None)
-    assert (head.hold, head.losses, head.waits) == (7, 1, {"since": NOW, "times": 1}), "it is no loss, and stays held"
+    assert (head.limit, head.losses, head.waits) == (7, 1, {"since": NOW, "times": 1}), "it is no loss, and stays held"
     again = waiting(running(waits=head.waits), now=NOW + HOUR, until=NOW + HOUR)
     assert again.waits == {"since": NOW, "times": 2}
 

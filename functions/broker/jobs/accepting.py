@@ -1,7 +1,7 @@
 """Accepting a job: the same for every door."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from broker.clock import new_job_id
@@ -12,17 +12,16 @@ from broker.jobs.head import Head, Status
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
-from broker.storage import ConditionFailed, Database, Update
+from broker.storage import ConditionFailed, Database
 from broker.tenants import ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The worst case of a job in nano-dollars, and the write that takes it from a budget (None without one)."""
+    """The worst case of a job in nano-dollars, which is its limit, and what is held of it in which buckets."""
 
-    nusd: int = 0
-    period: str | None = None
-    operation: Update | None = None
+    limit: int = 0
+    buckets: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +149,8 @@ class Accept:
             batch=caller.batch,
             line=caller.line,
             webhook=tuple(request.webhook.events) if request.webhook else (),
-            hold=hold.nusd,
-            budget=hold.period,
+            limit=hold.limit,
+            holds=dict(hold.buckets),
             prompt=prepared.document.get("prompt_used"),
             conversation=request.conversation_id if request.task is Task.CHAT else None,
         )
@@ -171,20 +170,21 @@ class Accept:
         return head
 
     def _create_with(self, head: Head, hold: Hold) -> None:
-        """Write the head and its hold; where the budget does not cover it, what came back is counted first.
+        """Write the head and its holds; where a bucket does not cover one, what came back is counted first.
 
         Raises:
             ConditionFailed: the job exists.
-            BudgetExceeded: the budget does not cover it all the same.
+            BudgetExceeded: a bucket does not cover it all the same.
         """
-        beside = [hold.operation] if hold.operation else []
+        beside = [ledger.hold(bucket, amount) for bucket, amount in hold.buckets.items()]
         try:
             self._jobs.create(head, *beside)
             return
         except ConditionFailed as error:
             if 0 in error.failed:
                 raise
-        if hold.period is None or not ledger.collect(self._database, head.tenant, hold.period):
+        # Only a tenant's own bucket is given back to beside its spend.
+        if not ledger.collect(self._database, head.tenant, ledger.period_of(head.created_at)):
             raise ledger.exceeded()
         try:
             self._jobs.create(head, *beside)

@@ -8,7 +8,7 @@ from broker.jobs import calls
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import owned
 from broker.jobs.store import Jobs, Payloads
-from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls, refund
+from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls, refunds
 from broker.prompts import experiments
 from broker.storage import Put, Update
 from broker.tenants import ledger
@@ -25,8 +25,9 @@ def bookings(before: Head, after: Head) -> Sequence[Update]:
     was_over = before.status.terminal
     booked = set(before.calls) - set(before.open_calls) if was_over else set()
     news = [calls.told(call) for key, call in after.calls.items() if "c" in call and key not in booked]
-    back = 0 if after.budget is None else refund(after) - (refund(before) if was_over else 0)
-    booked_now = ledger.book(after.tenant, after.budget or ledger.period_of(after.created_at), after.id, news, back)
+    given = refunds(before) if was_over else {}
+    back = {bucket: amount - given.get(bucket, 0) for bucket, amount in refunds(after).items()}
+    booked_now = ledger.book(after.tenant, ledger.period_of(after.created_at), after.id, news, back)
     if after.prompt and not was_over:
         booked_now.append(experiments.count(after, after.prompt))
     return booked_now

@@ -96,10 +96,10 @@ class Head:
     """That open circuits sent it back to its queue: `since` when, and how many `times`; empty for nearly all jobs."""
     webhook: tuple[str, ...] = ()
     """The event types that the job's webhook wants; empty where it has none."""
-    hold: int = 0
-    """Nano-dollars held from the tenant's budget, and the most that the job may spend; 0 for no limit."""
-    budget: str | None = None
-    """The budget's period (`2026-11`), where one is held from."""
+    limit: int = 0
+    """Nano-dollars that the job may spend at most; 0 for no limit."""
+    holds: dict[str, int] = field(default_factory=dict)
+    """Nano-dollars that are held for it, by the bucket that they are held in (`tenants.ledger.bucket_of`)."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider calls by `run.number`, as `jobs.calls` keeps them."""
     prompt: dict[str, Any] | None = None

@@ -138,10 +138,10 @@ def start_call(
 
     Raises:
         Conflict: the fence is stale.
-        BudgetExceeded: what was spent, may have been spent and could now be spent is more than the hold.
+        BudgetExceeded: what was spent, may have been spent and could now be spent is more than its limit.
     """
     check_fence(head, fence)
-    if head.hold and head.spent + head.reserved + reserve > head.hold:
+    if head.limit and head.spent + head.reserved + reserve > head.limit:
         raise BudgetExceeded("The job's limit does not cover another call.", code="max_cost_reached")
     key = f"{fence.run}.{len(head.calls) + 1}"
     made = calls.settled({}, {"model": model, "version": version, "reserved": reserve})
@@ -229,12 +229,12 @@ def cancel(head: Head, *, now: int) -> Head:
     return finish(head, Outcome(Status.CANCELED, error=error), now=now)
 
 
-def refund(ended: Head) -> int:
-    """Nano-dollars to give back to the budget when the job has ended: what was held and can no longer be spent.
+def refunds(ended: Head) -> dict[str, int]:
+    """Nano-dollars to give back to each bucket when the job has ended: what was held and can no longer be spent.
 
-    Negative where calls cost more than was held for them; the budget then pays the difference.
+    Negative where calls cost more than was held for them; the bucket then pays the difference.
     """
-    return ended.hold - ended.spent - ended.reserved
+    return {bucket: held - ended.spent - ended.reserved for bucket, held in ended.holds.items()}
 
 
 def tend(head: Head, *, now: int) -> Head:

@@ -113,7 +113,7 @@ class Prepare:
         if self.opened.get((tenant.id, period)) != tenant.monthly_budget:
             ledger.open_period(self.database, tenant.id, period, tenant.monthly_budget)
             self.opened[tenant.id, period] = tenant.monthly_budget
-        return Hold(worst, period, ledger.hold(tenant.id, period, worst))
+        return Hold(worst, {ledger.bucket_of(tenant.id, period): worst})
 
 
 def _wait(chosen: Selection) -> int | None:

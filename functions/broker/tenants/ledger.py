@@ -2,12 +2,14 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| what a tenant may still spend | `BUDGET#tenant` | period | `available`, `allowed` (nano-dollars) |
+| a bucket: what may still be spent | `BUDGET#scope` | period | `available`, `allowed` (nano-dollars) |
 | what was spent | `SPEND#tenant` | `period#model#shard` | `nusd`, `calls`, tokens, how much is `unknown`; `returned` |
 
-`available` is the allowance less what is held and spent, but for what jobs gave back when they ended: that is
+A job holds its worst case in one bucket or several; a tenant's own has the tenant for its scope. `available` is the
+allowance less what is held and spent, but for what jobs gave back to their tenant's bucket when they ended: that is
 `returned`, beside their spend, so that the end of a job costs one item of the ledger and meets no other job's. It is
-moved to `available` when a hold asks for more than is there (`collect`).
+moved to `available` when a hold asks for more than is there (`collect`). What comes back to any other bucket is added
+to it at once.
 """
 
 import zlib
@@ -28,6 +30,11 @@ MOST_AT_ONCE = 90
 def period_of(ms: int) -> str:
     """The calendar month in UTC, `2026-11`."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m")
+
+
+def bucket_of(scope: str, period: str) -> str:
+    """The name of a bucket, as heads have it (`acme/2026-11`); a scope has no `/`."""
+    return f"{scope}/{period}"
 
 
 def open_period(database: Database, tenant: str, period: str, allowed: int) -> None:
@@ -51,17 +58,21 @@ def open_period(database: Database, tenant: str, period: str, allowed: int) -> N
         database.write(write)
 
 
-def hold(tenant: str, period: str, nusd: int) -> Update:
-    """Take the worst case out of what is available; its condition fails when the budget does not cover it."""
-    return Update("ledger", f"BUDGET#{tenant}", period, add={"available": -nusd}, when=(If("available", ">=", nusd),))
+def hold(bucket: str, nusd: int) -> Update:
+    """Take the worst case out of what is available; its condition fails when the bucket does not cover it."""
+    scope, _, period = bucket.rpartition("/")
+    return Update("ledger", f"BUDGET#{scope}", period, add={"available": -nusd}, when=(If("available", ">=", nusd),))
 
 
-def release(tenant: str, period: str, nusd: int) -> Update:
+def release(bucket: str, nusd: int) -> Update:
     """Raise what is available; by a negative amount, lower it."""
-    return Update("ledger", f"BUDGET#{tenant}", period, add={"available": nusd}, when=(If("pk", "exists"),))
+    scope, _, period = bucket.rpartition("/")
+    return Update("ledger", f"BUDGET#{scope}", period, add={"available": nusd}, when=(If("pk", "exists"),))
 
 
-def book(tenant: str, period: str, job_id: str, calls: Sequence[Mapping[str, Any]], back: int) -> list[Update]:
+def book(
+    tenant: str, period: str, job_id: str, calls: Sequence[Mapping[str, Any]], back: Mapping[str, int]
+) -> list[Update]:
     """Book settled calls, one item for each model, and give back what was held and not spent.
 
     Args:
@@ -70,7 +81,7 @@ def book(tenant: str, period: str, job_id: str, calls: Sequence[Mapping[str, Any
         job_id: chooses the shard.
         calls: by the long names of `jobs.calls`; `paid` is `unknown` where one may or may not have been paid for, and
             is booked at its worst.
-        back: nano-dollars; negative where calls cost more than was held for them.
+        back: nano-dollars by bucket; negative where calls cost more than was held for them.
     """
     shard = zlib.crc32(job_id.encode()) % SPEND_SHARDS
     rows: dict[str, Counter[str]] = {}
@@ -80,13 +91,13 @@ def book(tenant: str, period: str, job_id: str, calls: Sequence[Mapping[str, Any
         row.update({"nusd": call["cost"], "calls": 1})
         if call["paid"] == "unknown":
             row.update({"unknown": 1, "unknown_nusd": call["cost"]})
-    if not rows:
-        return [release(tenant, period, back)] if back else []
-    if back:
-        next(iter(rows.values()))["returned"] = back
+    own = bucket_of(tenant, period)
+    if rows and back.get(own):
+        next(iter(rows.values()))["returned"] = back[own]
+    at_once = {bucket: amount for bucket, amount in back.items() if amount and not (rows and bucket == own)}
     return [
         Update("ledger", f"SPEND#{tenant}", f"{period}#{model}#{shard}", add=dict(row)) for model, row in rows.items()
-    ]
+    ] + [release(bucket, amount) for bucket, amount in at_once.items()]
 
 
 def collect(database: Database, tenant: str, period: str) -> int:
@@ -118,7 +129,7 @@ def _move(database: Database, tenant: str, period: str, rows: Sequence[Item]) ->
         )
         for row in rows
     ]
-    database.write(release(tenant, period, sum(row["returned"] for row in rows)), *taken)
+    database.write(release(bucket_of(tenant, period), sum(row["returned"] for row in rows)), *taken)
 
 
 def check_covers(database: Database, tenant: str, period: str, allowed: int, nusd: int) -> None:
