@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from broker.errors import CredentialRejected
-from broker.observability import metric, place_of, warn
+from broker.consequences import of_outcome
+from broker.observability import log, metric, place_of, warn
 
 if TYPE_CHECKING:
     from broker.cache.answers import Hit
@@ -17,15 +17,15 @@ def enqueue_failed(head: "Head", error: Exception) -> None:
     warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
 
 
-def key_rejected() -> None:
-    """A provider did not accept our key, or there is none: an alarm rings."""
-    metric({}, CredentialsRejected=1)
+def model_to_mend() -> None:
+    """A model cannot be used until somebody mends its key, its name or our adapter: an alarm rings."""
+    metric({}, ModelsToMend=1)
 
 
 def provider_called(head: "Head", facts: dict[str, Any]) -> None:
     """A provider call was made; `facts` are the attempt's record."""
-    if facts["outcome"] == CredentialRejected.__name__:
-        key_rejected()
+    if of_outcome(facts["outcome"]).alarm:
+        model_to_mend()
     metric(
         {"model": facts["model"], "outcome": facts["outcome"]},
         {"message": "provider called", "job_id": head.id, "tenant": head.tenant, "paid": facts["paid"]},
@@ -38,6 +38,11 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
     )
 
 
+def fault_noticed(what: str, job_id: str, error: Exception) -> None:
+    """A fault of our own that did not stop the job."""
+    warn(what, job_id=job_id, error=type(error).__name__, at=place_of(error))
+
+
 def answer_given(run: "Run", hit: "Hit") -> None:
     """A job was answered by what was kept or shared."""
     metric(
@@ -48,9 +53,13 @@ def answer_given(run: "Run", hit: "Hit") -> None:
     )
 
 
-def circuit_changed(model_id: str, to: str) -> None:
-    """A circuit was opened, probed or closed by this process."""
-    metric({"model": model_id, "change": to}, {"message": "circuit changed"}, CircuitChanges=1)
+def circuit_changed(name: str, to: str) -> None:
+    """A circuit was opened, probed or closed by this process; a tenant's own is no matter of the model's."""
+    model, _, tenant = name.partition("#")
+    if tenant:
+        log("circuit of a tenant changed", model=model, tenant=tenant, change=to)
+        return
+    metric({"model": model, "change": to}, {"message": "circuit changed"}, CircuitChanges=1)
 
 
 def publishing_stopped(head: "Head", error: Exception) -> None:

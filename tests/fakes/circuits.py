@@ -19,7 +19,7 @@ class FakeCircuits:
     recorded: list[tuple[str, str, int]] = field(default_factory=list)
     """Model, outcome and latency in milliseconds."""
 
-    def states(self, now: int) -> Mapping[str, State]:
+    def states(self, now: int, tenant: str) -> Mapping[str, State]:
         """See `Circuits.states`."""
         return dict(self.known)
 
@@ -27,7 +27,7 @@ class FakeCircuits:
         """See `Health.figures`."""
         return dict(self.live)
 
-    def admit(self, model_id: str, now: int, lease_ms: int) -> None:
+    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int) -> None:
         """See `Circuits.admit`; a half-open circuit lets one call through."""
         state = self.known.get(model_id, CLOSED)
         if state.phase == "open" or state.probing:
@@ -36,6 +36,6 @@ class FakeCircuits:
             self.known[model_id] = State("half_open", now + lease_ms)
         self.admitted.append((model_id, lease_ms))
 
-    def record(self, model_id: str, outcome: str, latency_ms: int, now: int) -> None:
+    def record(self, model_id: str, tenant: str, outcome: str, latency_ms: int, now: int) -> None:
         """See `Circuits.record`."""
         self.recorded.append((model_id, outcome, latency_ms))

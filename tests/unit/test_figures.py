@@ -3,10 +3,10 @@
 import random
 
 import pytest
-from broker.errors import InvalidRequest, Throttled, Unavailable
+from broker.consequences import SUCCEEDED
+from broker.errors import Rejected, Throttled, Unavailable
 from broker.routing.board import FRESH_MS, KEEP_MS, Board
 from broker.routing.breakers import Breakers
-from broker.routing.circuits import SUCCEEDED
 from broker.routing.figures import (
     EVERY,
     LAST_BUCKET,
@@ -35,7 +35,7 @@ def breakers(database: FakeDatabase, seed: int | None = 1) -> Breakers:
 def exact(database: FakeDatabase) -> Breakers:
     """A process that saw a failure this minute, so that each of its calls is written and counts once."""
     made = breakers(database)
-    made.record("m", Unavailable.__name__, 1, START)
+    made.record("m", "acme", Unavailable.__name__, 1, START)
     return made
 
 
@@ -54,11 +54,11 @@ def test_mean_and_p95_are_of_the_calls_that_were_answered() -> None:
     database = FakeDatabase()
     process = exact(database)
     for latency in [100] * 94 + [2_000] * 6:
-        process.record("m", SUCCEEDED, latency, START + 1)
+        process.record("m", "acme", SUCCEEDED, latency, START + 1)
     for _ in range(24):
-        process.record("m", Unavailable.__name__, 60_000, START + 2)
-    process.record("m", InvalidRequest.__name__, 3, START + 3)
-    process.record("m", SUCCEEDED, 100, START + SLOT_MS)  # the first of a new slot puts the figures together
+        process.record("m", "acme", Unavailable.__name__, 60_000, START + 2)
+    process.record("m", "acme", Rejected.__name__, 3, START + 3)
+    process.record("m", "acme", SUCCEEDED, 100, START + SLOT_MS)  # the first of a new slot puts the figures together
     found = process.figures(START + SLOT_MS + KEEP_MS)["m"]
     assert (found.calls, found.failures, found.mean_ms) == (127, 25, round((95 * 100 + 6 * 2_000) / 101))
     assert found.p95_ms is not None
@@ -75,8 +75,8 @@ def test_figures_without_any_answer_know_no_latency() -> None:
 def test_figures_look_back_five_minutes_and_are_forgotten_after_a_quarter_of_an_hour() -> None:
     database = FakeDatabase()
     process = breakers(database, None)
-    process.record("m", SUCCEEDED, 9_000, START)
-    process.record("m", SUCCEEDED, 100, START + SPAN_MS + SLOT_MS)
+    process.record("m", "acme", SUCCEEDED, 9_000, START)
+    process.record("m", "acme", SUCCEEDED, 100, START + SPAN_MS + SLOT_MS)
     found = breakers(database).figures(START + SPAN_MS + SLOT_MS)["m"]
     assert (found.calls, found.mean_ms) == (EVERY, 100)
     assert process.figures(found.at + FRESH_MS)
@@ -87,7 +87,7 @@ def test_a_sample_stands_for_all() -> None:
     database = FakeDatabase()
     process = breakers(database)
     for number in range(20_000):
-        process.record("m", SUCCEEDED, 500, START + number // 2_000)
+        process.record("m", "acme", SUCCEEDED, 500, START + number // 2_000)
     slots = Meter(database).slots("m", START)
     assert sum(slot["calls"] for slot in slots) == pytest.approx(20_000, rel=0.1)
     assert sum(slot["writes"] for slot in slots) == pytest.approx(20_000 / EVERY, rel=0.1)
@@ -97,21 +97,21 @@ def test_a_sample_stands_for_all() -> None:
 def test_a_process_that_saw_a_failure_writes_each_call_for_a_minute() -> None:
     database = FakeDatabase()
     process = breakers(database)
-    process.record("m", Throttled.__name__, 5, START)
+    process.record("m", "acme", Throttled.__name__, 5, START)
     for number in range(59):
-        process.record("m", SUCCEEDED, 5, START + number * SECOND)
+        process.record("m", "acme", SUCCEEDED, 5, START + number * SECOND)
     slots = Meter(database).slots("m", START)
     assert (sum(slot["writes"] for slot in slots), sum(slot["calls"] for slot in slots)) == (60, 60)
     for _ in range(100):
-        process.record("m", SUCCEEDED, 5, START + MINUTE)
+        process.record("m", "acme", SUCCEEDED, 5, START + MINUTE)
     assert sum(slot["writes"] for slot in Meter(database).slots("m", START + MINUTE)) < 20
 
 
 def test_each_call_of_a_sick_model_is_counted_by_all() -> None:
     database = FakeDatabase()
-    breakers(database).record("m", Throttled.__name__, 5, START)
+    breakers(database).record("m", "acme", Throttled.__name__, 5, START)
     for _ in range(19):
-        breakers(database).record("m", SUCCEEDED, 5, START + 1)
+        breakers(database).record("m", "acme", SUCCEEDED, 5, START + 1)
     slots = Meter(database).slots("m", START)
     assert (sum(slot["writes"] for slot in slots), sum(slot["calls"] for slot in slots)) == (20, 20)
 
@@ -132,8 +132,8 @@ def test_a_call_costs_a_tenth_of_a_write_and_next_to_no_reads() -> None:
     calls = 2_000
     for number in range(calls):  # twenty a second, for a hundred seconds
         at = START + number * 50
-        process.admit("m", at, SECOND)
-        process.record("m", SUCCEEDED, 400, at)
+        process.admit("m", "acme", at, SECOND)
+        process.record("m", "acme", SUCCEEDED, 400, at)
     assert database.writes <= calls / 10
     # The board every five seconds, and the slots once for each slot and shard.
     assert database.reads <= calls * 50 / KEEP_MS + 1 + 4 * (calls * 50 / SLOT_MS + 1)
@@ -149,7 +149,7 @@ def test_one_query_reads_the_figures_of_all_models() -> None:
     database = CountingDatabase()
     process = breakers(database, None)
     for number in range(30):
-        process.record(f"m{number}", SUCCEEDED, 100, START)
+        process.record(f"m{number}", "acme", SUCCEEDED, 100, START)
     database.reads = 0
     assert len(breakers(database).figures(START + 1)) == 30
     assert database.reads == 1
@@ -158,7 +158,7 @@ def test_one_query_reads_the_figures_of_all_models() -> None:
 def test_everything_that_is_kept_expires() -> None:
     database = FakeDatabase()
     process = breakers(database, None)
-    process.record("m", SUCCEEDED, 100, START)
+    process.record("m", "acme", SUCCEEDED, 100, START)
     kept = [*database.query("ledger", "FIGURES#m"), *database.query("ledger", "HEALTH")]
     assert len(kept) == 2
     assert all(START // 1000 < item["expires_at"] <= START // 1000 + 86_400 for item in kept)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from broker.jobs.head import Status
-from broker.measures import job_ended
+from broker.measures import circuit_changed, job_ended, provider_called
 
 from tests.fakes.world import NOW, a_head
 
@@ -47,3 +47,25 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
 def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     job_ended(a_head(status=Status.FAILED, ended_at=NOW + 9))
     assert len(told(capsys)) == 1
+
+
+CALLED = {"model": "m", "latency_ms": 5, "paid": "no", "cost": 0}
+
+
+@pytest.mark.parametrize("outcome", ["CredentialRejected", "ModelGone", "AdapterFailed"])
+def test_what_somebody_has_to_mend_rings_an_alarm(capsys: pytest.CaptureFixture[str], outcome: str) -> None:
+    provider_called(a_head(), {**CALLED, "outcome": outcome})
+    assert [line.get("ModelsToMend") for line in told(capsys)] == [[1.0], None]
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "Rejected", "Refused", "Throttled", "Unavailable", "CutShort"])
+def test_what_is_nobodys_fault_here_rings_none(capsys: pytest.CaptureFixture[str], outcome: str) -> None:
+    provider_called(a_head(), {**CALLED, "outcome": outcome})
+    assert [line.get("ModelsToMend") for line in told(capsys)] == [None]
+
+
+def test_a_circuit_of_one_tenants_own_is_no_change_of_the_models(capsys: pytest.CaptureFixture[str]) -> None:
+    circuit_changed("m", "opened")
+    circuit_changed("m#acme", "opened")
+    (shared,) = [line for line in told(capsys) if "CircuitChanges" in line]
+    assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", [1.0])

@@ -4,13 +4,13 @@
 """
 
 import heapq
-import json
 import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from broker.consequences import SUCCEEDED
 from broker.errors import BrokerError, CircuitOpen, Unavailable
 from broker.jobs.head import Head, Status
 from broker.jobs.sweeping import Sweep
@@ -18,7 +18,7 @@ from broker.jobs.transitions import end_call, start_call
 from broker.routing.board import KEEP_MS, Board
 from broker.routing.breakers import Breakers
 from broker.routing.catalog import Models
-from broker.routing.circuits import FEWEST_CALLS, FIRST_COOLING_MS, SUCCEEDED
+from broker.routing.circuits import FEWEST_CALLS, FIRST_COOLING_MS
 from broker.routing.figures import SLOT_MS
 from broker.routing.question import Question
 from broker.routing.selection import select
@@ -36,6 +36,8 @@ EVERY_MS = 250
 
 DEAD_FROM, DEAD_UNTIL = NOW + 30 * SECOND, NOW + 110 * SECOND
 FAILS_AFTER_MS, ANSWERS_AFTER_MS = 800, 1_200
+TENANTS = tuple(f"tenant-{number}" for number in range(12))
+"""The jobs are theirs, in turn."""
 BACK_AT = DEAD_FROM + 5 * MINUTE
 """When the only model answers again, where there is no second choice."""
 
@@ -66,7 +68,10 @@ class Simulation:
     def run(self) -> None:
         """All jobs, to their ends."""
         for number in range(JOBS):
-            self.at(NOW + number * EVERY_MS, lambda: self.select(self.dice.choice(self.processes)))
+            tenant = TENANTS[number % len(TENANTS)]
+            self.at(
+                NOW + number * EVERY_MS, lambda tenant=tenant: self.select(self.dice.choice(self.processes), tenant)
+            )  # type: ignore[misc]
         while self._agenda:
             self.now, _, act = heapq.heappop(self._agenda)
             act()
@@ -76,37 +81,38 @@ class Simulation:
         self._count += 1
         heapq.heappush(self._agenda, (when, self._count, act))
 
-    def select(self, process: Breakers) -> None:
+    def select(self, process: Breakers, tenant: str) -> None:
         """What Select Model decides, and then the first candidate."""
-        states, figures = process.states(self.now), process.figures(self.now)
+        states, figures = process.states(self.now, tenant), process.figures(self.now)
         question = Question({"task": "chat"}, lambda model: 10, self.now, states=states, figures=figures)
         chosen = select(question, self.models.catalog(self.now))
-        self.call([model.id for model in chosen.candidates], self.dice.choice(self.processes))
+        self.call([model.id for model in chosen.candidates], self.dice.choice(self.processes), tenant)
 
-    def call(self, candidates: list[str], process: Breakers) -> None:
+    def call(self, candidates: list[str], process: Breakers, tenant: str) -> None:
         """What Invoke Model does, and the workflow's way to the next candidate."""
         assert candidates, "a job was lost"
         model, *rest = candidates
         try:
-            process.admit(model, self.now, 60 * SECOND)
+            process.admit(model, tenant, self.now, 60 * SECOND)
         except CircuitOpen:
             self.turned_away += 1
-            self.call(rest, process)
+            self.call(rest, process, tenant)
             return
         dead = model == "primary" and DEAD_FROM <= self.now < DEAD_UNTIL
         outcome, took = (Unavailable.__name__, FAILS_AFTER_MS) if dead else (SUCCEEDED, ANSWERS_AFTER_MS)
         self.calls.append((self.now, model, outcome))
 
         def end() -> None:
-            process.record(model, outcome, took, self.now)
+            process.record(model, tenant, outcome, took, self.now)
             if dead:
-                self.call(rest, self.dice.choice(self.processes))
+                self.call(rest, self.dice.choice(self.processes), tenant)
             else:
                 self.answered[model] += 1
 
         self.at(self.now + took, end)
 
-    def _tell(self, model: str, to: str) -> None:
+    def _tell(self, name: str, to: str) -> None:
+        assert name == "primary", "it is known for all before one tenant alone has met ten failures"
         self.told.append((self.now, to))
 
     def between(self, start: int, end: int) -> Counter[str]:
@@ -191,7 +197,8 @@ class Lonely(Simulation):
         return [self.world.jobs.get(f"job_{number}") for number in range(JOBS)]
 
     def accept(self, job_id: str) -> None:
-        self.world.put(a_head(id=job_id, created_at=self.now, deadline_at=self.now + HOUR, due_at=self.now + MINUTE))
+        tenant, times = TENANTS[len(self.runs) % len(TENANTS)], (self.now + HOUR, self.now + MINUTE)
+        self.world.put(a_head(id=job_id, tenant=tenant, created_at=self.now, deadline_at=times[0], due_at=times[1]))
         self.begin(job_id)
 
     def sweep(self) -> None:
@@ -208,7 +215,7 @@ class Lonely(Simulation):
         self.runs[job_id] += 1
         run = self.world.start(job_id, f"{job_id}-{self.runs[job_id]}", self.now)
         process = self.dice.choice(self.processes)
-        question = Question({"task": "chat"}, lambda model: 10, self.now, states=process.states(self.now))
+        question = Question({"task": "chat"}, lambda model: 10, self.now, states=process.states(self.now, run.tenant))
         chosen = select(question, self.models.catalog(self.now))
         if chosen.candidates:
             self.at(self.now + 100, lambda: self.ask(run))
@@ -219,7 +226,7 @@ class Lonely(Simulation):
         """Invoke Model, and the workflow's one repeat."""
         process = self.dice.choice(self.processes)
         try:
-            process.admit("primary", self.now, 2 * MINUTE)
+            process.admit("primary", run.tenant, self.now, 2 * MINUTE)
         except CircuitOpen as error:
             self.fail(run, error)
             return
@@ -236,7 +243,7 @@ class Lonely(Simulation):
         self.calls.append((self.now, "primary", outcome))
 
         def end() -> None:
-            process.record("primary", outcome, took, self.now)
+            process.record("primary", run.tenant, outcome, took, self.now)
             facts = {"model": "primary", "outcome": outcome, "paid": "no", "cost": 0, "ended_at": self.now}
             if error is None:
                 self.settling(run, {"answer": {"output": f"OUTPUT#{keys[-1]}", "facts": facts}}, self.now)
@@ -252,8 +259,7 @@ class Lonely(Simulation):
 
     def fail(self, run: Run, error: BrokerError) -> None:
         """Settle Job."""
-        cause = {"errorMessage": error.cause(), "errorType": type(error).__name__}
-        self.settling(run, {"failure": {"Error": type(error).__name__, "Cause": json.dumps(cause)}}, self.now)
+        self.settling(run, {"failure": error.failure()}, self.now)
 
 
 def test_jobs_wait_for_the_only_model_and_do_not_hammer_it() -> None:

@@ -144,7 +144,7 @@ class Api:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
         now = now_ms()
         allowed = self.tenants.get(request.tenant, now).models
-        states, figures = self.health.states(now), self.health.figures(now)
+        states, figures = self.health.states(now, request.tenant), self.health.figures(now)
         rows = [
             shown(model, states.get(model.id, CLOSED), figures.get(model.id))
             for model in self.models.all(now).values()

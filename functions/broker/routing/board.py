@@ -1,7 +1,8 @@
 """The board: circuit and live figures of all models, one small item each under one key, so that one query reads all.
 
-Table `ledger`, pk `HEALTH`, sk the model. Of the circuit: `state` (`open`, or absent while closed), `until`, `cooling`
-(milliseconds), `probe` (who probes) and `probe_until`, `closed_at`. Of the figures: see `figures`.
+Table `ledger`, pk `HEALTH`, sk the model, or `model#tenant` for a circuit of a tenant's own. Of the circuit: `state`
+(`open`, or absent while closed), `until`, `cooling` (milliseconds), `probe` (who probes) and `probe_until`,
+`closed_at`. Of the figures: see `figures`.
 
 Each process reads the board every five seconds at most, and only when something asks: a thousand processes make two
 hundred reads a second, of the three thousand units that one partition gives.
@@ -25,9 +26,14 @@ KEPT_S = 86_400
 """A row is deleted a day after its last write; without one, the circuit is closed and nothing is known."""
 
 
+def own(model_id: str, tenant: str) -> str:
+    """The name of a tenant's own circuit; ids of models and tenants have no `#`."""
+    return f"{model_id}#{tenant}"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the board says of a model."""
+    """What the board says of a model, or of a tenant's own circuit of one."""
 
     state: State = CLOSED
     figures: Figures | None = None
@@ -61,13 +67,20 @@ class Board:
         self._read_at = -KEEP_MS
         self._items: dict[str, Item] = {}
 
-    def rows(self, now: int) -> dict[str, Row]:
-        """Of each model that anything is known of; as of now, from what was read at most five seconds ago."""
-        return {model: Row.of(item, now) for model, item in self._known(now).items()}
+    def rows(self, now: int, tenant: str | None = None) -> dict[str, Row]:
+        """Of each model that anything is known of; as of now, from what was read at most five seconds ago.
 
-    def row(self, model_id: str, now: int) -> Row:
-        """Of one model."""
-        item = self._known(now).get(model_id)
+        Args:
+            now: milliseconds.
+            tenant: whose own circuits are asked for, by model; None for what holds for all.
+        """
+        parted = {name: name.partition("#") for name in self._known(now)}
+        mine = {name: model for name, (model, _, whose) in parted.items() if whose == (tenant or "")}
+        return {model: self.row(name, now) for name, model in mine.items()}
+
+    def row(self, name: str, now: int) -> Row:
+        """Of one circuit: a model's, or a tenant's `own`."""
+        item = self._known(now).get(name)
         return Row.of(item, now) if item else Row()
 
     def forget(self) -> None:

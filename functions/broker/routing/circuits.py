@@ -1,38 +1,20 @@
 """Circuit breakers: a model that fails is left alone for a while, then asked once, and used again when it answers.
 
-    closed ──(half of ten or more calls failed within a minute, or our key was rejected)──► open
+    closed ──(half of ten or more calls failed within a minute, or each further one would fail)──► open
     open ──(the cooling time is over)──► half-open: one call goes through, as a probe
     half-open ──(the probe was answered)──► closed
     half-open ──(the probe failed)──► open, with the cooling time doubled up to five minutes
 
-All functions share a circuit's state. Here are the rules and the port; `breakers` keeps the states in the ledger.
+A model has a circuit for all and one for each tenant. What one tenant alone meets opens its own: it may be of its own
+making. It opens for all where calls of others fail as well. All functions share a circuit's state. What a call says of
+its model is told by the table `consequences`; here are the rules and the port, and `breakers` keeps the states.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from broker.errors import (
-    BudgetExceeded,
-    CircuitOpen,
-    Conflict,
-    CredentialRejected,
-    Throttled,
-    TimedOut,
-    Unavailable,
-)
-
-SUCCEEDED = "succeeded"
-"""The outcome of a call that gave what was asked for; all others are names of errors."""
-
-FAILURES = frozenset({Throttled.__name__, Unavailable.__name__, CredentialRejected.__name__})
-"""Outcomes that speak against a provider."""
-
-UNSENT = frozenset({kind.__name__ for kind in (CircuitOpen, Conflict, TimedOut, BudgetExceeded)})
-"""Outcomes of a call that was let through and then not made: they say nothing. After all others, it did answer."""
-
-AT_ONCE = CredentialRejected.__name__
-"""The outcome that opens a circuit by itself: each further call would end the same."""
+from broker.consequences import of_outcome
 
 FEWEST_CALLS = 10
 """Fewer calls in the window say nothing."""
@@ -40,6 +22,7 @@ FEWEST_CALLS = 10
 WINDOW_MS = 60_000
 
 FIRST_COOLING_MS, LONGEST_COOLING_MS = 30_000, 300_000
+"""A model that is gone is left alone for the longer time from the first: somebody has to change something."""
 
 PROBED_MS = 60_000
 """By then most probes have ended, though they are leased for as long as a call may take."""
@@ -72,15 +55,16 @@ CLOSED = State()
 class Circuits(Protocol):
     """The circuits of all models."""
 
-    def states(self, now: int) -> Mapping[str, State]:
-        """The circuits that are not closed, by model; at most a few seconds old."""
+    def states(self, now: int, tenant: str) -> Mapping[str, State]:
+        """The circuits that are not closed for a tenant, by model; at most a few seconds old."""
         ...
 
-    def admit(self, model_id: str, now: int, lease_ms: int) -> None:
-        """Ask before a call. Each call that was let through is followed by one `record`.
+    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int) -> None:
+        """Ask before a call. Each call that was let through is followed by one `record`, whatever became of the job.
 
         Args:
             model_id: the model.
+            tenant: whose call it is.
             now: milliseconds since the epoch.
             lease_ms: after so long a probe whose process died is given up; longer than the call can take.
 
@@ -89,9 +73,30 @@ class Circuits(Protocol):
         """
         ...
 
-    def record(self, model_id: str, outcome: str, latency_ms: int, now: int) -> None:
+    def record(self, model_id: str, tenant: str, outcome: str, latency_ms: int, now: int) -> None:
         """Tell what became of a call: `succeeded`, or the name of the error (also where it kept the call back)."""
         ...
+
+
+def is_failure(outcome: str) -> bool:
+    """True for what speaks against a model."""
+    return of_outcome(outcome).circuit in ("failed", "opens", "opens_longer")
+
+
+def opens_at_once(outcome: str) -> bool:
+    """True where each further call would end the same."""
+    return of_outcome(outcome).circuit in ("opens", "opens_longer")
+
+
+def first_cooling(outcome: str) -> int:
+    """Milliseconds that a circuit cools which such a call opened."""
+    return LONGEST_COOLING_MS if of_outcome(outcome).circuit == "opens_longer" else FIRST_COOLING_MS
+
+
+def worse(one: State, other: State) -> State:
+    """Of two circuits that both have to let a call through, the one that keeps it back for longer."""
+    order = {"closed": 0, "half_open": 1, "open": 2}
+    return max(one, other, key=lambda state: (order[state.phase], state.until or 0))
 
 
 def should_open(calls: int, failures: int) -> bool:

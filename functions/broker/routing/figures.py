@@ -3,7 +3,12 @@
 | item (table `ledger`) | pk | sk | attributes |
 |---|---|---|---|
 | what was counted in a slot | `FIGURES#model` | `slot#shard` | `writes`, `calls`, `failures`, `answers`, `ms`, `h0` … |
+| the same by group of tenants | | | `c0` … for calls, `f0` … for failures |
+| a tenant's failures in a slot | `FIGURES#model#tenant` | `slot#shard` | `writes`, `calls`, `failures` |
 | what comes of it | `HEALTH` | model | `at`, `calls`, `failures`, `mean_ms`, `p95_ms` (see `board`) |
+
+An item has no room for every tenant, so tenants fall into `GROUPS` by a hash. Two of one group count as one: they then
+open their own circuits, and not the one of all.
 
 Successes are sampled: one of `EVERY` is written, and counts for so many. A failure is always written; a process that
 saw one writes each call for a minute, and all do while the model is known to be sick. The first write of a slot in each
@@ -14,11 +19,13 @@ well, and reading them one query for all models.
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol, Self
+from zlib import crc32
 
-from broker.routing.circuits import FAILURES, SUCCEEDED, WINDOW_MS, State
+from broker.consequences import SUCCEEDED
+from broker.routing.circuits import WINDOW_MS, State, is_failure
 from broker.storage import Database, Item, Update
 
 EVERY = 20
@@ -41,6 +48,9 @@ SPAN_MS = 300_000
 
 KEPT_S = 3_600
 """Slots are deleted an hour after their last write."""
+
+GROUPS = 16
+"""Of tenants. With the histogram, an item stays below the kilobyte that a write unit pays for."""
 
 STEPS = 4
 """Buckets of the histogram for each doubling: a percentile is at most 19 % above the truth."""
@@ -103,8 +113,8 @@ class Figures:
 class Health(Protocol):
     """What the selection goes by; at most a few seconds old."""
 
-    def states(self, now: int) -> Mapping[str, State]:
-        """The circuits that are not closed, by model."""
+    def states(self, now: int, tenant: str) -> Mapping[str, State]:
+        """The circuits that are not closed for a tenant, by model."""
         ...
 
     def figures(self, now: int) -> Mapping[str, Figures]:
@@ -112,15 +122,47 @@ class Health(Protocol):
         ...
 
 
-def spans(slots: Iterable[Item]) -> Iterator[tuple[int, int]]:
-    """Calls and failures of the newest slot, of the two newest, and so on; from slots in order."""
-    calls = failures = 0
-    newest_first = sorted(slots, key=lambda slot: str(slot["sk"]), reverse=True)
-    for _, shards in groupby(newest_first, key=lambda slot: str(slot["sk"]).split("#")[0]):
+@dataclass(slots=True)
+class Span:
+    """Calls of some slots, and how many of them failed; in all, and by group of tenants."""
+
+    calls: int = 0
+    failures: int = 0
+    by_group: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, slot: Item) -> None:
+        """Count a slot in."""
+        self.calls += slot["calls"]
+        self.failures += slot.get("failures", 0)
+        for group in range(GROUPS):
+            calls, failures = self.by_group.get(group, (0, 0))
+            self.by_group[group] = calls + slot.get(f"c{group}", 0), failures + slot.get(f"f{group}", 0)
+
+    @property
+    def others_fail(self) -> bool:
+        """True where calls fail of others too than of the group that fails most: one of theirs, and half or more."""
+        worst = max(self.by_group.values(), key=lambda each: (each[1], each[0]), default=(0, 0))
+        calls, failures = self.calls - worst[0], self.failures - worst[1]
+        return failures > 0 and 2 * failures >= calls
+
+
+def spans(slots: Iterable[Item]) -> Iterator[Span]:
+    """What was counted in the newest slot, in the two newest, and so on."""
+    span = Span()
+    for _, shards in groupby(sorted(slots, key=began, reverse=True), key=began):
         for shard in shards:
-            calls += shard["calls"]
-            failures += shard.get("failures", 0)
-        yield calls, failures
+            span.add(shard)
+        yield span
+
+
+def began(slot: Item) -> str:
+    """When a slot began, in a form that sorts by time."""
+    return str(slot["sk"]).split("#")[0]
+
+
+def group_of(tenant: str) -> int:
+    """The group that a tenant is counted in."""
+    return crc32(tenant.encode()) % GROUPS
 
 
 def bucket(ms: int) -> int:
@@ -146,36 +188,42 @@ class Meter:
         self._chance = chance
         self._failed_at: dict[str, int] = {}
 
-    def count(self, model_id: str, outcome: str, latency_ms: int, now: int, *, sick: bool) -> bool:
+    def count(self, model_id: str, tenant: str, outcome: str, latency_ms: int, now: int, *, sick: bool) -> bool:
         """Count one call, or leave it out of the sample; of a `sick` model each is counted.
 
         Returns:
             True where this was the first write of its slot and shard.
         """
-        failed = outcome in FAILURES
+        failed = is_failure(outcome)
         if failed:
             self._failed_at[model_id] = now
         exact = sick or now - self._failed_at.get(model_id, -WINDOW_MS) < WINDOW_MS
         if not exact and self._chance() >= 1 / EVERY:
             return False
         weight = 1 if exact else EVERY
-        add = {"writes": 1, "calls": weight}
+        group = group_of(tenant)
+        add = {"writes": 1, "calls": weight, f"c{group}": weight}
         if failed:
-            add["failures"] = weight
+            add |= {"failures": weight, f"f{group}": weight}
+            self._add(f"{model_id}#{tenant}", {"writes": 1, "calls": 1, "failures": 1}, now)
         elif outcome == SUCCEEDED:
             add |= {"answers": weight, "ms": weight * latency_ms, f"h{bucket(latency_ms)}": weight}
+        return self._add(model_id, add, now)
+
+    def slots(self, model_id: str, since: int, tenant: str | None = None) -> list[Item]:
+        """The slots that began at or after a time: of all calls, or of a tenant's failures."""
+        of = model_id if tenant is None else f"{model_id}#{tenant}"
+        return self._database.query_since("ledger", _pk(of), _slot(since + SLOT_MS - 1))
+
+    def _add(self, of: str, add: Mapping[str, int], now: int) -> bool:
         key = f"{_slot(now)}#{int(self._chance() * SHARDS)}"
         kept = {"expires_at": now // 1000 + KEPT_S}
-        after = self._database.update(Update("ledger", _pk(model_id), key, set=kept, add=add))
+        after = self._database.update(Update("ledger", _pk(of), key, set=kept, add=dict(add)))
         return bool(after["writes"] == 1)
 
-    def slots(self, model_id: str, since: int) -> list[Item]:
-        """The slots that began at or after a time."""
-        return self._database.query_since("ledger", _pk(model_id), _slot(since + SLOT_MS - 1))
 
-
-def _pk(model_id: str) -> str:
-    return f"FIGURES#{model_id}"
+def _pk(of: str) -> str:
+    return f"FIGURES#{of}"
 
 
 def _slot(ms: int) -> str:

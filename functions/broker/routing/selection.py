@@ -14,6 +14,12 @@ from broker.routing.routes import Catalog, Named, Order, order_for
 MOST = 4
 """A job tries at most so many models."""
 
+LEAST_MS = 1_000
+"""A call gets no less time."""
+
+MOST_REASONS = 4
+"""An error names so many models: it is kept on the job's head."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -33,7 +39,7 @@ class Selection:
 
     def refusal(self) -> BrokerError:
         """The error of a request that no model can do; where only time or a circuit stands in the way, that one."""
-        why = "; ".join(f"{model}: {each.why}" for model, each in self.faults.items()) or "no model is registered"
+        why = self._why()
         kinds = {each.error for each in self.faults.values()}
         message = f"No model can do this job ({why})."
         if CircuitOpen in kinds:
@@ -43,6 +49,12 @@ class Selection:
         if kinds == {Forbidden} and len(self.faults) == 1:
             return Forbidden(f"No model may do this job ({why}).", code="model_not_allowed", param="model")
         return InvalidRequest(message, code="no_candidate", param="model")
+
+    def _why(self) -> str:
+        """The first reasons; `route` has them all."""
+        told = [f"{model}: {each.why}" for model, each in list(self.faults.items())[:MOST_REASONS]]
+        more = len(self.faults) - len(told)
+        return "; ".join(told + ([f"and {more} models more"] if more else [])) or "no model is registered"
 
 
 def select(question: Question, catalog: Catalog) -> Selection:
@@ -61,11 +73,15 @@ def select(question: Question, catalog: Catalog) -> Selection:
         elif named.weight == 0:
             faults[model.id] = Fault(f"{named.by} gives it a weight of 0")
     fitting = [(named, model) for named, model in entries if model.id not in faults]
+    slow = {} if fitting else _slow(faults, catalog, question)
+    if slow:
+        fitting = [(named, model) for named, model in entries if model.id in slow]
+        faults = {model: each for model, each in faults.items() if model not in slow}
     placed = arrange(fitting, order, question)
     taken, more = placed[:MOST], placed[MOST:]
     left_out = {model: each.why for model, each in faults.items()}
     left_out |= {each.model.id: f"{MOST} candidates come before it" for each in more}
-    told = [{"model": each.model.id, "taken": True, "why": _why(each, question)} for each in taken]
+    told = [{"model": each.model.id, "taken": True, "why": _why(each, question, slow)} for each in taken]
     told += [{"model": model, "taken": False, "why": why} for model, why in left_out.items()]
     known = {each["model"] for each in told}
     others = _not_named(order)
@@ -119,7 +135,16 @@ def _succeeded(
     return list(found.values()), replaced
 
 
-def _why(placed: Placed, question: Question) -> str:
+def _slow(faults: dict[str, Fault], catalog: Catalog, question: Question) -> dict[str, str]:
+    """Where no other model is left: those that only their usual time keeps out, and that reason. They may be faster."""
+    if question.left_ms is None or question.left_ms < LEAST_MS:
+        return {}
+    slow = {model: each.why for model, each in faults.items() if each.error is TimedOut}
+    unhurried = replace(question, left_ms=None)
+    return {model: why for model, why in slow.items() if fault(catalog.models[model], unhurried) is None}
+
+
+def _why(placed: Placed, question: Question, slow: dict[str, str]) -> str:
     """Why a candidate is where it is, and what else to know of it."""
     model, more = placed.model, ""
     if model.status == "deprecated":
@@ -127,6 +152,8 @@ def _why(placed: Placed, question: Question) -> str:
         more += f"; deprecated{until}" + (f", {model.successor} is its successor" if model.successor else "")
     if question.state(model).phase == "half_open":
         more += "; its circuit is half-open, so it will be probed"
+    if model.id in slow:
+        more += f"; {slow[model.id]}, but no other model is left"
     return placed.why + more
 
 

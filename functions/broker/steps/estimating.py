@@ -40,7 +40,7 @@ class Estimate:
         limited = budget is not None or "max_cost_usd" in question.routing
         asked = replace(
             question,
-            states=self.health.states(now),
+            states=self.health.states(now, tenant_id),
             figures=self.health.figures(now),
             left_ms=min(times(request, usual_s)) * 1000,
             held=worst if limited and worst else None,

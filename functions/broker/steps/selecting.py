@@ -46,7 +46,7 @@ class SelectModel:
             allowed=tenant.models,
             tenant=run.tenant,
             job_id=run.id,
-            states=self.health.states(now),
+            states=self.health.states(now, run.tenant),
             figures=self.health.figures(now),
             left_ms=run.until - now,
             held=run.held,
