@@ -7,11 +7,7 @@ INSTALLED := $(VENV)/installed
 WITHOUT_CLOUD := tests/unit tests/contract tests/adapters
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.DEFAULT_GOAL := help
-.PHONY: help demo up down test check unit schemas bench clean
-
-help:  ## these lines
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+.PHONY: demo up down test check unit schemas bench clean
 
 demo: $(INSTALLED)  ## the main job through all the doors, on the embedded cloud
 	$(BIN)/python -m local demo
@@ -27,7 +23,7 @@ test: check  ## lint, types, template, and all tests with the embedded cloud
 	$(BIN)/python -m pytest tests/e2e; cloud=$$?; \
 	wait $$unit; unit=$$?; cat .local/unit.log; exit $$((cloud | unit))
 
-check: $(INSTALLED)  ## lint, types and template, without a test
+check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -50,5 +46,5 @@ $(INSTALLED): pyproject.toml functions/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(INSTALLED)
 
-clean: down  ## remove what was installed, built and kept here
+clean: down
 	rm -rf $(VENV) .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis

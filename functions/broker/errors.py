@@ -32,7 +32,7 @@ error is bounded: a head is one small item, and Step Functions takes no cause ab
 """
 
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
 LONGEST_MESSAGE = 600
 """Characters; what is longer is cut, with its end kept: it counts what was left out or says what came last."""
@@ -81,10 +81,14 @@ class BrokerError(Exception):
         field = {"param": self.param} if self.param else {}
         return {"type": self.type, "code": self.code, "message": self.message, **field}
 
+    def failure(self) -> dict[str, Any]:
+        """The form that a step tells the workflow: `{"error": its class, "facts", "retry_after"?}` (seconds)."""
+        later = {} if self.retry_after is None else {"retry_after": self.retry_after}
+        return {"error": type(self).__name__, "facts": self.facts(), **later}
+
     def cause(self) -> str:
-        """The form that crosses the workflow, as JSON: `facts` and, where known, `retry_after` in seconds."""
-        extra = {} if self.retry_after is None else {"retry_after": self.retry_after}
-        return json.dumps({**self.facts(), **extra})
+        """`failure` as JSON: what a step's exception says where the workflow has to repeat it."""
+        return json.dumps(self.failure())
 
 
 def shortened(text: str, most: int) -> str:

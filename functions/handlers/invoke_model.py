@@ -13,8 +13,8 @@ from handlers.step import step
 def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
     if event.get("similar"):
         return bootstrap.find_similar()(run, now_ms())
-    with span("provider", job_id=run.id, model=event["model"]):
-        return bootstrap.invoke_model()(run, event["model"], now_ms())
+    with span("provider", job_id=run.id, model=event["candidates"][event["place"]]):
+        return bootstrap.advance()(run, event["candidates"], event["place"], now_ms())
 
 
 handler = step(_invoke_model)

@@ -1,10 +1,11 @@
-"""What the functions of the workflow share: the run from the payload, and errors with names and facts."""
+"""What the functions of the workflow share: the run from the payload, and failures told as the table has them."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
-from broker.errors import BrokerError
+from broker.consequences import consequence
+from broker.errors import BrokerError, Conflict
 from broker.observability import invocation, log, tell
 from broker.steps.context import Run
 
@@ -12,7 +13,11 @@ Step = Callable[[Run, dict[str, Any]], dict[str, Any]]
 
 
 def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Make a handler of a step: its name is the function's, its errors are the tree's with `BrokerError.cause`."""
+    """Make a handler of a step: its name is the function's.
+
+    An error of the tree is an answer (`{"failure"}`, see `BrokerError.failure`), and ends the job. An exception it is
+    only where the workflow has to act by itself: `Conflict`, the one name it knows, and what is worth a repeat.
+    """
     stage = work.__name__.removeprefix("_")
 
     @invocation
@@ -24,7 +29,9 @@ def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
             result = work(run, event)
         except BrokerError as error:
             log(stage, **facts, error=type(error).__name__, code=error.code)
-            raise type(error)(error.cause()) from None
+            if isinstance(error, Conflict) or consequence(type(error)).repeat != "no":
+                raise type(error)(error.cause()) from None
+            return {"failure": error.failure()}
         tell(stage, **facts, took_ms=round((time.monotonic() - began) * 1000))
         return result
 

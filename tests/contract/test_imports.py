@@ -18,24 +18,26 @@ ARROWS: dict[str, set[str]] = {
     # leaves: they know nothing of the house
     "clock": set(),
     "errors": set(),
+    "consequences": {"errors"},
     "storage": set(),
     "tokens": set(),
     "observability": set(),
     "envelope": {"clock"},
-    "measures": {"cache", "delivery", "errors", "jobs", "observability", "steps"},  # types of what is measured
+    # types of what is measured
+    "measures": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
     # rooms
     "guardrails": set(),
     "context": {"clock", "errors", "jobs", "storage", "tokens"},
     "prompts": {"errors", "storage"},
     "providers": {"clock", "errors", "tokens"},
-    "routing": {"clock", "errors", "storage", "tokens"},
+    "routing": {"clock", "consequences", "errors", "storage", "tokens"},
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"errors", "storage"},
     "jobs": {"clock", "envelope", "errors", "prompts", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
-        *("clock", "errors", "storage", "tokens"),
+        *("clock", "consequences", "errors", "storage", "tokens"),
         *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
     "rest": {"clock", "context", "errors", "jobs", "prompts", "registry", "routing", "storage", "tenants"},
@@ -50,12 +52,23 @@ ARROWS: dict[str, set[str]] = {
         *("jobs", "prompts", "providers", "registry", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {
-        *("bootstrap", "clock", "errors", "observability"),
+        *("bootstrap", "clock", "consequences", "errors", "observability"),
         *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
     "cli": {*("clock", "errors", "storage"), *("batches", "cloud", "delivery", "jobs", "registry", "tenants")},
-    "contract": {"clock", "context", "delivery", "envelope", "errors", "jobs", "registry", "rest", "routing"},
+    "contract": {
+        "clock",
+        "consequences",
+        "context",
+        "delivery",
+        "envelope",
+        "errors",
+        "jobs",
+        "registry",
+        "rest",
+        "routing",
+    },
     "schemas": {"contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""

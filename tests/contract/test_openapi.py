@@ -255,8 +255,8 @@ def test_replies_are_as_documented(
         case "two":
             assert world.submitted().id != world.submitted().id
         case "called":
-            world.circuits.record("small", "succeeded", 120, now_ms())
-            world.circuits.record("large", "CredentialRejected", 30, now_ms())
+            world.circuits.record("small", "acme", "succeeded", 120, now_ms())
+            world.circuits.record("large", "acme", "CredentialRejected", 30, now_ms())
         case "key used":
             world.call("POST", "/jobs", body=json.dumps(ASK | {"metadata": {}}), headers={"idempotency-key": "k"})
         case "key of an ended job":

@@ -47,7 +47,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "deliver": ("deliver", set()),
     "dispatch": ("workflows", set()),
     "intake": ("take", {"pydantic"}),
-    "invoke_model": ("invoke_model", {"broker.providers"}),
+    "invoke_model": ("advance", {"broker.providers"}),
     "moderate_output": ("guard", set()),
     "publish": ("publish", set()),
     "select_model": ("select_model", set()),
@@ -57,7 +57,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
 }
 """The use case behind each door, and what building it may load beside `CLIENT`."""
 
-PROVIDERS = {"broker.providers", "broker.providers.wire.base"}
+PROVIDERS = {f"broker.providers{name}" for name in ("", ".wire", ".wire.base", ".wire.sending")}
 """What may be loaded of the providers before one is looked up."""
 
 DOORS = sorted(door_of(name) for name in functions())

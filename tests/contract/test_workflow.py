@@ -1,4 +1,4 @@
-"""The workflow: valid as it stands, whole, and held together with the error tree and the template."""
+"""The workflow: valid as it stands, whole, obedient to its steps, and held together with the template."""
 
 import json
 import re
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker.contract.base import TREE
-from broker.errors import BrokerError, Throttled
+from broker.errors import Conflict
 from cfnlint.api import lint_all
 from jsonata.jsonata import Jsonata
 
@@ -17,16 +16,10 @@ from tests.contract.stack import of_type, target, workflow_files
 PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown"}
 """Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time."""
 
-DOORS_ONLY = {"KeyReused", "KeyInFlight", "NotCancelable", "DeliveryBusy"}
-"""Errors of accepting and canceling: no step can raise them."""
+STEP_ERRORS = {Conflict.__name__}
+"""The one error that the workflow judges itself. All others are the steps' answers (`broker.consequences`)."""
 
-STEP_ERRORS = {kind.__name__ for kind in TREE} - DOORS_ONLY - {BrokerError.__name__}
-
-FINAL = {"Conflict", "NotFound", "Forbidden", "InvalidRequest", "BudgetExceeded", "Refused", "TimedOut"}
-"""What another model would only repeat, or must not be asked to answer."""
-
-NEVER_REPEATED = FINAL | {"ContextExceeded", "Throttled", "CredentialRejected"}
-
+INVOKES = "Invoke Model"
 SETTLES = "Settle Job"
 TOKEN = re.compile(r"\$\{(\w+)\}")
 PARTITION = "Partition"
@@ -39,6 +32,18 @@ WORKFLOWS = of_type("AWS::Serverless::StateMachine")
 def states(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = definition["States"]
     return found
+
+
+def inference() -> dict[str, dict[str, Any]]:
+    return states(json.loads(DEFINITIONS["inference.asl"].read_text()))
+
+
+def value(text: str, **variables: Any) -> Any:
+    """What an expression gives."""
+    expression = Jsonata(text.removeprefix("{%").removesuffix("%}"))
+    for name, held in variables.items():
+        expression.assign(name, held)
+    return expression.evaluate({})
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -145,17 +150,15 @@ def test_each_task_has_its_own_retry_with_jitter(tasks: dict[str, dict[str, Any]
         )
 
 
-def test_what_a_repeat_cannot_mend_is_not_repeated(tasks: dict[str, dict[str, Any]]) -> None:
+def test_a_stale_run_is_not_repeated(tasks: dict[str, dict[str, Any]]) -> None:
     for name, state in tasks.items():
-        raised = NEVER_REPEATED if name == "Invoke Model" else FINAL - {"Refused", "TimedOut"}
-        for error in sorted(raised):
-            assert rule_for(state, "Retry", error).get("MaxAttempts") == 0, f"{name} repeats {error}"
+        assert rule_for(state, "Retry", "Conflict").get("MaxAttempts") == 0, f"{name} repeats a stale run"
 
 
-@pytest.mark.parametrize("name", ["Select Model", "Invoke Model"])
-def test_an_open_circuit_is_asked_again_by_a_later_run_only(name: str) -> None:
-    state = states(json.loads(DEFINITIONS["inference.asl"].read_text()))[name]
-    assert rule_for(state, "Retry", "CircuitOpen").get("MaxAttempts") == 0
+@pytest.mark.parametrize("name", ["Invoke Model", "Find Similar"])
+@pytest.mark.parametrize("error", ["States.Timeout", "Sandbox.Timedout"])
+def test_a_call_that_took_its_function_with_it_is_not_made_again(name: str, error: str) -> None:
+    assert rule_for(inference()[name], "Retry", error).get("MaxAttempts") == 0
 
 
 def test_each_task_catches_all_except_the_one_that_settles(tasks: dict[str, dict[str, Any]]) -> None:
@@ -168,26 +171,66 @@ def test_each_task_catches_all_except_the_one_that_settles(tasks: dict[str, dict
         assert bool(rest) != (name == SETTLES), f"{name}: everything else must lead to {SETTLES}, except from itself"
 
 
-@pytest.mark.parametrize("error", sorted(STEP_ERRORS | PLATFORM - {"States.ALL"}))
-def test_every_error_of_a_model_call_is_handled(error: str) -> None:
-    state = states(json.loads(DEFINITIONS["inference.asl"].read_text()))["Invoke Model"]
-    for field in ("Retry", "Catch"):
-        assert rule_for(state, field, error), f"Invoke Model has no {field} for {error}"
-    expected = {"Conflict": "Superseded", "Throttled": "Worth Waiting?", "Pending": "Wait For Provider"}
-    following = expected.get(error, SETTLES if error in FINAL else "Any Left?")
-    assert rule_for(state, "Catch", error)["Next"] == following, f"after {error} the way is to {following}"
-    if error in STEP_ERRORS:
-        named = [each for rule in state["Retry"] for each in rule["ErrorEquals"]]
-        assert error in named, f"whether {error} is retried must be said, not left to States.ALL"
+def way_from(asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Where the workflow goes after a step's answer, and what it assigns on the way."""
+    choice = inference()["What Next?"]
+    for each in choice["Choices"]:
+        if value(each["Condition"], asked=asked):
+            return each["Next"], {name: value(text, asked=asked) for name, text in each.get("Assign", {}).items()}
+    return choice["Default"], {}
 
 
-def test_a_refusal_never_reaches_another_model(definition: dict[str, Any]) -> None:
-    known = states(definition)
-    reached, new = set(), {rule_for(known["Invoke Model"], "Catch", "Refused")["Next"]}
-    while new:
-        reached |= new
-        new = {name for each in new for name in following(known[each])} - reached
-    assert "Invoke Model" not in reached
+@pytest.mark.parametrize(
+    ("asked", "following", "assigned"),
+    [
+        ({"next": "moderate", "answer": {"output": "OUTPUT#1.1"}}, "Moderate Output", {}),
+        ({"next": "repeat"}, "Invoke Model", {}),
+        ({"next": "wait", "pause": 3}, "Wait For Provider", {}),
+        ({"next": "candidate", "place": 2}, "Invoke Model", {"place": 2}),
+        ({"next": "end"}, SETTLES, {}),
+    ],
+)
+def test_the_workflow_does_what_the_step_says(asked: dict[str, Any], following: str, assigned: dict[str, Any]) -> None:
+    assert inference()[INVOKES]["Next"] == "What Next?"
+    assert way_from(asked) == (following, assigned)
+
+
+def test_a_wait_is_as_long_as_the_step_says() -> None:
+    waits = inference()["Wait For Provider"]
+    assert (value(waits["Seconds"], asked={"next": "wait", "pause": 3}), waits["Next"]) == (3, INVOKES)
+
+
+@pytest.mark.parametrize(
+    ("place", "following", "assigned"), [(0, INVOKES, {"place": 1}), (1, INVOKES, {"place": 2}), (2, SETTLES, {})]
+)
+@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"}))
+def test_a_function_that_died_costs_its_candidate_the_turn(
+    error: str, place: int, following: str, assigned: dict[str, Any]
+) -> None:
+    rule = rule_for(inference()[INVOKES], "Catch", error)
+    failed = {"errorOutput": {"Error": error, "Cause": "x"}}
+    held = {
+        name: value(text, states=failed, place=place, candidates=["a", "b", "c"])
+        for name, text in rule["Assign"].items()
+    }
+    assert rule["Next"] == "What Next?"
+    assert way_from(held["asked"]) == (following, assigned)
+    assert held["ending"] == {"failure": failed["errorOutput"]}
+
+
+@pytest.mark.parametrize("name", ["Check Input", "Select Model", "Find Similar", "Invoke Model", "Moderate Output"])
+def test_a_failure_that_a_step_tells_is_how_the_job_ends(name: str) -> None:
+    failure = {"error": "InvalidRequest", "facts": {"type": "invalid_request", "code": "x", "message": "y"}}
+    state, told = inference()[name], {"result": {"Payload": {"failure": failure, "next": "end"}}}
+    variables = {"states": told, "run": {"job_id": "job_1"}, "asked": {"answer": {"output": "OUTPUT#1.1"}}}
+    held = {each: value(text, **variables) for each, text in state["Assign"].items() if isinstance(text, str)}
+    assert held["ending"]["failure"] == failure
+    following, known = state["Next"], inference()
+    while following != SETTLES:
+        assert known[following]["Type"] == "Choice", f"after a failure of {name} the way is to {following}"
+        choices = known[following]["Choices"]
+        met = [each["Next"] for each in choices if value(each["Condition"], **{"embed": False, **held})]
+        following = met[0] if met else known[following]["Default"]
 
 
 def test_tasks_have_a_timeout_longer_than_their_function(tasks: dict[str, dict[str, Any]]) -> None:
@@ -261,17 +304,6 @@ def test_exactly_one_state_settles_the_job(definition: dict[str, Any]) -> None:
     assert ends == {SETTLES, "Superseded"}, "a run ends by settling its job, or because another run owns it"
 
 
-@pytest.mark.parametrize(("retry_after", "pause"), [(None, 0), (3, 3)])
-def test_the_pause_is_read_from_the_cause_that_the_code_writes(retry_after: float | None, pause: int) -> None:
-    state = states(json.loads(DEFINITIONS["inference.asl"].read_text()))["Invoke Model"]
-    expression = Jsonata(rule_for(state, "Catch", "Throttled")["Assign"]["pause"].removeprefix("{%").removesuffix("%}"))
-    expression.register_lambda("parse", json.loads)  # Step Functions' own addition to JSONata
-    # Lambda's error object, as Step Functions hands it on.
-    cause = {"errorMessage": Throttled("Wait.", retry_after=retry_after).cause(), "errorType": "Throttled"}
-    expression.assign("states", {"errorOutput": {"Error": "Throttled", "Cause": json.dumps(cause)}})
-    assert expression.evaluate({}) == pause
-
-
 @pytest.mark.parametrize(
     ("reply", "way"),
     [
@@ -282,14 +314,7 @@ def test_the_pause_is_read_from_the_cause_that_the_code_writes(retry_after: floa
     ],
 )
 def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[str, bool]) -> None:
-    known = states(json.loads(DEFINITIONS["inference.asl"].read_text()))
-
-    def value(text: str, **variables: Any) -> Any:
-        expression = Jsonata(text.removeprefix("{%").removesuffix("%}"))
-        for name, held in variables.items():
-            expression.assign(name, held)
-        return expression.evaluate({})
-
+    known = inference()
     given = {"states": {"result": {"Payload": reply}}, "run": {"job_id": "job_1"}}
     assign = known["Select Model"]["Assign"]
     held = {name: value(assign[name], **given) for name in ("run", "ending", "embed")}

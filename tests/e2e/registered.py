@@ -95,6 +95,9 @@ ON_AWS: dict[str, dict[str, Any]] = {
 }
 """Services and models of AWS."""
 
+SHAKY = ("shaky", "malformed", "impatient", "flagging", "hanging", "retired", "excusing", "thinking", "limiting")
+"""Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
+
 GUARDED_WORD = "albatross"
 """What Bedrock's own guardrail stops."""
 
@@ -124,7 +127,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             for model_id, facts in ORDERS.items()
         ]
         + [common | ENDPOINT | {"id": "endpoint"}]
-        + [common | {"id": "shaky", "name": "shaky", "endpoint": shaky_url, "timeout_s": 3}]
+        + [common | {"id": model, "name": model, "endpoint": shaky_url, "timeout_s": 3} for model in SHAKY]
         + [
             common
             | {"capabilities": ["json", "tools"]}

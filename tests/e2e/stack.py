@@ -11,7 +11,7 @@ from broker.cli import create_key, tables_of
 from broker.clock import now_ms
 from broker.cloud.database import DynamoDatabase
 from broker.jobs.head import due_partition, job_pk
-from broker.routing.board import KEEP_MS
+from broker.routing.board import KEEP_MS, own
 from broker.routing.board import PK as HEALTH
 from broker.routing.circuits import FIRST_COOLING_MS
 from broker.routing.figures import Figures
@@ -110,7 +110,11 @@ class Stack:
         self.database.write(Update("jobs", f"BATCH#{batch_id}", "BATCH", set=facts))
 
     def open_circuit(self, model: str, until_ms: int) -> None:
-        """Let a model's circuit be open until then, and wait until every process knows."""
+        """Let a model's circuit be open for all until then, and no tenant's own; wait until every process knows."""
+        gone = Update(
+            "ledger", HEALTH, own(model, "demo"), remove=("state", "until", "cooling", "probe", "probe_until")
+        )
+        self.database.write(gone)
         facts = {"state": "open", "until": until_ms, "cooling": FIRST_COOLING_MS, "probe": "", "probe_until": 0}
         self._put_on_board({model: facts})
 

@@ -89,7 +89,7 @@ def test_a_summary_is_paid_for_once_and_goes_with_its_turns(stack: Stack) -> Non
     assert jobs[2]["context"]["summary"] == "made"
     after = say("And then?")
     assert (after["context"]["strategy"], after["context"]["summary"]) == ("summarize", "kept")
-    assert [each["purpose"] for each in after["attempts"]] == ["answer"]
+    assert [each["operation"] for each in after["attempts"]] == ["answer"]
     assert after["usage"]["cost_usd"] == after["attempts"][0]["cost_usd"]
     assert after["context"]["tokens_after"] < after["context"]["tokens_before"]
     assert stack.api.call("DELETE", f"/jobs/{jobs[0]['id']}").status == 204

@@ -18,7 +18,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import ANSWER, FakeProvider
 from tests.fakes.questions import recalling
-from tests.fakes.world import JOB_ID, NOW, World, a_head, a_model
+from tests.fakes.world import HOUR, JOB_ID, NOW, World, a_head, a_model
 
 
 class Mute:
@@ -41,11 +41,14 @@ class Stage:
     provider: FakeProvider = field(default_factory=FakeProvider)
     circuits: FakeCircuits = field(default_factory=FakeCircuits)
     observed: list[dict[str, Any]] = field(default_factory=list)
+    noticed: list[tuple[str, str]] = field(default_factory=list)
+    """Faults of our own: what, and the job."""
     run: Run = field(init=False)
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small", secret="key"), a_model("large", context_window=200_000))
-        self.world.put(a_head(hold=self.hold, timeout_s=self.timeout_s))
+        deadline = NOW + max(HOUR, 2 * self.timeout_s * 1000)
+        self.world.put(a_head(limit=self.hold, timeout_s=self.timeout_s, deadline_at=deadline))
         self.run = self.world.start(JOB_ID)
 
     def __call__(self, model: str = "small", run: Run | None = None, now: int = NOW) -> dict[str, Any]:
@@ -63,10 +66,11 @@ class Stage:
             lambda run: NoMedia(),
             self.circuits,
             lambda head, facts: self.observed.append(facts),
+            lambda what, job_id, error: self.noticed.append((what, job_id)),
         )
         tenants = Tenants(world.database)
         shorten = Shorten(world.jobs, world.payloads, world.models(), tenants, calling, lambda: world.turns)
-        return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share())
+        return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share(), self.circuits)
 
     def share(self) -> Share:
         """Sharing, as a fresh process builds it."""

@@ -18,7 +18,7 @@ from broker.cache.sharing import (
     Shared,
     Waiting,
 )
-from broker.errors import BadOutput, BrokerError, InvalidRequest, Refused, Throttled, Unavailable
+from broker.errors import BadOutput, BrokerError, InvalidRequest, Refused, Rejected, Throttled, Truncated, Unavailable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,7 +172,15 @@ def test_a_success_ends_the_count(database: FakeDatabase) -> None:
     lead(database, member(4, accepted_at=after), after)
 
 
-@pytest.mark.parametrize("error", [Refused("No.", code="safety"), InvalidRequest("No such voice.", code="bad_voice")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Refused("No.", code="safety"),
+        InvalidRequest("No such voice.", code="bad_voice"),
+        Rejected("Not that hot.", code="unsupported_value", param="parameters.temperature"),
+        Truncated("Nothing was said.", code="output_truncated"),
+    ],
+)
 def test_a_failure_of_the_question_is_everyones(database: FakeDatabase, error: BrokerError) -> None:
     Calls(database).give_up(lead(database, member(1)), error, NOW)
     with pytest.raises(type(error)) as raised:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from broker.errors import (
+    AdapterFailed,
     BadOutput,
     BrokerError,
     BudgetExceeded,
@@ -25,6 +26,7 @@ from broker.jobs.head import Head
 from broker.jobs.reading import view
 from broker.jobs.transitions import Fence
 from broker.providers.wire.base import Answer, Blob
+from broker.providers.wire.sending import sending
 from broker.routing.circuits import State
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
@@ -82,7 +84,7 @@ def test_the_provider_gets_the_request_and_the_key(invoke: Stage) -> None:
     assert call.timeout == 60
 
 
-@pytest.mark.parametrize(("later", "timeout"), [(0, 120), (40_500, 80), (119_000, 1)])
+@pytest.mark.parametrize(("later", "timeout"), [(0, 120), (40_500, 79), (119_000, 1)])
 def test_a_call_takes_what_is_left_of_the_time_budget(invoke: Stage, later: int, timeout: int) -> None:
     invoke.world.register(a_model("slow", timeout_s=300))
     invoke("slow", now=NOW + later)
@@ -107,15 +109,19 @@ def test_an_answer_is_never_longer_than_what_was_held_for_it(invoke: Stage, aske
     )
 
 
-def test_a_fault_of_our_own_code_is_settled_and_quotes_nothing(invoke: Stage) -> None:
+@pytest.mark.parametrize(("sent", "paid"), [(True, "unknown"), (False, "no")])
+def test_a_fault_of_our_own_code_is_settled_and_quotes_nothing(invoke: Stage, sent: bool, paid: str) -> None:
+    """Whether it may have been paid for depends on whether a request had left by then."""
+    invoke.provider.during = sending if sent else lambda: None
     invoke.provider.script.append(KeyError("my secret prompt"))
-    with pytest.raises(Unavailable) as failure:
+    with pytest.raises(AdapterFailed) as failure:
         invoke()
     assert failure.value.code == "adapter_failed"
-    assert "my secret" not in str(invoke.head) + failure.value.message
+    assert "my secret" not in str(invoke.head) + failure.value.message + failure.value.cause()
     assert invoke.head.open_calls == []
-    assert invoke.head.spent > 0
-    assert invoke.head.calls["1.1"]["p"] == "unknown"
+    call = invoke.head.calls["1.1"]
+    assert (call["p"], call["c"], call["r"] > 0) == (paid, call["r"] if sent else 0, True)
+    assert invoke.noticed == [("a provider's adapter failed", JOB_ID)]
 
 
 def test_the_call_is_on_record_while_it_is_made(invoke: Stage) -> None:
@@ -135,16 +141,6 @@ def test_a_function_that_dies_in_the_call_leaves_it_on_record(invoke: Stage) -> 
     assert invoke.head.open_calls == ["1.1"]
     assert invoke()["output"] == "OUTPUT#1.2"
     assert invoke.head.open_calls == ["1.1", "1.2"]
-
-
-def test_a_fault_of_the_adapter_is_settled_as_a_call_that_may_have_been_paid_for(invoke: Stage) -> None:
-    invoke.provider.script.append(KeyError("the prompt"))
-    with pytest.raises(Unavailable) as failure:
-        invoke()
-    assert failure.value.code == "adapter_failed"
-    assert "the prompt" not in failure.value.cause()
-    assert invoke.head.open_calls == []
-    assert invoke.head.calls["1.1"]["c"] == invoke.head.calls["1.1"]["r"]
 
 
 def test_a_call_gets_no_more_time_than_the_job_has_left(invoke: Stage) -> None:
@@ -206,11 +202,10 @@ def _claimed_again(head: Head) -> Head:
     return replace(head, rev=head.rev + 1, run=2, execution=None)
 
 
-def test_a_throttled_model_is_waited_for_once(invoke: Stage) -> None:
+def test_a_throttled_model_is_waited_for_as_long_as_it_says(invoke: Stage) -> None:
     first = invoke.fails(failing(Throttled, retry_after=4))
     assert isinstance(first.retry_after, int)
     assert 4 <= first.retry_after <= 5
-    assert invoke.fails(failing(Throttled, retry_after=4)).retry_after is None
     assert invoke.fails(failing(Throttled, retry_after=0.2), "large").retry_after in (1, 2)
 
 

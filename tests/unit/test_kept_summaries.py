@@ -21,13 +21,13 @@ def talk() -> Talk:
 def test_a_summary_is_paid_for_once_and_used_by_the_jobs_that_follow(talk: Talk) -> None:
     payer = talk.until_summarised()
     assert talk.shown(payer)["context"]["summary"] == "made"
-    assert [each["purpose"] for each in talk.shown(payer)["attempts"]] == ["summarize", "answer"]
+    assert [each["operation"] for each in talk.shown(payer)["attempts"]] == ["summarize", "answer"]
     user = talk()
     shown = talk.shown(user)
     assert "Gist 1." in talk.told and "Word 1:" not in talk.told
     assert f"Word {talk.said - 1}:" in talk.told, "newer turns stay as they were said"
     assert talk.paid == 1
-    assert [each["purpose"] for each in shown["attempts"]] == ["answer"]
+    assert [each["operation"] for each in shown["attempts"]] == ["answer"]
     assert shown["usage"]["cost_usd"] == shown["attempts"][0]["cost_usd"]
     assert (shown["context"]["strategy"], shown["context"]["summary"]) == ("summarize", "kept")
     assert shown["context"]["dropped_turns"] >= 2
@@ -212,7 +212,7 @@ def test_without_a_new_summary_the_old_one_still_stands_for_its_turns(talk: Talk
     run = talk.until_too_long()
     talk.stage.provider.script = [failing(Unavailable), Answer({"text": "Fine."})]
     shown = talk.shown(talk.end(run))
-    assert [(each["purpose"], each["outcome"]) for each in shown["attempts"]] == [
+    assert [(each["operation"], each["outcome"]) for each in shown["attempts"]] == [
         ("summarize", "Unavailable"),
         ("answer", "succeeded"),
     ]

@@ -166,9 +166,8 @@ def test_a_step_that_fails_hands_over_its_cause(lines: Any) -> None:
     with pytest.raises(Throttled) as failure:
         step(_invoke)(EVENT, None)
     assert json.loads(str(failure.value)) == {
-        "type": "throttled",
-        "code": "http_429",
-        "message": "Asks for a pause.",
+        "error": "Throttled",
+        "facts": {"type": "throttled", "code": "http_429", "message": "Asks for a pause."},
         "retry_after": 3,
     }
     (told,) = lines()

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, Pending, Throttled, TimedOut, Unavailable
+from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.transitions import Fence, claim, tend
 from broker.providers.wire.base import Started
-from broker.steps.calling import AFTER_CALL_MS, LONGEST_LOOK_S
+from broker.steps.calling import AFTER_CALL_MS, LONGEST_POLL_S
 
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
@@ -46,7 +46,7 @@ def test_it_is_asked_after_ever_later(invoke: Stage) -> None:
             invoke(now=NOW + seconds * SECOND)
         pauses.append(failure.value.retry_after)
     assert pauses == [7, 20, 59]
-    assert max(pauses) <= LONGEST_LOOK_S
+    assert max(pauses) <= LONGEST_POLL_S
 
 
 def test_work_whose_handle_was_lost_with_its_function_is_begun_under_the_same_name() -> None:
@@ -179,7 +179,7 @@ def test_work_that_keeps_failing_is_not_started_for_ever(kind: type[BrokerError]
     for _ in range(2):
         stage.fails_with(Pending, STARTED)
         stage.fails_with(kind, failing(kind, maybe_paid=True))
-    with pytest.raises(CircuitOpen) as failure:
+    with pytest.raises(kind):
         stage()
-    assert (failure.value.code, len(stage.provider.calls)) == ("tries_spent", 2)
+    assert len(stage.provider.calls) == 2
     assert stage("large")["facts"]["model"] == "large"

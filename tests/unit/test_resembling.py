@@ -1,9 +1,11 @@
 """Find Similar: the embedding is a call like any other, booked once, and not the job's answer."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.errors import InvalidRequest, Throttled, Unavailable
+from broker.errors import Refused, Throttled, Unavailable
+from broker.jobs.head import Status
 from broker.providers.wire.base import Answer
 from broker.steps.resembling import FindSimilar
 from broker.steps.selecting import SelectModel
@@ -55,12 +57,30 @@ def test_the_embedding_is_booked_once_and_is_not_the_answer(stage: Stage) -> Non
     assert stage.world.payloads.load(JOB_ID, "OUTPUT#1.2") == ANSWER.output
 
 
+def test_a_job_that_comes_back_from_a_wait_pays_for_no_second_embedding(stage: Stage) -> None:
+    stage.provider.script = [EMBEDDING]
+    select(stage)
+    find(stage)
+    world = stage.world
+    world.jobs.change(JOB_ID, lambda head: replace(head, rev=head.rev + 1, status=Status.QUEUED, execution=None))
+    stage.run = world.start(JOB_ID, "exec-2")
+    assert select(stage)["embed"] is True
+    assert find(stage) == {}
+    assert [call.task for call in stage.provider.calls] == ["embed"]
+
+
 def test_a_job_goes_on_after_an_embedding_that_failed(stage: Stage) -> None:
     stage.provider.script = [failing(Throttled)]
     select(stage)
-    with pytest.raises(Throttled):
-        find(stage)
+    assert find(stage) == {}
     assert stage()["facts"]["model"] == "small"
+
+
+def test_a_refusal_of_the_embedding_is_not_routed_around(stage: Stage) -> None:
+    stage.provider.script = [failing(Refused)]
+    select(stage)
+    with pytest.raises(Refused):
+        find(stage)
 
 
 def test_without_an_embedding_model_there_is_nothing_to_look_for(stage: Stage) -> None:
@@ -73,8 +93,7 @@ def test_without_an_embedding_model_there_is_nothing_to_look_for(stage: Stage) -
 def test_an_adapter_that_gives_nothing_is_a_failed_call(stage: Stage) -> None:
     stage.provider.script = [failing(Unavailable)]
     select(stage)
-    with pytest.raises(Unavailable):
-        find(stage)
+    assert find(stage) == {}
     assert stage.head.calls["1.1"]["o"] == "Unavailable"
 
 
@@ -104,6 +123,5 @@ def test_an_embedding_that_nobody_came_back_for_is_not_the_answer(stage: Stage) 
 def test_only_a_model_that_embeds_is_asked(stage: Stage) -> None:
     stage.world.tenant(cache_embedding_model="small")
     select(stage)
-    with pytest.raises(InvalidRequest):
-        find(stage)
+    assert find(stage) == {}
     assert stage.head.calls == {}

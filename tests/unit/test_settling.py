@@ -1,6 +1,7 @@
 """How a run ended, from what the workflow knows."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +26,14 @@ ANSWER = {"output": "OUTPUT#1.1", "facts": FACTS}
 
 
 def failure(error: BrokerError) -> dict[str, Any]:
+    """What a step tells the workflow."""
+    return {"failure": error.failure()}
+
+
+def raised(error: BrokerError) -> dict[str, Any]:
     """What Step Functions hands on of an exception of a Python function."""
-    raised = {"errorMessage": error.cause(), "errorType": type(error).__name__, "stackTrace": []}
-    return {"failure": {"Error": type(error).__name__, "Cause": json.dumps(raised)}}
+    told = {"errorMessage": error.cause(), "errorType": type(error).__name__, "stackTrace": []}
+    return {"failure": {"Error": type(error).__name__, "Cause": json.dumps(told)}}
 
 
 def test_an_answer_is_a_success() -> None:
@@ -55,9 +61,12 @@ def test_a_guardrail_blocks(stage: str, answer: Any, code: str, word: str) -> No
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrokerError)]
 
 
+@pytest.mark.parametrize("how", [failure, raised])
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_error_of_the_tree_keeps_its_facts(kind: type[BrokerError]) -> None:
-    outcome = outcome_of(failure(kind('A "message".', code="some_code", retry_after=3)))
+def test_an_error_of_the_tree_keeps_its_facts(
+    kind: type[BrokerError], how: Callable[[BrokerError], dict[str, Any]]
+) -> None:
+    outcome = outcome_of(how(kind('A "message".', code="some_code", retry_after=3)))
     assert outcome.status is (Status.BLOCKED if kind is errors.Refused else Status.FAILED)
     assert outcome.error == {"type": kind.type, "code": "some_code", "message": 'A "message".'}
     assert outcome.output is None
@@ -154,7 +163,7 @@ def test_a_run_that_no_circuit_let_through_leaves_its_job_waiting() -> None:
     stage = Stage(hold=500)
     head = settle(stage, failure(SHUT))
     assert (head.status, head.error, head.ended_at) == (Status.QUEUED, None, None)
-    assert (head.due_at, head.hold) == (NOW + 5 + MINUTE + MINUTE // 2, 500)
+    assert (head.due_at, head.limit) == (NOW + 5 + MINUTE + MINUTE // 2, 500)
     assert stage.world.spent() == {}, "nothing is booked or given back"
     assert head.rev == 3, "accepted, claimed, put back: one write"
     with pytest.raises(Conflict):

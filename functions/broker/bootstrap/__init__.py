@@ -26,6 +26,7 @@ from broker.bootstrap.adapters import (
 )
 from broker.bootstrap.doors import accept, admin, api, collect, identify, prepare, split, take
 from broker.bootstrap.running import (
+    advance,
     count_line,
     deliver,
     find_similar,
@@ -43,6 +44,7 @@ from broker.bootstrap.running import (
 __all__ = [
     "accept",
     "admin",
+    "advance",
     "answers",
     "api",
     "bus",

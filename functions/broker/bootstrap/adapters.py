@@ -179,10 +179,10 @@ def media(run: "Run") -> "JobMedia":
 def secrets_get(name: str) -> str:
     """A provider's key; the client is made only where a model has one."""
     from broker.errors import CredentialRejected
-    from broker.measures import key_rejected
+    from broker.measures import model_to_mend
 
     try:
         return secrets().get(name)
     except CredentialRejected:
-        key_rejected()
+        model_to_mend()
         raise

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.jobs.sweeping import Sweep
+    from broker.steps.advancing import Advance
     from broker.steps.guarding import Guard
     from broker.steps.invoking import InvokeModel
     from broker.steps.recalling import Recall
@@ -83,16 +84,24 @@ def select_model() -> "SelectModel":
 
 @cache
 def invoke_model() -> "InvokeModel":
-    """The invocation step."""
-    from broker.measures import provider_called
+    """Asking one candidate."""
+    from broker.measures import fault_noticed, provider_called
     from broker.providers import lookup
     from broker.steps.calling import Calling
     from broker.steps.invoking import InvokeModel
     from broker.steps.shortening import Shorten
 
-    calling = Calling(jobs(), payloads(), lookup, secrets_get, media, circuits(), provider_called)
+    calling = Calling(jobs(), payloads(), lookup, secrets_get, media, circuits(), provider_called, fault_noticed)
     shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)
-    return InvokeModel(jobs(), payloads(), models(), calling, shorten, share())
+    return InvokeModel(jobs(), payloads(), models(), calling, shorten, share(), circuits())
+
+
+@cache
+def advance() -> "Advance":
+    """The invocation step, as the workflow sees it."""
+    from broker.steps.advancing import Advance
+
+    return Advance(jobs(), invoke_model())
 
 
 @cache

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import BrokerError, InvalidRequest, Refused
+from broker.errors import BrokerError, InvalidRequest, Refused, Rejected, Truncated
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 SLOWEST_LOOK_S = 5
@@ -32,7 +32,9 @@ MOST_FAILURES = 2
 CALM_MS = 60_000
 """So long after the last failure, jobs share again."""
 
-EVERYONES: dict[str, type[BrokerError]] = {kind.__name__: kind for kind in (Refused, InvalidRequest)}
+EVERYONES: dict[str, type[BrokerError]] = {
+    kind.__name__: kind for kind in (Refused, InvalidRequest, Rejected, Truncated)
+}
 """Failures of the question itself, by name. The same question, under the same guardrail settings (they are part of the
 key), would only fail again, and a refusal must not be tried until it slips through."""
 
@@ -164,7 +166,8 @@ def _judge(item: Item | None, me: Member, now: int) -> Waiting | Alone | Shared 
             return 0
         return Shared(item["job_id"], item["output"], item["model"], item["usage"], item["cost"], ended_at)
     if was_there and (kind := EVERYONES.get(item["error"]["kind"])):
-        raise kind(item["error"]["message"], code=item["error"]["code"])
+        told = item["error"]
+        raise kind(told["message"], code=told["code"], param=told.get("param"))
     return _after_failures(failed, ended_at, now)
 
 
@@ -183,7 +186,7 @@ def _pause(item: Item, me: Member, now: int) -> int:
 
 
 def _told(error: BrokerError) -> dict[str, str]:
-    return {"kind": type(error).__name__, "code": error.code, "message": error.message}
+    return {"kind": type(error).__name__, **error.facts()}
 
 
 def _expires(ms: int) -> int:

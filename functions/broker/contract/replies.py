@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from broker.consequences import SUCCEEDED
 from broker.contract.base import (
     TREE,
     TYPES,
@@ -21,7 +22,6 @@ from broker.contract.base import (
 from broker.jobs.calls import UNKNOWN
 from broker.jobs.fields import Task
 from broker.jobs.head import Status
-from broker.routing.circuits import SUCCEEDED
 
 
 class AttemptError(Shown):
@@ -48,7 +48,7 @@ class Attempt(Shown):
     """`unknown` where the provider may have charged for a call without an answer."""
     model_version: Count | None
     """Of the registry's record of the model."""
-    purpose: Literal["answer", "embed", "summarize"]
+    operation: Literal["answer", "embed", "guard", "summarize"]
     """`embed` and `summarize` are calls beside the job's own: for a similar question, for older turns."""
 
 

@@ -20,10 +20,10 @@ SHORT = {
     "ended_at": "a",
     "handle": "h",
     "started_at": "s",
-    "purpose": "w",
+    "operation": "w",
 }
 """What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
-`handle` what finds work again that the provider does by itself, `purpose` of a call whose answer is not the job's."""
+`handle` what finds work again that the provider does by itself, `operation` of a call whose answer is not the job's."""
 
 UNKNOWN = "unknown"
 """The outcome of a call that may have been paid for without an answer, and what is then known of its payment."""

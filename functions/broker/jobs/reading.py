@@ -98,7 +98,7 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "cost_usd": usd(known.get("cost", known["reserved"])),
         "paid": known.get("paid", calls.UNKNOWN),
         "model_version": known.get("version"),
-        "purpose": known.get("purpose", "answer"),
+        "operation": known.get("operation", "answer"),
     }
 
 

@@ -2,7 +2,7 @@
 
 A failure is settled at once. The job's own answer is kept with what it cost, and settled by the commit that ends the
 job, or by the sweep where the run dies before that. So a repeat, and a later run as well, finds the answer that was
-paid for. A call beside it (a summary, an embedding) is settled as soon as it is answered.
+paid for. An auxiliary call (a summary, an embedding) is settled as soon as it is answered.
 """
 
 import math
@@ -14,18 +14,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import now_ms
-from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
-from broker.jobs import calls
+from broker.errors import (
+    AdapterFailed,
+    BadOutput,
+    BrokerError,
+    CircuitOpen,
+    Conflict,
+    Pending,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import go_on, start_call
 from broker.providers.wire.base import Answer, Asynchronous, Call, Media, Provider, Started
-from broker.routing.circuits import SUCCEEDED, Circuits
+from broker.providers.wire.sending import watched
+from broker.routing.circuits import Circuits
 from broker.routing.models import Model
 from broker.routing.question import Question
 from broker.steps.context import Run, enter
 from broker.steps.counting import counter
+from broker.steps.outcomes import facts_of, failure_of
+from broker.steps.timing import Turn, turn_of
 
 AFTER_CALL_MS = 60_000
 """The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
@@ -33,9 +45,9 @@ AFTER_CALL_MS = 60_000
 LONGEST_PAUSE_S = 10
 """A provider that asks for a longer pause is passed over."""
 
-LONGEST_LOOK_S = 300
-"""Work that goes on by itself is asked after at least so often: two thousand looks in a week, which an execution's
-history of 25,000 events holds (each look has eight)."""
+LONGEST_POLL_S = 300
+"""Work that goes on by itself is asked after at least so often: two thousand polls in a week, which an execution's
+history of 25,000 events holds (each poll has eight)."""
 
 STOP_S = 10
 """Seconds for telling a provider that its work is not wanted any more."""
@@ -59,9 +71,18 @@ class Calling:
     circuits: Circuits
     observe: Callable[[Head, dict[str, Any]], None]
     """Told of each call that came to an end: the head, and the attempt's record."""
+    notice: Callable[[str, str, Exception], None] = lambda what, job_id, error: None
+    """Told of faults of our own that do not stop the job: what could not be done, the job, the error."""
 
     def make(
-        self, run: Run, head: Head, model: Model, request: Request, now: int, purpose: str | None = None
+        self,
+        run: Run,
+        head: Head,
+        model: Model,
+        request: Request,
+        turn: Turn,
+        now: int,
+        operation: str | None = None,
     ) -> dict[str, Any]:
         """Make a call.
 
@@ -70,8 +91,9 @@ class Calling:
             head: as it is now.
             model: to ask.
             request: what to ask, as stored requests are.
+            turn: the call's time.
             now: milliseconds.
-            purpose: of a call whose answer is not the job's.
+            operation: of a call whose answer is not the job's: `embed`, `summarize`, `guard`.
 
         Returns:
             `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`.
@@ -79,28 +101,29 @@ class Calling:
         Raises:
             Pending: the provider goes on by itself.
             CircuitOpen: the model is left alone for a while; nothing was sent.
-            BrokerError: by the error table; `Conflict` when the run is stale or the job ended meanwhile (the call is
-                then paid for all the same).
+            BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
+                call is then paid for all the same).
         """
-        lease = timeout_s(model, head, now) * 1000 + AFTER_CALL_MS
-        self.circuits.admit(model.id, now, lease)
+        lease = turn.seconds * 1000 + AFTER_CALL_MS
+        self._admit(run, model, lease, now)
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
-            call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, now)
+            call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, turn, now)
             head, key = self._start(run, head, model, Question(request, counter(request), now).worst(model), lease, now)
-        except BrokerError as error:
-            self.circuits.record(model.id, type(error).__name__, 0, now)
+        except Exception as error:
+            self._record(run, model, type(error).__name__, 0, now)
             raise
-        return self._exchange(run, head, key, model, call, now, purpose)
+        return self._exchange(run, head, key, model, call, turn, now, operation)
 
-    def look(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
+    def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
         try:
-            call = self._build(run, head, key, model, request, now)
+            turn = turn_of(model, head, now)
+            call = self._build(run, head, key, model, request, turn, now)
         except TimedOut:
             self.stop(head, key, model)
             raise
-        return self._exchange(run, head, key, model, call, now)
+        return self._exchange(run, head, key, model, call, turn, now)
 
     def stop(self, head: Head, key: str, model: Model) -> None:
         """Have a provider leave work undone that nobody waits for any more, where it is `providers.base.Stoppable`.
@@ -115,24 +138,41 @@ class Calling:
                 call = Call(head.task, model.name, {}, {}, STOP_S, secret, model.endpoint, options=model.options)
                 stop(call, handle)
 
-    def aside(self, run: Run, model: Model, request: Request, purpose: str, now: int) -> dict[str, Any]:
+    def auxiliary(self, run: Run, model: Model, request: Request, operation: str, now: int) -> dict[str, Any]:
         """The answer to a call whose answer is not the job's; it is settled at once, and asked for once.
+
+        It leaves the job's own call as much time as it may take itself.
 
         Raises:
             BrokerError: as `make`.
         """
         head = enter(self.jobs, run)
         kept = {key: self.payloads.facts(head.id, f"OUTPUT#{key}") or {} for key in head.open_calls}
-        key = next((each for each, facts in kept.items() if facts.get("purpose") == purpose), None)
+        key = next((each for each, facts in kept.items() if facts.get("operation") == operation), None)
         if key is None:
-            told = self.make(run, head, model, request, now, purpose)
-            key, facts = told["output"].removeprefix("OUTPUT#"), told["facts"]
+            made = self.make(run, head, model, request, turn_of(model, head, now, [None]), now, operation)
+            key, facts = made["output"].removeprefix("OUTPUT#"), made["facts"]
         else:
             facts = kept[key]
         output: dict[str, Any] = self.payloads.load(run.id, f"OUTPUT#{key}") or {}
         settle_call(self.jobs, run.id, key, run.fence, facts)
         self.payloads.drop(run.id, f"OUTPUT#{key}")
         return output
+
+    def _admit(self, run: Run, model: Model, lease: int, now: int) -> None:
+        try:
+            self.circuits.admit(model.id, run.tenant, now, lease)
+        except CircuitOpen:
+            raise
+        except Exception as error:  # a circuit is there to help: where it cannot be read, the call goes on
+            self.notice("a circuit could not be read", run.id, error)
+
+    def _record(self, run: Run, model: Model, outcome: str, latency_ms: int, now: int) -> None:
+        """Tell the circuit; whatever becomes of that, the job goes its way."""
+        try:
+            self.circuits.record(model.id, run.tenant, outcome, latency_ms, now)
+        except Exception as error:
+            self.notice("a circuit could not be told", run.id, error)
 
     def _start(self, run: Run, head: Head, model: Model, reserve: int, lease: int, now: int) -> tuple[Head, str]:
         keys: list[str] = []
@@ -146,7 +186,7 @@ class Calling:
 
         return self.jobs.change(run.id, start, known=head), keys[0]
 
-    def _build(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> Call:
+    def _build(self, run: Run, head: Head, key: str, model: Model, request: Request, turn: Turn, now: int) -> Call:
         missed = [call for call in of_run(head, run).values() if call.get("o") == BadOutput.__name__]
         # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
         most = Question(request, counter(request), now).most_output(model)
@@ -155,7 +195,7 @@ class Calling:
             model=model.name,
             input=request.get("input", {}),
             parameters=request.get("parameters", {}) | {"max_output_tokens": most},
-            timeout=timeout_s(model, head, now),
+            timeout=turn.seconds,
             secret=self.secret(model.secret) if model.secret else None,
             endpoint=model.endpoint,
             output_schema=request.get("output_schema"),
@@ -167,61 +207,50 @@ class Calling:
         )
 
     def _exchange(
-        self, run: Run, head: Head, key: str, model: Model, call: Call, now: int, purpose: str | None = None
+        self,
+        run: Run,
+        head: Head,
+        key: str,
+        model: Model,
+        call: Call,
+        turn: Turn,
+        now: int,
+        operation: str | None = None,
     ) -> dict[str, Any]:
+        handle = head.calls[key].get("h")
         began = time.monotonic()
         answer: Answer | None = None
         failure: BrokerError | None = None
-        handle = head.calls[key].get("h")
-        try:
-            provider = self.provider(model.provider)
-            told = provider.invoke(call) if handle is None else _checking(provider).check(call, handle)
-            if isinstance(told, Started):
-                raise self._goes_on(run, head, key, told, now)
-            answer = told
-        except (Pending, Conflict):
-            raise
-        except BrokerError as error:
-            failure = error
-            if handle is not None and isinstance(error, Throttled | Unavailable) and not error.maybe_paid:
-                # Only the question failed: the work goes on.
-                raise Pending("The provider could not be asked.", retry_after=_look_s(head, key, 5, now)) from None
-        except Exception as error:
-            # A fault of the wire format's code. The call may have been paid for, so it has to be settled like any
-            # other; the text of the exception may quote the prompt, so its name has to do.
-            name = type(error).__name__
-            failure = Unavailable(f"The provider's adapter failed ({name}).", code="adapter_failed", maybe_paid=True)
+        with watched() as watch:
+            try:
+                provider = self.provider(model.provider)
+                reply = provider.invoke(call) if handle is None else _checking(provider).check(call, handle)
+                if isinstance(reply, Started):
+                    self._record(run, model, Pending.__name__, 0, now_ms())
+                    raise self._goes_on(run, head, key, reply, now)
+                answer = reply
+            except (Pending, Conflict):
+                raise
+            except Exception as error:
+                failure = failure_of(error, turn, head, sent=watch.sent)
+                if isinstance(failure, AdapterFailed):
+                    self.notice("a provider's adapter failed", head.id, error)
+        if handle is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
+            # Only the question failed: the work goes on.
+            raise Pending("The provider could not be asked.", retry_after=_poll_s(head, key, 5, now)) from None
         since = head.calls[key].get("s")
-        facts: dict[str, Any] = {
-            "model": model.id,
-            "outcome": SUCCEEDED if answer else type(failure).__name__,
-            "error": failure.facts() if failure else None,
-            "latency_ms": now_ms() - since if since else round((time.monotonic() - began) * 1000),
-            "paid": "no",
-            "cost": 0,
-            "ended_at": now_ms(),
-        }
-        if purpose:
-            facts["purpose"] = purpose
+        latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
+        facts = facts_of(head.calls[key], model, answer, failure, latency, operation)
         if answer:
-            facts |= {
-                "paid": "yes",
-                "cost": model.cost(answer.input_tokens, answer.output_tokens, answer.units),
-                "input_tokens": answer.input_tokens,
-                "output_tokens": answer.output_tokens,
-            }
             self._keep(head, key, answer, facts)
-        elif failure and failure.maybe_paid:
-            facts |= {"paid": calls.UNKNOWN, "cost": head.calls[key]["r"]}
         self.observe(head, facts)
-        if failure is not None:
-            settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
-        self.circuits.record(model.id, facts["outcome"], facts["latency_ms"], now_ms())
+        self._record(run, model, facts["outcome"], facts["latency_ms"], now_ms())
+        if failure is None:
+            return {"output": f"OUTPUT#{key}", "facts": facts}
+        settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
         if isinstance(failure, Throttled):
-            failure.retry_after = _pause(head, run, model, failure.retry_after)
-        if failure is not None:
-            raise failure
-        return {"output": f"OUTPUT#{key}", "facts": facts}
+            failure.retry_after = _pause(failure.retry_after)
+        raise failure
 
     def _goes_on(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
         """Keep the handle, and the lease while the job may wait; the error that makes the workflow wait."""
@@ -233,7 +262,7 @@ class Calling:
                 lambda current: go_on(current, run.fence, key, started.handle, now=now, lease_until=lease),
                 known=head,
             )
-        return Pending("The provider goes on by itself.", retry_after=_look_s(head, key, started.check_after_s, now))
+        return Pending("The provider goes on by itself.", retry_after=_poll_s(head, key, started.check_after_s, now))
 
     def _keep(self, head: Head, key: str, answer: Answer, facts: dict[str, Any]) -> None:
         output = answer.output
@@ -260,29 +289,14 @@ def of_run(head: Head, run: Run) -> dict[str, dict[str, Any]]:
     return head.calls_of(run.fence.run)
 
 
-def timeout_s(model: Model, head: Head, now: int) -> int:
-    """Whole seconds for a call: the model's own, within what is left of the job's time budget in this run.
-
-    Raises:
-        TimedOut: nothing is.
-    """
-    left = head.timeout_s - (now - (head.claimed_at or now)) // 1000
-    if left < 1:
-        raise TimedOut(f"The job's time budget of {head.timeout_s} s is spent.")
-    return min(model.timeout_s, left)
-
-
-def _look_s(head: Head, key: str, asked: int, now: int) -> int:
-    """Seconds until the next look at work that goes on: as the provider says, and ever later the longer it takes."""
+def _poll_s(head: Head, key: str, asked: int, now: int) -> int:
+    """Seconds until the next poll of work that goes on: as the provider says, and ever later the longer it takes."""
     waited = (now - int(head.calls[key].get("s", now))) // 10_000
-    return max(1, min(max(asked, waited), LONGEST_LOOK_S))
+    return max(1, min(max(asked, waited), LONGEST_POLL_S))
 
 
-def _pause(head: Head, run: Run, model: Model, asked: float | None) -> int | None:
-    """Whole seconds to wait for a throttled model: once for each run, if it asks for little; else the next one."""
-    before = [
-        call for call in of_run(head, run).values() if call["m"] == model.id and call.get("o") == Throttled.__name__
-    ]
-    if before or asked is None or asked > LONGEST_PAUSE_S:
+def _pause(asked: float | None) -> int | None:
+    """Whole seconds to wait for a throttled model, if it asks for little; None to pass it over."""
+    if asked is None or asked > LONGEST_PAUSE_S:
         return None
     return math.ceil(max(asked, 1) * random.uniform(1, 1.25))  # noqa: S311 - jitter, not a secret

@@ -1,26 +1,26 @@
 """Invoke Model: the answer of one candidate, made to fit its window, and asked for once."""
 
-from collections import Counter
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from broker.cache.sharing import Leading
 from broker.clock import now_ms
-from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest, Unavailable
+from broker.errors import BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
+from broker.routing.figures import Health
 from broker.routing.models import Model
-from broker.steps.calling import Calling, of_run, timeout_s
+from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
+from broker.steps.repeating import check_tries
 from broker.steps.sharing import Share
 from broker.steps.shortening import Shorten
+from broker.steps.timing import turn_of
 
 EMBEDS = "embed"
-
-MOST_TRIES = 2
-"""Calls of one model in one run that end in the same failure: the first, and one repeat or repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,16 @@ class InvokeModel:
     calling: Calling
     shorten: Shorten
     share: Share
+    health: Health
 
-    def __call__(self, run: Run, model_id: str, now: int) -> dict[str, Any]:
+    def __call__(self, run: Run, model_id: str, now: int, following: Sequence[str] = ()) -> dict[str, Any]:
         """Make the call, unless its answer is there already; or ask after one that goes on by itself.
+
+        Args:
+            run: for whom.
+            model_id: the candidate.
+            now: milliseconds.
+            following: the candidates that come after it, and keep their turn.
 
         Returns:
             `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`; with
@@ -43,8 +50,8 @@ class InvokeModel:
 
         Raises:
             Pending: the provider goes on by itself, or an identical job makes the call.
-            BrokerError: by the error table; `Conflict` when the run is stale or the job ended meanwhile (the call is
-                then paid for all the same).
+            BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
+                call is then paid for all the same).
         """
         try:
             head = enter(self.jobs, run)
@@ -53,18 +60,18 @@ class InvokeModel:
             raise
         for key in head.open_calls:
             name = f"OUTPUT#{key}"
-            if (kept := self.payloads.facts(head.id, name)) and "purpose" not in kept:
+            if (kept := self.payloads.facts(head.id, name)) and "operation" not in kept:
                 return {"output": name, "facts": kept}
         request = material(self.payloads, run.id)
         going_on = self._going_on(head, now)
         if going_on is not None:
             model = self.models.get(head.calls[going_on]["m"], now)
-            return self.calling.look(run, head, going_on, model, request, now)
+            return self.calling.poll(run, head, going_on, model, request, now)
         model = self.models.get(model_id, now)
         mine = of_run(head, run)
         self._check_window(model, mine, now)
         try:
-            return self._ask(run, head, model, mine, request, now)
+            return self._ask(run, head, model, mine, request, following, now)
         except CircuitOpen as error:  # nothing was sent, so no attempt tells of it
             self.jobs.note(run, f"SKIPPED#{run.fence.run}#{model.id}", {"model": model.id, "why": error.message})
             raise
@@ -76,34 +83,39 @@ class InvokeModel:
         model: Model,
         mine: dict[str, dict[str, Any]],
         request: dict[str, Any],
+        following: Sequence[str],
         now: int,
     ) -> dict[str, Any]:
-        _check_tries(model, mine)
-        turn = self.share.join(run, head, request, model, timeout_s(model, head, now), now)
-        if isinstance(turn, dict):
-            return turn
+        check_tries(model, mine)
+        live = self.health.figures(now)
+        usual = [live[each].p95_ms if each in live else None for each in following]
+        flight = self.share.join(run, head, request, model, turn_of(model, head, now, usual).seconds, now)
+        if isinstance(flight, dict):
+            return flight
         try:
+            began = time.monotonic()
             head, fitted = self.shorten(run, head, model, request, now)
-            told = self.calling.make(run, head, model, fitted, now)
+            later = now + round((time.monotonic() - began) * 1000)  # a summary may have taken its time
+            made = self.calling.make(run, head, model, fitted, turn_of(model, head, later, usual), later)
         except BrokerError as error:
-            if isinstance(turn, Leading):
-                self.share.failed(turn, error, now_ms())
+            if isinstance(flight, Leading):
+                self.share.failed(flight, error, now_ms())
             raise
-        if isinstance(turn, Leading):
-            self.share.brought(turn, run, told)
-        return told
+        if isinstance(flight, Leading):
+            self.share.brought(flight, run, made)
+        return made
 
     def embed(self, run: Run, model_id: str, text: str, now: int) -> list[float]:
-        """The embedding of a text, by a call beside the job's own.
+        """The embedding of a text, by an auxiliary call.
 
         Raises:
-            BrokerError: by the error table.
+            BrokerError: by the table `consequences`.
         """
         model = self.models.get(model_id, now)
         if EMBEDS not in model.tasks or model.asynchronous:
             raise InvalidRequest(f"{model_id!r} gives no embeddings.", code="no_embedding_model")
         request: dict[str, Any] = {"task": EMBEDS, "input": {"text": text}, "parameters": {"max_output_tokens": 1}}
-        vectors: list[list[float]] = self.calling.aside(run, model, request, EMBEDS, now).get("embeddings") or [[]]
+        vectors: list[list[float]] = self.calling.auxiliary(run, model, request, EMBEDS, now).get("embeddings") or [[]]
         return vectors[0]
 
     def _stop(self, run: Run, now: int) -> None:
@@ -137,14 +149,3 @@ class InvokeModel:
 def _by_itself(known: Mapping[str, Model], call: Mapping[str, Any]) -> bool:
     model = known.get(call["m"])
     return model is not None and model.asynchronous
-
-
-def _check_tries(model: Model, mine: dict[str, dict[str, Any]]) -> None:
-    """The workflow repeats a call once, but counts anew when it comes back from a wait; so the calls are counted here.
-
-    Raises:
-        CircuitOpen: the model failed in the same way as often as a run may ask it.
-    """
-    ends = Counter(call.get("o") for call in mine.values() if call["m"] == model.id)
-    if any(ends[kind.__name__] >= MOST_TRIES for kind in (BadOutput, Unavailable)):
-        raise CircuitOpen(f"{model.id} failed {MOST_TRIES} times for this job.", code="tries_spent")

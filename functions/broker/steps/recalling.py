@@ -52,8 +52,16 @@ class Recall:
             return {}
         if hit := self.answers.find(wish, now):
             return {"cached": self.give(run, hit)}
-        self.answers.note(run, wish.note())
+        self.answers.note(run, wish.note(self._embedded_before(run, wish)))
         return {"keep": True} | ({"embed": True} if wish.compares else {})
+
+    def _embedded_before(self, run: Run, wish: Wish) -> Vector | None:
+        """The embedding that an earlier run of the job paid for, where it is of the same question."""
+        if run.fence.run == 1 or not wish.compares:
+            return None
+        note = self.jobs.notes(run.id, NOTE).get(NOTE, {})
+        same = "vector" in note and note["shape"] == wish.question.shape
+        return Vector(note["vector"], note["square"]) if same else None
 
     def similar(
         self, run: Run, request: Mapping[str, Any], embed: Callable[[str], Sequence[float]], now: int

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from broker.errors import BrokerError, Conflict, Refused
 from broker.jobs.store import Jobs, Payloads
 from broker.steps.context import Run, enter, material
 from broker.steps.recalling import Recall
@@ -24,13 +25,20 @@ class FindSimilar:
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
         """Returns `{"cached": {"output", "facts", "given"}}`, or nothing.
 
+        Where the embedding fails, the job goes on without.
+
         Raises:
             Conflict: the run is stale.
-            BrokerError: the embedding failed; the job goes on without.
+            Refused: the embedding model's provider stopped; that is never routed around.
         """
         enter(self.jobs, run)
         model = self.tenants.get(run.tenant, now).cache_embedding_model
         if model is None:
             return {}  # the operators took it away since
         request = material(self.payloads, run.id)
-        return self.recall.similar(run, request, lambda text: self.embed(run, model, text, now), now)
+        try:
+            return self.recall.similar(run, request, lambda text: self.embed(run, model, text, now), now)
+        except (Conflict, Refused):
+            raise
+        except BrokerError:  # its attempt tells why
+            return {}

@@ -8,12 +8,12 @@ run's calls, and another run would ask, and pay, again.
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from broker import errors
 from broker.context.conversations import Turns, turn_of
-from broker.errors import BrokerError, CircuitOpen, Conflict, Refused
+from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, shortened
 from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.head import Head, Status
@@ -21,6 +21,7 @@ from broker.jobs.reading import in_order
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import Outcome, has_asked, wait
 from broker.steps.context import Run, material
+from broker.steps.timing import DEADLINE_PASSED
 from broker.storage import Put
 
 
@@ -48,9 +49,10 @@ class SettleJob:
         # An answer that was given from the cache, or by another job, is no call of this one.
         ends = {call_of(answer["output"]): answer["facts"]} if answer and "given" not in answer else {}
         before = self.jobs.get(run.id)
-        turned_away = ending.get("failure", {}).get("Error") == CircuitOpen.__name__
+        failure = _failure(ending)
+        turned_away = failure.get("error") == CircuitOpen.__name__
         if turned_away and not has_asked(before, run.fence.run):
-            return self._wait(run, before, _told(ending["failure"]["Cause"]), now)
+            return self._wait(run, before, failure, now)
         outcome = outcome_of(ending)
         if outcome.status is Status.FAILED:
             outcome = _with_attempts(outcome, before, turned_away=turned_away)
@@ -68,8 +70,8 @@ class SettleJob:
             self.turns().heed(turn)
         return ended
 
-    def _wait(self, run: Run, before: Head, told: dict[str, Any], now: int) -> Head:
-        until, chance = now + round(told.get("retry_after", 0) * 1000), self.chance()
+    def _wait(self, run: Run, before: Head, failure: dict[str, Any], now: int) -> Head:
+        until, chance = now + round(failure.get("retry_after", 0) * 1000), self.chance()
         return self.jobs.change(
             run.id, lambda current: wait(current, run.fence, until=until, now=now, chance=chance), known=before
         )
@@ -99,7 +101,7 @@ def _with_attempts(outcome: Outcome, head: Head, *, turned_away: bool) -> Outcom
         error = last | {"message": f"{last['message']} {error['message']}"}
     if error and len(tried) >= 2:
         each = "; ".join(f"{call['model']}: {call['outcome']} ({call['error']['code']})" for call in failed)
-        error = error | {"message": f"{error['message']} Attempts: {each}."}
+        error = error | {"message": shortened(f"{error['message']} Attempts: {each}.", LONGEST_MESSAGE)}
     return replace(outcome, error=error)
 
 
@@ -113,14 +115,15 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
 
     Args:
         ending: `{"answer"?: {"output", "facts", "given"?}, "blocked"?: {"stage", "rules"},
-            "failure"?: {"Error", "Cause"}}`; the workflow sets one of them, or what became of an answer. `output` is
-            the payload's name, `facts` are the call's.
+            "failure"?}`; the workflow sets one of them, or what became of an answer. `output` is the payload's name,
+            `facts` are the call's. A failure is a step's own (`errors.BrokerError.failure`), or the workflow's word of
+            one (`{"Error", "Cause"}`).
     """
     facts = ending["answer"]["facts"] if "answer" in ending else {}
     usage = {name: facts[name] for name in ("input_tokens", "output_tokens") if name in facts}
     known: dict[str, Any] = {"model": facts.get("model"), "usage": usage}
-    if "failure" in ending:
-        return replace(_failed(ending["failure"]["Error"], ending["failure"].get("Cause", "")), **known)
+    if failure := _failure(ending):
+        return replace(_failed(failure), **known)
     if "blocked" in ending:
         stage, rules = ending["blocked"]["stage"], ", ".join(ending["blocked"]["rules"])
         what = "request" if stage == "input" else "answer"
@@ -129,21 +132,30 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
     return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"])
 
 
-def _failed(name: str, cause: str) -> Outcome:
-    kind = getattr(errors, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, BrokerError)):
-        message = f"The workflow could not go on ({name})."
+def _failure(ending: dict[str, Any]) -> dict[str, Any]:
+    """A failure in the form that steps tell; empty where there is none.
+
+    A step's own exception is told by Lambda as `{"errorMessage", …}`, and that by Step Functions as the cause.
+    """
+    failure: dict[str, Any] = ending.get("failure") or {}
+    if "Error" not in failure:
+        return failure
+    with suppress(ValueError, LookupError, TypeError):
+        told: dict[str, Any] = json.loads(json.loads(failure["Cause"])["errorMessage"])
+        return {"error": told["error"], "facts": told["facts"], "retry_after": told.get("retry_after", 0)}
+    return {"error": failure["Error"]}
+
+
+def _failed(failure: dict[str, Any]) -> Outcome:
+    if "facts" not in failure:
+        message = f"The workflow could not go on ({failure['error']})."
         return Outcome(Status.FAILED, error=_facts(BrokerError.type, "workflow_error", message))
-    told = _told(cause)
-    facts = {each: told[each] for each in ("type", "code", "message")}
-    # A safety stop is an answer of its own: the job is blocked, not broken.
-    return Outcome(Status.BLOCKED if issubclass(kind, Refused) else Status.FAILED, error=facts)
-
-
-def _told(cause: str) -> dict[str, Any]:
-    """What `BrokerError.cause` wrote, out of what Lambda and Step Functions make of it."""
-    told: dict[str, Any] = json.loads(json.loads(cause)["errorMessage"])
-    return told
+    facts = dict(failure["facts"])
+    if failure["error"] == Refused.__name__:  # an answer of its own: the job is blocked, not broken
+        return Outcome(Status.BLOCKED, error=facts)
+    if facts["code"] == DEADLINE_PASSED:
+        return Outcome(Status.EXPIRED, error=facts | {"type": "expired"})
+    return Outcome(Status.FAILED, error=facts)
 
 
 def _facts(kind: str, code: str, message: str) -> dict[str, str]:

@@ -109,7 +109,7 @@ class Shorten:
         allowed = self.tenants.get(run.tenant, now).models
         cheap = summariser(self.models.catalog(now), allowed, SUMMARY_TOKENS) or model
         asked = summary_request(turns, cheap.context_window, family_of(cheap.name))
-        text = str(self.calling.aside(run, cheap, asked, SUMMARIZES, now).get("text", ""))
+        text = str(self.calling.auxiliary(run, cheap, asked, SUMMARIZES, now).get("text", ""))
         self.payloads.save(run, name, {"text": text})
         return text
 

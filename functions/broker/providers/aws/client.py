@@ -19,7 +19,8 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.wire.http import CONNECT_S, failure, retry_after
+from broker.providers.wire.http import failure, retry_after
+from broker.providers.wire.sending import CONNECT_S, sending
 
 Json = dict[str, Any]
 Row = tuple[type[BrokerError], str]
@@ -120,7 +121,9 @@ def make_client(service: str, region: str | None, timeout: float) -> Any:
         tcp_keepalive=True,
         parameter_validation=False,
     )
-    return get_session().create_client(service, region_name=region, config=config)
+    made = get_session().create_client(service, region_name=region, config=config)
+    made.meta.events.register("before-send", lambda **_: sending())
+    return made
 
 
 def rounded(seconds: float) -> float:

@@ -18,9 +18,9 @@ from urllib3.response import BaseHTTPResponse
 from broker import clock
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Throttled, Unavailable
 from broker.providers.wire.connections import pool
+from broker.providers.wire.sending import CONNECT_S, sending
 from broker.providers.wire.structured import loads
 
-CONNECT_S = 5.0
 LARGEST_REPLY = 16 * 1024 * 1024
 """Bytes; a thousand embeddings of three thousand numbers do not fit, more than any chat does."""
 CHUNK = 64 * 1024
@@ -158,6 +158,7 @@ def _exchange(
     manager = pool().manager()
     response: BaseHTTPResponse | None = None
     try:
+        sending()
         response = manager.request(
             "POST",
             url,

@@ -1,0 +1,73 @@
+"""What became of a provider call: whose fault a failure is, and the facts that are kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from broker.clock import now_ms
+from broker.consequences import SUCCEEDED
+from broker.errors import AdapterFailed, BrokerError, TimedOut, Unavailable
+from broker.jobs import calls
+from broker.jobs.head import Head
+from broker.providers.wire.base import Answer
+from broker.providers.wire.sending import CONNECT_S
+from broker.routing.models import Model
+from broker.steps.timing import Turn, spent
+
+
+def failure_of(error: Exception, turn: Turn, head: Head, *, sent: bool) -> BrokerError:
+    """What a call failed with, by whose fault it is.
+
+    Args:
+        error: that the provider's adapter raised.
+        turn: the call's time.
+        head: of the job.
+        sent: whether a request had left by then.
+    """
+    if not isinstance(error, BrokerError):
+        # The text of the exception may quote the prompt, so its name has to do.
+        message = f"The provider's adapter failed ({type(error).__name__})."
+        return AdapterFailed(message, code="adapter_failed", maybe_paid=sent)
+    if isinstance(error, Unavailable) and _took_the_turn(error, turn):
+        paid = error.maybe_paid
+        if turn.over is TimedOut:
+            over = spent(head)
+            return TimedOut(f"{over.message} {error.message}", code=over.code, maybe_paid=paid)
+        return turn.over(error.message, code="timeout", maybe_paid=paid)
+    return error
+
+
+def _took_the_turn(error: BrokerError, turn: Turn) -> bool:
+    """True where the call's own time ended it; a connection has five seconds of it at most."""
+    return error.code == "timeout" or (error.code == "connect_timeout" and turn.seconds < CONNECT_S)
+
+
+def facts_of(
+    recorded: Mapping[str, Any],
+    model: Model,
+    answer: Answer | None,
+    failure: BrokerError | None,
+    latency_ms: int,
+    operation: str | None,
+) -> dict[str, Any]:
+    """What became of a call, by the long names of `jobs.calls`."""
+    facts: dict[str, Any] = {
+        "model": model.id,
+        "outcome": SUCCEEDED if failure is None else type(failure).__name__,
+        "error": failure.facts() if failure else None,
+        "latency_ms": latency_ms,
+        "paid": "no",
+        "cost": 0,
+        "ended_at": now_ms(),
+    }
+    if operation:
+        facts["operation"] = operation
+    if answer:
+        into, out = answer.input_tokens, answer.output_tokens
+        cost = model.cost(into, out, answer.units)
+        return facts | {"input_tokens": into, "output_tokens": out, "paid": "yes", "cost": cost}
+    if failure and failure.tokens is not None:
+        into, out = failure.tokens
+        return facts | {"input_tokens": into, "output_tokens": out, "paid": "yes", "cost": model.cost(into, out)}
+    if failure and failure.maybe_paid:
+        facts |= {"paid": calls.UNKNOWN, "cost": recorded["r"]}
+    return facts

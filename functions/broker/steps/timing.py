@@ -1,0 +1,57 @@
+"""How long a call may take, and whose fault it is when it took longer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broker.errors import BrokerError, CutShort, ModelTimedOut, TimedOut
+from broker.jobs.head import Head
+from broker.routing.models import Model
+
+DEADLINE_PASSED = "deadline_passed"
+"""The code of a job whose deadline ended its run: it has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The time of one call."""
+
+    seconds: int
+    over: type[BrokerError]
+    """What it is when the time is over: `ModelTimedOut`, `CutShort` or `TimedOut`."""
+
+
+def turn_of(model: Model, head: Head, now: int, following: Sequence[int | None] = ()) -> Turn:
+    """The time of the call that asks a model now: its own limit, within what is left of the job's time.
+
+    Each candidate that follows keeps its turn: as long as it usually takes, but no more than an equal share of what is
+    left. So the last one gets what is left, and one that hangs never keeps a healthy one from being asked.
+
+    Args:
+        model: that is asked.
+        head: of the job; a run's time budget counts from its claim, and ends with the job's deadline at the latest.
+        now: milliseconds.
+        following: the 95th percentiles, in milliseconds, of the candidates that follow; None where it is not known.
+
+    Raises:
+        TimedOut: nothing is left.
+    """
+    left = left_ms(head, now)
+    if left < 1000:
+        raise spent(head)
+    share = left // (len(following) + 1)
+    mine = left - sum(share if usual is None else min(usual, share) for usual in following)
+    if model.timeout_s * 1000 <= mine:
+        return Turn(model.timeout_s, ModelTimedOut)
+    return Turn(max(1, mine // 1000), CutShort if following else TimedOut)
+
+
+def left_ms(head: Head, now: int) -> int:
+    """Milliseconds that are left of a run's time budget and of the job's deadline."""
+    return min((head.claimed_at or now) + head.timeout_s * 1000, head.deadline_at) - now
+
+
+def spent(head: Head) -> TimedOut:
+    """The error of a job whose time is over: its budget's, or all of it."""
+    if head.deadline_at <= (head.claimed_at or 0) + head.timeout_s * 1000:
+        return TimedOut("The job's deadline passed.", code=DEADLINE_PASSED)
+    return TimedOut(f"The job's time budget of {head.timeout_s} s is spent.")
