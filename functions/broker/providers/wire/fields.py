@@ -62,7 +62,8 @@ INSIDE = frozenset({"content", "role", "tool_calls", "tool_call_id"})
 
 _LEADING = re.compile(r"([a-z_]+(?:[.\[][\w.\[\]]{1,160})?): ")
 _QUOTED = re.compile(r"[`'\"]([#/\w.\[\]]{1,160})[`'\"]|(#/[\w/]{1,160})")
-_PARTS = re.compile(r"[a-z_]+|[0-9]{1,6}")
+_PATH = re.compile(r"[#$/\w.\[\]-]{1,200}")
+_BETWEEN = re.compile(r"[^\w-]+")
 
 
 def named(said: Told, *, places: bool) -> str | None:
@@ -102,14 +103,18 @@ def of_request(param: str | None, call: Call) -> str | None:
 
 
 def _field(path: str, places: bool) -> str | None:
-    parts = _PARTS.findall(path)
+    parts = [part for part in _BETWEEN.split(path) if part] if _PATH.fullmatch(path) else []
     for at, part in enumerate(parts):
         found = NAMES.get(part)
         if found is None:
             continue
         inner = parts[at + 1 : at + 3]
-        if not (places and found in (MESSAGES, TOOLS) and inner and inner[0].isdecimal()):
+        if not (places and found in (MESSAGES, TOOLS) and inner and _is_place(inner[0])):
             return found
         rest = inner[1:] if found == MESSAGES and inner[1:] and inner[1] in INSIDE else []
         return ".".join([found, inner[0], *rest])
     return None
+
+
+def _is_place(part: str) -> bool:
+    return part.isascii() and part.isdecimal() and len(part) < 6
