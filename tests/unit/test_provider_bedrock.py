@@ -9,7 +9,16 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.stub import Stubber
-from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Refused, Unavailable
+from broker.errors import (
+    BadOutput,
+    BrokerError,
+    CredentialRejected,
+    InvalidRequest,
+    ModelGone,
+    Refused,
+    Rejected,
+    Unavailable,
+)
 from broker.providers.bedrock.provider import Bedrock
 from broker.providers.wire.base import Answer, Blob, Call
 
@@ -174,18 +183,19 @@ def test_pictures_are_sent_as_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "url"),
+    ("role", "url", "kind"),
     [
-        ("user", "https://example.com/a.png"),
-        ("user", "s3://inbox/acme/b"),
-        ("user", "s3://inbox/acme/gone"),
-        ("system", "s3://inbox/acme/a"),
+        ("user", "https://example.com/a.png", Rejected),
+        ("user", "s3://inbox/acme/b", Rejected),
+        ("user", "s3://inbox/acme/gone", InvalidRequest),
+        ("system", "s3://inbox/acme/a", Rejected),
     ],
 )
-def test_pictures_that_cannot_be_sent_are_named(role: str, url: str) -> None:
+def test_pictures_that_cannot_be_sent_are_named(role: str, url: str, kind: type[BrokerError]) -> None:
     call = replace(chat({"role": "user", "content": "Hi."}, {"role": role, "content": [picture(url)]}), media=INBOX)
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(BrokerError) as caught:
         Bedrock().invoke(call)
+    assert type(caught.value) is kind
     assert caught.value.param == "input.messages.1.content"
 
 
@@ -206,7 +216,7 @@ def test_the_models_guardrail_is_passed_on(version: Any, sent: str) -> None:
 
 def test_no_call_is_made_without_the_guardrail_that_was_meant() -> None:
     for guard in ({}, {"version": 1}, "gr1"):
-        with pytest.raises(InvalidRequest) as caught:
+        with pytest.raises(ModelGone) as caught:
             Bedrock().invoke(replace(chat({"role": "user", "content": "Hi."}), options={"guardrail": guard}))
         assert caught.value.code == "bad_guardrail"
 

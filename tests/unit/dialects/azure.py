@@ -1,6 +1,6 @@
 """Azure OpenAI, on its v1 paths."""
 
-from broker.errors import CredentialRejected, InvalidRequest, Refused, Throttled
+from broker.errors import CredentialRejected, ModelGone, Refused, Rejected, Throttled
 from broker.providers.azure import Azure
 
 from tests.unit.dialects.base import SECRET, WORDS, Case
@@ -28,8 +28,8 @@ class AzureDialect(OpenAIDialect):
             *super().errors(),
             (400, filtered("innererror", "ResponsibleAIPolicyViolation"), Refused, False),
             (400, filtered("inner_error", "ResponsibleAIPolicyViolation"), Refused, False),
-            (400, filtered("innererror", "Other"), InvalidRequest, False),
+            (400, filtered("innererror", "Other"), Rejected, False),
             (401, {"error": {"code": "401", "message": WORDS}}, CredentialRejected, False),
-            (404, {"error": {"code": "DeploymentNotFound", "message": WORDS}}, InvalidRequest, False),
+            (404, {"error": {"code": "DeploymentNotFound", "message": WORDS}}, ModelGone, False),
             (429, {"error": {"code": "429", "message": WORDS}}, Throttled, False),
         ]

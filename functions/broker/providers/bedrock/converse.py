@@ -6,12 +6,12 @@ ways; its turns alternate and begin with the user's. What it cannot take (`seed`
 
 from typing import Any
 
-from broker.errors import InvalidRequest, Refused
+from broker.errors import Refused, Rejected
 from broker.providers.bedrock.errors import bad
 from broker.providers.bedrock.invoke import Ask, guardrail
 from broker.providers.wire import chat as chats
 from broker.providers.wire.base import Answer, Blob, Call
-from broker.providers.wire.exchange import Json, counted
+from broker.providers.wire.exchange import Json, charged, counted, field
 from broker.providers.wire.media import Link, parts
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
@@ -45,7 +45,7 @@ def request(call: Call) -> Json:
     """The operation's parameters.
 
     Raises:
-        InvalidRequest: the model cannot be told what the request has.
+        Rejected: the model cannot be told what the request has.
     """
     system, turns = _turns(call)
     if said := chats.instruction(call, told=False):
@@ -93,7 +93,7 @@ def _block(part: str | Blob | Link, place: int) -> Json:
     if isinstance(part, Blob) and part.media_type in IMAGES:
         return {"image": {"format": IMAGES[part.media_type], "source": {"bytes": part.data}}}
     message = f"A picture is none of {', '.join(IMAGES.values())}."
-    raise InvalidRequest(message, code="unsupported_content", param=f"input.messages.{place}.content")
+    raise Rejected(message, code="unsupported_content", param=f"input.messages.{place}.content")
 
 
 def _tools(call: Call) -> Json | None:
@@ -121,22 +121,28 @@ def answer(call: Call, reply: Any) -> Answer:
         Refused: the model or its guardrail stopped.
         BadOutput: it is not in the form of the operation, or misses the call's schema.
     """
-    reason = reply.get("stopReason")
-    if reason in REFUSALS:
-        code, message = REFUSALS[reason]
-        raise Refused(message, code=code, maybe_paid=True)
-    if reason in MALFORMED:
-        bad("The model's answer is malformed.")
-    blocks = ((reply.get("output") or {}).get("message") or {}).get("content")
-    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        bad("Bedrock's reply has no message.")
-    usage, meta = reply.get("usage") or {}, reply.get("ResponseMetadata", {})
-    uses = [block["toolUse"] for block in blocks if "toolUse" in block]
+    reason = field(reply, "stopReason")
+    tokens = (counted(field(reply, "usage", "inputTokens")), counted(field(reply, "usage", "outputTokens")))
+    with charged(tokens):
+        if isinstance(reason, str) and reason in REFUSALS:
+            code, message = REFUSALS[reason]
+            raise Refused(message, code=code, maybe_paid=True)
+        if str(reason) in MALFORMED:
+            bad("The model's answer is malformed.")
+        blocks = field(reply, "output", "message", "content")
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            bad("Bedrock's reply has no message.")
+    identity = field(reply, "ResponseMetadata", "RequestId")
+    uses = [block["toolUse"] for block in blocks if isinstance(block.get("toolUse"), dict)]
     return chats.answer(
         call,
         text="".join(block["text"] for block in blocks if isinstance(block.get("text"), str)),
-        tool_calls=[chats.tool_call(use.get("toolUseId"), use.get("name"), use.get("input")) for use in uses],
+        tool_calls=[_called(each) for each in uses],
         finish=FINISHES.get(str(reason), "stop"),
-        tokens=(counted(usage.get("inputTokens")), counted(usage.get("outputTokens"))),
-        facts={"request_id": meta["RequestId"][:128]} if meta.get("RequestId") else {},
+        tokens=tokens,
+        facts={"request_id": str(identity)[:128]} if identity else {},
     )
+
+
+def _called(use: Json) -> Json:
+    return {"id": use.get("toolUseId"), "name": use.get("name"), "arguments": use.get("input")}

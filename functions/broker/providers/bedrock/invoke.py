@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from broker.errors import BadOutput, BrokerError, InvalidRequest, Refused, Unavailable
+from broker.errors import BadOutput, BrokerError, ModelGone, ModelTimedOut, Refused
 from broker.providers.bedrock.errors import bad
 from broker.providers.wire.base import Call
 from broker.providers.wire.http import CHUNK, LARGEST_REPLY
 from broker.providers.wire.structured import loads
+from broker.providers.wire.values import field
 
 Json = dict[str, Any]
 Result = TypeVar("Result")
@@ -48,7 +49,7 @@ class Reply:
 
     def facts(self) -> dict[str, str]:
         """The service's own id of the call."""
-        found = self.headers.get("x-amzn-requestid", "")
+        found = str(self.headers.get("x-amzn-requestid", ""))
         return {"request_id": found[:128]} if found else {}
 
 
@@ -56,13 +57,13 @@ def guardrail(call: Call) -> dict[str, str]:
     """The guardrail that the operators registered with the model, in the words of both operations; empty for none.
 
     Raises:
-        InvalidRequest: the registration names none; a call without it must not be made.
+        ModelGone: the registration names none; a call without it must not be made.
     """
     told = call.options.get("guardrail")
     if told is None:
         return {}
     if not isinstance(told, Mapping) or not told.get("id"):
-        raise InvalidRequest("The model's guardrail has no id.", code="bad_guardrail", param="model")
+        raise ModelGone("The model's guardrail has no id.", code="bad_guardrail", param="model")
     return {"guardrailIdentifier": str(told["id"]), "guardrailVersion": str(told.get("version", "DRAFT"))}
 
 
@@ -70,13 +71,13 @@ def family(call: Call, known: Mapping[str, Kind]) -> Kind:
     """What is known of the model's family: the first name that its id holds.
 
     Raises:
-        InvalidRequest: nothing is.
+        ModelGone: nothing is.
     """
     model = str(call.options.get("family", call.model))
     for name, found in known.items():
         if name in model:
             return found
-    raise InvalidRequest("The model's family does not do this task.", code="unknown_family", param="model")
+    raise ModelGone("The model's family is not known, or does not do this task.", code="unknown_family", param="model")
 
 
 def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[Reply]:
@@ -93,7 +94,7 @@ def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[Reply]:
     for place, body in enumerate(waiting):
         left = until - time.monotonic() if place else call.timeout
         if left <= 0:
-            raise Unavailable("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
+            raise ModelTimedOut("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
         while timeout > left:
             timeout /= 2
         try:
@@ -117,7 +118,8 @@ def _exchange(call: Call, ask: Ask, body: Json, timeout: float, until: float) ->
 
     def exchange(client: Any) -> tuple[bytes, Mapping[str, str]]:
         reply = client.invoke_model(**request)
-        return _read(reply["body"], until), reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        headers = field(reply, "ResponseMetadata", "HTTPHeaders")
+        return _read(reply["body"], until), headers if isinstance(headers, dict) else {}
 
     content, headers = ask(exchange, timeout)
     try:
@@ -137,6 +139,6 @@ def _read(body: Any, until: float) -> bytes:
         if size > LARGEST_REPLY:
             bad("The model's reply is too large.", code="reply_too_large")
         if time.monotonic() > until:
-            raise Unavailable("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
+            raise ModelTimedOut("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
         parts.append(part)
     return b"".join(parts)

@@ -64,7 +64,7 @@ def _chat(call: Call) -> Answer:
     return chats.answer(
         call,
         text="".join(str(part.get("text") or "") for part in shown),
-        tool_calls=[_called(part, place) for place, part in enumerate(shown) if "functionCall" in part],
+        tool_calls=[_called(part) for part in shown if "functionCall" in part],
         finish=FINISHES.get(reason, "stop"),
         tokens=tokens(reply),
         facts=facts(reply),
@@ -169,9 +169,9 @@ def _declared(function: Json) -> Json:
     return rest | {"parametersJsonSchema": function["parameters"]}
 
 
-def _called(part: Json, place: int) -> Json:
+def _called(part: Json) -> Json:
     made = part["functionCall"]
-    call = chats.tool_call(field(made, "id") or f"call_{place}", field(made, "name"), field(made, "args"))
+    call = {"id": field(made, "id"), "name": field(made, "name"), "arguments": field(made, "args")}
     if signature := part.get("thoughtSignature"):
         call["extra_content"] = {"google": {"thought_signature": str(signature)}}
     return call
@@ -197,5 +197,5 @@ def _embed(call: Call) -> Answer:
             bad("The provider's reply is not one vector of numbers for each text.")
         vectors += found
         told = exchange.counted(field(reply.body, "usageMetadata", "promptTokenCount"))
-        count += exchange.used(told, "".join(some))
+        count += told or exchange.used(None, "".join(some))
     return Answer({"embeddings": vectors}, input_tokens=count)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from broker.errors import InvalidRequest
+from broker.errors import BrokerError, InvalidRequest, Rejected
 from broker.providers.wire.base import Blob, Media
 
 _BEGINNINGS = (
@@ -41,7 +41,8 @@ def parts(content: Any, media: Media, where: str, *, links: bool = False) -> lis
         links: True where the provider fetches `https` addresses itself.
 
     Raises:
-        InvalidRequest: a part is neither text nor a picture, or a picture that cannot be had; `param` is its place.
+        Rejected: a part is neither text nor a picture, or a picture that this provider cannot have; `param` is where.
+        InvalidRequest: a picture that no provider can have.
     """
     given = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
     found = [_part(each, media, f"{where}.content", links) for each in given]
@@ -52,7 +53,7 @@ def inlined(part: Mapping[str, Any], media: Media, where: str, *, links: bool) -
     """A part for services that take OpenAI's form: as it is, but for objects, which become `data:` URLs.
 
     Raises:
-        InvalidRequest: as `parts` does, of pictures; other parts are the service's own affair.
+        Rejected, InvalidRequest: as `parts` does, of pictures; other parts are the service's own affair.
     """
     if part.get("type") != "image_url":
         return part
@@ -81,9 +82,11 @@ def _part(part: Any, media: Media, place: str, links: bool) -> str | Blob | Link
     kind = part.get("type") if isinstance(part, dict) else None
     if kind == "text" and isinstance(part.get("text"), str):
         return str(part["text"])
+    if kind == "text":
+        _unfit("A part of the kind text has none.", place)
     if kind == "image_url":
         return _picture(_url(part, place), media, place, links)
-    _unfit("Only texts and pictures can be sent to this model.", place)
+    _unfit("Only texts and pictures can be sent to this model.", place, Rejected)
 
 
 def _url(part: Mapping[str, Any], place: str) -> str:
@@ -111,7 +114,7 @@ def _picture(url: str, media: Media, place: str, links: bool) -> Blob | Link:
         case "https" if links:
             return Link(url)
         case "https":
-            _unfit("This model's provider fetches no pictures: send a data: or an s3:// URL.", place)
+            _unfit("This model's provider fetches no pictures: send a data: or an s3:// URL.", place, Rejected)
         case _:
             _unfit("A picture's URL is neither data:, s3:// nor https://.", place)
 
@@ -140,5 +143,5 @@ def _typed(blob: Blob, place: str) -> Blob:
     return blob
 
 
-def _unfit(message: str, place: str) -> NoReturn:
-    raise InvalidRequest(message, code="unsupported_content", param=place) from None
+def _unfit(message: str, place: str, kind: type[BrokerError] = InvalidRequest) -> NoReturn:
+    raise kind(message, code="unsupported_content", param=place) from None
