@@ -97,6 +97,7 @@ TURNS = {
     "ApiFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, shows them, erases them
     "IntakeFunction": {"s3:GetObject"},
     "TakeFileFunction": {"s3:GetObject"},
+    "CleanFunction": {"s3:DeleteObject"},  # ends them
     "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept
 }
 """What each function does with the texts of conversations that lie in the bucket."""

@@ -26,6 +26,7 @@ from broker.bootstrap.adapters import (
 )
 from broker.bootstrap.doors import accept, admin, api, collect, identify, prepare, split, take
 from broker.bootstrap.running import (
+    clean,
     count_line,
     deliver,
     find_similar,
@@ -47,6 +48,7 @@ __all__ = [
     "api",
     "bus",
     "circuits",
+    "clean",
     "collect",
     "conversations",
     "count_line",
