@@ -121,6 +121,33 @@ def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: st
     assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
 
 
+INBOX, INBOX_FILES = {"Fn::GetAtt": ["InboxBucket", "Arn"]}, {"Fn::Sub": "${InboxBucket.Arn}/*"}
+
+
+def test_who_reads_files_is_told_when_one_is_gone() -> None:
+    """Who may not list a bucket is answered 403 for what is not there (Amazon S3 API reference, GetObject)."""
+    readers = {name for name in functions() if "s3:GetObject" in rights_on(name, INBOX_FILES)}
+    assert readers == {"InvokeModelFunction", "TakeFileFunction"}
+    assert {name for name in functions() if "s3:ListBucket" in rights_on(name, INBOX)} == readers
+
+
+def test_who_cleans_deletes_what_is_kept_for_jobs_and_reads_nothing() -> None:
+    (policy,) = of_type("AWS::IAM::Role")["CleanRole"]["Policies"]
+    allowed = {
+        (action, str(resource))
+        for each in policy["PolicyDocument"]["Statement"]
+        for action in as_list(each["Action"])
+        for resource in as_list(each["Resource"])
+        if action.startswith(("s3:", "dynamodb:"))
+    }
+    kept = {f"{{'Fn::Sub': '${{PayloadsBucket.Arn}}/{place}/*'}}" for place in ("jobs", "conversations", "services")}
+    assert allowed == {
+        *(("s3:DeleteObject", place) for place in kept),
+        ("dynamodb:BatchWriteItem", str(JOBS_TABLE)),
+        ("dynamodb:Query", "{'Fn::Sub': '${JobsTable.Arn}/index/due'}"),
+    }
+
+
 def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
     needed = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
     assert rights_on("ApiFunction", JOBS_TABLE) == needed
