@@ -3,6 +3,7 @@
     BrokerError                 also: our own code failed in a way that nobody foresaw
     ├── InvalidRequest          the request can never work; repeating it elsewhere would only repeat the error
     │   ├── NotFound            no such thing, or it belongs to another tenant
+    │   ├── Gone                it was here, and was erased or kept no longer than it asked for
     │   ├── KeyReused           an Idempotency-Key came back with another body
     │   ├── KeyInFlight         an Idempotency-Key whose first request is still being accepted
     │   ├── NotCancelable       the job has already ended
@@ -111,6 +112,13 @@ class NotFound(InvalidRequest):
 
     type = "not_found"
     status = 404
+
+
+class Gone(InvalidRequest):
+    """What was here is not kept any more, and will not come back."""
+
+    type = "gone"
+    status = 410
 
 
 class KeyReused(InvalidRequest):

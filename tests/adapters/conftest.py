@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
+from tests.fakes.world import NOW
 
 Client = Callable[[str], Any]
 TABLES = {"jobs": "jobs-table", "registry": "registry-table", "ledger": "ledger-table", "cache": "cache-table"}
@@ -117,7 +118,7 @@ def bucket(client: Client) -> Any:
 @pytest.fixture
 def store(client: Client, dynamodb: Any, bucket: Any) -> PayloadStore:
     tables = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
-    return PayloadStore(tables, TABLES["jobs"], BUCKET, lambda: bucket, lambda: dynamodb)
+    return PayloadStore(tables, TABLES["jobs"], BUCKET, lambda: bucket, lambda: dynamodb, lambda: NOW)
 
 
 @pytest.fixture(params=["fake", "adapter"])

@@ -15,7 +15,7 @@ from broker.storage import Item, Put, TableName
 
 from tests.adapters.conftest import BUCKET, TABLES
 from tests.fakes.database import FakeDatabase
-from tests.fakes.world import JOB_ID, a_head
+from tests.fakes.world import JOB_ID, NOW, a_head
 
 OTHER = "job_0193a000000070008000000000000002"
 
@@ -78,7 +78,7 @@ def test_small_ones_stay_in_the_table(store: PayloadStore, bucket: Any, dynamodb
     item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
     assert item is not None
     assert b"secret word" in unpack(item["z"])["text"].encode()
-    assert item["expires_at"] == a_head().expires_at
+    assert item["expires_at"] == a_head().payloads_until
 
 
 @pytest.mark.parametrize(("over", "place"), [(0, "z"), (1, "s3")])
@@ -130,7 +130,7 @@ def test_makes_no_bucket_client_for_what_is_small(dynamodb: Any) -> None:
         raise AssertionError("the bucket is not needed")
 
     tables = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
-    store = PayloadStore(tables, TABLES["jobs"], BUCKET, refuse, lambda: dynamodb)
+    store = PayloadStore(tables, TABLES["jobs"], BUCKET, refuse, lambda: dynamodb, lambda: NOW)
     store.save(a_head(), "INPUT", SMALL)
     assert store.load(JOB_ID, "INPUT") == SMALL
     store.drop(JOB_ID, "INPUT")
@@ -211,7 +211,7 @@ def test_a_document_is_found_before_every_replica_has_it() -> None:
     def refuse() -> Any:
         raise AssertionError("no client is needed")
 
-    store = PayloadStore(Behind(), TABLES["jobs"], BUCKET, refuse, refuse)
+    store = PayloadStore(Behind(), TABLES["jobs"], BUCKET, refuse, refuse, lambda: NOW)
     store.save(a_head(), "INPUT", SMALL)
     assert store.load(JOB_ID, "INPUT") == SMALL
     assert store.load(JOB_ID, "OUTPUT#1.1") is None

@@ -18,7 +18,14 @@ ARNS = {size: f"arn:aws:states:us-east-1:123456789012:stateMachine:{size}" for s
 def test_starts_the_run_that_the_head_stands_for(client: Client, size: Literal["express", "standard"]) -> None:
     states = client("stepfunctions")
     head = a_head(run=3)
-    facts = {"job_id": JOB_ID, "tenant": "acme", "run": 3, "expires_at": 1795086400, "until": 1795000120000}
+    facts = {
+        "job_id": JOB_ID,
+        "tenant": "acme",
+        "run": 3,
+        "payloads_until": 1795086400,
+        "expires_at": 1796296000,
+        "until": 1795000120000,
+    }
     expected = {
         "stateMachineArn": ARNS[size],
         "name": f"{JOB_ID}-3",

@@ -132,6 +132,7 @@ def calls() -> list[Any]:
         ("GET", "/jobs/{id}", 200, "ended", {}),
         ("GET", "/jobs/{id}", 400, "ended", {"query": {"wait": "26"}}),
         ("GET", "/jobs/{id}", 404, None, lost),
+        ("GET", "/jobs/{id}", 410, "erased", {}),
         ("DELETE", "/jobs/{id}", 204, "ended", {}),
         ("DELETE", "/jobs/{id}", 400, "queued", {}),
         ("DELETE", "/jobs/{id}", 404, None, lost),
@@ -248,6 +249,9 @@ def test_replies_are_as_documented(
     match before:
         case "ended":
             more = {"path": {"id": world.ended(Status.SUCCEEDED).id}} | more
+        case "erased":
+            more = {"path": {"id": world.ended(Status.SUCCEEDED).id}} | more
+            world.call("DELETE", "/jobs/{id}", **more)
         case "queued":
             more = {"path": {"id": world.submitted().id}} | more
         case "waiting":

@@ -148,6 +148,7 @@ TURNS = {
     "ApiFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, shows them, erases them
     "IntakeFunction": {"s3:GetObject"},
     "TakeFileFunction": {"s3:GetObject"},
+    "CleanFunction": {"s3:DeleteObject"},  # ends them
     "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept
 }
 """What each function does with the texts of conversations that lie in the bucket."""
@@ -169,6 +170,33 @@ def test_only_who_keeps_summaries_holds_its_writes_against_the_job() -> None:
 def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: str) -> None:
     assert "dynamodb:DeleteItem" in rights_on(name, JOBS_TABLE)
     assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
+
+
+INBOX, INBOX_FILES = {"Fn::GetAtt": ["InboxBucket", "Arn"]}, {"Fn::Sub": "${InboxBucket.Arn}/*"}
+
+
+def test_who_reads_files_is_told_when_one_is_gone() -> None:
+    """Who may not list a bucket is answered 403 for what is not there (Amazon S3 API reference, GetObject)."""
+    readers = {name for name in functions() if "s3:GetObject" in rights_on(name, INBOX_FILES)}
+    assert readers == {"InvokeModelFunction", "TakeFileFunction"}
+    assert {name for name in functions() if "s3:ListBucket" in rights_on(name, INBOX)} == readers
+
+
+def test_who_cleans_deletes_what_is_kept_for_jobs_and_reads_nothing() -> None:
+    (policy,) = of_type("AWS::IAM::Role")["CleanRole"]["Policies"]
+    allowed = {
+        (action, str(resource))
+        for each in policy["PolicyDocument"]["Statement"]
+        for action in as_list(each["Action"])
+        for resource in as_list(each["Resource"])
+        if action.startswith(("s3:", "dynamodb:"))
+    }
+    kept = {f"{{'Fn::Sub': '${{PayloadsBucket.Arn}}/{place}/*'}}" for place in ("jobs", "conversations", "services")}
+    assert allowed == {
+        *(("s3:DeleteObject", place) for place in kept),
+        ("dynamodb:BatchWriteItem", str(JOBS_TABLE)),
+        ("dynamodb:Query", "{'Fn::Sub': '${JobsTable.Arn}/index/due'}"),
+    }
 
 
 def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:

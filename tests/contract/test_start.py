@@ -44,6 +44,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "api": ("api", {"pydantic"}),
     "authorize": ("identify", set()),
     "check_input": ("guard", set()),
+    "clean": ("clean", set()),
     "deliver": ("deliver", set()),
     "dispatch": ("workflows", set()),
     "intake": ("take", {"pydantic"}),

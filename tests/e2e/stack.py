@@ -62,7 +62,14 @@ class Stack:
 
     def sweep(self) -> dict[str, Any]:
         """Have the sweep run now, not within the minute."""
-        reply = self.cloud.client("lambda").invoke(FunctionName=self.outputs["SweepFunction"], Payload=b"{}")
+        return self._run(self.outputs["SweepFunction"])
+
+    def clean(self) -> dict[str, Any]:
+        """Have the objects end now whose time is over, not within five minutes."""
+        return self._run(self.physical("CleanFunction"))
+
+    def _run(self, function: str) -> dict[str, Any]:
+        reply = self.cloud.client("lambda").invoke(FunctionName=function, Payload=b"{}")
         counts: dict[str, Any] = json.loads(reply["Payload"].read())
         assert "FunctionError" not in reply, counts
         return counts
@@ -97,6 +104,17 @@ class Stack:
     def make_due(self, job_id: str) -> None:
         """Let the sweep find a job now."""
         self.database.write(Update("jobs", job_pk(job_id), "HEAD", set={"due_at": now_ms()}))
+
+    def age(self, partition: str) -> None:
+        """Let the time of all payloads of a partition (a job, a conversation) be over; the record's is not."""
+        for item in self.database.query("jobs", partition):
+            if item["sk"].startswith("ENDS#"):
+                facts = {"due_at": now_ms()}
+            elif "z" in item or "s3" in item:
+                facts = {"expires_at": now_ms() // 1000}
+            else:
+                continue
+            self.database.write(Update("jobs", partition, item["sk"], set=facts))
 
     def readdress(self, job_id: str, url: str) -> None:
         """Send the job's webhook elsewhere, and let the sweep find it now."""

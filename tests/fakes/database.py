@@ -97,6 +97,12 @@ class FakeDatabase:
         """Delete one item; not in the port, but the table's TTL and the payload store do it."""
         self._items.pop((table, pk, sk), None)
 
+    def age(self, now: int) -> None:
+        """What the tables' TTL deletes until then (milliseconds)."""
+        ended = [key for key, item in self._items.items() if "expires_at" in item and item["expires_at"] * 1000 <= now]
+        for key in ended:
+            self.delete(*key)
+
     def index(
         self,
         name: Literal["tenant", "due"],

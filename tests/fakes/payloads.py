@@ -14,6 +14,9 @@ class FakePayloads:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], str] = {}
         self._facts: dict[tuple[str, str], dict[str, Any]] = {}
+        self._until: dict[tuple[str, str], int] = {}
+        self.now = 0
+        """Milliseconds; what is over by then is not given any more."""
         self.files: dict[tuple[str, str], list[tuple[bytes, str]]] = {}
 
     def save(
@@ -27,6 +30,7 @@ class FakePayloads:
         """See `Payloads.save`."""
         self.drop(job.id, name)
         self._kept[job.id, name] = json.dumps(document)
+        self._until[job.id, name] = job.payloads_until
         if facts:
             self._facts[job.id, name] = facts
         if files:
@@ -40,7 +44,7 @@ class FakePayloads:
     def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
         """See `Payloads.load`."""
         text = self._kept.get((job_id, name))
-        return None if text is None else json.loads(text)
+        return None if text is None or self._until[job_id, name] * 1000 <= self.now else json.loads(text)
 
     def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
         """See `Payloads.facts`."""
@@ -53,7 +57,7 @@ class FakePayloads:
 
     def drop(self, job_id: str, name: str) -> None:
         """See `Payloads.drop`."""
-        for kept in (self._kept, self._facts, self.files):
+        for kept in (self._kept, self._facts, self._until, self.files):
             kept.pop((job_id, name), None)
 
     def erase(self, job_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from broker.cloud.workflows import facts_of
 from broker.jobs.accepting import Accept, Accepted, Caller
 from broker.jobs.dispatching import dispatch
-from broker.jobs.head import Head, Status
+from broker.jobs.head import Head, Status, record_until
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
 from broker.prompts.templates import Prompts
@@ -47,7 +47,8 @@ def a_head(**changes: Any) -> Head:
         "created_at": NOW,
         "deadline_at": NOW + HOUR,
         "due_at": NOW + MINUTE,
-        "expires_at": (NOW + 24 * HOUR) // SECOND,
+        "payloads_until": (NOW + 24 * HOUR) // SECOND,
+        "expires_at": record_until((NOW + 24 * HOUR) // SECOND, NOW + HOUR),
         "timeout_s": 120,
         "correlation_id": "corr-1",
     }
@@ -146,6 +147,11 @@ class World:
     def prompt(self, job_id: str) -> Any:
         """The material that is kept of a job, as its steps read it."""
         return material(self.payloads, job_id)["input"]
+
+    def age(self, now: int) -> None:
+        """Let it be later: what has expired by then is not given any more, and DynamoDB deleted it."""
+        self.payloads.now = now
+        self.database.age(now)
 
     def available(self, tenant: str = "acme", now: int = NOW) -> int:
         """What is left of the tenant's budget, with what its jobs gave back."""

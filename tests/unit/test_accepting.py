@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BudgetExceeded, Forbidden, InvalidRequest, KeyInFlight, KeyReused
-from broker.jobs.head import Status
+from broker.jobs.head import RECORD_S, Status
 from broker.jobs.sweeping import Sweep
 from broker.storage import ConditionFailed, Update
 from broker.tenants import ledger
@@ -43,7 +43,8 @@ def test_an_accepted_job_is_kept_and_sent(world: World) -> None:
     assert world.queue.sent == [head]
     assert (head.status, head.run, head.lane, head.asked) == (Status.QUEUED, 0, "bulk", "small")
     assert (head.tenant, head.principal, head.door, head.correlation_id) == ("acme", "key:1", "rest", "corr-1")
-    assert (head.created_at, head.deadline_at, head.expires_at) == (NOW, NOW + 600_000, NOW // SECOND + 7200)
+    assert (head.created_at, head.deadline_at, head.payloads_until) == (NOW, NOW + 600_000, NOW // SECOND + 7200)
+    assert head.expires_at == head.payloads_until + RECORD_S
     assert (head.timeout_s, head.webhook, head.limit, head.holds) == (30, ("job.failed",), 0, {})
     assert world.prompt(head.id) == CHAT["input"]
     asked = world.jobs.notes(head.id)["ASKED"]
@@ -272,6 +273,11 @@ def test_work_that_takes_a_day_is_given_it(world: World, asked: dict[str, int], 
 def test_a_long_time_budget_takes_its_deadline_along(world: World) -> None:
     head = world.accept({**CHAT, "timeout_seconds": 500_000}).head
     assert (head.timeout_s, head.deadline_at - head.created_at) == (500_000, 604_800 * SECOND)
+
+
+def test_a_deadline_that_is_not_named_comes_before_the_prompt_goes(world: World) -> None:
+    head = world.accept({**CHAT, "ttl_seconds": 60}).head
+    assert (head.deadline_at, head.payloads_until) == (NOW + MINUTE, (NOW + MINUTE) // SECOND)
 
 
 def test_calls_beside_the_answer_are_held_for(world: World) -> None:

@@ -66,7 +66,9 @@ NEXT: dict[str, tuple[str, str, str]] = {
     "Rejected": ("candidate", "candidate", "end"),
     "Throttled": ("wait", "candidate", "end"),
     "Unavailable": ("wait", "candidate", "end"),
-    **dict.fromkeys(("BudgetExceeded", "DeliveryBusy", "Forbidden", "InvalidRequest", "KeyInFlight"), ("end",) * 3),
+    **dict.fromkeys(
+        ("BudgetExceeded", "DeliveryBusy", "Forbidden", "Gone", "InvalidRequest", "KeyInFlight"), ("end",) * 3
+    ),
     **dict.fromkeys(("KeyReused", "NotCancelable", "NotFound", "Refused", "TimedOut", "Truncated"), ("end",) * 3),
 }
 

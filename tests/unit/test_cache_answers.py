@@ -82,7 +82,7 @@ def test_an_answer_is_as_old_as_both_jobs_allow(database: FakeDatabase, kept_for
 
 
 def test_an_answer_goes_with_the_job_that_gave_it(database: FakeDatabase) -> None:
-    head = job(expires_at=(NOW + MINUTE) // SECOND)
+    head = job(payloads_until=(NOW + MINUTE) // SECOND)
     keep(database, wish(BODY), head=head)
     assert find(database, wish(BODY), NOW + MINUTE - SECOND) is not None
     assert find(database, wish(BODY), NOW + MINUTE + SECOND) is None

@@ -29,7 +29,7 @@ def talk(turns: FakeTurns, number: int, text: str, answer: str, *, tenant: str =
     head = a_head(id=f"job_{number:032x}", tenant=tenant, created_at=NOW + number)
     for _ in range(2):
         turn = turn_of(head, document, {"text": answer, "finish_reason": "stop"})
-        turns.keep(tenant, "c1", turn, head.expires_at)
+        turns.keep(tenant, "c1", turn, head.payloads_until)
     return document
 
 
@@ -159,7 +159,7 @@ def test_a_text_is_a_users_turn_and_tools_and_json_are_kept() -> None:
         ("acme", {"text": None, "finish_reason": "tool_calls", "tool_calls": calls}),
         ("other", {"json": {"a": 1}, "finish_reason": "stop"}),
     ):
-        turns.keep(tenant, "c1", turn_of(head, document, output), head.expires_at)
+        turns.keep(tenant, "c1", turn_of(head, document, output), head.payloads_until)
     (row,) = listing(turns, "acme", "c1", limit=5, cursor=None, now=NOW)["data"]
     assert row["messages"] == [say("user", "Hi"), {"role": "assistant", "content": None, "tool_calls": calls}]
     (row,) = listing(turns, "other", "c1", limit=5, cursor=None, now=NOW)["data"]
@@ -181,6 +181,6 @@ def test_turns_are_listed_by_pages() -> None:
     for limit, wrong in ((0, None), (101, None), (5, "!")):
         with pytest.raises(InvalidRequest):
             listing(turns, "acme", "c1", limit=limit, cursor=wrong, now=NOW)
-    later = a_head().expires_at * 1000 + MINUTE
+    later = a_head().payloads_until * 1000 + MINUTE
     with pytest.raises(NotFound):
         listing(turns, "acme", "c1", limit=2, cursor=None, now=later)

@@ -168,7 +168,8 @@ def test_the_same_request_has_the_same_fingerprint() -> None:
     assert fingerprint(one) == fingerprint(two) != fingerprint(other)
 
 
-def test_a_job_is_not_deleted_before_its_deadline() -> None:
+def test_a_prompt_is_not_gone_before_the_deadline() -> None:
     with pytest.raises(InvalidRequest, match="ttl_seconds: it is less"):
-        parse_request({**CHAT, "ttl_seconds": 600})
+        parse_request({**CHAT, "ttl_seconds": 600, "deadline_seconds": 601})
     assert parse_request({**CHAT, "ttl_seconds": 600, "deadline_seconds": 600}).ttl_seconds == 600
+    assert parse_request({**CHAT, "ttl_seconds": 600}).ttl_seconds == 600, "a deadline that is not named follows"

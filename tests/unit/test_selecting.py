@@ -108,11 +108,14 @@ def test_a_run_is_read_from_a_states_payload() -> None:
         "tenant": "acme",
         "run": 3,
         "execution": "exec-1",
+        "payloads_until": 6,
         "expires_at": 7,
         "until": 9,
         "held": 5,
     }
-    assert Run.of(event) == Run(JOB_ID, "acme", Fence(3, "exec-1"), 7, 9, 5)
+    assert Run.of(event) == Run(JOB_ID, "acme", Fence(3, "exec-1"), 6, 7, 9, 5)
+    before = {name: value for name, value in event.items() if name != "payloads_until"}
+    assert Run.of(before) == Run(JOB_ID, "acme", Fence(3, "exec-1"), 7, 7, 9, 5), "as runs were started before"
 
 
 def test_a_route_of_many_models_is_kept_in_a_write_unit() -> None:

@@ -39,7 +39,7 @@ def started(world: World, body: dict[str, Any] = BODY) -> Head:
 
 
 def run_of(head: Head) -> Run:
-    return Run(head.id, head.tenant, Fence(head.run, "exec-1"), head.expires_at)
+    return Run(head.id, head.tenant, Fence(head.run, "exec-1"), head.payloads_until, head.expires_at)
 
 
 def join(world: World, head: Head, now: int = NOW, model: str = "small") -> Leading | dict[str, Any] | None:

@@ -27,6 +27,7 @@ from broker.bootstrap.adapters import (
 from broker.bootstrap.doors import accept, admin, api, collect, identify, prepare, split, take
 from broker.bootstrap.running import (
     advance,
+    clean,
     count_line,
     deliver,
     find_similar,
@@ -49,6 +50,7 @@ __all__ = [
     "api",
     "bus",
     "circuits",
+    "clean",
     "collect",
     "conversations",
     "count_line",

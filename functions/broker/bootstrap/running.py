@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from broker.batches.counting import Count
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
+    from broker.jobs.cleaning import Clean
     from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
     from broker.steps.guarding import Guard
@@ -160,6 +161,17 @@ def deliver() -> "Deliver":
     return Deliver(
         database(), jobs(), delivery_queue(), send, lambda note, sent: webhook_attempted(job_id_of(note), note, sent)
     )
+
+
+@cache
+def clean() -> "Clean":
+    """Ending objects."""
+    from broker.cloud.clients import client
+    from broker.cloud.objects import BucketObjects
+    from broker.jobs.cleaning import Clean
+
+    table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
+    return Clean(database(), BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb")))
 
 
 @cache

@@ -112,8 +112,8 @@ class Job(Protocol):
         ...
 
     @property
-    def expires_at(self) -> int:
-        """Epoch seconds at which its answer is deleted: the cache keeps it no longer."""
+    def payloads_until(self) -> int:
+        """Epoch seconds at which its answer is over: the cache keeps it no longer."""
         ...
 
 
@@ -171,7 +171,8 @@ class Answers:
         Raises:
             Conflict: another execution has given the job's answer to the cache, or the job was erased.
         """
-        item = {"pk": job_pk(job.id), "sk": SK, "expires_at": job.expires_at, **facts}
+        # A question's vector tells of the prompt, so the note goes with it.
+        item = {"pk": job_pk(job.id), "sk": SK, "expires_at": job.payloads_until, **facts}
         try:
             self._database.write(Put("jobs", item, (If("kept", "absent"), If("erased", "absent"))))
         except ConditionFailed:
@@ -197,7 +198,7 @@ class Answers:
             return False
         text = json.dumps(given.output, ensure_ascii=False, separators=(",", ":"))
         packed = zlib.compress(text.encode(), 6)
-        until = min(now + note["ttl_ms"], job.expires_at * 1000)
+        until = min(now + note["ttl_ms"], job.payloads_until * 1000)
         if len(packed) > INLINE_BYTES or until <= now:
             return False
         tenant, key = note["tenant"], keys[given.model]

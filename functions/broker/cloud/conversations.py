@@ -1,6 +1,7 @@
 """Turns of conversations, and their summaries: compressed into the jobs table, or into the bucket if they stay large.
 
     pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at
+                                  sk ENDS#…     of each object (`cloud.objects`)
                                   sk ERASED     at, expires_at
                                   sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z
 
@@ -19,6 +20,7 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
+from broker.cloud.objects import PREFIX, BucketObjects, ObjectMissing, keys_in
 from broker.context.conversations import Kept, Turn
 from broker.context.fitting import Message
 from broker.context.summaries import Place, Summary
@@ -31,7 +33,7 @@ ERASED_S = 14 * 86_400
 """How long an erasure is remembered: twice as long as a job may take."""
 
 
-LAST_TURN = "TURN#~"
+LAST_TURN, LAST_OBJECT = "TURN#~", f"{PREFIX}~"
 """Behind all of them."""
 
 
@@ -41,9 +43,8 @@ class ConversationStore:
     def __init__(self, table: str, bucket: str, s3: Any, dynamodb: Any) -> None:
         """`s3` and `dynamodb` are functions that give the client, so that neither is made before it is needed."""
         self._table = table
-        self._bucket = bucket
-        self._s3 = s3
         self._dynamodb = dynamodb
+        self._objects = BucketObjects(table, bucket, s3, dynamodb)
 
     def newest(
         self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
@@ -71,7 +72,7 @@ class ConversationStore:
             item["z"] = packed
         else:
             item["s3"] = _object_key(tenant, conversation, turn.job_id)
-            self._s3().put_object(Bucket=self._bucket, Key=item["s3"], Body=packed)
+            self._objects.put(item["pk"], item["s3"], packed, expires_at)
         return Put("jobs", item)
 
     def heed(self, staged: Put) -> None:
@@ -96,6 +97,10 @@ class ConversationStore:
         while items := self._query(pk, "TURN#", LAST_TURN, Limit=100):
             for item in items:
                 self._delete(item)
+        # Of turns that a function put into the bucket and then died.
+        while items := self._query(pk, PREFIX, LAST_OBJECT, Limit=100):
+            for key in keys_in(items):
+                self._objects.delete(pk, key)
         self._mark(pk, now)
 
     def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
@@ -103,7 +108,7 @@ class ConversationStore:
         pk = _pk(tenant, conversation)
         self._delete_item(pk, f"TURN#{job_id}")
         # Also without an item: a function that died before its commit may have left the object.
-        self._s3().delete_object(Bucket=self._bucket, Key=_object_key(tenant, conversation, job_id))
+        self._objects.delete(pk, _object_key(tenant, conversation, job_id))
         stands = self._get(pk, "SUMMARY") or {}
         if not ("through" in stands and stands["through"] < job_id and self._mark_anew(pk, stands["mark"])):
             self._mark(pk, now_ms())
@@ -179,16 +184,21 @@ class ConversationStore:
         return [decode_item(item) for item in page["Items"]]
 
     def _load(self, item: Item) -> list[Message]:
-        packed = item.get("z")
-        if packed is None:
-            packed = self._s3().get_object(Bucket=self._bucket, Key=item["s3"])["Body"].read()
+        try:
+            packed = item["z"] if "z" in item else self._objects.get(item["s3"])
+        except ObjectMissing as missing:
+            stands = self._get(item["pk"], item["sk"])
+            if not missing.certain and stands and stands["expires_at"] * 1000 > now_ms():
+                raise  # it is there, and was not to be read
+            return []
         messages: list[Message] = json.loads(zlib.decompress(packed))
         return messages
 
     def _delete(self, item: Item) -> None:
-        if "s3" in item:
-            self._s3().delete_object(Bucket=self._bucket, Key=item["s3"])
+        """The item goes first: who then finds no object looks again, and finds no item."""
         self._delete_item(item["pk"], item["sk"])
+        if "s3" in item:
+            self._objects.delete(item["pk"], item["s3"])
 
     def _delete_item(self, pk: str, sk: str) -> None:
         self._dynamodb().delete_item(TableName=self._table, Key=_key(pk, sk))

@@ -1,8 +1,10 @@
 """Prompts and answers: compressed into the jobs table, or into the bucket when they stay large."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from broker.clock import now_ms
+from broker.cloud.objects import BucketObjects, ObjectMissing, keys_in
 from broker.cloud.packing import pack, unpack
 from broker.jobs.head import job_pk
 from broker.jobs.store import Kept
@@ -14,17 +16,30 @@ INLINE_BYTES = 256 * 1024
 LINK_S = 900
 """How long a link to a file works; the function's own credentials may end it sooner."""
 
+HANDED = "services/"
+"""Where objects lie that services read and write; one may still be written when the job is erased."""
+
 
 class PayloadStore:
     """The adapter of `jobs.store.Payloads`. Both places are encrypted with the stack's own key."""
 
-    def __init__(self, database: Database, table: str, bucket: str, s3: Any, dynamodb: Any) -> None:
+    def __init__(
+        self,
+        database: Database,
+        table: str,
+        bucket: str,
+        s3: Any,
+        dynamodb: Any,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
         """`s3` and `dynamodb` are functions that give the client, so that neither is made before it is needed."""
         self._database = database
         self._table = table
         self._bucket = bucket
         self._s3 = s3
         self._dynamodb = dynamodb
+        self._clock = clock
+        self._objects = BucketObjects(table, bucket, s3, dynamodb)
 
     def save(
         self,
@@ -36,19 +51,20 @@ class PayloadStore:
     ) -> list[str]:
         """See `Payloads.save`."""
         packed = pack(document)
-        item: dict[str, Any] = {"pk": job_pk(job.id), "sk": name, "expires_at": job.expires_at}
+        pk, until = job_pk(job.id), job.payloads_until
+        item: dict[str, Any] = {"pk": pk, "sk": name, "expires_at": until}
         if facts:
             item["f"] = pack(facts)  # half of what a map takes
         keys = [_file_key(job.id, name, number) for number in range(1, len(files) + 1)]
         if keys:
             item["files"] = keys
         for key, (data, media_type) in zip(keys, files, strict=True):
-            self._s3().put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=media_type)
+            self._objects.put(pk, key, data, until, ContentType=media_type)
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:
             item["s3"] = _key(job.id, name)
-            self._s3().put_object(Bucket=self._bucket, Key=item["s3"], Body=packed)
+            self._objects.put(pk, item["s3"], packed, until)
         self._database.write(Put("jobs", item))
         return keys
 
@@ -62,12 +78,25 @@ class PayloadStore:
         # A document does not change once it is kept: a replica that has it will do, at half the price.
         item = item or self._database.get("jobs", job_pk(job_id), name, eventual=True)
         item = item or self._database.get("jobs", job_pk(job_id), name)
-        if item is None:
+        if item is None or self._is_over(item):
             return None
-        packed = item.get("z")
-        if packed is None:
-            packed = self._s3().get_object(Bucket=self._bucket, Key=item["s3"])["Body"].read()
-        return unpack(packed)
+        if "z" in item:
+            return unpack(item["z"])
+        try:
+            return unpack(self._objects.get(item["s3"]))
+        except ObjectMissing as missing:
+            # It was erased, or its time ended, since the item was read; an item that still stands was not to be read.
+            if not missing.certain and self._stands(job_id, name):
+                raise
+            return None
+
+    def _stands(self, job_id: str, name: str) -> bool:
+        item = self._database.get("jobs", job_pk(job_id), name)
+        return item is not None and not self._is_over(item)
+
+    def _is_over(self, item: Item) -> bool:
+        """True from the second on at which DynamoDB may delete it, which may take it days."""
+        return "expires_at" in item and bool(item["expires_at"] * 1000 <= self._clock())
 
     def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
         """See `Payloads.facts`."""
@@ -79,27 +108,37 @@ class PayloadStore:
 
     def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:
         """See `Payloads.hand`."""
-        key = f"services/{job.id}/{name}"
-        item: Item = {"pk": job_pk(job.id), "sk": f"MEDIA#{name}", "expires_at": job.expires_at}
-        self._database.write(Put("jobs", item | {"z": pack({}), "files": [key]}))
-        if data is not None:
-            self._s3().put_object(Bucket=self._bucket, Key=key, Body=data)
+        pk, key = job_pk(job.id), f"{HANDED}{job.id}/{name}"
+        if data is None:
+            self._objects.announce(pk, key, job.payloads_until)
+        else:
+            self._objects.put(pk, key, data, job.payloads_until)
         return key
 
     def drop(self, job_id: str, name: str) -> None:
-        """See `Payloads.drop`."""
+        """See `Payloads.drop`. The item goes first: who then finds no object looks again, and finds no item."""
         item = self._database.get("jobs", job_pk(job_id), name)
         if item is None:
             return
-        for key in [*item.get("files", []), *([item["s3"]] if "s3" in item else [])]:
-            self._s3().delete_object(Bucket=self._bucket, Key=key)
-        self._dynamodb().delete_item(TableName=self._table, Key={"pk": {"S": job_pk(job_id)}, "sk": {"S": name}})
+        self._delete_item(item)
+        for key in _keys_of(item):
+            self._objects.delete(item["pk"], key)
 
     def erase(self, job_id: str) -> None:
-        """See `Payloads.erase`."""
-        for item in self._database.query("jobs", job_pk(job_id)):
-            if "z" in item or "s3" in item:
-                self.drop(job_id, item["sk"])
+        """See `Payloads.erase`. Objects go that a function wrote which then died, too: what announces them is there."""
+        found = self._database.query("jobs", job_pk(job_id))
+        documents = [item for item in found if "z" in item or "s3" in item]
+        for item in documents:
+            self._delete_item(item)
+        for key in dict.fromkeys([*keys_in(found), *(key for item in documents for key in _keys_of(item))]):
+            self._objects.delete(job_pk(job_id), key, may_come_back=key.startswith(HANDED))
+
+    def _delete_item(self, item: Item) -> None:
+        self._dynamodb().delete_item(TableName=self._table, Key={"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}})
+
+
+def _keys_of(item: Item) -> list[str]:
+    return [*item.get("files", ()), *([item["s3"]] if "s3" in item else ())]
 
 
 def _file_key(job_id: str, name: str, number: int) -> str:

@@ -10,7 +10,14 @@ from broker.jobs.head import Head
 def facts_of(head: Head) -> dict[str, Any]:
     """What travels through a run's workflow, so that its steps need not read the head for it (`steps.context.Run`)."""
     until = min((head.claimed_at or head.created_at) + head.timeout_s * 1000, head.deadline_at)
-    facts = {"job_id": head.id, "tenant": head.tenant, "run": head.run, "expires_at": head.expires_at, "until": until}
+    facts = {
+        "job_id": head.id,
+        "tenant": head.tenant,
+        "run": head.run,
+        "payloads_until": head.payloads_until,
+        "expires_at": head.expires_at,
+        "until": until,
+    }
     return facts | ({"held": head.limit - head.spent - head.reserved} if head.limit else {})
 
 

@@ -54,6 +54,7 @@ class Kept:
     expires_at: int
     """Epoch seconds."""
     load: Callable[[], list[Message]]
+    """Reads its messages; none where it was erased meanwhile."""
 
 
 class Turns(Summaries, Protocol):
@@ -180,6 +181,8 @@ def _with_room(found: Iterable[Kept], room: int | None, family: str | None) -> l
         if read > MOST_TOKENS:
             break
         messages = kept.load()
+        if not messages:
+            continue
         if left is not None:
             left -= sum(estimate_message(message, family) for message in messages)
             if left < 0:
@@ -243,6 +246,7 @@ def listing(
     found = turns.newest(tenant, conversation, limit=limit, now=now, before=cursor)
     if not found and cursor is None:
         raise NotFound("There is no such conversation.", code="no_conversation", param="id")
-    rows = [{"job_id": kept.job_id, "at": iso(kept.at), "messages": kept.load()} for kept in found]
+    loaded = [(kept, kept.load()) for kept in found]
+    rows = [{"job_id": kept.job_id, "at": iso(kept.at), "messages": messages} for kept, messages in loaded if messages]
     following = found[-1].job_id if len(found) == limit else None
     return {"object": "conversation", "id": conversation, "data": rows, "next_cursor": following}

@@ -11,7 +11,7 @@ from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.base import EXAMPLE_JOB, Plain
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
-from broker.contract.replies import Conversation, Error, Job, JobList, Redelivery, Timeline
+from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery, Timeline
 from broker.contract.runs import PromptRun
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
@@ -109,7 +109,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
     ),
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
-    ("GET", "/jobs/{id}"): Operation("Get a job", "jobs", {200: Job}, errors=(400, 404), parameters=(JOB_ID, WAIT)),
+    ("GET", "/jobs/{id}"): Operation(
+        "Get a job", "jobs", {200: Job, 410: GoneJob}, errors=(400, 404), parameters=(JOB_ID, WAIT)
+    ),
     ("DELETE", "/jobs/{id}"): Operation(
         "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",
         "jobs",
@@ -159,7 +161,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 }
 """By method and path, as `ROUTES`."""
 
-SUCCESSES = {200: "Done.", 202: "Taken; it goes on in the background.", 204: "Done; there is nothing to show."}
+OWN = {
+    200: "Done.",
+    202: "Taken; it goes on in the background.",
+    204: "Done; there is nothing to show.",
+    410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
+}
+"""Replies that a route describes itself, by status."""
 
 
 def openapi() -> Json:
@@ -229,7 +237,7 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
         "summary": known.summary,
         "tags": [known.tag],
         "security": [security],
-        "responses": {str(status): _success(status, model, known.headers) for status, model in known.replies.items()},
+        "responses": {str(status): _own(status, model, known.headers) for status, model in known.replies.items()},
     }
     for status in sorted({*known.errors, *everywhere}):
         found["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
@@ -240,8 +248,8 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
     return found
 
 
-def _success(status: int, model: type[BaseModel] | None, headers: tuple[str, ...]) -> Json:
-    found: Json = {"description": SUCCESSES[status], "headers": _headers(*headers, "X-Request-Id")}
+def _own(status: int, model: type[BaseModel] | None, headers: tuple[str, ...]) -> Json:
+    found: Json = {"description": OWN[status], "headers": _headers(*headers, "X-Request-Id")}
     return found | ({"content": _content(model)} if model else {})
 
 

@@ -159,13 +159,13 @@ class Job(JobSummary):
     """A job with all that is known of it."""
 
     output: dict[str, Any] | None
-    """The answer; null before there is one, and after it was erased."""
+    """The answer; null before there is one, and when it is not kept any more."""
     attempts: list[Attempt]
     route: list[Candidate]
     """Every registered model, as the last run judged it."""
     guardrails: list[Finding]
     cache: CacheUsed | None
-    """Null for a job that asked for no cache and shared no call."""
+    """Null for a job that asked for no cache and shared no call, and when the answer is not kept any more."""
     delivery: list[Delivery]
     prompt: PromptUsed | None
     context: ContextFitted | None
@@ -173,7 +173,7 @@ class Job(JobSummary):
     conversation_id: str | None
     metadata: dict[str, str]
     erased: bool
-    """True after `DELETE`: prompt, answer and metadata are gone."""
+    """True after `DELETE`: prompt, answer and metadata are gone; and where the answer is, by its `ttl_seconds`."""
 
 
 class JobList(Shown):
@@ -273,6 +273,13 @@ class Error(Shown):
     """The body of every reply that is not a success."""
 
     error: ErrorFacts
+
+
+class GoneJob(Job):
+    """A job that succeeded and whose answer is not kept any more: what is known of it, and why there is no answer."""
+
+    error: ErrorFacts  # type: ignore[assignment]  # in place of the job's own, which it has none of
+    """`erased` after `DELETE`, `payload_expired` after its `ttl_seconds`."""
 
 
 class ConversationTurn(Shown):

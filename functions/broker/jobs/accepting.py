@@ -8,7 +8,7 @@ from broker.clock import new_job_id
 from broker.errors import BrokerError, BudgetExceeded
 from broker.jobs import idempotency
 from broker.jobs.fields import Task
-from broker.jobs.head import Head, Status
+from broker.jobs.head import Head, Status, record_until
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
@@ -59,6 +59,7 @@ class _Refused(NamedTuple):
     """A job that there will not be, as far as its notes need to know it (`jobs.store.Kept`)."""
 
     id: str
+    payloads_until: int
     expires_at: int
 
 
@@ -122,7 +123,8 @@ class Accept:
         """Delete what was kept for a job that there will not be, under an id that nobody else has."""
         self._payloads.drop(job_id, "INPUT")
         if request.metadata or request.webhook:
-            self._jobs.note(_Refused(job_id, now // 1000 + request.ttl_seconds), "ASKED", {})
+            until = now // 1000 + request.ttl_seconds
+            self._jobs.note(_Refused(job_id, until, until), "ASKED", {})
 
     def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
         if request.webhook:
@@ -131,6 +133,7 @@ class Accept:
         hold = prepared.hold
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
+        payloads_until = now // 1000 + request.ttl_seconds
         head = Head(
             id=job_id,
             tenant=caller.tenant,
@@ -143,7 +146,8 @@ class Accept:
             created_at=now,
             deadline_at=deadline,
             due_at=min(now + NUDGES_MS[0], deadline),
-            expires_at=now // 1000 + request.ttl_seconds,
+            payloads_until=payloads_until,
+            expires_at=record_until(payloads_until, deadline),
             timeout_s=budget,
             correlation_id=caller.correlation_id,
             batch=caller.batch,

@@ -33,6 +33,19 @@ class Status(StrEnum):
         return self not in (Status.QUEUED, Status.RUNNING)
 
 
+RECORD_S = 14 * 86_400
+"""How long a job's record outlives its prompt and answer: what ends it, tells of it, counts it and answers a repeat.
+
+A receiver may ask for a day between attempts at its webhook, and has ten. The stream tells a day late at worst, and a
+message may wait for as long in the dead letters as this.
+"""
+
+
+def record_until(payloads_until: int, deadline_at: int) -> int:
+    """Until when to keep the record; times are epoch SECONDS, but the deadline is milliseconds."""
+    return max(payloads_until, deadline_at // 1000) + RECORD_S
+
+
 JOB_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 """What may be looked up as an id; those that we make are `job_` and 32 hexadecimal digits."""
 
@@ -70,8 +83,10 @@ class Head:
     lane: str
     created_at: int
     deadline_at: int
+    payloads_until: int
+    """Epoch SECONDS at which its prompt and answer are over (`ttl_seconds`)."""
     expires_at: int
-    """Epoch SECONDS at which the job's items may be deleted (DynamoDB TTL)."""
+    """Epoch SECONDS at which its record may be deleted (DynamoDB TTL): the head, and the notes beside it."""
     timeout_s: int
     correlation_id: str
     batch: str | None = None
@@ -130,6 +145,7 @@ class Head:
         """Read the stored form."""
         known = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
         known["status"] = Status(known["status"])
+        known.setdefault("payloads_until", known["expires_at"])  # of older jobs both ended at once
         known["webhook"] = tuple(known.get("webhook", ()))
         return cls(**known)
 

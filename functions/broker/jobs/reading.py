@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from broker.clock import iso, usd
-from broker.errors import InvalidRequest, NotFound
+from broker.errors import Gone, InvalidRequest, NotFound
 from broker.jobs import calls
 from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
@@ -58,13 +58,25 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "context": _context(notes.get(f"CONTEXT#{head.run}")),
         "conversation_id": head.conversation,
         "metadata": asked.get("metadata", {}),
-        "erased": "ERASED" in notes,
+        "erased": "ERASED" in notes or is_gone(head, output),
         "urls": {
             "get": f"/v1/jobs/{head.id}",
             "cancel": f"/v1/jobs/{head.id}/cancel",
             "events": f"/v1/jobs/{head.id}/events",
         },
     }
+
+
+def is_gone(head: Head, output: Any | None) -> bool:
+    """True where the job had an answer, and it was erased or its `ttl_seconds` are over."""
+    return head.output is not None and output is None
+
+
+def gone(notes: dict[str, Item]) -> Gone:
+    """The error of who asks for an answer that is not there any more, by what became of it."""
+    if "ERASED" in notes:
+        return Gone("The job's prompt and answer were erased.", code="erased")
+    return Gone("The job's answer was kept no longer than its ttl_seconds.", code="payload_expired")
 
 
 def _route(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:

@@ -73,8 +73,9 @@ class JobRequest(Strict):
 
     @model_validator(mode="after")
     def _is_kept_while_it_lives(self) -> Self:
-        if self.ttl_seconds < self.deadline_seconds:
-            raise _at("ttl_seconds", "it is less than deadline_seconds: the job would be deleted while it lives")
+        # A deadline that is not named comes no later (`accepting.times`).
+        if "deadline_seconds" in self.model_fields_set and self.ttl_seconds < self.deadline_seconds:
+            raise _at("ttl_seconds", "it is less than deadline_seconds: the prompt would be gone before the job's end")
         return self
 
 

@@ -23,8 +23,13 @@ class Kept(Protocol):
         ...
 
     @property
+    def payloads_until(self) -> int:
+        """Epoch seconds at which its prompt and answer are over."""
+        ...
+
+    @property
     def expires_at(self) -> int:
-        """Epoch seconds at which its items may be deleted."""
+        """Epoch seconds at which its record may be deleted."""
         ...
 
 
@@ -58,7 +63,7 @@ class Payloads(Protocol):
         ...
 
     def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
-        """Read it back; None where there is none (or where it was erased).
+        """Read it back; None where there is none, where it was erased, and from the job's `payloads_until` on.
 
         What is erased or overwritten at this very moment may still be seen as it was. With the `item`, which
         `Jobs.around` gives, there is nothing to read.
@@ -66,7 +71,7 @@ class Payloads(Protocol):
         ...
 
     def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
-        """The small facts beside a document; None where there is none."""
+        """The small facts beside a document, as long as they are there; None where there is none."""
         ...
 
     def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:

@@ -12,15 +12,16 @@ from broker.errors import InvalidRequest, NotFound
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
-from broker.jobs.reading import erase, owned, page, timeline, view
+from broker.jobs.reading import erase, gone, is_gone, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Payloads
-from broker.rest.http import Reply, Request
+from broker.rest.http import Reply, Request, error_reply
 from broker.rest.models import shown
 from broker.rest.runs import run_body
 from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
+from broker.storage import Item
 from broker.tenants.registry import Tenants
 
 MOST_WAIT_S = 25
@@ -87,11 +88,16 @@ class Api:
         return Reply(200 if head.status.terminal else 202, told, headers)
 
     def get(self, request: Request) -> Reply:
-        """`GET /jobs/{id}`, with `?wait=n` a long poll."""
+        """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
         wait = request.number("wait", 0)
         if wait > MOST_WAIT_S:
             raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
-        return Reply(200, self._view(self._wait(self._owned(request), wait)))
+        head = self._wait(self._owned(request), wait)
+        told, notes = self._seen(head)
+        if is_gone(head, told["output"]):
+            error = error_reply(gone(notes), request.request_id)
+            return Reply(error.status, {**told, **error.body}, error.headers)
+        return Reply(200, told)
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""
@@ -156,12 +162,16 @@ class Api:
         return owned(self.jobs, request.path["id"], request.tenant)
 
     def _view(self, head: Head) -> dict[str, Any]:
+        return self._seen(head)[0]
+
+    def _seen(self, head: Head) -> tuple[dict[str, Any], dict[str, Item]]:
+        """The job in its public form, and the notes that it was made from."""
         notes, item = self.jobs.around(head)
         output = self.payloads.load(head.id, head.output, item) if head.output else None
         if output and head.output:
             for number, file in enumerate(output.get("files", ()), 1):
                 file["url"] = self.payloads.link(head.id, head.output, number)
-        return view(head, notes, output)
+        return view(head, notes, output), notes
 
     def _wait(self, head: Head, seconds: int) -> Head:
         until = time.monotonic() + seconds

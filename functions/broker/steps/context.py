@@ -17,8 +17,9 @@ class Run:
     """The job's."""
     tenant: str
     fence: Fence
+    payloads_until: int
     expires_at: int
-    """Epoch seconds, as on the head."""
+    """Epoch seconds both, as on the head."""
     until: int = 0
     """Milliseconds: when its time budget and its deadline are over, whichever comes first."""
     held: int | None = None
@@ -28,7 +29,9 @@ class Run:
     def of(cls, event: dict[str, Any]) -> "Run":
         """Read them from a state's payload: what `cloud.workflows` started it with, and its `execution`."""
         fence = Fence(int(event["run"]), event["execution"])
-        return cls(event["job_id"], event["tenant"], fence, event["expires_at"], event["until"], event.get("held"))
+        # A run that was started before the two parted has one.
+        ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
+        return cls(event["job_id"], event["tenant"], fence, *ends, event["until"], event.get("held"))
 
 
 def enter(jobs: Jobs, run: Run) -> Head:

@@ -85,7 +85,7 @@ class SettleJob:
         if output is None:
             return None
         turn = turn_of(head, document, output)
-        return self.turns().stage(head.tenant, head.conversation, turn, head.expires_at)
+        return self.turns().stage(head.tenant, head.conversation, turn, head.payloads_until)
 
 
 def _with_attempts(outcome: Outcome, head: Head, *, turned_away: bool) -> Outcome:

@@ -1,0 +1,97 @@
+"""Objects of the payloads bucket. Beside each, and before it, stands a note of when it ends.
+
+    pk of whose it is   sk ENDS#{key}   due ENDS#{shard}, due_at in milliseconds
+
+So there is never an object that nothing ends, whoever dies on the way, and `jobs.cleaning` finds each by its time. Only
+what is too large for the table pays for it. The notes have no TTL of their own: one goes when its object has gone.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from broker.cloud.attributes import encode_item
+from broker.jobs.cleaning import Ending, ends_partition
+from broker.storage import Item
+
+PREFIX = "ENDS#"
+
+MOST_ITEMS = 25
+"""Of one BatchWriteItem."""
+
+MISSING = "NoSuchKey"
+FORBIDDEN = "AccessDenied"
+"""What S3 says of an object that is not there to who may not list the bucket (Amazon S3 API reference, GetObject)."""
+
+
+class ObjectMissing(Exception):
+    """There is no such object; where `certain` is False, it may also be one that may not be read."""
+
+    def __init__(self, *, certain: bool) -> None:
+        super().__init__("there is no such object")
+        self.certain = certain
+
+
+class BucketObjects:
+    """The objects of one deployment's bucket."""
+
+    def __init__(self, table: str, bucket: str, s3: Any, dynamodb: Any) -> None:
+        """`s3` and `dynamodb` are functions that give the client, so that neither is made before it is needed."""
+        self._table = table
+        self._bucket = bucket
+        self._s3 = s3
+        self._dynamodb = dynamodb
+
+    def announce(self, pk: str, key: str, until: int) -> None:
+        """Note that an object may come to be, and ends at `until` (epoch SECONDS); again overwrites."""
+        partition = ends_partition(key)
+        note: Item = {"pk": pk, "sk": f"{PREFIX}{key}", "due": partition, "due_at": until * 1000}
+        self._dynamodb().put_item(TableName=self._table, Item=encode_item(note))
+
+    def put(self, pk: str, key: str, data: bytes, until: int, **how: str) -> None:
+        """Keep an object until then; again overwrites. `how` is more for `PutObject`."""
+        self.announce(pk, key, until)
+        self._s3().put_object(Bucket=self._bucket, Key=key, Body=data, **how)
+
+    def get(self, key: str) -> bytes:
+        """Read an object.
+
+        Raises:
+            ObjectMissing: it is not there, for all that S3 says.
+        """
+        client = self._s3()
+        try:
+            return bytes(client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+        except client.exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code not in (MISSING, FORBIDDEN):
+                raise
+            raise ObjectMissing(certain=code == MISSING) from error
+
+    def delete(self, pk: str, key: str, *, may_come_back: bool = False) -> None:
+        """Delete an object and its note; may be repeated. What others may still write keeps its note."""
+        self._s3().delete_object(Bucket=self._bucket, Key=key)
+        if not may_come_back:
+            self._dynamodb().delete_item(TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": f"{PREFIX}{key}"}})
+
+    def end(self, endings: Sequence[Ending]) -> int:
+        """See `cleaning.Objects.end`. An object goes before its note, so that whatever stops this, it is repeated."""
+        objects = [{"Key": key_of(each)} for each in endings]
+        told = self._s3().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        kept = {each["Key"] for each in told.get("Errors", ())}
+        gone = [each for each in endings if key_of(each) not in kept]
+        for first in range(0, len(gone), MOST_ITEMS):
+            some = gone[first : first + MOST_ITEMS]
+            deletes = [{"DeleteRequest": {"Key": {"pk": {"S": each.pk}, "sk": {"S": each.sk}}}} for each in some]
+            # What is not processed is found again, and its object is deleted once more.
+            self._dynamodb().batch_write_item(RequestItems={self._table: deletes})
+        return len(gone)
+
+
+def key_of(ending: Ending) -> str:
+    """The key in the bucket."""
+    return ending.sk.removeprefix(PREFIX)
+
+
+def keys_in(items: Sequence[Item]) -> Iterator[str]:
+    """Keys of the objects that are announced among the items of a partition."""
+    return (item["sk"].removeprefix(PREFIX) for item in items if item["sk"].startswith(PREFIX))

@@ -1,0 +1,27 @@
+"""Clean: every five minutes, the objects of payloads whose time is over."""
+
+from dataclasses import asdict
+from typing import Any
+
+from broker import bootstrap
+from broker.clock import now_ms
+from broker.errors import Unavailable
+from broker.observability import invocation, log
+
+MARGIN_MS = 10_000
+"""Stop so long before the timeout; the rest goes five minutes later."""
+
+
+@invocation
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Clean once and say what was done, as counts.
+
+    Raises:
+        Unavailable: some could not be deleted. They come again; an alarm rings where that goes on.
+    """
+    cleaned = bootstrap.clean()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
+    counts = asdict(cleaned)
+    log("cleaned", **counts)
+    if cleaned.failed:
+        raise Unavailable(f"{cleaned.failed} objects could not be deleted.", code="not_cleaned")
+    return counts
