@@ -64,6 +64,11 @@ def publishing_stopped(head: "Head", error: Exception) -> None:
     )
 
 
+def line_failed(batch_id: str, line: int, error: BaseException) -> None:
+    """A line of a file could not be taken for a reason that nobody foresaw; the others go on."""
+    warn("a line failed", batch_id=batch_id, line=line, error=type(error).__name__, at=place_of(error))
+
+
 def job_ended(head: "Head") -> None:
     """A job reached its terminal status.
 

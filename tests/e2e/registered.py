@@ -95,6 +95,9 @@ ON_AWS: dict[str, dict[str, Any]] = {
 }
 """Services and models of AWS."""
 
+POISON = "^(a+)+$"
+"""A pattern that some words never come to an end with."""
+
 GUARDED_WORD = "albatross"
 """What Bedrock's own guardrail stops."""
 
@@ -144,6 +147,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"id": "alike", "cache_embedding_model": "answers"},
             {"id": "alike-by-titan", "cache_embedding_model": "aws-titan"},
         ],
+        "prompts": [{"id": "poison", "user": "{{word}}", "variables": {"word": {"type": "string", "pattern": POISON}}}],
         "routes": ROUTES,
         "sources": [
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},

@@ -1,9 +1,12 @@
 """The address guard: no form of an address, and no answer of DNS, leads inside."""
 
 import ipaddress
+import socket
+import threading
 from collections.abc import Sequence
 
 import pytest
+from broker.delivery import addresses
 from broker.delivery.addresses import AddressRefused, Target, check_form, public, resolve
 from broker.errors import InvalidRequest, Unavailable
 from hypothesis import given
@@ -224,3 +227,13 @@ def test_no_text_breaks_the_guard(text: str) -> None:
             check_form(url, allow_private=False)
         except InvalidRequest as error:
             assert isinstance(error, AddressRefused)
+
+
+def test_a_name_whose_server_keeps_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(60))
+    monkeypatch.setattr(addresses, "LOOKUP_S", 0.01)
+    with pytest.raises(Unavailable) as failure:
+        resolve("https://silent.example/", allow_private=False)
+    over.set()
+    assert failure.value.code == "webhook_name_unresolved"

@@ -84,8 +84,10 @@ class Accept:
         self._check_webhook = check_webhook
         self._on_lost_send = on_lost_send
 
-    def __call__(self, request: JobRequest, caller: Caller, now: int, key: str | None = None) -> Accepted:
-        """Accept one request; with a `key`, once.
+    def __call__(
+        self, request: JobRequest, caller: Caller, now: int, key: str | None = None, job_id: str | None = None
+    ) -> Accepted:
+        """Accept one request; with a `key`, once. A `job_id` is for a request that has its own, whoever repeats it.
 
         What is left of a request that is refused for its budget goes at once. Only where a repeat came between that may
         be accepted under the same id, or where it was a crash that left the id, does it stay until its TTL.
@@ -94,7 +96,7 @@ class Accept:
             InvalidRequest: and its kin: unknown model, refused address, no budget, a key misused.
         """
         document = stored_form(request)
-        job_id = new_job_id(now)
+        mine, job_id = job_id is None, job_id or new_job_id(now)
         if key is None:
             try:
                 return Accepted(self._create(job_id, request, document, caller, now), repeated=False)
@@ -113,7 +115,7 @@ class Accept:
             head = self._create(held.job_id, request, document, caller, now)
         except BrokerError as error:
             alone = idempotency.free(self._database, held, job_id)
-            if alone and isinstance(error, BudgetExceeded):  # all else is refused before anything is kept
+            if alone and mine and isinstance(error, BudgetExceeded):  # all else is refused before anything is kept
                 self._drop(job_id, request, now)
             raise
         idempotency.settle(self._database, held)
