@@ -68,7 +68,7 @@ def resolve(url: str, *, allow_private: bool, lookup: Lookup | None = None) -> T
     """
     parts, port = _parse(url, allow_private)
     host = parts.hostname or ""
-    found = (lookup or _lookup)(host, port)
+    found = (lookup or look_up)(host, port)
     if not found:
         raise Unavailable("The name of the webhook's address does not resolve.", code="webhook_name_unresolved")
     if not allow_private and not all(public(ipaddress.ip_address(each)) for each in found):
@@ -125,7 +125,8 @@ def _check_host(host: str) -> None:
         raise AddressRefused("leads to an address that is not public")
 
 
-def _lookup(host: str, port: int) -> list[str]:
+def look_up(host: str, port: int, within_s: float = LOOKUP_S) -> list[str]:
+    """The addresses of a name; none where it does not resolve, or not in time."""
     found: list[tuple[Any, ...]] = []
 
     def look() -> None:
@@ -137,5 +138,5 @@ def _lookup(host: str, port: int) -> list[str]:
     # The C library's resolver takes its time where a name's server keeps silent, and no alarm breaks into it.
     beside = threading.Thread(target=look, daemon=True)
     beside.start()
-    beside.join(LOOKUP_S)
+    beside.join(within_s)
     return list(dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found))
