@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from broker.errors import CredentialRejected
-from broker.observability import metric, place_of, warn
+from broker.observability import log, metric, place_of, warn
 
 if TYPE_CHECKING:
     from broker.cache.answers import Hit
@@ -94,6 +94,11 @@ def job_ended(head: "Head") -> None:
         arm = f"{head.prompt['id']}@{head.prompt['version']}"
         spent = {"CostNanoUsd": head.spent, "OutputTokens": head.usage.get("output_tokens", 0)}
         metric({"prompt": arm, "outcome": head.status.value}, PromptJobs=1, **spent)
+
+
+def webhook_gone(job_id: str, what: str) -> None:
+    """A webhook was to be sent of a job that is gone: its `ttl_seconds` were over first."""
+    log("webhook gone with its job", job_id=job_id, what=what)
 
 
 def webhook_attempted(job_id: str, note: dict[str, Any], sent: "Sent") -> None:
