@@ -95,7 +95,7 @@ def test_the_sweep_lets_an_open_batch_wait(files: Files, batch_id: str) -> None:
 def test_two_sweeps_at_once_ask_once(files: Files, batch_id: str) -> None:
     files.finish(batch_id)
     files.collects.sent.clear()
-    (item,) = [item for shard in range(SHARDS) for item in files.world.jobs.due(shard, NOW + LOOK_MS, 100)
+    (item,) = [item for shard in range(SHARDS) for item in files.world.jobs.due(shard, NOW + LOOK_MS, 100).items
                if item["sk"] == "BATCH"]  # fmt: skip
     files.world.database.meanwhile.append(lambda: files.count.resend(item, NOW + LOOK_MS))
     assert not files.count.resend(item, NOW + LOOK_MS)

@@ -72,7 +72,7 @@ class Courier:
 
     def due(self, now: int) -> list[Item]:
         """What the sweep finds."""
-        return self.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), now, 10)
+        return self.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), now, 10).items
 
 
 def test_a_webhook_is_delivered_once() -> None:

@@ -182,7 +182,7 @@ def test_a_lost_message_leaves_the_webhook_to_the_sweep(publish: Outbox) -> None
     publish(change)
     publish.deliveries.down = False
     publish(change)
-    (found,) = publish.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), NOW + SAFETY_MS, 10)[-1:]
+    (found,) = publish.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), NOW + SAFETY_MS, 10).items[-1:]
     assert found["sk"] == f"NOTE#{NAME}"
 
 
