@@ -78,6 +78,13 @@ def test_a_json_file_is_one_request(files: Files) -> None:
     assert (head.lane, taken.accepted) == ("bulk", 1)
 
 
+def test_lines_go_through_the_bulk_lane_unless_they_say_otherwise(files: Files) -> None:
+    taken = files.taken(KEY, jsonl(chat("One."), {**chat("Two."), "priority": "interactive"}))
+    other = files.taken("acme/a.json", json.dumps(chat("Three.")))
+    assert [head.lane for head in files.jobs(taken.batch_id)] == ["bulk", "interactive"]
+    assert [head.lane for head in files.jobs(other.batch_id)] == ["interactive"], "one alone is waited for"
+
+
 def test_media_that_requests_point_to_is_no_work_by_itself(files: Files) -> None:
     assert files.split(files.inbox.put("acme/media/a.png", b"\x89PNG")) is None
     assert (files.outbox.objects, files.bus.events) == ({}, [])

@@ -106,7 +106,10 @@ class Accept:
         mark = idempotency.fingerprint(document)
         held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
         if held.accepted:
-            return Accepted(self._jobs.get(held.job_id), repeated=True)
+            if there := self._jobs.find(held.job_id):
+                return Accepted(there, repeated=True)
+            # Its `ttl_seconds` were over before the key's time: nobody has the answer any more.
+            held = idempotency.renew(self._database, held, job_id, now)
         if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
             # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
             idempotency.settle(self._database, held)
@@ -164,7 +167,10 @@ class Accept:
         try:
             self._create_with(head, hold)
         except ConditionFailed:
-            return self._jobs.get(job_id)  # a crashed first try got this far
+            # A crashed first try got this far, or this one: its reply was lost, and the client's repeat failed on it.
+            head = self._jobs.get(job_id)
+            if head.status is not Status.QUEUED:
+                return head
         try:
             self._queue.send(head)
         except Exception as error:
