@@ -82,18 +82,17 @@ def job_ended(head: "Head") -> None:
     whole = (head.ended_at or 0) - head.created_at
     asked = sum(call.get("l", 0) for call in head.calls.values())
     parts = {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at else {}
+    line = {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
+    if head.prompt:  # no dimension: versions have no end, and what came of each is counted in the ledger
+        line["prompt"] = f"{head.prompt['id']}@{head.prompt['version']}"
     metric(
         {"outcome": head.status.value, "lane": head.lane},
-        {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run},
+        line,
         JobsEnded=1,
         JobQueuedMs=queued,
         JobEndToEndMs=whole,
         **parts,
     )
-    if head.prompt:
-        arm = f"{head.prompt['id']}@{head.prompt['version']}"
-        spent = {"CostNanoUsd": head.spent, "OutputTokens": head.usage.get("output_tokens", 0)}
-        metric({"prompt": arm, "outcome": head.status.value}, PromptJobs=1, **spent)
 
 
 def webhook_gone(job_id: str, what: str) -> None:
