@@ -56,7 +56,7 @@ def circuit_changed(model_id: str, to: str) -> None:
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(
-        "publishing stopped at a job",
+        "a job could not be told of; it comes again",
         job_id=head.id,
         tenant=head.tenant,
         error=type(error).__name__,

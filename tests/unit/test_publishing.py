@@ -176,6 +176,24 @@ def test_a_webhook_that_cannot_be_started_comes_again(publish: Outbox) -> None:
     assert sorted(set(publish.observed)) == ["job_0", "job_1"]
 
 
+class Poisoned(FakeDeliveries):
+    """A queue that one job's message never gets into."""
+
+    def send(self, job_id: str, tenant: str, name: str, delay_s: int = 0) -> None:
+        if job_id == "job_poison":
+            raise ValueError("nobody foresaw it")
+        FakeDeliveries.send(self, job_id, tenant, name, delay_s)
+
+
+def test_a_job_that_can_never_be_told_of_does_not_keep_those_after_it(publish: Outbox) -> None:
+    publish.deliveries = Poisoned()
+    changes = [publish.add(job_id) for job_id in ("job_0", "job_poison", "job_2")]
+    assert publish(*changes) == "s-job_poison"
+    assert [job_id for job_id, *_ in publish.deliveries.sent] == ["job_0", "job_2"]
+    assert publish.observed == ["job_0"], "what comes again is measured then"
+    assert publish.stopped == [("job_poison", "ValueError")]
+
+
 def test_a_lost_message_leaves_the_webhook_to_the_sweep(publish: Outbox) -> None:
     change = publish.add()
     publish.deliveries.down = True

@@ -51,7 +51,7 @@ class Publish:
     count: Callable[[Head, int], None] = lambda head, now: None
     """Counts the line of a batch; told again of a job, it does nothing more."""
     on_failure: Callable[[Head, Exception], None] = lambda head, error: None
-    """Told why publishing stopped at a job; it goes on from there."""
+    """Told why a job's webhook or line could not be started; the job comes again, and those after it are not kept."""
     on_gone: Callable[[Head], None] = lambda head: None
     """Told of a job that was gone, and its webhook's address with it, before it could be told of."""
 
@@ -69,20 +69,23 @@ class Publish:
         told = [(change, event_of(change.before, change.after)) for change in changes]
         news = [(change, event) for change, event in told if event is not None]
         refused = self.bus.put([event for _, event in news])
-        # What comes before the first refused event counts as done, so its webhooks have to go out now.
+        # What comes before the first refused event counts as done, so its webhooks have to go out now. What comes after a
+        # change that fails comes again with it, and is given up with it in the end, so that goes out now, too.
+        failed = None
         for change, _ in news[: refused[0]] if refused else news:
             if not change.after.status.terminal:
                 continue
             if not time_left():
-                return change.sequence
+                return failed or change.sequence
             try:
                 self._notify(change.after, now)
                 self.count(change.after, now)
             except Exception as error:
                 self.on_failure(change.after, error)
-                return change.sequence
-            self.observe(change.after)
-        return news[refused[0]][0].sequence if refused else None
+                failed = failed or change.sequence
+            if failed is None:  # else it is observed when it comes again
+                self.observe(change.after)
+        return failed or (news[refused[0]][0].sequence if refused else None)
 
     def _notify(self, head: Head, now: int) -> None:
         event = f"job.{head.status.value}"
