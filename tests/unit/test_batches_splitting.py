@@ -417,8 +417,26 @@ def test_lines_that_hang_are_given_ever_less_time(files: Files) -> None:
         way.fail(line, Overrun())
         if line % 100 == 0:
             way = Pass.of(json.loads(json.dumps(way.cut([]))))
-    assert spent < 600, "a file of nothing but lines that hang ends all the same, in minutes"
+    assert spent < 1_200, "a file of nothing but lines that hang ends all the same, in minutes"
     assert len(way.failed) == MAX_LINES
+
+
+def test_a_line_that_goes_well_restores_the_time_of_the_next() -> None:
+    way = Pass.of({"detail": {}})
+    first = way.patience_s
+    way.fail(1, Overrun())
+    way.fail(2, ValueError())
+    assert way.patience_s == first / 2
+    way.succeed()
+    assert way.patience_s == first
+
+
+def test_who_stands_behind_lines_that_hang_comes_first_in_the_next_pass(files: Files) -> None:
+    taken = files.taken(KEY, jsonl(poisoned(files), poisoned(files)))
+    ((event, _),) = files.collects.later
+    files.split(event, NOW + MINUTE)
+    assert [line for line, _ in files.failed] == [1, 2, 2, 1]
+    assert not files.batch(taken.batch_id).split
 
 
 def test_a_running_line_is_not_accepted_again_when_its_key_is_forgotten(files: Files) -> None:

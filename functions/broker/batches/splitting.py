@@ -131,6 +131,8 @@ class Split:
             batch = self._begin(Batch.new(file.batch_id, tenant.id, file.key, prompt, len(found), clock()))
         ends: Counter[str] = Counter()
         todo = [entry for entry in found if entry.line not in counted and way.has(entry.line)]
+        if way.is_backwards:
+            todo.reverse()
         held: BrokerError | None = None
         for place, entry in enumerate(todo):
             if not time_left():
@@ -139,6 +141,7 @@ class Split:
             try:
                 with within(way.patience_s):
                     ends[self._take(file, batch, entry, clock(), begun)] += 1
+                way.succeed()
             except (KeyInFlight, Unavailable) as error:
                 held = error  # it says itself that it will pass
                 way.held.append(entry.line)

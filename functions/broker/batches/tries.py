@@ -13,9 +13,9 @@ PAUSES_S = (35, 120, 300)
 
 TRIES = len(PAUSES_S) + 1
 
-LINE_S, LEAST_S = 5.0, 0.5
-"""A line's time: some ten times what a slow one needs. Each that takes too long halves it for the others of its file,
-so a thousand that hang do so for minutes."""
+LINE_S, LEAST_S = 5.0, 1.0
+"""A line's time: some ten times what a slow one needs. Each that takes too long halves it for the next, so a thousand
+that hang do so for a quarter of an hour; each that goes well restores it."""
 
 
 class LineFailed(BrokerError):
@@ -34,6 +34,7 @@ class Pass:
     lines: set[int] | None
     """Those to be taken; None for all."""
     failed: list[int]
+    line_s: float
     patience_s: float
     held: list[int] = field(default_factory=list)
     """Those that something keeps which will pass by itself."""
@@ -43,12 +44,18 @@ class Pass:
         """The pass that an event asks for: the first, where S3 sent it. `line_s` is the time of a line."""
         told = event.get("goes_on", {})
         lines = set(told["lines"]) if "lines" in told else None
-        return cls(event, told.get("tries", 1), lines, list(told.get("failed", ())), told.get("patience_s", line_s))
+        failed, patience_s = list(told.get("failed", ())), told.get("patience_s", line_s)
+        return cls(event, told.get("tries", 1), lines, failed, line_s, patience_s)
 
     @property
     def is_last(self) -> bool:
         """True where a line that fails is not tried again."""
         return self.tries >= TRIES
+
+    @property
+    def is_backwards(self) -> bool:
+        """True for every other pass: who stands behind lines that hang has the least time, and should not each time."""
+        return self.tries % 2 == 0
 
     @property
     def pause_s(self) -> int:
@@ -58,6 +65,10 @@ class Pass:
     def has(self, line: int) -> bool:
         """True for a line of this pass."""
         return self.lines is None or line in self.lines
+
+    def succeed(self) -> None:
+        """Note that a line went well, or was rejected for its own fault."""
+        self.patience_s = self.line_s
 
     def fail(self, line: int, error: BaseException) -> None:
         """Note that a line failed."""
