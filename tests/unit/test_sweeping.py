@@ -246,6 +246,21 @@ def test_every_shard_and_the_dead_letters_have_their_turn_in_a_flood(sweep: Swee
     assert sweep.dead.job_ids == []
 
 
+def test_a_careless_tenants_flood_of_one_shard_takes_no_turn_from_a_good_ones_job(sweep: Sweeping) -> None:
+    world, flooded = sweep.world, f"DUE#{NOW // MINUTE % SHARDS}"
+    ids = [f"job_{number:032d}" for number in range(2_000)]
+    for job_id in [each for each in ids if due_partition(each) == flooded]:
+        world.jobs.create(a_head(id=job_id, tenant="careless", due_at=NOW - HOUR, deadline_at=NOW + HOUR))
+    good = next(each for each in ids if due_partition(each) != flooded)
+    world.jobs.create(a_head(id=good, due_at=NOW))
+    left = iter(range(2 * TURN))
+    Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
+        NOW, time_left=lambda: next(left, None) is not None
+    )
+    assert len(world.queue.sent) == 2 * TURN
+    assert good in {head.id for head in world.queue.sent}
+
+
 def test_a_sweep_that_is_always_short_of_time_begins_elsewhere_each_minute(sweep: Sweeping) -> None:
     flood(sweep, SHARDS * PAGE)
     world = sweep.world
