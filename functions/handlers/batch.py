@@ -1,8 +1,8 @@
 """SQS batches: each record alone, within its share of the time, and only those that failed come again.
 
 No record sinks its neighbours. Each gets an equal share of the time that is left, so one that hangs costs no more than
-that, and whatever it spares goes to those after it. Those that came before come last, in no order: theirs is what the
-others left. When no share is left that anything could be done in, the rest is given back untouched.
+that, and whatever it spares goes to those after it. Those that came before come last: theirs is what the others left.
+When no share is left that anything could be done in, the rest is given back untouched.
 
 What is given back stays hidden for the rest of the queue's visibility timeout and has been received once more
 (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html), touched or not. So time is shared out
@@ -12,7 +12,6 @@ Powertools' batch processor does the first half, at 180 ms of imports for each s
 event source it knows.
 """
 
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -58,9 +57,15 @@ def each_record(
 
 
 def in_turn(records: list[Record]) -> list[Record]:
-    """New ones as they came, then those that came before, the fewest times first."""
-    # Among equals by chance: who comes behind one that ends the process should not be there each time.
-    return sorted(records, key=lambda record: (_times(record), random.random() if _times(record) > 1 else 0))  # noqa: S311 - no secret
+    """New ones as they came, then those that came before.
+
+    One of these may end the process each time, and with it whatever comes behind it. So their order turns about from
+    one time to the next: of any two, the first is then the last.
+    """
+    new = [record for record in records if _times(record) == 1]
+    again = [record for record in records if _times(record) > 1]
+    most = max(map(_times, again), default=0)
+    return new + sorted(again, key=lambda record: str(record["messageId"]), reverse=most % 2 == 1)
 
 
 def _times(record: Record) -> int:

@@ -105,14 +105,19 @@ def test_one_alone_has_no_more_time_than_makes_sense(most: dict[str, float], bou
     assert left == [pytest.approx(bound, abs=1)]
 
 
+def turns(times: dict[int, int]) -> list[int]:
+    return [int(each["messageId"]) for each in in_turn([record(n, times=count) for n, count in times.items()])]
+
+
 def test_what_came_before_is_taken_last() -> None:
-    times = {number: 1 + number % 3 for number in range(9)}
-    turns = [int(each["messageId"]) for each in in_turn([record(n, times=count) for n, count in times.items()])]
-    assert turns[:3] == [0, 3, 6], "new ones as they came"
-    assert [times[number] for number in turns] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert turns({3: 1, 2: 2, 1: 1, 0: 3}) == [3, 1, 2, 0], "new ones as they came"
+    assert turns({}) == []
 
 
-def test_what_came_before_together_does_not_come_behind_the_same_one_each_time() -> None:
-    records = [record(number, times=2) for number in range(10)]
-    first = {in_turn(records)[0]["messageId"] for _ in range(200)}
-    assert len(first) > 5
+@pytest.mark.parametrize(("killers", "others"), [(1, 1), (2, 1), (3, 1), (1, 2), (1, 3)])
+def test_one_that_ends_the_process_does_not_have_the_same_ones_behind_it_each_time(killers: int, others: int) -> None:
+    killer, done = 4, set()
+    for time in range(6 - max(killers, others)):  # after five times they are dead letters
+        order = turns({number: time + (killers if number == killer else others) for number in range(10)})
+        done |= set(order[: order.index(killer)])
+    assert done == set(range(10)) - {killer}
