@@ -1,5 +1,6 @@
 """Time, ids and money in the forms that the whole broker uses."""
 
+import hashlib
 import os
 import re
 import time
@@ -20,16 +21,20 @@ def iso(ms: int | None) -> str | None:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def uuid7_hex(ms: int) -> str:
-    """A UUIDv7 (RFC 9562, section 5.7) as 32 hex digits: ids sort by the time they were made."""
-    random = int.from_bytes(os.urandom(10), "big")
+def uuid7_hex(ms: int, chance: bytes | None = None) -> str:
+    """A UUIDv7 (RFC 9562, section 5.7) as 32 hex digits: ids sort by the time they were made.
+
+    `chance` are ten bytes for what is random in it, of a digest where the same thing is to get the same id.
+    """
+    random = int.from_bytes(chance or os.urandom(10), "big")
     value = (ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
     return f"{value:032x}"
 
 
-def new_job_id(ms: int) -> str:
-    """`job_` and a UUIDv7."""
-    return f"job_{uuid7_hex(ms)}"
+def new_job_id(ms: int, name: str | None = None) -> str:
+    """`job_` and a UUIDv7; with a name, the same for the same name and time."""
+    chance = None if name is None else hashlib.sha256(name.encode()).digest()[:10]
+    return f"job_{uuid7_hex(ms, chance)}"
 
 
 def retry_after(header: str | None) -> float | None:

@@ -65,12 +65,17 @@ def circuit_changed(name: str, to: str) -> None:
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(
-        "publishing stopped at a job",
+        "a job could not be told of; it comes again",
         job_id=head.id,
         tenant=head.tenant,
         error=type(error).__name__,
         at=place_of(error),
     )
+
+
+def line_failed(batch_id: str, line: int, error: BaseException) -> None:
+    """A line of a file could not be taken for a reason that nobody foresaw; the others go on."""
+    warn("a line failed", batch_id=batch_id, line=line, error=type(error).__name__, at=place_of(error))
 
 
 def job_ended(head: "Head") -> None:
@@ -86,18 +91,22 @@ def job_ended(head: "Head") -> None:
     whole = (head.ended_at or 0) - head.created_at
     asked = sum(call.get("l", 0) for call in head.calls.values())
     parts = {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at else {}
+    line = {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
+    if head.prompt:  # no dimension: versions have no end, and what came of each is counted in the ledger
+        line["prompt"] = f"{head.prompt['id']}@{head.prompt['version']}"
     metric(
         {"outcome": head.status.value, "lane": head.lane},
-        {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run},
+        line,
         JobsEnded=1,
         JobQueuedMs=queued,
         JobEndToEndMs=whole,
         **parts,
     )
-    if head.prompt:
-        arm = f"{head.prompt['id']}@{head.prompt['version']}"
-        spent = {"CostNanoUsd": head.spent, "OutputTokens": head.usage.get("output_tokens", 0)}
-        metric({"prompt": arm, "outcome": head.status.value}, PromptJobs=1, **spent)
+
+
+def webhook_gone(job_id: str, what: str) -> None:
+    """A webhook was to be sent of a job that is gone: its `ttl_seconds` were over first."""
+    log("webhook gone with its job", job_id=job_id, what=what)
 
 
 def webhook_attempted(job_id: str, note: dict[str, Any], sent: "Sent") -> None:

@@ -13,7 +13,8 @@ from handlers.batch import each_record
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Attempt each; what is not delivered comes again by the schedule, not by the queue's retry."""
-    return each_record(event, _deliver)
+    bootstrap.deliver()  # what a cold start builds is not in the first record's time
+    return each_record(event, context, _deliver)
 
 
 def _deliver(record: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from handlers.batch import each_record
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Claim each job and start its workflow; a message that was there before starts nothing."""
-    return each_record(event, _dispatch)
+    bootstrap.workflows()  # what a cold start builds is not in the first record's time
+    return each_record(event, context, _dispatch)
 
 
 def _dispatch(record: dict[str, Any]) -> None:

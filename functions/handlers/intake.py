@@ -12,7 +12,8 @@ from handlers.batch import each_record
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Turn each event into a job, or reject it with the reason."""
-    return each_record(event, _take)
+    bootstrap.take()  # what a cold start builds is not in the first record's time
+    return each_record(event, context, _take)
 
 
 def _take(record: dict[str, Any]) -> None:

@@ -1,11 +1,13 @@
 """The buckets of files and the queue that asks for collections: the fake and the adapter keep the same promises."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
 from broker.batches.splitting import Inbox as InboxPort
-from broker.cloud.files import IN_MEMORY_BYTES, Inbox, Outbox
+from broker.bounds import Overrun
+from broker.cloud.files import PIECE_BYTES, Inbox, Outbox
 from broker.cloud.queues import FilesQueue
 from broker.errors import NotFound
 
@@ -118,14 +120,62 @@ def test_results_are_written_from_their_parts_over_what_was_there(client: Client
     assert found["ContentType"] == "application/json"
 
 
-def test_a_large_result_goes_through_the_disk(client: Client) -> None:
+def of_size(size: int) -> Iterator[bytes]:
+    """Parts of a result, none as the other."""
+    for start in range(0, size, 1_000_000):
+        yield bytes([start // 1_000_000 % 256]) * min(1_000_000, size - start)
+
+
+@pytest.mark.parametrize("size", [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES])
+def test_a_large_result_is_written_piece_by_piece(client: Client, size: int) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket="outbox")
-    part = b"x" * 1_000_000
-    Outbox(s3, "outbox").put("acme/a.results.jsonl", (part for _ in range(10)))
+    Outbox(s3, "outbox").put("acme/a.results.jsonl", of_size(size))
     found = s3.get_object(Bucket="outbox", Key="acme/a.results.jsonl")
-    assert (found["ContentLength"], found["ContentType"]) == (10_000_000, "application/x-ndjson")
-    assert found["ContentLength"] > IN_MEMORY_BYTES
+    assert found["Body"].read() == b"".join(of_size(size))
+    assert found["ContentType"] == "application/x-ndjson"
+    assert s3.list_multipart_uploads(Bucket="outbox").get("Uploads", []) == []
+
+
+def test_no_more_of_a_large_result_is_held_than_a_piece(client: Client) -> None:
+    class Counting:
+        """A client that says how much had been made when a piece went up."""
+
+        def __init__(self) -> None:
+            self.made, self.held = 0, 0
+
+        def parts(self) -> Iterator[bytes]:
+            for part in of_size(5 * PIECE_BYTES):
+                self.made += len(part)
+                yield part
+
+        def upload_part(self, **piece: Any) -> Any:
+            self.held = max(self.held, self.made - (piece["PartNumber"] - 1) * PIECE_BYTES)
+            return s3.upload_part(**piece)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(s3, name)
+
+    s3 = client("s3")
+    s3.create_bucket(Bucket="outbox")
+    counting = Counting()
+    Outbox(counting, "outbox").put("acme/a.results.jsonl", counting.parts())
+    assert PIECE_BYTES <= counting.held <= PIECE_BYTES + 1_000_000
+
+
+def test_a_large_result_that_breaks_off_leaves_what_was_there_and_nothing_else(client: Client) -> None:
+    def breaks() -> Iterator[bytes]:
+        yield from of_size(2 * PIECE_BYTES)
+        raise Overrun
+
+    s3 = client("s3")
+    s3.create_bucket(Bucket="outbox")
+    outbox = Outbox(s3, "outbox")
+    outbox.put("acme/a.results.jsonl", [b"before"])
+    with pytest.raises(Overrun):
+        outbox.put("acme/a.results.jsonl", breaks())
+    assert s3.get_object(Bucket="outbox", Key="acme/a.results.jsonl")["Body"].read() == b"before"
+    assert s3.list_multipart_uploads(Bucket="outbox").get("Uploads", []) == []
 
 
 def test_a_collection_is_asked_for_by_the_batchs_id_alone(client: Client) -> None:
@@ -135,3 +185,16 @@ def test_a_collection_is_asked_for_by_the_batchs_id_alone(client: Client) -> Non
     (message,) = sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["All"])["Messages"]
     assert json.loads(message["Body"]) == {"collect": "batch_1"}
     assert message["Attributes"]["MessageGroupId"] == "acme"
+
+
+def test_what_is_left_of_a_file_comes_again_as_it_was_told(client: Client) -> None:
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName="files")["QueueUrl"]
+    event = {"detail": {"object": {"key": KEY}}, "goes_on": {"tries": 2, "lines": [7]}}
+    FilesQueue(sqs, url).again(event, "acme", 0)
+    (message,) = sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["All"])["Messages"]
+    assert json.loads(message["Body"]) == event
+    assert message["Attributes"]["MessageGroupId"] == "acme"
+    FilesQueue(sqs, url).again(event, "acme", 300)
+    waiting = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    assert waiting["Attributes"] == {"ApproximateNumberOfMessagesDelayed": "1"}

@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from broker.cloud.attributes import encode_item
 from broker.cloud.database import DynamoDatabase
 from broker.cloud.retelling import Nowhere, Retell
 from broker.delivery.publishing import Publish
 from broker.errors import Unavailable
+from broker.jobs.head import Status
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import cancel, claim
 from moto import mock_aws
@@ -87,3 +91,77 @@ def test_what_the_bus_refuses_stays_a_dead_letter(scene: Scene) -> None:
     with pytest.raises(Unavailable):
         scene.retell(NOW)
     assert scene.left == "0 + 1"
+
+
+def test_one_that_the_stream_no_longer_holds_does_not_keep_the_others(scene: Scene) -> None:
+    scene.give_up(0, 0)
+    scene.give_up(1, 2)
+    before = scene.retell.streams.get_shard_iterator
+
+    class Trimmed(Exception):
+        pass
+
+    class Streams:
+        """The stream, a day later: its first record is gone."""
+
+        exceptions = SimpleNamespace(TrimmedDataAccessException=Trimmed)
+        get_records = scene.streams.get_records
+        first = True
+
+        def get_shard_iterator(self, **where: Any) -> Any:
+            if self.first:
+                self.first = False
+                raise Trimmed
+            return before(**where)
+
+    retell = replace(scene.retell, streams=Streams())
+    with pytest.raises(Unavailable) as failure:
+        retell(NOW)
+    assert failure.value.code == "stream_trimmed"
+    assert "2 changes told again" in failure.value.message
+    assert scene.bus.kinds == ["JobStarted", "JobCanceled"]
+    assert scene.left == "0 + 1"
+
+
+class Pages:
+    """A shard whose pages may be empty; it goes on for ever unless it is closed."""
+
+    exceptions = SimpleNamespace(TrimmedDataAccessException=RuntimeError)
+
+    def __init__(self, pages: list[list[Any]], *, closed: bool) -> None:
+        self._pages, self._closed = pages, closed
+
+    def get_shard_iterator(self, **_: Any) -> Any:
+        return {"ShardIterator": "0"}
+
+    def get_records(self, ShardIterator: str) -> Any:
+        at = int(ShardIterator)
+        page = self._pages[at] if at < len(self._pages) else []
+        ends = self._closed and at + 1 >= len(self._pages)
+        return {"Records": page} | ({} if ends else {"NextShardIterator": str(at + 1)})
+
+
+def of_stream(number: int) -> Any:
+    item = encode_item(replace(a_head(), status=Status.SUCCEEDED, ended_at=NOW).to_item())
+    change = {"SequenceNumber": str(number), "Keys": {"sk": {"S": "HEAD"}}, "NewImage": item}
+    return {"eventName": "MODIFY", "dynamodb": change}
+
+
+def dead_letter(scene: Scene, first: int, last: int) -> None:
+    where = {"streamArn": "a", "shardId": "s", "startSequenceNumber": str(first), "endSequenceNumber": str(last)}
+    scene.sqs.send_message(QueueUrl=scene.url, MessageBody=json.dumps({"DDBStreamBatchInfo": where}))
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_telling_goes_on_over_empty_pages(scene: Scene, closed: bool) -> None:
+    dead_letter(scene, 1, 3)
+    pages = [[], [of_stream(1)], [], [], [of_stream(2), of_stream(3)]]
+    assert replace(scene.retell, streams=Pages(pages, closed=closed))(NOW) == 3
+    assert scene.left == "0 + 0"
+
+
+def test_nothing_is_deleted_that_was_not_told(scene: Scene) -> None:
+    dead_letter(scene, 1, 3)
+    with pytest.raises(Unavailable) as failure:
+        replace(scene.retell, streams=Pages([[of_stream(1)], []], closed=True))(NOW)
+    assert (failure.value.code, scene.left) == ("stream_ended", "0 + 1")

@@ -16,6 +16,7 @@ FUNCTIONS = ROOT / "functions"
 
 ARROWS: dict[str, set[str]] = {
     # leaves: they know nothing of the house
+    "bounds": set(),
     "clock": set(),
     "errors": set(),
     "consequences": {"errors"},
@@ -42,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "rest": {"clock", "context", "errors", "jobs", "prompts", "registry", "routing", "storage", "tenants"},
     "registry": {"clock", "errors", "jobs", "prompts", "providers", "routing", "storage"},
-    "batches": {"envelope", "errors", "jobs", "storage", "tenants"},
+    "batches": {"bounds", "clock", "envelope", "errors", "jobs", "storage", "tenants"},
     # adapters
     "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
     # what puts it together
@@ -52,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
         *("jobs", "prompts", "providers", "registry", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {
-        *("bootstrap", "clock", "consequences", "errors", "observability"),
+        *("bootstrap", "bounds", "clock", "consequences", "errors", "observability"),
         *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them

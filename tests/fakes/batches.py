@@ -1,6 +1,7 @@
 """The door for files in memory: what splits, counts and collects, each as a fresh process builds it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from broker.batches.batch import Batch
 from broker.batches.collecting import Collect
 from broker.batches.counting import Count
 from broker.batches.splitting import Split, Taken
+from broker.batches.tries import LINE_S
 from broker.delivery.publishing import Change, Publish
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
@@ -40,6 +42,8 @@ class Files:
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     collects: FakeCollects = field(default_factory=FakeCollects)
     bus: FakeBus = field(default_factory=FakeBus)
+    failed: list[tuple[int, str]] = field(default_factory=list)
+    line_s: float = LINE_S
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small"), PROMPT)
@@ -50,11 +54,27 @@ class Files:
         """Counts lines."""
         return Count(self.world.database, self.collects)
 
-    def split(self, event: dict[str, Any], now: int = NOW) -> Taken | None:
+    def split(
+        self, event: dict[str, Any], now: int = NOW, time_left: Callable[[], bool] = lambda: True
+    ) -> Taken | None:
         """Take a file."""
         world, tenant_of = self.world, Tenants(self.world.database).get
-        accept, tell = world.accepting(), self.bus.put_one
-        return Split(world.database, self.inbox, self.outbox, tenant_of, accept, self.count, tell)(event, lambda: now)
+        accept, tell, failed = world.accepting(), self.bus.put_one, self.failed
+        split = Split(
+            *(world.database, self.inbox, self.outbox, tenant_of, accept, self.count, tell, self.collects),
+            lambda batch_id, line, error: failed.append((line, type(error).__name__)),
+            self.line_s,
+        )
+        return split(event, lambda: now, time_left)
+
+    def go_on(self, now: int = NOW) -> int:
+        """Take what was left to later messages, and what those leave; gives the seconds that it waited."""
+        waited = 0
+        while self.collects.later:
+            event, delay_s = self.collects.later.pop(0)
+            waited += delay_s
+            self.split(event, now + waited * 1000)
+        return waited
 
     def taken(self, key: str, data: bytes | str, now: int = NOW) -> Taken:
         """Put a file and take it."""

@@ -29,6 +29,8 @@ class FakeDatabase:
     """So many writes are still done; the next one raises `Crash` instead."""
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
     """What others do right before the next write; each is done once."""
+    lose_reply_of: str | None = None
+    """The reply to the next write of an item with this `sk` is lost, and the client makes it again."""
     _items: dict[Key, Item] = field(default_factory=dict)
     _lock: Any = field(default_factory=RLock)
     """Each read and write is one step, for threads too."""
@@ -65,6 +67,9 @@ class FakeDatabase:
         """See `Database.write`."""
         with self._lock:
             self._write(operations)
+            if self.lose_reply_of in [_key(operation)[2] for operation in operations]:
+                self.lose_reply_of = None
+                self._write(operations)
 
     def _write(self, operations: Sequence[Put | Update | Check]) -> None:
         if self.meanwhile:

@@ -1,6 +1,7 @@
 """The buckets of files and the queue that asks for collections, in memory; `inbox` and `outbox` as the adapters are."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,9 +57,10 @@ class FakeOutbox:
 
 @dataclass(slots=True)
 class FakeCollects:
-    """See `broker.batches.batch.Collects`: the ids of batches."""
+    """See `broker.batches.batch.Collects` (ids of batches) and `broker.batches.splitting.Later` (`(event, delay)`)."""
 
     sent: list[str] = field(default_factory=list)
+    later: list[tuple[dict[str, Any], int]] = field(default_factory=list)
     down: bool = False
 
     def send(self, batch_id: str, tenant: str) -> None:
@@ -66,3 +68,11 @@ class FakeCollects:
         if self.down:
             raise Down
         self.sent.append(batch_id)
+
+    def again(self, event: dict[str, Any], tenant: str, delay_s: int) -> None:
+        """See `Later.again`."""
+        if self.down:
+            raise Down
+        if not 0 <= delay_s <= 900:
+            raise ValueError("a message waits for 900 seconds at most")
+        self.later.append((json.loads(json.dumps(event)), delay_s))

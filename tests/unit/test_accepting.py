@@ -283,3 +283,55 @@ def test_a_deadline_that_is_not_named_comes_before_the_prompt_goes(world: World)
 def test_calls_beside_the_answer_are_held_for(world: World) -> None:
     plain = world.accept(tenant="rich").head.limit
     assert world.accept({**CHAT, "context": {"strategy": "summarize"}}, tenant="rich").head.limit > plain
+
+
+def test_a_job_whose_creation_lost_its_reply_is_sent_at_once(world: World) -> None:
+    world.database.lose_reply_of = "HEAD"
+    head = world.accept().head
+    assert heads(world) == [head.id]
+    assert [sent.id for sent in world.queue.sent] == [head.id], "it does not wait for the sweep"
+
+
+def gone(world: World, job_id: str) -> None:
+    """What the table's TTL does."""
+    for sk in ("HEAD", "INPUT", "NOTE#ASKED"):
+        world.database.delete("jobs", f"JOB#{job_id}", sk)
+
+
+SHORT = {**CHAT, "ttl_seconds": 60, "deadline_seconds": 60}
+
+
+def test_a_key_whose_job_is_gone_is_a_new_job(world: World) -> None:
+    first = world.accept(SHORT, key="k").head
+    theirs = world.accept(SHORT, key="k", tenant="rich").head
+    gone(world, first.id)
+    again = world.accept(SHORT, key="k", now=NOW + HOUR)
+    assert (again.repeated, again.head.status, again.head.id != first.id) == (False, Status.QUEUED, True)
+    assert world.accept(SHORT, key="k", now=NOW + HOUR + SECOND).head.id == again.head.id, "and stands for that one now"
+    assert world.accept(SHORT, key="k", now=NOW + HOUR, tenant="rich").head.id == theirs.id
+    with pytest.raises(KeyReused):
+        world.accept(CHAT, key="k", now=NOW + HOUR)
+
+
+def test_of_two_repeats_after_the_job_is_gone_one_makes_the_new_one(world: World) -> None:
+    first = world.accept(SHORT, key="k").head
+    gone(world, first.id)
+    world.database.meanwhile += [lambda: None, lambda: world.accept(SHORT, key="k", now=NOW + HOUR)]
+    with pytest.raises(KeyInFlight):
+        world.accept(SHORT, key="k", now=NOW + HOUR)
+    assert len(heads(world)) == 2
+
+
+def test_a_crash_while_a_gone_job_is_made_anew_is_repaired(world: World) -> None:
+    for crash_in in range(8):
+        first = world.accept(SHORT, key=f"k{crash_in}").head
+        gone(world, first.id)
+        world.database.crash_in = crash_in
+        try:
+            world.accept(SHORT, key=f"k{crash_in}", now=NOW + HOUR)
+        except Crash:
+            pass
+        world.database.crash_in = None
+        again = world.accept(SHORT, key=f"k{crash_in}", now=NOW + HOUR + MINUTE).head
+        assert world.jobs.find(again.id) == again
+        assert world.accept(SHORT, key=f"k{crash_in}", now=NOW + HOUR + MINUTE).head.id == again.id

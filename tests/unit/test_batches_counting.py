@@ -1,7 +1,7 @@
 """Counting: a line counts once, whoever tells of it how often; and the last one has the batch collected."""
 
 import pytest
-from broker.batches.batch import LOOK_MS
+from broker.batches.batch import LOOK_MS, MOST_LOOK_MS
 from broker.jobs.head import SHARDS, Status
 from broker.jobs.sweeping import Sweep, Swept
 from broker.storage import ConditionFailed
@@ -95,7 +95,7 @@ def test_the_sweep_lets_an_open_batch_wait(files: Files, batch_id: str) -> None:
 def test_two_sweeps_at_once_ask_once(files: Files, batch_id: str) -> None:
     files.finish(batch_id)
     files.collects.sent.clear()
-    (item,) = [item for shard in range(SHARDS) for item in files.world.jobs.due(shard, NOW + LOOK_MS, 100)
+    (item,) = [item for shard in range(SHARDS) for item in files.world.jobs.due(shard, NOW + LOOK_MS, 100).items
                if item["sk"] == "BATCH"]  # fmt: skip
     files.world.database.meanwhile.append(lambda: files.count.resend(item, NOW + LOOK_MS))
     assert not files.count.resend(item, NOW + LOOK_MS)
@@ -121,3 +121,27 @@ def test_what_the_table_refuses_is_no_count(files: Files, batch_id: str) -> None
     assert files.batch(batch_id).done == 1
     with pytest.raises(ConditionFailed):
         files.world.database.write(files.batch(batch_id).put())
+
+
+def test_a_collection_that_never_succeeds_is_asked_for_ever_more_seldom(files: Files, batch_id: str) -> None:
+    files.finish(batch_id)
+    files.collects.sent.clear()
+    (item,) = [item for shard in range(SHARDS) for item in files.world.jobs.due(shard, NOW + LOOK_MS, 100).items
+               if item["sk"] == "BATCH"]  # fmt: skip
+    pauses, now = [], NOW + LOOK_MS
+    for _ in range(10):
+        assert files.count.resend(item, now)
+        after = files.batch(batch_id).due_at or 0
+        pauses.append(after - now)
+        now = after
+    assert pauses[:3] == [LOOK_MS, 2 * LOOK_MS, 4 * LOOK_MS]
+    assert pauses[-1] == MOST_LOOK_MS
+    assert len(files.collects.sent) == 10
+
+
+def test_a_batch_that_still_runs_is_looked_at_as_often_as_before(files: Files, batch_id: str) -> None:
+    (item,) = [item for shard in range(SHARDS) for item in files.world.jobs.due(shard, NOW + LOOK_MS, 100).items
+               if item["sk"] == "BATCH"]  # fmt: skip
+    for look in range(1, 20):
+        assert not files.count.resend(item, NOW + look * LOOK_MS)
+        assert files.batch(batch_id).due_at == NOW + (look + 1) * LOOK_MS

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from broker.cli import ALL_SCOPES, create_key, main, put_secret, registry_of, stack_outputs, tables_of
 from broker.clock import now_ms
+from broker.storage import Put
 from broker.tenants.api_keys import key_hash
 from broker.tenants.identity import Identity, authenticate
 from moto import mock_aws
@@ -189,7 +190,23 @@ def test_a_label_is_pointed_moved_and_taken_away(
         assert capsys.readouterr().err.count("\n") == 1
 
 
+def register(session: Any, tenant: str, **settings: Any) -> None:
+    tables(session).write(Put("registry", {"pk": f"TENANT#{tenant}", "sk": "TENANT", **settings}))
+
+
+def test_a_key_is_made_for_tenants_that_may_use_it_only(session: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    register(session, "acme")
+    register(session, "gone", enabled=False)
+    for tenant, why in (("acmee", "not registered"), ("gone", "disabled")):
+        assert main(["key", tenant, "--principal", "ci"]) == 1
+        printed = capsys.readouterr()
+        assert (printed.out, why in printed.err) == ("", True)
+    table = stack_outputs(session, "my-broker")["RegistryTable"]
+    assert "KEY#" not in str(session.client("dynamodb").scan(TableName=table)["Items"])
+
+
 def test_a_key_is_shown_once_and_works(session: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    register(session, "acme")
     assert main(["key", "acme", "--principal", "ci"]) == 0
     key = capsys.readouterr().out.strip()
     assert identity(session, key) == Identity("acme", "ci", frozenset(ALL_SCOPES))
@@ -199,6 +216,7 @@ def test_a_key_is_shown_once_and_works(session: Any, capsys: pytest.CaptureFixtu
 
 
 def test_a_key_may_be_narrow_and_end(session: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    register(session, "acme")
     assert main(["key", "acme", "--principal", "ci", "--scopes", "jobs:read", "--days", "7"]) == 0
     key = capsys.readouterr().out.strip()
     assert identity(session, key).scopes == {"jobs:read"}

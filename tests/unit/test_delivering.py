@@ -9,9 +9,9 @@ import pytest
 from broker.delivery.delivering import Deliver, Sent, make_sender
 from broker.delivery.publishing import SAFETY_MS
 from broker.delivery.schedule import PAUSES_S
-from broker.errors import DeliveryBusy, InvalidRequest, NotFound, Unavailable
+from broker.errors import DeliveryBusy, InvalidRequest, Unavailable
 from broker.jobs.head import Status, due_partition
-from broker.jobs.reading import view
+from broker.jobs.reading import erase, view
 from broker.storage import Item
 
 from tests.fakes.queue import FakeDeliveries
@@ -32,6 +32,7 @@ class Courier:
     posts: list[tuple[str, str, str, int, bytes]] = field(default_factory=list)
     during: Callable[[], object] = lambda: None
     observed: list[str] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         head = self.world.put(a_head(status=Status.FAILED, ended_at=NOW, due_at=None))
@@ -47,7 +48,9 @@ class Courier:
 
     @property
     def deliver(self) -> Deliver:
-        return Deliver(self.world.database, self.world.jobs, self.queue, self._send, self._observe)
+        world = self.world
+        gone = self.gone.append
+        return Deliver(world.database, world.jobs, self.queue, self._send, self._observe, lambda *what: gone(what))
 
     def __call__(self, now: int = NOW) -> str:
         return self.deliver(JOB_ID, NAME, now)
@@ -69,7 +72,7 @@ class Courier:
 
     def due(self, now: int) -> list[Item]:
         """What the sweep finds."""
-        return self.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), now, 10)
+        return self.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), now, 10).items
 
 
 def test_a_webhook_is_delivered_once() -> None:
@@ -235,8 +238,6 @@ def test_there_is_nothing_to_redeliver_without_a_webhook() -> None:
     with pytest.raises(InvalidRequest) as failure:
         courier.deliver.redeliver("job_none", NOW)
     assert failure.value.code == "no_deliveries"
-    with pytest.raises(NotFound):
-        courier.deliver("job_none", NAME, NOW)
 
 
 def test_the_job_shows_its_deliveries() -> None:
@@ -281,3 +282,75 @@ def test_the_sweep_leaves_alone_what_is_being_attempted() -> None:
     courier.world.database.meanwhile.append(courier)
     assert courier.deliver.resend(item, NOW + MINUTE) is False
     assert len(courier.posts) == 1
+
+
+# jobs that are gone, or erased
+
+
+def test_a_delivery_that_went_with_its_job_ends_in_silence() -> None:
+    courier = Courier()
+    assert courier.deliver("job_none", NAME, NOW) == "gone"
+    assert (courier.gone, courier.posts, courier.queue.sent) == ([("job_none", NAME)], [], [])
+
+
+def test_a_delivery_whose_job_went_first_ends_in_silence_and_is_no_longer_due() -> None:
+    courier = Courier()
+    courier.world.database.delete("jobs", f"JOB#{JOB_ID}", "HEAD")  # the table's TTL takes one item after the other
+    assert courier() == "gone"
+    assert (courier.gone, courier.posts, courier.observed) == ([(JOB_ID, NAME)], [], [])
+    assert courier.due(NOW + HOUR) == []
+    assert courier() == "failed", "a doubled message changes nothing"
+
+
+def erased(courier: Courier) -> None:
+    world = courier.world
+    erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, world.jobs.get(JOB_ID))
+
+
+def test_the_address_of_a_delivery_that_ended_goes_when_its_job_is_erased() -> None:
+    courier = Courier()
+    courier()
+    erased(courier)
+    assert "url" not in courier.note
+    assert courier.note["state"] == "delivered"
+    with pytest.raises(InvalidRequest) as failure:
+        courier.deliver.redeliver(JOB_ID, NOW)
+    assert failure.value.code == "no_deliveries"
+
+
+def test_a_delivery_of_an_erased_job_keeps_its_address_until_its_last_attempt() -> None:
+    courier = Courier([BROKEN])
+    courier()
+    erased(courier)
+    erased(courier)
+    assert courier.note["url"] == "https://example.com/hook"
+    assert courier(courier.note["not_before"]) == "delivered"
+    assert (len(courier.posts), "url" in courier.note) == (2, False)
+
+
+@pytest.mark.parametrize("reply", [OK, GONE])
+def test_an_attempt_that_is_under_way_at_the_erasure_forgets_the_address(reply: Sent) -> None:
+    courier = Courier([reply])
+    courier.during = lambda: erased(courier)
+    courier()
+    assert "url" not in courier.note
+    assert courier.note["attempts"][0]["status"] == reply.status
+
+
+def test_an_attempt_that_fails_during_the_erasure_is_made_again() -> None:
+    courier = Courier([BROKEN])
+    courier.during = lambda: erased(courier)
+    assert courier() == "pending"
+    courier.during = lambda: None
+    assert courier(courier.note["not_before"]) == "delivered"
+    assert "url" not in courier.note
+
+
+def test_erasing_meets_an_attempt_that_begins() -> None:
+    courier = Courier()
+    meanwhile = courier.world.database.meanwhile
+    meanwhile += [lambda: None] * 2  # of the payloads and notes
+    meanwhile.append(lambda: courier())
+    erased(courier)
+    assert courier.posts
+    assert "url" not in courier.note

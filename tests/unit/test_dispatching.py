@@ -9,7 +9,7 @@ from broker.jobs.transitions import Fence
 from broker.steps.context import Run, enter
 
 from tests.fakes.queue import Down
-from tests.fakes.world import JOB_ID, NOW, SECOND, World, a_head
+from tests.fakes.world import HOUR, JOB_ID, NOW, SECOND, World, a_head
 
 
 def test_a_message_starts_the_workflow_under_a_lease() -> None:
@@ -79,3 +79,11 @@ def test_the_time_budget_decides_the_size(timeout: int, size: str) -> None:
     world.put(a_head(timeout_s=timeout))
     dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW)
     assert world.workflows.started == [(JOB_ID, 1, size)]
+
+
+def test_a_job_is_not_started_after_its_deadline() -> None:
+    world = World()
+    world.put(a_head())
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "m", NOW + HOUR) is None
+    assert world.workflows.started == [], "its provider would be asked, and paid, for nobody"
+    assert world.jobs.get(JOB_ID).status is Status.QUEUED, "the sweep says that it expired"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from broker.errors import Conflict, NotCancelable, NotFound
-from broker.jobs.ending import cancel_job, fail_undeliverable, reckon_calls, settle_call, settle_job
+from broker.jobs.ending import cancel_job, reckon_calls, settle_call, settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import view
 from broker.jobs.transitions import Fence, Outcome, claim, start_call, tend
@@ -213,21 +213,6 @@ def test_an_answer_that_comes_after_the_reckoning_is_not_booked_again(world: Wor
         settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30)})
     assert (world.spent()["nusd"], world.spent()["calls"]) == (RESERVE, 1)
     assert world.available() == BUDGET - RESERVE
-
-
-def test_a_dead_message_fails_a_queued_job_only() -> None:
-    world = World()
-    world.put(a_head())
-    failed = fail_undeliverable(world.jobs, JOB_ID, NOW)
-    assert failed is not None
-    assert (failed.status, (failed.error or {})["code"]) == (Status.FAILED, "dispatch_failed")
-    assert fail_undeliverable(world.jobs, JOB_ID, NOW) is None
-    assert fail_undeliverable(world.jobs, "job_none", NOW) is None
-
-
-def test_a_dead_message_does_not_touch_a_running_job(world: World) -> None:
-    assert fail_undeliverable(world.jobs, JOB_ID, NOW) is None
-    assert world.jobs.get(JOB_ID).status is Status.RUNNING
 
 
 def test_a_job_that_never_holds_still_is_left_alone(world: World) -> None:

@@ -14,14 +14,18 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_arm_of_a_prompt_is_measured_beside_its_job(capsys: pytest.CaptureFixture[str]) -> None:
-    head = a_head(
-        status=Status.SUCCEEDED, ended_at=NOW + 9, prompt={"id": "reply", "version": 3, "label": "production"}
-    )
-    job_ended(head)
-    job, arm = told(capsys)
-    assert (job["outcome"], job["JobsEnded"]) == ("succeeded", [1.0])
-    assert (arm["prompt"], arm["outcome"], arm["PromptJobs"]) == ("reply@3", "succeeded", [1.0])
+def dimensions(line: dict[str, Any]) -> set[str]:
+    return {name for names in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for name in names}
+
+
+def test_a_prompts_version_is_told_and_is_no_dimension(capsys: pytest.CaptureFixture[str]) -> None:
+    for version in (3, 4):
+        prompt = {"id": "reply", "version": version, "label": "production"}
+        job_ended(a_head(status=Status.SUCCEEDED, ended_at=NOW + 9, prompt=prompt))
+    lines = told(capsys)
+    assert [line["prompt"] for line in lines] == ["reply@3", "reply@4"]
+    assert [(line["outcome"], line["JobsEnded"]) for line in lines] == [("succeeded", [1.0])] * 2
+    assert [dimensions(line) for line in lines] == [{"service", "outcome", "lane"}] * 2, "each value would be paid for"
 
 
 def test_a_jobs_time_is_told_in_parts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,6 @@ import pytest
 from broker.errors import Throttled
 from broker.observability import NAMESPACE, invocation, log, logger, metric, span, warn
 from broker.steps.context import Run
-from handlers.batch import each_record
 from handlers.step import step
 
 EVENT = {
@@ -172,21 +171,3 @@ def test_a_step_that_fails_hands_over_its_cause(lines: Any) -> None:
     }
     (told,) = lines()
     assert (told["error"], told["code"]) == ("Throttled", "http_429")
-
-
-def test_only_what_failed_of_a_batch_comes_again(lines: Any) -> None:
-    done: list[str] = []
-
-    def work(record: dict[str, Any]) -> None:
-        if record["body"] == "bad":
-            raise ValueError("the prompt")
-        done.append(record["body"])
-
-    records = [{"messageId": str(number), "body": body} for number, body in enumerate(["a", "bad", "b", "bad"])]
-    failed = each_record({"Records": records}, work)
-    assert failed == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "3"}]}
-    assert done == ["a", "b"]
-    told = lines()
-    assert [line["error"] for line in told] == ["ValueError"] * 2
-    assert "the prompt" not in str(told)
-    assert each_record({"Records": []}, work) == {"batchItemFailures": []}

@@ -1,9 +1,11 @@
 """Publishing: what happened is told in order, again until it went out, under ids that never change."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
+from broker.delivery.delivering import Deliver, Sent
 from broker.delivery.events import event_of, webhook_body
 from broker.delivery.publishing import SAFETY_MS, Change, Publish
 from broker.jobs.head import Head, Status, due_partition
@@ -36,7 +38,9 @@ class Outbox:
     observed: list[str] = field(default_factory=list)
     stopped: list[tuple[str, str]] = field(default_factory=list)
 
-    def __call__(self, *changes: Change) -> str | None:
+    gone: list[str] = field(default_factory=list)
+
+    def __call__(self, *changes: Change, time_left: Callable[[], bool] = lambda: True) -> str | None:
         def observe(head: Head) -> None:
             self.observed.append(head.id)
 
@@ -44,8 +48,12 @@ class Outbox:
             self.stopped.append((head.id, type(error).__name__))
 
         world = self.world
-        publish = Publish(world.database, world.jobs, self.bus, self.deliveries, observe, on_failure=on_failure)
-        return publish(changes, NOW)
+        publish = Publish(
+            *(world.database, world.jobs, self.bus, self.deliveries, observe),
+            on_failure=on_failure,
+            on_gone=lambda head: self.gone.append(head.id),
+        )
+        return publish(changes, NOW, time_left)
 
     def add(self, job_id: str = JOB_ID) -> Change:
         """The end of a job that has a webhook."""
@@ -168,13 +176,31 @@ def test_a_webhook_that_cannot_be_started_comes_again(publish: Outbox) -> None:
     assert sorted(set(publish.observed)) == ["job_0", "job_1"]
 
 
+class Poisoned(FakeDeliveries):
+    """A queue that one job's message never gets into."""
+
+    def send(self, job_id: str, tenant: str, name: str, delay_s: int = 0) -> None:
+        if job_id == "job_poison":
+            raise ValueError("nobody foresaw it")
+        FakeDeliveries.send(self, job_id, tenant, name, delay_s)
+
+
+def test_a_job_that_can_never_be_told_of_does_not_keep_those_after_it(publish: Outbox) -> None:
+    publish.deliveries = Poisoned()
+    changes = [publish.add(job_id) for job_id in ("job_0", "job_poison", "job_2")]
+    assert publish(*changes) == "s-job_poison"
+    assert [job_id for job_id, *_ in publish.deliveries.sent] == ["job_0", "job_2"]
+    assert publish.observed == ["job_0"], "what comes again is measured then"
+    assert publish.stopped == [("job_poison", "ValueError")]
+
+
 def test_a_lost_message_leaves_the_webhook_to_the_sweep(publish: Outbox) -> None:
     change = publish.add()
     publish.deliveries.down = True
     publish(change)
     publish.deliveries.down = False
     publish(change)
-    (found,) = publish.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), NOW + SAFETY_MS, 10)[-1:]
+    (found,) = publish.world.jobs.due(int(due_partition(JOB_ID).removeprefix("DUE#")), NOW + SAFETY_MS, 10).items[-1:]
     assert found["sk"] == f"NOTE#{NAME}"
 
 
@@ -184,6 +210,50 @@ def test_a_job_erased_at_once_still_gets_its_webhook(publish: Outbox) -> None:
     erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, change.after)
     assert publish(change) is None
     assert len(publish.deliveries.sent) == 1
+
+
+def addresses(world: World) -> list[str]:
+    """Every address that is kept of the job."""
+    return [note[name] for note in world.jobs.notes(JOB_ID).values() for name in ("webhook_url", "url") if name in note]
+
+
+def test_an_erased_job_keeps_its_webhooks_address_only_until_it_is_sent(publish: Outbox) -> None:
+    change = publish.add()
+    world = publish.world
+    erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, change.after)
+    assert addresses(world) == ["https://example.com/hook"]
+    publish(change)
+    assert addresses(world) == ["https://example.com/hook"], "in the delivery, for its attempts"
+    deliver = Deliver(
+        *(world.database, world.jobs, publish.deliveries, lambda *a: Sent(204, None, None, 1), lambda *a: None)
+    )
+    assert deliver(JOB_ID, NAME, NOW) == "delivered"
+    assert addresses(world) == []
+    assert publish(change) is None
+    assert (len(publish.deliveries.sent), publish.gone) == (1, [])
+
+
+def test_an_address_that_is_for_another_end_goes_at_once(publish: Outbox) -> None:
+    change = publish.add()
+    world = publish.world
+    failed = replace(change.after, status=Status.FAILED)
+    erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, failed)
+    assert addresses(world) == []
+
+
+def test_a_job_that_is_gone_stops_nobody(publish: Outbox) -> None:
+    gone, kept = publish.add("job_gone"), publish.add()
+    publish.world.database.delete("jobs", "JOB#job_gone", "NOTE#ASKED")
+    assert publish(gone, kept) is None
+    assert [job_id for job_id, *_ in publish.deliveries.sent] == [JOB_ID]
+    assert (publish.gone, publish.stopped, publish.observed) == (["job_gone"], [], ["job_gone", JOB_ID])
+
+
+def test_publishing_goes_on_from_where_its_time_was_over(publish: Outbox) -> None:
+    first, second = publish.add("job_a"), publish.add("job_b")
+    left = iter([True, False])
+    assert publish(first, second, time_left=lambda: next(left)) == second.sequence
+    assert [job_id for job_id, *_ in publish.deliveries.sent] == ["job_a"]
 
 
 def test_a_webhooks_body_is_the_fact() -> None:

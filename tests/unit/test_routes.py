@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,8 @@ from broker.cloud import clients
 from broker.context.conversations import Turn
 from broker.errors import BrokerError, InvalidRequest, NotFound
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Status
+from broker.jobs.head import Head, Status
+from broker.jobs.store import Jobs
 from broker.observability import logger
 from broker.rest.http import Reply, Request
 from broker.rest.routes import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _preferred_wait
@@ -59,6 +61,7 @@ class Door:
         scopes: str = "*",
         job_id: str = JOB_ID,
         query: dict[str, str] | None = None,
+        ago_s: float = 0,
         **headers: str,
     ) -> Reply:
         world = self.world
@@ -79,7 +82,8 @@ class Door:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}
         who = frozenset(scopes.split())
-        return api(Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1"))
+        began = time.monotonic() - ago_s
+        return api(Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", began))
 
     def fails(self, *arguments: Any, **options: Any) -> BrokerError:
         with pytest.raises(BrokerError) as failure:
@@ -153,6 +157,22 @@ def test_a_wait_ends_with_the_job() -> None:
 def test_a_wait_that_is_over_is_a_job_that_goes_on() -> None:
     reply = Door()("POST", "/jobs", BODY, prefer="wait=1")
     assert (reply.status, reply.body["status"]) == (202, "queued")
+
+
+class Unseen(Jobs):
+    """Jobs that nobody may look at again."""
+
+    def get(self, job_id: str) -> Head:
+        raise AssertionError("its time was over before it began to wait")
+
+
+@pytest.mark.parametrize("route", [("POST", "/jobs"), ("GET", "/jobs/{id}")])
+def test_a_wait_counts_from_when_the_function_got_the_call(route: tuple[str, str]) -> None:
+    door = Door()
+    door.world.put(a_head())
+    door.world.jobs = Unseen(door.world.database)
+    reply = door(*route, BODY, query={"wait": "25"}, prefer="wait=25", ago_s=25)
+    assert reply.body["status"] == "queued", "the gateway would have cut a longer wait, of an accepted job"
 
 
 @pytest.mark.parametrize("query", [{"wait": "26"}, {"wait": "-1"}, {"wait": ""}, {"wait": "9" * 5000}])

@@ -1,13 +1,16 @@
 """The sweep: with it, a job ends whatever crashed on its way."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import pytest
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Head, Status, due_partition
-from broker.jobs.sweeping import PER_SHARD, Sweep, Swept
+from broker.jobs.head import SHARDS, Head, Status, due_partition
+from broker.jobs.store import Jobs
+from broker.jobs.sweeping import PAGE, TURN, Sweep, Swept
 from broker.jobs.transitions import start_call
-from broker.storage import Item, Put
+from broker.steps.context import Run
+from broker.storage import Item, Page, Put
 
 from tests.fakes.queue import Down, FakeDeadLetters
 from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, World, a_head
@@ -58,17 +61,52 @@ def test_a_job_expires_at_its_deadline(sweep: Sweeping) -> None:
     assert sweep(NOW + HOUR) == Swept()
 
 
+def call(sweep: Sweeping, run: Run, now: int) -> None:
+    """A run's first call, which it then dies of."""
+
+    def begin(head: Head) -> Head:
+        return start_call(head, run.fence, model="small", reserve=7, now=now, lease_ms=0)[0]
+
+    sweep.world.jobs.change(JOB_ID, begin)
+
+
 def test_a_dead_run_is_started_twice_more_and_then_failed(sweep: Sweeping) -> None:
     sweep.world.put(a_head())
     now = NOW
     for run in (1, 2, 3):
-        sweep.world.start(JOB_ID, f"exec-{run}", now)
+        call(sweep, sweep.world.start(JOB_ID, f"exec-{run}", now), now)
         now += 2 * MINUTE
         swept = sweep(now)
         assert (swept.requeued, swept.failed) == ((1, 0) if run < 3 else (0, 1))
     head = sweep.world.jobs.get(JOB_ID)
     assert (head.status, head.run, (head.error or {})["code"]) == (Status.FAILED, 3, "runs_exhausted")
     assert [sent.id for sent in sweep.world.queue.sent] == [JOB_ID] * 2
+
+
+def test_a_job_that_no_step_could_be_started_for_is_started_until_its_deadline(sweep: Sweeping) -> None:
+    sweep.world.put(a_head())
+    now = NOW
+    while sweep.world.jobs.get(JOB_ID).status is Status.QUEUED:
+        sweep.world.start(JOB_ID, f"exec-{now}", now)  # claimed; Lambda throttles, so no step ever runs
+        for _ in range(2):
+            now += MINUTE
+            sweep(now)
+    head = sweep.world.jobs.get(JOB_ID)
+    assert (head.status, now, (head.error or {})["code"]) == (Status.EXPIRED, NOW + HOUR, "deadline_passed")
+    assert (head.run, head.losses, head.calls) == (30, 0, {}), "every other minute, and at no cost"
+
+
+def test_runs_that_could_not_begin_do_not_count_with_those_that_died(sweep: Sweeping) -> None:
+    sweep.world.put(a_head())
+    now = NOW
+    for number in range(5):
+        run = sweep.world.start(JOB_ID, f"exec-{number}", now)
+        if number % 2:
+            call(sweep, run, now)
+        now += 2 * MINUTE
+        sweep(now)
+    head = sweep.world.jobs.get(JOB_ID)
+    assert (head.status, head.run, head.losses) == (Status.QUEUED, 5, 2)
 
 
 def test_a_run_under_its_lease_waits(sweep: Sweeping) -> None:
@@ -111,14 +149,33 @@ def test_due_deliveries_are_sent_again(sweep: Sweeping) -> None:
     assert sweep.resent == ["NOTE#DELIVERY#job.failed"]
 
 
-def test_dead_letters_fail_their_jobs_and_go(sweep: Sweeping) -> None:
-    sweep.world.put(a_head())
+def test_a_job_whose_message_died_is_sent_again_within_a_minute(sweep: Sweeping) -> None:
+    sweep.world.put(a_head(due_at=NOW + HOUR, nudges=3))
     sweep.world.put(a_head(id=OTHER))
     sweep.world.start(OTHER)
     sweep.dead.job_ids = [JOB_ID, OTHER, "job_gone"]
-    assert sweep(NOW) == Swept(failed=1, dead_letters=3)
+    assert sweep(NOW) == Swept(dead_letters=3)
+    assert (sweep.dead.job_ids, sweep.world.queue.sent) == ([], [])
+    assert [sweep.world.jobs.get(each).status for each in (JOB_ID, OTHER)] == [Status.QUEUED, Status.RUNNING]
+    assert sweep(NOW + MINUTE).requeued == 1
+    assert [head.id for head in sweep.world.queue.sent] == [JOB_ID]
+
+
+def test_one_dead_message_does_not_fail_a_job_that_has_time_left(sweep: Sweeping) -> None:
+    sweep.world.put(a_head())
+    sweep.dead.job_ids = [JOB_ID]
+    sweep(NOW + MINUTE)
+    assert sweep.world.jobs.get(JOB_ID).status is Status.QUEUED
+    sweep.world.start(JOB_ID, now=NOW + MINUTE)
+    assert sweep.world.jobs.get(JOB_ID).status is Status.RUNNING, "the message that was under way finds it"
+
+
+def test_a_dead_message_does_not_bring_forward_what_waits_for_a_circuit(sweep: Sweeping) -> None:
+    sweep.world.put(a_head(waits={"since": NOW, "times": 1}, due_at=NOW + 5 * MINUTE))
+    sweep.dead.job_ids = [JOB_ID]
+    sweep(NOW)
+    assert sweep.world.jobs.get(JOB_ID).due_at == NOW + 5 * MINUTE
     assert sweep.dead.job_ids == []
-    assert [sweep.world.jobs.get(each).status for each in (JOB_ID, OTHER)] == [Status.FAILED, Status.RUNNING]
 
 
 def test_one_bad_job_does_not_keep_the_others_waiting(sweep: Sweeping) -> None:
@@ -146,7 +203,7 @@ def test_a_job_claimed_meanwhile_is_left_alone(sweep: Sweeping) -> None:
 
 
 def test_it_stops_when_its_time_is_over_and_goes_on_the_next_time(sweep: Sweeping) -> None:
-    ids = [f"job_{number:03}" for number in range(PER_SHARD // 10)]
+    ids = [f"job_{number:03}" for number in range(25)]
     for job_id in ids:
         sweep.world.put(a_head(id=job_id))
     left = iter([True] * 10)
@@ -163,3 +220,67 @@ def test_a_down_queue_is_not_an_end(sweep: Sweeping) -> None:
     sweep.world.put(a_head())
     assert sweep(NOW + MINUTE).errors == [Down.__name__]
     assert sweep(NOW + HOUR).expired == 1
+
+
+def flood(sweep: Sweeping, count: int) -> None:
+    """More jobs of a careless tenant than a sweep has time for, all due."""
+    for number in range(count):
+        sweep.world.jobs.create(a_head(id=f"job_{number:032d}", tenant="careless", deadline_at=NOW + 24 * HOUR))
+
+
+def test_a_sweep_goes_on_while_it_has_time(sweep: Sweeping) -> None:
+    flood(sweep, SHARDS * 2 * PAGE)
+    assert sweep(NOW + MINUTE).requeued == SHARDS * 2 * PAGE
+
+
+def test_every_shard_and_the_dead_letters_have_their_turn_in_a_flood(sweep: Sweeping) -> None:
+    flood(sweep, SHARDS * PAGE)
+    sweep.dead.job_ids = ["job_dead"]
+    left = iter(range(SHARDS * TURN + 1))
+    world = sweep.world
+    Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
+        NOW + MINUTE, time_left=lambda: next(left, None) is not None
+    )
+    touched = Counter(due_partition(head.id) for head in world.queue.sent)
+    assert touched == {f"DUE#{shard}": TURN for shard in range(SHARDS)}
+    assert sweep.dead.job_ids == []
+
+
+def test_a_careless_tenants_flood_of_one_shard_takes_no_turn_from_a_good_ones_job(sweep: Sweeping) -> None:
+    world, flooded = sweep.world, f"DUE#{NOW // MINUTE % SHARDS}"
+    ids = [f"job_{number:032d}" for number in range(2_000)]
+    for job_id in [each for each in ids if due_partition(each) == flooded]:
+        world.jobs.create(a_head(id=job_id, tenant="careless", due_at=NOW - HOUR, deadline_at=NOW + HOUR))
+    good = next(each for each in ids if due_partition(each) != flooded)
+    world.jobs.create(a_head(id=good, due_at=NOW))
+    left = iter(range(2 * TURN))
+    Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
+        NOW, time_left=lambda: next(left, None) is not None
+    )
+    assert len(world.queue.sent) == 2 * TURN
+    assert good in {head.id for head in world.queue.sent}
+
+
+def test_a_sweep_that_is_always_short_of_time_begins_elsewhere_each_minute(sweep: Sweeping) -> None:
+    flood(sweep, SHARDS * PAGE)
+    world = sweep.world
+    for minute in range(SHARDS):
+        left = iter(range(TURN))
+        Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
+            NOW + (1 + minute) * MINUTE, time_left=lambda left=left: next(left, None) is not None
+        )
+    assert len({due_partition(head.id) for head in world.queue.sent}) == SHARDS
+
+
+def test_a_shard_that_cannot_be_read_does_not_keep_the_others(sweep: Sweeping) -> None:
+    class Shaky(Jobs):
+        def due(self, shard: int, now: int, limit: int, cursor: Item | None = None) -> Page:
+            if shard == 3:
+                raise Down
+            return super().due(shard, now, limit, cursor)
+
+    flood(sweep, SHARDS * 4)
+    world = sweep.world
+    swept = Sweep(Shaky(world.database), world.payloads, world.queue, sweep.dead, sweep.resend)(NOW + MINUTE)
+    assert swept.errors == ["Down"]
+    assert len({due_partition(head.id) for head in world.queue.sent}) == SHARDS - 1

@@ -1,6 +1,7 @@
 """Taking events in: a job for each event, or a rejection with the reason."""
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from broker.jobs.taking import Take
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.tenants.registry import Tenants
+from handlers.batch import MARGIN_S, each_record
 
 from tests.fakes.bus import FakeBus
 from tests.fakes.database import Crash
@@ -150,3 +152,31 @@ def test_an_event_with_another_body_under_the_same_id_is_rejected(take: Door) ->
     take()
     assert take(detail={"input": {"text": "Other."}}) is None
     assert take.rejections.kept[0][1].startswith("idempotency_key_reused: ")
+
+
+class Minute:
+    """The context of a function that has so long still."""
+
+    def __init__(self, left_s: float) -> None:
+        self._until = time.monotonic() + left_s
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._until - time.monotonic()) * 1000)
+
+
+def test_an_event_of_a_careless_tenant_that_hangs_takes_nothing_from_a_good_ones(take: Door) -> None:
+    variables = {"word": {"type": "string", "pattern": "^(a+)+$"}}
+    document = parse_registry({"prompts": [{"id": "words", "user": "{{word}}", "variables": variables}]})
+    apply(take.world.registry(), document, by="ops", now=NOW)
+    take.world.register({"pk": "SOURCE#123456789012#careless", "sk": "SOURCE", "tenant": "careless"})
+    take.world.tenant("careless")
+    hangs = {"source": "careless", "detail": {"prompt": {"id": "words", "variables": {"word": "a" * 60 + "!"}}}}
+    bodies = [{**EVENT, "id": f"e-{number}", **(hangs if number in (0, 4) else {})} for number in range(10)]
+    records = [
+        {"messageId": each["id"], "body": json.dumps(each), "attributes": {"ApproximateReceiveCount": "1"}}
+        for each in bodies
+    ]
+    reply = each_record({"Records": records}, Minute(MARGIN_S + 10), lambda record: take(record["body"]))
+    assert [each["itemIdentifier"] for each in reply["batchItemFailures"]] == ["e-0", "e-4"]
+    assert [head.correlation_id for head in take.world.queue.sent] == [f"e-{n}" for n in (1, 2, 3, 5, 6, 7, 8, 9)]
+    assert {head.tenant for head in take.world.queue.sent} == {"acme"}

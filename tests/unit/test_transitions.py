@@ -33,7 +33,7 @@ WON = Outcome(Status.SUCCEEDED, model="small", output="OUTPUT#1.1", usage={"inpu
 
 def running(**changes: object) -> Head:
     head = claim(a_head(), now=NOW, lease_ms=90_000, by="m1")
-    return replace(head, execution="exec-1", **changes)  # type: ignore[arg-type]
+    return replace(head, **{"execution": "exec-1", **changes})  # type: ignore[arg-type]
 
 
 def ended(status: Status = Status.SUCCEEDED, **changes: object) -> Head:
@@ -95,7 +95,7 @@ def test_claim_never_moves_what_is_due_further_away() -> None:
 
 
 def test_a_second_claim_keeps_the_start_and_forgets_the_old_execution() -> None:
-    again = claim(replace(running(), status=Status.QUEUED), now=NOW + HOUR, lease_ms=1, by="m2")
+    again = claim(replace(running(), status=Status.QUEUED), now=NOW + HOUR - 1, lease_ms=1, by="m2")
     assert (again.run, again.started_at, again.execution) == (2, NOW, None)
 
 
@@ -251,6 +251,7 @@ TENDED = [
     ("under its lease", running(lease_until=NOW + 2 * MINUTE), MINUTE, Status.RUNNING, NOW + 2 * MINUTE),
     ("with a dead run", running(), 2 * MINUTE, Status.QUEUED, NOW + 3 * MINUTE),
     ("with a third dead run", running(losses=2), 2 * MINUTE, Status.FAILED, None),
+    ("with a run that never began", running(losses=2, execution=None), 2 * MINUTE, Status.QUEUED, NOW + 3 * MINUTE),
 ]
 
 
@@ -268,6 +269,12 @@ def test_the_sweep_counts_what_it_did() -> None:
     assert (lost.losses, lost.lease_until, lost.claimed_by, lost.run) == (1, None, None, 1)
     assert (tend(running(losses=2), now=NOW + 2 * MINUTE).error or {})["code"] == "runs_exhausted"
     assert (tend(a_head(), now=NOW + HOUR).error or {})["code"] == "deadline_passed"
+
+
+def test_a_job_is_not_claimed_at_its_deadline() -> None:
+    with pytest.raises(Conflict):
+        claim(a_head(), now=NOW + HOUR, lease_ms=1, by="m1")
+    assert claim(a_head(), now=NOW + HOUR - 1, lease_ms=1, by="m1").status is Status.RUNNING
 
 
 def test_a_nudged_job_waits_an_hour_at_most() -> None:

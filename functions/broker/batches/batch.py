@@ -20,6 +20,9 @@ KEEP_S = 30 * 86_400
 LOOK_MS = 600_000
 """How often the sweep looks whether an open batch only waits for a message that was lost."""
 
+MOST_LOOK_MS = 86_400_000
+"""What a collection that fails again and again is looked at, at least: each time it waits twice as long."""
+
 REJECTED = "rejected"
 """The status of a line that did not become a job, and the state of a file without any."""
 
@@ -71,6 +74,8 @@ class Batch:
     completed_at: int | None = None
     due_at: int | None = None
     """When the sweep looks at it; None when all has been told."""
+    asked: int = 0
+    """How often the sweep asked for its collection."""
 
     @classmethod
     def new(cls, batch_id: str, tenant: str, key: str, prompt: str, total: int, now: int) -> Self:

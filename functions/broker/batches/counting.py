@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.batches.batch import LOOK_MS, Batch, Collects, batch_id_of, batch_pk, line_item, line_of
+from broker.batches.batch import LOOK_MS, MOST_LOOK_MS, Batch, Collects, batch_id_of, batch_pk, line_item, line_of
 from broker.jobs.head import Head
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -48,7 +48,8 @@ class Count:
         if batch is None or batch.due_at is None or batch.due_at > now:
             return False
         as_found = If("due_at", "=", batch.due_at)
-        later = Update("jobs", batch_pk(batch.id), "BATCH", set={"due_at": now + LOOK_MS}, when=(as_found,))
+        facts = {"due_at": now + min(LOOK_MS << batch.asked, MOST_LOOK_MS), "asked": batch.asked + batch.is_ready}
+        later = Update("jobs", batch_pk(batch.id), "BATCH", set=facts, when=(as_found,))
         try:
             self.database.write(later)
         except ConditionFailed:

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from broker.batches.batch import Kind, kind_of
@@ -31,6 +32,9 @@ MAX_KEY_BYTES = 1_000
 
 DOCUMENT_DEADLINE_S = 86_400
 """A document goes through the bulk lane, behind work that someone waits for; many at once may take long."""
+
+LINE = MappingProxyType({"priority": "bulk"})
+"""What a line says unless it says otherwise: nobody waits for one of many."""
 
 MEDIA = "media/"
 """Below the tenant's own prefix: pictures, documents and sounds that requests point to."""
@@ -133,14 +137,15 @@ def _lines(data: bytes) -> Iterator[Entry]:
     # line breaks would be a list of many times its size.
     for number, line in enumerate(BytesIO(data), start=1):
         if line.strip():
-            yield Entry(number, lambda line=line: _request(line))  # type: ignore[misc]  # bound at once
+            yield Entry(number, lambda line=line: _request(line, LINE))  # type: ignore[misc]  # bound at once
 
 
-def _request(data: bytes) -> JobRequest:
+def _request(data: bytes, usual: Mapping[str, str] = MappingProxyType({})) -> JobRequest:
     if len(data) > MAX_REQUEST_BYTES:
         raise InvalidRequest(f"The body has more than {MAX_REQUEST_BYTES} bytes.", code="body_too_large")
     try:
-        return parse_request(json.loads(_text(data)))
+        body = json.loads(_text(data))
+        return parse_request({**usual, **body} if isinstance(body, dict) else body)
     except (ValueError, RecursionError):  # Python's parser goes only so deep
         raise InvalidRequest("The body is not JSON.", code="invalid_json") from None
 

@@ -1,6 +1,7 @@
 """Splitting a file into jobs, and rejecting one that cannot be split."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,9 +9,13 @@ from typing import Any, Protocol
 from broker.batches.batch import ERROR, REJECTED, Batch, Outbox, batch_pk, event_id, lines_of
 from broker.batches.counting import Count
 from broker.batches.files import MAX_KEY_BYTES, Entry, File, entries
+from broker.batches.tries import LINE_S, LineFailed, Pass
+from broker.bounds import Overrun, within
+from broker.clock import new_job_id
 from broker.envelope import envelope
-from broker.errors import Forbidden, InvalidRequest, KeyInFlight
+from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, Unavailable
 from broker.jobs.accepting import Accept, Caller
+from broker.jobs.head import job_pk
 from broker.storage import ConditionFailed, Database, If, Update
 from broker.tenants.registry import Tenant
 
@@ -24,6 +29,14 @@ class Inbox(Protocol):
         Raises:
             NotFound: it was deleted, or overwritten where no versions are kept.
         """
+        ...
+
+
+class Later(Protocol):
+    """The queue of files, for what is left of one."""
+
+    def again(self, event: dict[str, Any], tenant: str, delay_s: int) -> None:
+        """Have an event come again after a pause; may be repeated."""
         ...
 
 
@@ -41,7 +54,12 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Makes the jobs of a file. It may stop anywhere and be repeated: what was done is found, the rest is done."""
+    """Makes the jobs of a file. It may stop anywhere and be repeated: what was done is found, the rest is done.
+
+    No line keeps the others waiting. One that fails as nobody foresaw, or takes too long, is passed over, and tried
+    again when the others are done; after `TRIES` it is rejected. What is left when the time is over is left to another
+    message, which says how far this one came (`goes_on`).
+    """
 
     database: Database
     inbox: Inbox
@@ -52,13 +70,21 @@ class Split:
     count: Count
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
+    later: Later
+    on_failure: Callable[[str, int, BaseException], None] = lambda batch_id, line, error: None
+    """Told of each line that failed as nobody foresaw."""
+    line_s: float = LINE_S
+    """The time of a line."""
 
-    def __call__(self, event: dict[str, Any], clock: Callable[[], int]) -> Taken | None:
+    def __call__(
+        self, event: dict[str, Any], clock: Callable[[], int], time_left: Callable[[], bool] = lambda: True
+    ) -> Taken | None:
         """Take the file that S3's event tells of; None where it is none.
 
         Args:
-            event: S3's "Object Created".
+            event: S3's "Object Created", perhaps with `goes_on`.
             clock: gives the milliseconds; it is asked for each line, for a thousand of them take a while.
+            time_left: False when the rest should go on in another message.
 
         Raises:
             KeyInFlight: another try at the same file is under way; the message should come again.
@@ -74,10 +100,10 @@ class Split:
         tenant = None
         try:
             tenant = self._tenant(file, clock())
-            return self._split(file, tenant, batch, clock)
+            return self._split(Pass.of(event, self.line_s), file, tenant, batch, clock, time_left)
         except KeyInFlight:
             raise
-        except InvalidRequest as error:
+        except (InvalidRequest, LineFailed) as error:
             self._reject(file, tenant, error, clock())
             return Taken(file.batch_id, tenant.id if tenant else None, refused=1, error=error.code)
 
@@ -86,42 +112,87 @@ class Split:
             raise Forbidden("The key does not begin with a tenant.", code="unknown_tenant")
         return self.tenant_of(file.tenant, now)
 
-    def _split(self, file: File, tenant: Tenant, batch: Batch | None, clock: Callable[[], int]) -> Taken:
+    def _split(
+        self,
+        way: Pass,
+        file: File,
+        tenant: Tenant,
+        batch: Batch | None,
+        clock: Callable[[], int],
+        time_left: Callable[[], bool],
+    ) -> Taken:
         file.check()
         data = self.inbox.read(file.bucket, file.key, file.etag, file.version)
         prompt = batch.prompt if batch else tenant.document_prompt
         found = entries(file.key, data, prompt)
+        begun = batch is not None
         counted = {item["line"] for item in lines_of(self.database, file.batch_id)} if batch else set()
         if batch is None:
-            batch = Batch.new(file.batch_id, tenant.id, file.key, prompt, len(found), clock())
-            self._begin(batch)
-        taken = [self._take(file, batch, entry, clock()) for entry in found if entry.line not in counted]
-        done = Update("jobs", batch_pk(batch.id), "BATCH", set={"split": True}, when=(If("pk", "exists"),))
-        self.database.write(done)
-        self.count.finish(batch.id)
-        return Taken(batch.id, batch.tenant, taken.count("accepted"), taken.count(REJECTED))
+            batch = self._begin(Batch.new(file.batch_id, tenant.id, file.key, prompt, len(found), clock()))
+        ends: Counter[str] = Counter()
+        todo = [entry for entry in found if entry.line not in counted and way.has(entry.line)]
+        if way.is_backwards:
+            todo.reverse()
+        held: BrokerError | None = None
+        for place, entry in enumerate(todo):
+            if not time_left():
+                self.later.again(way.cut(entry.line for entry in todo[place:]), batch.tenant, 0)
+                return Taken(batch.id, batch.tenant, ends["accepted"], ends[REJECTED])
+            try:
+                with within(way.patience_s):
+                    ends[self._take(file, batch, entry, clock(), begun)] += 1
+                way.succeed()
+            except (KeyInFlight, Unavailable) as error:
+                held = error  # it says itself that it will pass
+                way.held.append(entry.line)
+            except InvalidRequest:
+                raise
+            except (Exception, Overrun) as error:
+                self.on_failure(batch.id, entry.line, error)
+                way.fail(entry.line, error)
+                if way.is_last:
+                    ends[self._end(batch, entry, LineFailed(), clock())] += 1
+        if way.failed and not way.is_last:
+            self.later.again(way.next(), batch.tenant, way.pause_s)
+        elif held:
+            raise held
+        else:
+            done = Update("jobs", batch_pk(batch.id), "BATCH", set={"split": True}, when=(If("pk", "exists"),))
+            self.database.write(done)
+            self.count.finish(batch.id)
+        return Taken(batch.id, batch.tenant, ends["accepted"], ends[REJECTED])
 
-    def _begin(self, batch: Batch) -> None:
+    def _begin(self, batch: Batch) -> Batch:
         try:
             self.database.write(batch.put())
-        except ConditionFailed:
-            return  # a try at the same time was first, and it is the same batch
+        except ConditionFailed:  # a try at the same time was first, and it is the same batch
+            return Batch.load(self.database, batch.id) or batch
+        return batch
 
-    def _take(self, file: File, batch: Batch, entry: Entry, now: int) -> str:
+    def _take(self, file: File, batch: Batch, entry: Entry, now: int, begun: bool) -> str:
         caller = Caller(batch.tenant, f"s3:{file.bucket}", "s3", batch.id, batch.id, entry.line)
+        name = f"file:{batch.id}:{entry.line}"
+        # The line's own, however late it is repeated: keys are forgotten after a day, and a message may come later.
+        job_id = new_job_id(batch.created_at, name)
+        if begun and self.database.get("jobs", job_pk(job_id), "HEAD"):
+            return "repeated"
         try:
-            accepted = self.accept(entry.read(), caller, now, key=f"file:{batch.id}:{entry.line}")
+            accepted = self.accept(entry.read(), caller, now, name, job_id)
         except KeyInFlight:
             raise
         except InvalidRequest as error:
-            if batch.kind != "lines":
-                raise  # the whole file is this one request
-            facts = {"status": REJECTED, "error": {**error.facts(), "param": error.param}}
-            self.count.add(batch.id, entry.line, facts, now)
-            return REJECTED
+            return self._end(batch, entry, error, now)
         return "repeated" if accepted.repeated else "accepted"
 
-    def _reject(self, file: File, tenant: Tenant | None, error: InvalidRequest, now: int) -> None:
+    def _end(self, batch: Batch, entry: Entry, error: BrokerError, now: int) -> str:
+        """Reject a line, or, by raising its error, the whole file that is this one request."""
+        if batch.kind != "lines":
+            raise error
+        facts = {"status": REJECTED, "error": {**error.facts(), "param": error.param}}
+        self.count.add(batch.id, entry.line, facts, now)
+        return REJECTED
+
+    def _reject(self, file: File, tenant: Tenant | None, error: BrokerError, now: int) -> None:
         """Say why, beside the file and on the bus; then close the batch, if there is one. May be repeated."""
         facts = {**error.facts(), "param": error.param}
         if len(file.key.encode()) <= MAX_KEY_BYTES:

@@ -122,9 +122,11 @@ def split() -> "Split":
     from broker.batches.splitting import Split
     from broker.cloud.clients import client
     from broker.cloud.files import Inbox
+    from broker.cloud.queues import FilesQueue
+    from broker.measures import line_failed
 
-    inbox = Inbox(client("s3"))
-    return Split(database(), inbox, outbox(), tenants().get, accept(), count_line(), bus().put_one)
+    inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
+    return Split(database(), inbox, outbox(), tenants().get, accept(), count_line(), bus().put_one, later, line_failed)
 
 
 @cache

@@ -134,9 +134,12 @@ def settle_job() -> "SettleJob":
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.measures import job_ended, publishing_stopped
+    from broker.measures import job_ended, publishing_stopped, webhook_gone
 
-    return Publish(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped)
+    return Publish(
+        *(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped),
+        lambda head: webhook_gone(head.id, f"job.{head.status}"),
+    )
 
 
 @cache
@@ -149,7 +152,7 @@ def deliver() -> "Deliver":
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
     from broker.jobs.head import job_id_of
-    from broker.measures import webhook_attempted
+    from broker.measures import webhook_attempted, webhook_gone
 
     def signing(tenant: str) -> list[str]:
         name = tenants().get(tenant, now_ms()).webhook_secret
@@ -159,7 +162,9 @@ def deliver() -> "Deliver":
 
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
     return Deliver(
-        database(), jobs(), delivery_queue(), send, lambda note, sent: webhook_attempted(job_id_of(note), note, sent)
+        *(database(), jobs(), delivery_queue(), send),
+        lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
+        webhook_gone,
     )
 
 

@@ -29,6 +29,7 @@ from broker.registry.applying import apply
 from broker.registry.document import KINDS, parse_arms, parse_registry
 from broker.registry.plan import make_plan, plan_label, plan_rollback
 from broker.registry.versions import Registry
+from broker.tenants.registry import Tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def _key(shell: Shell) -> str:
     if options.days is not None and options.days < 1:
         raise InvalidRequest("A key is valid for a day at least.", param="days")
     tables = tables_of(shell.session, shell.outputs)
+    Tenants(tables).get(options.tenant, now_ms())  # a key of one that is not registered opens nothing
     return create_key(tables, options.tenant, options.principal, scopes, options.days)
 
 

@@ -1,13 +1,14 @@
 """The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `batches`."""
 
-from collections.abc import Iterable
-from tempfile import SpooledTemporaryFile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from broker.errors import NotFound
 
-IN_MEMORY_BYTES = 8_000_000
-"""A result that is larger goes through the function's disk: outputs of a thousand jobs may be more than its memory."""
+PIECE_BYTES = 8_000_000
+"""Of a large object. S3 takes five mebibytes at least for each piece but the last, and ten thousand of them."""
 
 GONE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"}
 
@@ -40,10 +41,37 @@ class Outbox:
         self._bucket = bucket
 
     def put(self, key: str, parts: Iterable[bytes]) -> None:
-        """See `Outbox.put`."""
+        """See `Outbox.put`. A large object goes up piece by piece: outputs of a thousand jobs fit no memory or disk."""
+        where = {"Bucket": self._bucket, "Key": key}
         kind = CONTENT_TYPES[key.rpartition(".")[2]]
-        with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
-            for part in parts:
-                file.write(part)
-            file.seek(0)
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=file, ContentType=kind)
+        pieces = _pieces(parts)
+        first = next(pieces, b"")
+        if len(first) < PIECE_BYTES:
+            self._client.put_object(**where, Body=first, ContentType=kind)
+            return
+        where["UploadId"] = self._client.create_multipart_upload(**where, ContentType=kind)["UploadId"]
+        try:
+            made = [self._upload(where, *each) for each in enumerate(chain([first], pieces), start=1)]
+            self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
+        except BaseException:
+            with suppress(Exception):  # what is left of it, the bucket deletes after a day
+                self._client.abort_multipart_upload(**where)
+            raise
+
+    def _upload(self, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
+        reply = self._client.upload_part(**where, PartNumber=number, Body=piece)
+        # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
+        told = {name: value for name, value in reply.items() if name.startswith("Checksum")}
+        return {"PartNumber": number, "ETag": reply["ETag"], **told}
+
+
+def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of one size; the last may be smaller."""
+    kept = bytearray()
+    for part in parts:
+        kept += part
+        while len(kept) >= PIECE_BYTES:
+            yield bytes(kept[:PIECE_BYTES])
+            del kept[:PIECE_BYTES]
+    if kept:
+        yield bytes(kept)

@@ -48,7 +48,7 @@ class DeliveryQueue:
 
 
 class FilesQueue:
-    """The queue of files, which also takes word of batches that are to be collected; `batches.batch.Collects`."""
+    """The queue of files, and of batches to collect; `batches.batch.Collects` and `batches.splitting.Later`."""
 
     def __init__(self, client: Any, url: str) -> None:
         self._client = client
@@ -58,6 +58,11 @@ class FilesQueue:
         """See `Collects.send`."""
         body = json.dumps({"collect": batch_id})
         self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant)
+
+    def again(self, event: dict[str, Any], tenant: str, delay_s: int) -> None:
+        """See `Later.again`; up to 900 seconds."""
+        body = json.dumps(event)
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant, DelaySeconds=delay_s)
 
 
 class RejectedEvents:

@@ -13,6 +13,9 @@ from broker.cloud.stream import change_of
 from broker.delivery.publishing import Change
 from broker.errors import Unavailable
 
+MOST_PAGES = 10_000
+"""Of one dead letter: a hundred records stand among those of all items that were written in between."""
+
 
 class Nowhere:
     """A queue for what the sweep asks for anyway: webhooks within a minute, collections within ten."""
@@ -34,17 +37,25 @@ class Retell:
         """Tell all that is there; gives the number of changes. What was told is deleted, the rest stays.
 
         Raises:
-            Unavailable: the bus did not take it, or the stream no longer holds it.
+            Unavailable: the bus did not take some of it, or the stream no longer holds it. The others were told.
         """
-        told = 0
+        told, failure = 0, None
         while messages := self._receive():
             for message in messages:
-                changes = list(self._changes(json.loads(message["Body"])["DDBStreamBatchInfo"]))
-                if self.publish(changes, now) is not None:
-                    raise Unavailable("Not all could be told; try again.", code="not_told")
-                self.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
-                told += len(changes)
+                try:
+                    told += self._tell(message, now)
+                except Unavailable as error:  # one that is too old does not keep the others until they are, too
+                    failure = error
+        if failure:
+            raise Unavailable(f"{told} changes told again. {failure.message}", code=failure.code) from None
         return told
+
+    def _tell(self, message: dict[str, Any], now: int) -> int:
+        changes = list(self._changes(json.loads(message["Body"])["DDBStreamBatchInfo"]))
+        if self.publish(changes, now) is not None:
+            raise Unavailable("Not all could be told; try again.", code="not_told")
+        self.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
+        return len(changes)
 
     def _receive(self) -> list[dict[str, Any]]:
         reply = self.sqs.receive_message(QueueUrl=self.dead_letters, MaxNumberOfMessages=10)
@@ -62,13 +73,21 @@ class Retell:
             )["ShardIterator"]
         except self.streams.exceptions.TrimmedDataAccessException:
             raise Unavailable("The stream holds these changes no longer (24 hours).", code="stream_trimmed") from None
-        while iterator:
+        # A page may be empty before those that are not (DynamoDB API reference, GetRecords); the end is the last record
+        # of the letter, or where the shard has no next page.
+        for _ in range(MOST_PAGES):
             page = self.streams.get_records(ShardIterator=iterator)
             for record in page["Records"]:
-                if int(record["dynamodb"]["SequenceNumber"]) > last:
-                    return
-                if record["eventName"] != "REMOVE" and record["dynamodb"]["Keys"]["sk"]["S"] == "HEAD":
+                number = int(record["dynamodb"]["SequenceNumber"])
+                if (
+                    number <= last
+                    and record["eventName"] != "REMOVE"
+                    and record["dynamodb"]["Keys"]["sk"]["S"] == "HEAD"
+                ):
                     yield change_of(record["dynamodb"])
-            if not page["Records"]:
-                return
+                if number >= last:
+                    return
             iterator = page.get("NextShardIterator")
+            if iterator is None:
+                break
+        raise Unavailable("The stream ended before these changes did; try again.", code="stream_ended")

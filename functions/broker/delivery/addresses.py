@@ -7,6 +7,7 @@ call then goes to the very address that was checked, so a name that changes in b
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ PORTS = {"https": 443, "http": 80}
 NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE)
 INSIDE = ("localhost", "local", "internal", "lan", "home", "corp", "arpa", "onion")
 """Last labels that never name a host of the public internet."""
+
+LOOKUP_S = 5.0
+"""For a name to resolve; with the time of the POST (`delivery.post`) it is less than a record's share in `deliver`."""
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -64,7 +68,7 @@ def resolve(url: str, *, allow_private: bool, lookup: Lookup | None = None) -> T
     """
     parts, port = _parse(url, allow_private)
     host = parts.hostname or ""
-    found = (lookup or _lookup)(host, port)
+    found = (lookup or look_up)(host, port)
     if not found:
         raise Unavailable("The name of the webhook's address does not resolve.", code="webhook_name_unresolved")
     if not allow_private and not all(public(ipaddress.ip_address(each)) for each in found):
@@ -121,9 +125,18 @@ def _check_host(host: str) -> None:
         raise AddressRefused("leads to an address that is not public")
 
 
-def _lookup(host: str, port: int) -> list[str]:
-    try:
-        found: list[tuple[Any, ...]] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
+def look_up(host: str, port: int, within_s: float = LOOKUP_S) -> list[str]:
+    """The addresses of a name; none where it does not resolve, or not in time."""
+    found: list[tuple[Any, ...]] = []
+
+    def look() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError):
+            return
+
+    # The C library's resolver takes its time where a name's server keeps silent, and no alarm breaks into it.
+    beside = threading.Thread(target=look, daemon=True)
+    beside.start()
+    beside.join(within_s)
     return list(dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found))

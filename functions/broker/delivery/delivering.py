@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from broker.delivery.events import webhook_body
 from broker.delivery.publishing import SAFETY_MS, Deliveries
 from broker.delivery.schedule import next_attempt, verdict
-from broker.errors import BrokerError, DeliveryBusy, InvalidRequest, NotFound
-from broker.jobs.head import due_partition, job_id_of
+from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
+from broker.jobs.head import Head, due_partition, job_id_of
 from broker.jobs.store import Jobs
 from broker.storage import ConditionFailed, Database, If, Item, Put
 
@@ -50,16 +50,20 @@ class Deliver:
     queue: Deliveries
     send: Sender
     observe: Callable[[Item, Sent], None]
+    on_gone: Callable[[str, str], None] = lambda job_id, name: None
+    """Told of a delivery whose job is gone, by the job's id and the note's name."""
 
     def __call__(self, job_id: str, name: str, now: int) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
 
         Returns:
-            Its state: `delivered`, `pending`, `failed` (given up) or `disabled` (the receiver said 410).
+            Its state: `delivered`, `pending`, `failed` (given up), `disabled` (the receiver said 410), or `gone` with
+            its job, whose `ttl_seconds` were over.
         """
         note = self.jobs.notes(job_id, name).get(name)
         if note is None:
-            raise NotFound("There is no such delivery.")
+            self.on_gone(job_id, name)
+            return "gone"
         if note["state"] != "pending" or max(note.get("busy_until", 0), note.get("not_before", 0)) > now:
             return str(note["state"])  # a doubled message brings no attempt forward
         claimed = note | {"tries": note["tries"] + 1, "busy_until": now + SAFETY_MS, "due_at": now + SAFETY_MS}
@@ -67,9 +71,18 @@ class Deliver:
             self._write(claimed, note["tries"])
         except ConditionFailed:
             return "pending"  # another attempt is under way
-        sent = self._send(claimed, now)
+        head = self.jobs.find(job_id)
+        if head is None:  # the table's TTL deletes items one by one
+            self._write(_ended(claimed | {"state": "failed"}), claimed["tries"])
+            self.on_gone(job_id, name)
+            return "gone"
+        sent = self._send(head, claimed, now)
         settled = self._settle(claimed, sent, now)
-        self._write(settled, claimed["tries"])
+        try:
+            self._write(settled, claimed["tries"])
+        except ConditionFailed:  # the job was erased during the attempt
+            settled = _ended(settled | {"erased": True})
+            self._write(settled, claimed["tries"])
         self.observe(settled, sent)
         if settled["state"] == "pending":
             delay = math.ceil((settled["due_at"] - now) / 1000)
@@ -100,7 +113,8 @@ class Deliver:
             InvalidRequest: the job has no webhook that was due.
             DeliveryBusy: an attempt is under way.
         """
-        notes = self.jobs.notes(job_id, "DELIVERY#")
+        found = self.jobs.notes(job_id, "DELIVERY#")
+        notes = {name: note for name, note in found.items() if "url" in note}  # the address goes when a job is erased
         if not notes:
             raise InvalidRequest("The job has no deliveries.", code="no_deliveries", param="id")
         for name, note in notes.items():
@@ -122,9 +136,9 @@ class Deliver:
             self.queue.send(job_id, note["tenant"], name)
         return [note["event_id"] for note in notes.values()]
 
-    def _send(self, note: Item, now: int) -> Sent:
+    def _send(self, head: Head, note: Item, now: int) -> Sent:
         try:
-            body = json.dumps(webhook_body(self.jobs.get(job_id_of(note))), separators=(",", ":")).encode()
+            body = json.dumps(webhook_body(head), separators=(",", ":")).encode()
             return self.send(note["tenant"], note["url"], note["event_id"], now, body)
         except BrokerError as error:
             return Sent(None, error.code, None, 0)
@@ -150,12 +164,19 @@ class Deliver:
             "not_before": following or 0,
             "due_at": following,
         }
-        if state != "pending":
-            del settled["due"], settled["due_at"]
-        return settled
+        return _ended(settled)
 
     def _write(self, note: Item, tries: int) -> None:
-        self.database.write(Put("jobs", note, (If("tries", "=", tries),)))
+        erased = () if "erased" in note else (If("erased", "absent"),)
+        self.database.write(Put("jobs", note, (If("tries", "=", tries), *erased)))
+
+
+def _ended(note: Item) -> Item:
+    """The note as it is kept: without a time where none follows, nor the address of a job that was erased."""
+    if note["state"] == "pending":
+        return note
+    unneeded = {"due", "due_at", *(("url",) if "erased" in note else ())}
+    return {name: value for name, value in note.items() if name not in unneeded}
 
 
 def make_sender(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from broker.delivery.events import event_of
 from broker.jobs.head import Head, due_partition
 from broker.jobs.store import Jobs, note_item
-from broker.storage import ConditionFailed, Database, If, Put
+from broker.storage import ConditionFailed, Database, If, Item, Put
 
 SAFETY_MS = 60_000
 """After this the sweep asks for a delivery again, if its message was lost."""
@@ -51,10 +51,17 @@ class Publish:
     count: Callable[[Head, int], None] = lambda head, now: None
     """Counts the line of a batch; told again of a job, it does nothing more."""
     on_failure: Callable[[Head, Exception], None] = lambda head, error: None
-    """Told why publishing stopped at a job; it goes on from there."""
+    """Told why a job's webhook or line could not be started; the job comes again, and those after it are not kept."""
+    on_gone: Callable[[Head], None] = lambda head: None
+    """Told of a job that was gone, and its webhook's address with it, before it could be told of."""
 
-    def __call__(self, changes: Sequence[Change], now: int) -> str | None:
+    def __call__(self, changes: Sequence[Change], now: int, time_left: Callable[[], bool] = lambda: True) -> str | None:
         """Publish changes in their order; may be repeated, for ids are stable.
+
+        Args:
+            changes: of the stream.
+            now: milliseconds.
+            time_left: False when the rest should come again.
 
         Returns:
             The number of the first change that has to come again; None when all went out.
@@ -62,24 +69,39 @@ class Publish:
         told = [(change, event_of(change.before, change.after)) for change in changes]
         news = [(change, event) for change, event in told if event is not None]
         refused = self.bus.put([event for _, event in news])
-        # What comes before the first refused event counts as done, so its webhooks have to go out now.
+        # What comes before the first refused event counts as done, so its webhooks have to go out now. What comes after
+        # a change that fails comes again with it, and is given up with it in the end, so that goes out now, too.
+        failed = None
         for change, _ in news[: refused[0]] if refused else news:
             if not change.after.status.terminal:
                 continue
+            if not time_left():
+                return failed or change.sequence
             try:
                 self._notify(change.after, now)
                 self.count(change.after, now)
             except Exception as error:
                 self.on_failure(change.after, error)
-                return change.sequence
-            self.observe(change.after)
-        return news[refused[0]][0].sequence if refused else None
+                failed = failed or change.sequence
+            if failed is None:  # else it is observed when it comes again
+                self.observe(change.after)
+        return failed or (news[refused[0]][0].sequence if refused else None)
 
     def _notify(self, head: Head, now: int) -> None:
         event = f"job.{head.status.value}"
         if event not in head.webhook:
             return
-        asked = self.jobs.notes(head.id, "ASKED")["ASKED"]
+        asked = self.jobs.notes(head.id, "ASKED").get("ASKED")
+        if asked is None:
+            self.on_gone(head)  # its `ttl_seconds` were over first; nobody could be sent to
+            return
+        if "webhook_url" not in asked:
+            return  # told before, and erased since
+        self._start(head, event, asked, now)
+        if "erased" in asked:
+            self.jobs.note(head, "ASKED", {"metadata": {}})
+
+    def _start(self, head: Head, event: str, asked: Item, now: int) -> None:
         name = f"DELIVERY#{event}"
         facts = {
             "event_id": head.event_id,
@@ -92,6 +114,8 @@ class Publish:
             "due": due_partition(head.id),
             "due_at": now + SAFETY_MS,
         }
+        if "erased" in asked:
+            facts["erased"] = True
         try:
             self.database.write(Put("jobs", note_item(head, name, facts), (If("pk", "absent"),)))
         except ConditionFailed:

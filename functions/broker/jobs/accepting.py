@@ -84,8 +84,10 @@ class Accept:
         self._check_webhook = check_webhook
         self._on_lost_send = on_lost_send
 
-    def __call__(self, request: JobRequest, caller: Caller, now: int, key: str | None = None) -> Accepted:
-        """Accept one request; with a `key`, once.
+    def __call__(
+        self, request: JobRequest, caller: Caller, now: int, key: str | None = None, job_id: str | None = None
+    ) -> Accepted:
+        """Accept one request; with a `key`, once. A `job_id` is for a request that has its own, whoever repeats it.
 
         What is left of a request that is refused for its budget goes at once. Only where a repeat came between that may
         be accepted under the same id, or where it was a crash that left the id, does it stay until its TTL.
@@ -94,7 +96,7 @@ class Accept:
             InvalidRequest: and its kin: unknown model, refused address, no budget, a key misused.
         """
         document = stored_form(request)
-        job_id = new_job_id(now)
+        mine, job_id = job_id is None, job_id or new_job_id(now)
         if key is None:
             try:
                 return Accepted(self._create(job_id, request, document, caller, now), repeated=False)
@@ -104,7 +106,10 @@ class Accept:
         mark = idempotency.fingerprint(document)
         held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
         if held.accepted:
-            return Accepted(self._jobs.get(held.job_id), repeated=True)
+            if there := self._jobs.find(held.job_id):
+                return Accepted(there, repeated=True)
+            # Its `ttl_seconds` were over before the key's time: nobody has the answer any more.
+            held = idempotency.renew(self._database, held, job_id, now)
         if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
             # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
             idempotency.settle(self._database, held)
@@ -113,7 +118,7 @@ class Accept:
             head = self._create(held.job_id, request, document, caller, now)
         except BrokerError as error:
             alone = idempotency.free(self._database, held, job_id)
-            if alone and isinstance(error, BudgetExceeded):  # all else is refused before anything is kept
+            if alone and mine and isinstance(error, BudgetExceeded):  # all else is refused before anything is kept
                 self._drop(job_id, request, now)
             raise
         idempotency.settle(self._database, held)
@@ -165,7 +170,10 @@ class Accept:
         try:
             self._create_with(head, hold)
         except ConditionFailed:
-            return self._jobs.get(job_id)  # a crashed first try got this far
+            # A crashed first try got this far, or this one: its reply was lost, and the client's repeat failed on it.
+            head = self._jobs.get(job_id)
+            if head.status is not Status.QUEUED:
+                return head
         try:
             self._queue.send(head)
         except Exception as error:

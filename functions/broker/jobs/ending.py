@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from broker.errors import Conflict, NotFound
+from broker.errors import Conflict
 from broker.jobs import calls
-from broker.jobs.head import Head, Status
+from broker.jobs.head import Head
 from broker.jobs.reading import owned
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls, refunds
@@ -125,18 +125,3 @@ def reckon_calls(jobs: Jobs, payloads: Payloads, head: Head, now: int) -> None:
     for key in ends:  # before the commit, for nobody would look again
         payloads.drop(head.id, f"OUTPUT#{key}")
     change(jobs, head.id, lambda current: late_calls(current, ends), known=head)
-
-
-def fail_undeliverable(jobs: Jobs, job_id: str, now: int) -> Head | None:
-    """Fail a job whose message could not be dispatched and died; None where it runs or has ended."""
-    error = {"type": "unavailable", "code": "dispatch_failed", "message": "The job could not be started."}
-
-    def decide(current: Head) -> Head:
-        if current.status is not Status.QUEUED:
-            raise Conflict(f"job {job_id} is {current.status}")
-        return finish(current, Outcome(Status.FAILED, error=error), now=now)
-
-    try:
-        return change(jobs, job_id, decide)
-    except (Conflict, NotFound):
-        return None

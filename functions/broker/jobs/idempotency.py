@@ -9,7 +9,7 @@ from broker.errors import InvalidRequest, KeyInFlight, KeyReused
 from broker.storage import ConditionFailed, Database, If, Put, Update
 
 KEEP_MS = 24 * 3_600_000
-"""How long a key is remembered."""
+"""How long a key is remembered, at most: it stands for its job, and goes with it."""
 
 ACCEPTING_MS = 30_000
 """How long a first request may take; after that a repeat takes over what a crash left behind."""
@@ -80,6 +80,19 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
     held = replace(fresh, job_id=found.get("job_id", job_id))
     change = {"until": until, "job_id": held.job_id}
     return _take(database, Update("jobs", pk, "IDEM", set=change, when=(If("until", "=", found["until"]),)), held)
+
+
+def renew(database: Database, gone: Reservation, job_id: str, now: int) -> Reservation:
+    """Hold a key anew whose job is gone.
+
+    Raises:
+        KeyInFlight: another repeat was first.
+    """
+    until = now + ACCEPTING_MS
+    facts = {"job_id": job_id, "state": "accepting", "until": until, "expires_at": (now + KEEP_MS) // 1000}
+    as_found = (If("state", "=", "accepted"), If("job_id", "=", gone.job_id))
+    anew = Reservation(gone.pk, job_id, accepted=False, until=until)
+    return _take(database, Update("jobs", gone.pk, "IDEM", set=facts, when=as_found), anew)
 
 
 def _take(database: Database, write: Put | Update, reservation: Reservation) -> Reservation:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from broker.clock import iso, usd
-from broker.errors import Gone, InvalidRequest, NotFound
+from broker.errors import DeliveryBusy, Gone, InvalidRequest, NotFound
 from broker.jobs import calls
 from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
-from broker.jobs.store import Jobs, Payloads
-from broker.storage import Item
+from broker.jobs.store import TRIES, Jobs, Payloads
+from broker.storage import If, Item, Update
 
 MAX_PAGE = 100
 
@@ -223,6 +223,7 @@ def erase(
 
     Raises:
         InvalidRequest: the job has not ended.
+        DeliveryBusy: all is erased but the webhook's address, for attempts at it are under way; erase again.
     """
     if not head.status.terminal:
         raise InvalidRequest("Cancel the job before you erase it.", code="not_ended", param="id")
@@ -232,7 +233,27 @@ def erase(
     notes = jobs.notes(head.id)
     if "CACHE" in notes:
         forget(head.id)
-    asked = notes.get("ASKED", {})
-    address = {"webhook_url": asked["webhook_url"]} if "webhook_url" in asked else {}  # its webhook may not be sent yet
-    jobs.note(head, "ASKED", {**address, "metadata": {}})
+    deliveries = {name: note for name, note in notes.items() if name.startswith("DELIVERY#")}
+    address = notes.get("ASKED", {}).get("webhook_url")
+    # An address may hold a token. It stays as long as the webhook is to be sent, and goes with the last attempt.
+    waits = address and not deliveries and f"job.{head.status}" in head.webhook
+    jobs.note(head, "ASKED", {"metadata": {}, **({"webhook_url": address, "erased": True} if waits else {})})
     jobs.note(head, "ERASED", {})
+    if deliveries:
+        _forget_addresses(jobs, head)
+
+
+def _forget_addresses(jobs: Jobs, head: Head) -> None:
+    """Delete the addresses of deliveries that have ended, and have the last attempt at each other one do so."""
+    for _ in range(TRIES):
+        kept = [note for note in jobs.notes(head.id, "DELIVERY#").values() if "url" in note and "erased" not in note]
+        if all(jobs.write_beside(head, _forgotten(note)) for note in kept):
+            return
+        head = jobs.get(head.id)  # an attempt began or ended in between, or a late call was settled
+    raise DeliveryBusy("An attempt at the job's webhook is under way; erase it again.", param="id", retry_after=1)
+
+
+def _forgotten(note: Item) -> Update:
+    ended = ("url",) if note["state"] != "pending" else ()
+    as_found = (If("tries", "=", note["tries"]), If("state", "=", note["state"]))
+    return Update("jobs", note["pk"], note["sk"], set={"erased": True}, remove=ended, when=as_found)

@@ -173,9 +173,9 @@ class Jobs:
             return False
         return True
 
-    def due(self, shard: int, now: int, limit: int) -> list[Item]:
-        """Keys of what is due in one shard, oldest first."""
-        return self._database.index("due", f"DUE#{shard}", limit=limit, upto=now).items
+    def due(self, shard: int, now: int, limit: int, cursor: Item | None = None) -> Page:
+        """A page of the keys of what is due in one shard, oldest first."""
+        return self._database.index("due", f"DUE#{shard}", limit=limit, upto=now, cursor=cursor)
 
     def of_tenant(self, tenant: str, *, limit: int, cursor: Item | None) -> tuple[list[Head], Item | None]:
         """A page of a tenant's jobs, newest first. Jobs deleted by their TTL are left out."""

@@ -1,17 +1,26 @@
 """The sweep: every minute, whatever is due. With it a job ends whatever crashed on its way."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from broker.errors import Conflict, NotFound
-from broker.jobs.ending import change, fail_undeliverable, reckon_calls
+from broker.jobs.ending import change, reckon_calls
 from broker.jobs.head import SHARDS, Head, Status, job_id_of
 from broker.jobs.store import Jobs, Payloads, Queue
-from broker.jobs.transitions import tend
+from broker.jobs.transitions import send_soon, tend
 from broker.storage import Item
 
-PER_SHARD = 250
+PAGE = 100
+"""Keys of the due index that are read at once."""
+
+TURN = 25
+"""Items of one shard before the next has its turn."""
+
+MINUTE_MS = 60_000
 
 
 class DeadLetters(Protocol):
@@ -65,22 +74,46 @@ class Sweep:
             time_left: False when the rest should wait for the next sweep.
         """
         swept = Swept()
-        for shard in range(SHARDS):
-            for item in self._jobs.due(shard, now, PER_SHARD):
-                if not time_left():
-                    return swept
+        # Each minute another shard is first, and each has its turn before one has a second, as have the dead letters:
+        # what there is no time for is not the same each time.
+        first = now // MINUTE_MS
+        turns = deque(self._due((first + place) % SHARDS, now, swept) for place in range(SHARDS))
+        turns.append(self._dead(now, swept))
+        while turns:
+            turn = turns.popleft()
+            for _ in range(TURN):
                 try:
-                    self._tend(item, now, swept)
-                except Exception as error:  # one bad item must not keep the others waiting
+                    work = next(turn, None)
+                    if work is None:
+                        break
+                    if not time_left():
+                        return swept
+                    work()
+                except Exception as error:  # one bad item, or shard, must not keep the others waiting
                     swept.errors.append(type(error).__name__)
-        for job_id, delete in self._dead_letters.take():
-            try:
-                swept.failed += fail_undeliverable(self._jobs, job_id, now) is not None
-                delete()
-            except Exception as error:
-                swept.errors.append(type(error).__name__)
-            swept.dead_letters += 1
+            else:
+                turns.append(turn)
         return swept
+
+    def _due(self, shard: int, now: int, swept: Swept) -> Iterator[Callable[[], None]]:
+        cursor = None
+        while True:
+            page = self._jobs.due(shard, now, PAGE, cursor)
+            for item in page.items:
+                yield partial(self._tend, item, now, swept)
+            if (cursor := page.cursor) is None:
+                return
+
+    def _dead(self, now: int, swept: Swept) -> Iterator[Callable[[], None]]:
+        for job_id, delete in self._dead_letters.take():
+            yield partial(self._bury, job_id, delete, now, swept)
+
+    def _bury(self, job_id: str, delete: Callable[[], None], now: int, swept: Swept) -> None:
+        """Have the job of a dead message sent again soon; another message of it may be under way as well."""
+        swept.dead_letters += 1
+        with suppress(Conflict, NotFound):
+            self._jobs.change(job_id, lambda head: send_soon(head, now=now))
+        delete()
 
     def _tend(self, item: Item, now: int, swept: Swept) -> None:
         if item["sk"] == "BATCH":

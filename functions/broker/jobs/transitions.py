@@ -19,7 +19,9 @@ from broker.jobs import calls
 from broker.jobs.head import Head, Status
 
 MAX_LOSSES = 3
-"""A job whose lease ran out so often is failed: what kills its workflow would only kill it again."""
+"""A job that lost so many runs with their lease, each after a first call, is failed: what kills its workflow would only
+kill it again. A run that called nobody does not count, for it may never have got a function to run in (Lambda throttles
+all of an account at once); its job is started again until its deadline."""
 
 NUDGES_MS = (60_000, 600_000, 3_600_000)
 """When a job that is still queued is sent again: after a minute, ten minutes, then hourly. Its message may be lost
@@ -62,6 +64,8 @@ def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
     """`queued → running`, one run further, under a lease. `by` is the id of the message that asked."""
     if head.status is not Status.QUEUED:
         raise Conflict(f"job {head.id} is {head.status}, not queued")
+    if now >= head.deadline_at:
+        raise Conflict(f"job {head.id} is past its deadline; the sweep ends it")
     lease = now + lease_ms
     return _step(
         head,
@@ -252,7 +256,7 @@ def tend(head: Head, *, now: int) -> Head:
     lease = head.lease_until or 0
     if now < lease:
         return _step(head, due_at=min(lease, head.deadline_at))
-    losses = head.losses + 1
+    losses = head.losses + (head.execution is not None)
     if losses >= MAX_LOSSES:
         error = {
             "type": "unavailable",
@@ -268,6 +272,18 @@ def tend(head: Head, *, now: int) -> Head:
         claimed_by=None,
         due_at=min(now + NUDGES_MS[0], head.deadline_at),
     )
+
+
+def send_soon(head: Head, *, now: int) -> Head:
+    """What the sweep does with a job whose message died in its lane: it is sent again within a minute.
+
+    Raises:
+        Conflict: it is not queued, or waits for a circuit and is sent when that may let it through.
+    """
+    if head.status is not Status.QUEUED or (head.waits and not head.nudges):
+        raise Conflict(f"job {head.id} does not wait for a message")
+    soon = now + NUDGES_MS[0]
+    return _step(head, due_at=min(head.due_at or soon, soon))
 
 
 def _expiry(head: Head) -> dict[str, str]:

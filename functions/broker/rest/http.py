@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ class Request:
     principal: str
     scopes: frozenset[str]
     request_id: str
+    began: float = field(default_factory=time.monotonic)
+    """When the function got it, by the clock that only goes forward."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Request":

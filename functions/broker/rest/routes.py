@@ -25,7 +25,7 @@ from broker.storage import Item
 from broker.tenants.registry import Tenants
 
 MOST_WAIT_S = 25
-"""API Gateway cuts a call after 29 seconds."""
+"""From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
 
 FIRST_LOOK_S, SLOWEST_LOOK_S = 0.1, 1.0
 """A long poll looks soon, then ever less often: at most some thirty reads of one small item."""
@@ -74,7 +74,7 @@ class Api:
         caller = Caller(request.tenant, request.principal, "rest", request.request_id)
         key = _idempotency_key(request.headers.get("idempotency-key"))
         accepted = self.accept(body, caller, now_ms(), key)
-        head = self._wait(accepted.head, wait)
+        head = self._wait(accepted.head, request.began + wait)
         headers = {"location": f"/v1/jobs/{head.id}"}
         if wait:
             headers["preference-applied"] = f"wait={wait}"
@@ -92,7 +92,7 @@ class Api:
         wait = request.number("wait", 0)
         if wait > MOST_WAIT_S:
             raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
-        head = self._wait(self._owned(request), wait)
+        head = self._wait(self._owned(request), request.began + wait)
         told, notes = self._seen(head)
         if is_gone(head, told["output"]):
             error = error_reply(gone(notes), request.request_id)
@@ -173,8 +173,7 @@ class Api:
                 file["url"] = self.payloads.link(head.id, head.output, number)
         return view(head, notes, output), notes
 
-    def _wait(self, head: Head, seconds: int) -> Head:
-        until = time.monotonic() + seconds
+    def _wait(self, head: Head, until: float) -> Head:
         pause = FIRST_LOOK_S
         while not head.status.terminal and (left := until - time.monotonic()) > 0:
             time.sleep(min(pause, left))
