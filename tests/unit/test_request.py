@@ -12,6 +12,9 @@ from tests.fakes.world import CHAT
 
 URL = "https://example.com/hook"
 USER = {"role": "user", "content": "Hi"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+CALLS = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+TOOL = {"type": "function", "function": {"name": "look_up"}}
 
 GOOD: list[dict[str, Any]] = [
     CHAT,
@@ -27,9 +30,11 @@ GOOD: list[dict[str, Any]] = [
     {"task": "analyze_image", "input": {"file": {"data": "aGVsbG8=", "media_type": "image/png"}}},
     {"task": "custom", "input": {"body": {"instances": [1]}}},
     {**CHAT, "cache": {"mode": "refresh", "similarity": 0.9}, "coalesce": True, "conversation_id": "c:1"},
-    {"input": {"messages": [{"role": "tool", "content": None, "tool_call_id": "c1"}]}},
+    {"input": {"messages": [USER, CALLS, {"role": "tool", "content": None, "tool_call_id": "c1"}]}},
+    {"conversation_id": "c", "input": {"messages": [{"role": "tool", "content": "5", "tool_call_id": "c1"}, USER]}},
+    {"input": "Hi"},
     {"input": {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}},
-    {"input": {"messages": [USER], "tools": [{"type": "function"}], "tool_choice": "auto"}},
+    {"input": {"messages": [USER], "tools": [TOOL], "tool_choice": "auto"}},
     {**CHAT, "routing": {"fallbacks": ["a", "b", "c"], "max_cost_usd": 0.02}},
     {**CHAT, "parameters": {"temperature": 0, "top_p": 1, "max_output_tokens": 1, "stop": ["."], "seed": 7}},
     {**CHAT, "webhook": {"url": URL, "events": ["job.failed"]}},
@@ -52,10 +57,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("an unknown role", {"input": {"messages": [USER, {**USER, "role": "robot"}]}}, "input.messages.1.role"),
     ("no role", {"input": {"messages": [{"content": "Hi"}]}}, "input.messages.0.role"),
     ("content of a wrong kind", {"input": {"messages": [{"role": "user", "content": 5}]}}, "input.messages.0.content"),
-    ("parts of a wrong kind", {"input": {"messages": [{"role": "user", "content": [5]}]}}, "input.messages.0.content"),
+    ("parts of a wrong kind", {"input": {"messages": [{"role": "user", "content": [5]}]}}, "input.messages.0.content.0"),
     ("text of a wrong kind", {"input": {"text": 5}}, "input.text"),
     ("an unknown input", {"input": {"txt": "Hi"}}, "input.txt"),
-    ("input that is a text", {"input": "Hi"}, "input"),
+    ("input that is a number", {"input": 5}, "input"),
+    ("input that is a blank text", {"input": " "}, "input"),
     ("a hot temperature", {**CHAT, "parameters": {"temperature": 2.1}}, "parameters.temperature"),
     (
         "a temperature that is no number",
@@ -157,7 +163,9 @@ def test_keeps_what_was_asked_and_no_defaults() -> None:
 
 
 def test_keeps_what_it_does_not_know_of_a_message() -> None:
-    body = {"input": {"messages": [{"role": "tool", "content": "5", "tool_call_id": "c1"}]}}
+    called = {**CALL, "extra_content": {"google": {"thought_signature": "abc"}}, "index": 0}
+    said = {"role": "assistant", "content": "", "tool_calls": [called], "annotations": [], "reasoning_content": "Hm."}
+    body = {"input": {"messages": [USER, said, {"role": "tool", "content": "5", "tool_call_id": "c1"}]}}
     assert stored_form(parse_request(body))["input"] == body["input"]
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from broker import json_schema
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media import check_media
@@ -54,9 +55,7 @@ class Prepare:
         check_media(document, tenant_id, self.inbox)
         filled = self._fill(tenant_id, document, now)
         if schema := filled.get("output_schema"):
-            from broker.providers.wire.structured import check_schema  # loads jsonschema
-
-            check_schema(schema)
+            json_schema.check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)
         if "conversation_id" not in filled or filled["task"] != "chat":
             return asked
