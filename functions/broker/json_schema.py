@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from broker.errors import InvalidRequest
-from broker.json_schema_graph import Circular, Graph, Malformed, TooLarge, Unresolved, places
+from broker.json_schema_graph import MOST_PLACES, Circular, Graph, Malformed, TooLarge, Unresolved, places
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -44,7 +44,7 @@ UNKNOWN_DRAFTS = tuple(f"http://json-schema.org/draft-0{number}/" for number in 
 _LONGEST_PATH = 200
 
 
-class TooMuch(Exception):  # noqa: N818 - not an error of the tree: who checks says what it means
+class TooMuch(Exception):
     """To check the value would take longer than anybody waits."""
 
 
@@ -122,9 +122,13 @@ def check_places(document: dict[str, Any]) -> None:
         InvalidRequest: names the place.
     """
     waiting: list[tuple[dict[str, Any], tuple[str, ...]]] = [(document, ())]
+    looked_at = 0
     try:
         while waiting:
             each, path = waiting.pop()
+            looked_at += 1
+            if looked_at > MOST_PLACES:
+                raise InvalidRequest(f"it has more than {MOST_PLACES} schemas in it", code="schema_too_large")
             waiting += [(inner, found) for _, inner, found in places(each, path) if isinstance(inner, dict)]
     except Malformed as error:
         message = f"it is no JSON Schema{_where(error.path)}"

@@ -1,10 +1,11 @@
 """A JSON Schema as a graph: rules, which others each of them brings in, and what it costs to follow them all.
 
-A rule holds others at the same value (`allOf`, `$ref`) or at values inside of it (`properties`, `items`). The same rule may
-be reached on many ways, and a validator walks each of them: references that double at each of twenty levels are a million
-checks of 1.4 KB. So ways are counted, never walked.
+A rule holds others at the same value (`allOf`, `$ref`) or at values inside of it (`properties`, `items`). The same rule
+may be reached on many ways, and a validator walks each of them: references that double at each of twenty levels are a
+million checks of 1.4 KB. So ways are counted, never walked.
 
-Work is counted in units of about 25 ns: ten for a rule at a value, one for a character held against one state of a pattern.
+Work is counted in units of about 25 ns: ten for a rule at a value, one for a character held against one state of a
+pattern.
 """
 
 import re
@@ -23,20 +24,23 @@ _ONE: dict[str, Where] = {
     "propertyNames": "name",
     **dict.fromkeys(("additionalItems", "contains", "unevaluatedItems"), "item"),
     "contentSchema": "kept",
-}  # type: ignore[assignment]
-_LIST: dict[str, Where] = {**dict.fromkeys(("allOf", "anyOf", "oneOf"), "here"), "prefixItems": "placed"}  # type: ignore[assignment]
+}
+_LIST: dict[str, Where] = {**dict.fromkeys(("allOf", "anyOf", "oneOf"), "here"), "prefixItems": "placed"}
 _MAP: dict[str, Where] = {
     "properties": "named",
     "patternProperties": "property",
     **dict.fromkeys(("dependentSchemas", "dependencies"), "here"),
     **dict.fromkeys(("$defs", "definitions"), "kept"),
-}  # type: ignore[assignment]
+}
 _DEPENDENT = ("dependentRequired", "dependencies")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
 
 AGAIN = 3
-"""How often what stands beside `unevaluatedProperties` is followed: once more to know what was evaluated, and measured."""
+"""How often what stands beside `unevaluatedProperties` is followed: again, to know what was evaluated (2.5)."""
+
+MOST_PLACES, MOST_ENTRIES = 5_000, 50_000
+"""Schemas in a schema, and entries of its lists (`enum`, `required`): they cost time before anything is checked."""
 
 MOST_HERE = 10_000
 """Rules at one value."""
@@ -47,10 +51,17 @@ MOST_RULES = 100_000
 HIGHEST_HERE, HIGHEST = 64, 200
 """Rules that bring each other in, one after the other: at one value, and in all."""
 
+MOST_STATES = 50_000
+"""Of all patterns: they take memory and time as soon as they are compiled."""
+
+UNICODE = 20
+"""States of a class of Unicode's (`\\p{L}`), about."""
+
 RULE, FANCY = 10, 8_000
 """Units of a rule at a value, and of a pattern with look-around or back-references (`json_schema.MOST_STEPS`)."""
 
 _FANCY = re.compile(r"\(\?[=!<>]|\\[1-9k]|[*+?}]\+")
+_OF_UNICODE = re.compile(r"\\[pP]")
 _REPEATED = re.compile(r"\{(\d{0,6}),?(\d{0,6})\}")
 _ADDRESS = re.compile(r"[A-Za-z0-9:/._?=&~#-]*")
 
@@ -116,10 +127,11 @@ class Rule:
 
     weight: int = RULE
     states: int = 0
-    """Of its `pattern`, and what it costs besides."""
     fancy: int = 0
+    """Of its `pattern`, and what that costs besides."""
     name_states: int = 0
-    """Of the patterns that names of properties are held against."""
+    name_fancy: int = 0
+    """The same of the patterns that names of properties are held against."""
     again: int = 1
     here: list[int] = field(default_factory=list)
     named: dict[str, int] = field(default_factory=dict)
@@ -156,6 +168,9 @@ class Graph:
         while done < len(self._found):  # a reference may lead to where no schema was looked for, and bring in more
             self._connect(done, *self._found[done])
             done += 1
+        entries = sum(rule.weight - RULE for rule in self._rules)
+        if entries > MOST_ENTRIES or sum(rule.states + rule.name_states for rule in self._rules) > MOST_STATES:
+            raise TooLarge
         self._closures: dict[int, Counter[int]] = {}
         self._heights: dict[int, int] = {}
         for number in range(len(self._rules)):
@@ -190,7 +205,9 @@ class Graph:
         """The most that it takes to check a value, for each character that it has as JSON."""
         if self.recursive:
             return float("inf")
-        heaviest = max(rule.weight + rule.states + rule.fancy + rule.name_states for rule in self._rules)
+        heaviest = max(
+            rule.weight + rule.states + rule.fancy + rule.name_states + rule.name_fancy for rule in self._rules
+        )
         return self._sizes[0] * heaviest
 
     def _add(self, waiting: list[Any], inner: Any, rules: Mapping[int, int], kind: Where, key: Any) -> None:
@@ -214,7 +231,7 @@ class Graph:
         if isinstance(value, str):
             return rule.weight + rule.states * len(value) + rule.fancy
         if isinstance(value, dict) and rule.name_states:
-            return rule.weight + rule.name_states * sum(map(len, value))
+            return rule.weight + rule.name_states * sum(map(len, value)) + rule.name_fancy * len(value)
         return rule.weight
 
     def _collect(self, document: dict[str, Any], base: str, path: Path) -> None:
@@ -224,6 +241,8 @@ class Graph:
             each, around, place = waiting.pop()
             if id(each) in self._numbers:
                 continue
+            if len(self._rules) >= MOST_PLACES:
+                raise TooLarge
             self._numbers[id(each)] = len(self._rules)
             self._rules.append(Rule())
             own = self._address(each, around, place)
@@ -270,7 +289,8 @@ class Graph:
         if isinstance(pattern, str):
             rule.states, rule.fancy = states(pattern), FANCY if _FANCY.search(pattern) else 0
         named = schema.get("patternProperties", {})
-        rule.name_states = sum(states(each) + (FANCY if _FANCY.search(each) else 0) for each in named)
+        rule.name_states = sum(map(states, named))
+        rule.name_fancy = sum(FANCY for each in named if _FANCY.search(each))
         rule.again = AGAIN if any(keyword in schema for keyword in _UNEVALUATED) else 1
         for keyword, inner, place in places(schema, path):
             where = _where(keyword, schema)
@@ -390,11 +410,12 @@ def states(pattern: str) -> int:
             last += more
             place = repeated.end() - 1
         else:
+            begin = place
             place += sign == "\\"
             if sign == "[":
                 place = max(place, pattern.find("]", place + 2))
-            last = 1
-            groups[-1] += 1
+            last = UNICODE if _OF_UNICODE.search(pattern, begin, place + 1) else 1
+            groups[-1] += last
         place += 1
     return max(1, sum(groups))
 

@@ -26,7 +26,7 @@ HEAVY = (
     "broker.registry",
     "broker.contract",
     "cryptography",
-    "jsonschema",
+    "jsonschema_rs",
     "jwt",
     "pydantic",
     "urllib3",
@@ -57,7 +57,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
 }
 """The use case behind each door, and what building it may load beside `CLIENT`."""
 
-PROVIDERS = {"broker.providers", "broker.providers.wire.base"}
+PROVIDERS = {"broker.providers", "broker.providers.wire", "broker.providers.wire.base"}
 """What may be loaded of the providers before one is looked up."""
 
 DOORS = sorted(door_of(name) for name in functions())

@@ -42,6 +42,7 @@ def test_lines_come_in_the_order_of_the_file(files: Files, batch_id: str) -> Non
     assert [row.get("job", {}).get("output") for row in rows] == [{"text": "1"}, None, None, {"text": "3"}]
     assert rows[1] == {
         "line": 2,
+        "custom_id": None,
         "error": {
             "type": "invalid_request",
             "code": "invalid_json",

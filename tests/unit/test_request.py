@@ -57,7 +57,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("an unknown role", {"input": {"messages": [USER, {**USER, "role": "robot"}]}}, "input.messages.1.role"),
     ("no role", {"input": {"messages": [{"content": "Hi"}]}}, "input.messages.0.role"),
     ("content of a wrong kind", {"input": {"messages": [{"role": "user", "content": 5}]}}, "input.messages.0.content"),
-    ("parts of a wrong kind", {"input": {"messages": [{"role": "user", "content": [5]}]}}, "input.messages.0.content.0"),
+    (
+        "parts of a wrong kind",
+        {"input": {"messages": [{"role": "user", "content": [5]}]}},
+        "input.messages.0.content.0",
+    ),
     ("text of a wrong kind", {"input": {"text": 5}}, "input.text"),
     ("an unknown input", {"input": {"txt": "Hi"}}, "input.txt"),
     ("input that is a number", {"input": 5}, "input"),

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 from broker.batches.batch import ERROR, REJECTED, Batch, Outbox, batch_pk, event_id, lines_of
 from broker.batches.counting import Count
-from broker.batches.files import MAX_KEY_BYTES, Entry, File, entries
+from broker.batches.files import MAX_KEY_BYTES, Entry, File, custom_id_of, entries
 from broker.envelope import envelope
 from broker.errors import Forbidden, InvalidRequest, KeyInFlight
 from broker.jobs.accepting import Accept, Caller
+from broker.jobs.request import parse_request
 from broker.storage import ConditionFailed, Database, If, Update
 from broker.tenants.registry import Tenant
 
@@ -108,15 +109,19 @@ class Split:
             return  # a try at the same time was first, and it is the same batch
 
     def _take(self, file: File, batch: Batch, entry: Entry, now: int) -> str:
-        caller = Caller(batch.tenant, f"s3:{file.bucket}", "s3", batch.id, batch.id, entry.line)
+        custom_id = None
         try:
-            accepted = self.accept(entry.read(), caller, now, key=f"file:{batch.id}:{entry.line}")
+            body = entry.body()
+            if batch.kind == "lines":
+                custom_id, body = custom_id_of(body)
+            caller = Caller(batch.tenant, f"s3:{file.bucket}", "s3", batch.id, batch.id, entry.line, custom_id)
+            accepted = self.accept(parse_request(body), caller, now, key=f"file:{batch.id}:{entry.line}")
         except KeyInFlight:
             raise
         except InvalidRequest as error:
             if batch.kind != "lines":
                 raise  # the whole file is this one request
-            facts = {"status": REJECTED, "error": {**error.facts(), "param": error.param}}
+            facts = {"status": REJECTED, "error": {**error.facts(), "param": error.param}, "custom_id": custom_id}
             self.count.add(batch.id, entry.line, facts, now)
             return REJECTED
         return "repeated" if accepted.repeated else "accepted"

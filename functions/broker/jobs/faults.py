@@ -85,7 +85,7 @@ def few(given: Any, most: int) -> Any:
 
 
 def one_of(form: Callable[[Any], str | None], message: str) -> Discriminator:
-    """Tells forms of a field apart by what was sent; `message` is said where it has none of them (`form` gives None)."""
+    """Tells the forms of a field apart by what was sent; `message` is said where `form` gives None."""
     return Discriminator(form, custom_error_type=FORM, custom_error_message=message)
 
 
@@ -120,7 +120,7 @@ def place(error: ErrorDetails, body: Any) -> str | None:
 
 
 def _named(field: str, body: Any) -> str:
-    """A field that `at` named, as far as it can lie in the body: `input.text` of a body whose input is a text is `input`."""
+    """A field that `at` named, as far as it can lie in the body: where `input` is a text, `input.text` is `input`."""
     found: list[str] = []
     for part in field.split("."):
         if isinstance(body, list):

@@ -74,6 +74,8 @@ class Media(Strict):
 
 
 Word = Annotated[str, Field(min_length=1, max_length=64)]
+
+
 def _one_or_several(value: Any) -> str | None:
     return "<text>" if isinstance(value, str) else "<texts>" if isinstance(value, list) else None
 

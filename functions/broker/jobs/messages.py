@@ -68,9 +68,7 @@ class PicturePart(Open):
 class OtherPart(Open):
     """What only some models take (`input_audio`, `file`): their adapter passes it on."""
 
-    type: Annotated[
-        str, Field(min_length=1, max_length=64, json_schema_extra={"not": {"enum": ["text", "image_url"]}})
-    ]
+    type: Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"not": {"enum": ["text", "image_url"]}})]
 
 
 def _part(value: Any) -> str:
@@ -79,7 +77,9 @@ def _part(value: Any) -> str:
 
 
 Part = Annotated[
-    Annotated[TextPart, Tag("<text>")] | Annotated[PicturePart, Tag("<picture>")] | Annotated[OtherPart, Tag("<other>")],
+    Annotated[TextPart, Tag("<text>")]
+    | Annotated[PicturePart, Tag("<picture>")]
+    | Annotated[OtherPart, Tag("<other>")],
     Discriminator(_part),
 ]
 
@@ -89,12 +89,9 @@ def _text_or_parts(value: Any) -> str | None:
 
 
 _FORM = one_of(_text_or_parts, "it has to be a text or a list of parts")
-Content = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[Part], Field(max_length=MOST_PARTS, fail_fast=True), Tag("<parts>")], _FORM
-]
-Instructions = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[TextPart], Field(max_length=MOST_PARTS, fail_fast=True), Tag("<parts>")], _FORM
-]
+_LIST = Field(max_length=MOST_PARTS, fail_fast=True)
+Content = Annotated[Annotated[str, Tag("<text>")] | Annotated[list[Part], _LIST, Tag("<parts>")], _FORM]
+Instructions = Annotated[Annotated[str, Tag("<text>")] | Annotated[list[TextPart], _LIST, Tag("<parts>")], _FORM]
 
 
 def _says_something(content: str | list[Any]) -> str | list[Any]:
@@ -205,7 +202,7 @@ class NamedFunction(Open):
 class NamedTool(Open):
     """The tool that has to be used."""
 
-    type: Literal["function"] = "function"
+    type: Literal["function"]
     function: NamedFunction
 
 

@@ -105,8 +105,8 @@ def parse_request(body: Any) -> JobRequest:
         found = error.errors(include_url=False, include_input=False)
         fields = list(dict.fromkeys(place(each, body) for each in found))
         more = f" ({len(fields) - 1} more fields are at fault)" if len(fields) > 1 else ""
-        where = f"{fields[0]}: " if fields[0] else ""
-        raise InvalidRequest(f"{where}{words(found[0])}{more}", code="invalid_field", param=fields[0]) from None
+        message = f"{fields[0] or 'The body'}: {words(found[0])}{more}"
+        raise InvalidRequest(message, code="invalid_field", param=fields[0]) from None
     try:
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except ValueError:  # half of a surrogate pair, NaN: Python's parser lets them through, and nothing after it does

@@ -112,5 +112,5 @@ def _checked(model: type[Checked], value: Any) -> Checked:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         param = place(first, value)
-        where = f"{param}: " if param else ""
-        raise InvalidRequest(f"{where}{words(first)}", code="invalid_field", param=param) from None
+        message = f"{param or 'The body'}: {words(first)}"
+        raise InvalidRequest(message, code="invalid_field", param=param) from None
