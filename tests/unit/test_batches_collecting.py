@@ -53,6 +53,19 @@ def test_lines_come_in_the_order_of_the_file(files: Files, batch_id: str) -> Non
     assert rows[2]["job"]["status"] == "failed"
 
 
+def test_a_line_is_found_again_by_what_its_client_calls_it(files: Files) -> None:
+    named = [{**chat("One."), "custom_id": "a"}, {**chat("Two."), "custom_id": "b", "modle": "x"}, chat("Three.")]
+    named.append({**chat("Four."), "custom_id": "x" * 257})
+    taken = files.taken(KEY, jsonl(*named))
+    assert [head.line for head in files.jobs(taken.batch_id)] == [1, 3]
+    files.finish(taken.batch_id)
+    files.collect(taken.batch_id)
+    rows = files.rows(f"{KEY}.results.jsonl")
+    assert [(row["line"], row["custom_id"]) for row in rows] == [(1, "a"), (2, "b"), (3, None), (4, None)]
+    assert [row["error"]["param"] for row in rows if "error" in row] == ["modle", "custom_id"]
+    assert "custom_id" not in rows[0]["job"]
+
+
 def test_lines_are_in_order_beyond_six_digits(files: Files) -> None:
     taken = files.taken(KEY, "\n" * 999_998 + jsonl("bad", "bad", "bad"))
     files.collect(taken.batch_id)

@@ -23,6 +23,10 @@ def result(identity: str = "c1", content: Any = "30") -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": identity, "content": content}
 
 
+def user_of(address: str) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "image_url", "image_url": {"url": address}}]}
+
+
 def chat(*messages: Any, **more: Any) -> dict[str, Any]:
     return {"input": {"messages": list(messages), **more}}
 
@@ -59,6 +63,8 @@ TAKEN: dict[str, list[dict[str, Any]]] = {
     "a result in parts": [USER, calling("c1"), result(content=[{"type": "text", "text": "30"}])],
     "a result without a word": [USER, calling("c1"), result(content=None)],
     "a picture": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}]}],
+    "a picture by its address in capitals": [user_of("HTTPS://x.org/a"), user_of("DATA:;BASE64,aGVsbG8=")],
+    "a picture of the inbox": [user_of("s3://inbox/acme/a.png")],
     "a picture by its address": [{"role": "user", "content": [{"type": "image_url", "image_url": "https://x.org/a"}]}],
     "a part that some models take": [
         {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "aa", "format": "wav"}}]}
@@ -130,6 +136,7 @@ MALFORMED: list[tuple[Any, str]] = [
     (user({"type": "image_url", "image_url": {"url": "data:"}}), "content.0.image_url.url"),
     (user({"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}), "content.0.image_url.url"),
     (user({"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8"}}), "content.0.image_url.url"),
+    (user({"type": "image_url", "image_url": {"url": "S3://inbox/acme/a.png"}}), "content.0.image_url.url"),
     (user({"type": "image_url", "image_url": {"url": "file:///etc/hostname"}}), "content.0.image_url.url"),
     (user(*[{"type": "text", "text": "a"}] * 1001), "content"),
     ({"role": "user"}, "content"),

@@ -1,5 +1,6 @@
 """What a client may ask for; an error names its field."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from broker.errors import InvalidRequest
 from broker.jobs.fields import Task
 from broker.jobs.idempotency import fingerprint
 from broker.jobs.request import parse_request, stored_form
+from broker.json_text import DEEPEST, read
 
 from tests.fakes.world import CHAT
 
@@ -53,6 +55,10 @@ BAD: list[tuple[str, Any, str]] = [
     ("a time budget over a week", {**CHAT, "timeout_seconds": 604_801}, "timeout_seconds"),
     ("a life below a minute", {**CHAT, "ttl_seconds": 59}, "ttl_seconds"),
     ("an objective that nobody knows", {**CHAT, "routing": {"objective": "beauty"}}, "routing.objective"),
+    ("a blank text", {"input": {"text": " \n"}}, "input.text"),
+    ("a blank text among others", {"task": "embed", "input": {"text": ["a", " "]}}, "input.text.1"),
+    ("a hundred unknown inputs", {"input": {f"x{n}": n for n in range(101)}}, "input"),
+    ("events without end", {**CHAT, "webhook": {"url": URL, "events": ["job.failed"] * 11}}, "webhook.events"),
     ("no messages", {"input": {"messages": []}}, "input.messages"),
     ("an unknown role", {"input": {"messages": [USER, {**USER, "role": "robot"}]}}, "input.messages.1.role"),
     ("no role", {"input": {"messages": [{"content": "Hi"}]}}, "input.messages.0.role"),
@@ -133,6 +139,27 @@ def test_takes_json_objects_only(body: Any) -> None:
     with pytest.raises(InvalidRequest) as failure:
         parse_request(body)
     assert failure.value.code == "invalid_body"
+
+
+def test_a_body_has_so_many_levels_and_no_more() -> None:
+    def custom(body: str) -> dict[str, Any]:
+        return {"task": "custom", "input": {"body": json.loads(body)}}
+
+    inner = DEEPEST - 2
+    assert parse_request(custom("[" * inner + "]" * inner))
+    for levels in (inner + 1, 900):
+        with pytest.raises(InvalidRequest) as failure:
+            parse_request(custom("[" * levels + "]" * levels))
+        assert (failure.value.code, failure.value.param) == ("too_deep", None)
+        assert failure.value.message == "The body is nested deeper than 64 levels."
+    with pytest.raises(InvalidRequest) as failure:
+        read("[" * 100_000)
+    assert failure.value.message == "The body is nested deeper than 64 levels."
+
+
+def test_a_text_is_an_input() -> None:
+    assert stored_form(parse_request({"input": "Hi"})) == {"task": "chat", "input": {"text": "Hi"}}
+    assert parse_request({"task": "embed", "input": "Hi"}).input.text == "Hi"
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,14 @@ def test_a_long_poll_has_a_limit(query: dict[str, str]) -> None:
     assert door.fails("GET", "/jobs/{id}", query=query).param == "wait"
 
 
+def test_an_empty_cursor_is_none() -> None:
+    door = Door()
+    door("POST", "/jobs", BODY)
+    listed = door("GET", "/jobs", query={"cursor": ""}).body
+    assert listed == door("GET", "/jobs").body
+    assert len(listed["data"]) == 1
+
+
 @pytest.mark.parametrize(
     "query", [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"status": "done"}, {"cursor": "!"}]
 )

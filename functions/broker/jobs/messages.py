@@ -39,10 +39,12 @@ class TextPart(Open):
     text: str
 
 
-Address = Annotated[
-    str,
-    Field(pattern=f"^((?i:data):[^,]*;(?i:base64),{BASE64}|(?i:s3)://[^/]+/.+|(?i:https)://.+)$"),
-]
+ADDRESSES = (
+    f"[dD][aA][tT][aA]:[^,]*;[bB][aA][sS][eE]64,{BASE64}",
+    r"s3://[^/]+/[\s\S]+",
+    "[hH][tT][tT][pP][sS]://.+",
+)
+Address = Annotated[str, Field(pattern=f"^({'|'.join(ADDRESSES)})$")]
 """Bytes in a `data:` URL, an object of the inbox bucket, or an address that the provider fetches."""
 
 
