@@ -1,10 +1,19 @@
 """Messages and tools of a chat: what clients send is taken, what no adapter could handle is refused in its place."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from broker.errors import InvalidRequest
+from broker.errors import BrokerError, InvalidRequest
 from broker.jobs.request import parse_request, stored_form
+from broker.providers import lookup
+from broker.providers.wire.base import Blob, Call
+from broker.routing.models import Model
+from broker.steps.counting import counter
+
+from tests.fakes.media import FakeMedia
+from tests.unit.provider_server import ProviderServer, Script
 
 USER = {"role": "user", "content": "Hi"}
 PICTURE = "data:image/png;base64,aGVsbG8="
@@ -235,3 +244,27 @@ def test_a_kept_conversation_is_gone_on_with_by_results() -> None:
         with pytest.raises(InvalidRequest) as failure:
             parse_request({"conversation_id": "c", **chat(*wrong)})
         assert failure.value.param == f"input.messages.{place}.tool_call_id"
+
+
+CHATS = ("openai", "azure", "anthropic", "gemini", "mistral", "cohere", "huggingface")
+SAID = {"choices": [{"message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ProviderServer]:
+    with ProviderServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize("provider", CHATS)
+@pytest.mark.parametrize("messages", TAKEN.values(), ids=TAKEN.keys())
+def test_what_is_taken_crashes_no_adapter(provider: str, messages: list[Any], server: ProviderServer) -> None:
+    document = stored_form(parse_request(chat(*messages, tools=[TOOL], tool_choice="auto")))
+    assert counter(document)(Model("m", provider, "small", frozenset({"chat"}), 100_000, 1_000, 1, 1)) > 0
+    server.answer(Script(SAID))
+    options = {"deployment": "d", "api_version": "1"} if provider == "azure" else {}
+    media = FakeMedia({"s3://inbox/acme/a.png": Blob(b"\x89PNG\r\n\x1a\n", "image/png")})
+    given: dict[str, Any] = {"endpoint": server.url, "options": options, "secret": "k", "media": media}
+    call = Call("chat", "small", document["input"], {"max_output_tokens": 10}, 5, **given)
+    with suppress(BrokerError):  # of the tree: it is told as it is
+        lookup(provider).invoke(call)

@@ -256,6 +256,7 @@ def test_a_conversation_is_shown_to_its_tenant_and_erased_by_it() -> None:
     door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
     shown = door("GET", "/conversations/{id}", job_id="c1").body
     assert (shown["id"], shown["data"][0]["messages"], shown["next_cursor"]) == ("c1", turn.messages, None)
+    assert door("GET", "/conversations/{id}", job_id="c1", query={"cursor": ""}).body == shown
     assert door.fails("GET", "/conversations/{id}", job_id="c1", tenant="other").status == 404
     assert door("DELETE", "/conversations/{id}", job_id="c1", tenant="other") == Reply(204, None)
     assert door("GET", "/conversations/{id}", job_id="c1").status == 200
