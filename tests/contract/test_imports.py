@@ -23,8 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "observability": set(),
     "envelope": {"clock"},
     "json_text": {"errors"},
-    "json_schema": {"errors", "json_schema_graph"},
-    "json_schema_graph": set(),
+    "json_schema": {"errors"},
     "measures": {"cache", "delivery", "errors", "jobs", "observability", "steps"},  # types of what is measured
     # rooms
     "guardrails": set(),

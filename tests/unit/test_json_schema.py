@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput, InvalidRequest
-from broker.json_schema import MOST_WORK, TooMuch, check_schema
-from broker.json_schema_graph import Graph, states
+from broker.json_schema.checking import MOST_WORK, TooMuch, check_schema
+from broker.json_schema.graph import Graph
+from broker.json_schema.patterns import states
 from broker.providers.wire.structured import parse
 from hypothesis import given
 from hypothesis import strategies as st

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput, InvalidRequest
-from broker.json_schema import check_schema
+from broker.json_schema.checking import check_schema
 from broker.providers.wire.structured import instruction, parse, repair_instruction
 
 TREE = {

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dis
 
 from broker.errors import InvalidRequest
 from broker.jobs.faults import at, here, one_of
-from broker.json_schema import check_places
+from broker.json_schema.checking import check_places
 
 MOST_MESSAGES = 2000
 MOST_PARTS = 1000

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from broker import json_schema
 from broker.errors import InvalidRequest
+from broker.json_schema import checking
 
 Schema = Mapping[str, Any]
 
@@ -39,11 +39,11 @@ def check_pattern(pattern: str) -> None:
     Raises:
         InvalidRequest: it cannot.
     """
-    json_schema.check_schema({"pattern": pattern}, "pattern")
+    checking.check_schema({"pattern": pattern}, "pattern")
 
 
 def _check(declared: Mapping[str, Schema], given: Mapping[str, Any], path: str) -> None:
-    error = json_schema.check_schema(_object(declared), path).first_fault(given)
+    error = checking.check_schema(_object(declared), path).first_fault(given)
     if error is None:
         return
     place = ".".join([path, *(str(part) for part in error.instance_path)])

@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from broker import json_schema
 from broker.errors import InvalidRequest
 from broker.jobs.fields import Parameters
+from broker.json_schema import checking
 from broker.prompts.engine import Node, check, parse, places
 from broker.prompts.texts import MOST_BYTES, ROLES, Apart, Kept, keep
 from broker.prompts.variables import RULES, check_pattern, checked
@@ -111,7 +111,7 @@ class PromptEntry(Entry):
     @classmethod
     def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is not None:
-            _or_value_error(json_schema.check_schema, schema)
+            _or_value_error(checking.check_schema, schema)
         return schema
 
     @model_validator(mode="after")

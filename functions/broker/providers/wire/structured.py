@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from broker import json_schema
 from broker.errors import BadOutput
+from broker.json_schema import checking
 from broker.json_text import DEEPEST, is_deeper
 
 
@@ -62,12 +62,12 @@ def parse(text: str, schema: dict[str, Any]) -> Any:
         check_storable(value)
     except ValueError:
         raise BadOutput("The model's answer is not JSON.", code="not_json", maybe_paid=True) from None
-    checked = json_schema.check_schema(schema)
+    checked = checking.check_schema(schema)
     try:
         if is_deeper(value, DEEPEST):
-            raise json_schema.TooMuch
+            raise checking.TooMuch
         rule = checked.fault(value, len(text))
-    except json_schema.TooMuch:
+    except checking.TooMuch:
         raise BadOutput(
             "The model's answer is too deep or too large to check.", code="schema_not_met", maybe_paid=True
         ) from None

@@ -1,21 +1,19 @@
-"""JSON Schema: which schemas are taken, and whether a value is valid under one, at a cost that is known before.
-
-A schema is walked as a graph (`json_schema_graph`) before anything is made of it. References are followed inside it and
-never fetched. `jsonschema_rs` then does the work: its patterns take linear time, or stop after `MOST_STEPS`.
-"""
+"""Which schemas are taken, and whether a value is valid under one."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from broker.errors import InvalidRequest
-from broker.json_schema_graph import MOST_PLACES, Circular, Graph, Malformed, TooLarge, Unresolved, places
+from broker.json_schema.graph import Graph
+from broker.json_schema.places import Circular, Malformed, TooLarge, Unresolved, places
+from broker.json_schema.references import MOST_PLACES
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
 
 MOST_WORK = 40_000_000
-"""Of one check, in the units of `json_schema_graph`: about a second of one processor."""
+"""Of one check, in the units of `graph`: about a second of one processor."""
 
 MOST_TO_EXPLAIN = 50_000
 """Of a check whose first fault is looked for: to tell of a fault costs a hundred times what it costs to find one."""
