@@ -9,7 +9,7 @@ from broker.json_schema.checking import MOST_WORK, TooMuch, check_schema
 from broker.json_schema.graph import Graph
 from broker.json_schema.patterns import states
 from broker.providers.wire.structured import parse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -222,6 +222,47 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
     max_leaves=8,
 )
+
+
+WORDS = (
+    *("$ref", "$dynamicRef", "$recursiveRef", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$schema"),
+    *(
+        "$defs",
+        "definitions",
+        "$vocabulary",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "items",
+        "contains",
+    ),
+    *("prefixItems", "additionalItems", "properties", "patternProperties", "additionalProperties", "propertyNames"),
+    *("dependencies", "dependentSchemas", "dependentRequired", "unevaluatedItems", "unevaluatedProperties", "required"),
+    *("type", "enum", "const", "pattern", "format", "minLength", "minimum", "multipleOf", "minContains", "uniqueItems"),
+    *("contentEncoding", "contentMediaType", "contentSchema", "extends", "disallow", "a"),
+)
+odd = st.recursive(
+    st.sampled_from(
+        [None, True, False, 0, -1, 1.5, 10**30, "", "#", "#/a", "#a", "a", "a#b", "%", "(", "(?=a)", "~2", OLD]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(WORDS), odd, max_size=4), values)
+@settings(max_examples=600, deadline=None)
+def test_any_object_is_a_schema_or_is_refused(schema: dict[str, Any], value: Any) -> None:
+    try:
+        checked = check_schema(schema)
+    except InvalidRequest as error:
+        assert error.param == "output_schema"
+        return
+    assert isinstance(checked.fault(value, len(json.dumps(value))), str | None)
 
 
 @given(plain, values)

@@ -56,6 +56,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("a life below a minute", {**CHAT, "ttl_seconds": 59}, "ttl_seconds"),
     ("an objective that nobody knows", {**CHAT, "routing": {"objective": "beauty"}}, "routing.objective"),
     ("a blank text", {"input": {"text": " \n"}}, "input.text"),
+    ("an empty text among others", {"input": {"text": ["a", ""]}}, "input.text.1"),
     ("a blank text among others", {"task": "embed", "input": {"text": ["a", " "]}}, "input.text.1"),
     ("a hundred unknown inputs", {"input": {f"x{n}": n for n in range(101)}}, "input"),
     ("events without end", {**CHAT, "webhook": {"url": URL, "events": ["job.failed"] * 11}}, "webhook.events"),
@@ -155,6 +156,11 @@ def test_a_body_has_so_many_levels_and_no_more() -> None:
     with pytest.raises(InvalidRequest) as failure:
         read("[" * 100_000)
     assert failure.value.message == "The body is nested deeper than 64 levels."
+
+
+def test_an_empty_text_beside_other_material_is_none() -> None:
+    assert parse_request({**CHAT, "input": {**CHAT["input"], "text": ""}}).input.text is None
+    assert stored_form(parse_request({"prompt": {"id": "greet"}, "input": {"text": ""}})).get("input", {}) == {}
 
 
 def test_a_text_is_an_input() -> None:

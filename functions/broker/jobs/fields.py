@@ -80,15 +80,19 @@ def _one_or_several(value: Any) -> str | None:
     return "<text>" if isinstance(value, str) else "<texts>" if isinstance(value, list) else None
 
 
-def _is_no_blank(text: str) -> str:
-    if text and not text.strip():
+def _says_something(text: str) -> str:
+    if not text.strip():
         raise here("it has to say something")
     return text
 
 
-Text = Annotated[str, AfterValidator(_is_no_blank)]
+def _nothing_is_none(text: str) -> str | None:
+    return _says_something(text) if text else None
+
+
 Texts = Annotated[
-    Annotated[Text, Tag("<text>")] | Annotated[list[Text], Field(fail_fast=True), Tag("<texts>")],
+    Annotated[str, AfterValidator(_nothing_is_none), Tag("<text>")]
+    | Annotated[list[Annotated[str, AfterValidator(_says_something)]], Field(fail_fast=True), Tag("<texts>")],
     one_of(_one_or_several, "it has to be a text or a list of texts"),
 ]
 Language = Annotated[str, Field(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
