@@ -224,38 +224,23 @@ values = st.recursive(
 )
 
 
-WORDS = (
-    *("$ref", "$dynamicRef", "$recursiveRef", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$schema"),
-    *(
-        "$defs",
-        "definitions",
-        "$vocabulary",
-        "allOf",
-        "anyOf",
-        "oneOf",
-        "not",
-        "if",
-        "then",
-        "else",
-        "items",
-        "contains",
-    ),
-    *("prefixItems", "additionalItems", "properties", "patternProperties", "additionalProperties", "propertyNames"),
-    *("dependencies", "dependentSchemas", "dependentRequired", "unevaluatedItems", "unevaluatedProperties", "required"),
-    *("type", "enum", "const", "pattern", "format", "minLength", "minimum", "multipleOf", "minContains", "uniqueItems"),
-    *("contentEncoding", "contentMediaType", "contentSchema", "extends", "disallow", "a"),
-)
+WORDS = """
+    $ref $dynamicRef $recursiveRef $id id $anchor $dynamicAnchor $recursiveAnchor $schema $defs definitions $vocabulary
+    allOf anyOf oneOf not if then else items prefixItems additionalItems contains properties patternProperties
+    additionalProperties propertyNames dependencies dependentSchemas dependentRequired unevaluatedItems
+    unevaluatedProperties required type enum const pattern format minLength minimum multipleOf minContains uniqueItems
+    contentEncoding contentMediaType contentSchema extends disallow a
+""".split()
+LEAVES = [None, True, False, 0, -1, 1.5, 10**30, "", "#", "#/a", "#a", "a", "a#b", "%", "(", "(?=a)", "string", OLD]
 odd = st.recursive(
-    st.sampled_from(
-        [None, True, False, 0, -1, 1.5, 10**30, "", "#", "#/a", "#a", "a", "a#b", "%", "(", "(?=a)", "~2", OLD]
-    ),
+    st.sampled_from(LEAVES),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
     max_leaves=12,
 )
 
 
 @given(st.dictionaries(st.sampled_from(WORDS), odd, max_size=4), values)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_object_is_a_schema_or_is_refused(schema: dict[str, Any], value: Any) -> None:
     try:
         checked = check_schema(schema)

@@ -46,7 +46,7 @@ class Priority(StrEnum):
 class Strict(BaseModel):
     """Unknown fields are errors: a misspelt option must not be ignored in silence."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # parts are built with what they are parts of
 
     @model_validator(mode="before")
     @classmethod

@@ -24,7 +24,7 @@ BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+
 class Open(BaseModel):
     """What a client says beyond the contract is kept."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)  # it is only ever checked as a part of a request
 
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]

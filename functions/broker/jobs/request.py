@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from broker.errors import InvalidRequest
 from broker.jobs.faults import NEEDED, at, few, place, words
@@ -38,6 +38,8 @@ def _from_text(given: Any) -> Any:
 
 class JobRequest(Strict):
     """One piece of work."""
+
+    model_config = ConfigDict(defer_build=False)
 
     task: Task = Task.CHAT
     input: Annotated[Input, BeforeValidator(_from_text, Input | str)] = Field(default_factory=Input)
