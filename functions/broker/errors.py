@@ -2,6 +2,7 @@
 
     BrokerError                 also: our own code failed in a way that nobody foresaw
     ├── InvalidRequest          the request can never work; repeating it elsewhere would only repeat the error
+    │   ├── TooLarge            the body is above the limit
     │   ├── NotFound            no such thing, or it belongs to another tenant
     │   ├── Gone                it was here, and was erased or kept no longer than it asked for
     │   ├── KeyReused           an Idempotency-Key came back with another body
@@ -105,6 +106,12 @@ class InvalidRequest(BrokerError):
 
     type = "invalid_request"
     status = 400
+
+
+class TooLarge(InvalidRequest):
+    """The body has more bytes than are taken (RFC 9110, section 15.5.14)."""
+
+    status = 413
 
 
 class NotFound(InvalidRequest):

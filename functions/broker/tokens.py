@@ -175,7 +175,7 @@ def estimate_input(request: Mapping[str, Any], family: str | None = None) -> int
 
 
 def estimate_message(message: Mapping[str, Any], family: str | None = None) -> int:
-    """Tokens of one turn, in the form of `jobs.fields.Message`."""
+    """Tokens of one turn, in the form of `jobs.messages.Message`."""
     return A_MESSAGE + _of({name: value for name, value in message.items() if name != "role"}, family)
 
 

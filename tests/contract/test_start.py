@@ -26,7 +26,7 @@ HEAVY = (
     "broker.registry",
     "broker.contract",
     "cryptography",
-    "jsonschema",
+    "jsonschema_rs",
     "jwt",
     "pydantic",
     "urllib3",

@@ -67,7 +67,8 @@ NEXT: dict[str, tuple[str, str, str]] = {
     "Throttled": ("wait", "candidate", "end"),
     "Unavailable": ("wait", "candidate", "end"),
     **dict.fromkeys(
-        ("BudgetExceeded", "DeliveryBusy", "Forbidden", "Gone", "InvalidRequest", "KeyInFlight"), ("end",) * 3
+        ("BudgetExceeded", "DeliveryBusy", "Forbidden", "Gone", "InvalidRequest", "KeyInFlight", "TooLarge"),
+        ("end",) * 3,
     ),
     **dict.fromkeys(("KeyReused", "NotCancelable", "NotFound", "Refused", "TimedOut", "Truncated"), ("end",) * 3),
 }

@@ -42,6 +42,7 @@ def test_lines_come_in_the_order_of_the_file(files: Files, batch_id: str) -> Non
     assert [row.get("job", {}).get("output") for row in rows] == [{"text": "1"}, None, None, {"text": "3"}]
     assert rows[1] == {
         "line": 2,
+        "custom_id": None,
         "error": {
             "type": "invalid_request",
             "code": "invalid_json",
@@ -50,6 +51,19 @@ def test_lines_come_in_the_order_of_the_file(files: Files, batch_id: str) -> Non
         },
     }
     assert rows[2]["job"]["status"] == "failed"
+
+
+def test_a_line_is_found_again_by_what_its_client_calls_it(files: Files) -> None:
+    named = [{**chat("One."), "custom_id": "a"}, {**chat("Two."), "custom_id": "b", "modle": "x"}, chat("Three.")]
+    named.append({**chat("Four."), "custom_id": "x" * 257})
+    taken = files.taken(KEY, jsonl(*named))
+    assert [head.line for head in files.jobs(taken.batch_id)] == [1, 3]
+    files.finish(taken.batch_id)
+    files.collect(taken.batch_id)
+    rows = files.rows(f"{KEY}.results.jsonl")
+    assert [(row["line"], row["custom_id"]) for row in rows] == [(1, "a"), (2, "b"), (3, None), (4, None)]
+    assert [row["error"]["param"] for row in rows if "error" in row] == ["modle", "custom_id"]
+    assert "custom_id" not in rows[0]["job"]
 
 
 def test_lines_are_in_order_beyond_six_digits(files: Files) -> None:

@@ -106,7 +106,11 @@ REJECTED: list[tuple[str, str, bytes | str, str]] = [
     ("another encoding", "acme/a.txt", "Grüße".encode("latin-1"), "invalid_encoding"),
     ("UTF-16", "acme/a.json", json.dumps(chat("x")).encode("utf-16"), "invalid_encoding"),
     ("no JSON", "acme/a.json", "{", "invalid_json"),
-    ("too deep", "acme/a.json", "[" * 100_000, "invalid_json"),
+    ("too deep", "acme/a.json", "[" * 100_000, "too_deep"),
+    ("deeper than is taken", "acme/a.json", '{"input": ' + "[" * 64 + "]" * 64 + "}", "too_deep"),
+    ("a PDF", "acme/a.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "unsupported_file"),
+    ("a picture", "acme/a", b"\x89PNG\r\n\x1a\n", "unsupported_file"),
+    ("a name for a request", "acme/a.json", json.dumps({**chat("x"), "custom_id": "a"}), "invalid_field"),
     ("a bad field", "acme/a.json", json.dumps({**chat("x"), "modle": "y"}), "invalid_field"),
     ("an unknown model", "acme/a.json", json.dumps({**chat("x"), "model": "y"}), "unknown_model"),
     ("a long document", "acme/a.txt", b"x" * (MAX_DOCUMENT_BYTES + 1), "file_too_large"),
@@ -151,15 +155,25 @@ def test_the_limit_itself_is_taken(files: Files) -> None:
         (b'{"input": {"text": "\xff"}}', "invalid_encoding"),
         (b'{"input": {"text": "' + b"x" * MAX_REQUEST_BYTES + b'"}}', "body_too_large"),
         (b'{"input": {"text": "\\ud800"}}', "invalid_body"),
-        (b"[" * 100_000, "invalid_json"),
+        (b"[" * 100_000, "too_deep"),
+        (b'{"task": "custom", "input": {"body": ' + b"[" * 63 + b"]" * 63 + b"}}", "too_deep"),
+        (b'{"input": "Hi", "custom_id": 5}', "invalid_field"),
     ],
-    ids=["encoding", "size", "half a character", "depth"],
+    ids=["encoding", "size", "half a character", "depth", "a level too deep", "a name that is a number"],
 )
 def test_a_bad_line_does_not_spoil_the_others(files: Files, line: bytes, code: str) -> None:
     taken = files.taken(KEY, b"\n".join([json.dumps(chat("One.")).encode(), line, json.dumps(chat("Two.")).encode()]))
     assert (taken.accepted, taken.refused) == (2, 1)
     (bad,) = files.world.database.query("jobs", f"BATCH#{taken.batch_id}", "LINE#")
     assert (bad["line"], bad["error"]["code"]) == (2, code)
+
+
+def test_a_file_that_is_no_text_is_told_where_to_go(files: Files) -> None:
+    files.taken("acme/scan.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3")
+    message = json.loads(files.outbox.objects["acme/scan.pdf.error.json"])["error"]["message"]
+    assert "a PDF" in message
+    assert "{tenant}/media/" in message
+    assert "extract_text" in message
 
 
 def test_a_key_that_leaves_no_room_for_a_suffix_is_only_told_of(files: Files) -> None:

@@ -78,8 +78,8 @@ def test_a_body_may_be_encoded() -> None:
         ("", True, "invalid_json"),
         ("{", False, "invalid_json"),
         ("{'a': 1}", False, "invalid_json"),
-        ("[" * 100_000, False, "invalid_json"),
-        ('{"a":' * 50_000, False, "invalid_json"),
+        ("[" * 100_000, False, "too_deep"),
+        ('{"a":' * 50_000, False, "too_deep"),
         (base64.b64encode(b'{"a": "\xff"}').decode(), True, "invalid_json"),
         (base64.b64encode(b"\x1f\x8b\x08").decode(), True, "invalid_json"),
         ("no base64", True, "invalid_json"),
@@ -91,7 +91,13 @@ def test_a_body_may_be_encoded() -> None:
 def test_what_is_no_body(body: str | None, encoded: bool, code: str) -> None:
     with pytest.raises(InvalidRequest) as failure:
         with_body(body, encoded=encoded).json()
-    assert (failure.value.code, failure.value.status) == (code, 400)
+    assert (failure.value.code, failure.value.status) == (code, 413 if code == "body_too_large" else 400)
+    assert failure.value.param is None
+
+
+def test_a_body_may_begin_with_a_byte_order_mark() -> None:
+    assert with_body('\ufeff{"a": 1}').json() == {"a": 1}
+    assert with_body(base64.b64encode('\ufeff{"a": 1}'.encode()).decode(), encoded=True).json() == {"a": 1}
 
 
 def test_the_largest_body() -> None:

@@ -179,5 +179,29 @@ def test_a_file_that_is_not_the_tenants_own_is_refused(world: World, given: dict
     assert (failure.value.code, failure.value.param) == ("file_not_yours", param)
 
 
+STRANGE = (
+    *("../other/a.pdf", "a/../../other/a.pdf", "./a.pdf", "a//b.pdf", "a/..", "a/"),
+    *("a.pdf?versionId=1", "a.pdf#1", "a\nb", "a\x00", "a\x7f", "a\x85b"),
+)
+
+
+@pytest.mark.parametrize("key", STRANGE)
+def test_a_key_that_others_would_read_as_another_one_is_refused(world: World, key: str) -> None:
+    address = f"s3://inbox/acme/{key}"
+    picture = {"type": "image_url", "image_url": {"url": address}}
+    for given, param in (
+        ({"file": {"s3": address}}, "input.file.s3"),
+        ({"messages": [{"role": "user", "content": [picture]}]}, "input.messages.0.content.0.image_url"),
+    ):
+        with pytest.raises(InvalidRequest) as failure:
+            prepare(world, {"task": "chat", "input": {"text": "Hi", **given}})
+        assert (failure.value.code, failure.value.param) == ("invalid_key", param)
+
+
+@pytest.mark.parametrize("key", ["a..b.pdf", "...", ".hidden", "grüße & co (1).pdf", "a/b/c+d=e%20.pdf"])
+def test_an_unusual_key_is_taken(world: World, key: str) -> None:
+    assert prepare(world, {"task": "chat", "input": {"text": "Hi", "file": {"s3": f"s3://inbox/acme/{key}"}}})
+
+
 def test_a_file_of_the_tenants_own_is_taken(world: World) -> None:
     prepare(world, {**CHAT, "input": {**CHAT["input"], "file": {"s3": "s3://inbox/acme/a.pdf"}}})

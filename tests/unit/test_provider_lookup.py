@@ -8,7 +8,13 @@ from broker.errors import InvalidRequest
 from broker.jobs.fields import Task
 from broker.providers import PROVIDERS, lookup
 
-HEAVY = ("urllib3", "botocore", "jsonschema", "broker.providers.openai.provider", "broker.providers.bedrock.provider")
+HEAVY = (
+    "urllib3",
+    "botocore",
+    "jsonschema_rs",
+    "broker.providers.openai.provider",
+    "broker.providers.bedrock.provider",
+)
 
 
 def loaded(code: str) -> set[str]:

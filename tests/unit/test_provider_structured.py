@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput, InvalidRequest
-from broker.providers.wire.structured import check_schema, instruction, parse, repair_instruction
+from broker.json_schema.checking import check_schema
+from broker.providers.wire.structured import instruction, parse, repair_instruction
 
 TREE = {
     "type": "object",
@@ -84,9 +85,13 @@ def test_json_is_read_with_or_without_a_fence(text: str) -> None:
     assert parse(text, {}) in ([1], "🎉")
 
 
-def test_a_number_too_large_to_check_is_bad_output() -> None:
-    with pytest.raises(BadOutput):
-        parse("1" + "0" * 400, {"multipleOf": 0.1})
+def test_large_numbers_are_checked_as_they_are() -> None:
+    large = "1" + "0" * 400
+    assert parse(large, {"multipleOf": 0.1, "type": "integer", "minimum": 10**399}) == 10**400
+    for missed in ({"multipleOf": 3}, {"maximum": 10**399}, {"const": 10**400 + 1}):
+        with pytest.raises(BadOutput):
+            parse(large, missed)
+    assert parse("3.0", {"type": "integer"}) == 3.0
 
 
 def test_instructions_hold_the_schema() -> None:

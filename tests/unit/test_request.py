@@ -1,5 +1,6 @@
 """What a client may ask for; an error names its field."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,11 +8,15 @@ from broker.errors import InvalidRequest
 from broker.jobs.fields import Task
 from broker.jobs.idempotency import fingerprint
 from broker.jobs.request import parse_request, stored_form
+from broker.json_text import DEEPEST, read
 
 from tests.fakes.world import CHAT
 
 URL = "https://example.com/hook"
 USER = {"role": "user", "content": "Hi"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+CALLS = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+TOOL = {"type": "function", "function": {"name": "look_up"}}
 
 GOOD: list[dict[str, Any]] = [
     CHAT,
@@ -27,9 +32,11 @@ GOOD: list[dict[str, Any]] = [
     {"task": "analyze_image", "input": {"file": {"data": "aGVsbG8=", "media_type": "image/png"}}},
     {"task": "custom", "input": {"body": {"instances": [1]}}},
     {**CHAT, "cache": {"mode": "refresh", "similarity": 0.9}, "coalesce": True, "conversation_id": "c:1"},
-    {"input": {"messages": [{"role": "tool", "content": None, "tool_call_id": "c1"}]}},
+    {"input": {"messages": [USER, CALLS, {"role": "tool", "content": None, "tool_call_id": "c1"}]}},
+    {"conversation_id": "c", "input": {"messages": [{"role": "tool", "content": "5", "tool_call_id": "c1"}, USER]}},
+    {"input": "Hi"},
     {"input": {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}},
-    {"input": {"messages": [USER], "tools": [{"type": "function"}], "tool_choice": "auto"}},
+    {"input": {"messages": [USER], "tools": [TOOL], "tool_choice": "auto"}},
     {**CHAT, "routing": {"fallbacks": ["a", "b", "c"], "max_cost_usd": 0.02}},
     {**CHAT, "parameters": {"temperature": 0, "top_p": 1, "max_output_tokens": 1, "stop": ["."], "seed": 7}},
     {**CHAT, "webhook": {"url": URL, "events": ["job.failed"]}},
@@ -48,14 +55,24 @@ BAD: list[tuple[str, Any, str]] = [
     ("a time budget over a week", {**CHAT, "timeout_seconds": 604_801}, "timeout_seconds"),
     ("a life below a minute", {**CHAT, "ttl_seconds": 59}, "ttl_seconds"),
     ("an objective that nobody knows", {**CHAT, "routing": {"objective": "beauty"}}, "routing.objective"),
+    ("a blank text", {"input": {"text": " \n"}}, "input.text"),
+    ("an empty text among others", {"input": {"text": ["a", ""]}}, "input.text.1"),
+    ("a blank text among others", {"task": "embed", "input": {"text": ["a", " "]}}, "input.text.1"),
+    ("a hundred unknown inputs", {"input": {f"x{n}": n for n in range(101)}}, "input"),
+    ("events without end", {**CHAT, "webhook": {"url": URL, "events": ["job.failed"] * 11}}, "webhook.events"),
     ("no messages", {"input": {"messages": []}}, "input.messages"),
     ("an unknown role", {"input": {"messages": [USER, {**USER, "role": "robot"}]}}, "input.messages.1.role"),
     ("no role", {"input": {"messages": [{"content": "Hi"}]}}, "input.messages.0.role"),
     ("content of a wrong kind", {"input": {"messages": [{"role": "user", "content": 5}]}}, "input.messages.0.content"),
-    ("parts of a wrong kind", {"input": {"messages": [{"role": "user", "content": [5]}]}}, "input.messages.0.content"),
+    (
+        "parts of a wrong kind",
+        {"input": {"messages": [{"role": "user", "content": [5]}]}},
+        "input.messages.0.content.0",
+    ),
     ("text of a wrong kind", {"input": {"text": 5}}, "input.text"),
     ("an unknown input", {"input": {"txt": "Hi"}}, "input.txt"),
-    ("input that is a text", {"input": "Hi"}, "input"),
+    ("input that is a number", {"input": 5}, "input"),
+    ("input that is a blank text", {"input": " "}, "input"),
     ("a hot temperature", {**CHAT, "parameters": {"temperature": 2.1}}, "parameters.temperature"),
     (
         "a temperature that is no number",
@@ -125,6 +142,32 @@ def test_takes_json_objects_only(body: Any) -> None:
     assert failure.value.code == "invalid_body"
 
 
+def test_a_body_has_so_many_levels_and_no_more() -> None:
+    def custom(body: str) -> dict[str, Any]:
+        return {"task": "custom", "input": {"body": json.loads(body)}}
+
+    inner = DEEPEST - 2
+    assert parse_request(custom("[" * inner + "]" * inner))
+    for levels in (inner + 1, 900):
+        with pytest.raises(InvalidRequest) as failure:
+            parse_request(custom("[" * levels + "]" * levels))
+        assert (failure.value.code, failure.value.param) == ("too_deep", None)
+        assert failure.value.message == "The body is nested deeper than 64 levels."
+    with pytest.raises(InvalidRequest) as failure:
+        read("[" * 100_000)
+    assert failure.value.message == "The body is nested deeper than 64 levels."
+
+
+def test_an_empty_text_beside_other_material_is_none() -> None:
+    assert parse_request({**CHAT, "input": {**CHAT["input"], "text": ""}}).input.text is None
+    assert stored_form(parse_request({"prompt": {"id": "greet"}, "input": {"text": ""}})).get("input", {}) == {}
+
+
+def test_a_text_is_an_input() -> None:
+    assert stored_form(parse_request({"input": "Hi"})) == {"task": "chat", "input": {"text": "Hi"}}
+    assert parse_request({"task": "embed", "input": "Hi"}).input.text == "Hi"
+
+
 @pytest.mark.parametrize(
     ("body", "missing"),
     [
@@ -157,7 +200,9 @@ def test_keeps_what_was_asked_and_no_defaults() -> None:
 
 
 def test_keeps_what_it_does_not_know_of_a_message() -> None:
-    body = {"input": {"messages": [{"role": "tool", "content": "5", "tool_call_id": "c1"}]}}
+    called = {**CALL, "extra_content": {"google": {"thought_signature": "abc"}}, "index": 0}
+    said = {"role": "assistant", "content": "", "tool_calls": [called], "annotations": [], "reasoning_content": "Hm."}
+    body = {"input": {"messages": [USER, said, {"role": "tool", "content": "5", "tool_call_id": "c1"}]}}
     assert stored_form(parse_request(body))["input"] == body["input"]
 
 

@@ -182,6 +182,14 @@ def test_a_long_poll_has_a_limit(query: dict[str, str]) -> None:
     assert door.fails("GET", "/jobs/{id}", query=query).param == "wait"
 
 
+def test_an_empty_cursor_is_none() -> None:
+    door = Door()
+    door("POST", "/jobs", BODY)
+    listed = door("GET", "/jobs", query={"cursor": ""}).body
+    assert listed == door("GET", "/jobs").body
+    assert len(listed["data"]) == 1
+
+
 @pytest.mark.parametrize(
     "query", [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"status": "done"}, {"cursor": "!"}]
 )
@@ -268,6 +276,7 @@ def test_a_conversation_is_shown_to_its_tenant_and_erased_by_it() -> None:
     door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
     shown = door("GET", "/conversations/{id}", job_id="c1").body
     assert (shown["id"], shown["data"][0]["messages"], shown["next_cursor"]) == ("c1", turn.messages, None)
+    assert door("GET", "/conversations/{id}", job_id="c1", query={"cursor": ""}).body == shown
     assert door.fails("GET", "/conversations/{id}", job_id="c1", tenant="other").status == 404
     assert door("DELETE", "/conversations/{id}", job_id="c1", tenant="other") == Reply(204, None)
     assert door("GET", "/conversations/{id}", job_id="c1").status == 200

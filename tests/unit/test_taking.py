@@ -103,9 +103,23 @@ def test_a_tenant_in_the_body_means_nothing(take: Door) -> None:
     assert take(id="e-2", detail={**CHAT, "tenant": "rich"}) is None
 
 
+def nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_an_event_may_be_as_deep_as_any_body(take: Door) -> None:
+    take(detail={**CHAT, "output_schema": {"const": nested(62)}})
+    assert take.rejections.kept == []
+
+
 REJECTED = [
     ("no JSON", "{", "invalid_json", None),
     ("no object", "[]", "invalid_event", None),
+    ("no end", "[" * 100_000, "too_deep", None),
+    ("a level too deep", {**EVENT, "detail": {"task": "custom", "input": {"body": nested(63)}}}, "too_deep", None),
     *((f"no {name}", {k: v for k, v in EVENT.items() if k != name}, "invalid_event", name) for name in EVENT),
     ("an unknown source", {**EVENT, "source": "stranger"}, "unknown_source", None),
     ("another account", {**EVENT, "account": "210987654321"}, "unknown_source", None),

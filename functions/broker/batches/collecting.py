@@ -69,7 +69,8 @@ class Collect:
         """The file's parts, made one by one: together they may be more than memory holds."""
         for line in lines:
             ended = self._ended(line)
-            shown = {"line": line["line"], **ended} if batch.kind == "lines" else ended.get("job", ended)
+            named = {"line": line["line"], "custom_id": line.get("custom_id")}
+            shown = named | ended if batch.kind == "lines" else ended.get("job", ended)
             yield json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
     def _ended(self, line: Item) -> dict[str, Any]:
@@ -83,4 +84,4 @@ class Collect:
             return {"error": {**gone.facts(), "param": None}}
         notes, item = self.jobs.around(head)
         output = self.payloads.load(head.id, head.output, item) if head.output else None
-        return {"job": view(head, notes, output)}
+        return {"custom_id": notes.get("ASKED", {}).get("custom_id"), "job": view(head, notes, output)}

@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+from broker import json_text
 from broker.batches.batch import Kind, kind_of
-from broker.errors import InvalidRequest
+from broker.errors import InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
-from broker.jobs.request import JobRequest, parse_request
 
 MAX_DOCUMENT_BYTES = 5_000_000
 """Of a text document. It becomes one prompt, and no model's window holds more than a few million characters."""
@@ -35,6 +35,19 @@ DOCUMENT_DEADLINE_S = 86_400
 
 LINE = MappingProxyType({"priority": "bulk"})
 """What a line says unless it says otherwise: nobody waits for one of many."""
+
+MOST_ID_CHARS = 256
+"""Of a line's `custom_id`."""
+
+NO_TEXTS: dict[bytes, str] = {
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "an archive (.zip, .docx, .xlsx, .pptx)",
+    b"\xd0\xcf\x11\xe0": "an office document (.doc, .xls, .ppt)",
+    b"\x1f\x8b": "compressed (.gz)",
+    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*"), "a picture"),
+    **dict.fromkeys((b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb"), "a sound or a picture"),
+}
+"""What is often put where documents are taken, by how it begins."""
 
 MEDIA = "media/"
 """Below the tenant's own prefix: pictures, documents and sounds that requests point to."""
@@ -103,8 +116,8 @@ class Entry:
     """One request of a file: the number of its line (from 1, as editors count), and how to read it."""
 
     line: int
-    read: Callable[[], JobRequest]
-    """Raises InvalidRequest."""
+    body: Callable[[], Any]
+    """What it holds. Raises InvalidRequest."""
 
 
 def entries(key: str, data: bytes, prompt: str) -> list[Entry]:
@@ -128,8 +141,23 @@ def entries(key: str, data: bytes, prompt: str) -> list[Entry]:
                 raise InvalidRequest(f"The file has more than {MAX_LINES} requests.", code="too_many_lines")
             return found
         case "request":
-            return [Entry(1, lambda: _request(data))]
+            return [Entry(1, lambda: _body(data))]
     return [Entry(1, lambda: _document(data, prompt))]
+
+
+def custom_id_of(body: Any) -> tuple[str | None, Any]:
+    """What its client calls a line, and the request without it.
+
+    Raises:
+        InvalidRequest: the id is no text, or too long.
+    """
+    if not isinstance(body, dict) or "custom_id" not in body:
+        return None, body
+    given = body["custom_id"]
+    if not isinstance(given, str) or not 1 <= len(given) <= MOST_ID_CHARS:
+        message = f"custom_id: it has to be a text of 1 to {MOST_ID_CHARS} characters"
+        raise InvalidRequest(message, code="invalid_field", param="custom_id")
+    return given, {name: value for name, value in body.items() if name != "custom_id"}
 
 
 def _lines(data: bytes) -> Iterator[Entry]:
@@ -137,27 +165,27 @@ def _lines(data: bytes) -> Iterator[Entry]:
     # line breaks would be a list of many times its size.
     for number, line in enumerate(BytesIO(data), start=1):
         if line.strip():
-            yield Entry(number, lambda line=line: _request(line, LINE))  # type: ignore[misc]  # bound at once
+            yield Entry(number, lambda line=line: _body(line))  # type: ignore[misc]  # bound at once
 
 
-def _request(data: bytes, usual: Mapping[str, str] = MappingProxyType({})) -> JobRequest:
+def _body(data: bytes) -> Any:
     if len(data) > MAX_REQUEST_BYTES:
-        raise InvalidRequest(f"The body has more than {MAX_REQUEST_BYTES} bytes.", code="body_too_large")
-    try:
-        body = json.loads(_text(data))
-        return parse_request({**usual, **body} if isinstance(body, dict) else body)
-    except (ValueError, RecursionError):  # Python's parser goes only so deep
-        raise InvalidRequest("The body is not JSON.", code="invalid_json") from None
+        raise TooLarge(f"The body has more than {MAX_REQUEST_BYTES} bytes.", code="body_too_large")
+    return json_text.read(_text(data))
 
 
-def _document(data: bytes, prompt: str) -> JobRequest:
-    return parse_request(
-        {
-            "prompt": {"id": prompt, "variables": {"document": _text(data)}},
-            "priority": "bulk",
-            "deadline_seconds": DOCUMENT_DEADLINE_S,
-        }
-    )
+def _document(data: bytes, prompt: str) -> Any:
+    if found := next((what for beginning, what in NO_TEXTS.items() if data.startswith(beginning)), None):
+        message = (
+            f"The file is {found}, and documents are taken as texts. Put it below {{tenant}}/{MEDIA} and send a job "
+            "that names it: the task extract_text reads a PDF or a picture, transcribe a sound."
+        )
+        raise InvalidRequest(message, code="unsupported_file")
+    return {
+        "prompt": {"id": prompt, "variables": {"document": _text(data)}},
+        "priority": "bulk",
+        "deadline_seconds": DOCUMENT_DEADLINE_S,
+    }
 
 
 def _text(data: bytes) -> str:

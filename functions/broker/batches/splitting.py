@@ -3,12 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.batches.batch import ERROR, REJECTED, Batch, Outbox, batch_pk, event_id, lines_of
 from broker.batches.counting import Count
-from broker.batches.files import MAX_KEY_BYTES, Entry, File, entries
+from broker.batches.files import LINE, MAX_KEY_BYTES, Entry, File, custom_id_of, entries
 from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
@@ -16,6 +17,7 @@ from broker.envelope import envelope
 from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, Unavailable
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.head import job_pk
+from broker.jobs.request import parse_request
 from broker.storage import ConditionFailed, Database, If, Update
 from broker.tenants.registry import Tenant
 
@@ -170,14 +172,19 @@ class Split:
         return batch
 
     def _take(self, file: File, batch: Batch, entry: Entry, now: int, begun: bool) -> str:
-        caller = Caller(batch.tenant, f"s3:{file.bucket}", "s3", batch.id, batch.id, entry.line)
         name = f"file:{batch.id}:{entry.line}"
         # The line's own, however late it is repeated: keys are forgotten after a day, and a message may come later.
         job_id = new_job_id(batch.created_at, name)
         if begun and self.database.get("jobs", job_pk(job_id), "HEAD"):
             return "repeated"
+        custom_id = None
         try:
-            accepted = self.accept(entry.read(), caller, now, name, job_id)
+            body = entry.body()
+            if batch.kind == "lines":
+                custom_id, body = custom_id_of(body)
+                body = {**LINE, **body} if isinstance(body, dict) else body
+            caller = Caller(batch.tenant, f"s3:{file.bucket}", "s3", batch.id, batch.id, entry.line, custom_id)
+            accepted = self.accept(parse_request(body), caller, now, name, job_id)
         except KeyInFlight:
             raise
         except InvalidRequest as error:
@@ -188,7 +195,10 @@ class Split:
         """Reject a line, or, by raising its error, the whole file that is this one request."""
         if batch.kind != "lines":
             raise error
-        facts = {"status": REJECTED, "error": {**error.facts(), "param": error.param}}
+        custom_id = None
+        with suppress(InvalidRequest):
+            custom_id, _ = custom_id_of(entry.body())
+        facts = {"status": REJECTED, "error": {**error.facts(), "param": error.param}, "custom_id": custom_id}
         self.count.add(batch.id, entry.line, facts, now)
         return REJECTED
 

@@ -48,7 +48,7 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
         "Give an entry the content of an older version, as a new one",
         "admin",
         {200: EntryVersion},
-        errors=(400, 409, 503),
+        errors=(400, 409, 413, 503),
         parameters=(*ENTRY, MATCH),
         body=Rollback,
         headers=("ETag",),

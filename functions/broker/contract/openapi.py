@@ -13,6 +13,7 @@ from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
 from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery, Timeline
 from broker.contract.runs import PromptRun
+from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
@@ -27,7 +28,7 @@ ERRORS = {
     404: "There is no such thing, or it belongs to another tenant.",
     409: "The state of things forbids it now: the first request with this key is being accepted, the job has ended, or "
     "the entry was changed meanwhile.",
-    413: "The body is larger than API Gateway takes.",
+    413: f"The body has more than {MAX_BODY_BYTES:,} bytes.",
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",

@@ -45,6 +45,8 @@ class Caller:
     batch: str | None = None
     line: int | None = None
     """Of the batch, where the request came with a file."""
+    custom_id: str | None = None
+    """What the client calls the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Accept:
             try:
                 return Accepted(self._create(job_id, request, document, caller, now), repeated=False)
             except BudgetExceeded:
-                self._drop(job_id, request, now)
+                self._drop(job_id, request, caller, now)
                 raise
         mark = idempotency.fingerprint(document)
         held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
@@ -119,15 +121,15 @@ class Accept:
         except BrokerError as error:
             alone = idempotency.free(self._database, held, job_id)
             if alone and mine and isinstance(error, BudgetExceeded):  # all else is refused before anything is kept
-                self._drop(job_id, request, now)
+                self._drop(job_id, request, caller, now)
             raise
         idempotency.settle(self._database, held)
         return Accepted(head, repeated=False)
 
-    def _drop(self, job_id: str, request: JobRequest, now: int) -> None:
+    def _drop(self, job_id: str, request: JobRequest, caller: Caller, now: int) -> None:
         """Delete what was kept for a job that there will not be, under an id that nobody else has."""
         self._payloads.drop(job_id, "INPUT")
-        if request.metadata or request.webhook:
+        if request.metadata or request.webhook or caller.custom_id:
             until = now // 1000 + request.ttl_seconds
             self._jobs.note(_Refused(job_id, until, until), "ASKED", {})
 
@@ -165,6 +167,8 @@ class Accept:
         )
         self._payloads.save(head, "INPUT", prepared.document)
         asked = {"webhook_url": request.webhook.url} if request.webhook else {}
+        if caller.custom_id:
+            asked["custom_id"] = caller.custom_id
         if request.metadata or asked:
             self._jobs.note(head, "ASKED", {**asked, "metadata": request.metadata})
         try:

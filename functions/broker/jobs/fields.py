@@ -3,10 +3,16 @@
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, model_validator
+
+from broker.jobs.faults import few, here, one_of
+from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
 
 MAX_BODY_BYTES = 5_000_000
 """Of a request with everything in it; larger documents come through the inbox bucket."""
+
+MOST_FIELDS = 100
+"""Of an object: far more than any has, for each unknown one is an error of its own."""
 
 TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired")
 
@@ -40,16 +46,12 @@ class Priority(StrEnum):
 class Strict(BaseModel):
     """Unknown fields are errors: a misspelt option must not be ignored in silence."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # parts are built with what they are parts of
 
-
-class Message(BaseModel):
-    """One turn, in the form that OpenAI's clients send."""
-
-    model_config = ConfigDict(extra="allow")
-
-    role: Annotated[str, Field(pattern="^(system|developer|user|assistant|tool)$")]
-    content: str | list[dict[str, Any]] | None = None
+    @model_validator(mode="before")
+    @classmethod
+    def _is_looked_at_quickly(cls, given: Any) -> Any:
+        return few(given, MOST_FIELDS)
 
 
 class Media(Strict):
@@ -65,13 +67,34 @@ class Media(Strict):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if (self.s3 is None) == (self.data is None):
-            raise ValueError("either s3 or data is needed")
+            raise here("either s3 or data is needed")
         if self.data is not None and self.media_type is None:
-            raise ValueError("media_type is needed with data")
+            raise here("media_type is needed with data")
         return self
 
 
 Word = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+def _one_or_several(value: Any) -> str | None:
+    return "<text>" if isinstance(value, str) else "<texts>" if isinstance(value, list) else None
+
+
+def _says_something(text: str) -> str:
+    if not text.strip():
+        raise here("it has to say something")
+    return text
+
+
+def _nothing_is_none(text: str) -> str | None:
+    return _says_something(text) if text else None
+
+
+Texts = Annotated[
+    Annotated[str, AfterValidator(_nothing_is_none), Tag("<text>")]
+    | Annotated[list[Annotated[str, AfterValidator(_says_something)]], Field(fail_fast=True), Tag("<texts>")],
+    one_of(_one_or_several, "it has to be a text or a list of texts"),
+]
 Language = Annotated[str, Field(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 
@@ -81,10 +104,12 @@ class Input(Strict):
     A chat takes `messages`, or `text` as a single user turn; embeddings take one or more `text`s.
     """
 
-    messages: list[Message] | None = Field(default=None, min_length=1, max_length=2000)
-    text: str | list[str] | None = None
-    tools: list[dict[str, Any]] | None = Field(default=None, max_length=128)
-    tool_choice: str | dict[str, Any] | None = None
+    messages: Annotated[list[Message], Field(fail_fast=True)] | None = Field(
+        default=None, min_length=1, max_length=MOST_MESSAGES
+    )
+    text: Texts | None = None
+    tools: Annotated[list[Tool], Field(fail_fast=True)] | None = Field(default=None, max_length=MOST_TOOLS)
+    tool_choice: ToolChoice | None = None
     file: Media | None = None
     """The picture, document or sound of `extract_text`, `analyze_image` and `transcribe`."""
     labels: list[Annotated[str, Field(min_length=1, max_length=128)]] | None = Field(
@@ -106,6 +131,13 @@ class Input(Strict):
     """The conversation that a turn of a bot belongs to."""
     body: Any = None
     """What a custom endpoint takes, as it stands."""
+
+    @model_validator(mode="after")
+    def _has_the_tools_that_it_speaks_of(self) -> Self:
+        check_tools(self.tools or (), self.tool_choice)
+        if not self.tools:
+            self.tool_choice = None  # to choose freely, or none, of no tools at all
+        return self
 
 
 class Prompt(Strict):
@@ -188,5 +220,5 @@ class Webhook(Strict):
 
     url: Annotated[str, Field(min_length=8, max_length=2048)]
     events: list[Annotated[str, Field(pattern=f"^({'|'.join(TERMINAL_EVENTS)})$".replace(".", r"\."))]] = Field(
-        default_factory=lambda: list(TERMINAL_EVENTS), min_length=1
+        default_factory=lambda: list(TERMINAL_EVENTS), min_length=1, max_length=2 * len(TERMINAL_EVENTS)
     )

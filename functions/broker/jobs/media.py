@@ -1,5 +1,6 @@
 """Where a request may point to: objects of the inbox bucket below the tenant's own prefix."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,15 +8,21 @@ from broker.errors import InvalidRequest
 
 SCHEME = "s3://"
 
+_STRANGE = re.compile(r"[?#\x00-\x1f\x7f-\x9f]|(^|/)\.{0,2}(/|$)")
+"""What S3 takes in a key, and what handles paths or addresses takes for something else."""
+
 
 def owned(address: str, tenant: str, inbox: str, param: str) -> tuple[str, str]:
     """Bucket and key of an `s3://` address.
 
     Raises:
-        InvalidRequest: it is not below the tenant's own prefix of the inbox; an object of others is not told apart from
-            one that does not exist.
+        InvalidRequest: it is not below the tenant's own prefix of the inbox (an object of others is not told apart from
+            one that does not exist), or is a key that others would read as another one's.
     """
     bucket, _, key = address.removeprefix(SCHEME).partition("/")
+    if _STRANGE.search(key):
+        message = "The key of a file may have no '..', '.' or empty part, no '?' or '#' and no control character."
+        raise InvalidRequest(message, code="invalid_key", param=param)
     if bucket != inbox or not key.startswith(f"{tenant}/"):
         message = "Files are taken from the inbox bucket, below the tenant's own prefix."
         raise InvalidRequest(message, code="file_not_yours", param=param)

@@ -4,14 +4,18 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from broker.errors import InvalidRequest
+from broker.jobs.faults import NEEDED, at, few, place, words
 from broker.jobs.fields import Cache, Context, Input, Parameters, Priority, Prompt, Routing, Strict, Task, Webhook
+from broker.jobs.messages import check_results
+from broker.json_text import check_depth
 
 MOST_WAIT_S = 604_800
 """A week: the longest deadline and time budget."""
+
+MOST_METADATA = 16
 
 NEEDS: dict[Task, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -28,11 +32,18 @@ NEEDS: dict[Task, tuple[str, ...]] = {
 MANY_TEXTS = frozenset({Task.EMBED, Task.MODERATE})
 
 
+def _from_text(given: Any) -> Any:
+    return {"text": given} if isinstance(given, str) else given
+
+
 class JobRequest(Strict):
     """One piece of work."""
 
+    model_config = ConfigDict(defer_build=False)
+
     task: Task = Task.CHAT
-    input: Input = Field(default_factory=Input)
+    input: Annotated[Input, BeforeValidator(_from_text, Input | str)] = Field(default_factory=Input)
+    """A text alone stands for `{"text": …}`."""
     prompt: Prompt | None = None
     model: Annotated[str, Field(min_length=1, max_length=128)] = "auto"
     routing: Routing = Field(default_factory=Routing)
@@ -52,36 +63,34 @@ class JobRequest(Strict):
     """The time budget of the work itself, once it runs; it decides the size of the workflow."""
     ttl_seconds: int = Field(default=604_800, ge=60, le=31_536_000)
     """How long request and result are kept after acceptance."""
-    metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] = Field(
-        default_factory=dict, max_length=16
-    )
+    metadata: Annotated[
+        dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+        Field(max_length=MOST_METADATA),
+        BeforeValidator(lambda given: few(given, MOST_METADATA)),
+    ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_material(self) -> Self:
         if self.task is Task.CHAT:
             if self.input.messages is None and not self.input.text and self.prompt is None:
-                raise _at("input", "input.messages, input.text or prompt is needed")
+                raise at("input", "input.messages, input.text or prompt is needed")
+            check_results(self.input.messages or (), goes_on=self.conversation_id is not None)
             return self
         for name in NEEDS[self.task]:
             if not getattr(self.input, name):
-                raise _at(f"input.{name}", f"it is needed for {self.task}")
+                raise at(f"input.{name}", f"{NEEDED} for {self.task}")
         if self.prompt is not None:
-            raise _at("prompt", f"prompts are for chats, not for {self.task}")
+            raise at("prompt", f"prompts are for chats, not for {self.task}")
         if self.task not in MANY_TEXTS and isinstance(self.input.text, list):
-            raise _at("input.text", f"it is one text for {self.task}")
+            raise at("input.text", f"it is one text for {self.task}")
         return self
 
     @model_validator(mode="after")
     def _is_kept_while_it_lives(self) -> Self:
         # A deadline that is not named comes no later (`accepting.times`).
         if "deadline_seconds" in self.model_fields_set and self.ttl_seconds < self.deadline_seconds:
-            raise _at("ttl_seconds", "it is less than deadline_seconds: the prompt would be gone before the job's end")
+            raise at("ttl_seconds", "it is less than deadline_seconds: the prompt would be gone before the job's end")
         return self
-
-
-def _at(field: str, message: str) -> PydanticCustomError:
-    """A fault that shows only with other fields in view, at the field that has to change."""
-    return PydanticCustomError("unfit", "{message}", {"field": field, "message": message})
 
 
 def parse_request(body: Any) -> JobRequest:
@@ -92,35 +101,20 @@ def parse_request(body: Any) -> JobRequest:
     """
     if not isinstance(body, Mapping):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_body")
+    check_depth(body)
     try:
         request = JobRequest.model_validate(body)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        fields = list(dict.fromkeys(_field(each, body) for each in found))
+        fields = list(dict.fromkeys(place(each, body) for each in found))
         more = f" ({len(fields) - 1} more fields are at fault)" if len(fields) > 1 else ""
-        where = f"{fields[0]}: " if fields[0] else ""
-        raise InvalidRequest(f"{where}{found[0]['msg']}{more}", code="invalid_field", param=fields[0]) from None
+        message = f"{fields[0] or 'The body'}: {words(found[0])}{more}"
+        raise InvalidRequest(message, code="invalid_field", param=fields[0]) from None
     try:
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except ValueError:  # half of a surrogate pair, NaN: Python's parser lets them through, and nothing after it does
         raise InvalidRequest("The body must be JSON by RFC 8259.", code="invalid_body") from None
     return request
-
-
-def _field(error: ErrorDetails, body: Any) -> str | None:
-    """The place at fault, dotted, as far as it lies in the body: pydantic goes on with the types that it tried."""
-    if error["type"] == "unfit":
-        return str(error["ctx"]["field"])
-    place: list[str] = []
-    for part in error["loc"]:
-        try:
-            body = body[part]
-        except (LookupError, TypeError):
-            if error["type"] == "missing":
-                place.append(str(part))
-            break
-        place.append(str(part))
-    return ".".join(place) or None
 
 
 def stored_form(request: JobRequest) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Taking events in: `InferenceRequested` from other systems becomes a job, or is rejected with the reason."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker import json_text
 from broker.clock import uuid7_hex
 from broker.envelope import envelope
 from broker.errors import InvalidRequest, KeyInFlight
@@ -59,10 +59,7 @@ class Take:
 
 
 def _parse(body: str) -> dict[str, Any]:
-    try:
-        event = json.loads(body)
-    except ValueError:
-        raise InvalidRequest("The message is not JSON.", code="invalid_json") from None
+    event = json_text.read(body)
     if not isinstance(event, dict):
         raise InvalidRequest("The message is not an event.", code="invalid_event")
     for name in ("id", "account", "source", "detail"):

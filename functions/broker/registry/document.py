@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from broker.errors import InvalidRequest, NotFound
+from broker.jobs.faults import place, words
+from broker.json_text import check_depth
 from broker.registry.entry import Entry, Strict
 from broker.registry.labels import Arm, LabelArms, LabelsEntry
 from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
@@ -99,6 +101,7 @@ def parse_arms(body: Any) -> list[Arm]:
 
 
 def _checked(model: type[Checked], value: Any) -> Checked:
+    check_depth(value)
     try:
         # Half of a surrogate pair goes through JSON's parser, and through nothing after it; so does NaN.
         json.dumps(value, ensure_ascii=False, allow_nan=False, default=str, skipkeys=True).encode()
@@ -107,7 +110,7 @@ def _checked(model: type[Checked], value: Any) -> Checked:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        param = ".".join(str(part) for part in first["loc"])
-        where = f"{param}: " if param else ""
-        raise InvalidRequest(f"{where}{first['msg']}", code="invalid_field", param=param or None) from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        param = place(first, value)
+        message = f"{param or 'The body'}: {words(first)}"
+        raise InvalidRequest(message, code="invalid_field", param=param) from None

@@ -1,7 +1,6 @@
 """Prompt templates as operators write them, checked, and as `prompts.templates` reads them."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -10,9 +9,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from broker.errors import InvalidRequest
 from broker.jobs.fields import Parameters
+from broker.json_schema import checking
 from broker.prompts.engine import Node, check, parse, places
 from broker.prompts.texts import MOST_BYTES, ROLES, Apart, Kept, keep
-from broker.prompts.variables import RULES, checked
+from broker.prompts.variables import RULES, check_pattern, checked
 from broker.registry.entry import Entry, Name, Strict
 from broker.storage import Item
 
@@ -60,10 +60,7 @@ class Variable(Strict):
         if self.type == "object" and self.properties is None:
             raise ValueError("an object needs properties")
         if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error:
-                raise ValueError("pattern is not a regular expression") from None
+            _or_value_error(check_pattern, self.pattern)
         if self.default is not None:
             _or_value_error(checked, {"default": self.schema_()}, {"default": self.default})
         return self
@@ -113,10 +110,8 @@ class PromptEntry(Entry):
     @field_validator("output_schema")
     @classmethod
     def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        from broker.providers.wire.structured import check_schema  # loads jsonschema
-
         if schema is not None:
-            _or_value_error(check_schema, schema)
+            _or_value_error(checking.check_schema, schema)
         return schema
 
     @model_validator(mode="after")

@@ -107,7 +107,7 @@ class Api:
             request.tenant,
             status=query.get("status"),
             limit=request.number("limit", 20),
-            cursor=query.get("cursor"),
+            cursor=query.get("cursor") or None,
         )
         return Reply(200, found)
 
@@ -133,7 +133,7 @@ class Api:
     def get_conversation(self, request: Request) -> Reply:
         """`GET /conversations/{id}`: its turns, newest first."""
         conversation, limit = request.path["id"], request.number("limit", 20)
-        cursor = request.query.get("cursor")
+        cursor = request.query.get("cursor") or None
         found = listing(self.conversations, request.tenant, conversation, limit=limit, cursor=cursor, now=now_ms())
         return Reply(200, found)
 

@@ -6,6 +6,7 @@ from typing import Any
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media import check_media
+from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
 from broker.routing.question import Question
@@ -54,9 +55,7 @@ class Prepare:
         check_media(document, tenant_id, self.inbox)
         filled = self._fill(tenant_id, document, now)
         if schema := filled.get("output_schema"):
-            from broker.providers.wire.structured import check_schema  # loads jsonschema
-
-            check_schema(schema)
+            checking.check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)
         if "conversation_id" not in filled or filled["task"] != "chat":
             return asked

@@ -1,20 +1,11 @@
-"""Answers to a JSON Schema: what a model is told, how its text is read, and whether the schema is one at all."""
+"""Answers to a JSON Schema: what a model is told, and how its text is read."""
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
-from broker.errors import BadOutput, InvalidRequest
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
-    from referencing import Resource
-    from referencing._core import Resolver
-
-_DEEPEST = 100
-"""Levels of schemas in schemas."""
-
-_LONGEST_PATH = 200
-_REFERENCES = ("$ref", "$dynamicRef")
+from broker.errors import BadOutput
+from broker.json_schema import checking
+from broker.json_text import DEEPEST, is_deeper
 
 
 def instruction(schema: dict[str, Any]) -> str:
@@ -71,72 +62,20 @@ def parse(text: str, schema: dict[str, Any]) -> Any:
         check_storable(value)
     except ValueError:
         raise BadOutput("The model's answer is not JSON.", code="not_json", maybe_paid=True) from None
-    validator = _validator(schema)
+    checked = checking.check_schema(schema)
     try:
-        fault = next(validator.iter_errors(value), None)
-    except (RecursionError, ArithmeticError):
+        if is_deeper(value, DEEPEST):
+            raise checking.TooMuch
+        rule = checked.fault(value, len(text))
+    except checking.TooMuch:
         raise BadOutput(
             "The model's answer is too deep or too large to check.", code="schema_not_met", maybe_paid=True
         ) from None
-    if fault is not None:
+    if rule is not None:
         # The path in the schema is the tenant's own; the path in the answer could hold keys that the model made up.
-        rule = "/".join(str(part) for part in fault.absolute_schema_path)[:_LONGEST_PATH]
-        message = f"The model's answer does not meet the schema at {rule}."
+        message = f"The model's answer does not meet the schema{f' at {rule}' if rule else ''}."
         raise BadOutput(message, code="schema_not_met", maybe_paid=True)
     return value
-
-
-def check_schema(schema: dict[str, Any]) -> None:
-    """Check a schema before work is accepted with it. References are followed inside it, and never fetched.
-
-    Raises:
-        InvalidRequest: it is no JSON Schema, or refers to something outside itself, or in a circle.
-    """
-    _validator(schema)
-
-
-def _validator(schema: dict[str, Any]) -> "Validator":
-    from jsonschema import Draft202012Validator, SchemaError
-    from jsonschema.validators import validator_for
-    from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY, specification_with
-
-    dialect = schema.get("$schema", "")
-    if not isinstance(dialect, str):
-        _no_schema("invalid_schema", "$schema has to be a text")
-    try:
-        kind = validator_for(schema, default=Draft202012Validator)
-        kind.check_schema(schema)
-        root = specification_with(dialect, default=DRAFT202012).create_resource(schema)
-        _follow(root, EMPTY_REGISTRY.resolver_with_root(root))
-        # With a registry of its own that knows nothing else: jsonschema's default fetches what a reference names.
-        validator: Validator = kind(schema, registry=EMPTY_REGISTRY)
-        validator.is_valid(None)
-    except SchemaError as error:
-        rule = "/".join(str(part) for part in error.absolute_path)[:_LONGEST_PATH]
-        _no_schema("invalid_schema", f"it is no JSON Schema{f' at {rule}' if rule else ''}")
-    except Unresolvable:
-        _no_schema("unresolved_reference", "a reference leads outside it or to nothing")
-    except RecursionError:
-        _no_schema("circular_schema", "its references go in a circle, or it is nested too deep")
-    except (ValueError, OverflowError):  # an address or a pattern that Python cannot read
-        _no_schema("invalid_schema", "it holds an address or a pattern that cannot be read")
-    return validator
-
-
-def _follow(resource: "Resource[Any]", resolver: "Resolver[Any]", depth: int = 0) -> None:
-    if depth > _DEEPEST:  # said here, for Python's own limit differs by version and by how deep the caller is
-        raise RecursionError
-    if isinstance(resource.contents, dict):
-        for name in _REFERENCES:
-            if isinstance(reference := resource.contents.get(name), str):
-                resolver.lookup(reference)
-    for inner in resource.subresources():
-        _follow(inner, resolver.in_subresource(inner), depth + 1)
-
-
-def _no_schema(code: str, why: str) -> NoReturn:
-    raise InvalidRequest(f"output_schema cannot be used: {why}.", code=code, param="output_schema") from None
 
 
 def _unfenced(text: str) -> str:
