@@ -69,7 +69,7 @@ def test_a_start_whose_reply_was_lost_does_not_run_twice() -> None:
     world.workflows.down = False
     second = world.start(JOB_ID, "exec-2")
     with pytest.raises(Conflict):  # the first run began after all, and is stale
-        enter(world.jobs, Run(JOB_ID, "acme", Fence(1, "exec-1"), 0))
+        enter(world.jobs, Run(JOB_ID, "acme", Fence(1, "exec-1"), 0, 0))
     assert enter(world.jobs, second).run == 2
 
 
