@@ -93,7 +93,7 @@ class Publish:
             return
         asked = self.jobs.notes(head.id, "ASKED").get("ASKED")
         if asked is None:
-            self.on_gone(head)  # its `ttl_seconds` were over first; nobody could be sent to
+            self.on_gone(head)  # its record was over first; nobody could be sent to
             return
         if "webhook_url" not in asked:
             return  # told before, and erased since

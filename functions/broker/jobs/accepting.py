@@ -110,7 +110,7 @@ class Accept:
         if held.accepted:
             if there := self._jobs.find(held.job_id):
                 return Accepted(there, repeated=True)
-            # Its `ttl_seconds` were over before the key's time: nobody has the answer any more.
+            # Its record is gone before its key: nobody has the answer any more.
             held = idempotency.renew(self._database, held, job_id, now)
         if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
             # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
