@@ -17,7 +17,7 @@ from tests.contract.stack import of_type, target, workflow_files
 PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown"}
 """Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time."""
 
-DOORS_ONLY = {"KeyReused", "KeyInFlight", "NotCancelable", "DeliveryBusy"}
+DOORS_ONLY = {"TooLarge", "KeyReused", "KeyInFlight", "NotCancelable", "DeliveryBusy"}
 """Errors of accepting and canceling: no step can raise them."""
 
 STEP_ERRORS = {kind.__name__ for kind in TREE} - DOORS_ONLY - {BrokerError.__name__}
