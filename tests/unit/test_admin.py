@@ -250,7 +250,7 @@ def test_a_label_divides_the_traffic_moves_and_goes() -> None:
         ({"arms": [{"version": 1, "weight": 0}]}, "production", "invalid_field", "arms.0.weight"),
         ({"arms": [{"version": 1}, {"version": 1}]}, "production", "invalid_field", "arms"),
         ({}, "production", "invalid_field", "arms"),
-        ({"arms": [{"version": 1}]}, "a b", "invalid_field", "labels.a b.[key]"),
+        ({"arms": [{"version": 1}]}, "a b", "invalid_field", "labels.a b"),
     ],
 )
 def test_a_label_at_fault_is_named(body: Any, label: str, code: str, param: str) -> None:

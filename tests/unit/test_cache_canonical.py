@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.fakes.questions import LARGE, SMALL, question, stored
 
+PICTURE = "data:image/png;base64,QUJD"
+TOOL = {"type": "function", "function": {"name": "look", "url": "https://example.com"}}
 BODY: dict[str, Any] = {
     "input": {
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How are you?"}],
@@ -125,7 +127,7 @@ def test_other_guardrail_settings_make_another_question() -> None:
 
 TEXT = st.text(max_size=20)
 BODIES = st.fixed_dictionaries(
-    {"input": st.fixed_dictionaries({"text": st.text(min_size=1, max_size=20)})},
+    {"input": st.fixed_dictionaries({"text": st.text(min_size=1, max_size=20).filter(str.strip)})},
     optional={
         "parameters": st.fixed_dictionaries({}, optional={"temperature": st.floats(0, 2), "seed": st.integers(0, 9)}),
         "output_schema": st.dictionaries(TEXT, TEXT, max_size=2),
@@ -185,8 +187,8 @@ def test_what_may_change_elsewhere_or_lies_in_files_is_no_question(body: dict[st
     [
         {"task": "extract_text", "input": {"file": {"data": "QUJD", "media_type": "image/png"}}},
         {"input": {"text": "What is at https://example.com and s3://a/b?"}},
-        {"input": {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:a"}}]}]}},
-        {"input": {"text": "x", "tools": [{"function": {"url": "https://example.com"}}]}},
+        {"input": {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE}}]}]}},
+        {"input": {"text": "x", "tools": [TOOL]}},
     ],
     ids=["bytes", "words", "data", "tools"],
 )

@@ -217,7 +217,7 @@ def test_a_version_of_a_prompt_never_changes(change: dict[str, Any]) -> None:
         ({"models": [MODEL | {"prices_as_of": "1.11.2026"}]}, "models.0.prices_as_of"),
         ({"models": [MODEL | {"quality": 6}]}, "models.0.quality"),
         ({"models": [MODEL | {"weight": -1}]}, "models.0.weight"),
-        ({"models": [MODEL | {"unit_prices_usd": {"bytes": 1}}]}, "models.0.unit_prices_usd.bytes.[key]"),
+        ({"models": [MODEL | {"unit_prices_usd": {"bytes": 1}}]}, "models.0.unit_prices_usd.bytes"),
         ({"models": [MODEL | {"unit_prices_usd": {"pages": -1}}]}, "models.0.unit_prices_usd.pages"),
         ({"models": [MODEL | {"options": {"a": [{"b": 0.5}]}}]}, "models.0.options"),
         ({"models": [MODEL | {"options": {"a": 10**15}}]}, "models.0.options"),
