@@ -16,6 +16,7 @@ from broker.errors import BrokerError, Refused, Unavailable
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.dialects import AZURE
 from broker.providers.wire.language import LANGUAGE, perform
 
 UNDATED = ("v1", "preview", "latest")
@@ -66,6 +67,8 @@ def _service(call: Call) -> openai_format.Service:
         headers=exchange.headers(call, "api-key", "{}"),
         limit="max_completion_tokens",
         links=True,
+        dialect=AZURE,
+        more={"user": call.caller["tenant"]} if call.caller else {},
         read_error=_read_error,
     )
 

@@ -3,7 +3,8 @@
 Source: the API reference of Cohere, `POST /v2/chat` and `POST /v2/embed`.
 
 Options of a model: `safety_mode` (`CONTEXTUAL`, `STRICT`, `OFF`), `links` (true where its endpoint fetches `https`
-pictures), and for embeddings `input_type` (`search_document` unless said) and `dimensions`.
+pictures), for embeddings `input_type` (`search_document` unless said) and `dimensions`, and those of
+`wire.abilities`. The service takes no name of a caller.
 """
 
 from typing import Any
@@ -12,11 +13,14 @@ from broker.errors import BrokerError, ContextExceeded, Refused, Unavailable
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.dialects import COHERE
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import Json, bad, field
+from broker.providers.wire.history import History, Part, Turn, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import Link, data_url, parts
+from broker.providers.wire.media import Link, data_url
+from broker.providers.wire.tools import NAMED
 from broker.providers.wire.vectors import is_vector
 
 BASE_URL = "https://api.cohere.com/v2"
@@ -29,7 +33,7 @@ PARAMETERS = {
     "stop": "stop_sequences",
     "seed": "seed",
 }
-CHOICES = {"none": "NONE", "required": "REQUIRED", chats.NAMED: "REQUIRED"}
+CHOICES = {"none": "NONE", "required": "REQUIRED", NAMED: "REQUIRED"}
 """It cannot be told to use one tool of several, so of those it is shown that one alone."""
 
 FINISHES = {"MAX_TOKENS": "length", "ERROR_LIMIT": "length", "TOOL_CALL": "tool_calls"}
@@ -55,7 +59,10 @@ class Cohere:
 
 
 def _chat(call: Call) -> Answer:
-    reply = _post(call, "chat", _request(call), call.timeout)
+    links = call.endpoint is None or call.options.get("links") is True
+    # In its JSON mode, too, the model has to be told: else it may write blanks without end.
+    history = prepare(call, COHERE, links=links, said=chats.instruction(call, told=False))
+    reply = _post(call, "chat", _request(call, history), call.timeout)
     reason = field(reply.body, "finish_reason")
     if reason in REFUSALS:
         raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
@@ -70,7 +77,7 @@ def _chat(call: Call) -> Answer:
     if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
         bad("The provider's reply has a message that is no text.")
     calls = message.get("tool_calls") or []
-    return chats.answer(
+    answer = chats.answer(
         call,
         text="".join(str(each.get("text") or "") for each in content if each.get("type") == "text"),
         tool_calls=[_called(each) for each in calls] if isinstance(calls, list) else [],
@@ -78,18 +85,20 @@ def _chat(call: Call) -> Answer:
         tokens=(_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens")),
         facts=_facts(reply),
     )
+    return history.toolbox.restored(answer, call)
 
 
-def _request(call: Call) -> Json:
-    asked: Json = {"model": call.model, "messages": _messages(call), "stream": False}
+def _request(call: Call, history: History) -> Json:
+    messages = [message for turn in history.turns for message in _messages(turn)]
+    asked: Json = {"model": call.model, "messages": messages, "stream": False}
     asked |= chats.parameters(call, PARAMETERS)
-    tools, choice = chats.functions(call), chats.choice(call)
-    if tools and choice:
+    tools, choice = history.toolbox.tools, history.toolbox.choice
+    if choice:
         word, name = choice
-        tools = [each for each in tools if word != chats.NAMED or each["name"] == name]
+        tools = [each for each in tools if word != NAMED or each.name == name]
         asked |= {"tool_choice": CHOICES[word]} if word in CHOICES else {}
     if tools:
-        asked["tools"] = [{"type": "function", "function": each} for each in tools]
+        asked["tools"] = [{"type": "function", "function": each.function()} for each in tools]
     elif _has_format(call):
         asked["response_format"] = {"type": "json_object", "json_schema": call.output_schema}
     if "safety_mode" in call.options and not tools:
@@ -102,47 +111,37 @@ def _has_format(call: Call) -> bool:
     return not call.input.get("tools") and (call.output_schema or {}).get("type") == "object"
 
 
-def _messages(call: Call) -> list[Json]:
-    messages = [_message(each, place, call) for place, each in enumerate(chats.messages(call))]
-    messages = [each for each in messages if each["role"] == "tool" or each.get("content") or each.get("tool_calls")]
-    # In its JSON mode, too, the model has to be told: else it may write blanks without end.
-    if said := chats.instruction(call, told=False):
-        messages.insert(0, {"role": "system", "content": said})
-    if not any(each["role"] in ("user", "tool") for each in messages):
-        messages.append({"role": "user", "content": chats.OPENING})
-    return messages
+def _messages(turn: Turn) -> list[Json]:
+    """A turn as messages: each of its results is one, as is the rest of it."""
+    made: list[Json] = [
+        {"role": "tool", "tool_call_id": each.id, "content": [_part(part) for part in each.parts]}
+        for each in turn.results
+    ]
+    rest: Json = {"role": turn.role}
+    if turn.parts:
+        rest["content"] = [_part(each) for each in turn.parts]
+    if turn.uses:
+        rest["tool_calls"] = [
+            {"id": use.id, "type": "function", "function": {"name": use.name, "arguments": use.text}}
+            for use in turn.uses
+        ]
+    return [*made, rest] if len(rest) > 1 else made
 
 
-def _message(message: Json, place: int, call: Call) -> Json:
-    links = call.endpoint is None or call.options.get("links") is True
-    found = parts(message.get("content"), call.media, f"input.messages.{place}", links=links)
-    role = "system" if message["role"] == "developer" else message["role"]
-    taken: Json = {"role": role, "content": [_part(each) for each in found]}
-    if role == "tool":
-        taken |= {"tool_call_id": str(message.get("tool_call_id")), "content": taken["content"] or "(no output)"}
-    calls = [chats.tool_call(*each) for each in chats.used_tools(message, place)]
-    if calls:
-        taken["tool_calls"] = calls
-        if not taken["content"]:
-            del taken["content"]
-    return taken
-
-
-def _part(part: str | Blob | Link) -> Json:
+def _part(part: Part) -> Json:
     match part:
-        case str():
-            return {"type": "text", "text": part}
         case Link(url):
             return {"type": "image_url", "image_url": {"url": url}}
         case Blob():
             return {"type": "image_url", "image_url": {"url": data_url(part)}}
+    return {"type": "text", "text": part}
 
 
 def _called(given: Any) -> Json:
     name, arguments = field(given, "function", "name"), field(given, "function", "arguments")
     if not (isinstance(name, str) and isinstance(arguments, str)):
         bad("The model's tool call is malformed.")
-    return {"id": str(given.get("id")), "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"id": str(given.get("id") or ""), "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _embed(call: Call) -> Answer:

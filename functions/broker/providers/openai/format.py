@@ -3,8 +3,10 @@
 Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/embeddings`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -12,10 +14,13 @@ from broker.errors import BrokerError, ContextExceeded, CredentialRejected, Refu
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.exchange import Json, bad
+from broker.providers.wire.history import History, Part, Turn, prepare
 from broker.providers.wire.http import Reply, post_json
-from broker.providers.wire.media import inlined
+from broker.providers.wire.tools import NAMED, Tool
 from broker.providers.wire.vectors import is_vector
+from broker.providers.wire.wrapping import VALUE, is_plain, wrapped
 
 FINISHES = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
@@ -48,6 +53,9 @@ CODES: dict[str, tuple[type[BrokerError], str]] = {
 TOO_LONG = "maximum context length"
 """vLLM has no code for it, only OpenAI's words. They are looked for in a 400, and go nowhere from there."""
 
+_SPEAKER = re.compile(r"[^\s<|\\/>]{1,64}")
+"""What may stand as a message's `name`."""
+
 _CLOSED_WORDS = frozenset({"type", "properties", "required", "additionalProperties", "items", "enum", "title"})
 _DEEPEST_STRICT = 5
 
@@ -69,11 +77,6 @@ def too_long() -> BrokerError:
     return ContextExceeded(_CONTEXT[1])
 
 
-def as_they_are(messages: list[Json]) -> list[Json]:
-    """For services that take the messages as OpenAI does."""
-    return messages
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
     """Where the format is spoken, and how it differs there."""
@@ -88,14 +91,29 @@ class Service:
     """Whether the service fetches pictures itself."""
     more: Json = field(default_factory=dict)
     """Further fields of a chat."""
-    messages: Callable[[list[Json]], list[Json]] = as_they_are
+    dialect: Dialect = COMPATIBLE
     read_error: Callable[[int, Any], BrokerError | None] = read_error
     finishes: Mapping[str, str] = field(default_factory=lambda: FINISHES)
 
 
 def chat(call: Call, service: Service) -> Answer:
-    """One turn of a conversation; see `Provider.invoke`."""
-    reply = _post(call, service, "chat/completions", request(call, service))
+    """One turn of a conversation; see `Provider.invoke`.
+
+    The service takes no schema whose root is not a plain object: the answer to another comes in one.
+    """
+    if call.output_schema is None or is_plain(call.output_schema):
+        return _chat(call, service)
+    answer = _chat(replace(call, output_schema=wrapped(call.output_schema)), service)
+    if "json" not in answer.output:
+        return answer
+    value = answer.output["json"][VALUE]
+    output = {**answer.output, "text": json.dumps(value, ensure_ascii=False), "json": value}
+    return replace(answer, output=output)
+
+
+def _chat(call: Call, service: Service) -> Answer:
+    history = prepare(call, service.dialect, links=service.links, said=chats.instruction(call, told=True))
+    reply = _post(call, service, "chat/completions", request(call, service, history))
     choice = exchange.first(reply.body, "choices")
     message, reason = choice.get("message"), choice.get("finish_reason")
     if not isinstance(message, dict):
@@ -104,7 +122,7 @@ def chat(call: Call, service: Service) -> Answer:
         raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
     if reason == "error":  # Mistral's
         raise Unavailable("The model failed while it answered.", code="model_failed", maybe_paid=True)
-    return chats.answer(
+    answer = chats.answer(
         call,
         text=_text(message.get("content")),
         tool_calls=_tool_calls(message.get("tool_calls")),
@@ -112,21 +130,19 @@ def chat(call: Call, service: Service) -> Answer:
         tokens=(_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens")),
         facts=exchange.facts(reply),
     )
+    return history.toolbox.restored(answer, call)
 
 
-def request(call: Call, service: Service) -> Json:
-    """The body of a chat.
-
-    Raises:
-        InvalidRequest: it has no text, or a picture that cannot be had.
-    """
-    told = [_inlined(message, call, place, service.links) for place, message in enumerate(chats.messages(call))]
-    messages = service.messages(told)
-    if said := chats.instruction(call, told=True):
-        messages = [*messages, {"role": "user", "content": said}]
+def request(call: Call, service: Service, history: History) -> Json:
+    """The body of a chat."""
+    messages = [message for turn in history.turns for message in _messages(turn, service.dialect)]
     names = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": service.seed}
     asked: Json = {"model": call.model, "messages": messages}
-    asked |= {name: call.input[name] for name in ("tools", "tool_choice") if call.input.get(name)}
+    if tools := history.toolbox.tools:
+        asked["tools"] = [{"type": "function", "function": _function(each)} for each in tools]
+        if choice := history.toolbox.choice:
+            word, name = choice
+            asked["tool_choice"] = {"type": "function", "function": {"name": name}} if word == NAMED else word
     asked |= chats.parameters(call, names | {"max_output_tokens": service.limit}) | service.more
     if call.output_schema is not None:
         schema = {"name": "answer", "schema": call.output_schema, "strict": is_closed(call.output_schema)}
@@ -179,12 +195,34 @@ def _post(call: Call, service: Service, name: str, body: Json) -> Reply:
     return post_json(url, body, headers=service.headers, timeout=call.timeout, read_error=service.read_error)
 
 
-def _inlined(message: Json, call: Call, place: int, links: bool) -> Json:
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    where = f"input.messages.{place}"
-    return {**message, "content": [inlined(part, call.media, where, links=links) for part in content]}
+def _function(tool: Tool) -> Json:
+    strict = {"strict": True} if tool.strict and is_closed(tool.parameters) else {}
+    return tool.function() | strict
+
+
+def _messages(turn: Turn, dialect: Dialect) -> list[Json]:
+    """A turn as messages: each of its results is one, as is the rest of it."""
+    made: list[Json] = [
+        {"role": "tool", "tool_call_id": each.id, "content": _content(each.parts)} for each in turn.results
+    ]
+    if not (turn.parts or turn.uses):
+        return made
+    rest: Json = {"role": turn.role, "content": _content(turn.parts)}
+    if turn.uses:
+        rest["tool_calls"] = [
+            {"id": use.id, "type": "function", "function": {"name": use.name, "arguments": use.text}}
+            for use in turn.uses
+        ]
+    if dialect.speakers and isinstance(turn.speaker, str) and _SPEAKER.fullmatch(turn.speaker):
+        rest["name"] = turn.speaker
+    return [*made, rest]
+
+
+def _content(parts: Sequence[Part]) -> Any:
+    """A text alone where there is one, as all servers take it; None where there is nothing."""
+    if not parts or (len(parts) == 1 and isinstance(parts[0], str)):
+        return parts[0] if parts else None
+    return [{"type": "text", "text": each} if isinstance(each, str) else each for each in parts]
 
 
 def _text(content: Any) -> str:
@@ -203,12 +241,12 @@ def _tool_calls(given: Any) -> list[Json]:
     for each in given if isinstance(given, list) else []:
         name, arguments = (exchange.field(each, "function", part) for part in ("name", "arguments"))
         if isinstance(arguments, dict):  # Mistral, TGI
-            calls.append(chats.tool_call(each.get("id") or f"call_{len(calls)}", name, arguments))
+            calls.append(chats.tool_call(each.get("id") or "", name, arguments))
             continue
         if not (isinstance(name, str) and isinstance(arguments, str)):
             bad("The model's tool call is malformed.")
         function = {"name": name, "arguments": arguments}
-        calls.append({"id": str(each.get("id") or f"call_{len(calls)}"), "type": "function", "function": function})
+        calls.append({"id": str(each.get("id") or ""), "type": "function", "function": function})
     return calls
 
 

@@ -1,6 +1,7 @@
 """What every format that speaks JSON over HTTPS does alike with a call and its reply."""
 
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from broker.errors import BadOutput, CredentialRejected, InvalidRequest
 from broker.providers.wire.base import Call
@@ -13,6 +14,12 @@ Json = dict[str, Any]
 def base_url(call: Call, default: str) -> str:
     """The model's endpoint, else the provider's own; without a slash at its end."""
     return (call.endpoint or default).rstrip("/")
+
+
+def is_host(url: str, *hosts: str) -> bool:
+    """Whether a URL leads to one of these hosts, or to one below it."""
+    host = urlsplit(url).hostname or ""
+    return any(host == each or host.endswith(f".{each}") for each in hosts)
 
 
 def key(call: Call) -> str | None:
