@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.stub import Stubber
-from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Refused, Unavailable
+from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Refused, Rejected, Unavailable
 from broker.providers.bedrock.provider import Bedrock
 from broker.providers.wire.base import Answer, Blob, Call
 
@@ -17,7 +17,7 @@ from tests.fakes.media import FakeMedia
 
 CALL_TOOL = {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"age": 1}'}}
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
-SPEC = {"toolSpec": {"name": "look_up", "inputSchema": {"json": {"type": "object"}}}}
+SPEC = {"toolSpec": {"name": "look_up", "inputSchema": {"json": {"type": "object", "properties": {}}}}}
 
 
 def reply(content: list[Any], reason: str = "end_turn") -> dict[str, Any]:
@@ -132,10 +132,7 @@ def test_a_malformed_answer_is_bad_output(reason: str) -> None:
     [
         (chat({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}), "input.messages.0.content"),
         (chat({"role": "user", "content": [{"type": "text", "text": 5}]}), "input.messages.0.content"),
-        (
-            chat({"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "x", "arguments": "{"}}]}),
-            "input.messages.0.tool_calls",
-        ),
+        (chat({"role": "assistant", "tool_calls": [{"id": "a", "function": "x"}]}), "input.messages.0.tool_calls"),
         (chat({"role": "assistant", "tool_calls": [{}]}), "input.messages.0.tool_calls"),
         (chat({"role": "user", "content": "Hi."}, tools=[{"name": "x"}]), "input.tools"),
         (chat({"role": "user", "content": "Hi."}, tools=[TOOL], tool_choice="any"), "input.tool_choice"),
@@ -174,17 +171,17 @@ def test_pictures_are_sent_as_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "url"),
+    ("role", "url", "kind"),
     [
-        ("user", "https://example.com/a.png"),
-        ("user", "s3://inbox/acme/b"),
-        ("user", "s3://inbox/acme/gone"),
-        ("system", "s3://inbox/acme/a"),
+        ("user", "https://example.com/a.png", Rejected),
+        ("user", "s3://inbox/acme/b", Rejected),
+        ("user", "s3://inbox/acme/gone", InvalidRequest),
+        ("system", "s3://inbox/acme/a", Rejected),
     ],
 )
-def test_pictures_that_cannot_be_sent_are_named(role: str, url: str) -> None:
+def test_pictures_that_cannot_be_sent_are_named(role: str, url: str, kind: type[BrokerError]) -> None:
     call = replace(chat({"role": "user", "content": "Hi."}, {"role": role, "content": [picture(url)]}), media=INBOX)
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(kind) as caught:
         Bedrock().invoke(call)
     assert caught.value.param == "input.messages.1.content"
 

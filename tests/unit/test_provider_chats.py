@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.errors import BadOutput, BrokerError, InvalidRequest, Throttled, Unavailable
+from broker.errors import BadOutput, BrokerError, Rejected, Throttled, Unavailable
 from broker.providers import lookup
 from broker.providers.gemini.provider import fits
 from broker.providers.wire.base import Answer, Call
@@ -146,9 +146,14 @@ def test_geminis_thought_signature_goes_out_and_comes_back(server: ProviderServe
         "name": "look_up",
         "response": {"output": "30"},
     }
-    with pytest.raises(InvalidRequest) as caught:
-        ask(server, "gemini", said, input={"messages": history[2:]})
-    assert caught.value.param == "input.messages.0.tool_call_id"
+    ask(server, "gemini", GeminiDialect().says("Thirty."), input={"messages": history[2:]})
+    assert [list(part) for part in body(server)["contents"][0]["parts"]] == [["text"], ["text"]]
+    del made["extra_content"]
+    ask(server, "gemini", GeminiDialect().says("Thirty."), input={"messages": history, "tools": [TOOL]})
+    assert body(server)["contents"][1]["parts"][0]["thoughtSignature"] == "skip_thought_signature_validator"
+    older = {"cannot": ["thought_signatures"]}
+    ask(server, "gemini", GeminiDialect().says("Thirty."), input={"messages": history}, options=older)
+    assert "thoughtSignature" not in body(server)["contents"][1]["parts"][0]
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [("3s", 3), ("36.840386396s", 36.840386396), ("soon", None)])
@@ -321,7 +326,7 @@ def test_only_providers_that_fetch_are_sent_a_pictures_address(
         ask(server, provider, said, options={"links": True}, input=given)
         assert "https://example.com/a.png" in json.dumps(body(server))
     if not fetches:
-        with pytest.raises(InvalidRequest) as caught:
+        with pytest.raises(Rejected) as caught:
             ask(server, provider, said, input=given)
         assert (caught.value.param, server.asked) == ("input.messages.0.content", [])
 
@@ -330,7 +335,7 @@ def test_only_providers_that_fetch_are_sent_a_pictures_address(
 def test_instructions_take_no_pictures(server: ProviderServer, provider: str) -> None:
     content = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
     given = {"messages": [{"role": "user", "content": "Hm?"}, {"role": "system", "content": content}]}
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(Rejected) as caught:
         ask(server, provider, b"", input=given)
     assert (caught.value.param, server.asked) == ("input.messages.1.content", [])
 

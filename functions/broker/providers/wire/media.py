@@ -103,6 +103,8 @@ def _part(part: Any, media: Media, place: str, links: bool) -> str | Blob | Link
         return _text(part, place)
     if kind == "image_url":
         return _picture(_url(part, place), media, place, links)
+    if not isinstance(kind, str):
+        _unfit("A part of a message says not what it is.", place)
     raise Rejected("Only texts and pictures can be sent to this model.", code="unsupported_content", param=place)
 
 
