@@ -28,9 +28,9 @@ What it serves::
 Every model name is taken. The same input gives the same output, ids included; only the request id differs.
 Answers are extractive: summaries, keywords, sentiment, labels, sentences that fit the question, JSON that fits the
 schema asked for. Translation is declined. Streaming, and more than one choice, are refused with a 400. A text is
-read up to its first 200,000 characters; a request body may have 6 MiB. Chats are refused where the format's service
-refuses them (``rules``: tools, their calls and results, the order of roles, what a Claude does not take). Images and other parts that are not text
-are taken, and neither read nor counted.
+read up to its first 200,000 characters; a request body may have 6 MiB. Images and other parts that are not text are
+taken, and neither read nor counted. A chat is refused where the format's service refuses it (``rules``): its tools,
+their calls and results, the order of roles, pictures of another type than was said, what a Claude does not take.
 
 A token is four characters, rounded up, for the input as a whole (texts, and the schema of a forced tool) and for
 the answer. ``max_tokens`` and its like cut the answer at that length.
