@@ -201,6 +201,16 @@ def test_the_models_guardrail_is_passed_on(version: Any, sent: str) -> None:
     assert (caught.value.code, caught.value.maybe_paid) == ("guardrail_intervened", True)
 
 
+def test_the_service_is_told_whose_call_it_is() -> None:
+    call = replace(chat({"role": "user", "content": "Hi."}), scope="acme", token="job_1-1-1")
+    expected = {
+        "modelId": "m",
+        "messages": [{"role": "user", "content": [{"text": "Hi."}]}],
+        "requestMetadata": {"tenant": call.caller["tenant"], "job": "job_1"},
+    }
+    invoke(call, expected, reply([{"text": "Hi."}]))
+
+
 def test_no_call_is_made_without_the_guardrail_that_was_meant() -> None:
     for guard in ({}, {"version": 1}, "gr1"):
         with pytest.raises(InvalidRequest) as caught:
