@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 from tests.fakes.aws import Reply
-from tests.unit.aws_case import DENIED, DOWN, INVALID, NAME, Case, make_call
+from tests.unit.aws_case import DENIED, DOWN, GONE, NAME, Case, make_call
 
 ROLE = "arn:aws:iam::123456789012:role/batches"
 BATCH_JOB = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/abcdefghij12"
 FOLDER = f"services/job_1/{NAME}"
 BATCH_HANDLE = {"job": BATCH_JOB, "bucket": "payloads", "output": f"{FOLDER}/abcdefghij12/input.jsonl.out"}
 BATCH_STARTED = Reply({"jobArn": BATCH_JOB}, 200)
-BATCH_ERRORS = {"ResourceNotFoundException": INVALID, "ConflictException": DOWN}
+BATCH_ERRORS = {"AccessDeniedException": GONE, "ResourceNotFoundException": GONE, "ConflictException": DOWN}
 BATCH_GONE = {"ResourceNotFoundException": DOWN, "NoSuchKey": DOWN, "InvalidObjectState": DENIED}
 EMBEDS = make_call("embed", {"text": ["a", "b"]}, "amazon.titan-embed-text-v2:0", options={"role": ROLE})
 CHATS = make_call("chat", {"text": "Hello?"}, "amazon.nova-lite-v1:0", options={"role": ROLE, "hours": 48})

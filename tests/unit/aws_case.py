@@ -5,14 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.errors import (
-    BrokerError,
-    ContextExceeded,
-    CredentialRejected,
-    InvalidRequest,
-    Throttled,
-    Unavailable,
-)
+from broker.errors import BrokerError, ContextExceeded, CredentialRejected, ModelGone, Rejected, Throttled, Unavailable
 from broker.providers.wire.base import Blob, Call
 
 from tests.fakes.aws import Reply
@@ -38,7 +31,8 @@ NAME = "broker-6cab6d4d8f6557b285539c85d05dce2c"
 Meaning = tuple[type[BrokerError], bool]
 """A class, and whether it may have been paid for."""
 
-INVALID, TOO_LONG = (InvalidRequest, False), (ContextExceeded, False)
+INVALID, TOO_LONG = (Rejected, False), (ContextExceeded, False)
+GONE = (ModelGone, False)
 BUSY, DENIED, DOWN = (Throttled, False), (CredentialRejected, False), (Unavailable, False)
 
 SESSION = hashlib.sha256(b"\ns-1").hexdigest()

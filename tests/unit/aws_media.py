@@ -11,6 +11,7 @@ from tests.unit.aws_case import (
     CAT_OBJECT,
     DENIED,
     DOWN,
+    GONE,
     INVALID,
     NAME,
     SOUND,
@@ -22,7 +23,7 @@ from tests.unit.aws_case import (
 PICTURE_ERRORS = {
     **dict.fromkeys(("InvalidS3ObjectException", "ImageTooLargeException", "InvalidImageFormatException"), INVALID),
     "HumanLoopQuotaExceededException": INVALID,
-    "ResourceNotFoundException": INVALID,
+    "ResourceNotFoundException": GONE,
     "ResourceNotReadyException": INVALID,
 }
 REKOGNITION = {
@@ -64,9 +65,8 @@ POLLY = {
         ({"Text": TEXT, "VoiceId": "Vicki", "Engine": "neural", "OutputFormat": "mp3"},),
         {
             **dict.fromkeys(("EngineNotSupportedException", "LanguageNotSupportedException"), INVALID),
-            **dict.fromkeys(
-                ("InvalidSampleRateException", "InvalidSsmlException", "LexiconNotFoundException"), INVALID
-            ),
+            **dict.fromkeys(("InvalidSampleRateException", "InvalidSsmlException"), INVALID),
+            "LexiconNotFoundException": GONE,
             **dict.fromkeys(
                 ("MarksNotSupportedForFormatException", "SsmlMarksNotSupportedForTextTypeException"), INVALID
             ),

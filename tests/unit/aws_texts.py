@@ -3,6 +3,7 @@
 from tests.fakes.aws import Reply
 from tests.unit.aws_case import (
     DOWN,
+    GONE,
     INVALID,
     SESSION,
     TEXT,
@@ -85,7 +86,7 @@ TRANSLATE = {
         {
             "UnsupportedLanguagePairException": INVALID,
             "DetectedLanguageLowConfidenceException": INVALID,
-            "ResourceNotFoundException": INVALID,
+            "ResourceNotFoundException": GONE,
         },
     )
 }
@@ -134,7 +135,7 @@ LEX = {
             },
         ),
         {
-            "ResourceNotFoundException": INVALID,
+            "ResourceNotFoundException": GONE,
             **dict.fromkeys(("ConflictException", "DependencyFailedException", "BadGatewayException"), DOWN),
         },
     )

@@ -12,7 +12,16 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import exceptions as broken
-from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Unavailable
+from broker.errors import (
+    BadOutput,
+    BrokerError,
+    ContextExceeded,
+    CredentialRejected,
+    InvalidRequest,
+    ModelTimedOut,
+    Rejected,
+    Unavailable,
+)
 from broker.providers import PROVIDERS
 from broker.providers.wire.base import Answer, Call, Started
 
@@ -129,6 +138,7 @@ def test_every_code_that_an_operation_has_is_known(case: Case, wire: Wire) -> No
             if (case.provider, code) in {("transcribe", "ConflictException"), ("sagemaker_async", "NoSuchKey")}:
                 continue  # no errors: see the tests of these services
             kind, paid = {**COMMON, **case.errors}[code]
+            paid = paid or (kind is Unavailable and status in (500, 502, 530))
             error = failed(case, wire, *case.replies[:place], error_reply(protocol, code, status))
             assert (type(error), error.maybe_paid) == (kind, paid or place > 0), code
 
@@ -142,7 +152,7 @@ def test_codes_of_all_services_mean_the_same(case: Case, wire: Wire) -> None:
             error = failed(case, wire, error_reply(protocol, code))
             assert (type(error), error.code, error.maybe_paid) == (kind, code, paid)
             assert len(wire.asked) == 1, "nothing is retried"
-    for status, unknown in ((403, CredentialRejected), (400, InvalidRequest), (500, Unavailable), (503, Unavailable)):
+    for status, unknown in ((403, CredentialRejected), (400, Rejected), (500, Unavailable), (503, Unavailable)):
         assert type(failed(case, wire, error_reply(protocol, "BrandNewException", status))) is unknown
 
 
@@ -159,7 +169,7 @@ def test_a_pause_that_is_asked_for_is_kept(case: Case, wire: Wire) -> None:
     ("fault", "kind", "code", "paid"),
     [
         (broken.ConnectTimeoutError(endpoint_url="x"), Unavailable, "connect_timeout", False),
-        (broken.ReadTimeoutError(endpoint_url="x"), Unavailable, "timeout", True),
+        (broken.ReadTimeoutError(endpoint_url="x"), ModelTimedOut, "timeout", True),
         (broken.EndpointConnectionError(endpoint_url="x"), Unavailable, "unreachable", False),
         (broken.ConnectionClosedError(endpoint_url="x"), Unavailable, "connection_lost", True),
         (broken.SSLError(endpoint_url="x", error="x"), Unavailable, "bad_certificate", False),
@@ -199,7 +209,7 @@ def test_a_reply_of_another_form_is_an_error_of_ours(case: Case, wire: Wire) -> 
             try:
                 done = work(case, wire, *case.replies[:place], bent, *case.replies[place + 1 :])
             except BrokerError as error:
-                assert isinstance(error, BadOutput | Unavailable | InvalidRequest), wrong
+                assert isinstance(error, BadOutput | Unavailable | Rejected), wrong
                 continue
             if isinstance(done, Answer):
                 json.dumps(done.output, allow_nan=False).encode()
@@ -223,7 +233,7 @@ def test_a_reply_that_cannot_be_read_is_bad_output(case: Case, wire: Wire, body:
 def test_a_task_of_others_is_refused(case: Case, wire: Wire) -> None:
     if case.handle is None:
         error = failed(case, wire, call=replace(case.call, task="generate_image"))
-        assert (type(error), error.code, wire.asked) == (InvalidRequest, "unsupported_task", [])
+        assert (type(error), error.code, wire.asked) == (Rejected, "unsupported_task", [])
 
 
 @each_case

@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from broker.errors import BadOutput, ContextExceeded, InvalidRequest, Unavailable
+from broker.errors import BadOutput, ContextExceeded, Rejected, Unavailable
 from broker.providers.aws.comprehend import Comprehend
 from broker.providers.aws.lex import Lex
 from broker.providers.aws.polly import VOICES, Polly
@@ -112,7 +112,7 @@ def test_operators_may_name_the_language(wire: Wire) -> None:
 def test_a_language_that_it_does_not_know_is_refused(
     wire: Wire, task: str, given: dict[str, Any], replies: list[Reply], paid: bool
 ) -> None:
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(Rejected) as caught:
         comprehend(wire, task, {"text": "Hej hej hej hej hej hej", **given}, *replies)
     assert (caught.value.code, caught.value.param) == ("unsupported_language", "input.source_language")
     assert caught.value.maybe_paid is paid
@@ -227,7 +227,7 @@ def test_all_voices_are_the_service_s() -> None:
     ],
 )
 def test_what_it_has_not_is_refused(wire: Wire, given: dict[str, Any], param: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(Rejected) as caught:
         speak(wire, {"text": "Hm.", **given})
     assert (caught.value.param, wire.asked) == (param, [])
 

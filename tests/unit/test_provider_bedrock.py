@@ -9,7 +9,16 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.stub import Stubber
-from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Refused, Rejected, Unavailable
+from broker.errors import (
+    BadOutput,
+    BrokerError,
+    CredentialRejected,
+    InvalidRequest,
+    ModelGone,
+    Refused,
+    Rejected,
+    Unavailable,
+)
 from broker.providers.bedrock.provider import Bedrock
 from broker.providers.wire.base import Answer, Blob, Call
 
@@ -183,6 +192,7 @@ def test_pictures_that_cannot_be_sent_are_named(role: str, url: str, kind: type[
     call = replace(chat({"role": "user", "content": "Hi."}, {"role": role, "content": [picture(url)]}), media=INBOX)
     with pytest.raises(kind) as caught:
         Bedrock().invoke(call)
+    assert type(caught.value) is kind
     assert caught.value.param == "input.messages.1.content"
 
 
@@ -213,7 +223,7 @@ def test_the_service_is_told_whose_call_it_is() -> None:
 
 def test_no_call_is_made_without_the_guardrail_that_was_meant() -> None:
     for guard in ({}, {"version": 1}, "gr1"):
-        with pytest.raises(InvalidRequest) as caught:
+        with pytest.raises(ModelGone) as caught:
             Bedrock().invoke(replace(chat({"role": "user", "content": "Hi."}), options={"guardrail": guard}))
         assert caught.value.code == "bad_guardrail"
 

@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.errors import BadOutput, BrokerError, ContextExceeded, InvalidRequest, Refused, Throttled, Unavailable
+from broker.errors import (
+    BadOutput,
+    BrokerError,
+    ContextExceeded,
+    InvalidRequest,
+    ModelGone,
+    Refused,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
 from broker.providers.bedrock.batch import BedrockBatch
 from broker.providers.wire.base import Answer, Call
 
@@ -104,24 +114,25 @@ TOOL = {"type": "function", "function": {"name": "look", "parameters": {}}}
 
 
 @pytest.mark.parametrize(
-    ("call", "code", "param"),
+    ("call", "kind", "code", "param"),
     [
-        (replace(EMBEDS, options={}), "no_role", "model"),
-        (replace(EMBEDS, options=EMBEDS.options | {"guardrail": {"id": "g"}}), "bad_guardrail", "model"),
-        (replace(EMBEDS, input={"text": ["x"] * 1_000}), "too_many_texts", "input.text"),
-        (replace(EMBEDS, input={"text": ["x"] * 112}), "too_many_texts", "input.text"),
-        (replace(EMBEDS, input={}), "no_input", "input.text"),
-        (replace(EMBEDS, model="meta.llama"), "unknown_family", "model"),
-        (replace(CHATS, input={"text": "x", "tools": [TOOL]}), "unsupported_tools", "input.tools"),
+        (replace(EMBEDS, options={}), ModelGone, "no_role", "model"),
+        (replace(EMBEDS, options=EMBEDS.options | {"guardrail": {"id": "g"}}), ModelGone, "bad_guardrail", "model"),
+        (replace(EMBEDS, input={"text": ["x"] * 1_000}), Rejected, "too_many_texts", "input.text"),
+        (replace(EMBEDS, input={"text": ["x"] * 112}), Rejected, "too_many_texts", "input.text"),
+        (replace(EMBEDS, input={}), InvalidRequest, "no_input", "input.text"),
+        (replace(EMBEDS, model="meta.llama"), ModelGone, "unknown_family", "model"),
+        (replace(CHATS, input={"text": "x", "tools": [TOOL]}), Rejected, "unsupported_tools", "input.tools"),
     ],
     ids=["no role", "guardrail", "too many", "for the memory", "no text", "no embeddings", "tools"],
 )
 def test_what_batches_cannot_do_is_said_before_anything_is_paid_for(
-    wire: Wire, call: Call, code: str, param: str
+    wire: Wire, call: Call, kind: type[BrokerError], code: str, param: str
 ) -> None:
     media = FakeMedia()
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(BrokerError) as caught:
         BedrockBatch(wire.make).invoke(replace(call, media=media))
+    assert type(caught.value) is kind
     assert (caught.value.code, caught.value.param, caught.value.maybe_paid) == (code, param, False)
     assert (wire.asked, media.handed) == ([], {})
 
@@ -185,7 +196,7 @@ def test_tokens_are_those_that_the_records_tell(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        ({"errorCode": 400, "errorMessage": "bad request"}, InvalidRequest),
+        ({"errorCode": 400, "errorMessage": "bad request"}, Rejected),
         ({"errorCode": 400, "errorMessage": "Input is too long for this model"}, ContextExceeded),
         ({"errorCode": 400, "errorMessage": "It was blocked by our content filters"}, Refused),
         ({"errorCode": 429, "errorMessage": "slow down"}, Throttled),

@@ -17,9 +17,11 @@ from broker.errors import (
     BadOutput,
     BrokerError,
     ContextExceeded,
-    CredentialRejected,
     InvalidRequest,
+    ModelGone,
+    ModelTimedOut,
     Refused,
+    Rejected,
     Throttled,
     Unavailable,
 )
@@ -171,7 +173,7 @@ def test_several_exchanges_share_the_time_of_the_call(server: ProviderServer) ->
     Bedrock(make).invoke(embedding(text="one", timeout=40))
     assert made == [20, 40]
     error = failed(server, Bedrock(make), embedding(text=["one", "two"], timeout=0.4), Script(how="hang"))
-    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "timeout", True)
+    assert (type(error), error.code, error.maybe_paid) == (ModelTimedOut, "timeout", True)
 
 
 @pytest.mark.parametrize("model", ["amazon.nova-canvas-v1:0", "amazon.titan-image-generator-v2:0"])
@@ -227,7 +229,8 @@ def test_pictures_of_stabilitys_models(server: ProviderServer, bedrock: Bedrock)
 )
 def test_what_cannot_be_asked_is_not_sent(server: ProviderServer, bedrock: Bedrock, call: Call, param: str) -> None:
     error = failed(server, bedrock, call, Script(), asked=0)
-    assert (type(error), error.param, error.maybe_paid) == (InvalidRequest, param, False)
+    kind = {"input.text": InvalidRequest, "model": ModelGone}.get(param, Rejected)
+    assert (type(error), error.param, error.maybe_paid) == (kind, param, False)
 
 
 REFUSALS: list[tuple[Call, Any]] = [
@@ -289,16 +292,16 @@ def test_a_model_that_failed_is_unavailable(server: ProviderServer, bedrock: Bed
 
 
 MEANING: dict[str, tuple[type[BrokerError], bool]] = {
-    "AccessDeniedException": (CredentialRejected, False),
+    "AccessDeniedException": (ModelGone, False),
     "ThrottlingException": (Throttled, False),
     "ServiceQuotaExceededException": (Throttled, False),
-    "ResourceNotFoundException": (InvalidRequest, False),
-    "ModelTimeoutException": (Unavailable, True),
-    "InternalServerException": (Unavailable, False),
+    "ResourceNotFoundException": (ModelGone, False),
+    "ModelTimeoutException": (ModelTimedOut, True),
+    "InternalServerException": (Unavailable, True),
     "ServiceUnavailableException": (Unavailable, False),
-    "ValidationException": (InvalidRequest, False),
+    "ValidationException": (Rejected, False),
     "ModelNotReadyException": (Unavailable, False),
-    "ModelErrorException": (Unavailable, False),
+    "ModelErrorException": (Unavailable, True),
 }
 
 
@@ -311,7 +314,7 @@ def test_each_error_of_the_service_has_its_class(
         *[(status, name, WORDS, *MEANING[name]) for name, status in known.items()],
         (400, "ValidationException", f"400 Bad Request: Too many input tokens. {WORDS}", ContextExceeded, False),
         (400, "ValidationException", f"Blocked by our content filters. {WORDS}", Refused, False),
-        (500, "BrandNewException", WORDS, Unavailable, False),
+        (500, "BrandNewException", WORDS, Unavailable, True),
     ]
     for status, name, message, kind, maybe_paid in rows:
         body = {"__type": f"com.amazon.coral#{name}", "message": message}

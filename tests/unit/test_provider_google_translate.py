@@ -12,6 +12,8 @@ from broker.errors import (
     ContextExceeded,
     CredentialRejected,
     InvalidRequest,
+    ModelTimedOut,
+    Rejected,
     Throttled,
     Unavailable,
 )
@@ -83,7 +85,7 @@ def test_what_cannot_be_asked_is_not_sent(
     server: ProviderServer, call: Call, changes: dict[str, Any], param: str
 ) -> None:
     error = failed(server, replace(call, **changes), Script(), asked=0)
-    assert (type(error), error.param) == (InvalidRequest, param)
+    assert (type(error), error.param) == (Rejected if param == "task" else InvalidRequest, param)
 
 
 def test_a_key_that_no_header_can_carry_is_not_quoted(server: ProviderServer, call: Call) -> None:
@@ -112,7 +114,7 @@ def told(code: int, reason: str, detail: str | None = None) -> dict[str, Any]:
 
 
 ERRORS: list[tuple[int, Any, type[BrokerError], bool]] = [
-    (400, told(400, "invalid"), InvalidRequest, False),
+    (400, told(400, "invalid"), Rejected, False),
     (400, told(400, "badRequest", "API_KEY_INVALID"), CredentialRejected, False),
     (400, told(400, "keyInvalid"), CredentialRejected, False),
     (401, told(401, "required"), CredentialRejected, False),
@@ -123,10 +125,10 @@ ERRORS: list[tuple[int, Any, type[BrokerError], bool]] = [
     (429, WORDS.encode(), Throttled, False),
     (413, told(413, "invalid"), ContextExceeded, False),
     (400, {"error": {"code": 400, "message": f"Text is too long. {WORDS}"}}, ContextExceeded, False),
-    (500, told(500, "backendError"), Unavailable, False),
+    (500, told(500, "backendError"), Unavailable, True),
     (503, {"error": {"errors": [5], "details": 5}}, Unavailable, False),
     (503, {"error": WORDS}, Unavailable, False),
-    (504, b"", Unavailable, True),
+    (504, b"", ModelTimedOut, True),
 ]
 
 
@@ -139,4 +141,4 @@ def test_each_error_has_its_class(server: ProviderServer, call: Call) -> None:
 @pytest.mark.parametrize("how", ["cut", "cut_body", "hang"])
 def test_a_lost_connection_may_have_been_paid_for(server: ProviderServer, call: Call, how: str) -> None:
     error = failed(server, replace(call, timeout=0.5), Script(says("a"), how=how))
-    assert (type(error), error.maybe_paid) == (Unavailable, True)
+    assert (type(error), error.maybe_paid) == (ModelTimedOut if how == "hang" else Unavailable, True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker.errors import BadOutput, BrokerError, InvalidRequest, Throttled, Unavailable
+from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Throttled, Unavailable
 from broker.providers.wire import http
 from broker.providers.wire.http import Reply, post_json
 from cryptography import x509
@@ -58,7 +58,7 @@ def test_a_server_that_drips_bytes_does_not_outlast_the_call(
     began = time.monotonic()
     error = failed(server.url, timeout=1)
     assert time.monotonic() - began < 30
-    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "timeout", True)
+    assert (type(error), error.code, error.maybe_paid) == (ModelTimedOut, "timeout", True)
 
 
 def test_a_connection_is_kept_and_has_its_whole_time_again(server: ProviderServer) -> None:

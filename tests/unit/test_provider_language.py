@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.errors import BrokerError, InvalidRequest
+from broker.errors import BrokerError, InvalidRequest, Rejected
 from broker.providers.openai.format import is_closed
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.language import LANGUAGE, SENTIMENTS, perform
@@ -134,9 +134,10 @@ def test_a_provider_goes_before_its_chat() -> None:
 def test_what_is_missing_is_named(task: str, given: dict[str, Any], code: str, param: str) -> None:
     with pytest.raises(BrokerError) as caught:
         perform(call(task, **given), {"chat": Model({})})
-    assert (type(caught.value), caught.value.code, caught.value.param) == (InvalidRequest, code, param)
+    kind = Rejected if code.startswith("unsupported") else InvalidRequest
+    assert (type(caught.value), caught.value.code, caught.value.param) == (kind, code, param)
 
 
 def test_a_provider_without_a_chat_does_none_of_them() -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(Rejected):
         perform(call("sentiment"), {"embed": Model()})

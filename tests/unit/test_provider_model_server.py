@@ -11,8 +11,10 @@ from broker.errors import (
     BrokerError,
     ContextExceeded,
     CredentialRejected,
-    InvalidRequest,
+    ModelGone,
+    ModelTimedOut,
     Refused,
+    Rejected,
     Throttled,
     Unavailable,
 )
@@ -111,15 +113,15 @@ def test_gemini_embeds(models: ModelServer) -> None:
 @pytest.mark.parametrize(
     ("order", "kind", "maybe_paid"),
     [
-        ("400", InvalidRequest, False),
+        ("400", Rejected, False),
         ("401", CredentialRejected, False),
         ("403", CredentialRejected, False),
-        ("404", InvalidRequest, False),
+        ("404", ModelGone, False),
         ("429=3", Throttled, False),
-        ("500", Unavailable, False),
+        ("500", Unavailable, True),
         ("503", Unavailable, False),
         ("cut", Unavailable, True),
-        ("hang", Unavailable, True),
+        ("hang", ModelTimedOut, True),
         ("context", ContextExceeded, False),
         ("badjson", BadOutput, True),
         ("empty", BadOutput, True),
@@ -132,8 +134,10 @@ def test_it_misbehaves(
 ) -> None:
     with pytest.raises(BrokerError) as caught:
         ask(models, provider, f"small!{order}", output_schema=SCHEMA, timeout=2)
+    if (provider, order) == ("anthropic", "503"):  # it says that it is overloaded
+        kind = Throttled
     assert (type(caught.value), caught.value.maybe_paid) == (kind, maybe_paid)
-    if kind is Throttled:
+    if order == "429=3":
         assert caught.value.retry_after == 3
 
 
@@ -170,7 +174,7 @@ def test_it_paints(models: ModelServer, name: str) -> None:
 
 @pytest.mark.parametrize("name", PAINTERS)
 def test_it_does_not_paint_everything(models: ModelServer, name: str) -> None:
-    kind = InvalidRequest if name == "flux" else Refused
+    kind = Rejected if name == "flux" else Refused
     for order, text in (("!refuse", "A lamp"), ("", "He will murder them all")):
         with pytest.raises(kind):
             painted(models, name, order, text)

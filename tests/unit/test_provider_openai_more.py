@@ -9,7 +9,10 @@ from broker.errors import (
     BrokerError,
     CredentialRejected,
     InvalidRequest,
+    ModelGone,
+    ModelTimedOut,
     Refused,
+    Rejected,
     Throttled,
     Unavailable,
 )
@@ -156,7 +159,8 @@ def test_what_cannot_be_asked_is_not_sent(
     server: ProviderServer, task: str, model: str, asked: dict[str, Any], param: str
 ) -> None:
     error = failed(server, "openai", call(server, task, model=model, input=asked), Script(), asked=0)
-    assert (type(error), error.param, error.maybe_paid) == (InvalidRequest, param, False)
+    kind = InvalidRequest if error.code == "no_input" else Rejected
+    assert (type(error), error.param, error.maybe_paid) == (kind, param, False)
 
 
 def test_one_text_is_moderated(server: ProviderServer) -> None:
@@ -208,14 +212,18 @@ def test_malformed_replies_are_bad_output(server: ProviderServer, task: str, pro
     for body in [*MALFORMED[task], *broken]:
         script = Script(body, headers={"content-type": "application/json"})
         error = failed(server, provider, call(server, task), script)
-        assert (type(error), error.maybe_paid) == (BadOutput, True), str(body)[:60]
+        kind = Unavailable if isinstance(body, dict) and "error" in body else BadOutput
+        assert (type(error), error.maybe_paid) == (kind, True), str(body)[:60]
 
 
 ERRORS: list[tuple[int, Any, type[BrokerError], bool]] = [
-    *[(status, {"error": {"message": WORDS, "code": None}}, InvalidRequest, False) for status in (400, 404, 413, 422)],
+    *[(status, {"error": {"message": WORDS, "code": None}}, Rejected, False) for status in (400, 413, 422)],
+    (404, {"error": {"message": WORDS, "code": None}}, ModelGone, False),
     *[(status, {"error": {"message": WORDS}}, CredentialRejected, False) for status in (401, 402, 403)],
-    *[(status, WORDS.encode(), Unavailable, False) for status in (307, 408, 500, 503)],
-    (504, WORDS.encode(), Unavailable, True),
+    *[(status, WORDS.encode(), Unavailable, False) for status in (307, 501)],
+    (500, WORDS.encode(), Unavailable, True),
+    (503, WORDS.encode(), Throttled, False),
+    *[(status, WORDS.encode(), ModelTimedOut, True) for status in (408, 504)],
     (429, {"error": {"code": "rate_limit_exceeded"}}, Throttled, False),
     (429, {"error": {"code": "insufficient_quota"}}, CredentialRejected, False),
     (
@@ -244,4 +252,4 @@ def test_a_lost_connection_may_have_been_paid_for(server: ProviderServer, task: 
 
 def test_a_call_that_hangs_ends_in_time(server: ProviderServer, task: str, provider: str) -> None:
     error = failed(server, provider, call(server, task, timeout=0.5), Script(how="hang"))
-    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "timeout", True)
+    assert (type(error), error.code, error.maybe_paid) == (ModelTimedOut, "timeout", True)

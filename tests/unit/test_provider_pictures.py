@@ -11,7 +11,10 @@ from broker.errors import (
     BrokerError,
     CredentialRejected,
     InvalidRequest,
+    ModelGone,
+    ModelTimedOut,
     Refused,
+    Rejected,
     Throttled,
     Unavailable,
 )
@@ -223,13 +226,14 @@ def test_what_cannot_be_asked_is_not_sent(
     server: ProviderServer, painter: Painter, asked: dict[str, Any], param: str
 ) -> None:
     error = unpainted(server, painter, Script(), asked=0, input=asked)
-    assert (type(error), error.param, error.maybe_paid) == (InvalidRequest, param, False)
+    kind = InvalidRequest if error.code == "no_input" else Rejected
+    assert (type(error), error.param, error.maybe_paid) == (kind, param, False)
 
 
 @pytest.mark.parametrize("name", ["gemini", "imagen"])
 def test_a_ratio_that_is_not_made_is_not_asked_for(server: ProviderServer, name: str) -> None:
     error = unpainted(server, PAINTERS[name], Script(), asked=0, input={"text": TEXT, "size": "1000x17"})
-    assert (type(error), error.param) == (InvalidRequest, "input.size")
+    assert (type(error), error.param) == (Rejected, "input.size")
 
 
 def test_the_kind_is_asked_for(server: ProviderServer) -> None:
@@ -256,14 +260,18 @@ def test_a_prompt_that_is_blocked_is_asked_once(server: ProviderServer) -> None:
 def test_malformed_replies_are_bad_output(server: ProviderServer, painter: Painter) -> None:
     for body in [*painter.malformed, b"", b"[]", b"null", b"\xff\xfe", WORDS.encode()]:
         error = unpainted(server, painter, Script(body))
-        assert (type(error), error.maybe_paid) == (BadOutput, True), str(body)[:60]
+        kind = Unavailable if isinstance(body, dict) and "error" in body else BadOutput
+        assert (type(error), error.maybe_paid) == (kind, True), str(body)[:60]
 
 
 ERRORS: list[tuple[int, type[BrokerError], bool]] = [
-    *[(status, InvalidRequest, False) for status in (400, 404, 413, 422)],
+    *[(status, Rejected, False) for status in (400, 413, 422)],
+    (404, ModelGone, False),
     *[(status, CredentialRejected, False) for status in (401, 402, 403)],
-    *[(status, Unavailable, False) for status in (307, 408, 500, 503)],
-    (504, Unavailable, True),
+    *[(status, Unavailable, False) for status in (307, 501)],
+    (500, Unavailable, True),
+    (503, Throttled, False),
+    *[(status, ModelTimedOut, True) for status in (408, 504)],
     (429, Throttled, False),
 ]
 
@@ -284,4 +292,4 @@ def test_a_lost_connection_may_have_been_paid_for(server: ProviderServer, painte
 
 def test_a_call_that_hangs_ends_in_time(server: ProviderServer, painter: Painter) -> None:
     error = unpainted(server, painter, Script(how="hang"), timeout=0.5)
-    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "timeout", True)
+    assert (type(error), error.code, error.maybe_paid) == (ModelTimedOut, "timeout", True)

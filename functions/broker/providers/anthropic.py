@@ -12,7 +12,7 @@ pictures, `caller: true` where it may be told whose call it is (`metadata.user_i
 import json
 from typing import Any
 
-from broker.errors import BrokerError, ContextExceeded, CredentialRejected, Refused, Unavailable
+from broker.errors import Refused
 from broker.providers.openai.format import is_closed
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
@@ -24,6 +24,7 @@ from broker.providers.wire.history import History, Part, Turn, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import Link, encoded
+from broker.providers.wire.structured import loads
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.wrapping import is_plain
 
@@ -38,26 +39,15 @@ HOTTEST = 1.0
 PARAMETERS = {"temperature": "temperature", "top_p": "top_p", "stop": "stop_sequences"}
 CHOICES = {"auto": {"type": "auto"}, "none": {"type": "none"}, "required": {"type": "any"}}
 
-FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
+FINISHES = {
+    **dict.fromkeys(("max_tokens", "model_context_window_exceeded"), "length"),
+    "pause_turn": "length",  # the turn would go on if it were sent back
+    "tool_use": "tool_calls",
+}
 """Why a model stopped, in the broker's words; all others are `stop`."""
 
 ANSWER_TOOL = "answer"
 """The tool that an answer to a schema is forced through."""
-
-_CONTEXT = (ContextExceeded, "The prompt is longer than the model's context window.")
-_UNPAID = (CredentialRejected, "The provider's account has no credit left.")
-KINDS: dict[str, tuple[type[BrokerError], str]] = {
-    "billing_error": _UNPAID,
-    "overloaded_error": (Unavailable, "The provider is overloaded."),
-}
-"""Types of an error that say more than its status (529 is Anthropic's own, for an overload)."""
-WORDS: dict[str, tuple[type[BrokerError], str]] = {
-    "prompt is too long": _CONTEXT,
-    "exceed context limit": _CONTEXT,
-    "credit balance is too low": _UNPAID,
-    "content filtering policy": (Refused, "The provider's content policy refused the request."),
-}
-"""An `invalid_request_error` has no code. What it says is looked for here, and goes nowhere from here."""
 
 
 class Anthropic:
@@ -76,8 +66,8 @@ def _chat(call: Call) -> Answer:
     headers = exchange.headers(call, "x-api-key", "{}")
     headers["anthropic-version"] = str(call.options.get("version", VERSION))
     url = f"{exchange.base_url(call, BASE_URL)}/messages"
-    reply = post_json(url, asked, headers=headers, timeout=call.timeout, read_error=_read_error)
-    return history.toolbox.restored(_answer(call, reply, forced), call)
+    reply = post_json(url, asked, headers=headers, timeout=call.timeout)
+    return history.toolbox.restored(_answer(call, reply, forced, history))
 
 
 def _request(call: Call, history: History) -> tuple[Json, bool]:
@@ -144,28 +134,46 @@ def _block(part: Part) -> Json:
     return {"type": "text", "text": part}
 
 
-def _answer(call: Call, reply: Reply, forced: bool) -> Answer:
-    reason = field(reply.body, "stop_reason")
-    if reason == "refusal":
-        raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
-    blocks = field(reply.body, "content")
-    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        bad("The provider's reply has no content.")
-    text = "".join(str(block.get("text") or "") for block in blocks if block.get("type") == "text")
-    uses = [block for block in blocks if block.get("type") == "tool_use"]
-    finish = FINISHES.get(str(reason), "stop")
-    if forced and uses:
-        text, uses = _dumped(uses[0].get("input")), []
-        finish = "stop" if finish == "tool_calls" else finish
+def _answer(call: Call, reply: Reply, forced: bool, history: History) -> Answer:
     usage = field(reply.body, "usage")
-    return chats.answer(
-        call,
-        text=text,
-        tool_calls=[chats.tool_call(block.get("id"), block.get("name"), block.get("input")) for block in uses],
-        finish=finish,
-        tokens=(_read(usage), exchange.counted(field(usage, "output_tokens"))),
-        facts=exchange.facts(reply, "request-id"),
-    )
+    tokens = (_read(usage), exchange.counted(field(usage, "output_tokens")))
+    finish = FINISHES.get(str(field(reply.body, "stop_reason")), "stop")
+    with exchange.charged(tokens):
+        if field(reply.body, "stop_reason") == "refusal":
+            raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
+        blocks = field(reply.body, "content")
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            bad("The provider's reply has no content.")
+        text = "".join(str(block.get("text") or "") for block in blocks if block.get("type") == "text")
+        uses = [block for block in blocks if block.get("type") == "tool_use"]
+        if forced and uses:
+            text, uses = _dumped(unwrapped(uses[0].get("input"), call.output_schema or {})), []
+            finish = "stop" if finish == "tool_calls" else finish
+    calls = [{"id": each.get("id"), "name": each.get("name"), "arguments": each.get("input")} for each in uses]
+    facts, calls = exchange.facts(reply, "request-id"), history.toolbox.named(calls, call)
+    return chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
+
+
+def unwrapped(given: Any, schema: Json) -> Any:
+    """The answer as the schema means it: models put it into a field of the tool's name, or write a list as a text."""
+    properties = schema.get("properties")
+    known: Json = properties if isinstance(properties, dict) else {}
+    if isinstance(given, dict) and given.keys() == {ANSWER_TOOL} and ANSWER_TOOL not in known:
+        given = given[ANSWER_TOOL]
+    if not isinstance(given, dict):
+        return given
+    return {name: _structure(value, known.get(name)) for name, value in given.items()}
+
+
+def _structure(value: Any, schema: Any) -> Any:
+    kind = {"array": list, "object": dict}.get(str(field(schema, "type")))
+    if not isinstance(value, str) or kind is None:
+        return value
+    try:
+        found = loads(value)
+    except ValueError:
+        return value
+    return found if isinstance(found, kind) else value
 
 
 def _read(usage: Any) -> int | None:
@@ -179,16 +187,3 @@ def _dumped(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     except (ValueError, RecursionError):
         bad("The model's answer is too deep to read.")
-
-
-def _read_error(status: int, body: Any) -> BrokerError | None:
-    kind = field(body, "error", "type")
-    if kind in KINDS:
-        error, message = KINDS[kind]
-        return error(message, code=kind)
-    if status == 400:
-        said = str(field(body, "error", "message"))
-        for words, (error, message) in WORDS.items():
-            if words in said:
-                return error(message)
-    return None

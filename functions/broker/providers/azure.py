@@ -9,10 +9,9 @@ and `openai_audio`.
 """
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
-from broker.errors import BrokerError, Refused, Unavailable
+from broker.errors import Unavailable
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
@@ -22,9 +21,6 @@ from broker.providers.wire.language import LANGUAGE, perform
 UNDATED = ("v1", "preview", "latest")
 
 PICTURES = "gpt-image"
-
-FILTERED = frozenset({"ResponsibleAIPolicyViolation", "content_filter"})
-"""Codes of the content filter, in the error or in the one that it wraps (`innererror`)."""
 
 
 class Azure:
@@ -69,13 +65,4 @@ def _service(call: Call) -> openai_format.Service:
         links=True,
         dialect=AZURE,
         more={"user": call.caller["tenant"]} if call.caller else {},
-        read_error=_read_error,
     )
-
-
-def _read_error(status: int, body: Any) -> BrokerError | None:
-    told = exchange.field(body, "error")
-    for inner in ("innererror", "inner_error"):
-        if exchange.field(told, inner, "code") in FILTERED:
-            return Refused("The provider's content filter refused the request.", code="content_filter")
-    return openai_format.read_error(status, body)

@@ -9,7 +9,7 @@ pictures), for embeddings `input_type` (`search_document` unless said) and `dime
 
 from typing import Any
 
-from broker.errors import BrokerError, ContextExceeded, Refused, Unavailable
+from broker.errors import BrokerError, ModelTimedOut, Refused, Unavailable
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
@@ -39,13 +39,10 @@ CHOICES = {"none": "NONE", "required": "REQUIRED", NAMED: "REQUIRED"}
 FINISHES = {"MAX_TOKENS": "length", "ERROR_LIMIT": "length", "TOOL_CALL": "tool_calls"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
 REFUSALS = frozenset({"ERROR_TOXIC"})
-FAILURES = frozenset({"ERROR", "TIMEOUT"})
+FAILURES: dict[str, type[BrokerError]] = {"ERROR": Unavailable, "TIMEOUT": ModelTimedOut}
 
 BLOCKED = 498
 """The status for a request or a reply that holds a word of the provider's deny list."""
-
-TOO_LONG = ("too many tokens", "context length", "max context", "exceeds the maximum")
-"""It says so in words alone; they are looked for in a 400 or 422, and go nowhere from there."""
 
 
 class Cohere:
@@ -63,29 +60,29 @@ def _chat(call: Call) -> Answer:
     # In its JSON mode, too, the model has to be told: else it may write blanks without end.
     history = prepare(call, COHERE, links=links, said=chats.instruction(call, told=False))
     reply = _post(call, "chat", _request(call, history), call.timeout)
-    reason = field(reply.body, "finish_reason")
-    if reason in REFUSALS:
-        raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
-    if reason in FAILURES:
-        raise Unavailable("The model failed while it answered.", code="model_failed", maybe_paid=True)
-    message = field(reply.body, "message")
+    tokens = (_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens"))
+    reason = str(field(reply.body, "finish_reason"))
+    with exchange.charged(tokens):
+        if reason in REFUSALS:
+            raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
+        if reason in FAILURES:
+            raise FAILURES[reason]("The model failed while it answered.", code="model_failed", maybe_paid=True)
+        text, calls = _said(field(reply.body, "message"))
+    calls, finish = history.toolbox.named(calls, call), FINISHES.get(reason, "stop")
+    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=_facts(reply))
+    return history.toolbox.restored(answer)
+
+
+def _said(message: Any) -> tuple[str, list[Json]]:
     if not isinstance(message, dict):
         bad("The provider's reply has no message.")
-    content = message.get("content") or []
+    content, calls = message.get("content") or [], message.get("tool_calls") or []
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
     if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
         bad("The provider's reply has a message that is no text.")
-    calls = message.get("tool_calls") or []
-    answer = chats.answer(
-        call,
-        text="".join(str(each.get("text") or "") for each in content if each.get("type") == "text"),
-        tool_calls=[_called(each) for each in calls] if isinstance(calls, list) else [],
-        finish=FINISHES.get(str(reason), "stop"),
-        tokens=(_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens")),
-        facts=_facts(reply),
-    )
-    return history.toolbox.restored(answer, call)
+    text = "".join(str(each.get("text") or "") for each in content if each.get("type") == "text")
+    return text, [_called(each) for each in calls] if isinstance(calls, list) else []
 
 
 def _request(call: Call, history: History) -> Json:
@@ -138,10 +135,10 @@ def _part(part: Part) -> Json:
 
 
 def _called(given: Any) -> Json:
-    name, arguments = field(given, "function", "name"), field(given, "function", "arguments")
-    if not (isinstance(name, str) and isinstance(arguments, str)):
+    function = field(given, "function")
+    if not isinstance(function, dict) or "arguments" not in function:
         bad("The model's tool call is malformed.")
-    return {"id": str(given.get("id") or ""), "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"id": given.get("id"), "name": function.get("name"), "arguments": function["arguments"]}
 
 
 def _embed(call: Call) -> Answer:
@@ -167,7 +164,7 @@ def _embed(call: Call) -> Answer:
             bad("The provider's reply is not one vector of numbers for each text.")
         vectors += rows
         told = exchange.counted(field(reply.body, "meta", "billed_units", "input_tokens"))
-        tokens += exchange.used(told, "".join(some))
+        tokens += told or exchange.used(None, "".join(some))
         facts = _facts(reply)
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=facts)
 
@@ -180,9 +177,6 @@ def _post(call: Call, path: str, body: Json, timeout: float) -> Reply:
 def _read_error(status: int, body: Any) -> BrokerError | None:
     if status == BLOCKED:
         return Refused("The provider's content policy refused the request.", code="blocked_word")
-    said = str(field(body, "message")).lower()
-    if status in (400, 422) and any(words in said for words in TOO_LONG):
-        return ContextExceeded("The prompt is longer than the model's context window.")
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Throttled
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.http import post_json
 
 ENDPOINT = "https://translation.googleapis.com"
@@ -42,7 +43,7 @@ class GoogleTranslate:
             BrokerError: by `Provider`.
         """
         if call.task not in self.tasks:
-            raise InvalidRequest("The model's provider does not do this task.", code="unsupported_task", param="task")
+            raise unsupported_task()
         text, target = call.input.get("text"), call.input.get("target_language")
         if not isinstance(text, str) or not text:
             raise InvalidRequest("The request has no text.", code="no_input", param="input.text")

@@ -12,7 +12,6 @@ server's own address, and so is one for pictures. Options of a model: `normalize
 from typing import Any
 from urllib.parse import quote
 
-from broker.errors import BrokerError
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange, pictures
 from broker.providers.wire.base import Answer, Blob, Call
@@ -28,9 +27,6 @@ ROUTER = "https://router.huggingface.co"
 MODELS = f"{ROUTER}/hf-inference/models"
 MOST_TEXTS = 32
 """What a TEI server takes at once, unless it was started otherwise."""
-
-TOO_LONG = ("`inputs` tokens + `max_new_tokens` must be <=", "`inputs` must have less than", openai_format.TOO_LONG)
-"""TGI says so in words alone, as one of its validation errors (422); they go nowhere from there."""
 
 
 class HuggingFace:
@@ -60,7 +56,6 @@ def _service(call: Call) -> openai_format.Service:
         headers=exchange.headers(call),
         links=call.endpoint is None or call.options.get("links") is True,
         more={"stream": False},
-        read_error=_read_error,
     )
 
 
@@ -73,7 +68,7 @@ def _extract(call: Call) -> Answer:
 
     def ask(some: list[str], left: float) -> tuple[int, Reply]:
         asked = {"inputs": some, **more}
-        return len(some), post_json(url, asked, headers=headers, timeout=left, read_error=_read_error)
+        return len(some), post_json(url, asked, headers=headers, timeout=left)
 
     vectors: list[Any] = []
     facts: dict[str, str] = {}
@@ -97,17 +92,10 @@ def _generate_image(call: Call) -> Answer:
         chosen = {} if seed is None else {"seed": seed + places[0]}
         parameters = shape | chosen | dict(call.options.get("image", {}))
         asked = {"inputs": text, **({"parameters": parameters} if parameters else {})}
-        reply = post_for_bytes(url, asked, headers=headers, timeout=left, read_error=_read_error)
+        reply = post_for_bytes(url, asked, headers=headers, timeout=left)
         kind = sniffed(reply.body)
         if kind is None:
             bad("The model's reply is no picture.")
         return Part([Blob(reply.body, kind)], facts=exchange.facts(reply))
 
     return gather(call, 1, paint)
-
-
-def _read_error(status: int, body: Any) -> BrokerError | None:
-    said = exchange.field(body, "error")
-    if status in (400, 413, 422) and isinstance(said, str) and any(words in said for words in TOO_LONG):
-        return openai_format.too_long()
-    return openai_format.read_error(status, body)

@@ -6,9 +6,6 @@ Options of a model: `safe_prompt` (true puts Mistral's safety prompt before the 
 `wire.abilities`. The service takes no name of a caller.
 """
 
-from typing import Any
-
-from broker.errors import BrokerError
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
@@ -19,9 +16,6 @@ BASE_URL = "https://api.mistral.ai/v1"
 
 FINISHES = {**openai_format.FINISHES, "model_length": "length"}
 """`model_length`: the model's window was full before the limit was reached."""
-
-TOO_LONG = ("too large for model", openai_format.TOO_LONG)
-"""It says so in words alone; they are looked for in a 400 or 422, and go nowhere from there."""
 
 
 class Mistral:
@@ -51,13 +45,5 @@ def _service(call: Call) -> openai_format.Service:
         links=True,
         more={"safe_prompt": True} if call.options.get("safe_prompt") is True else {},
         dialect=MISTRAL,
-        read_error=_read_error,
         finishes=FINISHES,
     )
-
-
-def _read_error(status: int, body: Any) -> BrokerError | None:
-    said = str(exchange.field(body, "message"))
-    if status in (400, 422) and any(words in said for words in TOO_LONG):
-        return openai_format.too_long()
-    return openai_format.read_error(status, body)

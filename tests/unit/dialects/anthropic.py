@@ -3,7 +3,16 @@
 import base64
 from typing import Any
 
-from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Refused, Throttled, Unavailable
+from broker.errors import (
+    ContextExceeded,
+    CredentialRejected,
+    ModelGone,
+    ModelTimedOut,
+    Refused,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
 from broker.providers.anthropic import Anthropic
 from broker.providers.wire.base import Blob
 
@@ -57,7 +66,7 @@ class AnthropicDialect(Dialect):
 
         invalid = "invalid_request_error"
         return [
-            (400, told(invalid), InvalidRequest, False),
+            (400, told(invalid), Rejected, False),
             (400, told(invalid, f"prompt is too long: 200001 tokens > 200000 maximum {WORDS}"), ContextExceeded, False),
             (
                 400,
@@ -71,14 +80,26 @@ class AnthropicDialect(Dialect):
             (401, told("authentication_error"), CredentialRejected, False),
             (402, told("billing_error"), CredentialRejected, False),
             (403, told("permission_error"), CredentialRejected, False),
-            (404, told("not_found_error"), InvalidRequest, False),
-            (413, told("request_too_large"), InvalidRequest, False),
+            (404, told("not_found_error"), ModelGone, False),
+            (413, told("request_too_large"), Rejected, False),
             (429, told("rate_limit_error"), Throttled, False),
-            (500, told("api_error"), Unavailable, False),
-            (504, told("timeout_error"), Unavailable, True),
-            (529, told("overloaded_error"), Unavailable, False),
-            (400, {"error": WORDS}, InvalidRequest, False),
-            (400, [WORDS], InvalidRequest, False),
+            (
+                429,
+                told("rate_limit_error", f"Number of request tokens has exceeded your acceleration limit {WORDS}"),
+                Throttled,
+                False,
+            ),
+            (500, told("api_error"), Unavailable, True),
+            (504, told("timeout_error"), ModelTimedOut, True),
+            (529, told("overloaded_error"), Throttled, False),
+            (
+                400,
+                told(invalid, f"max_tokens: 9000 > 8192, the maximum allowed number of output tokens {WORDS}"),
+                Rejected,
+                False,
+            ),
+            (400, {"error": WORDS}, Rejected, False),
+            (400, [WORDS], Rejected, False),
             (503, WORDS.encode(), Unavailable, False),
         ]
 

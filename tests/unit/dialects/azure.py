@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.errors import CredentialRejected, InvalidRequest, Refused, Throttled
+from broker.errors import CredentialRejected, ModelGone, Refused, Rejected, Throttled
 from broker.providers.azure import Azure
 
 from local.model_server.rules import openai as rules
@@ -39,8 +39,8 @@ class AzureDialect(OpenAIDialect):
             *super().errors(),
             (400, filtered("innererror", "ResponsibleAIPolicyViolation"), Refused, False),
             (400, filtered("inner_error", "ResponsibleAIPolicyViolation"), Refused, False),
-            (400, filtered("innererror", "Other"), InvalidRequest, False),
+            (400, filtered("innererror", "Other"), Rejected, False),
             (401, {"error": {"code": "401", "message": WORDS}}, CredentialRejected, False),
-            (404, {"error": {"code": "DeploymentNotFound", "message": WORDS}}, InvalidRequest, False),
+            (404, {"error": {"code": "DeploymentNotFound", "message": WORDS}}, ModelGone, False),
             (429, {"error": {"code": "429", "message": WORDS}}, Throttled, False),
         ]

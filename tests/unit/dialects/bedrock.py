@@ -5,12 +5,30 @@ from typing import Any
 
 import botocore.session
 from botocore.validate import ParamValidator
-from broker.errors import BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Throttled, Unavailable
+from broker.errors import (
+    BrokerError,
+    ContextExceeded,
+    CredentialRejected,
+    ModelGone,
+    ModelTimedOut,
+    Refused,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
 from broker.providers.bedrock.provider import Bedrock
 from broker.providers.wire.base import Blob
 
 from local.model_server.rules import converse as rules
 from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json
+
+DENIED = "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: bedrock:InvokeModel on resource"
+BUSY = "Too many tokens, please wait before trying again."
+GONE = [
+    "Invocation of model ID a.b-v1:0 with on-demand throughput isn\u2019t supported. Retry your request with the ID",
+    "The provided model identifier is invalid.",
+    "This model version has reached the end of its life. Please refer to",
+]
 
 
 class BedrockDialect(Dialect):
@@ -51,15 +69,15 @@ class BedrockDialect(Dialect):
 
         known = {error.name: error.metadata["error"]["httpStatusCode"] for error in self.operation.error_shapes}
         meaning: dict[str, tuple[type[BrokerError], bool]] = {
-            "AccessDeniedException": (CredentialRejected, False),
+            "AccessDeniedException": (ModelGone, False),
             "ThrottlingException": (Throttled, False),
-            "ResourceNotFoundException": (InvalidRequest, False),
-            "ModelTimeoutException": (Unavailable, True),
-            "InternalServerException": (Unavailable, False),
+            "ResourceNotFoundException": (ModelGone, False),
+            "ModelTimeoutException": (ModelTimedOut, True),
+            "InternalServerException": (Unavailable, True),
             "ServiceUnavailableException": (Unavailable, False),
-            "ValidationException": (InvalidRequest, False),
+            "ValidationException": (Rejected, False),
             "ModelNotReadyException": (Unavailable, False),
-            "ModelErrorException": (Unavailable, False),
+            "ModelErrorException": (Unavailable, True),
         }
         return [
             *[(status, told(name), *meaning[name]) for name, status in known.items()],
@@ -69,9 +87,27 @@ class BedrockDialect(Dialect):
             (403, told("UnrecognizedClientException"), CredentialRejected, False),
             (403, told("ExpiredTokenException"), CredentialRejected, False),
             (403, told("BrandNewException"), CredentialRejected, False),
-            (500, told("BrandNewException"), Unavailable, False),
+            (500, told("BrandNewException"), Unavailable, True),
             (503, WORDS.encode(), Unavailable, False),
-            (504, WORDS.encode(), Unavailable, True),
+            (504, WORDS.encode(), ModelTimedOut, True),
+            *[(400, told("ValidationException", f"{gone} {WORDS}"), ModelGone, False) for gone in GONE],
+            # A prompt that says the same, and is quoted, closes no model to others.
+            (400, told("ValidationException", f"Malformed input: {WORDS} {GONE[1]}"), Rejected, False),
+            (400, told("ValidationException", f"{BUSY} {WORDS}"), Throttled, False),
+            (429, told("ThrottlingException", f"{BUSY} {WORDS}"), Throttled, False),
+            (
+                400,
+                told("ValidationException", f"The maximum tokens you requested exceeds the model limit of 9 {WORDS}"),
+                Rejected,
+                False,
+            ),
+            (400, told("ValidationException", f"Blocked by our content filters. {WORDS}"), Refused, False),
+            (
+                403,
+                told("AccessDeniedException", f"User: x is not authorized to perform: bedrock:InvokeModel {WORDS}"),
+                CredentialRejected,
+                False,
+            ),
         ]
 
     def check(self, body: Any, path: str) -> None:

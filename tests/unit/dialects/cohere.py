@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Refused, Throttled, Unavailable
+from broker.errors import (
+    ContextExceeded,
+    CredentialRejected,
+    ModelGone,
+    ModelTimedOut,
+    Refused,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
 from broker.providers.cohere import Cohere
 from broker.providers.wire.base import Blob
 
@@ -43,15 +52,17 @@ class CohereDialect(Dialect):
         told = {"id": "1", "message": WORDS}
         much = f"{WORDS} too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 9999."
         return [
-            *[(status, told, InvalidRequest, False) for status in (400, 404, 422)],
+            *[(status, told, Rejected, False) for status in (400, 422)],
             *[(status, told, CredentialRejected, False) for status in (401, 402, 403)],
-            *[(status, told, Unavailable, False) for status in (499, 500, 501, 503)],
-            (504, told, Unavailable, True),
+            *[(status, told, Unavailable, False) for status in (499, 501, 503)],
+            (500, told, Unavailable, True),
+            (404, told, ModelGone, False),
+            (504, told, ModelTimedOut, True),
             (429, told, Throttled, False),
             (498, told, Refused, False),
             (400, {"message": much}, ContextExceeded, False),
-            (400, {"message": 5}, InvalidRequest, False),
-            (400, [WORDS], InvalidRequest, False),
+            (400, {"message": 5}, Rejected, False),
+            (400, [WORDS], Rejected, False),
             (503, WORDS.encode(), Unavailable, False),
         ]
 

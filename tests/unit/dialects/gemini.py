@@ -3,7 +3,15 @@
 import base64
 from typing import Any
 
-from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Throttled, Unavailable
+from broker.errors import (
+    ContextExceeded,
+    CredentialRejected,
+    ModelGone,
+    ModelTimedOut,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
 from broker.providers.gemini.provider import Gemini
 from broker.providers.wire.base import Blob
 
@@ -56,20 +64,26 @@ class GeminiDialect(Dialect):
         wrong = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
         much = f"The input token count (1048577) exceeds the maximum number of tokens allowed (1048576). {WORDS}"
         return [
-            (400, told("INVALID_ARGUMENT"), InvalidRequest, False),
+            (400, told("INVALID_ARGUMENT"), Rejected, False),
             (400, told("INVALID_ARGUMENT", much), ContextExceeded, False),
             (400, told("INVALID_ARGUMENT", WORDS, wrong), CredentialRejected, False),
             (400, told("FAILED_PRECONDITION"), CredentialRejected, False),
+            (
+                400,
+                told("FAILED_PRECONDITION", f"User location is not supported for the API use. {WORDS}"),
+                ModelGone,
+                False,
+            ),
             (401, told("UNAUTHENTICATED"), CredentialRejected, False),
             (403, told("PERMISSION_DENIED"), CredentialRejected, False),
-            (404, told("NOT_FOUND"), InvalidRequest, False),
+            (404, told("NOT_FOUND"), ModelGone, False),
             (429, told("RESOURCE_EXHAUSTED"), Throttled, False),
-            (500, told("INTERNAL"), Unavailable, False),
+            (500, told("INTERNAL"), Unavailable, True),
             (503, told("UNAVAILABLE"), Unavailable, False),
-            (504, told("DEADLINE_EXCEEDED"), Unavailable, True),
-            (400, {"error": {"details": 5}}, InvalidRequest, False),
-            (400, {"error": WORDS}, InvalidRequest, False),
-            (400, [WORDS], InvalidRequest, False),
+            (504, told("DEADLINE_EXCEEDED"), ModelTimedOut, True),
+            (400, {"error": {"details": 5}}, Rejected, False),
+            (400, {"error": WORDS}, Rejected, False),
+            (400, [WORDS], Rejected, False),
             (503, WORDS.encode(), Unavailable, False),
         ]
 

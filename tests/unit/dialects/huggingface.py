@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Refused, Throttled, Unavailable
+from broker.errors import ContextExceeded, CredentialRejected, ModelGone, Refused, Rejected, Throttled, Unavailable
 from broker.providers.huggingface import HuggingFace
 
 from tests.unit.dialects.base import WORDS, Case
@@ -25,11 +25,13 @@ class HuggingFaceDialect(OpenAIDialect):
             *super().errors(),
             (422, tgi(much, "validation"), ContextExceeded, False),
             (422, tgi(more, "validation"), ContextExceeded, False),
-            (422, tgi(WORDS, "validation"), InvalidRequest, False),
+            (422, tgi(WORDS, "validation"), Rejected, False),
             (424, tgi(WORDS, "generation"), Unavailable, False),
             (429, tgi("Model is overloaded", "overloaded"), Throttled, False),
-            (500, tgi(WORDS, "incomplete_generation"), Unavailable, False),
+            (500, tgi(WORDS, "incomplete_generation"), Unavailable, True),
             (402, {"error": f"You have exceeded your monthly included credits {WORDS}"}, CredentialRejected, False),
             (503, {"error": WORDS, "estimated_time": 20.0}, Unavailable, False),
+            (400, self.told("model_not_supported"), ModelGone, False),
+            (403, {"error": f"Access to model meta-llama/x is restricted {WORDS}"}, ModelGone, False),
             (400, self.told("content_policy_violation"), Refused, False),
         ]

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Refused, Throttled
+from broker.errors import ContextExceeded, CredentialRejected, ModelGone, Refused, Rejected, Throttled
 from broker.providers.mistral import Mistral
 
 from local.model_server.rules import mistral as rules
@@ -36,8 +36,8 @@ class MistralDialect(OpenAIDialect):
             *self.statuses(),
             (400, flat(much, "invalid_request_prompt", "3051"), ContextExceeded, False),
             (422, flat(much), ContextExceeded, False),
-            (400, flat(kind="invalid_model", code="1500"), InvalidRequest, False),
-            (422, missing, InvalidRequest, False),
+            (400, flat(kind="invalid_model", code="1500"), ModelGone, False),
+            (422, missing, Rejected, False),
             (401, {"message": "Unauthorized", "request_id": "1"}, CredentialRejected, False),
             (429, flat(kind="rate_limited", code="1300"), Throttled, False),
             (400, flat(code="content_policy_violation"), Refused, False),

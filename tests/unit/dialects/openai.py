@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from broker.errors import ContextExceeded, CredentialRejected, InvalidRequest, Refused, Throttled, Unavailable
+from broker.errors import (
+    ContextExceeded,
+    CredentialRejected,
+    ModelGone,
+    ModelTimedOut,
+    Refused,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
 from broker.providers.openai.provider import OpenAI
 from broker.providers.wire.base import Blob
 
@@ -48,15 +57,18 @@ class OpenAIDialect(Dialect):
     def statuses(self) -> list[Case]:
         """What the format's services have in common: the status says it."""
         return [
-            *[(status, self.told(), InvalidRequest, False) for status in (400, 404, 405, 413, 415, 422)],
+            *[(status, self.told(), Rejected, False) for status in (400, 413, 415, 422)],
+            *[(status, self.told(), ModelGone, False) for status in (404, 405, 410)],
             *[(status, self.told("invalid_api_key"), CredentialRejected, False) for status in (401, 402, 403)],
-            *[(status, self.told(None, "x"), Unavailable, False) for status in (408, 409, 500, 502, 503, 529)],
-            *[(status, WORDS.encode(), Unavailable, False) for status in (301, 307, 418, 500)],
-            *[(status, b"[" * 100_000, Unavailable, True) for status in (504, 524)],
+            *[(status, self.told(None, "x"), Unavailable, False) for status in (409, 501, 503)],
+            *[(status, self.told(None, "x"), Unavailable, True) for status in (500, 502, 520)],
+            *[(status, WORDS.encode(), Unavailable, False) for status in (301, 307, 418, 503)],
+            *[(status, b"[" * 100_000, ModelTimedOut, True) for status in (408, 504, 524)],
+            (529, self.told(None, "x"), Throttled, False),
             (429, self.told("rate_limit_exceeded", "requests"), Throttled, False),
-            (400, {"error": WORDS}, InvalidRequest, False),
-            (400, {"error": {"code": {}, "type": [], "message": 5}}, InvalidRequest, False),
-            (400, [WORDS], InvalidRequest, False),
+            (400, {"error": WORDS}, Rejected, False),
+            (400, {"error": {"code": {}, "type": [], "message": 5}}, Rejected, False),
+            (400, [WORDS], Rejected, False),
         ]
 
     def errors(self) -> list[Case]:

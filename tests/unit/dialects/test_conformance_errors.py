@@ -14,8 +14,12 @@ from broker.errors import (
     ContextExceeded,
     CredentialRejected,
     InvalidRequest,
+    ModelGone,
+    ModelTimedOut,
     Refused,
+    Rejected,
     Throttled,
+    Truncated,
     Unavailable,
 )
 from broker.providers.wire.base import Call
@@ -57,16 +61,41 @@ def test_a_refusal_is_refused(server: ProviderServer, dialect: Dialect, call: Ca
         ('{"age": "\\ud800"}', "stop"),
         ("[" * 50_000, "stop"),
         ('{"age": ' + "9" * 5000 + "}", "stop"),
-        ('{"age": 3}', "length"),
         ("```json", "stop"),
+        ('[{"age": 3}]', "stop"),
     ],
-    ids=["text", "value", "key", "nan", "inf", "surrogate", "deep", "huge", "length", "fence"],
+    ids=["text", "value", "key", "nan", "inf", "surrogate", "deep", "huge", "fence", "list"],
 )
 def test_what_misses_the_schema_is_bad_output(
     server: ProviderServer, dialect: Dialect, call: Call, text: str, finish: str
 ) -> None:
     error = failed(server, dialect, replace(call, output_schema=SCHEMA), Script(dialect.says(text, finish)))
     assert (type(error), error.maybe_paid) == (BadOutput, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "schema"),
+    [("", None), ("\n", None), ("", SCHEMA), ('{"age": ', SCHEMA), ('{"age": 3}', SCHEMA)],
+    ids=["nothing", "blank", "no json", "half of json", "json"],
+)
+def test_an_answer_that_was_cut_off_before_it_said_anything_is_truncated(
+    server: ProviderServer, dialect: Dialect, call: Call, text: str, schema: Any
+) -> None:
+    error = failed(server, dialect, replace(call, output_schema=schema), Script(dialect.says(text, "length")))
+    assert (type(error), error.code) == (Truncated, "output_truncated")
+    assert (error.tokens, error.maybe_paid) == ((7, 3), True)
+
+
+def test_an_error_is_charged_as_its_reply_told(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    for reply in dialect.refuses():
+        told = reply.get(dialect.usage)
+        error = failed(server, dialect, call, Script(reply))
+        assert error.tokens == ((7, 3) if told and len(told) > 1 else (7, 0) if told else None), reply
+    asked = replace(call, output_schema=SCHEMA)
+    assert failed(server, dialect, asked, Script(dialect.says(WORDS))).tokens == (7, 3)
+    for usage in (None, {}, 5, [7]):
+        error = failed(server, dialect, asked, Script(dialect.says(WORDS) | {dialect.usage: usage}))
+        assert (type(error), error.tokens, error.maybe_paid) == (BadOutput, None, True)
 
 
 def test_a_broken_schema_is_an_invalid_request(server: ProviderServer, dialect: Dialect, call: Call) -> None:
@@ -94,7 +123,7 @@ def test_each_error_of_the_service_has_its_class(server: ProviderServer, dialect
 def test_each_class_of_error_is_known_of_the_service(dialect: Dialect) -> None:
     known = {kind for _, _, kind, _ in dialect.errors()}
     assert known | {Refused} == {
-        *(InvalidRequest, CredentialRejected, Throttled, Unavailable, ContextExceeded, Refused),
+        *(Rejected, ModelGone, CredentialRejected, Refused, Throttled, Unavailable, ModelTimedOut, ContextExceeded),
     }
 
 
@@ -107,6 +136,10 @@ def test_a_throttled_call_says_how_long_to_wait(server: ProviderServer, dialect:
         ({"Retry-After": "7", "retry-after-ms": "1500"}, (1.5, 1.5)),
         ({"retry-after": later}, (1, 100)),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, (0, 0)),
+        ({"retry-after": "2.5"}, (2.5, 2.5)),
+        ({"retry-after": "2s"}, (2, 2)),
+        ({"retry-after": "250ms"}, (0.25, 0.25)),
+        ({"retry-after": "999999999999"}, (86_400, 86_400)),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "soon"}, None),
@@ -133,12 +166,12 @@ def test_a_call_that_hangs_ends_in_time(server: ProviderServer, dialect: Dialect
     began = time.monotonic()
     error = failed(server, dialect, replace(call, timeout=0.5), Script(how="hang"))
     assert time.monotonic() - began < 20
-    assert (type(error), error.code, error.maybe_paid) == (Unavailable, "timeout", True)
+    assert (type(error), error.code, error.maybe_paid) == (ModelTimedOut, "timeout", True)
 
 
 def test_other_tasks_are_not_taken(server: ProviderServer, dialect: Dialect, call: Call) -> None:
     error = failed(server, dialect, replace(call, task="converse"), Script(), asked=0)
-    assert (type(error), error.code) == (InvalidRequest, "unsupported_task")
+    assert (type(error), error.code) == (Rejected, "unsupported_task")
 
 
 def test_a_chat_needs_something_to_say(server: ProviderServer, dialect: Dialect, call: Call) -> None:

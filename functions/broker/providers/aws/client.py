@@ -15,11 +15,16 @@ from broker.errors import (
     BrokerError,
     ContextExceeded,
     CredentialRejected,
-    InvalidRequest,
+    ModelGone,
+    ModelTimedOut,
+    Rejected,
     Throttled,
     Unavailable,
 )
-from broker.providers.wire.http import CONNECT_S, failure, retry_after
+from broker.providers.wire.failures import failure, retry_after, work_may_be_done
+from broker.providers.wire.fields import named
+from broker.providers.wire.http import CONNECT_S
+from broker.providers.wire.told import told as words
 
 Json = dict[str, Any]
 Row = tuple[type[BrokerError], str]
@@ -28,7 +33,7 @@ MakeClient = Callable[[str, str | None, float], Any]
 
 LOSSES: tuple[tuple[type[Exception], type[BrokerError], str, str, bool], ...] = (
     (broken.ConnectTimeoutError, Unavailable, "connect_timeout", "did not take the connection in time", False),
-    (broken.ReadTimeoutError, Unavailable, "timeout", "did not answer in time", True),
+    (broken.ReadTimeoutError, ModelTimedOut, "timeout", "did not answer in time", True),
     (broken.EndpointConnectionError, Unavailable, "unreachable", "cannot be reached", False),
     (broken.ConnectionClosedError, Unavailable, "connection_lost", "lost the connection", True),
     (broken.NoCredentialsError, CredentialRejected, "no_credentials", "has no credentials of ours", False),
@@ -82,11 +87,11 @@ ERRORS: dict[str, Row] = {
     **dict.fromkeys(
         ("ValidationException", "ValidationError", "InvalidRequestException", "InvalidParameterException",
          "InvalidParameterValue", "BadRequestException"),
-        (InvalidRequest, "does not accept the request"),
+        (Rejected, "does not take the request"),
     ),
     **dict.fromkeys(
         ("ResourceNotFoundException", "NotFoundException"),
-        (InvalidRequest, "does not know what the model is registered as"),
+        (ModelGone, "does not know what the model is registered as"),
     ),
     **dict.fromkeys(
         ("TextSizeLimitExceededException", "TextLengthExceededException"),
@@ -138,8 +143,15 @@ def rejected(name: str, reply: Mapping[str, Any], own: Mapping[str, Row] = {}) -
     """What a service's error (`ClientError.response`) means; `own` is its own table and goes before the common one."""
     told, meta = reply.get("Error", {}), reply.get("ResponseMetadata", {})
     code, headers = str(told.get("Code", "")), meta.get("HTTPHeaders", {})
+    status = int(meta.get("HTTPStatusCode", 500))
     row = own.get(code) or ERRORS.get(code)
     if row is None:
-        return failure(int(meta.get("HTTPStatusCode", 500)), headers)
+        return failure(status, headers)
     kind, what = row
-    return kind(f"{name} {what}.", code=code, retry_after=retry_after(headers) if kind is Throttled else None)
+    return kind(
+        f"{name} {what}.",
+        code=code,
+        param=named(words(str(told.get("Message"))), places=False) if kind is Rejected else None,
+        retry_after=retry_after(headers) if kind is Throttled else None,
+        maybe_paid=issubclass(kind, Unavailable) and work_may_be_done(status),
+    )

@@ -8,7 +8,7 @@ the results joined. The service counts characters in units of a hundred, at leas
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from broker.errors import InvalidRequest
+from broker.errors import InvalidRequest, Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     Exchange,
@@ -21,10 +21,10 @@ from broker.providers.aws.service import (
     rows,
     score,
     text,
-    unsupported_task,
 )
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.chunking import split
+from broker.providers.wire.exchange import unsupported_task
 
 SENTIMENT_BYTES = 5_000
 LARGE_BYTES = 99_999
@@ -49,7 +49,7 @@ SENTIMENTS = ("positive", "negative", "neutral", "mixed")
 THRESHOLD = 0.5
 """From which score on a text is flagged, where the model's options (`threshold`) do not say otherwise."""
 
-ERRORS: dict[str, Row] = {"UnsupportedLanguageException": (InvalidRequest, "does not know the text's language")}
+ERRORS: dict[str, Row] = {"UnsupportedLanguageException": (Rejected, "does not know the text's language")}
 
 
 class Comprehend:
@@ -91,7 +91,7 @@ def _language(call: Call, analysis: _Analysis, sample: str, known: frozenset[str
     if code not in known:
         message = f"For this, the text has to be in one of {', '.join(sorted(known))}."
         paid = analysis.requests > 0
-        raise InvalidRequest(message, code="unsupported_language", param="input.source_language", maybe_paid=paid)
+        raise Rejected(message, code="unsupported_language", param="input.source_language", maybe_paid=paid)
     return code
 
 

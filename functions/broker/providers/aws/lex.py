@@ -9,8 +9,9 @@ from typing import Any
 
 from broker.errors import ContextExceeded, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, named, only_text, rows, text, unsupported_task
+from broker.providers.aws.service import Exchange, Service, bad, named, only_text, rows, text
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import unsupported_task
 
 LONGEST = 1024
 """Characters of one turn."""

@@ -11,11 +11,12 @@ import re
 import wave
 from dataclasses import dataclass
 
-from broker.errors import ContextExceeded, InvalidRequest
+from broker.errors import ContextExceeded, Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, only_text, primary, unsupported_task
+from broker.providers.aws.service import Exchange, Service, bad, only_text, primary
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.chunking import split
+from broker.providers.wire.exchange import unsupported_task
 
 MOST_BYTES = 3_000
 """Of one request: its limit is in characters, of which no text has more than bytes."""
@@ -50,9 +51,9 @@ VOICES = {
 """Who speaks a language where nobody is named; all of them have the neural engine."""
 
 ERRORS: dict[str, Row] = {
-    "EngineNotSupportedException": (InvalidRequest, "has no such voice in this quality"),
-    "LanguageNotSupportedException": (InvalidRequest, "does not speak this language with this voice"),
-    "InvalidSampleRateException": (InvalidRequest, "does not accept the request"),
+    "EngineNotSupportedException": (Rejected, "has no such voice in this quality"),
+    "LanguageNotSupportedException": (Rejected, "does not speak this language with this voice"),
+    "InvalidSampleRateException": (Rejected, "does not accept the request"),
 }
 
 
@@ -71,7 +72,7 @@ class Polly:
         wanted = call.input.get("format") or "mp3"
         if wanted not in FORMATS:
             message = f"The format has to be one of {', '.join(FORMATS)}."
-            raise InvalidRequest(message, code="unsupported_format", param="input.format")
+            raise Rejected(message, code="unsupported_format", param="input.format")
         form, voice = FORMATS[wanted], _voice(call)
         parts = [part for _, part in split(only_text(call), MOST_BYTES)]
         if len(parts) > 1 and not form.joins:
@@ -97,13 +98,13 @@ class Polly:
 def _voice(call: Call) -> str:
     if named := call.input.get("voice") or call.options.get("voice"):
         if not re.fullmatch("[A-Za-z]{1,32}", str(named)):
-            raise InvalidRequest("There is no such voice.", code="unsupported_voice", param="input.voice")
+            raise Rejected("There is no such voice.", code="unsupported_voice", param="input.voice")
         return str(named)
     language = call.input.get("source_language") or "en"
     voice = VOICES.get(language.lower()) or VOICES.get(primary(language))
     if voice is None:
         message = "Nobody is known who speaks this language; name a voice."
-        raise InvalidRequest(message, code="unsupported_language", param="input.source_language")
+        raise Rejected(message, code="unsupported_language", param="input.source_language")
     return voice
 
 

@@ -3,10 +3,11 @@
 Source: Amazon Rekognition API Reference. Each operation is one image on the bill.
 """
 
-from broker.errors import InvalidRequest
+from broker.errors import Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, features, image, rows, score, text, unsupported_task
+from broker.providers.aws.service import Exchange, Service, features, image, rows, score, text
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import unsupported_task
 
 LARGEST_BYTES = 5_242_880
 """Of a picture that is sent as bytes."""
@@ -15,9 +16,9 @@ MOST_LABELS = 50
 FEATURES = frozenset({"moderation", "text"})
 
 ERRORS: dict[str, Row] = {
-    "InvalidImageFormatException": (InvalidRequest, "takes no picture of this format"),
-    "ImageTooLargeException": (InvalidRequest, "takes no picture of this size"),
-    "InvalidS3ObjectException": (InvalidRequest, "cannot read the picture"),
+    "InvalidImageFormatException": (Rejected, "takes no picture of this format"),
+    "ImageTooLargeException": (Rejected, "takes no picture of this size"),
+    "InvalidS3ObjectException": (Rejected, "cannot read the picture"),
 }
 
 

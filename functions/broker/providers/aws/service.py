@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from botocore import exceptions as broken
 
-from broker.errors import BadOutput, BrokerError, InvalidRequest, Unavailable
+from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Rejected, Unavailable
 from broker.providers.aws.client import UNREADABLE, Json, MakeClient, Row, lost, make_client, rejected, rounded
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.http import CHUNK, LARGEST_REPLY
@@ -78,7 +78,7 @@ class Exchange:
         """Make one request (`operation` as botocore's method); what went before it stays paid for if it fails.
 
         Raises:
-            BrokerError: as the tables have it; `Unavailable` (`timeout`) where the call's time is over.
+            BrokerError: as the tables have it; `ModelTimedOut` (`timeout`) where the call's time is over.
         """
         timeout = self.left()
         try:
@@ -100,7 +100,8 @@ class Exchange:
 
         Raises:
             BadOutput: it is too large.
-            Unavailable: it was cut off, or the call's time is over.
+            Unavailable: it was cut off.
+            ModelTimedOut: the call's time is over.
         """
         parts: list[bytes] = []
         size = 0
@@ -131,14 +132,14 @@ class Exchange:
         """Seconds for the next request. After the first: a power of two, so that few clients are made.
 
         Raises:
-            Unavailable: there are hardly any.
+            ModelTimedOut: there are hardly any.
         """
         if not self.requests:
             return self._timeout
         left = self._until - time.monotonic()
         if left < SHORTEST_S:
             message = f"{self._service.name} did not answer in time."
-            raise Unavailable(message, code="timeout", maybe_paid=True)
+            raise ModelTimedOut(message, code="timeout", maybe_paid=True)
         return rounded(left)
 
     def _failure(self, error: Exception) -> BrokerError:
@@ -241,18 +242,13 @@ def features(call: Call, known: frozenset[str]) -> frozenset[str]:
     """What the request asks for beside the ordinary.
 
     Raises:
-        InvalidRequest: something that is not known.
+        Rejected: something that is not known.
     """
     asked = frozenset(call.input.get("features") or ())
     if strange := sorted(asked - known):
         message = f"{', '.join(strange)}: not among {', '.join(sorted(known))}."
-        raise InvalidRequest(message, code="unsupported_feature", param="input.features")
+        raise Rejected(message, code="unsupported_feature", param="input.features")
     return asked
-
-
-def unsupported_task() -> InvalidRequest:
-    """For a task that is not the provider's."""
-    return InvalidRequest("The model's provider does not do this task.", code="unsupported_task", param="task")
 
 
 def named(token: str) -> str:
@@ -266,7 +262,8 @@ def image(call: Call, largest: int) -> Json:
     A service reads buckets of its own region only, so a model that is registered with a region gets bytes.
 
     Raises:
-        InvalidRequest: it has none, or bytes above `largest`.
+        InvalidRequest: it has none.
+        Rejected: it has bytes above `largest`, or none in it.
     """
     reference = call.input.get("file")
     if not isinstance(reference, Mapping):
@@ -277,7 +274,7 @@ def image(call: Call, largest: int) -> Json:
     data = call.media.read(reference).data
     if not 0 < len(data) <= largest:
         message = f"The file has to have between 1 and {largest} bytes."
-        raise InvalidRequest(message, code="bad_size", param="input.file")
+        raise Rejected(message, code="bad_size", param="input.file")
     return {"Bytes": data}
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from broker.errors import InvalidRequest, Unavailable
+from broker.errors import InvalidRequest, Rejected, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     Exchange,
@@ -21,10 +21,10 @@ from broker.providers.aws.service import (
     named,
     rows,
     text,
-    unsupported_task,
 )
 from broker.providers.aws.textract_blocks import Blocks
 from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.exchange import unsupported_task
 
 LARGEST_BYTES = 10_485_760
 """Of what is sent as bytes."""
@@ -43,12 +43,12 @@ DONE = frozenset({"SUCCEEDED", "PARTIAL_SUCCESS"})
 
 ERRORS: dict[str, Row] = {
     **dict.fromkeys(
-        ("UnsupportedDocumentException", "BadDocumentException"), (InvalidRequest, "cannot read such a document")
+        ("UnsupportedDocumentException", "BadDocumentException"), (Rejected, "cannot read such a document")
     ),
-    "DocumentTooLargeException": (InvalidRequest, "takes no document of this size"),
-    "InvalidS3ObjectException": (InvalidRequest, "cannot get at the document"),
+    "DocumentTooLargeException": (Rejected, "takes no document of this size"),
+    "InvalidS3ObjectException": (Rejected, "cannot get at the document"),
     "InvalidJobIdException": (Unavailable, "knows nothing of the work any more"),
-    "IdempotentParameterMismatchException": (InvalidRequest, "was asked for other work by the same name"),
+    "IdempotentParameterMismatchException": (Rejected, "was asked for other work by the same name"),
 }
 
 
@@ -133,7 +133,8 @@ def _has_one_page(call: Call) -> bool:
     """True for what surely has; an object of S3 is not looked into.
 
     Raises:
-        InvalidRequest: it is no picture and no document that the service reads.
+        InvalidRequest: there is none.
+        Rejected: it is no picture and no document that the service reads.
     """
     reference = call.input.get("file")
     if not isinstance(reference, Mapping):
@@ -143,7 +144,7 @@ def _has_one_page(call: Call) -> bool:
     kind = kind or call.media.read(reference).media_type
     if kind not in PICTURES | DOCUMENTS:
         message = "The file has to be a JPEG, PNG, PDF or TIFF."
-        raise InvalidRequest(message, code="unsupported_media_type", param="input.file")
+        raise Rejected(message, code="unsupported_media_type", param="input.file")
     if kind in PICTURES or name:
         return kind in PICTURES
     data = call.media.read(reference).data

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from broker.errors import InvalidRequest, Unavailable
+from broker.errors import InvalidRequest, Rejected, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     S3_ERRORS,
@@ -28,9 +28,9 @@ from broker.providers.aws.service import (
     primary,
     rows,
     text,
-    unsupported_task,
 )
 from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.structured import loads
 
 CHECK_AFTER_S = 15
@@ -99,7 +99,7 @@ class Transcribe:
             return Started(dict(handle), CHECK_AFTER_S)
         if status == "FAILED":
             # All reasons that the API Reference has for this are about the recording.
-            raise InvalidRequest("Transcribe cannot use the recording.", code="bad_media", param="input.file")
+            raise Rejected("Transcribe cannot use the recording.", code="bad_media", param="input.file")
         if status != "COMPLETED":
             bad("The service's reply has no status that is known.")
         output, seconds = _read(handed_back(self._s3, replace(call, timeout=exchange.left()), handle))

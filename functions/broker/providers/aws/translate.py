@@ -6,19 +6,20 @@ split at sentences; the space around a part is ours to keep, for the service tri
 
 from typing import Any
 
-from broker.errors import BadOutput, InvalidRequest
+from broker.errors import BadOutput, Rejected
 from broker.providers.aws.client import MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, only_text, primary, text, unsupported_task
+from broker.providers.aws.service import Exchange, Service, bad, only_text, primary, text
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.chunking import split
+from broker.providers.wire.exchange import unsupported_task
 
 MOST_BYTES = 10_000
 VARIANTS = {each.lower(): each for each in ("es-MX", "fa-AF", "fr-CA", "pt-PT", "zh-TW")}
 """The languages that are known by their region too; all others by their first part."""
 
 ERRORS: dict[str, Row] = {
-    "UnsupportedLanguagePairException": (InvalidRequest, "does not translate between these languages"),
-    "DetectedLanguageLowConfidenceException": (InvalidRequest, "cannot tell the text's language"),
+    "UnsupportedLanguagePairException": (Rejected, "does not translate between these languages"),
+    "DetectedLanguageLowConfidenceException": (Rejected, "cannot tell the text's language"),
 }
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from broker.errors import BrokerError, InvalidRequest, Unavailable
+from broker.errors import BrokerError, ModelGone, Rejected, Unavailable
 from broker.providers.aws.client import UNREADABLE, Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     S3_ERRORS,
@@ -30,14 +30,15 @@ from broker.providers.aws.service import (
     named,
     rows,
     text,
-    unsupported_task,
 )
 from broker.providers.bedrock import converse as bedrock_converse
 from broker.providers.bedrock.embed import FAMILIES, texts_of
 from broker.providers.bedrock.errors import ERRORS, rejected
 from broker.providers.bedrock.invoke import family
 from broker.providers.wire.base import Answer, Call, Started
-from broker.providers.wire.http import LARGEST_REPLY, failure
+from broker.providers.wire.exchange import unsupported_task
+from broker.providers.wire.failures import failure
+from broker.providers.wire.http import LARGEST_REPLY
 from broker.providers.wire.structured import loads
 from broker.providers.wire.vectors import is_vector
 from broker.tokens import estimate
@@ -77,7 +78,7 @@ class BedrockBatch:
         kind, inputs = _inputs(call)
         role = call.options.get("role")
         if not role:
-            raise InvalidRequest("The model is registered without a role for batches.", code="no_role", param="model")
+            raise ModelGone("The model is registered without a role for batches.", code="no_role", param="model")
         name = named(call.token)
         lines = [{"recordId": _record_id(place), "modelInput": each} for place, each in enumerate(inputs)]
         data = "".join(f"{json.dumps(line, default=_base64)}\n" for line in lines).encode()
@@ -124,12 +125,12 @@ class BedrockBatch:
 def _inputs(call: Call) -> tuple[str, list[Json]]:
     """How Bedrock is to read the records, and what each has."""
     if call.options.get("guardrail") is not None:
-        raise InvalidRequest("Batch inference passes by the model's guardrail.", code="bad_guardrail", param="model")
+        raise ModelGone("Batch inference passes by the model's guardrail.", code="bad_guardrail", param="model")
     if call.task == "chat":
         request = bedrock_converse.request(call, bedrock_converse.prepared(call))
         if "toolConfig" in request:
             message = "Batch inference takes no tools."
-            raise InvalidRequest(message, code="unsupported_tools", param="input.tools")
+            raise Rejected(message, code="unsupported_tools", param="input.tools")
         del request["modelId"]
         return "Converse", [request]
     if call.task != "embed":
@@ -139,7 +140,7 @@ def _inputs(call: Call) -> tuple[str, list[Json]]:
     size = sum(len(json.dumps(each)) for each in texts) + len(texts) * numbers * BYTES_OF_A_NUMBER
     if size > min(int(call.options.get("largest_reply", USUAL_REPLY)), LARGEST_REPLY):
         message = f"The embeddings of so many texts, of {numbers} numbers each, may have {size} bytes."
-        raise InvalidRequest(message, code="too_many_texts", param="input.text")
+        raise Rejected(message, code="too_many_texts", param="input.text")
     return "InvokeModel", [kind.body([each], call) for each in texts]
 
 

@@ -13,7 +13,7 @@ from broker.providers.bedrock.invoke import Ask, guardrail
 from broker.providers.wire import chat as chats
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import CONVERSE
-from broker.providers.wire.exchange import Json, counted
+from broker.providers.wire.exchange import Json, charged, counted, field
 from broker.providers.wire.history import History, Part, Turn, prepare
 from broker.providers.wire.tools import FORBIDDEN, Tool
 
@@ -104,23 +104,29 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         Refused: the model or its guardrail stopped.
         BadOutput: it is not in the form of the operation, or misses the call's schema.
     """
-    reason = reply.get("stopReason")
-    if reason in REFUSALS:
-        code, message = REFUSALS[reason]
-        raise Refused(message, code=code, maybe_paid=True)
-    if reason in MALFORMED:
-        bad("The model's answer is malformed.")
-    blocks = ((reply.get("output") or {}).get("message") or {}).get("content")
-    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        bad("Bedrock's reply has no message.")
-    usage, meta = reply.get("usage") or {}, reply.get("ResponseMetadata", {})
-    uses = [block["toolUse"] for block in blocks if "toolUse" in block]
+    reason = field(reply, "stopReason")
+    tokens = (counted(field(reply, "usage", "inputTokens")), counted(field(reply, "usage", "outputTokens")))
+    with charged(tokens):
+        if isinstance(reason, str) and reason in REFUSALS:
+            code, message = REFUSALS[reason]
+            raise Refused(message, code=code, maybe_paid=True)
+        if str(reason) in MALFORMED:
+            bad("The model's answer is malformed.")
+        blocks = field(reply, "output", "message", "content")
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            bad("Bedrock's reply has no message.")
+    identity = field(reply, "ResponseMetadata", "RequestId")
+    uses = [block["toolUse"] for block in blocks if isinstance(block.get("toolUse"), dict)]
     answered = chats.answer(
         call,
         text="".join(block["text"] for block in blocks if isinstance(block.get("text"), str)),
-        tool_calls=[chats.tool_call(use.get("toolUseId"), use.get("name"), use.get("input")) for use in uses],
+        tool_calls=history.toolbox.named([_called(each) for each in uses], call),
         finish=FINISHES.get(str(reason), "stop"),
-        tokens=(counted(usage.get("inputTokens")), counted(usage.get("outputTokens"))),
-        facts={"request_id": meta["RequestId"][:128]} if meta.get("RequestId") else {},
+        tokens=tokens,
+        facts={"request_id": str(identity)[:128]} if identity else {},
     )
-    return history.toolbox.restored(answered, call)
+    return history.toolbox.restored(answered)
+
+
+def _called(use: Json) -> Json:
+    return {"id": use.get("toolUseId"), "name": use.get("name"), "arguments": use.get("input")}

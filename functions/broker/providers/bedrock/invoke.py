@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from broker.errors import BadOutput, BrokerError, InvalidRequest, Refused, Unavailable
+from broker.errors import BadOutput, BrokerError, ModelGone, ModelTimedOut, Refused
 from broker.providers.bedrock.errors import bad
 from broker.providers.wire.base import Call
 from broker.providers.wire.http import CHUNK, LARGEST_REPLY
@@ -56,13 +56,13 @@ def guardrail(call: Call) -> dict[str, str]:
     """The guardrail that the operators registered with the model, in the words of both operations; empty for none.
 
     Raises:
-        InvalidRequest: the registration names none; a call without it must not be made.
+        ModelGone: the registration names none; a call without it must not be made.
     """
     told = call.options.get("guardrail")
     if told is None:
         return {}
     if not isinstance(told, Mapping) or not told.get("id"):
-        raise InvalidRequest("The model's guardrail has no id.", code="bad_guardrail", param="model")
+        raise ModelGone("The model's guardrail has no id.", code="bad_guardrail", param="model")
     return {"guardrailIdentifier": str(told["id"]), "guardrailVersion": str(told.get("version", "DRAFT"))}
 
 
@@ -70,13 +70,13 @@ def family(call: Call, known: Mapping[str, Kind]) -> Kind:
     """What is known of the model's family: the first name that its id holds.
 
     Raises:
-        InvalidRequest: nothing is.
+        ModelGone: nothing is.
     """
     model = str(call.options.get("family", call.model))
     for name, found in known.items():
         if name in model:
             return found
-    raise InvalidRequest("The model's family does not do this task.", code="unknown_family", param="model")
+    raise ModelGone("The model's family is not known, or does not do this task.", code="unknown_family", param="model")
 
 
 def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[Reply]:
@@ -93,7 +93,7 @@ def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[Reply]:
     for place, body in enumerate(waiting):
         left = until - time.monotonic() if place else call.timeout
         if left <= 0:
-            raise Unavailable("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
+            raise ModelTimedOut("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
         while timeout > left:
             timeout /= 2
         try:
@@ -137,6 +137,6 @@ def _read(body: Any, until: float) -> bytes:
         if size > LARGEST_REPLY:
             bad("The model's reply is too large.", code="reply_too_large")
         if time.monotonic() > until:
-            raise Unavailable("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
+            raise ModelTimedOut("Bedrock did not answer in time.", code="timeout", maybe_paid=True)
         parts.append(part)
     return b"".join(parts)

@@ -77,12 +77,12 @@ def _chat(call: Call) -> Answer:
     answer = chats.answer(
         call,
         text="".join(str(part.get("text") or "") for part in shown),
-        tool_calls=[_called(part) for part in shown if "functionCall" in part],
+        tool_calls=history.toolbox.named([_called(part) for part in shown if "functionCall" in part], call),
         finish=FINISHES.get(reason, "stop"),
         tokens=tokens(reply),
         facts=facts(reply),
     )
-    return history.toolbox.restored(answer, call)
+    return history.toolbox.restored(answer)
 
 
 def _generate_image(call: Call) -> Answer:
@@ -155,7 +155,7 @@ def _result(result: Result) -> Json:
 
 def _called(part: Json) -> Json:
     made = part["functionCall"]
-    call = chats.tool_call(field(made, "id") or "", field(made, "name"), field(made, "args"))
+    call = {"id": field(made, "id"), "name": field(made, "name"), "arguments": field(made, "args")}
     if signature := part.get("thoughtSignature"):
         call["extra_content"] = {"google": {"thought_signature": str(signature)}}
     return call
@@ -181,5 +181,5 @@ def _embed(call: Call) -> Answer:
             bad("The provider's reply is not one vector of numbers for each text.")
         vectors += found
         told = exchange.counted(field(reply.body, "usageMetadata", "promptTokenCount"))
-        count += exchange.used(told, "".join(some))
+        count += told or exchange.used(None, "".join(some))
     return Answer({"embeddings": vectors}, input_tokens=count)

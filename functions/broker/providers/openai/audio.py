@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from broker.errors import InvalidRequest
+from broker.errors import InvalidRequest, Rejected
 from broker.providers.openai.format import Service
 from broker.providers.openai.languages import code_of
 from broker.providers.openai.usage import tokens
@@ -76,7 +76,7 @@ def speak(call: Call, service: Service) -> Answer:
         raise InvalidRequest("The request has no text.", code="no_input", param="input.text")
     if wanted not in SOUNDS:
         message = f"This model speaks in {', '.join(SOUNDS)}."
-        raise InvalidRequest(message, code="unsupported_format", param="input.format")
+        raise Rejected(message, code="unsupported_format", param="input.format")
     voice = call.input.get("voice") or call.options.get("voice", VOICE)
     asked = {"model": call.model, "input": text, "voice": voice, "response_format": wanted}
     reply = post_for_bytes(
@@ -84,7 +84,6 @@ def speak(call: Call, service: Service) -> Answer:
         asked | dict(call.options.get("speech", {})),
         headers=service.headers,
         timeout=call.timeout,
-        read_error=service.read_error,
     )
     sound = Blob(reply.body, _media_type(reply, SOUNDS[wanted]))
     return Answer(
@@ -121,7 +120,6 @@ def transcribe(call: Call, service: Service) -> Answer:
         _form(call),
         headers=service.headers,
         timeout=call.timeout,
-        read_error=service.read_error,
     )
     body = reply.body
     if not isinstance(body, dict) or not isinstance(body.get("text"), str):
@@ -155,7 +153,7 @@ def _form(call: Call) -> dict[str, Part]:
     ending = ENDINGS.get(sound.media_type, suffix)
     if ending not in {*ENDINGS.values(), "mpga", "mpeg", "oga"}:
         message = "The file is of no kind of sound that this model takes."
-        raise InvalidRequest(message, code="unsupported_content", param="input.file")
+        raise Rejected(message, code="unsupported_content", param="input.file")
     family = str(call.options.get("family", call.model))
     form: dict[str, Part] = {"model": call.model, **next(form for part, form in FORMS if part in family)}
     if call.input.get("source_language"):

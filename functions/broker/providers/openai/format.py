@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from broker.errors import BrokerError, ContextExceeded, CredentialRejected, Refused, Unavailable
+from broker.errors import Refused, Unavailable
 from broker.providers.wire import chat as chats
-from broker.providers.wire import exchange
+from broker.providers.wire import exchange, failures
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.exchange import Json, bad
@@ -33,48 +33,15 @@ MORE = {
 }
 """Tasks beside chat and embeddings, by the module that has a function of that name; loaded on first use."""
 
-_CONTEXT = (ContextExceeded, "The prompt is longer than the model's context window.")
-_REFUSED = (Refused, "The provider's content policy refused the request.")
-_UNPAID = (CredentialRejected, "The provider's account has no credit left.")
-CODES: dict[str, tuple[type[BrokerError], str]] = {
-    "context_length_exceeded": _CONTEXT,
-    "exceed_context_size_error": _CONTEXT,  # llama.cpp
-    "content_filter": _REFUSED,  # Azure
-    "content_policy_violation": _REFUSED,
-    "moderation_blocked": _REFUSED,  # of pictures
-    # It comes as a 429, but no pause helps an account without credit. As with a wrong key, an operator has to look,
-    # and meanwhile the next candidate is asked.
-    "insufficient_quota": _UNPAID,
-    "billing_hard_limit_reached": _UNPAID,
-    "billing_not_active": _UNPAID,
-}
-"""Codes and types in an error's body that say more than the status."""
-
-TOO_LONG = "maximum context length"
-"""vLLM has no code for it, only OpenAI's words. They are looked for in a 400, and go nowhere from there."""
+REFUSALS = frozenset({"content_filter", "safety", "sensitive", "refusal", "guardrail_intervened"})
+FAILURES = frozenset({"error", "network_error", "insufficient_system_resource"})
+"""Why a model stopped that refused, and that failed, as the format's services say it."""
 
 _SPEAKER = re.compile(r"[^\s<|\\/>]{1,64}")
 """What may stand as a message's `name`."""
 
 _CLOSED_WORDS = frozenset({"type", "properties", "required", "additionalProperties", "items", "enum", "title"})
 _DEEPEST_STRICT = 5
-
-
-def read_error(status: int, body: Any) -> BrokerError | None:
-    """The look at an error's body that is common to the format; see `http.ReadError`."""
-    told = body.get("error", body) if isinstance(body, dict) else None
-    for word in (exchange.field(told, "code"), exchange.field(told, "type")):
-        if isinstance(word, str) and word in CODES:
-            kind, message = CODES[word]
-            return kind(message, code=word)
-    if status == 400 and TOO_LONG in str(exchange.field(told, "message")):
-        return too_long()
-    return None
-
-
-def too_long() -> BrokerError:
-    """The prompt does not fit."""
-    return ContextExceeded(_CONTEXT[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +59,6 @@ class Service:
     more: Json = field(default_factory=dict)
     """Further fields of a chat."""
     dialect: Dialect = COMPATIBLE
-    read_error: Callable[[int, Any], BrokerError | None] = read_error
     finishes: Mapping[str, str] = field(default_factory=lambda: FINISHES)
 
 
@@ -113,24 +79,38 @@ def chat(call: Call, service: Service) -> Answer:
 
 def _chat(call: Call, service: Service) -> Answer:
     history = prepare(call, service.dialect, links=service.links, said=chats.instruction(call, told=True))
-    reply = _post(call, service, "chat/completions", request(call, service, history))
-    choice = exchange.first(reply.body, "choices")
-    message, reason = choice.get("message"), choice.get("finish_reason")
+    asked = request(call, service, history)
+    reply = _post(call, service, "chat/completions", asked, places=_in_place(call, asked["messages"]))
+    tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
+    with exchange.charged(tokens):
+        choice = exchange.first(reply.body, "choices")
+        message, reason = _message(choice), str(choice.get("finish_reason")).lower()
+        _check(choice, message, reason)
+        text, calls = _text(message.get("content")), _tool_calls(message)
+    calls, finish = history.toolbox.named(calls, call), service.finishes.get(reason, "stop")
+    facts = exchange.facts(reply)
+    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
+    return history.toolbox.restored(answer)
+
+
+def _message(choice: Json) -> Json:
+    """The message of a choice; servers of completions give its text alone."""
+    if isinstance(text := choice.get("text"), str) and choice.get("message") is None:
+        return {"content": text}
+    message = choice.get("message")
     if not isinstance(message, dict):
         bad("The provider's reply has no message.")
-    if message.get("refusal") or reason == "content_filter":
+    return message
+
+
+def _check(choice: Json, message: Json, reason: str) -> None:
+    """Raise what a choice says in an answer's place."""
+    if status := failures.in_reply(choice):  # OpenRouter's, of a model that failed in the midst of it
+        raise failures.failure_in_reply(status, choice)
+    if message.get("refusal") or reason in REFUSALS:
         raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
-    if reason == "error":  # Mistral's
+    if reason in FAILURES:
         raise Unavailable("The model failed while it answered.", code="model_failed", maybe_paid=True)
-    answer = chats.answer(
-        call,
-        text=_text(message.get("content")),
-        tool_calls=_tool_calls(message.get("tool_calls")),
-        finish=service.finishes.get(reason, "stop") if isinstance(reason, str) else "stop",
-        tokens=(_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens")),
-        facts=exchange.facts(reply),
-    )
-    return history.toolbox.restored(answer, call)
 
 
 def request(call: Call, service: Service, history: History) -> Json:
@@ -164,7 +144,7 @@ def embed(call: Call, service: Service) -> Answer:
     ordered = [row.get("embedding") for _, row in sorted(zip(places, rows, strict=True), key=lambda each: each[0])]
     if not all(is_vector(each) for each in ordered):
         bad("The provider's embeddings are no vectors of numbers.")
-    used = exchange.used(_tokens(reply, "prompt_tokens"), "".join(texts))
+    used = _tokens(reply, "prompt_tokens") or exchange.used(None, "".join(texts))
     return Answer({"embeddings": ordered}, input_tokens=used, facts=exchange.facts(reply))
 
 
@@ -190,9 +170,15 @@ def is_closed(schema: Any, depth: int = 0) -> bool:
     return all(is_closed(each, depth + 1) for each in inner)
 
 
-def _post(call: Call, service: Service, name: str, body: Json) -> Reply:
+def _post(call: Call, service: Service, name: str, body: Json, *, places: bool = True) -> Reply:
     url = service.url(name)
-    return post_json(url, body, headers=service.headers, timeout=call.timeout, read_error=service.read_error)
+    return post_json(url, body, headers=service.headers, timeout=call.timeout, places=places)
+
+
+def _in_place(call: Call, messages: list[Json]) -> bool:
+    """Whether each of the caller's messages is sent, in its place, so that an error's place is theirs."""
+    given = [message["role"] for message in chats.messages(call)]
+    return given == [message["role"] for message in messages[: len(given)]]
 
 
 def _function(tool: Tool) -> Json:
@@ -235,19 +221,20 @@ def _text(content: Any) -> str:
     return content or ""
 
 
-def _tool_calls(given: Any) -> list[Json]:
-    """The calls in OpenAI's form; arguments stay the text that the model wrote."""
-    calls: list[Json] = []
-    for each in given if isinstance(given, list) else []:
-        name, arguments = (exchange.field(each, "function", part) for part in ("name", "arguments"))
-        if isinstance(arguments, dict):  # Mistral, TGI
-            calls.append(chats.tool_call(each.get("id") or "", name, arguments))
-            continue
-        if not (isinstance(name, str) and isinstance(arguments, str)):
-            bad("The model's tool call is malformed.")
-        function = {"name": name, "arguments": arguments}
-        calls.append({"id": str(each.get("id") or ""), "type": "function", "function": function})
+def _tool_calls(message: Json) -> list[Json]:
+    """The calls of a message, or the one that it has in the format's older form."""
+    given = message.get("tool_calls")
+    calls = [_tool_call(each) for each in given] if isinstance(given, list) else []
+    if not calls and message.get("function_call"):
+        calls = [_tool_call({"function": message["function_call"]})]
     return calls
+
+
+def _tool_call(given: Any) -> Json:
+    function = exchange.field(given, "function")
+    if not isinstance(function, dict) or "arguments" not in function:
+        bad("The model's tool call is malformed.")
+    return {"id": given.get("id"), "name": function.get("name"), "arguments": function["arguments"]}
 
 
 def _tokens(reply: Reply, name: str) -> int | None:

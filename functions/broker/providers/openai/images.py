@@ -38,7 +38,6 @@ def generate_image(call: Call, service: Service) -> Answer:
             asked | {"n": len(places)},
             headers=service.headers,
             timeout=left,
-            read_error=service.read_error,
         )
         first(reply.body, "data")
         rows = reply.body["data"]

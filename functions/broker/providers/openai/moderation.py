@@ -25,7 +25,6 @@ def moderate(call: Call, service: Service) -> Answer:
         {"model": call.model, "input": texts},
         headers=service.headers,
         timeout=call.timeout,
-        read_error=service.read_error,
     )
     rows = reply.body.get("results") if isinstance(reply.body, dict) else None
     if not isinstance(rows, list) or len(rows) != len(texts):

@@ -16,10 +16,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from broker.errors import InvalidRequest, Unavailable
-from broker.providers.aws.service import bad, text, unsupported_task
+from broker.errors import InvalidRequest, Rejected, Unavailable
+from broker.providers.aws.service import bad, text
 from broker.providers.wire import structured
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import unsupported_task
+from broker.providers.wire.saying import json_of, shown
 from broker.tokens import estimate
 
 TASKS = frozenset({"custom", "chat", "embed"})
@@ -84,7 +86,7 @@ def _said(message: Mapping[str, Any]) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if any(part.get("type") != "text" for part in content):
-        raise InvalidRequest("Only text can be sent to this model.", code="unsupported_content", param="input.messages")
+        raise Rejected("Only text can be sent to this model.", code="unsupported_content", param="input.messages")
     return "\n".join(str(part.get("text", "")) for part in content)
 
 
@@ -131,12 +133,12 @@ def answer(call: Call, data: bytes, kind: str, facts: Mapping[str, str]) -> Answ
     if call.task == "embed":
         texts = _texts(call.input.get("text"))
         return Answer({"embeddings": _vectors(found, len(texts))}, input_tokens=estimate("".join(texts)), **common)
-    said = text(found, "text")
+    said = shown(text(found, "text"), "stop")
     if not said.strip():
         bad("The model's answer is empty.", code="empty_answer")
     output: dict[str, Any] = {"text": said, "finish_reason": "stop"}
     if call.output_schema is not None:
-        output["json"] = structured.answer(said, call.output_schema, "stop")
+        output["json"] = structured.parse(json_of(said), call.output_schema)
     return Answer(output, input_tokens=estimate(body(call).decode()), output_tokens=estimate(said), **common)
 
 

@@ -9,12 +9,14 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from broker.errors import BrokerError, InvalidRequest, NotFound, Throttled, Unavailable
+from broker.errors import BrokerError, ContextExceeded, NotFound, Refused, Rejected, Throttled, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, named, unsupported_task
+from broker.providers.aws.service import Exchange, Service, bad, named
 from broker.providers.sagemaker import body as sagemaker_body
 from broker.providers.wire.base import Answer, Call, Started
-from broker.providers.wire.http import STATUSES
+from broker.providers.wire.exchange import unsupported_task
+from broker.providers.wire.failures import failure
+from broker.providers.wire.structured import loads
 
 OPTIONS = {
     "inference_component": "InferenceComponentName",
@@ -39,13 +41,22 @@ S3_ERRORS: dict[str, Row] = {
 
 
 def _of_container(reply: Mapping[str, Any]) -> BrokerError | None:
-    """A `ModelError` is the answer of the operators' own container, with its status."""
+    """A `ModelError` is the answer of the operators' own container, with its status and its words."""
     if reply.get("Error", {}).get("Code") != "ModelError":
         return None
-    kind = STATUSES.get(reply.get("OriginalStatusCode", 500), Unavailable)
-    # The container knows no key of ours: what it says of one is a fault of its own.
-    kind = kind if kind in (InvalidRequest, Throttled) else Unavailable
-    return kind("The endpoint's container answered with an error.", code="ModelError", maybe_paid=kind is Unavailable)
+    status = reply.get("OriginalStatusCode")
+    found = failure(status if isinstance(status, int) else 500, {}, _told(reply.get("OriginalMessage")))
+    if isinstance(found, Rejected | Refused | ContextExceeded | Throttled):
+        return found
+    # The container knows no key and no model of ours: what it says of one is a fault of its own.
+    return Unavailable("The endpoint's container answered with an error.", code="ModelError", maybe_paid=True)
+
+
+def _told(message: Any) -> Any:
+    try:
+        return loads(str(message))
+    except ValueError:
+        return str(message)
 
 
 class SageMaker:
@@ -60,7 +71,7 @@ class SageMaker:
         """Make the call; see `Provider`."""
         body = sagemaker_body.body(call)
         if len(body) > sagemaker_body.LARGEST_BYTES:
-            raise InvalidRequest("The body is too large for the endpoint.", code="bad_size", param="input")
+            raise Rejected("The body is too large for the endpoint.", code="bad_size", param="input")
         exchange = Exchange(self._service, call)
         reply = exchange.ask(
             "invoke_endpoint",

@@ -5,12 +5,12 @@ What a single model does not take is said by the options of `abilities`; a conve
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from broker.errors import InvalidRequest
-from broker.providers.wire import abilities, structured
+from broker.errors import InvalidRequest, Truncated
+from broker.providers.wire import abilities, saying, structured
 from broker.providers.wire.base import Answer, Call
-from broker.providers.wire.exchange import Json, bad, field, texts, used
+from broker.providers.wire.exchange import Json, bad, charged, field, texts, used
 
 PICTURE_TOKENS = 1600
 """What a picture counts for where a service tells no usage: about what the dearer ones charge for a large one."""
@@ -58,18 +58,9 @@ def used_tools(message: Json, place: int) -> list[tuple[str, str, Any, str | Non
     return made
 
 
-def tool_call(identity: Any, name: Any, arguments: Any) -> Json:
-    """A call that the model makes, in OpenAI's form: arguments are JSON as a text.
-
-    Raises:
-        BadOutput: it has no name, or its arguments are no object.
-    """
-    if not isinstance(name, str) or not isinstance(arguments, dict | None):
-        bad("The model's tool call is malformed.")
-    try:
-        text = json.dumps(arguments or {}, ensure_ascii=False, allow_nan=False)
-    except (ValueError, RecursionError):
-        bad("The model's tool call is malformed.")
+def tool_call(identity: Any, name: str, arguments: Json) -> Json:
+    """A call of the history in OpenAI's form: arguments are JSON as a text."""
+    text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
     return {"id": str(identity), "type": "function", "function": {"name": name, "arguments": text}}
 
 
@@ -87,35 +78,52 @@ def answer(
     Args:
         call: what was asked.
         text: all that the model said.
-        tool_calls: in OpenAI's form.
+        tool_calls: `{"id", "name", "arguments"}` of each, as the service has them; see `saying.called`.
         finish: `stop`, `length` or `tool_calls`.
         tokens: in and out as the service told them, None for what it did not tell.
         facts: of the attempt.
 
     Raises:
+        Truncated: the limit was reached before anything was said, or in the midst of JSON.
         BadOutput: it is empty, no text, or outside the schema.
     """
-    if not text.strip() and not tool_calls:
+    with charged(tokens):
+        calls = saying.called(call, tool_calls, finish)
+        output = _output(call, saying.shown(text, finish), calls, finish)
+    said = text + "".join(each["function"]["arguments"] for each in calls)
+    return Answer(
+        output,
+        # Nothing was read, or nothing was said, is what a server tells that does not count.
+        input_tokens=tokens[0] or _read(call),
+        output_tokens=tokens[1] or used(None, said),
+        finish_reason=output["finish_reason"],
+        facts=facts,
+    )
+
+
+def _output(call: Call, text: str, calls: list[Json], finish: str) -> Json:
+    if not text.strip() and not calls:
+        if finish == "length":
+            _cut_off("The model reached its limit before it said anything.")
         bad("The model's answer is empty.", code="empty_answer")
-    if tool_calls and finish == "stop":  # what several services say, of a tool that was forced at least
+    if calls and finish == "stop":  # what several services say, of a tool that was forced at least
         finish = "tool_calls"
     output: Json = {"text": text, "finish_reason": finish}
-    if tool_calls:
-        output["tool_calls"] = tool_calls
+    if calls:
+        output["tool_calls"] = calls
     elif call.output_schema is not None:
-        output["json"] = structured.answer(text, call.output_schema, finish)
+        if finish == "length":
+            _cut_off("The model reached its limit before its JSON was whole.")
+        output["json"] = structured.parse(saying.json_of(text), call.output_schema)
     try:
         structured.check_storable(output)
     except ValueError:
         bad("The model's answer is not text.")
-    said = text + "".join(each["function"]["arguments"] for each in tool_calls)
-    return Answer(
-        output,
-        input_tokens=_read(call) if tokens[0] is None else tokens[0],
-        output_tokens=used(tokens[1], said),
-        finish_reason=finish,
-        facts=facts,
-    )
+    return output
+
+
+def _cut_off(message: str) -> NoReturn:
+    raise Truncated(message, code="output_truncated", maybe_paid=True)
 
 
 def _read(call: Call) -> int:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from broker.errors import BrokerError, Unavailable
+from broker.errors import BrokerError, ModelTimedOut
 
 T = TypeVar("T")
 
@@ -13,7 +13,7 @@ def in_batches(texts: list[str], most: int, timeout: float, ask: Callable[[list[
     """Ask for at most `most` texts at once; `ask` gets them and the seconds that are left.
 
     Raises:
-        Unavailable: the time is over.
+        ModelTimedOut: the time is over.
         BrokerError: what `ask` raises; after the first answer it may have been paid for in any case.
     """
     until = time.monotonic() + timeout
@@ -21,9 +21,10 @@ def in_batches(texts: list[str], most: int, timeout: float, ask: Callable[[list[
         left = until - time.monotonic() if place else timeout
         try:
             if place and left <= 0:
-                raise Unavailable("The provider did not answer in time.", code="timeout")
+                raise ModelTimedOut("The provider did not answer in time.", code="timeout")
             given = ask(texts[place : place + most], left)
         except BrokerError as error:
             error.maybe_paid = error.maybe_paid or place > 0
+            error.tokens = None if place else error.tokens  # what came before is paid for too
             raise
         yield given

@@ -1,11 +1,15 @@
 """What every format that speaks JSON over HTTPS does alike with a call and its reply."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from broker.errors import BadOutput, CredentialRejected, InvalidRequest
+from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Rejected
 from broker.providers.wire.base import Call
 from broker.providers.wire.http import Reply
+from broker.providers.wire.values import counted as counted
+from broker.providers.wire.values import field as field
 from broker.tokens import estimate
 
 Json = dict[str, Any]
@@ -54,13 +58,6 @@ def texts(call: Call) -> list[str]:
     return found
 
 
-def field(body: Any, *path: str) -> Any:
-    """What lies at a path of objects; None where it leads nowhere."""
-    for name in path:
-        body = body.get(name) if isinstance(body, dict) else None
-    return body
-
-
 def first(body: Any, name: str) -> Json:
     """The first of a reply's list of objects.
 
@@ -73,12 +70,6 @@ def first(body: Any, name: str) -> Json:
     return entries[0]
 
 
-def counted(*told: Any) -> int | None:
-    """The sum of the counts that a reply tells (whole numbers, some as floats); None where it tells none."""
-    known = [int(each) for each in told if type(each) in (int, float) and 0 <= each < 1e12]
-    return sum(known) if known else None
-
-
 def used(told: int | None, text: str) -> int:
     """Tokens as they were told, else the estimate for a text."""
     return estimate(text) if told is None else told
@@ -88,6 +79,22 @@ def facts(reply: Reply, header: str = "x-request-id") -> dict[str, str]:
     """The provider's own id of the request, for the attempt's record."""
     found = reply.headers.get(header, "")
     return {"request_id": found[:128]} if found else {}
+
+
+def unsupported_task() -> Rejected:
+    """For a task that is not the provider's."""
+    return Rejected("The model's provider does not do this task.", code="unsupported_task", param="task")
+
+
+@contextmanager
+def charged(told: tuple[int | None, int | None]) -> Iterator[None]:
+    """Give the errors of reading a reply the tokens that it told, in and out; nothing where it told none."""
+    try:
+        yield
+    except BrokerError as error:
+        if error.tokens is None and any(told):
+            error.tokens = (told[0] or 0, told[1] or 0)
+        raise
 
 
 def bad(message: str, code: str = "malformed_reply") -> NoReturn:

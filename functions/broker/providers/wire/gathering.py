@@ -58,12 +58,16 @@ def gather(call: Call, most: int, paint: Callable[[list[int], float], Part]) -> 
                 lost = len(some) if error.maybe_paid else 0
                 break
             error.maybe_paid = error.maybe_paid or place > 0
+            if place or not isinstance(error, Refused):
+                error.tokens = None  # they are not all that is paid for: pictures may have been made as well
             raise
         answered += len(some)
     files = tuple(file for part in parts for file in part.files)
+    into, out = sum(part.input_tokens for part in parts), sum(part.output_tokens for part in parts)
     filtered, missing = sum(part.filtered for part in parts), len(wanted) - answered
     if not files and filtered:
-        raise Refused("The model's content filters held the pictures back.", code="content_filtered", maybe_paid=True)
+        message = "The model's content filters held the pictures back."
+        raise Refused(message, code="content_filtered", maybe_paid=True, tokens=(into, out) if into or out else None)
     if not files:
         bad("The model's reply has no pictures.", code="empty_answer")
     told = {"filtered": filtered, "missing": missing}
@@ -71,7 +75,6 @@ def gather(call: Call, most: int, paint: Callable[[list[int], float], Part]) -> 
     revised = [each for part in parts for each in part.revised]
     if revised and all(isinstance(each, str) and each for each in revised):
         output["revised_prompts"] = revised
-    into, out = sum(part.input_tokens for part in parts), sum(part.output_tokens for part in parts)
     return Answer(
         output,
         # What was lost is taken to be like what came.

@@ -15,38 +15,27 @@ import urllib3
 from urllib3 import exceptions as broken
 from urllib3.response import BaseHTTPResponse
 
-from broker import clock
-from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Throttled, Unavailable
+from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Unavailable
 from broker.providers.wire.connections import pool
+from broker.providers.wire.failures import failure, failure_in_reply, in_reply
+from broker.providers.wire.replies import parsed
 from broker.providers.wire.structured import loads
 
 CONNECT_S = 5.0
 LARGEST_REPLY = 16 * 1024 * 1024
 """Bytes; a thousand embeddings of three thousand numbers do not fit, more than any chat does."""
 CHUNK = 64 * 1024
-
-STATUSES: dict[int, type[BrokerError]] = {
-    **dict.fromkeys((400, 404, 405, 413, 415, 422), InvalidRequest),
-    # 402 is an unpaid bill: as with a wrong key, only an operator can help, and other models still may.
-    **dict.fromkeys((401, 402, 403), CredentialRejected),
-    429: Throttled,
-}
-"""What a status means. All others, 408, 5xx, 529 and redirects among them, are `Unavailable`."""
-
-GATEWAY_TIMEOUTS = frozenset({504, 524})
-"""Sent by a gateway that stopped waiting (524 is Cloudflare's): the model behind it may have done the work."""
-
-_SAID: dict[type[BrokerError], str] = {
-    InvalidRequest: "does not accept the request",
-    CredentialRejected: "does not accept the broker's key",
-    Throttled: "asks for a pause",
-    Unavailable: "could not answer",
-}
+LONGEST_TEXT = 4000
+"""Bytes of an error that is no JSON."""
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 
 ReadError = Callable[[int, Any], BrokerError | None]
-"""A format's look at an error's body, for its codes and types: status and JSON in, None to leave it to the table."""
+"""A service's own look at an error: status and JSON (or text) in, None to leave it to `failures`."""
+
+
+def nothing(status: int, body: Any) -> None:
+    """For services whose errors have no meanings of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +51,13 @@ Part = str | tuple[str, bytes, str]
 
 
 def post_json(
-    url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout: float, read_error: ReadError
+    url: str,
+    body: dict[str, Any],
+    *,
+    headers: Mapping[str, str],
+    timeout: float,
+    read_error: ReadError = nothing,
+    places: bool = False,
 ) -> Reply:
     """POST a JSON object and read the JSON reply.
 
@@ -72,30 +67,63 @@ def post_json(
         headers: beside those of the content; values are Latin-1 without control characters.
         timeout: seconds for all of it, from connecting (at most five) to the last byte, however slowly bytes come;
             only looking up the host's name and trying its second address are not counted.
-        read_error: the format's look at the body of an error.
+        read_error: the service's own look at an error.
+        places: True where the request's messages are sent as they are, so that an error's place is theirs.
 
     Raises:
-        InvalidRequest, CredentialRejected, Throttled, Unavailable: by `STATUSES`, or no connection.
+        ModelTimedOut: the time was over (`timeout`), or the provider says that its own was.
+        Unavailable: no connection.
         BadOutput: the reply is no JSON or too large; it may have been paid for.
-        BrokerError: what `read_error` makes of the body of an error.
+        BrokerError: by `failures`, also for an error that came as an answer.
     """
-    return _as_json(_post(url, _encoded(body), _JSON, headers, timeout, read_error))
+    reading = _Reading(read_error, places)
+    return reading.json(_post(url, _encoded(body), _JSON, headers, timeout, reading))
 
 
-def post_form(
-    url: str, form: Mapping[str, Part], *, headers: Mapping[str, str], timeout: float, read_error: ReadError
-) -> Reply:
+def post_form(url: str, form: Mapping[str, Part], *, headers: Mapping[str, str], timeout: float) -> Reply:
     """POST a form with files (`multipart/form-data`) and read the JSON reply; all else as `post_json`."""
     content, content_type = urllib3.encode_multipart_formdata(form)
     sent = _JSON | {"content-type": content_type}
-    return _as_json(_post(url, content, sent, headers, timeout, read_error))
+    reading = _Reading()
+    return reading.json(_post(url, content, sent, headers, timeout, reading))
 
 
-def post_for_bytes(
-    url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout: float, read_error: ReadError
-) -> Reply:
+def post_for_bytes(url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout: float) -> Reply:
     """POST a JSON object whose reply is a sound or a picture; all else as `post_json`."""
-    return _post(url, _encoded(body), _JSON | {"accept": "*/*"}, headers, timeout, read_error)
+    reading = _Reading()
+    reply = _post(url, _encoded(body), _JSON | {"accept": "*/*"}, headers, timeout, reading)
+    if reply.body[:1] == b"{":
+        reading.check(_read_json(reply.body))
+    return reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How a service's errors are read."""
+
+    read_error: ReadError = nothing
+    places: bool = False
+
+    def error(self, status: int, headers: Mapping[str, str], raw: bytes | None) -> BrokerError:
+        body = _read_json(raw or b"")
+        return self.read_error(status, body) or failure(status, headers, body, places=self.places)
+
+    def json(self, reply: Reply) -> Reply:
+        body = parsed(reply.body)
+        self.check(body)
+        return Reply(body, reply.headers)
+
+    def check(self, body: Any) -> None:
+        if status := in_reply(body):
+            raise self.read_error(status, body) or failure_in_reply(status, body, places=self.places)
+
+
+def _read_json(raw: bytes) -> Any:
+    """The JSON of an error, or its text; a web page has nothing to say."""
+    try:
+        return loads(raw)
+    except ValueError:
+        return None if raw.lstrip()[:1] == b"<" else raw[:LONGEST_TEXT].decode("utf-8", "replace")
 
 
 def _encoded(body: dict[str, Any]) -> bytes:
@@ -105,48 +133,20 @@ def _encoded(body: dict[str, Any]) -> bytes:
         raise InvalidRequest("The request holds a number that JSON has not.", code="invalid_number") from None
 
 
-def _as_json(reply: Reply) -> Reply:
-    try:
-        return Reply(loads(reply.body), reply.headers)
-    except ValueError:
-        raise BadOutput("The provider's reply is not JSON.", code="reply_not_json", maybe_paid=True) from None
-
-
 def _post(
     url: str,
     content: bytes,
     kinds: Mapping[str, str],
     headers: Mapping[str, str],
     timeout: float,
-    read_error: ReadError,
+    reading: _Reading,
 ) -> Reply:
     status, told, raw = _exchange(url, content, {**kinds, **headers}, timeout)
     if 200 <= status < 300:
         if raw is None:
             raise BadOutput("The provider's reply is too large.", code="reply_too_large", maybe_paid=True)
         return Reply(raw, told)
-    try:
-        found = loads(raw or b"null")
-    except ValueError:
-        found = None
-    raise read_error(status, found) or failure(status, told)
-
-
-def failure(status: int, headers: Mapping[str, str]) -> BrokerError:
-    """The error that a status stands for; `headers` by lower-case name."""
-    kind = STATUSES.get(status, Unavailable)
-    return kind(
-        f"The provider {_SAID[kind]} (HTTP {status}).",
-        code=f"http_{status}",
-        retry_after=retry_after(headers) if kind is Throttled else None,
-        maybe_paid=status in GATEWAY_TIMEOUTS,
-    )
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms` (OpenAI's) where it is there, else `Retry-After`."""
-    precise = clock.retry_after(headers.get("retry-after-ms"))
-    return clock.retry_after(headers.get("retry-after")) if precise is None else precise / 1000
+    raise reading.error(status, told, raw)
 
 
 def _exchange(
@@ -197,17 +197,23 @@ def _read(response: BaseHTTPResponse) -> bytes | None:
 def _lost(error: Exception) -> BrokerError:
     if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
         return Unavailable("The provider's certificate is not trusted.", code="bad_certificate")
-    _, code, message, paid = next(row for row in _LOSSES if isinstance(error, row[0]))
-    return (BadOutput if isinstance(error, broken.DecodeError) else Unavailable)(message, code=code, maybe_paid=paid)
+    _, kind, code, message, paid = next(row for row in _LOSSES if isinstance(error, row[0]))
+    return kind(message, code=code, maybe_paid=paid)
 
 
-_LOSSES: tuple[tuple[type[Exception], str, str, bool], ...] = (
-    (broken.NewConnectionError, "unreachable", "The provider cannot be reached.", False),
-    (broken.ConnectTimeoutError, "connect_timeout", "The provider did not take the connection in time.", False),
-    (broken.LocationValueError, "bad_endpoint", "The model's endpoint is not a URL.", False),
-    (broken.TimeoutError, "timeout", "The provider did not answer in time.", True),
-    (broken.DecodeError, "reply_not_json", "The provider's reply cannot be decoded.", True),
-    (broken.HTTPError, "connection_lost", "The connection to the provider was lost.", True),
-    (ValueError, "bad_endpoint", "The model's endpoint is not a URL.", False),
+_LOSSES: tuple[tuple[type[Exception], type[BrokerError], str, str, bool], ...] = (
+    (broken.NewConnectionError, Unavailable, "unreachable", "The provider cannot be reached.", False),
+    (
+        broken.ConnectTimeoutError,
+        Unavailable,
+        "connect_timeout",
+        "The provider did not take the connection in time.",
+        False,
+    ),
+    (broken.LocationValueError, Unavailable, "bad_endpoint", "The model's endpoint is not a URL.", False),
+    (broken.TimeoutError, ModelTimedOut, "timeout", "The provider did not answer in time.", True),
+    (broken.DecodeError, BadOutput, "reply_not_json", "The provider's reply cannot be decoded.", True),
+    (broken.HTTPError, Unavailable, "connection_lost", "The connection to the provider was lost.", True),
+    (ValueError, Unavailable, "bad_endpoint", "The model's endpoint is not a URL.", False),
 )
 """What can go wrong below HTTP: the first that fits. The last column: the request may have arrived."""

@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from broker.errors import InvalidRequest
+from broker.errors import InvalidRequest, Rejected
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import unsupported_task
+from broker.providers.wire.fields import of_request
 
 Json = dict[str, Any]
 Chat = Callable[[Call], Answer]
@@ -42,13 +44,21 @@ def perform(call: Call, own: Mapping[str, Chat]) -> Answer:
     """Make a call with what a provider does itself, by task; tasks of `LANGUAGE` go through its chat.
 
     Raises:
-        InvalidRequest: the provider does not do the task.
+        Rejected: the provider does not do the task, or does not take the request; `param` is a field of this one's.
         BrokerError: what the provider's own functions raise.
     """
+    try:
+        return _performed(call, own)
+    except Rejected as error:
+        error.param = of_request(error.param, call)
+        raise
+
+
+def _performed(call: Call, own: Mapping[str, Chat]) -> Answer:
     if call.task in own:
         return own[call.task](call)
     if call.task not in LANGUAGE or "chat" not in own:
-        raise InvalidRequest("The model's provider does not do this task.", code="unsupported_task", param="task")
+        raise unsupported_task()
     task = LANGUAGE[call.task]
     answer = own["chat"](_asked(call, task))
     return replace(answer, output=task.output(call.input, answer.output["json"]), finish_reason="stop")
@@ -83,7 +93,7 @@ def _with_key_phrases(given: Json) -> bool:
     features = set(given.get("features") or ())
     if not features <= FEATURES:
         message = f"A chat model finds {', '.join(sorted(FEATURES))} beside the entities, and nothing else."
-        raise InvalidRequest(message, code="unsupported_feature", param="input.features")
+        raise Rejected(message, code="unsupported_feature", param="input.features")
     return bool(features)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from broker.errors import InvalidRequest, Rejected
+from broker.errors import BrokerError, InvalidRequest, Rejected
 from broker.providers.wire.base import Blob, Media
 
 _BEGINNINGS = (
@@ -44,8 +44,8 @@ def parts(content: Any, media: Media, where: str, *, links: bool = False) -> lis
         links: True where the provider fetches `https` addresses itself.
 
     Raises:
-        InvalidRequest: a picture cannot be had; `param` is its place.
-        Rejected: a part is neither text nor a picture, or a picture that this provider does not fetch.
+        Rejected: a part is neither text nor a picture, or a picture that this provider cannot have; `param` is where.
+        InvalidRequest: a picture that no provider can have.
     """
     given = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
     found = [_part(each, media, f"{where}.content", links) for each in given]
@@ -58,7 +58,7 @@ def inlined(part: Mapping[str, Any], media: Media, where: str, *, links: bool) -
     A `data:` URL that tells another type than its bytes do is put right; services compare the two.
 
     Raises:
-        InvalidRequest: as `parts` does, of pictures; other parts are the service's own affair.
+        Rejected, InvalidRequest: as `parts` does, of pictures; other parts are the service's own affair.
     """
     place = f"{where}.content"
     if part.get("type") == "text":
@@ -103,9 +103,7 @@ def _part(part: Any, media: Media, place: str, links: bool) -> str | Blob | Link
         return _text(part, place)
     if kind == "image_url":
         return _picture(_url(part, place), media, place, links)
-    if not isinstance(kind, str):
-        _unfit("A part of a message says not what it is.", place)
-    raise Rejected("Only texts and pictures can be sent to this model.", code="unsupported_content", param=place)
+    _unfit("Only texts and pictures can be sent to this model.", place, Rejected)
 
 
 def _text(part: Mapping[str, Any], place: str) -> str:
@@ -139,8 +137,7 @@ def _picture(url: str, media: Media, place: str, links: bool) -> Blob | Link:
         case "https" if links:
             return Link(url)
         case "https":
-            fault = "This model's provider fetches no pictures: send a data: or an s3:// URL."
-            raise Rejected(fault, code="unsupported_content", param=place)
+            _unfit("This model's provider fetches no pictures: send a data: or an s3:// URL.", place, Rejected)
         case _:
             _unfit("A picture's URL is neither data:, s3:// nor https://.", place)
 
@@ -169,5 +166,5 @@ def _typed(blob: Blob, place: str) -> Blob:
     return blob
 
 
-def _unfit(message: str, place: str) -> NoReturn:
-    raise InvalidRequest(message, code="unsupported_content", param=place) from None
+def _unfit(message: str, place: str, kind: type[BrokerError] = InvalidRequest) -> NoReturn:
+    raise kind(message, code="unsupported_content", param=place) from None

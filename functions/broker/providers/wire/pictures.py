@@ -5,7 +5,7 @@ import binascii
 import math
 from typing import Any
 
-from broker.errors import BadOutput, InvalidRequest
+from broker.errors import BadOutput, InvalidRequest, Rejected
 from broker.providers.wire.base import Blob, Call
 from broker.providers.wire.media import sniffed
 
@@ -65,7 +65,7 @@ def ratio(call: Call, known: frozenset[str]) -> str | None:
     """The size as a ratio in lowest terms (`16:9`), for models that are told one and choose the size.
 
     Raises:
-        InvalidRequest: the model makes no pictures of it.
+        Rejected: the model makes no pictures of it.
     """
     told = size(call)
     if told is None:
@@ -74,7 +74,7 @@ def ratio(call: Call, known: frozenset[str]) -> str | None:
     found = f"{told[0] // part}:{told[1] // part}"
     if found not in known:
         message = f"This model makes pictures of the ratios {', '.join(sorted(known))}."
-        raise InvalidRequest(message, code="unsupported_size", param="input.size")
+        raise Rejected(message, code="unsupported_size", param="input.size")
     return found
 
 
@@ -82,10 +82,10 @@ def media_type(call: Call, known: tuple[str, ...]) -> str:
     """The type to ask for, of those that the model makes; the first where the request leaves it open.
 
     Raises:
-        InvalidRequest: the model makes no such pictures.
+        Rejected: the model makes no such pictures.
     """
     asked = call.input.get("format") or known[0]
     asked = {"jpg": "jpeg"}.get(asked, asked)
     if asked not in known:
-        raise InvalidRequest(f"This model makes {', '.join(known)}.", code="unsupported_format", param="input.format")
+        raise Rejected(f"This model makes {', '.join(known)}.", code="unsupported_format", param="input.format")
     return f"image/{asked}"

@@ -86,18 +86,6 @@ def parse(text: str, schema: dict[str, Any]) -> Any:
     return value
 
 
-def answer(text: str, schema: dict[str, Any], finish: str) -> Any:
-    """`parse` for an answer that stopped for the reason `finish`; one that was cut off is not even tried.
-
-    Raises:
-        BadOutput, InvalidRequest: as `parse` does.
-    """
-    if finish == "length":
-        message = "The model's answer was cut off before its JSON was whole."
-        raise BadOutput(message, code="output_truncated", maybe_paid=True)
-    return parse(text, schema)
-
-
 def check_schema(schema: dict[str, Any]) -> None:
     """Check a schema before work is accepted with it. References are followed inside it, and never fetched.
 

@@ -1,7 +1,7 @@
 """A request's tools as a dialect takes them, and a model's calls of them as the caller knows them.
 
 Names that a dialect does not take are folded into ones that it does, and schemas whose root is not a plain object are
-wrapped. `Toolbox.restored` turns both back in the answer.
+wrapped. `Toolbox.named` and `Toolbox.restored` turn both back in the answer.
 """
 
 import hashlib
@@ -102,25 +102,30 @@ class Toolbox:
             made = {} if value is None else {"arguments": value}
         return made, json.dumps(made, ensure_ascii=False)
 
-    def restored(self, answer: Answer, call: Call) -> Answer:
-        """The answer with the caller's own names of its tools, and ids that no other call of the conversation has."""
+    def named(self, given: list[Json], call: Call) -> list[Json]:
+        """A model's calls (`id`, `name`, `arguments`) with the caller's own names, and ids that no other call has."""
+        taken, made = set(_used(call)), []
+        for place, each in enumerate(given):
+            name, identity = each.get("name"), each.get("id")
+            if not isinstance(identity, str) or not identity or identity in taken:
+                identity = _identity(call, place)
+            taken.add(identity)
+            own = self._own.get(name, name) if isinstance(name, str) else name
+            made.append({**each, "id": identity, "name": own})
+        return made
+
+    def restored(self, answer: Answer) -> Answer:
+        """The answer with arguments of its calls by the caller's own schemas."""
         made = answer.output.get("tool_calls")
         if not made:
             return answer
-        taken = set(_used(call))
-        calls = []
-        for place, each in enumerate(made):
-            identity = each["id"] if each["id"] and each["id"] not in taken else _identity(call, place)
-            taken.add(identity)
-            calls.append({**each, "id": identity, "function": self._restored(each["function"])})
+        calls = [{**each, "function": self._restored(each["function"])} for each in made]
         return replace(answer, output={**answer.output, "tool_calls": calls})
 
     def _restored(self, function: Json) -> Json:
-        name = str(function["name"])
-        own = self._own.get(name, name)
-        tool = self._by_own.get(own)
+        tool = self._by_own.get(function["name"])
         bare = wrapping.unwrapped(function["arguments"]) if tool is not None and tool.wrapped else None
-        return {"name": own, "arguments": function["arguments"] if bare is None else bare}
+        return function if bare is None else {**function, "arguments": bare}
 
     def _chosen(self, call: Call) -> tuple[str, str] | None:
         """`auto`, `none` or `required`, or `named` and the dialect's name; None where there is nothing to choose."""
