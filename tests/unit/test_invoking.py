@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.consequences import of_outcome
 from broker.errors import (
     AdapterFailed,
     BadOutput,
@@ -17,6 +18,7 @@ from broker.errors import (
     InvalidRequest,
     Pending,
     Refused,
+    Rejected,
     Throttled,
     TimedOut,
     Unavailable,
@@ -377,6 +379,16 @@ def test_a_call_is_admitted_by_its_circuit_and_tells_it_what_became_of_it(invoke
         ("small", "Unavailable"),
         ("large", "succeeded"),
     ]
+
+
+@pytest.mark.parametrize(("sent", "told"), [(True, "answered"), (False, "silent")])
+def test_what_was_kept_back_says_nothing_of_the_model(invoke: Stage, sent: bool, told: str) -> None:
+    """Else a picture for a model that sees none would close a circuit that waits for its probe."""
+    invoke.provider.during = sending if sent else lambda: None
+    invoke.fails(failing(Rejected))
+    (outcome,) = (outcome for _, outcome, _ in invoke.circuits.recorded)
+    assert of_outcome(outcome).circuit == told
+    assert (invoke.head.calls["1.1"]["o"], invoke.observed[0]["outcome"]) == ("Rejected", "Rejected")
 
 
 def test_a_model_that_is_left_alone_is_not_called(invoke: Stage) -> None:

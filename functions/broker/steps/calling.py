@@ -36,7 +36,7 @@ from broker.routing.models import Model
 from broker.routing.question import Question
 from broker.steps.context import Run, enter
 from broker.steps.counting import counter
-from broker.steps.outcomes import facts_of, failure_of
+from broker.steps.outcomes import facts_of, failure_of, seen_of
 from broker.steps.timing import Turn, turn_of
 
 AFTER_CALL_MS = 60_000
@@ -244,7 +244,7 @@ class Calling:
         if answer:
             self._keep(head, key, answer, facts)
         self.observe(head, facts)
-        self._record(run, model, facts["outcome"], facts["latency_ms"], now_ms())
+        self._record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if failure is None:
             return {"output": f"OUTPUT#{key}", "facts": facts}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)

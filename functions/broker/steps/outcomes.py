@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.consequences import SUCCEEDED
-from broker.errors import AdapterFailed, BrokerError, TimedOut, Unavailable
+from broker.errors import AdapterFailed, BrokerError, InvalidRequest, Rejected, TimedOut, Unavailable
 from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
@@ -34,6 +34,18 @@ def failure_of(error: Exception, turn: Turn, head: Head, *, sent: bool) -> Broke
             return TimedOut(f"{over.message} {error.message}", code=over.code, maybe_paid=paid)
         return turn.over(error.message, code="timeout", maybe_paid=paid)
     return error
+
+
+def seen_of(failure: BrokerError | None, *, sent: bool) -> str:
+    """The outcome that a call's circuit is told.
+
+    A request that our own adapter kept back for what the model does not take says nothing of how the model is: to the
+    circuit it is as one that no model takes, and a probe's place goes to another call.
+    """
+    if failure is None:
+        return SUCCEEDED
+    kind = InvalidRequest if isinstance(failure, Rejected) and not sent else type(failure)
+    return kind.__name__
 
 
 def _took_the_turn(error: BrokerError, turn: Turn) -> bool:
