@@ -36,8 +36,9 @@ def calls_of(messages: Iterable[Message]) -> set[str]:
 
 
 def _called(message: Message) -> Iterable[str]:
-    made = message.get("tool_calls") or ()
-    return (str(each["id"]) for each in made if isinstance(each, Mapping) and "id" in each)
+    made = message.get("tool_calls")
+    calls = made if isinstance(made, list) else []
+    return (str(each["id"]) for each in calls if isinstance(each, Mapping) and "id" in each)
 
 
 def _answers(message: Message) -> str | None:
