@@ -45,6 +45,8 @@ class Result:
     id: str
     name: str
     parts: list[Part]
+    place: int | None = None
+    """Of the message, among the request's."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ class Turn:
     uses: list[Use] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     speaker: str | None = None
+    place: int | None = None
+    """Of the message, among the request's; of its results each has its own."""
 
     def is_empty(self) -> bool:
         """True where nothing is said."""
@@ -81,6 +85,18 @@ class History:
     system: list[str]
     turns: list[Turn]
     toolbox: Toolbox
+
+    def in_place(self, call: Call) -> bool:
+        """Whether each of the request's messages and tools is sent in its place, so that an error's place is theirs.
+
+        For dialects in which each result is a message before the rest of its turn.
+        """
+        sent: list[int | None] = []
+        for turn in self.turns:
+            sent += [each.place for each in turn.results]
+            sent += [turn.place] if turn.parts or turn.uses else []
+        given = len(chats.messages(call))
+        return sent[:given] == list(range(given)) and len(self.toolbox.tools) == len(call.input.get("tools") or ())
 
 
 def prepare(call: Call, dialect: Dialect, *, links: bool = False, said: str | None = None) -> History:
@@ -105,10 +121,12 @@ def prepare(call: Call, dialect: Dialect, *, links: bool = False, said: str | No
     _without_tools(turns, toolbox, dialect)
     system = told
     no_system = cannot(call.options, "system")
+    places = [turn.place for turn in turns if turn.role in INSTRUCTIONS]
     if dialect.system != "anywhere" or no_system:
         system = _set_apart(turns) + told
     if system and (no_system or dialect.system == "first"):
-        turns.insert(0, Turn("user" if no_system else "system", ["\n\n".join(system)]))
+        one = places[0] if len(places) == 1 else None
+        turns.insert(0, Turn("user" if no_system else "system", ["\n\n".join(system)], place=one))
         system = []
     return History(system, _ordered(turns, call, dialect), toolbox)
 
@@ -124,16 +142,16 @@ def _read(call: Call, dialect: Dialect, toolbox: Toolbox, links: bool) -> list[T
             raw = message.get("tool_call_id")
             use = open_uses.answered(raw) if isinstance(raw, str) else None
             if use is None:
-                turns.append(Turn("user", [ORPHAN, *found]))
+                turns.append(Turn("user", [ORPHAN, *found], place=place))
             else:
-                use.result = Result(use.id, use.name, found)
+                use.result = Result(use.id, use.name, found, place)
             continue
         if role in INSTRUCTIONS:
             role = role if dialect.developer else "system"
         if role != "user" and not all(isinstance(each, str) for each in found):
             fault = "Pictures are the user's: instructions and answers take none."
             raise Rejected(fault, code="unsupported_content", param=f"{where}.content")
-        turn = Turn(role, found, speaker=message.get("name"))
+        turn = Turn(role, found, speaker=message.get("name"), place=place)
         open_uses.turn()
         for raw, name, arguments, signature in chats.used_tools(message, place):
             given, text = toolbox.arguments(name, arguments)
