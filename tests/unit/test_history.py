@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.errors import InvalidRequest, Rejected
+from broker.errors import BadOutput, InvalidRequest, Rejected
 from broker.providers import lookup
 from broker.providers.openai.format import request
 from broker.providers.openai.provider import service
@@ -292,6 +292,37 @@ def test_a_schema_means_the_same_when_it_is_wrapped(schema: dict[str, Any], valu
     assert unwrapped(json.dumps({"value": value})) == json.dumps(value)
 
 
+@pytest.mark.parametrize("calls", [5, "look_up", use(), [5], [{"id": "t1"}], [use(name="")]], ids=repr)
+def test_calls_in_another_form_are_named(calls: Any) -> None:
+    for dialect in (OPENAI, ANTHROPIC):
+        with pytest.raises(InvalidRequest) as caught:
+            made(ASK, {"role": "assistant", "content": None, "tool_calls": calls}, ASK, dialect=dialect)
+        assert (caught.value.code, caught.value.param) == ("invalid_tool_call", "input.messages.1.tool_calls")
+
+
+def test_calls_are_the_assistants() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        made({**ASK, "tool_calls": [use()]})
+    assert (caught.value.code, caught.value.param) == ("invalid_tool_call", "input.messages.0.tool_calls")
+
+
+@pytest.mark.parametrize(("name", "code"), [("größe", None), ("wetter", "unknown_tool"), ("gr", "unknown_tool")])
+def test_a_tool_is_known_by_the_callers_own_name(server: ProviderServer, name: str, code: str | None) -> None:
+    """The model says it as it was told it; a tool of the history that the request does not give is none."""
+    tools = [{"type": "function", "function": {"name": own}} for own in ("größe", "g")]
+    call = replace(a_call(ASK, uses(use(name="wetter")), result(), tools=tools), endpoint=server.url)
+    told = made(*call.input["messages"], dialect=ANTHROPIC, tools=tools).toolbox.theirs(name)
+    server.answer(Script(AnthropicDialect().says("", "tool_calls", (told, {}))))
+    if code is None:
+        answer = lookup("anthropic").invoke(call)
+        assert isinstance(answer, Answer)
+        assert answer.output["tool_calls"][0]["function"]["name"] == name
+        return
+    with pytest.raises(BadOutput) as caught:
+        lookup("anthropic").invoke(call)
+    assert (caught.value.code, caught.value.tokens) == (code, (7, 3))
+
+
 def test_an_answer_to_a_list_comes_in_an_object_and_is_taken_out(server: ProviderServer) -> None:
     server.answer(Script(OpenAIDialect().says('{"value": [1, 2]}')))
     call = replace(a_call(ASK), output_schema=LIST, endpoint=server.url)
@@ -299,6 +330,22 @@ def test_an_answer_to_a_list_comes_in_an_object_and_is_taken_out(server: Provide
     assert isinstance(answer, Answer)
     assert answer.output == {"text": "[1, 2]", "finish_reason": "stop", "json": [1, 2]}
     assert is_plain(server.asked[0].body["response_format"]["json_schema"]["schema"])
+
+
+@pytest.mark.parametrize("said", ["[1, 2]", "\ufeff[1, 2]", '```json\n{"value": [1, 2]}\n```', 'So: {"value": [1, 2]}'])
+def test_a_list_is_found_however_a_server_gives_it(server: ProviderServer, said: str) -> None:
+    server.answer(Script(OpenAIDialect().says(said)))
+    answer = lookup("openai").invoke(replace(a_call(ASK), output_schema=LIST, endpoint=server.url))
+    assert isinstance(answer, Answer)
+    assert answer.output["json"] == [1, 2]
+
+
+def test_what_misses_the_schema_is_told_by_the_callers_own(server: ProviderServer) -> None:
+    server.answer(Script(OpenAIDialect().says('{"value": ["x"]}')))
+    with pytest.raises(BadOutput) as caught:
+        lookup("openai").invoke(replace(a_call(ASK), output_schema=LIST, endpoint=server.url))
+    assert caught.value.message.endswith(" at items/type.")
+    assert (caught.value.code, caught.value.tokens) == ("schema_not_met", (7, 3))
 
 
 def test_strict_tools_stay_strict_where_strictness_is_possible(server: ProviderServer) -> None:

@@ -3,7 +3,6 @@
 Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/embeddings`.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from typing import Any
 
 from broker.errors import Refused, Unavailable
 from broker.providers.wire import chat as chats
-from broker.providers.wire import exchange, failures
+from broker.providers.wire import exchange, failures, saying
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.exchange import Json, bad
@@ -20,7 +19,7 @@ from broker.providers.wire.history import History, Part, Turn, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.tools import NAMED, Tool
 from broker.providers.wire.vectors import is_vector
-from broker.providers.wire.wrapping import VALUE, is_plain, wrapped
+from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
 
 FINISHES = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
@@ -67,20 +66,11 @@ def chat(call: Call, service: Service) -> Answer:
 
     The service takes no schema whose root is not a plain object: the answer to another comes in one.
     """
-    if call.output_schema is None or is_plain(call.output_schema):
-        return _chat(call, service)
-    answer = _chat(replace(call, output_schema=wrapped(call.output_schema)), service)
-    if "json" not in answer.output:
-        return answer
-    value = answer.output["json"][VALUE]
-    output = {**answer.output, "text": json.dumps(value, ensure_ascii=False), "json": value}
-    return replace(answer, output=output)
-
-
-def _chat(call: Call, service: Service) -> Answer:
-    history = prepare(call, service.dialect, links=service.links, said=chats.instruction(call, told=True))
-    asked = request(call, service, history)
-    reply = _post(call, service, "chat/completions", asked, places=_in_place(call, asked["messages"]))
+    wraps = call.output_schema is not None and not is_plain(call.output_schema)
+    told = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
+    history = prepare(told, service.dialect, links=service.links, said=chats.instruction(told, told=True))
+    asked = request(told, service, history)
+    reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
     tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
     with exchange.charged(tokens):
         choice = exchange.first(reply.body, "choices")
@@ -88,6 +78,8 @@ def _chat(call: Call, service: Service) -> Answer:
         _check(choice, message, reason)
         text, calls = _text(message.get("content")), _tool_calls(message)
     calls, finish = history.toolbox.named(calls, call), service.finishes.get(reason, "stop")
+    if wraps:
+        text = unwrapped(saying.json_of(saying.shown(text, finish))) or text
     facts = exchange.facts(reply)
     answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
     return history.toolbox.restored(answer)
@@ -173,12 +165,6 @@ def is_closed(schema: Any, depth: int = 0) -> bool:
 def _post(call: Call, service: Service, name: str, body: Json, *, places: bool = True) -> Reply:
     url = service.url(name)
     return post_json(url, body, headers=service.headers, timeout=call.timeout, places=places)
-
-
-def _in_place(call: Call, messages: list[Json]) -> bool:
-    """Whether each of the caller's messages is sent, in its place, so that an error's place is theirs."""
-    given = [message["role"] for message in chats.messages(call)]
-    return given == [message["role"] for message in messages[: len(given)]]
 
 
 def _function(tool: Tool) -> Json:

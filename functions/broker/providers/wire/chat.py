@@ -40,17 +40,17 @@ def instruction(call: Call, *, told: bool) -> str | None:
 
 
 def used_tools(message: Json, place: int) -> list[tuple[str, str, Any, str | None]]:
-    """The calls that an assistant's message of the history made: id, name, arguments as given, thought signature.
+    """The calls that a message of the history made: id, name, arguments as given, thought signature.
 
     Raises:
-        InvalidRequest: one is not in OpenAI's form; `param` is its place.
+        InvalidRequest: one is not in OpenAI's form, or not an assistant's; `param` is its place.
     """
     made = []
     calls = message.get("tool_calls") or []
-    for given in calls if isinstance(calls, list) else [calls]:
+    for given in calls if isinstance(calls, list) else [None]:
         identity, name = field(given, "id"), field(given, "function", "name")
-        if not (isinstance(identity, str) and isinstance(name, str) and name):
-            fault = "A tool call has no id, or no function."
+        if not (isinstance(identity, str) and isinstance(name, str) and name and message["role"] == "assistant"):
+            fault = "A tool call has no id, or no function, or is not the assistant's."
             raise InvalidRequest(fault, code="invalid_tool_call", param=f"input.messages.{place}.tool_calls")
         signature = field(given, "extra_content", "google", "thought_signature")
         arguments = field(given, "function", "arguments")

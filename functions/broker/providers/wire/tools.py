@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from broker.errors import InvalidRequest
+from broker.providers.wire import chat as chats
 from broker.providers.wire import wrapping
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Call
@@ -180,9 +181,8 @@ def _read(given: Any) -> tuple[Any, str]:
 
 
 def _used(call: Call) -> Iterable[str]:
-    for message in call.input.get("messages") or ():
-        for each in message.get("tool_calls") or ():
-            yield str(each.get("id"))
+    for place, message in enumerate(chats.messages(call)):
+        yield from (identity for identity, *_ in chats.used_tools(message, place))
 
 
 def _identity(call: Call, place: int) -> str:

@@ -61,8 +61,10 @@ def _is_inside(reference: str) -> bool:
 
 
 def unwrapped(text: str) -> str | None:
-    """The JSON of the value that a text of wrapped JSON holds; None where it holds none."""
+    """The JSON of the value that a text of wrapped JSON holds; None where it is no such text, but perhaps the value."""
     try:
-        return json.dumps(structured.loads(text)[VALUE], ensure_ascii=False)
-    except (ValueError, KeyError, TypeError):
+        found = structured.loads(text.strip("\ufeff \t\r\n"))
+        bare = isinstance(found, dict) and found.keys() == {VALUE}
+        return json.dumps(found[VALUE], ensure_ascii=False) if bare else None
+    except (ValueError, RecursionError):
         return None
