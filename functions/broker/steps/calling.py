@@ -113,7 +113,7 @@ class Calling:
         except Exception as error:
             self._record(run, model, type(error).__name__, 0, now)
             raise
-        return self._exchange(run, head, key, model, call, turn, now, operation)
+        return self._exchange(run, head, key, model, request, call, turn, now, operation)
 
     def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
@@ -123,7 +123,7 @@ class Calling:
         except TimedOut:
             self.stop(head, key, model)
             raise
-        return self._exchange(run, head, key, model, call, turn, now)
+        return self._exchange(run, head, key, model, request, call, turn, now)
 
     def stop(self, head: Head, key: str, model: Model) -> None:
         """Have a provider leave work undone that nobody waits for any more, where it is `providers.base.Stoppable`.
@@ -212,6 +212,7 @@ class Calling:
         head: Head,
         key: str,
         model: Model,
+        request: Request,
         call: Call,
         turn: Turn,
         now: int,
@@ -232,7 +233,7 @@ class Calling:
             except (Pending, Conflict):
                 raise
             except Exception as error:
-                failure = failure_of(error, turn, head, sent=watch.sent)
+                failure = failure_of(error, turn, head, request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
                     self.notice("a provider's adapter failed", head.id, error)
         if handle is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:

@@ -13,14 +13,19 @@ from broker.providers.wire.sending import CONNECT_S
 from broker.routing.models import Model
 from broker.steps.timing import Turn, spent
 
+MESSAGES = "input.messages"
+SHORTENED = "shortened"
+"""Of a request: True where what the model gets of its messages is not what there was."""
 
-def failure_of(error: Exception, turn: Turn, head: Head, *, sent: bool) -> BrokerError:
+
+def failure_of(error: Exception, turn: Turn, head: Head, request: Mapping[str, Any], *, sent: bool) -> BrokerError:
     """What a call failed with, by whose fault it is.
 
     Args:
         error: that the provider's adapter raised.
         turn: the call's time.
         head: of the job.
+        request: as the adapter got it.
         sent: whether a request had left by then.
     """
     if not isinstance(error, BrokerError):
@@ -33,7 +38,15 @@ def failure_of(error: Exception, turn: Turn, head: Head, *, sent: bool) -> Broke
             over = spent(head)
             return TimedOut(f"{over.message} {error.message}", code=over.code, maybe_paid=paid)
         return turn.over(error.message, code="timeout", maybe_paid=paid)
+    if (error.param or "").startswith(f"{MESSAGES}.") and not _has_callers_messages(request):
+        error.param = MESSAGES
     return error
+
+
+def _has_callers_messages(request: Mapping[str, Any]) -> bool:
+    """False where others were put before the caller's, or some left out: a place among them is then another's."""
+    history = request.get("history", {"from": 0, "to": 0})
+    return not ("prompt_used" in request or request.get(SHORTENED) or history["from"] < history["to"])
 
 
 def seen_of(failure: BrokerError | None, *, sent: bool) -> str:
