@@ -20,7 +20,7 @@ from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import ANTHROPIC
 from broker.providers.wire.exchange import Json, bad, field
-from broker.providers.wire.history import History, Part, Turn, prepare
+from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import Link, encoded
@@ -114,7 +114,7 @@ def _is_own(call: Call) -> bool:
     return call.endpoint is None or exchange.is_host(call.endpoint, "anthropic.com")
 
 
-def _turn(turn: Turn) -> Json:
+def _turn(turn: Spoken) -> Json:
     content: list[Json] = []
     for result in turn.results:
         told = [_block(each) for each in result.parts]

@@ -16,12 +16,13 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import COHERE
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import Json, bad, field
-from broker.providers.wire.history import History, Part, Turn, prepare
+from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import Link, data_url
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.vectors import is_vector
+from broker.providers.wire.wrapping import is_plain
 
 BASE_URL = "https://api.cohere.com/v2"
 MOST_TEXTS = 96
@@ -105,10 +106,11 @@ def _request(call: Call, history: History) -> Json:
 
 def _has_format(call: Call) -> bool:
     """Its JSON mode makes objects only, and not beside tools."""
-    return not call.input.get("tools") and (call.output_schema or {}).get("type") == "object"
+    schema = call.output_schema or {}
+    return not call.input.get("tools") and schema.get("type") == "object" and is_plain(schema)
 
 
-def _messages(turn: Turn) -> list[Json]:
+def _messages(turn: Spoken) -> list[Json]:
     """A turn as messages: each of its results is one, as is the rest of it."""
     made: list[Json] = [
         {"role": "tool", "tool_call_id": each.id, "content": [_part(part) for part in each.parts]}

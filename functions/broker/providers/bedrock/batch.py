@@ -131,7 +131,8 @@ def _inputs(call: Call) -> tuple[str, list[Json]]:
         if "toolConfig" in request:
             message = "Batch inference takes no tools."
             raise Rejected(message, code="unsupported_tools", param="input.tools")
-        del request["modelId"]
+        # Whose it is, the batch's own name says: it is the job's.
+        request = {name: each for name, each in request.items() if name not in ("modelId", "requestMetadata")}
         return "Converse", [request]
     if call.task != "embed":
         raise unsupported_task()

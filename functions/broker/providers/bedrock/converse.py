@@ -14,7 +14,7 @@ from broker.providers.wire import chat as chats
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import CONVERSE
 from broker.providers.wire.exchange import Json, charged, counted, field
-from broker.providers.wire.history import History, Part, Turn, prepare
+from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.tools import FORBIDDEN, Tool
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
@@ -64,7 +64,7 @@ def request(call: Call, history: History) -> Json:
     return made
 
 
-def _turn(turn: Turn) -> Json:
+def _turn(turn: Spoken) -> Json:
     content: list[Json] = []
     for result in turn.results:
         told = [_block(each) for each in result.parts]

@@ -21,7 +21,7 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import GEMINI
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import Json, bad, field
-from broker.providers.wire.history import History, Result, Turn, prepare
+from broker.providers.wire.history import History, Result, Spoken, prepare
 from broker.providers.wire.http import Reply
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import encoded
@@ -130,7 +130,7 @@ def fits(schema: Any, depth: int = 0) -> bool:
     return all(fits(each, depth + 1) for each in inner)
 
 
-def _content(turn: Turn, signed: bool) -> Json:
+def _content(turn: Spoken, signed: bool) -> Json:
     """A turn; the first of a turn's calls has to be signed, and one that another model made has no signature."""
     found = [_result(each) for each in turn.results] + [_part(each) for each in turn.parts]
     for place, use in enumerate(turn.uses):

@@ -15,7 +15,7 @@ from broker.providers.wire import exchange, failures, saying
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.exchange import Json, bad
-from broker.providers.wire.history import History, Part, Turn, prepare
+from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.tools import NAMED, Tool
 from broker.providers.wire.vectors import is_vector
@@ -172,7 +172,7 @@ def _function(tool: Tool) -> Json:
     return tool.function() | strict
 
 
-def _messages(turn: Turn, dialect: Dialect) -> list[Json]:
+def _messages(turn: Spoken, dialect: Dialect) -> list[Json]:
     """A turn as messages: each of its results is one, as is the rest of it."""
     made: list[Json] = [
         {"role": "tool", "tool_call_id": each.id, "content": _content(each.parts)} for each in turn.results

@@ -16,9 +16,9 @@ from broker.errors import Rejected
 from broker.providers.wire import chat as chats
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Blob, Call
-from broker.providers.wire.calls import Identities, Uses
 from broker.providers.wire.dialects import Dialect
 from broker.providers.wire.media import Link, inlined, parts
+from broker.providers.wire.pairing import Identities, Uses
 from broker.providers.wire.tools import Toolbox
 
 Json = dict[str, Any]
@@ -62,7 +62,7 @@ class Use:
 
 
 @dataclass(slots=True)
-class Turn:
+class Spoken:
     """What one side says: `results` before `parts`, and `uses` after them."""
 
     role: str
@@ -83,7 +83,7 @@ class History:
     """The instructions that stand apart, the turns in order, and the tools."""
 
     system: list[str]
-    turns: list[Turn]
+    turns: list[Spoken]
     toolbox: Toolbox
 
     def in_place(self, call: Call) -> bool:
@@ -116,7 +116,7 @@ def prepare(call: Call, dialect: Dialect, *, links: bool = False, said: str | No
     turns = list(_completed(_read(call, dialect, toolbox, links), dialect))
     told = [each for each in (said, toolbox.said) if each]
     if dialect.passes_on:
-        turns += [Turn("user", [each]) for each in told]
+        turns += [Spoken("user", [each]) for each in told]
         told = []
     _without_tools(turns, toolbox, dialect)
     system = told
@@ -126,14 +126,14 @@ def prepare(call: Call, dialect: Dialect, *, links: bool = False, said: str | No
         system = _set_apart(turns) + told
     if system and (no_system or dialect.system == "first"):
         one = places[0] if len(places) == 1 else None
-        turns.insert(0, Turn("user" if no_system else "system", ["\n\n".join(system)], place=one))
+        turns.insert(0, Spoken("user" if no_system else "system", ["\n\n".join(system)], place=one))
         system = []
     return History(system, _ordered(turns, call, dialect), toolbox)
 
 
-def _read(call: Call, dialect: Dialect, toolbox: Toolbox, links: bool) -> list[Turn]:
+def _read(call: Call, dialect: Dialect, toolbox: Toolbox, links: bool) -> list[Spoken]:
     """The turns as they were given, but for results, which lie with their calls."""
-    turns: list[Turn] = []
+    turns: list[Spoken] = []
     open_uses, identities = Uses[Use](), Identities(dialect)
     for place, message in enumerate(chats.messages(call)):
         where, role = f"input.messages.{place}", message["role"]
@@ -142,7 +142,7 @@ def _read(call: Call, dialect: Dialect, toolbox: Toolbox, links: bool) -> list[T
             raw = message.get("tool_call_id")
             use = open_uses.answered(raw) if isinstance(raw, str) else None
             if use is None:
-                turns.append(Turn("user", [ORPHAN, *found], place=place))
+                turns.append(Spoken("user", [ORPHAN, *found], place=place))
             else:
                 use.result = Result(use.id, use.name, found, place)
             continue
@@ -151,7 +151,7 @@ def _read(call: Call, dialect: Dialect, toolbox: Toolbox, links: bool) -> list[T
         if role != "user" and not all(isinstance(each, str) for each in found):
             fault = "Pictures are the user's: instructions and answers take none."
             raise Rejected(fault, code="unsupported_content", param=f"{where}.content")
-        turn = Turn(role, found, speaker=message.get("name"), place=place)
+        turn = Spoken(role, found, speaker=message.get("name"), place=place)
         open_uses.turn()
         for raw, name, arguments, signature in chats.used_tools(message, place):
             given, text = toolbox.arguments(name, arguments)
@@ -193,7 +193,7 @@ def _is_text(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
 
 
-def _completed(turns: Iterable[Turn], dialect: Dialect) -> Iterator[Turn]:
+def _completed(turns: Iterable[Spoken], dialect: Dialect) -> Iterator[Spoken]:
     """Each turn that says something, and after each turn with calls their results."""
     for turn in turns:
         if turn.is_empty():
@@ -209,12 +209,12 @@ def _completed(turns: Iterable[Turn], dialect: Dialect) -> Iterator[Turn]:
                 result.parts = [each for each in result.parts if isinstance(each, str)]
                 seen += [f"(What {result.name} gave beside text.)", *pictures] if pictures else []
             result.parts = result.parts or [NOTHING]
-        yield Turn("user", results=results)
+        yield Spoken("user", results=results)
         if seen:
-            yield Turn("user", seen)
+            yield Spoken("user", seen)
 
 
-def _without_tools(turns: list[Turn], toolbox: Toolbox, dialect: Dialect) -> None:
+def _without_tools(turns: list[Spoken], toolbox: Toolbox, dialect: Dialect) -> None:
     """See `Dialect.undeclared`."""
     if toolbox.tools or dialect.undeclared == "kept":
         return
@@ -231,34 +231,34 @@ def _without_tools(turns: list[Turn], toolbox: Toolbox, dialect: Dialect) -> Non
         turn.uses, turn.results = [], []
 
 
-def _set_apart(turns: list[Turn]) -> list[str]:
+def _set_apart(turns: list[Spoken]) -> list[str]:
     """The instructions, taken out of the turns."""
     told = [str(each) for turn in turns if turn.role in INSTRUCTIONS for each in turn.parts]
     turns[:] = [turn for turn in turns if turn.role not in INSTRUCTIONS]
     return told
 
 
-def _ordered(turns: list[Turn], call: Call, dialect: Dialect) -> list[Turn]:
+def _ordered(turns: list[Spoken], call: Call, dialect: Dialect) -> list[Spoken]:
     """The turns in an order of roles that the dialect and the model take."""
     alternating = cannot(call.options, "repeated_roles")
     talk = next((place for place, turn in enumerate(turns) if turn.role not in INSTRUCTIONS), len(turns))
     if talk == len(turns) or ((dialect.begins or alternating) and turns[talk].role != "user"):
-        turns.insert(talk, Turn("user", [OPENING]))
+        turns.insert(talk, Spoken("user", [OPENING]))
     last = turns[-1]
     if last.role == "assistant":  # what the model is to go on with may not end in blanks
         last.parts[-1] = str(last.parts[-1]).rstrip()
     if turns[-1].role == "assistant" and (not dialect.prefill or cannot(call.options, "prefill")):
-        turns.append(Turn("user", [GO_ON]))
+        turns.append(Spoken("user", [GO_ON]))
     if not dialect.user_after_results:
         for place in range(len(turns) - 1, 0, -1):
             if turns[place - 1].results and turns[place].role != "assistant":
-                turns.insert(place, Turn("assistant", [UNDERSTOOD]))
+                turns.insert(place, Spoken("assistant", [UNDERSTOOD]))
     return _merged(turns) if dialect.merged or alternating else turns
 
 
-def _merged(turns: list[Turn]) -> list[Turn]:
+def _merged(turns: list[Spoken]) -> list[Spoken]:
     """Turns of one role that follow each other as one; results come first in theirs, for they follow the calls."""
-    merged: list[Turn] = []
+    merged: list[Spoken] = []
     for turn in turns:
         last = merged[-1] if merged else None
         if last is None or last.role != turn.role or last.uses or turn.results:
