@@ -1,4 +1,4 @@
-"""What MiniStack's Bedrock lacks: embeddings, pictures, and batches that are worked on.
+"""What MiniStack's Bedrock lacks: embeddings, pictures, batches that are worked on, and what Converse refuses.
 
 Texts are embedded and pictures painted as the local models do it, in the forms of Titan, Nova Canvas and Stability AI
 (Amazon Bedrock User Guide, "Inference request parameters and response fields for foundation models"). A batch is done
@@ -22,6 +22,8 @@ from ministack.services import bedrock, bedrock_runtime, s3
 
 from local.model_server.brain.painting import paint
 from local.model_server.brain.vectors import embed
+from local.model_server.exchange import Problem
+from local.model_server.rules import converse as rules
 
 Json = dict[str, Any]
 Reply = tuple[int, dict[str, str], bytes]
@@ -54,6 +56,16 @@ def mend() -> None:
         return invoke(model_id, headers, body) if told is None else _json(told)
 
     bedrock_runtime._invoke_model = invoke_model
+    converse = bedrock_runtime._converse
+
+    def by_the_rules(model_id: str, headers: Any, body: bytes) -> Any:
+        try:
+            rules.check(json.loads(body), model_id)
+        except Problem as problem:
+            return _error(400, "ValidationException", problem.message)
+        return converse(model_id, headers, body)
+
+    bedrock_runtime._converse = by_the_rules
     resource = iam_actions.extract_resource_arn
 
     def of_jobs(service: str, method: str, path: str, *request: Any) -> str:
@@ -97,8 +109,8 @@ def _stopped(identifier: str) -> Reply:
     return _json({})
 
 
-def _error(status: int, name: str) -> Reply:
-    return status, {"x-amzn-errortype": name}, b'{"message": "Not with this job."}'
+def _error(status: int, name: str, message: str = "Not with this job.") -> Reply:
+    return status, {"x-amzn-errortype": name}, json.dumps({"message": message}).encode()
 
 
 def _work(job: Json) -> None:

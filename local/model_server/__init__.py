@@ -18,6 +18,7 @@ What it serves::
                                                   Gemini: ``outputDimensionality``
     POST /v1beta/models/{model}:predict           Imagen
     POST /openai/v1/…                             Azure: as OpenAI, but for moderation
+    POST /mistral/v1/chat/completions             Mistral
     POST /hf-inference/models/{model}             Hugging Face: text to image
     POST /v2/chat, /v2/embed                      Cohere
     POST /language/translate/v2                   Google Translate: the language's name before the text
@@ -27,8 +28,9 @@ What it serves::
 Every model name is taken. The same input gives the same output, ids included; only the request id differs.
 Answers are extractive: summaries, keywords, sentiment, labels, sentences that fit the question, JSON that fits the
 schema asked for. Translation is declined. Streaming, and more than one choice, are refused with a 400. A text is
-read up to its first 200,000 characters; a request body may have 6 MiB. Images and other parts that are not text
-are taken, and neither read nor counted.
+read up to its first 200,000 characters; a request body may have 6 MiB. Images and other parts that are not text are
+taken, and neither read nor counted. A chat is refused where the format's service refuses it (``rules``): its tools,
+their calls and results, the order of roles, pictures of another type than was said, what a Claude does not take.
 
 A token is four characters, rounded up, for the input as a whole (texts, and the schema of a forced tool) and for
 the answer. ``max_tokens`` and its like cut the answer at that length.

@@ -13,6 +13,7 @@ from local.model_server.formats import (
     google_images,
     google_translate,
     huggingface,
+    mistral,
     openai,
     openai_audio,
     openai_images,
@@ -51,6 +52,7 @@ _POSTS = {
     **{f"/v1/{name}": endpoint for name, endpoint in _OPENAI.items()},
     **{f"/openai/v1/{name}": endpoint for name, endpoint in _OPENAI.items()},  # Azure's
     "/v1/moderations": Endpoint(openai, openai_more.moderations),
+    "/mistral/v1/chat/completions": _chat(mistral),
     "/v1/messages": _chat(anthropic),
     "/v2/chat": _chat(cohere),
     "/v2/embed": Endpoint(cohere, cohere.embeddings),

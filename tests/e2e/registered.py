@@ -68,7 +68,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "anthropic": {},
     "gemini": {"tasks": ["chat", "embed", "generate_image"]},
     "huggingface": {},
-    "mistral": {},
+    "mistral": {"path": "/mistral/v1"},
     "azure": {"name": "gpt-image", "path": "", "tasks": ["chat", "embed", "generate_image", "speak", "transcribe"]},
     "cohere": {"path": "/v2", "tasks": ["chat", "embed"]},
     "google_translate": {"path": "", "tasks": ["translate"]},

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from broker.context.conversations import MOST_TOKENS, Turn, listing, recall, room_for_history, turn_of
 from broker.context.fitting import SUMMARY_TOKENS, fit_request
+from broker.context.pairs import open_results
 from broker.context.summaries import cut
 from broker.errors import InvalidRequest, NotFound
 from broker.tokens import estimate_input, estimate_message
@@ -61,6 +62,52 @@ def test_only_the_newest_that_have_room_come_back() -> None:
         assert found.turns == most
         assert found.document["input"]["messages"][-1] == say("user", "And?")
         assert len(found.document["input"]["messages"]) == 2 + 2 * most
+
+
+def a_use(identity: str) -> dict[str, Any]:
+    return {"id": identity, "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+
+
+def with_tools(turns: FakeTurns, *, asks: int) -> None:
+    """Four jobs; the answer of the one that is told is a tool's call, and the next one brings the result."""
+    for number in range(1, 5):
+        brings = [{"role": "tool", "tool_call_id": "t1", "content": "30"}] if number == asks + 1 else []
+        own = {"input": {"messages": [*brings, say("user", f"Question {number}.")]}}
+        output = {"text": "", "tool_calls": [a_use("t1")]} if number == asks else {"text": f"Answer {number}."}
+        turns.keep("acme", "c1", turn_of(a_head(id=f"job_{number:032x}"), own, output), NOW // 1000 + 3600)
+
+
+def test_a_turn_that_brings_a_result_does_not_come_without_its_call() -> None:
+    turns = FakeTurns()
+    with_tools(turns, asks=2)
+    sizes = [kept.tokens for kept in turns.newest("acme", "c1", limit=9, now=NOW)]  # of jobs 4, 3, 2 and 1
+    for room, count in ((sum(sizes), 4), (sum(sizes[:3]), 3), (sum(sizes[:3]) - 1, 1), (sum(sizes[:2]), 1)):
+        assert recall(turns, "acme", asked("And?"), room, None, NOW).turns == count
+
+
+def test_the_call_that_a_request_answers_comes_back_whatever_room_there_is() -> None:
+    turns = FakeTurns()
+    with_tools(turns, asks=4)
+    own = {**asked("And?"), "input": {"messages": [{"role": "tool", "tool_call_id": "t1", "content": "40"}]}}
+    found = recall(turns, "acme", own, 0, None, NOW)
+    assert [each["role"] for each in found.document["input"]["messages"]] == ["user", "assistant", "tool"]
+    assert recall(turns, "other", own, 0, None, NOW).turns == 0
+
+
+def test_a_summary_stands_for_both_a_call_and_its_result() -> None:
+    turns = FakeTurns()
+    for number in range(1, 9):
+        brings = [{"role": "tool", "tool_call_id": f"t{number - 1}", "content": "30"}] if number % 2 == 0 else []
+        own = {"input": {"messages": [*brings, say("user", "How is the lamp? " * 30)]}}
+        output = {"text": "", "tool_calls": [a_use(f"t{number}")]} if number % 2 else {"text": "It burns. " * 30}
+        turns.keep("acme", "c1", turn_of(a_head(id=f"job_{number:032x}"), own, output), NOW // 1000 + 3600)
+    told = recall(turns, "acme", asked("And?", context={"strategy": "summarize"}), None, "openai", NOW).document
+    for window in range(600, 2_200, 100):
+        fitted = fit_request(told, window, 0, "openai")
+        if fitted.to_summarise:
+            parted = cut(told, fitted, window, "openai")
+            assert not open_results(parted.request["input"]["messages"])
+            assert not open_results(parted.to_summarise)
 
 
 def test_what_is_recalled_fits_the_window() -> None:

@@ -5,16 +5,23 @@ from pathlib import Path
 import pytest
 from broker.cli.documents import read
 from broker.prompts.templates import Prompts
+from broker.providers.wire.base import Call
+from broker.providers.wire.chat import parameters
+from broker.providers.wire.dialects import ANTHROPIC, CONVERSE
+from broker.providers.wire.history import prepare
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.versions import Registry
 from broker.routing.catalog import Models
 from broker.routing.routes import Catalog, order_for
 
+from local.model_server.exchange import Problem
+from local.model_server.rules import claude
 from tests.fakes.database import FakeDatabase
 from tests.fakes.texts import FakeTexts
 from tests.fakes.world import NOW
 
+SAMPLED = {"temperature": 0.5, "top_p": 0.9}
 FOLDER = Path(__file__).parents[2] / "examples" / "registry"
 
 
@@ -49,6 +56,21 @@ def test_every_model_has_dated_prices_or_waits_for_the_operators(catalog: Catalo
         priced = model.price_in or model.unit_prices
         assert (priced and model.prices_as_of) or model.status == "disabled", model.id
         assert "chat" not in model.tasks or model.max_output_tokens < model.context_window, model.id
+
+
+def test_what_a_claude_refuses_is_said_of_it(catalog: Catalog) -> None:
+    asked = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Well,"}]
+    claudes = [model for model in catalog.models.values() if "claude" in model.name and "chat" in model.tasks]
+    assert {model.provider for model in claudes} == {"anthropic", "bedrock"}
+    for model in claudes:
+        call = Call("chat", model.name, {"messages": asked}, SAMPLED, 5, options=model.options)
+        rows = {"anthropic": ANTHROPIC, "bedrock": CONVERSE}
+        history = prepare(call, rows[model.provider])
+        sent = parameters(call, {name: name for name in SAMPLED})
+        prefilled = history.turns[-1].role == "assistant"
+        claude.check(model.name, temperature=sent.get("temperature"), top_p=sent.get("top_p"), prefilled=prefilled)
+    with pytest.raises(Problem):
+        claude.check("claude-haiku-4-5", **SAMPLED, prefilled=False)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from broker.context.fitting import SUMMARY_TOKENS, Fitted, droppable, fit, fit_request
+from broker.context.pairs import pairs
 from broker.context.summarising import INSTRUCTION, OPENING, summary_request, with_summary
 from broker.errors import ContextExceeded
 from broker.tokens import estimate_input
@@ -50,6 +51,53 @@ TALK = [
 
 def texts(fitted: Fitted) -> str:
     return " ".join((each["content"] or "?")[0] for each in fitted.messages)
+
+
+LATE = [
+    say("user", "a" * 10),
+    call("one"),
+    say("user", "b" * 10),
+    result("one"),
+    say("assistant", "B" * 10),
+    say("user", "c" * 10),
+    call("two"),
+    say("user", "d" * 10),
+    result("two"),
+    say("assistant", "D" * 10),
+]
+"""Users do not wait for tools: both results come after the next user's word."""
+
+
+@pytest.mark.parametrize(("room", "left"), [(100, "a ? b 0 B c ? d 0 D"), (99, "c ? d 0 D"), (49, "d D")])
+def test_a_late_result_goes_with_its_call(room: int, left: str) -> None:
+    assert texts(fit(LATE, room, 0, "truncate_oldest", size)) == left
+
+
+def test_the_call_stays_whose_result_is_the_last_word() -> None:
+    for strategy in ("truncate_oldest", "truncate_middle"):
+        assert texts(fit(LATE[:-1], 89, 0, strategy, size)) == "c ? d 0"
+        with pytest.raises(ContextExceeded):
+            fit(LATE[:-1], 39, 0, strategy, size)
+
+
+SPOKEN = st.sampled_from(("user", "assistant", "system", "call", "result"))
+
+
+@given(st.lists(st.tuples(SPOKEN, st.sampled_from("xyz")), max_size=20), st.integers(1, 200), st.sampled_from(HELPING))
+def test_no_cut_parts_a_call_from_its_result(talk: list[tuple[str, str]], room: int, strategy: str) -> None:
+    made = {"call": call, "result": result}
+    messages = [made[role](name) if role in made else say(role, name * 10) for role, name in talk]
+    try:
+        left = fit(messages, room, 0, strategy, size).messages
+    except ContextExceeded:
+        return
+    places = [next(at for at, each in enumerate(messages) if each is message) for message in left if is_tools(message)]
+    for called, answered in pairs(messages):
+        assert (called in places) is (answered in places)
+
+
+def is_tools(message: Mapping[str, Any]) -> bool:
+    return message["role"] == "tool" or "tool_calls" in message
 
 
 @pytest.mark.parametrize("strategy", ["error", *HELPING])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.consequences import of_outcome
 from broker.errors import (
     AdapterFailed,
     BadOutput,
@@ -17,6 +18,7 @@ from broker.errors import (
     InvalidRequest,
     Pending,
     Refused,
+    Rejected,
     Throttled,
     TimedOut,
     Unavailable,
@@ -377,6 +379,37 @@ def test_a_call_is_admitted_by_its_circuit_and_tells_it_what_became_of_it(invoke
         ("small", "Unavailable"),
         ("large", "succeeded"),
     ]
+
+
+@pytest.mark.parametrize(("sent", "told"), [(True, "answered"), (False, "silent")])
+def test_what_was_kept_back_says_nothing_of_the_model(invoke: Stage, sent: bool, told: str) -> None:
+    """Else a picture for a model that sees none would close a circuit that waits for its probe."""
+    invoke.provider.during = sending if sent else lambda: None
+    invoke.fails(failing(Rejected))
+    (outcome,) = (outcome for _, outcome, _ in invoke.circuits.recorded)
+    assert of_outcome(outcome).circuit == told
+    assert (invoke.head.calls["1.1"]["o"], invoke.observed[0]["outcome"]) == ("Rejected", "Rejected")
+
+
+@pytest.mark.parametrize(
+    ("prepared", "param"),
+    [
+        ({}, "input.messages.1.content"),
+        ({"conversation_id": "c", "history": {"from": 1, "to": 1}}, "input.messages.1.content"),
+        ({"conversation_id": "c", "history": {"from": 1, "to": 3}}, "input.messages"),
+        ({"prompt_used": {"id": "p", "version": 1}}, "input.messages"),
+    ],
+    ids=["alone", "first turn", "conversation", "prompt"],
+)
+@pytest.mark.parametrize("kind", [Rejected, InvalidRequest])
+def test_a_place_is_one_among_the_callers_own_messages(
+    invoke: Stage, kind: type[BrokerError], prepared: dict[str, Any], param: str
+) -> None:
+    invoke.world.payloads.save(invoke.head, "INPUT", {**CHAT, "task": "chat", **prepared})
+    error = invoke.fails(failing(kind, param="input.messages.1.content"))
+    assert error.param == param
+    assert invoke.observed[0]["error"]["param"] == param
+    assert invoke.fails(failing(kind, param="input.tools.1"), "large").param == "input.tools.1"
 
 
 def test_a_model_that_is_left_alone_is_not_called(invoke: Stage) -> None:

@@ -227,7 +227,7 @@ def test_a_forced_tool_is_called_with_fitting_arguments(client: Client, form: Fo
     ],
 )
 def test_any_schema_is_satisfied(client: Client, schema: dict[str, Any]) -> None:
-    form = Format("openai")
+    form = Format("gemini")  # whose root may be anything
     path, body, _ = form.request("3 apples.", limit=5000)
     Draft202012Validator(schema).validate(json.loads(form.text(client.json(path, form.with_schema(body, schema)))))
 
@@ -271,8 +271,13 @@ def test_a_system_prompt_and_tool_results_are_read(client: Client) -> None:
     body = {"model": "small", "messages": [*messages, {"role": "user", "content": "This is spam, buy now"}]}
     assert client.json("/v1/chat/completions", body)["choices"][0]["message"]["content"] == "spam"
     result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "The code is blue."}]}
-    said = [{"role": "user", "content": [result, {"type": "text", "text": "What is the code?"}]}]
-    reply = client.json("/v1/messages", {"model": "m", "max_tokens": 99, "messages": said}, {"anthropic-version": "1"})
+    said = [
+        {"role": "user", "content": "Look it up."},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "look_up", "input": {}}]},
+        {"role": "user", "content": [result, {"type": "text", "text": "What is the code?"}]},
+    ]
+    asked = {"model": "m", "max_tokens": 99, "messages": said, "tools": [{"name": "look_up", "input_schema": SCHEMA}]}
+    reply = client.json("/v1/messages", asked, {"anthropic-version": "1"})
     assert reply["content"][0]["text"] == "The code is blue."
 
 

@@ -26,7 +26,7 @@ from tests.fakes.media import FakeMedia
 
 CALL_TOOL = {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"age": 1}'}}
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
-SPEC = {"toolSpec": {"name": "look_up", "inputSchema": {"json": {"type": "object"}}}}
+SPEC = {"toolSpec": {"name": "look_up", "inputSchema": {"json": {"type": "object", "properties": {}}}}}
 
 
 def reply(content: list[Any], reason: str = "end_turn") -> dict[str, Any]:
@@ -141,10 +141,7 @@ def test_a_malformed_answer_is_bad_output(reason: str) -> None:
     [
         (chat({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}), "input.messages.0.content"),
         (chat({"role": "user", "content": [{"type": "text", "text": 5}]}), "input.messages.0.content"),
-        (
-            chat({"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "x", "arguments": "{"}}]}),
-            "input.messages.0.tool_calls",
-        ),
+        (chat({"role": "assistant", "tool_calls": [{"id": "a", "function": "x"}]}), "input.messages.0.tool_calls"),
         (chat({"role": "assistant", "tool_calls": [{}]}), "input.messages.0.tool_calls"),
         (chat({"role": "user", "content": "Hi."}, tools=[{"name": "x"}]), "input.tools"),
         (chat({"role": "user", "content": "Hi."}, tools=[TOOL], tool_choice="any"), "input.tool_choice"),
@@ -193,7 +190,7 @@ def test_pictures_are_sent_as_bytes() -> None:
 )
 def test_pictures_that_cannot_be_sent_are_named(role: str, url: str, kind: type[BrokerError]) -> None:
     call = replace(chat({"role": "user", "content": "Hi."}, {"role": role, "content": [picture(url)]}), media=INBOX)
-    with pytest.raises(BrokerError) as caught:
+    with pytest.raises(kind) as caught:
         Bedrock().invoke(call)
     assert type(caught.value) is kind
     assert caught.value.param == "input.messages.1.content"
@@ -212,6 +209,16 @@ def test_the_models_guardrail_is_passed_on(version: Any, sent: str) -> None:
     with pytest.raises(Refused) as caught:
         invoke(call, expected, reply([{"text": "Sorry."}], "guardrail_intervened"))
     assert (caught.value.code, caught.value.maybe_paid) == ("guardrail_intervened", True)
+
+
+def test_the_service_is_told_whose_call_it_is() -> None:
+    call = replace(chat({"role": "user", "content": "Hi."}), scope="acme", token="job_1-1-1")
+    expected = {
+        "modelId": "m",
+        "messages": [{"role": "user", "content": [{"text": "Hi."}]}],
+        "requestMetadata": {"tenant": call.caller["tenant"], "job": "job_1"},
+    }
+    invoke(call, expected, reply([{"text": "Hi."}]))
 
 
 def test_no_call_is_made_without_the_guardrail_that_was_meant() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.errors import BadOutput, BrokerError, InvalidRequest, Rejected, Throttled, Truncated, Unavailable
+from broker.errors import BadOutput, BrokerError, Rejected, Throttled, Truncated, Unavailable
 from broker.providers import lookup
 from broker.providers.gemini.provider import fits
 from broker.providers.wire.base import Answer, Call
@@ -146,9 +146,14 @@ def test_geminis_thought_signature_goes_out_and_comes_back(server: ProviderServe
         "name": "look_up",
         "response": {"output": "30"},
     }
-    with pytest.raises(InvalidRequest) as caught:
-        ask(server, "gemini", said, input={"messages": history[2:]})
-    assert caught.value.param == "input.messages.0.tool_call_id"
+    ask(server, "gemini", GeminiDialect().says("Thirty."), input={"messages": history[2:]})
+    assert [list(part) for part in body(server)["contents"][0]["parts"]] == [["text"], ["text"]]
+    del made["extra_content"]
+    ask(server, "gemini", GeminiDialect().says("Thirty."), input={"messages": history, "tools": [TOOL]})
+    assert body(server)["contents"][1]["parts"][0]["thoughtSignature"] == "skip_thought_signature_validator"
+    older = {"cannot": ["thought_signatures"]}
+    ask(server, "gemini", GeminiDialect().says("Thirty."), input={"messages": history}, options=older)
+    assert "thoughtSignature" not in body(server)["contents"][1]["parts"][0]
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [("3s", 3), ("36.840386396s", 36.840386396), ("soon", None)])

@@ -55,7 +55,6 @@ def test_texts_and_pictures_keep_their_order() -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        picture("https://example.com/a.png"),
         picture("http://example.com/a.png"),
         picture("file:///etc/hostname"),
         picture(""),
@@ -67,7 +66,6 @@ def test_texts_and_pictures_keep_their_order() -> None:
         picture("s3://inbox/b"),
         picture("s3://inbox/gone"),
         {"type": "image_url"},
-        {"type": "input_audio", "input_audio": {}},
         {"type": "text"},
         {},
     ],
@@ -80,6 +78,21 @@ def test_anything_else_names_its_place_and_is_not_quoted(part: dict[str, Any]) -
     assert type(caught.value) is (Rejected if others else InvalidRequest)
     assert caught.value.param == "input.messages.3.content"
     assert "example" not in caught.value.message
+
+
+@pytest.mark.parametrize("part", [picture("https://example.com/a.png"), {"type": "input_audio", "input_audio": {}}])
+def test_what_another_provider_may_take_is_rejected_by_this_one(part: dict[str, Any]) -> None:
+    with pytest.raises(Rejected) as caught:
+        parts([{"type": "text", "text": "See:"}, part], STORED, WHERE)
+    assert caught.value.param == "input.messages.3.content"
+    assert "example" not in caught.value.message
+
+
+def test_a_data_url_tells_what_its_bytes_are() -> None:
+    named = f"data:image/png;base64,{base64_of(JPEG)}"
+    right = picture(f"data:image/jpeg;base64,{base64_of(JPEG)}", detail="low")
+    assert inlined(picture(named, detail="low"), STORED, WHERE, links=False) == right
+    assert inlined(right, STORED, WHERE, links=False) is right
 
 
 def test_openai_form_is_left_as_it_is_but_for_objects() -> None:

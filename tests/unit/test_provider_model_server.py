@@ -1,5 +1,6 @@
 """Anthropic's and Gemini's formats against the local model server, which speaks them by itself."""
 
+import json
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from broker.errors import (
 )
 from broker.providers import lookup
 from broker.providers.wire.base import Answer, Call
+from jsonschema import Draft202012Validator
 
 from local.model_server.server import ModelServer
 
@@ -99,6 +101,43 @@ def test_it_does_the_tasks_on_a_text(models: ModelServer, provider: str) -> None
     assert ask(models, provider, task="classify", input=liked | {"labels": labels}).output["label"] in labels
     found = ask(models, provider, task="entities", input=liked).output["entities"]
     assert all(each["text"] in liked["text"] for each in found)
+
+
+PLACES = {
+    "anthropic": "/v1",
+    "azure": "",
+    "cohere": "/v2",
+    "gemini": "/v1beta",
+    "huggingface": "/v1",
+    "mistral": "/mistral/v1",
+    "openai": "/v1",
+}
+
+
+def test_a_conversation_goes_from_provider_to_provider(models: ModelServer) -> None:
+    """Each model calls a tool whose name and schema few services take, and is told what the others were told."""
+    schema = {"anyOf": [SCHEMA, {"type": "null"}]}
+    tools = [{"type": "function", "function": {"name": "mood.file", "parameters": schema}}]
+    history: list[dict[str, Any]] = []
+
+    def said(name: str, **more: Any) -> Answer:
+        given = {"messages": history, **more}
+        call = Call("chat", "small", given, {}, 20, "sk-local", f"{models.url}{PLACES[name]}", token=f"job_1-{name}")
+        answer = lookup(name).invoke(call)
+        assert isinstance(answer, Answer)
+        return answer
+
+    for name in PLACES:
+        history.append({"role": "user", "content": "I like it."})
+        made = said(name, tools=tools, tool_choice="required").output["tool_calls"]
+        assert made[0]["function"]["name"] == "mood.file"
+        Draft202012Validator(schema).validate(json.loads(made[0]["function"]["arguments"]))
+        history += [
+            {"role": "assistant", "content": None, "tool_calls": made},
+            {"role": "tool", "tool_call_id": made[0]["id"], "content": "It was filed under joy."},
+        ]
+    for name in PLACES:
+        assert said(name).output["text"]
 
 
 def test_gemini_embeds(models: ModelServer) -> None:

@@ -23,6 +23,7 @@ from broker.errors import (
 from broker.providers.openai.format import is_closed, request
 from broker.providers.openai.provider import OpenAI, service
 from broker.providers.wire.base import Call
+from broker.providers.wire.history import prepare
 
 from local.model_server.server import ModelServer
 from tests.unit.provider_server import ProviderServer, Script
@@ -59,7 +60,8 @@ def call(url: str, task: str = "chat", model: str = "small", **more: Any) -> Cal
 )
 def test_the_limit_has_the_name_that_the_host_knows(base: str, name: str) -> None:
     given = replace(call("", parameters={"max_output_tokens": 5}), endpoint=base)
-    asked = request(given, service(given))
+    spoken = service(given)
+    asked = request(given, spoken, prepare(given, spoken.dialect))
     assert {key for key in asked if key.startswith("max")} == {name}
 
 

@@ -201,7 +201,14 @@ MALFORMED: dict[str, list[Any]] = {
     ],
     "speak": [b"", {"error": WORDS}],
     "transcribe": [
-        *({}, {"text": 5}, {"text": None}, b'{"text": "\\ud800"}', {"text": "", "segments": [5]}),
+        *(
+            {},
+            {"text": 5},
+            {"text": None},
+            b'{"text": "\\ud800"}',
+            {"text": "", "segments": [5]},
+            {"text": "a", "segments": True},
+        ),
         *({"text": "a", "segments": [{"start": 0, "end": 1}]}, {"text": "a", "segments": [{"text": "a", "end": "x"}]}),
     ],
 }

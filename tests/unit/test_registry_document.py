@@ -221,6 +221,8 @@ def test_a_version_of_a_prompt_never_changes(change: dict[str, Any]) -> None:
         ({"models": [MODEL | {"unit_prices_usd": {"pages": -1}}]}, "models.0.unit_prices_usd.pages"),
         ({"models": [MODEL | {"options": {"a": [{"b": 0.5}]}}]}, "models.0.options"),
         ({"models": [MODEL | {"options": {"a": 10**15}}]}, "models.0.options"),
+        ({"models": [MODEL | {"options": {"without": ["temperatur"]}}]}, "models.0.options"),
+        ({"models": [MODEL | {"options": {"cannot": ["speak"]}}]}, "models.0.options"),
         ({"models": [MODEL | {"context_window": 10**40}]}, "models.0.context_window"),
         ({"models": [MODEL | {"price_in_usd": 1e300}]}, "models.0.price_in_usd"),
         ({"aliases": [{"id": "fast", "models": []}]}, "aliases.0.models"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from broker.errors import ContextExceeded, Unavailable
+from broker.errors import ContextExceeded, Rejected, Unavailable
 from broker.providers.wire.base import Answer
 from broker.tokens import estimate_input, family_of
 
@@ -55,6 +55,12 @@ def test_a_window_that_is_large_enough_changes_nothing() -> None:
     stage("large")
     assert sent(stage) == TALK
     assert "CONTEXT#1" not in stage.world.jobs.notes(JOB_ID)
+
+
+def test_of_a_conversation_that_was_cut_no_place_is_told() -> None:
+    stage = stage_of("truncate_oldest")
+    told = [stage.fails(failing(Rejected, param="input.messages.2"), model).param for model in ("narrow", "large")]
+    assert told == ["input.messages", "input.messages.2"]
 
 
 def test_without_a_strategy_the_provider_has_the_last_word() -> None:

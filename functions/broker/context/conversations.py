@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from broker.clock import iso
 from broker.context.fitting import Message
+from broker.context.pairs import calls_of, open_results
 from broker.context.summaries import SUMMARIZES, Place, Summaries
 from broker.context.summarising import summary_message
 from broker.errors import InvalidRequest, NotFound
@@ -151,11 +152,11 @@ def recall(
     summary = place.summary if place else None
     since = f"{summary.through}{NEXT}" if summary else ""
     found = turns.newest(tenant, conversation, limit=MOST_TURNS, now=now, since=since)
-    earlier = _with_room(found, room, family)
     given = dict(document.get("input", {}))
     own: list[Message] = list(given.pop("messages", ()))
     if isinstance(given.get("text"), str):
         own.append({"role": "user", "content": given.pop("text")})
+    earlier = _with_room(found, room, family, own)
     start = next((number for number, each in enumerate(own) if each["role"] not in INSTRUCTIONS), len(own))
     history = [message for _, messages in earlier for message in messages]
     if summary:
@@ -172,10 +173,16 @@ def _summarises(document: Mapping[str, Any]) -> bool:
     return bool(document.get("context", {}).get("strategy") == SUMMARIZES)
 
 
-def _with_room(found: Iterable[Kept], room: int | None, family: str | None) -> list[tuple[Kept, list[Message]]]:
-    """The newest of them that have room, oldest first."""
+def _with_room(
+    found: Sequence[Kept], room: int | None, family: str | None, own: Sequence[Message]
+) -> list[tuple[Kept, list[Message]]]:
+    """The newest of them that have room, oldest first.
+
+    A job may end with a tool's call, and a later one bring its result. The turn of a call that the request answers is
+    taken even where it has no room, for fitting to say so; a turn that answers a call which is left out goes with it.
+    """
     earlier: list[tuple[Kept, list[Message]]] = []
-    left, read = room, 0
+    left, read, waiting = room, 0, open_results(own)
     for kept in found:
         read += kept.tokens
         if read > MOST_TOKENS:
@@ -183,12 +190,23 @@ def _with_room(found: Iterable[Kept], room: int | None, family: str | None) -> l
         messages = kept.load()
         if not messages:
             continue
+        answered = waiting & calls_of(messages)
         if left is not None:
             left -= sum(estimate_message(message, family) for message in messages)
-            if left < 0:
+            if left < 0 and not answered:
                 break
+        waiting -= answered
         earlier.append((kept, messages))
+    if len(earlier) < len(found) or len(found) == MOST_TURNS:
+        while earlier and _needs_what_is_left_out(earlier, own):
+            earlier.pop()
     return earlier[::-1]
+
+
+def _needs_what_is_left_out(earlier: Sequence[tuple[Kept, list[Message]]], own: Sequence[Message]) -> bool:
+    """Whether the oldest of the turns answers a call that none of them makes, and is not what the request answers."""
+    oldest = earlier[-1][1]
+    return bool(open_results(oldest)) and not open_results(own) & calls_of(oldest)
 
 
 def _for_summaries(place: Place, earlier: Iterable[tuple[Kept, list[Message]]], since: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Fitting turns into a window, as pure functions of messages (in the form that OpenAI's clients send).
 
-A turn is a user's message and all that follows it up to the next one: tool calls stay with their results, and what is
-left always begins with a user, as some providers insist. Messages of `system` and `developer`, the last user's message
-and the last step of the answer to it are never left out.
+A turn is a user's message and all that follows it up to the next one, so what is left always begins with a user, as
+some providers insist. Tool calls stay with their results, wherever these are. Messages of `system` and `developer`, the
+last user's message and the last step of the answer to it are never left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from broker.context.pairs import pairs
 from broker.errors import ContextExceeded
 from broker.tokens import estimate_input, estimate_message
 
@@ -141,7 +142,30 @@ def droppable(messages: Sequence[Message]) -> list[list[int]]:
     earlier = [place for place in talk if last is not None and place < last]
     steps = [place for place in talk if last is None or place > last]
     turns = _groups(earlier, lambda place: messages[place]["role"] == "user")
-    return turns + _groups(steps, lambda place: messages[place]["role"] == "assistant")[:-1]
+    groups = turns + _groups(steps, lambda place: messages[place]["role"] == "assistant")[:-1]
+    return _whole(groups, messages)
+
+
+def _whole(groups: list[list[int]], messages: Sequence[Message]) -> list[list[int]]:
+    """The groups with those in one that hold a call and its result; without those that what stays belongs to."""
+    home = {place: number for number, group in enumerate(groups) for place in group}
+    last = list(range(len(groups)))
+    """By a group's number, the last that goes with it."""
+    kept = len(groups)
+    for call, result in pairs(messages):
+        if call in home:
+            last[home[call]] = max(last[home[call]], home.get(result, kept))
+    whole: list[list[int]] = []
+    number = 0
+    while number < kept:
+        end, at = last[number], number
+        while at < min(end, kept - 1):
+            at += 1
+            end = max(end, last[at])
+        if end < kept:
+            whole.append([place for group in groups[number : end + 1] for place in group])
+        number = end + 1
+    return whole
 
 
 def _groups(places: Iterable[int], begins: Callable[[int], bool]) -> list[list[int]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.context.fitting import SUMMARY_TOKENS, FittedRequest, Message
+from broker.context.pairs import parts
 from broker.context.summarising import OPENING, with_summary
 from broker.storage import Put
 from broker.tokens import estimate, estimate_input, estimate_message
@@ -91,7 +92,7 @@ def cut(request: Mapping[str, Any], fitted: FittedRequest, room: int, family: st
     """Cut a recalled conversation between two turns, so low that the summary serves for some jobs to come.
 
     What fitting leaves out is the least, so the next turn would not fit again. Here turns go until half of the room is
-    free, or all of them are gone.
+    free, or all of them are gone; never between a tool's call and its result.
 
     Args:
         request: as it was recalled (`conversations.recall`).
@@ -110,13 +111,13 @@ def cut(request: Mapping[str, Any], fitted: FittedRequest, room: int, family: st
         return Cut(fitted.request, fitted.to_summarise, None, [])
     taken: list[dict[str, Any]] = []
     for turn in turns:
-        if taken and end >= gone and left <= room // 2:
+        if taken and end >= gone and left <= room // 2 and not parts(told, start + end):
             break
         fresh = told[start + max(end, gone) : start + end + turn["messages"]]
         left -= sum(estimate_message(message, family) for message in fresh)
         end += turn["messages"]
         taken.append(turn)
-    if not taken or end < gone:
+    if not taken or end < gone or parts(told, start + end):
         return Cut(fitted.request, fitted.to_summarise, None, [])
     stands = [*taken, *([_facts(known)] if known else [])]
     summary = Summary(

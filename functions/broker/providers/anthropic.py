@@ -6,7 +6,7 @@ takes no OpenAI forms, so messages and tools are rewritten both ways. What it ca
 JSON to a schema comes by its output format where the schema is closed, by a forced tool where it is another object and
 the request has no tools of its own, and by instruction else. Options of a model: `structured: "tool"` for models that
 are older than the output format, `version` of the API, `links: true` where an endpoint of one's own fetches `https`
-pictures.
+pictures, `caller: true` where it may be told whose call it is (`metadata.user_id`), and those of `wire.abilities`.
 """
 
 import json
@@ -16,12 +16,17 @@ from broker.errors import Refused
 from broker.providers.openai.format import is_closed
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
+from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.dialects import ANTHROPIC
 from broker.providers.wire.exchange import Json, bad, field
+from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import Link, encoded, parts
+from broker.providers.wire.media import Link, encoded
 from broker.providers.wire.structured import loads
+from broker.providers.wire.tools import NAMED
+from broker.providers.wire.wrapping import is_plain
 
 BASE_URL = "https://api.anthropic.com/v1"
 VERSION = "2023-06-01"
@@ -56,88 +61,80 @@ class Anthropic:
 
 
 def _chat(call: Call) -> Answer:
-    asked, forced = _request(call)
+    history = prepare(call, ANTHROPIC, links=_is_own(call) or call.options.get("links") is True)
+    asked, forced = _request(call, history)
     headers = exchange.headers(call, "x-api-key", "{}")
     headers["anthropic-version"] = str(call.options.get("version", VERSION))
     url = f"{exchange.base_url(call, BASE_URL)}/messages"
     reply = post_json(url, asked, headers=headers, timeout=call.timeout)
-    return _answer(call, reply, forced)
+    return history.toolbox.restored(_answer(call, reply, forced, history))
 
 
-def _request(call: Call) -> tuple[Json, bool]:
+def _request(call: Call, history: History) -> tuple[Json, bool]:
     """The body, and whether the answer is forced through a tool."""
-    system, turns = _turns(call)
     limit = chats.parameters(call, {"max_output_tokens": "max_tokens"}).get("max_tokens", DEFAULT_LIMIT)
-    asked: Json = {"model": call.model, "max_tokens": limit, "messages": turns}
+    asked: Json = {"model": call.model, "max_tokens": limit, "messages": [_turn(each) for each in history.turns]}
     asked |= chats.parameters(call, PARAMETERS)
     if "temperature" in asked:
         asked["temperature"] = min(asked["temperature"], HOTTEST)
-    tools = [_tool(each) for each in chats.functions(call)]
-    choice = chats.choice(call)
-    schema, told, forced = call.output_schema, True, False
-    if schema is None or (is_closed(schema) and call.options.get("structured") != "tool"):
-        asked |= {"output_config": {"format": {"type": "json_schema", "schema": schema}}} if schema else {}
-    elif schema.get("type") == "object" and not tools:
-        forced = True
-        tools = [{"name": ANSWER_TOOL, "description": "Gives the answer.", "input_schema": schema}]
-        choice = (chats.NAMED, ANSWER_TOOL)
-    else:
-        told = False
-    if said := chats.instruction(call, told=told):
-        system.append({"type": "text", "text": said})
-    if system:
-        asked["system"] = system
+    tools = [each.function("input_schema") for each in history.toolbox.tools]
+    choice = history.toolbox.choice
+    how = _how(call, bool(tools))
+    if how == "format":
+        asked["output_config"] = {"format": {"type": "json_schema", "schema": call.output_schema}}
+    elif how == "tool":
+        tools = [{"name": ANSWER_TOOL, "description": "Gives the answer.", "input_schema": call.output_schema}]
+        choice = (NAMED, ANSWER_TOOL)
+    said = chats.instruction(call, told=how != "words")
+    if system := [*history.system, *([said] if said else [])]:
+        asked["system"] = [_block(each) for each in system]
     if tools:
         asked["tools"] = tools
         if choice:
             word, name = choice
             asked["tool_choice"] = CHOICES.get(word) or {"type": "tool", "name": name}
-    return asked, forced
+    if call.caller and (_is_own(call) or call.options.get("caller") is True):
+        asked["metadata"] = {"user_id": call.caller["tenant"]}
+    return asked, how == "tool"
 
 
-def _turns(call: Call) -> tuple[list[Json], list[Json]]:
-    """System blocks and turns; turns of one role that follow each other are one, and the user's is the first."""
-    system: list[Json] = []
-    turns: list[Json] = []
-    links = call.endpoint is None or call.options.get("links") is True
-    for place, message in enumerate(chats.messages(call)):
-        found = parts(message.get("content"), call.media, f"input.messages.{place}", links=links)
-        if message["role"] in ("system", "developer"):
-            system += [_block(each) for each in chats.only_texts(found, place)]
-            continue
-        blocks = [_block(each) for each in found]
-        role = "assistant" if message["role"] == "assistant" else "user"
-        if message["role"] == "tool":
-            result = {"type": "tool_result", "tool_use_id": str(message.get("tool_call_id"))}
-            blocks = [result | ({"content": blocks} if blocks else {})]
-        for identity, name, arguments in chats.used_tools(message, place):
-            blocks.append({"type": "tool_use", "id": identity, "name": name, "input": arguments})
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += blocks
-        elif blocks:
-            turns.append({"role": role, "content": blocks})
-    if not turns or turns[0]["role"] != "user":
-        turns.insert(0, {"role": "user", "content": [{"type": "text", "text": chats.OPENING}]})
-    return system, turns
+def _how(call: Call, has_tools: bool) -> str:
+    """How the model is told of a schema: by the output `format`, a forced `tool`, or in `words`."""
+    schema = call.output_schema
+    if schema is not None and is_closed(schema) and call.options.get("structured") != "tool":
+        return "format"
+    forces = not has_tools and not cannot(call.options, "forced_tools")
+    if schema is not None and forces and schema.get("type") == "object" and is_plain(schema):
+        return "tool"
+    return "words"
 
 
-def _block(part: str | Blob | Link) -> Json:
+def _is_own(call: Call) -> bool:
+    """Whether it is Anthropic's own platform."""
+    return call.endpoint is None or exchange.is_host(call.endpoint, "anthropic.com")
+
+
+def _turn(turn: Spoken) -> Json:
+    content: list[Json] = []
+    for result in turn.results:
+        told = [_block(each) for each in result.parts]
+        content.append({"type": "tool_result", "tool_use_id": result.id, "content": told})
+    content += [_block(each) for each in turn.parts]
+    content += [{"type": "tool_use", "id": use.id, "name": use.name, "input": use.arguments} for use in turn.uses]
+    return {"role": turn.role, "content": content}
+
+
+def _block(part: Part) -> Json:
     match part:
-        case str():
-            return {"type": "text", "text": part}
         case Link(url):
             return {"type": "image", "source": {"type": "url", "url": url}}
         case Blob(media_type=media_type):
             source = {"type": "base64", "media_type": media_type, "data": encoded(part)}
             return {"type": "image", "source": source}
+    return {"type": "text", "text": part}
 
 
-def _tool(function: Json) -> Json:
-    schema = {"name": function["name"], "input_schema": function["parameters"]}
-    return schema | ({"description": function["description"]} if "description" in function else {})
-
-
-def _answer(call: Call, reply: Reply, forced: bool) -> Answer:
+def _answer(call: Call, reply: Reply, forced: bool, history: History) -> Answer:
     usage = field(reply.body, "usage")
     tokens = (_read(usage), exchange.counted(field(usage, "output_tokens")))
     finish = FINISHES.get(str(field(reply.body, "stop_reason")), "stop")
@@ -153,7 +150,7 @@ def _answer(call: Call, reply: Reply, forced: bool) -> Answer:
             text, uses = _dumped(unwrapped(uses[0].get("input"), call.output_schema or {})), []
             finish = "stop" if finish == "tool_calls" else finish
     calls = [{"id": each.get("id"), "name": each.get("name"), "arguments": each.get("input")} for each in uses]
-    facts = exchange.facts(reply, "request-id")
+    facts, calls = exchange.facts(reply, "request-id"), history.toolbox.named(calls, call)
     return chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
 
 

@@ -15,6 +15,7 @@ from broker.errors import Unavailable
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.dialects import AZURE
 from broker.providers.wire.language import LANGUAGE, perform
 
 UNDATED = ("v1", "preview", "latest")
@@ -62,4 +63,6 @@ def _service(call: Call) -> openai_format.Service:
         headers=exchange.headers(call, "api-key", "{}"),
         limit="max_completion_tokens",
         links=True,
+        dialect=AZURE,
+        more={"user": call.caller["tenant"]} if call.caller else {},
     )

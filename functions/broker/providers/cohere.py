@@ -3,7 +3,8 @@
 Source: the API reference of Cohere, `POST /v2/chat` and `POST /v2/embed`.
 
 Options of a model: `safety_mode` (`CONTEXTUAL`, `STRICT`, `OFF`), `links` (true where its endpoint fetches `https`
-pictures), and for embeddings `input_type` (`search_document` unless said) and `dimensions`.
+pictures), for embeddings `input_type` (`search_document` unless said) and `dimensions`, and those of
+`wire.abilities`. The service takes no name of a caller.
 """
 
 from typing import Any
@@ -12,12 +13,16 @@ from broker.errors import BrokerError, ModelTimedOut, Refused, Unavailable
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.dialects import COHERE
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import Json, bad, field
+from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http import Reply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import Link, data_url, parts
+from broker.providers.wire.media import Link, data_url
+from broker.providers.wire.tools import NAMED
 from broker.providers.wire.vectors import is_vector
+from broker.providers.wire.wrapping import is_plain
 
 BASE_URL = "https://api.cohere.com/v2"
 MOST_TEXTS = 96
@@ -29,7 +34,7 @@ PARAMETERS = {
     "stop": "stop_sequences",
     "seed": "seed",
 }
-CHOICES = {"none": "NONE", "required": "REQUIRED", chats.NAMED: "REQUIRED"}
+CHOICES = {"none": "NONE", "required": "REQUIRED", NAMED: "REQUIRED"}
 """It cannot be told to use one tool of several, so of those it is shown that one alone."""
 
 FINISHES = {"MAX_TOKENS": "length", "ERROR_LIMIT": "length", "TOOL_CALL": "tool_calls"}
@@ -52,7 +57,10 @@ class Cohere:
 
 
 def _chat(call: Call) -> Answer:
-    reply = _post(call, "chat", _request(call), call.timeout)
+    links = call.endpoint is None or call.options.get("links") is True
+    # In its JSON mode, too, the model has to be told: else it may write blanks without end.
+    history = prepare(call, COHERE, links=links, said=chats.instruction(call, told=False))
+    reply = _post(call, "chat", _request(call, history), call.timeout)
     tokens = (_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens"))
     reason = str(field(reply.body, "finish_reason"))
     with exchange.charged(tokens):
@@ -61,8 +69,9 @@ def _chat(call: Call) -> Answer:
         if reason in FAILURES:
             raise FAILURES[reason]("The model failed while it answered.", code="model_failed", maybe_paid=True)
         text, calls = _said(field(reply.body, "message"))
-    finish = FINISHES.get(reason, "stop")
-    return chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=_facts(reply))
+    calls, finish = history.toolbox.named(calls, call), FINISHES.get(reason, "stop")
+    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=_facts(reply))
+    return history.toolbox.restored(answer)
 
 
 def _said(message: Any) -> tuple[str, list[Json]]:
@@ -77,16 +86,17 @@ def _said(message: Any) -> tuple[str, list[Json]]:
     return text, [_called(each) for each in calls] if isinstance(calls, list) else []
 
 
-def _request(call: Call) -> Json:
-    asked: Json = {"model": call.model, "messages": _messages(call), "stream": False}
+def _request(call: Call, history: History) -> Json:
+    messages = [message for turn in history.turns for message in _messages(turn)]
+    asked: Json = {"model": call.model, "messages": messages, "stream": False}
     asked |= chats.parameters(call, PARAMETERS)
-    tools, choice = chats.functions(call), chats.choice(call)
-    if tools and choice:
+    tools, choice = history.toolbox.tools, history.toolbox.choice
+    if choice:
         word, name = choice
-        tools = [each for each in tools if word != chats.NAMED or each["name"] == name]
+        tools = [each for each in tools if word != NAMED or each.name == name]
         asked |= {"tool_choice": CHOICES[word]} if word in CHOICES else {}
     if tools:
-        asked["tools"] = [{"type": "function", "function": each} for each in tools]
+        asked["tools"] = [{"type": "function", "function": each.function()} for each in tools]
     elif _has_format(call):
         asked["response_format"] = {"type": "json_object", "json_schema": call.output_schema}
     if "safety_mode" in call.options and not tools:
@@ -96,43 +106,34 @@ def _request(call: Call) -> Json:
 
 def _has_format(call: Call) -> bool:
     """Its JSON mode makes objects only, and not beside tools."""
-    return not call.input.get("tools") and (call.output_schema or {}).get("type") == "object"
+    schema = call.output_schema or {}
+    return not call.input.get("tools") and schema.get("type") == "object" and is_plain(schema)
 
 
-def _messages(call: Call) -> list[Json]:
-    messages = [_message(each, place, call) for place, each in enumerate(chats.messages(call))]
-    messages = [each for each in messages if each["role"] == "tool" or each.get("content") or each.get("tool_calls")]
-    # In its JSON mode, too, the model has to be told: else it may write blanks without end.
-    if said := chats.instruction(call, told=False):
-        messages.insert(0, {"role": "system", "content": said})
-    if not any(each["role"] in ("user", "tool") for each in messages):
-        messages.append({"role": "user", "content": chats.OPENING})
-    return messages
+def _messages(turn: Spoken) -> list[Json]:
+    """A turn as messages: each of its results is one, as is the rest of it."""
+    made: list[Json] = [
+        {"role": "tool", "tool_call_id": each.id, "content": [_part(part) for part in each.parts]}
+        for each in turn.results
+    ]
+    rest: Json = {"role": turn.role}
+    if turn.parts:
+        rest["content"] = [_part(each) for each in turn.parts]
+    if turn.uses:
+        rest["tool_calls"] = [
+            {"id": use.id, "type": "function", "function": {"name": use.name, "arguments": use.text}}
+            for use in turn.uses
+        ]
+    return [*made, rest] if len(rest) > 1 else made
 
 
-def _message(message: Json, place: int, call: Call) -> Json:
-    links = call.endpoint is None or call.options.get("links") is True
-    found = parts(message.get("content"), call.media, f"input.messages.{place}", links=links)
-    role = "system" if message["role"] == "developer" else message["role"]
-    taken: Json = {"role": role, "content": [_part(each) for each in found]}
-    if role == "tool":
-        taken |= {"tool_call_id": str(message.get("tool_call_id")), "content": taken["content"] or "(no output)"}
-    calls = [chats.tool_call(*each) for each in chats.used_tools(message, place)]
-    if calls:
-        taken["tool_calls"] = calls
-        if not taken["content"]:
-            del taken["content"]
-    return taken
-
-
-def _part(part: str | Blob | Link) -> Json:
+def _part(part: Part) -> Json:
     match part:
-        case str():
-            return {"type": "text", "text": part}
         case Link(url):
             return {"type": "image_url", "image_url": {"url": url}}
         case Blob():
             return {"type": "image_url", "image_url": {"url": data_url(part)}}
+    return {"type": "text", "text": part}
 
 
 def _called(given: Any) -> Json:

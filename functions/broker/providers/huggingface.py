@@ -55,6 +55,7 @@ def _service(call: Call) -> openai_format.Service:
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         links=call.endpoint is None or call.options.get("links") is True,
+        more={"stream": False},
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from broker.jobs.fields import Objective, Task
+from broker.providers.wire import abilities
 from broker.registry.entry import Day, Entry, Name, Strict, Usd
 from broker.routing.routes import ALIAS, ROUTE
 from broker.storage import Item
@@ -67,13 +68,15 @@ class ModelEntry(Entry):
     fewest_texts: int = Field(default=1, ge=1, le=100_000)
     """Texts that a request has at least, where the provider takes no fewer at a time."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """What its provider alone understands."""
+    """What its provider alone understands, and what the model does not take (`providers.wire.abilities`)."""
 
     @field_validator("options")
     @classmethod
     def _is_kept_as_it_stands(cls, options: dict[str, Any]) -> dict[str, Any]:
         if not _is_kept(options):
             raise ValueError("the registry keeps whole numbers of up to 15 digits; write others as texts")
+        if wrong := abilities.fault(options):
+            raise ValueError(wrong)
         return options
 
     @field_validator("id")

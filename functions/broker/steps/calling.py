@@ -36,7 +36,7 @@ from broker.routing.models import Model
 from broker.routing.question import Question
 from broker.steps.context import Run, enter
 from broker.steps.counting import counter
-from broker.steps.outcomes import facts_of, failure_of
+from broker.steps.outcomes import facts_of, failure_of, seen_of
 from broker.steps.timing import Turn, turn_of
 
 AFTER_CALL_MS = 60_000
@@ -113,7 +113,7 @@ class Calling:
         except Exception as error:
             self._record(run, model, type(error).__name__, 0, now)
             raise
-        return self._exchange(run, head, key, model, call, turn, now, operation)
+        return self._exchange(run, head, key, model, request, call, turn, now, operation)
 
     def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
@@ -123,7 +123,7 @@ class Calling:
         except TimedOut:
             self.stop(head, key, model)
             raise
-        return self._exchange(run, head, key, model, call, turn, now)
+        return self._exchange(run, head, key, model, request, call, turn, now)
 
     def stop(self, head: Head, key: str, model: Model) -> None:
         """Have a provider leave work undone that nobody waits for any more, where it is `providers.base.Stoppable`.
@@ -212,6 +212,7 @@ class Calling:
         head: Head,
         key: str,
         model: Model,
+        request: Request,
         call: Call,
         turn: Turn,
         now: int,
@@ -232,7 +233,7 @@ class Calling:
             except (Pending, Conflict):
                 raise
             except Exception as error:
-                failure = failure_of(error, turn, head, sent=watch.sent)
+                failure = failure_of(error, turn, head, request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
                     self.notice("a provider's adapter failed", head.id, error)
         if handle is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
@@ -244,7 +245,7 @@ class Calling:
         if answer:
             self._keep(head, key, answer, facts)
         self.observe(head, facts)
-        self._record(run, model, facts["outcome"], facts["latency_ms"], now_ms())
+        self._record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if failure is None:
             return {"output": f"OUTPUT#{key}", "facts": facts}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)

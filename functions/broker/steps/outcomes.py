@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.consequences import SUCCEEDED
-from broker.errors import AdapterFailed, BrokerError, TimedOut, Unavailable
+from broker.errors import AdapterFailed, BrokerError, InvalidRequest, Rejected, TimedOut, Unavailable
 from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
@@ -13,14 +13,19 @@ from broker.providers.wire.sending import CONNECT_S
 from broker.routing.models import Model
 from broker.steps.timing import Turn, spent
 
+MESSAGES = "input.messages"
+SHORTENED = "shortened"
+"""Of a request: True where what the model gets of its messages is not what there was."""
 
-def failure_of(error: Exception, turn: Turn, head: Head, *, sent: bool) -> BrokerError:
+
+def failure_of(error: Exception, turn: Turn, head: Head, request: Mapping[str, Any], *, sent: bool) -> BrokerError:
     """What a call failed with, by whose fault it is.
 
     Args:
         error: that the provider's adapter raised.
         turn: the call's time.
         head: of the job.
+        request: as the adapter got it.
         sent: whether a request had left by then.
     """
     if not isinstance(error, BrokerError):
@@ -33,7 +38,27 @@ def failure_of(error: Exception, turn: Turn, head: Head, *, sent: bool) -> Broke
             over = spent(head)
             return TimedOut(f"{over.message} {error.message}", code=over.code, maybe_paid=paid)
         return turn.over(error.message, code="timeout", maybe_paid=paid)
+    if (error.param or "").startswith(f"{MESSAGES}.") and not _has_callers_messages(request):
+        error.param = MESSAGES
     return error
+
+
+def _has_callers_messages(request: Mapping[str, Any]) -> bool:
+    """False where others were put before the caller's, or some left out: a place among them is then another's."""
+    history = request.get("history", {"from": 0, "to": 0})
+    return not ("prompt_used" in request or request.get(SHORTENED) or history["from"] < history["to"])
+
+
+def seen_of(failure: BrokerError | None, *, sent: bool) -> str:
+    """The outcome that a call's circuit is told.
+
+    A request that our own adapter kept back for what the model does not take says nothing of how the model is: to the
+    circuit it is as one that no model takes, and a probe's place goes to another call.
+    """
+    if failure is None:
+        return SUCCEEDED
+    kind = InvalidRequest if isinstance(failure, Rejected) and not sent else type(failure)
+    return kind.__name__
 
 
 def _took_the_turn(error: BrokerError, turn: Turn) -> bool:

@@ -28,6 +28,7 @@ from broker.steps.beside import summariser
 from broker.steps.calling import Calling
 from broker.steps.context import Run, enter
 from broker.steps.counting import counter
+from broker.steps.outcomes import SHORTENED
 from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input, family_of
 
@@ -78,7 +79,7 @@ class Shorten:
         before = told_in_full(request, estimate_input(request, family), family)
         tokens = {"tokens_before": before, "tokens_after": estimate_input(shortened, family)}
         self.jobs.note(run, f"CONTEXT#{run.fence.run}", done | tokens | {"model": model.id})
-        return head, shortened
+        return head, shortened | {SHORTENED: True}
 
     def _summarised(
         self, run: Run, model: Model, request: dict[str, Any], fitted: FittedRequest, room: int, now: int

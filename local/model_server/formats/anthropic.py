@@ -17,6 +17,7 @@ from local.model_server.exchange import (
     pick_tool,
     text_of,
 )
+from local.model_server.rules import anthropic as rules
 
 _ERRORS: dict[Kind, tuple[str, str]] = {
     "invalid": ("invalid_request_error", "Invalid request."),
@@ -56,6 +57,7 @@ def read(request: Request) -> Ask:
     if body.get("stream"):
         raise Problem("invalid", "stream: Streaming is not supported")
     messages = items(body["messages"], "messages")
+    rules.check(body | {"model": request.model})
     turns = [Turn(str(entry.get("role")), _said(entry.get("content"))) for entry in messages]
     if system := text_of(body.get("system"), "system"):
         turns.insert(0, Turn("system", system))

@@ -6,6 +6,7 @@ from local.model_server.brain.vectors import embed
 from local.model_server.exchange import Answer, Ask, Json, Problem, Request, limit, tokens
 from local.model_server.formats import openai
 from local.model_server.misbehaviour import allow
+from local.model_server.rules import cohere as rules
 
 DIMENSIONS = 1024
 
@@ -27,7 +28,8 @@ def read(request: Request) -> Ask:
     """Read a chat: turns and tools are as OpenAI has them; one tool of several cannot be named."""
     body: Json = {name: request.body[name] for name in ("messages", "tools") if name in request.body}
     body["tool_choice"] = str(request.body.get("tool_choice", "auto")).lower()
-    ask = openai.read(replace(request, body=body))
+    ask = openai.asked(replace(request, body=body))
+    rules.check(request.body)
     wanted = request.body.get("response_format") or {}
     return replace(
         ask,

@@ -20,6 +20,7 @@ from local.model_server.exchange import (
     text_of,
 )
 from local.model_server.misbehaviour import CONTENT
+from local.model_server.rules import gemini as rules
 
 _ERRORS: dict[Kind, tuple[str, str]] = {
     "invalid": ("INVALID_ARGUMENT", "Request contains an invalid argument."),
@@ -66,6 +67,7 @@ def read(request: Request) -> Ask:
     contents = items(body.get("contents"), "contents")
     if not contents:
         raise Problem("invalid", "* GenerateContentRequest.contents: contents is not specified\n")
+    rules.check(body, request.model)
     config = mapping(_field(body, "generationConfig"), "generation_config")
     turns = [
         Turn("assistant" if entry.get("role") == "model" else "user", text_of(entry.get("parts"), "contents.parts"))

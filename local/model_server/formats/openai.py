@@ -18,6 +18,7 @@ from local.model_server.exchange import (
     pick_tool,
     text_of,
 )
+from local.model_server.rules import openai as rules
 
 _REFUSAL = "I'm sorry, but I can't assist with that request."
 _ERRORS: dict[Kind, tuple[str, str | None, str]] = {
@@ -76,6 +77,13 @@ def headers(problem: Problem | None, request_id: str) -> dict[str, str]:
 
 def read(request: Request) -> Ask:
     """Read a chat completion request."""
+    ask = asked(request)
+    rules.check(request.body)
+    return ask
+
+
+def asked(request: Request) -> Ask:
+    """Take the format off, for services that refuse other things than OpenAI does."""
     body = request.body
     if body.get("stream") or body.get("n") not in (None, 1):
         param = "stream" if body.get("stream") else "n"

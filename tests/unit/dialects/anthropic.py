@@ -16,6 +16,7 @@ from broker.errors import (
 from broker.providers.anthropic import Anthropic
 from broker.providers.wire.base import Blob
 
+from local.model_server.rules import anthropic as rules
 from tests.unit.dialects.base import MODEL, SECRET, WORDS, Case, Dialect, Json
 
 REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
@@ -118,6 +119,10 @@ class AnthropicDialect(Dialect):
             *("model", "max_tokens", "messages", "system", "temperature", "top_p", "stop_sequences", "tools"),
             *("tool_choice", "output_config"),
         }
+        self.judge(body)
+
+    def judge(self, body: Any) -> None:
+        rules.check(body)
 
     def schema(self, body: Any) -> Any:
         return body["output_config"]["format"]["schema"]

@@ -1,9 +1,12 @@
 """Azure OpenAI, on its v1 paths."""
 
+from typing import Any
+
 from broker.errors import CredentialRejected, ModelGone, Refused, Rejected, Throttled
 from broker.providers.azure import Azure
 
-from tests.unit.dialects.base import SECRET, WORDS, Case
+from local.model_server.rules import openai as rules
+from tests.unit.dialects.base import MODEL, SECRET, WORDS, Case
 from tests.unit.dialects.openai import OpenAIDialect
 
 
@@ -18,6 +21,14 @@ class AzureDialect(OpenAIDialect):
 
     def endpoint(self, url: str) -> str:
         return url
+
+    def check(self, body: Any, path: str) -> None:
+        assert (path, body["model"]) == (self.path, MODEL)
+        assert all(message["role"] != "developer" for message in body["messages"])
+        self.judge(body)
+
+    def judge(self, body: Any) -> None:
+        rules.check(body)
 
     def errors(self) -> list[Case]:
         def filtered(name: str, code: str) -> object:

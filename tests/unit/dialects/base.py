@@ -80,6 +80,10 @@ class Dialect:
         """That a request is one which the service takes."""
         raise NotImplementedError
 
+    def judge(self, body: Any) -> None:
+        """The service's own refusals, as the local model server has them: raises Problem."""
+        raise NotImplementedError
+
     def schema(self, body: Any) -> Any:
         """The schema that a request holds in the service's own field; None for a service without."""
         return None

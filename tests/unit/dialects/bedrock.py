@@ -19,6 +19,7 @@ from broker.errors import (
 from broker.providers.bedrock.provider import Bedrock
 from broker.providers.wire.base import Blob
 
+from local.model_server.rules import converse as rules
 from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json
 
 DENIED = "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: bedrock:InvokeModel on resource"
@@ -114,6 +115,10 @@ class BedrockDialect(Dialect):
         self._valid(body | {"modelId": MODEL}, self.operation.input_shape)
         roles = [turn["role"] for turn in body["messages"]]
         assert roles == [("user", "assistant")[place % 2] for place in range(len(roles))]
+        self.judge(body)
+
+    def judge(self, body: Any) -> None:
+        rules.check(body, MODEL)
 
     @staticmethod
     def _valid(value: Any, shape: Any) -> None:

@@ -15,6 +15,7 @@ from broker.errors import (
 from broker.providers.cohere import Cohere
 from broker.providers.wire.base import Blob
 
+from local.model_server.rules import cohere as rules
 from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json, calling, decoded
 
 REASONS = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL"}
@@ -78,6 +79,10 @@ class CohereDialect(Dialect):
             *("model", "messages", "stream", "max_tokens", "temperature", "p", "stop_sequences", "seed", "tools"),
             *("tool_choice", "response_format"),
         }
+        self.judge(body)
+
+    def judge(self, body: Any) -> None:
+        rules.check(body)
 
     def schema(self, body: Any) -> Any:
         assert "JSON" in str(body["messages"]), "the model has to be told too"

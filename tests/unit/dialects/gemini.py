@@ -15,6 +15,7 @@ from broker.errors import (
 from broker.providers.gemini.provider import Gemini
 from broker.providers.wire.base import Blob
 
+from local.model_server.rules import gemini as rules
 from tests.unit.dialects.base import SECRET, WORDS, Case, Dialect, Json
 
 REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP"}
@@ -91,13 +92,17 @@ class GeminiDialect(Dialect):
         roles = [turn["role"] for turn in body["contents"]]
         assert roles == [("user", "model")[place % 2] for place in range(len(roles))]
         parts = [part for turn in body["contents"] for part in turn["parts"]]
-        assert all(len(part) == 1 for part in parts)
+        assert all(len(part.keys() - {"thoughtSignature"}) == 1 for part in parts)
         assert all(part["functionResponse"]["name"] == "look_up" for part in parts if "functionResponse" in part)
         assert body.keys() <= {"contents", "systemInstruction", "generationConfig", "tools", "toolConfig"}
         assert body.get("generationConfig", {}).keys() <= {
             *("maxOutputTokens", "temperature", "topP", "stopSequences", "seed", "responseMimeType"),
             "responseJsonSchema",
         }
+        self.judge(body)
+
+    def judge(self, body: Any) -> None:
+        rules.check(body, "gemini-3.5-flash")
 
     def schema(self, body: Any) -> Any:
         return body["generationConfig"]["responseJsonSchema"]

@@ -6,6 +6,7 @@ from typing import Any
 from broker.errors import ContextExceeded, CredentialRejected, ModelGone, Refused, Rejected, Throttled
 from broker.providers.mistral import Mistral
 
+from local.model_server.rules import mistral as rules
 from tests.unit.dialects.base import WORDS, Case, Json
 from tests.unit.dialects.openai import OpenAIDialect
 
@@ -55,3 +56,6 @@ class MistralDialect(OpenAIDialect):
             *("model", "messages", "temperature", "top_p", "max_tokens", "stop", "random_seed", "response_format"),
             *("tools", "tool_choice", "safe_prompt"),
         }
+
+    def judge(self, body: Any) -> None:
+        rules.check(body)

@@ -15,6 +15,7 @@ from broker.errors import (
 from broker.providers.openai.provider import OpenAI
 from broker.providers.wire.base import Blob
 
+from local.model_server.rules import openai as rules
 from tests.unit.dialects.base import MODEL, WORDS, Case, Dialect, Json, calling, decoded
 
 
@@ -85,7 +86,10 @@ class OpenAIDialect(Dialect):
     def check(self, body: Any, path: str) -> None:
         assert path == self.path
         assert body["model"] == MODEL
-        assert all(message["role"] and {"content", "tool_calls"} & message.keys() for message in body["messages"])
+        self.judge(body)
+
+    def judge(self, body: Any) -> None:
+        rules.check_template(body)
 
     def schema(self, body: Any) -> Any:
         return body["response_format"]["json_schema"]["schema"]

@@ -10,9 +10,9 @@ from broker.errors import BrokerError, InvalidRequest, Rejected, Throttled, Unav
 from broker.providers.wire.base import Call
 from broker.providers.wire.failures import failure
 
-from tests.unit.dialects.base import MODEL, SECRET
+from tests.unit.dialects.base import MODEL, SECRET, TOOL, Json, calling
 from tests.unit.dialects.table import DIALECTS, failed
-from tests.unit.dialects.told_errors import BUSY, ERRORS, GONE, KEYS, LONG, REFUSED, REJECTED, Row
+from tests.unit.dialects.told_errors import BUSY, ERRORS, GONE, KEYS, LONG, REFUSED, REJECTED, Row, framed
 from tests.unit.provider_server import ProviderServer, Script
 
 OVER_HTTP = [name for name in DIALECTS if name != "bedrock"]
@@ -25,9 +25,9 @@ def server() -> Iterator[ProviderServer]:
         yield running
 
 
-def call_of(server: ProviderServer, provider: str) -> Call:
+def call_of(server: ProviderServer, provider: str, **more: Any) -> Call:
     endpoint = DIALECTS[provider]().endpoint(server.url)
-    return Call("chat", MODEL, {"messages": MESSAGES}, {}, 20, SECRET, endpoint, {"type": "object"})
+    return Call("chat", MODEL, {"messages": MESSAGES, **more}, {}, 20, SECRET, endpoint, {"type": "object"})
 
 
 @pytest.mark.parametrize("row", ERRORS.values(), ids=ERRORS)
@@ -45,11 +45,12 @@ def test_a_rejection_names_its_code_and_its_field(
     server: ProviderServer, row: tuple[int, Any, str, str | None]
 ) -> None:
     status, body, code, param = row
-    error = failed(server, DIALECTS["openai"](), call_of(server, "openai"), Script(body, status))
+    error = failed(server, DIALECTS["openai"](), call_of(server, "openai", tools=[TOOL]), Script(body, status))
     assert (type(error), error.code, error.param) == (Rejected, code, param)
     assert not error.maybe_paid
     # Where turns are merged or left out, a place among them would be another's.
-    error = failed(server, DIALECTS["anthropic"](), call_of(server, "anthropic"), Script(body, status))
+    call = call_of(server, "anthropic", tools=[TOOL])
+    error = failed(server, DIALECTS["anthropic"](), call, Script(body, status))
     assert (type(error), error.code) == (Rejected, code)
     assert error.param == (param and re.sub(r"\.[0-9].*", "", param))
 
@@ -63,6 +64,49 @@ def test_a_rejected_text_is_the_requests_text(server: ProviderServer) -> None:
         assert failed(server, DIALECTS["openai"](), made, Script(body, status)).param == "input.text"
         _, schema, _, _ = REJECTED["openai, of a schema"]
         assert failed(server, DIALECTS["openai"](), made, Script(schema, status)).param is None
+
+
+ASK, BLANK = ({"role": "user", "content": said} for said in ("And?", " "))
+BRIEF = {"role": "system", "content": "Be brief."}
+USES = {"role": "assistant", "tool_calls": [{**calling("look_up", {}), "id": identity} for identity in "ab"]}
+FIRST, SECOND = ({"role": "tool", "tool_call_id": identity, "content": "1"} for identity in "ab")
+
+
+@pytest.mark.parametrize(
+    ("messages", "more", "param"),
+    [
+        ([BRIEF, ASK], {}, "input.messages.1.content"),
+        ([ASK, USES, FIRST, SECOND], {}, "input.messages.1.content"),
+        ([ASK, ASK], {"tools": [TOOL]}, "input.messages.1.content"),
+        ([ASK, USES, SECOND, FIRST], {}, "input.messages"),
+        ([ASK, BLANK, ASK], {}, "input.messages"),
+        ([ASK, BRIEF, ASK], {}, "input.messages"),
+        ([BRIEF, BRIEF, ASK], {}, "input.messages"),
+        ([ASK, ASK], {"tools": [TOOL, TOOL]}, "input.messages"),
+    ],
+    ids=["plain", "results", "tools", "order", "blank", "system", "systems", "one tool"],
+)
+def test_a_place_is_told_where_all_messages_are_in_theirs(
+    server: ProviderServer, messages: list[Json], more: Json, param: str
+) -> None:
+    call = replace(call_of(server, "openai", **more | {"messages": messages}), repair=True)
+    error = failed(server, DIALECTS["openai"](), call, Script(framed(param="messages[1].content"), 400))
+    assert error.param == param
+
+
+def test_turns_that_a_model_wants_to_be_one_have_no_places(server: ProviderServer) -> None:
+    call = replace(call_of(server, "openai"), options={"cannot": ["repeated_roles"]})
+    error = failed(server, DIALECTS["openai"](), call, Script(framed(param="messages[0].content"), 400))
+    assert error.param == "input.messages"
+
+
+def test_tools_that_the_request_does_not_have_are_none_of_its_fields(server: ProviderServer) -> None:
+    said = Script(framed("tools.0.input_schema: JSON schema is invalid"), 400)
+    forced = replace(call_of(server, "anthropic"), options={"structured": "tool"})
+    assert failed(server, DIALECTS["anthropic"](), forced, said).param == "output_schema"
+    uses = {"role": "assistant", "tool_calls": [calling("look_up", {})]}
+    without = replace(call_of(server, "anthropic", messages=[*MESSAGES, uses]), output_schema=None)
+    assert failed(server, DIALECTS["anthropic"](), without, said).param == "input.messages"
 
 
 @pytest.mark.parametrize("said", [*(body for _, body in GONE.values()), *(body for _, body in KEYS.values())])

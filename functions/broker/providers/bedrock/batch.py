@@ -127,11 +127,12 @@ def _inputs(call: Call) -> tuple[str, list[Json]]:
     if call.options.get("guardrail") is not None:
         raise ModelGone("Batch inference passes by the model's guardrail.", code="bad_guardrail", param="model")
     if call.task == "chat":
-        request = bedrock_converse.request(call)
+        request = bedrock_converse.request(call, bedrock_converse.prepared(call))
         if "toolConfig" in request:
             message = "Batch inference takes no tools."
             raise Rejected(message, code="unsupported_tools", param="input.tools")
-        del request["modelId"]
+        # Whose it is, the batch's own name says: it is the job's.
+        request = {name: each for name, each in request.items() if name not in ("modelId", "requestMetadata")}
         return "Converse", [request]
     if call.task != "embed":
         raise unsupported_task()
@@ -190,7 +191,7 @@ def _failed(error: Any) -> BrokerError:
 def _said(call: Call, outputs: Mapping[str, Json]) -> Answer:
     (output,) = _in_order(outputs, 1)
     try:
-        return bedrock_converse.answer(call, output)
+        return bedrock_converse.answer(call, output, bedrock_converse.prepared(call))
     except UNREADABLE:  # it has not gone through botocore's parser
         bad("The batch's record is not in the form of the operation.")
 

@@ -2,17 +2,20 @@
 
 Source: Amazon Bedrock API Reference, `Converse`. It takes no OpenAI forms, so messages and tools are rewritten both
 ways; its turns alternate and begin with the user's. What it cannot take (`seed`) is left out.
+`requestMetadata` says whose call it is, for the account's own log of invocations.
 """
 
 from typing import Any
 
-from broker.errors import Refused, Rejected
+from broker.errors import Refused
 from broker.providers.bedrock.errors import bad
 from broker.providers.bedrock.invoke import Ask, guardrail
 from broker.providers.wire import chat as chats
 from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.dialects import CONVERSE
 from broker.providers.wire.exchange import Json, charged, counted, field
-from broker.providers.wire.media import Link, parts
+from broker.providers.wire.history import History, Part, Spoken, prepare
+from broker.providers.wire.tools import FORBIDDEN, Tool
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
@@ -32,75 +35,55 @@ PARAMETERS = {
 CHOICES: dict[str, Json] = {"auto": {"auto": {}}, "none": {"auto": {}}, "required": {"any": {}}}
 """OpenAI's words for the choice of a tool. Converse cannot forbid tools that it was told of."""
 
-IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
-
 
 def chat(call: Call, ask: Ask) -> Answer:
     """Let a model say something; see `Provider`."""
-    made = request(call)
-    return answer(call, ask(lambda client: client.converse(**made), call.timeout))
+    history = prepared(call)
+    made = request(call, history)
+    return answer(call, ask(lambda client: client.converse(**made), call.timeout), history)
 
 
-def request(call: Call) -> Json:
-    """The operation's parameters.
+def prepared(call: Call) -> History:
+    """The conversation as the operation takes it."""
+    return prepare(call, CONVERSE, said=chats.instruction(call, told=False))
 
-    Raises:
-        Rejected: the model cannot be told what the request has.
-    """
-    system, turns = _turns(call)
-    if said := chats.instruction(call, told=False):
-        system.append({"text": said})
-    made: Json = {"modelId": call.model, "messages": turns}
-    if system:
-        made["system"] = system
+
+def request(call: Call, history: History) -> Json:
+    """The operation's parameters."""
+    made: Json = {"modelId": call.model, "messages": [_turn(each) for each in history.turns]}
+    if history.system:
+        made["system"] = [{"text": each} for each in history.system]
     if inference := chats.parameters(call, PARAMETERS):
         made["inferenceConfig"] = inference
-    if tools := _tools(call):
+    if tools := _tools(history):
         made["toolConfig"] = tools
     if guard := guardrail(call):
         made["guardrailConfig"] = guard
+    if call.caller:
+        made["requestMetadata"] = call.caller
     return made
 
 
-def _turns(call: Call) -> tuple[list[Json], list[Json]]:
-    """System blocks and turns; turns of one role that follow each other are one."""
-    system: list[Json] = []
-    turns: list[Json] = []
-    for place, message in enumerate(chats.messages(call)):
-        found = parts(message.get("content"), call.media, f"input.messages.{place}")
-        if message["role"] in ("system", "developer"):
-            system += [{"text": each} for each in chats.only_texts(found, place)]
-            continue
-        blocks = [_block(each, place) for each in found]
-        role = "assistant" if message["role"] == "assistant" else "user"
-        if message["role"] == "tool":
-            result = {"toolUseId": message.get("tool_call_id"), "content": blocks or [{"text": "(no output)"}]}
-            blocks = [{"toolResult": result}]
-        for identity, name, arguments in chats.used_tools(message, place):
-            blocks.append({"toolUse": {"toolUseId": identity, "name": name, "input": arguments}})
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += blocks
-        elif blocks:
-            turns.append({"role": role, "content": blocks})
-    if not turns or turns[0]["role"] != "user":
-        turns.insert(0, {"role": "user", "content": [{"text": chats.OPENING}]})
-    return system, turns
+def _turn(turn: Spoken) -> Json:
+    content: list[Json] = []
+    for result in turn.results:
+        told = [_block(each) for each in result.parts]
+        content.append({"toolResult": {"toolUseId": result.id, "content": told}})
+    content += [_block(each) for each in turn.parts]
+    content += [{"toolUse": {"toolUseId": use.id, "name": use.name, "input": use.arguments}} for use in turn.uses]
+    return {"role": turn.role, "content": content}
 
 
-def _block(part: str | Blob | Link, place: int) -> Json:
-    if isinstance(part, str):
-        return {"text": part}
-    if isinstance(part, Blob) and part.media_type in IMAGES:
-        return {"image": {"format": IMAGES[part.media_type], "source": {"bytes": part.data}}}
-    message = f"A picture is none of {', '.join(IMAGES.values())}."
-    raise Rejected(message, code="unsupported_content", param=f"input.messages.{place}.content")
+def _block(part: Part) -> Json:
+    if isinstance(part, Blob):
+        return {"image": {"format": part.media_type.removeprefix("image/"), "source": {"bytes": part.data}}}
+    return {"text": part}
 
 
-def _tools(call: Call) -> Json | None:
-    tools, choice = chats.functions(call), chats.choice(call)
-    turns = call.input.get("messages") or []
+def _tools(history: History) -> Json | None:
+    tools, choice = history.toolbox.tools, history.toolbox.choice
     # A conversation that has used tools must name them even where no more calls are wanted.
-    if not tools or (choice == ("none", "") and not any(turn.get("tool_calls") for turn in turns)):
+    if not tools or (choice == FORBIDDEN and not any(turn.uses for turn in history.turns)):
         return None
     config: Json = {"tools": [{"toolSpec": _spec(each)} for each in tools]}
     if choice:
@@ -109,12 +92,12 @@ def _tools(call: Call) -> Json | None:
     return config
 
 
-def _spec(function: Json) -> Json:
-    spec: Json = {"name": function["name"], "inputSchema": {"json": function["parameters"]}}
-    return spec | ({"description": function["description"]} if "description" in function else {})
+def _spec(tool: Tool) -> Json:
+    function = tool.function("inputSchema")
+    return {**function, "inputSchema": {"json": function["inputSchema"]}}
 
 
-def answer(call: Call, reply: Any) -> Answer:
+def answer(call: Call, reply: Any, history: History) -> Answer:
     """What the operation's reply says.
 
     Raises:
@@ -134,14 +117,15 @@ def answer(call: Call, reply: Any) -> Answer:
             bad("Bedrock's reply has no message.")
     identity = field(reply, "ResponseMetadata", "RequestId")
     uses = [block["toolUse"] for block in blocks if isinstance(block.get("toolUse"), dict)]
-    return chats.answer(
+    answered = chats.answer(
         call,
         text="".join(block["text"] for block in blocks if isinstance(block.get("text"), str)),
-        tool_calls=[_called(each) for each in uses],
+        tool_calls=history.toolbox.named([_called(each) for each in uses], call),
         finish=FINISHES.get(str(reason), "stop"),
         tokens=tokens,
         facts={"request_id": str(identity)[:128]} if identity else {},
     )
+    return history.toolbox.restored(answered)
 
 
 def _called(use: Json) -> Json:

@@ -6,21 +6,26 @@ takes no OpenAI forms, so messages and tools are rewritten both ways.
 JSON to a schema comes by its own schema mode where the schema keeps to the words that it knows and the request has no
 tools, which older models do not take together; else by instruction. A call's thought signature travels as in Google's
 own OpenAI format: `tool_calls[].extra_content.google.thought_signature`. Options of a model: `safety_settings`, as the
-API takes them; for embeddings `task_type` and `dimensions`; for pictures those of `images`.
+API takes them; for embeddings `task_type` and `dimensions`; for pictures those of `images`; and those of
+`wire.abilities`. The service takes no name of a caller.
 """
 
+import re
 from typing import Any
 
-from broker.errors import InvalidRequest
 from broker.providers.gemini.format import answered, facts, post, tokens
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
+from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.dialects import GEMINI
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import Json, bad, field
+from broker.providers.wire.history import History, Result, Spoken, prepare
 from broker.providers.wire.http import Reply
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import encoded, parts
+from broker.providers.wire.media import encoded
+from broker.providers.wire.tools import NAMED
 from broker.providers.wire.vectors import is_vector
 
 MOST_TEXTS = 100
@@ -32,7 +37,14 @@ PARAMETERS = {
     "stop": "stopSequences",
     "seed": "seed",
 }
-MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", chats.NAMED: "ANY"}
+MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", NAMED: "ANY"}
+
+ROLES = {"user": "user", "assistant": "model"}
+
+UNSIGNED = "skip_thought_signature_validator"
+"""In place of a signature, for calls that another model made (Gemini API, "Thought signatures"): without any, models
+from Gemini 3 on refuse the history."""
+_SIGNATURE = re.compile("[A-Za-z0-9+/_=-]+")
 
 FINISHES = {"MAX_TOKENS": "length"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
@@ -59,16 +71,18 @@ class Gemini:
 
 
 def _chat(call: Call) -> Answer:
-    reply = post(call, "generateContent", _request(call), call.timeout)
+    history = prepare(call, GEMINI)
+    reply = post(call, "generateContent", _request(call, history), call.timeout)
     reason, shown = answered(reply)
-    return chats.answer(
+    answer = chats.answer(
         call,
         text="".join(str(part.get("text") or "") for part in shown),
-        tool_calls=[_called(part) for part in shown if "functionCall" in part],
+        tool_calls=history.toolbox.named([_called(part) for part in shown if "functionCall" in part], call),
         finish=FINISHES.get(reason, "stop"),
         tokens=tokens(reply),
         facts=facts(reply),
     )
+    return history.toolbox.restored(answer)
 
 
 def _generate_image(call: Call) -> Answer:
@@ -77,24 +91,24 @@ def _generate_image(call: Call) -> Answer:
     return generate_image(call)
 
 
-def _request(call: Call) -> Json:
-    system, contents = _contents(call)
+def _request(call: Call, history: History) -> Json:
     config = chats.parameters(call, PARAMETERS)
-    tools = chats.functions(call)
+    tools, choice = history.toolbox.tools, history.toolbox.choice
     told = call.output_schema is not None and not tools and fits(call.output_schema)
     if call.output_schema is not None and not tools:
         config["responseMimeType"] = "application/json"
         config |= {"responseJsonSchema": call.output_schema} if told else {}
-    if said := chats.instruction(call, told=told):
-        system.append({"text": said})
-    asked: Json = {"contents": contents}
-    if system:
-        asked["systemInstruction"] = {"parts": system}
+    said = chats.instruction(call, told=told)
+    signed = not cannot(call.options, "thought_signatures")
+    asked: Json = {"contents": [_content(each, signed) for each in history.turns]}
+    if system := [*history.system, *([said] if said else [])]:
+        asked["systemInstruction"] = {"parts": [{"text": each} for each in system]}
     if config:
         asked["generationConfig"] = config
     if tools:
-        asked["tools"] = [{"functionDeclarations": [_declared(each) for each in tools]}]
-        if choice := chats.choice(call):
+        declared = [each.function("parametersJsonSchema") for each in tools]
+        asked["tools"] = [{"functionDeclarations": declared}]
+        if choice:
             word, name = choice
             calling = {"mode": MODES[word]} | ({"allowedFunctionNames": [name]} if name else {})
             asked["toolConfig"] = {"functionCallingConfig": calling}
@@ -116,35 +130,16 @@ def fits(schema: Any, depth: int = 0) -> bool:
     return all(fits(each, depth + 1) for each in inner)
 
 
-def _contents(call: Call) -> tuple[list[Json], list[Json]]:
-    """System parts and turns; turns of one role that follow each other are one, and the user's is the first."""
-    system: list[Json] = []
-    turns: list[Json] = []
-    names: dict[str, str] = {}
-    for place, message in enumerate(chats.messages(call)):
-        where = f"input.messages.{place}"
-        given = parts(message.get("content"), call.media, where)
-        if message["role"] in ("system", "developer"):
-            system += [_part(each) for each in chats.only_texts(given, place)]
-            continue
-        found = [_part(each) for each in given]
-        role = "model" if message["role"] == "assistant" else "user"
-        if message["role"] == "tool":
-            found = [_result(message, found, names, where)]
-        for made, (identity, name, arguments) in zip(
-            message.get("tool_calls") or [], chats.used_tools(message, place), strict=True
-        ):
-            names[identity] = name
-            signature = field(made, "extra_content", "google", "thought_signature")
-            part = {"functionCall": {"id": identity, "name": name, "args": arguments}}
-            found.append(part | ({"thoughtSignature": signature} if signature else {}))
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["parts"] += found
-        elif found:
-            turns.append({"role": role, "parts": found})
-    if not turns or turns[0]["role"] != "user":
-        turns.insert(0, {"role": "user", "parts": [{"text": chats.OPENING}]})
-    return system, turns
+def _content(turn: Spoken, signed: bool) -> Json:
+    """A turn; the first of a turn's calls has to be signed, and one that another model made has no signature."""
+    found = [_result(each) for each in turn.results] + [_part(each) for each in turn.parts]
+    for place, use in enumerate(turn.uses):
+        part: Json = {"functionCall": {"id": use.id, "name": use.name, "args": use.arguments}}
+        signature = use.signature if _SIGNATURE.fullmatch(use.signature or "") else None
+        if signed and (signature or place == 0):
+            part["thoughtSignature"] = signature or UNSIGNED
+        found.append(part)
+    return {"role": ROLES[turn.role], "parts": found}
 
 
 def _part(part: Any) -> Json:
@@ -153,20 +148,9 @@ def _part(part: Any) -> Json:
     return {"text": part}
 
 
-def _result(message: Json, found: list[Json], names: dict[str, str], where: str) -> Json:
-    """A tool's result, which the service finds by the tool's name."""
-    identity = str(message.get("tool_call_id"))
-    name = names.get(identity) or message.get("name")
-    if not name:
-        fault = "A tool's result belongs to no call that came before it."
-        raise InvalidRequest(fault, code="invalid_tool_call", param=f"{where}.tool_call_id")
-    said = "\n".join(part["text"] for part in found if "text" in part)
-    return {"functionResponse": {"id": identity, "name": name, "response": {"output": said}}}
-
-
-def _declared(function: Json) -> Json:
-    rest = {name: value for name, value in function.items() if name != "parameters"}
-    return rest | {"parametersJsonSchema": function["parameters"]}
+def _result(result: Result) -> Json:
+    said = "\n".join(str(part) for part in result.parts)
+    return {"functionResponse": {"id": result.id, "name": result.name, "response": {"output": said}}}
 
 
 def _called(part: Json) -> Json:

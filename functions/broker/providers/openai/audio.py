@@ -131,7 +131,10 @@ def transcribe(call: Call, service: Service) -> Answer:
     seconds = _number(body.get("duration", usage.get("seconds")))
     if seconds is not None:
         output["seconds"] = seconds
-    if segments := [_segment(each) for each in body.get("segments") or []]:
+    told = body.get("segments") or []
+    if not isinstance(told, list):
+        bad("The provider's reply has segments that are none.")
+    if segments := [_segment(each) for each in told]:
         output["segments"] = segments
     paid = _number(usage.get("seconds", seconds))
     input_tokens, output_tokens = tokens(body)

@@ -3,19 +3,23 @@
 Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/embeddings`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 from broker.errors import Refused, Unavailable
 from broker.providers.wire import chat as chats
-from broker.providers.wire import exchange, failures
+from broker.providers.wire import exchange, failures, saying
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.exchange import Json, bad
+from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http import Reply, post_json
-from broker.providers.wire.media import inlined
+from broker.providers.wire.tools import NAMED, Tool
 from broker.providers.wire.vectors import is_vector
+from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
 
 FINISHES = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
@@ -32,13 +36,11 @@ REFUSALS = frozenset({"content_filter", "safety", "sensitive", "refusal", "guard
 FAILURES = frozenset({"error", "network_error", "insufficient_system_resource"})
 """Why a model stopped that refused, and that failed, as the format's services say it."""
 
+_SPEAKER = re.compile(r"[^\s<|\\/>]{1,64}")
+"""What may stand as a message's `name`."""
+
 _CLOSED_WORDS = frozenset({"type", "properties", "required", "additionalProperties", "items", "enum", "title"})
 _DEEPEST_STRICT = 5
-
-
-def as_they_are(messages: list[Json]) -> list[Json]:
-    """For services that take the messages as OpenAI does."""
-    return messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,32 @@ class Service:
     """Whether the service fetches pictures itself."""
     more: Json = field(default_factory=dict)
     """Further fields of a chat."""
-    messages: Callable[[list[Json]], list[Json]] = as_they_are
+    dialect: Dialect = COMPATIBLE
     finishes: Mapping[str, str] = field(default_factory=lambda: FINISHES)
 
 
 def chat(call: Call, service: Service) -> Answer:
-    """One turn of a conversation; see `Provider.invoke`."""
-    reply = _post(call, service, "chat/completions", request(call, service))
+    """One turn of a conversation; see `Provider.invoke`.
+
+    The service takes no schema whose root is not a plain object: the answer to another comes in one.
+    """
+    wraps = call.output_schema is not None and not is_plain(call.output_schema)
+    told = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
+    history = prepare(told, service.dialect, links=service.links, said=chats.instruction(told, told=True))
+    asked = request(told, service, history)
+    reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
     tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
     with exchange.charged(tokens):
         choice = exchange.first(reply.body, "choices")
         message, reason = _message(choice), str(choice.get("finish_reason")).lower()
         _check(choice, message, reason)
         text, calls = _text(message.get("content")), _tool_calls(message)
-    finish = service.finishes.get(reason, "stop")
-    return chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=exchange.facts(reply))
+    calls, finish = history.toolbox.named(calls, call), service.finishes.get(reason, "stop")
+    if wraps:
+        text = unwrapped(saying.json_of(saying.shown(text, finish))) or text
+    facts = exchange.facts(reply)
+    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
+    return history.toolbox.restored(answer)
 
 
 def _message(choice: Json) -> Json:
@@ -92,19 +105,16 @@ def _check(choice: Json, message: Json, reason: str) -> None:
         raise Unavailable("The model failed while it answered.", code="model_failed", maybe_paid=True)
 
 
-def request(call: Call, service: Service) -> Json:
-    """The body of a chat.
-
-    Raises:
-        InvalidRequest: it has no text, or a picture that cannot be had.
-    """
-    told = [_inlined(message, call, place, service.links) for place, message in enumerate(chats.messages(call))]
-    messages = service.messages(told)
-    if said := chats.instruction(call, told=True):
-        messages = [*messages, {"role": "user", "content": said}]
+def request(call: Call, service: Service, history: History) -> Json:
+    """The body of a chat."""
+    messages = [message for turn in history.turns for message in _messages(turn, service.dialect)]
     names = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": service.seed}
     asked: Json = {"model": call.model, "messages": messages}
-    asked |= {name: call.input[name] for name in ("tools", "tool_choice") if call.input.get(name)}
+    if tools := history.toolbox.tools:
+        asked["tools"] = [{"type": "function", "function": _function(each)} for each in tools]
+        if choice := history.toolbox.choice:
+            word, name = choice
+            asked["tool_choice"] = {"type": "function", "function": {"name": name}} if word == NAMED else word
     asked |= chats.parameters(call, names | {"max_output_tokens": service.limit}) | service.more
     if call.output_schema is not None:
         schema = {"name": "answer", "schema": call.output_schema, "strict": is_closed(call.output_schema)}
@@ -152,18 +162,39 @@ def is_closed(schema: Any, depth: int = 0) -> bool:
     return all(is_closed(each, depth + 1) for each in inner)
 
 
-def _post(call: Call, service: Service, name: str, body: Json) -> Reply:
+def _post(call: Call, service: Service, name: str, body: Json, *, places: bool = True) -> Reply:
     url = service.url(name)
-    places = service.messages is as_they_are
     return post_json(url, body, headers=service.headers, timeout=call.timeout, places=places)
 
 
-def _inlined(message: Json, call: Call, place: int, links: bool) -> Json:
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    where = f"input.messages.{place}"
-    return {**message, "content": [inlined(part, call.media, where, links=links) for part in content]}
+def _function(tool: Tool) -> Json:
+    strict = {"strict": True} if tool.strict and is_closed(tool.parameters) else {}
+    return tool.function() | strict
+
+
+def _messages(turn: Spoken, dialect: Dialect) -> list[Json]:
+    """A turn as messages: each of its results is one, as is the rest of it."""
+    made: list[Json] = [
+        {"role": "tool", "tool_call_id": each.id, "content": _content(each.parts)} for each in turn.results
+    ]
+    if not (turn.parts or turn.uses):
+        return made
+    rest: Json = {"role": turn.role, "content": _content(turn.parts)}
+    if turn.uses:
+        rest["tool_calls"] = [
+            {"id": use.id, "type": "function", "function": {"name": use.name, "arguments": use.text}}
+            for use in turn.uses
+        ]
+    if dialect.speakers and isinstance(turn.speaker, str) and _SPEAKER.fullmatch(turn.speaker):
+        rest["name"] = turn.speaker
+    return [*made, rest]
+
+
+def _content(parts: Sequence[Part]) -> Any:
+    """A text alone where there is one, as all servers take it; None where there is nothing."""
+    if not parts or (len(parts) == 1 and isinstance(parts[0], str)):
+        return parts[0] if parts else None
+    return [{"type": "text", "text": each} if isinstance(each, str) else each for each in parts]
 
 
 def _text(content: Any) -> str:

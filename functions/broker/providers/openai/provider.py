@@ -1,14 +1,14 @@
 """OpenAI's chat completions and embeddings, as OpenAI and every compatible server (vLLM, Ollama, …) speak them.
 
 Options of a model: `links` is true where a compatible server fetches `https` pictures itself and may do so: what it
-can reach, a tenant can then make it fetch.
+can reach, a tenant can then make it fetch. `caller` is true where it may be told whose call it is
+(`safety_identifier`), as OpenAI is. And those of `wire.abilities`.
 """
-
-from urllib.parse import urlsplit
 
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.dialects import COMPATIBLE, OPENAI
 from broker.providers.wire.language import LANGUAGE, perform
 
 BASE_URL = "https://api.openai.com/v1"
@@ -16,6 +16,9 @@ BASE_URL = "https://api.openai.com/v1"
 OWN_HOSTS = ("openai.com", "openai.azure.com")
 """Where the limit is called `max_completion_tokens`: reasoning models there reject `max_tokens`, and all reject both at
 once."""
+
+UNSTREAMED = {"stream": False}
+"""Said to compatible servers, some of which stream unless they are told not to."""
 
 
 class OpenAI:
@@ -43,11 +46,18 @@ def _more(call: Call) -> Answer:
 def service(call: Call) -> openai_format.Service:
     """OpenAI, or the server that the model is registered with."""
     base = exchange.base_url(call, BASE_URL)
-    host = urlsplit(base).hostname or ""
-    own = any(host == each or host.endswith(f".{each}") for each in OWN_HOSTS)
+    own = exchange.is_host(base, *OWN_HOSTS)
     return openai_format.Service(
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         limit="max_completion_tokens" if own else "max_tokens",
         links=own or call.options.get("links") is True,
+        dialect=OPENAI if own else COMPATIBLE,
+        more=({} if own else UNSTREAMED) | _caller(call, own),
     )
+
+
+def _caller(call: Call, own: bool) -> dict[str, str]:
+    """Whose call it is, where the service has a field for it: `metadata` is for answers that it keeps."""
+    told = call.caller and (own or call.options.get("caller") is True)
+    return {"safety_identifier": call.caller["tenant"]} if told else {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Protocol
 
 
@@ -78,7 +79,19 @@ class Call:
     scope: str = ""
     """Whose call it is: what a service keeps between calls (a bot's session) never meets that of another scope."""
     token: str = ""
-    """Names this call, and is the same when it is repeated: for services that start a job once for each name."""
+    """Names this call, and is the same when it is repeated: for services that start a job once for each name. What is
+    before its first dash is the job's id."""
+
+    @property
+    def caller(self) -> dict[str, str]:
+        """Who the call is for, opaque to the provider: `tenant` (the same for all of a tenant's calls) and `job`.
+
+        Empty where nobody is named. A provider that sees abuse, or is asked what it has, can tell tenants apart.
+        """
+        if not self.scope:
+            return {}
+        tenant = sha256(f"tenant {self.scope}".encode()).hexdigest()[:32]
+        return {"tenant": tenant} | ({"job": self.token.partition("-")[0]} if self.token else {})
 
 
 @dataclass(frozen=True, slots=True)

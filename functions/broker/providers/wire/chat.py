@@ -1,26 +1,19 @@
-"""What every chat format does alike: read a conversation in OpenAI's form, and make the answer.
+"""What every chat format does alike: read a request in OpenAI's form, and make the answer.
 
-A registered model's option `without` lists parameters that the model rejects (`["temperature", "top_p"]`); they are
-not sent to it.
+What a single model does not take is said by the options of `abilities`; a conversation is made fit by `history`.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from broker.errors import InvalidRequest, Rejected, Truncated
-from broker.providers.wire import saying, structured
-from broker.providers.wire.base import Answer, Blob, Call
-from broker.providers.wire.exchange import Json, bad, charged, texts, used
-from broker.providers.wire.media import Link
-
-OPENING = "Begin."
-"""Said by the user where a conversation begins, or ends, with nobody to answer to: several services take no other."""
+from broker.errors import InvalidRequest, Truncated
+from broker.providers.wire import abilities, saying, structured
+from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import Json, bad, charged, field, texts, used
 
 PICTURE_TOKENS = 1600
 """What a picture counts for where a service tells no usage: about what the dearer ones charge for a large one."""
-
-NAMED = "named"
 
 
 def messages(call: Call) -> list[Json]:
@@ -32,27 +25,10 @@ def messages(call: Call) -> list[Json]:
     return list(call.input.get("messages") or []) or [{"role": "user", "content": text} for text in texts(call)]
 
 
-def only_texts(found: list[str | Blob | Link], place: int) -> list[str]:
-    """The parts of a system's or a developer's message.
-
-    Raises:
-        Rejected: a picture is among them; `param` is its place.
-    """
-    said = [part for part in found if isinstance(part, str)]
-    if len(said) < len(found):
-        message = "Instructions take no pictures."
-        raise Rejected(message, code="unsupported_content", param=f"input.messages.{place}.content")
-    return said
-
-
 def parameters(call: Call, names: Mapping[str, str]) -> Json:
     """What was asked for, by the service's names (`ours: theirs`)."""
-    left_out = call.options.get("without", ())
-    return {
-        theirs: call.parameters[ours]
-        for ours, theirs in names.items()
-        if call.parameters.get(ours) is not None and ours not in left_out
-    }
+    given = abilities.sent(call.options, call.parameters)
+    return {theirs: given[ours] for ours, theirs in names.items() if ours in given}
 
 
 def instruction(call: Call, *, told: bool) -> str | None:
@@ -63,59 +39,22 @@ def instruction(call: Call, *, told: bool) -> str | None:
     return make(call.output_schema)
 
 
-def functions(call: Call) -> list[Json]:
-    """The tools as `{"name", "parameters"}`, and `description` where there is one.
+def used_tools(message: Json, place: int) -> list[tuple[str, str, Any, str | None]]:
+    """The calls that a message of the history made: id, name, arguments as given, thought signature.
 
     Raises:
-        InvalidRequest: they are not in the form of OpenAI's functions.
-    """
-    try:
-        found = [tool["function"] for tool in call.input.get("tools") or []]
-        return [
-            {"name": each["name"], "parameters": each.get("parameters") or {"type": "object", "properties": {}}}
-            | ({"description": each["description"]} if each.get("description") else {})
-            for each in found
-        ]
-    except (KeyError, TypeError, AttributeError):
-        raise _no_tools("input.tools") from None
-
-
-def choice(call: Call) -> tuple[str, str] | None:
-    """The choice of a tool: `auto`, `none` or `required`, or `named` and the name; None where nothing was said.
-
-    Raises:
-        InvalidRequest: it is none of these.
-    """
-    match call.input.get("tool_choice"):
-        case None:
-            return None
-        case "auto" | "none" | "required" as word:
-            return word, ""
-        case {"function": {"name": str(name)}}:
-            return NAMED, name
-        case _:
-            raise _no_tools("input.tool_choice")
-
-
-def used_tools(message: Json, place: int) -> list[tuple[str, str, Json]]:
-    """The calls that an assistant's message of the history made: id, name and arguments of each.
-
-    Raises:
-        InvalidRequest: one is not in OpenAI's form; `param` is its place.
+        InvalidRequest: one is not in OpenAI's form, or not an assistant's; `param` is its place.
     """
     made = []
-    for given in message.get("tool_calls") or []:
-        try:
-            arguments = structured.loads(given["function"]["arguments"] or "{}")
-            if not isinstance(arguments, dict):
-                raise ValueError
-            made.append((str(given["id"]), str(given["function"]["name"]), arguments))
-        except (KeyError, TypeError, ValueError):
-            raise InvalidRequest(
-                "A tool call has no id, no function or no JSON arguments.",
-                code="invalid_tool_call",
-                param=f"input.messages.{place}.tool_calls",
-            ) from None
+    calls = message.get("tool_calls") or []
+    for given in calls if isinstance(calls, list) else [None]:
+        identity, name = field(given, "id"), field(given, "function", "name")
+        if not (isinstance(identity, str) and isinstance(name, str) and name and message["role"] == "assistant"):
+            fault = "A tool call has no id, or no function, or is not the assistant's."
+            raise InvalidRequest(fault, code="invalid_tool_call", param=f"input.messages.{place}.tool_calls")
+        signature = field(given, "extra_content", "google", "thought_signature")
+        arguments = field(given, "function", "arguments")
+        made.append((identity, name, arguments, signature if isinstance(signature, str) else None))
     return made
 
 
@@ -204,8 +143,3 @@ def _read(call: Call) -> int:
     ]
     rest = [call.input.get("tools"), call.output_schema]
     return used(None, json.dumps([said, rest], ensure_ascii=False)) + PICTURE_TOKENS * pictures
-
-
-def _no_tools(param: str) -> InvalidRequest:
-    message = "Tools and their choice have to be in the form of OpenAI's functions."
-    return InvalidRequest(message, code="invalid_tools", param=param)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Rejected
 from broker.providers.wire.base import Call
@@ -17,6 +18,12 @@ Json = dict[str, Any]
 def base_url(call: Call, default: str) -> str:
     """The model's endpoint, else the provider's own; without a slash at its end."""
     return (call.endpoint or default).rstrip("/")
+
+
+def is_host(url: str, *hosts: str) -> bool:
+    """Whether a URL leads to one of these hosts, or to one below it."""
+    host = urlsplit(url).hostname or ""
+    return any(host == each or host.endswith(f".{each}") for each in hosts)
 
 
 def key(call: Call) -> str | None:

@@ -7,6 +7,7 @@ from broker.providers.wire.base import Call
 from broker.providers.wire.told import Told
 
 MESSAGES, TEXT, TOOLS, SCHEMA = "input.messages", "input.text", "input.tools", "output_schema"
+CHOICES = (TOOLS, "input.tool_choice")
 
 NAMES = {
     **dict.fromkeys(
@@ -91,6 +92,9 @@ def of_request(param: str | None, call: Call) -> str | None:
         return None
     given = call.input.get("messages")
     messages: list[Any] = given if isinstance(given, list) else []
+    if param.startswith(CHOICES) and not call.input.get("tools"):
+        # The broker's own: of an answer by a schema, or of calls that the history has.
+        param = MESSAGES if call.output_schema is None else SCHEMA
     if param == SCHEMA and call.output_schema is None:
         return "input.format" if "format" in call.input else None
     if not param.startswith(MESSAGES):

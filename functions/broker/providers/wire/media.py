@@ -23,6 +23,9 @@ _BEGINNINGS = (
 """What the bytes say goes before what was said of them: objects are often stored without a type, or with a wrong one,
 and the services compare."""
 
+_BEGINS = 24
+"""Characters of base64 that hold such a beginning."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -52,20 +55,36 @@ def parts(content: Any, media: Media, where: str, *, links: bool = False) -> lis
 def inlined(part: Mapping[str, Any], media: Media, where: str, *, links: bool) -> Mapping[str, Any]:
     """A part for services that take OpenAI's form: as it is, but for objects, which become `data:` URLs.
 
+    A `data:` URL that tells another type than its bytes do is put right; services compare the two.
+
     Raises:
         Rejected, InvalidRequest: as `parts` does, of pictures; other parts are the service's own affair.
     """
+    place = f"{where}.content"
+    if part.get("type") == "text":
+        _text(part, place)
     if part.get("type") != "image_url":
         return part
-    place = f"{where}.content"
     url = _url(part, place)
     if _scheme(url) == "data":
-        return part
-    found = _picture(url, media, place, links)
-    if isinstance(found, Link):
+        right = _with_its_type(url)
+    else:
+        found = _picture(url, media, place, links)
+        right = url if isinstance(found, Link) else data_url(found)
+    if right == url:
         return part
     told = part["image_url"] if isinstance(part["image_url"], dict) else {}
-    return {**part, "image_url": {**told, "url": data_url(found)}}
+    return {**part, "image_url": {**told, "url": right}}
+
+
+def _with_its_type(url: str) -> str:
+    head, comma, content = url.partition(",")
+    try:
+        kind = sniffed(base64.b64decode(content[:_BEGINS], validate=True))
+    except (ValueError, binascii.Error):
+        return url
+    media_type, semicolon, rest = head[len("data:") :].partition(";")
+    return url if kind in (None, media_type) else f"data:{kind}{semicolon}{rest}{comma}{content}"
 
 
 def data_url(blob: Blob) -> str:
@@ -80,13 +99,17 @@ def encoded(blob: Blob) -> str:
 
 def _part(part: Any, media: Media, place: str, links: bool) -> str | Blob | Link:
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind == "text" and isinstance(part.get("text"), str):
-        return str(part["text"])
     if kind == "text":
-        _unfit("A part of the kind text has none.", place)
+        return _text(part, place)
     if kind == "image_url":
         return _picture(_url(part, place), media, place, links)
     _unfit("Only texts and pictures can be sent to this model.", place, Rejected)
+
+
+def _text(part: Mapping[str, Any], place: str) -> str:
+    if not isinstance(part.get("text"), str):
+        _unfit("A text is none.", place)
+    return str(part["text"])
 
 
 def _url(part: Mapping[str, Any], place: str) -> str:

@@ -1,7 +1,8 @@
 """What a model said, freed from what is not for the reader: its thinking, a fence or prose around JSON.
 
 A tool call's arguments are a JSON object, whatever form a service gives them: the broker never keeps an answer whose
-tool arguments are not.
+tool arguments are not. (A schema of another kind was put into an object for the model, and `Toolbox.restored` unwraps
+what it gave.)
 """
 
 import json
@@ -74,19 +75,19 @@ def called(call: Call, given: list[Json], finish: str) -> list[Json]:
 
     Args:
         call: whose tools they have to be of.
-        given: `{"id", "name", "arguments"}` of each, as the service has them; an object, a text, or nothing for none.
-            What else there is goes on as it is.
+        given: `{"id", "name", "arguments"}` of each, by `Toolbox.named`; arguments as the service has them, an object,
+            a text, or nothing for none. What else there is goes on as it is.
         finish: why the model stopped.
 
     Raises:
         Truncated: the limit was reached in the midst of them.
         BadOutput: one is of no tool of the request's, or its arguments are no JSON object.
     """
-    known = {name for tool in call.input.get("tools") or [] if (name := _name(tool))}
-    return [_called(each, place, known, finish) for place, each in enumerate(given)]
+    known = {str(field(tool, "function", "name")) for tool in call.input.get("tools") or []}
+    return [_called(each, known, finish) for each in given]
 
 
-def _called(given: Json, place: int, known: set[str], finish: str) -> Json:
+def _called(given: Json, known: set[str], finish: str) -> Json:
     more = {name: value for name, value in given.items() if name not in ("id", "name", "arguments")}
     name, arguments = given.get("name"), given.get("arguments")
     if not isinstance(name, str):
@@ -100,8 +101,7 @@ def _called(given: Json, place: int, known: set[str], finish: str) -> Json:
         bad("The arguments of the model's tool call are no JSON object.", code="invalid_arguments")
     if name not in known:
         bad("The model called a tool that it was not given.", code="unknown_tool")
-    identity = str(given.get("id") or f"call_{place}")
-    return {"id": identity, "type": "function", "function": {"name": name, "arguments": text}} | more
+    return {"id": given["id"], "type": "function", "function": {"name": name, "arguments": text}} | more
 
 
 def _object(arguments: Any) -> str:
@@ -120,10 +120,3 @@ def _object(arguments: Any) -> str:
     if not isinstance(found, dict):
         raise ValueError
     return text
-
-
-def _name(tool: Any) -> str | None:
-    for found in (field(tool, "function", "name"), field(tool, "custom", "name"), field(tool, "name")):
-        if isinstance(found, str):
-            return found
-    return None
