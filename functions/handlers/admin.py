@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import doors
 from broker.observability import invocation, log
 from broker.rest.http import Request
 
@@ -13,7 +13,7 @@ from handlers.answering import answered
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one call."""
     request = Request.signed(event)
-    reply = answered(request, lambda asked: bootstrap.admin()(asked))
+    reply = answered(request, lambda asked: doors.admin()(asked))
     route = f"{request.method} {request.resource}"
     log("answered", by=request.principal, route=route, status=reply.status, **request.path)
     return reply.proxy(request.request_id)

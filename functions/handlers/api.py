@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import doors
 from broker.observability import invocation, log, metric
 from broker.rest.http import Request
 
@@ -15,7 +15,7 @@ ACCEPTING = ("POST /jobs", "POST /prompts/{id}/run")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one call."""
     request = Request.of(event)
-    reply = answered(request, lambda asked: bootstrap.api()(asked))
+    reply = answered(request, lambda asked: doors.api()(asked))
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
     if route in ACCEPTING:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import doors
 from broker.clock import now_ms
 from broker.observability import invocation, warn
 from broker.tenants.identity import Unauthorized
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         Exception: "Unauthorized", the one text that API Gateway answers with 401.
     """
     try:
-        identity = bootstrap.identify()(event["authorizationToken"], now_ms())
+        identity = doors.identify()(event["authorizationToken"], now_ms())
     except Unauthorized as error:
         warn("unauthorized", reason=error.reason)
         raise Exception("Unauthorized") from None

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.errors import Unavailable
 from broker.observability import invocation, log
@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises:
         Unavailable: some could not be deleted. They come again; an alarm rings where that goes on.
     """
-    cleaned = bootstrap.clean()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
+    cleaned = running.clean()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
     counts = asdict(cleaned)
     log("cleaned", **counts)
     if cleaned.failed:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.observability import invocation
 
@@ -13,10 +13,10 @@ from handlers.batch import each_record
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Attempt each; what is not delivered comes again by the schedule, not by the queue's retry."""
-    bootstrap.deliver()  # what a cold start builds is not in the first record's time
+    running.deliver()  # what a cold start builds is not in the first record's time
     return each_record(event, context, _deliver)
 
 
 def _deliver(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
-    bootstrap.deliver()(message["job_id"], message["name"], now_ms())
+    running.deliver()(message["job_id"], message["name"], now_ms())

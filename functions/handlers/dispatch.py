@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import adapters, running
 from broker.clock import now_ms
 from broker.jobs.dispatching import dispatch, size_of
 from broker.observability import invocation, log, tell
@@ -14,13 +14,13 @@ from handlers.batch import each_record
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Claim each job and start its workflow; a message that was there before starts nothing."""
-    bootstrap.workflows()  # what a cold start builds is not in the first record's time
+    running.workflows()  # what a cold start builds is not in the first record's time
     return each_record(event, context, _dispatch)
 
 
 def _dispatch(record: dict[str, Any]) -> None:
     job_id = json.loads(record["body"])["job_id"]
-    head = dispatch(bootstrap.jobs(), bootstrap.workflows(), job_id, record["messageId"], now_ms())
+    head = dispatch(adapters.jobs(), running.workflows(), job_id, record["messageId"], now_ms())
     if head is None:
         log("nothing to start", job_id=job_id)
         return

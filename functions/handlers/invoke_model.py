@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.observability import span
 from broker.steps.context import Run
@@ -12,9 +12,9 @@ from handlers.step import step
 
 def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
     if event.get("similar"):
-        return bootstrap.find_similar()(run, now_ms())
+        return running.find_similar()(run, now_ms())
     with span("provider", job_id=run.id, model=event["candidates"][event["place"]]):
-        return bootstrap.advance()(run, event["candidates"], event["place"], now_ms())
+        return running.advance()(run, event["candidates"], event["place"], now_ms())
 
 
 handler = step(_invoke_model)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.steps.context import Run
 
@@ -10,7 +10,7 @@ from handlers.step import step
 
 
 def _moderate_output(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-    return bootstrap.guard().moderate_output(run, event["output"], now_ms())
+    return running.guard().moderate_output(run, event["output"], now_ms())
 
 
 handler = step(_moderate_output)

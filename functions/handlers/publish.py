@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.cloud.stream import change_of
 from broker.observability import invocation, warn
@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return bool(context.get_remaining_time_in_millis() > MARGIN_MS)
 
     changes = [change_of(record["dynamodb"]) for record in event["Records"]]
-    failed = bootstrap.publish()(changes, now_ms(), time_left)
+    failed = running.publish()(changes, now_ms(), time_left)
     if failed is None:
         return {"batchItemFailures": []}
     warn("publishing stopped; it goes on from here", sequence=failed)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.steps.context import Run
 
@@ -10,7 +10,7 @@ from handlers.step import step
 
 
 def _select_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-    return bootstrap.select_model()(run, now_ms())
+    return running.select_model()(run, now_ms())
 
 
 handler = step(_select_model)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.observability import invocation, metric
 
@@ -14,7 +14,7 @@ MARGIN_MS = 5_000
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sweep once and say what was done, as counts."""
-    swept = bootstrap.sweep()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
+    swept = running.sweep()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
     counts = asdict(swept) | {"errors": len(swept.errors)}
     metric(
         {"stage": "sweep"},

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from broker import bootstrap
+from broker.bootstrap import doors
 from broker.clock import now_ms
 from broker.observability import invocation, log, metric
 
@@ -28,11 +28,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _take(record: dict[str, Any], time_left: Callable[[], bool]) -> None:
     message = json.loads(record["body"])
     if "collect" in message:
-        batch = bootstrap.collect()(message["collect"], now_ms())
+        batch = doors.collect()(message["collect"], now_ms())
         if batch is not None:
             log("batch completed", batch_id=batch.id, tenant=batch.tenant, total=batch.total)
         return
-    taken = bootstrap.split()(message, now_ms, time_left)
+    taken = doors.split()(message, now_ms, time_left)
     if taken is None:
         return
     facts = {"batch_id": taken.batch_id, "tenant": taken.tenant, "error": taken.error}

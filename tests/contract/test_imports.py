@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "routing": {"clock", "consequences", "errors", "storage", "tokens"},
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"errors", "storage"},
-    "jobs": {"clock", "envelope", "errors", "json_schema", "json_text", "prompts", "storage", "tenants"},
+    "jobs": {"clock", "envelope", "errors", "json_schema", "json_text", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
@@ -44,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
         *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
     "rest": {"clock", "context", "errors", "jobs", "json_text", "prompts", "registry", "routing", "storage", "tenants"},
-    "registry": {"clock", "errors", "jobs", "json_schema", "json_text", "prompts", "routing", "storage"},
+    "registry": {"clock", "errors", "jobs", "json_schema", "json_text", "prompts", "providers", "routing", "storage"},
     "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
     "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},

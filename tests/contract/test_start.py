@@ -69,7 +69,9 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
     """Modules that a fresh process has after importing a door and, where one is named, building its use case."""
     code = f"import sys, handlers.{door}\n"
     if builder:
-        code += f"from broker import bootstrap\nbootstrap.{builder}()\n"
+        code += (
+            f"from broker.bootstrap import doors, running\n(getattr(doors, {builder!r}, None) or running.{builder})()\n"
+        )
     names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
         "EXPRESS_WORKFLOW",
         "STANDARD_WORKFLOW",
@@ -95,7 +97,7 @@ def test_each_function_is_looked_at() -> None:
     assert set(DOORS) == AT_FIRST_USE.keys()
     text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
     for door, (builder, _) in AT_FIRST_USE.items():
-        assert re.search(rf"bootstrap\.{builder}\(", text[door]), f"handlers/{door}.py does not use bootstrap.{builder}"
+        assert re.search(rf"\b(doors|running)\.{builder}\(", text[door]), f"handlers/{door}.py does not use {builder}"
 
 
 @pytest.mark.parametrize("door", DOORS)

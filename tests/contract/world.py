@@ -15,6 +15,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend, wait
+from broker.prompts import experiments
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -30,6 +31,7 @@ from broker.routing.selection import select
 from broker.steps.estimating import Estimate
 from broker.steps.preparing import Prepare
 from broker.storage import Put
+from broker.tenants import ledger
 from broker.tenants.registry import Tenants
 
 from tests.fakes.bus import FakeBus
@@ -68,7 +70,7 @@ class World:
 
     def __init__(self) -> None:
         self.database = FakeDatabase()
-        self.jobs = Jobs(self.database)
+        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings))
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
         self.texts = FakeTexts()

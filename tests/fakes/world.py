@@ -10,12 +10,14 @@ from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head, Status, record_until
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
+from broker.prompts import experiments
 from broker.prompts.templates import Prompts
 from broker.registry.versions import Registry
 from broker.routing.catalog import Models
 from broker.steps.context import Run, material
 from broker.steps.preparing import Prepare
 from broker.storage import Item, Put
+from broker.tenants import ledger
 from broker.tenants.ledger import period_of
 from broker.tenants.registry import Tenants
 
@@ -86,7 +88,7 @@ class World:
     turns: FakeTurns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.jobs = Jobs(self.database)
+        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings))
         self.turns = FakeTurns(self.database)
 
     def register(self, *items: Item) -> None:

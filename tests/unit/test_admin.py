@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker import bootstrap
+from broker.bootstrap import adapters, doors, running
 from broker.cloud import clients
 from broker.errors import BrokerError, Conflict, Forbidden, InvalidRequest, NotFound
 from broker.observability import logger
@@ -284,7 +284,11 @@ def test_there_is_nothing_to_a_prompt_that_is_not_there(method: str, resource: s
 @pytest.fixture
 def nothing_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process without the function's environment."""
-    built = [each for each in (*vars(bootstrap).values(), clients.client) if hasattr(each, "cache_clear")]
+    built = [
+        each
+        for each in (*vars(adapters).values(), *vars(doors).values(), *vars(running).values(), clients.client)
+        if hasattr(each, "cache_clear")
+    ]
     for each in built:
         each.cache_clear()
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

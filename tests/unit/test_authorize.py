@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 import urllib3
-from broker import bootstrap
+from broker.bootstrap import adapters, doors
 from broker.cli import create_key
 from broker.cloud import clients
 from broker.tenants.api_keys import key_hash, new_key
@@ -27,7 +27,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.delenv(name, raising=False)
     for name, value in {**TABLES, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
-    built = (bootstrap.database, bootstrap.identify, clients.client, clients._session)
+    built = (adapters.database, doors.identify, clients.client, clients._session)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -54,7 +54,7 @@ def asked(credential: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("dynamodb")
 def test_a_key_opens_the_whole_stage_and_no_other() -> None:
-    key = create_key(bootstrap.database(), "acme", "ci", ("jobs:write", "jobs:read"))
+    key = create_key(adapters.database(), "acme", "ci", ("jobs:write", "jobs:read"))
     answer = asked(f"Bearer {key}")
     (statement,) = answer["policyDocument"]["Statement"]
     assert answer["policyDocument"]["Version"] == "2012-10-17"
@@ -82,7 +82,7 @@ def test_anything_else_is_unauthorized(credential: str, capsys: pytest.CaptureFi
 
 
 def test_a_revoked_key_is_unauthorized(dynamodb: Any) -> None:
-    key = create_key(bootstrap.database(), "acme", "ci")
+    key = create_key(adapters.database(), "acme", "ci")
     assert asked(f"Bearer {key}")
     dynamodb.update_item(
         TableName="registry",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker import bootstrap
+from broker.bootstrap import adapters, doors, running
 from broker.clock import iso, now_ms
 from broker.cloud import clients
 from broker.context.conversations import Turn
@@ -354,7 +354,11 @@ def test_the_smaller_routes() -> None:
 @pytest.fixture
 def nothing_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process without the function's environment."""
-    built = [each for each in (*vars(bootstrap).values(), clients.client) if hasattr(each, "cache_clear")]
+    built = [
+        each
+        for each in (*vars(adapters).values(), *vars(doors).values(), *vars(running).values(), clients.client)
+        if hasattr(each, "cache_clear")
+    ]
     for each in built:
         each.cache_clear()
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

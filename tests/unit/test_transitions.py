@@ -16,7 +16,6 @@ from broker.jobs.transitions import (
     finish,
     go_on,
     late_calls,
-    refunds,
     release,
     start_call,
     tend,
@@ -238,7 +237,7 @@ def test_a_job_that_ends_with_an_open_call_is_looked_at_when_its_time_is_over() 
 )
 def test_what_can_no_longer_be_spent_is_given_back(hold: int, calls: list[tuple[int, int | None]], back: int) -> None:
     buckets = {"acme/2026-11": hold, "acme:web/2026-11-29": hold + 5}
-    given = refunds(with_calls(ended(limit=hold, holds=buckets), *calls))
+    given = with_calls(ended(limit=hold, holds=buckets), *calls).refunds
     assert given == {"acme/2026-11": back, "acme:web/2026-11-29": back + 5}
 
 

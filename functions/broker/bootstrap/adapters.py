@@ -44,10 +44,12 @@ def database() -> "DynamoDatabase":
 
 @cache
 def jobs() -> "Jobs":
-    """The jobs."""
+    """The jobs, and what joins the commits that change them."""
     from broker.jobs.store import Jobs
+    from broker.prompts import experiments
+    from broker.tenants import ledger
 
-    return Jobs(database())
+    return Jobs(database(), (ledger.bookings, experiments.endings))
 
 
 @cache

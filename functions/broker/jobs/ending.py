@@ -1,6 +1,6 @@
-"""Ending jobs: the terminal commit, and with it what the ledger books and gives back."""
+"""Ending jobs: the terminal commit. What else it has to bring about joins it by itself (`jobs.store.Participant`)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from broker.errors import Conflict
@@ -8,34 +8,8 @@ from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.jobs.reading import owned
 from broker.jobs.store import Jobs, Payloads
-from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls, refunds
-from broker.prompts import experiments
-from broker.storage import Put, Update
-from broker.tenants import ledger
-
-
-def bookings(before: Head, after: Head) -> Sequence[Update]:
-    """What the ledger books in the commit that leads from one head to the next: nothing until the job ends.
-
-    The commit that ends it books all calls that are settled by then, each later one what it settles; and each gives
-    back what was held and can no longer be spent.
-    """
-    if not after.status.terminal:
-        return ()
-    was_over = before.status.terminal
-    booked = set(before.calls) - set(before.open_calls) if was_over else set()
-    news = [calls.told(call) for key, call in after.calls.items() if "c" in call and key not in booked]
-    given = refunds(before) if was_over else {}
-    back = {bucket: amount - given.get(bucket, 0) for bucket, amount in refunds(after).items()}
-    booked_now = ledger.book(after.tenant, ledger.period_of(after.created_at), after.id, news, back)
-    if after.prompt and not was_over:
-        booked_now.append(experiments.count(after, after.prompt))
-    return booked_now
-
-
-def change(jobs: Jobs, job_id: str, decide: Callable[[Head], Head], *, known: Head | None = None) -> Head:
-    """A transition that may end the job."""
-    return jobs.change(job_id, decide, bookings, known=known)
+from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls
+from broker.storage import Put
 
 
 def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
@@ -46,7 +20,7 @@ def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
         NotCancelable: it has ended.
     """
     head = owned(jobs, job_id, tenant)
-    return change(jobs, job_id, lambda current: cancel(current, now=now), known=head)
+    return jobs.change(job_id, lambda current: cancel(current, now=now), known=head)
 
 
 def settle_job(
@@ -80,11 +54,11 @@ def settle_job(
         return finish(current, outcome, now=now, fence=fence, ends=ends)
 
     try:
-        return jobs.change(head.id, end, lambda before, after: [*bookings(before, after), *beside], known=head)
+        return jobs.change(head.id, end, *beside, known=head)
     except Conflict:
         if ends and jobs.get(head.id).status.terminal:
             with suppress(Conflict):  # settled already
-                change(jobs, head.id, lambda current: late_calls(current, ends))
+                jobs.change(head.id, lambda current: late_calls(current, ends))
         # In a job that runs again the call stays open: the run that owns it may take the answer that is kept.
         raise
 
@@ -104,10 +78,10 @@ def settle_call(jobs: Jobs, job_id: str, key: str, fence: Fence, facts: Facts, *
         Conflict: the job has ended or was claimed anew; the call was settled all the same.
     """
     try:
-        return change(jobs, job_id, lambda current: end_call(current, fence, key, facts), known=known)
+        return jobs.change(job_id, lambda current: end_call(current, fence, key, facts), known=known)
     except Conflict:
         with suppress(Conflict):
-            change(jobs, job_id, lambda current: late_calls(current, {key: facts}))
+            jobs.change(job_id, lambda current: late_calls(current, {key: facts}))
         raise
 
 
@@ -124,4 +98,4 @@ def reckon_calls(jobs: Jobs, payloads: Payloads, head: Head, now: int) -> None:
     }
     for key in ends:  # before the commit, for nobody would look again
         payloads.drop(head.id, f"OUTPUT#{key}")
-    change(jobs, head.id, lambda current: late_calls(current, ends), known=head)
+    jobs.change(head.id, lambda current: late_calls(current, ends), known=head)

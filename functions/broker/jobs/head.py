@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
 
+from broker.jobs import calls
 from broker.storage import Item
 
 SHARDS = 8
@@ -159,6 +160,16 @@ class Head:
         return sum(call["c"] for call in self.calls.values() if "c" in call)
 
     @property
+    def is_over(self) -> bool:
+        """True where it has ended."""
+        return self.status.terminal
+
+    @property
+    def settled(self) -> dict[str, dict[str, Any]]:
+        """The settled calls, by their long names."""
+        return {key: calls.told(call) for key, call in self.calls.items() if "c" in call}
+
+    @property
     def open_calls(self) -> list[str]:
         """Keys of the calls that have not been settled."""
         return [key for key, call in self.calls.items() if "c" not in call]
@@ -167,6 +178,14 @@ class Head:
     def reserved(self) -> int:
         """Nano-dollars at most of the calls that have not been settled: they may have been paid for."""
         return sum(self.calls[key]["r"] for key in self.open_calls)
+
+    @property
+    def refunds(self) -> dict[str, int]:
+        """Nano-dollars to give back to each bucket when the job has ended: what was held and can no longer be spent.
+
+        Negative where calls cost more than was held for them; the bucket then pays the difference.
+        """
+        return {bucket: held - self.spent - self.reserved for bucket, held in self.holds.items()}
 
     @property
     def event_id(self) -> str:

@@ -95,11 +95,17 @@ class Queue(Protocol):
         ...
 
 
+Participant = Callable[[Head, Head], Sequence[Put | Update]]
+"""What joins the commit that leads from one head to the next: the writes that have to come true with it, or none."""
+
+
 class Jobs:
     """The jobs of one deployment."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, participants: Sequence[Participant] = ()) -> None:
+        """`participants` are those of every change of a head: whoever ends jobs books what they cost with them."""
         self._database = database
+        self._participants = participants
 
     def get(self, job_id: str) -> Head:
         """The head as of now.
@@ -129,8 +135,7 @@ class Jobs:
         self,
         job_id: str,
         decide: Callable[[Head], Head],
-        beside: Callable[[Head, Head], Sequence[Put | Update]] = lambda before, after: (),
-        *,
+        *beside: Put | Update,
         known: Head | None = None,
     ) -> Head:
         """Read, decide, write; and all of it again when someone else wrote in between.
@@ -148,9 +153,10 @@ class Jobs:
             before = known or self.get(job_id)
             after = decide(before)
             mark = os.urandom(6).hex()
+            joined = [write for each in self._participants for write in each(before, after)]
             item = after.to_item() | {"mark": mark} | (NEWS if after.status is not before.status else {})
             try:
-                self._database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *beside(before, after))
+                self._database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *joined, *beside)
             except ConditionFailed as error:
                 if 0 not in error.failed:
                     raise Conflict(f"a write beside job {job_id} was refused") from error

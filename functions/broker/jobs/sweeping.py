@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from broker.errors import Conflict, NotFound
-from broker.jobs.ending import change, reckon_calls
+from broker.jobs.ending import reckon_calls
 from broker.jobs.head import SHARDS, Head, Status, job_id_of
 from broker.jobs.store import Jobs, Payloads, Queue
 from broker.jobs.transitions import send_soon, tend
@@ -128,7 +128,7 @@ class Sweep:
                 reckon_calls(self._jobs, self._payloads, head, now)
                 swept.reckoned += 1
                 return
-            head = change(self._jobs, head.id, lambda current: tend(_if_due(current, now), now=now), known=head)
+            head = self._jobs.change(head.id, lambda current: tend(_if_due(current, now), now=now), known=head)
         except (Conflict, NotFound):
             return
         if head.status is Status.QUEUED:

@@ -233,14 +233,6 @@ def cancel(head: Head, *, now: int) -> Head:
     return finish(head, Outcome(Status.CANCELED, error=error), now=now)
 
 
-def refunds(ended: Head) -> dict[str, int]:
-    """Nano-dollars to give back to each bucket when the job has ended: what was held and can no longer be spent.
-
-    Negative where calls cost more than was held for them; the bucket then pays the difference.
-    """
-    return {bucket: held - ended.spent - ended.reserved for bucket, held in ended.holds.items()}
-
-
 def tend(head: Head, *, now: int) -> Head:
     """What the sweep does with a job that is due: expire it, send it again, take it back from a dead run, or wait on.
 

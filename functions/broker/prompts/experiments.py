@@ -50,6 +50,23 @@ class Ended(Protocol):
         """Milliseconds."""
         ...
 
+    @property
+    def is_over(self) -> bool:
+        """True where it has ended."""
+        ...
+
+    @property
+    def prompt(self) -> Mapping[str, Any] | None:
+        """The version of a stored prompt that it was filled from."""
+        ...
+
+
+def endings(before: Ended, after: Ended) -> list[Update]:
+    """What is counted in the commit that leads from one head to the next: the arm of a job that ends by it."""
+    if before.is_over or not after.is_over or not after.prompt:
+        return []
+    return [count(after, after.prompt)]
+
 
 def count(head: Ended, used: Mapping[str, Any]) -> Update:
     """The write to add to the commit that ends a job.

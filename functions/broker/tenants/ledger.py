@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from broker.errors import BudgetExceeded
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
@@ -130,6 +130,54 @@ def _move(database: Database, tenant: str, period: str, rows: Sequence[Item]) ->
         for row in rows
     ]
     database.write(release(bucket_of(tenant, period), sum(row["returned"] for row in rows)), *taken)
+
+
+class Spender(Protocol):
+    """What is read of a job's head (`jobs.head.Head`)."""
+
+    @property
+    def id(self) -> str:
+        """The job."""
+        ...
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def created_at(self) -> int:
+        """Milliseconds."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """True where it has ended."""
+        ...
+
+    @property
+    def settled(self) -> Mapping[str, Mapping[str, Any]]:
+        """Its settled calls, by the long names of `jobs.calls`."""
+        ...
+
+    @property
+    def refunds(self) -> Mapping[str, int]:
+        """Nano-dollars that each bucket gets back."""
+        ...
+
+
+def bookings(before: Spender, after: Spender) -> list[Update]:
+    """What is booked in the commit that leads from one head to the next: nothing until the job ends.
+
+    The commit that ends it books all calls that are settled by then, each later one what it settles; and each gives
+    back what was held and can no longer be spent.
+    """
+    if not after.is_over:
+        return []
+    booked, given = (before.settled, before.refunds) if before.is_over else ({}, {})
+    news = [call for key, call in after.settled.items() if key not in booked]
+    back = {bucket: amount - given.get(bucket, 0) for bucket, amount in after.refunds.items()}
+    return book(after.tenant, period_of(after.created_at), after.id, news, back)
 
 
 def check_covers(database: Database, tenant: str, period: str, allowed: int, nusd: int) -> None:
