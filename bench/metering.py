@@ -15,7 +15,7 @@ from ministack.services import lambda_svc
 
 from bench.targets import target_of
 from local.emulator import counted, operation_of
-from local.mends import mend
+from local.emulator_patches import mend
 
 PATH = "/_bench/meter"
 MARK = re.compile(rb"\bapp/(\S+)")

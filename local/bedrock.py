@@ -36,7 +36,7 @@ SLOW = "Take your time."
 _jobs: dict[str, Json] = {}
 
 
-def mend() -> None:
+def patch() -> None:
     """Change MiniStack in memory, before it starts."""
     as_shipped = bedrock.handle_request
 

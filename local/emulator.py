@@ -1,4 +1,4 @@
-"""MiniStack, mended where the broker needs it to be like AWS (`local.mends`, `local.bedrock`).
+"""MiniStack, patched where the broker needs it to be like AWS (`local.emulator_patches`, `local.bedrock`).
 
 `python -m local.emulator` starts it.
 
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from ministack import app as ministack_app
 
 from local import bedrock
-from local.mends import mend
+from local.emulator_patches import patch
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 
@@ -61,9 +61,9 @@ async def _answer(method: str, send: Any) -> None:
 
 
 def main() -> None:
-    """Mend, count, and serve until told to stop."""
-    mend()
-    bedrock.mend()
+    """Patch, count, and serve until told to stop."""
+    patch()
+    bedrock.patch()
     ministack_app.app = counted(ministack_app.app)
     ministack_app.main()
 

@@ -1,4 +1,4 @@
-"""moto's server, mended where it is not like AWS; `python -m local.services -H HOST -p PORT` starts it.
+"""moto's server, patched where it is not like AWS; `python -m local.services -H HOST -p PORT` starts it.
 
 Textract of moto 5.2.5 gives the number of pages inside an object of its own, and documents without a word. SageMaker
 endpoints of it answer nothing that could be read; here they answer `inputs` as a text generator of Hugging Face's does,
@@ -31,7 +31,7 @@ LINES = ("The lamp needed nobody.", "The keeper slept.")
 """One on each page."""
 
 
-def mend() -> None:
+def patch() -> None:
     """Change moto in memory, before it starts."""
     TextractBackend.PAGES = PAGES  # type: ignore[assignment]  # as in the service's reply
     TextractBackend.BLOCKS = [
@@ -72,5 +72,5 @@ def _buckets() -> Any:
 
 
 if __name__ == "__main__":
-    mend()
+    patch()
     main(sys.argv[1:])

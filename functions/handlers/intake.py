@@ -12,12 +12,12 @@ from handlers.batch import each_record
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Turn each event into a job, or reject it with the reason."""
-    doors.take()  # what a cold start builds is not in the first record's time
+    doors.event_consumer()  # what a cold start builds is not in the first record's time
     return each_record(event, context, _take)
 
 
 def _take(record: dict[str, Any]) -> None:
-    accepted = doors.take()(record["body"], now_ms())
+    accepted = doors.event_consumer()(record["body"], now_ms())
     if accepted is None:
         metric({"door": "event"}, {"message": "event rejected", "message_id": record["messageId"]}, JobsRefused=1)
         return

@@ -18,7 +18,7 @@ def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
         metric({"lane": head.lane}, facts, JobsWaiting=1)
     if event.get("keep") and head.status is Status.SUCCEEDED:
         try:
-            running.recall().keep(head, now_ms())
+            running.cache_lookup().keep(head, now_ms())
         except Exception as error:  # the job has ended well; only its answer is not kept
             warn("answer not kept", job_id=head.id, tenant=head.tenant, error=type(error).__name__, at=place_of(error))
     return {"job_id": head.id, "status": head.status.value}

@@ -40,7 +40,7 @@ class Keeper:
         """As the end of a job does it."""
         staged = self.turns.stage(tenant, conversation, turn, expires_at)
         self.database.write(staged)
-        self.turns.heed(staged)
+        self.turns.verify(staged)
         return staged
 
 
@@ -117,7 +117,7 @@ def keep(keeper: Keeper, made: Summary, turns: list[int], since: str = "", mark:
         keeper.database.write(staged)
     except ConditionFailed:
         return False
-    keeper.turns.heed_turns(staged, [turn(number).job_id for number in turns], since, NOW)
+    keeper.turns.verify_turns(staged, [turn(number).job_id for number in turns], since, NOW)
     return True
 
 
@@ -262,11 +262,11 @@ def test_an_erased_turn_leaves_the_bucket(kept: ConversationStore, bucket: Any, 
     for _ in range(2):
         staged = kept.stage("acme", "c1", large, LATER)
         database.write(staged)
-    kept.heed(staged)
+    kept.verify(staged)
     assert kept.newest("acme", "c1", limit=1, now=NOW)[0].load() == large.messages
     kept.erase_turn("acme", "c1", large.job_id)
     assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
-    kept.heed(kept.stage("acme", "c1", large, LATER))  # its end is repeated
+    kept.verify(kept.stage("acme", "c1", large, LATER))  # its end is repeated
     assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
 
 

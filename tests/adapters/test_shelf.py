@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.cache.answers import NOTE, Answers, Hit, Shelf
-from broker.cache.sharing import Calls, Leading, Member, Shared, Waiting
+from broker.cache.single_flight import Flights, Leader, Member, Shared, Waiter
 from broker.cache.vectors import Vector
 from broker.cloud.shelf import DynamoShelf
 from broker.jobs.store import Jobs
@@ -67,9 +67,9 @@ def test_an_answer_is_kept_found_and_forgotten(database: Database, shelf: Shelf)
 
 def test_one_of_several_leads_and_the_others_take_its_answer(database: Database) -> None:
     members = [Member(f"job_{number}", 1, NOW, NOW + 60_000) for number in range(3)]
-    turns = [Calls(database).join("acme", "k", each, NOW, 30_000) for each in members]
-    assert [type(turn) for turn in turns] == [Leading, Waiting, Waiting]
-    (leading,) = [turn for turn in turns if isinstance(turn, Leading)]
+    turns = [Flights(database).join("acme", "k", each, NOW, 30_000) for each in members]
+    assert [type(turn) for turn in turns] == [Leader, Waiter, Waiter]
+    (leading,) = [turn for turn in turns if isinstance(turn, Leader)]
     answer = Shared("job_0", "OUTPUT#1.1", "small", {"input_tokens": 1}, 5, NOW + 1)
-    Calls(database).share(leading, answer)
-    assert Calls(database).join("acme", "k", members[1], NOW + 2, 30_000) == answer
+    Flights(database).share(leading, answer)
+    assert Flights(database).join("acme", "k", members[1], NOW + 2, 30_000) == answer

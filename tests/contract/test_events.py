@@ -12,9 +12,9 @@ from broker.contract.events import event_models
 from broker.delivery.events import event_of
 from broker.delivery.publishing import Change
 from broker.envelope import envelope
+from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.store import NEWS, Jobs, note_item
-from broker.jobs.taking import Take
 from broker.jobs.transitions import Fence, Outcome, claim, end_call, finish, start_call
 from broker.storage import Item
 from moto.events.models import EventPattern
@@ -97,7 +97,7 @@ def test_a_request_of_any_source_reaches_the_intake(source: str, detail: dict[st
 
 def test_what_reaches_the_intake_becomes_a_job() -> None:
     world = World()
-    take = Take(world.accept, lambda account, source: "acme", FakeRejections(), lambda kind, detail: None)
+    take = EventConsumer(world.accept, lambda account, source: "acme", FakeRejections(), lambda kind, detail: None)
     event = requested("shop.orders", ASK)
     first, again = take(json.dumps(event), NOW), take(json.dumps(event), NOW)
     assert first is not None and again is not None

@@ -13,10 +13,10 @@ from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
 from broker.delivery.events import DETAIL_TYPES, event_of, webhook_body
 from broker.errors import BrokerError, Forbidden, InvalidRequest
+from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import timeline
 from broker.jobs.request import parse_request
-from broker.jobs.taking import Take
 from broker.rest.http import error_reply
 from broker.schemas import MODELS, documents, text
 from jsonschema import Draft202012Validator
@@ -136,7 +136,7 @@ def check_rejection(body: str, error: BrokerError) -> None:
         raise error
 
     told: list[tuple[str, dict[str, Any]]] = []
-    take = Take(World().accept, tenant_of, FakeRejections(), lambda kind, detail: told.append((kind, detail)))
+    take = EventConsumer(World().accept, tenant_of, FakeRejections(), lambda kind, detail: told.append((kind, detail)))
     assert take(body, NOW) is None
     ((kind, detail),) = told
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})

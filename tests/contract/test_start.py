@@ -47,7 +47,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "clean": ("clean", set()),
     "deliver": ("deliver", set()),
     "dispatch": ("workflows", set()),
-    "intake": ("take", {"pydantic"}),
+    "intake": ("event_consumer", {"pydantic"}),
     "invoke_model": ("advance", {"broker.providers"}),
     "moderate_output": ("guard", set()),
     "publish": ("publish", set()),

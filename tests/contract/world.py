@@ -14,7 +14,18 @@ from broker.jobs.calls import lost
 from broker.jobs.head import Head, Status
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
-from broker.jobs.transitions import Fence, Outcome, cancel, claim, end_call, finish, late_calls, start_call, tend, wait
+from broker.jobs.transitions import (
+    Fence,
+    Outcome,
+    cancel,
+    claim,
+    end_call,
+    finish,
+    late_calls,
+    reconcile,
+    start_call,
+    wait,
+)
 from broker.prompts import experiments
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
@@ -150,7 +161,7 @@ class World:
             case Status.CANCELED:
                 after = cancel(before, now=NOW + 2000)
             case Status.EXPIRED:
-                after = tend(before, now=before.deadline_at)
+                after = reconcile(before, now=before.deadline_at)
             case _:
                 error = {"type": "blocked", "code": "blocked_input", "message": "Blocked."}
                 outcome = Outcome(status, error=error if status is Status.BLOCKED else ERROR)

@@ -79,7 +79,7 @@ def test_a_model_that_hangs_is_asked_once_and_the_healthy_one_answers(stack: Sta
 
 
 def test_a_model_that_hangs_leaves_the_next_its_share_of_a_short_time(stack: Stack) -> None:
-    job = stack.run(with_fallback("hangs-on", timeout_seconds=8))
+    job = stack.run(with_fallback("hangs-on", timeout_seconds=24))
     assert (job["status"], outcomes(job)) == ("succeeded", [("hangs-on", "CutShort"), ("answers", "succeeded")])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from broker.context.conversations import Kept, Turn
+from broker.context.conversations import KeptTurn, Turn
 from broker.context.summaries import Place, Summary
 from broker.storage import ConditionFailed, If, Item, Put
 
@@ -26,14 +26,14 @@ class FakeTurns:
 
     def newest(
         self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
-    ) -> Sequence[Kept]:
+    ) -> Sequence[KeptTurn]:
         """See `Turns.newest`."""
         self.asked.append("turns")
         last = "~" if before is None else before
         found = self.database.query_between("jobs", _pk(tenant, conversation), f"TURN#{since}", f"TURN#{last}")[::-1]
         page = [item for item in found if item["sk"] != f"TURN#{before}"][:limit]
         return [
-            Kept(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(json.loads, item["z"]))
+            KeptTurn(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(json.loads, item["z"]))
             for item in page
             if item["expires_at"] > now // 1000
         ]
@@ -44,7 +44,7 @@ class FakeTurns:
         kept = {"at": turn.at, "tokens": turn.tokens, "expires_at": expires_at, "z": json.dumps(turn.messages).encode()}
         return Put("jobs", keys | kept)
 
-    def heed(self, staged: Put) -> None:
+    def verify(self, staged: Put) -> None:
         """See `Turns.heed`."""
         pk = staged.item["pk"]
         erased = (self.database.get("jobs", pk, "ERASED") or {}).get("at", -1) >= staged.item["at"]
@@ -93,8 +93,8 @@ class FakeTurns:
         facts = {name: getattr(summary, name) for name in ("through", "messages", "tokens", "expires_at", "text")}
         return Put("jobs", item | facts, (If("pk", "absent") if mark is None else If("mark", "=", mark),))
 
-    def heed_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
-        """See `Summaries.heed_turns`."""
+    def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
+        """See `Summaries.verify_turns`."""
         pk, through = staged.item["pk"], staged.item["through"]
         found = self.database.query_between("jobs", pk, f"TURN#{since}", f"TURN#{through}")
         if [_job_of(item) for item in found if item["expires_at"] > now // 1000] != list(turns):
@@ -105,7 +105,7 @@ class FakeTurns:
         """As the end of a job does it: the write in a commit, then a look at erasures."""
         staged = self.stage(tenant, conversation, turn, expires_at)
         self.database.write(staged)
-        self.heed(staged)
+        self.verify(staged)
 
     def _mark(self, pk: str, *when: If) -> None:
         item = {"pk": pk, "sk": "SUMMARY", "mark": self._new_mark(), "expires_at": 0}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from broker.jobs.store import Kept
+from broker.jobs.store import NoteOwner
 from broker.storage import Item
 
 
@@ -21,7 +21,7 @@ class FakePayloads:
 
     def save(
         self,
-        job: Kept,
+        job: NoteOwner,
         name: str,
         document: Any,
         facts: dict[str, Any] | None = None,
@@ -50,7 +50,7 @@ class FakePayloads:
         """See `Payloads.facts`."""
         return self._facts.get((job_id, name))
 
-    def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:
+    def hand(self, job: NoteOwner, name: str, data: bytes | None = None) -> str:
         """See `Payloads.hand`."""
         self.save(job, f"MEDIA#{name}", {}, files=[] if data is None else [(data, "")])
         return f"services/{job.id}/{name}"

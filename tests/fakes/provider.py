@@ -27,15 +27,15 @@ class FakeProvider:
         self.calls.append(call)
         return self._next()
 
-    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
         """See `Asynchronous.check`."""
         self.checked.append(call)
-        self.checks.append(dict(handle))
+        self.checks.append(dict(operation_id))
         return self._next()
 
-    def stop(self, call: Call, handle: Mapping[str, str]) -> None:
+    def stop(self, call: Call, operation_id: Mapping[str, str]) -> None:
         """See `Stoppable.stop`."""
-        self.stopped.append(dict(handle))
+        self.stopped.append(dict(operation_id))
 
     def _next(self) -> Answer | Started:
         self.during()

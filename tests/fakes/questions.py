@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from broker.cache.answers import Answers, Given, Hit, Wish
-from broker.cache.canonical import Question, question_of
+from broker.cache.canonical import CacheKey, cache_key_of
 from broker.jobs.request import parse_request, stored_form
-from broker.routing.models import Model
+from broker.routing.model import Model
+from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run
-from broker.steps.recalling import Recall
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.shelf import FakeShelf
@@ -24,9 +24,11 @@ def stored(body: Mapping[str, Any]) -> dict[str, Any]:
     return stored_form(parse_request(body))
 
 
-def question(body: Mapping[str, Any], *, tenant: str = "acme", **facts: Any) -> Question:
+def question(body: Mapping[str, Any], *, tenant: str = "acme", **facts: Any) -> CacheKey:
     """The question that a body asks, of two candidates unless others are named."""
-    found = question_of(tenant, stored(body), facts.pop("candidates", (SMALL, LARGE)), facts.pop("policy", {}), **facts)
+    found = cache_key_of(
+        tenant, stored(body), facts.pop("candidates", (SMALL, LARGE)), facts.pop("policy", {}), **facts
+    )
     assert found is not None
     return found
 
@@ -43,6 +45,6 @@ def answers(database: FakeDatabase) -> Answers:
     return Answers(database, FakeShelf(database))
 
 
-def recalling(world: World, observe: Callable[[Run, Hit], None] = lambda run, hit: None) -> Recall:
+def cache_lookup_of(world: World, observe: Callable[[Run, Hit], None] = lambda run, hit: None) -> CacheLookup:
     """The cache in the workflow, on the fakes."""
-    return Recall(world.jobs, world.payloads, answers(world.database), observe)
+    return CacheLookup(world.jobs, world.payloads, answers(world.database), observe)

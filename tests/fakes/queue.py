@@ -74,7 +74,7 @@ class FakeDeadLetters:
 
 @dataclass(slots=True)
 class FakeRejections:
-    """See `broker.jobs.taking.Rejections`: `(body, reason)`."""
+    """See `broker.jobs.event_consumer.Rejections`: `(body, reason)`."""
 
     kept: list[tuple[str, str]] = field(default_factory=list)
 

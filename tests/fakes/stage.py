@@ -4,20 +4,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker.cache.sharing import Calls
+from broker.cache.single_flight import Flights
 from broker.errors import BrokerError
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer, Call, NoMedia, Started
 from broker.steps.calling import Calling
 from broker.steps.context import Run
 from broker.steps.invoking import InvokeModel
-from broker.steps.sharing import Share
 from broker.steps.shortening import Shorten
+from broker.steps.single_flight import SingleFlight
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import ANSWER, FakeProvider
-from tests.fakes.questions import recalling
+from tests.fakes.questions import cache_lookup_of
 from tests.fakes.world import HOUR, JOB_ID, NOW, World, a_head, a_model
 
 
@@ -72,10 +72,10 @@ class Stage:
         shorten = Shorten(world.jobs, world.payloads, world.models(), tenants, calling, lambda: world.turns)
         return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share(), self.circuits)
 
-    def share(self) -> Share:
+    def share(self) -> SingleFlight:
         """Sharing, as a fresh process builds it."""
         database = self.world.database
-        return Share(self.world.payloads, Tenants(database), Calls(database), recalling(self.world))
+        return SingleFlight(self.world.payloads, Tenants(database), Flights(database), cache_lookup_of(self.world))
 
     def fails(self, error: BrokerError, model: str = "small") -> BrokerError:
         """Let the provider fail, and give what comes out."""

@@ -9,7 +9,7 @@ from tests.unit.aws_case import DENIED, DOWN, GONE, NAME, Case, make_call
 ROLE = "arn:aws:iam::123456789012:role/batches"
 BATCH_JOB = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/abcdefghij12"
 FOLDER = f"services/job_1/{NAME}"
-BATCH_HANDLE = {"job": BATCH_JOB, "bucket": "payloads", "output": f"{FOLDER}/abcdefghij12/input.jsonl.out"}
+BATCH_ID = {"job": BATCH_JOB, "bucket": "payloads", "output": f"{FOLDER}/abcdefghij12/input.jsonl.out"}
 BATCH_STARTED = Reply({"jobArn": BATCH_JOB}, 200)
 BATCH_ERRORS = {"AccessDeniedException": GONE, "ResourceNotFoundException": GONE, "ConflictException": DOWN}
 BATCH_GONE = {"ResourceNotFoundException": DOWN, "NoSuchKey": DOWN, "InvalidObjectState": DENIED}
@@ -56,7 +56,7 @@ BATCHES = {
         EMBEDS,
         ("CreateModelInvocationJob",),
         (BATCH_STARTED,),
-        started=BATCH_HANDLE,
+        started=BATCH_ID,
         asked=(
             {
                 "jobName": NAME,
@@ -78,10 +78,10 @@ BATCHES = {
         EMBEDS,
         ("GetModelInvocationJob",),
         (batch_is("InProgress"),),
-        started=BATCH_HANDLE,
+        started=BATCH_ID,
         asked=({"jobIdentifier": BATCH_JOB},),
         errors=BATCH_GONE,
-        handle=BATCH_HANDLE,
+        operation_id=BATCH_ID,
     ),
     "embed done": Case(
         "bedrock_batch",
@@ -90,16 +90,16 @@ BATCHES = {
         (batch_is("Completed"), batch_gave(embedded(1, [0.5, 1]), embedded(0, [0.25, -1e-07]))),
         {"embeddings": [[0.25, -1e-07], [0.5, 1]]},
         {},
-        ({"jobIdentifier": BATCH_JOB}, {"Bucket": "payloads", "Key": BATCH_HANDLE["output"]}),
+        ({"jobIdentifier": BATCH_JOB}, {"Bucket": "payloads", "Key": BATCH_ID["output"]}),
         BATCH_GONE,
-        handle=BATCH_HANDLE,
+        operation_id=BATCH_ID,
     ),
     "chat begun": Case(
         "bedrock_batch",
         CHATS,
         ("CreateModelInvocationJob",),
         (BATCH_STARTED,),
-        started=BATCH_HANDLE,
+        started=BATCH_ID,
         asked=({"modelInvocationType": "Converse", "timeoutDurationInHours": 48},),
         errors=BATCH_ERRORS,
     ),
@@ -111,6 +111,6 @@ BATCHES = {
         {"text": "Grüße 🎉", "finish_reason": "stop"},
         {},
         errors=BATCH_GONE,
-        handle=BATCH_HANDLE,
+        operation_id=BATCH_ID,
     ),
 }

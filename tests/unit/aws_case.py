@@ -68,10 +68,10 @@ class Case:
     """Of each request: some of the parameters."""
     errors: Mapping[str, Meaning] = field(default_factory=dict)
     """The codes of its operations that are the service's own."""
-    handle: Mapping[str, str] | None = None
+    operation_id: Mapping[str, str] | None = None
     """For `check`."""
     started: Mapping[str, str] | None = None
-    """The handle that comes of it, where it starts or goes on."""
+    """The operation_id that comes of it, where it starts or goes on."""
     files: tuple[Blob, ...] = ()
 
 

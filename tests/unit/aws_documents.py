@@ -100,7 +100,7 @@ TEXTRACT = {
         make_call("extract_text", {"file": SCAN}),
         ("GetDocumentTextDetection",),
         (Reply({"JobStatus": "IN_PROGRESS"}),),
-        handle={"job": "j-1", "kind": "text"},
+        operation_id={"job": "j-1", "kind": "text"},
         started={"job": "j-1", "kind": "text"},
         errors=DOCUMENT_ERRORS,
     ),
@@ -122,7 +122,7 @@ TEXTRACT = {
         {"pages": 2},
         ({"JobId": "j-1"}, {"JobId": "j-1", "NextToken": "n-1"}),
         DOCUMENT_ERRORS,
-        handle={"job": "j-1", "kind": "text"},
+        operation_id={"job": "j-1", "kind": "text"},
     ),
     "a document of forms done in part": Case(
         "textract",
@@ -146,6 +146,6 @@ TEXTRACT = {
         },
         {"pages": 2, "forms": 2, "tables": 2},
         errors=DOCUMENT_ERRORS,
-        handle={"job": "j-2", "kind": "analysis"},
+        operation_id={"job": "j-2", "kind": "analysis"},
     ),
 }

@@ -94,6 +94,6 @@ SAGEMAKER = {
         {"requests": 1},
         ({"Bucket": "results", "Key": "a/b.out"},),
         {"NoSuchKey": INVALID, "InvalidObjectState": DENIED},
-        handle=PLACES,
+        operation_id=PLACES,
     ),
 }

@@ -124,7 +124,7 @@ TRANSCRIBE = {
         make_call("transcribe", {"file": SPOKEN}),
         ("GetTranscriptionJob",),
         (Reply({"TranscriptionJob": {**JOB, "TranscriptionJobStatus": "QUEUED"}}),),
-        handle=WRITTEN,
+        operation_id=WRITTEN,
         started=WRITTEN,
         errors={"NotFoundException": DOWN, "BadRequestException": DOWN},
     ),
@@ -150,6 +150,6 @@ TRANSCRIBE = {
             **dict.fromkeys(("NotFoundException", "BadRequestException", "NoSuchKey"), DOWN),
             "InvalidObjectState": DENIED,
         },
-        handle=WRITTEN,
+        operation_id=WRITTEN,
     ),
 }

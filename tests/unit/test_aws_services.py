@@ -67,7 +67,7 @@ def provider(name: str, wire: Wire) -> Any:
 def work(case: Case, wire: Wire, *replies: Reply, call: Call | None = None) -> Answer | Started:
     wire.script(list(replies) if replies else list(case.replies))
     made, asked = provider(case.provider, wire), call or case.call
-    done: Answer | Started = made.check(asked, case.handle) if case.handle else made.invoke(asked)
+    done: Answer | Started = made.check(asked, case.operation_id) if case.operation_id else made.invoke(asked)
     return done
 
 
@@ -106,9 +106,9 @@ def test_work_is_asked_for_once_and_comes_back(case: Case, wire: Wire) -> None:
         assert {name: params.get(name) for name in expected} == expected
     assert wire.left == 0
     if isinstance(done, Started):
-        assert done.handle == case.started
+        assert done.operation_id == case.started
         assert 1 <= done.check_after_s <= 60
-        assert all(isinstance(each, str) for each in done.handle.values())
+        assert all(isinstance(each, str) for each in done.operation_id.values())
         return
     assert done.output == case.output
     assert dict(done.units) == case.units
@@ -231,7 +231,7 @@ def test_a_reply_that_cannot_be_read_is_bad_output(case: Case, wire: Wire, body:
 
 @each_case
 def test_a_task_of_others_is_refused(case: Case, wire: Wire) -> None:
-    if case.handle is None:
+    if case.operation_id is None:
         error = failed(case, wire, call=replace(case.call, task="generate_image"))
         assert (type(error), error.code, wire.asked) == (Rejected, "unsupported_task", [])
 
@@ -239,13 +239,13 @@ def test_a_task_of_others_is_refused(case: Case, wire: Wire) -> None:
 @each_case
 @pytest.mark.parametrize("given", [{}, {"text": " \n ", "target_language": "de"}])
 def test_nothing_is_sent_without_material(case: Case, wire: Wire, given: dict[str, Any]) -> None:
-    if case.handle is None and case.call.task not in ("chat", "embed"):
+    if case.operation_id is None and case.call.task not in ("chat", "embed"):
         error = failed(case, wire, call=replace(case.call, input=given))
         assert (type(error), error.code, wire.asked) == (InvalidRequest, "no_input", [])
 
 
 @pytest.mark.parametrize(
-    "case", [each for each in CASES.values() if "features" in each.call.input and not each.handle], ids=str
+    "case", [each for each in CASES.values() if "features" in each.call.input and not each.operation_id], ids=str
 )
 def test_a_feature_that_nobody_knows_is_refused(case: Case, wire: Wire) -> None:
     given = {**case.call.input, "features": ["telepathy"]}

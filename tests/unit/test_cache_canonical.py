@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.cache.canonical import ASIDE, last_words, question_of
+from broker.cache.canonical import ASIDE, cache_key_of, last_words
 from broker.jobs.request import JobRequest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,7 +84,7 @@ def test_a_field_that_is_new_to_the_contract_counts_until_it_is_set_aside() -> N
     known = {*ASIDE, "task", "input", "output_schema", "context"} - {"history", "prompt_used"}
     assert known == set(JobRequest.model_fields), "say in ASIDE whether the field changes the answer"
     request = stored(BODY)
-    plain, new = (question_of("acme", each, [SMALL], {}) for each in (request, request | {"mood": "merry"}))
+    plain, new = (cache_key_of("acme", each, [SMALL], {}) for each in (request, request | {"mood": "merry"}))
     assert plain is not None
     assert new is not None
     assert plain.key != new.key
@@ -179,7 +179,7 @@ def test_the_order_of_fields_does_not_count(body: dict[str, Any], chance: Any) -
     ids=["object", "picture", "address", "file id", "body", "sound", "picture made", "conversation"],
 )
 def test_what_may_change_elsewhere_or_lies_in_files_is_no_question(body: dict[str, Any]) -> None:
-    assert question_of("acme", stored(body), [SMALL], {}) is None
+    assert cache_key_of("acme", stored(body), [SMALL], {}) is None
 
 
 @pytest.mark.parametrize(
@@ -193,18 +193,18 @@ def test_what_may_change_elsewhere_or_lies_in_files_is_no_question(body: dict[st
     ids=["bytes", "words", "data", "tools"],
 )
 def test_material_that_is_all_there_is_a_question(body: dict[str, Any]) -> None:
-    assert question_of("acme", stored(body), [SMALL], {}) is not None
+    assert cache_key_of("acme", stored(body), [SMALL], {}) is not None
 
 
 def test_the_turns_of_a_conversation_are_part_of_the_question() -> None:
     body = {"input": {"text": "And then?"}, "conversation_id": "c-1"}
     turns = [{"role": "user", "content": "Tell me."}, {"role": "assistant", "content": "It went out."}]
     own = {"role": "user", "content": "And then?"}
-    assert question_of("acme", stored(body), [SMALL], {}) is None, "its turns are not known"
+    assert cache_key_of("acme", stored(body), [SMALL], {}) is None, "its turns are not known"
 
     def asked(conversation: str, *earlier: dict[str, str]) -> str:
         recalled = {"input": {"messages": [*earlier, own]}, "history": {"from": 0, "to": len(earlier)}}
-        found = question_of("acme", stored(body) | recalled | {"conversation_id": conversation}, [SMALL], {})
+        found = cache_key_of("acme", stored(body) | recalled | {"conversation_id": conversation}, [SMALL], {})
         assert found is not None
         return found.key
 

@@ -1,4 +1,4 @@
-"""The mended emulator: it still fits, and what it is mended for is mended."""
+"""The patched emulator: it still fits, and what it is patched for is patched."""
 
 import asyncio
 import io
@@ -14,7 +14,7 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 from local.emulator import calls, counted, operation_of
-from local.mends import AS_SHIPPED, LayerOnce, mend
+from local.emulator_patches import AS_SHIPPED, LayerOnce, patch
 
 CODE = """
 class Unavailable(Exception):
@@ -31,7 +31,7 @@ def handler(event, context):
         return {"batchItemFailures": [{"itemIdentifier": "1"}] if event["Records"][0].get("fails") else []}
     return served
 """
-MENDED = (
+PATCHED = (
     (lambda_runtime, "_PYTHON_WORKER_SCRIPT"),
     (lambda_runtime, "zipfile"),
     (lambda_svc, "_execute_function_warm"),
@@ -41,15 +41,15 @@ Invoke = Callable[[Any], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def invoke() -> Iterator[Invoke]:
-    """Runs one function on the mended emulator."""
-    shipped = [(module, name, getattr(module, name)) for module, name in MENDED]
-    mend()
+    """Runs one function on the patched emulator."""
+    shipped = [(module, name, getattr(module, name)) for module, name in PATCHED]
+    patch()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("f.py", CODE)
     config = {
-        "FunctionName": "mended",
-        "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:mended",
+        "FunctionName": "patched",
+        "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:patched",
         "Runtime": f"python3.{sys.version_info.minor}",
         "Handler": "f.handler",
         "Timeout": 30,
@@ -72,7 +72,7 @@ def test_another_emulator_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "another script")
     before = lambda_svc._execute_function_warm
     with pytest.raises(RuntimeError, match="does not fit"):
-        mend()
+        patch()
     assert lambda_svc._execute_function_warm is before
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from broker.errors import Conflict, NotCancelable, NotFound
-from broker.jobs.ending import cancel_job, reckon_calls, settle_call, settle_job
+from broker.jobs.ending import cancel_job, settle_call, settle_job, settle_orphaned_calls
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import view
-from broker.jobs.transitions import Fence, Outcome, claim, start_call, tend
+from broker.jobs.transitions import Fence, Outcome, claim, reconcile, start_call
 from broker.storage import Item, Put
 from broker.tenants import ledger
 
@@ -157,7 +157,7 @@ def test_a_late_failure_is_settled_whatever_became_of_the_job(world: World, cost
 
 def test_a_late_answer_of_an_older_run_is_left_for_the_one_that_owns_the_job(world: World) -> None:
     _, key = call(world)
-    world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 10 * MINUTE))
+    world.jobs.change(JOB_ID, lambda head: reconcile(head, now=NOW + 10 * MINUTE))
     world.jobs.change(JOB_ID, lambda head: claim(head, now=NOW, lease_ms=MINUTE, by="m2"))
     with pytest.raises(Conflict):
         settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30)})
@@ -182,10 +182,10 @@ def test_an_ended_jobs_lost_calls_are_reckoned_when_their_time_is_over(world: Wo
     head = settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, LOST, NOW)
     assert head.due_at is not None
     with pytest.raises(Conflict):
-        reckon_calls(world.jobs, world.payloads, head, head.due_at - 1)
-    reckon_calls(world.jobs, world.payloads, head, head.due_at)
+        settle_orphaned_calls(world.jobs, world.payloads, head, head.due_at - 1)
+    settle_orphaned_calls(world.jobs, world.payloads, head, head.due_at)
     with pytest.raises(Conflict):
-        reckon_calls(world.jobs, world.payloads, world.jobs.get(JOB_ID), head.due_at)
+        settle_orphaned_calls(world.jobs, world.payloads, world.jobs.get(JOB_ID), head.due_at)
     after = world.jobs.get(JOB_ID)
     assert (after.spent, after.open_calls, after.due_at, after.status) == (3 * RESERVE, [], None, Status.FAILED)
     assert world.available() == BUDGET - 3 * RESERVE
@@ -199,7 +199,7 @@ def test_an_answer_that_was_kept_is_reckoned_at_what_it_cost_and_dropped(world: 
     head, key = call(world)
     world.payloads.save(head, f"OUTPUT#{key}", {"text": "Too late."}, facts(cost=30))
     head = cancel_job(world.jobs, JOB_ID, "acme", NOW)
-    reckon_calls(world.jobs, world.payloads, head, head.due_at or 0)
+    settle_orphaned_calls(world.jobs, world.payloads, head, head.due_at or 0)
     after = world.jobs.get(JOB_ID)
     assert (after.spent, after.calls[key]["p"], world.available()) == (30, "yes", BUDGET - 30)
     assert world.payloads.names(JOB_ID) == ["INPUT"]
@@ -208,7 +208,7 @@ def test_an_answer_that_was_kept_is_reckoned_at_what_it_cost_and_dropped(world: 
 def test_an_answer_that_comes_after_the_reckoning_is_not_booked_again(world: World) -> None:
     _, key = call(world)
     head = settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, LOST, NOW)
-    reckon_calls(world.jobs, world.payloads, head, head.due_at or 0)
+    settle_orphaned_calls(world.jobs, world.payloads, head, head.due_at or 0)
     with pytest.raises(Conflict):
         settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30)})
     assert (world.spent()["nusd"], world.spent()["calls"]) == (RESERVE, 1)

@@ -218,7 +218,11 @@ class JobMachine(RuleBasedStateMachine):
             asked = [key for key in current.calls if key.startswith(f"{execution.fence.run}.")]
             after = wait(current, execution.fence, until=self.now + ms, now=self.now, chance=chance)
             assert not asked
-            assert (after.limit, after.calls, after.losses) == (current.limit, current.calls, current.losses)
+            assert (after.limit, after.calls, after.lease_expirations) == (
+                current.limit,
+                current.calls,
+                current.lease_expirations,
+            )
             assert after.due_at is not None
             assert after.due_at <= current.deadline_at
             return after

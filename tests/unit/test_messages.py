@@ -9,8 +9,8 @@ from broker.errors import BrokerError, InvalidRequest
 from broker.jobs.request import parse_request, stored_form
 from broker.providers import lookup
 from broker.providers.wire.base import Blob, Call
-from broker.routing.models import Model
-from broker.steps.counting import counter
+from broker.routing.model import Model
+from broker.steps.token_counter import counter
 
 from tests.fakes.media import FakeMedia
 from tests.unit.provider_server import ProviderServer, Script

@@ -3,7 +3,7 @@
 import pytest
 from broker.errors import Forbidden, InvalidRequest
 from broker.routing.catalog import KEEP_MS
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.tenants.registry import Tenants
 
 from tests.fakes.world import NOW, World, a_model

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
-from broker.jobs.transitions import Fence, claim, tend
+from broker.jobs.transitions import Fence, claim, reconcile
 from broker.providers.wire.base import Started
 from broker.steps.calling import AFTER_CALL_MS, LONGEST_POLL_S
 
@@ -60,7 +60,7 @@ def test_work_whose_handle_was_lost_with_its_function_is_begun_under_the_same_na
         stage()
     with pytest.raises(TimedOut):
         stage(now=NOW + 600 * SECOND)
-    assert stage.provider.stopped == [], "without its handle it cannot be found"
+    assert stage.provider.stopped == [], "without its operation_id it cannot be found"
     stage.fails_with(Pending, STARTED)
     assert [call.token for call in stage.provider.calls] == [f"{JOB_ID}-1-1"] * 2
     assert stage()["output"] == "OUTPUT#1.1"
@@ -103,7 +103,7 @@ def test_work_that_fails_is_settled(invoke: Stage, error: BrokerError) -> None:
 
 
 def test_a_later_run_asks_after_the_same_work(invoke: Stage) -> None:
-    invoke.world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 30 * MINUTE))
+    invoke.world.jobs.change(JOB_ID, lambda head: reconcile(head, now=NOW + 30 * MINUTE))
     later = NOW + 31 * MINUTE
     second = invoke.world.jobs.change(JOB_ID, lambda head: claim(head, now=later, lease_ms=MINUTE, by="m2"))
     run = replace(invoke.run, fence=Fence(second.run, "exec-2"))
@@ -136,7 +136,7 @@ def test_work_beyond_the_time_budget_is_stopped(invoke: Stage) -> None:
 
 
 def test_work_that_another_run_waits_for_goes_on(invoke: Stage) -> None:
-    invoke.world.jobs.change(JOB_ID, lambda head: tend(head, now=NOW + 30 * MINUTE))
+    invoke.world.jobs.change(JOB_ID, lambda head: reconcile(head, now=NOW + 30 * MINUTE))
     invoke.world.jobs.change(JOB_ID, lambda head: claim(head, now=NOW + 31 * MINUTE, lease_ms=MINUTE, by="m2"))
     with pytest.raises(Conflict):
         invoke()

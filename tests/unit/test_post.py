@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from broker.delivery.addresses import Target
-from broker.delivery.post import Reply, post
+from broker.delivery.post import WebhookReply, post
 from broker.errors import Unavailable
 from cryptography import x509
 
@@ -147,7 +147,7 @@ def test_the_body_of_an_answer_is_not_waited_for(server: ProviderServer, how: st
 def test_a_receiver_may_ask_for_time(server: ProviderServer, header: str, seconds: float | None) -> None:
     server.answer(Script(status=503, headers={"retry-after": header}))
     reply = post(at(server), b"{}", HEADERS)
-    assert reply == Reply(503, seconds, reply.latency_ms)
+    assert reply == WebhookReply(503, seconds, reply.latency_ms)
     server.answer(Script(status=503, headers={"retry-after": email.utils.formatdate(time.time() + 90, usegmt=True)}))
     asked = post(at(server), b"{}", HEADERS).retry_after_s
     assert asked is not None and 30 < asked <= 90

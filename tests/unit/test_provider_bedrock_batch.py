@@ -24,7 +24,7 @@ from broker.providers.wire.base import Answer, Call
 from tests.fakes.aws import Reply, Wire
 from tests.fakes.media import FakeMedia
 from tests.unit.aws_batches import (
-    BATCH_HANDLE,
+    BATCH_ID,
     BATCH_STARTED,
     CHATS,
     CONVERSED,
@@ -61,7 +61,7 @@ def begun(wire: Wire, call: Call) -> tuple[list[Any], FakeMedia]:
 
 def ended(wire: Wire, call: Call, *replies: Reply) -> Any:
     wire.script(list(replies))
-    return BedrockBatch(wire.make).check(call, BATCH_HANDLE)
+    return BedrockBatch(wire.make).check(call, BATCH_ID)
 
 
 def failed(wire: Wire, call: Call, *replies: Reply) -> BrokerError:
@@ -165,13 +165,13 @@ def test_what_was_done_before_a_batch_failed_may_have_been_paid_for(wire: Wire) 
 
 @pytest.mark.parametrize("status", ["Submitted", "Validating", "Scheduled", "Stopping"])
 def test_a_batch_that_goes_on_is_asked_after_again(wire: Wire, status: str) -> None:
-    assert ended(wire, EMBEDS, batch_is(status)).handle == BATCH_HANDLE
+    assert ended(wire, EMBEDS, batch_is(status)).operation_id == BATCH_ID
 
 
 def test_a_batch_is_stopped_where_it_runs(wire: Wire) -> None:
     wire.script([Reply({})])
-    BedrockBatch(wire.make).stop(replace(EMBEDS, input={}, endpoint="eu-central-1"), BATCH_HANDLE)
-    assert wire.asked == [("StopModelInvocationJob", {"jobIdentifier": BATCH_HANDLE["job"]})]
+    BedrockBatch(wire.make).stop(replace(EMBEDS, input={}, endpoint="eu-central-1"), BATCH_ID)
+    assert wire.asked == [("StopModelInvocationJob", {"jobIdentifier": BATCH_ID["job"]})]
     assert wire.regions == ["eu-central-1"]
 
 
@@ -179,7 +179,7 @@ def test_a_batch_is_stopped_where_it_runs(wire: Wire) -> None:
 def test_a_batch_that_has_ended_cannot_be_stopped(wire: Wire, code: str) -> None:
     wire.script([Reply({"message": "SECRET"}, 400, {"x-amzn-errortype": code})])
     with pytest.raises(Unavailable) as caught:
-        BedrockBatch(wire.make).stop(EMBEDS, BATCH_HANDLE)
+        BedrockBatch(wire.make).stop(EMBEDS, BATCH_ID)
     assert caught.value.code == code
     assert "SECRET" not in str(caught.value)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Throttled, Unavailable
 from broker.providers.wire import http
-from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.http import ProviderReply, post_json
 from cryptography import x509
 
 from tests.unit.certificates import write_certificate
@@ -37,7 +37,7 @@ def tls_server(certificate: Path) -> Iterator[ProviderServer]:
         yield running
 
 
-def post(url: str, timeout: float = 20) -> Reply:
+def post(url: str, timeout: float = 20) -> ProviderReply:
     return post_json(url, {"a": "ü"}, headers={}, timeout=timeout, read_error=lambda status, body: None)
 
 

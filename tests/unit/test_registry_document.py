@@ -13,11 +13,11 @@ from broker.guardrails.policy import Policy
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
-from broker.registry.models import ModelEntry
+from broker.registry.model_entry import ModelEntry
 from broker.registry.plan import Plan
 from broker.registry.versions import Registry
 from broker.routing.catalog import Models
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.routes import Alias, Choice, Route
 from broker.tenants.registry import Tenants
 

@@ -11,7 +11,7 @@ from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
-from tests.fakes.questions import recalling
+from tests.fakes.questions import cache_lookup_of
 from tests.fakes.world import JOB_ID, MINUTE, NOW, SECOND, World, a_head, a_model
 
 
@@ -25,7 +25,7 @@ def world() -> World:
 
 
 def step(world: World, health: FakeCircuits | None = None) -> SelectModel:
-    recall, tenants = recalling(world), Tenants(world.database)
+    recall, tenants = cache_lookup_of(world), Tenants(world.database)
     return SelectModel(world.jobs, world.payloads, world.models(), tenants, recall, health or FakeCircuits())
 
 

@@ -6,7 +6,7 @@ import pytest
 from broker.errors import CircuitOpen, Forbidden, InvalidRequest, TimedOut
 from broker.routing.circuits import State
 from broker.routing.routes import Catalog
-from broker.routing.selection import MOST, Selection, quote, select
+from broker.routing.selection import MOST, Selection, select, worst_case_price
 
 from tests.fakes.asking import THREE, alias, ask, catalog, live, row, taken, why
 from tests.fakes.world import MINUTE, NOW, a_model
@@ -209,7 +209,7 @@ def test_a_refusal_for_circuits_says_when_the_first_may_let_a_call_through() -> 
 
 def held(known: Catalog, request: dict[str, Any] | None = None, **more: Any) -> int:
     question = ask(request, tokens=0, **more)
-    return quote(select(question, known), question)
+    return worst_case_price(select(question, known), question)
 
 
 def test_the_quote_covers_any_order_where_the_order_is_not_settled() -> None:

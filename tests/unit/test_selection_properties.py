@@ -6,10 +6,10 @@ from broker.clock import NANO, iso
 from broker.errors import InvalidRequest
 from broker.routing.circuits import State
 from broker.routing.figures import Figures
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.routing.routes import Alias, Catalog, Choice, Route
-from broker.routing.selection import MOST, Selection, quote, select
+from broker.routing.selection import MOST, Selection, select, worst_case_price
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -246,4 +246,4 @@ def test_the_same_question_has_the_same_answer_and_the_quote_covers_it(question:
     cases = [question.worst(model) for model in chosen.candidates]
     limit = question.routing.get("max_cost_usd")
     needed = sum(cases) + max(cases, default=0)
-    assert quote(chosen, question) >= (needed if limit is None else min(needed, int(limit * NANO)))
+    assert worst_case_price(chosen, question) >= (needed if limit is None else min(needed, int(limit * NANO)))

@@ -177,7 +177,7 @@ def test_a_job_that_waits_runs_again_and_is_answered() -> None:
     run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
     answer = stage(run=run, now=NOW + 2 * MINUTE)
     head = settle(stage, {"answer": answer}, run, NOW + 2 * MINUTE)
-    assert (head.status, head.run, head.losses) == (Status.SUCCEEDED, 2, 0)
+    assert (head.status, head.run, head.lease_expirations) == (Status.SUCCEEDED, 2, 0)
 
 
 def test_a_circuit_that_opens_between_selection_and_call_leaves_the_job_waiting_too() -> None:

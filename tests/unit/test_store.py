@@ -45,8 +45,8 @@ def test_a_change_is_decided_anew_on_what_others_wrote() -> None:
     world = World()
     world.put(a_head())
     world.database.meanwhile.append(lambda: world.jobs.change(JOB_ID, lambda head: replace(head, rev=2, nudges=7)))
-    seen = world.jobs.change(JOB_ID, lambda head: replace(head, rev=head.rev + 1, losses=1))
-    assert (seen.rev, seen.nudges, seen.losses) == (3, 7, 1)
+    seen = world.jobs.change(JOB_ID, lambda head: replace(head, rev=head.rev + 1, lease_expirations=1))
+    assert (seen.rev, seen.nudges, seen.lease_expirations) == (3, 7, 1)
 
 
 def test_a_job_that_will_not_hold_still_is_given_up() -> None:

@@ -93,7 +93,7 @@ def test_a_job_that_no_step_could_be_started_for_is_started_until_its_deadline(s
             sweep(now)
     head = sweep.world.jobs.get(JOB_ID)
     assert (head.status, now, (head.error or {})["code"]) == (Status.EXPIRED, NOW + HOUR, "deadline_passed")
-    assert (head.run, head.losses, head.calls) == (30, 0, {}), "every other minute, and at no cost"
+    assert (head.run, head.lease_expirations, head.calls) == (30, 0, {}), "every other minute, and at no cost"
 
 
 def test_runs_that_could_not_begin_do_not_count_with_those_that_died(sweep: Sweeping) -> None:
@@ -106,7 +106,7 @@ def test_runs_that_could_not_begin_do_not_count_with_those_that_died(sweep: Swee
         now += 2 * MINUTE
         sweep(now)
     head = sweep.world.jobs.get(JOB_ID)
-    assert (head.status, head.run, head.losses) == (Status.QUEUED, 5, 2)
+    assert (head.status, head.run, head.lease_expirations) == (Status.QUEUED, 5, 2)
 
 
 def test_a_run_under_its_lease_waits(sweep: Sweeping) -> None:

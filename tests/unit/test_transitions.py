@@ -14,11 +14,11 @@ from broker.jobs.transitions import (
     claim,
     end_call,
     finish,
-    go_on,
+    keep_pending,
     late_calls,
+    reconcile,
     release,
     start_call,
-    tend,
     wait,
 )
 
@@ -56,16 +56,16 @@ STEPS: dict[str, Callable[[Head], Head]] = {
     "finish": lambda head: finish(head, WON, now=NOW, fence=FENCE),
     "finish from outside": lambda head: finish(head, WON, now=NOW),
     "cancel": lambda head: cancel(head, now=NOW),
-    "tend": lambda head: tend(head, now=NOW),
+    "reconcile": lambda head: reconcile(head, now=NOW),
     "late_calls": lambda head: late_calls(head, {"1.1": PAID}),
     "wait": lambda head: wait(replace(head, calls={}), FENCE, until=NOW, now=NOW, chance=0),
-    "go_on": lambda head: go_on(head, FENCE, "1.1", {"id": "x"}, now=NOW, lease_until=NOW),
+    "keep_pending": lambda head: keep_pending(head, FENCE, "1.1", {"id": "x"}, now=NOW, lease_until=NOW),
 }
 
-OUTSIDE = {"finish from outside", "cancel", "tend", "late_calls"}
+OUTSIDE = {"finish from outside", "cancel", "reconcile", "late_calls"}
 LEGAL = {
     Status.QUEUED: {"claim", *OUTSIDE},
-    Status.RUNNING: {"start_call", "end_call", "go_on", "finish", "wait", *OUTSIDE},
+    Status.RUNNING: {"start_call", "end_call", "keep_pending", "finish", "wait", *OUTSIDE},
 }
 
 
@@ -178,7 +178,7 @@ def test_a_call_is_settled_once() -> None:
     for again in (
         lambda: end_call(head, FENCE, "1.1", PAID),
         lambda: late_calls(head, {"1.1": PAID}),
-        lambda: go_on(head, FENCE, "1.1", {}, now=NOW, lease_until=NOW),
+        lambda: keep_pending(head, FENCE, "1.1", {}, now=NOW, lease_until=NOW),
     ):
         with pytest.raises(Conflict):
             again()
@@ -205,9 +205,9 @@ def test_the_commit_that_ends_a_job_settles_its_answer() -> None:
 
 def test_work_that_goes_on_keeps_its_handle_and_its_lease() -> None:
     before = with_calls(running(), (5, None))
-    head = go_on(before, FENCE, "1.1", {"id": "x"}, now=NOW + 1, lease_until=NOW + HOUR)
+    head = keep_pending(before, FENCE, "1.1", {"id": "x"}, now=NOW + 1, lease_until=NOW + HOUR)
     assert (head.calls["1.1"]["h"], head.calls["1.1"]["s"], head.lease_until) == ({"id": "x"}, NOW + 1, NOW + HOUR)
-    again = go_on(head, FENCE, "1.1", {"id": "x"}, now=NOW + 9, lease_until=NOW)
+    again = keep_pending(head, FENCE, "1.1", {"id": "x"}, now=NOW + 9, lease_until=NOW)
     assert (again.calls["1.1"]["s"], again.lease_until, again.open_calls) == (NOW + 1, NOW + HOUR, ["1.1"])
 
 
@@ -249,8 +249,14 @@ TENDED = [
     ("not claimed before its deadline", a_head(nudges=5), 50 * MINUTE, Status.QUEUED, NOW + HOUR),
     ("under its lease", running(lease_until=NOW + 2 * MINUTE), MINUTE, Status.RUNNING, NOW + 2 * MINUTE),
     ("with a dead run", running(), 2 * MINUTE, Status.QUEUED, NOW + 3 * MINUTE),
-    ("with a third dead run", running(losses=2), 2 * MINUTE, Status.FAILED, None),
-    ("with a run that never began", running(losses=2, execution=None), 2 * MINUTE, Status.QUEUED, NOW + 3 * MINUTE),
+    ("with a third dead run", running(lease_expirations=2), 2 * MINUTE, Status.FAILED, None),
+    (
+        "with a run that never began",
+        running(lease_expirations=2, execution=None),
+        2 * MINUTE,
+        Status.QUEUED,
+        NOW + 3 * MINUTE,
+    ),
 ]
 
 
@@ -258,16 +264,16 @@ TENDED = [
     ("head", "later", "status", "due_at"), [each[1:] for each in TENDED], ids=[e[0] for e in TENDED]
 )
 def test_what_the_sweep_does_with_a_job(head: Head, later: int, status: Status, due_at: int | None) -> None:
-    after = tend(head, now=NOW + later)
+    after = reconcile(head, now=NOW + later)
     assert (after.status, after.due_at, after.rev) == (status, due_at, head.rev + 1)
 
 
 def test_the_sweep_counts_what_it_did() -> None:
-    assert tend(a_head(), now=NOW + MINUTE).nudges == 1
-    lost = tend(running(), now=NOW + 2 * MINUTE)
-    assert (lost.losses, lost.lease_until, lost.claimed_by, lost.run) == (1, None, None, 1)
-    assert (tend(running(losses=2), now=NOW + 2 * MINUTE).error or {})["code"] == "runs_exhausted"
-    assert (tend(a_head(), now=NOW + HOUR).error or {})["code"] == "deadline_passed"
+    assert reconcile(a_head(), now=NOW + MINUTE).nudges == 1
+    lost = reconcile(running(), now=NOW + 2 * MINUTE)
+    assert (lost.lease_expirations, lost.lease_until, lost.claimed_by, lost.run) == (1, None, None, 1)
+    assert (reconcile(running(lease_expirations=2), now=NOW + 2 * MINUTE).error or {})["code"] == "runs_exhausted"
+    assert (reconcile(a_head(), now=NOW + HOUR).error or {})["code"] == "deadline_passed"
 
 
 def test_a_job_is_not_claimed_at_its_deadline() -> None:
@@ -278,7 +284,7 @@ def test_a_job_is_not_claimed_at_its_deadline() -> None:
 
 def test_a_nudged_job_waits_an_hour_at_most() -> None:
     head = a_head(nudges=7, deadline_at=NOW + 24 * HOUR)
-    assert tend(head, now=NOW).due_at == NOW + HOUR
+    assert reconcile(head, now=NOW).due_at == NOW + HOUR
 
 
 # waiting for a circuit
@@ -289,17 +295,19 @@ def waiting(head: Head | None = None, *, until: int = NOW + MINUTE, now: int = N
 
 
 def test_a_job_that_no_circuit_lets_through_goes_back_to_its_queue() -> None:
-    head = waiting(running(limit=7, losses=1))
+    head = waiting(running(limit=7, lease_expirations=1))
     assert (head.status, head.run, head.started_at, head.due_at) == (Status.QUEUED, 1, NOW, NOW + MINUTE)
     assert (head.execution, head.claimed_by, head.lease_until) == (None, None, None)
-    assert (head.limit, head.losses, head.waits) == (7, 1, {"since": NOW, "times": 1}), "it is no loss, and stays held"
+    assert (head.limit, head.lease_expirations, head.waits) == (7, 1, {"since": NOW, "times": 1}), (
+        "it is no loss, and stays held"
+    )
     again = waiting(running(waits=head.waits), now=NOW + HOUR, until=NOW + HOUR)
     assert again.waits == {"since": NOW, "times": 2}
 
 
 def test_waiting_is_sent_again_once_and_claimed_by_any_message() -> None:
-    sent = tend(waiting(), now=NOW + MINUTE)
-    assert (sent.status, sent.nudges, sent.losses) == (Status.QUEUED, 1, 0)
+    sent = reconcile(waiting(), now=NOW + MINUTE)
+    assert (sent.status, sent.nudges, sent.lease_expirations) == (Status.QUEUED, 1, 0)
     again = claim(sent, now=NOW + MINUTE, lease_ms=90_000, by="m1")
     assert (again.run, again.started_at, again.claimed_at, again.nudges) == (2, NOW, NOW + MINUTE, 0)
 
@@ -355,14 +363,14 @@ def test_a_stale_run_cannot_send_its_job_back() -> None:
 
 
 def test_a_job_that_expires_says_that_circuits_kept_it_waiting() -> None:
-    held_up = tend(waiting(), now=NOW + HOUR)
+    held_up = reconcile(waiting(), now=NOW + HOUR)
     assert (held_up.status, held_up.ended_at) == (Status.EXPIRED, NOW + HOUR)
     assert held_up.error == {
         "type": "expired",
         "code": "circuits_open",
         "message": "The job's deadline passed. Open circuits kept it waiting since 2026-11-18T11:06:40.000Z.",
     }
-    let_through = tend(claim(waiting(), now=NOW + MINUTE, lease_ms=1, by="m2"), now=NOW + HOUR)
+    let_through = reconcile(claim(waiting(), now=NOW + MINUTE, lease_ms=1, by="m2"), now=NOW + HOUR)
     assert let_through.error is not None
     assert (let_through.error["code"], "kept it waiting" in let_through.error["message"]) == ("deadline_passed", True)
 

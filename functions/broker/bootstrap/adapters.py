@@ -97,7 +97,7 @@ def models() -> "Models":
 @cache
 def circuits() -> "Breakers":
     """The circuits and live figures of the models."""
-    from broker.measures import circuit_changed
+    from broker.metrics import circuit_changed
     from broker.routing.board import Board
     from broker.routing.breakers import Breakers
 
@@ -181,7 +181,7 @@ def media(run: "Run") -> "JobMedia":
 def secrets_get(name: str) -> str:
     """A provider's key; the client is made only where a model has one."""
     from broker.errors import CredentialRejected
-    from broker.measures import model_to_mend
+    from broker.metrics import model_to_mend
 
     try:
         return secrets().get(name)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from broker.batches.collecting import Collect
     from broker.batches.splitting import Split
     from broker.jobs.accepting import Accept
-    from broker.jobs.taking import Take
+    from broker.jobs.event_consumer import EventConsumer
     from broker.rest.admin import Admin
     from broker.rest.routes import Api
     from broker.steps.preparing import Prepare
@@ -49,7 +49,7 @@ def accept() -> "Accept":
     """Accepting a job."""
     from broker.delivery.addresses import check_form
     from broker.jobs.accepting import Accept
-    from broker.measures import enqueue_failed
+    from broker.metrics import enqueue_failed
 
     return Accept(
         database(),
@@ -106,14 +106,14 @@ def admin() -> "Admin":
 
 
 @cache
-def take() -> "Take":
+def event_consumer() -> "EventConsumer":
     """The door for events."""
     from broker.cloud.clients import client
     from broker.cloud.queues import RejectedEvents
-    from broker.jobs.taking import Take
+    from broker.jobs.event_consumer import EventConsumer
 
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
-    return Take(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail))
+    return EventConsumer(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail))
 
 
 @cache
@@ -123,7 +123,7 @@ def split() -> "Split":
     from broker.cloud.clients import client
     from broker.cloud.files import Inbox
     from broker.cloud.queues import FilesQueue
-    from broker.measures import line_failed
+    from broker.metrics import line_failed
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
     return Split(database(), inbox, outbox(), tenants().get, accept(), count_line(), bus().put_one, later, line_failed)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from broker.jobs.cleaning import Clean
     from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
+    from broker.steps.cache_lookup import CacheLookup
     from broker.steps.guarding import Guard
     from broker.steps.invoking import InvokeModel
-    from broker.steps.recalling import Recall
-    from broker.steps.resembling import FindSimilar
     from broker.steps.selecting import SelectModel
+    from broker.steps.semantic_cache import FindSimilar
     from broker.steps.settling import SettleJob
-    from broker.steps.sharing import Share
+    from broker.steps.single_flight import SingleFlight
 
 
 @cache
@@ -67,12 +67,12 @@ def guard() -> "Guard":
 
 
 @cache
-def recall() -> "Recall":
+def cache_lookup() -> "CacheLookup":
     """The cache in the workflow."""
-    from broker.measures import answer_given
-    from broker.steps.recalling import Recall
+    from broker.metrics import answer_given
+    from broker.steps.cache_lookup import CacheLookup
 
-    return Recall(jobs(), payloads(), answers(), answer_given)
+    return CacheLookup(jobs(), payloads(), answers(), answer_given)
 
 
 @cache
@@ -80,13 +80,13 @@ def select_model() -> "SelectModel":
     """The selection step."""
     from broker.steps.selecting import SelectModel
 
-    return SelectModel(jobs(), payloads(), models(), tenants(), recall(), circuits())
+    return SelectModel(jobs(), payloads(), models(), tenants(), cache_lookup(), circuits())
 
 
 @cache
 def invoke_model() -> "InvokeModel":
     """Asking one candidate."""
-    from broker.measures import fault_noticed, provider_called
+    from broker.metrics import fault_noticed, provider_called
     from broker.providers import lookup
     from broker.steps.calling import Calling
     from broker.steps.invoking import InvokeModel
@@ -94,7 +94,7 @@ def invoke_model() -> "InvokeModel":
 
     calling = Calling(jobs(), payloads(), lookup, secrets_get, media, circuits(), provider_called, fault_noticed)
     shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)
-    return InvokeModel(jobs(), payloads(), models(), calling, shorten, share(), circuits())
+    return InvokeModel(jobs(), payloads(), models(), calling, shorten, single_flight(), circuits())
 
 
 @cache
@@ -106,20 +106,20 @@ def advance() -> "Advance":
 
 
 @cache
-def share() -> "Share":
+def single_flight() -> "SingleFlight":
     """One call for identical jobs."""
-    from broker.cache.sharing import Calls
-    from broker.steps.sharing import Share
+    from broker.cache.single_flight import Flights
+    from broker.steps.single_flight import SingleFlight
 
-    return Share(payloads(), tenants(), Calls(database()), recall())
+    return SingleFlight(payloads(), tenants(), Flights(database()), cache_lookup())
 
 
 @cache
 def find_similar() -> "FindSimilar":
     """The step that looks among similar questions."""
-    from broker.steps.resembling import FindSimilar
+    from broker.steps.semantic_cache import FindSimilar
 
-    return FindSimilar(jobs(), payloads(), tenants(), recall(), invoke_model().embed)
+    return FindSimilar(jobs(), payloads(), tenants(), cache_lookup(), invoke_model().embed)
 
 
 @cache
@@ -134,7 +134,7 @@ def settle_job() -> "SettleJob":
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.measures import job_ended, publishing_stopped, webhook_gone
+    from broker.metrics import job_ended, publishing_stopped, webhook_gone
 
     return Publish(
         *(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped),
@@ -152,7 +152,7 @@ def deliver() -> "Deliver":
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
     from broker.jobs.head import job_id_of
-    from broker.measures import webhook_attempted, webhook_gone
+    from broker.metrics import webhook_attempted, webhook_gone
 
     def signing(tenant: str) -> list[str]:
         name = tenants().get(tenant, now_ms()).webhook_secret

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
-from broker.cache.canonical import Question
+from broker.cache.canonical import CacheKey
 from broker.cache.vectors import Vector
 from broker.errors import Conflict
 from broker.jobs.head import job_pk
@@ -64,7 +64,7 @@ class Wish:
     `ttl_ms` is both how long its answer is kept and how old an answer may be that it takes.
     """
 
-    question: Question
+    question: CacheKey
     mode: Literal["use", "refresh"]
     ttl_ms: int
     similarity: float | None = None
@@ -75,7 +75,7 @@ class Wish:
         return self.mode == "use" and self.similarity is not None and self.question.shape != ""
 
     @classmethod
-    def of(cls, question: Question, asked: Mapping[str, Any]) -> Self | None:
+    def of(cls, question: CacheKey, asked: Mapping[str, Any]) -> Self | None:
         """From a stored request's `cache` (defaults left out); None for `bypass`."""
         mode = asked.get("mode", "use")
         if mode == "bypass":
@@ -98,7 +98,7 @@ class Wish:
     @classmethod
     def from_note(cls, note: Mapping[str, Any]) -> Self:
         """Read it back."""
-        question = Question(note["tenant"], dict(note["keys"]), note["shape"])
+        question = CacheKey(note["tenant"], dict(note["keys"]), note["shape"])
         similarity = None if note["similarity"] is None else note["similarity"] / FINE
         return cls(question, note["mode"], note["ttl_ms"], similarity)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.jobs.idempotency import fingerprint
-from broker.routing.models import Model
+from broker.routing.model import Model
 
 GENERATION = 1
 """Raised when answers that are kept should no longer be given, such as after a change of the guardrail rules' code."""
@@ -32,7 +32,7 @@ REFERENCES = frozenset({"s3", "url", "image_url", "file_url", "file_id"})
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CacheKey:
     """A request as the cache sees it, for one tenant."""
 
     tenant: str
@@ -47,14 +47,14 @@ class Question:
         return next(iter(self.keys.values()))
 
 
-def question_of(
+def cache_key_of(
     tenant: str,
     request: Mapping[str, Any],
     candidates: Sequence[Model],
     policy: Mapping[str, Any],
     *,
     embedding_model: str | None = None,
-) -> Question | None:
+) -> CacheKey | None:
     """What a job asks; None where that cannot be said, and nothing may be kept or shared.
 
     Args:
@@ -79,9 +79,9 @@ def question_of(
     keys = {model.id: fingerprint(form | _asked_of(model, request)) for model in candidates}
     text, rest = last_words(request) if embedding_model and request["task"] == "chat" else ("", {})
     if not text:
-        return Question(tenant, keys)
+        return CacheKey(tenant, keys)
     shape = form | _asked_of(candidates[0], request) | {"input": rest, "embedding_model": embedding_model}
-    return Question(tenant, keys, fingerprint(shape))
+    return CacheKey(tenant, keys, fingerprint(shape))
 
 
 def _asked_of(model: Model, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@
     broker rollback KIND ID VERSION       give an entry the content of an older version, as a new one
     broker key TENANT --principal NAME    a new API key, shown once
     broker secret NAME < file             a provider's key (`providers/…`) or a webhook secret (`tenants/…`)
-    broker retell                         tell again what the stream's reader gave up on
+    broker replay                         tell again what the stream's reader gave up on
     broker outputs                        the stack's outputs
 
 It uses the AWS credentials and region of the shell, and `--stack` or `BROKER_STACK`.

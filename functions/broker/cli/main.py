@@ -19,7 +19,7 @@ from broker.cli.stack import (
     create_key,
     put_secret,
     registry_of,
-    retell_all,
+    replay_all,
     stack_outputs,
     tables_of,
 )
@@ -120,8 +120,8 @@ def _secret(shell: Shell) -> str:
     return f"{shell.options.name} stored"
 
 
-def _retell(shell: Shell) -> str:
-    return f"{retell_all(shell.session, shell.outputs)} changes told again"
+def _replay(shell: Shell) -> str:
+    return f"{replay_all(shell.session, shell.outputs)} changes told again"
 
 
 def _outputs(shell: Shell) -> str:
@@ -136,7 +136,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "label": _label,
     "key": _key,
     "secret": _secret,
-    "retell": _retell,
+    "replay": _replay,
     "outputs": _outputs,
 }
 
@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=int, help="how long it is valid; for ever when left out")
     one = commands.add_parser("secret", help="store a secret read from standard input")
     one.add_argument("name", help="such as providers/openai or tenants/acme/webhook")
-    commands.add_parser("retell", help="tell again what is in the dead letters of publish")
+    commands.add_parser("replay", help="tell again what is in the dead letters of publish")
     commands.add_parser("outputs", help="show the stack's outputs")
     return parser
 

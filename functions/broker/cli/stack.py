@@ -6,7 +6,7 @@ from broker.batches.counting import Count
 from broker.clock import now_ms
 from broker.cloud.bus import Bus
 from broker.cloud.database import DynamoDatabase
-from broker.cloud.retelling import Nowhere, Retell
+from broker.cloud.replaying import Nowhere, Replay
 from broker.cloud.texts import BucketTexts
 from broker.delivery.publishing import Publish
 from broker.jobs.store import Jobs
@@ -57,7 +57,7 @@ def put_secret(session: Any, outputs: dict[str, str], name: str, text: str) -> N
         client.put_secret_value(SecretId=full, SecretString=text)
 
 
-def retell_all(session: Any, outputs: dict[str, str]) -> int:
+def replay_all(session: Any, outputs: dict[str, str]) -> int:
     """Tell again what the reader of the stream gave up on; gives the number of changes."""
     database = tables_of(session, outputs)
     nowhere = Nowhere()
@@ -69,8 +69,8 @@ def retell_all(session: Any, outputs: dict[str, str]) -> int:
         lambda head: None,
         Count(database, nowhere),
     )
-    retell = Retell(session.client("sqs"), session.client("dynamodbstreams"), outputs["PublishDeadLettersUrl"], publish)
-    return retell(now_ms())
+    replay = Replay(session.client("sqs"), session.client("dynamodbstreams"), outputs["PublishDeadLettersUrl"], publish)
+    return replay(now_ms())
 
 
 def caller(session: Any) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
 from broker.cloud.objects import PREFIX, BucketObjects, ObjectMissing, keys_in
-from broker.context.conversations import Kept, Turn
+from broker.context.conversations import KeptTurn, Turn
 from broker.context.fitting import Message
 from broker.context.summaries import Place, Summary
 from broker.storage import If, Item, Put
@@ -48,12 +48,12 @@ class ConversationStore:
 
     def newest(
         self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
-    ) -> Sequence[Kept]:
+    ) -> Sequence[KeptTurn]:
         """See `Turns.newest`."""
         start = {"ExclusiveStartKey": _key(_pk(tenant, conversation), f"TURN#{before}")} if before else {}
         found = self._query(_pk(tenant, conversation), f"TURN#{since}", LAST_TURN, Limit=limit, **start)
         return [
-            Kept(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(self._load, item))
+            KeptTurn(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(self._load, item))
             for item in found
             if item["expires_at"] > now // 1000  # the table may take two days to delete what has expired
         ]
@@ -75,7 +75,7 @@ class ConversationStore:
             self._objects.put(item["pk"], item["s3"], packed, expires_at)
         return Put("jobs", item)
 
-    def heed(self, staged: Put) -> None:
+    def verify(self, staged: Put) -> None:
         """See `Turns.heed`."""
         item = staged.item
         beside = {each["sk"]: each for each in self._query(item["pk"], "ERASED", "SUMMARY")}
@@ -137,8 +137,8 @@ class ConversationStore:
         }
         return Put("jobs", item, (If("pk", "absent") if mark is None else If("mark", "=", mark),))
 
-    def heed_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
-        """See `Summaries.heed_turns`."""
+    def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
+        """See `Summaries.verify_turns`."""
         item = staged.item
         found = self._query(item["pk"], f"TURN#{since}", f"TURN#{item['through']}")
         if [_job_of(each) for each in reversed(found) if each["expires_at"] > now // 1000] != list(turns):

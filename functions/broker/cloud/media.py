@@ -9,7 +9,7 @@ from typing import Any
 from broker.cloud.files import GONE
 from broker.errors import InvalidRequest
 from broker.jobs.media import owned
-from broker.jobs.store import Kept, Payloads
+from broker.jobs.store import NoteOwner, Payloads
 from broker.providers.wire.base import Blob
 
 MOST_BYTES = 25_000_000
@@ -20,7 +20,7 @@ class JobMedia:
     """The adapter of `providers.base.Media` for one job."""
 
     def __init__(
-        self, job: Kept, tenant: str, inbox: str, payloads: Payloads, bucket: str, s3: Callable[[], Any]
+        self, job: NoteOwner, tenant: str, inbox: str, payloads: Payloads, bucket: str, s3: Callable[[], Any]
     ) -> None:
         """`inbox` and `bucket` (of the payloads) are names; `s3` gives the client, where one is needed."""
         self._job = job

@@ -7,7 +7,7 @@ from broker.clock import now_ms
 from broker.cloud.objects import BucketObjects, ObjectMissing, keys_in
 from broker.cloud.packing import pack, unpack
 from broker.jobs.head import job_pk
-from broker.jobs.store import Kept
+from broker.jobs.store import NoteOwner
 from broker.storage import Database, Item, Put
 
 INLINE_BYTES = 256 * 1024
@@ -43,7 +43,7 @@ class PayloadStore:
 
     def save(
         self,
-        job: Kept,
+        job: NoteOwner,
         name: str,
         document: Any,
         facts: dict[str, Any] | None = None,
@@ -106,7 +106,7 @@ class PayloadStore:
         facts: dict[str, Any] | None = unpack(item["f"]) if "f" in item else item.get("facts")  # as a map: older items
         return facts
 
-    def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:
+    def hand(self, job: NoteOwner, name: str, data: bytes | None = None) -> str:
         """See `Payloads.hand`."""
         pk, key = job_pk(job.id), f"{HANDED}{job.id}/{name}"
         if data is None:

@@ -46,7 +46,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptTurn:
     """A turn that is kept; `load` reads its messages, which may lie in the bucket."""
 
     job_id: str
@@ -63,7 +63,7 @@ class Turns(Summaries, Protocol):
 
     def newest(
         self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
-    ) -> Sequence[Kept]:
+    ) -> Sequence[KeptTurn]:
         """The newest turns that have not expired, newest first, read with one query.
 
         Args:
@@ -84,7 +84,7 @@ class Turns(Summaries, Protocol):
         """
         ...
 
-    def heed(self, staged: Put) -> None:
+    def verify(self, staged: Put) -> None:
         """After that commit: take the turn away again if its conversation was erased while the job was under way.
 
         A summary that jobs which were accepted later made without it goes too: the next job makes another. Where the
@@ -174,14 +174,14 @@ def _summarises(document: Mapping[str, Any]) -> bool:
 
 
 def _with_room(
-    found: Sequence[Kept], room: int | None, family: str | None, own: Sequence[Message]
-) -> list[tuple[Kept, list[Message]]]:
+    found: Sequence[KeptTurn], room: int | None, family: str | None, own: Sequence[Message]
+) -> list[tuple[KeptTurn, list[Message]]]:
     """The newest of them that have room, oldest first.
 
     A job may end with a tool's call, and a later one bring its result. The turn of a call that the request answers is
     taken even where it has no room, for fitting to say so; a turn that answers a call which is left out goes with it.
     """
-    earlier: list[tuple[Kept, list[Message]]] = []
+    earlier: list[tuple[KeptTurn, list[Message]]] = []
     left, read, waiting = room, 0, open_results(own)
     for kept in found:
         read += kept.tokens
@@ -203,13 +203,13 @@ def _with_room(
     return earlier[::-1]
 
 
-def _needs_what_is_left_out(earlier: Sequence[tuple[Kept, list[Message]]], own: Sequence[Message]) -> bool:
+def _needs_what_is_left_out(earlier: Sequence[tuple[KeptTurn, list[Message]]], own: Sequence[Message]) -> bool:
     """Whether the oldest of the turns answers a call that none of them makes, and is not what the request answers."""
     oldest = earlier[-1][1]
     return bool(open_results(oldest)) and not open_results(own) & calls_of(oldest)
 
 
-def _for_summaries(place: Place, earlier: Iterable[tuple[Kept, list[Message]]], since: str) -> dict[str, Any]:
+def _for_summaries(place: Place, earlier: Iterable[tuple[KeptTurn, list[Message]]], since: str) -> dict[str, Any]:
     turns = [
         {"job": kept.job_id, "messages": len(messages), "tokens": kept.tokens, "expires_at": kept.expires_at}
         for kept, messages in earlier

@@ -61,7 +61,7 @@ class Summaries(Protocol):
         """The write that keeps a summary in the place where this mark was read."""
         ...
 
-    def heed_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
+    def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
         """After that write: take the summary away again where a turn came in between.
 
         A job that was accepted before others may end after them; its turn is then older than the summary's last, and

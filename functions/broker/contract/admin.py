@@ -7,7 +7,7 @@ from pydantic import Field, RootModel
 from broker.contract.base import Count, OneOf, Shown, Time, Usd
 from broker.registry.document import KINDS
 from broker.registry.labels import Label, LabelsEntry
-from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.records import Action
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry

@@ -49,7 +49,7 @@ class Attempt(Shown):
     model_version: Count | None
     """Of the registry's record of the model."""
     operation: Literal["answer", "embed", "guard", "summarize"]
-    """`embed` and `summarize` are calls beside the job's own: for a similar question, for older turns."""
+    """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
 
 
 class Candidate(Shown):

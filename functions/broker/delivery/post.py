@@ -14,7 +14,7 @@ TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WebhookReply:
     """What the receiver answered; its body is not read."""
 
     status: int
@@ -22,7 +22,7 @@ class Reply:
     latency_ms: int
 
 
-def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float = TIMEOUT_S) -> Reply:
+def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float = TIMEOUT_S) -> WebhookReply:
     """Send, and read the reply's head.
 
     Raises:
@@ -53,7 +53,7 @@ def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float 
         if watchdog:
             watchdog.cancel()
         connection.close()
-    return Reply(status, wait, round((time.monotonic() - began) * 1000))
+    return WebhookReply(status, wait, round((time.monotonic() - began) * 1000))
 
 
 def _connect(target: Target, until: float) -> socket.socket:

@@ -18,12 +18,13 @@ SHORT = {
     "input_tokens": "i",
     "output_tokens": "u",
     "ended_at": "a",
-    "handle": "h",
+    "operation_id": "h",
     "started_at": "s",
     "operation": "w",
 }
 """What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
-`handle` what finds work again that the provider does by itself, `operation` of a call whose answer is not the job's."""
+`operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
+not the job's."""
 
 UNKNOWN = "unknown"
 """The outcome of a call that may have been paid for without an answer, and what is then known of its payment."""

@@ -85,7 +85,7 @@ def settle_call(jobs: Jobs, job_id: str, key: str, fence: Fence, facts: Facts, *
         raise
 
 
-def reckon_calls(jobs: Jobs, payloads: Payloads, head: Head, now: int) -> None:
+def settle_orphaned_calls(jobs: Jobs, payloads: Payloads, head: Head, now: int) -> None:
     """Settle the calls that an ended job left open: by the answer that is kept of one, else as unknown, at its worst.
 
     Raises:

@@ -106,7 +106,7 @@ class Head:
     lease_until: int | None = None
     due_at: int | None = None
     nudges: int = 0
-    losses: int = 0
+    lease_expirations: int = 0
     """How many runs that had begun to call ended with their lease, not with a result."""
     waits: dict[str, int] = field(default_factory=dict)
     """That open circuits sent it back to its queue: `since` when, and how many `times`; empty for nearly all jobs."""

@@ -14,7 +14,7 @@ NEWS = {"news": 1}
 """On a head whose status this very write changed: the stream's filter lets only those through to be published."""
 
 
-class Kept(Protocol):
+class NoteOwner(Protocol):
     """A job, as far as its notes need to know it: a head, or the facts that a run travels with."""
 
     @property
@@ -38,7 +38,7 @@ class Payloads(Protocol):
 
     def save(
         self,
-        job: Kept,
+        job: NoteOwner,
         name: str,
         document: Any,
         facts: dict[str, Any] | None = None,
@@ -74,7 +74,7 @@ class Payloads(Protocol):
         """The small facts beside a document, as long as they are there; None where there is none."""
         ...
 
-    def hand(self, job: Kept, name: str, data: bytes | None = None) -> str:
+    def hand(self, job: NoteOwner, name: str, data: bytes | None = None) -> str:
         """Key of an object that a service reads, or will write where there is no data; it goes with the job."""
         ...
 
@@ -202,11 +202,11 @@ class Jobs:
         notes = {item["sk"].removeprefix("NOTE#"): item for item in found if item["sk"].startswith("NOTE#")}
         return notes, next((item for item in found if item["sk"] == head.output), None)
 
-    def note(self, job: Kept, name: str, facts: dict[str, Any]) -> None:
+    def note(self, job: NoteOwner, name: str, facts: dict[str, Any]) -> None:
         """Keep small facts beside the job (its route, its findings); the same name again overwrites."""
         self._database.write(Put("jobs", note_item(job, name, facts)))
 
 
-def note_item(job: Kept, name: str, facts: dict[str, Any]) -> Item:
+def note_item(job: NoteOwner, name: str, facts: dict[str, Any]) -> Item:
     """A note in its stored form, for a write that it joins."""
     return {"pk": job_pk(job.id), "sk": f"NOTE#{name}", "expires_at": job.expires_at, **facts}

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Protocol
 
 from broker.errors import Conflict, NotFound
-from broker.jobs.ending import reckon_calls
+from broker.jobs.ending import settle_orphaned_calls
 from broker.jobs.head import SHARDS, Head, Status, job_id_of
 from broker.jobs.store import Jobs, Payloads, Queue
-from broker.jobs.transitions import send_soon, tend
+from broker.jobs.transitions import reconcile, send_soon
 from broker.storage import Item
 
 PAGE = 100
@@ -125,10 +125,10 @@ class Sweep:
         try:
             head = self._jobs.get(job_id_of(item))
             if head.status.terminal:
-                reckon_calls(self._jobs, self._payloads, head, now)
+                settle_orphaned_calls(self._jobs, self._payloads, head, now)
                 swept.reckoned += 1
                 return
-            head = self._jobs.change(head.id, lambda current: tend(_if_due(current, now), now=now), known=head)
+            head = self._jobs.change(head.id, lambda current: reconcile(_if_due(current, now), now=now), known=head)
         except (Conflict, NotFound):
             return
         if head.status is Status.QUEUED:

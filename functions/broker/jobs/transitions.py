@@ -18,7 +18,7 @@ from broker.errors import BudgetExceeded, Conflict, NotCancelable
 from broker.jobs import calls
 from broker.jobs.head import Head, Status
 
-MAX_LOSSES = 3
+MAX_LEASE_EXPIRATIONS = 3
 """A job that lost so many runs with their lease, each after a first call, is failed: what kills its workflow would only
 kill it again. A run that called nobody does not count, for it may never have got a function to run in (Lambda throttles
 all of an account at once); its job is started again until its deadline."""
@@ -153,7 +153,9 @@ def start_call(
     return _step(head, execution=fence.execution, calls={**head.calls, key: made}, lease_until=lease), key
 
 
-def go_on(head: Head, fence: Fence, key: str, handle: Mapping[str, str], *, now: int, lease_until: int) -> Head:
+def keep_pending(
+    head: Head, fence: Fence, key: str, operation_id: Mapping[str, str], *, now: int, lease_until: int
+) -> Head:
     """Note that a call's work goes on without us, and keep the lease for it.
 
     Raises:
@@ -161,7 +163,7 @@ def go_on(head: Head, fence: Fence, key: str, handle: Mapping[str, str], *, now:
     """
     check_fence(head, fence)
     since = head.calls[key].get("s", now)
-    after = _settle(head, {key: {"handle": dict(handle), "started_at": since}})
+    after = _settle(head, {key: {"operation_id": dict(operation_id), "started_at": since}})
     return _step(head, execution=fence.execution, calls=after, lease_until=max(head.lease_until or 0, lease_until))
 
 
@@ -233,7 +235,7 @@ def cancel(head: Head, *, now: int) -> Head:
     return finish(head, Outcome(Status.CANCELED, error=error), now=now)
 
 
-def tend(head: Head, *, now: int) -> Head:
+def reconcile(head: Head, *, now: int) -> Head:
     """What the sweep does with a job that is due: expire it, send it again, take it back from a dead run, or wait on.
 
     A job that comes back `queued` has to be sent to its queue; one that comes back unchanged in status just waits.
@@ -248,18 +250,18 @@ def tend(head: Head, *, now: int) -> Head:
     lease = head.lease_until or 0
     if now < lease:
         return _step(head, due_at=min(lease, head.deadline_at))
-    losses = head.losses + (head.execution is not None)
-    if losses >= MAX_LOSSES:
+    lease_expirations = head.lease_expirations + (head.execution is not None)
+    if lease_expirations >= MAX_LEASE_EXPIRATIONS:
         error = {
             "type": "unavailable",
             "code": "runs_exhausted",
-            "message": f"The job was started {losses} times and never came to an end.",
+            "message": f"The job was started {lease_expirations} times and never came to an end.",
         }
         return finish(head, Outcome(Status.FAILED, error=error), now=now)
     return _step(
         head,
         status=Status.QUEUED,
-        losses=losses,
+        lease_expirations=lease_expirations,
         lease_until=None,
         claimed_by=None,
         due_at=min(now + NUDGES_MS[0], head.deadline_at),

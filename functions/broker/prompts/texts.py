@@ -58,22 +58,22 @@ class Apart:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredTexts:
     """The attributes of the item, and what has to be in the store before the item is written; None for nothing."""
 
     attributes: Item
     apart: Apart | None = None
 
 
-def keep(texts: Mapping[str, str]) -> Kept:
+def keep(texts: Mapping[str, str]) -> StoredTexts:
     """How texts by role are kept."""
     if sum(len(text.encode()) for text in texts.values()) < PACKED_FROM:
-        return Kept(dict(texts))
+        return StoredTexts(dict(texts))
     packed = zlib.compress(json.dumps(texts, ensure_ascii=False).encode(), 9)
     if len(packed) <= INLINE_BYTES:
-        return Kept({"z": packed})
+        return StoredTexts({"z": packed})
     apart = Apart(hashlib.sha256(packed).hexdigest(), packed, tuple(texts))
-    return Kept({"texts": {"sha256": apart.digest, "parts": list(apart.parts)}}, apart)
+    return StoredTexts({"texts": {"sha256": apart.digest, "parts": list(apart.parts)}}, apart)
 
 
 def parts_apart(item: Item) -> tuple[str, ...]:

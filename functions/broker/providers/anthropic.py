@@ -21,7 +21,7 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import ANTHROPIC
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.http import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import Link, encoded
 from broker.providers.wire.structured import loads
@@ -134,7 +134,7 @@ def _block(part: Part) -> Json:
     return {"type": "text", "text": part}
 
 
-def _answer(call: Call, reply: Reply, forced: bool, history: History) -> Answer:
+def _answer(call: Call, reply: ProviderReply, forced: bool, history: History) -> Answer:
     usage = field(reply.body, "usage")
     tokens = (_read(usage), exchange.counted(field(usage, "output_tokens")))
     finish = FINISHES.get(str(field(reply.body, "stop_reason")), "stop")

@@ -17,7 +17,7 @@ from broker.providers.wire.dialects import COHERE
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.http import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import Link, data_url
 from broker.providers.wire.tools import NAMED
@@ -157,7 +157,7 @@ def _embed(call: Call) -> Answer:
     tokens = 0
     facts: dict[str, str] = {}
 
-    def ask(some: list[str], left: float) -> tuple[list[str], Reply]:
+    def ask(some: list[str], left: float) -> tuple[list[str], ProviderReply]:
         return some, _post(call, "embed", {**asked, "texts": some}, left)
 
     for some, reply in in_batches(texts, MOST_TEXTS, call.timeout, ask):
@@ -171,7 +171,7 @@ def _embed(call: Call) -> Answer:
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=facts)
 
 
-def _post(call: Call, path: str, body: Json, timeout: float) -> Reply:
+def _post(call: Call, path: str, body: Json, timeout: float) -> ProviderReply:
     url = f"{exchange.base_url(call, BASE_URL)}/{path}"
     return post_json(url, body, headers=exchange.headers(call), timeout=timeout, read_error=_read_error)
 
@@ -182,12 +182,12 @@ def _read_error(status: int, body: Any) -> BrokerError | None:
     return None
 
 
-def _tokens(reply: Reply, name: str) -> int | None:
+def _tokens(reply: ProviderReply, name: str) -> int | None:
     """What is billed, which leaves out what the service itself puts before a conversation; else all of it."""
     usage = field(reply.body, "usage")
     billed = exchange.counted(field(usage, "billed_units", name))
     return exchange.counted(field(usage, "tokens", name)) if billed is None else billed
 
 
-def _facts(reply: Reply) -> dict[str, str]:
+def _facts(reply: ProviderReply) -> dict[str, str]:
     return exchange.facts(reply, "x-debug-trace-id")

@@ -18,7 +18,7 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import bad
 from broker.providers.wire.gathering import Part, gather
-from broker.providers.wire.http import Reply, post_for_bytes, post_json
+from broker.providers.wire.http import ProviderReply, post_for_bytes, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import sniffed
 from broker.providers.wire.vectors import is_vector
@@ -66,7 +66,7 @@ def _extract(call: Call) -> Answer:
     url, headers = exchange.base_url(call, own), exchange.headers(call)
     more = {"normalize": call.options["normalize"]} if "normalize" in call.options else {}
 
-    def ask(some: list[str], left: float) -> tuple[int, Reply]:
+    def ask(some: list[str], left: float) -> tuple[int, ProviderReply]:
         asked = {"inputs": some, **more}
         return len(some), post_json(url, asked, headers=headers, timeout=left)
 

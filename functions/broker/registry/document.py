@@ -10,7 +10,7 @@ from broker.jobs.faults import place, words
 from broker.json_text import check_depth
 from broker.registry.entry import Entry, Strict
 from broker.registry.labels import Arm, LabelArms, LabelsEntry
-from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
 

@@ -11,7 +11,7 @@ from broker.errors import InvalidRequest
 from broker.jobs.fields import Parameters
 from broker.json_schema import checking
 from broker.prompts.engine import Node, check, parse, places
-from broker.prompts.texts import MOST_BYTES, ROLES, Apart, Kept, keep
+from broker.prompts.texts import MOST_BYTES, ROLES, Apart, StoredTexts, keep
 from broker.prompts.variables import RULES, check_pattern, checked
 from broker.registry.entry import Entry, Name, Strict
 from broker.storage import Item
@@ -152,7 +152,7 @@ class PromptEntry(Entry):
         return item
 
     @cached_property
-    def _kept(self) -> Kept:
+    def _kept(self) -> StoredTexts:
         return keep({role: text for role, text in (("system", self.system), ("user", self.user)) if text})
 
     def apart(self) -> Apart | None:

@@ -7,7 +7,7 @@ from typing import Any
 from broker.errors import InvalidRequest
 from broker.registry.entry import Entry
 from broker.registry.labels import LabelsEntry
-from broker.registry.models import AliasEntry, ModelEntry, RouteEntry
+from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import TenantEntry
 

@@ -16,7 +16,7 @@ from broker.jobs.reading import erase, gone, is_gone, owned, page, timeline, vie
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Payloads
 from broker.rest.http import Reply, Request, error_reply
-from broker.rest.models import shown
+from broker.rest.model_view import shown
 from broker.rest.runs import run_body
 from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
@@ -27,7 +27,7 @@ from broker.tenants.registry import Tenants
 MOST_WAIT_S = 25
 """From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
 
-FIRST_LOOK_S, SLOWEST_LOOK_S = 0.1, 1.0
+FIRST_POLL_S, SLOWEST_POLL_S = 0.1, 1.0
 """A long poll looks soon, then ever less often: at most some thirty reads of one small item."""
 
 
@@ -174,10 +174,10 @@ class Api:
         return view(head, notes, output), notes
 
     def _wait(self, head: Head, until: float) -> Head:
-        pause = FIRST_LOOK_S
+        pause = FIRST_POLL_S
         while not head.status.terminal and (left := until - time.monotonic()) > 0:
             time.sleep(min(pause, left))
-            pause = min(pause * 1.3, SLOWEST_LOOK_S)
+            pause = min(pause * 1.3, SLOWEST_POLL_S)
             head = self.jobs.get(head.id)
         return head
 

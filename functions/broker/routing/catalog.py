@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from broker.errors import InvalidRequest
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.routes import ALIAS, ROUTE, Alias, Catalog, Route
 from broker.storage import Database, Item
 

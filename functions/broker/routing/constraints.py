@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from broker.clock import NANO, iso
 from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.tokens import estimate, family_of
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from broker.clock import usd
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.routing.routes import Named, Order
 

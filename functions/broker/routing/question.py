@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.routing.circuits import CLOSED, State
 from broker.routing.figures import Figures
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.units import most_units, pictures
 
 USUAL_OUTPUT = 400

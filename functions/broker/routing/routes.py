@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from broker.errors import InvalidRequest
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.storage import Item
 
 ALIAS, ROUTE = "ALIAS#", "ROUTE#"

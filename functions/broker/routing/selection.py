@@ -6,7 +6,7 @@ from typing import Any
 from broker.clock import NANO
 from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
 from broker.routing.constraints import Fault, fault, is_over
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.ordering import Placed, arrange, is_settled
 from broker.routing.question import Question
 from broker.routing.routes import Catalog, Named, Order, order_for
@@ -97,7 +97,7 @@ def select(question: Question, catalog: Catalog) -> Selection:
     )
 
 
-def quote(selection: Selection, question: Question) -> int:
+def worst_case_price(selection: Selection, question: Question) -> int:
     """Nano-dollars that the job can cost at most: each candidate paid once, and the dearest twice (a repair).
 
     Where the order may be another when the job runs, the dearest models that fit stand for the candidates. Circuits may

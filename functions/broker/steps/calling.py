@@ -28,16 +28,16 @@ from broker.errors import (
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
-from broker.jobs.transitions import go_on, start_call
+from broker.jobs.transitions import keep_pending, start_call
 from broker.providers.wire.base import Answer, Asynchronous, Call, Media, Provider, Started
 from broker.providers.wire.sending import watched
 from broker.routing.circuits import Circuits
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.steps.context import Run, enter
-from broker.steps.counting import counter
 from broker.steps.outcomes import facts_of, failure_of, seen_of
 from broker.steps.timing import Turn, turn_of
+from broker.steps.token_counter import counter
 
 AFTER_CALL_MS = 60_000
 """The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
@@ -130,13 +130,13 @@ class Calling:
 
         What it did until then is reckoned by the sweep, as of any call that nobody settles.
         """
-        handle = head.calls[key].get("h")
+        operation_id = head.calls[key].get("h")
         with suppress(Exception):  # whatever it is: the work then goes on to its own end, as all others' does
             stop = getattr(self.provider(model.provider), "stop", None)
-            if stop is not None and handle is not None:
+            if stop is not None and operation_id is not None:
                 secret = self.secret(model.secret) if model.secret else None
                 call = Call(head.task, model.name, {}, {}, STOP_S, secret, model.endpoint, options=model.options)
-                stop(call, handle)
+                stop(call, operation_id)
 
     def auxiliary(self, run: Run, model: Model, request: Request, operation: str, now: int) -> dict[str, Any]:
         """The answer to a call whose answer is not the job's; it is settled at once, and asked for once.
@@ -218,17 +218,17 @@ class Calling:
         now: int,
         operation: str | None = None,
     ) -> dict[str, Any]:
-        handle = head.calls[key].get("h")
+        operation_id = head.calls[key].get("h")
         began = time.monotonic()
         answer: Answer | None = None
         failure: BrokerError | None = None
         with watched() as watch:
             try:
                 provider = self.provider(model.provider)
-                reply = provider.invoke(call) if handle is None else _checking(provider).check(call, handle)
+                reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
                 if isinstance(reply, Started):
                     self._record(run, model, Pending.__name__, 0, now_ms())
-                    raise self._goes_on(run, head, key, reply, now)
+                    raise self._pending_operation(run, head, key, reply, now)
                 answer = reply
             except (Pending, Conflict):
                 raise
@@ -236,7 +236,7 @@ class Calling:
                 failure = failure_of(error, turn, head, request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
                     self.notice("a provider's adapter failed", head.id, error)
-        if handle is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
+        if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
             # Only the question failed: the work goes on.
             raise Pending("The provider could not be asked.", retry_after=_poll_s(head, key, 5, now)) from None
         since = head.calls[key].get("s")
@@ -253,14 +253,14 @@ class Calling:
             failure.retry_after = _pause(failure.retry_after)
         raise failure
 
-    def _goes_on(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
-        """Keep the handle, and the lease while the job may wait; the error that makes the workflow wait."""
+    def _pending_operation(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
+        """Keep the operation_id, and the lease while the job may wait; the error that makes the workflow wait."""
         until = (head.claimed_at or now) + head.timeout_s * 1000
         lease = min(until, now + WAIT_LEASE_MS) + AFTER_CALL_MS
         if "h" not in head.calls[key] or (head.lease_until or 0) < min(lease, now + WAIT_LEASE_MS // 2):
             self.jobs.change(
                 head.id,
-                lambda current: go_on(current, run.fence, key, started.handle, now=now, lease_until=lease),
+                lambda current: keep_pending(current, run.fence, key, started.operation_id, now=now, lease_until=lease),
                 known=head,
             )
         return Pending("The provider goes on by itself.", retry_after=_poll_s(head, key, started.check_after_s, now))

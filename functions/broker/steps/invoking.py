@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.cache.sharing import Leading
+from broker.cache.single_flight import Leader
 from broker.clock import now_ms
 from broker.errors import BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
 from broker.steps.repeating import check_tries
-from broker.steps.sharing import Share
 from broker.steps.shortening import Shorten
+from broker.steps.single_flight import SingleFlight
 from broker.steps.timing import turn_of
 
 EMBEDS = "embed"
@@ -32,7 +32,7 @@ class InvokeModel:
     models: Models
     calling: Calling
     shorten: Shorten
-    share: Share
+    share: SingleFlight
     health: Health
 
     def __call__(self, run: Run, model_id: str, now: int, following: Sequence[str] = ()) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class InvokeModel:
             if (kept := self.payloads.facts(head.id, name)) and "operation" not in kept:
                 return {"output": name, "facts": kept}
         request = material(self.payloads, run.id)
-        going_on = self._going_on(head, now)
+        going_on = self._pending_call(head, now)
         if going_on is not None:
             model = self.models.get(head.calls[going_on]["m"], now)
             return self.calling.poll(run, head, going_on, model, request, now)
@@ -98,10 +98,10 @@ class InvokeModel:
             later = now + round((time.monotonic() - began) * 1000)  # a summary may have taken its time
             made = self.calling.make(run, head, model, fitted, turn_of(model, head, later, usual), later)
         except BrokerError as error:
-            if isinstance(flight, Leading):
+            if isinstance(flight, Leader):
                 self.share.failed(flight, error, now_ms())
             raise
-        if isinstance(flight, Leading):
+        if isinstance(flight, Leader):
             self.share.brought(flight, run, made)
         return made
 
@@ -128,11 +128,11 @@ class InvokeModel:
             if model := known.get(head.calls[key]["m"]):
                 self.calling.stop(head, key, model)
 
-    def _going_on(self, head: Head, now: int) -> str | None:
+    def _pending_call(self, head: Head, now: int) -> str | None:
         """The call whose work its provider does by itself.
 
-        Also one without a handle, which was lost with the function that began it: it is begun again under its name, and
-        a service that starts a name once gives the same work.
+        Also one without an operation id, which was lost with the function that began it: it is begun again under its
+        name, and a service that starts a name once gives the same work.
         """
         known = self.models.all(now)
         begun = (key for key in head.open_calls if "h" in head.calls[key] or _by_itself(known, head.calls[key]))

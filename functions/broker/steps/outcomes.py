@@ -10,7 +10,7 @@ from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
 from broker.providers.wire.sending import CONNECT_S
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.steps.timing import Turn, spent
 
 MESSAGES = "input.messages"

@@ -10,9 +10,9 @@ from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
 from broker.routing.question import Question
-from broker.routing.selection import Selection, quote, select
-from broker.steps.beside import worst_beside
-from broker.steps.counting import counter
+from broker.routing.selection import Selection, select, worst_case_price
+from broker.steps.auxiliary import worst_auxiliary
+from broker.steps.token_counter import counter
 from broker.storage import Database
 from broker.tenants import ledger
 from broker.tenants.registry import Tenant, Tenants
@@ -82,7 +82,7 @@ class Prepare:
 
     def _worst(self, chosen: Selection, question: Question) -> int:
         tenant = self.tenants.get(question.tenant, question.now)
-        return quote(chosen, question) + worst_beside(question, self.models.catalog(question.now), tenant)
+        return worst_case_price(chosen, question) + worst_auxiliary(question, self.models.catalog(question.now), tenant)
 
     def _recalled(self, question: Question) -> dict[str, Any]:
         """The request with its conversation's turns before its own, as many as the first candidate has room for."""

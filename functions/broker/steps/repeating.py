@@ -7,7 +7,7 @@ from typing import Any
 from broker import errors
 from broker.consequences import of_outcome
 from broker.errors import BrokerError
-from broker.routing.models import Model
+from broker.routing.model import Model
 
 Calls = Mapping[str, dict[str, Any]]
 """The calls of one run, as the head keeps them."""

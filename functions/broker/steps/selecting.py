@@ -9,9 +9,9 @@ from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.question import Question
 from broker.routing.selection import select
+from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run, material
-from broker.steps.counting import counter
-from broker.steps.recalling import Recall
+from broker.steps.token_counter import counter
 from broker.tenants.registry import Tenants
 
 
@@ -23,11 +23,11 @@ class SelectModel:
     payloads: Payloads
     models: Models
     tenants: Tenants
-    recall: Recall
+    cache_lookup: CacheLookup
     health: Health
 
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
-        """Returns `{"candidates": [model ids]}`, and what `Recall` has to say for a job that asked for the cache.
+        """Returns `{"candidates": [model ids]}`, and what `CacheLookup` has to say for a job that asked for the cache.
 
         A stale run only writes its own notes; what follows is fenced.
 
@@ -55,5 +55,5 @@ class SelectModel:
         self.jobs.note(run, f"ROUTE#{run.fence.run}", packed(chosen.route))
         if not chosen.candidates:
             raise chosen.refusal()
-        found = self.recall(run, request, tenant, chosen.candidates, now)
+        found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | found

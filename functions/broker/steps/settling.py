@@ -67,7 +67,7 @@ class SettleJob:
                 self.turns().drop(turn)
             raise
         if turn:
-            self.turns().heed(turn)
+            self.turns().verify(turn)
         return ended
 
     def _wait(self, run: Run, before: Head, failure: dict[str, Any], now: int) -> Head:

@@ -22,13 +22,13 @@ from broker.errors import BrokerError, Conflict, TimedOut
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.question import Question
-from broker.steps.beside import summariser
+from broker.steps.auxiliary import summariser
 from broker.steps.calling import Calling
 from broker.steps.context import Run, enter
-from broker.steps.counting import counter
 from broker.steps.outcomes import SHORTENED
+from broker.steps.token_counter import counter
 from broker.tenants.registry import Tenants
 from broker.tokens import estimate_input, family_of
 
@@ -122,7 +122,7 @@ class Shorten:
         summary = replace(parted.summary, text=text)
         staged = summaries.stage_summary(run.tenant, request["conversation_id"], summary, history["mark"])
         if self.jobs.write_beside(head, staged):
-            summaries.heed_turns(staged, parted.turns, history["since"], now)
+            summaries.verify_turns(staged, parted.turns, history["since"], now)
 
 
 def _counted(messages: Sequence[Message], of_known: int) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from broker.errors import BrokerError, CutShort, ModelTimedOut, TimedOut
 from broker.jobs.head import Head
-from broker.routing.models import Model
+from broker.routing.model import Model
 
 DEADLINE_PASSED = "deadline_passed"
 """The code of a job whose deadline ended its run: it has expired."""

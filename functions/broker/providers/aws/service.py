@@ -155,15 +155,17 @@ S3_ERRORS: dict[str, Row] = dict.fromkeys(("NoSuchKey", "NoSuchBucket"), (Unavai
 """Where a service has said that it is there."""
 
 
-def handed_back(s3: Service, call: Call, handle: Mapping[str, str]) -> bytes:
-    """What a service wrote where `Media.hand` said (`bucket` and `output` of a handle).
+def handed_back(s3: Service, call: Call, operation_id: Mapping[str, str]) -> bytes:
+    """What a service wrote where `Media.hand` said (`bucket` and `output` of a operation_id).
 
     Raises:
         BrokerError: it cannot be had; it has been paid for.
     """
     exchange = Exchange(s3, call)
     try:
-        return exchange.read(exchange.ask("get_object", Bucket=handle["bucket"], Key=handle["output"]).get("Body"))
+        return exchange.read(
+            exchange.ask("get_object", Bucket=operation_id["bucket"], Key=operation_id["output"]).get("Body")
+        )
     except BrokerError as error:
         error.maybe_paid = True
         raise

@@ -82,14 +82,14 @@ class Textract:
             bad("The service's reply has no job.")
         return Started({"job": job, "kind": kind})
 
-    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
         """Ask after work that was started; see `Asynchronous`. The service keeps results for seven days."""
         exchange = Exchange(self._service, call)
-        operation, asked = GETS[handle["kind"]], {"JobId": handle["job"]}
+        operation, asked = GETS[operation_id["kind"]], {"JobId": operation_id["job"]}
         reply = exchange.ask(operation, **asked)
         status = text(reply.get("JobStatus"), "status")
         if status == "IN_PROGRESS":
-            return Started(dict(handle))
+            return Started(dict(operation_id))
         if status == "FAILED":
             bad("Textract could not do the work.", code="job_failed")
         if status not in DONE:

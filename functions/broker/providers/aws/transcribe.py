@@ -88,21 +88,21 @@ class Transcribe:
                 raise
         return Started({"job": name, "bucket": ours, "output": output}, CHECK_AFTER_S)
 
-    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
         """Ask after work that was started; see `Asynchronous`."""
         exchange = Exchange(self._checking, call)
-        job = exchange.ask("get_transcription_job", TranscriptionJobName=handle["job"]).get("TranscriptionJob")
+        job = exchange.ask("get_transcription_job", TranscriptionJobName=operation_id["job"]).get("TranscriptionJob")
         if not isinstance(job, dict):
             bad("The service's reply has no job.")
         status = job.get("TranscriptionJobStatus")
         if status in ("QUEUED", "IN_PROGRESS"):
-            return Started(dict(handle), CHECK_AFTER_S)
+            return Started(dict(operation_id), CHECK_AFTER_S)
         if status == "FAILED":
             # All reasons that the API Reference has for this are about the recording.
             raise Rejected("Transcribe cannot use the recording.", code="bad_media", param="input.file")
         if status != "COMPLETED":
             bad("The service's reply has no status that is known.")
-        output, seconds = _read(handed_back(self._s3, replace(call, timeout=exchange.left()), handle))
+        output, seconds = _read(handed_back(self._s3, replace(call, timeout=exchange.left()), operation_id))
         language = job.get("LanguageCode")
         if isinstance(language, str) and language:
             output["language"] = language

@@ -101,25 +101,25 @@ class BedrockBatch:
         call.media.hand(f"{own}/manifest.json.out")
         return Started({"job": job, "bucket": bucket, "output": output}, CHECK_AFTER_S)
 
-    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
         """Ask after the batch, and read what it wrote; see `Asynchronous`."""
         exchange = Exchange(self._checking, call)
-        reply = exchange.ask("get_model_invocation_job", jobIdentifier=handle["job"])
+        reply = exchange.ask("get_model_invocation_job", jobIdentifier=operation_id["job"])
         status = text(reply.get("status"), "status")
         if status in GOES_ON:
-            return Started(dict(handle), CHECK_AFTER_S)
+            return Started(dict(operation_id), CHECK_AFTER_S)
         if status not in ENDED:
             # Failed, Stopped, Expired: what was done until then is paid for.
             paid = status != "Failed" or bool(reply.get("processedRecordCount"))
             raise Unavailable("Bedrock did not finish the batch.", code=f"batch_{status.lower()}", maybe_paid=paid)
-        outputs = _outputs(handed_back(self._s3, replace(call, timeout=exchange.left()), handle))
+        outputs = _outputs(handed_back(self._s3, replace(call, timeout=exchange.left()), operation_id))
         if call.task == "chat":
             return replace(_said(call, outputs), facts=exchange.facts)
         return _embeddings(call, outputs, exchange.facts)
 
-    def stop(self, call: Call, handle: Mapping[str, str]) -> None:
+    def stop(self, call: Call, operation_id: Mapping[str, str]) -> None:
         """Stop the batch; see `Stoppable`. Of one that has ended the service says that there is a conflict."""
-        Exchange(self._checking, call).ask("stop_model_invocation_job", jobIdentifier=handle["job"])
+        Exchange(self._checking, call).ask("stop_model_invocation_job", jobIdentifier=operation_id["job"])
 
 
 def _inputs(call: Call) -> tuple[str, list[Json]]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from broker.errors import Refused, Unavailable
 from broker.providers.aws.client import rounded
 from broker.providers.bedrock.errors import BLOCKED, bad
-from broker.providers.bedrock.invoke import Ask, Json, Reply, exchanges, family
+from broker.providers.bedrock.invoke import Ask, InvokeReply, Json, exchanges, family
 from broker.providers.wire import pictures
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.gathering import Part, gather
@@ -28,7 +28,7 @@ RATIOS = frozenset({"16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "
 """Stability's models are told a ratio, and choose the size."""
 
 Body = Callable[[list[int]], Json]
-Family = tuple[Callable[[Call], Body], Callable[[Reply, str], tuple[list[Blob], int]]]
+Family = tuple[Callable[[Call], Body], Callable[[InvokeReply, str], tuple[list[Blob], int]]]
 """What makes the bodies of exchanges, by the places of their pictures; and of a reply, the pictures and how many were
 held back."""
 
@@ -66,7 +66,7 @@ def _amazon(call: Call) -> Body:
     return body
 
 
-def _of_amazon(reply: Reply, kind: str) -> tuple[list[Blob], int]:
+def _of_amazon(reply: InvokeReply, kind: str) -> tuple[list[Blob], int]:
     images, error = reply.body.get("images") or [], reply.body.get("error")
     if not isinstance(images, list) or not (images or error):
         bad("The model's reply has no pictures.", code="empty_answer")
@@ -90,7 +90,7 @@ def _stability(call: Call) -> Body:
     return body
 
 
-def _of_stability(reply: Reply, kind: str) -> tuple[list[Blob], int]:
+def _of_stability(reply: InvokeReply, kind: str) -> tuple[list[Blob], int]:
     reasons, images = reply.body.get("finish_reasons"), reply.body.get("images") or []
     reason = reasons[0] if isinstance(reasons, list) and reasons else None
     if reason == "Filter reason: prompt":  # no other picture of it will pass

@@ -34,7 +34,7 @@ class Ask(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class InvokeReply:
     """What a model answered, and the reply's headers by lower-case name."""
 
     body: Json
@@ -80,7 +80,7 @@ def family(call: Call, known: Mapping[str, Kind]) -> Kind:
     raise ModelGone("The model's family is not known, or does not do this task.", code="unknown_family", param="model")
 
 
-def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[Reply]:
+def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[InvokeReply]:
     """Ask with one body after the other, all within the call's time.
 
     Raises:
@@ -107,7 +107,7 @@ def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[Reply]:
         yield reply
 
 
-def _exchange(call: Call, ask: Ask, body: Json, timeout: float, until: float) -> Reply:
+def _exchange(call: Call, ask: Ask, body: Json, timeout: float, until: float) -> InvokeReply:
     request = {
         "modelId": call.model,
         "contentType": "application/json",
@@ -128,7 +128,7 @@ def _exchange(call: Call, ask: Ask, body: Json, timeout: float, until: float) ->
         raise BadOutput("The model's reply is not JSON.", code="reply_not_json", maybe_paid=True) from None
     if not isinstance(found, dict):
         bad("The model's reply is no JSON object.")
-    return Reply(found, headers)
+    return InvokeReply(found, headers)
 
 
 def _read(body: Any, until: float) -> bytes:

@@ -9,7 +9,7 @@ from broker.errors import Refused
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Call
 from broker.providers.wire.exchange import Json, bad, field
-from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.http import ProviderReply, post_json
 
 BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 
@@ -24,7 +24,7 @@ REFUSALS = frozenset(
 MALFORMED = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "OTHER", "LANGUAGE"})
 
 
-def post(call: Call, action: str, body: Json, timeout: float) -> Reply:
+def post(call: Call, action: str, body: Json, timeout: float) -> ProviderReply:
     """One exchange with the model: `generateContent`, `predict`.
 
     Raises:
@@ -35,7 +35,7 @@ def post(call: Call, action: str, body: Json, timeout: float) -> Reply:
     return post_json(url, body, headers=headers, timeout=timeout)
 
 
-def answered(reply: Reply) -> tuple[str, list[Json]]:
+def answered(reply: ProviderReply) -> tuple[str, list[Json]]:
     """Why the model stopped, and the parts that it made for the reader.
 
     Raises:
@@ -57,7 +57,7 @@ def answered(reply: Reply) -> tuple[str, list[Json]]:
     return reason, [part for part in found if not part.get("thought")]
 
 
-def tokens(reply: Reply) -> tuple[int | None, int | None]:
+def tokens(reply: ProviderReply) -> tuple[int | None, int | None]:
     """What came in and what went out, where the reply tells."""
     usage = field(reply.body, "usageMetadata")
     return (
@@ -66,6 +66,6 @@ def tokens(reply: Reply) -> tuple[int | None, int | None]:
     )
 
 
-def facts(reply: Reply) -> dict[str, str]:
+def facts(reply: ProviderReply) -> dict[str, str]:
     """The service's own id of the call."""
     return {"request_id": str(reply.body["responseId"])[:128]} if reply.body.get("responseId") else {}

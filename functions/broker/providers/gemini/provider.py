@@ -22,7 +22,7 @@ from broker.providers.wire.dialects import GEMINI
 from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Result, Spoken, prepare
-from broker.providers.wire.http import Reply
+from broker.providers.wire.http import ProviderReply
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.media import encoded
 from broker.providers.wire.tools import NAMED
@@ -169,7 +169,7 @@ def _embed(call: Call) -> Answer:
     vectors: list[Any] = []
     count = 0
 
-    def ask(some: list[str], left: float) -> tuple[list[str], Reply]:
+    def ask(some: list[str], left: float) -> tuple[list[str], ProviderReply]:
         one = {"model": f"models/{call.model}", **more}
         asked = {"requests": [{**one, "content": {"parts": [{"text": text}]}} for text in some]}
         return some, post(call, "batchEmbedContents", asked, left)

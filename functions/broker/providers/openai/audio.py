@@ -17,7 +17,7 @@ from broker.providers.openai.languages import code_of
 from broker.providers.openai.usage import tokens
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.exchange import bad, facts
-from broker.providers.wire.http import Part, Reply, post_for_bytes, post_form
+from broker.providers.wire.http import Part, ProviderReply, post_for_bytes, post_form
 from broker.tokens import estimate
 
 VOICE = "alloy"
@@ -95,7 +95,7 @@ def speak(call: Call, service: Service) -> Answer:
     )
 
 
-def _media_type(reply: Reply, asked: str) -> str:
+def _media_type(reply: ProviderReply, asked: str) -> str:
     """What came, which need not be what was asked for: smaller servers make one kind alone."""
     told = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     if told.startswith("text/") or told.endswith("json"):

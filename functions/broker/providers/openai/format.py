@@ -16,7 +16,7 @@ from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
 from broker.providers.wire.exchange import Json, bad
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.http import Reply, post_json
+from broker.providers.wire.http import ProviderReply, post_json
 from broker.providers.wire.tools import NAMED, Tool
 from broker.providers.wire.vectors import is_vector
 from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
@@ -162,7 +162,7 @@ def is_closed(schema: Any, depth: int = 0) -> bool:
     return all(is_closed(each, depth + 1) for each in inner)
 
 
-def _post(call: Call, service: Service, name: str, body: Json, *, places: bool = True) -> Reply:
+def _post(call: Call, service: Service, name: str, body: Json, *, places: bool = True) -> ProviderReply:
     url = service.url(name)
     return post_json(url, body, headers=service.headers, timeout=call.timeout, places=places)
 
@@ -223,5 +223,5 @@ def _tool_call(given: Any) -> Json:
     return {"id": given.get("id"), "name": function.get("name"), "arguments": function["arguments"]}
 
 
-def _tokens(reply: Reply, name: str) -> int | None:
+def _tokens(reply: ProviderReply, name: str) -> int | None:
     return exchange.counted(exchange.field(reply.body, "usage", name))

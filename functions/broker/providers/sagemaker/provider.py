@@ -109,21 +109,21 @@ class SageMakerAsync:
             **{OPTIONS[ours]: str(call.options[ours]) for ours in ASYNCHRONOUS_OPTIONS if ours in call.options},
         )
         places = {"output": reply.get("OutputLocation"), "failure": reply.get("FailureLocation")}
-        handle = {name: place for name, place in places.items() if isinstance(place, str) and place}
-        if "output" not in handle:
+        operation_id = {name: place for name, place in places.items() if isinstance(place, str) and place}
+        if "output" not in operation_id:
             bad("The service's reply has no place of the answer.")
-        return Started(handle, CHECK_AFTER_S)
+        return Started(operation_id, CHECK_AFTER_S)
 
-    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
         """Look for the answer, then for the failure; see `Asynchronous`."""
         exchange = Exchange(self._s3, call)
-        found = _object(exchange, handle["output"])
+        found = _object(exchange, operation_id["output"])
         if found is not None:
             data = exchange.read(found.get("Body"))
             return sagemaker_body.answer(call, data, str(found.get("ContentType") or ""), exchange.facts)
-        if "failure" in handle and _object(exchange, handle["failure"]) is not None:
+        if "failure" in operation_id and _object(exchange, operation_id["failure"]) is not None:
             raise Unavailable("The endpoint could not do the work.", code="job_failed", maybe_paid=True)
-        return Started(dict(handle), CHECK_AFTER_S)
+        return Started(dict(operation_id), CHECK_AFTER_S)
 
 
 def _object(exchange: Exchange, place: str) -> Json | None:

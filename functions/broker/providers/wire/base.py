@@ -116,9 +116,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Work that the provider does by itself; `handle` finds it again, to be asked after once the time has passed."""
+    """Work that the provider does by itself; `operation_id` finds it again, to be polled once the time has passed."""
 
-    handle: dict[str, str]
+    operation_id: dict[str, str]
     check_after_s: int = 5
 
 
@@ -142,7 +142,7 @@ class Provider(Protocol):
 class Asynchronous(Provider, Protocol):
     """A provider whose work may go on without a connection."""
 
-    def check(self, call: Call, handle: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
         """Ask after work that was started; `Started` again while it goes on.
 
         Raises:
@@ -154,12 +154,12 @@ class Asynchronous(Provider, Protocol):
 class Stoppable(Asynchronous, Protocol):
     """A provider whose work can be stopped."""
 
-    def stop(self, call: Call, handle: Mapping[str, str]) -> None:
+    def stop(self, call: Call, operation_id: Mapping[str, str]) -> None:
         """Stop work that nobody waits for any more; what was done until then may be paid for. May be repeated.
 
         Args:
             call: where and with whose rights; it has no input.
-            handle: of the work.
+            operation_id: of the work.
 
         Raises:
             The same as `Provider.invoke`.

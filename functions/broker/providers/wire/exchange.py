@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Rejected
 from broker.providers.wire.base import Call
-from broker.providers.wire.http import Reply
+from broker.providers.wire.http import ProviderReply
 from broker.providers.wire.values import counted as counted
 from broker.providers.wire.values import field as field
 from broker.tokens import estimate
@@ -75,7 +75,7 @@ def used(told: int | None, text: str) -> int:
     return estimate(text) if told is None else told
 
 
-def facts(reply: Reply, header: str = "x-request-id") -> dict[str, str]:
+def facts(reply: ProviderReply, header: str = "x-request-id") -> dict[str, str]:
     """The provider's own id of the request, for the attempt's record."""
     found = reply.headers.get(header, "")
     return {"request_id": found[:128]} if found else {}

@@ -39,7 +39,7 @@ def nothing(status: int, body: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ProviderReply:
     """A 2xx: the JSON it held (bytes, where those were asked for), and its headers by lower-case name."""
 
     body: Any
@@ -58,7 +58,7 @@ def post_json(
     timeout: float,
     read_error: ReadError = nothing,
     places: bool = False,
-) -> Reply:
+) -> ProviderReply:
     """POST a JSON object and read the JSON reply.
 
     Args:
@@ -80,7 +80,7 @@ def post_json(
     return reading.json(_post(url, _encoded(body), _JSON, headers, timeout, reading))
 
 
-def post_form(url: str, form: Mapping[str, Part], *, headers: Mapping[str, str], timeout: float) -> Reply:
+def post_form(url: str, form: Mapping[str, Part], *, headers: Mapping[str, str], timeout: float) -> ProviderReply:
     """POST a form with files (`multipart/form-data`) and read the JSON reply; all else as `post_json`."""
     content, content_type = urllib3.encode_multipart_formdata(form)
     sent = _JSON | {"content-type": content_type}
@@ -88,7 +88,7 @@ def post_form(url: str, form: Mapping[str, Part], *, headers: Mapping[str, str],
     return reading.json(_post(url, content, sent, headers, timeout, reading))
 
 
-def post_for_bytes(url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout: float) -> Reply:
+def post_for_bytes(url: str, body: dict[str, Any], *, headers: Mapping[str, str], timeout: float) -> ProviderReply:
     """POST a JSON object whose reply is a sound or a picture; all else as `post_json`."""
     reading = _Reading()
     reply = _post(url, _encoded(body), _JSON | {"accept": "*/*"}, headers, timeout, reading)
@@ -108,10 +108,10 @@ class _Reading:
         body = _read_json(raw or b"")
         return self.read_error(status, body) or failure(status, headers, body, places=self.places)
 
-    def json(self, reply: Reply) -> Reply:
+    def json(self, reply: ProviderReply) -> ProviderReply:
         body = parsed(reply.body)
         self.check(body)
-        return Reply(body, reply.headers)
+        return ProviderReply(body, reply.headers)
 
     def check(self, body: Any) -> None:
         if status := in_reply(body):
@@ -140,12 +140,12 @@ def _post(
     headers: Mapping[str, str],
     timeout: float,
     reading: _Reading,
-) -> Reply:
+) -> ProviderReply:
     status, told, raw = _exchange(url, content, {**kinds, **headers}, timeout)
     if 200 <= status < 300:
         if raw is None:
             raise BadOutput("The provider's reply is too large.", code="reply_too_large", maybe_paid=True)
-        return Reply(raw, told)
+        return ProviderReply(raw, told)
     raise reading.error(status, told, raw)
 
 

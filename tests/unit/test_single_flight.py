@@ -5,18 +5,18 @@ from itertools import count
 from random import Random
 
 import pytest
-from broker.cache.sharing import (
+from broker.cache.single_flight import (
     CALM_MS,
     LINGER_MS,
     MOST_FAILURES,
-    SLOWEST_LOOK_S,
+    SLOWEST_POLL_S,
     TRIES,
     Alone,
-    Calls,
-    Leading,
+    Flights,
+    Leader,
     Member,
     Shared,
-    Waiting,
+    Waiter,
 )
 from broker.errors import BadOutput, BrokerError, InvalidRequest, Refused, Rejected, Throttled, Truncated, Unavailable
 from hypothesis import given
@@ -41,30 +41,30 @@ def member(number: int, *, run: int = 1, accepted_at: int = NOW, patience: int =
 
 def join(
     database: FakeDatabase, me: Member, now: int = NOW, *, tenant: str = "acme", key: str = "k"
-) -> Leading | Waiting | Alone | Shared:
-    return Calls(database).join(tenant, key, me, now, LEASE)
+) -> Leader | Waiter | Alone | Shared:
+    return Flights(database).join(tenant, key, me, now, LEASE)
 
 
-def lead(database: FakeDatabase, me: Member, now: int = NOW) -> Leading:
+def lead(database: FakeDatabase, me: Member, now: int = NOW) -> Leader:
     turn = join(database, me, now)
-    assert isinstance(turn, Leading)
+    assert isinstance(turn, Leader)
     return turn
 
 
 def test_the_first_leads_and_the_others_wait(database: FakeDatabase) -> None:
     lead(database, member(1))
     for number in (2, 3):
-        assert isinstance(join(database, member(number)), Waiting)
+        assert isinstance(join(database, member(number)), Waiter)
 
 
 def test_other_questions_and_other_tenants_are_not_waited_for(database: FakeDatabase) -> None:
     lead(database, member(1))
-    assert isinstance(join(database, member(2), key="k2"), Leading)
-    assert isinstance(join(database, member(3), tenant="zeta"), Leading)
+    assert isinstance(join(database, member(2), key="k2"), Leader)
+    assert isinstance(join(database, member(3), tenant="zeta"), Leader)
 
 
 def test_all_that_were_there_take_the_answer(database: FakeDatabase) -> None:
-    Calls(database).share(lead(database, member(1)), ANSWER)
+    Flights(database).share(lead(database, member(1)), ANSWER)
     for now in (ANSWER.ended_at, ANSWER.ended_at + LINGER_MS - 1):
         assert join(database, member(2), now) == ANSWER
     late = member(3, accepted_at=ANSWER.ended_at)
@@ -72,21 +72,21 @@ def test_all_that_were_there_take_the_answer(database: FakeDatabase) -> None:
 
 
 def test_who_comes_after_the_call_makes_one_of_its_own(database: FakeDatabase) -> None:
-    Calls(database).share(lead(database, member(1)), ANSWER)
+    Flights(database).share(lead(database, member(1)), ANSWER)
     after = member(2, accepted_at=ANSWER.ended_at + 1)
-    assert isinstance(join(database, after, ANSWER.ended_at + 1), Leading), "sharing is no cache"
+    assert isinstance(join(database, after, ANSWER.ended_at + 1), Leader), "sharing is no cache"
 
 
 def test_who_waited_in_a_queue_for_long_makes_a_call_of_its_own(database: FakeDatabase) -> None:
-    Calls(database).share(lead(database, member(1)), ANSWER)
-    assert isinstance(join(database, member(2), ANSWER.ended_at + LINGER_MS), Leading)
+    Flights(database).share(lead(database, member(1)), ANSWER)
+    assert isinstance(join(database, member(2), ANSWER.ended_at + LINGER_MS), Leader)
 
 
 def test_of_two_that_would_lead_at_once_one_does(database: FakeDatabase) -> None:
     turns: list[object] = []
     database.meanwhile.append(lambda: turns.append(join(database, member(2))))
     turns.append(join(database, member(1)))
-    assert sorted(type(turn).__name__ for turn in turns) == ["Leading", "Waiting"]
+    assert sorted(type(turn).__name__ for turn in turns) == ["Leader", "Waiter"]
 
 
 def test_of_two_that_would_take_over_at_once_one_does(database: FakeDatabase) -> None:
@@ -94,32 +94,32 @@ def test_of_two_that_would_take_over_at_once_one_does(database: FakeDatabase) ->
     turns: list[object] = []
     database.meanwhile.append(lambda: turns.append(join(database, member(3), NOW + LEASE)))
     turns.append(join(database, member(2), NOW + LEASE))
-    assert sorted(type(turn).__name__ for turn in turns) == ["Leading", "Waiting"]
+    assert sorted(type(turn).__name__ for turn in turns) == ["Leader", "Waiter"]
 
 
 def test_who_is_always_too_late_looks_again_soon(database: FakeDatabase) -> None:
     lead(database, member(1))
     (item,) = database._items.values()
     database.meanwhile.extend(lambda mark=f"other-{number}": item.update(mark=mark) for number in range(TRIES))
-    assert join(database, member(2), NOW + LEASE) == Waiting(1)
+    assert join(database, member(2), NOW + LEASE) == Waiter(1)
     lead(database, member(2), NOW + LEASE)
 
 
 def test_a_dead_leader_is_replaced_when_its_lease_is_over(database: FakeDatabase) -> None:
     dead = lead(database, member(1))
-    assert isinstance(join(database, member(2), NOW + LEASE - 1), Waiting)
+    assert isinstance(join(database, member(2), NOW + LEASE - 1), Waiter)
     heir = lead(database, member(2), NOW + LEASE)
-    Calls(database).share(dead, ANSWER)
-    assert isinstance(join(database, member(3), NOW + LEASE), Waiting), "one given up for dead hands out nothing"
-    Calls(database).give_up(dead, FAULT, NOW + LEASE)
-    Calls(database).share(heir, ANSWER)
+    Flights(database).share(dead, ANSWER)
+    assert isinstance(join(database, member(3), NOW + LEASE), Waiter), "one given up for dead hands out nothing"
+    Flights(database).give_up(dead, FAULT, NOW + LEASE)
+    Flights(database).share(heir, ANSWER)
     assert join(database, member(3), NOW + LEASE) == ANSWER
 
 
 def test_a_leader_that_outlived_its_lease_may_still_share(database: FakeDatabase) -> None:
     slow = lead(database, member(1))
     late = Shared(**{**{name: getattr(ANSWER, name) for name in ANSWER.__slots__}, "ended_at": NOW + LEASE + 1})
-    Calls(database).share(slow, late)
+    Flights(database).share(slow, late)
     assert join(database, member(2), NOW + LEASE + 2) == late
 
 
@@ -127,8 +127,8 @@ def test_a_leader_that_comes_again_leads_again(database: FakeDatabase) -> None:
     first = lead(database, member(1))
     again = lead(database, member(1), NOW + SECOND)
     assert again.mark != first.mark
-    Calls(database).share(first, ANSWER)
-    assert isinstance(join(database, member(2), NOW + SECOND), Waiting), "its first try speaks for nobody any more"
+    Flights(database).share(first, ANSWER)
+    assert isinstance(join(database, member(2), NOW + SECOND), Waiter), "its first try speaks for nobody any more"
 
 
 def test_a_crash_at_the_write_leaves_the_lead_free(database: FakeDatabase) -> None:
@@ -140,14 +140,14 @@ def test_a_crash_at_the_write_leaves_the_lead_free(database: FakeDatabase) -> No
 
 
 def test_when_a_call_fails_the_next_leads(database: FakeDatabase) -> None:
-    Calls(database).give_up(lead(database, member(1)), FAULT, NOW)
+    Flights(database).give_up(lead(database, member(1)), FAULT, NOW)
     lead(database, member(2), NOW)
-    assert isinstance(join(database, member(3), NOW), Waiting)
+    assert isinstance(join(database, member(3), NOW), Waiter)
 
 
 def test_after_some_failures_each_makes_its_own_call_and_later_they_share_again(database: FakeDatabase) -> None:
     for number in range(MOST_FAILURES):
-        Calls(database).give_up(lead(database, member(number)), FAULT, NOW)
+        Flights(database).give_up(lead(database, member(number)), FAULT, NOW)
     for number in (7, 8):
         assert join(database, member(number), NOW) == Alone()
         assert join(database, member(number), NOW + CALM_MS - 1) == Alone()
@@ -164,11 +164,11 @@ def test_leaders_that_die_count_as_failures(database: FakeDatabase) -> None:
 
 
 def test_a_success_ends_the_count(database: FakeDatabase) -> None:
-    Calls(database).give_up(lead(database, member(1)), FAULT, NOW)
-    Calls(database).share(lead(database, member(2)), ANSWER)
+    Flights(database).give_up(lead(database, member(1)), FAULT, NOW)
+    Flights(database).share(lead(database, member(2)), ANSWER)
     after = ANSWER.ended_at + 1
     newer = member(3, accepted_at=after)
-    Calls(database).give_up(lead(database, newer, after), FAULT, after)
+    Flights(database).give_up(lead(database, newer, after), FAULT, after)
     lead(database, member(4, accepted_at=after), after)
 
 
@@ -182,23 +182,23 @@ def test_a_success_ends_the_count(database: FakeDatabase) -> None:
     ],
 )
 def test_a_failure_of_the_question_is_everyones(database: FakeDatabase, error: BrokerError) -> None:
-    Calls(database).give_up(lead(database, member(1)), error, NOW)
+    Flights(database).give_up(lead(database, member(1)), error, NOW)
     with pytest.raises(type(error)) as raised:
         join(database, member(2), NOW + SECOND)
     assert raised.value.facts() == error.facts()
     newer = member(3, accepted_at=NOW + 1)
-    assert isinstance(join(database, newer, NOW + SECOND), Leading), "who was not there asks for itself"
+    assert isinstance(join(database, newer, NOW + SECOND), Leader), "who was not there asks for itself"
 
 
 @pytest.mark.parametrize("error", [Throttled("Wait."), BadOutput("No JSON."), Unavailable("Down.")])
 def test_a_failure_of_the_call_is_the_leaders_own(database: FakeDatabase, error: BrokerError) -> None:
-    Calls(database).give_up(lead(database, member(1)), error, NOW)
+    Flights(database).give_up(lead(database, member(1)), error, NOW)
     lead(database, member(2), NOW)
 
 
 def test_nobody_waits_longer_than_it_can_afford(database: FakeDatabase) -> None:
     lead(database, member(1))
-    assert isinstance(join(database, member(2, patience=5 * SECOND), NOW + 5 * SECOND - 1), Waiting)
+    assert isinstance(join(database, member(2, patience=5 * SECOND), NOW + 5 * SECOND - 1), Waiter)
     assert join(database, member(2, patience=5 * SECOND), NOW + 5 * SECOND) == Alone()
 
 
@@ -210,9 +210,9 @@ def test_a_pause_grows_with_the_wait_and_ends_with_lease_and_patience(passed: in
     if passed >= patience:
         assert turn == Alone()
         return
-    assert isinstance(turn, Waiting)
+    assert isinstance(turn, Waiter)
     assert 1 <= turn.seconds <= max(1, round(passed / 2000 * 1.25))
-    assert turn.seconds <= SLOWEST_LOOK_S * 1.25
+    assert turn.seconds <= SLOWEST_POLL_S * 1.25
     left = min(LEASE, patience) - passed
     assert turn.seconds * 1000 <= max(left, 1000) + 999
 
@@ -220,7 +220,7 @@ def test_a_pause_grows_with_the_wait_and_ends_with_lease_and_patience(passed: in
 def test_those_that_wait_write_nothing(database: FakeDatabase) -> None:
     lead(database, member(1))
     database.crash_in = 0
-    assert isinstance(join(database, member(2)), Waiting)
+    assert isinstance(join(database, member(2)), Waiter)
 
 
 # ------------------------------------------------------------ many jobs, any order
@@ -240,7 +240,7 @@ class Crowd:
     def run(self, jobs: int) -> None:
         """Let each act when its time has come, until all have ended."""
         marks = count()
-        due: list[tuple[int, int, Leading | None]] = [
+        due: list[tuple[int, int, Leader | None]] = [
             (NOW + self.chance.randrange(5 * SECOND), number, None) for number in range(jobs)
         ]
         while due:
@@ -250,12 +250,12 @@ class Crowd:
                 self._end(number, leading, now)
                 continue
             me = Member(f"job_{number}", 1, NOW, NOW + 2 * MINUTE)
-            turn = Calls(self.database, lambda: f"m{next(marks)}").join("acme", "k", me, now, LEASE)
+            turn = Flights(self.database, lambda: f"m{next(marks)}").join("acme", "k", me, now, LEASE)
             match turn:
-                case Waiting():
+                case Waiter():
                     assert turn.seconds >= 1
                     due.append((now + turn.seconds * SECOND, number, None))
-                case Leading():
+                case Leader():
                     alive = [mark for mark, until in self.leaders.items() if now < until]
                     assert not alive, "two lead at once"
                     self.calls += 1
@@ -272,14 +272,14 @@ class Crowd:
                     self.ended[number] = "called"
             assert now <= NOW + 3 * MINUTE, "someone waits for ever"
 
-    def _end(self, number: int, leading: Leading, now: int) -> None:
+    def _end(self, number: int, leading: Leader, now: int) -> None:
         del self.leaders[leading.mark]
         if self.chance.random() < 0.7:
             answer = Shared(f"job_{number}", "OUTPUT#1.1", "small", {}, 1, now)
-            Calls(self.database).share(leading, answer)
+            Flights(self.database).share(leading, answer)
             self.ended[number] = "led"
         else:
-            Calls(self.database).give_up(leading, FAULT, now)
+            Flights(self.database).give_up(leading, FAULT, now)
             self.ended[number] = "failed"
 
 

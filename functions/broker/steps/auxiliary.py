@@ -1,9 +1,9 @@
-"""Calls beside the job's own answer: which model makes them, and what they can cost."""
+"""Auxiliary calls, whose answer is not the job's: which model makes them, and what they can cost."""
 
 from collections.abc import Collection
 
 from broker.context.fitting import SUMMARY_TOKENS
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.routing.routes import Catalog
 from broker.tenants.registry import Tenant
@@ -34,7 +34,7 @@ def summariser(catalog: Catalog, allowed: Collection[str] | None, tokens: int) -
     return min(fit, key=lambda model: (model.cost(1000, tokens), model.rank, model.id), default=None)
 
 
-def worst_beside(question: Question, catalog: Catalog, tenant: Tenant) -> int:
+def worst_auxiliary(question: Question, catalog: Catalog, tenant: Tenant) -> int:
     """Nano-dollars that a job's summary and embedding can cost; 0 for a job that asks for neither."""
     worst = 0
     if question.request.get("context", {}).get("strategy") == "summarize":

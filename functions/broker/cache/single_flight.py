@@ -20,7 +20,7 @@ from typing import Any
 from broker.errors import BrokerError, InvalidRequest, Refused, Rejected, Truncated
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
-SLOWEST_LOOK_S = 5
+SLOWEST_POLL_S = 5
 """Between two looks: half of the time that the call has taken so far, within one second and this."""
 
 LINGER_MS = 900_000
@@ -53,7 +53,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class Leader:
     """This one makes the call, for all; it then says how it went by `share` or `give_up`."""
 
     pk: str
@@ -62,7 +62,7 @@ class Leading:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiter:
     """Another makes the call; look again after so many seconds."""
 
     seconds: int
@@ -86,14 +86,14 @@ class Shared:
     ended_at: int
 
 
-class Calls:
+class Flights:
     """The shared calls of one deployment."""
 
     def __init__(self, database: Database, mark: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
         self._database = database
         self._mark = mark
 
-    def join(self, tenant: str, key: str, me: Member, now: int, lease_ms: int) -> Leading | Waiting | Alone | Shared:
+    def join(self, tenant: str, key: str, me: Member, now: int, lease_ms: int) -> Leader | Waiter | Alone | Shared:
         """Lead, wait, take the answer, or go alone: one read, and one write where this one leads.
 
         Args:
@@ -112,7 +112,7 @@ class Calls:
             verdict = _judge(item, me, now)
             if not isinstance(verdict, int):
                 return verdict
-            leading = Leading(pk, self._mark(), verdict)
+            leading = Leader(pk, self._mark(), verdict)
             facts = {"state": "leading", "mark": leading.mark, "job_id": me.job_id, "run": me.run, "failures": verdict}
             until = {"since": now, "until": now + lease_ms, "expires_at": _expires(now + lease_ms)}
             as_found = If("mark", "=", item["mark"]) if item else If("pk", "absent")
@@ -121,9 +121,9 @@ class Calls:
             except ConditionFailed:
                 continue  # another was faster
             return leading
-        return Waiting(1)
+        return Waiter(1)
 
-    def share(self, leading: Leading, answer: Shared) -> None:
+    def share(self, leading: Leader, answer: Shared) -> None:
         """Hand the answer to all that wait; in silence where the call was taken over meanwhile."""
         facts = {
             "state": "shared",
@@ -135,11 +135,11 @@ class Calls:
         }
         self._end(leading, facts, answer.ended_at)
 
-    def give_up(self, leading: Leading, error: BrokerError, now: int) -> None:
+    def give_up(self, leading: Leader, error: BrokerError, now: int) -> None:
         """Let another lead, or all share the failure, by its kind."""
         self._end(leading, {"state": "failed", "failures": leading.failures + 1, "error": _told(error)}, now)
 
-    def _end(self, leading: Leading, facts: dict[str, Any], now: int) -> None:
+    def _end(self, leading: Leader, facts: dict[str, Any], now: int) -> None:
         change = {**facts, "ended_at": now, "expires_at": _expires(now)}
         mine = If("mark", "=", leading.mark)
         try:
@@ -148,7 +148,7 @@ class Calls:
             return
 
 
-def _judge(item: Item | None, me: Member, now: int) -> Waiting | Alone | Shared | int:
+def _judge(item: Item | None, me: Member, now: int) -> Waiter | Alone | Shared | int:
     """What a job may make of a call as it stands; a number where it may lead: so many leaders have failed before."""
     if item is None:
         return 0
@@ -158,7 +158,7 @@ def _judge(item: Item | None, me: Member, now: int) -> Waiting | Alone | Shared 
             return failed  # its own call, that ended without a word, or is repeated
         if now >= item["until"]:
             return _after_failures(failed + 1, item["until"], now)
-        return Alone() if now >= me.patience_until else Waiting(_pause(item, me, now))
+        return Alone() if now >= me.patience_until else Waiter(_pause(item, me, now))
     ended_at: int = item["ended_at"]
     was_there = me.accepted_at <= ended_at and now < ended_at + LINGER_MS
     if item["state"] == "shared":
@@ -181,7 +181,7 @@ def _pause(item: Item, me: Member, now: int) -> int:
     """Whole seconds, as a Wait state takes them: ever longer, with jitter, within the lease and one's patience."""
     since: int = item["since"]
     left: int = min(item["until"], me.patience_until) - now
-    look = min(max((now - since) / 2000, 1), SLOWEST_LOOK_S) * random.uniform(1, 1.25)  # noqa: S311 - jitter
+    look = min(max((now - since) / 2000, 1), SLOWEST_POLL_S) * random.uniform(1, 1.25)  # noqa: S311 - jitter
     return min(round(look), max(math.ceil(left / 1000), 1))
 
 

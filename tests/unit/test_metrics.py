@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from broker.jobs.head import Status
-from broker.measures import circuit_changed, job_ended, provider_called
+from broker.metrics import circuit_changed, job_ended, provider_called
 
 from tests.fakes.world import NOW, a_head
 

@@ -38,22 +38,22 @@ ACTIONS: dict[str | None, str] = {"bedrock:Converse": "bedrock:InvokeModel"}
 AS_SHIPPED = """            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")
         _real_stdout.flush()"""
 
-MENDED = """            traceback.print_exc()
+PATCHED = """            traceback.print_exc()
             _told = {"errorType": type(e).__name__, "errorMessage": str(e)}
             _real_stdout.write(json.dumps({"status": "ok", "result": {"__raised__": _told}}) + "\\n")
         _real_stdout.flush()"""
 
 
-def mend() -> None:
+def patch() -> None:
     """Change MiniStack in memory, before it starts.
 
     Raises:
-        RuntimeError: this MiniStack is not the one that was mended.
+        RuntimeError: this MiniStack is not the one that was patched.
     """
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     if script.count(AS_SHIPPED) != 1:
-        raise RuntimeError("local/mends.py does not fit this version of MiniStack")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(AS_SHIPPED, MENDED)
+        raise RuntimeError("local/emulator_patches.py does not fit this version of MiniStack")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(AS_SHIPPED, PATCHED)
     as_shipped = lambda_svc._execute_function_warm
     places: dict[str, threading.Semaphore] = {}
 

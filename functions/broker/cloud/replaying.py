@@ -25,7 +25,7 @@ class Nowhere:
 
 
 @dataclass(frozen=True, slots=True)
-class Retell:
+class Replay:
     """Reads dead letters and publishes what they stand for; receivers know repeats by their ids."""
 
     sqs: Any

@@ -21,7 +21,7 @@ class Rejections(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class EventConsumer:
     """Takes one event from the intake queue."""
 
     accept: Accept

@@ -5,7 +5,7 @@ from typing import Any
 from broker.clock import iso, usd
 from broker.routing.circuits import State
 from broker.routing.figures import Figures
-from broker.routing.models import Model
+from broker.routing.model import Model
 
 MILLION = 1_000_000
 

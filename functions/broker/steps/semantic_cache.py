@@ -6,8 +6,8 @@ from typing import Any
 
 from broker.errors import BrokerError, Conflict, Refused
 from broker.jobs.store import Jobs, Payloads
+from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run, enter, material
-from broker.steps.recalling import Recall
 from broker.tenants.registry import Tenants
 
 
@@ -18,7 +18,7 @@ class FindSimilar:
     jobs: Jobs
     payloads: Payloads
     tenants: Tenants
-    recall: Recall
+    cache_lookup: CacheLookup
     embed: Callable[[Run, str, str, int], Sequence[float]]
     """Asks a model (its id) for the embedding of a text, and books the call."""
 
@@ -37,7 +37,7 @@ class FindSimilar:
             return {}  # the operators took it away since
         request = material(self.payloads, run.id)
         try:
-            return self.recall.similar(run, request, lambda text: self.embed(run, model, text, now), now)
+            return self.cache_lookup.similar(run, request, lambda text: self.embed(run, model, text, now), now)
         except (Conflict, Refused):
             raise
         except BrokerError:  # its attempt tells why

@@ -7,14 +7,14 @@ import pytest
 from broker.errors import Refused, Throttled, Unavailable
 from broker.jobs.head import Status
 from broker.providers.wire.base import Answer
-from broker.steps.resembling import FindSimilar
 from broker.steps.selecting import SelectModel
+from broker.steps.semantic_cache import FindSimilar
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.database import Crash
 from tests.fakes.provider import ANSWER, failing
-from tests.fakes.questions import recalling
+from tests.fakes.questions import cache_lookup_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import JOB_ID, NOW, a_model
 
@@ -34,13 +34,20 @@ def stage() -> Stage:
 def select(stage: Stage) -> dict[str, Any]:
     world = stage.world
     return SelectModel(
-        world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(stage.world), FakeCircuits()
+        world.jobs,
+        world.payloads,
+        world.models(),
+        Tenants(world.database),
+        cache_lookup_of(stage.world),
+        FakeCircuits(),
     )(stage.run, NOW)
 
 
 def find(stage: Stage) -> dict[str, Any]:
     tenants = Tenants(stage.world.database)
-    step = FindSimilar(stage.world.jobs, stage.world.payloads, tenants, recalling(stage.world), stage.invoke().embed)
+    step = FindSimilar(
+        stage.world.jobs, stage.world.payloads, tenants, cache_lookup_of(stage.world), stage.invoke().embed
+    )
     return step(stage.run, NOW)
 
 

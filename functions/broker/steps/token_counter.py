@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.tokens import estimate_input, family_of
 
 

@@ -10,18 +10,18 @@ from typing import Any
 from zlib import crc32
 
 from broker.cache.answers import NOTE, Answers, Given, Hit, Wish
-from broker.cache.canonical import last_words, question_of
+from broker.cache.canonical import cache_key_of, last_words
 from broker.cache.vectors import Vector
 from broker.errors import BadOutput, Conflict
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.steps.context import Run
 from broker.tenants.registry import Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
+class CacheLookup:
     """Finds, gives and keeps answers for one run after the other."""
 
     jobs: Jobs
@@ -46,7 +46,7 @@ class Recall:
         if "cache" not in request:
             return {}
         embedding_model = tenant.cache_embedding_model if "similarity" in request["cache"] else None
-        question = question_of(tenant.id, request, candidates, tenant.policy, embedding_model=embedding_model)
+        question = cache_key_of(tenant.id, request, candidates, tenant.policy, embedding_model=embedding_model)
         wish = question and Wish.of(question, request["cache"])
         if not wish:
             return {}

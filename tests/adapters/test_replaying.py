@@ -10,7 +10,7 @@ import boto3
 import pytest
 from broker.cloud.attributes import encode_item
 from broker.cloud.database import DynamoDatabase
-from broker.cloud.retelling import Nowhere, Retell
+from broker.cloud.replaying import Nowhere, Replay
 from broker.delivery.publishing import Publish
 from broker.errors import Unavailable
 from broker.jobs.head import Status
@@ -45,7 +45,7 @@ class Scene:
         database = DynamoDatabase(dynamodb, NAMES)  # type: ignore[arg-type]  # literal keys
         self.jobs = Jobs(database)
         publish = Publish(database, self.jobs, self.bus, Nowhere(), lambda head: None)
-        self.retell = Retell(self.sqs, self.streams, self.url, publish)
+        self.replay = Replay(self.sqs, self.streams, self.url, publish)
 
     def give_up(self, first: int, last: int) -> None:
         """Leave a dead letter for the records from `first` to `last` of the stream."""
@@ -79,24 +79,24 @@ def scene() -> Iterator[Scene]:
 
 def test_what_was_given_up_is_told_and_nothing_else(scene: Scene) -> None:
     scene.give_up(1, 2)
-    assert scene.retell(NOW) == 2
+    assert scene.replay(NOW) == 2
     assert scene.bus.kinds == ["JobStarted", "JobCanceled"]
     assert scene.left == "0 + 0"
-    assert scene.retell(NOW) == 0
+    assert scene.replay(NOW) == 0
 
 
 def test_what_the_bus_refuses_stays_a_dead_letter(scene: Scene) -> None:
     scene.give_up(0, 2)
     scene.bus.refuse = {scene.jobs.get(JOB_ID).event_id}
     with pytest.raises(Unavailable):
-        scene.retell(NOW)
+        scene.replay(NOW)
     assert scene.left == "0 + 1"
 
 
 def test_one_that_the_stream_no_longer_holds_does_not_keep_the_others(scene: Scene) -> None:
     scene.give_up(0, 0)
     scene.give_up(1, 2)
-    before = scene.retell.streams.get_shard_iterator
+    before = scene.replay.streams.get_shard_iterator
 
     class Trimmed(Exception):
         pass
@@ -114,9 +114,9 @@ def test_one_that_the_stream_no_longer_holds_does_not_keep_the_others(scene: Sce
                 raise Trimmed
             return before(**where)
 
-    retell = replace(scene.retell, streams=Streams())
+    replay = replace(scene.replay, streams=Streams())
     with pytest.raises(Unavailable) as failure:
-        retell(NOW)
+        replay(NOW)
     assert failure.value.code == "stream_trimmed"
     assert "2 changes told again" in failure.value.message
     assert scene.bus.kinds == ["JobStarted", "JobCanceled"]
@@ -156,12 +156,12 @@ def dead_letter(scene: Scene, first: int, last: int) -> None:
 def test_telling_goes_on_over_empty_pages(scene: Scene, closed: bool) -> None:
     dead_letter(scene, 1, 3)
     pages = [[], [of_stream(1)], [], [], [of_stream(2), of_stream(3)]]
-    assert replace(scene.retell, streams=Pages(pages, closed=closed))(NOW) == 3
+    assert replace(scene.replay, streams=Pages(pages, closed=closed))(NOW) == 3
     assert scene.left == "0 + 0"
 
 
 def test_nothing_is_deleted_that_was_not_told(scene: Scene) -> None:
     dead_letter(scene, 1, 3)
     with pytest.raises(Unavailable) as failure:
-        replace(scene.retell, streams=Pages([[of_stream(1)], []], closed=True))(NOW)
+        replace(scene.replay, streams=Pages([[of_stream(1)], []], closed=True))(NOW)
     assert (failure.value.code, scene.left) == ("stream_ended", "0 + 1")

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.cache.answers import Given, Hit
-from broker.cache.canonical import question_of
-from broker.cache.sharing import Alone, Calls, Leading, Member, Shared, Waiting
+from broker.cache.canonical import cache_key_of
+from broker.cache.single_flight import Alone, Flights, Leader, Member, Shared, Waiter
 from broker.errors import BrokerError, Pending
 from broker.jobs.head import Head
 from broker.jobs.store import Payloads
-from broker.routing.models import Model
+from broker.routing.model import Model
+from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run
-from broker.steps.recalling import Recall
 from broker.tenants.registry import Tenants
 
 SPARE_MS = 15_000
@@ -23,21 +23,21 @@ LEASE_SPARE_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SingleFlight:
     """Joins runs to shared calls."""
 
     payloads: Payloads
     tenants: Tenants
-    calls: Calls
-    recall: Recall
+    calls: Flights
+    cache_lookup: CacheLookup
 
     def join(
         self, run: Run, head: Head, request: Mapping[str, Any], model: Model, timeout_s: float, now: int
-    ) -> Leading | dict[str, Any] | None:
+    ) -> Leader | dict[str, Any] | None:
         """Before a call is made.
 
         Returns:
-            `{"output", "facts", "given"}` where another job's call brought the answer; `Leading` where this one makes
+            `{"output", "facts", "given"}` where another job's call brought the answer; `Leader` where this one makes
             the call for all, and has to say how it went; None where it makes the call for itself.
 
         Raises:
@@ -47,13 +47,13 @@ class Share:
         if not request.get("coalesce") or model.asynchronous:  # work that goes on by itself outlives the lease
             return None
         policy = self.tenants.get(head.tenant, now).policy
-        question = question_of(head.tenant, request, [model], policy)
+        question = cache_key_of(head.tenant, request, [model], policy)
         if question is None:
             return None
         me = Member(head.id, head.run, head.created_at, _patience(head, now))
         turn = self.calls.join(head.tenant, question.key, me, now, round(timeout_s * 1000) + LEASE_SPARE_MS)
         match turn:
-            case Waiting():
+            case Waiter():
                 what = "An identical job makes the call; its answer is shared."
                 raise Pending(what, code="coalesced", retry_after=turn.seconds)
             case Shared():
@@ -67,16 +67,16 @@ class Share:
         if output is None:
             return None  # it was erased
         given = Given(shared.model, output, shared.usage, shared.cost)
-        return self.recall.give(run, Hit(given, "coalesced", max(0, now - shared.ended_at)))
+        return self.cache_lookup.give(run, Hit(given, "coalesced", max(0, now - shared.ended_at)))
 
-    def brought(self, leading: Leading, run: Run, told: Mapping[str, Any]) -> None:
+    def brought(self, leading: Leader, run: Run, told: Mapping[str, Any]) -> None:
         """The call was answered: `told` is what the workflow gets."""
         facts = told["facts"]
         usage = {name: facts[name] for name in ("input_tokens", "output_tokens")}
         answer = Shared(run.id, told["output"], facts["model"], usage, facts["cost"], facts["ended_at"])
         self.calls.share(leading, answer)
 
-    def failed(self, leading: Leading, error: BrokerError, now: int) -> None:
+    def failed(self, leading: Leader, error: BrokerError, now: int) -> None:
         """The call gave no answer that can be shared."""
         self.calls.give_up(leading, error, now)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from broker.errors import KeyInFlight, Unavailable
 from broker.jobs.accepting import Accepted
-from broker.jobs.taking import Take
+from broker.jobs.event_consumer import EventConsumer
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.tenants.registry import Tenants
@@ -40,7 +40,7 @@ class Door:
     def __call__(self, event: Any = None, *, now: int = NOW, **changes: Any) -> Accepted | None:
         body = event if isinstance(event, str) else json.dumps(event if event is not None else {**EVENT, **changes})
         of_event = Tenants(self.world.database).of_event
-        return Take(self.world.accepting(), of_event, self.rejections, self.bus.put_one)(body, now)
+        return EventConsumer(self.world.accepting(), of_event, self.rejections, self.bus.put_one)(body, now)
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from broker.jobs.ending import cancel_job, settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import erase
 from broker.jobs.transitions import Outcome
+from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run
-from broker.steps.recalling import Recall
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
-from tests.fakes.questions import answers, recalling
+from tests.fakes.questions import answers, cache_lookup_of
 from tests.fakes.world import MINUTE, NOW, World, a_model
 
 BODY: dict[str, Any] = {"input": {"text": "How are you?"}}
@@ -38,7 +38,7 @@ def world() -> World:
 
 def select(world: World, run: Run, now: int = NOW) -> dict[str, Any]:
     step = SelectModel(
-        world.jobs, world.payloads, world.models(), Tenants(world.database), recalling(world), FakeCircuits()
+        world.jobs, world.payloads, world.models(), Tenants(world.database), cache_lookup_of(world), FakeCircuits()
     )
     return step(run, now)
 
@@ -59,7 +59,7 @@ def answered(world: World, body: dict[str, Any] = CACHED, now: int = NOW) -> Hea
     run = started(world, body, now=now)
     assert select(world, run, now)["keep"] is True
     head = succeed(world, run, now=now)
-    assert recalling(world).keep(head, now)
+    assert cache_lookup_of(world).keep(head, now)
     return head
 
 
@@ -77,11 +77,11 @@ class Untouchable:
 @pytest.mark.parametrize("body", [BODY, {**BODY, "cache": {"mode": "bypass"}}], ids=["none", "bypass"])
 def test_a_job_that_asked_for_no_cache_costs_no_request_more(world: World, body: dict[str, Any]) -> None:
     untouchable: Any = Untouchable()
-    recall = Recall(untouchable, untouchable, untouchable, untouchable)
+    recall = CacheLookup(untouchable, untouchable, untouchable, untouchable)
     run = started(world, body)
     step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall, FakeCircuits())
     assert step(run, NOW) == {"candidates": ["small", "large"]}
-    assert recalling(world).keep(succeed(world, run), NOW) is False
+    assert cache_lookup_of(world).keep(succeed(world, run), NOW) is False
 
 
 def test_a_second_job_takes_the_first_ones_answer(world: World) -> None:
@@ -105,7 +105,10 @@ def test_an_answer_that_was_taken_is_not_kept_again(world: World) -> None:
     run = started(world, CACHED)
     cached = select(world, run)["cached"]
     outcome = Outcome(Status.SUCCEEDED, model="small", output=cached["output"], usage=USAGE)
-    assert recalling(world).keep(settle_job(world.jobs, world.jobs.get(run.id), run.fence, outcome, NOW), NOW) is False
+    assert (
+        cache_lookup_of(world).keep(settle_job(world.jobs, world.jobs.get(run.id), run.fence, outcome, NOW), NOW)
+        is False
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,7 @@ def test_what_a_job_gave_goes_when_it_is_erased(world: World) -> None:
 def test_each_answer_that_is_given_is_told(world: World) -> None:
     answered(world)
     run, told = started(world, CACHED), []
-    recall = recalling(world, lambda given, hit: told.append((given.id, hit.kind)))
+    recall = cache_lookup_of(world, lambda given, hit: told.append((given.id, hit.kind)))
     SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall, FakeCircuits())(run, NOW)
     assert told == [(run.id, "exact")]
 
@@ -207,7 +210,7 @@ def test_a_doubled_execution_does_not_hide_what_the_job_gave(world: World) -> No
 
     def end() -> None:
         select(world, run)
-        assert recalling(world).keep(succeed(world, run), NOW)
+        assert cache_lookup_of(world).keep(succeed(world, run), NOW)
 
     world.database.meanwhile.extend([lambda: None, end])
     with pytest.raises(Conflict):
@@ -228,7 +231,7 @@ def embed(*vector: float) -> Any:
 
 
 def similar(world: World, run: Run, *vector: float, now: int = NOW) -> dict[str, Any]:
-    return recalling(world).similar(run, {"task": "chat", "input": world.prompt(run.id)}, embed(*vector), now)
+    return cache_lookup_of(world).similar(run, {"task": "chat", "input": world.prompt(run.id)}, embed(*vector), now)
 
 
 def test_a_similar_question_is_worth_a_look_where_tenant_and_job_ask_for_it(world: World) -> None:
@@ -249,7 +252,7 @@ def test_a_similar_question_takes_the_answer(world: World) -> None:
     run = started(world, SIMILAR)
     select(world, run)
     assert similar(world, run, 1.0, 0.1) == {}
-    assert recalling(world).keep(succeed(world, run), NOW)
+    assert cache_lookup_of(world).keep(succeed(world, run), NOW)
     other = started(world, {**SIMILAR, "input": {"text": "How do you do?"}})
     assert select(world, other)["embed"] is True
     told = similar(world, other, 1.0, 0.2, now=NOW + MINUTE)
@@ -289,6 +292,6 @@ def test_an_embedding_that_fails_leaves_the_job_as_it_was(world: World) -> None:
         raise Unavailable("Down.")
 
     with pytest.raises(Unavailable):
-        recalling(world).similar(run, {"input": world.prompt(run.id)}, fail, NOW)
+        cache_lookup_of(world).similar(run, {"input": world.prompt(run.id)}, fail, NOW)
     assert note(world, run.id) == before
-    assert recalling(world).keep(succeed(world, run), NOW), "it is kept for the same question"
+    assert cache_lookup_of(world).keep(succeed(world, run), NOW), "it is kept for the same question"

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 from broker.cache.answers import NOTE
-from broker.cache.sharing import Calls, Leading
+from broker.cache.single_flight import Flights, Leader
 from broker.errors import Pending, Refused, Unavailable
 from broker.jobs.head import Head
 from broker.jobs.transitions import Fence
-from broker.routing.models import Model
+from broker.routing.model import Model
 from broker.steps.context import Run
-from broker.steps.sharing import LEASE_SPARE_MS, SPARE_MS, Share
+from broker.steps.single_flight import LEASE_SPARE_MS, SPARE_MS, SingleFlight
 from broker.tenants.registry import Tenants
 
-from tests.fakes.questions import recalling
+from tests.fakes.questions import cache_lookup_of
 from tests.fakes.world import NOW, SECOND, World, a_model
 
 BODY: dict[str, Any] = {"input": {"text": "How are you?"}, "coalesce": True}
@@ -30,8 +30,8 @@ def world() -> World:
     return made
 
 
-def share(world: World) -> Share:
-    return Share(world.payloads, Tenants(world.database), Calls(world.database), recalling(world))
+def share(world: World) -> SingleFlight:
+    return SingleFlight(world.payloads, Tenants(world.database), Flights(world.database), cache_lookup_of(world))
 
 
 def started(world: World, body: dict[str, Any] = BODY) -> Head:
@@ -42,19 +42,19 @@ def run_of(head: Head) -> Run:
     return Run(head.id, head.tenant, Fence(head.run, "exec-1"), head.payloads_until, head.expires_at)
 
 
-def join(world: World, head: Head, now: int = NOW, model: str = "small") -> Leading | dict[str, Any] | None:
+def join(world: World, head: Head, now: int = NOW, model: str = "small") -> Leader | dict[str, Any] | None:
     request = world.payloads.load(head.id, "INPUT")
     return share(world).join(run_of(head), head, request, Model.from_item(a_model(model)), TIMEOUT_S, now)
 
 
-def lead(world: World) -> tuple[Head, Leading]:
+def lead(world: World) -> tuple[Head, Leader]:
     head = started(world)
     leading = join(world, head)
-    assert isinstance(leading, Leading)
+    assert isinstance(leading, Leader)
     return head, leading
 
 
-def answer(world: World, head: Head, leading: Leading, now: int = NOW + SECOND) -> None:
+def answer(world: World, head: Head, leading: Leader, now: int = NOW + SECOND) -> None:
     """The leader's call goes well."""
     world.payloads.save(head, "OUTPUT#1.1", OUTPUT)
     facts = {"model": "small", "cost": 11, "ended_at": now, **USAGE}
@@ -101,8 +101,8 @@ def test_it_takes_the_answer_at_no_cost_and_says_so(world: World) -> None:
 
 def test_a_job_for_another_model_or_with_another_question_does_not_wait(world: World) -> None:
     lead(world)
-    assert isinstance(join(world, started(world), model="large"), Leading)
-    assert isinstance(join(world, started(world, {**BODY, "input": {"text": "Who?"}})), Leading)
+    assert isinstance(join(world, started(world), model="large"), Leader)
+    assert isinstance(join(world, started(world, {**BODY, "input": {"text": "Who?"}})), Leader)
 
 
 def test_an_answer_that_was_erased_is_asked_for_again(world: World) -> None:
@@ -116,7 +116,7 @@ def test_an_answer_that_was_erased_is_asked_for_again(world: World) -> None:
 def test_when_the_leader_fails_the_next_leads(world: World) -> None:
     _, leading = lead(world)
     share(world).failed(leading, Unavailable("Down."), NOW)
-    assert isinstance(join(world, started(world)), Leading)
+    assert isinstance(join(world, started(world)), Leader)
 
 
 def test_a_refusal_is_everyones(world: World) -> None:
@@ -132,7 +132,7 @@ def test_a_leader_that_dies_is_replaced_soon_after_its_call(world: World) -> Non
     over = NOW + TIMEOUT_S * SECOND + LEASE_SPARE_MS
     with pytest.raises(Pending):
         join(world, follower, over - 1)
-    assert isinstance(join(world, follower, over), Leading)
+    assert isinstance(join(world, follower, over), Leader)
 
 
 def test_half_of_the_time_is_left_for_a_call_of_its_own(world: World) -> None:
@@ -153,7 +153,7 @@ def test_a_job_calls_before_its_lease_is_over_however_long_it_may_run(world: Wor
     model = Model.from_item(a_model("small"))
     first, follower = (started(world, {**BODY, "timeout_seconds": 3600}) for _ in range(2))
     request = world.payloads.load(first.id, "INPUT")
-    assert isinstance(share(world).join(run_of(first), first, request, model, 300, NOW), Leading)
+    assert isinstance(share(world).join(run_of(first), first, request, model, 300, NOW), Leader)
     assert follower.lease_until is not None
     until = follower.lease_until - SPARE_MS
     with pytest.raises(Pending):
