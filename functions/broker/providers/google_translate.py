@@ -7,21 +7,12 @@ Options of a model: `model` (`nmt`), where Google has more than one for the pair
 
 from typing import Any, NoReturn
 
-from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest, Throttled
+from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest
 from broker.providers.wire.base import Answer, Call
-from broker.providers.wire.exchange import unsupported_task
+from broker.providers.wire.exchange import field, unsupported_task
 from broker.providers.wire.http import post_json
 
 ENDPOINT = "https://translation.googleapis.com"
-
-_PAUSE = (Throttled, "The provider asks for a pause.")
-_KEY = (CredentialRejected, "The provider does not accept the broker's key.")
-REASONS: dict[str, tuple[type[BrokerError], str]] = {
-    # Quotas come as a 403, like a key without rights.
-    **dict.fromkeys(("rateLimitExceeded", "userRateLimitExceeded", "dailyLimitExceeded", "quotaExceeded"), _PAUSE),
-    **dict.fromkeys(("API_KEY_INVALID", "API_KEY_EXPIRED", "keyInvalid", "keyExpired"), _KEY),
-}
-"""Reasons in an error's body that say more than the status: a key that is no key comes as a 400."""
 
 TOO_LONG = "too long"
 """A text above the limit is an invalid request like any other, so the message is read; it goes nowhere."""
@@ -92,21 +83,9 @@ def _translation(body: Any) -> dict[str, Any]:
 
 
 def _read_error(status: int, body: Any) -> BrokerError | None:
-    told = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(told, dict):
-        return None
-    for entry in [*_entries(told.get("details")), *_entries(told.get("errors"))]:
-        reason = entry.get("reason")
-        if isinstance(reason, str) and reason in REASONS:
-            kind, message = REASONS[reason]
-            return kind(message, code=reason)
-    if status == 413 or (status == 400 and TOO_LONG in str(told.get("message")).lower()):
+    if status == 413 or (status == 400 and TOO_LONG in str(field(body, "error", "message")).lower()):
         return ContextExceeded("The text is longer than the provider takes at once.")
     return None
-
-
-def _entries(given: Any) -> list[dict[str, Any]]:
-    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
 
 
 def _bad(message: str, code: str = "malformed_reply") -> NoReturn:

@@ -68,7 +68,8 @@ def test_a_rejected_text_is_the_requests_text(server: ProviderServer) -> None:
 @pytest.mark.parametrize("said", [*(body for _, body in GONE.values()), *(body for _, body in KEYS.values())])
 def test_a_prompt_that_is_quoted_closes_no_model_to_others(said: Any) -> None:
     """A tenant's own words in an error never look like a model that is gone or a key that is wrong."""
-    words = said["error"]["message"] if isinstance(said, dict) else "The model `x` does not exist"
+    told = said["error"] if isinstance(said, dict) else "The model `x` does not exist"
+    words = told if isinstance(told, str) else told["message"]
     for status in (400, 422):
         body = {"error": {"message": f"Invalid value: '{words}'", "type": "invalid_request_error", "code": None}}
         assert type(failure(status, {}, body)) is Rejected

@@ -16,6 +16,7 @@ from broker.providers.aws.client import UNREADABLE, Json, MakeClient, Row, lost,
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.http import CHUNK, LARGEST_REPLY
 from broker.providers.wire.structured import check_storable
+from broker.providers.wire.values import field
 
 SHORTEST_S = 0.5
 """With less of its time left, a call sends no further request."""
@@ -88,11 +89,13 @@ class Exchange:
             raise Unavailable(message, code="bad_endpoint") from None
         try:
             reply: Json = getattr(client, operation)(**request)
-            request_id = str(reply["ResponseMetadata"].get("RequestId", ""))
+            if not isinstance(reply, dict):
+                raise TypeError
         except (broken.ClientError, broken.BotoCoreError, broken.HTTPClientError, *UNREADABLE) as error:
             raise self._failure(error) from None
         self.requests += 1
-        self.facts = {"request_id": request_id[:128]} if request_id else {}
+        request_id = field(reply, "ResponseMetadata", "RequestId")
+        self.facts = {"request_id": str(request_id)[:128]} if request_id else {}
         return reply
 
     def read(self, stream: Any) -> bytes:

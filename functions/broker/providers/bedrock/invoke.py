@@ -15,6 +15,7 @@ from broker.providers.bedrock.errors import bad
 from broker.providers.wire.base import Call
 from broker.providers.wire.http import CHUNK, LARGEST_REPLY
 from broker.providers.wire.structured import loads
+from broker.providers.wire.values import field
 
 Json = dict[str, Any]
 Result = TypeVar("Result")
@@ -48,7 +49,7 @@ class Reply:
 
     def facts(self) -> dict[str, str]:
         """The service's own id of the call."""
-        found = self.headers.get("x-amzn-requestid", "")
+        found = str(self.headers.get("x-amzn-requestid", ""))
         return {"request_id": found[:128]} if found else {}
 
 
@@ -117,7 +118,8 @@ def _exchange(call: Call, ask: Ask, body: Json, timeout: float, until: float) ->
 
     def exchange(client: Any) -> tuple[bytes, Mapping[str, str]]:
         reply = client.invoke_model(**request)
-        return _read(reply["body"], until), reply.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        headers = field(reply, "ResponseMetadata", "HTTPHeaders")
+        return _read(reply["body"], until), headers if isinstance(headers, dict) else {}
 
     content, headers = ask(exchange, timeout)
     try:

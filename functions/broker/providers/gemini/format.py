@@ -46,7 +46,7 @@ def answered(reply: Reply) -> tuple[str, list[Json]]:
         if field(reply.body, "promptFeedback", "blockReason") not in UNBLOCKED:
             raise Refused("The provider's content policy refused the request.", code=BLOCKED, maybe_paid=True)
         candidate = exchange.first(reply.body, "candidates")
-        reason = candidate.get("finishReason")
+        reason = str(candidate.get("finishReason"))
         if reason in REFUSALS:
             raise Refused("The model refused to answer.", code="model_refused", maybe_paid=True)
         if reason in MALFORMED:
@@ -54,7 +54,7 @@ def answered(reply: Reply) -> tuple[str, list[Json]]:
         found = field(candidate, "content", "parts") or []
         if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
             bad("The provider's reply has no content.")
-    return str(reason), [part for part in found if not part.get("thought")]
+    return reason, [part for part in found if not part.get("thought")]
 
 
 def tokens(reply: Reply) -> tuple[int | None, int | None]:

@@ -131,7 +131,10 @@ class Provider(Protocol):
         """Make the call; only providers with a `check` give `Started`.
 
         Raises:
-            InvalidRequest, Refused, ContextExceeded, Throttled, Unavailable, CredentialRejected, BadOutput.
+            InvalidRequest: no model could do what is asked.
+            Rejected, Refused, ContextExceeded, Truncated, Throttled, Unavailable, ModelTimedOut, ModelGone,
+            CredentialRejected, BadOutput: by what came back (`wire.failures`); `maybe_paid` where the work may have
+            been done, and `tokens` where the reply told what it charges for.
         """
         ...
 

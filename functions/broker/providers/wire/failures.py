@@ -143,16 +143,20 @@ _REFUSED = re.compile(
 _OF_POLICY = re.compile(r"moderat|safety|guideline|flagged|violat|harmful|prohibited")
 _OF_CONTENT = re.compile(r"\b(?:content|polic(?:y|ies))\b")
 _OF_ACCOUNT = re.compile(
-    r"\b(?:api|key|token|account|subscription|permission|authori[sz]|organi[sz]ation|project|access|network|firewall|role)"
+    r"\b(?:api|key|token|account|subscription|permission|authori[sz]|organi[sz]ation|project|access|network|firewall|role"
+    r"|region|country|territory|location)"
 )
+_MODEL = r"(?:the |requested )*model:? ?(?:[`'\"(]?[\w./:@-]{1,160}[`'\")]?)?,? "
 _GONE = re.compile(
-    r"no model found|(?:the |requested )*model\b.{0,200}?(?:does not exist|not exist|not found|no longer|not available"
-    r"|has been (?:deprecated|decommissioned|retired|removed|shut down)|is (?:deprecated|restricted|not supported\b))"
-    r"|(?:invalid|unknown) model\b|unsupported country|user location is not supported"
-    r"|[\w./:@-]{1,120} is not a valid model"
-    r"|no endpoints found(?! that support)|no allowed providers|(?:access to|no access to) model"
+    f"{_MODEL}(?:does not exist|not exist|(?:was )?not found|(?:has been|is|was) (?:deprecated|decommissioned|retired"
+    "|removed|shut down|restricted|no longer|not (?:found|available|supported by any)))"
+    r"|no model found|(?:invalid|unknown) model\b|[\w./:@-]{1,120} is not a valid model"
+    r"|this model is (?:not available|no longer)"
+    r"|no endpoints found(?! that support)|no allowed providers|(?:unable to access|(?:no )?access to) model"
     r"|(?:you|your|project|the project|this account).{0,120}? access to (?:the |this )?model"
+    r"|unsupported country|user location is not supported"
 )
+"""How messages begin; further on they may quote the request."""
 _UNPAID = re.compile(r"your credit balance is too low|api key not valid|(?:incorrect|invalid) api key")
 _BUSY = re.compile(
     r"request too large for model|rate limit (?:reached|exceeded)|too many (?:requests|tokens, please wait)"
