@@ -7,7 +7,11 @@ INSTALLED := $(VENV)/installed
 WITHOUT_CLOUD := tests/unit tests/contract tests/adapters
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo up down test check unit schemas bench clean
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check unit schemas bench clean
+
+help:  ## these lines
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 
 demo: $(INSTALLED)  ## the main job through all the doors, on the embedded cloud
 	$(BIN)/python -m local demo
@@ -23,7 +27,7 @@ test: check  ## lint, types, template, and all tests with the embedded cloud
 	$(BIN)/python -m pytest tests/e2e; cloud=$$?; \
 	wait $$unit; unit=$$?; cat .local/unit.log; exit $$((cloud | unit))
 
-check: $(INSTALLED)
+check: $(INSTALLED)  ## lint, types and template, without a test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -46,5 +50,5 @@ $(INSTALLED): pyproject.toml functions/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(INSTALLED)
 
-clean: down
+clean: down  ## remove what was installed, built and kept here
 	rm -rf $(VENV) .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
