@@ -18,8 +18,10 @@ from broker.errors import (
     BrokerError,
     ContextExceeded,
     CredentialRejected,
-    InvalidRequest,
+    ModelGone,
+    ModelTimedOut,
     Refused,
+    Rejected,
     Throttled,
     Unavailable,
 )
@@ -143,18 +145,18 @@ def test_the_provider_moderates(server: ModelServer) -> None:
 
 
 ORDERS: dict[str, tuple[type[BrokerError], bool]] = {
-    "400": (InvalidRequest, False),
+    "400": (Rejected, False),
     "401": (CredentialRejected, False),
-    "403": (CredentialRejected, False),
-    "404": (InvalidRequest, False),
+    "403": (ModelGone, False),
+    "404": (ModelGone, False),
     "429=3": (Throttled, False),
-    "500": (Unavailable, False),
+    "500": (Unavailable, True),
     "503": (Unavailable, False),
     "context": (ContextExceeded, False),
     "cut": (Unavailable, True),
-    "hang": (Unavailable, True),
+    "hang": (ModelTimedOut, True),
     "badjson": (BadOutput, True),
-    "echo": (InvalidRequest, False),
+    "echo": (Rejected, False),
 }
 
 

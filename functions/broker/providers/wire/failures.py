@@ -254,12 +254,13 @@ def _kind(status: int, said: Told) -> tuple[Kind, str | None]:
     readable = status in _READABLE
     if readable and any(map(declined, said.words)):
         return Refused, next(iter(_known(Refused, said)), "content_policy")
-    if status == 403 and _is_of_policy(said):
+    gone = readable and any(map(_GONE.match, said.words))
+    if status == 403 and not gone and _is_of_policy(said):  # a model's name may sound like a policy
         return Refused, "content_policy"
     by_code = next(((kind, code) for kind, _ in CODES for code in _known(kind, said)), None)
     if by_code and by_code[0] in (Refused, ContextExceeded):
         return by_code
-    if readable and any(map(_GONE.match, said.words)):
+    if gone:
         return ModelGone, next(iter(_known(ModelGone, said)), None)
     if by_code:
         return by_code
