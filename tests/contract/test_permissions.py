@@ -183,10 +183,9 @@ def test_who_reads_files_is_told_when_one_is_gone() -> None:
 
 
 def test_who_cleans_deletes_what_is_kept_for_jobs_and_reads_nothing() -> None:
-    (policy,) = of_type("AWS::IAM::Role")["CleanRole"]["Policies"]
     allowed = {
         (action, str(resource))
-        for each in policy["PolicyDocument"]["Statement"]
+        for each in rights("CleanRole")
         for action in as_list(each["Action"])
         for resource in as_list(each["Resource"])
         if action.startswith(("s3:", "dynamodb:"))
