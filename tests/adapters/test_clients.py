@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import NoCredentialsError
+from broker.bounds import Overrun, within
 from broker.cloud import clients
 from broker.cloud.clients import client
 from broker.cloud.faults import FaultInjected, Faulty
@@ -74,3 +76,16 @@ def test_ordered_crashes_come_before_and_after_what_changes_something(
     puts = sum(headers["x-amz-target"].endswith("PutItem") for _, headers, _ in service.asked)
     assert 40 - crashes < puts < 40, "some crash before they are sent, some after"
     assert tables.meta.region_name == REGION
+
+
+def test_a_request_with_the_word_hangs_until_somebody_breaks_it_off() -> None:
+    class Table:
+        meta = SimpleNamespace(method_to_api_mapping={"put_item": "PutItem"})
+
+        def put_item(self, **request: object) -> str:
+            return "done"
+
+    table = Faulty(Table(), "hang:poison")
+    assert table.put_item(Item={"word": "well"}) == "done"
+    with pytest.raises(Overrun), within(0.05):
+        table.put_item(Item={"word": "poison"})

@@ -219,7 +219,7 @@ def test_a_document_is_found_before_every_replica_has_it() -> None:
 
 @pytest.mark.parametrize("document", [SMALL, LARGE], ids=["small", "large"])
 def test_an_output_is_read_together_with_the_notes(store: PayloadStore, dynamodb: Any, document: Any) -> None:
-    jobs, head = Jobs(DynamoDatabase(dynamodb, TABLES)), a_head(output="OUTPUT#1.2")  # type: ignore[arg-type]
+    jobs, head = Jobs(DynamoDatabase(dynamodb, TABLES), ()), a_head(output="OUTPUT#1.2")  # type: ignore[arg-type]
     for name in ("INPUT", "OUTPUT#1.1", "OUTPUT#1.3"):
         store.save(head, name, {})
     store.save(head, "OUTPUT#1.2", document)
@@ -234,7 +234,7 @@ def test_an_output_is_read_together_with_the_notes(store: PayloadStore, dynamodb
 
 
 def test_without_an_output_there_are_the_notes(store: PayloadStore, dynamodb: Any) -> None:
-    jobs = Jobs(DynamoDatabase(dynamodb, TABLES))  # type: ignore[arg-type]
+    jobs = Jobs(DynamoDatabase(dynamodb, TABLES), ())  # type: ignore[arg-type]
     jobs.note(a_head(), "ASKED", {"metadata": {}})
     notes, item = jobs.around(a_head())
     assert (list(notes), item) == (["ASKED"], None)

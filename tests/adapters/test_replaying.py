@@ -43,7 +43,7 @@ class Scene:
         self.url = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
         self.bus = FakeBus()
         database = DynamoDatabase(dynamodb, NAMES)  # type: ignore[arg-type]  # literal keys
-        self.jobs = Jobs(database)
+        self.jobs = Jobs(database, ())
         publish = Publish(database, self.jobs, self.bus, Nowhere(), lambda head: None)
         self.replay = Replay(self.sqs, self.streams, self.url, publish)
 

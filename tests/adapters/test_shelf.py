@@ -55,7 +55,12 @@ def test_drops_what_the_job_wrote_and_nothing_else(database: Database, shelf: Sh
 
 
 def test_an_answer_is_kept_found_and_forgotten(database: Database, shelf: Shelf) -> None:
-    answers, jobs, its, vector = Answers(database, shelf), Jobs(database), wish(BODY, embedding_model="t"), [1.0, 0.5]
+    answers, jobs, its, vector = (
+        Answers(database, shelf),
+        Jobs(database, ()),
+        wish(BODY, embedding_model="t"),
+        [1.0, 0.5],
+    )
     jobs.note(a_head(), NOTE, its.note(Vector.of(vector)))
     assert answers.keep(a_head(), GIVEN, NOW)
     assert answers.find(its, NOW) == Hit(GIVEN, "exact", 0)

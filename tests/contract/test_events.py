@@ -188,7 +188,7 @@ def stream_filter(*, progress: bool = True) -> Any:
 @pytest.mark.parametrize(("progress", "told"), [(True, ["queued", "running", "succeeded"]), (False, ["succeeded"])])
 def test_just_the_changes_of_status_reach_publish(progress: bool, told: list[str]) -> None:
     database = FakeDatabase()
-    jobs = Jobs(database)
+    jobs = Jobs(database, ())
     jobs.create(a_head())
     fence = Fence(1, "exec-1")
     jobs.change(JOB_ID, lambda head: claim(head, now=NOW, lease_ms=1000, by="m-1"))

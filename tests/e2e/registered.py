@@ -98,8 +98,6 @@ ON_AWS: dict[str, dict[str, Any]] = {
 SHAKY = ("shaky", "malformed", "impatient", "flagging", "hanging", "retired", "excusing", "thinking", "limiting")
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
-POISON = "^(a+)+$"
-"""A pattern that some words never come to an end with."""
 
 GUARDED_WORD = "albatross"
 """What Bedrock's own guardrail stops."""
@@ -150,7 +148,6 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"id": "alike", "cache_embedding_model": "answers"},
             {"id": "alike-by-titan", "cache_embedding_model": "aws-titan"},
         ],
-        "prompts": [{"id": "poison", "user": "{{word}}", "variables": {"word": {"type": "string", "pattern": POISON}}}],
         "routes": ROUTES,
         "sources": [
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +96,22 @@ class Stack:
         finally:
             for mapping in mappings:
                 functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+    @contextmanager
+    def faults(self, order: str, functions: Iterable[str]) -> Iterator[None]:
+        """Have functions (`Api`, …) crash or hang, as `broker.cloud.faults` does on order."""
+        client = self.cloud.client("lambda")
+        before: dict[str, dict[str, str]] = {}
+        for each in functions:
+            name = self.physical(f"{each}Function")
+            before[name] = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            variables = before[name] | {"BROKER_FAULTS": order}
+            client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        try:
+            yield
+        finally:
+            for name, variables in before.items():
+                client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
     def nothing_dispatched(self) -> AbstractContextManager[None]:
         """Hold the lanes: jobs stay queued."""

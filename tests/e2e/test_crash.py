@@ -25,6 +25,8 @@ from broker.delivery.delivering import Deliver, Sent
 from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
 from broker.jobs.sweeping import Sweep
+from broker.prompts import experiments
+from broker.tenants import ledger
 from broker.tenants.ledger import period_of
 
 from local.client import Client
@@ -51,22 +53,13 @@ TERMINAL = {"JobSucceeded", "JobFailed", "JobBlocked", "JobCanceled", "JobExpire
 @contextmanager
 def faults(stack: Stack) -> Iterator[None]:
     """Have all functions crash at random, while it lasts, and what they drop come again soon."""
-    functions, sqs = stack.cloud.client("lambda"), stack.cloud.client("sqs")
+    sqs = stack.cloud.client("sqs")
     # What was being accepted when its function died is free again after thirty seconds; a message comes five times.
     soon = {"IntakeQueue": "8", "InteractiveQueue": "5", "BulkQueue": "5", "DeliveriesQueue": "5", "FilesQueue": "32"}
     for queue, seconds in soon.items():
         sqs.set_queue_attributes(QueueUrl=stack.physical(queue), Attributes={"VisibilityTimeout": seconds})
-    before: dict[str, dict[str, str]] = {}
-    for logical_id in FUNCTIONS:
-        name = stack.physical(f"{logical_id}Function")
-        before[name] = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        variables = before[name] | {"BROKER_FAULTS": FAULTS}
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-    try:
+    with stack.faults(FAULTS, FUNCTIONS):
         yield
-    finally:
-        for name, variables in before.items():
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 class Ahead:
@@ -76,7 +69,7 @@ class Ahead:
         sqs = stack.cloud.client("sqs")
         lanes = {"interactive": stack.physical("InteractiveQueue"), "bulk": stack.physical("BulkQueue")}
         dead = [stack.physical("InteractiveDeadLetters"), stack.physical("BulkDeadLetters")]
-        self.jobs = Jobs(stack.database)
+        self.jobs = Jobs(stack.database, (ledger.bookings, experiments.endings))
         deliveries = DeliveryQueue(sqs, stack.physical("DeliveriesQueue"))
         deliver = Deliver(stack.database, self.jobs, deliveries, _sends_nothing, lambda note, sent: None)
         count = Count(stack.database, FilesQueue(sqs, stack.physical("FilesQueue")))
@@ -105,7 +98,7 @@ def _heads(stack: Stack) -> list[Head]:
     found: list[Head] = []
     cursor = None
     while True:
-        heads, cursor = Jobs(stack.database).of_tenant(TENANT, limit=100, cursor=cursor)
+        heads, cursor = Jobs(stack.database, ()).of_tenant(TENANT, limit=100, cursor=cursor)
         found += heads
         if cursor is None:
             return found

@@ -1,6 +1,6 @@
 """One poison record sinks no other: a careless tenant's request that hangs, among those of a good one.
 
-What hangs is a variable whose declared pattern backtracks for ever; it does so while the request is accepted.
+What hangs is a write to the table, whenever a word of the request is in it (`broker.cloud.faults`).
 """
 
 import json
@@ -13,14 +13,15 @@ from broker.jobs.store import Jobs
 from tests.e2e.files import Files
 from tests.e2e.stack import Stack, chat, until
 
-HANGS = {"prompt": {"id": "poison", "variables": {"word": "a" * 60 + "!"}}}
+WORD = "never-to-an-end"
+HANGS = chat(metadata={"order": WORD})
 CARELESS = "crashing"
 PATIENCE_S = 180
 
 
 def correlated(stack: Stack, tenant: str) -> set[str]:
     """The ids of the events that the newest jobs of a tenant came with."""
-    heads, _ = Jobs(stack.database).of_tenant(tenant, limit=50, cursor=None)
+    heads, _ = Jobs(stack.database, ()).of_tenant(tenant, limit=50, cursor=None)
     return {head.correlation_id for head in heads}
 
 
@@ -40,13 +41,16 @@ def test_of_ten_events_of_which_one_hangs_nine_become_jobs(stack: Stack) -> None
     ids = [str(uuid.uuid4()) for _ in range(10)]
     poison, good = ids[3], {*ids[:3], *ids[4:]}
     try:
-        with stack.disabled("IntakeFunction"):
-            for event_id in ids:
-                source, detail = ("tests.crashing", HANGS) if event_id == poison else ("tests.orders", chat(event_id))
-                body = {"id": event_id, "account": "000000000000", "source": source, "detail": detail}
-                sqs.send_message(QueueUrl=intake, MessageBody=json.dumps(body))
-        assert until(lambda: good <= correlated(stack, "demo"), PATIENCE_S), "at the first time that they are received"
-        assert until(lambda: poison in dead(stack), PATIENCE_S), "given up for good, and kept for a person to see"
+        with stack.faults(f"hang:{WORD}", ["Intake"]):
+            with stack.disabled("IntakeFunction"):
+                for event_id in ids:
+                    source, detail = (
+                        ("tests.crashing", HANGS) if event_id == poison else ("tests.orders", chat(event_id))
+                    )
+                    body = {"id": event_id, "account": "000000000000", "source": source, "detail": detail}
+                    sqs.send_message(QueueUrl=intake, MessageBody=json.dumps(body))
+            assert until(lambda: good <= correlated(stack, "demo"), PATIENCE_S), "at the first time they are received"
+            assert until(lambda: poison in dead(stack), PATIENCE_S), "given up for good, and kept for a person to see"
         assert not good & set(dead(stack))
         assert poison not in correlated(stack, CARELESS)
     finally:
@@ -57,10 +61,13 @@ def test_of_ten_events_of_which_one_hangs_nine_become_jobs(stack: Stack) -> None
 def test_of_three_lines_of_which_one_hangs_two_become_jobs_and_the_file_ends(stack: Stack) -> None:
     files = Files(stack)
     lines = [chat("Summarize: one."), HANGS, chat("Summarize: three.")]
-    key = files.put("poison.jsonl", "\n".join(map(json.dumps, lines)), CARELESS)
+    with stack.faults(f"hang:{WORD}", ["TakeFile"]):
+        _ends(stack, files, files.put("poison.jsonl", "\n".join(map(json.dumps, lines)), CARELESS))
 
+
+def _ends(stack: Stack, files: Files, key: str) -> None:
     def ended() -> bool:
-        heads, _ = Jobs(stack.database).of_tenant(CARELESS, limit=10, cursor=None)
+        heads, _ = Jobs(stack.database, ()).of_tenant(CARELESS, limit=10, cursor=None)
         return sum(head.status.terminal for head in heads if head.line in (1, 3)) == 2
 
     assert until(ended, PATIENCE_S), "the others do not wait for it"

@@ -148,7 +148,7 @@ def test_a_batch_of_texts_is_handed_over_and_goes_with_its_job(stack: Stack) -> 
 def test_a_batch_that_nobody_waits_for_is_stopped(stack: Stack) -> None:
     bedrock = stack.cloud.client("bedrock")
     accepted = stack.api.submit({"model": "local-batch", "input": {"text": SLOW}})
-    jobs = Jobs(stack.database)
+    jobs = Jobs(stack.database, ())
     begun = until(lambda: [call["h"] for call in jobs.get(accepted.body["id"]).calls.values() if "h" in call])
     assert bedrock.get_model_invocation_job(jobIdentifier=begun[0]["job"])["status"] == "InProgress"
     assert stack.api.call("POST", f"/jobs/{accepted.body['id']}/cancel").status == 200

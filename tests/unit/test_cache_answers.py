@@ -30,7 +30,7 @@ def job(number: int = 1, **changes: Any) -> Head:
 
 def missed(database: FakeDatabase, head: Head, its: Wish, vector: Vector | None = None) -> Head:
     """A job that found nothing."""
-    Jobs(database).note(head, NOTE, its.note(vector))
+    Jobs(database, ()).note(head, NOTE, its.note(vector))
     return head
 
 
@@ -139,7 +139,7 @@ def test_what_is_not_kept(database: FakeDatabase, given: Given) -> None:
 
 def test_a_job_that_asked_for_nothing_or_was_given_an_answer_keeps_nothing(database: FakeDatabase) -> None:
     assert answers(database).keep(job(), GIVEN, NOW) is False
-    Jobs(database).note(job(), NOTE, Hit(GIVEN, "exact", 0).note())
+    Jobs(database, ()).note(job(), NOTE, Hit(GIVEN, "exact", 0).note())
     assert answers(database).keep(job(), GIVEN, NOW) is False
     assert stored(database) == []
 
@@ -160,7 +160,7 @@ def test_what_a_job_gave_is_dropped_with_it(database: FakeDatabase) -> None:
     for _ in range(2):
         answers(database).forget("job_1")
         assert stored(database) == []
-    note = Jobs(database).notes("job_1")[NOTE]
+    note = Jobs(database, ()).notes("job_1")[NOTE]
     assert not {"vector", "square"} & note.keys(), "an embedding tells much of its text"
 
 
@@ -290,4 +290,4 @@ def test_only_the_newest_are_compared(database: FakeDatabase) -> None:
 def test_a_wish_comes_back_from_its_note(database: FakeDatabase) -> None:
     for its in (near(), wish(BODY), wish({**BODY, "cache": {"mode": "refresh", "ttl_seconds": 60}})):
         missed(database, job(), its)
-        assert Wish.from_note(Jobs(database).notes("job_1")[NOTE]) == its
+        assert Wish.from_note(Jobs(database, ()).notes("job_1")[NOTE]) == its

@@ -30,7 +30,7 @@ def _claim(head: Head) -> Head:
 def test_a_write_whose_reply_was_lost_is_known_again() -> None:
     database = LosesReplies()
     FakeDatabase.write(database, Put("jobs", a_head().to_item()))
-    assert Jobs(database).change(JOB_ID, _claim).run == 1
+    assert Jobs(database, ()).change(JOB_ID, _claim).run == 1
 
 
 def test_the_same_decision_of_another_is_not_taken_for_our_own() -> None:

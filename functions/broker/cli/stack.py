@@ -63,7 +63,7 @@ def replay_all(session: Any, outputs: dict[str, str]) -> int:
     nowhere = Nowhere()
     publish = Publish(
         database,
-        Jobs(database),
+        Jobs(database, ()),
         Bus(session.client("events"), outputs["BusName"]),
         nowhere,
         lambda head: None,

@@ -42,5 +42,5 @@ def client(service: str) -> Any:
     if os.environ.get("BROKER_FAULTS"):
         from broker.cloud.faults import Faulty
 
-        return Faulty(made, float(os.environ["BROKER_FAULTS"]))
+        return Faulty(made, os.environ["BROKER_FAULTS"])
     return made

@@ -102,7 +102,7 @@ Participant = Callable[[Head, Head], Sequence[Put | Update]]
 class Jobs:
     """The jobs of one deployment."""
 
-    def __init__(self, database: Database, participants: Sequence[Participant] = ()) -> None:
+    def __init__(self, database: Database, participants: Sequence[Participant]) -> None:
         """`participants` are those of every change of a head: whoever ends jobs books what they cost with them."""
         self._database = database
         self._participants = participants
