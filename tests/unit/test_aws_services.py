@@ -184,7 +184,7 @@ def test_a_fault_of_the_connection_is_known(
 
 def broken_ones(value: Any) -> Iterator[Any]:
     """A JSON value with one thing in it of another kind, for each thing and kind."""
-    yield from (None, "x", "\ud800", "", -1, 5, 1e999, True, [], {}, [None], [{}], {"x": []})
+    yield from (None, "x", "\ud800", "", -1, 5, 1e999, -(10**400), True, [], {}, [None], [{}], {"x": []})
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for place, each in inner:
         for variant in broken_ones(each):

@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from broker.jobs.fields import Objective, Task
-from broker.providers.wire import abilities
 from broker.registry.entry import Day, Entry, Name, Strict, Usd
 from broker.routing.routes import ALIAS, ROUTE
 from broker.storage import Item
@@ -75,6 +74,8 @@ class ModelEntry(Entry):
     def _is_kept_as_it_stands(cls, options: dict[str, Any]) -> dict[str, Any]:
         if not _is_kept(options):
             raise ValueError("the registry keeps whole numbers of up to 15 digits; write others as texts")
+        from broker.providers.wire import abilities  # the door loads nothing of the providers before it needs to
+
         if wrong := abilities.fault(options):
             raise ValueError(wrong)
         return options

@@ -47,7 +47,7 @@ LOSSES: tuple[tuple[type[Exception], type[BrokerError], str, str, bool], ...] = 
 )
 """What can go wrong around HTTP: the first that fits. The last column: the request may have arrived."""
 
-UNREADABLE = (ResponseParserError, AttributeError, TypeError, ValueError, RuntimeError, KeyError)
+UNREADABLE = (ResponseParserError, AttributeError, TypeError, ValueError, RuntimeError, KeyError, OverflowError)
 """What botocore's parser raises for a reply of another shape than the service's: it checks little, and trips."""
 
 ERRORS: dict[str, Row] = {

@@ -1,7 +1,6 @@
 """The requests of one call to an AWS service, and how its replies are read."""
 
 import hashlib
-import math
 import re
 import time
 import uuid
@@ -209,13 +208,17 @@ def text(value: Any, what: str) -> str:
     return value
 
 
+LARGEST = 1e9
+"""Of a score; what is beyond is no score, and may be a whole number that no float holds."""
+
+
 def score(value: Any, whole: float = 1.0) -> float:
     """A confidence in a reply, of 0 to 1; `whole` is what the service gives for certainty.
 
     Raises:
         BadOutput: it is no number.
     """
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if type(value) not in (int, float) or not abs(value) < LARGEST:
         bad("The service's reply has a score that is no number.")
     return float(round(min(max(value / whole, 0.0), 1.0), 6))
 

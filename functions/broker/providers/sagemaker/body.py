@@ -11,7 +11,6 @@ Options of a model:
 
 import base64
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from broker.providers.wire import structured
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.saying import json_of, shown
+from broker.providers.wire.vectors import is_vector
 from broker.tokens import estimate
 
 TASKS = frozenset({"custom", "chat", "embed"})
@@ -167,8 +167,6 @@ def _vectors(found: Any, wanted: int) -> list[list[float]]:
     vectors = [found] if isinstance(found, list) and found and not isinstance(found[0], list) else found
     if not isinstance(vectors, list) or len(vectors) != wanted:
         bad("The endpoint's reply has another number of embeddings.")
-    for vector in vectors:
-        numbers = vector if isinstance(vector, list) else []
-        if not numbers or any(type(each) not in (int, float) or not math.isfinite(each) for each in numbers):
-            bad("The endpoint's embeddings are no vectors of numbers.")
+    if not all(map(is_vector, vectors)):
+        bad("The endpoint's embeddings are no vectors of numbers.")
     return vectors
