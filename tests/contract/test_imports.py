@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "measures": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
+    "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
     # rooms
     "guardrails": set(),
     "context": {"clock", "errors", "jobs", "storage", "tokens"},
@@ -50,7 +50,7 @@ ARROWS: dict[str, set[str]] = {
     "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
     # what puts it together
     "bootstrap": {
-        *("clock", "errors", "measures"),
+        *("clock", "errors", "metrics"),
         *("batches", "cache", "cloud", "delivery"),
         *("jobs", "prompts", "providers", "registry", "rest", "routing", "steps", "tenants"),
     },

@@ -233,4 +233,4 @@ def test_who_fills_prompts_may_read_their_texts_and_only_operators_write_them(na
 
 def test_some_functions_fill_prompts() -> None:
     users = {name for name, each in BUILDERS.items() if "prompt_texts" in builders_behind({name})}
-    assert {"prepare", "accept", "api", "take", "split", "admin"} <= users, "then nothing above was proved"
+    assert {"prepare", "accept", "api", "event_consumer", "split", "admin"} <= users, "then nothing above was proved"

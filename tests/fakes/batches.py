@@ -67,7 +67,7 @@ class Files:
         )
         return split(event, lambda: now, time_left)
 
-    def keep_pending(self, now: int = NOW) -> int:
+    def go_on(self, now: int = NOW) -> int:
         """Take what was left to later messages, and what those leave; gives the seconds that it waited."""
         waited = 0
         while self.collects.later:

@@ -71,7 +71,7 @@ class Case:
     operation_id: Mapping[str, str] | None = None
     """For `check`."""
     started: Mapping[str, str] | None = None
-    """The operation_id that comes of it, where it starts or goes on."""
+    """The operation id that comes of it, where it starts or goes on."""
     files: tuple[Blob, ...] = ()
 
 

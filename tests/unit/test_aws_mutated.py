@@ -70,7 +70,7 @@ def test_a_bent_reply(case: Case, wire: Wire, mutate: Mutate) -> None:
     made = getattr(__import__(module, fromlist=[kind]), kind)(lambda *of: Bent(wire.make(*of), mutate))
     # A bent reply may lead to further requests; they are answered as the last one.
     wire.script([*case.replies, *[case.replies[-1]] * 20])
-    check(lambda: made.check(case.call, case.handle) if case.handle else made.invoke(case.call))
+    check(lambda: made.check(case.call, case.operation_id) if case.operation_id else made.invoke(case.call))
 
 
 class Ready:

@@ -325,17 +325,16 @@ def test_nothing_of_a_document_is_told(files: Files) -> None:
     assert b"my secret" not in b"".join(files.outbox.objects.values())
 
 
-POISON = "^(a+)+$"
-"""A pattern of the operators' that some values never come to an end with."""
-
-
 def poisoned(files: Files) -> dict[str, Any]:
-    """A line that hangs: a variable of a stored prompt, whose pattern backtracks for ever. Lines have less time now."""
+    """A line that hangs while its webhook's address is looked at. Lines have less time now."""
     files.line_s = 0.3
-    variables = {"word": {"type": "string", "pattern": POISON}}
-    document = parse_registry({"prompts": [{"id": "words", "user": "{{word}}", "variables": variables}]})
-    apply(files.world.registry(), document, by="ops", now=NOW)
-    return {"prompt": {"id": "words", "variables": {"word": "a" * 60 + "!"}}}
+
+    def hangs(url: str) -> None:
+        while "never" in url:
+            pass
+
+    files.world.check_webhook = hangs
+    return {**chat("Poison."), "webhook": {"url": "https://never.example/"}}
 
 
 def ends(files: Files, batch_id: str) -> dict[int, str]:
@@ -354,7 +353,7 @@ def test_a_line_that_fails_as_nobody_foresaw_is_rejected_and_the_others_are_done
     taken = files.taken(KEY, jsonl(chat("One."), poison, chat("Three.")))
     assert lines_of_jobs(files, taken.batch_id) == [1, 3], "nobody waits for it"
     assert (taken.accepted, taken.error, ends(files, taken.batch_id)) == (2, None, {})
-    waited_s = files.keep_pending()
+    waited_s = files.go_on()
     assert 60 <= waited_s <= 900, "a pause for what passes by itself, and minutes in all"
     assert ends(files, taken.batch_id) == {2: "line_failed"}
     assert files.failed == [(2, "ZeroDivisionError")] * 4
@@ -369,7 +368,7 @@ def test_a_line_that_hangs_is_rejected_and_a_file_of_another_tenant_goes_on(file
     careful = files.taken("careful/a.jsonl", jsonl(chat("One."), chat("Two.")))
     assert lines_of_jobs(files, careless.batch_id) == [1, 3]
     assert (careful.accepted, files.batch(careful.batch_id).split) == (2, True)
-    files.keep_pending()
+    files.go_on()
     assert ends(files, careless.batch_id) == {2: "line_failed"}
     assert {error for _, error in files.failed} == {"Overrun"}
 
@@ -384,7 +383,7 @@ def test_a_line_that_failed_and_works_again_is_a_job(files: Files) -> None:
     files.world.check_webhook = fails_once
     hooked = {**chat("One."), "webhook": {"url": "https://hooks.example/"}}
     taken = files.taken(KEY, jsonl(hooked, chat("Two.")))
-    files.keep_pending()
+    files.go_on()
     assert (lines_of_jobs(files, taken.batch_id), ends(files, taken.batch_id)) == ([1, 2], {})
     assert files.batch(taken.batch_id).split
 
@@ -396,7 +395,7 @@ def test_a_file_that_is_one_request_which_fails_is_rejected_as_a_whole(files: Fi
     files.world.check_webhook = fails
     hooked = {**chat("One."), "webhook": {"url": "https://hooks.example/"}}
     taken = files.taken("acme/a.json", json.dumps(hooked))
-    files.keep_pending()
+    files.go_on()
     told = json.loads(files.outbox.objects["acme/a.json.error.json"])
     assert (told["error"]["code"], files.batch(taken.batch_id).state) == ("line_failed", "rejected")
     assert files.bus.kinds == ["RequestRejected"]
@@ -408,7 +407,7 @@ def test_a_file_goes_on_in_another_message_when_the_time_is_over(files: Files) -
     taken = files.split(event, time_left=lambda: next(left, False))
     assert taken is not None
     assert (taken.accepted, files.batch(taken.batch_id).split) == (4, False)
-    assert files.keep_pending() == 0, "at once"
+    assert files.go_on() == 0, "at once"
     assert lines_of_jobs(files, taken.batch_id) == list(range(1, 11))
     assert files.batch(taken.batch_id).split
 
@@ -418,7 +417,7 @@ def test_what_failed_before_the_time_was_over_is_tried_again(files: Files) -> No
     event = files.inbox.put(KEY, jsonl(poisoned(files), *(chat(f"Number {number}.") for number in range(3))))
     taken = files.split(event, time_left=lambda: next(left, False))
     assert taken is not None
-    files.keep_pending()
+    files.go_on()
     assert lines_of_jobs(files, taken.batch_id) == [2, 3, 4]
     assert ends(files, taken.batch_id) == {1: "line_failed"}
 

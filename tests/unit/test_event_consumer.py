@@ -179,12 +179,14 @@ class Minute:
 
 
 def test_an_event_of_a_careless_tenant_that_hangs_takes_nothing_from_a_good_ones(take: Door) -> None:
-    variables = {"word": {"type": "string", "pattern": "^(a+)+$"}}
-    document = parse_registry({"prompts": [{"id": "words", "user": "{{word}}", "variables": variables}]})
-    apply(take.world.registry(), document, by="ops", now=NOW)
+    def hangs_for_one(url: str) -> None:
+        while "never" in url:
+            pass
+
+    take.world.check_webhook = hangs_for_one
     take.world.register({"pk": "SOURCE#123456789012#careless", "sk": "SOURCE", "tenant": "careless"})
     take.world.tenant("careless")
-    hangs = {"source": "careless", "detail": {"prompt": {"id": "words", "variables": {"word": "a" * 60 + "!"}}}}
+    hangs = {"source": "careless", "detail": {**CHAT, "webhook": {"url": "https://never.example/"}}}
     bodies = [{**EVENT, "id": f"e-{number}", **(hangs if number in (0, 4) else {})} for number in range(10)]
     records = [
         {"messageId": each["id"], "body": json.dumps(each), "attributes": {"ApproximateReceiveCount": "1"}}

@@ -67,12 +67,12 @@ def test_a_handshake_does_not_outlast_the_deadline(raw: Callable[..., int]) -> N
 
 
 def test_interim_answers_without_end_are_cut_off(raw: Callable[..., int]) -> None:
-    def keep_pending(peer: socket.socket, over: threading.Event) -> None:
+    def go_on(peer: socket.socket, over: threading.Event) -> None:
         while not over.is_set():
             peer.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     began = time.monotonic()
-    failed(Target("http", "hooks.example.com", raw(keep_pending), "/", "127.0.0.1"), timeout_s=1)
+    failed(Target("http", "hooks.example.com", raw(go_on), "/", "127.0.0.1"), timeout_s=1)
     assert time.monotonic() - began < LONGER_THAN_ANY
 
 

@@ -51,7 +51,7 @@ class JobRequest(Strict):
     output_schema: dict[str, Any] | None = None
     cache: Cache | None = None
     coalesce: bool = False
-    """SingleFlight one provider call with identical jobs that are under way."""
+    """Share one provider call with identical jobs that are under way."""
     context: Context = Field(default_factory=Context)
     conversation_id: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{1,128}$")] | None = None
     """The turns of this conversation that are kept come before the request's own, and its turns are kept."""

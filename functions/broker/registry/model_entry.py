@@ -48,7 +48,7 @@ class ModelEntry(Entry):
     """Order of preference where the choice is open; lower comes first."""
     quality: int = Field(default=3, ge=1, le=5)
     weight: int = Field(default=100, ge=0, le=10_000)
-    """SingleFlight of traffic among models that are equally good; 0 for none."""
+    """Share of traffic among models that are equally good; 0 for none."""
     status: Literal["active", "deprecated", "disabled"] = "active"
     sunset: Day | None = None
     """The day from which a deprecated model is used no more."""

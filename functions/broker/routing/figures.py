@@ -73,7 +73,7 @@ class Figures:
 
     @property
     def error_rate(self) -> float:
-        """SingleFlight of the calls that failed, 0 to 1."""
+        """Share of the calls that failed, 0 to 1."""
         return self.failures / self.calls if self.calls else 0.0
 
     @property

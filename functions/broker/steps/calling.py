@@ -254,7 +254,7 @@ class Calling:
         raise failure
 
     def _pending_operation(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
-        """Keep the operation_id, and the lease while the job may wait; the error that makes the workflow wait."""
+        """Keep the operation id, and the lease while the job may wait; the error that makes the workflow wait."""
         until = (head.claimed_at or now) + head.timeout_s * 1000
         lease = min(until, now + WAIT_LEASE_MS) + AFTER_CALL_MS
         if "h" not in head.calls[key] or (head.lease_until or 0) < min(lease, now + WAIT_LEASE_MS // 2):

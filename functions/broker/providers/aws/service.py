@@ -155,7 +155,7 @@ S3_ERRORS: dict[str, Row] = dict.fromkeys(("NoSuchKey", "NoSuchBucket"), (Unavai
 
 
 def handed_back(s3: Service, call: Call, operation_id: Mapping[str, str]) -> bytes:
-    """What a service wrote where `Media.hand` said (`bucket` and `output` of a operation_id).
+    """What a service wrote where `Media.hand` said (`bucket` and `output` of an operation id).
 
     Raises:
         BrokerError: it cannot be had; it has been paid for.
