@@ -170,7 +170,7 @@ class Unseen(Jobs):
 def test_a_wait_counts_from_when_the_function_got_the_call(route: tuple[str, str]) -> None:
     door = Door()
     door.world.put(a_head())
-    door.world.jobs = Unseen(door.world.database)
+    door.world.jobs = Unseen(door.world.database, ())
     reply = door(*route, BODY, query={"wait": "25"}, prefer="wait=25", ago_s=25)
     assert reply.body["status"] == "queued", "the gateway would have cut a longer wait, of an accepted job"
 

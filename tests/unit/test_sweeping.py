@@ -281,6 +281,6 @@ def test_a_shard_that_cannot_be_read_does_not_keep_the_others(sweep: Sweeping) -
 
     flood(sweep, SHARDS * 4)
     world = sweep.world
-    swept = Sweep(Shaky(world.database), world.payloads, world.queue, sweep.dead, sweep.resend)(NOW + MINUTE)
+    swept = Sweep(Shaky(world.database, ()), world.payloads, world.queue, sweep.dead, sweep.resend)(NOW + MINUTE)
     assert swept.errors == ["Down"]
     assert len({due_partition(head.id) for head in world.queue.sent}) == SHARDS - 1

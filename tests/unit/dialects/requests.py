@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 Json = dict[str, Any]
 
 IDS = ("call_0", "call_1", "toolu_01A", "functions.get:0", "abcDEF123", "x" * 70, "tür", "a b")
-NAMES = ("get", "answer", "weather.now", "9lives", "größe", "mcp__files__read_" + "x" * 70, "a-b_c", "a:b")
+NAMES = ("get", "answer", "weather.now", "9lives", "mcp__files__read_" + "x" * 70, "a-b_c", "a:b")
 ARGUMENTS = ("{}", '{"a": 1}', '{"id": 2512292042121000001, "x": 1.10}', "[1, 2]", '"x"', "5", "null", '{"a": "Par', "")
 SCHEMAS: tuple[Any, ...] = (
     {},
@@ -36,17 +36,31 @@ def url(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
-TEXTS = st.sampled_from(("Hi.", "So?\n", " padded ", "", " \n\t"))
-PARTS = st.one_of(
-    st.builds(lambda text: {"type": "text", "text": text}, TEXTS),
+WORDS = ("Hi.", "So?\n", " padded ")
+TEXTS = st.sampled_from((*WORDS, "", " \n\t"))
+
+
+def parts(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Json]:
+    return st.builds(lambda text: {"type": "text", "text": text}, texts)
+
+
+SAYING = st.one_of(
+    parts(st.sampled_from(WORDS)),
     st.builds(
         lambda content, kind: {"type": "image_url", "image_url": {"url": url(content, f"image/{kind}")}},
         st.sampled_from(PICTURES),
         st.sampled_from(("png", "jpeg", "webp", "x-icon")),
     ),
 )
-SAID = st.one_of(TEXTS, st.lists(st.builds(lambda text: {"type": "text", "text": text}, TEXTS), max_size=3), st.none())
+"""Parts that say something, as one of a user's has to."""
+
+PARTS = st.one_of(SAYING, parts(TEXTS))
+TOLD = st.one_of(TEXTS, st.lists(parts(TEXTS), max_size=3))
+SAID = st.one_of(TOLD, st.none())
 SHOWN = st.one_of(TEXTS, st.lists(PARTS, max_size=3))
+ASKED = st.one_of(
+    st.sampled_from(WORDS), st.builds(lambda said, more: [said, *more], SAYING, st.lists(PARTS, max_size=2))
+)
 CALLS = st.builds(
     lambda identity, name, arguments: {
         "id": identity,
@@ -64,15 +78,30 @@ def message(role: str, content: st.SearchStrategy[Any], **more: st.SearchStrateg
     return st.fixed_dictionaries({"role": st.just(role), "content": content, **more}, optional=speaker)
 
 
-MESSAGES = st.one_of(
-    message("user", SHOWN),
-    message("system", SAID),
-    message("developer", SAID),
-    message("assistant", SAID),
-    message("assistant", SAID, tool_calls=st.lists(CALLS, min_size=1, max_size=3)),
-    message("tool", SHOWN, tool_call_id=st.sampled_from(IDS)),
-    message("tool", SHOWN, tool_call_id=st.sampled_from(IDS[:2])),
-)
+@st.composite
+def histories(draw: st.DrawFn) -> list[Json]:
+    """Messages in any order; a result answers a call that was made, once."""
+    said: list[Json] = []
+    calls: set[str] = set()
+    answered: set[str] = set()
+    for _ in range(draw(st.integers(1, 8))):
+        match draw(st.sampled_from(("user", "system", "developer", "assistant", "calls", "tool", "tool"))):
+            case "tool" if calls - answered:
+                identity = draw(st.sampled_from(sorted(calls - answered)))
+                answered.add(identity)
+                said.append(draw(message("tool", SHOWN, tool_call_id=st.just(identity))))
+            case "calls":
+                made = draw(st.lists(CALLS, min_size=1, max_size=3, unique_by=lambda call: str(call["id"])))
+                ids = {str(call["id"]) for call in made}
+                calls, answered = calls | ids, answered - ids
+                said.append(draw(message("assistant", SAID, tool_calls=st.just(made))))
+            case "system" | "developer" as role:
+                said.append(draw(message(role, TOLD)))
+            case "assistant":
+                said.append(draw(message("assistant", SAID)))
+            case _:
+                said.append(draw(message("user", ASKED)))
+    return said
 
 
 @st.composite
@@ -107,7 +136,7 @@ def chats(draw: st.DrawFn) -> Json:
     )
     body = {
         "model": "m",
-        "input": {"messages": draw(st.lists(MESSAGES, min_size=1, max_size=8)), **draw(tools())},
+        "input": {"messages": draw(histories()), **draw(tools())},
         "parameters": draw(parameters),
     }
     if (schema := draw(st.none() | st.sampled_from(SCHEMAS))) is not None:
