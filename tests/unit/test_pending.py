@@ -7,7 +7,8 @@ from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, 
 from broker.jobs.ending import cancel_job
 from broker.jobs.transitions import Fence, claim, reconcile
 from broker.providers.wire.base import Started
-from broker.steps.calling import AFTER_CALL_MS, LONGEST_POLL_S
+from broker.steps.calling import AFTER_CALL_MS
+from broker.steps.timing import LONGEST_POLL_S
 
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage

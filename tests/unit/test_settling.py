@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 from broker import errors
-from broker.errors import BrokerError, CircuitOpen, Conflict, Throttled, Unavailable
+from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, Throttled, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Fence
 from broker.prompts.experiments import compare
 from broker.routing.circuits import State
+from broker.routing.question import Question
+from broker.routing.selection import select
 from broker.steps.context import Run
 from broker.steps.settling import SettleJob, outcome_of
 
 from tests.fakes.provider import failing
 from tests.fakes.stage import Stage
-from tests.fakes.world import JOB_ID, MINUTE, NOW
+from tests.fakes.world import JOB_ID, MINUTE, NOW, a_model
 
 USAGE = {"input_tokens": 1, "output_tokens": 2}
 FACTS = {"model": "small", "outcome": "succeeded", "paid": "yes", "cost": 3, "ended_at": NOW, **USAGE}
@@ -242,3 +244,27 @@ def test_the_arm_of_a_prompt_is_counted_in_the_commit_that_ends_the_job() -> Non
     (arm,) = compare(stage.world.database, "greet")["arms"]
     assert (arm["version"], arm["label"], arm["jobs"], arm["succeeded"]) == (3, "production", 1, 1)
     assert arm["mean_cost_usd"] > 0
+
+
+@pytest.mark.parametrize("many", [20, 100, 400])
+def test_an_error_about_every_model_fits_a_small_head_and_a_steps_answer(many: int) -> None:
+    stage = Stage()
+    stage.world.register(*[a_model(f"provider/some-model-{number:03d}-instruct") for number in range(many)])
+    question = Question({"task": "speak"}, lambda model: 1, NOW)
+    error = select(question, stage.world.models().catalog(NOW)).refusal()
+    head = settle(stage, failure(error))
+    assert (head.status, (head.error or {})["code"]) == (Status.FAILED, "no_candidate")
+    assert "models more" in error.message
+    assert len(json.dumps(head.to_item())) < 4_096
+    assert len(json.dumps(failure(error))) < 32_768 / 10
+
+
+def test_a_head_keeps_little_of_what_its_calls_failed_with() -> None:
+    stage = Stage(timeout_s=600)
+    stage.world.register(*[a_model(name) for name in "abcd"])
+    for name in "abcd":
+        for _ in range(2):
+            stage.fails(BadOutput("What went wrong. " * 500, code="c" * 500, param="p." * 500), name)
+    head = settle(stage, failure(BadOutput("What went wrong. " * 500, code="c" * 500, param="p." * 500)))
+    assert len(head.calls) == 8
+    assert len(json.dumps(head.to_item())) < 6_000

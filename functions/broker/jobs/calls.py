@@ -36,7 +36,7 @@ def settled(call: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]
     return {**call, **{SHORT[name]: value for name, value in known.items()}}
 
 
-def told(call: Mapping[str, Any]) -> dict[str, Any]:
+def described(call: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a call, by long names."""
     return {name: call[short] for name, short in SHORT.items() if short in call}
 

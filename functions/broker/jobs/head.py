@@ -167,7 +167,7 @@ class Head:
     @property
     def settled(self) -> dict[str, dict[str, Any]]:
         """The settled calls, by their long names."""
-        return {key: calls.told(call) for key, call in self.calls.items() if "c" in call}
+        return {key: calls.described(call) for key, call in self.calls.items() if "c" in call}
 
     @property
     def open_calls(self) -> list[str]:

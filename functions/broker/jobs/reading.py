@@ -99,7 +99,7 @@ def in_order(head: Head) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
-    known = calls.told(call)
+    known = calls.described(call)
     # An open call is under way, or was when its function died: it may have been paid for.
     return {
         "id": key,
@@ -146,7 +146,7 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
         waiting = head.status is Status.QUEUED and not head.nudges
         facts = {"times": head.waits["times"], "until": iso(head.due_at) if waiting else None}
         seen.append((head.waits["since"], "job.waiting", facts))
-    for call in (calls.told(each) for each in head.calls.values()):
+    for call in (calls.described(each) for each in head.calls.values()):
         if "ended_at" in call:
             facts = {"model": call["model"], "outcome": call["outcome"], "latency_ms": call.get("latency_ms")}
             seen.append((call["ended_at"], "attempt.ended", facts))

@@ -5,8 +5,6 @@ job, or by the sweep where the run dies before that. So a repeat, and a later ru
 paid for. An auxiliary call (a summary, an embedding) is settled as soon as it is answered.
 """
 
-import math
-import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,18 +34,11 @@ from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.steps.context import Run, enter
 from broker.steps.outcomes import facts_of, failure_of, seen_of
-from broker.steps.timing import Turn, turn_of
+from broker.steps.timing import Turn, pause_s, poll_s, turn_of
 from broker.steps.token_counter import counter
 
 AFTER_CALL_MS = 60_000
 """The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
-
-LONGEST_PAUSE_S = 10
-"""A provider that asks for a longer pause is passed over."""
-
-LONGEST_POLL_S = 300
-"""Work that goes on by itself is asked after at least so often: two thousand polls in a week, which an execution's
-history of 25,000 events holds (each poll has eight)."""
 
 STOP_S = 10
 """Seconds for telling a provider that its work is not wanted any more."""
@@ -238,7 +229,7 @@ class Calling:
                     self.notice("a provider's adapter failed", head.id, error)
         if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
             # Only the question failed: the work goes on.
-            raise Pending("The provider could not be asked.", retry_after=_poll_s(head, key, 5, now)) from None
+            raise Pending("The provider could not be asked.", retry_after=poll_s(head, key, 5, now)) from None
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, operation)
@@ -250,7 +241,7 @@ class Calling:
             return {"output": f"OUTPUT#{key}", "facts": facts}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
         if isinstance(failure, Throttled):
-            failure.retry_after = _pause(failure.retry_after)
+            failure.retry_after = pause_s(failure.retry_after)
         raise failure
 
     def _pending_operation(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
@@ -263,7 +254,7 @@ class Calling:
                 lambda current: keep_pending(current, run.fence, key, started.operation_id, now=now, lease_until=lease),
                 known=head,
             )
-        return Pending("The provider goes on by itself.", retry_after=_poll_s(head, key, started.check_after_s, now))
+        return Pending("The provider goes on by itself.", retry_after=poll_s(head, key, started.check_after_s, now))
 
     def _keep(self, head: Head, key: str, answer: Answer, facts: dict[str, Any]) -> None:
         output = answer.output
@@ -288,16 +279,3 @@ def _checking(provider: Provider) -> Asynchronous:
 def of_run(head: Head, run: Run) -> dict[str, dict[str, Any]]:
     """The calls of one run."""
     return head.calls_of(run.fence.run)
-
-
-def _poll_s(head: Head, key: str, asked: int, now: int) -> int:
-    """Seconds until the next poll of work that goes on: as the provider says, and ever later the longer it takes."""
-    waited = (now - int(head.calls[key].get("s", now))) // 10_000
-    return max(1, min(max(asked, waited), LONGEST_POLL_S))
-
-
-def _pause(asked: float | None) -> int | None:
-    """Whole seconds to wait for a throttled model, if it asks for little; None to pass it over."""
-    if asked is None or asked > LONGEST_PAUSE_S:
-        return None
-    return math.ceil(max(asked, 1) * random.uniform(1, 1.25))  # noqa: S311 - jitter, not a secret

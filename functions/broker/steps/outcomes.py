@@ -5,13 +5,16 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.consequences import SUCCEEDED
-from broker.errors import AdapterFailed, BrokerError, InvalidRequest, Rejected, TimedOut, Unavailable
+from broker.errors import AdapterFailed, BrokerError, InvalidRequest, Rejected, TimedOut, Unavailable, shortened
 from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
 from broker.providers.wire.sending import CONNECT_S
 from broker.routing.model import Model
 from broker.steps.timing import Turn, spent
+
+LONGEST_NAME = 80
+"""Characters of a code or a field in a call's error, and half of what its message may have."""
 
 MESSAGES = "input.messages"
 SHORTENED = "shortened"
@@ -61,6 +64,14 @@ def seen_of(failure: BrokerError | None, *, sent: bool) -> str:
     return kind.__name__
 
 
+def _error(failure: BrokerError) -> dict[str, str]:
+    """Why a call failed, in few words: the head keeps it of each of its calls."""
+    facts = failure.facts()
+    return {
+        name: shortened(value, 2 * LONGEST_NAME if name == "message" else LONGEST_NAME) for name, value in facts.items()
+    }
+
+
 def _took_the_turn(error: BrokerError, turn: Turn) -> bool:
     """True where the call's own time ended it; a connection has five seconds of it at most."""
     return error.code == "timeout" or (error.code == "connect_timeout" and turn.seconds < CONNECT_S)
@@ -78,7 +89,7 @@ def facts_of(
     facts: dict[str, Any] = {
         "model": model.id,
         "outcome": SUCCEEDED if failure is None else type(failure).__name__,
-        "error": failure.facts() if failure else None,
+        "error": _error(failure) if failure else None,
         "latency_ms": latency_ms,
         "paid": "no",
         "cost": 0,

@@ -93,7 +93,7 @@ def _with_attempts(outcome: Outcome, head: Head, *, turned_away: bool) -> Outcom
 
     Where a circuit turned the last question away, the error is that of the last call: it is what the job failed for.
     """
-    tried = [calls.told(call) for key, call in in_order(head) if "o" in call and "w" not in call]
+    tried = [calls.described(call) for key, call in in_order(head) if "o" in call and "w" not in call]
     failed = [call for call in tried if "error" in call]
     error = outcome.error
     if error and failed and turned_away:

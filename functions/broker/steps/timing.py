@@ -1,11 +1,20 @@
-"""How long a call may take, and whose fault it is when it took longer."""
+"""How long a call may take, whose fault it is when it took longer, and how long to wait before the next."""
 
+import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from broker.errors import BrokerError, CutShort, ModelTimedOut, TimedOut
 from broker.jobs.head import Head
 from broker.routing.model import Model
+
+LONGEST_PAUSE_S = 10
+"""A provider that asks for a longer pause is passed over."""
+
+LONGEST_POLL_S = 300
+"""Work that goes on by itself is asked after at least so often: two thousand polls in a week, which an execution's
+history of 25,000 events holds (each poll has ten)."""
 
 DEADLINE_PASSED = "deadline_passed"
 """The code of a job whose deadline ended its run: it has expired."""
@@ -55,3 +64,16 @@ def spent(head: Head) -> TimedOut:
     if head.deadline_at <= (head.claimed_at or 0) + head.timeout_s * 1000:
         return TimedOut("The job's deadline passed.", code=DEADLINE_PASSED)
     return TimedOut(f"The job's time budget of {head.timeout_s} s is spent.")
+
+
+def poll_s(head: Head, key: str, asked: int, now: int) -> int:
+    """Seconds until the next poll of work that goes on: as the provider says, and ever later the longer it takes."""
+    waited = (now - int(head.calls[key].get("s", now))) // 10_000
+    return max(1, min(max(asked, waited), LONGEST_POLL_S))
+
+
+def pause_s(asked: float | None) -> int | None:
+    """Whole seconds to wait for a throttled model, if it asks for little; None to pass it over."""
+    if asked is None or asked > LONGEST_PAUSE_S:
+        return None
+    return math.ceil(max(asked, 1) * random.uniform(1, 1.25))  # noqa: S311 - jitter, not a secret
