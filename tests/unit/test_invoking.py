@@ -1,6 +1,7 @@
 """Invoke Model: a call is on record before it is made and settled after, whatever comes of it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +35,7 @@ from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
 from broker.tokens import estimate_input
 
+from tests.fakes.circuits import FakeCircuits
 from tests.fakes.database import Crash
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
@@ -272,6 +274,32 @@ def test_a_late_failure_is_paid_for(invoke: Stage, end: Callable[[Stage], Any]) 
     assert invoke.head.open_calls == []
     assert invoke.head.spent > 0
     assert len(invoke.observed) == 1
+
+
+@pytest.mark.parametrize("end", ENDINGS, ids=["canceled", "claimed anew"])
+@pytest.mark.parametrize(("error", "outcome"), [(None, "succeeded"), (failing(Unavailable), "Unavailable")])
+def test_a_circuit_is_told_of_each_call_whatever_became_of_its_job(
+    invoke: Stage, end: Callable[[Stage], Any], error: BrokerError | None, outcome: str
+) -> None:
+    invoke.provider.during = lambda: end(invoke)
+    invoke.provider.script.extend([error] if error else [])
+    with suppress(Conflict):
+        invoke()
+    assert [(model, what) for model, what, _ in invoke.circuits.recorded] == [("small", outcome)]
+    assert len(invoke.circuits.admitted) == 1
+
+
+def test_a_circuit_that_can_be_neither_read_nor_told_changes_nothing(invoke: Stage) -> None:
+    class Broken(FakeCircuits):
+        def admit(self, model_id: str, tenant: str, now: int, lease_ms: int) -> None:
+            raise KeyError("the ledger is away")
+
+        def record(self, model_id: str, tenant: str, outcome: str, latency_ms: int, now: int) -> None:
+            raise KeyError("the ledger is away")
+
+    invoke.circuits = Broken()
+    assert invoke()["facts"]["outcome"] == "succeeded"
+    assert invoke.noticed == [("a circuit could not be read", JOB_ID), ("a circuit could not be told", JOB_ID)]
 
 
 def test_a_job_erased_meanwhile_is_not_called_for(invoke: Stage) -> None:

@@ -68,6 +68,13 @@ def test_work_whose_handle_was_lost_with_its_function_is_begun_under_the_same_na
     assert list(stage.head.calls) == ["1.1"], "one call is on record, and paid for once"
 
 
+def test_a_probe_that_began_work_is_given_back(invoke: Stage) -> None:
+    """Whether the work succeeds is told when it is there; until then others may probe."""
+    assert [(model, outcome) for model, outcome, _ in invoke.circuits.recorded] == [("small", "Pending")]
+    invoke()
+    assert [outcome for _, outcome, _ in invoke.circuits.recorded] == ["Pending", "succeeded"]
+
+
 def test_asking_writes_nothing(invoke: Stage) -> None:
     before = invoke.head
     invoke.fails_with(Pending, STARTED)

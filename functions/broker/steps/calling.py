@@ -233,10 +233,10 @@ class Calling:
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, operation)
+        self._record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if answer:
             self._keep(head, key, answer, facts)
         self.observe(head, facts)
-        self._record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if failure is None:
             return {"output": f"OUTPUT#{key}", "facts": facts}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
