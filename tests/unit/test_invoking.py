@@ -193,6 +193,7 @@ def test_an_answer_after_a_missed_schema_is_a_repair_of_that_model_only(invoke: 
     invoke.fails(failing(BadOutput), "large")
     invoke("small")
     assert [call.repair for call in invoke.provider.calls] == [False, False, True]
+    assert [call.fault for call in invoke.provider.calls] == ["", "", failing(BadOutput).message]
 
 
 def test_another_run_repairs_nothing(invoke: Stage) -> None:

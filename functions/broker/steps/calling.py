@@ -178,7 +178,8 @@ class Calling:
         return self.jobs.change(run.id, start, known=head), keys[0]
 
     def _build(self, run: Run, head: Head, key: str, model: Model, request: Request, turn: Turn, now: int) -> Call:
-        missed = [call for call in of_run(head, run).values() if call.get("o") == BadOutput.__name__]
+        mine = [call for call in of_run(head, run).values() if call["m"] == model.id]
+        missed = [call for call in mine if call.get("o") == BadOutput.__name__]
         # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
         most = Question(request, counter(request), now).most_output(model)
         return Call(
@@ -190,7 +191,8 @@ class Calling:
             secret=self.secret(model.secret) if model.secret else None,
             endpoint=model.endpoint,
             output_schema=request.get("output_schema"),
-            repair=any(call["m"] == model.id for call in missed),
+            repair=bool(missed),
+            fault=missed[-1]["e"]["message"] if missed else "",
             options=model.options,
             media=self.media(run),
             token=f"{head.id}-{key.replace('.', '-')}",

@@ -136,6 +136,16 @@ def test_a_schema_is_sent_or_told(server: ProviderServer, dialect: Dialect, call
         assert ("last answer" in json.dumps(body)) is repair
 
 
+def test_a_repair_is_told_what_was_wrong(server: ProviderServer, dialect: Dialect, call: Call) -> None:
+    fault = "The model named a tool that it was not told of."
+    for schema, reply in ((SCHEMA, '{"age": 3}'), (None, "Fine.")):
+        asked = replace(call, output_schema=schema, repair=True, fault=fault)
+        answered(server, dialect, asked, Script(dialect.says(reply)))
+        assert fault in json.dumps(server.asked[0].body)
+    answered(server, dialect, replace(call, fault=fault), Script(dialect.says("Fine.")))
+    assert fault not in json.dumps(server.asked[0].body)
+
+
 @pytest.mark.parametrize("text", ['{"age": 3}', ' ```json\n{"age": 3}\n```\n', '```\n{"age": 3}```'])
 def test_json_is_read_and_checked(server: ProviderServer, dialect: Dialect, call: Call, text: str) -> None:
     answer = answered(server, dialect, replace(call, output_schema=SCHEMA), Script(dialect.says(text)))

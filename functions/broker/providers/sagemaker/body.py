@@ -19,6 +19,7 @@ from broker.errors import InvalidRequest, Rejected, Unavailable
 from broker.providers.aws.service import bad, text
 from broker.providers.wire import structured
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.chat import instruction
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.saying import json_of, shown
 from broker.providers.wire.vectors import is_vector
@@ -68,9 +69,8 @@ def _values(call: Call, *, in_text: bool) -> dict[str, Any]:
     if call.task == "chat":
         said = [{"role": "user", "content": each} for each in _texts(given.get("text"))]
         messages = list(values.get("messages", said))
-        if call.output_schema is not None:
-            how = structured.repair_instruction if call.repair else structured.instruction
-            messages.append({"role": "user", "content": how(call.output_schema)})
+        if wanted := instruction(call, told=False):
+            messages.append({"role": "user", "content": wanted})
         values["messages"] = messages
         if in_text:
             values["text"] = "\n\n".join(_said(each) for each in messages)

@@ -72,7 +72,9 @@ class Call:
     """Base URL, or the region for AWS services; None for the provider's default."""
     output_schema: dict[str, Any] | None = None
     repair: bool = False
-    """True when the last answer of this model missed `output_schema`: ask for a corrected one."""
+    """True when the last answer of this model was not what was asked for: ask for a corrected one."""
+    fault: str = ""
+    """What was wrong with it, in the broker's words."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the operators registered with the model for its provider alone: a guardrail's id, an API version, …"""
     media: Media = field(default_factory=NoMedia)

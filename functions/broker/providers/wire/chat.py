@@ -33,10 +33,9 @@ def parameters(call: Call, names: Mapping[str, str]) -> Json:
 
 def instruction(call: Call, *, told: bool) -> str | None:
     """What the model has to be told about its output, if anything; `told` where the service was given the schema."""
-    if call.output_schema is None or (told and not call.repair):
-        return None
-    make = structured.repair_instruction if call.repair else structured.instruction
-    return make(call.output_schema)
+    if call.repair and (call.output_schema is not None or call.fault):
+        return structured.repair_instruction(call.output_schema, call.fault)
+    return None if call.output_schema is None or told else structured.instruction(call.output_schema)
 
 
 def used_tools(message: Json, place: int) -> list[tuple[str, str, Any, str | None]]:

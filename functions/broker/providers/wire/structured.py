@@ -16,9 +16,17 @@ def instruction(schema: dict[str, Any]) -> str:
     )
 
 
-def repair_instruction(schema: dict[str, Any]) -> str:
-    """What a model is told after an answer that missed the schema; also for services that were given the schema."""
-    return f"The last answer to this was not valid under the required JSON Schema. {instruction(schema)}"
+def repair_instruction(schema: dict[str, Any] | None, fault: str = "") -> str:
+    """What a model is told after an answer that was not what was asked for; also where the service has the schema.
+
+    Args:
+        schema: of the answer, where it has one.
+        fault: what was wrong.
+    """
+    if schema is None:
+        return f"The last answer to this could not be used: {fault} Answer once more, without this fault."
+    why = f": {fault}" if fault else "."
+    return f"The last answer to this was not valid under the required JSON Schema{why} {instruction(schema)}"
 
 
 def loads(text: str | bytes) -> Any:
