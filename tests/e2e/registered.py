@@ -95,7 +95,18 @@ ON_AWS: dict[str, dict[str, Any]] = {
 }
 """Services and models of AWS."""
 
-SHAKY = ("shaky", "malformed", "impatient", "flagging", "hanging", "retired", "excusing", "thinking", "limiting")
+SHAKY = (
+    "shaky",
+    "malformed",
+    "impatient",
+    "flagging",
+    "hanging",
+    "retired",
+    "excusing",
+    "thinking",
+    "limiting",
+    "unmet",
+)
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
 
