@@ -9,7 +9,7 @@ from botocore.exceptions import NoCredentialsError
 from broker.bounds import Overrun, within
 from broker.cloud import clients
 from broker.cloud.clients import client
-from broker.cloud.faults import FaultInjected, Faulty
+from broker.cloud.fault_injection import FaultInjected, Faulty
 from broker.cloud.lean import LeanClient
 
 from tests.fakes.json_service import REGION, JsonService, serving

@@ -99,7 +99,7 @@ class Stack:
 
     @contextmanager
     def faults(self, order: str, functions: Iterable[str]) -> Iterator[None]:
-        """Have functions (`Api`, …) crash or hang, as `broker.cloud.faults` does on order."""
+        """Have functions (`Api`, …) crash or hang, as `broker.cloud.fault_injection` does on order."""
         client = self.cloud.client("lambda")
         before: dict[str, dict[str, str]] = {}
         for each in functions:

@@ -1,6 +1,6 @@
 """One poison record sinks no other: a careless tenant's request that hangs, among those of a good one.
 
-What hangs is a write to the table, whenever a word of the request is in it (`broker.cloud.faults`).
+What hangs is a write to the table, whenever a word of the request is in it (`broker.cloud.fault_injection`).
 """
 
 import json

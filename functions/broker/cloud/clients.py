@@ -40,7 +40,7 @@ def client(service: str) -> Any:
     if credentials and suits(made):
         made = LeanClient(made, credentials, _session().get_config_variable("ca_bundle") or True)
     if os.environ.get("BROKER_FAULTS"):
-        from broker.cloud.faults import Faulty
+        from broker.cloud.fault_injection import Faulty
 
         return Faulty(made, os.environ["BROKER_FAULTS"])
     return made

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, model_validator
 
-from broker.jobs.faults import few, here, one_of
+from broker.jobs.field_errors import few, here, one_of
 from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
 
 MAX_BODY_BYTES = 5_000_000

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from broker.errors import InvalidRequest
-from broker.jobs.faults import at, here, one_of
+from broker.jobs.field_errors import at, here, one_of
 from broker.json_schema.checking import check_places
 
 MOST_MESSAGES = 2000

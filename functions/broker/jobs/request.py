@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from broker.errors import InvalidRequest
-from broker.jobs.faults import NEEDED, at, few, place, words
+from broker.jobs.field_errors import NEEDED, at, few, place, words
 from broker.jobs.fields import Cache, Context, Input, Parameters, Priority, Prompt, Routing, Strict, Task, Webhook
 from broker.jobs.messages import check_results
 from broker.json_text import check_depth

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from broker.errors import InvalidRequest, NotFound
-from broker.jobs.faults import place, words
+from broker.jobs.field_errors import place, words
 from broker.json_text import check_depth
 from broker.registry.entry import Entry, Strict
 from broker.registry.labels import Arm, LabelArms, LabelsEntry

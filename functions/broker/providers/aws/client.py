@@ -21,10 +21,10 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
+from broker.providers.wire.error_body import read_error_body
 from broker.providers.wire.failures import failure, retry_after, work_may_be_done
 from broker.providers.wire.fields import named
 from broker.providers.wire.sending import CONNECT_S, sending
-from broker.providers.wire.told import told as words
 
 Json = dict[str, Any]
 Row = tuple[type[BrokerError], str]
@@ -153,7 +153,7 @@ def rejected(name: str, reply: Mapping[str, Any], own: Mapping[str, Row] = {}) -
     return kind(
         f"{name} {what}.",
         code=code,
-        param=named(words(str(told.get("Message"))), places=False) if kind is Rejected else None,
+        param=named(read_error_body(str(told.get("Message"))), places=False) if kind is Rejected else None,
         retry_after=retry_after(headers) if kind is Throttled else None,
         maybe_paid=issubclass(kind, Unavailable) and work_may_be_done(status),
     )

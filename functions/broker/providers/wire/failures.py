@@ -22,8 +22,8 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
+from broker.providers.wire.error_body import ErrorBody, read_error_body
 from broker.providers.wire.fields import named
-from broker.providers.wire.told import Told, told
 from broker.providers.wire.values import counted, field
 
 Kind = type[BrokerError]
@@ -178,7 +178,7 @@ def failure(status: int, headers: Mapping[str, str], body: Any = None, *, places
         body: the JSON of it, or its text.
         places: True where the messages that were sent are the request's, one for one.
     """
-    said = told(body)
+    said = read_error_body(body)
     kind, code = _kind(status, said)
     later = retry_after(headers)
     if kind is Unavailable and status == 503 and later is not None:
@@ -208,7 +208,7 @@ def in_reply(body: Any) -> int:
         return 0
     if not (body.get("error") or "error" in (body.get("type"), body.get("object"))):
         return 0
-    said = told(body)
+    said = read_error_body(body)
     if said.status:
         return said.status
     return 400 if any(code in _ARE_400 for code in said.codes) else 500
@@ -249,7 +249,7 @@ def declined(words: str) -> bool:
     return bool(_REFUSED.search(words))
 
 
-def _kind(status: int, said: Told) -> tuple[Kind, str | None]:
+def _kind(status: int, said: ErrorBody) -> tuple[Kind, str | None]:
     """The class, and the code that told it."""
     readable = status in _READABLE
     if readable and any(map(declined, said.words)):
@@ -275,11 +275,11 @@ def _kind(status: int, said: Told) -> tuple[Kind, str | None]:
     return STATUSES.get(status, Unavailable), None
 
 
-def _known(kind: Kind, said: Told) -> list[str]:
+def _known(kind: Kind, said: ErrorBody) -> list[str]:
     return [code for each, codes in CODES if each is kind for code in said.codes if code in codes]
 
 
-def _is_of_policy(said: Told) -> bool:
+def _is_of_policy(said: ErrorBody) -> bool:
     """A 403 is a moderation's, or it is about a key or an account; the two are known by their words."""
     words = " ".join(said.words)
     if _OF_POLICY.search(words):

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from broker.providers.wire.base import Call
-from broker.providers.wire.told import Told
+from broker.providers.wire.error_body import ErrorBody
 
 MESSAGES, TEXT, TOOLS, SCHEMA = "input.messages", "input.text", "input.tools", "output_schema"
 CHOICES = (TOOLS, "input.tool_choice")
@@ -67,7 +67,7 @@ _PATH = re.compile(r"[#$/\w.\[\]-]{1,200}")
 _BETWEEN = re.compile(r"[^\w-]+")
 
 
-def named(said: Told, *, places: bool) -> str | None:
+def named(said: ErrorBody, *, places: bool) -> str | None:
     """The request's field that an error is about, where it names one that is known.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.jobs.faults import FORM, MISSING, OTHERWISE, WORDS
+from broker.jobs.field_errors import FORM, MISSING, OTHERWISE, WORDS
 from broker.jobs.request import JobRequest, parse_request, stored_form
 from broker.registry.document import LabelArms, RegistryFile, Rollback
 from hypothesis import given, settings
@@ -105,7 +105,7 @@ def test_the_words_are_of_errors_that_there_are() -> None:
 
 
 def test_an_error_that_nobody_thought_of_is_told_in_our_words() -> None:
-    from broker.jobs.faults import place, words
+    from broker.jobs.field_errors import place, words
 
     odd: ErrorDetails = {"type": "odd", "loc": ("a", "b"), "msg": "Input should be odd", "input": 5}
     assert words(odd) == OTHERWISE

@@ -34,7 +34,7 @@ _TRY_AGAIN = re.compile(r"try again in (?:(\d{1,5})h)?(?:(\d{1,5})m(?!s))?(?:(\d
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ErrorBody:
     """What was found, outermost first; all in lower case."""
 
     codes: tuple[str, ...] = ()
@@ -47,17 +47,17 @@ class Told:
     """Seconds."""
 
 
-def told(body: Any) -> Told:
+def read_error_body(body: Any) -> ErrorBody:
     """Read an error's body: JSON, or a text where it was none."""
     if isinstance(body, str):
-        return Told(words=(body[:_LONGEST].lower(),))
+        return ErrorBody(words=(body[:_LONGEST].lower(),))
     nodes = list(_nodes(body))
     codes = [str(each).lower() for each in _texts(nodes, _CODES)]
     if any("flagged_input" in node for node in nodes):  # OpenRouter's word for what its moderation stopped
         codes.append("content_filter")
     statuses = (_status(node, name) for node in nodes for name in ("code", "status", "status_code"))
     words = tuple(each[:_LONGEST].lower() for each in _texts(nodes, _WORDS))
-    return Told(
+    return ErrorBody(
         tuple(codes),
         words,
         tuple(place for node in nodes for name in _PLACES if (place := _dotted(node.get(name)))),
