@@ -15,7 +15,7 @@ from ministack.services import lambda_svc
 
 from bench.targets import target_of
 from local.emulator import counted, operation_of
-from local.emulator_patches import mend
+from local.emulator_patches import patch
 
 PATH = "/_bench/meter"
 MARK = re.compile(rb"\bapp/(\S+)")
@@ -123,7 +123,7 @@ def _unsampled() -> None:
 
 def main() -> None:
     """Mend, meter, count, and serve until told to stop."""
-    mend()
+    patch()
     ministack_app.AUTH = False  # requests are changed on the way, which no signature survives
     _unsampled()
     ministack_app.app = counted(metered(ministack_app.app))
