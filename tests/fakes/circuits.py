@@ -27,7 +27,7 @@ class FakeCircuits:
         """See `Health.figures`."""
         return dict(self.live)
 
-    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int) -> None:
+    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int, *, hurried: bool = False) -> None:
         """See `Circuits.admit`; a half-open circuit lets one call through."""
         state = self.known.get(model_id, CLOSED)
         if state.phase == "open" or state.probing:

@@ -11,6 +11,7 @@ from broker.routing.breakers import Breakers
 from broker.routing.circuits import (
     FEWEST_CALLS,
     FIRST_COOLING_MS,
+    HURRIED_MS,
     LONGEST_COOLING_MS,
     PROBED_MS,
     State,
@@ -393,3 +394,17 @@ def test_figures_hold_for_all_tenants(stage: Stage) -> None:
     stage.fail(1, tenants=["acme"])
     stage.process().record("m", "globex", SUCCEEDED, 100, stage.now + SLOT_MS)
     assert stage.process().figures(stage.now + SLOT_MS).keys() == {"m"}
+
+
+def test_a_call_in_a_hurry_is_no_probe_unless_nobody_else_comes(stage: Stage) -> None:
+    stage.open()
+    stage.now += FIRST_COOLING_MS
+    for _ in range(3):
+        with pytest.raises(CircuitOpen):
+            stage.process().admit("m", "acme", stage.now, LEASE, hurried=True)
+    patient = stage.probe()
+    patient.record("m", ONLOOKER, "CutShort", 100, stage.now)  # it found nothing out
+    assert stage.phase == "half_open"
+    stage.now += HURRIED_MS
+    stage.process().admit("m", "acme", stage.now, LEASE, hurried=True)
+    assert not stage.admits(), "that one is the probe"

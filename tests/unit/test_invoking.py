@@ -88,8 +88,8 @@ def test_the_provider_gets_the_request_and_the_key(invoke: Stage) -> None:
     assert call.timeout == 60
 
 
-@pytest.mark.parametrize(("later", "timeout"), [(0, 120), (40_500, 79), (119_000, 1)])
-def test_a_call_takes_what_is_left_of_the_time_budget(invoke: Stage, later: int, timeout: int) -> None:
+@pytest.mark.parametrize(("later", "timeout"), [(0, 120), (40_500, 79.5), (119_000, 1), (119_900, 0.1)])
+def test_a_call_takes_what_is_left_of_the_time_budget(invoke: Stage, later: int, timeout: float) -> None:
     invoke.world.register(a_model("slow", timeout_s=300))
     invoke("slow", now=NOW + later)
     assert invoke.provider.calls[0].timeout == timeout
@@ -292,7 +292,7 @@ def test_a_circuit_is_told_of_each_call_whatever_became_of_its_job(
 
 def test_a_circuit_that_can_be_neither_read_nor_told_changes_nothing(invoke: Stage) -> None:
     class Broken(FakeCircuits):
-        def admit(self, model_id: str, tenant: str, now: int, lease_ms: int) -> None:
+        def admit(self, model_id: str, tenant: str, now: int, lease_ms: int, *, hurried: bool = False) -> None:
             raise KeyError("the ledger is away")
 
         def record(self, model_id: str, tenant: str, outcome: str, latency_ms: int, now: int) -> None:

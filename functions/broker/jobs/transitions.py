@@ -27,6 +27,10 @@ NUDGES_MS = (60_000, 600_000, 3_600_000)
 """When a job that is still queued is sent again: after a minute, ten minutes, then hourly. Its message may be lost
 or may wait in a long queue; a second message starts nothing, so sending is always safe."""
 
+LAST_CHANCE_MS = 90_000
+"""So long before its deadline a job that waits is due at the latest, unless its circuit is open for longer: the sweep
+comes each minute, and the work needs time."""
+
 SPREADS_MS = (60_000, 120_000, 240_000, 300_000)
 SPREAD_OF_WAIT = 8
 """Jobs that wait for a circuit come back spread over so long, by how often they did, or over an eighth of the time that
@@ -113,6 +117,7 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
     spread = max(SPREADS_MS[min(times, len(SPREADS_MS) - 1)], (now - since) // SPREAD_OF_WAIT)
     # Half of the time that is then left stays for the work. Where none is, there is nothing to come back for.
     later = int(chance * min(spread, max(0, head.deadline_at - until) // 2))
+    last = max(until, head.deadline_at - LAST_CHANCE_MS)
     return _step(
         head,
         status=Status.QUEUED,
@@ -120,7 +125,7 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
         claimed_by=None,
         lease_until=None,
         waits={"since": since, "times": times + 1},
-        due_at=min(until + later, head.deadline_at),
+        due_at=min(until + later, last, head.deadline_at),
     )
 
 

@@ -41,6 +41,8 @@ class Row:
     cooling_ms: int = 0
     closed_at: int = 0
     """When the circuit was last closed."""
+    cooled_at: int = 0
+    """When the cooling of one that is not closed is over."""
 
     @classmethod
     def of(cls, item: Item, now: int) -> "Row":
@@ -48,7 +50,7 @@ class Row:
         figures = Figures.from_item(item)
         if figures and now - figures.at > FRESH_MS:
             figures = None
-        return cls(_state(item, now), figures, item.get("cooling", 0), item.get("closed_at", 0))
+        return cls(_state(item, now), figures, item.get("cooling", 0), item.get("closed_at", 0), item.get("until", 0))
 
 
 def _state(item: Item, now: int) -> State:

@@ -11,6 +11,7 @@ from broker.errors import CircuitOpen
 from broker.routing.board import KEPT_S, PK, Board, Row, own
 from broker.routing.circuits import (
     CLOSED,
+    HURRIED_MS,
     WINDOW_MS,
     State,
     first_cooling,
@@ -55,12 +56,12 @@ class Breakers:
         """See `Health.figures`."""
         return {model: row.figures for model, row in self.board.rows(now).items() if row.figures}
 
-    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int) -> None:
+    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int, *, hurried: bool = False) -> None:
         """See `Circuits.admit`."""
         mine = own(model_id, tenant)
-        self._pass(mine, model_id, now, lease_ms)
+        self._pass(mine, model_id, now, lease_ms, hurried=hurried)
         try:
-            self._pass(model_id, model_id, now, lease_ms)
+            self._pass(model_id, model_id, now, lease_ms, hurried=hurried)
         except CircuitOpen:
             self._free(mine, now)
             raise
@@ -119,14 +120,16 @@ class Breakers:
         found = Figures.of(self._meter.slots(model_id, now - SPAN_MS), now)
         self.database.write(self._change(model_id, now, dict(found.to_attributes())))
 
-    def _pass(self, name: str, model_id: str, now: int, lease_ms: int) -> None:
+    def _pass(self, name: str, model_id: str, now: int, lease_ms: int, *, hurried: bool) -> None:
         """Let a call through one circuit.
 
         Raises:
             CircuitOpen: not now.
         """
-        state = self.board.row(name, now).state
-        if state.phase == "half_open" and not state.probing:
+        row = self.board.row(name, now)
+        state = row.state
+        too_soon = hurried and now - row.cooled_at < HURRIED_MS
+        if state.phase == "half_open" and not state.probing and not too_soon:
             if self._take_probe(name, now, lease_ms):
                 return
             state = self.board.row(name, now).state  # another process was faster: what did it find?

@@ -26,6 +26,10 @@ class Models:
             self._read_at = now
         return self._catalog
 
+    def forget(self) -> None:
+        """Read anew at the next question: what another process knows already may be missing here."""
+        self._read_at = -KEEP_MS
+
     def all(self, now: int) -> Mapping[str, Model]:
         """The models by id."""
         return self.catalog(now).models
@@ -37,6 +41,9 @@ class Models:
             InvalidRequest: it is not registered.
         """
         found = self.all(now).get(model_id)
+        if found is None:
+            self.forget()
+            found = self.all(now).get(model_id)
         if found is None:
             raise InvalidRequest(f"There is no model {model_id!r}.", code="unknown_model", param="model")
         return found

@@ -27,6 +27,9 @@ FIRST_COOLING_MS, LONGEST_COOLING_MS = 30_000, 300_000
 PROBED_MS = 60_000
 """By then most probes have ended, though they are leased for as long as a call may take."""
 
+HURRIED_MS = 120_000
+"""A half-open circuit that only hurried calls come to is probed by one of these after so long."""
+
 Phase = Literal["closed", "open", "half_open"]
 
 
@@ -59,7 +62,7 @@ class Circuits(Protocol):
         """The circuits that are not closed for a tenant, by model; at most a few seconds old."""
         ...
 
-    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int) -> None:
+    def admit(self, model_id: str, tenant: str, now: int, lease_ms: int, *, hurried: bool = False) -> None:
         """Ask before a call. Each call that was let through is followed by one `record`, whatever became of the job.
 
         Args:
@@ -67,6 +70,8 @@ class Circuits(Protocol):
             tenant: whose call it is.
             now: milliseconds since the epoch.
             lease_ms: after so long a probe whose process died is given up; longer than the call can take.
+            hurried: the caller gives the call so little time that it may find nothing out. It is no probe, unless
+                nobody else has come for `HURRIED_MS`.
 
         Raises:
             CircuitOpen: not now; `retry_after` says when to ask again.

@@ -14,8 +14,8 @@ from broker.routing.routes import Catalog, Named, Order, order_for
 MOST = 4
 """A job tries at most so many models."""
 
-LEAST_MS = 1_000
-"""A call gets no less time."""
+LEAST_MS = 50
+"""In less time than this nobody answers."""
 
 MOST_REASONS = 4
 """An error names so many models: it is kept on the job's head."""

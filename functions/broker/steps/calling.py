@@ -18,6 +18,7 @@ from broker.errors import (
     BrokerError,
     CircuitOpen,
     Conflict,
+    ModelTimedOut,
     Pending,
     Throttled,
     TimedOut,
@@ -39,6 +40,9 @@ from broker.steps.token_counter import counter
 
 AFTER_CALL_MS = 60_000
 """The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
+
+PROBE_S = 10
+"""A call that a caller gives less time than this, and less than the model's own, makes a poor probe."""
 
 STOP_S = 10
 """Seconds for telling a provider that its work is not wanted any more."""
@@ -95,8 +99,8 @@ class Calling:
             BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
                 call is then paid for all the same).
         """
-        lease = turn.seconds * 1000 + AFTER_CALL_MS
-        self._admit(run, model, lease, now)
+        lease = round(turn.seconds * 1000) + AFTER_CALL_MS
+        self._admit(run, model, lease, now, hurried=turn.over is not ModelTimedOut and turn.seconds < PROBE_S)
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
             call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, turn, now)
@@ -150,9 +154,9 @@ class Calling:
         self.payloads.drop(run.id, f"OUTPUT#{key}")
         return output
 
-    def _admit(self, run: Run, model: Model, lease: int, now: int) -> None:
+    def _admit(self, run: Run, model: Model, lease: int, now: int, *, hurried: bool) -> None:
         try:
-            self.circuits.admit(model.id, run.tenant, now, lease)
+            self.circuits.admit(model.id, run.tenant, now, lease, hurried=hurried)
         except CircuitOpen:
             raise
         except Exception as error:  # a circuit is there to help: where it cannot be read, the call goes on

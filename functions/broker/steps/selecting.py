@@ -1,14 +1,16 @@
 """Select Model: the candidates of a run, in order, and the reasons kept beside the job."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from broker.errors import InvalidRequest
 from broker.jobs.explained import packed
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.question import Question
-from broker.routing.selection import select
+from broker.routing.selection import Selection, select
 from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run, material
 from broker.steps.token_counter import counter
@@ -51,9 +53,18 @@ class SelectModel:
             left_ms=run.until - now,
             held=run.held,
         )
-        chosen = select(question, self.models.catalog(now))
+        chosen = self._select(question)
         self.jobs.note(run, f"ROUTE#{run.fence.run}", packed(chosen.route))
         if not chosen.candidates:
             raise chosen.refusal()
         found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | found
+
+    def _select(self, question: Question) -> Selection:
+        """Choose. Who accepted the job may know of a change that this process does not: then it reads anew, once."""
+        with suppress(InvalidRequest):
+            chosen = select(question, self.models.catalog(question.now))
+            if chosen.candidates or not isinstance(chosen.refusal(), InvalidRequest):
+                return chosen
+        self.models.forget()
+        return select(question, self.models.catalog(question.now))

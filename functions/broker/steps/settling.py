@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.context.conversations import Turns, turn_of
-from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, shortened
+from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, TimedOut, shortened
 from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.head import Head, Status
@@ -99,6 +99,8 @@ def _with_attempts(outcome: Outcome, head: Head, *, turned_away: bool) -> Outcom
     if error and failed and turned_away:
         last = failed[-1]["error"]
         error = last | {"message": f"{last['message']} {error['message']}"}
+    if error and not tried and error["code"] == TimedOut.type:
+        error = error | {"message": f"{error['message']} No model was asked."}
     if error and len(tried) >= 2:
         each = "; ".join(f"{call['model']}: {call['outcome']} ({call['error']['code']})" for call in failed)
         error = error | {"message": shortened(f"{error['message']} Attempts: {each}.", LONGEST_MESSAGE)}

@@ -9,6 +9,9 @@ from broker.errors import BrokerError, CutShort, ModelTimedOut, TimedOut
 from broker.jobs.head import Head
 from broker.routing.model import Model
 
+LEAST_MS = 50
+"""In less time than this nobody answers."""
+
 LONGEST_PAUSE_S = 10
 """A provider that asks for a longer pause is passed over."""
 
@@ -24,7 +27,7 @@ DEADLINE_PASSED = "deadline_passed"
 class Turn:
     """The time of one call."""
 
-    seconds: int
+    seconds: float
     over: type[BrokerError]
     """What it is when the time is over: `ModelTimedOut`, `CutShort` or `TimedOut`."""
 
@@ -45,13 +48,13 @@ def turn_of(model: Model, head: Head, now: int, following: Sequence[int | None] 
         TimedOut: nothing is left.
     """
     left = left_ms(head, now)
-    if left < 1000:
+    if left < LEAST_MS:
         raise spent(head)
     share = left // (len(following) + 1)
     mine = left - sum(share if usual is None else min(usual, share) for usual in following)
     if model.timeout_s * 1000 <= mine:
         return Turn(model.timeout_s, ModelTimedOut)
-    return Turn(max(1, mine // 1000), CutShort if following else TimedOut)
+    return Turn(mine / 1000, CutShort if following else TimedOut)
 
 
 def left_ms(head: Head, now: int) -> int:
