@@ -54,8 +54,12 @@ def tell(stack: Up) -> None:
     say(f"""  curl -s {base}/jobs -H 'Prefer: wait=20' \\
     -H 'Authorization: Bearer {stack.seeded.api_key}' -H 'Content-Type: application/json' \\
     -d '{{"input": {{"text": "Summarize: The lamp needed nobody. The keeper distrusted it, then slept."}}}}'
+
+For the AWS CLI and .venv/bin/broker:
 """)
-    say("`make down` stops it.")
+    for name, value in stack.cloud.environment().items():
+        say(f"  export {name}={value}")
+    say("\n`make down` stops it.")
 
 
 def main() -> int:

@@ -33,12 +33,13 @@ def test_the_kind_of_work_chooses_the_model(stack: Stack, query_type: str | None
 
 def test_the_endpoint_of_a_route_falls_back(stack: Stack) -> None:
     services = Servers(FOLDER, print).running()["services"].url
-    broken = {"region": "us-east-1", "results": [{"Body": "no JSON", "ContentType": "application/json"}]}
+    replies = [{"Body": "no JSON", "ContentType": "application/json"}] * 2
+    broken = {"region": "us-east-1", "results": replies}
     urllib3.request("POST", f"{services}/moto-api/static/sagemaker/endpoint-results", json=broken)
     job = stack.run(chat(f"Summarize: {uuid.uuid4()}.", routing={"query_type": "technical"}))
     assert job["status"] == "succeeded"
-    assert [(each["model"], each["outcome"]) for each in job["attempts"]][-1] == ("sonnet", "succeeded")
-    assert job["attempts"][0]["model"] == "technical-endpoint"
+    asked = [(each["model"], each["outcome"]) for each in job["attempts"]]
+    assert asked == [("technical-endpoint", "BadOutput")] * 2 + [("sonnet", "succeeded")], "once more, then the next"
 
 
 def test_an_alias_is_a_list_of_models(stack: Stack) -> None:
