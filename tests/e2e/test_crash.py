@@ -200,7 +200,8 @@ def crashed(stack: Stack) -> Iterator[dict[str, Any]]:
         heads = _drive(stack, ahead, 60, events)
         told = _terminal_events(heard, {head.id for head in heads})
         hooked = [head for head in heads if head.webhook]
-        until(lambda: len(_delivered(receiver)) >= len(hooked) or ahead(), 60)
+        # An attempt that died keeps its claim for a minute, and what was sent for it meanwhile is sent anew in another.
+        until(lambda: len(_delivered(receiver)) >= len(hooked) or ahead(), 200)
         calls = json.loads(models.request("GET", f"{stack.models_url}/_calls").data)
         yield {
             "accepted": accepted,
