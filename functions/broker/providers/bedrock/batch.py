@@ -32,10 +32,11 @@ from broker.providers.aws.service import (
     text,
 )
 from broker.providers.bedrock import converse as bedrock_converse
-from broker.providers.bedrock.embed import FAMILIES, texts_of
+from broker.providers.bedrock.embed import FAMILIES
 from broker.providers.bedrock.errors import ERRORS, rejected
 from broker.providers.bedrock.invoke import family
 from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.exchange import texts as texts_of
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.failures import failure
 from broker.providers.wire.http import LARGEST_REPLY

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import InvalidRequest
 from broker.providers.bedrock.errors import bad
 from broker.providers.bedrock.invoke import Ask, Json, exchanges, family
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.exchange import texts as texts_of
 from broker.providers.wire.vectors import is_vector
 from broker.tokens import estimate
 
@@ -71,19 +71,6 @@ FAMILIES = {
     "cohere.embed": Family(96, _cohere, _several, 1024),
 }
 """By a part of the model's id: the first that fits."""
-
-
-def texts_of(call: Call) -> list[str]:
-    """What is to be embedded.
-
-    Raises:
-        InvalidRequest: there is nothing.
-    """
-    text = call.input.get("text")
-    texts = [text] if isinstance(text, str) else list(text or [])
-    if not texts:
-        raise InvalidRequest("The request has no text.", code="no_input", param="input.text")
-    return texts
 
 
 def embed(call: Call, ask: Ask) -> Answer:
