@@ -6,6 +6,7 @@ from typing import Any
 from broker.bootstrap import adapters, running
 from broker.clock import now_ms
 from broker.jobs.dispatching import dispatch, size_of
+from broker.jobs.head import Head
 from broker.observability import invocation, log, tell
 
 from handlers.batch import each_record
@@ -19,8 +20,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _dispatch(record: dict[str, Any]) -> None:
-    job_id = json.loads(record["body"])["job_id"]
-    head = dispatch(adapters.jobs(), running.workflows(), job_id, record["messageId"], now_ms())
+    message = json.loads(record["body"])
+    job_id, known = message["job_id"], Head.from_item(message["head"]) if "head" in message else None
+    head = dispatch(adapters.jobs(), running.workflows(), job_id, record["messageId"], now_ms(), known)
     if head is None:
         log("nothing to start", job_id=job_id)
         return

@@ -69,7 +69,7 @@ def notes(tables: DynamoDatabase, pk: str = PK) -> list[str]:
 def test_all_that_a_job_has_in_the_bucket_ends_with_its_time(
     store: PayloadStore, bucket: Any, tables: DynamoDatabase, clean: Clean
 ) -> None:
-    store.save(a_head(), "INPUT", LARGE)
+    store.save(a_head(), "BODY", LARGE)
     store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
     store.hand(a_head(), "b/in.jsonl", b"{}")
     bucket.put_object(Bucket=BUCKET, Key=store.hand(a_head(), "b/in.jsonl.out"), Body=b"{}")
@@ -87,8 +87,8 @@ def test_cleaning_one_tenants_objects_leaves_anothers_whatever_the_names(
     turn = Turn(JOB_ID, NOW, 9, [noise(60_000)])
     soon, later = END // SECOND, END // SECOND + 1
     # Names that begin alike: what ends one must not be a prefix of the other's.
-    store.save(a_head(), "INPUT", LARGE)
-    store.save(a_head(id=f"{JOB_ID}0", tenant="other", payloads_until=later), "INPUT", LARGE)
+    store.save(a_head(), "BODY", LARGE)
+    store.save(a_head(id=f"{JOB_ID}0", tenant="other", payloads_until=later), "BODY", LARGE)
     talks.stage("acme", "talk", turn, soon)
     talks.stage("acme-2", "talk", turn, later)
     talks.stage("acme", "talk-2", turn, later)
@@ -96,7 +96,7 @@ def test_cleaning_one_tenants_objects_leaves_anothers_whatever_the_names(
     assert objects(bucket) == [
         f"conversations/acme-2/talk/{JOB_ID}",
         f"conversations/acme/talk-2/{JOB_ID}",
-        f"jobs/{JOB_ID}0/INPUT",
+        f"jobs/{JOB_ID}0/BODY",
     ]
 
 
@@ -113,8 +113,8 @@ def test_what_a_function_left_that_died_ends_too(
     dynamodb = tables._client
     before(bucket, "PutObject", lambda: before(dynamodb, "PutItem", die))
     with pytest.raises(Dies):
-        store.save(a_head(), "INPUT", LARGE)
-    assert (objects(bucket), store.load(JOB_ID, "INPUT")) == ([f"jobs/{JOB_ID}/INPUT"], None)
+        store.save(a_head(), "BODY", LARGE)
+    assert (objects(bucket), store.load(JOB_ID, "BODY")) == ([f"jobs/{JOB_ID}/BODY"], None)
     assert clean(END) == Cleaned(objects=1)
     assert objects(bucket) == []
 
@@ -122,10 +122,10 @@ def test_what_a_function_left_that_died_ends_too(
 def test_what_a_function_left_that_died_is_erased_with_the_rest(store: PayloadStore, bucket: Any) -> None:
     before(bucket, "PutObject", lambda: before(store._dynamodb(), "PutItem", die))
     with pytest.raises(Dies):
-        store.save(a_head(), "INPUT", LARGE)
-    store.save(a_head(id=OTHER), "INPUT", LARGE)
+        store.save(a_head(), "BODY", LARGE)
+    store.save(a_head(id=OTHER), "BODY", LARGE)
     store.erase(JOB_ID)
-    assert objects(bucket) == [f"jobs/{OTHER}/INPUT"]
+    assert objects(bucket) == [f"jobs/{OTHER}/BODY"]
 
 
 def test_what_a_service_writes_after_the_erasure_ends_with_the_jobs_time(
@@ -141,7 +141,7 @@ def test_what_a_service_writes_after_the_erasure_ends_with_the_jobs_time(
 def test_a_cleaning_that_dies_is_repeated(
     store: PayloadStore, bucket: Any, tables: DynamoDatabase, clean: Clean
 ) -> None:
-    store.save(a_head(), "INPUT", LARGE)
+    store.save(a_head(), "BODY", LARGE)
     before(tables._client, "BatchWriteItem", die)
     with pytest.raises(Dies):
         clean(END)
@@ -153,8 +153,8 @@ def test_a_cleaning_that_dies_is_repeated(
 def test_what_s3_would_not_delete_is_counted_and_keeps_its_note(
     store: PayloadStore, bucket: Any, tables: DynamoDatabase, clean: Clean
 ) -> None:
-    store.save(a_head(), "INPUT", LARGE)
-    key = f"jobs/{JOB_ID}/INPUT"
+    store.save(a_head(), "BODY", LARGE)
+    key = f"jobs/{JOB_ID}/BODY"
     reply = {"Errors": [{"Key": key, "Code": "InternalError", "Message": "We encountered an internal error."}]}
     bucket.meta.events.register_last(
         "after-call.s3.DeleteObjects", lambda parsed, **_: parsed.update(reply), unique_id="broken"
@@ -169,13 +169,13 @@ def test_what_s3_would_not_delete_is_counted_and_keeps_its_note(
 def test_what_is_over_is_not_given_though_it_is_still_there(
     store: PayloadStore, bucket: Any, dynamodb: Any, tables: DynamoDatabase, document: Any
 ) -> None:
-    store.save(a_head(), "INPUT", document)
+    store.save(a_head(), "BODY", document)
     now = [END - 1]
     later = PayloadStore(tables, TABLES["jobs"], BUCKET, lambda: bucket, lambda: dynamodb, lambda: now[0])
-    assert later.load(JOB_ID, "INPUT") == document
+    assert later.load(JOB_ID, "BODY") == document
     now[0] = END
-    assert later.load(JOB_ID, "INPUT") is None
-    assert later.load(JOB_ID, "INPUT", tables.get("jobs", PK, "INPUT")) is None
+    assert later.load(JOB_ID, "BODY") is None
+    assert later.load(JOB_ID, "BODY", tables.get("jobs", PK, "BODY")) is None
 
 
 def forbid_what_is_missing(bucket: Any) -> None:
@@ -193,35 +193,35 @@ def forbid_what_is_missing(bucket: Any) -> None:
 def test_a_read_at_the_moment_of_erasure_finds_nothing(store: PayloadStore, bucket: Any, forbidden: bool) -> None:
     if forbidden:
         forbid_what_is_missing(bucket)
-    store.save(a_head(), "INPUT", LARGE)
+    store.save(a_head(), "BODY", LARGE)
     before(bucket, "GetObject", lambda: store.erase(JOB_ID))
-    assert store.load(JOB_ID, "INPUT") is None
+    assert store.load(JOB_ID, "BODY") is None
 
 
 def test_a_read_between_the_deletion_of_an_item_and_of_its_object_finds_nothing(
     store: PayloadStore, bucket: Any
 ) -> None:
     forbid_what_is_missing(bucket)
-    store.save(a_head(), "INPUT", LARGE)
+    store.save(a_head(), "BODY", LARGE)
     seen: list[Any] = []
-    before(bucket, "DeleteObject", lambda: seen.append(store.load(JOB_ID, "INPUT")))
+    before(bucket, "DeleteObject", lambda: seen.append(store.load(JOB_ID, "BODY")))
     store.erase(JOB_ID)
     assert seen == [None]
 
 
 def test_an_object_that_may_not_be_read_is_not_called_gone(store: PayloadStore, bucket: Any) -> None:
     forbid_what_is_missing(bucket)
-    store.save(a_head(), "INPUT", LARGE)
-    bucket.delete_object(Bucket=BUCKET, Key=f"jobs/{JOB_ID}/INPUT")  # its item stands, so it should be there
+    store.save(a_head(), "BODY", LARGE)
+    bucket.delete_object(Bucket=BUCKET, Key=f"jobs/{JOB_ID}/BODY")  # its item stands, so it should be there
     with pytest.raises(ObjectMissing) as failure:
-        store.load(JOB_ID, "INPUT")
+        store.load(JOB_ID, "BODY")
     assert isinstance(failure.value.__cause__, ClientError)
 
 
 def test_an_object_that_is_surely_not_there_is_gone(store: PayloadStore, bucket: Any) -> None:
-    store.save(a_head(), "INPUT", LARGE)
-    bucket.delete_object(Bucket=BUCKET, Key=f"jobs/{JOB_ID}/INPUT")
-    assert store.load(JOB_ID, "INPUT") is None
+    store.save(a_head(), "BODY", LARGE)
+    bucket.delete_object(Bucket=BUCKET, Key=f"jobs/{JOB_ID}/BODY")
+    assert store.load(JOB_ID, "BODY") is None
 
 
 def keep_turn(talks: ConversationStore, tables: DynamoDatabase, job_id: str, until: int) -> None:
@@ -257,7 +257,7 @@ def test_a_conversation_is_erased_with_what_a_function_left_that_died(
 
 
 def test_nothing_is_noted_of_what_the_table_holds(store: PayloadStore, tables: DynamoDatabase) -> None:
-    store.save(a_head(), "INPUT", SMALL)
+    store.save(a_head(), "BODY", SMALL)
     store.save(a_head(), "OUTPUT#1.1", SMALL)
     assert notes(tables) == []
     assert tables.index("due", "ENDS#0", limit=10).items == []

@@ -35,8 +35,8 @@ def objects(bucket: Any) -> list[str]:
 
 @pytest.mark.parametrize("document", [SMALL, LARGE, {}, ["a"], "text"], ids=["small", "large", "empty", "list", "str"])
 def test_gives_back_what_it_keeps(payloads: Payloads, document: Any) -> None:
-    payloads.save(a_head(), "INPUT", document)
-    assert payloads.load(JOB_ID, "INPUT") == document
+    payloads.save(a_head(), "BODY", document)
+    assert payloads.load(JOB_ID, "BODY") == document
 
 
 def test_has_nothing_under_other_names(payloads: Payloads) -> None:
@@ -47,9 +47,9 @@ def test_has_nothing_under_other_names(payloads: Payloads) -> None:
 
 @pytest.mark.parametrize("document", [SMALL, LARGE], ids=["small", "large"])
 def test_the_same_name_overwrites(payloads: Payloads, document: Any) -> None:
-    payloads.save(a_head(), "INPUT", {"text": "old"})
-    payloads.save(a_head(), "INPUT", document)
-    assert payloads.load(JOB_ID, "INPUT") == document
+    payloads.save(a_head(), "BODY", {"text": "old"})
+    payloads.save(a_head(), "BODY", document)
+    assert payloads.load(JOB_ID, "BODY") == document
 
 
 @pytest.mark.parametrize("document", [SMALL, LARGE], ids=["small", "large"])
@@ -63,19 +63,19 @@ def test_drops_one_and_may_be_repeated(payloads: Payloads, document: Any) -> Non
 
 
 def test_erases_all_of_one_job_and_may_be_repeated(payloads: Payloads) -> None:
-    for name, document in (("INPUT", LARGE), ("OUTPUT#1.1", SMALL), ("OUTPUT#2.2", LARGE)):
+    for name, document in (("BODY", LARGE), ("OUTPUT#1.1", SMALL), ("OUTPUT#2.2", LARGE)):
         payloads.save(a_head(), name, document)
-    payloads.save(a_head(id=OTHER), "INPUT", LARGE)
+    payloads.save(a_head(id=OTHER), "BODY", LARGE)
     for _ in range(2):
         payloads.erase(JOB_ID)
-        assert [payloads.load(JOB_ID, name) for name in ("INPUT", "OUTPUT#1.1", "OUTPUT#2.2")] == [None] * 3
-        assert payloads.load(OTHER, "INPUT") == LARGE
+        assert [payloads.load(JOB_ID, name) for name in ("BODY", "OUTPUT#1.1", "OUTPUT#2.2")] == [None] * 3
+        assert payloads.load(OTHER, "BODY") == LARGE
 
 
 def test_small_ones_stay_in_the_table(store: PayloadStore, bucket: Any, dynamodb: Any) -> None:
-    store.save(a_head(), "INPUT", {"text": "secret word " * 50_000})
+    store.save(a_head(), "BODY", {"text": "secret word " * 50_000})
     assert objects(bucket) == []
-    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
+    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "BODY")  # type: ignore[arg-type]
     assert item is not None
     assert b"secret word" in unpack(item["z"])["text"].encode()
     assert item["expires_at"] == a_head().payloads_until
@@ -85,8 +85,8 @@ def test_small_ones_stay_in_the_table(store: PayloadStore, bucket: Any, dynamodb
 def test_what_compresses_to_the_limit_is_the_last_in_the_table(
     store: PayloadStore, dynamodb: Any, over: int, place: str
 ) -> None:
-    store.save(a_head(), "INPUT", _packed_to(INLINE_BYTES + over))
-    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
+    store.save(a_head(), "BODY", _packed_to(INLINE_BYTES + over))
+    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "BODY")  # type: ignore[arg-type]
     assert item is not None
     assert place in item
 
@@ -112,14 +112,14 @@ def _size(text: str) -> int:
 
 
 def test_large_ones_go_to_the_bucket_and_leave_it_again(store: PayloadStore, bucket: Any, dynamodb: Any) -> None:
-    store.save(a_head(), "INPUT", LARGE)
+    store.save(a_head(), "BODY", LARGE)
     store.save(a_head(), "OUTPUT#1.1", LARGE)
-    assert objects(bucket) == [f"jobs/{JOB_ID}/INPUT", f"jobs/{JOB_ID}/OUTPUT-1.1"]
-    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "INPUT")  # type: ignore[arg-type]
+    assert objects(bucket) == [f"jobs/{JOB_ID}/BODY", f"jobs/{JOB_ID}/OUTPUT-1.1"]
+    item = DynamoDatabase(dynamodb, TABLES).get("jobs", f"JOB#{JOB_ID}", "BODY")  # type: ignore[arg-type]
     assert item is not None
     assert "z" not in item
     store.drop(JOB_ID, "OUTPUT#1.1")
-    assert objects(bucket) == [f"jobs/{JOB_ID}/INPUT"]
+    assert objects(bucket) == [f"jobs/{JOB_ID}/BODY"]
     store.erase(JOB_ID)
     assert objects(bucket) == []
     assert DynamoDatabase(dynamodb, TABLES).query("jobs", f"JOB#{JOB_ID}") == []  # type: ignore[arg-type]
@@ -131,10 +131,10 @@ def test_makes_no_bucket_client_for_what_is_small(dynamodb: Any) -> None:
 
     tables = DynamoDatabase(dynamodb, TABLES)  # type: ignore[arg-type]
     store = PayloadStore(tables, TABLES["jobs"], BUCKET, refuse, lambda: dynamodb, lambda: NOW)
-    store.save(a_head(), "INPUT", SMALL)
-    assert store.load(JOB_ID, "INPUT") == SMALL
-    store.drop(JOB_ID, "INPUT")
-    assert store.load(JOB_ID, "INPUT") is None
+    store.save(a_head(), "BODY", SMALL)
+    assert store.load(JOB_ID, "BODY") == SMALL
+    store.drop(JOB_ID, "BODY")
+    assert store.load(JOB_ID, "BODY") is None
 
 
 FILES = [(b"\x89PNG", "image/png"), (b"RIFF", "audio/wav")]
@@ -168,7 +168,7 @@ def test_a_link_leads_to_one_file_for_a_while(store: PayloadStore) -> None:
 
 
 def test_all_that_is_kept_of_a_job_is_erased_whatever_its_name(store: PayloadStore, bucket: Any) -> None:
-    store.save(a_head(), "INPUT", SMALL)
+    store.save(a_head(), "BODY", SMALL)
     store.save(a_head(), "MEDIA#ab", {}, files=FILES[:1])
     store.erase(JOB_ID)
     assert (objects(bucket), store.load(JOB_ID, "MEDIA#ab")) == ([], None)
@@ -193,10 +193,10 @@ def test_what_was_kept_before_there_was_a_dictionary_is_read(
     packed, facts = zlib.compress(json.dumps(SMALL).encode(), 6), {"model": "small", "cost": 7}
     bucket.put_object(Bucket=BUCKET, Key="old", Body=packed)
     held = {"z": packed} if place == "z" else {"s3": "old"}
-    old = {"pk": f"JOB#{JOB_ID}", "sk": "INPUT", "facts": facts, **held}
+    old = {"pk": f"JOB#{JOB_ID}", "sk": "BODY", "facts": facts, **held}
     DynamoDatabase(dynamodb, TABLES).write(Put("jobs", old))  # type: ignore[arg-type]
-    assert store.load(JOB_ID, "INPUT") == SMALL
-    assert store.facts(JOB_ID, "INPUT") == facts
+    assert store.load(JOB_ID, "BODY") == SMALL
+    assert store.facts(JOB_ID, "BODY") == facts
 
 
 class Behind(FakeDatabase):
@@ -212,15 +212,15 @@ def test_a_document_is_found_before_every_replica_has_it() -> None:
         raise AssertionError("no client is needed")
 
     store = PayloadStore(Behind(), TABLES["jobs"], BUCKET, refuse, refuse, lambda: NOW)
-    store.save(a_head(), "INPUT", SMALL)
-    assert store.load(JOB_ID, "INPUT") == SMALL
+    store.save(a_head(), "BODY", SMALL)
+    assert store.load(JOB_ID, "BODY") == SMALL
     assert store.load(JOB_ID, "OUTPUT#1.1") is None
 
 
 @pytest.mark.parametrize("document", [SMALL, LARGE], ids=["small", "large"])
 def test_an_output_is_read_together_with_the_notes(store: PayloadStore, dynamodb: Any, document: Any) -> None:
     jobs, head = Jobs(DynamoDatabase(dynamodb, TABLES), ()), a_head(output="OUTPUT#1.2")  # type: ignore[arg-type]
-    for name in ("INPUT", "OUTPUT#1.1", "OUTPUT#1.3"):
+    for name in ("BODY", "OUTPUT#1.1", "OUTPUT#1.3"):
         store.save(head, name, {})
     store.save(head, "OUTPUT#1.2", document)
     jobs.note(head, "ROUTE#1", {"route": []})
@@ -242,3 +242,30 @@ def test_without_an_output_there_are_the_notes(store: PayloadStore, dynamodb: An
     store.drop(JOB_ID, "OUTPUT#1.1")
     notes, item = jobs.around(a_head(output="OUTPUT#1.1"))
     assert (list(notes), item, store.load(JOB_ID, "OUTPUT#1.1", item)) == (["ASKED"], None, None)
+
+
+def test_one_look_at_a_job_reads_neither_its_request_nor_twice(store: PayloadStore, dynamodb: Any) -> None:
+    jobs, head = Jobs(DynamoDatabase(dynamodb, TABLES), ()), a_head(output="OUTPUT#1.2")  # type: ignore[arg-type]
+    jobs.create(head)
+    for name in ("BODY", "OUTPUT#1.1", "OUTPUT#1.2"):
+        store.save(head, name, {"name": name})
+    jobs.note(head, "ASKED", {"metadata": {}})
+    replies: list[dict[str, Any]] = []
+    dynamodb.meta.events.register("after-call.dynamodb.*", lambda parsed, **_: replies.append(parsed))
+    seen = jobs.look(JOB_ID)
+    assert seen is not None
+    assert (seen.head, list(seen.notes)) == (head, ["ASKED"])
+    assert store.load(JOB_ID, "OUTPUT#1.2", seen.output) == {"name": "OUTPUT#1.2"}
+    (reply,) = replies
+    assert "BODY" not in [item["sk"]["S"] for item in reply["Items"]]
+
+
+def test_a_look_at_a_job_that_is_not_there_or_has_no_output(store: PayloadStore, dynamodb: Any) -> None:
+    jobs = Jobs(DynamoDatabase(dynamodb, TABLES), ())  # type: ignore[arg-type]
+    jobs.note(a_head(), "ASKED", {"metadata": {}})
+    assert jobs.look(JOB_ID) is None, "its notes are no job"
+    jobs.create(a_head())
+    store.save(a_head(), "OUTPUT#1.1", SMALL)
+    seen = jobs.look(JOB_ID)
+    assert seen is not None
+    assert (seen.head, seen.output) == (a_head(), None), "what is not its answer is not shown"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from broker.cloud.queues import DeliveryQueue, JobDeadLetters, JobQueue, RejectedEvents
+from broker.jobs.head import Head
 
 from tests.adapters.conftest import Client
 from tests.fakes.world import JOB_ID, a_head
@@ -29,11 +30,13 @@ def read(sqs: Any, url: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("lane", ["interactive", "bulk"])
 def test_a_job_goes_to_its_lane_in_its_tenants_group(sqs: Any, lane: str) -> None:
     urls = {each: make(sqs, each) for each in ("interactive", "bulk")}
-    JobQueue(sqs, urls).send(a_head(lane=lane))
+    head = a_head(lane=lane, holds={"acme/2026-11": 5}, webhook=("job.failed",))
+    JobQueue(sqs, urls).send(head)
     (other,) = set(urls) - {lane}
     assert read(sqs, urls[other]) == []
     (message,) = read(sqs, urls[lane])
-    assert json.loads(message["Body"]) == {"job_id": JOB_ID, "tenant": "acme"}
+    told = json.loads(message["Body"])
+    assert (told["job_id"], Head.from_item(told["head"])) == (JOB_ID, head)
     assert message["Attributes"]["MessageGroupId"] == "acme"
 
 

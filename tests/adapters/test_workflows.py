@@ -25,6 +25,7 @@ def test_starts_the_run_that_the_head_stands_for(client: Client, size: Literal["
         "payloads_until": 1795086400,
         "expires_at": 1796296000,
         "until": 1795000120000,
+        "head": head.to_item(),
     }
     expected = {
         "stateMachineArn": ARNS[size],

@@ -215,7 +215,7 @@ def test_every_end_is_told_whether_progress_is_or_not(status: Status) -> None:
 def test_nothing_else_reaches_publish() -> None:
     head = World().submitted()
     assert not matches(stream_filter(), record(head, "REMOVE")), "a deletion by TTL tells nothing"
-    for item in (note_item(head, "ASKED", {}), {"pk": f"JOB#{head.id}", "sk": "INPUT"}, {"pk": "IDEM#x", "sk": "IDEM"}):
+    for item in (note_item(head, "ASKED", {}), {"pk": f"JOB#{head.id}", "sk": "BODY"}, {"pk": "IDEM#x", "sk": "IDEM"}):
         other = record(head, "INSERT")
         other["dynamodb"]["Keys"] = encode_item({"pk": item["pk"], "sk": item["sk"]})
         assert not matches(stream_filter(), other), f"{item['sk']} would be read as a head"

@@ -218,6 +218,15 @@ def test_a_function_that_died_costs_its_candidate_the_turn(
     assert held["ending"] == {"failure": failed["errorOutput"]}
 
 
+@pytest.mark.parametrize("name", ["Find Similar", "Invoke Model"])
+@pytest.mark.parametrize("died", [False, True])
+def test_a_head_is_told_to_the_first_call_alone(name: str, died: bool) -> None:
+    state = inference()[name]
+    assign = (rule_for(state, "Catch", "Lambda.Unknown") if died else state)["Assign"]
+    told = value(assign["run"], run={"job_id": "job_1", "head": {"rev": 2}})
+    assert (told["job_id"], told.get("head")) == ("job_1", None)
+
+
 @pytest.mark.parametrize("name", ["Check Input", "Select Model", "Find Similar", "Invoke Model", "Moderate Output"])
 def test_a_failure_that_a_step_tells_is_how_the_job_ends(name: str) -> None:
     failure = {"error": "InvalidRequest", "facts": {"type": "invalid_request", "code": "x", "message": "y"}}

@@ -54,7 +54,7 @@ def test_a_request_that_is_refused_for_its_budget_is_not_kept(stack: Stack, key:
 def _inputs(stack: Stack) -> set[str]:
     """What is kept of requests, in the table and in the bucket."""
     pages = stack.cloud.client("dynamodb").get_paginator("scan").paginate(TableName=stack.physical("JobsTable"))
-    items = {item["pk"]["S"] for page in pages for item in page["Items"] if item["sk"]["S"] == "INPUT"}
+    items = {item["pk"]["S"] for page in pages for item in page["Items"] if item["sk"]["S"] == "BODY"}
     listing = stack.cloud.client("s3").get_paginator("list_objects_v2")
     found = listing.paginate(Bucket=stack.physical("PayloadsBucket"), Prefix="jobs/")
     return items | {each["Key"] for page in found for each in page.get("Contents", [])}

@@ -137,7 +137,7 @@ class World:
     def put(self, head: Head) -> Head:
         """A job as it stands, with its prompt."""
         self.jobs.create(head)
-        self.payloads.save(head, "INPUT", {**CHAT, "task": "chat"})
+        self.payloads.save(head, "BODY", {**CHAT, "task": "chat"})
         return head
 
     def start(self, job_id: str, execution: str = "exec-1", now: int = NOW) -> Run:

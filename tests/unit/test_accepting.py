@@ -294,7 +294,7 @@ def test_a_job_whose_creation_lost_its_reply_is_sent_at_once(world: World) -> No
 
 def gone(world: World, job_id: str) -> None:
     """What the table's TTL does."""
-    for sk in ("HEAD", "INPUT", "NOTE#ASKED"):
+    for sk in ("HEAD", "BODY", "NOTE#ASKED"):
         world.database.delete("jobs", f"JOB#{job_id}", sk)
 
 

@@ -40,7 +40,7 @@ def stage() -> Stage:
 
 
 def advance(stage: Stage, place: int = 0, now: int = NOW, candidates: list[str] | None = None) -> dict[str, Any]:
-    return Advance(stage.world.jobs, stage.invoke())(stage.run, candidates or CANDIDATES, place, now)
+    return Advance(stage.world.jobs, stage.invoke())(stage.next(), candidates or CANDIDATES, place, now)
 
 
 def after(stage: Stage, *script: BrokerError, place: int = 0) -> dict[str, Any]:

@@ -33,12 +33,12 @@ class Cleaning:
 
 def test_an_object_stays_until_its_time_and_not_longer() -> None:
     clean = Cleaning()
-    clean.keep("jobs/a/INPUT", NOW)
-    clean.keep("jobs/b/INPUT", NOW + HOUR)
+    clean.keep("jobs/a/BODY", NOW)
+    clean.keep("jobs/b/BODY", NOW + HOUR)
     assert clean(NOW - 1) == Cleaned()
-    assert clean.objects.keys == {"jobs/a/INPUT", "jobs/b/INPUT"}
+    assert clean.objects.keys == {"jobs/a/BODY", "jobs/b/BODY"}
     assert clean(NOW) == Cleaned(objects=1)
-    assert clean.objects.keys == {"jobs/b/INPUT"}, "another's is left alone"
+    assert clean.objects.keys == {"jobs/b/BODY"}, "another's is left alone"
     assert clean(NOW) == Cleaned(), "its note went too"
     assert clean(NOW + HOUR) == Cleaned(objects=1)
 

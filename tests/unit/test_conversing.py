@@ -50,7 +50,7 @@ def talking() -> tuple[Stage, Head]:
     head = replace(stage.head, conversation="c-1", rev=stage.head.rev + 1)
     stage.world.jobs.change(JOB_ID, lambda current: head)
     document = {"task": "chat", "input": {"text": "And after her?"}, "conversation_id": "c-1"}
-    stage.world.payloads.save(head, "INPUT", document)
+    stage.world.payloads.save(head, "BODY", document)
     return stage, head
 
 

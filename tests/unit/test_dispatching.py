@@ -1,15 +1,18 @@
 """Starting workflows: one start for each claim."""
 
+from dataclasses import replace
+
 import pytest
 from broker.errors import Conflict
 from broker.jobs.dispatching import EXPRESS_BUDGET_S, START_LEASE_MS, dispatch
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Status
-from broker.jobs.transitions import Fence
+from broker.jobs.transitions import Fence, reconcile
 from broker.steps.context import Run, enter
 
+from tests.fakes.counting import CountingDatabase
 from tests.fakes.queue import Down
-from tests.fakes.world import HOUR, JOB_ID, NOW, SECOND, World, a_head
+from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, SECOND, World, a_head
 
 
 def test_a_message_starts_the_workflow_under_a_lease() -> None:
@@ -87,3 +90,31 @@ def test_a_job_is_not_started_after_its_deadline() -> None:
     assert dispatch(world.jobs, world.workflows, JOB_ID, "m", NOW + HOUR) is None
     assert world.workflows.started == [], "its provider would be asked, and paid, for nobody"
     assert world.jobs.get(JOB_ID).status is Status.QUEUED, "the sweep says that it expired"
+
+
+def test_a_head_that_came_with_the_message_is_not_read() -> None:
+    database = CountingDatabase()
+    world = World(database)
+    queued = world.put(a_head())
+    database.reads = 0
+    head = dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW, queued)
+    assert (database.reads, head) == (0, world.jobs.get(JOB_ID))
+
+
+def test_a_message_that_waited_while_its_job_was_sent_again_starts_it_all_the_same() -> None:
+    world = World()
+    queued = world.put(a_head())
+    world.jobs.change(JOB_ID, lambda head: reconcile(head, now=NOW + MINUTE))
+    head = dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW + MINUTE, queued)
+    assert (head and head.status, head and head.rev) == (Status.RUNNING, 3)
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "m2", NOW + MINUTE, replace(queued, rev=2)) is None
+    assert len(world.workflows.started) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_job_that_was_canceled_while_its_message_waited_is_not_started(known: bool) -> None:
+    world = World()
+    queued = world.put(a_head())
+    cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW, queued if known else None) is None
+    assert (world.workflows.started, world.jobs.get(JOB_ID).status) == ([], Status.CANCELED)

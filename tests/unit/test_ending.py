@@ -202,7 +202,7 @@ def test_an_answer_that_was_kept_is_reckoned_at_what_it_cost_and_dropped(world: 
     settle_orphaned_calls(world.jobs, world.payloads, head, head.due_at or 0)
     after = world.jobs.get(JOB_ID)
     assert (after.spent, after.calls[key]["p"], world.available()) == (30, "yes", BUDGET - 30)
-    assert world.payloads.names(JOB_ID) == ["INPUT"]
+    assert world.payloads.names(JOB_ID) == ["BODY"]
 
 
 def test_an_answer_that_comes_after_the_reckoning_is_not_booked_again(world: World) -> None:

@@ -20,7 +20,7 @@ def guarded(text: str, policy: dict[str, Any] | None = None) -> tuple[World, Gua
     world = World()
     world.tenant(policy=policy or {})
     head = world.put(a_head())
-    world.payloads.save(head, "INPUT", {"task": "chat", "input": {"text": text}})
+    world.payloads.save(head, "BODY", {"task": "chat", "input": {"text": text}})
     world.payloads.save(head, "OUTPUT#1.1", {"text": text})
     run = world.start(JOB_ID)
     return world, Guard(world.jobs, world.payloads, Tenants(world.database)), run

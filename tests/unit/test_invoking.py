@@ -36,10 +36,11 @@ from broker.steps.context import Run
 from broker.tokens import estimate_input
 
 from tests.fakes.circuits import FakeCircuits
+from tests.fakes.counting import CountingDatabase
 from tests.fakes.database import Crash
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
-from tests.fakes.world import CHAT, JOB_ID, NOW, a_model
+from tests.fakes.world import CHAT, JOB_ID, NOW, World, a_model
 
 COST = 10 + 2 * 20
 """Of `ANSWER`, with a model's default prices."""
@@ -80,7 +81,7 @@ def test_pictures_are_kept_beside_the_answer(invoke: Stage) -> None:
 
 def test_the_provider_gets_the_request_and_the_key(invoke: Stage) -> None:
     document = {**CHAT, "task": "chat", "parameters": {"max_output_tokens": 9}, "output_schema": {"type": "object"}}
-    invoke.world.payloads.save(invoke.head, "INPUT", document)
+    invoke.world.payloads.save(invoke.head, "BODY", document)
     invoke()
     (call,) = invoke.provider.calls
     assert (call.task, call.model, call.input, call.secret) == ("chat", "small-1", CHAT["input"], "secret of key")
@@ -105,7 +106,7 @@ def test_no_call_is_made_after_the_time_budget(invoke: Stage) -> None:
     ("asked", "sent"), [({}, 1_000), ({"max_output_tokens": 5}, 5), ({"max_output_tokens": 5_000}, 1_000)]
 )
 def test_an_answer_is_never_longer_than_what_was_held_for_it(invoke: Stage, asked: dict[str, int], sent: int) -> None:
-    invoke.world.payloads.save(invoke.head, "INPUT", {**CHAT, "task": "chat", "parameters": {"seed": 1, **asked}})
+    invoke.world.payloads.save(invoke.head, "BODY", {**CHAT, "task": "chat", "parameters": {"seed": 1, **asked}})
     invoke()
     assert invoke.provider.calls[0].parameters == {"seed": 1, "max_output_tokens": sent}
     assert invoke.head.calls["1.1"]["r"] == invoke.world.models().get("small", NOW).worst_case(
@@ -178,7 +179,7 @@ def test_a_failure_is_settled_and_goes_on(invoke: Stage, kind: type[BrokerError]
         kind.type,
         0,
     )
-    assert invoke.world.payloads.names(JOB_ID) == ["INPUT"]
+    assert invoke.world.payloads.names(JOB_ID) == ["BODY"]
 
 
 def test_a_failure_that_may_be_paid_for_is_booked_at_its_worst(invoke: Stage) -> None:
@@ -331,7 +332,7 @@ def coalesced() -> tuple[Stage, Callable[[], Run]]:
     """A job that shares, and the like of it."""
     stage = Stage()
     document = {**CHAT, "task": "chat", "coalesce": True}
-    stage.world.payloads.save(stage.head, "INPUT", document)
+    stage.world.payloads.save(stage.head, "BODY", document)
     stage.world.tenant()
 
     def another() -> Run:
@@ -434,7 +435,7 @@ def test_what_was_kept_back_says_nothing_of_the_model(invoke: Stage, sent: bool,
 def test_a_place_is_one_among_the_callers_own_messages(
     invoke: Stage, kind: type[BrokerError], prepared: dict[str, Any], param: str
 ) -> None:
-    invoke.world.payloads.save(invoke.head, "INPUT", {**CHAT, "task": "chat", **prepared})
+    invoke.world.payloads.save(invoke.head, "BODY", {**CHAT, "task": "chat", **prepared})
     error = invoke.fails(failing(kind, param="input.messages.1.content"))
     assert error.param == param
     assert invoke.observed[0]["error"]["param"] == param
@@ -455,10 +456,62 @@ def test_a_probe_that_is_not_sent_is_given_back() -> None:
     stage = Stage(hold=100)
     with pytest.raises(BudgetExceeded):
         stage()
-    assert stage.circuits.recorded == [("small", "BudgetExceeded", 0)]
+    assert set(stage.circuits.recorded) == {("small", "BudgetExceeded", 0)}
 
 
 def test_the_version_of_the_model_is_on_record(invoke: Stage) -> None:
     invoke.world.register(a_model("small", version=7))
     invoke()
     assert invoke.head.calls["1.1"]["v"] == 7
+
+
+def test_a_first_call_is_made_by_the_head_that_was_told() -> None:
+    database = CountingDatabase()
+    stage = Stage(world=World(database))
+    database.reads = 0
+    told = stage()
+    assert database.reads == 1, "the registry"
+    assert Head.from_item(told["head"]) == stage.head
+
+
+def test_a_job_that_was_canceled_since_its_head_was_told_asks_nobody(invoke: Stage) -> None:
+    cancel_job(invoke.world.jobs, JOB_ID, "acme", NOW)
+    with pytest.raises(Conflict):
+        invoke()
+    assert (invoke.provider.calls, invoke.head.calls) == ([], {})
+
+
+def test_a_job_that_is_canceled_while_its_first_call_is_put_on_record_asks_nobody(invoke: Stage) -> None:
+    invoke.world.database.meanwhile.append(lambda: cancel_job(invoke.world.jobs, JOB_ID, "acme", NOW))
+    with pytest.raises(Conflict):
+        invoke()
+    assert (invoke.provider.calls, invoke.head.calls) == ([], {})
+
+
+def test_a_first_call_whose_reply_was_lost_is_not_made_again(invoke: Stage) -> None:
+    first = invoke.run
+    answer = invoke(run=first)
+    again = invoke(run=first)  # the same input, with the head of before the call
+    assert (again["output"], again["head"]) == (answer["output"], answer["head"])
+    assert len(invoke.provider.calls) == 1
+
+
+def test_two_executions_that_were_told_the_same_head_make_one_call(invoke: Stage) -> None:
+    first, second = invoke.run, replace(invoke.run, fence=Fence(1, "exec-2"))
+    invoke.world.database.meanwhile.append(lambda: invoke(run=second))
+    with pytest.raises(Conflict):
+        invoke(run=first)
+    assert (len(invoke.provider.calls), invoke.head.execution) == (1, "exec-2")
+
+
+def test_a_record_whose_reply_was_lost_is_recognised(invoke: Stage) -> None:
+    invoke.world.database.lose_reply_of = "HEAD"
+    assert invoke()["output"] == "OUTPUT#1.1"
+    assert list(invoke.head.calls) == ["1.1"]
+
+
+def test_an_answer_that_is_kept_is_taken_though_its_circuit_has_opened_since(invoke: Stage) -> None:
+    first = invoke.run
+    answer = invoke(run=first)
+    invoke.circuits.known["small"] = State("open", NOW + 60_000)
+    assert invoke(run=first)["output"] == answer["output"]

@@ -55,7 +55,7 @@ def test_a_jobs_items_outlive_its_deadline(world: World) -> None:
 def test_a_job_whose_time_is_over_still_ends_and_is_told(world: World) -> None:
     head = world.accept({**SHORT, "webhook": HOOK, "metadata": {"order": "17"}}).head
     world.age(NOW + 2 * DAY)
-    assert world.payloads.load(head.id, "INPUT") is None
+    assert world.payloads.load(head.id, "BODY") is None
     sweep(world, NOW + 2 * DAY)
     ended = world.jobs.get(head.id)
     assert ended.status is Status.EXPIRED
@@ -77,7 +77,7 @@ def test_a_repeat_finds_a_job_whose_time_is_over(world: World) -> None:
     world.age(later)
     again = world.accept(SHORT, key="k", now=later)
     assert (again.repeated, again.head.id, again.head.status) == (True, first.id, Status.SUCCEEDED)
-    assert world.payloads.load(first.id, "INPUT") is None
+    assert world.payloads.load(first.id, "BODY") is None
 
 
 def test_a_line_whose_time_is_over_is_counted_and_collected() -> None:

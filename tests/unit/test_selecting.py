@@ -135,7 +135,7 @@ def test_a_model_that_the_door_knows_already_is_no_error_of_the_caller(world: Wo
         models = world.models()
         models.catalog(NOW)
     world.register(a_model("new"))
-    world.payloads.save(world.jobs.get(JOB_ID), "INPUT", {**CHAT, "task": "chat", "model": "new"})
+    world.payloads.save(world.jobs.get(JOB_ID), "BODY", {**CHAT, "task": "chat", "model": "new"})
     lookup, tenants = cache_lookup_of(world), Tenants(world.database)
     made = SelectModel(world.jobs, world.payloads, models, tenants, lookup, FakeCircuits())
     assert made(world.start(JOB_ID), NOW + SECOND)["candidates"] == ["new"]

@@ -27,7 +27,7 @@ def stage() -> Stage:
     made.world.register(a_model("titan", tasks=["embed"]))
     made.world.tenant(cache_embedding_model="titan")
     request = {"task": "chat", "input": {"text": "How are you?"}, "cache": {"similarity": 0.9}}
-    made.world.payloads.save(made.head, "INPUT", request)
+    made.world.payloads.save(made.head, "BODY", request)
     return made
 
 

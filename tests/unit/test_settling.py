@@ -18,9 +18,10 @@ from broker.routing.selection import select
 from broker.steps.context import Run
 from broker.steps.settling import SettleJob, outcome_of
 
+from tests.fakes.counting import CountingDatabase
 from tests.fakes.provider import failing
 from tests.fakes.stage import Stage
-from tests.fakes.world import JOB_ID, MINUTE, NOW, a_model
+from tests.fakes.world import JOB_ID, MINUTE, NOW, World, a_model
 
 USAGE = {"input_tokens": 1, "output_tokens": 2}
 FACTS = {"model": "small", "outcome": "succeeded", "paid": "yes", "cost": 3, "ended_at": NOW, **USAGE}
@@ -102,6 +103,36 @@ def test_the_answer_ends_its_job_and_is_paid_for() -> None:
     assert stage.world.spent()["nusd"] == head.spent
 
 
+def test_the_head_that_an_answer_came_with_is_not_read() -> None:
+    database = CountingDatabase()
+    stage = Stage(world=World(database))
+    answer = stage()
+    database.reads = 0
+    assert settle(stage, {"answer": answer}).status is Status.SUCCEEDED
+    assert database.reads == 0
+
+
+@pytest.mark.parametrize("lost", ["HEAD", None])
+def test_what_another_writer_changed_since_is_not_overwritten(lost: str | None) -> None:
+    stage = Stage()
+    answer = stage()
+    stage.world.jobs.change(JOB_ID, lambda head: replace(head, rev=head.rev + 1, due_at=NOW + MINUTE, nudges=7))
+    stage.world.database.lose_reply_of = lost
+    head = settle(stage, {"answer": answer})
+    assert (head.status, head.nudges) == (Status.SUCCEEDED, 7)
+    assert stage.world.spent()["calls"] == 1
+
+
+def test_a_job_that_is_canceled_in_the_moment_of_its_commit_stays_canceled() -> None:
+    stage = Stage()
+    answer = stage()
+    stage.world.database.meanwhile.append(lambda: cancel_job(stage.world.jobs, JOB_ID, "acme", NOW))
+    with pytest.raises(Conflict):
+        settle(stage, {"answer": answer})
+    assert stage.head.status is Status.CANCELED
+    assert stage.head.spent == stage.world.spent()["nusd"] == answer["facts"]["cost"]
+
+
 def test_a_late_answer_is_dropped_but_paid_for() -> None:
     stage = Stage()
     answer = stage()
@@ -110,7 +141,7 @@ def test_a_late_answer_is_dropped_but_paid_for() -> None:
         settle(stage, {"answer": answer})
     assert (stage.head.status, stage.head.output) == (Status.CANCELED, None)
     assert stage.head.spent == stage.world.spent()["nusd"] == answer["facts"]["cost"]
-    assert stage.world.payloads.names(JOB_ID) == ["INPUT"]
+    assert stage.world.payloads.names(JOB_ID) == ["BODY"]
 
 
 def test_the_answer_that_another_execution_ended_the_job_with_stays() -> None:

@@ -29,7 +29,7 @@ def stage_of(strategy: str) -> Stage:
         a_model("cheap", price_in=0, price_out=0, context_window=50_000),
     )
     document: dict[str, Any] = {"task": "chat", "input": {"messages": TALK}, "context": {"strategy": strategy}}
-    stage.world.payloads.save(stage.head, "INPUT", document)
+    stage.world.payloads.save(stage.head, "BODY", document)
     return stage
 
 

@@ -43,7 +43,7 @@ def run_of(head: Head) -> Run:
 
 
 def join(world: World, head: Head, now: int = NOW, model: str = "small") -> Leader | dict[str, Any] | None:
-    request = world.payloads.load(head.id, "INPUT")
+    request = world.payloads.load(head.id, "BODY")
     return share(world).join(run_of(head), head, request, Model.from_item(a_model(model)), TIMEOUT_S, now)
 
 
@@ -69,7 +69,7 @@ def test_a_job_that_does_not_ask_to_share_does_not_touch_the_table(world: World)
 def test_work_that_goes_on_by_itself_is_not_shared(world: World) -> None:
     head = started(world)
     model = Model.from_item(a_model("small", asynchronous=True))
-    request = world.payloads.load(head.id, "INPUT")
+    request = world.payloads.load(head.id, "BODY")
     assert share(world).join(run_of(head), head, request, model, TIMEOUT_S, NOW) is None
 
 
@@ -152,7 +152,7 @@ def test_a_deadline_counts_as_well(world: World) -> None:
 def test_a_job_calls_before_its_lease_is_over_however_long_it_may_run(world: World) -> None:
     model = Model.from_item(a_model("small"))
     first, follower = (started(world, {**BODY, "timeout_seconds": 3600}) for _ in range(2))
-    request = world.payloads.load(first.id, "INPUT")
+    request = world.payloads.load(first.id, "BODY")
     assert isinstance(share(world).join(run_of(first), first, request, model, 300, NOW), Leader)
     assert follower.lease_until is not None
     until = follower.lease_until - SPARE_MS

@@ -19,13 +19,14 @@ class JobQueue:
         self._urls = urls
 
     def send(self, head: Head) -> None:
-        """See `Queue.send`. The group makes the queue fair: a tenant with a backlog does not delay the others.
+        """See `Queue.send`. The head goes along, so that who claims the job need not read it.
 
+        The group makes the queue fair: a tenant with a backlog does not delay the others.
         Source: Amazon SQS fair queues (MessageGroupId on a standard queue).
         """
         self._client.send_message(
             QueueUrl=self._urls[head.lane],
-            MessageBody=json.dumps({"job_id": head.id, "tenant": head.tenant}),
+            MessageBody=json.dumps({"job_id": head.id, "head": head.to_item()}),
             MessageGroupId=head.tenant,
         )
 

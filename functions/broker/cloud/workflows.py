@@ -8,7 +8,7 @@ from broker.jobs.head import Head
 
 
 def facts_of(head: Head) -> dict[str, Any]:
-    """What travels through a run's workflow, so that its steps need not read the head for it (`steps.context.Run`)."""
+    """What travels through a run's workflow, so that its steps need not read it (`steps.context.Run`)."""
     until = min((head.claimed_at or head.created_at) + head.timeout_s * 1000, head.deadline_at)
     facts = {
         "job_id": head.id,
@@ -17,6 +17,7 @@ def facts_of(head: Head) -> dict[str, Any]:
         "payloads_until": head.payloads_until,
         "expires_at": head.expires_at,
         "until": until,
+        "head": head.to_item(),
     }
     return facts | ({"held": head.limit - head.spent - head.reserved} if head.limit else {})
 

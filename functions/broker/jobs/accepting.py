@@ -10,7 +10,7 @@ from broker.jobs import idempotency
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
-from broker.jobs.store import Jobs, Payloads, Queue
+from broker.jobs.store import REQUEST, Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
 from broker.storage import ConditionFailed, Database
 from broker.tenants import ledger
@@ -128,7 +128,7 @@ class Accept:
 
     def _drop(self, job_id: str, request: JobRequest, caller: Caller, now: int) -> None:
         """Delete what was kept for a job that there will not be, under an id that nobody else has."""
-        self._payloads.drop(job_id, "INPUT")
+        self._payloads.drop(job_id, REQUEST)
         if request.metadata or request.webhook or caller.custom_id:
             until = now // 1000 + request.ttl_seconds
             self._jobs.note(_Refused(job_id, until, until), "ASKED", {})
@@ -165,7 +165,7 @@ class Accept:
             prompt=prepared.document.get("prompt_used"),
             conversation=request.conversation_id if request.task is Task.CHAT else None,
         )
-        self._payloads.save(head, "INPUT", prepared.document)
+        self._payloads.save(head, REQUEST, prepared.document)
         asked = {"webhook_url": request.webhook.url} if request.webhook else {}
         if caller.custom_id:
             asked["custom_id"] = caller.custom_id

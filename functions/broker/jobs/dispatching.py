@@ -27,8 +27,18 @@ def size_of(head: Head) -> Literal["express", "standard"]:
     return "express" if head.timeout_s <= EXPRESS_BUDGET_S else "standard"
 
 
-def dispatch(jobs: Jobs, workflows: Workflows, job_id: str, message_id: str, now: int) -> Head | None:
+def dispatch(
+    jobs: Jobs, workflows: Workflows, job_id: str, message_id: str, now: int, known: Head | None = None
+) -> Head | None:
     """Claim the job and start its workflow.
+
+    Args:
+        jobs: the store.
+        workflows: where it starts.
+        job_id: the job.
+        message_id: of the message that asks.
+        now: milliseconds.
+        known: the head as it was when the message was sent; where it is not so any more, the job is read.
 
     Returns:
         The running head; None where there was nothing to do (a doubled message, a job that has ended).
@@ -37,7 +47,9 @@ def dispatch(jobs: Jobs, workflows: Workflows, job_id: str, message_id: str, now
         Exception: of the start; the claim was given back, and the message should come again.
     """
     try:
-        head = jobs.change(job_id, lambda current: claim(current, now=now, lease_ms=START_LEASE_MS, by=message_id))
+        head = jobs.change(
+            job_id, lambda current: claim(current, now=now, lease_ms=START_LEASE_MS, by=message_id), known=known
+        )
     except (Conflict, NotFound):
         return None
     try:

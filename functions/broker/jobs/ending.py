@@ -36,7 +36,7 @@ def settle_job(
 
     Args:
         jobs: the store.
-        head: the job as it was read.
+        head: the job as it was read, or once was.
         fence: of the execution.
         outcome: how it ends.
         now: milliseconds.
@@ -46,9 +46,6 @@ def settle_job(
     Raises:
         Conflict: another run owns the job, or it was ended from outside; a call is then paid for all the same.
     """
-    if head.status.terminal and head.run == fence.run and head.execution == fence.execution:
-        if head.status is outcome.status:
-            return head
 
     def end(current: Head) -> Head:
         return finish(current, outcome, now=now, fence=fence, ends=ends)
@@ -56,7 +53,13 @@ def settle_job(
     try:
         return jobs.change(head.id, end, *beside, known=head)
     except Conflict:
-        if ends and jobs.get(head.id).status.terminal:
+        there = jobs.find(head.id)
+        if there is None:
+            raise
+        ours = (there.run, there.execution) == (fence.run, fence.execution)
+        if ours and there.status.terminal and there.status is outcome.status:
+            return there
+        if ends and there.status.terminal:
             with suppress(Conflict):  # settled already
                 jobs.change(head.id, lambda current: late_calls(current, ends))
         # In a job that runs again the call stays open: the run that owns it may take the answer that is kept.

@@ -10,7 +10,7 @@ from broker.errors import DeliveryBusy, Gone, InvalidRequest, NotFound
 from broker.jobs import calls
 from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
-from broker.jobs.store import TRIES, Jobs, Payloads
+from broker.jobs.store import TRIES, Jobs, Look, Payloads
 from broker.storage import If, Item, Update
 
 MAX_PAGE = 100
@@ -26,6 +26,18 @@ def owned(jobs: Jobs, job_id: str, tenant: str) -> Head:
     if head is None or head.tenant != tenant:
         raise NotFound("There is no such job.", param="id")
     return head
+
+
+def looked_at(jobs: Jobs, job_id: str, tenant: str) -> Look:
+    """The same with what stands beside it.
+
+    Raises:
+        NotFound: no such job of this tenant.
+    """
+    seen = jobs.look(job_id) if JOB_ID.fullmatch(job_id) else None
+    if seen is None or seen.head.tenant != tenant:
+        raise NotFound("There is no such job.", param="id")
+    return seen
 
 
 def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, Any]:

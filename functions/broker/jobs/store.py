@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head, job_pk
@@ -12,6 +12,13 @@ TRIES = 8
 
 NEWS = {"news": 1}
 """On a head whose status this very write changed: the stream's filter lets only those through to be published."""
+
+
+REQUEST = "BODY"
+"""The payload's name of the request as it was prepared."""
+
+LAST_OUTPUT = "OUTPUT$"
+"""Behind the names of all outputs (`OUTPUT#…`)."""
 
 
 class NoteOwner(Protocol):
@@ -95,8 +102,20 @@ class Queue(Protocol):
         ...
 
 
+class Moved(Exception):
+    """A job has changed since it was read: who decided by what it was then has to read it again."""
+
+
 Participant = Callable[[Head, Head], Sequence[Put | Update]]
 """What joins the commit that leads from one head to the next: the writes that have to come true with it, or none."""
+
+
+class Look(NamedTuple):
+    """A job as one look shows it: its notes by name, and the item of its output for `Payloads.load`."""
+
+    head: Head
+    notes: dict[str, Item]
+    output: Item | None
 
 
 class Jobs:
@@ -137,6 +156,7 @@ class Jobs:
         decide: Callable[[Head], Head],
         *beside: Put | Update,
         known: Head | None = None,
+        once: bool = False,
     ) -> Head:
         """Read, decide, write; and all of it again when someone else wrote in between.
 
@@ -144,9 +164,11 @@ class Jobs:
             job_id: the job.
             decide: a transition; what it raises goes through.
             beside: writes that belong to the same commit.
-            known: a head read before, to spare the first read.
+            known: a head as it once was, to spare the first read: nothing is written where it has changed since.
+            once: to stop there, for more was decided by `known` than this change.
 
         Raises:
+            Moved: someone else wrote in between, and it was to be tried once.
             Conflict: the job would not hold still, or a condition of `beside` failed.
         """
         for _ in range(TRIES):
@@ -165,6 +187,8 @@ class Jobs:
             found = self._database.get("jobs", job_pk(job_id), "HEAD")
             if found and found.get("mark") == mark:
                 return after  # our own write: its reply was lost, and the client's repeat failed on it
+            if once:
+                raise Moved(f"job {job_id} is no longer at revision {before.rev}")
             known = Head.from_item(found) if found else None
         raise Conflict(f"job {job_id} changed {TRIES} times while it was being changed")
 
@@ -191,20 +215,34 @@ class Jobs:
 
     def notes(self, job_id: str, prefix: str = "") -> dict[str, Item]:
         """The small items beside the head, by name: `ROUTE#1`, `DELIVERY#…`, `ASKED` and so on."""
-        found = self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}")
-        return {item["sk"].removeprefix("NOTE#"): item for item in found}
+        return _notes(self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}"))
+
+    def look(self, job_id: str) -> Look | None:
+        """The head as of now and what stands beside it, by one read; None where there is no such job.
+
+        The keys of a job sort so that its request, which may be large, comes before the head, and outputs come last:
+        a head that tells of an output was read before it.
+        """
+        found = self._database.query_between("jobs", job_pk(job_id), "HEAD", LAST_OUTPUT)
+        head = next((Head.from_item(item) for item in found if item["sk"] == "HEAD"), None)
+        if head is None:
+            return None
+        return Look(head, _notes(found), next((item for item in found if item["sk"] == head.output), None))
 
     def around(self, head: Head) -> tuple[dict[str, Item], Item | None]:
         """All its notes, and the item of its output for `Payloads.load`, by one read."""
         if head.output is None:
             return self.notes(head.id), None
         found = self._database.query_between("jobs", job_pk(head.id), "NOTE#", head.output)
-        notes = {item["sk"].removeprefix("NOTE#"): item for item in found if item["sk"].startswith("NOTE#")}
-        return notes, next((item for item in found if item["sk"] == head.output), None)
+        return _notes(found), next((item for item in found if item["sk"] == head.output), None)
 
     def note(self, job: NoteOwner, name: str, facts: dict[str, Any]) -> None:
         """Keep small facts beside the job (its route, its findings); the same name again overwrites."""
         self._database.write(Put("jobs", note_item(job, name, facts)))
+
+
+def _notes(items: Sequence[Item]) -> dict[str, Item]:
+    return {item["sk"].removeprefix("NOTE#"): item for item in items if item["sk"].startswith("NOTE#")}
 
 
 def note_item(job: NoteOwner, name: str, facts: dict[str, Any]) -> Item:

@@ -12,16 +12,15 @@ from broker.errors import InvalidRequest, NotFound
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head
-from broker.jobs.reading import erase, gone, is_gone, owned, page, timeline, view
+from broker.jobs.reading import erase, gone, is_gone, looked_at, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import Jobs, Look, Payloads
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.runs import run_body
 from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
-from broker.storage import Item
 from broker.tenants.registry import Tenants
 
 MOST_WAIT_S = 25
@@ -92,10 +91,13 @@ class Api:
         wait = request.number("wait", 0)
         if wait > MOST_WAIT_S:
             raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
-        head = self._wait(self._owned(request), request.began + wait)
-        told, notes = self._seen(head)
-        if is_gone(head, told["output"]):
-            error = error_reply(gone(notes), request.request_id)
+        seen = looked_at(self.jobs, request.path["id"], request.tenant)
+        if wait and not seen.head.status.terminal:
+            head = self._wait(seen.head, request.began + wait)
+            seen = Look(head, *self.jobs.around(head))
+        told = self._shown(seen)
+        if is_gone(seen.head, told["output"]):
+            error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**told, **error.body}, error.headers)
         return Reply(200, told)
 
@@ -162,16 +164,16 @@ class Api:
         return owned(self.jobs, request.path["id"], request.tenant)
 
     def _view(self, head: Head) -> dict[str, Any]:
-        return self._seen(head)[0]
+        return self._shown(Look(head, *self.jobs.around(head)))
 
-    def _seen(self, head: Head) -> tuple[dict[str, Any], dict[str, Item]]:
-        """The job in its public form, and the notes that it was made from."""
-        notes, item = self.jobs.around(head)
+    def _shown(self, seen: Look) -> dict[str, Any]:
+        """The job in its public form."""
+        head, notes, item = seen
         output = self.payloads.load(head.id, head.output, item) if head.output else None
         if output and head.output:
             for number, file in enumerate(output.get("files", ()), 1):
                 file["url"] = self.payloads.link(head.id, head.output, number)
-        return view(head, notes, output), notes
+        return view(head, notes, output)
 
     def _wait(self, head: Head, until: float) -> Head:
         pause = FIRST_POLL_S

@@ -55,6 +55,21 @@ Request = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A call that is on record."""
+
+    run: Run
+    head: Head
+    key: str
+    model: Model
+    request: Request
+    call: Call
+    turn: Turn
+    now: int
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Calling:
     """Makes calls for one run after the other."""
 
@@ -91,7 +106,8 @@ class Calling:
             operation: of a call whose answer is not the job's: `embed`, `summarize`, `guard`.
 
         Returns:
-            `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`.
+            `{"output", "facts", "head"}`: the payload's name, the call's facts by the long names of `jobs.calls`, and
+            the head as it is stored.
 
         Raises:
             Pending: the provider goes on by itself.
@@ -99,16 +115,37 @@ class Calling:
             BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
                 call is then paid for all the same).
         """
+        return self.exchange(self.begin(run, head, model, request, turn, now, operation))
+
+    def begin(
+        self,
+        run: Run,
+        head: Head,
+        model: Model,
+        request: Request,
+        turn: Turn,
+        now: int,
+        operation: str | None = None,
+        *,
+        once: bool = False,
+    ) -> Begun:
+        """Put a call on record, as `make`; `once` for a head that may be old.
+
+        Raises:
+            Moved: it was old, and nothing is on record.
+            BrokerError: as `make`, before anything is sent.
+        """
         lease = round(turn.seconds * 1000) + AFTER_CALL_MS
         self._admit(run, model, lease, now, hurried=turn.over is not ModelTimedOut and turn.seconds < PROBE_S)
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
             call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, turn, now)
-            head, key = self._start(run, head, model, Question(request, counter(request), now).worst(model), lease, now)
+            worst = Question(request, counter(request), now).worst(model)
+            head, key = self._start(run, head, model, worst, lease, now, once=once)
         except Exception as error:
             self._record(run, model, type(error).__name__, 0, now)
             raise
-        return self._exchange(run, head, key, model, request, call, turn, now, operation)
+        return Begun(run, head, key, model, request, call, turn, now, operation)
 
     def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
@@ -118,7 +155,7 @@ class Calling:
         except TimedOut:
             self.stop(head, key, model)
             raise
-        return self._exchange(run, head, key, model, request, call, turn, now)
+        return self.exchange(Begun(run, head, key, model, request, call, turn, now))
 
     def stop(self, head: Head, key: str, model: Model) -> None:
         """Have a provider leave work undone that nobody waits for any more, where it is `providers.base.Stoppable`.
@@ -169,7 +206,9 @@ class Calling:
         except Exception as error:
             self.notice("a circuit could not be told", run.id, error)
 
-    def _start(self, run: Run, head: Head, model: Model, reserve: int, lease: int, now: int) -> tuple[Head, str]:
+    def _start(
+        self, run: Run, head: Head, model: Model, reserve: int, lease: int, now: int, *, once: bool
+    ) -> tuple[Head, str]:
         keys: list[str] = []
 
         def start(current: Head) -> Head:
@@ -179,7 +218,7 @@ class Calling:
             keys[:] = [key]
             return following
 
-        return self.jobs.change(run.id, start, known=head), keys[0]
+        return self.jobs.change(run.id, start, known=head, once=once), keys[0]
 
     def _build(self, run: Run, head: Head, key: str, model: Model, request: Request, turn: Turn, now: int) -> Call:
         mine = [call for call in of_run(head, run).values() if call["m"] == model.id]
@@ -203,18 +242,9 @@ class Calling:
             scope=run.tenant,
         )
 
-    def _exchange(
-        self,
-        run: Run,
-        head: Head,
-        key: str,
-        model: Model,
-        request: Request,
-        call: Call,
-        turn: Turn,
-        now: int,
-        operation: str | None = None,
-    ) -> dict[str, Any]:
+    def exchange(self, begun: Begun) -> dict[str, Any]:
+        """Make a call that is on record, or ask after it; as `make`."""
+        run, head, key, model, turn, now = begun.run, begun.head, begun.key, begun.model, begun.turn, begun.now
         operation_id = head.calls[key].get("h")
         began = time.monotonic()
         answer: Answer | None = None
@@ -222,6 +252,7 @@ class Calling:
         with watched() as watch:
             try:
                 provider = self.provider(model.provider)
+                call = begun.call
                 reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
                 if isinstance(reply, Started):
                     self._record(run, model, Pending.__name__, 0, now_ms())
@@ -230,7 +261,7 @@ class Calling:
             except (Pending, Conflict):
                 raise
             except Exception as error:
-                failure = failure_of(error, turn, head, request, sent=watch.sent)
+                failure = failure_of(error, turn, head, begun.request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
                     self.notice("a provider's adapter failed", head.id, error)
         if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
@@ -238,13 +269,13 @@ class Calling:
             raise Pending("The provider could not be asked.", retry_after=poll_s(head, key, 5, now)) from None
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
-        facts = facts_of(head.calls[key], model, answer, failure, latency, operation)
+        facts = facts_of(head.calls[key], model, answer, failure, latency, begun.operation)
         self._record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if answer:
             self._keep(head, key, answer, facts)
         self.observe(head, facts)
         if failure is None:
-            return {"output": f"OUTPUT#{key}", "facts": facts}
+            return {"output": f"OUTPUT#{key}", "facts": facts, "head": head.to_item()}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
         if isinstance(failure, Throttled):
             failure.retry_after = pause_s(failure.retry_after)

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.errors import Conflict
 from broker.jobs.head import Head
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import REQUEST, Jobs, Payloads
 from broker.jobs.transitions import Fence, check_fence
 
 
@@ -24,6 +24,8 @@ class Run:
     """Milliseconds: when its time budget and its deadline are over, whichever comes first."""
     held: int | None = None
     """Nano-dollars that were held for its calls when it began; None for no limit."""
+    head: Head | None = None
+    """The job as it was claimed, told until the run has changed it; what it decides is refused where it is old."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
@@ -31,7 +33,8 @@ class Run:
         fence = Fence(int(event["run"]), event["execution"])
         # A run that was started before the two parted has one.
         ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
-        return cls(event["job_id"], event["tenant"], fence, *ends, event["until"], event.get("held"))
+        head = Head.from_item(event["head"]) if event.get("head") else None
+        return cls(event["job_id"], event["tenant"], fence, *ends, event["until"], event.get("held"), head)
 
 
 def enter(jobs: Jobs, run: Run) -> Head:
@@ -51,7 +54,7 @@ def material(payloads: Payloads, job_id: str) -> dict[str, Any]:
     Raises:
         Conflict: it was erased, so the job has ended.
     """
-    document: dict[str, Any] | None = payloads.load(job_id, "INPUT")
+    document: dict[str, Any] | None = payloads.load(job_id, REQUEST)
     if document is None:
         raise Conflict(f"job {job_id} has no input any more")
     return document

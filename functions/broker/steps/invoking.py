@@ -9,11 +9,11 @@ from broker.cache.single_flight import Leader
 from broker.clock import now_ms
 from broker.errors import BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest
 from broker.jobs.head import Head
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import Jobs, Moved, Payloads
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.model import Model
-from broker.steps.calling import Calling, of_run
+from broker.steps.calling import Begun, Calling, of_run
 from broker.steps.context import Run, enter, material
 from broker.steps.repeating import check_tries
 from broker.steps.shortening import Shorten
@@ -45,14 +45,16 @@ class InvokeModel:
             following: the candidates that come after it, and keep their turn.
 
         Returns:
-            `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`; with
-            `"given": True` where another job made the call.
+            `{"output", "facts", "head"}`: the payload's name, the call's facts by the long names of `jobs.calls`, and
+            the head as it is stored; without it, and with `"given": True`, where another job made the call.
 
         Raises:
             Pending: the provider goes on by itself, or an identical job makes the call.
             BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
                 call is then paid for all the same).
         """
+        if begun := self._begun(run, model_id, following, now):
+            return self.calling.exchange(begun)
         try:
             head = enter(self.jobs, run)
         except Conflict:
@@ -61,7 +63,7 @@ class InvokeModel:
         for key in head.open_calls:
             name = f"OUTPUT#{key}"
             if (kept := self.payloads.facts(head.id, name)) and "operation" not in kept:
-                return {"output": name, "facts": kept}
+                return {"output": name, "facts": kept, "head": head.to_item()}
         request = material(self.payloads, run.id)
         going_on = self._pending_call(head, now)
         if going_on is not None:
@@ -76,6 +78,29 @@ class InvokeModel:
             self.jobs.note(run, f"SKIPPED#{run.fence.run}#{model.id}", {"model": model.id, "why": error.message})
             raise
 
+    def _begun(self, run: Run, model_id: str, following: Sequence[str], now: int) -> Begun | None:
+        """A run's first call, put on record by the head that travelled with it.
+
+        Nothing else is done by that head, which may be old: None where the record was refused, or where more than the
+        record is to be done before the call. All is then decided by the head as it is.
+        """
+        if run.head is None or run.head.open_calls:
+            return None
+        try:
+            request = material(self.payloads, run.id)
+            if request.get("coalesce") or request.get("context", {}).get("strategy", "error") != "error":
+                return None
+            model = self.models.get(model_id, now)
+            turn = turn_of(model, run.head, now, self._usual(following, now))
+            return self.calling.begin(run, run.head, model, request, turn, now, once=True)
+        except (Moved, BrokerError):
+            return None
+
+    def _usual(self, following: Sequence[str], now: int) -> list[int | None]:
+        """How long calls of these models usually take, in milliseconds."""
+        live = self.health.figures(now)
+        return [live[each].p95_ms if each in live else None for each in following]
+
     def _ask(
         self,
         run: Run,
@@ -87,8 +112,7 @@ class InvokeModel:
         now: int,
     ) -> dict[str, Any]:
         check_tries(model, mine)
-        live = self.health.figures(now)
-        usual = [live[each].p95_ms if each in live else None for each in following]
+        usual = self._usual(following, now)
         flight = self.share.join(run, head, request, model, turn_of(model, head, now, usual).seconds, now)
         if isinstance(flight, dict):
             return flight

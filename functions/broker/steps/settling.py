@@ -48,8 +48,10 @@ class SettleJob:
         answer = ending.get("answer")
         # An answer that was given from the cache, or by another job, is no call of this one.
         ends = {call_of(answer["output"]): answer["facts"]} if answer and "given" not in answer else {}
-        before = self.jobs.get(run.id)
         failure = _failure(ending)
+        # Of an answer the step that brought it told the head; what else became of a job is in what there is now.
+        told = answer.get("head") if answer and not failure else None
+        before = Head.from_item(told) if told else self.jobs.get(run.id)
         turned_away = failure.get("error") == CircuitOpen.__name__
         if turned_away and not has_asked(before, run.fence.run):
             return self._wait(run, before, failure, now)
