@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from broker.steps.context import Run
 
 
+OF_ANSWERS = {"InputTokens": "input_tokens", "OutputTokens": "output_tokens", "CostNanoUsd": "cost"}
+"""Measured where there is something to measure: a call that failed has no tokens, and often no cost."""
+
+
 def enqueue_failed(head: "Head", error: Exception) -> None:
     """A job was accepted, and its message could not be sent."""
     warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
@@ -31,10 +35,8 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
         {"message": "provider called", "job_id": head.id, "tenant": head.tenant, "paid": facts["paid"]},
         ProviderCalls=1,
         ProviderLatencyMs=facts["latency_ms"],
-        InputTokens=facts.get("input_tokens", 0),
-        OutputTokens=facts.get("output_tokens", 0),
-        CostNanoUsd=facts["cost"],
-        Fallbacks=int(len(head.calls) > 1),
+        **{name: facts[fact] for name, fact in OF_ANSWERS.items() if facts.get(fact)},
+        **({"Fallbacks": 1} if len(head.calls) > 1 else {}),
     )
 
 

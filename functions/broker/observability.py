@@ -1,7 +1,9 @@
 """Logs, metrics and traces: the only import of Powertools.
 
 Logs are one line for a stage, with ids and counts and never a payload. Metrics are EMF on that same line: they cost no
-call, and nothing is written twice. Powertools' Tracer loads the X-Ray SDK, which more than doubles a start: Lambda's
+call, and nothing is written twice. What all jobs write is short, for a gigabyte of logs costs half a dollar: no level
+where nothing is wrong, no request id where there is a job's, no unit that a metric's name says, and no metrics that are
+zero. Powertools' Tracer loads the X-Ray SDK, which more than doubles a start: Lambda's
 active tracing already shows each function, so the SDK is loaded only when an invocation is sampled, for what it alone
 can say.
 """
@@ -16,9 +18,13 @@ from functools import cache, wraps
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from broker.clock import now_ms
 
 NAMESPACE = "InferenceBroker"
+
+_measured: set[str] = set()
+"""The jobs that lines of metrics told of in the invocation that is under way."""
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -40,13 +46,18 @@ def warn(event: str, **facts: Any) -> None:
     logger().warning(event, extra=facts)
 
 
-def tell(stage: str, **facts: Any) -> None:
+def tell(stage: str, job_id: str, **facts: Any) -> None:
     """One line for a stage of a job that went well, as short as can be: there are several for each job.
 
-    The job's id finds it, so it needs no request id; how long a stage takes is also Lambda's own `Duration`, for free.
+    The job's id finds it; whose it is stands on the lines of its calls and of its end. How long a stage takes is also
+    Lambda's own `Duration`, for free. There is no line where one of metrics has told of the job in this invocation.
     """
-    if logger().log_level <= logging.INFO:
-        print(json.dumps({"level": "INFO", "message": stage, **facts}, separators=(",", ":")))
+    if logger().log_level <= logging.INFO and job_id not in _measured:
+        _print({"message": stage, "job_id": job_id, **facts})
+
+
+def _print(line: dict[str, Any]) -> None:
+    print(json.dumps(line, separators=(",", ":")))
 
 
 def place_of(error: BaseException) -> str:
@@ -62,19 +73,17 @@ def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **
 
     A tenant is never a dimension: their number has no bound, and each would be a paid metric. Tenants are found in the
     logs, and their spend in the ledger.
+
+    Source: the CloudWatch embedded metric format specification.
     """
-    metrics = EphemeralMetrics(namespace=NAMESPACE, service="inference-broker")
-    for dimension, chosen in dimensions.items():
-        metrics.add_dimension(dimension, chosen)
-    for name, value in values.items():
-        unit = MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count
-        metrics.add_metric(name, unit, value)
-    if line:
-        # What is said of a job is found by the job's id.
-        place = {} if "job_id" in line else {"request_id": logger().get_current_keys().get("request_id")}
-        for fact, known in {**line, **place}.items():
-            metrics.add_metadata(fact, known)
-    metrics.flush_metrics()
+    names = [{"Name": name} for name in values]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": names}
+    # What is said of a job is found by the job's id.
+    place = {} if not line or "job_id" in line else {"request_id": logger().get_current_keys().get("request_id")}
+    if line and "job_id" in line:
+        _measured.add(line["job_id"])
+    told = {"Timestamp": now_ms(), "CloudWatchMetrics": [directive]}
+    _print({**(line or {}), **place, **dimensions, **values, "_aws": told})
 
 
 def _sampled() -> bool:
@@ -105,6 +114,7 @@ def invocation(handler: Handler) -> Handler:
 
     @wraps(handler)
     def run(event: Any, context: Any) -> Any:
+        _measured.clear()
         logger().append_keys(request_id=getattr(context, "aws_request_id", None))
         return handler(event, context)
 

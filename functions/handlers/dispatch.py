@@ -26,4 +26,4 @@ def _dispatch(record: dict[str, Any]) -> None:
     if head is None:
         log("nothing to start", job_id=job_id)
         return
-    tell("started", job_id=job_id, tenant=head.tenant, run=head.run, size=size_of(head))
+    tell("started", job_id, run=head.run, size=size_of(head))

@@ -32,7 +32,7 @@ def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
             if isinstance(error, Conflict) or consequence(type(error)).repeat != "no":
                 raise type(error)(error.cause()) from None
             return {"failure": error.failure()}
-        tell(stage, **facts, took_ms=round((time.monotonic() - began) * 1000))
+        tell(stage, run.id, run=run.fence.run, took_ms=round((time.monotonic() - began) * 1000))
         return result
 
     return handler

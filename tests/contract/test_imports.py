@@ -22,7 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "consequences": {"errors"},
     "storage": set(),
     "tokens": set(),
-    "observability": set(),
+    "observability": {"clock"},
     "envelope": {"clock"},
     "json_text": {"errors"},
     "json_schema": {"errors"},

@@ -24,8 +24,8 @@ def test_a_prompts_version_is_told_and_is_no_dimension(capsys: pytest.CaptureFix
         job_ended(a_head(status=Status.SUCCEEDED, ended_at=NOW + 9, prompt=prompt))
     lines = told(capsys)
     assert [line["prompt"] for line in lines] == ["reply@3", "reply@4"]
-    assert [(line["outcome"], line["JobsEnded"]) for line in lines] == [("succeeded", [1.0])] * 2
-    assert [dimensions(line) for line in lines] == [{"service", "outcome", "lane"}] * 2, "each value would be paid for"
+    assert [(line["outcome"], line["JobsEnded"]) for line in lines] == [("succeeded", 1)] * 2
+    assert [dimensions(line) for line in lines] == [{"outcome", "lane"}] * 2, "each value would be paid for"
 
 
 def test_a_jobs_time_is_told_in_parts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,10 +33,10 @@ def test_a_jobs_time_is_told_in_parts(capsys: pytest.CaptureFixture[str]) -> Non
     job_ended(a_head(status=Status.FAILED, started_at=NOW + 5, ended_at=NOW + 100, calls=calls))
     (job,) = told(capsys)
     names = ("JobQueuedMs", "JobModelMs", "JobOwnMs", "JobEndToEndMs")
-    assert [job[name] for name in names] == [[5.0], [70.0], [25.0], [100.0]]
+    assert [job[name] for name in names] == [5, 70, 25, 100]
     job_ended(a_head(status=Status.CANCELED, ended_at=NOW + 9))
     (job,) = told(capsys)
-    assert (job["JobQueuedMs"], "JobModelMs" in job) == ([9.0], False)
+    assert (job["JobQueuedMs"], "JobModelMs" in job) == (9, False)
 
 
 def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,8 +44,8 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
     job_ended(a_head(status=Status.SUCCEEDED, claimed_by="m2", **waited))
     job_ended(a_head(status=Status.EXPIRED, **waited))
     ran, never = told(capsys)
-    assert (ran["JobQueuedMs"], ran["JobOwnMs"]) == ([80.0], [20.0])
-    assert (never["JobQueuedMs"], never["JobOwnMs"]) == ([100.0], [0.0])
+    assert (ran["JobQueuedMs"], ran["JobOwnMs"]) == (80, 20)
+    assert (never["JobQueuedMs"], never["JobOwnMs"]) == (100, 0)
 
 
 def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,10 +56,22 @@ def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) 
 CALLED = {"model": "m", "latency_ms": 5, "paid": "no", "cost": 0}
 
 
+def test_only_what_there_is_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = {"1.1": {"m": "a", "r": 1}, "1.2": {"m": "m", "r": 1}}
+    provider_called(a_head(), {**CALLED, "outcome": "Unavailable"})
+    provider_called(
+        a_head(calls=calls), {**CALLED, "outcome": "succeeded", "input_tokens": 3, "output_tokens": 0, "cost": 4}
+    )
+    failed, answered = told(capsys)
+    names = ("InputTokens", "OutputTokens", "CostNanoUsd", "Fallbacks")
+    assert [failed.get(name) for name in names] == [None] * 4
+    assert [answered.get(name) for name in names] == [3, None, 4, 1]
+
+
 @pytest.mark.parametrize("outcome", ["CredentialRejected", "ModelGone", "AdapterFailed"])
 def test_what_somebody_has_to_mend_rings_an_alarm(capsys: pytest.CaptureFixture[str], outcome: str) -> None:
     provider_called(a_head(), {**CALLED, "outcome": outcome})
-    assert [line.get("ModelsToMend") for line in told(capsys)] == [[1.0], None]
+    assert [line.get("ModelsToMend") for line in told(capsys)] == [1, None]
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "Rejected", "Refused", "Throttled", "Unavailable", "CutShort"])
@@ -72,4 +84,4 @@ def test_a_circuit_of_one_tenants_own_is_no_change_of_the_models(capsys: pytest.
     circuit_changed("m", "opened")
     circuit_changed("m#acme", "opened")
     (shared,) = [line for line in told(capsys) if "CircuitChanges" in line]
-    assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", [1.0])
+    assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", 1)
