@@ -84,6 +84,7 @@ class World:
     workflows: FakeWorkflows = field(default_factory=FakeWorkflows)
     lost: list[str] = field(default_factory=list)
     check_webhook: Callable[[str], None] = lambda url: None
+    quiet_doors: tuple[str, ...] = ()
     jobs: Jobs = field(init=False)
     turns: FakeTurns = field(init=False)
 
@@ -127,6 +128,7 @@ class World:
             self.preparing(),
             self.check_webhook,
             lambda head, error: self.lost.append(head.id),
+            self.quiet_doors,
         )
 
     def accept(self, body: Any = None, *, now: int = NOW, key: str | None = None, tenant: str = "acme") -> Accepted:

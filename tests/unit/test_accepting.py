@@ -335,3 +335,23 @@ def test_a_crash_while_a_gone_job_is_made_anew_is_repaired(world: World) -> None
         again = world.accept(SHORT, key=f"k{crash_in}", now=NOW + HOUR + MINUTE).head
         assert world.jobs.find(again.id) == again
         assert world.accept(SHORT, key=f"k{crash_in}", now=NOW + HOUR + MINUTE).head.id == again.id
+
+
+@pytest.mark.parametrize(
+    ("doors", "asked", "quiet"),
+    [
+        ((), {}, None),
+        ((), {"bus_events": True}, None),
+        ((), {"bus_events": False}, True),
+        (("rest",), {}, True),
+        (("rest",), {"bus_events": True}, None),
+        (("event", "s3"), {}, None),
+    ],
+)
+def test_whether_the_bus_is_told_of_a_job(doors: tuple[str, ...], asked: dict[str, bool], quiet: bool | None) -> None:
+    world = World(quiet_doors=doors)
+    world.register(a_model("small"))
+    world.tenant()
+    head = world.accept({**CHAT, **asked}).head
+    assert (head.quiet, world.jobs.get(head.id).quiet) == (quiet, quiet)
+    assert "quiet" not in head.to_item() or quiet

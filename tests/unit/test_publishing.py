@@ -260,3 +260,20 @@ def test_a_webhooks_body_is_the_fact() -> None:
     body = webhook_body(replace(DONE, status=Status.FAILED, error={"type": "t", "code": "c", "message": "m"}))
     assert (body["type"], body["timestamp"]) == ("job.failed", "2026-11-18T11:06:40.009Z")
     assert (body["data"]["job_id"], body["data"]["error"]["code"]) == (JOB_ID, "c")
+
+
+def test_the_bus_is_not_told_of_a_quiet_job_and_all_else_goes_on(publish: Outbox) -> None:
+    change = publish.add()
+    assert publish(replace(change, after=replace(change.after, quiet=True))) is None
+    assert publish.bus.events == []
+    assert (publish.observed, [name for _, _, name, _ in publish.deliveries.sent]) == ([JOB_ID], [NAME])
+
+
+def test_an_event_that_is_refused_among_quiet_jobs_comes_again_with_what_follows(publish: Outbox) -> None:
+    first, loud, last = (publish.add(name) for name in ("job_1", "job_2", "job_3"))
+    changes = [replace(first, after=replace(first.after, quiet=True)), loud, last]
+    publish.bus.refuse.add(loud.after.event_id)
+    assert publish(*changes) == loud.sequence
+    assert publish.observed == ["job_1"]
+    assert publish(*changes[1:]) is None
+    assert publish.observed == ["job_1", "job_2", "job_3"]

@@ -59,6 +59,7 @@ def accept() -> "Accept":
         prepare(),
         lambda url: check_form(url, allow_private=is_local()),
         enqueue_failed,
+        ("rest",) if setting("REST_JOB_EVENTS") == "on_request" else (),
     )
 
 

@@ -16,7 +16,7 @@ GENERATION = 1
 
 ASIDE = frozenset(
     {
-        *("metadata", "webhook", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds"),
+        *("metadata", "webhook", "bus_events", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds"),
         *("cache", "coalesce", "conversation_id"),
         *("history", "prompt_used"),  # notes of how the request was prepared
         *("model", "routing", "prompt", "parameters"),  # these count in the form that is built from them

@@ -68,11 +68,14 @@ class Publish:
         """
         told = [(change, event_of(change.before, change.after)) for change in changes]
         news = [(change, event) for change, event in told if event is not None]
-        refused = self.bus.put([event for _, event in news])
+        loud = [(change, event) for change, event in news if not change.after.quiet]
+        refused = [loud[place][0] for place in self.bus.put([event for _, event in loud])]
         # What comes before the first refused event counts as done, so its webhooks have to go out now. What comes after
         # a change that fails comes again with it, and is given up with it in the end, so that goes out now, too.
         failed = None
-        for change, _ in news[: refused[0]] if refused else news:
+        for change, _ in news:
+            if refused and change is refused[0]:
+                break
             if not change.after.status.terminal:
                 continue
             if not time_left():
@@ -85,7 +88,7 @@ class Publish:
                 failed = failed or change.sequence
             if failed is None:  # else it is observed when it comes again
                 self.observe(change.after)
-        return failed or (news[refused[0]][0].sequence if refused else None)
+        return failed or (refused[0].sequence if refused else None)
 
     def _notify(self, head: Head, now: int) -> None:
         event = f"job.{head.status.value}"

@@ -1,6 +1,6 @@
 """Accepting a job: the same for every door."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -77,7 +77,9 @@ class Accept:
         prepare: Callable[[str, dict[str, Any], int], Prepared],
         check_webhook: Callable[[str], None],
         on_lost_send: Callable[[Head, Exception], None],
+        quiet_doors: Collection[str] = (),
     ) -> None:
+        """Of a job that comes in by one of the `quiet_doors` the bus is told only where its request asks for that."""
         self._database = database
         self._jobs = jobs
         self._payloads = payloads
@@ -85,6 +87,7 @@ class Accept:
         self._prepare = prepare
         self._check_webhook = check_webhook
         self._on_lost_send = on_lost_send
+        self._quiet_doors = quiet_doors
 
     def __call__(
         self, request: JobRequest, caller: Caller, now: int, key: str | None = None, job_id: str | None = None
@@ -160,6 +163,7 @@ class Accept:
             batch=caller.batch,
             line=caller.line,
             webhook=tuple(request.webhook.events) if request.webhook else (),
+            quiet=self._is_quiet(request, caller.door) or None,
             limit=hold.limit,
             holds=dict(hold.buckets),
             prompt=prepared.document.get("prompt_used"),
@@ -184,6 +188,9 @@ class Accept:
             # The job is accepted: its head is written, and the sweep sends what was never sent.
             self._on_lost_send(head, error)
         return head
+
+    def _is_quiet(self, request: JobRequest, door: str) -> bool:
+        return door in self._quiet_doors if request.bus_events is None else not request.bus_events
 
     def _create_with(self, head: Head, hold: Hold) -> None:
         """Write the head and its holds; where a bucket does not cover one, what came back is counted first.

@@ -112,6 +112,8 @@ class Head:
     """That open circuits sent it back to its queue: `since` when, and how many `times`; empty for nearly all jobs."""
     webhook: tuple[str, ...] = ()
     """The event types that the job's webhook wants; empty where it has none."""
+    quiet: bool | None = None
+    """True where the bus is not told of it."""
     limit: int = 0
     """Nano-dollars that the job may spend at most; 0 for no limit."""
     holds: dict[str, int] = field(default_factory=dict)

@@ -56,6 +56,8 @@ class JobRequest(Strict):
     conversation_id: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{1,128}$")] | None = None
     """The turns of this conversation that are kept come before the request's own, and its turns are kept."""
     webhook: Webhook | None = None
+    bus_events: bool | None = None
+    """Tell the event bus of this job, or do not; unless said, as the stack was deployed."""
     priority: Priority = Priority.INTERACTIVE
     deadline_seconds: int = Field(default=3600, ge=1, le=MOST_WAIT_S)
     """The job expires when it has not ended so many seconds after it was accepted."""
