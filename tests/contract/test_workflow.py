@@ -317,7 +317,7 @@ def test_exactly_one_state_settles_the_job(definition: dict[str, Any]) -> None:
     ("reply", "way"),
     [
         ({"candidates": ["a"]}, {"answered": False, "embed": False, "keep": False}),
-        ({"candidates": ["a"], "keep": True}, {"answered": False, "embed": False, "keep": True}),
+        ({"candidates": ["a"], "keep": True, "route": "why"}, {"answered": False, "embed": False, "keep": True}),
         ({"candidates": ["a"], "keep": True, "embed": True}, {"answered": False, "embed": True, "keep": True}),
         ({"candidates": ["a"], "cached": {"model": "a"}}, {"answered": True, "embed": False, "keep": False}),
     ],
@@ -329,5 +329,5 @@ def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[st
     held = {name: value(assign[name], **given) for name in ("run", "ending", "embed")}
     answered, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
     assert (value(answered, **held), value(embed, **held)) == (way["answered"], way["embed"])
-    assert held["run"] == {"job_id": "job_1"} | ({"keep": True} if way["keep"] else {})
+    assert held["run"] == {"job_id": "job_1"} | {name: reply[name] for name in ("keep", "route") if name in reply}
     assert held["ending"].get("answer") == reply.get("cached")

@@ -24,8 +24,9 @@ from broker.errors import (
     TimedOut,
     Unavailable,
 )
-from broker.jobs.ending import cancel_job
-from broker.jobs.head import Head
+from broker.jobs.ending import cancel_job, settle_job
+from broker.jobs.explained import MOST_ON_HEAD, on_head, packed
+from broker.jobs.head import Head, job_pk
 from broker.jobs.reading import view
 from broker.jobs.transitions import Fence
 from broker.providers.wire.base import Answer, Blob
@@ -33,10 +34,12 @@ from broker.providers.wire.sending import sending
 from broker.routing.circuits import State
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
+from broker.steps.settling import outcome_of
+from broker.tenants.ledger import open_period
 from broker.tokens import estimate_input
 
 from tests.fakes.circuits import FakeCircuits
-from tests.fakes.counting import CountingDatabase
+from tests.fakes.counting import CountingDatabase, bytes_of
 from tests.fakes.database import Crash
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
@@ -515,3 +518,34 @@ def test_an_answer_that_is_kept_is_taken_though_its_circuit_has_opened_since(inv
     answer = invoke(run=first)
     invoke.circuits.known["small"] = State("open", NOW + 60_000)
     assert invoke(run=first)["output"] == answer["output"]
+
+
+def test_the_reasons_of_a_run_are_shown_from_its_first_call_on(invoke: Stage) -> None:
+    kept = packed([{"model": "small", "taken": True, "why": "rank 1"}])
+    run = replace(invoke.run, fence=replace(invoke.run.fence, route=on_head(kept)))
+    invoke(run=run)
+    assert view(invoke.head, {}, None)["route"] == [{"model": "small", "taken": True, "why": "rank 1"}]
+
+
+def test_a_plain_jobs_head_fits_a_write_unit_with_the_longest_route(invoke: Stage) -> None:
+    """All that a head has of a job of some length: DynamoDB counts names, texts, and a number's digits by twos."""
+    execution = "7d5a3b1c-0f5e-4a53-b6f0-2f6f6f1c1a2b"
+    fence = Fence(1, execution, "r" * MOST_ON_HEAD)
+    open_period(invoke.world.database, "acme-production", "2026-11", 10**10)
+    usual = {"correlation_id": execution, "claimed_by": execution, "principal": "key:a1b2c3d4e5f6", "limit": 10**9}
+    invoke.world.jobs.change(
+        JOB_ID, lambda head: replace(head, rev=head.rev + 1, holds={"acme-production/2026-11": 10**9}, **usual)
+    )
+    invoke.world.register(a_model("claude-haiku-4-5", version=7))
+    answer = invoke("claude-haiku-4-5", run=replace(invoke.next(), fence=fence))
+    ended = settle_job(
+        invoke.world.jobs,
+        invoke.head,
+        fence,
+        outcome_of({"answer": answer}),
+        NOW + 9,
+        {"1.1": answer["facts"]},
+    )
+    item = invoke.world.database.get("jobs", job_pk(JOB_ID), "HEAD") or {}
+    assert (ended.route, item["status"]) == (fence.route, "succeeded")
+    assert bytes_of(item) < 1024

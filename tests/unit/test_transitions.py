@@ -385,3 +385,17 @@ def test_a_job_that_expires_says_that_circuits_kept_it_waiting() -> None:
 
 def test_a_waiting_job_is_canceled_like_any_other() -> None:
     assert cancel(waiting(), now=NOW + 5).status is Status.CANCELED
+
+
+def test_a_runs_reasons_are_there_from_its_first_write_and_go_with_the_next_run() -> None:
+    fence = Fence(1, "exec-1", "why")
+    called, _ = start_call(running(), fence, model="small", reserve=1, now=NOW, lease_ms=1)
+    assert called.route == "why"
+    assert finish(called, Outcome(Status.BLOCKED), now=NOW, fence=Fence(1, "exec-1", "other")).route == "why"
+    for ended in (
+        finish(running(), Outcome(Status.FAILED), now=NOW, fence=fence),
+        wait(running(), fence, until=NOW, now=NOW, chance=0),
+    ):
+        assert ended.route == "why"
+    again = claim(wait(running(), fence, until=NOW, now=NOW, chance=0), now=NOW, lease_ms=1, by="m2")
+    assert again.route is None

@@ -120,6 +120,8 @@ class Head:
     """Nano-dollars that are held for it, by the bucket that they are held in (`tenants.ledger.bucket_of`)."""
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider calls by `run.number`, as `jobs.calls` keeps them."""
+    route: str | None = None
+    """The reasons for the present run's candidates, where they are short (`jobs.explained`)."""
     prompt: dict[str, Any] | None = None
     """The version of a stored prompt that the request was filled from: `id`, `version`, `label`."""
     conversation: str | None = None

@@ -96,7 +96,7 @@ def _route(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
     skipped = {note["model"]: note["why"] for name, note in notes.items() if name.startswith(f"SKIPPED#{head.run}#")}
     return [
         row | {"why": f"{row['why']}; passed over: {skipped[row['model']]}"} if row["model"] in skipped else row
-        for row in unpacked(notes.get(f"ROUTE#{head.run}", {}))
+        for row in unpacked({"route": head.route} if head.route else notes.get(f"ROUTE#{head.run}", {}))
     ]
 
 

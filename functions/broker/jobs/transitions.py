@@ -47,6 +47,8 @@ class Fence:
 
     run: int
     execution: str
+    route: str | None = None
+    """Why it asks whom, for the head to have with the run's first write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
         status=Status.RUNNING,
         run=head.run + 1,
         execution=None,
+        route=None,
         claimed_by=by,
         claimed_at=now,
         started_at=head.started_at or now,
@@ -110,7 +113,7 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
     Raises:
         Conflict: the fence is stale, or the run did ask.
     """
-    check_fence(head, fence)
+    head = _owned(head, fence)
     if has_asked(head, fence.run):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
     since, times = head.waits.get("since", now), head.waits.get("times", 0)
@@ -137,6 +140,16 @@ def check_fence(head: Head, fence: Fence) -> None:
         raise Conflict(f"job {head.id}: another execution owns run {head.run}")
 
 
+def _owned(head: Head, fence: Fence) -> Head:
+    """The head as the execution has it, with what its first write brings.
+
+    Raises:
+        Conflict: another one owns the job.
+    """
+    check_fence(head, fence)
+    return replace(head, route=head.route or fence.route)
+
+
 def start_call(
     head: Head, fence: Fence, *, model: str, reserve: int, now: int, lease_ms: int, version: int | None = None
 ) -> tuple[Head, str]:
@@ -149,7 +162,7 @@ def start_call(
         Conflict: the fence is stale.
         BudgetExceeded: what was spent, may have been spent and could now be spent is more than its limit.
     """
-    check_fence(head, fence)
+    head = _owned(head, fence)
     if head.limit and head.spent + head.reserved + reserve > head.limit:
         raise BudgetExceeded("The job's limit does not cover another call.", code="max_cost_reached")
     key = f"{fence.run}.{len(head.calls) + 1}"
@@ -214,7 +227,7 @@ def finish(
     if head.status.terminal:
         raise Conflict(f"job {head.id} has ended as {head.status}")
     if fence is not None:
-        check_fence(head, fence)
+        head = _owned(head, fence)
     after = _settle(head, ends or {})
     return _step(
         head,

@@ -30,7 +30,8 @@ class Run:
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
         """Read them from a state's payload: what `cloud.workflows` started it with, and its `execution`."""
-        fence = Fence(int(event["run"]), event["execution"])
+        # The end of an execution's ARN tells it from all others of the run, and is a quarter as long.
+        fence = Fence(int(event["run"]), event["execution"].rpartition(":")[2], event.get("route"))
         # A run that was started before the two parted has one.
         ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
         head = Head.from_item(event["head"]) if event.get("head") else None

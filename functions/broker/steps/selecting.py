@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import InvalidRequest
-from broker.jobs.explained import packed
+from broker.jobs.explained import on_head, packed
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
@@ -31,6 +31,8 @@ class SelectModel:
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
         """Returns `{"candidates": [model ids]}`, and what `CacheLookup` has to say for a job that asked for the cache.
 
+        With them goes the `route` where it is short: what the run writes next takes it along.
+
         A stale run only writes its own notes; what follows is fenced.
 
         Raises:
@@ -54,11 +56,14 @@ class SelectModel:
             held=run.held,
         )
         chosen = self._select(question)
-        self.jobs.note(run, f"ROUTE#{run.fence.run}", packed(chosen.route))
+        reasons = packed(chosen.route)
+        short = on_head(reasons) if chosen.candidates else None
+        if short is None:
+            self.jobs.note(run, f"ROUTE#{run.fence.run}", reasons)
         if not chosen.candidates:
             raise chosen.refusal()
         found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
-        return {"candidates": [model.id for model in chosen.candidates]} | found
+        return {"candidates": [model.id for model in chosen.candidates]} | ({"route": short} if short else {}) | found
 
     def _select(self, question: Question) -> Selection:
         """Choose. Who accepted the job may know of a change that this process does not: then it reads anew, once."""
