@@ -21,7 +21,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _dispatch(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
-    job_id, known = message["job_id"], Head.from_item(message["head"]) if "head" in message else None
+    job_id, first = message["job_id"], record["attributes"]["ApproximateReceiveCount"] == "1"
+    known = Head.from_item(message["head"]) if first and "head" in message else None
     head = dispatch(adapters.jobs(), running.workflows(), job_id, record["messageId"], now_ms(), known)
     if head is None:
         log("nothing to start", job_id=job_id)

@@ -17,7 +17,7 @@ ARNS = {size: f"arn:aws:states:us-east-1:123456789012:stateMachine:{size}" for s
 @pytest.mark.parametrize("size", ["express", "standard"])
 def test_starts_the_run_that_the_head_stands_for(client: Client, size: Literal["express", "standard"]) -> None:
     states = client("stepfunctions")
-    head = a_head(run=3)
+    head, stored = a_head(run=3), a_head(run=2, rev=7)
     facts = {
         "job_id": JOB_ID,
         "tenant": "acme",
@@ -25,16 +25,26 @@ def test_starts_the_run_that_the_head_stands_for(client: Client, size: Literal["
         "payloads_until": 1795086400,
         "expires_at": 1796296000,
         "until": 1795000120000,
-        "head": head.to_item(),
+        "claimed_at": None,
+        "claimed_by": None,
+        "head": stored.to_item(),
     }
     expected = {
         "stateMachineArn": ARNS[size],
-        "name": f"{JOB_ID}-3",
+        "name": f"{JOB_ID}-7",
         "input": json.dumps(facts),
     }
     reply = {"executionArn": f"{ARNS[size]}:1", "startDate": datetime(2026, 1, 1, tzinfo=UTC)}
     with Stubber(states) as stub:
         stub.add_response("start_execution", reply, expected)
-        StateMachines(states, ARNS).start(head, size)
+        StateMachines(states, ARNS).start(head, stored, size)
         stub.assert_no_pending_responses()
     assert len(expected["name"]) <= 80
+
+
+def test_a_run_that_was_started_is_not_started_again(client: Client) -> None:
+    states = client("stepfunctions")
+    with Stubber(states) as stub:
+        stub.add_client_error("start_execution", "ExecutionAlreadyExists")
+        StateMachines(states, ARNS).start(a_head(run=1), a_head(), "standard")
+        stub.assert_no_pending_responses()

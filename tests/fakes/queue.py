@@ -49,7 +49,7 @@ class FakeWorkflows:
     started: list[tuple[str, int, str]] = field(default_factory=list)
     down: bool = False
 
-    def start(self, head: Head, size: Literal["express", "standard"]) -> None:
+    def start(self, head: Head, stored: Head, size: Literal["express", "standard"]) -> None:
         """See `Workflows.start`."""
         if self.down:
             raise Down

@@ -48,8 +48,8 @@ class Stage:
     def __post_init__(self) -> None:
         self.world.register(a_model("small", secret="key"), a_model("large", context_window=200_000))
         deadline = NOW + max(HOUR, 2 * self.timeout_s * 1000)
-        self.world.put(a_head(limit=self.hold, timeout_s=self.timeout_s, deadline_at=deadline))
-        self.run = self.world.start(JOB_ID)
+        queued = self.world.put(a_head(limit=self.hold, timeout_s=self.timeout_s, deadline_at=deadline))
+        self.run = self.world.start_first(queued)
 
     def __call__(self, model: str = "small", run: Run | None = None, now: int = NOW) -> dict[str, Any]:
         """One call of the step."""

@@ -143,10 +143,16 @@ class World:
         return head
 
     def start(self, job_id: str, execution: str = "exec-1", now: int = NOW) -> Run:
-        """Dispatch a queued job; the facts that its workflow travels with."""
+        """Dispatch a queued job by a message that was there before; the facts that its workflow travels with."""
         head = dispatch(self.jobs, self.workflows, job_id, f"message-{execution}", now)
         assert head is not None
-        return Run.of(facts_of(head) | {"execution": execution})
+        return Run.of(facts_of(head, head) | {"execution": execution})
+
+    def start_first(self, queued: Head, execution: str = "exec-1", now: int = NOW) -> Run:
+        """The same by the first message of a job that was accepted just now."""
+        head = dispatch(self.jobs, self.workflows, queued.id, f"message-{execution}", now, queued)
+        assert head is not None
+        return Run.of(facts_of(head, queued) | {"execution": execution})
 
     def prompt(self, job_id: str) -> Any:
         """The material that is kept of a job, as its steps read it."""

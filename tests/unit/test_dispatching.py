@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from broker.cloud.workflows import facts_of
 from broker.errors import Conflict
-from broker.jobs.dispatching import EXPRESS_BUDGET_S, START_LEASE_MS, dispatch
-from broker.jobs.ending import cancel_job
-from broker.jobs.head import Status
-from broker.jobs.transitions import Fence, reconcile
+from broker.jobs.dispatching import EXPRESS_BUDGET_S, dispatch
+from broker.jobs.ending import cancel_job, settle_job
+from broker.jobs.head import Head, Status
+from broker.jobs.sweeping import Sweep
+from broker.jobs.transitions import START_LEASE_MS, Fence, Outcome, reconcile, start_call
 from broker.steps.context import Run, enter
 
 from tests.fakes.counting import CountingDatabase
-from tests.fakes.queue import Down
+from tests.fakes.queue import Down, FakeDeadLetters
 from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, SECOND, World, a_head
 
 
@@ -92,13 +94,60 @@ def test_a_job_is_not_started_after_its_deadline() -> None:
     assert world.jobs.get(JOB_ID).status is Status.QUEUED, "the sweep says that it expired"
 
 
-def test_a_head_that_came_with_the_message_is_not_read() -> None:
+def test_the_first_message_of_a_job_starts_it_and_leaves_the_claim_to_its_first_call() -> None:
     database = CountingDatabase()
     world = World(database)
     queued = world.put(a_head())
-    database.reads = 0
+    database.reads = database.writes = 0
     head = dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW, queued)
-    assert (database.reads, head) == (0, world.jobs.get(JOB_ID))
+    assert (database.reads, database.writes) == (0, 0)
+    assert head and (head.status, head.run, head.claimed_by) == (Status.RUNNING, 1, "m1")
+    assert world.workflows.started == [(JOB_ID, 1, "express")]
+    assert world.jobs.get(JOB_ID) == queued
+
+
+def test_a_run_that_was_only_started_claims_its_job_with_its_first_write() -> None:
+    world = World()
+    first, second = (world.start_first(head, name) for head in [world.put(a_head())] for name in ("exec-1", "exec-2"))
+    called = world.jobs.change(JOB_ID, lambda head: call(head, second))
+    assert (called.status, called.run, called.execution) == (Status.RUNNING, 1, "exec-2")
+    assert (called.claimed_at, called.started_at, called.claimed_by) == (NOW, NOW, "message-exec-2")
+    with pytest.raises(Conflict):
+        world.jobs.change(JOB_ID, lambda head: call(head, first))
+    assert [new["status"] for _, new in world.database.stream if "news" in new] == ["queued", "running"]
+
+
+def test_a_run_that_was_only_started_and_died_is_started_again_within_minutes() -> None:
+    world = World()
+    died = world.start_first(world.put(a_head()))
+    sweep = Sweep(world.jobs, world.payloads, world.queue, FakeDeadLetters(), lambda item, now: False)
+    sweep(NOW + MINUTE)
+    (sent,) = world.queue.sent
+    head = dispatch(world.jobs, world.workflows, JOB_ID, "m2", NOW + MINUTE, sent)
+    assert head == world.jobs.get(JOB_ID), "one that was sent again is claimed before it is started"
+    run = Run.of(facts_of(head, head) | {"execution": "exec-2"})
+    world.jobs.change(JOB_ID, lambda head: call(head, run))
+    with pytest.raises(Conflict):
+        enter(world.jobs, died)
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.BLOCKED])
+def test_a_job_that_calls_nobody_is_claimed_by_its_end(status: Status) -> None:
+    world = World()
+    run = world.start_first(world.put(a_head()))
+    ended = settle_job(world.jobs, world.jobs.get(JOB_ID), run.fence, Outcome(status), NOW + SECOND)
+    assert (ended.status, ended.run, ended.started_at) == (status, 1, NOW)
+    assert [new["status"] for _, new in world.database.stream if "news" in new] == ["queued", status.value]
+
+
+def test_a_job_that_was_canceled_since_it_was_started_is_left_alone() -> None:
+    world = World()
+    run = world.start_first(world.put(a_head()))
+    cancel_job(world.jobs, JOB_ID, "acme", NOW)
+    for work in (lambda: enter(world.jobs, run), lambda: world.jobs.change(JOB_ID, lambda head: call(head, run))):
+        with pytest.raises(Conflict):
+            work()
+    assert (world.jobs.get(JOB_ID).status, world.jobs.get(JOB_ID).run) == (Status.CANCELED, 0)
 
 
 def test_a_message_that_waited_while_its_job_was_sent_again_starts_it_all_the_same() -> None:
@@ -111,10 +160,22 @@ def test_a_message_that_waited_while_its_job_was_sent_again_starts_it_all_the_sa
     assert len(world.workflows.started) == 1
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_job_that_was_canceled_while_its_message_waited_is_not_started(known: bool) -> None:
+def test_a_job_that_was_canceled_while_its_message_waited_is_not_started() -> None:
     world = World()
     queued = world.put(a_head())
     cancel_job(world.jobs, JOB_ID, "acme", NOW)
-    assert dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW, queued if known else None) is None
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW + MINUTE, queued) is None
     assert (world.workflows.started, world.jobs.get(JOB_ID).status) == ([], Status.CANCELED)
+
+
+def test_a_start_that_failed_leaves_an_untouched_job_as_it_was() -> None:
+    world = World()
+    queued = world.put(a_head())
+    world.workflows.down = True
+    with pytest.raises(Down):
+        dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW, queued)
+    assert world.jobs.get(JOB_ID) == queued, "its message comes again"
+
+
+def call(head: Head, run: Run) -> Head:
+    return start_call(head, run.fence, model="small", reserve=1, now=NOW + SECOND, lease_ms=MINUTE)[0]

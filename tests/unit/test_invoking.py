@@ -256,7 +256,7 @@ def test_a_stale_run_makes_no_call(invoke: Stage, stale: Fence) -> None:
 
 
 def test_of_two_executions_of_one_run_one_makes_the_call(invoke: Stage) -> None:
-    other = replace(invoke.run, fence=Fence(1, "exec-2"))
+    other = replace(invoke.run, fence=replace(invoke.run.fence, execution="exec-2"))
     invoke.world.database.meanwhile.append(lambda: invoke(run=other))
     with pytest.raises(Conflict):
         invoke()
@@ -500,7 +500,7 @@ def test_a_first_call_whose_reply_was_lost_is_not_made_again(invoke: Stage) -> N
 
 
 def test_two_executions_that_were_told_the_same_head_make_one_call(invoke: Stage) -> None:
-    first, second = invoke.run, replace(invoke.run, fence=Fence(1, "exec-2"))
+    first, second = invoke.run, replace(invoke.run, fence=replace(invoke.run.fence, execution="exec-2"))
     invoke.world.database.meanwhile.append(lambda: invoke(run=second))
     with pytest.raises(Conflict):
         invoke(run=first)
@@ -530,9 +530,9 @@ def test_the_reasons_of_a_run_are_shown_from_its_first_call_on(invoke: Stage) ->
 def test_a_plain_jobs_head_fits_a_write_unit_with_the_longest_route(invoke: Stage) -> None:
     """All that a head has of a job of some length: DynamoDB counts names, texts, and a number's digits by twos."""
     execution = "7d5a3b1c-0f5e-4a53-b6f0-2f6f6f1c1a2b"
-    fence = Fence(1, execution, "r" * MOST_ON_HEAD)
+    fence = Fence(1, execution, "r" * MOST_ON_HEAD, NOW, execution)
     open_period(invoke.world.database, "acme-production", "2026-11", 10**10)
-    usual = {"correlation_id": execution, "claimed_by": execution, "principal": "key:a1b2c3d4e5f6", "limit": 10**9}
+    usual = {"correlation_id": execution, "principal": "key:a1b2c3d4e5f6", "limit": 10**9}
     invoke.world.jobs.change(
         JOB_ID, lambda head: replace(head, rev=head.rev + 1, holds={"acme-production/2026-11": 10**9}, **usual)
     )

@@ -12,6 +12,7 @@ from broker.jobs.ending import cancel_job, settle_call, settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.sweeping import Sweep
 from broker.jobs.transitions import Fence, Outcome, start_call, wait
+from broker.steps.context import Run, enter
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
 from hypothesis import settings
@@ -123,16 +124,33 @@ class JobMachine(RuleBasedStateMachine):
     def wait(self, ms: int) -> None:
         self.now += ms
 
-    @rule(target=executions, job_id=jobs, message=st.sampled_from("ab"), down=st.booleans(), crash=CRASHES)
-    def message(self, job_id: str, message: str, down: bool, crash: int | None) -> Any:
+    @rule(
+        target=executions,
+        job_id=jobs,
+        message=st.sampled_from("ab"),
+        down=st.booleans(),
+        crash=CRASHES,
+        first=st.booleans(),
+    )
+    def message(self, job_id: str, message: str, down: bool, crash: int | None, first: bool) -> Any:
+        """A message, which may be the first of its job, and tells the head as it was accepted."""
         self.world.workflows.down = down and crash is None
+        accepted = next(Head.from_item(new) for _, new in self.database.stream if new["id"] == job_id)
         head = None
         with self.crashing(crash):
-            head = dispatch(self.world.jobs, self.world.workflows, job_id, message, self.now)
+            known = accepted if first else None
+            head = dispatch(self.world.jobs, self.world.workflows, job_id, message, self.now, known)
         if head is None:
             return multiple()
         # Express workflows start at least once.
-        return multiple(*(Execution(job_id, Fence(head.run, f"e{self.fresh()}")) for _ in range(2)))
+        names = [f"e{self.fresh()}" for _ in range(2)]
+        return multiple(*(Execution(job_id, Fence(head.run, name, None, head.claimed_at, message)) for name in names))
+
+    @rule(execution=executions, crash=CRASHES)
+    def enter(self, execution: Execution, crash: int | None) -> None:
+        """A step that does more than one write claims the job with the first."""
+        with self.crashing(crash):
+            enter(self.world.jobs, Run(execution.job_id, "acme", execution.fence, 0, 0))
 
     @rule(
         target=calls,

@@ -198,7 +198,7 @@ def test_a_run_that_no_circuit_let_through_leaves_its_job_waiting() -> None:
     assert (head.status, head.error, head.ended_at) == (Status.QUEUED, None, None)
     assert (head.due_at, head.limit) == (NOW + 5 + MINUTE + MINUTE // 2, 500)
     assert stage.world.spent() == {}, "nothing is booked or given back"
-    assert head.rev == 3, "accepted, claimed, put back: one write"
+    assert (head.rev, head.run) == (2, 1), "accepted, claimed and put back: one write"
     with pytest.raises(Conflict):
         settle(stage, failure(SHUT))
     assert stage.head == head, "a repeat changes nothing"

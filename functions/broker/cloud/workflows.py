@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from broker.jobs.head import Head
 
 
-def facts_of(head: Head) -> dict[str, Any]:
-    """What travels through a run's workflow, so that its steps need not read it (`steps.context.Run`)."""
+def facts_of(head: Head, stored: Head) -> dict[str, Any]:
+    """What travels through a run's workflow, so that its steps need not read it (`steps.context.Run`); as `start`."""
     until = min((head.claimed_at or head.created_at) + head.timeout_s * 1000, head.deadline_at)
     facts = {
         "job_id": head.id,
@@ -17,23 +18,26 @@ def facts_of(head: Head) -> dict[str, Any]:
         "payloads_until": head.payloads_until,
         "expires_at": head.expires_at,
         "until": until,
-        "head": head.to_item(),
+        "claimed_at": head.claimed_at,
+        "claimed_by": head.claimed_by,
+        "head": stored.to_item(),
     }
     return facts | ({"held": head.limit - head.spent - head.reserved} if head.limit else {})
 
 
 class StateMachines:
-    """Starts executions; the name carries the run, so a repeated Standard start is one execution."""
+    """Starts executions; the name carries the revision, so a repeated Standard start is one execution."""
 
     def __init__(self, client: Any, arns: Mapping[str, str]) -> None:
         """`arns` by size."""
         self._client = client
         self._arns = arns
 
-    def start(self, head: Head, size: Literal["express", "standard"]) -> None:
+    def start(self, head: Head, stored: Head, size: Literal["express", "standard"]) -> None:
         """See `Workflows.start`."""
-        self._client.start_execution(
-            stateMachineArn=self._arns[size],
-            name=f"{head.id}-{head.run}",
-            input=json.dumps(facts_of(head)),
-        )
+        with suppress(self._client.exceptions.ExecutionAlreadyExists):
+            self._client.start_execution(
+                stateMachineArn=self._arns[size],
+                name=f"{head.id}-{stored.rev}",
+                input=json.dumps(facts_of(head, stored)),
+            )

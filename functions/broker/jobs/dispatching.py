@@ -5,10 +5,7 @@ from typing import Literal, Protocol
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs
-from broker.jobs.transitions import claim, release
-
-START_LEASE_MS = 90_000
-"""From the claim to the first provider call, which extends the lease by its own timeout."""
+from broker.jobs.transitions import START_LEASE_MS, claim, release
 
 EXPRESS_BUDGET_S = 240
 """An Express execution ends after five minutes; what needs longer runs as Standard."""
@@ -17,8 +14,14 @@ EXPRESS_BUDGET_S = 240
 class Workflows(Protocol):
     """The two sizes of the inference workflow."""
 
-    def start(self, head: Head, size: Literal["express", "standard"]) -> None:
-        """Start the run that the head stands for."""
+    def start(self, head: Head, stored: Head, size: Literal["express", "standard"]) -> None:
+        """Start a run, once for each revision that a job is started from.
+
+        Args:
+            head: as the run has it.
+            stored: as it stands in the table, where the run may not be claimed yet.
+            size: of the workflow.
+        """
         ...
 
 
@@ -32,13 +35,18 @@ def dispatch(
 ) -> Head | None:
     """Claim the job and start its workflow.
 
+    A job that nobody can have touched since it was accepted is only started: its run's first write, which is the record
+    of its first call, is its claim as well (`transitions.owned`). Two messages of such a job would start two
+    executions, of which one makes that write. So all others, sent again or delivered twice, are claimed first.
+
     Args:
         jobs: the store.
         workflows: where it starts.
         job_id: the job.
         message_id: of the message that asks.
         now: milliseconds.
-        known: the head as it was when the message was sent; where it is not so any more, the job is read.
+        known: the head as it was when the message was sent, unless the message was there before; where it is not so
+            any more, the job is read.
 
     Returns:
         The running head; None where there was nothing to do (a doubled message, a job that has ended).
@@ -46,6 +54,10 @@ def dispatch(
     Raises:
         Exception: of the start; the claim was given back, and the message should come again.
     """
+    if known is not None and _is_untouched(known, now):
+        head = claim(known, now=now, lease_ms=START_LEASE_MS, by=message_id)
+        workflows.start(head, known, size_of(head))
+        return head
     try:
         head = jobs.change(
             job_id, lambda current: claim(current, now=now, lease_ms=START_LEASE_MS, by=message_id), known=known
@@ -53,8 +65,13 @@ def dispatch(
     except (Conflict, NotFound):
         return None
     try:
-        workflows.start(head, size_of(head))
+        workflows.start(head, head, size_of(head))
     except Exception:
         jobs.change(job_id, lambda current: release(current, by=message_id), known=head)
         raise
     return head
+
+
+def _is_untouched(head: Head, now: int) -> bool:
+    """True for a job as it was accepted, as long as the sweep cannot have sent it again. It may have been canceled."""
+    return head.rev == 1 and now < min(head.due_at or 0, head.deadline_at)

@@ -37,6 +37,9 @@ SPREAD_OF_WAIT = 8
 they have waited if that is more. Of hundreds one is the probe, so most are to come when it has ended; and as a circuit
 cools for longer each time, they may come later each time."""
 
+START_LEASE_MS = 90_000
+"""From the claim to the first provider call, which extends the lease by its own timeout."""
+
 Facts = Mapping[str, Any]
 """What became of a call, by the long names of `jobs.calls`."""
 
@@ -49,6 +52,10 @@ class Fence:
     execution: str
     route: str | None = None
     """Why it asks whom, for the head to have with the run's first write."""
+    claimed_at: int | None = None
+    """When it was claimed, for a run whose first write is its claim as well."""
+    claimed_by: str = ""
+    """The message that asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,11 @@ def _step(head: Head, **changes: Any) -> Head:
 
 
 def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
-    """`queued → running`, one run further, under a lease. `by` is the id of the message that asked."""
+    """`queued → running`, one run further, under a lease. `by` is the id of the message that asked.
+
+    Raises:
+        Conflict: it is not queued, or past its deadline.
+    """
     if head.status is not Status.QUEUED:
         raise Conflict(f"job {head.id} is {head.status}, not queued")
     if now >= head.deadline_at:
@@ -113,7 +124,7 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
     Raises:
         Conflict: the fence is stale, or the run did ask.
     """
-    head = _owned(head, fence)
+    head = owned(head, fence)
     if has_asked(head, fence.run):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
     since, times = head.waits.get("since", now), head.waits.get("times", 0)
@@ -140,14 +151,28 @@ def check_fence(head: Head, fence: Fence) -> None:
         raise Conflict(f"job {head.id}: another execution owns run {head.run}")
 
 
-def _owned(head: Head, fence: Fence) -> Head:
-    """The head as the execution has it, with what its first write brings.
+def owned(head: Head, fence: Fence) -> Head:
+    """The head as the execution has it, with what its first write brings: its claim, where it is not claimed, and why.
 
     Raises:
         Conflict: another one owns the job.
     """
+    if head.status is Status.QUEUED and head.run + 1 == fence.run and fence.claimed_at is not None:
+        claimed = claim(head, now=fence.claimed_at, lease_ms=START_LEASE_MS, by=fence.claimed_by)
+        head = replace(claimed, rev=head.rev)
     check_fence(head, fence)
     return replace(head, route=head.route or fence.route)
+
+
+def take(head: Head, fence: Fence) -> Head:
+    """Claim for a run what it has not claimed, where it cannot wait for its first call to do so.
+
+    Raises:
+        Conflict: it is claimed.
+    """
+    if head.status is not Status.QUEUED:
+        raise Conflict(f"job {head.id} is {head.status}, not queued")
+    return _step(owned(head, fence))
 
 
 def start_call(
@@ -162,7 +187,7 @@ def start_call(
         Conflict: the fence is stale.
         BudgetExceeded: what was spent, may have been spent and could now be spent is more than its limit.
     """
-    head = _owned(head, fence)
+    head = owned(head, fence)
     if head.limit and head.spent + head.reserved + reserve > head.limit:
         raise BudgetExceeded("The job's limit does not cover another call.", code="max_cost_reached")
     key = f"{fence.run}.{len(head.calls) + 1}"
@@ -227,7 +252,7 @@ def finish(
     if head.status.terminal:
         raise Conflict(f"job {head.id} has ended as {head.status}")
     if fence is not None:
-        head = _owned(head, fence)
+        head = owned(head, fence)
     after = _settle(head, ends or {})
     return _step(
         head,

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import Conflict
-from broker.jobs.head import Head
+from broker.jobs.head import Head, Status
 from broker.jobs.store import REQUEST, Jobs, Payloads
-from broker.jobs.transitions import Fence, check_fence
+from broker.jobs.transitions import Fence, check_fence, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,15 @@ class Run:
     held: int | None = None
     """Nano-dollars that were held for its calls when it began; None for no limit."""
     head: Head | None = None
-    """The job as it was claimed, told until the run has changed it; what it decides is refused where it is old."""
+    """The job as it was started, told until the run has changed it; what it decides is refused where it is old."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
         """Read them from a state's payload: what `cloud.workflows` started it with, and its `execution`."""
         # The end of an execution's ARN tells it from all others of the run, and is a quarter as long.
-        fence = Fence(int(event["run"]), event["execution"].rpartition(":")[2], event.get("route"))
+        execution = event["execution"].rpartition(":")[2]
+        claimed = event.get("claimed_at"), event.get("claimed_by", "")
+        fence = Fence(int(event["run"]), execution, event.get("route"), *claimed)
         # A run that was started before the two parted has one.
         ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
         head = Head.from_item(event["head"]) if event.get("head") else None
@@ -39,12 +41,14 @@ class Run:
 
 
 def enter(jobs: Jobs, run: Run) -> Head:
-    """The head, if this run owns it.
+    """The head, if this run owns it; it is claimed where it was only started.
 
     Raises:
         Conflict: it does not.
     """
     head = jobs.get(run.id)
+    if head.status is Status.QUEUED:
+        head = jobs.change(run.id, lambda current: take(current, run.fence), known=head)
     check_fence(head, run.fence)
     return head
 

@@ -10,6 +10,7 @@ from broker.clock import now_ms
 from broker.errors import BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Moved, Payloads
+from broker.jobs.transitions import owned
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.model import Model
@@ -91,7 +92,7 @@ class InvokeModel:
             if request.get("coalesce") or request.get("context", {}).get("strategy", "error") != "error":
                 return None
             model = self.models.get(model_id, now)
-            turn = turn_of(model, run.head, now, self._usual(following, now))
+            turn = turn_of(model, owned(run.head, run.fence), now, self._usual(following, now))
             return self.calling.begin(run, run.head, model, request, turn, now, once=True)
         except (Moved, BrokerError):
             return None
