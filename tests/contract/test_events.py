@@ -185,8 +185,8 @@ def stream_filter(*, progress: bool = True) -> Any:
     return json.loads(with_progress if progress else ends)
 
 
-@pytest.mark.parametrize(("progress", "told"), [(True, ["queued", "running", "succeeded"]), (False, ["succeeded"])])
-def test_just_the_changes_of_status_reach_publish(progress: bool, told: list[str]) -> None:
+@pytest.mark.parametrize(("progress", "expected"), [(True, ["queued", "running", "succeeded"]), (False, ["succeeded"])])
+def test_just_the_changes_of_status_reach_publish(progress: bool, expected: list[str]) -> None:
     database = FakeDatabase()
     jobs = Jobs(database, ())
     jobs.create(a_head())
@@ -201,7 +201,7 @@ def test_just_the_changes_of_status_reach_publish(progress: bool, told: list[str
         if matches(stream_filter(progress=progress), stream_record(after, "MODIFY" if before else "INSERT", before))
     ]
     assert len(database.stream) == 5
-    assert let_through == told
+    assert let_through == expected
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status.terminal])

@@ -280,15 +280,15 @@ def test_replies_are_as_documented(
         case "run ended":
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", resource, **more).body["id"]})
         case "run held":
-            mark = fingerprint(stored_form(parse_request(run_body("shorten", RUN))))
-            reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())
+            fingerprinted = fingerprint(stored_form(parse_request(run_body("shorten", RUN))))
+            reserve(world.database, "acme", "k", fingerprinted, EXAMPLE_JOB, now_ms())
         case "talk":
             world.turns.keep(
                 "acme", "c1", Turn(EXAMPLE_JOB, now_ms(), 1, [{"role": "user", "content": "Hi"}]), now_ms()
             )
         case "key held":
-            mark = fingerprint(stored_form(parse_request(ASK)))
-            reserve(world.database, "acme", "k", mark, EXAMPLE_JOB, now_ms())
+            fingerprinted = fingerprint(stored_form(parse_request(ASK)))
+            reserve(world.database, "acme", "k", fingerprinted, EXAMPLE_JOB, now_ms())
     reply = answered(world, method, resource, **more)
     assert reply.status == status, reply.body
     holds(method, resource, reply)

@@ -72,11 +72,11 @@ def test_no_published_name_depends_on_where_its_model_lies() -> None:
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_a_job_is_shown_as_published(world: World, head: Head) -> None:
     reply = world.call("GET", "/jobs/{id}", path={"id": head.id})
-    told = reply.body
+    shown = reply.body
     if reply.status == 410:
-        check("error", {"error": told["error"]})
-        told = told | {"error": None}
-    check("job", told)
+        check("error", {"error": shown["error"]})
+        shown = shown | {"error": None}
+    check("job", shown)
 
 
 def test_the_jobs_show_everything_that_a_job_can_show() -> None:
@@ -107,9 +107,9 @@ def test_a_job_without_one_of_its_fields_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_the_event_of_each_status_is_as_published(world: World, head: Head) -> None:
-    told = event_of(None, head)
-    assert told is not None
-    kind, detail = told
+    event = event_of(None, head)
+    assert event is not None
+    kind, detail = event
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
 
 
@@ -135,10 +135,10 @@ def check_rejection(body: str, error: BrokerError) -> None:
     def tenant_of(account: str, source: str) -> str:
         raise error
 
-    told: list[tuple[str, dict[str, Any]]] = []
-    take = EventConsumer(World().accept, tenant_of, FakeRejections(), lambda kind, detail: told.append((kind, detail)))
+    sent: list[tuple[str, dict[str, Any]]] = []
+    take = EventConsumer(World().accept, tenant_of, FakeRejections(), lambda kind, detail: sent.append((kind, detail)))
     assert take(body, NOW) is None
-    ((kind, detail),) = told
+    ((kind, detail),) = sent
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
 
 
@@ -161,9 +161,9 @@ def test_what_is_told_of_a_file_is_as_published(key: str, body: str, kind: str) 
     taken = files.taken(key, body)
     files.finish(taken.batch_id)
     files.collect(taken.batch_id)
-    ((told, detail),) = files.bus.events
-    assert told == kind
-    check("event", {"source": bus.SOURCE, "detail-type": told, "detail": detail})
+    ((sent, detail),) = files.bus.events
+    assert sent == kind
+    check("event", {"source": bus.SOURCE, "detail-type": sent, "detail": detail})
     assert "Hello" not in json.dumps(detail)
     for name, content in files.outbox.objects.items():
         suffix = name.removeprefix(key)

@@ -221,8 +221,8 @@ def test_a_function_that_died_costs_its_candidate_the_turn(
 @pytest.mark.parametrize("name", ["Check Input", "Select Model", "Find Similar", "Invoke Model", "Moderate Output"])
 def test_a_failure_that_a_step_tells_is_how_the_job_ends(name: str) -> None:
     failure = {"error": "InvalidRequest", "facts": {"type": "invalid_request", "code": "x", "message": "y"}}
-    state, told = inference()[name], {"result": {"Payload": {"failure": failure, "next": "end"}}}
-    variables = {"states": told, "run": {"job_id": "job_1"}, "asked": {"answer": {"output": "OUTPUT#1.1"}}}
+    state, result = inference()[name], {"result": {"Payload": {"failure": failure, "next": "end"}}}
+    variables = {"states": result, "run": {"job_id": "job_1"}, "asked": {"answer": {"output": "OUTPUT#1.1"}}}
     held = {each: value(text, **variables) for each, text in state["Assign"].items() if isinstance(text, str)}
     assert held["ending"]["failure"] == failure
     following, known = state["Next"], inference()

@@ -198,7 +198,7 @@ def crashed(stack: Stack) -> Iterator[dict[str, Any]]:
         heads = _drive(stack, ahead, 60, events)
         until(lambda: _completed(heard).keys() >= set(keys) or ahead(), 150)
         heads = _drive(stack, ahead, 60, events)
-        told = _terminal_events(heard, {head.id for head in heads})
+        terminal = _terminal_events(heard, {head.id for head in heads})
         hooked = [head for head in heads if head.webhook]
         # An attempt that died keeps its claim for a minute, and what was sent for it meanwhile is sent anew in another.
         until(lambda: len(_delivered(receiver)) >= len(hooked) or ahead(), 200)
@@ -208,7 +208,7 @@ def crashed(stack: Stack) -> Iterator[dict[str, Any]]:
             "events": events.ids,
             "unheard": events.unheard(heads),
             "heads": heads,
-            "told": told,
+            "terminal": terminal,
             "files": {key: files.rows(key) for key in keys},
             "completed": _completed(heard),
             "hooked": hooked,
@@ -283,9 +283,9 @@ def test_each_line_of_a_file_is_one_job_and_each_file_one_result(crashed: dict[s
 
 
 def test_each_job_has_one_terminal_event(crashed: dict[str, Any]) -> None:
-    told: dict[str, set[tuple[str, str]]] = crashed["told"]
+    terminal: dict[str, set[tuple[str, str]]] = crashed["terminal"]
     for head in crashed["heads"]:
-        assert {event_id for _, event_id in told[head.id]} == {head.event_id}, head.id
+        assert {event_id for _, event_id in terminal[head.id]} == {head.event_id}, head.id
 
 
 def test_each_webhook_arrives_with_one_id(crashed: dict[str, Any]) -> None:

@@ -83,9 +83,9 @@ class Wire:
 
     def _check(self, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
         if http_response.status_code < 300 and self._current.valid:
-            told = {name: _without_none(value) for name, value in parsed.items() if name != "ResponseMetadata"}
-            assert told.keys() <= model.output_shape.members.keys()
-            assert_fits(told, model.output_shape)
+            members = {name: _without_none(value) for name, value in parsed.items() if name != "ResponseMetadata"}
+            assert members.keys() <= model.output_shape.members.keys()
+            assert_fits(members, model.output_shape)
             if isinstance(self._current.body, dict) and "payload" not in model.output_shape.serialization:
                 # The parser drops what it does not know.
                 _assert_within(self._current.body, model.output_shape, model.output_shape.name)

@@ -27,8 +27,8 @@ class Teller(FakeProvider):
     def invoke(self, call: Call) -> Answer | Started:
         """See `Provider.invoke`."""
         if call.model == "cheap-1" and not self.script:
-            told = sum(each.model == "cheap-1" for each in self.calls) + 1
-            self.script.append(Answer({"text": f"Gist {told}."}, input_tokens=900, output_tokens=9))
+            number = sum(each.model == "cheap-1" for each in self.calls) + 1
+            self.script.append(Answer({"text": f"Gist {number}."}, input_tokens=900, output_tokens=9))
         return super().invoke(call)
 
 
@@ -87,7 +87,7 @@ class Talk:
         return sum(call.model == "cheap-1" for call in self.stage.provider.calls)
 
     @property
-    def told(self) -> str:
+    def sent(self) -> str:
         """What the last call told its model."""
         return str(self.stage.provider.calls[-1].input)
 

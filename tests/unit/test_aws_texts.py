@@ -30,8 +30,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     yield Wire()
 
 
-def scores(**told: float) -> Reply:
-    whole = dict.fromkeys(("Positive", "Negative", "Neutral", "Mixed"), 0.0) | told
+def scores(**given: float) -> Reply:
+    whole = dict.fromkeys(("Positive", "Negative", "Neutral", "Mixed"), 0.0) | given
     return Reply({"Sentiment": max(whole, key=lambda each: whole[each]).upper(), "SentimentScore": whole})
 
 

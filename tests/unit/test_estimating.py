@@ -38,8 +38,8 @@ def estimate(world: World, body: dict[str, Any], tenant: str = "acme", health: F
 
 def test_tells_candidates_costs_and_reasons(world: World) -> None:
     live = FakeCircuits(live={"large": Figures(NOW, 40, 1, 700, 900)})
-    told = estimate(world, CHAT | {"parameters": {"max_output_tokens": 3_000}}, health=live)
-    small, large = told["candidates"]
+    estimated = estimate(world, CHAT | {"parameters": {"max_output_tokens": 3_000}}, health=live)
+    small, large = estimated["candidates"]
     tokens = small["input_tokens"]
     assert tokens > 5
     assert small == {
@@ -51,12 +51,12 @@ def test_tells_candidates_costs_and_reasons(world: World) -> None:
         "mean_latency_ms": None,
     }
     assert (large["max_output_tokens"], large["mean_latency_ms"]) == (1_000, 700)
-    assert [(each["model"], each["taken"]) for each in told["route"]] == [
+    assert [(each["model"], each["taken"]) for each in estimated["route"]] == [
         ("small", True),
         ("large", True),
         ("vectors", False),
     ]
-    assert (told["object"], told["task"]) == ("estimate", "chat")
+    assert (estimated["object"], estimated["task"]) == ("estimate", "chat")
 
 
 def test_the_worst_cost_is_what_submitting_holds(world: World) -> None:
@@ -81,10 +81,10 @@ def test_nothing_is_written(world: World) -> None:
 
 def test_an_open_circuit_shows_and_refuses_nothing(world: World) -> None:
     shut = FakeCircuits({name: State("open", NOW + MINUTE) for name in ("small", "large")})
-    told = estimate(world, CHAT, health=shut)
-    assert told["candidates"] == []
-    assert told["worst_cost_usd"] > 0
-    assert all("circuit is open" in each["why"] for each in told["route"][:2])
+    estimated = estimate(world, CHAT, health=shut)
+    assert estimated["candidates"] == []
+    assert estimated["worst_cost_usd"] > 0
+    assert all("circuit is open" in each["why"] for each in estimated["route"][:2])
 
 
 @pytest.mark.parametrize(

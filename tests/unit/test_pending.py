@@ -27,8 +27,8 @@ def invoke() -> Stage:
 
 def test_it_is_asked_after_until_it_is_there(invoke: Stage) -> None:
     invoke.fails_with(Pending, STARTED)
-    told = invoke(now=NOW + 9 * SECOND)
-    assert (told["output"], told["facts"]["outcome"]) == ("OUTPUT#1.1", "succeeded")
+    result = invoke(now=NOW + 9 * SECOND)
+    assert (result["output"], result["facts"]["outcome"]) == ("OUTPUT#1.1", "succeeded")
     assert (len(invoke.provider.calls), invoke.provider.checks) == (1, [{"job": "t-1"}] * 2)
     assert invoke.world.payloads.load(JOB_ID, "OUTPUT#1.1") == ANSWER.output
 

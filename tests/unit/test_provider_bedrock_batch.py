@@ -186,8 +186,8 @@ def test_a_batch_that_has_ended_cannot_be_stopped(wire: Wire, code: str) -> None
 
 def test_tokens_are_those_that_the_records_tell(wire: Wire) -> None:
     lines = batch_gave(embedded(0, [0.5]), embedded(1, [0.25]))
-    told = ended(wire, EMBEDS, batch_is("Completed"), lines)
-    assert (told.input_tokens, told.output_tokens) == (4, 0)
+    answer = ended(wire, EMBEDS, batch_is("Completed"), lines)
+    assert (answer.input_tokens, answer.output_tokens) == (4, 0)
     chat = {"recordId": f"{0:011}", "modelInput": {}, "modelOutput": CONVERSED}
     said: Answer = ended(wire, CHATS, batch_is("PartiallyCompleted"), batch_gave(chat))
     assert (said.input_tokens, said.output_tokens) == (7, 3)

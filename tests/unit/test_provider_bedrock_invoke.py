@@ -190,9 +190,9 @@ def test_pictures_of_amazons_models(server: ProviderServer, bedrock: Bedrock, mo
 
 def test_more_pictures_than_one_exchange_makes_are_different_ones(server: ProviderServer, bedrock: Bedrock) -> None:
     _, bodies = answered(server, bedrock, picture(count=7), Script({"images": [IMAGE]}))
-    told = [body["imageGenerationConfig"] for body in bodies]
-    assert [each["numberOfImages"] for each in told] == [4, 3]
-    assert told[0]["seed"] != told[1]["seed"]
+    configs = [body["imageGenerationConfig"] for body in bodies]
+    assert [each["numberOfImages"] for each in configs] == [4, 3]
+    assert configs[0]["seed"] != configs[1]["seed"]
     unsaid = replace(picture(), parameters={})
     seeds = [
         answered(server, bedrock, unsaid, Script({"images": [IMAGE]}))[1][0]["imageGenerationConfig"]["seed"]

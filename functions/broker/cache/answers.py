@@ -209,7 +209,7 @@ class Answers:
         if "vector" in note and given.model == next(iter(keys)):
             row = {"key": key, "vector": note["vector"], "square": note["square"]}
             items.append({"pk": _shape_pk(tenant, note["shape"]), "sk": f"{now:014}#{key[:16]}", **common, **row})
-        told = Update(
+        counted = Update(
             "jobs",
             job_pk(job.id),
             SK,
@@ -218,7 +218,7 @@ class Answers:
             when=(If("pk", "exists"), If("erased", "absent")),
         )
         try:
-            self._database.write(*(Put("cache", item) for item in items), told)
+            self._database.write(*(Put("cache", item) for item in items), counted)
         except ConditionFailed:
             return False
         return True

@@ -39,16 +39,16 @@ class Replay:
         Raises:
             Unavailable: the bus did not take some of it, or the stream no longer holds it. The others were told.
         """
-        told, failure = 0, None
+        replayed, failure = 0, None
         while messages := self._receive():
             for message in messages:
                 try:
-                    told += self._tell(message, now)
+                    replayed += self._tell(message, now)
                 except Unavailable as error:  # one that is too old does not keep the others until they are, too
                     failure = error
         if failure:
-            raise Unavailable(f"{told} changes told again. {failure.message}", code=failure.code) from None
-        return told
+            raise Unavailable(f"{replayed} changes told again. {failure.message}", code=failure.code) from None
+        return replayed
 
     def _tell(self, message: dict[str, Any], now: int) -> int:
         changes = list(self._changes(json.loads(message["Body"])["DDBStreamBatchInfo"]))

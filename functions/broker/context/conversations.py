@@ -113,7 +113,7 @@ class Recalled:
     """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`.
 
     Where the strategy is to summarise, `history` also has what `context.summaries` has to know: the turns, from which
-    id on they are all there, the mark of the summary's place, and the summary that came in, if there was one.
+    id on they are all there, the version token of the summary's place, and the summary that came in, if there was one.
     """
 
     document: dict[str, Any]
@@ -214,7 +214,7 @@ def _for_summaries(place: Place, earlier: Iterable[tuple[KeptTurn, list[Message]
         {"job": kept.job_id, "messages": len(messages), "tokens": kept.tokens, "expires_at": kept.expires_at}
         for kept, messages in earlier
     ]
-    facts: dict[str, Any] = {"turns": turns, "since": since, "mark": place.mark}
+    facts: dict[str, Any] = {"turns": turns, "since": since, "mark": place.version_token}
     if place.summary:
         facts["summary"] = {name: value for name, value in asdict(place.summary).items() if name != "text"}
     return facts

@@ -66,8 +66,8 @@ class Publish:
         Returns:
             The number of the first change that has to come again; None when all went out.
         """
-        told = [(change, event_of(change.before, change.after)) for change in changes]
-        news = [(change, event) for change, event in told if event is not None]
+        events = [(change, event_of(change.before, change.after)) for change in changes]
+        news = [(change, event) for change, event in events if event is not None]
         refused = self.bus.put([event for _, event in news])
         # What comes before the first refused event counts as done, so its webhooks have to go out now. What comes after
         # a change that fails comes again with it, and is given up with it in the end, so that goes out now, too.

@@ -105,8 +105,8 @@ class Accept:
             except BudgetExceeded:
                 self._drop(job_id, request, caller, now)
                 raise
-        mark = idempotency.fingerprint(document)
-        held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
+        fingerprint = idempotency.fingerprint(document)
+        held = idempotency.reserve(self._database, caller.tenant, key, fingerprint, job_id, now)
         if held.accepted:
             if there := self._jobs.find(held.job_id):
                 return Accepted(there, repeated=True)

@@ -22,9 +22,9 @@ def choose(prompt_id: str, label: str, arms: Sequence[Arm], key: str) -> int:
     A change of weights moves only the keys between the old and the new bounds.
     """
     digest = hashlib.sha256(f"{prompt_id}\n{label}\n{key}".encode()).digest()
-    mark = int.from_bytes(digest[:8]) * sum(arm["weight"] for arm in arms) >> 64
+    point = int.from_bytes(digest[:8]) * sum(arm["weight"] for arm in arms) >> 64
     for arm in sorted(arms, key=lambda arm: arm["version"]):
-        mark -= arm["weight"]
-        if mark < 0:
+        point -= arm["weight"]
+        if point < 0:
             return arm["version"]
     raise ValueError("weights are positive")

@@ -85,7 +85,7 @@ def _request(call: Call, history: History) -> tuple[Json, bool]:
     elif how == "tool":
         tools = [{"name": ANSWER_TOOL, "description": "Gives the answer.", "input_schema": call.output_schema}]
         choice = (NAMED, ANSWER_TOOL)
-    said = chats.instruction(call, told=how != "words")
+    said = chats.instruction(call, natively=how != "words")
     if system := [*history.system, *([said] if said else [])]:
         asked["system"] = [_block(each) for each in system]
     if tools:
@@ -117,8 +117,8 @@ def _is_own(call: Call) -> bool:
 def _turn(turn: Spoken) -> Json:
     content: list[Json] = []
     for result in turn.results:
-        told = [_block(each) for each in result.parts]
-        content.append({"type": "tool_result", "tool_use_id": result.id, "content": told})
+        blocks = [_block(each) for each in result.parts]
+        content.append({"type": "tool_result", "tool_use_id": result.id, "content": blocks})
     content += [_block(each) for each in turn.parts]
     content += [{"type": "tool_use", "id": use.id, "name": use.name, "input": use.arguments} for use in turn.uses]
     return {"role": turn.role, "content": content}

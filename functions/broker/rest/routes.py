@@ -82,10 +82,10 @@ class Api:
             headers["idempotent-replayed"] = "true"
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
-            told = view(head, {"ASKED": {"metadata": body.metadata}}, None)
+            shown = view(head, {"ASKED": {"metadata": body.metadata}}, None)
         else:
-            told = self._view(head)
-        return Reply(200 if head.status.terminal else 202, told, headers)
+            shown = self._view(head)
+        return Reply(200 if head.status.terminal else 202, shown, headers)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -93,11 +93,11 @@ class Api:
         if wait > MOST_WAIT_S:
             raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
         head = self._wait(self._owned(request), request.began + wait)
-        told, notes = self._seen(head)
-        if is_gone(head, told["output"]):
+        shown, notes = self._seen(head)
+        if is_gone(head, shown["output"]):
             error = error_reply(gone(notes), request.request_id)
-            return Reply(error.status, {**told, **error.body}, error.headers)
-        return Reply(200, told)
+            return Reply(error.status, {**shown, **error.body}, error.headers)
+        return Reply(200, shown)
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""

@@ -59,8 +59,8 @@ class Prepare:
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)
         if "conversation_id" not in filled or filled["task"] != "chat":
             return asked
-        told = self._recalled(asked)
-        return replace(asked, request=told, tokens=counter(told))
+        recalled = self._recalled(asked)
+        return replace(asked, request=recalled, tokens=counter(recalled))
 
     def worst(self, question: Question) -> tuple[int, int | None]:
         """What the job can cost at most, whatever circuits and live figures say when it runs, and how long it may take.

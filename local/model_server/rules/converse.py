@@ -65,8 +65,8 @@ def _block(block: Json, where: str) -> None:
     image = block.get("image")
     if isinstance(image, dict):
         data = image.get("source", {}).get("bytes")
-        told = base64.b64encode(data).decode() if isinstance(data, bytes) else data
-        if told_wrongly(f"image/{image.get('format')}", told):
+        encoded = base64.b64encode(data).decode() if isinstance(data, bytes) else data
+        if told_wrongly(f"image/{image.get('format')}", encoded):
             refuse(f"The image at {where} is not in the format that it is said to be.")
 
 

@@ -212,8 +212,13 @@ OPENAI: dict[str, Odd] = {
 
 def turn(*content: Json, stop: Any = "end_turn", usage: Any = None) -> Json:
     """A message in Anthropic's form."""
-    told = {"input_tokens": 7, "output_tokens": 3}
-    return {"type": "message", "content": list(content), "stop_reason": stop, "usage": told if usage is None else usage}
+    usual = {"input_tokens": 7, "output_tokens": 3}
+    return {
+        "type": "message",
+        "content": list(content),
+        "stop_reason": stop,
+        "usage": usual if usage is None else usage,
+    }
 
 
 def block(text: str) -> Json:

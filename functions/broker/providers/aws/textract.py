@@ -125,8 +125,8 @@ def _missing(warning: Json) -> list[int]:
 
 
 def _pages(reply: Json) -> int:
-    told = reply.get("DocumentMetadata")
-    return count(told.get("Pages") if isinstance(told, dict) else None, "number of pages")
+    document = reply.get("DocumentMetadata")
+    return count(document.get("Pages") if isinstance(document, dict) else None, "number of pages")
 
 
 def _has_one_page(call: Call) -> bool:

@@ -41,21 +41,21 @@ class Translate:
         asked: dict[str, Any] = {"TargetLanguageCode": _code(call.input["target_language"])}
         if "settings" in call.options:
             asked["Settings"] = call.options["settings"]
-        told, end = "", 0
+        translated, end = "", 0
         for start, part in split(given, MOST_BYTES):
             bare = part.strip()
             head = start + part.index(bare)
             reply = exchange.ask("translate_text", Text=bare, SourceLanguageCode=source, **asked)
             # All parts are in the language of the first.
             source = text(reply.get("SourceLanguageCode"), "language")
-            told += given[end:head] + text(reply.get("TranslatedText"), "translation")
+            translated += given[end:head] + text(reply.get("TranslatedText"), "translation")
             end = head + len(bare)
-        if not told.strip():
+        if not translated.strip():
             raise BadOutput("The translation is empty.", code="empty_answer", maybe_paid=True)
         target = text(reply.get("TargetLanguageCode"), "language")
         if not source or not target:
             bad("The service's reply has no languages.")
-        output = {"text": told + given[end:], "source_language": source, "target_language": target}
+        output = {"text": translated + given[end:], "source_language": source, "target_language": target}
         return exchange.answer(output, units={"characters": len(given)})
 
 

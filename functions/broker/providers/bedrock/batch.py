@@ -180,10 +180,10 @@ def _object(output: Any) -> Json:
 
 def _failed(error: Any) -> BrokerError:
     """What a record's error means: it has an HTTP status, and a text."""
-    told = error if isinstance(error, dict) else {}
-    code = told.get("errorCode")
+    fault = error if isinstance(error, dict) else {}
+    code = fault.get("errorCode")
     status = code if isinstance(code, int) else 500
-    refused = {"Error": {"Code": "ValidationException", "Message": told.get("errorMessage")}}
+    refused = {"Error": {"Code": "ValidationException", "Message": fault.get("errorMessage")}}
     found = rejected(refused) if status == 400 else failure(status, {})
     found.maybe_paid = True
     return found
@@ -206,8 +206,8 @@ def _embeddings(call: Call, outputs: Mapping[str, Json], facts: Mapping[str, str
         if not isinstance(found, list) or len(found) != 1 or not is_vector(found[0]):
             bad("The model's embeddings are not one vector of numbers for each text.")
         vectors += found
-        told = output.get("inputTextTokenCount")
-        tokens += estimate(each) if told is None else count(told, "number of tokens")
+        reported = output.get("inputTextTokenCount")
+        tokens += estimate(each) if reported is None else count(reported, "number of tokens")
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=dict(facts))
 
 

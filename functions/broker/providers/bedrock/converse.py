@@ -45,7 +45,7 @@ def chat(call: Call, ask: Ask) -> Answer:
 
 def prepared(call: Call) -> History:
     """The conversation as the operation takes it."""
-    return prepare(call, CONVERSE, said=chats.instruction(call, told=False))
+    return prepare(call, CONVERSE, said=chats.instruction(call, natively=False))
 
 
 def request(call: Call, history: History) -> Json:
@@ -67,8 +67,8 @@ def request(call: Call, history: History) -> Json:
 def _turn(turn: Spoken) -> Json:
     content: list[Json] = []
     for result in turn.results:
-        told = [_block(each) for each in result.parts]
-        content.append({"toolResult": {"toolUseId": result.id, "content": told}})
+        blocks = [_block(each) for each in result.parts]
+        content.append({"toolResult": {"toolUseId": result.id, "content": blocks}})
     content += [_block(each) for each in turn.parts]
     content += [{"toolUse": {"toolUseId": use.id, "name": use.name, "input": use.arguments}} for use in turn.uses]
     return {"role": turn.role, "content": content}

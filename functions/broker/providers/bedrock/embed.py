@@ -86,7 +86,7 @@ def embed(call: Call, ask: Ask) -> Answer:
         if not isinstance(found, list) or len(found) != len(group) or not all(map(is_vector, found)):
             bad("The model's embeddings are not one vector of numbers for each text.")
         vectors += found
-        told = reply.input_tokens()
-        tokens += estimate("".join(group)) if told is None else told
+        reported = reply.input_tokens()
+        tokens += estimate("".join(group)) if reported is None else reported
         facts = reply.facts()
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=facts)

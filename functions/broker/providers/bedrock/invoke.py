@@ -42,9 +42,9 @@ class InvokeReply:
 
     def input_tokens(self) -> int | None:
         """Tokens as the service counted them; not all models' replies tell."""
-        for told in (self.headers.get("x-amzn-bedrock-input-token-count"), self.body.get("inputTextTokenCount")):
-            if str(told).isdecimal():
-                return int(str(told))
+        for reported in (self.headers.get("x-amzn-bedrock-input-token-count"), self.body.get("inputTextTokenCount")):
+            if str(reported).isdecimal():
+                return int(str(reported))
         return None
 
     def facts(self) -> dict[str, str]:
@@ -59,12 +59,12 @@ def guardrail(call: Call) -> dict[str, str]:
     Raises:
         ModelGone: the registration names none; a call without it must not be made.
     """
-    told = call.options.get("guardrail")
-    if told is None:
+    configured = call.options.get("guardrail")
+    if configured is None:
         return {}
-    if not isinstance(told, Mapping) or not told.get("id"):
+    if not isinstance(configured, Mapping) or not configured.get("id"):
         raise ModelGone("The model's guardrail has no id.", code="bad_guardrail", param="model")
-    return {"guardrailIdentifier": str(told["id"]), "guardrailVersion": str(told.get("version", "DRAFT"))}
+    return {"guardrailIdentifier": str(configured["id"]), "guardrailVersion": str(configured.get("version", "DRAFT"))}
 
 
 def family(call: Call, known: Mapping[str, Kind]) -> Kind:

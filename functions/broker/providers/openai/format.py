@@ -67,9 +67,9 @@ def chat(call: Call, service: Service) -> Answer:
     The service takes no schema whose root is not a plain object: the answer to another comes in one.
     """
     wraps = call.output_schema is not None and not is_plain(call.output_schema)
-    told = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
-    history = prepare(told, service.dialect, links=service.links, said=chats.instruction(told, told=True))
-    asked = request(told, service, history)
+    plain = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
+    history = prepare(plain, service.dialect, links=service.links, said=chats.instruction(plain, natively=True))
+    asked = request(plain, service, history)
     reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
     tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
     with exchange.charged(tokens):

@@ -39,8 +39,8 @@ def moderate(call: Call, service: Service) -> Answer:
     }
     if not isinstance(call.input.get("text"), str):
         output["results"] = results
-    told = exchange.counted(exchange.field(reply.body, "usage", "prompt_tokens"))
-    used = exchange.used(told, "".join(texts))
+    reported = exchange.counted(exchange.field(reply.body, "usage", "prompt_tokens"))
+    used = exchange.used(reported, "".join(texts))
     return Answer(output, input_tokens=used, facts=exchange.facts(reply), units={"requests": 1})
 
 

@@ -59,5 +59,5 @@ def service(call: Call) -> openai_format.Service:
 
 def _caller(call: Call, own: bool) -> dict[str, str]:
     """Whose call it is, where the service has a field for it: `metadata` is for answers that it keeps."""
-    told = call.caller and (own or call.options.get("caller") is True)
-    return {"safety_identifier": call.caller["tenant"]} if told else {}
+    shown = call.caller and (own or call.options.get("caller") is True)
+    return {"safety_identifier": call.caller["tenant"]} if shown else {}

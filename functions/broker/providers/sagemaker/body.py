@@ -69,7 +69,7 @@ def _values(call: Call, *, in_text: bool) -> dict[str, Any]:
     if call.task == "chat":
         said = [{"role": "user", "content": each} for each in _texts(given.get("text"))]
         messages = list(values.get("messages", said))
-        if wanted := instruction(call, told=False):
+        if wanted := instruction(call, natively=False):
             messages.append({"role": "user", "content": wanted})
         values["messages"] = messages
         if in_text:

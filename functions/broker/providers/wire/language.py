@@ -115,12 +115,12 @@ def _entity_properties(given: Json) -> Json:
     return found
 
 
-def _entities(given: Json, told: Json) -> Json:
+def _entities(given: Json, answer: Json) -> Json:
     """What the text does not hold word for word was made up, and is left out."""
     text = given["text"]
-    output: Json = {"entities": [each for each in told["entities"] if each["text"] and each["text"] in text]}
-    if "key_phrases" in told:
-        output["key_phrases"] = [{"text": each} for each in told["key_phrases"] if each and each in text]
+    output: Json = {"entities": [each for each in answer["entities"] if each["text"] and each["text"] in text]}
+    if "key_phrases" in answer:
+        output["key_phrases"] = [{"text": each} for each in answer["key_phrases"] if each and each in text]
     return output
 
 
@@ -139,21 +139,21 @@ def _target(given: Json) -> str:
     return str(given["target_language"])
 
 
-def _translation(given: Json, told: Json) -> Json:
-    source = given.get("source_language") or told["source_language"]
-    return {"text": told["text"], "source_language": source, "target_language": _target(given)}
+def _translation(given: Json, answer: Json) -> Json:
+    source = given.get("source_language") or answer["source_language"]
+    return {"text": answer["text"], "source_language": source, "target_language": _target(given)}
 
 
 LANGUAGE = {
     "classify": Task(
         say=lambda given: "Say which one of the labels fits the text best.",
         properties=lambda given: {"label": {"type": "string", "enum": _labels(given)}},
-        output=lambda given, told: {"label": told["label"]},
+        output=lambda given, answer: {"label": answer["label"]},
     ),
     "sentiment": Task(
         say=lambda given: "Say which sentiment the text expresses as a whole; mixed where it clearly holds both.",
         properties=lambda given: {"sentiment": {"type": "string", "enum": list(SENTIMENTS)}},
-        output=lambda given, told: {"sentiment": told["sentiment"]},
+        output=lambda given, answer: {"sentiment": answer["sentiment"]},
     ),
     "entities": Task(
         say=_say_entities,

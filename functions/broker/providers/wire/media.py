@@ -73,8 +73,8 @@ def inlined(part: Mapping[str, Any], media: Media, where: str, *, links: bool) -
         right = url if isinstance(found, Link) else data_url(found)
     if right == url:
         return part
-    told = part["image_url"] if isinstance(part["image_url"], dict) else {}
-    return {**part, "image_url": {**told, "url": right}}
+    image = part["image_url"] if isinstance(part["image_url"], dict) else {}
+    return {**part, "image_url": {**image, "url": right}}
 
 
 def _with_its_type(url: str) -> str:
@@ -113,8 +113,8 @@ def _text(part: Mapping[str, Any], place: str) -> str:
 
 
 def _url(part: Mapping[str, Any], place: str) -> str:
-    told = part.get("image_url")
-    url = told.get("url") if isinstance(told, dict) else told
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else image
     if not isinstance(url, str):
         _unfit("A picture has no URL.", place)
     return url

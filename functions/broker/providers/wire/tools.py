@@ -43,8 +43,8 @@ class Tool:
 
     def function(self, parameters: str = "parameters") -> Json:
         """As most services have it; `parameters` is their name for the schema."""
-        told = {} if self.description is None else {"description": self.description}
-        return {"name": self.name, **told, parameters: self.parameters}
+        described = {} if self.description is None else {"description": self.description}
+        return {"name": self.name, **described, parameters: self.parameters}
 
 
 class Toolbox:
@@ -148,13 +148,15 @@ def _declared(call: Call) -> dict[str, Tool]:
         function = given.get("function") if isinstance(given, dict) else None
         if not isinstance(function, dict):
             _unfit("input.tools")
-        name, told, schema = (function.get(each) for each in ("name", "description", "parameters"))
-        if not (isinstance(name, str) and name and isinstance(told, str | None) and isinstance(schema, dict | None)):
+        name, described, schema = (function.get(each) for each in ("name", "description", "parameters"))
+        if not (
+            isinstance(name, str) and name and isinstance(described, str | None) and isinstance(schema, dict | None)
+        ):
             _unfit("input.tools")
         schema = schema or {}
         if wraps := not wrapping.is_plain(schema):
             schema = wrapping.wrapped(schema)
-        description = told if told and told.strip() else None
+        description = described if described and described.strip() else None
         tool = Tool(name, wrapping.plain(schema), description, wraps, function.get("strict") is True and not wraps)
         if declared.setdefault(name, tool) != tool:
             raise InvalidRequest("Two tools have one name.", code="invalid_tools", param="input.tools")
