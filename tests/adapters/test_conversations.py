@@ -9,7 +9,7 @@ import pytest
 from broker.cloud.conversations import INLINE_BYTES, ConversationStore
 from broker.cloud.database import DynamoDatabase
 from broker.context.conversations import NEXT, Turn, Turns
-from broker.context.summaries import Place, Summary
+from broker.context.summaries import Summary, SummaryPlace
 from broker.storage import ConditionFailed, Database, Put
 
 from tests.adapters.conftest import BUCKET, TABLES, Client
@@ -136,7 +136,7 @@ def talk(keeper: Keeper) -> Keeper:
 
 def test_a_summary_stands_for_turns_of_its_conversation(talk: Keeper) -> None:
     assert standing(talk) == summary(2)
-    assert talk.turns.place("other", "c1", NOW) == talk.turns.place("acme", "c2", NOW) == Place(None, None)
+    assert talk.turns.place("other", "c1", NOW) == talk.turns.place("acme", "c2", NOW) == SummaryPlace(None, None)
     assert ids(talk, since=f"{turn(2).job_id}{NEXT}") == [3]
     assert ids(talk) == [3, 2, 1], "turns stay as they are"
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pytest
 from broker.batches.splitting import Inbox as InboxPort
 from broker.bounds import Overrun
-from broker.cloud.files import PIECE_BYTES, Inbox, Outbox
+from broker.cloud.buckets import PIECE_BYTES, Inbox, Outbox
 from broker.cloud.queues import FilesQueue
 from broker.errors import NotFound
 

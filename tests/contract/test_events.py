@@ -10,7 +10,7 @@ from broker.cloud.bus import SOURCE, Bus
 from broker.cloud.stream import change_of
 from broker.contract.events import event_models
 from broker.delivery.events import event_of
-from broker.delivery.publishing import Change
+from broker.delivery.publishing import HeadChange
 from broker.envelope import envelope
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
@@ -225,5 +225,5 @@ def test_publish_reads_what_the_filter_lets_through() -> None:
     world = World()
     before = world.submitted()
     after = claim(before, now=NOW, lease_ms=1000, by="m-1")
-    assert change_of(record(after, "MODIFY", before)["dynamodb"]) == Change("1", before, after)
-    assert change_of(record(before, "INSERT")["dynamodb"]) == Change("1", None, before)
+    assert change_of(record(after, "MODIFY", before)["dynamodb"]) == HeadChange("1", before, after)
+    assert change_of(record(before, "INSERT")["dynamodb"]) == HeadChange("1", None, before)

@@ -7,7 +7,7 @@ import pytest
 from broker.clock import now_ms
 from broker.context.conversations import Turn
 from broker.contract.admin_operations import ADMIN_OPERATIONS
-from broker.contract.base import EXAMPLE_JOB
+from broker.contract.common import EXAMPLE_JOB
 from broker.contract.openapi import ERRORS, EVERYWHERE, OPERATIONS, SIGNED_EVERYWHERE
 from broker.errors import BrokerError
 from broker.jobs.head import Status
@@ -17,9 +17,9 @@ from broker.prompts.experiments import count
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.rest.admin import ADMIN_ROUTES
+from broker.rest.api import ROUTES
 from broker.rest.http import Reply, error_reply
-from broker.rest.routes import ROUTES
-from broker.rest.runs import run_body
+from broker.rest.prompt_runs import run_body
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -38,7 +38,7 @@ def test_the_document_is_valid() -> None:
 
 
 def test_every_route_is_documented_and_nothing_else() -> None:
-    assert set(ROUTES) == set(OPERATIONS), "rest/routes.py and contract/openapi.py name different routes"
+    assert set(ROUTES) == set(OPERATIONS), "rest/api.py and contract/openapi.py name different routes"
     assert set(ADMIN_ROUTES) == set(ADMIN_OPERATIONS), "rest/admin.py and contract/openapi.py name different routes"
     assert {*ROUTES, *ADMIN_ROUTES} == DOCUMENTED, "schemas/openapi.json has other routes: run `make schemas`"
 

@@ -8,7 +8,7 @@ import pytest
 from broker.batches.batch import ENDINGS
 from broker.cli.documents import read
 from broker.cloud import bus
-from broker.contract.base import TREE
+from broker.contract.common import TREE
 from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
 from broker.delivery.events import DETAIL_TYPES, event_of, webhook_body

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.cloud.texts import PREFIX
-from broker.rest.routes import MOST_WAIT_S
+from broker.rest.api import MOST_WAIT_S
 
 from tests.contract.stack import (
     ROOT,

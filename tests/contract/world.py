@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.cache.answers import NOTE, Answers, Given, Hit
 from broker.delivery.delivering import Deliver, Sent
-from broker.delivery.publishing import Change, Publish
+from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import Throttled
 from broker.guardrails.policy import Policy
 from broker.guardrails.rules import check
@@ -32,14 +32,14 @@ from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.versions import Registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
+from broker.rest.api import Api
 from broker.rest.http import Reply, Request
-from broker.rest.routes import Api
 from broker.routing.board import Board
 from broker.routing.breakers import Breakers
 from broker.routing.catalog import Models
 from broker.routing.question import Question
 from broker.routing.selection import select
-from broker.steps.estimating import Estimate
+from broker.steps.estimating import EstimateJob
 from broker.steps.preparing import Prepare
 from broker.storage import Put
 from broker.tenants import ledger
@@ -99,7 +99,7 @@ class World:
         self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), lambda head: None)
         forget = Answers(self.database, FakeShelf(self.database)).forget
         self.circuits = Breakers(self.database, Board(self.database), chance=lambda: 0.0)
-        estimate = Estimate(prepare, self.circuits, lambda url: None)
+        estimate = EstimateJob(prepare, self.circuits, lambda url: None)
         redeliver = self.deliver.redeliver
         self.api = Api(
             self.accept,
@@ -167,7 +167,7 @@ class World:
                 outcome = Outcome(status, error=error if status is Status.BLOCKED else ERROR)
                 after = finish(before, outcome, now=NOW + 2000, fence=fence)
         self._write(after)
-        self.publish([Change("1", before, after)], NOW + 2100)
+        self.publish([HeadChange("1", before, after)], NOW + 2100)
         self.deliver(after.id, f"DELIVERY#job.{status.value}", NOW + 2200)
         return after
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from broker.context.conversations import KeptTurn, Turn
-from broker.context.summaries import Place, Summary
+from broker.context.summaries import Summary, SummaryPlace
 from broker.storage import ConditionFailed, If, Item, Put
 
 from tests.fakes.database import FakeDatabase
@@ -76,16 +76,16 @@ class FakeTurns:
         else:
             self._renew(pk)
 
-    def place(self, tenant: str, conversation: str, now: int) -> Place:
+    def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """See `Summaries.place`."""
         self.asked.append("place")
         item = self.database.get("jobs", _pk(tenant, conversation), "SUMMARY")
         if item is None:
-            return Place(None, None)
+            return SummaryPlace(None, None)
         if "text" not in item or item["expires_at"] <= now // 1000:
-            return Place(item["mark"], None)
+            return SummaryPlace(item["mark"], None)
         facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at", "text")}
-        return Place(item["mark"], Summary(**facts))
+        return SummaryPlace(item["mark"], Summary(**facts))
 
     def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""

@@ -5,10 +5,10 @@ from typing import Any
 
 from broker.jobs.head import Head
 from broker.jobs.reading import erase, view
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.steps.context import Run
 from broker.steps.settling import SettleJob
-from broker.tokens import estimate_input, family_of
+from broker.token_estimates import estimate_input, family_of
 
 from tests.fakes.provider import FakeProvider
 from tests.fakes.stage import Stage
@@ -24,7 +24,7 @@ SUMMARIZE = {"context": {"strategy": "summarize"}}
 class Teller(FakeProvider):
     """Gives each summary a number."""
 
-    def invoke(self, call: Call) -> Answer | Started:
+    def invoke(self, call: Call) -> Answer | OperationStarted:
         """See `Provider.invoke`."""
         if call.model == "cheap-1" and not self.script:
             number = sum(each.model == "cheap-1" for each in self.calls) + 1

@@ -21,7 +21,7 @@ from broker.errors import (
     Unavailable,
 )
 from broker.jobs.ending import cancel_job
-from broker.providers.wire.base import Started
+from broker.providers.wire.base import OperationStarted
 from broker.routing.circuits import State
 from broker.routing.figures import Figures
 from broker.steps.advancing import Advance
@@ -138,7 +138,7 @@ def test_an_error_without_a_call_is_not_repeated(stage: Stage) -> None:
 
 
 def test_work_that_goes_on_is_waited_for(stage: Stage) -> None:
-    stage.provider.script.append(Started({"job": "t-1"}, check_after_s=7))
+    stage.provider.script.append(OperationStarted({"job": "t-1"}, check_after_s=7))
     assert advance(stage) == {"next": "wait", "pause": 7}
 
 

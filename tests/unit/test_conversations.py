@@ -8,7 +8,7 @@ from broker.context.fitting import SUMMARY_TOKENS, fit_request
 from broker.context.pairs import open_results
 from broker.context.summaries import cut
 from broker.errors import InvalidRequest, NotFound
-from broker.tokens import estimate_input, estimate_message
+from broker.token_estimates import estimate_input, estimate_message
 
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.world import MINUTE, NOW, a_head

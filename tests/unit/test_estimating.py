@@ -8,7 +8,7 @@ from broker.jobs.request import parse_request
 from broker.routing.circuits import State
 from broker.routing.figures import Figures
 from broker.routing.question import USUAL_OUTPUT
-from broker.steps.estimating import Estimate
+from broker.steps.estimating import EstimateJob
 from broker.storage import Item, Put
 
 from tests.fakes.circuits import FakeCircuits
@@ -32,7 +32,7 @@ def world() -> World:
 
 
 def estimate(world: World, body: dict[str, Any], tenant: str = "acme", health: FakeCircuits | None = None) -> Any:
-    made = Estimate(world.preparing(), health or FakeCircuits(), world.check_webhook)
+    made = EstimateJob(world.preparing(), health or FakeCircuits(), world.check_webhook)
     return made(parse_request(body), tenant, NOW)
 
 

@@ -33,7 +33,7 @@ from broker.providers.wire.sending import sending
 from broker.routing.circuits import State
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
-from broker.tokens import estimate_input
+from broker.token_estimates import estimate_input
 
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.database import Crash

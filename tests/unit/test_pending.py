@@ -6,7 +6,7 @@ import pytest
 from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.transitions import Fence, claim, reconcile
-from broker.providers.wire.base import Started
+from broker.providers.wire.base import OperationStarted
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.timing import LONGEST_POLL_S
 
@@ -14,7 +14,7 @@ from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
 from tests.fakes.world import JOB_ID, MINUTE, NOW, SECOND, a_model
 
-STARTED = Started({"job": "t-1"}, check_after_s=7)
+STARTED = OperationStarted({"job": "t-1"}, check_after_s=7)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from broker.errors import ContextExceeded, Rejected, Unavailable
 from broker.providers.wire.base import Answer
-from broker.tokens import estimate_input, family_of
+from broker.token_estimates import estimate_input, family_of
 
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage

@@ -23,7 +23,7 @@ from broker.cloud.attributes import decode_item, encode_item
 from broker.cloud.objects import PREFIX, BucketObjects, ObjectMissing, keys_in
 from broker.context.conversations import KeptTurn, Turn
 from broker.context.fitting import Message
-from broker.context.summaries import Place, Summary
+from broker.context.summaries import Summary, SummaryPlace
 from broker.storage import If, Item, Put
 
 INLINE_BYTES = 32 * 1024
@@ -113,15 +113,15 @@ class ConversationStore:
         if not ("through" in stands and stands["through"] < job_id and self._renew_over(pk, stands["mark"])):
             self._renew(pk, now_ms())
 
-    def place(self, tenant: str, conversation: str, now: int) -> Place:
+    def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """See `Summaries.place`."""
         item = self._get(_pk(tenant, conversation), "SUMMARY")
         if item is None:
-            return Place(None, None)
+            return SummaryPlace(None, None)
         if "z" not in item or item["expires_at"] <= now // 1000:
-            return Place(item["mark"], None)
+            return SummaryPlace(item["mark"], None)
         facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at")}
-        return Place(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode()))
+        return SummaryPlace(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode()))
 
     def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.cloud.stream import change_of
-from broker.delivery.publishing import Change
+from broker.delivery.publishing import HeadChange
 from broker.errors import Unavailable
 
 MOST_PAGES = 10_000
@@ -31,7 +31,7 @@ class Replay:
     sqs: Any
     streams: Any
     dead_letters: str
-    publish: Callable[[Sequence[Change], int], str | None]
+    publish: Callable[[Sequence[HeadChange], int], str | None]
 
     def __call__(self, now: int) -> int:
         """Tell all that is there; gives the number of changes. What was told is deleted, the rest stays.
@@ -62,7 +62,7 @@ class Replay:
         found: list[dict[str, Any]] = reply.get("Messages", [])
         return found
 
-    def _changes(self, where: dict[str, Any]) -> Iterator[Change]:
+    def _changes(self, where: dict[str, Any]) -> Iterator[HeadChange]:
         last = int(where["endSequenceNumber"])
         try:
             iterator = self.streams.get_shard_iterator(

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from broker.clock import iso
 from broker.context.fitting import Message
 from broker.context.pairs import calls_of, open_results
-from broker.context.summaries import SUMMARIZES, Place, Summaries
+from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import JOB_ID, Head
 from broker.storage import Put
-from broker.tokens import estimate_input, estimate_message
+from broker.token_estimates import estimate_input, estimate_message
 
 MOST_TURNS = 100
 """Turns that are looked at, newest first; and on a page of the list."""
@@ -209,7 +209,9 @@ def _needs_what_is_left_out(earlier: Sequence[tuple[KeptTurn, list[Message]]], o
     return bool(open_results(oldest)) and not open_results(own) & calls_of(oldest)
 
 
-def _for_summaries(place: Place, earlier: Iterable[tuple[KeptTurn, list[Message]]], since: str) -> dict[str, Any]:
+def _for_summaries(
+    place: SummaryPlace, earlier: Iterable[tuple[KeptTurn, list[Message]]], since: str
+) -> dict[str, Any]:
     turns = [
         {"job": kept.job_id, "messages": len(messages), "tokens": kept.tokens, "expires_at": kept.expires_at}
         for kept, messages in earlier

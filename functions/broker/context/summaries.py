@@ -13,7 +13,7 @@ from broker.context.fitting import SUMMARY_TOKENS, FittedRequest, Message
 from broker.context.pairs import parts
 from broker.context.summarising import OPENING, with_summary
 from broker.storage import Put
-from broker.tokens import estimate, estimate_input, estimate_message
+from broker.token_estimates import estimate, estimate_input, estimate_message
 
 SUMMARIZES = "summarize"
 """The strategy of jobs that make summaries and use those that are kept."""
@@ -38,7 +38,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SummaryPlace:
     """Where a conversation's summary is kept: the last write's version token (None before any), and what stands."""
 
     version_token: str | None
@@ -53,7 +53,7 @@ class Summaries(Protocol):
     token that it read. So a summary of a turn that was erased meanwhile is never kept.
     """
 
-    def place(self, tenant: str, conversation: str, now: int) -> Place:
+    def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """What stands there, as of the last write; one that has expired does not."""
         ...
 

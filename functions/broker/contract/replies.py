@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from broker.consequences import SUCCEEDED
-from broker.contract.base import (
+from broker.contract.common import (
     TREE,
     TYPES,
     Count,

@@ -30,7 +30,7 @@ class Deliveries(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HeadChange:
     """One change of a head, and the stream's number of it."""
 
     sequence: str
@@ -55,7 +55,9 @@ class Publish:
     on_gone: Callable[[Head], None] = lambda head: None
     """Told of a job that was gone, and its webhook's address with it, before it could be told of."""
 
-    def __call__(self, changes: Sequence[Change], now: int, time_left: Callable[[], bool] = lambda: True) -> str | None:
+    def __call__(
+        self, changes: Sequence[HeadChange], now: int, time_left: Callable[[], bool] = lambda: True
+    ) -> str | None:
         """Publish changes in their order; may be repeated, for ids are stable.
 
         Args:

@@ -1,7 +1,7 @@
 """Labels (`production`, `staging`, the operators' own): which versions they stand for, and in which shares.
 
 Stored in the table `registry` as one item for each prompt: pk `PROMPT#id`, sk `LABELS`, `labels` as
-`{label: [{"version", "weight"}]}`. `registry.labels` writes it.
+`{label: [{"version", "weight"}]}`. `registry.label_entry` writes it.
 """
 
 import hashlib

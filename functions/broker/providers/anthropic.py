@@ -21,9 +21,9 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import ANTHROPIC
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.http import ProviderReply, post_json
+from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import Link, encoded
+from broker.providers.wire.picture_parts import Link, encoded
 from broker.providers.wire.structured import loads
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.wrapping import is_plain

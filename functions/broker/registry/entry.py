@@ -29,13 +29,13 @@ Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_text)
 """ISO 8601; YAML's own dates will do."""
 
 
-class Strict(BaseModel):
+class StrictEntry(BaseModel):
     """Unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class Entry(Strict, ABC):
+class Entry(StrictEntry, ABC):
     """One thing that is registered, as the document has it."""
 
     kind: ClassVar[str]

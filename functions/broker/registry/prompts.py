@@ -13,7 +13,7 @@ from broker.json_schema import checking
 from broker.prompts.engine import Node, check, parse, places
 from broker.prompts.texts import MOST_BYTES, ROLES, Apart, StoredTexts, keep
 from broker.prompts.variables import RULES, check_pattern, checked
-from broker.registry.entry import Entry, Name, Strict
+from broker.registry.entry import Entry, Name, StrictEntry
 from broker.storage import Item
 
 VariableName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
@@ -31,7 +31,7 @@ FITTING: dict[str, frozenset[str]] = {
 """The keywords that go with each type; a list needs its `items`, an object its `properties`."""
 
 
-class Variable(Strict):
+class Variable(StrictEntry):
     """One variable, in words of JSON Schema. It has to be given unless it has a default."""
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"]
@@ -70,7 +70,7 @@ class Variable(Strict):
         return self.model_dump(exclude_none=True)
 
 
-class Hints(Strict):
+class Hints(StrictEntry):
     """For what a request leaves open."""
 
     model: Name | None = None

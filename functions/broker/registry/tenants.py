@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from broker.registry.entry import Entry, Name, Strict, TenantId, Usd
+from broker.registry.entry import Entry, Name, StrictEntry, TenantId, Usd
 from broker.storage import Item
 
 
-class PolicyEntry(Strict):
+class PolicyEntry(StrictEntry):
     """A tenant's guardrail policy, as `guardrails.policy.Policy` reads it; what is left out is on."""
 
     max_input_chars: int | None = Field(default=None, ge=1)
@@ -90,7 +90,7 @@ class IssuerEntry(Entry):
         return self.issuer
 
     def item(self) -> Item:
-        """As `tenants.tokens` reads it."""
+        """As `tenants.jwts` reads it."""
         kept = self.model_dump(exclude_none=True, exclude={"issuer", "enabled"})
         status = "active" if self.enabled else "disabled"
         return {"pk": f"ISSUER#{self.issuer}", "sk": "ISSUER", "status": status, **kept}

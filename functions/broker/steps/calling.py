@@ -28,7 +28,7 @@ from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import keep_pending, start_call
-from broker.providers.wire.base import Answer, Asynchronous, Call, Media, Provider, Started
+from broker.providers.wire.base import Answer, Asynchronous, Call, MediaReader, OperationStarted, Provider
 from broker.providers.wire.sending import watched
 from broker.routing.circuits import Circuits
 from broker.routing.model import Model
@@ -62,7 +62,7 @@ class Calling:
     payloads: Payloads
     provider: Callable[[str], Provider]
     secret: Callable[[str], str]
-    media: Callable[[Run], Media]
+    media: Callable[[Run], MediaReader]
     circuits: Circuits
     observe: Callable[[Head, dict[str, Any]], None]
     """Told of each call that came to an end: the head, and the attempt's record."""
@@ -227,7 +227,7 @@ class Calling:
             try:
                 provider = self.provider(model.provider)
                 reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
-                if isinstance(reply, Started):
+                if isinstance(reply, OperationStarted):
                     self._record(run, model, Pending.__name__, 0, now_ms())
                     raise self._pending_operation(run, head, key, reply, now)
                 answer = reply
@@ -254,7 +254,7 @@ class Calling:
             failure.retry_after = pause_s(failure.retry_after)
         raise failure
 
-    def _pending_operation(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
+    def _pending_operation(self, run: Run, head: Head, key: str, started: OperationStarted, now: int) -> Pending:
         """Keep the operation id, and the lease while the job may wait; the error that makes the workflow wait."""
         until = (head.claimed_at or now) + head.timeout_s * 1000
         lease = min(until, now + WAIT_LEASE_MS) + AFTER_CALL_MS

@@ -22,8 +22,8 @@ from broker.errors import (
 
 from tests.unit.dialects.base import SCHEMA, WORDS, Json
 
-TOLD = (7, 3)
-"""The tokens of a reply that tells them."""
+REPORTED = (7, 3)
+"""The tokens of a reply that reports them."""
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
 CITY = {"type": "function", "function": {"name": "get_city", "parameters": {"type": "object"}}}
 ANY = {"type": "object", "properties": {"age": {"type": "integer"}, "sizes": {"type": "array"}}}
@@ -42,7 +42,7 @@ class Odd:
     finish: str | None = None
     error: type[BrokerError] | None = None
     code: str | None = None
-    tokens: tuple[int, int] | None = TOLD
+    tokens: tuple[int, int] | None = REPORTED
     """Of an answer, or what an error is charged for; of an answer, None where they are an estimate."""
     schema: Json | None = None
     headers: dict[str, str] = field(default_factory=dict)

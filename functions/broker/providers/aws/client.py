@@ -23,7 +23,7 @@ from broker.errors import (
 )
 from broker.providers.wire.error_body import read_error_body
 from broker.providers.wire.failures import failure, retry_after, work_may_be_done
-from broker.providers.wire.fields import named
+from broker.providers.wire.field_names import named
 from broker.providers.wire.sending import CONNECT_S, sending
 
 Json = dict[str, Any]

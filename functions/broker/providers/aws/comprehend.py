@@ -11,8 +11,8 @@ from typing import Any
 from broker.errors import InvalidRequest, Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
+    AwsService,
     Exchange,
-    Service,
     bad,
     count,
     features,
@@ -58,7 +58,7 @@ class Comprehend:
     tasks = frozenset({"sentiment", "entities", "moderate"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("comprehend", "Comprehend", ERRORS, make)
+        self._service = AwsService("comprehend", "Comprehend", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from broker.errors import BadOutput, Rejected
 from broker.providers.aws.client import MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, only_text, primary, text
+from broker.providers.aws.service import AwsService, Exchange, bad, only_text, primary, text
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.chunking import split
 from broker.providers.wire.exchange import unsupported_task
@@ -29,7 +29,7 @@ class Translate:
     tasks = frozenset({"translate"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("translate", "Translate", ERRORS, make)
+        self._service = AwsService("translate", "Translate", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from broker.errors import BadOutput, BrokerError, ModelGone, ModelTimedOut, Refused
-from broker.providers.bedrock.errors import bad
+from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire.base import Call
-from broker.providers.wire.http import CHUNK, LARGEST_REPLY
+from broker.providers.wire.http_client import CHUNK, LARGEST_REPLY
 from broker.providers.wire.structured import loads
 from broker.providers.wire.values import field
 
@@ -25,7 +25,7 @@ UNTOUCHED = ("NONE", None)
 """What a reply says of a guardrail that let it pass, or of none."""
 
 
-class Ask(Protocol):
+class Exchanger(Protocol):
     """One exchange with a client, its faults as errors of the tree; `timeout` in seconds."""
 
     def __call__(self, exchange: Callable[[Any], Result], timeout: float) -> Result:
@@ -80,7 +80,7 @@ def family(call: Call, known: Mapping[str, Kind]) -> Kind:
     raise ModelGone("The model's family is not known, or does not do this task.", code="unknown_family", param="model")
 
 
-def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[InvokeReply]:
+def exchanges(call: Call, ask: Exchanger, bodies: Iterable[Json]) -> Iterator[InvokeReply]:
     """Ask with one body after the other, all within the call's time.
 
     Raises:
@@ -107,7 +107,7 @@ def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[InvokeRe
         yield reply
 
 
-def _exchange(call: Call, ask: Ask, body: Json, timeout: float, until: float) -> InvokeReply:
+def _exchange(call: Call, ask: Exchanger, body: Json, timeout: float, until: float) -> InvokeReply:
     request = {
         "modelId": call.model,
         "contentType": "application/json",

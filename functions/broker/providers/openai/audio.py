@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.errors import InvalidRequest, Rejected
-from broker.providers.openai.format import Service
+from broker.providers.openai.format import OpenAIService
 from broker.providers.openai.languages import code_of
 from broker.providers.openai.usage import tokens
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.exchange import bad, facts
-from broker.providers.wire.http import Part, ProviderReply, post_for_bytes, post_form
-from broker.tokens import estimate
+from broker.providers.wire.http_client import Part, ProviderReply, post_for_bytes, post_form
+from broker.token_estimates import estimate
 
 VOICE = "alloy"
 """Every speech model of OpenAI's has it."""
@@ -61,7 +61,7 @@ FORMS: tuple[tuple[str, dict[str, Part]], ...] = (
 """The fullest answer of each family, by a part of the model's name: the first that fits."""
 
 
-def speak(call: Call, service: Service) -> Answer:
+def speak(call: Call, service: OpenAIService) -> Answer:
     """Say `input.text`.
 
     Returns:
@@ -105,7 +105,7 @@ def _media_type(reply: ProviderReply, asked: str) -> str:
     return declared if declared.startswith("audio/") else asked
 
 
-def transcribe(call: Call, service: Service) -> Answer:
+def transcribe(call: Call, service: OpenAIService) -> Answer:
     """Write down what is said in `input.file`; `input.text`, where it is given, tells the model what to expect.
 
     Returns:

@@ -43,11 +43,11 @@ def _more(call: Call) -> Answer:
     return openai_format.more(call, service(call))
 
 
-def service(call: Call) -> openai_format.Service:
+def service(call: Call) -> openai_format.OpenAIService:
     """OpenAI, or the server that the model is registered with."""
     base = exchange.base_url(call, BASE_URL)
     own = exchange.is_host(base, *OWN_HOSTS)
-    return openai_format.Service(
+    return openai_format.OpenAIService(
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         limit="max_completion_tokens" if own else "max_tokens",

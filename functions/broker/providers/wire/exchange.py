@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Rejected
 from broker.providers.wire.base import Call
-from broker.providers.wire.http import ProviderReply
+from broker.providers.wire.http_client import ProviderReply
 from broker.providers.wire.values import counted as counted
 from broker.providers.wire.values import field as field
-from broker.tokens import estimate
+from broker.token_estimates import estimate
 
 Json = dict[str, Any]
 

@@ -17,8 +17,8 @@ from broker.providers.wire import chat as chats
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Blob, Call
 from broker.providers.wire.dialects import Dialect
-from broker.providers.wire.media import Link, inlined, parts
 from broker.providers.wire.pairing import Identities, Uses
+from broker.providers.wire.picture_parts import Link, inlined, parts
 from broker.providers.wire.tools import Toolbox
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.errors import BadOutput, InvalidRequest, Rejected
 from broker.providers.wire.base import Blob, Call
-from broker.providers.wire.media import sniffed
+from broker.providers.wire.picture_parts import sniffed
 
 PIXELS = 4 * 1024 * 1024
 """Of one reply: a pixel that does not pack takes four bytes of base64, and a reply has sixteen megabytes

@@ -17,7 +17,7 @@ from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Payloads
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
-from broker.rest.runs import run_body
+from broker.rest.prompt_runs import run_body
 from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health

@@ -18,7 +18,7 @@ from urllib3.response import BaseHTTPResponse
 from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Unavailable
 from broker.providers.wire.connections import pool
 from broker.providers.wire.failures import failure, failure_in_reply, in_reply
-from broker.providers.wire.replies import parsed
+from broker.providers.wire.reply_json import parsed
 from broker.providers.wire.sending import CONNECT_S, sending
 from broker.providers.wire.structured import loads
 

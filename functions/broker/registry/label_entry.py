@@ -5,11 +5,11 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field
 
 from broker.prompts.labels import LABELS
-from broker.registry.entry import Entry, Name, Strict
+from broker.registry.entry import Entry, Name, StrictEntry
 from broker.storage import Item
 
 
-class Arm(Strict):
+class Arm(StrictEntry):
     """A version's share of a label's traffic."""
 
     version: int = Field(ge=1)
@@ -26,7 +26,7 @@ Arms = Annotated[list[Arm], Field(max_length=10), AfterValidator(_once_each)]
 Label = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-class LabelArms(Strict):
+class LabelArms(StrictEntry):
     """What one label stands for; without arms it is taken away."""
 
     arms: Arms
