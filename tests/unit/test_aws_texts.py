@@ -17,17 +17,15 @@ from broker.providers.aws.translate import Translate
 from broker.providers.wire.base import Answer
 from broker.providers.wire.chunking import split
 
-from tests.fakes.aws import Reply, Wire
+from tests.fakes.aws import Reply, Wire, aws_environment
 from tests.unit.aws_case import SOUND, make_call
 from tests.unit.aws_texts import LANGUAGES, SENTIMENT, TRANSLATION, TURN
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    yield Wire()
+def wire() -> Iterator[Wire]:
+    with aws_environment():
+        yield Wire()
 
 
 def scores(**given: float) -> Reply:

@@ -18,10 +18,10 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.bedrock.batch import BedrockBatch
+from broker.providers.bedrock.batch_inference import BedrockBatch
 from broker.providers.wire.base import Answer, Call
 
-from tests.fakes.aws import Reply, Wire
+from tests.fakes.aws import Reply, Wire, aws_environment
 from tests.fakes.media import FakeMedia
 from tests.unit.aws_batches import (
     BATCH_ID,
@@ -40,14 +40,9 @@ PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield Wire()
+def wire() -> Iterator[Wire]:
+    with aws_environment():
+        yield Wire()
 
 
 def begun(wire: Wire, call: Call) -> tuple[list[Any], FakeMedia]:
