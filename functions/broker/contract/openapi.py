@@ -12,7 +12,8 @@ from broker.contract.common import EXAMPLE_JOB, Plain
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
 from broker.contract.prompt_runs import PromptRun
-from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery, Timeline
+from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery
+from broker.contract.timeline import Timeline
 from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE

@@ -7,7 +7,8 @@ import pytest
 from broker.providers.wire.base import Call
 
 from tests.unit.dialects.base import MODEL, SECRET
-from tests.unit.dialects.odd_replies import CITY, ODD, Odd
+from tests.unit.dialects.odd import CITY, Odd
+from tests.unit.dialects.odd_replies import ODD
 from tests.unit.dialects.table import DIALECTS, failed
 from tests.unit.provider_server import ProviderServer, Script
 
