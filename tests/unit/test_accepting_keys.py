@@ -15,6 +15,7 @@ OTHER = {"input": {"text": "Something else."}}
 def world() -> World:
     return accepting_world()
 
+
 def test_without_a_key_each_request_is_a_job(world: World) -> None:
     assert world.accept().head.id != world.accept().head.id
 

@@ -11,6 +11,7 @@ from tests.unit.dialects.base import Json
 
 REPORTED = (7, 3)
 """The tokens of a reply that reports them."""
+
 CITY = {"type": "function", "function": {"name": "get_city", "parameters": {"type": "object"}}}
 ANY = {"type": "object", "properties": {"age": {"type": "integer"}, "sizes": {"type": "array"}}}
 
