@@ -47,13 +47,13 @@ class Replay:
                 except Unavailable as error:  # one that is too old does not keep the others until they are, too
                     failure = error
         if failure:
-            raise Unavailable(f"{replayed} changes told again. {failure.message}", code=failure.code) from None
+            raise Unavailable(f"{replayed} changes published again. {failure.message}", code=failure.code) from None
         return replayed
 
     def _tell(self, message: dict[str, Any], now: int) -> int:
         changes = list(self._changes(json.loads(message["Body"])["DDBStreamBatchInfo"]))
         if self.publish(changes, now) is not None:
-            raise Unavailable("Not all could be told; try again.", code="not_told")
+            raise Unavailable("Not all could be published; try again.", code="not_published")
         self.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
         return len(changes)
 
