@@ -212,6 +212,14 @@ REQUESTS: list[tuple[dict[str, Any], bool]] = [
     ({"input": {"text": "x"}, "task": "sing"}, False),
     ({"input": {"messages": [{"role": "king", "content": "x"}]}}, False),
     ({"input": {"text": "x"}, "deadline_seconds": 0}, False),
+    ({"input": {"text": "x"}, "deadline_seconds": 60.0}, True),
+    ({"input": {"text": "x"}, "deadline_seconds": "60"}, False),
+    ({"input": {"text": "x"}, "parameters": {"max_output_tokens": True}}, False),
+    ({"input": {"text": "x"}, "parameters": {"temperature": 1}}, True),
+    ({"input": {"text": "x"}, "parameters": {"temperature": "1"}}, False),
+    ({"input": {"text": "x"}, "coalesce": 1}, False),
+    ({"input": {"text": "x"}, "coalesce": "yes"}, False),
+    ({"input": {"text": "x"}, "conversation_id": "a b"}, False),
     ({"input": {"text": "x"}, "metadata": {"a": "x" * 513}}, False),
 ]
 
