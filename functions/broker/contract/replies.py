@@ -30,6 +30,8 @@ class AttemptError(Shown):
     type: Annotated[str, OneOf(TYPES)]
     code: str
     message: str
+    param: str | None = None
+    """The request's field at fault, where the provider names one."""
 
 
 class Attempt(Shown):
