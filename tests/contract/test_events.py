@@ -2,9 +2,12 @@
 
 import ast
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.cli.documents import read
 from broker.cloud.attributes import encode_item
 from broker.cloud.bus import SOURCE, Bus
 from broker.cloud.stream import change_of
@@ -16,10 +19,12 @@ from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.store import NEWS, Jobs, note_item
 from broker.jobs.transitions import Fence, Outcome, claim, end_call, finish, start_call
+from broker.registry.document import parse_registry
 from broker.storage import Item
 from moto.events.models import EventPattern
 
 from tests.contract.stack import ROOT, events, of_type, target
+from tests.contract.test_schemas import check
 from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.database import FakeDatabase
 from tests.fakes.queue import FakeRejections
@@ -75,6 +80,14 @@ def matches(pattern: Any, event: dict[str, Any]) -> bool:
     return bool(EventPattern.load(json.dumps(pattern)).matches_event(event))
 
 
+def examples() -> tuple[Any, Any]:
+    """The two JSON texts of the contract's page on events: the entries that ask, and what tells of the end."""
+    page = (ROOT / "docs" / "contract.md").read_text()
+    section = page[page.index("\n## Events\n") : page.index("\n## Files\n")]
+    asked, told = re.findall(r"```json\n(.+?)\n```", section, re.DOTALL)
+    return json.loads(asked), json.loads(told)
+
+
 def rules_for(event: dict[str, Any]) -> list[str]:
     return [name for name, rule in RULES.items() if matches(rule["EventPattern"], event)]
 
@@ -93,6 +106,38 @@ def test_one_rule_leads_to_the_intake() -> None:
 @pytest.mark.parametrize("detail", [ASK, {}, {"input": {"text": "…"}, "metadata": {"order": "17"}}], ids=str)
 def test_a_request_of_any_source_reaches_the_intake(source: str, detail: dict[str, Any]) -> None:
     assert rules_for(requested(source, detail)) == INTAKE
+
+
+def test_the_example_of_a_request_becomes_a_job_of_its_source() -> None:
+    ((entry,), told) = examples()
+    event = delivered(entry)
+    assert rules_for(event) == INTAKE
+    check("job-request", event["detail"])
+    (source,) = parse_registry(read(ROOT / "examples" / "registry")).sources
+    assert (source.account, source.source) == (told["account"], entry["Source"]), "the registered one is another"
+    rejected = FakeRejections()
+    take = EventConsumer(World().accept, lambda account, source: "acme", rejected, lambda kind, detail: None)
+    accepted = take(json.dumps(event), NOW)
+    assert accepted is not None, rejected.kept
+    assert accepted.head.correlation_id == event["id"]
+
+
+def test_the_example_of_an_end_is_as_published_and_as_it_is_told() -> None:
+    _, told = examples()
+    check("event", told)
+    ended = World().ended(Status.SUCCEEDED)
+    kind, detail = event_of(None, ended) or ("", {})
+    event = sent(kind, detail)
+    assert shape(told) == shape(event), "the example has other fields than the broker's"
+    assert rules_for(told) == []
+    facts, metadata = told["detail"]["data"], told["detail"]["metadata"]
+    assert metadata["event_id"] == replace(ended, id=facts["job_id"]).event_id
+    assert facts["url"] == f"/v1/jobs/{facts['job_id']}"
+
+
+def shape(value: Any) -> Any:
+    """The fields of a document, without what they hold."""
+    return {name: shape(each) for name, each in value.items()} if isinstance(value, dict) else None
 
 
 def test_what_reaches_the_intake_becomes_a_job() -> None:

@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
     "cache": {"errors", "jobs", "routing", "storage"},
-    "tenants": {"errors", "storage"},
+    "tenants": {"clock", "errors", "storage"},
     "jobs": {"clock", "envelope", "errors", "json_schema", "json_text", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {

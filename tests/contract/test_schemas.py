@@ -12,7 +12,7 @@ from broker.contract.common import TREE
 from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
 from broker.delivery.events import DETAIL_TYPES, event_of, webhook_body
-from broker.errors import BrokerError, Forbidden, InvalidRequest
+from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import timeline
@@ -22,7 +22,7 @@ from broker.schemas import MODELS, documents, text
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from tests.contract.world import NOW, World, every_job
+from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.batches import Files
 from tests.fakes.queue import FakeRejections
 
@@ -202,6 +202,15 @@ def test_an_error_of_each_class_is_as_published(kind: type[BrokerError]) -> None
     assert reply.headers["retry-after"] == "1"
 
 
+def test_a_refusal_for_the_budget_is_as_published_and_says_how_it_stands() -> None:
+    with pytest.raises(BudgetExceeded) as failure:
+        World().call("POST", "/jobs", body=json.dumps(ASK), tenant="poor")
+    reply = error_reply(failure.value, "r-1")
+    check("error", reply.body)
+    assert reply.status == 402
+    assert reply.body["error"]["budget"]["limit_usd"] == 0 < reply.body["error"]["budget"]["worst_cost_usd"]
+
+
 REQUESTS: list[tuple[dict[str, Any], bool]] = [
     ({"input": {"text": "Hello"}}, True),
     ({"input": {"messages": [{"role": "user", "content": "Hello"}]}, "parameters": {"temperature": 0.2}}, True),
@@ -212,6 +221,14 @@ REQUESTS: list[tuple[dict[str, Any], bool]] = [
     ({"input": {"text": "x"}, "task": "sing"}, False),
     ({"input": {"messages": [{"role": "king", "content": "x"}]}}, False),
     ({"input": {"text": "x"}, "deadline_seconds": 0}, False),
+    ({"input": {"text": "x"}, "deadline_seconds": 60.0}, True),
+    ({"input": {"text": "x"}, "deadline_seconds": "60"}, False),
+    ({"input": {"text": "x"}, "parameters": {"max_output_tokens": True}}, False),
+    ({"input": {"text": "x"}, "parameters": {"temperature": 1}}, True),
+    ({"input": {"text": "x"}, "parameters": {"temperature": "1"}}, False),
+    ({"input": {"text": "x"}, "coalesce": 1}, False),
+    ({"input": {"text": "x"}, "coalesce": "yes"}, False),
+    ({"input": {"text": "x"}, "conversation_id": "a b"}, False),
     ({"input": {"text": "x"}, "metadata": {"a": "x" * 513}}, False),
 ]
 

@@ -122,6 +122,43 @@ def test_what_ended_jobs_gave_back_is_counted_before_a_request_is_refused(world:
         world.accept(tenant="rich")
 
 
+def test_who_is_refused_learns_how_the_budget_stands(world: World) -> None:
+    first = world.accept(tenant="rich").head
+    called = {"model": "small", "cost": 40_000_000, "paid": "yes", "input_tokens": 1, "output_tokens": 1}
+    back = {"rich/2026-11": 500_000_000 - 40_000_000}
+    world.database.write(ledger.hold("rich/2026-11", 500_000_000))
+    world.database.write(*ledger.book("rich", "2026-11", "job_x", [called], back))
+    world.database.write(ledger.hold("rich/2026-11", 10**9 - 500_000_000 - first.limit))  # by jobs that go on
+    world.register(a_model("dear", price_out=10**6))
+    with pytest.raises(BudgetExceeded) as failure:
+        world.accept({**CHAT, "model": "dear"}, tenant="rich")
+    budget = failure.value.budget
+    assert budget is not None
+    worst = budget["worst_cost_usd"]
+    assert worst > 1, "a thousand tokens, at a thousandth of a dollar each"
+    assert budget == {
+        "limit_usd": 1.0,
+        "spent_usd": 0.04,
+        "held_usd": 0.5,
+        "available_usd": 0.46,
+        "worst_cost_usd": worst,
+        "period_ends_at": "2026-12-01T00:00:00.000Z",
+    }
+    said = failure.value.message
+    for amount in ("USD 1.00", "USD 0.04", "USD 0.50", "USD 0.46", "2026-12-01T00:00:00.000Z"):
+        assert amount in said, amount
+
+
+def test_amounts_are_told_where_they_are_the_reason_only() -> None:
+    stands = ledger.Standing("2026-12", 10**9, 2 * 10**8, 10**8)
+    assert ledger.exceeded(stands, 10**8).budget is None, "the tenant's own budget covers this"
+    told = ledger.exceeded(stands, 3 * 10**8 + 1)
+    assert told.budget is not None and "USD 0.300000001" in told.message
+    assert told.budget["period_ends_at"] == "2027-01-01T00:00:00.000Z"
+    overdrawn = ledger.exceeded(ledger.Standing("2026-12", 10, -5, 15), 1).budget
+    assert overdrawn is not None and (overdrawn["available_usd"], overdrawn["held_usd"]) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("asked", "budget"), [({}, 1_800), ({"timeout_seconds": 60}, 60), ({"deadline_seconds": 900}, 900)]
 )

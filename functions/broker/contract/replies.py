@@ -30,6 +30,8 @@ class AttemptError(Shown):
     type: Annotated[str, OneOf(TYPES)]
     code: str
     message: str
+    param: str | None = None
+    """The request's field at fault, where the provider names one."""
 
 
 class Attempt(Shown):
@@ -192,6 +194,21 @@ class Redelivery(Shown):
     ids: list[EventId]
 
 
+class Budget(Shown):
+    """How the tenant's budget stands; a calendar month in UTC has one."""
+
+    limit_usd: Usd
+    """Of the month."""
+    spent_usd: Usd
+    held_usd: Usd
+    """For jobs that have not ended, at their worst."""
+    available_usd: Usd
+    worst_cost_usd: Usd
+    """What would have been held for this job."""
+    period_ends_at: Time
+    """When the next month begins, with a limit of its own."""
+
+
 class ErrorFacts(Shown):
     """What went wrong."""
 
@@ -202,6 +219,8 @@ class ErrorFacts(Shown):
     param: str | None
     """The field, header or parameter at fault, dotted (`input.messages.0.role`)."""
     request_id: str
+    budget: Budget | None = None
+    """Only of `budget_exceeded`, where it is the tenant's own budget that does not cover the job."""
 
 
 class Error(Shown):

@@ -200,14 +200,19 @@ class Accept:
             if 0 in error.failed:
                 raise
         # Only a tenant's own bucket is given back to beside its spend.
-        if not ledger.collect(self._database, head.tenant, ledger.period_of(head.created_at)):
-            raise ledger.exceeded()
+        period = ledger.period_of(head.created_at)
+        if not ledger.collect(self._database, head.tenant, period):
+            raise self._exceeded(head, period, hold)
         try:
             self._jobs.create(head, *beside)
         except ConditionFailed as error:
             if 0 in error.failed:
                 raise
-            raise ledger.exceeded() from None
+            raise self._exceeded(head, period, hold) from None
+
+    def _exceeded(self, head: Head, period: str, hold: Hold) -> BudgetExceeded:
+        own = hold.buckets.get(ledger.bucket_of(head.tenant, period), 0)
+        return ledger.exceeded(ledger.standing(self._database, head.tenant, period), own)
 
 
 def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:

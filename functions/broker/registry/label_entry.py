@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field
 
+from broker.jobs.field_errors import Spelled
 from broker.prompts.labels import LABELS
 from broker.registry.entry import Entry, Name, StrictEntry
 from broker.storage import Item
@@ -23,7 +24,13 @@ def _once_each(arms: list[Arm]) -> list[Arm]:
 
 
 Arms = Annotated[list[Arm], Field(max_length=10), AfterValidator(_once_each)]
-Label = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Label = Annotated[
+    str,
+    Spelled(
+        "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        "a label has letters, digits, '.', '_' and '-' (64 characters at most) and begins with a letter or a digit",
+    ),
+]
 
 
 class LabelArms(StrictEntry):

@@ -4,8 +4,11 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from broker.jobs.field_errors import Spelled
 from broker.registry.entry import Entry, Name, StrictEntry, TenantId, Usd
 from broker.storage import Item
+
+Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
 
 class PolicyEntry(StrictEntry):
@@ -50,7 +53,7 @@ class SourceEntry(Entry):
 
     kind: ClassVar[str] = "SOURCE"
 
-    account: Annotated[str, Field(pattern=r"^\d{12}$")]
+    account: Annotated[str, Spelled(r"^\d{12}$", "it has to be an AWS account's 12 digits, as a text")]
     source: Annotated[str, Field(min_length=1)]
     tenant: TenantId
     enabled: bool = True
@@ -70,8 +73,8 @@ class IssuerEntry(Entry):
 
     kind: ClassVar[str] = "ISSUER"
 
-    issuer: Annotated[str, Field(pattern="^https?://")]
-    jwks_uri: Annotated[str, Field(pattern="^https?://")]
+    issuer: Url
+    jwks_uri: Url
     audience: str
     tenant: TenantId | None = None
     tenant_claim: str | None = None
