@@ -67,8 +67,8 @@ def patch() -> None:
         if MARK in body:
             return {"body": body[MARK], "error": True, "log": result.get("log", "")}
         if body.get("batchItemFailures") and _is_stream(event):
-            told = {"errorType": "PartOfBatchFailed", "errorMessage": "the batch comes again"}
-            return {"body": told, "error": True, "log": result.get("log", "")}
+            failed = {"errorType": "PartOfBatchFailed", "errorMessage": "the batch comes again"}
+            return {"body": failed, "error": True, "log": result.get("log", "")}
         return result
 
     lambda_svc._execute_function_warm = execute

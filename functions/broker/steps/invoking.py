@@ -19,7 +19,7 @@ from broker.steps.context import Run, enter, material
 from broker.steps.repeating import check_tries
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
-from broker.steps.timing import turn_of
+from broker.steps.timing import time_slice_of
 
 EMBEDS = "embed"
 
@@ -43,7 +43,7 @@ class InvokeModel:
             run: for whom.
             model_id: the candidate.
             now: milliseconds.
-            following: the candidates that come after it, and keep their turn.
+            following: the candidates that come after it, and keep their slices of the time.
 
         Returns:
             `{"output", "facts", "head"}`: the payload's name, the call's facts by the long names of `jobs.calls`, and
@@ -92,8 +92,8 @@ class InvokeModel:
             if request.get("coalesce") or request.get("context", {}).get("strategy", "error") != "error":
                 return None
             model = self.models.get(model_id, now)
-            turn = turn_of(model, owned(run.head, run.fence), now, self._usual(following, now))
-            return self.calling.begin(run, run.head, model, request, turn, now, once=True)
+            time_slice = time_slice_of(model, owned(run.head, run.fence), now, self._usual(following, now))
+            return self.calling.begin(run, run.head, model, request, time_slice, now, once=True)
         except (Moved, BrokerError):
             return None
 
@@ -114,14 +114,14 @@ class InvokeModel:
     ) -> dict[str, Any]:
         check_tries(model, mine)
         usual = self._usual(following, now)
-        flight = self.share.join(run, head, request, model, turn_of(model, head, now, usual).seconds, now)
+        flight = self.share.join(run, head, request, model, time_slice_of(model, head, now, usual).seconds, now)
         if isinstance(flight, dict):
             return flight
         try:
             began = time.monotonic()
             head, fitted = self.shorten(run, head, model, request, now)
             later = now + round((time.monotonic() - began) * 1000)  # a summary may have taken its time
-            made = self.calling.make(run, head, model, fitted, turn_of(model, head, later, usual), later)
+            made = self.calling.make(run, head, model, fitted, time_slice_of(model, head, later, usual), later)
         except BrokerError as error:
             if isinstance(flight, Leader):
                 self.share.failed(flight, error, now_ms())

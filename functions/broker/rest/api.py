@@ -17,7 +17,7 @@ from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Look, Payloads
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
-from broker.rest.runs import run_body
+from broker.rest.prompt_runs import run_body
 from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
@@ -81,10 +81,10 @@ class Api:
             headers["idempotent-replayed"] = "true"
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
-            told = view(head, {"ASKED": {"metadata": body.metadata}}, None)
+            shown = view(head, {"ASKED": {"metadata": body.metadata}}, None)
         else:
-            told = self._view(head)
-        return Reply(200 if head.status.terminal else 202, told, headers)
+            shown = self._view(head)
+        return Reply(200 if head.status.terminal else 202, shown, headers)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -95,11 +95,11 @@ class Api:
         if wait and not seen.head.status.terminal:
             head = self._wait(seen.head, request.began + wait)
             seen = Look(head, *self.jobs.around(head))
-        told = self._shown(seen)
-        if is_gone(seen.head, told["output"]):
+        shown = self._shown(seen)
+        if is_gone(seen.head, shown["output"]):
             error = error_reply(gone(seen.notes), request.request_id)
-            return Reply(error.status, {**told, **error.body}, error.headers)
-        return Reply(200, told)
+            return Reply(error.status, {**shown, **error.body}, error.headers)
+        return Reply(200, shown)
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""
