@@ -111,3 +111,18 @@ def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[st
     assert (value(answered, **held), value(embed, **held)) == (way["answered"], way["embed"])
     assert held["run"] == {"job_id": "job_1"} | {name: reply[name] for name in ("keep", "route") if name in reply}
     assert held["ending"].get("answer") == reply.get("cached")
+
+
+def test_a_plain_job_enters_eight_states() -> None:
+    """Standard workflows are paid for by the state, and each is a line of the picture that people read."""
+    variables = {"blocked": False, "ending": {}, "embed": False, "asked": {"next": "moderate"}}
+    known, name, entered = inference(), "Check Input", ["Check Input"]
+    while not known[name].get("End"):
+        choices = known[name].get("Choices", [])
+        met = [each["Next"] for each in choices if value(each["Condition"], **variables)]
+        name = met[0] if met else known[name].get("Next") or known[name]["Default"]
+        entered.append(name)
+    assert [each for each in entered if not each.endswith("?")] == [
+        *("Check Input", "Select Model", "Invoke Model", "Moderate Output", "Settle Job")
+    ]
+    assert len(entered) == 8

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.storage import Item, Put, TableName, Update
+from broker.storage import Check, Item, Put, TableName, Update
 
-from tests.fakes.database import FakeDatabase
+from tests.fakes.database import INDEX_KEYS, FakeDatabase
 
 
 def bytes_of(value: Any) -> int:
@@ -28,12 +28,20 @@ def bytes_of(value: Any) -> int:
     raise TypeError(f"the tables hold no {type(value).__name__}")
 
 
+UNIT_BYTES = 1024
+"""Of a write unit. In a transaction each costs two (Amazon DynamoDB, read/write capacity)."""
+
+
 @dataclass(slots=True)
 class CountingDatabase(FakeDatabase):
     """Counts requests."""
 
     reads: int = 0
     writes: int = 0
+    requests: int = 0
+    """Of writes; a transaction is one."""
+    units: int = 0
+    """Write units, with those of the indexes."""
 
     def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
         """See `Database.get`."""
@@ -55,7 +63,26 @@ class CountingDatabase(FakeDatabase):
         self.reads += 1
         return FakeDatabase.query_between(self, table, pk, first, last)
 
-    def write(self, *operations: Put | Update) -> None:
+    def write(self, *operations: Put | Update | Check) -> None:
         """See `Database.write`."""
         self.writes += len(operations)
+        self.requests += 1
+        before = [self._item(operation) for operation in operations]
         FakeDatabase.write(self, *operations)
+        for operation, old in zip(operations, before, strict=True):
+            new = self._item(operation)
+            size = max(bytes_of(item) for item in (old, new) if item is not None)
+            self.units += -(-size // UNIT_BYTES) * (1 if len(operations) == 1 else 2)
+            self.units += sum(_index_units(keys, old or {}, new or {}) for keys in INDEX_KEYS.values())
+
+    def _item(self, operation: Put | Update | Check) -> Item | None:
+        named = operation.item if isinstance(operation, Put) else {"pk": operation.pk, "sk": operation.sk}
+        return FakeDatabase.get(self, operation.table, named["pk"], named["sk"])
+
+
+def _index_units(keys: tuple[str, str], old: Item, new: Item) -> int:
+    """An entry is written, deleted, or both where its keys change; it holds keys alone."""
+    before, after = ([item[key] for key in keys if key in item] for item in (old, new))
+    if before == after:
+        return 0
+    return (len(before) == len(keys)) + (len(after) == len(keys))

@@ -136,9 +136,8 @@ class Calling:
             BrokerError: as `make`, before anything is sent.
         """
         lease = round(time_slice.seconds * 1000) + AFTER_CALL_MS
-        self._admit(
-            run, model, lease, now, hurried=time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
-        )
+        hurried = time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
+        self._admit(run, model, lease, now, hurried=hurried)
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
             call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, time_slice, now)
@@ -248,14 +247,7 @@ class Calling:
 
     def exchange(self, begun: Begun) -> dict[str, Any]:
         """Make a call that is on record, or ask after it; as `make`."""
-        run, head, key, model, time_slice, now = (
-            begun.run,
-            begun.head,
-            begun.key,
-            begun.model,
-            begun.time_slice,
-            begun.now,
-        )
+        run, head, key, model, now = begun.run, begun.head, begun.key, begun.model, begun.now
         operation_id = head.calls[key].get("h")
         began = time.monotonic()
         answer: Answer | None = None
@@ -272,7 +264,7 @@ class Calling:
             except (Pending, Conflict):
                 raise
             except Exception as error:
-                failure = failure_of(error, time_slice, head, begun.request, sent=watch.sent)
+                failure = failure_of(error, begun.time_slice, head, begun.request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
                     self.notice("a provider's adapter failed", head.id, error)
         if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
