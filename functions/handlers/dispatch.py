@@ -5,8 +5,7 @@ from typing import Any
 
 from broker.bootstrap import adapters, running
 from broker.clock import now_ms
-from broker.jobs.dispatching import dispatch, size_of
-from broker.jobs.head import Head
+from broker.jobs.dispatching import dispatch, known_of, size_of
 from broker.observability import invocation, log, tell
 
 from handlers.batch import each_record
@@ -21,8 +20,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _dispatch(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
-    job_id, first = message["job_id"], record["attributes"]["ApproximateReceiveCount"] == "1"
-    known = Head.from_item(message["head"]) if first and "head" in message else None
+    job_id, known = message["job_id"], known_of(message, int(record["attributes"]["ApproximateReceiveCount"]))
     head = dispatch(adapters.jobs(), running.workflows(), job_id, record["messageId"], now_ms(), known)
     if head is None:
         log("nothing to start", job_id=job_id)

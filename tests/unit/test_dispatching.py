@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from broker.cloud.workflows import facts_of
 from broker.errors import Conflict
-from broker.jobs.dispatching import EXPRESS_BUDGET_S, dispatch
+from broker.jobs.dispatching import EXPRESS_BUDGET_S, dispatch, known_of
 from broker.jobs.ending import cancel_job, settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.sweeping import Sweep
@@ -104,6 +104,14 @@ def test_the_first_message_of_a_job_starts_it_and_leaves_the_claim_to_its_first_
     assert head and (head.status, head.run, head.claimed_by) == (Status.RUNNING, 1, "m1")
     assert world.workflows.started == [(JOB_ID, 1, "express")]
     assert world.jobs.get(JOB_ID) == queued
+
+
+@pytest.mark.parametrize(("receives", "runs"), [(1, 0), (2, 1)])
+def test_a_message_that_was_there_before_claims_its_job_first(receives: int, runs: int) -> None:
+    world = World()
+    known = known_of({"job_id": JOB_ID, "head": world.put(a_head()).to_item()}, receives)
+    dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW, known)
+    assert (world.jobs.get(JOB_ID).run, len(world.workflows.started)) == (runs, 1)
 
 
 def test_a_run_that_was_only_started_claims_its_job_with_its_first_write() -> None:

@@ -1,6 +1,7 @@
 """Starting a job's workflow: one start for each claim, whatever the queue repeats."""
 
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head
@@ -30,6 +31,11 @@ def size_of(head: Head) -> Literal["express", "standard"]:
     return "express" if head.timeout_s <= EXPRESS_BUDGET_S else "standard"
 
 
+def known_of(message: Mapping[str, Any], receives: int) -> Head | None:
+    """The head that a message tells; None where it came before, and may have started its job then."""
+    return Head.from_item(message["head"]) if receives == 1 and "head" in message else None
+
+
 def dispatch(
     jobs: Jobs, workflows: Workflows, job_id: str, message_id: str, now: int, known: Head | None = None
 ) -> Head | None:
@@ -45,8 +51,7 @@ def dispatch(
         job_id: the job.
         message_id: of the message that asks.
         now: milliseconds.
-        known: the head as it was when the message was sent, unless the message was there before; where it is not so
-            any more, the job is read.
+        known: as `known_of`; where the job has changed since, it is read.
 
     Returns:
         The running head; None where there was nothing to do (a doubled message, a job that has ended).
