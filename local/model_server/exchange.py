@@ -59,6 +59,17 @@ class Binary:
 
 
 @dataclass(frozen=True)
+class OddReply:
+    """A reply that is neither an answer nor an error as the format's reference has them."""
+
+    status: int
+    body: Json
+
+
+Reply = Json | Binary | OddReply
+
+
+@dataclass(frozen=True)
 class Request:
     """One call: ``model`` is without its orders, ``seed`` is a hash of path and body that ids are made from."""
 

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.model_server import bodies, misbehaviour
 from local.model_server.calls import Call, Calls
-from local.model_server.exchange import STATUS, Binary, Json, Orders, Problem, Request
+from local.model_server.exchange import STATUS, Binary, Json, OddReply, Orders, Problem, Reply, Request
 from local.model_server.formats import gemini, openai, openai_more
 from local.model_server.routes import Endpoint, find
 
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Serve what a model does."""
         self._serve(self._post)
 
-    def _serve(self, work: Callable[["_Exchange"], Json | Binary]) -> None:
+    def _serve(self, work: Callable[["_Exchange"], Reply]) -> None:
         """Do the work and send what comes of it; the call's status is on record before the reply leaves."""
         path = unquote(urlsplit(self.path).path)
         exchange = _Exchange(path, self.server.calls.begin(path), *find(path))
@@ -88,8 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = wire.headers(problem, request_id)
         if problem and problem.retry_after is not None:
             headers["retry-after"] = str(math.ceil(problem.retry_after))
-        exchange.call.status = STATUS[problem.kind] if problem else 200
-        self._send(exchange.call.status, body, headers, exchange.orders)
+        status = STATUS[problem.kind] if problem else 200
+        if isinstance(body, OddReply):
+            status, body = body.status, body.body
+        exchange.call.status = status
+        self._send(status, body, headers, exchange.orders)
 
     def _look_up(self, exchange: "_Exchange") -> Json:
         self._body()
@@ -100,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Problem("method")
         raise Problem("not_found", f"Invalid URL ({self.command} {exchange.path})")
 
-    def _post(self, exchange: "_Exchange") -> Json | Binary:
+    def _post(self, exchange: "_Exchange") -> Reply:
         raw = self._body()
         if not exchange.endpoint:
             raise Problem("not_found", f"Invalid URL (POST {exchange.path})")
