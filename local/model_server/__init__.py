@@ -32,6 +32,9 @@ read up to its first 200,000 characters; a request body may have 6 MiB. Images a
 taken, and neither read nor counted. A chat is refused where the format's service refuses it (``rules``): its tools,
 their calls and results, the order of roles, pictures of another type than was said, what a Claude does not take.
 
+It cannot be hung: what a schema asks for is a 400 beyond 4,000,000 characters or 100,000 steps, a 503 after half a
+minute, and left undone when the client is gone (``work``).
+
 A token is four characters, rounded up, for the input as a whole (texts, and the schema of a forced tool) and for
 the answer. ``max_tokens`` and its like cut the answer at that length.
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from local.model_server.work import Work
+
 Json = dict[str, Any]
 Orders = Mapping[str, float]
 Kind = Literal[
@@ -78,6 +80,7 @@ class Request:
     orders: Orders
     headers: Mapping[str, str]
     seed: str
+    work: Work
     files: Mapping[str, Upload] = field(default_factory=dict)
 
 

@@ -33,7 +33,7 @@ class Endpoint:
 def _chat(form: Format) -> Endpoint:
     def answer(request: Request) -> Reply:
         ask = prose_only(form.read(request), request.orders)
-        return ordered(form, request.orders) or form.write(request, ask, reply(ask, request.orders))
+        return ordered(form, request.orders) or form.write(request, ask, reply(ask, request.orders, request.work))
 
     return Endpoint(form, answer)
 
