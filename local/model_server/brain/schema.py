@@ -18,6 +18,8 @@ _DEEPEST = 30
 _FREE_ITEMS = 3
 _READ_A_STEP = 2_000
 """Characters of the text that a value may be looked for in, in one step."""
+_A_LABEL = 20
+"""Steps of looking how well a label fits the text."""
 _MALFORMED = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError, re.error)
 """What comes of schemas that are none."""
 
@@ -138,8 +140,8 @@ class Filler:
         return next((kind for kind, keys in hints.items() if any(key in schema for key in keys)), "string")
 
     def _picked(self, allowed: list[Any], name: str, turn: int) -> Any:
-        self._work.step(len(allowed))
         labels = [each for each in allowed if isinstance(each, str)]
+        self._work.step(len(allowed) + _A_LABEL * len(labels))
         if turn:
             return allowed[turn % len(allowed)]
         return choose(self._text, labels) if labels else allowed[0]
