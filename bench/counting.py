@@ -9,9 +9,10 @@ from bench import runs
 from bench.logs import Logged, Series, logged
 from bench.monthly import Background
 from bench.pricing import Function, Job
+from bench.refreshing import Refresh, refreshed, refreshes
 from bench.runs import Run, Span
 from bench.stack import Bench
-from bench.tally import Tally, by_the_clock, firm, total
+from bench.tally import Tally, firm, total, without
 from bench.template import readers
 from bench.texts import texts
 
@@ -32,8 +33,8 @@ class Counted:
     series: set[Series]
     requests: Tally
     """Of one job."""
-    anew: float
-    """Requests that processes made by the clock while the jobs ran, for each job."""
+    refreshes: list[Refresh]
+    """What a job asks beside that where it is due."""
     states: list[str]
     """Of a Standard run of the same definition."""
     jobs: int
@@ -89,6 +90,7 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
     def job(span: Span, some: list[Run]) -> Job:
         return job_of(bench, span, some, states)
 
+    tallies = [run.tally for run in plain.runs]
     users = len({(row["function"], table) for row in bench.rows() for table in row["tables"]})
     return Counted(
         job=job(plain, plain.runs),
@@ -97,8 +99,8 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
         poll=job(polled, polled.runs),
         background=Background({name: job(span, span.runs) for name, span in clock.items()}, users),
         series={each for found in logs_of(bench, began).values() for each in found.series},
-        requests=firm([run.tally for run in plain.runs]),
-        anew=by_the_clock([run.tally for run in plain.runs]),
+        requests=firm(without(tallies, refreshed)),
+        refreshes=refreshes(tallies, {name: facts["MemorySize"] for name, facts in bench.functions().items()}),
         states=states,
         jobs=len(plain.runs),
     )
@@ -106,7 +108,7 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
 
 def job_of(bench: Bench, span: Span, some: list[Run], states: list[str]) -> Job:
     """What one of some runs took; logs are those of the whole span, shared by all its runs."""
-    requests = firm([run.tally for run in some])
+    requests = firm(without([run.tally for run in some], refreshed))
 
     def of(measure: str, matches: Callable[[str, str], bool]) -> float:
         return sum(each[measure] for row, each in requests.items() if matches(row[1], row[2]))

@@ -5,14 +5,14 @@ from bench.pricing import Job
 MOST = {
     "AWS requests": 19,
     "DynamoDB write units": 17.2,
-    "DynamoDB read units": 8,
+    "DynamoDB read units": 7,
     "invocations": 9,
     "states of the workflow": 8,
     "events": 1,
     "bytes of logs": 2_750,
     "S3 requests": 0,
 }
-"""Of one job of 2 KB in and out, on average over the texts, with one poll."""
+"""Of one job of 2 KB in and out, on average over the texts, with one poll. Sizes vary by a digit here and there."""
 
 
 def taken(job: Job) -> dict[str, float]:

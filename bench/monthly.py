@@ -44,7 +44,6 @@ BY_USE = {
         "Lambda, all other time",
         "what runs by the clock",
         "custom metrics",
-        "read anew by warm processes",
     ),
     "AWS::Serverless::StateMachine": ("Express workflow, starts", "Express workflow, duration"),
     "AWS::XRay::SamplingRule": ("X-Ray traces",),
@@ -114,13 +113,11 @@ def monthly(
     routes = assumed["routes_in_use"] * assumed["metrics_of_a_route"] * detailed_metrics()
     kms = kms_requests(background.table_users, pieces.get("AWS::SQS::Queue", 0), prices)
     receives = len(readers()) * assumed["pollers"] * HOURS_A_MONTH * 3600 / assumed["poll_s"]
-    anew = assumed["warm_processes"] * assumed["read_anew"] * HOURS_A_MONTH * 3600 / assumed["read_anew_s"]
     lines += [
         Line("custom metrics", told, "metrics", told * usd["metric"]),
         Line("API Gateway's metrics by route", routes, "metrics", routes * usd["metric"]),
         Line("KMS requests, at most", kms, "requests", kms * usd["kms_request"]),
         Line("reading empty queues", receives, "requests", receives * usd["sqs_request"]),
-        Line("read anew by warm processes", anew, "units", anew * usd["dynamodb_read"]),
     ]
     runs, cost = 0.0, 0.0
     for name, minutes in every_minutes().items():

@@ -9,7 +9,8 @@ from typing import Any
 from bench import counting, gates, polls, quotas
 from bench.counting import Counted
 from bench.monthly import monthly, series_told
-from bench.pricing import MILLION, Line, PriceList, Traffic, bill, billed_ms, cpu_ms, standard, summed
+from bench.pricing import MILLION, Job, Line, PriceList, Traffic, bill, billed_ms, cpu_ms, standard, summed
+from bench.refreshing import with_refreshes
 from bench.stack import Bench
 from bench.tables import Cell, Table, keep, markdown, show, table
 from bench.template import resources
@@ -22,7 +23,7 @@ Counted on the emulator, one job at a time, {jobs} jobs of 2 KB in and out, a su
 units, bytes, invocations and states. What the emulator's clock says is in none of these figures.
 Computed: a function's time = CPU by its invocations and requests * 1769 MB / MemorySize + requests * assumed latency;
 all of prices.json, as of {as_of}. Added by arithmetic: the model's seconds, to invoke_model and to the workflow.
-Left out: cold starts, what processes read anew by the clock ({anew:.1f} requests a job here; priced by the month)."""
+Left out: cold starts."""
 
 
 def run(bench: Bench, rounds: int, traffic: Traffic, seconds: list[float], *, plain_markdown: bool) -> int:
@@ -44,7 +45,8 @@ def run(bench: Bench, rounds: int, traffic: Traffic, seconds: list[float], *, pl
         _say(counted, prices, traffic, seconds)
     too_much = gates.exceeded(counted.job)
     for name in too_much:
-        show(f"\nTOO MUCH: {name}, {gates.taken(counted.job)[name]:.2f} a job, {gates.MOST[name]} at most")
+        number = gates.taken(counted.job)[name]
+        print(f"TOO MUCH: {name}, {number:.2f} a job, {gates.MOST[name]} at most", file=sys.stderr)
     keep("price", {"as_of": prices.as_of, "traffic": asdict(traffic), **_facts(counted)})
     return int(bool(too_much))
 
@@ -66,14 +68,19 @@ def _facts(counted: Counted) -> dict[str, Any]:
 
 def priced(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[float]) -> Iterator[Table]:
     """The tables that the documentation holds."""
-    job = counted.job.with_polls(counted.poll, traffic.polls - 1)
     yield _taken(counted)
-    bills = [bill(job, prices, traffic, each) for each in seconds]
+    bills = [bill(at(counted, prices, traffic, each), prices, traffic, each) for each in seconds]
     yield _bill(bills, seconds, traffic)
     yield _month(counted, bills, seconds, prices, traffic)
     yield _metrics(counted, prices, traffic)
     yield _apart(counted, prices, traffic, seconds)
     yield _quotas(counted, prices, seconds)
+
+
+def at(counted: Counted, prices: PriceList, traffic: Traffic, model_s: float) -> Job:
+    """A job as it is at some traffic."""
+    job = counted.job.with_polls(counted.poll, traffic.polls - 1)
+    return with_refreshes(job, counted.refreshes, prices, traffic, model_s)
 
 
 def _heads(seconds: list[float]) -> list[str]:
@@ -104,8 +111,8 @@ def _taken(counted: Counted) -> Table:
     kinds = {kind: gates.taken(job) for kind, job in counted.by_text.items()}
     rows: list[list[Cell]] = []
     for name, most in gates.MOST.items():
-        each = [taken[name] for taken in kinds.values()]
-        rows.append([name, *each, mean(each), most])
+        each = [float(taken[name]) for taken in kinds.values()]
+        rows.append([name, *each, mean(each), float(most)])
     return Table("What one job takes", ["", *kinds, "mean", "at most"], rows, 1)
 
 
@@ -115,7 +122,7 @@ def _bill(bills: list[list[Line]], seconds: list[float], traffic: Traffic) -> Ta
         quantities = dict.fromkeys(f"{line.quantity:.4g} {line.unit}".strip() for line in lines)
         rows.append([lines[0].name, ", ".join(quantities), *(line.usd for line in lines)])
     rows.append(["**together**", "", *(summed(lines) for lines in bills)])
-    title = f"$ per million jobs, at {traffic.jobs_per_month:,.0f} jobs a month with {traffic.polls:g} polls each"
+    title = f"$ per million jobs, of {traffic.jobs_per_month:,.0f} a month (polls of each: {traffic.polls:g})"
     return Table(title, ["", "for one job", *_heads(seconds)], rows, 2)
 
 
@@ -135,7 +142,7 @@ def _month(
 def _metrics(counted: Counted, prices: PriceList, traffic: Traffic) -> Table:
     rows: list[list[Cell]] = []
     one, many = (series_told(counted.series, prices, models) for models in (1, traffic.models))
-    for keys in one:
+    for keys in sorted(one, key=lambda keys: -one[keys]):
         names = sorted({name for name, pairs in counted.series if keys == _without_service(pairs)})
         rows.append([", ".join(f"`{name}`" for name in names), ", ".join(keys) or "none", one[keys], many[keys]])
     rows.append(["**together**", "", sum(one.values()), sum(many.values())])
@@ -161,7 +168,7 @@ def _apart(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[
         large.append(summed(bill(counted.large, prices, traffic, each)))
         express.append(sum(line.usd for line in lines if line.name.startswith("Express workflow")))
     more = [one - other for one, other in zip(large, plain, strict=True)]
-    rows.append(["prompt and answer of 600 KB, in the bucket for a week", *more])
+    rows.append(["a prompt of 600 KB, which goes to the bucket", *more])
     rows.append(["a Standard workflow", *(standard(job, prices) - each for each in express)])
     return Table("$ more per million jobs", ["", *_heads(seconds)], rows, 2)
 
@@ -177,9 +184,11 @@ def _quotas(counted: Counted, prices: PriceList, seconds: list[float]) -> Table:
 
 def _say(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[float]) -> None:
     show(f"\nstates entered: {len(counted.states)} ({' → '.join(counted.states)})")
-    job = counted.job.with_polls(counted.poll, traffic.polls - 1)
     for each in seconds:
+        job = at(counted, prices, traffic, each)
         total = summed(bill(job, prices, traffic, each))
+        anew = gates.taken(job)["AWS requests"] - gates.taken(counted.job)["AWS requests"]
+        show(f"\n{each:g} s: {anew:.1f} requests a job are of what processes keep in memory, at this traffic")
         if each in BUDGET:
             budget, aim, naive = BUDGET[each]
             verdict = "aim met" if total <= aim else "within the budget" if total <= budget else "OVER THE BUDGET"
@@ -188,4 +197,4 @@ def _say(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[fl
             )
         first = quotas.binding(quotas.quotas(counted.job, prices, each))
         show(f"{each:g} s: {first.name} binds, at {first.jobs_s:,.0f} jobs a second")
-    show(SAID.format(jobs=counted.jobs, as_of=prices.as_of, anew=counted.anew))
+    show(SAID.format(jobs=counted.jobs, as_of=prices.as_of))

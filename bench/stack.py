@@ -1,9 +1,10 @@
 """The stacks that the bench runs on: the embedded cloud as users run it, or with a meter in it."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ class Bench:
     def api(self) -> Client:
         """The REST API as the tenant `demo`."""
         return Client(self.cloud.base_url(self.up.outputs["ApiId"]), self.up.seeded.api_key)
+
+    @property
+    def other(self) -> Client:
+        """The same as the tenant `other`."""
+        return Client(self.api.base_url, self.up.seeded.other_key)
 
     def rows(self) -> list[dict[str, Any]]:
         """What the meter has booked since the stack started (`bench.metering.Meter.rows`)."""
@@ -124,20 +130,26 @@ def _mark(bench: Bench) -> None:
         )
 
 
+def _started(servers: Servers, folder: Path, *, metered: bool) -> Bench:
+    if not servers.running():
+        (folder / "seeded.json").unlink(missing_ok=True)
+        servers.start(persist=False)
+    bench = Bench(up(persist=False, folder=folder), servers.running()["cloud"].pid)
+    _register(bench)
+    if metered:
+        bench.rows()
+        _mark(bench)
+    warm(bench, 5)
+    return bench
+
+
 @contextmanager
 def running(folder: Path, emulator: str, *, keep: bool) -> Iterator[Bench]:
     """The stack (`METERED` or `PLAIN`), started where it does not run yet; stopped at the end unless it is kept."""
     servers = Servers(folder, show, emulator=emulator)
-    if not servers.running():
-        (folder / "seeded.json").unlink(missing_ok=True)
-        servers.start(persist=False)
     try:
-        bench = Bench(up(persist=False, folder=folder), servers.running()["cloud"].pid)
-        _register(bench)
-        if emulator == METERED:
-            bench.rows()
-            _mark(bench)
-        warm(bench, 5)
+        with redirect_stdout(sys.stderr):  # what is printed is for tables
+            bench = _started(servers, folder, metered=emulator == METERED)
         yield bench
     finally:
         if not keep:

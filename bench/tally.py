@@ -1,6 +1,6 @@
 """What each of some equal jobs took by the meter, and from it what a job takes for certain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median_low
 
 from bench.metering import MEASURES, Row
@@ -22,8 +22,7 @@ def grown(before: Tally, after: Tally) -> Tally:
 def firm(tallies: Sequence[Tally]) -> Tally:
     """What most jobs ask: each row as often as the median job does, with the mean units and bytes of its requests.
 
-    What processes read anew by the clock (the registry, circuits) is asked in few jobs, and more often the slower the
-    machine is. It is left out here, and priced by the month.
+    What few jobs ask is left out.
     """
     found: Tally = {}
     for row in sorted({row for tally in tallies for row in tally}):
@@ -40,6 +39,6 @@ def total(tally: Tally, measure: str) -> float:
     return sum(each[measure] for each in tally.values())
 
 
-def by_the_clock(tallies: Sequence[Tally]) -> float:
-    """Requests a job that are not firm, on average."""
-    return sum(total(tally, "count") for tally in tallies) / len(tallies) - total(firm(tallies), "count")
+def without(tallies: Sequence[Tally], left_out: Callable[[Row], bool]) -> list[Tally]:
+    """The same without some rows."""
+    return [{row: measured for row, measured in tally.items() if not left_out(row)} for tally in tallies]

@@ -46,6 +46,17 @@ def every_minutes() -> dict[str, int]:
     return found
 
 
+def authorized_s() -> float:
+    """For how long API Gateway takes it as read who calls."""
+    return float(
+        max(
+            authorizer["Identity"]["ReauthorizeEvery"]
+            for api in of_type("AWS::Serverless::Api").values()
+            for authorizer in api["Auth"]["Authorizers"].values()
+        )
+    )
+
+
 def archive_days() -> float:
     """How long the bus keeps events, of the archive that keeps them longest."""
     return float(max((each["RetentionDays"] for each in of_type("AWS::Events::Archive").values()), default=0))

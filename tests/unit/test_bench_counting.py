@@ -8,10 +8,11 @@ import pytest
 
 from bench.gates import MOST, exceeded, taken
 from bench.metering import Meter, metered
-from bench.pricing import Function, Job
+from bench.pricing import Function, Job, PriceList, Traffic
+from bench.refreshing import Refresh, due, refreshed, refreshes, with_refreshes
 from bench.storing import MONTH_S, OVERHEAD, byte_months, item_bytes
 from bench.tables import markdown
-from bench.tally import Tally, by_the_clock, firm, grown, total
+from bench.tally import Tally, firm, grown, total, without
 from bench.texts import TEXT_BYTES, texts
 
 NONE = {"reads": 0.0, "writes": 0.0, "entries": 0.0, "bytes_in": 0.0, "bytes_out": 0.0}
@@ -32,7 +33,32 @@ def test_only_what_was_asked_meanwhile_is_grown() -> None:
 def test_what_few_jobs_ask_is_the_clocks() -> None:
     runs = [tally(1), tally(1, 2), tally(1), tally(1), tally(2)]
     assert firm(runs) == {HEAD: {**NONE, "count": 1, "reads": 1}}
-    assert by_the_clock(runs) == pytest.approx(3 / 5)
+
+
+def test_what_processes_keep_in_memory_is_no_part_of_a_job() -> None:
+    runs = [tally(1, 1), tally(1, 1), tally(1, 2)]
+    assert firm(without(runs, refreshed)) == {HEAD: {**NONE, "count": 1, "reads": 1}}
+    *sampled, refresh = refreshes(runs, {"ApiFunction": 256, "InvokeModelFunction": 128})
+    assert sum(each.writes for each in sampled) == pytest.approx(2 / 20)
+    assert (refresh.function, refresh.count, refresh.reads, refresh.period_s) == ("ApiFunction", 2, 2, 30)
+
+
+def test_the_less_traffic_the_more_is_due() -> None:
+    assert due(0.001, 0.1, 30) == pytest.approx(1, abs=0.04)
+    assert due(100, 0.1, 30) == pytest.approx(1 / (1 + 100 / 11 * 30))
+    job = Job(functions={"InvokeModelFunction": Function(128, 1, {"dynamodb.GetItem": 1})}, reads=1)
+    some = [Refresh("InvokeModelFunction", "dynamodb.Query", 5, 1, 2, 0, 128)]
+    prices, rare = PriceList.load(), Traffic(jobs_per_month=1_000)
+    assert with_refreshes(job, some, prices, rare, 3).reads == pytest.approx(1 + 2, rel=0.01)
+    assert with_refreshes(job, some, prices, Traffic(jobs_per_month=10**9), 0).reads < 1.5
+
+
+def test_an_authorizer_runs_only_when_it_is_due() -> None:
+    job = Job(functions={"ApiFunction": Function(256, 2)}, api_requests=2)
+    some = [Refresh("AuthorizeFunction", "dynamodb.GetItem", 60, 1, 1, 0, 256)]
+    asked = with_refreshes(job, some, PriceList.load(), Traffic(jobs_per_month=1), 3)
+    assert asked.functions["AuthorizeFunction"].invocations == pytest.approx(2, rel=0.01)
+    assert asked.reads == pytest.approx(2, rel=0.01)
 
 
 def test_units_are_the_mean_of_the_requests() -> None:

@@ -1,6 +1,7 @@
 """What a month costs: each resource of the template is in the bill, each metric is counted."""
 
 import ast
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,29 @@ def test_what_is_paid_by_use_is_a_line_of_a_bill() -> None:
     names = [each.name for each in lines]
     assert {name for used in BY_USE.values() for name in used} | {name for name, _ in PER_PIECE.values()} == set(names)
     assert len(names) == len(set(names)), "a line is counted twice"
+
+
+def test_the_documentation_has_each_line_of_both_bills() -> None:
+    told = (ROOT / "docs" / "operations.md").read_text()
+    job = Job(functions={"InvokeModelFunction": Function(128, 1)})
+    for each in [*bill(job, PRICES, Traffic(), 3), *monthly(resources(), BACKGROUND, TOLD, PRICES, Traffic())]:
+        assert f"\n| {each.name} | " in told, f"`python -m bench price --markdown` prints {each.name}; the docs lack it"
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """The tables of a Markdown text, as cells."""
+    blocks = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    return [[[cell.strip() for cell in row.strip("|").split("|")] for row in block.splitlines()] for block in blocks]
+
+
+@pytest.mark.parametrize("head", ["$ per million jobs", "$ a month"])
+def test_what_the_documentation_shows_adds_up(head: str) -> None:
+    found = tables((ROOT / "docs" / "operations.md").read_text())
+    heads, _, *rows = next(table for table in found if table[0][0].startswith(head + ","))
+    whole = next(row for row in rows if row[0].startswith("**together"))
+    for column in range(2, len(heads)):
+        cents = [round(100 * float(row[column].replace(",", ""))) for row in rows if not row[0].startswith("**")]
+        assert sum(cents) == round(100 * float(whole[column].replace(",", "")))
 
 
 def test_another_piece_costs_more_by_itself() -> None:
