@@ -7,6 +7,7 @@ share is computed from the traffic. Live figures of models are sampled.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median_low
 
 from broker.routing import board, catalog, figures
 from broker.tenants import registry
@@ -59,7 +60,7 @@ def refreshes(tallies: Sequence[Tally], memory_mb: dict[str, int]) -> list[Refre
     for row in sorted({row for tally in tallies for row in tally if row[1:] in PERIODS_S}):
         seen = [tally[row] for tally in tallies if row in tally]
         asked = sum(each["count"] for each in seen)
-        count = max(each["count"] for each in seen)
+        count = median_low(each["count"] for each in seen)
         units = {name: count * sum(each[name] for each in seen) / asked for name in ("reads", "writes")}
         found.append(Refresh(row[0], row[1], PERIODS_S[row[1:]], count, **units, memory_mb=memory_mb[row[0]]))
     return found
