@@ -109,7 +109,7 @@ def monthly(
     beside = {SECRETS_TYPE: traffic.secrets}
     numbers = {kind: pieces.get(kind, 0) + beside.get(kind, 0) for kind in PER_PIECE}
     lines = [Line(name, numbers[kind], "", numbers[kind] * usd[price]) for kind, (name, price) in PER_PIECE.items()]
-    told = sum(series_told(seen, prices, traffic.models).values())
+    told = round(sum(series_told(seen, prices, traffic.models).values()), 2)
     routes = assumed["routes_in_use"] * assumed["metrics_of_a_route"] * detailed_metrics()
     kms = kms_requests(background.table_users, pieces.get("AWS::SQS::Queue", 0), prices)
     receives = len(readers()) * assumed["pollers"] * HOURS_A_MONTH * 3600 / assumed["poll_s"]

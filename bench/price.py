@@ -142,11 +142,11 @@ def _month(
 def _metrics(counted: Counted, prices: PriceList, traffic: Traffic) -> Table:
     rows: list[list[Cell]] = []
     one, many = (series_told(counted.series, prices, models) for models in (1, traffic.models))
-    for keys in sorted(one, key=lambda keys: -one[keys]):
+    for keys in sorted(one, key=lambda keys: (-one[keys], keys)):
         names = sorted({name for name, pairs in counted.series if keys == _without_service(pairs)})
         rows.append([", ".join(f"`{name}`" for name in names), ", ".join(keys) or "none", one[keys], many[keys]])
     rows.append(["**together**", "", sum(one.values()), sum(many.values())])
-    return Table("Custom metrics", ["", "by", "one model", f"{traffic.models} models"], rows, 1)
+    return Table("Custom metrics", ["", "by", "one model", f"{traffic.models} models"], rows, 2)
 
 
 def _without_service(pairs: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
