@@ -1,4 +1,4 @@
-"""MiniStack, patched where the broker needs it to be like AWS (`local.emulator_patches`, `local.bedrock`).
+"""MiniStack, patched where the broker needs it to be like AWS (`emulator_patches`, `gateway_patches`, `bedrock`).
 
 `python -m local.emulator` starts it.
 
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from ministack import app as ministack_app
 
-from local import bedrock
+from local import bedrock, gateway_patches
 from local.emulator_patches import patch
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
@@ -63,6 +63,7 @@ async def _answer(method: str, send: Any) -> None:
 def main() -> None:
     """Patch, count, and serve until told to stop."""
     patch()
+    gateway_patches.patch()
     bedrock.patch()
     ministack_app.app = counted(ministack_app.app)
     ministack_app.main()
