@@ -264,6 +264,6 @@ def test_the_services_take_what_is_sent(lean: Client) -> None:
     definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
     role = "arn:aws:iam::123456789012:role/workflow"
     arn = states.create_state_machine(name="m", definition=definition, roleArn=role)["stateMachineArn"]
-    StateMachines(states, {"standard": arn}).start(a_head(), "standard")
+    StateMachines(states, {"standard": arn}).start(a_head(run=1), a_head(), "standard")
     (started,) = states.list_executions(stateMachineArn=arn)["executions"]
     assert started["name"].startswith(JOB_ID)
