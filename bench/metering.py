@@ -14,8 +14,8 @@ from ministack import app as ministack_app
 from ministack.services import lambda_svc
 
 from bench.targets import target_of
-from local.emulator import counted, operation_of
-from local.emulator_patches import patch
+from local.emulator.counting import counted, operation_of
+from local.emulator.fidelity import patch
 
 PATH = "/_bench/meter"
 MARK = re.compile(rb"\bapp/(\S+)")
