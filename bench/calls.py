@@ -44,7 +44,7 @@ CALLED: dict[str, dict[str, Any]] = {
 }
 
 
-def _serve(told: Connection) -> None:
+def _serve(ready: Connection) -> None:
     """Answer every `GetItem` with the head and all else with nothing, with the headers of DynamoDB."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,15 +59,15 @@ def _serve(told: Connection) -> None:
             item = self.headers["x-amz-target"].endswith("GetItem")
             body = json.dumps({"Item": encode_item(HEAD)} if item else {}).encode()
             self.send_response(200)
-            told = {"Content-Type": "application/x-amz-json-1.0", "Connection": "keep-alive"}
-            told |= {"x-amzn-RequestId": "A" * 52, "x-amz-crc32": str(zlib.crc32(body))}
-            for name, value in (told | {"Content-Length": str(len(body))}).items():
+            headers = {"Content-Type": "application/x-amz-json-1.0", "Connection": "keep-alive"}
+            headers |= {"x-amzn-RequestId": "A" * 52, "x-amz-crc32": str(zlib.crc32(body))}
+            for name, value in (headers | {"Content-Length": str(len(body))}).items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.send(server.server_port)
+    ready.send(server.server_port)
     server.serve_forever()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.figures import since
 from bench.logs import Logged, logged
-from bench.pricing import Function, Job
+from bench.pricing import FunctionUse, JobUse
 from bench.processes import function_cpu, processes
 from bench.stack import Bench
 
@@ -32,7 +32,7 @@ QUEUES_WITH_READERS = ("InteractiveQueue", "BulkQueue", "DeliveriesQueue", "Inta
 class Counted:
     """What was counted, all for one job."""
 
-    job: Job
+    job: JobUse
     requests: dict[Row, dict[str, float]]
     """By function, operation and target: `count`, `reads`, `writes`, `entries`."""
     logs: dict[str, Logged]
@@ -121,25 +121,25 @@ def _job(
     jobs: int,
     states: list[str],
     reply_bytes: float,
-) -> Job:
+) -> JobUse:
     def total(name: str, matches: Callable[[Row], bool] = lambda row: True) -> float:
         return sum(each[name] for row, each in requests.items() if matches(row))
 
-    functions: dict[str, Function] = {}
+    functions: dict[str, FunctionUse] = {}
     configured: dict[str, dict[str, Any]] = bench.functions()
     for name, each in logs.items():
         asked: dict[str, float] = {}
         for (function, operation, _), measured in requests.items():
             if function == name:
                 asked[operation] = asked.get(operation, 0) + measured["count"]
-        functions[name] = Function(
+        functions[name] = FunctionUse(
             memory_mb=configured[name]["MemorySize"],
             invocations=each.invocations / jobs,
             cpu_ms=cpu.get(name, 0.0) / jobs,
             requests=asked,
             log_bytes=each.size / jobs,
         )
-    return Job(
+    return JobUse(
         functions=functions,
         api_requests=2.0,
         writes=total("writes"),

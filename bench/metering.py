@@ -65,8 +65,8 @@ def metered(served: Any) -> Any:
             nonlocal body
             if body is None:
                 return dict(await receive())
-            told, body = {"type": "http.request", "body": body, "more_body": False}, None
-            return told
+            message, body = {"type": "http.request", "body": body, "more_body": False}, None
+            return message
 
         async def listen(message: dict[str, Any]) -> None:
             if dynamodb and message["type"] == "http.response.body":

@@ -34,7 +34,7 @@ class PriceList:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionUse:
     """What one job takes of one function, on average; times in milliseconds."""
 
     memory_mb: int
@@ -46,10 +46,10 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobUse:
     """What one job takes of everything, on average."""
 
-    functions: dict[str, Function]
+    functions: dict[str, FunctionUse]
     api_requests: float
     writes: float
     reads: float
@@ -82,13 +82,13 @@ def waits_ms(requests: Mapping[str, float], latency: Mapping[str, float]) -> flo
     return sum(n * latency.get(name, latency.get(name.partition(".")[0], 0.0)) for name, n in requests.items())
 
 
-def billed_ms(function: Function, prices: PriceList, model_s: float = 0) -> float:
+def billed_ms(function: FunctionUse, prices: PriceList, model_s: float = 0) -> float:
     """Billed milliseconds of one job in one function: CPU at the size's share of a vCPU, AWS requests, the model."""
     stretch: float = max(1.0, prices.assumed["vcpu_mb"] / function.memory_mb)
     return function.cpu_ms * stretch + waits_ms(function.requests, prices.assumed["latency_ms"]) + model_s * 1000
 
 
-def express_ms(job: Job, prices: PriceList, model_s: float) -> float:
+def express_ms(job: JobUse, prices: PriceList, model_s: float) -> float:
     """How long the workflow runs, in whole 100 milliseconds as it is billed."""
     overhead: float = prices.assumed["step_overhead_ms"]
     took = sum(billed_ms(job.functions[name], prices) + overhead for name in job.steps) + model_s * 1000
@@ -100,7 +100,7 @@ def gb_s(memory_mb: float, ms: float) -> float:
     return memory_mb / 1024 * ms / 1000
 
 
-def bill(job: Job, prices: PriceList, model_s: float) -> list[Line]:
+def bill(job: JobUse, prices: PriceList, model_s: float) -> list[Line]:
     """The lines of a million jobs that each wait `model_s` seconds for their model."""
     usd, assumed = prices.usd, prices.assumed
     express = gb_s(assumed["express_memory_mb"], express_ms(job, prices, model_s))
@@ -135,7 +135,7 @@ def bill(job: Job, prices: PriceList, model_s: float) -> list[Line]:
     return [Line(name, quantity, unit, quantity * each * MILLION) for name, quantity, unit, each in quantities]
 
 
-def kms_requests(job: Job, assumed: Mapping[str, Any]) -> float:
+def kms_requests(job: JobUse, assumed: Mapping[str, Any]) -> float:
     """What a month takes, whatever the number of jobs."""
     minutes = HOURS_A_MONTH * 60
     tables: float = job.table_users * minutes / assumed["table_key_minutes"]
@@ -143,12 +143,12 @@ def kms_requests(job: Job, assumed: Mapping[str, Any]) -> float:
     return tables + queues
 
 
-def standard(job: Job, prices: PriceList) -> float:
+def standard(job: JobUse, prices: PriceList) -> float:
     """Dollars of a million jobs' transitions where they run as Standard, in place of both Express lines."""
     return job.transitions * prices.usd["standard_transition"] * MILLION
 
 
-def long_poll(job: Job, prices: PriceList, model_s: float) -> float:
+def long_poll(job: JobUse, prices: PriceList, model_s: float) -> float:
     """Dollars more for a million jobs whose client holds a long poll open while the model works.
 
     The waiting function is `api`; each look is one read (first after 0.1 s, then ever later, at most every second).
@@ -165,7 +165,7 @@ def long_poll(job: Job, prices: PriceList, model_s: float) -> float:
     return (lambda_usd + reads + polls * (prices.usd["api_request"] + prices.usd["lambda_request"])) * MILLION
 
 
-def idle(job: Job, prices: PriceList) -> list[Line]:
+def idle(job: JobUse, prices: PriceList) -> list[Line]:
     """What a month costs without a single job."""
     sweep = prices.assumed["sweep"]
     memory = job.functions["ApiFunction"].memory_mb if "SweepFunction" not in job.functions else 0

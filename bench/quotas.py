@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from bench.pricing import Job, PriceList, billed_ms
+from bench.pricing import JobUse, PriceList, billed_ms
 from local.servers import ROOT
 
 
@@ -32,7 +32,7 @@ def of_template(pattern: str) -> float:
     return float(found.group(1)) if found else math.inf
 
 
-def quotas(job: Job, prices: PriceList, model_s: float) -> list[Quota]:
+def quotas(job: JobUse, prices: PriceList, model_s: float) -> list[Quota]:
     """All of them, the tightest first."""
     busy_s = sum(billed_ms(each, prices) for each in job.functions.values()) / 1000 + model_s
     rate = of_template(r"\n  RequestRate:.*?Default: (\d+)")

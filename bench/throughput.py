@@ -18,7 +18,7 @@ EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TimedJob:
     """One job: milliseconds until `202`, until its end was seen, and of these in the model."""
 
     submit_ms: float
@@ -27,7 +27,7 @@ class Run:
     status: str
 
 
-class Watch:
+class MemorySampler:
     """Samples the resident memory of the emulator and its function processes until it is left."""
 
     def __init__(self, pid: int) -> None:
@@ -37,7 +37,7 @@ class Watch:
         self.emulator_mb = self.functions_mb = 0.0
         self.function_processes = 0
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "MemorySampler":
         """Begin."""
         self._thread.start()
         return self
@@ -56,7 +56,7 @@ class Watch:
             self.emulator_mb = max(self.emulator_mb, sum(each.rss_mb for each in now if each.pid == self._pid))
 
 
-def one_job(bench: Bench, until: float) -> Run | None:
+def one_job(bench: Bench, until: float) -> TimedJob | None:
     """Submit and long-poll until the end; None when the time is over."""
     if time.monotonic() >= until:
         return None
@@ -64,13 +64,13 @@ def one_job(bench: Bench, until: float) -> Run | None:
     answer = bench.api.submit(bench.body())
     submitted = time.perf_counter()
     if answer.status != 202:
-        return Run((submitted - began) * 1000, 0, 0, f"refused {answer.status}")
+        return TimedJob((submitted - began) * 1000, 0, 0, f"refused {answer.status}")
     job: dict[str, Any] = {"status": "unknown"}
     while time.monotonic() < until and not job.get("ended_at"):
         job = bench.api.call("GET", f"/jobs/{answer.body['id']}?wait=20").body
     took = (time.perf_counter() - began) * 1000
     model = sum(each["latency_ms"] or 0 for each in job.get("attempts", []))
-    return Run((submitted - began) * 1000, took, model, job["status"])
+    return TimedJob((submitted - began) * 1000, took, model, job["status"])
 
 
 def _settle(bench: Bench, clients: int, until: float) -> None:
@@ -92,7 +92,7 @@ def run(bench: Bench, jobs: int, clients: int, seconds: float) -> None:
     before, lived = meter(bench, "count"), processes(bench.pid)
     until = time.monotonic() + seconds
     began = time.perf_counter()
-    with Watch(bench.pid) as watch, ThreadPoolExecutor(clients) as pool:
+    with MemorySampler(bench.pid) as watch, ThreadPoolExecutor(clients) as pool:
         runs = [each for each in pool.map(lambda _: one_job(bench, until), range(jobs)) if each]
         took = time.perf_counter() - began
     time.sleep(3)  # publishing
@@ -109,7 +109,7 @@ def run(bench: Bench, jobs: int, clients: int, seconds: float) -> None:
         f"workflow transitions: {len(states)} a job; CPU of all functions: {sum(cpu.values()) / len(runs):.1f} ms a job"
     )
     memory = measure_memory(bench)
-    latencies = {name: [getattr(each, name) for each in done] for name in Run.__slots__ if name.endswith("_ms")}
+    latencies = {name: [getattr(each, name) for each in done] for name in TimedJob.__slots__ if name.endswith("_ms")}
     facts = {
         "jobs": jobs, "clients": clients, "succeeded": len(done), "seconds": took, "jobs_s": len(done) / took,
         **{name: {f"p{share}": percentile(values, share) for share in SHARES} for name, values in latencies.items()},
@@ -120,7 +120,9 @@ def run(bench: Bench, jobs: int, clients: int, seconds: float) -> None:
     keep("throughput", facts)
 
 
-def _show(runs: list[Run], done: list[Run], took: float, watch: Watch, asked: dict[str, float]) -> None:
+def _show(
+    runs: list[TimedJob], done: list[TimedJob], took: float, watch: MemorySampler, asked: dict[str, float]
+) -> None:
     show("The emulator on this machine, with the clients beside it: not a measure of AWS.")
     show(f"\n{len(done)} of {len(runs)} jobs succeeded in {took:.1f} s: {len(done) / took:.1f} jobs a second")
     measured = {

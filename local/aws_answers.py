@@ -41,8 +41,8 @@ def _phrases(asked: Json) -> Json:
 
 
 def _personal(asked: Json) -> Json:
-    told = ({name: each[name] for name in each if name != "Text"} for each in _found(MAIL, asked["Text"]))
-    return {"Entities": [each | {"Type": "EMAIL"} for each in told]}
+    places = ({name: each[name] for name in each if name != "Text"} for each in _found(MAIL, asked["Text"]))
+    return {"Entities": [each | {"Type": "EMAIL"} for each in places]}
 
 
 def _toxic(asked: Json) -> Json:
@@ -86,8 +86,8 @@ def _turn(asked: Json) -> Json:
 
 def _translation(asked: Json) -> Json:
     target, source = asked["TargetLanguageCode"], asked["SourceLanguageCode"]
-    told = {"SourceLanguageCode": "en" if source == "auto" else source, "TargetLanguageCode": target}
-    return {"TranslatedText": f"[{target}] {asked['Text']}", **told}
+    languages = {"SourceLanguageCode": "en" if source == "auto" else source, "TargetLanguageCode": target}
+    return {"TranslatedText": f"[{target}] {asked['Text']}", **languages}
 
 
 ANSWERS: dict[str, Answer] = {

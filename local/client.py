@@ -8,7 +8,7 @@ import urllib3
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpReply:
     """One reply; header names in lower case."""
 
     status: int
@@ -24,7 +24,7 @@ class Client:
     key: str | None
     pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, maxsize=32))
 
-    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> HttpReply:
         """Call a route, such as `/jobs`; bytes go as they are, anything else as JSON."""
         sent = {"authorization": f"Bearer {self.key}"} if self.key else {}
         if body is not None:
@@ -34,13 +34,13 @@ class Client:
             method, f"{self.base_url}{path}", body=data, headers=sent | (headers or {}), timeout=60
         )
         text = reply.data.decode()
-        return Answer(
+        return HttpReply(
             reply.status,
             {name.lower(): value for name, value in reply.headers.items()},
             json.loads(text) if text else None,
         )
 
-    def submit(self, body: dict[str, Any], **headers: str) -> Answer:
+    def submit(self, body: dict[str, Any], **headers: str) -> HttpReply:
         """`POST /jobs`; header names with underscores."""
         return self.call("POST", "/jobs", body, {name.replace("_", "-"): value for name, value in headers.items()})
 

@@ -147,9 +147,9 @@ class Demo:
             arrived = receiver.wait(1, 60)
             _need(len(arrived) > 0, "no webhook arrived")
             verify([self._seeded.webhook_secret], arrived[0].headers, arrived[0].body, int(time.time()))
-            told = json.loads(arrived[0].body)
-            _need(told["data"]["job_id"] == job_id, "the webhook is of another job")
-            self._say(f"   {told['type']} {arrived[0].headers['webhook-id']}: the signature verifies")
+            event = json.loads(arrived[0].body)
+            _need(event["data"]["job_id"] == job_id, "the webhook is of another job")
+            self._say(f"   {event['type']} {arrived[0].headers['webhook-id']}: the signature verifies")
 
     def _ended(self, job_id: str, status: str) -> dict[str, Any]:
         job = self._api.finished(job_id)

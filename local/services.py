@@ -46,16 +46,16 @@ def patch() -> None:
         ordered = self.results_queue or unique_repr in self.results.get(endpoint_name, {})
         if ordered or "inputs" not in asked:
             return as_shipped(self, endpoint_name, unique_repr)
-        told = [{"generated_text": summary(str(asked["inputs"])), "component": sent.get(COMPONENT)}]
-        return json.dumps(told), "application/json", "", ""
+        outputs = [{"generated_text": summary(str(asked["inputs"])), "component": sent.get(COMPONENT)}]
+        return json.dumps(outputs), "application/json", "", ""
 
     def invoke_endpoint_async(self: Any, endpoint_name: str, input_location: str) -> tuple[str, str]:
         bucket, _, key = input_location.removeprefix("s3://").partition("/")
         s3 = _buckets()
         s3.create_bucket(Bucket=RESULTS)
         asked = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        told = json.dumps({"summary": summary(str(asked))}).encode()
-        s3.put_object(Bucket=RESULTS, Key=f"{key}.out", Body=told, ContentType="application/json")
+        result = json.dumps({"summary": summary(str(asked))}).encode()
+        s3.put_object(Bucket=RESULTS, Key=f"{key}.out", Body=result, ContentType="application/json")
         return f"s3://{RESULTS}/{key}.out", f"s3://{RESULTS}/{key}.error"
 
     SageMakerRuntimeBackend.invoke_endpoint = invoke_endpoint  # type: ignore[method-assign]

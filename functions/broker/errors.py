@@ -164,10 +164,14 @@ class Forbidden(InvalidRequest):
 
 
 class BudgetExceeded(InvalidRequest):
-    """The budget does not cover the worst case of this work."""
+    """The budget does not cover the worst case of this work; `budget` says how it stands, where it is the tenant's."""
 
     type = "budget_exceeded"
     status = 402
+
+    def __init__(self, message: str, *, budget: dict[str, Any] | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.budget = budget
 
 
 class Rejected(BrokerError):

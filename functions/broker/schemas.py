@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from broker.contract.base import Plain
-from broker.contract.events import Webhook, any_event
+from broker.contract.common import Plain
+from broker.contract.events import WebhookBody, any_event
 from broker.contract.files import BatchLine
 from broker.contract.openapi import openapi
 from broker.contract.replies import Error, Job
@@ -37,7 +37,7 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
         "Batch line",
         "One line of `{key}.results.jsonl` in the outbox: what became of a line of the file in the inbox.",
     ),
-    "webhook": (Webhook, "Webhook", str(Webhook.__doc__)),
+    "webhook": (WebhookBody, "Webhook", str(WebhookBody.__doc__)),
     "error": (Error, "Error", str(Error.__doc__)),
     "registry": (
         RegistryFile,

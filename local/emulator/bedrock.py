@@ -52,8 +52,8 @@ def patch() -> None:
 
     def invoke_model(model_id: str, headers: Any, body: bytes) -> Any:
         asked = json.loads(body)
-        told = _made(asked)
-        return invoke(model_id, headers, body) if told is None else _json(told)
+        made = _made(asked)
+        return invoke(model_id, headers, body) if made is None else _json(made)
 
     bedrock_runtime._invoke_model = invoke_model
     converse = bedrock_runtime._converse

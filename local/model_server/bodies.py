@@ -28,11 +28,11 @@ def _form(content_type: str, raw: bytes) -> tuple[Json, dict[str, Upload]]:
     files: dict[str, Upload] = {}
     for part in parts[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
-        told = {}
+        headers = {}
         for line in head.decode("utf-8", "replace").split("\r\n"):
             name, _, value = line.partition(":")
-            told[name.strip().lower()] = value.strip()
-        about = _header(told.get("content-disposition", ""), "Content-Disposition")
+            headers[name.strip().lower()] = value.strip()
+        about = _header(headers.get("content-disposition", ""), "Content-Disposition")
         field, file = (about.get_param(name, header="Content-Disposition") for name in ("name", "filename"))
         if file is None:
             fields[str(field)] = content.decode("utf-8", "replace")

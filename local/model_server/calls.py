@@ -11,7 +11,7 @@ _KEPT = 10_000
 
 
 @dataclass
-class Call:
+class CallSeen:
     """One call: the model's name as it was sent, and no status while, or if, no answer was sent."""
 
     model: str | None
@@ -24,13 +24,13 @@ class Calls:
     """The latest 10,000 calls and the number of all since the last clear."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=_KEPT)
+        self._calls: deque[CallSeen] = deque(maxlen=_KEPT)
         self._total = 0
         self._lock = threading.Lock()
 
-    def begin(self, path: str) -> Call:
+    def begin(self, path: str) -> CallSeen:
         """Note that a call came in; the caller fills in model and status as they become known."""
-        call = Call(None, path, None, time.time())
+        call = CallSeen(None, path, None, time.time())
         with self._lock:
             self._calls.append(call)
             self._total += 1

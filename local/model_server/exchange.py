@@ -71,7 +71,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Turn:
+class SpokenTurn:
     """What one side said; the role is ``system``, ``user`` or ``assistant`` in every format."""
 
     role: str
@@ -79,7 +79,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Tool:
+class ForcedTool:
     """The tool that the caller forces; ``named`` tells whether by name or by demanding any."""
 
     name: str
@@ -91,9 +91,9 @@ class Tool:
 class Ask:
     """A chat request with the format taken off. ``schema`` without keys means any JSON object, None means prose."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[SpokenTurn, ...]
     schema: Json | None
-    tool: Tool | None
+    tool: ForcedTool | None
     max_tokens: int | None
 
 
@@ -166,7 +166,7 @@ def text_of(content: object, param: str) -> str:
     return "\n".join(part["text"] for part in items(content, param) if isinstance(part.get("text"), str))
 
 
-def pick_tool(tools: list[Tool], name: object, param: str) -> Tool:
+def pick_tool(tools: list[ForcedTool], name: object, param: str) -> ForcedTool:
     """Find the tool forced by name, or the first where any will do."""
     for tool in tools:
         if name is None or tool.name == name:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.model_server import bodies, misbehaviour
-from local.model_server.calls import Call, Calls
+from local.model_server.calls import Calls, CallSeen
 from local.model_server.exchange import STATUS, Binary, Json, Orders, Problem, Request
 from local.model_server.formats import gemini, openai, openai_more
 from local.model_server.routes import Endpoint, find
@@ -191,7 +191,7 @@ class _Exchange:
     """One call as far as it is understood."""
 
     path: str
-    call: Call
+    call: CallSeen
     endpoint: Endpoint | None
     model: str | None
     """Where the path names it."""

@@ -9,7 +9,7 @@ import pytest
 from broker.cloud.conversations import INLINE_BYTES, ConversationStore
 from broker.cloud.database import DynamoDatabase
 from broker.context.conversations import NEXT, Turn, Turns
-from broker.context.summaries import Place, Summary
+from broker.context.summaries import Summary, SummaryPlace
 from broker.storage import ConditionFailed, Database, Put
 
 from tests.adapters.conftest import BUCKET, TABLES, Client
@@ -110,9 +110,9 @@ def summary(through: int, text: str = "Grüße an alle.", expires_at: int = LATE
     return Summary(turn(through).job_id, 2 * through, 100 * through, expires_at, text)
 
 
-def keep(keeper: Keeper, made: Summary, turns: list[int], since: str = "", mark: str | None = None) -> bool:
-    """As a job does it: the write over the mark that it read, then a look at turns that came late."""
-    staged = keeper.turns.stage_summary("acme", "c1", made, mark)
+def keep(keeper: Keeper, made: Summary, turns: list[int], since: str = "", token: str | None = None) -> bool:
+    """As a job does it: the write over the token that it read, then a look at turns that came late."""
+    staged = keeper.turns.stage_summary("acme", "c1", made, token)
     try:
         keeper.database.write(staged)
     except ConditionFailed:
@@ -136,16 +136,16 @@ def talk(keeper: Keeper) -> Keeper:
 
 def test_a_summary_stands_for_turns_of_its_conversation(talk: Keeper) -> None:
     assert standing(talk) == summary(2)
-    assert talk.turns.place("other", "c1", NOW) == talk.turns.place("acme", "c2", NOW) == Place(None, None)
+    assert talk.turns.place("other", "c1", NOW) == talk.turns.place("acme", "c2", NOW) == SummaryPlace(None, None)
     assert ids(talk, since=f"{turn(2).job_id}{NEXT}") == [3]
     assert ids(talk) == [3, 2, 1], "turns stay as they are"
 
 
 def test_a_summary_takes_the_place_that_was_read_and_no_other(talk: Keeper) -> None:
     assert not keep(talk, summary(3), [1, 2, 3]), "there is one by now"
-    mark = talk.turns.place("acme", "c1", NOW).mark
-    assert keep(talk, summary(3, "All."), [3], f"{turn(2).job_id}{NEXT}", mark)
-    assert not keep(talk, summary(3, "Again."), [3], f"{turn(2).job_id}{NEXT}", mark)
+    token = talk.turns.place("acme", "c1", NOW).version_token
+    assert keep(talk, summary(3, "All."), [3], f"{turn(2).job_id}{NEXT}", token)
+    assert not keep(talk, summary(3, "Again."), [3], f"{turn(2).job_id}{NEXT}", token)
     assert standing(talk) == summary(3, "All.")
 
 
@@ -155,7 +155,7 @@ def test_a_summary_that_has_expired_does_not_stand(keeper: Keeper) -> None:
     assert standing(keeper, NOW + 4 * SECOND) is not None
     place = keeper.turns.place("acme", "c1", NOW + 5 * SECOND)
     assert place.summary is None
-    assert keep(keeper, summary(1, "Anew."), [1], mark=place.mark)
+    assert keep(keeper, summary(1, "Anew."), [1], token=place.version_token)
 
 
 @pytest.mark.parametrize("late", [0, 2])
@@ -178,42 +178,42 @@ def test_a_summary_of_other_turns_than_there_are_is_taken_away(keeper: Keeper, t
 
 
 def test_turns_below_the_ones_that_were_read_do_not_count(talk: Keeper) -> None:
-    mark = talk.turns.place("acme", "c1", NOW).mark
-    assert keep(talk, summary(3), [2, 3], turn(2).job_id, mark)
+    token = talk.turns.place("acme", "c1", NOW).version_token
+    assert keep(talk, summary(3), [2, 3], turn(2).job_id, token)
     assert standing(talk) == summary(3)
 
 
 @pytest.mark.parametrize("erased", [1, 2])
 def test_a_summary_goes_with_each_turn_that_it_is_of(talk: Keeper, erased: int) -> None:
-    mark = talk.turns.place("acme", "c1", NOW).mark
+    token = talk.turns.place("acme", "c1", NOW).version_token
     for _ in range(2):
         talk.turns.erase_turn("acme", "c1", turn(erased).job_id)
         assert standing(talk) is None
-    assert not keep(talk, summary(3), [3], f"{turn(2).job_id}{NEXT}", mark), "it would be made of it"
+    assert not keep(talk, summary(3), [3], f"{turn(2).job_id}{NEXT}", token), "it would be made of it"
 
 
 def test_a_summary_stays_when_a_turn_after_it_goes(talk: Keeper) -> None:
-    mark = talk.turns.place("acme", "c1", NOW).mark
+    token = talk.turns.place("acme", "c1", NOW).version_token
     for _ in range(2):
         talk.turns.erase_turn("acme", "c1", turn(3).job_id)
         assert standing(talk) == summary(2)
-    assert not keep(talk, summary(3), [3], f"{turn(2).job_id}{NEXT}", mark), "it would be of what is gone"
+    assert not keep(talk, summary(3), [3], f"{turn(2).job_id}{NEXT}", token), "it would be of what is gone"
 
 
 def test_the_first_summary_is_not_kept_when_a_turn_was_erased_while_it_was_made(keeper: Keeper) -> None:
     for number in (1, 2):
         keeper.append("acme", "c1", turn(number), LATER)
-    mark = keeper.turns.place("acme", "c1", NOW).mark
+    token = keeper.turns.place("acme", "c1", NOW).version_token
     keeper.turns.erase_turn("acme", "c1", turn(1).job_id)
-    assert not keep(keeper, summary(2), [1, 2], mark=mark)
+    assert not keep(keeper, summary(2), [1, 2], token=token)
 
 
 def test_a_summary_goes_with_its_conversation(talk: Keeper) -> None:
-    mark = talk.turns.place("acme", "c1", NOW).mark
+    token = talk.turns.place("acme", "c1", NOW).version_token
     for _ in range(2):
         talk.turns.erase("acme", "c1", NOW + 10)
         assert standing(talk) is None
-    assert not keep(talk, summary(3), [3], mark=mark)
+    assert not keep(talk, summary(3), [3], token=token)
 
 
 def test_large_ones_go_to_the_bucket_and_leave_it_again(kept: ConversationStore, bucket: Any, dynamodb: Any) -> None:
@@ -227,7 +227,7 @@ def test_large_ones_go_to_the_bucket_and_leave_it_again(kept: ConversationStore,
     kept.erase("acme", "c1", NOW + 10)
     assert bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
     left = dynamodb.scan(TableName=TABLES["jobs"])["Items"]
-    assert sorted(item["sk"]["S"] for item in left) == ["ERASED", "SUMMARY"], "marks, and no words"
+    assert sorted(item["sk"]["S"] for item in left) == ["ERASED", "SUMMARY"], "version tokens, and no words"
     assert all(item.keys() <= {"pk", "sk", "at", "mark", "expires_at"} for item in left)
     assert all(int(item["expires_at"]["N"]) > NOW // SECOND for item in left)
 

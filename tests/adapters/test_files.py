@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pytest
 from broker.batches.splitting import Inbox as InboxPort
 from broker.bounds import Overrun
-from broker.cloud.files import PIECE_BYTES, Inbox, Outbox
+from broker.cloud.buckets import PIECE_BYTES, Inbox, Outbox
 from broker.cloud.queues import FilesQueue
 from broker.errors import NotFound
 
@@ -39,8 +39,8 @@ class Memory:
         self.port = FakeInbox(versioned)
 
     def put(self, data: bytes) -> tuple[str, str | None]:
-        told = self.port.put(KEY, data)["detail"]["object"]
-        return told["etag"], told.get("version-id")
+        stored = self.port.put(KEY, data)["detail"]["object"]
+        return stored["etag"], stored.get("version-id")
 
     def delete(self) -> None:
         self.port.delete(KEY)

@@ -82,9 +82,9 @@ def test_its_signature_is_that_of_botocores_signer(service: JsonService, name: s
     again.headers["X-Amz-Date"] = headers["x-amz-date"]
     again.context["timestamp"] = headers["x-amz-date"]
     signer = SigV4Auth(KEYS, client.meta.service_model.signing_name, "eu-central-1")
-    told = signer.string_to_sign(again, signer.canonical_request(again))
+    to_sign = signer.string_to_sign(again, signer.canonical_request(again))
     scope, listed = signer.scope(again), signer.signed_headers(signer.headers_to_sign(again))
-    expected = f"Credential={scope}, SignedHeaders={listed}, Signature={signer.signature(told, again)}"
+    expected = f"Credential={scope}, SignedHeaders={listed}, Signature={signer.signature(to_sign, again)}"
     assert headers["authorization"] == f"AWS4-HMAC-SHA256 {expected}"
 
 

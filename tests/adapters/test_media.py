@@ -27,8 +27,8 @@ def media(store: PayloadStore, bucket: Any) -> JobMedia:
 def test_reads_bytes_of_the_request_and_objects_of_the_inbox(media: JobMedia) -> None:
     assert media.read(DATA) == Blob(b"hello", "text/plain")
     assert media.read({"s3": "s3://inbox/acme/a.png"}) == Blob(b"png", "image/png")
-    told = {"s3": "s3://inbox/acme/a.png", "media_type": "image/webp"}
-    assert media.read(told).media_type == "image/webp"
+    reference = {"s3": "s3://inbox/acme/a.png", "media_type": "image/webp"}
+    assert media.read(reference).media_type == "image/webp"
 
 
 @pytest.mark.parametrize(

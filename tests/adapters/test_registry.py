@@ -101,8 +101,8 @@ def test_typed_prompts_and_labels_are_read_as_they_were_applied(database: Databa
     arms = [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
     document = {"prompts": prompts, "labels": [{"id": "p", "labels": {"production": arms}}]}
     assert (applied(database, document), applied(database, document)) == (3, 0)
-    told = Prompts(database, FakeTexts())
-    texts = [told.fill({"id": "p"}, f"key-{n}", NOW).messages[0]["content"] for n in range(200)]
+    registered = Prompts(database, FakeTexts())
+    texts = [registered.fill({"id": "p"}, f"key-{n}", NOW).messages[0]["content"] for n in range(200)]
     assert texts.count("1: 0.5") > 150 and texts.count("2: 0.5") > 5
     assert [each.content for each in Registry(database, FakeTexts()).history("labels", "p")] == [
         {"id": "p", "labels": {"production": [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]}}

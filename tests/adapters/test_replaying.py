@@ -118,7 +118,7 @@ def test_one_that_the_stream_no_longer_holds_does_not_keep_the_others(scene: Sce
     with pytest.raises(Unavailable) as failure:
         replay(NOW)
     assert failure.value.code == "stream_trimmed"
-    assert "2 changes told again" in failure.value.message
+    assert "2 changes published again" in failure.value.message
     assert scene.bus.kinds == ["JobStarted", "JobCanceled"]
     assert scene.left == "0 + 1"
 

@@ -2,24 +2,29 @@
 
 import ast
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.cli.documents import read
 from broker.cloud.attributes import encode_item
 from broker.cloud.bus import SOURCE, Bus
 from broker.cloud.stream import change_of
 from broker.contract.events import event_models
 from broker.delivery.events import event_of
-from broker.delivery.publishing import Change
+from broker.delivery.publishing import HeadChange
 from broker.envelope import envelope
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.store import NEWS, Jobs, note_item
 from broker.jobs.transitions import Fence, Outcome, claim, end_call, finish, start_call
+from broker.registry.document import parse_registry
 from broker.storage import Item
 from moto.events.models import EventPattern
 
 from tests.contract.stack import ROOT, events, of_type, target
+from tests.contract.test_schemas import check
 from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.database import FakeDatabase
 from tests.fakes.queue import FakeRejections
@@ -75,6 +80,14 @@ def matches(pattern: Any, event: dict[str, Any]) -> bool:
     return bool(EventPattern.load(json.dumps(pattern)).matches_event(event))
 
 
+def examples() -> tuple[Any, Any]:
+    """The two JSON texts of the contract's page on events: the entries that ask, and what tells of the end."""
+    page = (ROOT / "docs" / "contract.md").read_text()
+    section = page[page.index("\n## Events\n") : page.index("\n## Files\n")]
+    asked, told = re.findall(r"```json\n(.+?)\n```", section, re.DOTALL)
+    return json.loads(asked), json.loads(told)
+
+
 def rules_for(event: dict[str, Any]) -> list[str]:
     return [name for name, rule in RULES.items() if matches(rule["EventPattern"], event)]
 
@@ -93,6 +106,38 @@ def test_one_rule_leads_to_the_intake() -> None:
 @pytest.mark.parametrize("detail", [ASK, {}, {"input": {"text": "…"}, "metadata": {"order": "17"}}], ids=str)
 def test_a_request_of_any_source_reaches_the_intake(source: str, detail: dict[str, Any]) -> None:
     assert rules_for(requested(source, detail)) == INTAKE
+
+
+def test_the_example_of_a_request_becomes_a_job_of_its_source() -> None:
+    ((entry,), told) = examples()
+    event = delivered(entry)
+    assert rules_for(event) == INTAKE
+    check("job-request", event["detail"])
+    (source,) = parse_registry(read(ROOT / "examples" / "registry")).sources
+    assert (source.account, source.source) == (told["account"], entry["Source"]), "the registered one is another"
+    rejected = FakeRejections()
+    take = EventConsumer(World().accept, lambda account, source: "acme", rejected, lambda kind, detail: None)
+    accepted = take(json.dumps(event), NOW)
+    assert accepted is not None, rejected.kept
+    assert accepted.head.correlation_id == event["id"]
+
+
+def test_the_example_of_an_end_is_as_published_and_as_it_is_told() -> None:
+    _, told = examples()
+    check("event", told)
+    ended = World().ended(Status.SUCCEEDED)
+    kind, detail = event_of(None, ended) or ("", {})
+    event = sent(kind, detail)
+    assert shape(told) == shape(event), "the example has other fields than the broker's"
+    assert rules_for(told) == []
+    facts, metadata = told["detail"]["data"], told["detail"]["metadata"]
+    assert metadata["event_id"] == replace(ended, id=facts["job_id"]).event_id
+    assert facts["url"] == f"/v1/jobs/{facts['job_id']}"
+
+
+def shape(value: Any) -> Any:
+    """The fields of a document, without what they hold."""
+    return {name: shape(each) for name, each in value.items()} if isinstance(value, dict) else None
 
 
 def test_what_reaches_the_intake_becomes_a_job() -> None:
@@ -185,8 +230,8 @@ def stream_filter(*, progress: bool = True) -> Any:
     return json.loads(with_progress if progress else ends)
 
 
-@pytest.mark.parametrize(("progress", "told"), [(True, ["queued", "running", "succeeded"]), (False, ["succeeded"])])
-def test_just_the_changes_of_status_reach_publish(progress: bool, told: list[str]) -> None:
+@pytest.mark.parametrize(("progress", "expected"), [(True, ["queued", "running", "succeeded"]), (False, ["succeeded"])])
+def test_just_the_changes_of_status_reach_publish(progress: bool, expected: list[str]) -> None:
     database = FakeDatabase()
     jobs = Jobs(database, ())
     jobs.create(a_head())
@@ -201,7 +246,7 @@ def test_just_the_changes_of_status_reach_publish(progress: bool, told: list[str
         if matches(stream_filter(progress=progress), stream_record(after, "MODIFY" if before else "INSERT", before))
     ]
     assert len(database.stream) == 5
-    assert let_through == told
+    assert let_through == expected
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status.terminal])
@@ -225,5 +270,5 @@ def test_publish_reads_what_the_filter_lets_through() -> None:
     world = World()
     before = world.submitted()
     after = claim(before, now=NOW, lease_ms=1000, by="m-1")
-    assert change_of(record(after, "MODIFY", before)["dynamodb"]) == Change("1", before, after)
-    assert change_of(record(before, "INSERT")["dynamodb"]) == Change("1", None, before)
+    assert change_of(record(after, "MODIFY", before)["dynamodb"]) == HeadChange("1", before, after)
+    assert change_of(record(before, "INSERT")["dynamodb"]) == HeadChange("1", None, before)

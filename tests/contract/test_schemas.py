@@ -8,11 +8,11 @@ import pytest
 from broker.batches.batch import ENDINGS
 from broker.cli.documents import read
 from broker.cloud import bus
-from broker.contract.base import TREE
+from broker.contract.common import TREE
 from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
 from broker.delivery.events import DETAIL_TYPES, event_of, webhook_body
-from broker.errors import BrokerError, Forbidden, InvalidRequest
+from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import timeline
@@ -22,7 +22,7 @@ from broker.schemas import MODELS, documents, text
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from tests.contract.world import NOW, World, every_job
+from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.batches import Files
 from tests.fakes.queue import FakeRejections
 
@@ -72,11 +72,11 @@ def test_no_published_name_depends_on_where_its_model_lies() -> None:
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_a_job_is_shown_as_published(world: World, head: Head) -> None:
     reply = world.call("GET", "/jobs/{id}", path={"id": head.id})
-    told = reply.body
+    shown = reply.body
     if reply.status == 410:
-        check("error", {"error": told["error"]})
-        told = told | {"error": None}
-    check("job", told)
+        check("error", {"error": shown["error"]})
+        shown = shown | {"error": None}
+    check("job", shown)
 
 
 def test_the_jobs_show_everything_that_a_job_can_show() -> None:
@@ -107,9 +107,9 @@ def test_a_job_without_one_of_its_fields_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_the_event_of_each_status_is_as_published(world: World, head: Head) -> None:
-    told = event_of(None, head)
-    assert told is not None
-    kind, detail = told
+    event = event_of(None, head)
+    assert event is not None
+    kind, detail = event
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
 
 
@@ -135,10 +135,10 @@ def check_rejection(body: str, error: BrokerError) -> None:
     def tenant_of(account: str, source: str) -> str:
         raise error
 
-    told: list[tuple[str, dict[str, Any]]] = []
-    take = EventConsumer(World().accept, tenant_of, FakeRejections(), lambda kind, detail: told.append((kind, detail)))
+    sent: list[tuple[str, dict[str, Any]]] = []
+    take = EventConsumer(World().accept, tenant_of, FakeRejections(), lambda kind, detail: sent.append((kind, detail)))
     assert take(body, NOW) is None
-    ((kind, detail),) = told
+    ((kind, detail),) = sent
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
 
 
@@ -161,9 +161,9 @@ def test_what_is_told_of_a_file_is_as_published(key: str, body: str, kind: str) 
     taken = files.taken(key, body)
     files.finish(taken.batch_id)
     files.collect(taken.batch_id)
-    ((told, detail),) = files.bus.events
-    assert told == kind
-    check("event", {"source": bus.SOURCE, "detail-type": told, "detail": detail})
+    ((sent, detail),) = files.bus.events
+    assert sent == kind
+    check("event", {"source": bus.SOURCE, "detail-type": sent, "detail": detail})
     assert "Hello" not in json.dumps(detail)
     for name, content in files.outbox.objects.items():
         suffix = name.removeprefix(key)
@@ -202,6 +202,15 @@ def test_an_error_of_each_class_is_as_published(kind: type[BrokerError]) -> None
     assert reply.headers["retry-after"] == "1"
 
 
+def test_a_refusal_for_the_budget_is_as_published_and_says_how_it_stands() -> None:
+    with pytest.raises(BudgetExceeded) as failure:
+        World().call("POST", "/jobs", body=json.dumps(ASK), tenant="poor")
+    reply = error_reply(failure.value, "r-1")
+    check("error", reply.body)
+    assert reply.status == 402
+    assert reply.body["error"]["budget"]["limit_usd"] == 0 < reply.body["error"]["budget"]["worst_cost_usd"]
+
+
 REQUESTS: list[tuple[dict[str, Any], bool]] = [
     ({"input": {"text": "Hello"}}, True),
     ({"input": {"messages": [{"role": "user", "content": "Hello"}]}, "parameters": {"temperature": 0.2}}, True),
@@ -212,6 +221,14 @@ REQUESTS: list[tuple[dict[str, Any], bool]] = [
     ({"input": {"text": "x"}, "task": "sing"}, False),
     ({"input": {"messages": [{"role": "king", "content": "x"}]}}, False),
     ({"input": {"text": "x"}, "deadline_seconds": 0}, False),
+    ({"input": {"text": "x"}, "deadline_seconds": 60.0}, True),
+    ({"input": {"text": "x"}, "deadline_seconds": "60"}, False),
+    ({"input": {"text": "x"}, "parameters": {"max_output_tokens": True}}, False),
+    ({"input": {"text": "x"}, "parameters": {"temperature": 1}}, True),
+    ({"input": {"text": "x"}, "parameters": {"temperature": "1"}}, False),
+    ({"input": {"text": "x"}, "coalesce": 1}, False),
+    ({"input": {"text": "x"}, "coalesce": "yes"}, False),
+    ({"input": {"text": "x"}, "conversation_id": "a b"}, False),
     ({"input": {"text": "x"}, "metadata": {"a": "x" * 513}}, False),
 ]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.cloud.texts import PREFIX
-from broker.rest.routes import MOST_WAIT_S
+from broker.rest.api import MOST_WAIT_S
 
 from tests.contract.stack import (
     ROOT,
@@ -120,8 +120,8 @@ def test_a_schedule_retries_never_and_is_missed_loudly(function: str, event: str
     ]
     # Silence that breaches rings until the first run of a new stack; here silence after data has an action of its own.
     assert watching and all(alarm["TreatMissingData"] == "missing" for alarm in watching), function
-    told = [target(each) for alarm in watching for each in alarm.get("InsufficientDataActions", [])]
-    assert told == ["Alarms"] * len(watching), f"nobody notices when {function} is silent"
+    targets = [target(each) for alarm in watching for each in alarm.get("InsufficientDataActions", [])]
+    assert targets == ["Alarms"] * len(watching), f"nobody notices when {function} is silent"
 
 
 def test_the_bus_may_send_where_its_rules_lead() -> None:

@@ -1,4 +1,4 @@
-"""The workflow: valid as it stands, whole, obedient to its steps, and held together with the template."""
+"""The workflow: valid as it stands, whole, and held together with the template."""
 
 import json
 import re
@@ -11,39 +11,17 @@ from broker.errors import Conflict
 from cfnlint.api import lint_all
 from jsonata.jsonata import Jsonata
 
-from tests.contract.stack import of_type, target, workflow_files
-
-PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown"}
-"""Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time."""
+from tests.contract.stack import of_type, target
+from tests.contract.workflows import DEFINITIONS, PLATFORM, SETTLES, rule_for, states
 
 STEP_ERRORS = {Conflict.__name__}
 """The one error that the workflow judges itself. All others are the steps' answers (`broker.consequences`)."""
 
-INVOKES = "Invoke Model"
-SETTLES = "Settle Job"
 TOKEN = re.compile(r"\$\{(\w+)\}")
 PARTITION = "Partition"
 """The one token that is no function: the part of AWS that the stack is in (`aws`, `aws-cn`, …)."""
 
-DEFINITIONS = {path.stem: path for path in workflow_files()}
 WORKFLOWS = of_type("AWS::Serverless::StateMachine")
-
-
-def states(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = definition["States"]
-    return found
-
-
-def inference() -> dict[str, dict[str, Any]]:
-    return states(json.loads(DEFINITIONS["inference.asl"].read_text()))
-
-
-def value(text: str, **variables: Any) -> Any:
-    """What an expression gives."""
-    expression = Jsonata(text.removeprefix("{%").removesuffix("%}"))
-    for name, held in variables.items():
-        expression.assign(name, held)
-    return expression.evaluate({})
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -133,11 +111,6 @@ def test_no_error_name_stands_behind_one_that_takes_all(tasks: dict[str, dict[st
                 assert "States.ALL" not in rule, f"{name}: what follows States.ALL in {field} is never reached"
 
 
-def rule_for(state: dict[str, Any], field: str, error: str) -> dict[str, Any]:
-    rules: list[dict[str, Any]] = state[field]
-    return next((rule for rule in rules if {error, "States.ALL"} & set(rule["ErrorEquals"])), {})
-
-
 def test_each_task_has_its_own_retry_with_jitter(tasks: dict[str, dict[str, Any]]) -> None:
     for name, state in tasks.items():
         assert state.get("Retry"), f"{name} has no Retry"
@@ -155,12 +128,6 @@ def test_a_stale_run_is_not_repeated(tasks: dict[str, dict[str, Any]]) -> None:
         assert rule_for(state, "Retry", "Conflict").get("MaxAttempts") == 0, f"{name} repeats a stale run"
 
 
-@pytest.mark.parametrize("name", ["Invoke Model", "Find Similar"])
-@pytest.mark.parametrize("error", ["States.Timeout", "Sandbox.Timedout"])
-def test_a_call_that_took_its_function_with_it_is_not_made_again(name: str, error: str) -> None:
-    assert rule_for(inference()[name], "Retry", error).get("MaxAttempts") == 0
-
-
 def test_each_task_catches_all_except_the_one_that_settles(tasks: dict[str, dict[str, Any]]) -> None:
     for name, state in tasks.items():
         assert rule_for(state, "Catch", "Conflict")["ErrorEquals"] == ["Conflict"], (
@@ -169,68 +136,6 @@ def test_each_task_catches_all_except_the_one_that_settles(tasks: dict[str, dict
         assert rule_for(state, "Catch", "Conflict")["Next"] == "Superseded", f"{name}: a stale run must stop in silence"
         rest = rule_for(state, "Catch", "Lambda.Unknown")
         assert bool(rest) != (name == SETTLES), f"{name}: everything else must lead to {SETTLES}, except from itself"
-
-
-def way_from(asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Where the workflow goes after a step's answer, and what it assigns on the way."""
-    choice = inference()["What Next?"]
-    for each in choice["Choices"]:
-        if value(each["Condition"], asked=asked):
-            return each["Next"], {name: value(text, asked=asked) for name, text in each.get("Assign", {}).items()}
-    return choice["Default"], {}
-
-
-@pytest.mark.parametrize(
-    ("asked", "following", "assigned"),
-    [
-        ({"next": "moderate", "answer": {"output": "OUTPUT#1.1"}}, "Moderate Output", {}),
-        ({"next": "repeat"}, "Invoke Model", {}),
-        ({"next": "wait", "pause": 3}, "Wait For Provider", {}),
-        ({"next": "candidate", "place": 2}, "Invoke Model", {"place": 2}),
-        ({"next": "end"}, SETTLES, {}),
-    ],
-)
-def test_the_workflow_does_what_the_step_says(asked: dict[str, Any], following: str, assigned: dict[str, Any]) -> None:
-    assert inference()[INVOKES]["Next"] == "What Next?"
-    assert way_from(asked) == (following, assigned)
-
-
-def test_a_wait_is_as_long_as_the_step_says() -> None:
-    waits = inference()["Wait For Provider"]
-    assert (value(waits["Seconds"], asked={"next": "wait", "pause": 3}), waits["Next"]) == (3, INVOKES)
-
-
-@pytest.mark.parametrize(
-    ("place", "following", "assigned"), [(0, INVOKES, {"place": 1}), (1, INVOKES, {"place": 2}), (2, SETTLES, {})]
-)
-@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"}))
-def test_a_function_that_died_costs_its_candidate_the_turn(
-    error: str, place: int, following: str, assigned: dict[str, Any]
-) -> None:
-    rule = rule_for(inference()[INVOKES], "Catch", error)
-    failed = {"errorOutput": {"Error": error, "Cause": "x"}}
-    held = {
-        name: value(text, states=failed, place=place, candidates=["a", "b", "c"])
-        for name, text in rule["Assign"].items()
-    }
-    assert rule["Next"] == "What Next?"
-    assert way_from(held["asked"]) == (following, assigned)
-    assert held["ending"] == {"failure": failed["errorOutput"]}
-
-
-@pytest.mark.parametrize("name", ["Check Input", "Select Model", "Find Similar", "Invoke Model", "Moderate Output"])
-def test_a_failure_that_a_step_tells_is_how_the_job_ends(name: str) -> None:
-    failure = {"error": "InvalidRequest", "facts": {"type": "invalid_request", "code": "x", "message": "y"}}
-    state, told = inference()[name], {"result": {"Payload": {"failure": failure, "next": "end"}}}
-    variables = {"states": told, "run": {"job_id": "job_1"}, "asked": {"answer": {"output": "OUTPUT#1.1"}}}
-    held = {each: value(text, **variables) for each, text in state["Assign"].items() if isinstance(text, str)}
-    assert held["ending"]["failure"] == failure
-    following, known = state["Next"], inference()
-    while following != SETTLES:
-        assert known[following]["Type"] == "Choice", f"after a failure of {name} the way is to {following}"
-        choices = known[following]["Choices"]
-        met = [each["Next"] for each in choices if value(each["Condition"], **{"embed": False, **held})]
-        following = met[0] if met else known[following]["Default"]
 
 
 def test_tasks_have_a_timeout_longer_than_their_function(tasks: dict[str, dict[str, Any]]) -> None:
@@ -302,23 +207,3 @@ def test_exactly_one_state_settles_the_job(definition: dict[str, Any]) -> None:
     assert settling == [SETTLES]
     ends = {name for name, state in known.items() if state.get("End") or state["Type"] in ("Succeed", "Fail")}
     assert ends == {SETTLES, "Superseded"}, "a run ends by settling its job, or because another run owns it"
-
-
-@pytest.mark.parametrize(
-    ("reply", "way"),
-    [
-        ({"candidates": ["a"]}, {"answered": False, "embed": False, "keep": False}),
-        ({"candidates": ["a"], "keep": True}, {"answered": False, "embed": False, "keep": True}),
-        ({"candidates": ["a"], "keep": True, "embed": True}, {"answered": False, "embed": True, "keep": True}),
-        ({"candidates": ["a"], "cached": {"model": "a"}}, {"answered": True, "embed": False, "keep": False}),
-    ],
-)
-def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[str, bool]) -> None:
-    known = inference()
-    given = {"states": {"result": {"Payload": reply}}, "run": {"job_id": "job_1"}}
-    assign = known["Select Model"]["Assign"]
-    held = {name: value(assign[name], **given) for name in ("run", "ending", "embed")}
-    answered, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
-    assert (value(answered, **held), value(embed, **held)) == (way["answered"], way["embed"])
-    assert held["run"] == {"job_id": "job_1"} | ({"keep": True} if way["keep"] else {})
-    assert held["ending"].get("answer") == reply.get("cached")

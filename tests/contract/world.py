@@ -5,8 +5,8 @@ from typing import Any
 
 from broker.cache.answers import NOTE, Answers, Given, Hit
 from broker.delivery.delivering import Deliver, Sent
-from broker.delivery.publishing import Change, Publish
-from broker.errors import Throttled
+from broker.delivery.publishing import HeadChange, Publish
+from broker.errors import Rejected
 from broker.guardrails.policy import Policy
 from broker.guardrails.rules import check
 from broker.jobs.accepting import Accept, Caller
@@ -32,14 +32,14 @@ from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.versions import Registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
+from broker.rest.api import Api
 from broker.rest.http import Reply, Request
-from broker.rest.routes import Api
 from broker.routing.board import Board
 from broker.routing.breakers import Breakers
 from broker.routing.catalog import Models
 from broker.routing.question import Question
 from broker.routing.selection import select
-from broker.steps.estimating import Estimate
+from broker.steps.estimating import EstimateJob
 from broker.steps.preparing import Prepare
 from broker.storage import Put
 from broker.tenants import ledger
@@ -99,7 +99,7 @@ class World:
         self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), lambda head: None)
         forget = Answers(self.database, FakeShelf(self.database)).forget
         self.circuits = Breakers(self.database, Board(self.database), chance=lambda: 0.0)
-        estimate = Estimate(prepare, self.circuits, lambda url: None)
+        estimate = EstimateJob(prepare, self.circuits, lambda url: None)
         redeliver = self.deliver.redeliver
         self.api = Api(
             self.accept,
@@ -134,8 +134,8 @@ class World:
         self.jobs.note(head, f"ROUTE#{head.run}", {"route": route})
         findings = check("input", [("input.text", "card 4111 1111 1111 1111")], Policy(block_card_numbers=False))
         self.jobs.note(head, f"GUARD#{head.run}#input", {"findings": [each.to_dict() for each in findings]})
-        refused = Throttled("The provider asks for a pause.", retry_after=2).facts()
-        for outcome, error, paid, cost in (("Throttled", refused, "no", 0), ("succeeded", None, "yes", 42_000)):
+        refused = Rejected("The provider does not take it.", code="http_400", param="parameters.seed").facts()
+        for outcome, error, paid, cost in (("Rejected", refused, "no", 0), ("succeeded", None, "yes", 42_000)):
             head, key = start_call(head, fence, model="large", reserve=50_000, now=NOW + 20, lease_ms=60_000)
             facts = {"outcome": outcome, "error": error, "latency_ms": 800, "paid": paid, "cost": cost}
             head = end_call(head, fence, key, facts | {"ended_at": NOW + 900})
@@ -148,7 +148,7 @@ class World:
         fence = Fence(head.run, "execution")
         return self._write(wait(head, fence, until=NOW + 60_000, now=NOW + 20, chance=0.5))
 
-    def ended(self, status: Status) -> Head:
+    def ended(self, status: Status, failure: dict[str, str] = ERROR) -> Head:
         """A job that ended so, told to its webhook."""
         before = self.running()
         fence = Fence(before.run, "execution")
@@ -164,10 +164,10 @@ class World:
                 after = reconcile(before, now=before.deadline_at)
             case _:
                 error = {"type": "blocked", "code": "blocked_input", "message": "Blocked."}
-                outcome = Outcome(status, error=error if status is Status.BLOCKED else ERROR)
+                outcome = Outcome(status, error=error if status is Status.BLOCKED else failure)
                 after = finish(before, outcome, now=NOW + 2000, fence=fence)
         self._write(after)
-        self.publish([Change("1", before, after)], NOW + 2100)
+        self.publish([HeadChange("1", before, after)], NOW + 2100)
         self.deliver(after.id, f"DELIVERY#job.{status.value}", NOW + 2200)
         return after
 
@@ -198,6 +198,12 @@ def every_job() -> Iterator[tuple[str, World, Head]]:
         world = World()
         world.reply = reply
         yield f"failed, delivery {state}", world, world.ended(Status.FAILED)
+    world = World()
+    yield (
+        "failed, a field named",
+        world,
+        world.ended(Status.FAILED, ERROR | {"type": "rejected", "param": "input.size"}),
+    )
     given = Given("large", {"text": "Hello to you"}, {"input_tokens": 9, "output_tokens": 4}, 42_000)
     hits = {"exact": Hit(given, "exact", 61_000), "similar": Hit(given, "semantic", 61_000, 0.9312)}
     for kind, hit in hits.items():

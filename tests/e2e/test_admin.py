@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from broker.routing.catalog import Models
 
-from local.client import Answer, Client
+from local.client import Client, HttpReply
 from local.servers import REGION
 from tests.e2e.stack import Stack
 
@@ -17,7 +17,7 @@ NOW = 0
 """The test's own process reads the registry once."""
 
 
-def signed(stack: Stack, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+def signed(stack: Stack, method: str, path: str, body: Any = None, **headers: str) -> HttpReply:
     """Call an operators' route as an IAM user would."""
     data = None if body is None else json.dumps(body).encode()
     sent = {name.replace("_", "-"): value for name, value in headers.items()}

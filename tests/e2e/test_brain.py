@@ -26,9 +26,9 @@ def test_the_kind_of_work_chooses_the_model(stack: Stack, query_type: str | None
     assert (job["status"], job["model"]) == ("succeeded", model), job["error"]
     registered = {each["id"]: each for each in stack.api.call("GET", "/models").body["data"]}
     assert registered[model]["owned_by"] == provider
-    told = {each["model"]: each["why"] for each in job["route"]}
-    assert set(told) == set(registered), "every model is told of"
-    assert "route" in told[model]
+    reasons = {each["model"]: each["why"] for each in job["route"]}
+    assert set(reasons) == set(registered), "every model is told of"
+    assert "route" in reasons[model]
 
 
 def test_the_endpoint_of_a_route_falls_back(stack: Stack) -> None:
@@ -48,10 +48,10 @@ def test_an_alias_is_a_list_of_models(stack: Stack) -> None:
 
 def test_an_estimate_says_what_a_job_would_do_and_holds_nothing(stack: Stack) -> None:
     body = chat(model="answers", routing={"fallbacks": ["fails"]})
-    told = stack.api.call("POST", "/estimates", body)
-    assert told.status == 200, told.body
-    assert [each["model"] for each in told.body["candidates"]] == ["answers", "fails"]
-    first = told.body["candidates"][0]
+    reply = stack.api.call("POST", "/estimates", body)
+    assert reply.status == 200, reply.body
+    assert [each["model"] for each in reply.body["candidates"]] == ["answers", "fails"]
+    first = reply.body["candidates"][0]
     assert 0 < first["expected_cost_usd"] <= first["worst_cost_usd"]
     job = stack.run(body)
     assert job["usage"]["cost_usd"] <= first["worst_cost_usd"]

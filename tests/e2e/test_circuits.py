@@ -50,8 +50,8 @@ def test_a_job_waits_until_the_circuit_of_its_only_model_lets_it_through(stack: 
         return found
 
     def waiting() -> list[dict[str, Any]]:
-        told = stack.api.call("GET", f"/jobs/{job_id}/events").body["data"]
-        return [each for each in told if each["event"] == "job.waiting"]
+        history = stack.api.call("GET", f"/jobs/{job_id}/events").body["data"]
+        return [each for each in history if each["event"] == "job.waiting"]
 
     assert until(waiting), job()
     found = job()
@@ -90,8 +90,8 @@ def test_an_outage_of_hundreds_of_jobs(stack: Stack, shaky: ProviderServer) -> N
     print(f"{hit} calls before the circuit was known to be open, {late} of 200 jobs after it")
     assert late <= 10, "only what was asked by processes that had not looked yet"
     assert sum(stack.calls_of(job) == ["answers"] for job in moved) >= 190
-    told = next(each["why"] for each in moved[-1]["route"] if each["model"] == "shaky")
-    assert "its circuit is open until" in told
+    why = next(each["why"] for each in moved[-1]["route"] if each["model"] == "shaky")
+    assert "its circuit is open until" in why
 
     shaky.answer(Script(how="hang"))  # still not well: the probe takes its three seconds
     stack.open_circuit("shaky", now_ms())

@@ -120,13 +120,13 @@ def _put(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> 
 def test_an_event_becomes_a_job_of_its_sources_tenant(stack: Stack) -> None:
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
         sent = _put(stack, chat())
-        told = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent)
-        assert told is not None
-        job = stack.api.call("GET", f"/jobs/{told['detail']['data']['job_id']}").body
+        event = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent)
+        assert event is not None
+        job = stack.api.call("GET", f"/jobs/{event['detail']['data']['job_id']}").body
         mine = [each for each in heard.drain() if each["detail"]["metadata"]["correlation_id"] == sent]
     assert job["status"] == "succeeded"
     assert {each["detail-type"] for each in mine} == {"JobAccepted", "JobStarted", "JobSucceeded"}
-    assert '"output":' not in json.dumps(told["detail"])
+    assert '"output":' not in json.dumps(event["detail"])
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_an_event_that_is_not_valid_is_rejected_with_the_reason(
     sqs = stack.cloud.client("sqs")
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
         sent = _put(stack, detail, source)
-        told = heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
-    assert told is not None
-    assert reason in json.dumps(told["detail"]["data"]["error"])
+        event = heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
+    assert event is not None
+    assert reason in json.dumps(event["detail"]["data"]["error"])
 
     def dead() -> dict[str, Any] | None:
         reply = sqs.receive_message(
@@ -165,8 +165,8 @@ def test_an_event_that_comes_twice_is_one_job(stack: Stack) -> None:
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
         for _ in range(3):
             sqs.send_message(QueueUrl=stack.physical("IntakeQueue"), MessageBody=json.dumps(body))
-        told = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == event_id)
-        assert told is not None
+        event = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == event_id)
+        assert event is not None
         jobs = {
             each["detail"]["data"]["job_id"]
             for each in heard.drain()

@@ -25,11 +25,11 @@ def test_a_running_job_is_canceled_at_once_and_its_late_answer_is_paid_for(stack
             return bool(stack.api.call("GET", f"/jobs/{job_id}").body["attempts"][0]["paid"] == "yes")
 
         assert until(paid)
-        told = [each for each in heard.drain() if each["detail"]["data"].get("job_id") == job_id]
+        events = [each for each in heard.drain() if each["detail"]["data"].get("job_id") == job_id]
     job = stack.api.call("GET", f"/jobs/{job_id}").body
     assert (job["status"], job["output"]) == ("canceled", None)
     assert job["usage"]["cost_usd"] > 0
-    assert [each["detail-type"] for each in told] == ["JobAccepted", "JobStarted", "JobCanceled"]
+    assert [each["detail-type"] for each in events] == ["JobAccepted", "JobStarted", "JobCanceled"]
 
 
 def test_a_job_that_has_ended_cannot_be_canceled(stack: Stack) -> None:

@@ -25,11 +25,11 @@ def test_a_document_is_summarised_and_told_of(stack: Stack) -> None:
     files = Files(stack)
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
         key = files.put("grüße an alle.txt", "The lamp needed nobody. The keeper distrusted it, then slept.")
-        told = completed(heard, key)
-        mine = of_batch(heard, told["data"]["batch_id"])
+        event = completed(heard, key)
+        mine = of_batch(heard, event["data"]["batch_id"])
     job = json.loads(files.text(f"{key}.result.json"))
-    assert told["data"]["result_key"] == f"{key}.result.json"
-    assert (told["metadata"]["tenant"], told["data"]["total"], told["data"]["counts"]["succeeded"]) == ("demo", 1, 1)
+    assert event["data"]["result_key"] == f"{key}.result.json"
+    assert (event["metadata"]["tenant"], event["data"]["total"], event["data"]["counts"]["succeeded"]) == ("demo", 1, 1)
     assert job["status"] == "succeeded"
     assert job["output"]["text"]
     assert stack.api.call("GET", f"/jobs/{job['id']}").body["output"] == job["output"]
@@ -51,7 +51,7 @@ def test_lines_come_back_in_their_order_with_the_errors_of_bad_ones(stack: Stack
     lines.append(json.dumps(chat("4111 1111 1111 1111")))
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
         key = files.put("orders.jsonl", "\n".join(lines) + "\n")
-        told = completed(heard, key)["data"]
+        event = completed(heard, key)["data"]
     rows = files.rows(key)
     assert [row["line"] for row in rows] == [1, 3, 4, 5, 6, 7, 8, 9]
     assert [row["error"]["code"] for row in rows[1:3]] == ["invalid_json", "unknown_model"]
@@ -59,8 +59,8 @@ def test_lines_come_back_in_their_order_with_the_errors_of_bad_ones(stack: Stack
     assert [row["job"]["metadata"]["n"] for row in done] == ["0", "1", "2", "3", "4"]
     assert all(row["job"]["output"]["text"] for row in done)
     assert rows[7]["job"]["status"] == "blocked"
-    counts = {name: count for name, count in told["counts"].items() if count}
-    assert (told["total"], counts) == (8, {"succeeded": 5, "blocked": 1, "rejected": 2})
+    counts = {name: count for name, count in event["counts"].items() if count}
+    assert (event["total"], counts) == (8, {"succeeded": 5, "blocked": 1, "rejected": 2})
 
 
 def test_a_file_of_bad_lines_only_is_collected_too(stack: Stack) -> None:
@@ -87,9 +87,9 @@ def test_a_rejection_is_told_on_the_bus(stack: Stack) -> None:
     files = Files(stack)
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
         key = files.put("a.txt", "Hello.", tenant="nobody")
-        told = heard.wait("RequestRejected", lambda detail: detail["data"]["key"] == key)
-    assert told is not None
-    assert told["detail"]["data"]["error"]["code"] == "unknown_tenant"
+        event = heard.wait("RequestRejected", lambda detail: detail["data"]["key"] == key)
+    assert event is not None
+    assert event["detail"]["data"]["error"]["code"] == "unknown_tenant"
 
 
 def _none_of(counts: dict[str, str]) -> bool:

@@ -45,6 +45,20 @@ def test_a_malformed_message_is_named(stack: Stack, message: Any, param: str) ->
     assert (answer.status, answer.body["error"]["param"]) == (400, param)
 
 
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"parameters": {"max_output_tokens": "5"}}, "parameters.max_output_tokens"),
+        ({"coalesce": "yes"}, "coalesce"),
+        ({"conversation_id": "a b"}, "conversation_id"),
+    ],
+)
+def test_what_is_almost_right_is_named_in_words(stack: Stack, more: Any, param: str) -> None:
+    answer = stack.api.submit(chat(**more))
+    assert (answer.status, answer.body["error"]["param"]) == (400, param)
+    assert answer.body["error"]["message"].startswith(f"{param}: it has to be ")
+
+
 def test_a_body_above_the_limit_is_told_in_the_errors_form(stack: Stack) -> None:
     answer = stack.api.submit({"input": "x" * 5_000_001})
     error = answer.body["error"]

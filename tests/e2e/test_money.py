@@ -30,6 +30,8 @@ def test_a_job_whose_worst_case_is_above_the_budget_is_refused(stack: Stack) -> 
     api = stack.as_tenant("poor")
     answer = api.submit(chat(model="dear", parameters={"max_output_tokens": 1000}))
     assert (answer.status, answer.body["error"]["type"]) == (402, "budget_exceeded")
+    budget = answer.body["error"]["budget"]
+    assert budget["limit_usd"] == 1 < budget["worst_cost_usd"]
     assert api.submit(chat(model="answers")).status == 202
 
 

@@ -25,7 +25,7 @@ def registered(stack: Stack, *texts: str) -> str:
     return prompt_id
 
 
-def told(stack: Stack, prompt_id: str, **more: Any) -> str:
+def prompted(stack: Stack, prompt_id: str, **more: Any) -> str:
     """What the model was told."""
     answer = stack.api.call("POST", f"/prompts/{prompt_id}/run", {"variables": {"who": "lamp"}, **more})
     assert answer.status == 202, answer.body
@@ -36,7 +36,7 @@ def told(stack: Stack, prompt_id: str, **more: Any) -> str:
 
 def test_a_prompt_runs_with_its_variables(stack: Stack) -> None:
     prompt_id = registered(stack, "Greet the {{who}} {{times}} times.")
-    assert told(stack, prompt_id) == "Greet the lamp 2 times."
+    assert prompted(stack, prompt_id) == "Greet the lamp 2 times."
     for variables, named in (
         ({}, "who"),
         ({"who": "stranger"}, "who"),
@@ -56,10 +56,10 @@ def test_a_label_divides_the_traffic_by_key_and_stably(stack: Stack) -> None:
     assert signed(stack, "GET", f"/admin/prompts/{prompt_id}/labels").body == put.body
     found = {}
     for key in (f"customer-{number}" for number in range(6)):
-        found[key] = told(stack, prompt_id, metadata={"routing_key": key}).split(":")[0]
+        found[key] = prompted(stack, prompt_id, metadata={"routing_key": key}).split(":")[0]
     expected = {key: choose(prompt_id, "production", arms, f"key\n{key}") for key in found}
     assert found == {key: ("First", "Second")[version - 1] for key, version in expected.items()}
-    assert told(stack, prompt_id, version=1).startswith("First"), "who names a version gets it"
+    assert prompted(stack, prompt_id, version=1).startswith("First"), "who names a version gets it"
     refused = signed(stack, "PUT", f"/admin/prompts/{prompt_id}/labels/production", {"arms": [{"version": 3}]})
     assert (refused.status, refused.body["error"]["code"]) == (400, "unknown_version")
 
@@ -68,23 +68,23 @@ def test_a_prompt_is_rolled_back(stack: Stack) -> None:
     prompt_id = registered(stack, "Well: {{who}} {{times}}", "Badly: {{who}} {{times}}")
     back = signed(stack, "POST", f"/admin/registry/prompts/{prompt_id}/rollback", {"version": 1})
     assert (back.status, back.body["version"], back.body["action"]) == (200, 3, "rolled_back")
-    assert told(stack, prompt_id).startswith("Well")
-    assert told(stack, prompt_id, version=2).startswith("Badly"), "no version is lost"
+    assert prompted(stack, prompt_id).startswith("Well")
+    assert prompted(stack, prompt_id, version=2).startswith("Badly"), "no version is lost"
 
 
 def test_a_prompt_of_megabytes_is_registered_run_listed_and_rolled_back(stack: Stack) -> None:
     text = long_text(1_500_000)
     prompt_id = registered(stack, f"{text} for {{{{who}}}} {{{{times}}}}", "Short: {{who}} {{times}}")
     path = f"/admin/registry/prompts/{prompt_id}"
-    assert told(stack, prompt_id) == "Short: lamp 2"
-    assert told(stack, prompt_id, version=1) == f"{text} for lamp 2"
+    assert prompted(stack, prompt_id) == "Short: lamp 2"
+    assert prompted(stack, prompt_id, version=1) == f"{text} for lamp 2"
     short, long = signed(stack, "GET", f"{path}/versions").body["data"]
     assert (short["version"], short["omitted"], long["version"], long["omitted"]) == (2, [], 1, ["user"])
     assert signed(stack, "GET", f"{path}?version=1").body["entry"]["user"].startswith(text)
 
     back = signed(stack, "POST", f"{path}/rollback", {"version": 1})
     assert (back.status, back.body["version"], back.body["action"]) == (200, 3, "rolled_back")
-    assert told(stack, prompt_id, version=3) == f"{text} for lamp 2"
+    assert prompted(stack, prompt_id, version=3) == f"{text} for lamp 2"
     objects = stack.cloud.client("s3").list_objects_v2(Bucket=stack.outputs["PayloadsBucket"], Prefix="prompts/")
     assert len(objects["Contents"]) == 1, "both versions have the same text"
 
@@ -97,7 +97,7 @@ def test_versions_are_compared(stack: Stack) -> None:
     answer = signed(stack, "GET", f"/admin/prompts/{prompt_id}/experiments")
     assert (answer.status, answer.body) == (200, {"object": "experiment", "id": prompt_id, "arms": []})
     for _ in range(2):
-        told(stack, prompt_id)
+        prompted(stack, prompt_id)
     (arm,) = signed(stack, "GET", f"/admin/prompts/{prompt_id}/experiments").body["arms"]
     assert (arm["version"], arm["jobs"], arm["succeeded"], arm["success_rate"]) == (1, 2, 2, 1)
     assert arm["mean_cost_usd"] > 0

@@ -10,7 +10,7 @@ from broker.routing.figures import Figures
 from tests.e2e.stack import Stack, chat
 
 
-def told(stack: Stack, **more: Any) -> tuple[list[str], dict[str, str]]:
+def route_of(stack: Stack, **more: Any) -> tuple[list[str], dict[str, str]]:
     """The candidates in order, and the reason of every model."""
     reply = stack.api.call("POST", "/estimates", chat(**more))
     assert reply.status == 200, reply.body
@@ -36,7 +36,7 @@ LEFT_OUT: dict[str, tuple[str, dict[str, Any], str]] = {
 def test_a_model_is_left_out_with_the_reason(stack: Stack, case: str) -> None:
     model, more, why = LEFT_OUT[case]
     routing = more.get("routing", {}) | {"fallbacks": ["european"]}
-    candidates, reasons = told(stack, **more | {"model": model, "routing": routing})
+    candidates, reasons = route_of(stack, **more | {"model": model, "routing": routing})
     assert candidates == ["european"]
     assert why in reasons[model]
     job = stack.run(chat(**more | {"model": model, "routing": routing}))
@@ -45,7 +45,7 @@ def test_a_model_is_left_out_with_the_reason(stack: Stack, case: str) -> None:
 
 
 def test_a_model_that_is_over_is_replaced_by_its_successor(stack: Stack) -> None:
-    candidates, reasons = told(stack, model="over")
+    candidates, reasons = route_of(stack, model="over")
     assert candidates == ["american"]
     assert "sunset" in reasons["over"]
     assert "takes the place of over" in reasons["american"]
@@ -54,7 +54,7 @@ def test_a_model_that_is_over_is_replaced_by_its_successor(stack: Stack) -> None
 
 
 def test_a_model_that_will_end_says_so(stack: Stack) -> None:
-    candidates, reasons = told(stack, model="ending")
+    candidates, reasons = route_of(stack, model="ending")
     assert candidates == ["ending"]
     assert "deprecated until 2126-01-01, american is its successor" in reasons["ending"]
 
@@ -63,7 +63,7 @@ def test_a_model_that_will_end_says_so(stack: Stack) -> None:
     ("objective", "order"), [("cost", ["european", "american"]), ("quality", ["american", "european"])]
 )
 def test_a_route_orders_its_models_by_an_objective(stack: Stack, objective: str, order: list[str]) -> None:
-    candidates, reasons = told(stack, routing={"query_type": objective})
+    candidates, reasons = route_of(stack, routing={"query_type": objective})
     assert candidates == order
     assert f"by-{objective}" in reasons[order[0]]
     assert f"{objective}" in reasons[order[0]]
@@ -76,11 +76,11 @@ def test_live_figures_order_by_latency_and_keep_slow_models_from_short_jobs(stac
     live = {each["id"]: each["live"] for each in stack.api.call("GET", "/models").body["data"]}
     assert {model: live[model]["p95_latency_ms"] for model in known} == {"european": 20_000, "american": 300}
     for objective in ("latency", "balanced"):
-        candidates, reasons = told(stack, routing={"query_type": objective})
+        candidates, reasons = route_of(stack, routing={"query_type": objective})
         assert candidates == ["american", "european"]
         assert "expected after 3000 ms" in reasons["european"]
     short = {"model": "european", "routing": {"fallbacks": ["american"]}, "timeout_seconds": 10}
-    candidates, reasons = told(stack, **short)
+    candidates, reasons = route_of(stack, **short)
     assert candidates == ["american"]
     assert "95th percentile of 20000 ms does not fit" in reasons["european"]
     assert stack.run(chat(**short))["model"] == "american"
@@ -89,7 +89,7 @@ def test_live_figures_order_by_latency_and_keep_slow_models_from_short_jobs(stac
 def test_weights_divide_the_traffic_by_key_and_stably(stack: Stack) -> None:
     def first(key: int) -> str:
         metadata = {"routing_key": f"customer-{key}"}
-        candidates, reasons = told(stack, routing={"query_type": "canary"}, metadata=metadata)
+        candidates, reasons = route_of(stack, routing={"query_type": "canary"}, metadata=metadata)
         assert candidates[-1] == "american"
         assert "drawn by its weight of" in reasons[candidates[0]]
         return candidates[0]

@@ -7,12 +7,28 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.validate import ParamValidator
 from broker.providers.aws.client import make_client
+
+
+@contextmanager
+def aws_environment(key: str = "x", endpoint: str | None = None) -> Iterator[None]:
+    """Where AWS clients find a key, a region and nothing of this machine's; with an `endpoint`, it stands for AWS."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", key)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        if endpoint is not None:
+            patch.setenv("AWS_ENDPOINT_URL", endpoint)
+        yield
 
 
 @dataclass(frozen=True)
@@ -83,9 +99,9 @@ class Wire:
 
     def _check(self, http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
         if http_response.status_code < 300 and self._current.valid:
-            told = {name: _without_none(value) for name, value in parsed.items() if name != "ResponseMetadata"}
-            assert told.keys() <= model.output_shape.members.keys()
-            assert_fits(told, model.output_shape)
+            members = {name: _without_none(value) for name, value in parsed.items() if name != "ResponseMetadata"}
+            assert members.keys() <= model.output_shape.members.keys()
+            assert_fits(members, model.output_shape)
             if isinstance(self._current.body, dict) and "payload" not in model.output_shape.serialization:
                 # The parser drops what it does not know.
                 _assert_within(self._current.body, model.output_shape, model.output_shape.name)

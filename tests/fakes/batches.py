@@ -10,7 +10,7 @@ from broker.batches.collecting import Collect
 from broker.batches.counting import Count
 from broker.batches.splitting import Split, Taken
 from broker.batches.tries import LINE_S
-from broker.delivery.publishing import Change, Publish
+from broker.delivery.publishing import HeadChange, Publish
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
 from broker.tenants.registry import Tenants
@@ -98,14 +98,14 @@ class Files:
         heads = {after["pk"]: Head.from_item(after) for _, after in self.world.database.stream}
         return sorted((head for head in heads.values() if head.batch == batch_id), key=lambda head: head.line or 0)
 
-    def end(self, head: Head, status: Status = Status.SUCCEEDED, text: str = "Fine.") -> Change:
+    def end(self, head: Head, status: Status = Status.SUCCEEDED, text: str = "Fine.") -> HeadChange:
         """End a job; gives the change that the stream tells of."""
         self.world.payloads.save(head, "OUTPUT#1.1", {"text": text})
         output = "OUTPUT#1.1" if status is Status.SUCCEEDED else None
         ended = self.world.jobs.change(head.id, lambda now: finish(now, Outcome(status, output=output), now=NOW + 9))
-        return Change(f"s-{head.id}", head, ended)
+        return HeadChange(f"s-{head.id}", head, ended)
 
-    def publish(self, *changes: Change) -> str | None:
+    def publish(self, *changes: HeadChange) -> str | None:
         """What the stream sets off."""
         world = self.world
         publish = Publish(world.database, world.jobs, FakeBus(), FakeDeliveries(), lambda head: None, self.count)

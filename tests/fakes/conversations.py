@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from broker.context.conversations import KeptTurn, Turn
-from broker.context.summaries import Place, Summary
+from broker.context.summaries import Summary, SummaryPlace
 from broker.storage import ConditionFailed, If, Item, Put
 
 from tests.fakes.database import FakeDatabase
@@ -22,7 +22,7 @@ class FakeTurns:
     database: FakeDatabase = field(default_factory=FakeDatabase)
     asked: list[str] = field(default_factory=list)
     """What was read, in order: `place`, `turns`."""
-    _marks: Any = field(default_factory=itertools.count)
+    _tokens: Any = field(default_factory=itertools.count)
 
     def newest(
         self, tenant: str, conversation: str, *, limit: int, now: int, before: str | None = None, since: str = ""
@@ -52,7 +52,7 @@ class FakeTurns:
             self.drop(staged)
         summary = self.database.get("jobs", pk, "SUMMARY") or {}
         if erased or summary.get("through", "") >= _job_of(staged.item):
-            self._mark(pk)
+            self._renew(pk)
 
     def drop(self, staged: Put) -> None:
         """See `Turns.drop`."""
@@ -64,7 +64,7 @@ class FakeTurns:
         self.database.write(Put("jobs", {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + 1}))
         for item in self.database.query("jobs", pk, "TURN#"):
             self.database.delete("jobs", pk, item["sk"])
-        self._mark(pk)
+        self._renew(pk)
 
     def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
         """See `Turns.erase_turn`."""
@@ -72,26 +72,28 @@ class FakeTurns:
         self.database.delete("jobs", pk, f"TURN#{job_id}")
         stands = self.database.get("jobs", pk, "SUMMARY") or {}
         if "through" in stands and stands["through"] < job_id:
-            self.database.write(Put("jobs", stands | {"mark": self._new_mark()}))
+            self.database.write(Put("jobs", stands | {"mark": self._new_token()}))
         else:
-            self._mark(pk)
+            self._renew(pk)
 
-    def place(self, tenant: str, conversation: str, now: int) -> Place:
+    def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """See `Summaries.place`."""
         self.asked.append("place")
         item = self.database.get("jobs", _pk(tenant, conversation), "SUMMARY")
         if item is None:
-            return Place(None, None)
+            return SummaryPlace(None, None)
         if "text" not in item or item["expires_at"] <= now // 1000:
-            return Place(item["mark"], None)
+            return SummaryPlace(item["mark"], None)
         facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at", "text")}
-        return Place(item["mark"], Summary(**facts))
+        return SummaryPlace(item["mark"], Summary(**facts))
 
-    def stage_summary(self, tenant: str, conversation: str, summary: Summary, mark: str | None) -> Put:
+    def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""
-        item: Item = {"pk": _pk(tenant, conversation), "sk": "SUMMARY", "mark": self._new_mark()}
+        item: Item = {"pk": _pk(tenant, conversation), "sk": "SUMMARY", "mark": self._new_token()}
         facts = {name: getattr(summary, name) for name in ("through", "messages", "tokens", "expires_at", "text")}
-        return Put("jobs", item | facts, (If("pk", "absent") if mark is None else If("mark", "=", mark),))
+        return Put(
+            "jobs", item | facts, (If("pk", "absent") if version_token is None else If("mark", "=", version_token),)
+        )
 
     def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
         """See `Summaries.verify_turns`."""
@@ -99,7 +101,7 @@ class FakeTurns:
         found = self.database.query_between("jobs", pk, f"TURN#{since}", f"TURN#{through}")
         if [_job_of(item) for item in found if item["expires_at"] > now // 1000] != list(turns):
             with suppress(ConditionFailed):
-                self._mark(pk, If("mark", "=", staged.item["mark"]))
+                self._renew(pk, If("mark", "=", staged.item["mark"]))
 
     def keep(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> None:
         """As the end of a job does it: the write in a commit, then a look at erasures."""
@@ -107,12 +109,12 @@ class FakeTurns:
         self.database.write(staged)
         self.verify(staged)
 
-    def _mark(self, pk: str, *when: If) -> None:
-        item = {"pk": pk, "sk": "SUMMARY", "mark": self._new_mark(), "expires_at": 0}
+    def _renew(self, pk: str, *when: If) -> None:
+        item = {"pk": pk, "sk": "SUMMARY", "mark": self._new_token(), "expires_at": 0}
         self.database.write(Put("jobs", item, when))
 
-    def _new_mark(self) -> str:
-        return f"mark-{next(self._marks)}"
+    def _new_token(self) -> str:
+        return f"token-{next(self._tokens)}"
 
 
 def _pk(tenant: str, conversation: str) -> str:

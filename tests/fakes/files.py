@@ -25,8 +25,8 @@ class FakeInbox:
         etag = hashlib.sha256(body).hexdigest()[:32]
         version = f"v{len(self._objects)}" if self.versioned else None
         self._objects[key, version] = (etag, body)
-        told = {"key": key, "size": len(body), "etag": etag} | ({"version-id": version} if version else {})
-        return {"source": "aws.s3", "detail": {"bucket": {"name": "inbox"}, "object": told}}
+        stored = {"key": key, "size": len(body), "etag": etag} | ({"version-id": version} if version else {})
+        return {"source": "aws.s3", "detail": {"bucket": {"name": "inbox"}, "object": stored}}
 
     def delete(self, key: str) -> None:
         """Delete an object with all its versions."""

@@ -10,7 +10,7 @@ from broker.providers.wire.base import Blob
 
 @dataclass(slots=True)
 class FakeMedia:
-    """See `broker.providers.wire.base.Media`; objects by `s3://…`."""
+    """See `broker.providers.wire.base.MediaReader`; objects by `s3://…`."""
 
     objects: dict[str, Blob] = field(default_factory=dict)
     placed: dict[str, Blob] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from broker.errors import BrokerError
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 
 ANSWER = Answer({"text": "Fine."}, input_tokens=10, output_tokens=20)
 
@@ -13,7 +13,7 @@ ANSWER = Answer({"text": "Fine."}, input_tokens=10, output_tokens=20)
 class FakeProvider:
     """See `broker.providers.wire.base.Provider`; after the script it goes on with `ANSWER`."""
 
-    script: list[Answer | Started | BaseException] = field(default_factory=list)
+    script: list[Answer | OperationStarted | BaseException] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     checks: list[dict[str, str]] = field(default_factory=list)
     checked: list[Call] = field(default_factory=list)
@@ -22,12 +22,12 @@ class FakeProvider:
     """What happens elsewhere while the provider works."""
     tasks: frozenset[str] = frozenset({"chat"})
 
-    def invoke(self, call: Call) -> Answer | Started:
+    def invoke(self, call: Call) -> Answer | OperationStarted:
         """See `Provider.invoke`."""
         self.calls.append(call)
         return self._next()
 
-    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
         """See `Asynchronous.check`."""
         self.checked.append(call)
         self.checks.append(dict(operation_id))
@@ -37,7 +37,7 @@ class FakeProvider:
         """See `Stoppable.stop`."""
         self.stopped.append(dict(operation_id))
 
-    def _next(self) -> Answer | Started:
+    def _next(self) -> Answer | OperationStarted:
         self.during()
         answer = self.script.pop(0) if self.script else ANSWER
         if isinstance(answer, BaseException):

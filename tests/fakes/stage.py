@@ -7,7 +7,7 @@ import pytest
 from broker.cache.single_flight import Flights
 from broker.errors import BrokerError
 from broker.jobs.head import Head
-from broker.providers.wire.base import Answer, Call, NoMedia, Started
+from broker.providers.wire.base import Answer, Call, NoMedia, OperationStarted
 from broker.steps.calling import Calling
 from broker.steps.context import Run
 from broker.steps.invoking import InvokeModel
@@ -84,7 +84,7 @@ class Stage:
             self(model)
         return failure.value
 
-    def fails_with(self, kind: type[BrokerError], answer: Answer | Started | BrokerError) -> BrokerError:
+    def fails_with(self, kind: type[BrokerError], answer: Answer | OperationStarted | BrokerError) -> BrokerError:
         """Let the provider answer so, and give the error that comes out."""
         self.provider.script.append(answer)
         with pytest.raises(kind) as failure:

@@ -5,10 +5,10 @@ from typing import Any
 
 from broker.jobs.head import Head
 from broker.jobs.reading import erase, view
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.steps.context import Run
 from broker.steps.settling import SettleJob
-from broker.tokens import estimate_input, family_of
+from broker.token_estimates import estimate_input, family_of
 
 from tests.fakes.provider import FakeProvider
 from tests.fakes.stage import Stage
@@ -24,11 +24,11 @@ SUMMARIZE = {"context": {"strategy": "summarize"}}
 class Teller(FakeProvider):
     """Gives each summary a number."""
 
-    def invoke(self, call: Call) -> Answer | Started:
+    def invoke(self, call: Call) -> Answer | OperationStarted:
         """See `Provider.invoke`."""
         if call.model == "cheap-1" and not self.script:
-            told = sum(each.model == "cheap-1" for each in self.calls) + 1
-            self.script.append(Answer({"text": f"Gist {told}."}, input_tokens=900, output_tokens=9))
+            number = sum(each.model == "cheap-1" for each in self.calls) + 1
+            self.script.append(Answer({"text": f"Gist {number}."}, input_tokens=900, output_tokens=9))
         return super().invoke(call)
 
 
@@ -87,7 +87,7 @@ class Talk:
         return sum(call.model == "cheap-1" for call in self.stage.provider.calls)
 
     @property
-    def told(self) -> str:
+    def sent(self) -> str:
         """What the last call told its model."""
         return str(self.stage.provider.calls[-1].input)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.cloud.workflows import facts_of
-from broker.jobs.accepting import Accept, Accepted, Caller
+from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head, Status, record_until
 from broker.jobs.request import parse_request
@@ -129,7 +129,7 @@ class World:
             lambda head, error: self.lost.append(head.id),
         )
 
-    def accept(self, body: Any = None, *, now: int = NOW, key: str | None = None, tenant: str = "acme") -> Accepted:
+    def accept(self, body: Any = None, *, now: int = NOW, key: str | None = None, tenant: str = "acme") -> Acceptance:
         """Accept a body through the REST door."""
         caller = Caller(tenant, "key:1", "rest", "corr-1")
         return self.accepting()(parse_request(CHAT if body is None else body), caller, now, key)

@@ -51,7 +51,7 @@ def form(asked: Asked) -> dict[str, bytes]:
     for part in asked.body.split(b"--" + boundary)[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
         name = head.partition(b'name="')[2].partition(b'"')[0].decode()
-        told = [line for line in (head.partition(b'filename="')[2].partition(b'"')[0],) if line]
-        kind = head.partition(b"Content-Type: ")[2].partition(b"\r\n")[0] if told else b""
-        parts[name] = b"|".join([*told, *([kind] if told else []), content.removesuffix(b"\r\n")])
+        filename = [line for line in (head.partition(b'filename="')[2].partition(b'"')[0],) if line]
+        kind = head.partition(b"Content-Type: ")[2].partition(b"\r\n")[0] if filename else b""
+        parts[name] = b"|".join([*filename, *([kind] if filename else []), content.removesuffix(b"\r\n")])
     return parts

@@ -21,7 +21,7 @@ from broker.errors import (
     Unavailable,
 )
 from broker.jobs.ending import cancel_job
-from broker.providers.wire.base import Started
+from broker.providers.wire.base import OperationStarted
 from broker.routing.circuits import State
 from broker.routing.figures import Figures
 from broker.steps.advancing import Advance
@@ -46,10 +46,10 @@ def advance(stage: Stage, place: int = 0, now: int = NOW, candidates: list[str] 
 def after(stage: Stage, *script: BrokerError, place: int = 0) -> dict[str, Any]:
     """What comes next after the last of these failures, each met by a step of its own."""
     stage.provider.script.extend(script)
-    told: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for _ in script:
-        told = advance(stage, place)
-    return told
+        result = advance(stage, place)
+    return result
 
 
 # The first failure of the first of two candidates; the same again; and where it is the last candidate.
@@ -83,12 +83,12 @@ def test_the_table_has_each_kind() -> None:
 def test_what_follows_from_each_error(kind: type[BrokerError]) -> None:
     first, again, last = NEXT[kind.__name__]
     error = failing(kind, retry_after=3) if kind is Throttled else failing(kind)
-    told = after(Stage(), error)
-    assert told["next"] == first
-    assert told["failure"] == error.failure() | ({"retry_after": told["pause"]} if kind is Throttled else {})
-    assert told.get("place") == (1 if first == "candidate" else None)
-    assert ("pause" in told) == (first == "wait")
-    two = after(Stage(), error, failing(kind)) if first in ("repeat", "wait") else told
+    result = after(Stage(), error)
+    assert result["next"] == first
+    assert result["failure"] == error.failure() | ({"retry_after": result["pause"]} if kind is Throttled else {})
+    assert result.get("place") == (1 if first == "candidate" else None)
+    assert ("pause" in result) == (first == "wait")
+    two = after(Stage(), error, failing(kind)) if first in ("repeat", "wait") else result
     assert (two["next"], two.get("place")) == (again, 1 if again == "candidate" else None)
     alone = Stage()
     final = after(alone, error, place=1)
@@ -98,9 +98,9 @@ def test_what_follows_from_each_error(kind: type[BrokerError]) -> None:
 
 
 def test_an_answer_is_moderated(stage: Stage) -> None:
-    told = advance(stage)
-    assert told["next"] == "moderate"
-    assert (told["answer"]["output"], stage.head.open_calls) == ("OUTPUT#1.1", ["1.1"])
+    result = advance(stage)
+    assert result["next"] == "moderate"
+    assert (result["answer"]["output"], stage.head.open_calls) == ("OUTPUT#1.1", ["1.1"])
     assert advance(stage)["answer"]["output"] == "OUTPUT#1.1", "a repeat gives the answer that is kept"
     assert len(stage.provider.calls) == 1
 
@@ -133,12 +133,12 @@ def test_an_error_without_a_call_is_not_repeated(stage: Stage) -> None:
     def ask(*_: object) -> dict[str, Any]:
         raise Unavailable("A store of ours cannot be reached.")
 
-    told = Advance(stage.world.jobs, ask)(stage.run, CANDIDATES, 0, NOW)
-    assert (told["next"], told["place"]) == ("candidate", 1)
+    result = Advance(stage.world.jobs, ask)(stage.run, CANDIDATES, 0, NOW)
+    assert (result["next"], result["place"]) == ("candidate", 1)
 
 
 def test_work_that_goes_on_is_waited_for(stage: Stage) -> None:
-    stage.provider.script.append(Started({"job": "t-1"}, check_after_s=7))
+    stage.provider.script.append(OperationStarted({"job": "t-1"}, check_after_s=7))
     assert advance(stage) == {"next": "wait", "pause": 7}
 
 
@@ -171,13 +171,13 @@ def hanging(stage: Stage) -> Iterator[float]:
     now, place = NOW, 0
     while place < 3:
         stage.provider.script.append(failing(Unavailable, code="timeout", maybe_paid=True))
-        told = advance(stage, place, now, ["a", "b", "c"])
+        result = advance(stage, place, now, ["a", "b", "c"])
         given = stage.provider.calls[-1].timeout
         yield given
         now += round(given * 1000)
-        if told["next"] == "end":
+        if result["next"] == "end":
             return
-        place = told["place"]
+        place = result["place"]
 
 
 def candidates(stage: Stage, *timeouts: int) -> None:
@@ -201,8 +201,8 @@ def test_one_that_hangs_leaves_the_others_their_turns(
     candidates(stage, *timeouts)
     assert list(hanging(stage)) == pytest.approx(given, abs=0.01)
     assert [call["o"] for call in stage.head.calls.values()] == outcomes
-    told = [(outcome, of_outcome(outcome).circuit) for _, outcome, _ in stage.circuits.recorded]
-    assert told == [(each, "failed" if each == "ModelTimedOut" else "silent") for each in outcomes]
+    recorded = [(outcome, of_outcome(outcome).circuit) for _, outcome, _ in stage.circuits.recorded]
+    assert recorded == [(each, "failed" if each == "ModelTimedOut" else "silent") for each in outcomes]
 
 
 def test_those_that_are_known_to_be_fast_leave_the_first_more() -> None:
@@ -215,14 +215,14 @@ def test_those_that_are_known_to_be_fast_leave_the_first_more() -> None:
 
 
 def test_a_job_whose_time_is_over_ends_without_a_call(stage: Stage) -> None:
-    told = advance(stage, now=NOW + 120 * SECOND)
-    assert (told["next"], told["failure"]["error"], stage.provider.calls) == ("end", "TimedOut", [])
+    result = advance(stage, now=NOW + 120 * SECOND)
+    assert (result["next"], result["failure"]["error"], stage.provider.calls) == ("end", "TimedOut", [])
 
 
 def test_a_job_whose_deadline_passed_asks_nobody() -> None:
     stage = Stage(timeout_s=7_200)
     stage.world.jobs.change(JOB_ID, lambda head: replace(head, rev=head.rev + 1, deadline_at=NOW + 60 * SECOND))
-    told = advance(stage, now=NOW + 60 * SECOND)
-    assert (told["next"], stage.provider.calls) == ("end", [])
-    assert told["failure"]["facts"]["code"] == "deadline_passed"
-    assert TimedOut.__name__ == told["failure"]["error"]
+    result = advance(stage, now=NOW + 60 * SECOND)
+    assert (result["next"], stage.provider.calls) == ("end", [])
+    assert result["failure"]["facts"]["code"] == "deadline_passed"
+    assert TimedOut.__name__ == result["failure"]["error"]

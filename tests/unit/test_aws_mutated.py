@@ -10,10 +10,10 @@ from botocore.response import StreamingBody
 from broker.errors import BrokerError, InvalidRequest
 from broker.providers import PROVIDERS
 from broker.providers.bedrock.provider import Bedrock
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 from hypothesis import HealthCheck, given, settings
 
-from tests.fakes.aws import Wire
+from tests.fakes.aws import Wire, aws_environment
 from tests.unit.aws_case import Case, make_call
 from tests.unit.aws_cases import CASES
 from tests.unit.mutations import mutation
@@ -41,12 +41,7 @@ class Bent:
 
 @pytest.fixture(scope="module")
 def wire() -> Iterator[Wire]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with aws_environment():
         yield Wire()
 
 
@@ -56,7 +51,7 @@ def check(work: Callable[[], Any]) -> None:
     except BrokerError as error:
         assert not isinstance(error, InvalidRequest), "no reply makes a request wrong for every model"
         return
-    assert isinstance(done, Answer | Started)
+    assert isinstance(done, Answer | OperationStarted)
     if isinstance(done, Answer):
         json.dumps(done.output, allow_nan=False, ensure_ascii=False).encode()
         assert all(type(count) is int and count >= 0 for count in done.units.values())

@@ -23,9 +23,9 @@ from broker.errors import (
     Unavailable,
 )
 from broker.providers import PROVIDERS
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 
-from tests.fakes.aws import Reply, Wire
+from tests.fakes.aws import Reply, Wire, aws_environment
 from tests.unit.aws_case import COMMON, NAME, Case
 from tests.unit.aws_cases import CASES
 
@@ -44,12 +44,7 @@ each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 @pytest.fixture(scope="module")
 def far_end() -> Iterator[Wire]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with aws_environment():
         yield Wire()
 
 
@@ -64,10 +59,10 @@ def provider(name: str, wire: Wire) -> Any:
     return getattr(__import__(module, fromlist=[kind]), kind)(wire.make)
 
 
-def work(case: Case, wire: Wire, *replies: Reply, call: Call | None = None) -> Answer | Started:
+def work(case: Case, wire: Wire, *replies: Reply, call: Call | None = None) -> Answer | OperationStarted:
     wire.script(list(replies) if replies else list(case.replies))
     made, asked = provider(case.provider, wire), call or case.call
-    done: Answer | Started = made.check(asked, case.operation_id) if case.operation_id else made.invoke(asked)
+    done: Answer | OperationStarted = made.check(asked, case.operation_id) if case.operation_id else made.invoke(asked)
     return done
 
 
@@ -105,7 +100,7 @@ def test_work_is_asked_for_once_and_comes_back(case: Case, wire: Wire) -> None:
     for expected, (_, params) in zip(case.asked, wire.asked, strict=False):
         assert {name: params.get(name) for name in expected} == expected
     assert wire.left == 0
-    if isinstance(done, Started):
+    if isinstance(done, OperationStarted):
         assert done.operation_id == case.started
         assert 1 <= done.check_after_s <= 60
         assert all(isinstance(each, str) for each in done.operation_id.values())

@@ -1,37 +1,29 @@
-"""What is each AWS service's own, of those that work on texts: long ones, languages, sessions, sounds."""
+"""What is Comprehend's and Translate's own: long texts, places in them, languages."""
 
-import io
 import json
-import wave
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-import botocore.session
 import pytest
-from broker.errors import BadOutput, ContextExceeded, Rejected, Unavailable
+from broker.errors import BadOutput, Rejected, Unavailable
 from broker.providers.aws.comprehend import Comprehend
-from broker.providers.aws.lex import Lex
-from broker.providers.aws.polly import VOICES, Polly
 from broker.providers.aws.translate import Translate
 from broker.providers.wire.base import Answer
 from broker.providers.wire.chunking import split
 
-from tests.fakes.aws import Reply, Wire
-from tests.unit.aws_case import SOUND, make_call
-from tests.unit.aws_texts import LANGUAGES, SENTIMENT, TRANSLATION, TURN
+from tests.fakes.aws import Reply, Wire, aws_environment
+from tests.unit.aws_case import make_call
+from tests.unit.aws_texts import LANGUAGES, SENTIMENT, TRANSLATION
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    yield Wire()
+def wire() -> Iterator[Wire]:
+    with aws_environment():
+        yield Wire()
 
 
-def scores(**told: float) -> Reply:
-    whole = dict.fromkeys(("Positive", "Negative", "Neutral", "Mixed"), 0.0) | told
+def scores(**given: float) -> Reply:
+    whole = dict.fromkeys(("Positive", "Negative", "Neutral", "Mixed"), 0.0) | given
     return Reply({"Sentiment": max(whole, key=lambda each: whole[each]).upper(), "SentimentScore": whole})
 
 
@@ -172,133 +164,6 @@ def test_an_empty_translation_is_bad_output(wire: Wire) -> None:
     with pytest.raises(BadOutput) as caught:
         Translate(wire.make).invoke(make_call("translate", {"text": "Hm.", "target_language": "de"}))
     assert (caught.value.code, caught.value.maybe_paid) == ("empty_answer", True)
-
-
-def speak(wire: Wire, given: dict[str, Any], *sounds: bytes, **more: Any) -> Answer:
-    wire.script([Reply(sound, headers={"content-type": "audio/x"}) for sound in sounds])
-    return Polly(wire.make).invoke(make_call("speak", given, "neural", **more))
-
-
-def test_a_long_text_is_one_sound(wire: Wire) -> None:
-    text = "Eins. " * 900
-    done = speak(wire, {"text": text}, b"one", b"two")
-    assert "".join(params["Text"] for _, params in wire.asked) == text
-    assert done.files[0].data == b"onetwo"
-    assert done.units == {"characters": len(text)}
-
-
-def test_a_wav_has_a_head_that_is_right(wire: Wire) -> None:
-    done = speak(wire, {"text": "Hm.", "format": "wav"}, b"\x01\x00\x02\x00")
-    with wave.open(io.BytesIO(done.files[0].data)) as sound:
-        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (16_000, 1, 2)
-        assert sound.readframes(9) == b"\x01\x00\x02\x00"
-    assert wire.asked[0][1]["SampleRate"] == "16000"
-    assert done.files[0].media_type == "audio/wav"
-
-
-def test_sounds_that_do_not_join_are_not_joined(wire: Wire) -> None:
-    with pytest.raises(ContextExceeded):
-        speak(wire, {"text": "Eins. " * 900, "format": "ogg"})
-    assert speak(wire, {"text": "Eins.", "format": "ogg"}, SOUND).files[0].media_type == "audio/ogg"
-
-
-def test_the_voice_is_the_request_s_then_the_operators_then_the_language_s(wire: Wire) -> None:
-    for given, options, voice in (
-        ({"voice": "Brian", "source_language": "de"}, {"voice": "Emma"}, "Brian"),
-        ({"source_language": "de"}, {"voice": "Emma"}, "Emma"),
-        ({"source_language": "en-GB"}, {}, "Amy"),
-        ({"source_language": "fr-BE"}, {}, "Lea"),
-        ({}, {}, "Joanna"),
-    ):
-        assert speak(wire, {"text": "Hm.", **given}, SOUND, options=options).output["voice"] == voice
-
-
-def test_all_voices_are_the_service_s() -> None:
-    operation = botocore.session.get_session().get_service_model("polly").operation_model("SynthesizeSpeech")
-    assert set(VOICES.values()) <= set(operation.input_shape.members["VoiceId"].enum)
-
-
-@pytest.mark.parametrize(
-    ("given", "param"),
-    [
-        ({"format": "midi"}, "input.format"),
-        ({"voice": "../x"}, "input.voice"),
-        ({"source_language": "tlh"}, "input.source_language"),
-    ],
-)
-def test_what_it_has_not_is_refused(wire: Wire, given: dict[str, Any], param: str) -> None:
-    with pytest.raises(Rejected) as caught:
-        speak(wire, {"text": "Hm.", **given})
-    assert (caught.value.param, wire.asked) == (param, [])
-
-
-def test_no_sound_is_bad_output(wire: Wire) -> None:
-    with pytest.raises(BadOutput) as caught:
-        speak(wire, {"text": "Hm."}, b"")
-    assert caught.value.code == "empty_answer"
-
-
-def test_a_sound_without_end_is_too_large(wire: Wire) -> None:
-    with pytest.raises(BadOutput) as caught:
-        speak(wire, {"text": "Hm."}, bytes(17 * 1024 * 1024))
-    assert caught.value.code == "reply_too_large"
-
-
-def turn(wire: Wire, reply: Any, scope: str = "acme", **given: Any) -> Answer:
-    wire.script([Reply(reply)])
-    call = make_call("converse", {"text": "Hi.", **given}, "ABCDEFGHIJ/TSTALIASID/en_US")
-    return Lex(wire.make).invoke(replace(call, scope=scope))
-
-
-def session_of(wire: Wire) -> str:
-    """The session that the service was last told."""
-    return str(wire.asked[-1][1]["sessionId"])
-
-
-def test_a_session_is_told_so_that_it_can_go_on(wire: Wire) -> None:
-    session = turn(wire, TURN).output["session"]
-    kept = session_of(wire)
-    assert turn(wire, TURN, session=session).output["session"] == session
-    assert session_of(wire) == kept
-
-
-def test_sessions_of_two_tenants_never_meet(wire: Wire) -> None:
-    kept = []
-    for scope in ("acme", "acme", "other"):
-        turn(wire, TURN, scope, session="s-1")
-        kept.append(session_of(wire))
-    assert kept[0] == kept[1] != kept[2]
-
-
-def test_a_turn_without_words_is_an_answer(wire: Wire) -> None:
-    output = turn(wire, {"sessionState": {"intent": {"name": "Order", "state": "Fulfilled"}}}).output
-    assert (output["text"], output["messages"], output["slots"], output["state"]) == ("", [], {}, "Fulfilled")
-
-
-def test_a_turn_without_anything_is_bad_output(wire: Wire) -> None:
-    with pytest.raises(BadOutput) as caught:
-        turn(wire, {"sessionState": {}})
-    assert caught.value.code == "empty_answer"
-
-
-def test_slots_of_slots_are_maps(wire: Wire) -> None:
-    inner = {"City": {"value": {"originalValue": "köln", "interpretedValue": "Köln"}}, "Street": None}
-    intent = {"name": "Order", "slots": {"Address": {"shape": "Composite", "subSlots": inner}}}
-    output = turn(wire, {"sessionState": {"intent": intent}}).output
-    assert output["slots"] == {"Address": {"City": "Köln", "Street": None}}
-
-
-def test_a_turn_that_is_too_long_is_not_sent(wire: Wire) -> None:
-    with pytest.raises(ContextExceeded):
-        turn(wire, TURN, text="x" * 1025)
-    assert wire.asked == []
-
-
-@pytest.mark.parametrize("name", ["bot", "a/b", "a//c", "a/b/c/d"])
-def test_a_name_that_is_no_bot_is_the_operators_fault(wire: Wire, name: str) -> None:
-    with pytest.raises(Unavailable) as caught:
-        Lex(wire.make).invoke(replace(make_call("converse", {"text": "Hi."}), model=name))
-    assert caught.value.code == "bad_model_name"
 
 
 def test_an_answer_holds_nothing_that_no_store_takes(wire: Wire) -> None:

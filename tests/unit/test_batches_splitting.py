@@ -320,8 +320,8 @@ def test_nothing_of_a_document_is_told(files: Files) -> None:
     files.taken("acme/a.txt", "my secret \x00")
     files.taken("stranger/a.txt", "my secret")
     files.taken("acme/b.json", '{"input": {"text": ["my secret", 7]}}')
-    told: list[Any] = [files.bus.events, [str(head) for head in files.world.queue.sent]]
-    assert "my secret" not in json.dumps(told)
+    written: list[Any] = [files.bus.events, [str(head) for head in files.world.queue.sent]]
+    assert "my secret" not in json.dumps(written)
     assert b"my secret" not in b"".join(files.outbox.objects.values())
 
 
@@ -396,8 +396,8 @@ def test_a_file_that_is_one_request_which_fails_is_rejected_as_a_whole(files: Fi
     hooked = {**chat("One."), "webhook": {"url": "https://hooks.example/"}}
     taken = files.taken("acme/a.json", json.dumps(hooked))
     files.go_on()
-    told = json.loads(files.outbox.objects["acme/a.json.error.json"])
-    assert (told["error"]["code"], files.batch(taken.batch_id).state) == ("line_failed", "rejected")
+    error = json.loads(files.outbox.objects["acme/a.json.error.json"])
+    assert (error["error"]["code"], files.batch(taken.batch_id).state) == ("line_failed", "rejected")
     assert files.bus.kinds == ["RequestRejected"]
 
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 
 from bench.figures import memory_size, percentile, since
-from bench.pricing import Function, Job, PriceList, bill, billed_ms, express_ms, long_poll, standard
+from bench.pricing import FunctionUse, JobUse, PriceList, bill, billed_ms, express_ms, long_poll, standard
 from bench.quotas import binding, quotas
 from bench.targets import kind_of, target_of
 
 PRICES = PriceList.load()
 
-JOB = Job(
+JOB = JobUse(
     functions={
-        "ApiFunction": Function(512, 2, 10, {"dynamodb.GetItem": 1}, 1000),
-        "DispatchFunction": Function(256, 1, 5),
-        "InvokeModelFunction": Function(128, 1, 10, {"dynamodb.TransactWriteItems": 1, "dynamodb.GetItem": 2}, 500),
-        "SettleJobFunction": Function(256, 1, 0),
+        "ApiFunction": FunctionUse(512, 2, 10, {"dynamodb.GetItem": 1}, 1000),
+        "DispatchFunction": FunctionUse(256, 1, 5),
+        "InvokeModelFunction": FunctionUse(128, 1, 10, {"dynamodb.TransactWriteItems": 1, "dynamodb.GetItem": 2}, 500),
+        "SettleJobFunction": FunctionUse(256, 1, 0),
     },
     api_requests=2,
     writes=10,
@@ -56,7 +56,7 @@ def test_memory_sizes_leave_a_margin() -> None:
 
 
 def test_cpu_stretches_below_a_whole_vcpu_and_not_above() -> None:
-    function = Function(128, 1, 10)
+    function = FunctionUse(128, 1, 10)
     assert billed_ms(function, PRICES) == pytest.approx(10 * 1769 / 128)
     assert billed_ms(replace(function, memory_mb=3008), PRICES) == 10
 

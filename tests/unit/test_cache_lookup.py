@@ -87,10 +87,10 @@ def test_a_job_that_asked_for_no_cache_costs_no_request_more(world: World, body:
 def test_a_second_job_takes_the_first_ones_answer(world: World) -> None:
     answered(world)
     run = started(world, CACHED, now=NOW + MINUTE)
-    told = select(world, run, NOW + MINUTE)
-    assert told["candidates"] == ["small", "large"]
-    assert told["cached"]["facts"] == {"model": "small", **USAGE}
-    assert world.payloads.load(run.id, told["cached"]["output"]) == OUTPUT
+    result = select(world, run, NOW + MINUTE)
+    assert result["candidates"] == ["small", "large"]
+    assert result["cached"]["facts"] == {"model": "small", **USAGE}
+    assert world.payloads.load(run.id, result["cached"]["output"]) == OUTPUT
     shown = note(world, run.id)
     assert shown is not None
     assert {name: shown[name] for name in ("hit", "kind", "age_ms")} == {
@@ -123,9 +123,9 @@ def test_an_answer_that_was_taken_is_not_kept_again(world: World) -> None:
 )
 def test_another_question_is_asked(world: World, body: dict[str, Any]) -> None:
     answered(world)
-    told = select(world, started(world, body))
-    assert told["keep"] is True
-    assert "cached" not in told
+    result = select(world, started(world, body))
+    assert result["keep"] is True
+    assert "cached" not in result
 
 
 def test_bypass_does_not_take_what_is_there(world: World) -> None:
@@ -148,8 +148,8 @@ def test_stricter_guardrails_make_old_answers_unfit(world: World) -> None:
 def test_a_model_that_is_left_out_by_now_does_not_answer_from_the_cache(world: World) -> None:
     answered(world)
     world.register(a_model("small", status="disabled"))
-    told = select(world, started(world, CACHED))
-    assert (told["candidates"], "cached" in told) == (["large"], False)
+    result = select(world, started(world, CACHED))
+    assert (result["candidates"], "cached" in result) == (["large"], False)
 
 
 def test_the_step_may_be_repeated(world: World) -> None:
@@ -166,10 +166,10 @@ def test_what_a_job_gave_goes_when_it_is_erased(world: World) -> None:
 
 def test_each_answer_that_is_given_is_told(world: World) -> None:
     answered(world)
-    run, told = started(world, CACHED), []
-    recall = cache_lookup_of(world, lambda given, hit: told.append((given.id, hit.kind)))
+    run, hits = started(world, CACHED), []
+    recall = cache_lookup_of(world, lambda given, hit: hits.append((given.id, hit.kind)))
     SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall, FakeCircuits())(run, NOW)
-    assert told == [(run.id, "exact")]
+    assert hits == [(run.id, "exact")]
 
 
 def test_a_job_that_was_erased_meanwhile_has_nothing_of_the_answer(world: World) -> None:
@@ -190,17 +190,17 @@ def test_a_doubled_execution_takes_nothing_from_the_one_that_ended_the_job(world
     answered(world)
     run = started(world, CACHED)
     double = replace(run, fence=replace(run.fence, execution="exec-2"))
-    told: list[dict[str, Any]] = []
+    cached: list[dict[str, Any]] = []
 
     def end() -> None:
-        told.append(select(world, run)["cached"])
-        outcome = Outcome(Status.SUCCEEDED, model="small", output=told[0]["output"], usage=USAGE)
+        cached.append(select(world, run)["cached"])
+        outcome = Outcome(Status.SUCCEEDED, model="small", output=cached[0]["output"], usage=USAGE)
         settle_job(world.jobs, world.jobs.get(run.id), run.fence, outcome, NOW)
 
     world.database.meanwhile.extend([lambda: None, end])
     with pytest.raises(Conflict):
         select(world, double)
-    assert world.payloads.load(run.id, told[0]["output"]) == OUTPUT
+    assert world.payloads.load(run.id, cached[0]["output"]) == OUTPUT
     assert len([name for name in world.payloads.names(run.id) if name.startswith("OUTPUT")]) == 1
 
 
@@ -255,8 +255,8 @@ def test_a_similar_question_takes_the_answer(world: World) -> None:
     assert cache_lookup_of(world).keep(succeed(world, run), NOW)
     other = started(world, {**SIMILAR, "input": {"text": "How do you do?"}})
     assert select(world, other)["embed"] is True
-    told = similar(world, other, 1.0, 0.2, now=NOW + MINUTE)
-    assert world.payloads.load(other.id, told["cached"]["output"]) == OUTPUT
+    result = similar(world, other, 1.0, 0.2, now=NOW + MINUTE)
+    assert world.payloads.load(other.id, result["cached"]["output"]) == OUTPUT
     shown = note(world, other.id)
     assert shown is not None
     assert (shown["kind"], shown["similarity"] > 9_000) == ("semantic", True)

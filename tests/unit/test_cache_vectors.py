@@ -19,8 +19,8 @@ def test_bytes_tell_likeness_as_well_as_floats(seed: int, dimensions: int, alike
     chance = Random(seed)
     one = [chance.gauss(0, 1) for _ in range(dimensions)]
     two = [alike * each + (1 - alike) * chance.gauss(0, 1) for each in one]
-    (told,) = Vector.of(one).likeness([Vector.of(two)])
-    assert told == pytest.approx(cosine(one, two), abs=0.01)
+    (likeness,) = Vector.of(one).likeness([Vector.of(two)])
+    assert likeness == pytest.approx(cosine(one, two), abs=0.01)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50).filter(any))

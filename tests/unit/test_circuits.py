@@ -42,12 +42,12 @@ class Stage:
     def __init__(self) -> None:
         self.database = FakeDatabase()
         self.now = START
-        self.told: list[tuple[str, str]] = []
+        self.changes: list[tuple[str, str]] = []
 
     def process(self) -> Breakers:
         """One that writes each call that it makes."""
-        told = self.told
-        return Breakers(self.database, Board(self.database), lambda model, to: told.append((model, to)), lambda: 0.0)
+        changes = self.changes
+        return Breakers(self.database, Board(self.database), lambda model, to: changes.append((model, to)), lambda: 0.0)
 
     def fail(
         self,
@@ -103,7 +103,7 @@ def test_ten_failures_of_different_processes_open_it_for_all(stage: Stage, outco
     stage.fail(9, outcome)
     assert (stage.phase, stage.admits()) == ("closed", True)
     stage.fail(1, outcome)
-    assert (stage.phase, stage.admits(), stage.told) == ("open", False, [("m", "opened")])
+    assert (stage.phase, stage.admits(), stage.changes) == ("open", False, [("m", "opened")])
 
 
 @pytest.mark.parametrize(("outcome", "cooling"), [("CredentialRejected", 30_000), ("ModelGone", 300_000)])
@@ -203,7 +203,7 @@ def test_half_open_lets_one_probe_through_and_its_success_closes(stage: Stage) -
     assert stage.process().states(stage.now, ONLOOKER)["m"].probing
     process.record("m", ONLOOKER, SUCCEEDED, 100, stage.now)
     assert (stage.phase, stage.admits()) == ("closed", True)
-    assert [to for _, to in stage.told] == ["opened", "probed", "closed"]
+    assert [to for _, to in stage.changes] == ["opened", "probed", "closed"]
 
 
 @pytest.mark.parametrize("outcome", ANSWERED)

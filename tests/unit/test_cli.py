@@ -240,8 +240,8 @@ def test_a_secret_is_stored_and_replaced(
 def test_a_secret_is_encrypted_with_the_stacks_key(session: Any) -> None:
     outputs = stack_outputs(session, "my-broker")
     put_secret(session, outputs, "tenants/acme/webhook", "whsec_x")
-    told = session.client("secretsmanager").describe_secret(SecretId="my-broker/tenants/acme/webhook")
-    assert told["KmsKeyId"] == outputs["KeyArn"]
+    secret = session.client("secretsmanager").describe_secret(SecretId="my-broker/tenants/acme/webhook")
+    assert secret["KmsKeyId"] == outputs["KeyArn"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from broker.context.fitting import SUMMARY_TOKENS, fit_request
 from broker.context.pairs import open_results
 from broker.context.summaries import cut
 from broker.errors import InvalidRequest, NotFound
-from broker.tokens import estimate_input, estimate_message
+from broker.token_estimates import estimate_input, estimate_message
 
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.world import MINUTE, NOW, a_head
@@ -101,11 +101,11 @@ def test_a_summary_stands_for_both_a_call_and_its_result() -> None:
         own = {"input": {"messages": [*brings, say("user", "How is the lamp? " * 30)]}}
         output = {"text": "", "tool_calls": [a_use(f"t{number}")]} if number % 2 else {"text": "It burns. " * 30}
         turns.keep("acme", "c1", turn_of(a_head(id=f"job_{number:032x}"), own, output), NOW // 1000 + 3600)
-    told = recall(turns, "acme", asked("And?", context={"strategy": "summarize"}), None, "openai", NOW).document
+    recalled = recall(turns, "acme", asked("And?", context={"strategy": "summarize"}), None, "openai", NOW).document
     for window in range(600, 2_200, 100):
-        fitted = fit_request(told, window, 0, "openai")
+        fitted = fit_request(recalled, window, 0, "openai")
         if fitted.to_summarise:
-            parted = cut(told, fitted, window, "openai")
+            parted = cut(recalled, fitted, window, "openai")
             assert not open_results(parted.request["input"]["messages"])
             assert not open_results(parted.to_summarise)
 
@@ -159,10 +159,10 @@ def test_a_cut_into_the_requests_own_messages_is_kept_by_nobody() -> None:
     pairs_of(turns, 2)
     own = [say(role, f"{number} Mine. " * 60) for number in range(9) for role in ("user", "assistant")]
     body = {"task": "chat", "conversation_id": "c1", "input": {"messages": [*own, say("user", "And?")]}}
-    told = recall(turns, "acme", body | {"context": {"strategy": "summarize"}}, None, "openai", NOW).document
-    fitted = fit_request(told, 1_500, 0, "openai")
+    recalled = recall(turns, "acme", body | {"context": {"strategy": "summarize"}}, None, "openai", NOW).document
+    fitted = fit_request(recalled, 1_500, 0, "openai")
     assert own[0] in fitted.to_summarise
-    parted = cut(told, fitted, 1_500, "openai")
+    parted = cut(recalled, fitted, 1_500, "openai")
     assert (parted.summary, parted.request, parted.to_summarise) == (None, fitted.request, fitted.to_summarise)
     alone = fit_request(
         {"task": "chat", "input": {"messages": own}, "context": {"strategy": "summarize"}}, 1_500, 0, "openai"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from broker.errors import KeyInFlight, Unavailable
-from broker.jobs.accepting import Accepted
+from broker.jobs.accepting import Acceptance
 from broker.jobs.event_consumer import EventConsumer
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -37,7 +37,7 @@ class Door:
         )
         self.world.tenant()
 
-    def __call__(self, event: Any = None, *, now: int = NOW, **changes: Any) -> Accepted | None:
+    def __call__(self, event: Any = None, *, now: int = NOW, **changes: Any) -> Acceptance | None:
         body = event if isinstance(event, str) else json.dumps(event if event is not None else {**EVENT, **changes})
         of_event = Tenants(self.world.database).of_event
         return EventConsumer(self.world.accepting(), of_event, self.rejections, self.bus.put_one)(body, now)

@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.jobs.field_errors import FORM, MISSING, OTHERWISE, WORDS
+from broker.jobs.field_errors import (
+    FORM,
+    MISSING,
+    NO_NUMBER,
+    NO_TRUTH,
+    NO_WHOLE_NUMBER,
+    OTHERWISE,
+    WORDS,
+    place,
+    words,
+)
 from broker.jobs.request import JobRequest, parse_request, stored_form
 from broker.registry.document import LabelArms, RegistryFile, Rollback
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core._pydantic_core import list_all_errors
 
@@ -28,6 +38,7 @@ LIBRARY = re.compile(
 GIVES: dict[str, tuple[str, ...]] = {
     "any": (),
     "bool": ("bool_type", "bool_parsing"),
+    "custom-error": (),
     "date": ("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"),
     "default": (),
     "definition-ref": (),
@@ -53,7 +64,7 @@ GIVES: dict[str, tuple[str, ...]] = {
     "union": (),
     "with-info": (),
 }
-"""The errors that each kind of the library's schemas can give."""
+"""The errors that each kind of the library's schemas can give; a `custom-error` has its own words for what is in it."""
 
 NUMBERS = {
     **{"gt": "greater_than", "ge": "greater_than_equal", "lt": "less_than", "le": "less_than_equal"},
@@ -72,13 +83,46 @@ MODELS: tuple[type[BaseModel], ...] = (JobRequest, RegistryFile, Rollback, Label
 
 def core(schema: Any) -> Iterator[dict[str, Any]]:
     """The library's schemas in one of them."""
+    return outside(schema)
+
+
+def outside(schema: Any, *kinds: str) -> Iterator[dict[str, Any]]:
+    """The library's schemas in one of them, but those within some kinds."""
     if isinstance(schema, dict):
         if isinstance(schema.get("type"), str):
             yield schema
+        if schema.get("type") in kinds:
+            return
         schema = [each for name, each in schema.items() if name not in ("metadata", "serialization", "default")]
     if isinstance(schema, list | tuple):
         for inner in schema:
-            yield from core(inner)
+            yield from outside(inner, *kinds)
+
+
+PARTS: dict[str, type[BaseModel]] = {
+    part.__name__: part
+    for model in MODELS
+    for part in [each["cls"] for each in core(model.__pydantic_core_schema__) if each["type"] == "model"]
+}
+"""The models of bodies, and those that they are made of."""
+
+FIELDS = [(part, name) for part in PARTS.values() for name in part.model_fields]
+
+
+def of(part: type[BaseModel], name: str, *kinds: str) -> list[dict[str, Any]]:
+    """The library's schemas of these kinds that a field is of by itself, not by parts that are models."""
+    part.model_rebuild()
+    (fields,) = [each for each in core(part.__pydantic_core_schema__) if name in each.get("fields", ())][:1]
+    return [each for each in outside(fields["fields"][name], "model", "list", "dict") if each["type"] in kinds]
+
+
+def faults(part: type[BaseModel], name: str, value: Any) -> set[str]:
+    """What is said of a field that has this value; what is said of others is nobody's concern here."""
+    try:
+        part.model_validate({name: value})
+    except ValidationError as error:
+        return {words(each) for each in error.errors(include_url=False) if each["loc"][:1] == (name,)}
+    return set()
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -87,26 +131,77 @@ def test_every_error_that_a_model_can_give_has_words(model: type[BaseModel]) -> 
     strange = {each["type"] for each in core(schema)} - GIVES.keys()
     assert not strange, f"kinds of schemas that nobody looked at: say in GIVES what they can give: {strange}"
     possible = {error for each in core(schema) for error in GIVES[each["type"]]}
-    for each in core(schema):
+    for each in outside(schema, "custom-error"):
         possible |= {error for bound, error in BOUNDS.get(each["type"], {}).items() if each.get(bound) is not None}
     assert {"missing", "extra_forbidden", "int_type"} <= possible, "the models were not walked"
     assert possible <= WORDS.keys()
 
 
+ODD: dict[str, tuple[Any, ...]] = {
+    "int": ("5", "", True, False, 5.5, float("inf"), [5]),
+    "float": ("5", "nan", True, False, [5]),
+    "bool": ("yes", "true", "", 0, 1, 1.0, []),
+}
+SAID = {"int": NO_WHOLE_NUMBER, "float": NO_NUMBER, "bool": NO_TRUTH}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_numbers_and_truth_values_are_those_of_json(kind: str) -> None:
+    exact = [(part, name) for part, name in FIELDS if of(part, name, kind)]
+    assert len(exact) > 3, "the models were not walked"
+    for part, name in exact:
+        others = of(part, name, *(ODD.keys() - {kind}))
+        for value in () if others else ODD[kind]:
+            assert faults(part, name, value) == {SAID[kind]}, f"{part.__name__}.{name} of {value!r}"
+
+
+def test_a_number_without_a_fraction_is_whole() -> None:
+    for part, name in FIELDS:
+        if of(part, name, "int"):
+            assert faults(part, name, 5.0) == faults(part, name, 5), f"{part.__name__}.{name}"
+    whole = parse_request({"input": "Hi", "deadline_seconds": 60.0, "parameters": {"temperature": 1}})
+    assert stored_form(whole) == stored_form(
+        parse_request({"input": "Hi", "deadline_seconds": 60, "parameters": {"temperature": 1.0}})
+    )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_no_number_and_no_truth_value_is_guessed_wherever_it_stands(model: type[BaseModel]) -> None:
+    for each in core(model.__pydantic_core_schema__):
+        if each["type"] in ODD:
+            assert each.get("strict") is True, each
+
+
+PATTERN = re.compile(r"[\\^$*+?|\[\]]|\{\d")
+
+
+def test_a_pattern_is_told_in_words() -> None:
+    for model in MODELS:
+        for each in core(model.__pydantic_core_schema__):
+            said = each.get("custom_error_message", "")
+            assert not PATTERN.search(said) and not LIBRARY.search(said), said
+    told = 0
+    for part, name in FIELDS:
+        if any("pattern" in each for each in of(part, name, "str")):
+            for value in ("\n", "", 5):
+                (said,) = faults(part, name, value)
+                assert not PATTERN.search(said) and not LIBRARY.search(said), f"{part.__name__}.{name}: {said}"
+                told += 1
+    assert told > 30, "the models were not walked"
+
+
 def test_the_words_are_of_errors_that_there_are() -> None:
     examples = {each["type"]: each for each in list_all_errors()}
-    for kind, words in WORDS.items():
+    for kind, form in WORDS.items():
         if kind == "unfit":
             continue
-        said = words.format(**examples[kind].get("example_context") or {})
+        said = form.format(**examples[kind].get("example_context") or {})
         assert not LIBRARY.search(said), said
     assert set(MISSING) <= WORDS.keys()
     assert FORM not in examples
 
 
 def test_an_error_that_nobody_thought_of_is_told_in_our_words() -> None:
-    from broker.jobs.field_errors import place, words
-
     odd: ErrorDetails = {"type": "odd", "loc": ("a", "b"), "msg": "Input should be odd", "input": 5}
     assert words(odd) == OTHERWISE
     assert place(odd, {"a": {"b": 5}}) == "a.b"

@@ -8,7 +8,7 @@ from broker.context.fitting import SUMMARY_TOKENS, Fitted, droppable, fit, fit_r
 from broker.context.pairs import pairs
 from broker.context.summarising import INSTRUCTION, OPENING, summary_request, with_summary
 from broker.errors import ContextExceeded
-from broker.tokens import estimate_input
+from broker.token_estimates import estimate_input
 from hypothesis import given
 from hypothesis import strategies as st
 

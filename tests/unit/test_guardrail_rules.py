@@ -7,7 +7,7 @@ import pytest
 from broker.guardrails import rules
 from broker.guardrails.policy import Policy
 from broker.guardrails.rules import Finding, Stage, blocks, check
-from broker.guardrails.texts import Joined, input_texts
+from broker.guardrails.text_places import Joined, input_texts
 
 VISA = "4111111111111111"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

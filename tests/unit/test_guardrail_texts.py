@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from broker.guardrails.policy import Policy
-from broker.guardrails.texts import Joined, input_texts, output_texts
+from broker.guardrails.text_places import Joined, input_texts, output_texts
 from hypothesis import given
 from hypothesis import strategies as st
 

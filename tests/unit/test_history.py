@@ -128,9 +128,9 @@ def test_calls_of_a_request_without_tools(server: ProviderServer) -> None:
     body = server.asked[0].body
     assert [each["name"] for each in body["tools"]] == ["look_up"]
     assert body["tool_choice"] == {"type": "none"}, "no tool is slipped in that the caller does not offer"
-    told = made(*talk, dialect=CONVERSE)
-    assert shown(told)[1:] == ['assistant: (calls look_up with {"age": 1})', "user: (result of look_up:) | 30"]
-    assert not told.toolbox.tools
+    history = made(*talk, dialect=CONVERSE)
+    assert shown(history)[1:] == ['assistant: (calls look_up with {"age": 1})', "user: (result of look_up:) | 30"]
+    assert not history.toolbox.tools
 
 
 def test_pictures_of_a_result_are_shown_by_the_user_where_results_have_none() -> None:
@@ -311,8 +311,8 @@ def test_a_tool_is_known_by_the_callers_own_name(server: ProviderServer, name: s
     """The model says it as it was told it; a tool of the history that the request does not give is none."""
     tools = [{"type": "function", "function": {"name": own}} for own in ("größe", "g")]
     call = replace(a_call(ASK, uses(use(name="wetter")), result(), tools=tools), endpoint=server.url)
-    told = made(*call.input["messages"], dialect=ANTHROPIC, tools=tools).toolbox.theirs(name)
-    server.answer(Script(AnthropicDialect().says("", "tool_calls", (told, {}))))
+    theirs = made(*call.input["messages"], dialect=ANTHROPIC, tools=tools).toolbox.theirs(name)
+    server.answer(Script(AnthropicDialect().says("", "tool_calls", (theirs, {}))))
     if code is None:
         answer = lookup("anthropic").invoke(call)
         assert isinstance(answer, Answer)

@@ -80,13 +80,14 @@ def test_a_body_may_be_encoded() -> None:
         ("{'a': 1}", False, "invalid_json"),
         ("[" * 100_000, False, "too_deep"),
         ('{"a":' * 50_000, False, "too_deep"),
-        (base64.b64encode(b'{"a": "\xff"}').decode(), True, "invalid_json"),
-        (base64.b64encode(b"\x1f\x8b\x08").decode(), True, "invalid_json"),
+        (base64.b64encode(b'{"a": "\xff"}').decode(), True, "invalid_encoding"),
+        (base64.b64encode("{}".encode("utf-16")).decode(), True, "invalid_encoding"),
+        (base64.b64encode(b"\x1f\x8b\x08").decode(), True, "invalid_encoding"),
         ("no base64", True, "invalid_json"),
         ('"' + "a" * (MAX_BODY_BYTES - 1) + '"', False, "body_too_large"),
         ('"' + "ü" * (MAX_BODY_BYTES // 2) + '"', False, "body_too_large"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_is_no_body(body: str | None, encoded: bool, code: str) -> None:
     with pytest.raises(InvalidRequest) as failure:

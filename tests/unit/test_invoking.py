@@ -33,7 +33,7 @@ from broker.providers.wire.sending import sending
 from broker.routing.circuits import State
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
-from broker.tokens import estimate_input
+from broker.token_estimates import estimate_input
 
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.database import Crash
@@ -51,9 +51,9 @@ def invoke() -> Stage:
 
 
 def test_an_answer_is_kept_with_what_it_cost_and_told(invoke: Stage) -> None:
-    told = invoke()
-    facts = told["facts"]
-    assert told["output"] == "OUTPUT#1.1"
+    result = invoke()
+    facts = result["facts"]
+    assert result["output"] == "OUTPUT#1.1"
     assert (facts["model"], facts["outcome"], facts["paid"], facts["cost"]) == ("small", "succeeded", "yes", COST)
     assert (facts["input_tokens"], facts["output_tokens"]) == (10, 20)
     assert invoke.world.payloads.load(JOB_ID, "OUTPUT#1.1") == ANSWER.output
@@ -351,11 +351,11 @@ def test_identical_jobs_make_one_call() -> None:
         waited.append(failure.value.retry_after)
 
     stage.provider.during = look
-    told = stage()
+    result = stage()
     assert waited == [1]
     taken = stage(run=follower)
-    assert taken["facts"].items() <= told["facts"].items()
-    assert (taken["given"], "given" in told) == (True, False)
+    assert taken["facts"].items() <= result["facts"].items()
+    assert (taken["given"], "given" in result) == (True, False)
     assert stage.world.payloads.load(follower.id, taken["output"]) == ANSWER.output
     assert len(stage.provider.calls) == 1
     assert stage.world.jobs.get(follower.id).spent == 0
@@ -373,10 +373,10 @@ def test_the_answer_of_a_leader_that_was_canceled_is_taken_while_it_is_there() -
     stage, another = coalesced()
     first, second = another(), another()
     stage.provider.during = lambda: cancel_job(stage.world.jobs, JOB_ID, "acme", NOW)
-    told = stage()
+    result = stage()
     stage.provider.during = lambda: None
     assert stage(run=first)["given"] is True
-    stage.world.payloads.drop(JOB_ID, told["output"])
+    stage.world.payloads.drop(JOB_ID, result["output"])
     assert "given" not in stage(run=second), "it makes a call of its own"
 
 
@@ -410,13 +410,13 @@ def test_a_call_is_admitted_by_its_circuit_and_tells_it_what_became_of_it(invoke
     ]
 
 
-@pytest.mark.parametrize(("sent", "told"), [(True, "answered"), (False, "silent")])
-def test_what_was_kept_back_says_nothing_of_the_model(invoke: Stage, sent: bool, told: str) -> None:
+@pytest.mark.parametrize(("sent", "circuit"), [(True, "answered"), (False, "silent")])
+def test_what_was_kept_back_says_nothing_of_the_model(invoke: Stage, sent: bool, circuit: str) -> None:
     """Else a picture for a model that sees none would close a circuit that waits for its probe."""
     invoke.provider.during = sending if sent else lambda: None
     invoke.fails(failing(Rejected))
     (outcome,) = (outcome for _, outcome, _ in invoke.circuits.recorded)
-    assert of_outcome(outcome).circuit == told
+    assert of_outcome(outcome).circuit == circuit
     assert (invoke.head.calls["1.1"]["o"], invoke.observed[0]["outcome"]) == ("Rejected", "Rejected")
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from broker.delivery.publishing import Change, Publish
+from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
 from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job, settle_call, settle_job
@@ -309,7 +309,7 @@ class JobMachine(RuleBasedStateMachine):
         bus = FakeBus()
         publish = Publish(self.database, self.world.jobs, bus, FakeDeliveries(), lambda head: None)
         changes = [
-            Change(str(place), Head.from_item(old) if old else None, Head.from_item(new))
+            HeadChange(str(place), Head.from_item(old) if old else None, Head.from_item(new))
             for place, (old, new) in enumerate(self.database.stream)
         ]
         assert publish(changes, self.now) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from broker.tenants.identity import Unauthorized
-from broker.tenants.tokens import MOST_BYTES, fetch_jwks
+from broker.tenants.jwts import MOST_BYTES, fetch_jwks
 
 DOCUMENT = {"keys": [{"kid": "one"}]}
 GOOD = json.dumps(DOCUMENT).encode()

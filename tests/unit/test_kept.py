@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from broker.delivery.publishing import Change, Publish
+from broker.delivery.publishing import HeadChange, Publish
 from broker.delivery.schedule import JITTER, LONGEST_S, PAUSES_S
 from broker.jobs.head import RECORD_S, Head, Status
 from broker.jobs.sweeping import Sweep
@@ -62,7 +62,7 @@ def test_a_job_whose_time_is_over_still_ends_and_is_told(world: World) -> None:
     bus, deliveries = FakeBus(), FakeDeliveries()
     publish = Publish(world.database, world.jobs, bus, deliveries, lambda head: None)
     world.age(NOW + 2 * DAY + MINUTE)
-    assert publish([Change("s-1", head, ended)], NOW + 2 * DAY + MINUTE) is None
+    assert publish([HeadChange("s-1", head, ended)], NOW + 2 * DAY + MINUTE) is None
     assert bus.kinds == ["JobExpired"]
     assert len(deliveries.sent) == 1, "its webhook is under way"
     world.age(NOW + 5 * DAY)

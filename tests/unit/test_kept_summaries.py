@@ -24,8 +24,8 @@ def test_a_summary_is_paid_for_once_and_used_by_the_jobs_that_follow(talk: Talk)
     assert [each["operation"] for each in talk.shown(payer)["attempts"]] == ["summarize", "answer"]
     user = talk()
     shown = talk.shown(user)
-    assert "Gist 1." in talk.told and "Word 1:" not in talk.told
-    assert f"Word {talk.said - 1}:" in talk.told, "newer turns stay as they were said"
+    assert "Gist 1." in talk.sent and "Word 1:" not in talk.sent
+    assert f"Word {talk.said - 1}:" in talk.sent, "newer turns stay as they were said"
     assert talk.paid == 1
     assert [each["operation"] for each in shown["attempts"]] == ["answer"]
     assert shown["usage"]["cost_usd"] == shown["attempts"][0]["cost_usd"]
@@ -47,14 +47,14 @@ def test_the_next_summary_is_made_of_the_last_and_of_what_fell_out(talk: Talk) -
     asked = str([call for call in talk.stage.provider.calls if call.model == "cheap-1"][-1].input)
     assert "Gist 1." in asked and "Word 1:" not in asked
     talk()
-    assert "Gist 2." in talk.told and "Gist 1." not in talk.told
-    words = [number for number in range(1, talk.said) if f"Word {number}:" in talk.told or f"Word {number}:" in asked]
+    assert "Gist 2." in talk.sent and "Gist 1." not in talk.sent
+    words = [number for number in range(1, talk.said) if f"Word {number}:" in talk.sent or f"Word {number}:" in asked]
     first = words[0]
     assert words == list(range(first, talk.said)), "each word is in a summary or is told as it was said"
     assert f"Word {first}:" in asked
     counted = talk.shown(talk())["context"]["dropped_turns"]
-    told = sum(f"Word {number}:" in talk.told for number in range(1, talk.said))
-    assert counted == 2 * (talk.said - 1 - told), "the summary counts as what it stands for"
+    sent = sum(f"Word {number}:" in talk.sent for number in range(1, talk.said))
+    assert counted == 2 * (talk.said - 1 - sent), "the summary counts as what it stands for"
 
 
 def test_a_users_turns_never_stand_in_a_row(talk: Talk) -> None:
@@ -77,7 +77,7 @@ def test_other_strategies_are_told_the_turns_as_they_were(talk: Talk) -> None:
     talk.stage.world.turns.asked.clear()
     for strategy in ("error", "truncate_oldest"):
         talk(model="large", context={"strategy": strategy})
-        assert "Word 1:" in talk.told and "Gist" not in talk.told
+        assert "Word 1:" in talk.sent and "Gist" not in talk.sent
     assert "place" not in talk.stage.world.turns.asked
 
 
@@ -92,7 +92,7 @@ def test_a_job_that_fails_after_its_summary_has_not_paid_in_vain(talk: Talk) -> 
     talk.stage("narrow", run, talk.now)
     cancel_job(talk.stage.world.jobs, run.id, "acme", talk.now)
     talk()
-    assert (talk.paid, "Gist 1." in talk.told) == (1, True)
+    assert (talk.paid, "Gist 1." in talk.sent) == (1, True)
 
 
 def test_of_two_at_once_one_keeps_its_summary_and_both_are_answered(talk: Talk) -> None:
@@ -102,8 +102,8 @@ def test_of_two_at_once_one_keeps_its_summary_and_both_are_answered(talk: Talk) 
     assert talk.end(second).status is Status.SUCCEEDED
     assert talk.paid == 2, "neither knew of the other"
     talk()
-    assert "Gist 1." in talk.told and talk.paid == 2
-    assert all(f"Word {number}:" in talk.told for number in range(talk.said - 2, talk.said))
+    assert "Gist 1." in talk.sent and talk.paid == 2
+    assert all(f"Word {number}:" in talk.sent for number in range(talk.said - 2, talk.said))
 
 
 @pytest.mark.parametrize("when", ["after it", "while it is made"])
@@ -126,7 +126,7 @@ def test_a_turn_that_comes_late_is_told_all_the_same(talk: Talk, when: str) -> N
         talk.end(slow, "large")
     assert not talk.stands, "it was made without that turn"
     talk(model="large")
-    assert word in talk.told
+    assert word in talk.sent
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["while it is made", "right at the write"])
@@ -158,16 +158,16 @@ def test_erasing_a_job_takes_the_summary_of_its_turn_along(talk: Talk, which: in
     talk.erase(jobs[which])
     assert not talk.stands
     talk(model="large")
-    assert "Gist" not in talk.told
-    assert [f"Word {number}:" in talk.told for number in (1, 2)] == [which != 0, which != 1]
+    assert "Gist" not in talk.sent
+    assert [f"Word {number}:" in talk.sent for number in (1, 2)] == [which != 0, which != 1]
 
 
 def test_erasing_a_job_that_no_summary_is_of_lets_it_stand(talk: Talk) -> None:
     talk.until_summarised()
     talk.erase(talk())
     talk()
-    assert (talk.paid, "Gist 1." in talk.told) == (1, True)
-    assert f"Word {talk.said - 1}:" not in talk.told, "that was the one"
+    assert (talk.paid, "Gist 1." in talk.sent) == (1, True)
+    assert f"Word {talk.said - 1}:" not in talk.sent, "that was the one"
 
 
 @pytest.mark.parametrize("what", ["a job", "the conversation"])
@@ -185,7 +185,7 @@ def test_what_is_erased_while_a_summary_is_made_is_in_none(talk: Talk, what: str
     talk.end(payer)
     assert (talk.paid, talk.stands) == (1, False)
     talk(model="large")
-    assert "Gist" not in talk.told and "Word 1:" not in talk.told
+    assert "Gist" not in talk.sent and "Word 1:" not in talk.sent
 
 
 def test_erasing_a_conversation_takes_the_summary_along(talk: Talk) -> None:
@@ -193,7 +193,7 @@ def test_erasing_a_conversation_takes_the_summary_along(talk: Talk) -> None:
     talk.stage.world.turns.erase("acme", "c-1", talk.now)
     assert not talk.stands
     talk()
-    assert "Gist" not in talk.told
+    assert "Gist" not in talk.sent
 
 
 def test_a_summary_goes_with_the_first_of_its_turns_that_goes(talk: Talk) -> None:
@@ -204,7 +204,7 @@ def test_a_summary_goes_with_the_first_of_its_turns_that_goes(talk: Talk) -> Non
     talk.now += 2 * SECOND
     assert not talk.stands
     talk(model="large")
-    assert "Gist" not in talk.told and "Word 1:" not in talk.told and "Word 2:" in talk.told
+    assert "Gist" not in talk.sent and "Word 1:" not in talk.sent and "Word 2:" in talk.sent
 
 
 def test_without_a_new_summary_the_old_one_still_stands_for_its_turns(talk: Talk) -> None:
@@ -216,7 +216,7 @@ def test_without_a_new_summary_the_old_one_still_stands_for_its_turns(talk: Talk
         ("summarize", "Unavailable"),
         ("answer", "succeeded"),
     ]
-    assert "Gist 1." in talk.told
+    assert "Gist 1." in talk.sent
     assert (shown["context"]["strategy"], shown["context"]["summary"]) == ("truncate_oldest", "kept")
 
 

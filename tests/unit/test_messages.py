@@ -87,10 +87,10 @@ TAKEN: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("messages", TAKEN.values(), ids=TAKEN.keys())
 def test_what_clients_send_is_kept_as_it_is(messages: list[dict[str, Any]]) -> None:
     kept = stored_form(parse_request(chat(*messages)))["input"]["messages"]
-    assert kept == [{name: said for name, said in each.items() if said is not None} for each in told(messages)]
+    assert kept == [{name: said for name, said in each.items() if said is not None} for each in messages_of(messages)]
 
 
-def told(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def messages_of(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A tool that gave nothing said so with an empty text."""
     return [
         {**each, "content": ""} if each["role"] == "tool" and each["content"] is None else each for each in messages

@@ -10,7 +10,7 @@ from broker.metrics import circuit_changed, job_ended, provider_called
 from tests.fakes.world import NOW, a_head
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -22,7 +22,7 @@ def test_a_prompts_version_is_told_and_is_no_dimension(capsys: pytest.CaptureFix
     for version in (3, 4):
         prompt = {"id": "reply", "version": version, "label": "production"}
         job_ended(a_head(status=Status.SUCCEEDED, ended_at=NOW + 9, prompt=prompt))
-    lines = told(capsys)
+    lines = written(capsys)
     assert [line["prompt"] for line in lines] == ["reply@3", "reply@4"]
     assert [(line["outcome"], line["JobsEnded"]) for line in lines] == [("succeeded", [1.0])] * 2
     assert [dimensions(line) for line in lines] == [{"service", "outcome", "lane"}] * 2, "each value would be paid for"
@@ -31,11 +31,11 @@ def test_a_prompts_version_is_told_and_is_no_dimension(capsys: pytest.CaptureFix
 def test_a_jobs_time_is_told_in_parts(capsys: pytest.CaptureFixture[str]) -> None:
     calls = {"1.1": {"m": "a", "r": 1, "l": 30}, "1.2": {"m": "b", "r": 1, "l": 40}, "1.3": {"m": "b", "r": 1}}
     job_ended(a_head(status=Status.FAILED, started_at=NOW + 5, ended_at=NOW + 100, calls=calls))
-    (job,) = told(capsys)
+    (job,) = written(capsys)
     names = ("JobQueuedMs", "JobModelMs", "JobOwnMs", "JobEndToEndMs")
     assert [job[name] for name in names] == [[5.0], [70.0], [25.0], [100.0]]
     job_ended(a_head(status=Status.CANCELED, ended_at=NOW + 9))
-    (job,) = told(capsys)
+    (job,) = written(capsys)
     assert (job["JobQueuedMs"], "JobModelMs" in job) == ([9.0], False)
 
 
@@ -43,14 +43,14 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
     waited = {"started_at": NOW + 5, "claimed_at": NOW + 80, "ended_at": NOW + 100, "waits": {"since": NOW, "times": 1}}
     job_ended(a_head(status=Status.SUCCEEDED, claimed_by="m2", **waited))
     job_ended(a_head(status=Status.EXPIRED, **waited))
-    ran, never = told(capsys)
+    ran, never = written(capsys)
     assert (ran["JobQueuedMs"], ran["JobOwnMs"]) == ([80.0], [20.0])
     assert (never["JobQueuedMs"], never["JobOwnMs"]) == ([100.0], [0.0])
 
 
 def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     job_ended(a_head(status=Status.FAILED, ended_at=NOW + 9))
-    assert len(told(capsys)) == 1
+    assert len(written(capsys)) == 1
 
 
 CALLED = {"model": "m", "latency_ms": 5, "paid": "no", "cost": 0}
@@ -59,17 +59,17 @@ CALLED = {"model": "m", "latency_ms": 5, "paid": "no", "cost": 0}
 @pytest.mark.parametrize("outcome", ["CredentialRejected", "ModelGone", "AdapterFailed"])
 def test_what_somebody_has_to_mend_rings_an_alarm(capsys: pytest.CaptureFixture[str], outcome: str) -> None:
     provider_called(a_head(), {**CALLED, "outcome": outcome})
-    assert [line.get("ModelsToMend") for line in told(capsys)] == [[1.0], None]
+    assert [line.get("ModelsToMend") for line in written(capsys)] == [[1.0], None]
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "Rejected", "Refused", "Throttled", "Unavailable", "CutShort"])
 def test_what_is_nobodys_fault_here_rings_none(capsys: pytest.CaptureFixture[str], outcome: str) -> None:
     provider_called(a_head(), {**CALLED, "outcome": outcome})
-    assert [line.get("ModelsToMend") for line in told(capsys)] == [None]
+    assert [line.get("ModelsToMend") for line in written(capsys)] == [None]
 
 
 def test_a_circuit_of_one_tenants_own_is_no_change_of_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     circuit_changed("m", "opened")
     circuit_changed("m#acme", "opened")
-    (shared,) = [line for line in told(capsys) if "CircuitChanges" in line]
+    (shared,) = [line for line in written(capsys) if "CircuitChanges" in line]
     assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", [1.0])

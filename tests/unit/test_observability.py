@@ -128,9 +128,9 @@ def test_a_step_says_what_it_did_and_not_on_what(lines: Any) -> None:
 
     assert step(_check_input)(EVENT, None) == {"answer": "the answer", "job": "job_1"}
     written = lines()
-    told = {name: value for line in written for name, value in line.items()}
-    assert (told["message"], told["job_id"], told["tenant"], told["run"]) == ("check_input", "job_1", "acme", 1)
-    assert len(written) == 1 and told["level"] == "INFO" and told["took_ms"] >= 0
+    fields = {name: value for line in written for name, value in line.items()}
+    assert (fields["message"], fields["job_id"], fields["tenant"], fields["run"]) == ("check_input", "job_1", "acme", 1)
+    assert len(written) == 1 and fields["level"] == "INFO" and fields["took_ms"] >= 0
     assert "the prompt" not in str(written) and "the answer" not in str(written)
 
 
@@ -169,5 +169,5 @@ def test_a_step_that_fails_hands_over_its_cause(lines: Any) -> None:
         "facts": {"type": "throttled", "code": "http_429", "message": "Asks for a pause."},
         "retry_after": 3,
     }
-    (told,) = lines()
-    assert (told["error"], told["code"]) == ("Throttled", "http_429")
+    (line,) = lines()
+    assert (line["error"], line["code"]) == ("Throttled", "http_429")

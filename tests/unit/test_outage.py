@@ -47,7 +47,7 @@ class Simulation:
     """Processes that select and call, each with its own memory, around one table."""
 
     world: World = field(default_factory=lambda: World(CountingDatabase()))
-    told: list[tuple[int, str]] = field(default_factory=list)
+    changes: list[tuple[int, str]] = field(default_factory=list)
     calls: list[tuple[int, str, str]] = field(default_factory=list)
     """When, which model, and what came of it."""
     answered: Counter[str] = field(default_factory=Counter)
@@ -113,7 +113,7 @@ class Simulation:
 
     def _tell(self, name: str, to: str) -> None:
         assert name == "primary", "it is known for all before one tenant alone has met ten failures"
-        self.told.append((self.now, to))
+        self.changes.append((self.now, to))
 
     def between(self, start: int, end: int) -> Counter[str]:
         """Calls by model in a span of time."""
@@ -123,11 +123,11 @@ class Simulation:
 def test_an_outage_is_noticed_walked_around_probed_and_over() -> None:
     simulation = Simulation()
     simulation.run()
-    told = simulation.told
-    opened = next(at for at, to in told if to == "opened")
-    closed = next(at for at, to in told if to == "closed")
+    changes = simulation.changes
+    opened = next(at for at, to in changes if to == "opened")
+    closed = next(at for at, to in changes if to == "closed")
     hits = [at for at, model, outcome in simulation.calls if outcome != SUCCEEDED]
-    probes = [at for at, to in told if to == "probed"]
+    probes = [at for at, to in changes if to == "probed"]
     database = simulation.world.database
     assert isinstance(database, CountingDatabase)
     said = [
@@ -152,7 +152,7 @@ def test_an_outage_is_noticed_walked_around_probed_and_over() -> None:
     heard = opened + KEEP_MS
     assert [at for at in hits if at >= heard] == [at for at in probes if heard <= at < DEAD_UNTIL]
     # Probes come one at a time, each after a cooling time that doubles.
-    assert [to for _, to in told] == ["opened", *["probed", "opened"] * (len(probes) - 1), "probed", "closed"]
+    assert [to for _, to in changes] == ["opened", *["probed", "opened"] * (len(probes) - 1), "probed", "closed"]
     gaps = [after - before for before, after in pairwise(probes)]
     assert probes[0] >= opened + FIRST_COOLING_MS
     assert all(gap >= FIRST_COOLING_MS * 2 ** (place + 1) for place, gap in enumerate(gaps))
@@ -248,8 +248,8 @@ class Lonely(Simulation):
             if error is None:
                 self.settling(run, {"answer": {"output": f"OUTPUT#{keys[-1]}", "facts": facts}}, self.now)
                 return
-            told = facts | {"error": error.facts()}
-            self.world.jobs.change(run.id, lambda head: end_call(head, run.fence, keys[-1], told))
+            ended = facts | {"error": error.facts()}
+            self.world.jobs.change(run.id, lambda head: end_call(head, run.fence, keys[-1], ended))
             if tries == 1:
                 self.at(self.now + self.dice.randrange(SECOND), lambda: self.ask(run, 2))
             else:
@@ -266,11 +266,11 @@ def test_jobs_wait_for_the_only_model_and_do_not_hammer_it() -> None:
     simulation = Lonely()
     simulation.run()
     heads = simulation.heads()
-    told = simulation.told
-    opened = next(at for at, to in told if to == "opened")
-    closed = next(at for at, to in told if to == "closed")
+    changes = simulation.changes
+    opened = next(at for at, to in changes if to == "opened")
+    closed = next(at for at, to in changes if to == "closed")
     hits = [at for at, _, outcome in simulation.calls if outcome != SUCCEEDED]
-    probes = [at for at, to in told if to == "probed"]
+    probes = [at for at, to in changes if to == "probed"]
     waited = [head for head in heads if head.waits]
     ends = Counter(head.status.value for head in heads)
     most, runs = max(simulation.runs.values()), sum(simulation.runs[head.id] for head in waited)
@@ -278,7 +278,7 @@ def test_jobs_wait_for_the_only_model_and_do_not_hammer_it() -> None:
     said = [
         f"{JOBS} jobs; their only model is dead for {(BACK_AT - DEAD_FROM) // 1000} s; {dict(ends)}",
         f"calls that hit the dead provider: {len(hits)} ({sum(at < BACK_AT for at in probes)} of them probes)",
-        f"opened {[(at - DEAD_FROM) // 1000 for at, to in told if to == 'opened']} s after it died, "
+        f"opened {[(at - DEAD_FROM) // 1000 for at, to in changes if to == 'opened']} s after it died, "
         f"closed {(closed - BACK_AT) / 1000:.1f} s after it was back; the last job ended {last / 1000:.0f} s later",
         f"{len(waited)} jobs waited, in {runs} runs (at most {most} each)",
     ]
@@ -297,7 +297,7 @@ def test_jobs_wait_for_the_only_model_and_do_not_hammer_it() -> None:
     assert len(hits) < 5 * FEWEST_CALLS
 
     # Most jobs waited, and each came back about once for each time that the circuit was opened.
-    windows = sum(1 for _, to in told if to == "opened")
+    windows = sum(1 for _, to in changes if to == "opened")
     assert len(waited) > JOBS / 2
     assert most <= 2 * windows + 1
     assert runs <= len(waited) * (windows + 1)

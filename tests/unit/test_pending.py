@@ -6,7 +6,7 @@ import pytest
 from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.transitions import Fence, claim, reconcile
-from broker.providers.wire.base import Started
+from broker.providers.wire.base import OperationStarted
 from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.timing import LONGEST_POLL_S
 
@@ -14,7 +14,7 @@ from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
 from tests.fakes.world import JOB_ID, MINUTE, NOW, SECOND, a_model
 
-STARTED = Started({"job": "t-1"}, check_after_s=7)
+STARTED = OperationStarted({"job": "t-1"}, check_after_s=7)
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def invoke() -> Stage:
 
 def test_it_is_asked_after_until_it_is_there(invoke: Stage) -> None:
     invoke.fails_with(Pending, STARTED)
-    told = invoke(now=NOW + 9 * SECOND)
-    assert (told["output"], told["facts"]["outcome"]) == ("OUTPUT#1.1", "succeeded")
+    result = invoke(now=NOW + 9 * SECOND)
+    assert (result["output"], result["facts"]["outcome"]) == ("OUTPUT#1.1", "succeeded")
     assert (len(invoke.provider.calls), invoke.provider.checks) == (1, [{"job": "t-1"}] * 2)
     assert invoke.world.payloads.load(JOB_ID, "OUTPUT#1.1") == ANSWER.output
 

@@ -9,7 +9,7 @@ from broker.jobs.accepting import Prepared
 from broker.jobs.request import parse_request, stored_form
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
-from broker.tokens import estimate_input
+from broker.token_estimates import estimate_input
 
 from tests.fakes.world import CHAT, NOW, World, a_model
 

@@ -40,24 +40,24 @@ def registered(*prompts: dict[str, Any]) -> World:
     return world
 
 
-def told(prompts: Prompts, now: int = NOW, **wanted: Any) -> str:
+def filled(prompts: Prompts, now: int = NOW, **wanted: Any) -> str:
     return prompts.fill({"id": "p", **wanted}, "key", now).messages[-1]["content"]
 
 
 def test_a_long_prompt_is_filled_and_no_item_has_its_text() -> None:
     world = registered(prompt(), prompt(OTHER), prompt("Short."))
-    assert told(world.prompts()) == "Short."
-    assert [told(world.prompts(), version=number) for number in (1, 2, 3)] == [LONG, OTHER, "Short."]
+    assert filled(world.prompts()) == "Short."
+    assert [filled(world.prompts(), version=number) for number in (1, 2, 3)] == [LONG, OTHER, "Short."]
     sizes = {key: len(str(item)) for key, item in world.database._items.items()}
     assert max(sizes.values()) < ITEM_BYTES, sizes
     applied(world, prompt())
-    assert told(world.prompts()) == LONG
+    assert filled(world.prompts()) == LONG
 
 
 def test_versions_with_the_same_texts_share_them() -> None:
     world = registered(prompt(), prompt(description="The same words."), prompt(id="q"))
     assert [len(packed) > INLINE_BYTES for packed in world.texts.kept.values()] == [True]
-    assert told(world.prompts(), version=2) == LONG
+    assert filled(world.prompts(), version=2) == LONG
 
 
 def test_a_text_is_there_before_anything_points_to_it() -> None:
@@ -69,7 +69,7 @@ def test_a_text_is_there_before_anything_points_to_it() -> None:
     world.database.crash_in = None
     assert world.database._items == {}
     applied(world, prompt())
-    assert told(world.prompts()) == LONG
+    assert filled(world.prompts()) == LONG
 
 
 def test_who_comes_second_writes_nothing_that_shows() -> None:
@@ -79,7 +79,7 @@ def test_who_comes_second_writes_nothing_that_shows() -> None:
     applied(world, prompt("Two."))
     with pytest.raises(Conflict):
         world.registry().write(change, "late", NOW)
-    assert told(world.prompts()) == "Two."
+    assert filled(world.prompts()) == "Two."
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_items_from_before_are_read_whatever_their_size() -> None:
     items = {1: {"user": "plain"}, 2: {"z": zlib.compress(json.dumps(old).encode(), 9)}}
     for number, item in items.items():
         world.register({"pk": "PROMPT#p", "sk": f"V#{number:04}", "version": number, **item})
-    assert told(world.prompts(), version=1) == "plain"
-    assert told(world.prompts(), version=2) == old["user"]
+    assert filled(world.prompts(), version=1) == "plain"
+    assert filled(world.prompts(), version=2) == old["user"]
 
 
 def test_history_and_single_versions() -> None:
@@ -131,7 +131,7 @@ def test_a_rollback_brings_a_long_text_back() -> None:
         assert change is not None and set(change.fields) == {"user"}
         record = world.registry().write(change, "ops", NOW)
         assert (record.version, record.content) == (number, prompt(text))
-        assert told(world.prompts()) == text
+        assert filled(world.prompts()) == text
     assert plan_rollback(world.registry(), "prompts", "p", 3) is None
 
 
@@ -160,7 +160,7 @@ def test_a_process_reads_a_text_once_and_keeps_no_more_than_it_has_room_for() ->
     world = registered(prompt())
     prompts = world.prompts()
     for number in range(3):
-        assert told(prompts, NOW + number * KEEP_MS) == told(prompts, version=1) == LONG
+        assert filled(prompts, NOW + number * KEEP_MS) == filled(prompts, version=1) == LONG
     assert len(world.texts.reads) == 1
     size = MOST_BYTES - 100
     many = [f"big-{number}" for number in range(MOST_KEPT_CHARS // size + 1)]
@@ -171,7 +171,7 @@ def test_a_process_reads_a_text_once_and_keeps_no_more_than_it_has_room_for() ->
     before = len(world.texts.reads)
     prompts.fill({"id": many[-1]}, "key", NOW)
     assert len(world.texts.reads) == before, "the newest are kept"
-    assert told(prompts) == LONG
+    assert filled(prompts) == LONG
     assert len(world.texts.reads) == before + 1
 
 
@@ -185,7 +185,7 @@ def test_a_text_that_is_not_there_is_an_error_that_passes() -> None:
     prompts, kept = world.prompts(), lost(world)
     for wanted in ({}, {"version": 1}):
         with pytest.raises(Unavailable) as failure:
-            told(prompts, **wanted)
+            filled(prompts, **wanted)
         assert (failure.value.code, failure.value.status) == ("prompt_text_missing", 503)
         assert failure.value.retry_after
     for look in (
@@ -196,7 +196,7 @@ def test_a_text_that_is_not_there_is_an_error_that_passes() -> None:
             look()
     assert world.registry().history("prompts", "p")[0].listed()["id"] == "p"
     world.texts.kept = kept
-    assert told(prompts) == LONG
+    assert filled(prompts) == LONG
 
 
 BOMB = zlib.compress(b'"' + b" " * MOST_UNPACKED + b'"', 9)
@@ -207,7 +207,7 @@ def test_another_text_is_not_taken_for_it(packed: bytes) -> None:
     world = registered(prompt())
     world.texts.kept = dict.fromkeys(world.texts.kept, packed)
     with pytest.raises(Unavailable) as failure:
-        told(world.prompts())
+        filled(world.prompts())
     assert failure.value.code == "prompt_text_changed"
 
 
@@ -218,7 +218,7 @@ def test_a_text_that_would_fill_the_memory_is_not_unpacked() -> None:
     pointer = {"sha256": digest, "parts": ["user"]}
     world.database.write(Put("registry", {"pk": "PROMPT#p", "sk": "LATEST", "version": 1, "texts": pointer}))
     with pytest.raises(Unavailable) as failure:
-        told(world.prompts())
+        filled(world.prompts())
     assert failure.value.code == "prompt_text_changed"
 
 

@@ -18,10 +18,10 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.providers.bedrock.batch import BedrockBatch
+from broker.providers.bedrock.batch_inference import BedrockBatch
 from broker.providers.wire.base import Answer, Call
 
-from tests.fakes.aws import Reply, Wire
+from tests.fakes.aws import Reply, Wire, aws_environment
 from tests.fakes.media import FakeMedia
 from tests.unit.aws_batches import (
     BATCH_ID,
@@ -40,14 +40,9 @@ PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield Wire()
+def wire() -> Iterator[Wire]:
+    with aws_environment():
+        yield Wire()
 
 
 def begun(wire: Wire, call: Call) -> tuple[list[Any], FakeMedia]:
@@ -186,8 +181,8 @@ def test_a_batch_that_has_ended_cannot_be_stopped(wire: Wire, code: str) -> None
 
 def test_tokens_are_those_that_the_records_tell(wire: Wire) -> None:
     lines = batch_gave(embedded(0, [0.5]), embedded(1, [0.25]))
-    told = ended(wire, EMBEDS, batch_is("Completed"), lines)
-    assert (told.input_tokens, told.output_tokens) == (4, 0)
+    answer = ended(wire, EMBEDS, batch_is("Completed"), lines)
+    assert (answer.input_tokens, answer.output_tokens) == (4, 0)
     chat = {"recordId": f"{0:011}", "modelInput": {}, "modelOutput": CONVERSED}
     said: Answer = ended(wire, CHATS, batch_is("PartiallyCompleted"), batch_gave(chat))
     assert (said.input_tokens, said.output_tokens) == (7, 3)

@@ -28,6 +28,7 @@ from broker.errors import (
 from broker.providers.bedrock.provider import Bedrock
 from broker.providers.wire.base import Answer, Blob, Call
 
+from tests.fakes.aws import aws_environment
 from tests.unit.provider_server import ProviderServer, Script
 
 SECRET = "the-key-itself"
@@ -41,11 +42,7 @@ COHERE = {"id": "1", "response_type": "embeddings_floats", "embeddings": [[0.5, 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ProviderServer]:
-    with ProviderServer() as running, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", running.url)
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        patch.delenv("AWS_SESSION_TOKEN", raising=False)
+    with ProviderServer() as running, aws_environment(SECRET, running.url):
         yield running
 
 
@@ -190,9 +187,9 @@ def test_pictures_of_amazons_models(server: ProviderServer, bedrock: Bedrock, mo
 
 def test_more_pictures_than_one_exchange_makes_are_different_ones(server: ProviderServer, bedrock: Bedrock) -> None:
     _, bodies = answered(server, bedrock, picture(count=7), Script({"images": [IMAGE]}))
-    told = [body["imageGenerationConfig"] for body in bodies]
-    assert [each["numberOfImages"] for each in told] == [4, 3]
-    assert told[0]["seed"] != told[1]["seed"]
+    configs = [body["imageGenerationConfig"] for body in bodies]
+    assert [each["numberOfImages"] for each in configs] == [4, 3]
+    assert configs[0]["seed"] != configs[1]["seed"]
     unsaid = replace(picture(), parameters={})
     seeds = [
         answered(server, bedrock, unsaid, Script({"images": [IMAGE]}))[1][0]["imageGenerationConfig"]["seed"]

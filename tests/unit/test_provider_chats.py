@@ -139,9 +139,9 @@ def test_geminis_thought_signature_goes_out_and_comes_back(server: ProviderServe
         {"role": "tool", "tool_call_id": made["id"], "content": "30"},
     ]
     ask(server, "gemini", GeminiDialect().says("Thirty."), input={"messages": history, "tools": [TOOL]})
-    _, called, told = body(server)["contents"]
+    _, called, answered = body(server)["contents"]
     assert called["parts"][0]["thoughtSignature"] == "c2ln"
-    assert told["parts"][0]["functionResponse"] == {
+    assert answered["parts"][0]["functionResponse"] == {
         "id": made["id"],
         "name": "look_up",
         "response": {"output": "30"},
@@ -159,9 +159,9 @@ def test_geminis_thought_signature_goes_out_and_comes_back(server: ProviderServe
 @pytest.mark.parametrize(("delay", "seconds"), [("3s", 3), ("36.840386396s", 36.840386396), ("soon", None)])
 def test_gemini_says_in_the_body_how_long_to_wait(server: ProviderServer, delay: str, seconds: float | None) -> None:
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
-    told = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [{"@type": "other"}, info]}}
+    body = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [{"@type": "other"}, info]}}
     with pytest.raises(Throttled) as caught:
-        ask(server, "gemini", Script(told, 429))
+        ask(server, "gemini", Script(body, 429))
     assert caught.value.retry_after == seconds
 
 
@@ -289,11 +289,11 @@ def test_many_texts_are_embedded_in_several_requests(
     assert (type(caught.value), caught.value.maybe_paid, len(server.asked)) == (BadOutput, True, 2)
 
 
-@pytest.mark.parametrize(("timeout", "code"), [(20.0, "told"), (0.0, "timeout")])
+@pytest.mark.parametrize(("timeout", "code"), [(20.0, "slow_down"), (0.0, "timeout")])
 def test_a_request_that_fails_after_another_was_answered_may_have_been_paid_for(timeout: float, code: str) -> None:
     def answer(some: list[str], left: float) -> int:
         if some == ["c"]:
-            raise Throttled("Slowly.", code="told")
+            raise Throttled("Slowly.", code="slow_down")
         return len(some)
 
     batches = in_batches(["a", "b", "c"], 2, timeout, answer)  # the first is asked in any case

@@ -107,25 +107,25 @@ def test_malformed_replies_are_bad_output(server: ProviderServer, call: Call) ->
         assert (type(error), error.maybe_paid) == (BadOutput, True), str(body)[:80]
 
 
-def told(code: int, reason: str, detail: str | None = None) -> dict[str, Any]:
+def error(code: int, reason: str, detail: str | None = None) -> dict[str, Any]:
     details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": detail}] if detail else []
     errors = [{"message": WORDS, "domain": "global", "reason": reason}]
     return {"error": {"code": code, "message": WORDS, "errors": errors, "status": "X", "details": details}}
 
 
 ERRORS: list[tuple[int, Any, type[BrokerError], bool]] = [
-    (400, told(400, "invalid"), Rejected, False),
-    (400, told(400, "badRequest", "API_KEY_INVALID"), CredentialRejected, False),
-    (400, told(400, "keyInvalid"), CredentialRejected, False),
-    (401, told(401, "required"), CredentialRejected, False),
-    (403, told(403, "forbidden"), CredentialRejected, False),
-    (403, told(403, "dailyLimitExceeded"), Throttled, False),
-    (403, told(403, "userRateLimitExceeded"), Throttled, False),
-    (429, told(429, "rateLimitExceeded"), Throttled, False),
+    (400, error(400, "invalid"), Rejected, False),
+    (400, error(400, "badRequest", "API_KEY_INVALID"), CredentialRejected, False),
+    (400, error(400, "keyInvalid"), CredentialRejected, False),
+    (401, error(401, "required"), CredentialRejected, False),
+    (403, error(403, "forbidden"), CredentialRejected, False),
+    (403, error(403, "dailyLimitExceeded"), Throttled, False),
+    (403, error(403, "userRateLimitExceeded"), Throttled, False),
+    (429, error(429, "rateLimitExceeded"), Throttled, False),
     (429, WORDS.encode(), Throttled, False),
-    (413, told(413, "invalid"), ContextExceeded, False),
+    (413, error(413, "invalid"), ContextExceeded, False),
     (400, {"error": {"code": 400, "message": f"Text is too long. {WORDS}"}}, ContextExceeded, False),
-    (500, told(500, "backendError"), Unavailable, True),
+    (500, error(500, "backendError"), Unavailable, True),
     (503, {"error": {"errors": [5], "details": 5}}, Unavailable, False),
     (503, {"error": WORDS}, Unavailable, False),
     (504, b"", ModelTimedOut, True),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Throttled, Unavailable
-from broker.providers.wire import http
-from broker.providers.wire.http import ProviderReply, post_json
+from broker.providers.wire import http_client
+from broker.providers.wire.http_client import ProviderReply, post_json
 from cryptography import x509
 
 from tests.unit.certificates import write_certificate
@@ -69,10 +69,10 @@ def test_a_connection_is_kept_and_has_its_whole_time_again(server: ProviderServe
 
 
 def test_a_reply_that_is_too_large_is_bad_output(server: ProviderServer) -> None:
-    server.answer(Script(b" " * (http.LARGEST_REPLY + 1)))
+    server.answer(Script(b" " * (http_client.LARGEST_REPLY + 1)))
     error = failed(server.url)
     assert (type(error), error.code, error.maybe_paid) == (BadOutput, "reply_too_large", True)
-    server.answer(Script(b" " * (http.LARGEST_REPLY + 1), 500))
+    server.answer(Script(b" " * (http_client.LARGEST_REPLY + 1), 500))
     assert type(failed(server.url)) is Unavailable
 
 

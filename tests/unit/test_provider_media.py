@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from broker.errors import BrokerError, InvalidRequest, Rejected
 from broker.providers.wire.base import Blob
-from broker.providers.wire.media import Link, data_url, inlined, parts
+from broker.providers.wire.picture_parts import Link, data_url, inlined, parts
 
 from tests.fakes.media import FakeMedia
 

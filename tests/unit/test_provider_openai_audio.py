@@ -45,8 +45,8 @@ def test_speech_is_what_the_server_says_it_is(server: ProviderServer) -> None:
 
 def test_a_transcript_has_all_that_whisper_tells(server: ProviderServer) -> None:
     segments = [{"id": 0, "start": 0, "end": 4.2, "text": " Good morning.", "tokens": [1]}]
-    told = {"task": "transcribe", "language": "english", "duration": 8.47, "text": " Good morning. 日本", "x": 1}
-    server.answer(Script(told | {"segments": segments, "usage": {"type": "duration", "seconds": 9}}))
+    transcript = {"task": "transcribe", "language": "english", "duration": 8.47, "text": " Good morning. 日本", "x": 1}
+    server.answer(Script(transcript | {"segments": segments, "usage": {"type": "duration", "seconds": 9}}))
     asked = {"file": SOUND, "source_language": "en-US", "text": "Names: Ann"}
     answer = OpenAI().invoke(call(server, "transcribe", input=asked, parameters={"temperature": 0.0}))
     assert server.asked[0].path == "/v1/audio/transcriptions"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from broker.delivery.delivering import Deliver, Sent
 from broker.delivery.events import event_of, webhook_body
-from broker.delivery.publishing import SAFETY_MS, Change, Publish
+from broker.delivery.publishing import SAFETY_MS, HeadChange, Publish
 from broker.jobs.head import Head, Status, due_partition
 from broker.jobs.reading import erase
 
@@ -40,7 +40,7 @@ class Outbox:
 
     gone: list[str] = field(default_factory=list)
 
-    def __call__(self, *changes: Change, time_left: Callable[[], bool] = lambda: True) -> str | None:
+    def __call__(self, *changes: HeadChange, time_left: Callable[[], bool] = lambda: True) -> str | None:
         def observe(head: Head) -> None:
             self.observed.append(head.id)
 
@@ -55,11 +55,11 @@ class Outbox:
         )
         return publish(changes, NOW, time_left)
 
-    def add(self, job_id: str = JOB_ID) -> Change:
+    def add(self, job_id: str = JOB_ID) -> HeadChange:
         """The end of a job that has a webhook."""
         head = self.world.put(replace(DONE, id=job_id))
         self.world.jobs.note(head, "ASKED", {"webhook_url": "https://example.com/hook", "metadata": {}})
-        return Change(f"s-{job_id}", replace(RUNNING, id=job_id), head)
+        return HeadChange(f"s-{job_id}", replace(RUNNING, id=job_id), head)
 
 
 @pytest.fixture
@@ -107,13 +107,16 @@ def test_an_event_is_the_fact_with_ids_and_no_payload(publish: Outbox) -> None:
 
 
 def test_changes_go_out_in_their_order(publish: Outbox) -> None:
-    assert publish(Change("1", None, QUEUED), Change("2", QUEUED, RUNNING), publish.add()) is None
+    assert publish(HeadChange("1", None, QUEUED), HeadChange("2", QUEUED, RUNNING), publish.add()) is None
     assert publish.bus.kinds == ["JobAccepted", "JobStarted", "JobSucceeded"]
     assert publish.observed == [JOB_ID]
 
 
 def test_nothing_to_tell_is_told_to_nobody(publish: Outbox) -> None:
-    assert publish(Change("1", QUEUED, replace(QUEUED, nudges=1)), Change("2", RUNNING, replace(QUEUED, rev=4))) is None
+    assert (
+        publish(HeadChange("1", QUEUED, replace(QUEUED, nudges=1)), HeadChange("2", RUNNING, replace(QUEUED, rev=4)))
+        is None
+    )
     assert (publish.bus.events, publish.deliveries.sent, publish.observed) == ([], [], [])
 
 

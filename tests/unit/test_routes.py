@@ -17,11 +17,11 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
 from broker.observability import logger
+from broker.rest.api import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _preferred_wait
 from broker.rest.http import Reply, Request
-from broker.rest.routes import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _preferred_wait
 from broker.routing.circuits import State
 from broker.routing.figures import Figures
-from broker.steps.estimating import Estimate
+from broker.steps.estimating import EstimateJob
 from broker.tenants.registry import Tenants
 from handlers.api import handler
 
@@ -66,7 +66,7 @@ class Door:
     ) -> Reply:
         world = self.world
         tenants = Tenants(world.database)
-        estimate = Estimate(world.preparing(), self.health, world.check_webhook)
+        estimate = EstimateJob(world.preparing(), self.health, world.check_webhook)
         api = Api(
             world.accepting(),
             world.jobs,

@@ -59,8 +59,8 @@ def test_the_embedding_is_booked_once_and_is_not_the_answer(stage: Stage) -> Non
     (call,) = stage.provider.calls
     assert (call.task, call.model, call.input) == ("embed", "titan-1", {"text": "How are you?"})
     assert (stage.head.spent, stage.head.open_calls) == (4, [])
-    told = stage()
-    assert (told["facts"]["model"], told["output"]) == ("small", "OUTPUT#1.2")
+    result = stage()
+    assert (result["facts"]["model"], result["output"]) == ("small", "OUTPUT#1.2")
     assert stage.world.payloads.load(JOB_ID, "OUTPUT#1.2") == ANSWER.output
 
 

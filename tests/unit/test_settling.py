@@ -34,8 +34,8 @@ def failure(error: BrokerError) -> dict[str, Any]:
 
 def raised(error: BrokerError) -> dict[str, Any]:
     """What Step Functions hands on of an exception of a Python function."""
-    told = {"errorMessage": error.cause(), "errorType": type(error).__name__, "stackTrace": []}
-    return {"failure": {"Error": type(error).__name__, "Cause": json.dumps(told)}}
+    error_object = {"errorMessage": error.cause(), "errorType": type(error).__name__, "stackTrace": []}
+    return {"failure": {"Error": type(error).__name__, "Cause": json.dumps(error_object)}}
 
 
 def test_an_answer_is_a_success() -> None:

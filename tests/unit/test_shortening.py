@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from broker.errors import ContextExceeded, Rejected, Unavailable
 from broker.providers.wire.base import Answer
-from broker.tokens import estimate_input, family_of
+from broker.token_estimates import estimate_input, family_of
 
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
@@ -59,8 +59,8 @@ def test_a_window_that_is_large_enough_changes_nothing() -> None:
 
 def test_of_a_conversation_that_was_cut_no_place_is_told() -> None:
     stage = stage_of("truncate_oldest")
-    told = [stage.fails(failing(Rejected, param="input.messages.2"), model).param for model in ("narrow", "large")]
-    assert told == ["input.messages", "input.messages.2"]
+    places = [stage.fails(failing(Rejected, param="input.messages.2"), model).param for model in ("narrow", "large")]
+    assert places == ["input.messages", "input.messages.2"]
 
 
 def test_without_a_strategy_the_provider_has_the_last_word() -> None:
@@ -72,7 +72,7 @@ def test_without_a_strategy_the_provider_has_the_last_word() -> None:
 def test_older_turns_are_summarised_by_the_cheapest_model_in_an_attempt_of_its_own() -> None:
     stage = stage_of("summarize")
     stage.provider.script = [Answer({"text": "The lamp burnt."}, input_tokens=900, output_tokens=9), ANSWER]
-    told = stage("narrow")
+    result = stage("narrow")
     first, second = stage.provider.calls
     assert (first.model, second.model) == ("cheap-1", "narrow-1")
     assert "5 The keeper" not in str(first.input), "what still fits is not summarised"
@@ -82,7 +82,7 @@ def test_older_turns_are_summarised_by_the_cheapest_model_in_an_attempt_of_its_o
         ("narrow", None),
     ]
     assert stage.head.calls["1.1"]["o"] == "succeeded"
-    assert told["facts"]["model"] == "narrow"
+    assert result["facts"]["model"] == "narrow"
     assert stage.world.jobs.notes(JOB_ID)["CONTEXT#1"]["strategy"] == "summarize"
 
 

@@ -46,9 +46,9 @@ def join(
 
 
 def lead(database: FakeDatabase, me: Member, now: int = NOW) -> Leader:
-    turn = join(database, me, now)
-    assert isinstance(turn, Leader)
-    return turn
+    role = join(database, me, now)
+    assert isinstance(role, Leader)
+    return role
 
 
 def test_the_first_leads_and_the_others_wait(database: FakeDatabase) -> None:
@@ -86,7 +86,7 @@ def test_of_two_that_would_lead_at_once_one_does(database: FakeDatabase) -> None
     turns: list[object] = []
     database.meanwhile.append(lambda: turns.append(join(database, member(2))))
     turns.append(join(database, member(1)))
-    assert sorted(type(turn).__name__ for turn in turns) == ["Leader", "Waiter"]
+    assert sorted(type(role).__name__ for role in turns) == ["Leader", "Waiter"]
 
 
 def test_of_two_that_would_take_over_at_once_one_does(database: FakeDatabase) -> None:
@@ -94,7 +94,7 @@ def test_of_two_that_would_take_over_at_once_one_does(database: FakeDatabase) ->
     turns: list[object] = []
     database.meanwhile.append(lambda: turns.append(join(database, member(3), NOW + LEASE)))
     turns.append(join(database, member(2), NOW + LEASE))
-    assert sorted(type(turn).__name__ for turn in turns) == ["Leader", "Waiter"]
+    assert sorted(type(role).__name__ for role in turns) == ["Leader", "Waiter"]
 
 
 def test_who_is_always_too_late_looks_again_soon(database: FakeDatabase) -> None:
@@ -126,7 +126,7 @@ def test_a_leader_that_outlived_its_lease_may_still_share(database: FakeDatabase
 def test_a_leader_that_comes_again_leads_again(database: FakeDatabase) -> None:
     first = lead(database, member(1))
     again = lead(database, member(1), NOW + SECOND)
-    assert again.mark != first.mark
+    assert again.token != first.token
     Flights(database).share(first, ANSWER)
     assert isinstance(join(database, member(2), NOW + SECOND), Waiter), "its first try speaks for nobody any more"
 
@@ -206,15 +206,15 @@ def test_nobody_waits_longer_than_it_can_afford(database: FakeDatabase) -> None:
 def test_a_pause_grows_with_the_wait_and_ends_with_lease_and_patience(passed: int, patience: int) -> None:
     database = FakeDatabase()
     lead(database, member(1))
-    turn = join(database, member(2, patience=patience), NOW + passed)
+    role = join(database, member(2, patience=patience), NOW + passed)
     if passed >= patience:
-        assert turn == Alone()
+        assert role == Alone()
         return
-    assert isinstance(turn, Waiter)
-    assert 1 <= turn.seconds <= max(1, round(passed / 2000 * 1.25))
-    assert turn.seconds <= SLOWEST_POLL_S * 1.25
+    assert isinstance(role, Waiter)
+    assert 1 <= role.seconds <= max(1, round(passed / 2000 * 1.25))
+    assert role.seconds <= SLOWEST_POLL_S * 1.25
     left = min(LEASE, patience) - passed
-    assert turn.seconds * 1000 <= max(left, 1000) + 999
+    assert role.seconds * 1000 <= max(left, 1000) + 999
 
 
 def test_those_that_wait_write_nothing(database: FakeDatabase) -> None:
@@ -235,11 +235,11 @@ class Crowd:
     ended: dict[int, str] = field(default_factory=dict)
     calls: int = 0
     leaders: dict[str, int] = field(default_factory=dict)
-    """Marks of leaders that live, and when their lease ends."""
+    """Tokens of leaders that live, and when their lease ends."""
 
     def run(self, jobs: int) -> None:
         """Let each act when its time has come, until all have ended."""
-        marks = count()
+        tokens = count()
         due: list[tuple[int, int, Leader | None]] = [
             (NOW + self.chance.randrange(5 * SECOND), number, None) for number in range(jobs)
         ]
@@ -250,22 +250,22 @@ class Crowd:
                 self._end(number, leading, now)
                 continue
             me = Member(f"job_{number}", 1, NOW, NOW + 2 * MINUTE)
-            turn = Flights(self.database, lambda: f"m{next(marks)}").join("acme", "k", me, now, LEASE)
-            match turn:
+            role = Flights(self.database, lambda: f"m{next(tokens)}").join("acme", "k", me, now, LEASE)
+            match role:
                 case Waiter():
-                    assert turn.seconds >= 1
-                    due.append((now + turn.seconds * SECOND, number, None))
+                    assert role.seconds >= 1
+                    due.append((now + role.seconds * SECOND, number, None))
                 case Leader():
-                    alive = [mark for mark, until in self.leaders.items() if now < until]
+                    alive = [token for token, until in self.leaders.items() if now < until]
                     assert not alive, "two lead at once"
                     self.calls += 1
-                    self.leaders[turn.mark] = now + LEASE
+                    self.leaders[role.token] = now + LEASE
                     if self.chance.random() < 0.8:
-                        due.append((now + self.chance.randrange(LEASE), number, turn))
+                        due.append((now + self.chance.randrange(LEASE), number, role))
                     else:
                         self.ended[number] = "died"
                 case Shared():
-                    assert turn.output == "OUTPUT#1.1"
+                    assert role.output == "OUTPUT#1.1"
                     self.ended[number] = "took"
                 case Alone():
                     self.calls += 1
@@ -273,7 +273,7 @@ class Crowd:
             assert now <= NOW + 3 * MINUTE, "someone waits for ever"
 
     def _end(self, number: int, leading: Leader, now: int) -> None:
-        del self.leaders[leading.mark]
+        del self.leaders[leading.token]
         if self.chance.random() < 0.7:
             answer = Shared(f"job_{number}", "OUTPUT#1.1", "small", {}, 1, now)
             Flights(self.database).share(leading, answer)

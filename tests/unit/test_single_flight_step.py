@@ -85,10 +85,10 @@ def test_it_takes_the_answer_at_no_cost_and_says_so(world: World) -> None:
     head, leading = lead(world)
     follower = started(world)
     answer(world, head, leading)
-    told = join(world, follower, NOW + 3 * SECOND)
-    assert isinstance(told, dict)
-    assert told["facts"] == {"model": "small", **USAGE}
-    assert world.payloads.load(follower.id, told["output"]) == OUTPUT
+    result = join(world, follower, NOW + 3 * SECOND)
+    assert isinstance(result, dict)
+    assert result["facts"] == {"model": "small", **USAGE}
+    assert world.payloads.load(follower.id, result["output"]) == OUTPUT
     shown = world.jobs.notes(follower.id)[NOTE]
     assert {name: shown[name] for name in ("hit", "kind", "age_ms", "saved")} == {
         "hit": True,

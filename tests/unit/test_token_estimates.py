@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker.tokens import (
+from broker.token_estimates import (
     FAMILIES,
     PICTURES,
     UNDER,

@@ -14,7 +14,7 @@ import jwt
 import pytest
 from broker.storage import Put
 from broker.tenants.identity import Identity, Unauthorized
-from broker.tenants.tokens import FAILED_PAUSE_MS, KEEP_MS, LONGEST_ISSUER, PAUSE_MS, Verifier
+from broker.tenants.jwts import FAILED_PAUSE_MS, KEEP_MS, LONGEST_ISSUER, PAUSE_MS, Verifier
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 

@@ -51,8 +51,8 @@ class Collect:
         }
         at = batch.completed_at or now
         self.tell("BatchCompleted", envelope(event_id(batch.id, "completed"), batch.id, batch.tenant, at, data))
-        told = Update("jobs", batch_pk(batch.id), "BATCH", remove=("due", "due_at"), when=(If("pk", "exists"),))
-        self.database.write(told)
+        collected = Update("jobs", batch_pk(batch.id), "BATCH", remove=("due", "due_at"), when=(If("pk", "exists"),))
+        self.database.write(collected)
         return batch
 
     def _complete(self, batch: Batch, now: int) -> Batch:

@@ -112,7 +112,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileLine:
     """One request of a file: the number of its line (from 1, as editors count), and how to read it."""
 
     line: int
@@ -120,7 +120,7 @@ class Entry:
     """What it holds. Raises InvalidRequest."""
 
 
-def entries(key: str, data: bytes, prompt: str) -> list[Entry]:
+def entries(key: str, data: bytes, prompt: str) -> list[FileLine]:
     """The requests of a file, in order.
 
     Args:
@@ -141,8 +141,8 @@ def entries(key: str, data: bytes, prompt: str) -> list[Entry]:
                 raise InvalidRequest(f"The file has more than {MAX_LINES} requests.", code="too_many_lines")
             return found
         case "request":
-            return [Entry(1, lambda: _body(data))]
-    return [Entry(1, lambda: _document(data, prompt))]
+            return [FileLine(1, lambda: _body(data))]
+    return [FileLine(1, lambda: _document(data, prompt))]
 
 
 def custom_id_of(body: Any) -> tuple[str | None, Any]:
@@ -160,12 +160,12 @@ def custom_id_of(body: Any) -> tuple[str | None, Any]:
     return given, {name: value for name, value in body.items() if name != "custom_id"}
 
 
-def _lines(data: bytes) -> Iterator[Entry]:
+def _lines(data: bytes) -> Iterator[FileLine]:
     # By bytes: `str.splitlines` would also break at separators that JSON allows inside of texts. One by one: a file of
     # line breaks would be a list of many times its size.
     for number, line in enumerate(BytesIO(data), start=1):
         if line.strip():
-            yield Entry(number, lambda line=line: _body(line))  # type: ignore[misc]  # bound at once
+            yield FileLine(number, lambda line=line: _body(line))  # type: ignore[misc]  # bound at once
 
 
 def _body(data: bytes) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from broker.batches.batch import ERROR, REJECTED, Batch, Outbox, batch_pk, event_id, lines_of
 from broker.batches.counting import Count
-from broker.batches.files import LINE, MAX_KEY_BYTES, Entry, File, custom_id_of, entries
+from broker.batches.files import LINE, MAX_KEY_BYTES, File, FileLine, custom_id_of, entries
 from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
@@ -171,7 +171,7 @@ class Split:
             return Batch.load(self.database, batch.id) or batch
         return batch
 
-    def _take(self, file: File, batch: Batch, entry: Entry, now: int, begun: bool) -> str:
+    def _take(self, file: File, batch: Batch, entry: FileLine, now: int, begun: bool) -> str:
         name = f"file:{batch.id}:{entry.line}"
         # The line's own, however late it is repeated: keys are forgotten after a day, and a message may come later.
         job_id = new_job_id(batch.created_at, name)
@@ -191,7 +191,7 @@ class Split:
             return self._end(batch, entry, error, now)
         return "repeated" if accepted.repeated else "accepted"
 
-    def _end(self, batch: Batch, entry: Entry, error: BrokerError, now: int) -> str:
+    def _end(self, batch: Batch, entry: FileLine, error: BrokerError, now: int) -> str:
         """Reject a line, or, by raising its error, the whole file that is this one request."""
         if batch.kind != "lines":
             raise error

@@ -42,10 +42,10 @@ class Pass:
     @classmethod
     def of(cls, event: dict[str, Any], line_s: float = LINE_S) -> Self:
         """The pass that an event asks for: the first, where S3 sent it. `line_s` is the time of a line."""
-        told = event.get("goes_on", {})
-        lines = set(told["lines"]) if "lines" in told else None
-        failed, patience_s = list(told.get("failed", ())), told.get("patience_s", line_s)
-        return cls(event, told.get("tries", 1), lines, failed, line_s, patience_s)
+        goes_on = event.get("goes_on", {})
+        lines = set(goes_on["lines"]) if "lines" in goes_on else None
+        failed, patience_s = list(goes_on.get("failed", ())), goes_on.get("patience_s", line_s)
+        return cls(event, goes_on.get("tries", 1), lines, failed, line_s, patience_s)
 
     @property
     def is_last(self) -> bool:

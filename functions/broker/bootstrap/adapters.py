@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from broker.cache.answers import Answers
+    from broker.cloud.buckets import Outbox
     from broker.cloud.bus import Bus
     from broker.cloud.conversations import ConversationStore
     from broker.cloud.database import DynamoDatabase
-    from broker.cloud.files import Outbox
     from broker.cloud.media import JobMedia
     from broker.cloud.payloads import PayloadStore
     from broker.cloud.queues import DeliveryQueue, JobQueue
@@ -152,8 +152,8 @@ def secrets() -> "Secrets":
 @cache
 def outbox() -> "Outbox":
     """Where results of files go."""
+    from broker.cloud.buckets import Outbox
     from broker.cloud.clients import client
-    from broker.cloud.files import Outbox
 
     return Outbox(client("s3"), setting("OUTBOX_BUCKET"))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
     from broker.rest.admin import Admin
-    from broker.rest.routes import Api
+    from broker.rest.api import Api
     from broker.steps.preparing import Prepare
     from broker.tenants.identity import Identity
 
@@ -69,7 +69,7 @@ def identify() -> "Callable[[str, int], Identity]":
 
     @cache
     def verifier() -> Any:
-        from broker.tenants.tokens import Verifier, fetch_jwks
+        from broker.tenants.jwts import Verifier, fetch_jwks
 
         return Verifier(database(), lambda url: fetch_jwks(url, allow_http=is_local()))
 
@@ -80,10 +80,10 @@ def identify() -> "Callable[[str, int], Identity]":
 def api() -> "Api":
     """The REST door."""
     from broker.delivery.addresses import check_form
-    from broker.rest.routes import Api
-    from broker.steps.estimating import Estimate
+    from broker.rest.api import Api
+    from broker.steps.estimating import EstimateJob
 
-    estimate = Estimate(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
+    estimate = EstimateJob(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
 
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliver().redeliver(job_id, now)
@@ -120,8 +120,8 @@ def event_consumer() -> "EventConsumer":
 def split() -> "Split":
     """The door for files."""
     from broker.batches.splitting import Split
+    from broker.cloud.buckets import Inbox
     from broker.cloud.clients import client
-    from broker.cloud.files import Inbox
     from broker.cloud.queues import FilesQueue
     from broker.metrics import line_failed
 

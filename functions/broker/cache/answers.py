@@ -103,7 +103,7 @@ class Wish:
         return cls(question, note["mode"], note["ttl_ms"], similarity)
 
 
-class Job(Protocol):
+class AnsweredJob(Protocol):
     """Of a job, what the cache has to know."""
 
     @property
@@ -165,7 +165,7 @@ class Answers:
             return None
         return Hit(_unpack(item), "semantic", now - item["kept_at"], alike[best])
 
-    def note(self, job: Job, facts: Mapping[str, Any]) -> None:
+    def note(self, job: AnsweredJob, facts: Mapping[str, Any]) -> None:
         """Say beside a job what the cache did for it, or by what its answer is to be kept.
 
         Raises:
@@ -178,7 +178,7 @@ class Answers:
         except ConditionFailed:
             raise Conflict(f"job {job.id} is done with the cache") from None
 
-    def keep(self, job: Job, given: Given, now: int) -> bool:
+    def keep(self, job: AnsweredJob, given: Given, now: int) -> bool:
         """Keep the answer of a job that succeeded, by what stands in its note, over what was kept before.
 
         The answer and the note that names it are one commit, so that `forget` finds whatever there is. A job that was
@@ -209,7 +209,7 @@ class Answers:
         if "vector" in note and given.model == next(iter(keys)):
             row = {"key": key, "vector": note["vector"], "square": note["square"]}
             items.append({"pk": _shape_pk(tenant, note["shape"]), "sk": f"{now:014}#{key[:16]}", **common, **row})
-        told = Update(
+        counted = Update(
             "jobs",
             job_pk(job.id),
             SK,
@@ -218,7 +218,7 @@ class Answers:
             when=(If("pk", "exists"), If("erased", "absent")),
         )
         try:
-            self._database.write(*(Put("cache", item) for item in items), told)
+            self._database.write(*(Put("cache", item) for item in items), counted)
         except ConditionFailed:
             return False
         return True

@@ -5,9 +5,9 @@
                       │   └──give_up──► failed        the next to ask leads, or takes a failure that is everyone's
                       └─(lease over)──────────────►   the next to ask leads: the leader has died
 
-One item of the table `cache` stands for one question to one model. Its `mark` is new with each leader and the condition
-of each write, so of several that would lead one does, and a leader that was given up for dead can write no more. Those
-that wait write nothing: they look again when they are told to, and never longer than they can afford.
+One item of the table `cache` stands for one question to one model. Its `mark`, the leader's token, is new each time and
+the condition of each write, so of several that would lead one does, and a leader that was given up for dead can write
+no more. Those that wait write nothing: they look again when they are told to, and never longer than they can afford.
 """
 
 import math
@@ -57,7 +57,7 @@ class Leader:
     """This one makes the call, for all; it then says how it went by `share` or `give_up`."""
 
     pk: str
-    mark: str
+    token: str
     failures: int
 
 
@@ -89,9 +89,9 @@ class Shared:
 class Flights:
     """The shared calls of one deployment."""
 
-    def __init__(self, database: Database, mark: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
+    def __init__(self, database: Database, token: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
         self._database = database
-        self._mark = mark
+        self._token = token
 
     def join(self, tenant: str, key: str, me: Member, now: int, lease_ms: int) -> Leader | Waiter | Alone | Shared:
         """Lead, wait, take the answer, or go alone: one read, and one write where this one leads.
@@ -112,8 +112,8 @@ class Flights:
             verdict = _judge(item, me, now)
             if not isinstance(verdict, int):
                 return verdict
-            leading = Leader(pk, self._mark(), verdict)
-            facts = {"state": "leading", "mark": leading.mark, "job_id": me.job_id, "run": me.run, "failures": verdict}
+            leading = Leader(pk, self._token(), verdict)
+            facts = {"state": "leading", "mark": leading.token, "job_id": me.job_id, "run": me.run, "failures": verdict}
             until = {"since": now, "until": now + lease_ms, "expires_at": _expires(now + lease_ms)}
             as_found = If("mark", "=", item["mark"]) if item else If("pk", "absent")
             try:
@@ -141,7 +141,7 @@ class Flights:
 
     def _end(self, leading: Leader, facts: dict[str, Any], now: int) -> None:
         change = {**facts, "ended_at": now, "expires_at": _expires(now)}
-        mine = If("mark", "=", leading.mark)
+        mine = If("mark", "=", leading.token)
         try:
             self._database.write(Update("cache", leading.pk, "CALL", set=change, when=(mine,)))
         except ConditionFailed:
@@ -166,8 +166,8 @@ def _judge(item: Item | None, me: Member, now: int) -> Waiter | Alone | Shared |
             return 0
         return Shared(item["job_id"], item["output"], item["model"], item["usage"], item["cost"], ended_at)
     if was_there and (kind := EVERYONES.get(item["error"]["kind"])):
-        told = item["error"]
-        raise kind(told["message"], code=told["code"], param=told.get("param"))
+        error = item["error"]
+        raise kind(error["message"], code=error["code"], param=error.get("param"))
     return _after_failures(failed, ended_at, now)
 
 

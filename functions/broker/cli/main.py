@@ -121,7 +121,7 @@ def _secret(shell: Shell) -> str:
 
 
 def _replay(shell: Shell) -> str:
-    return f"{replay_all(shell.session, shell.outputs)} changes told again"
+    return f"{replay_all(shell.session, shell.outputs)} changes published again"
 
 
 def _outputs(shell: Shell) -> str:

@@ -7,7 +7,7 @@
 
 `ERASED` keeps out the turns of jobs that were under way when the conversation was erased. It is written before the
 turns are deleted, and read after one is written: so of an erasure and an addition at the same time, one sees the other.
-A summary is erased by a new mark in its place (`context.summaries`).
+`mark` is a version token: a summary is erased by a new one in its place (`context.summaries`).
 """
 
 import json
@@ -23,7 +23,7 @@ from broker.cloud.attributes import decode_item, encode_item
 from broker.cloud.objects import PREFIX, BucketObjects, ObjectMissing, keys_in
 from broker.context.conversations import KeptTurn, Turn
 from broker.context.fitting import Message
-from broker.context.summaries import Place, Summary
+from broker.context.summaries import Summary, SummaryPlace
 from broker.storage import If, Item, Put
 
 INLINE_BYTES = 32 * 1024
@@ -83,7 +83,7 @@ class ConversationStore:
         if erased or ("s3" in item and self._get(item["pk"], item["sk"]) is None):
             self._delete(item)
         if erased or beside.get("SUMMARY", {}).get("through", "") >= _job_of(item):
-            self._mark(item["pk"], now_ms())
+            self._renew(item["pk"], now_ms())
 
     def drop(self, staged: Put) -> None:
         """See `Turns.drop`."""
@@ -92,8 +92,8 @@ class ConversationStore:
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""
         pk = _pk(tenant, conversation)
-        mark: Item = {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + ERASED_S}
-        self._dynamodb().put_item(TableName=self._table, Item=encode_item(mark))
+        erased: Item = {"pk": pk, "sk": "ERASED", "at": now, "expires_at": now // 1000 + ERASED_S}
+        self._dynamodb().put_item(TableName=self._table, Item=encode_item(erased))
         while items := self._query(pk, "TURN#", LAST_TURN, Limit=100):
             for item in items:
                 self._delete(item)
@@ -101,7 +101,7 @@ class ConversationStore:
         while items := self._query(pk, PREFIX, LAST_OBJECT, Limit=100):
             for key in keys_in(items):
                 self._objects.delete(pk, key)
-        self._mark(pk, now)
+        self._renew(pk, now)
 
     def erase_turn(self, tenant: str, conversation: str, job_id: str) -> None:
         """See `Turns.erase_turn`."""
@@ -110,50 +110,50 @@ class ConversationStore:
         # Also without an item: a function that died before its commit may have left the object.
         self._objects.delete(pk, _object_key(tenant, conversation, job_id))
         stands = self._get(pk, "SUMMARY") or {}
-        if not ("through" in stands and stands["through"] < job_id and self._mark_anew(pk, stands["mark"])):
-            self._mark(pk, now_ms())
+        if not ("through" in stands and stands["through"] < job_id and self._renew_over(pk, stands["mark"])):
+            self._renew(pk, now_ms())
 
-    def place(self, tenant: str, conversation: str, now: int) -> Place:
+    def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """See `Summaries.place`."""
         item = self._get(_pk(tenant, conversation), "SUMMARY")
         if item is None:
-            return Place(None, None)
+            return SummaryPlace(None, None)
         if "z" not in item or item["expires_at"] <= now // 1000:
-            return Place(item["mark"], None)
+            return SummaryPlace(item["mark"], None)
         facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at")}
-        return Place(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode()))
+        return SummaryPlace(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode()))
 
-    def stage_summary(self, tenant: str, conversation: str, summary: Summary, mark: str | None) -> Put:
+    def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""
         item: Item = {
             "pk": _pk(tenant, conversation),
             "sk": "SUMMARY",
-            "mark": _new_mark(),
+            "mark": _new_token(),
             "through": summary.through,
             "messages": summary.messages,
             "tokens": summary.tokens,
             "expires_at": summary.expires_at,
             "z": zlib.compress(summary.text.encode(), 6),
         }
-        return Put("jobs", item, (If("pk", "absent") if mark is None else If("mark", "=", mark),))
+        return Put("jobs", item, (If("pk", "absent") if version_token is None else If("mark", "=", version_token),))
 
     def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
         """See `Summaries.verify_turns`."""
         item = staged.item
         found = self._query(item["pk"], f"TURN#{since}", f"TURN#{item['through']}")
         if [_job_of(each) for each in reversed(found) if each["expires_at"] > now // 1000] != list(turns):
-            self._mark(item["pk"], now, over=item["mark"])
+            self._renew(item["pk"], now, over=item["mark"])
 
-    def _mark(self, pk: str, now: int, over: str | None = None) -> None:
-        """Take the summary away, whichever stands there, or only the one of this mark; and keep out one under way."""
-        item: Item = {"pk": pk, "sk": "SUMMARY", "mark": _new_mark(), "expires_at": now // 1000 + ERASED_S}
+    def _renew(self, pk: str, now: int, over: str | None = None) -> None:
+        """Take the summary away, whichever stands there, or only the one of this token; and keep out one under way."""
+        item: Item = {"pk": pk, "sk": "SUMMARY", "mark": _new_token(), "expires_at": now // 1000 + ERASED_S}
         request: dict[str, Any] = {"TableName": self._table, "Item": encode_item(item)}
         if over is not None:
             request |= {"ConditionExpression": "mark = :mark", "ExpressionAttributeValues": {":mark": {"S": over}}}
         with suppress(self._dynamodb().exceptions.ConditionalCheckFailedException):
             self._dynamodb().put_item(**request)
 
-    def _mark_anew(self, pk: str, mark: str) -> bool:
+    def _renew_over(self, pk: str, version_token: str) -> bool:
         """Let a summary stand, but none be made of it by who has read it; False where another took its place."""
         try:
             self._dynamodb().update_item(
@@ -161,7 +161,7 @@ class ConversationStore:
                 Key=_key(pk, "SUMMARY"),
                 UpdateExpression="SET mark = :new",
                 ConditionExpression="mark = :mark",
-                ExpressionAttributeValues={":new": {"S": _new_mark()}, ":mark": {"S": mark}},
+                ExpressionAttributeValues={":new": {"S": _new_token()}, ":mark": {"S": version_token}},
             )
         except self._dynamodb().exceptions.ConditionalCheckFailedException:
             return False
@@ -208,7 +208,7 @@ def _job_of(turn: Item) -> str:
     return str(turn["sk"]).removeprefix("TURN#")
 
 
-def _new_mark() -> str:
+def _new_token() -> str:
     return os.urandom(6).hex()
 
 

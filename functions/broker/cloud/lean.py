@@ -125,9 +125,9 @@ class LeanClient:
         checksum = reply.headers.get("x-amz-crc32")  # DynamoDB's
         if reply.status == 200 and (checksum is None or int(checksum) == zlib.crc32(reply.data)):
             return json.loads(reply.data) if reply.data else {}
-        told: Any = reply.headers
-        unread = urllib3.HTTPResponse(io.BytesIO(reply.data), told, reply.status, preload_content=False)
-        raise _Unsettled(AWSResponse(self._url, reply.status, told, unread))
+        received: Any = reply.headers
+        unread = urllib3.HTTPResponse(io.BytesIO(reply.data), received, reply.status, preload_content=False)
+        raise _Unsettled(AWSResponse(self._url, reply.status, received, unread))
 
     def _headers(self, target: str, body: bytes) -> dict[str, str]:
         """With a signature over all that do not change on the way.
@@ -145,8 +145,8 @@ class LeanClient:
         canonical = f"POST\n{self._path}\n\n{lines}\n{listed}\n{sha256(body).hexdigest()}"
         signed: Any = SimpleNamespace(context={"timestamp": now})  # all that the signer wants of a request
         signature = signer.signature(signer.string_to_sign(signed, canonical), signed)
-        told = f"Credential={signer.scope(signed)}, SignedHeaders={listed}, Signature={signature}"
-        headers["authorization"] = f"AWS4-HMAC-SHA256 {told}"
+        authorization = f"Credential={signer.scope(signed)}, SignedHeaders={listed}, Signature={signature}"
+        headers["authorization"] = f"AWS4-HMAC-SHA256 {authorization}"
         headers["user-agent"] = self._user_agent
         add_recursion_detection_header({"headers": headers})
         return headers

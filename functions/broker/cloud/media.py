@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from broker.cloud.files import GONE
+from broker.cloud.buckets import GONE
 from broker.errors import InvalidRequest
-from broker.jobs.media import owned
+from broker.jobs.media_references import owned
 from broker.jobs.store import NoteOwner, Payloads
 from broker.providers.wire.base import Blob
 

@@ -76,8 +76,8 @@ class BucketObjects:
     def end(self, endings: Sequence[Ending]) -> int:
         """See `cleaning.Objects.end`. An object goes before its note, so that whatever stops this, it is repeated."""
         objects = [{"Key": key_of(each)} for each in endings]
-        told = self._s3().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
-        kept = {each["Key"] for each in told.get("Errors", ())}
+        reply = self._s3().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        kept = {each["Key"] for each in reply.get("Errors", ())}
         gone = [each for each in endings if key_of(each) not in kept]
         for first in range(0, len(gone), MOST_ITEMS):
             some = gone[first : first + MOST_ITEMS]

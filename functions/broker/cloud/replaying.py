@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.cloud.stream import change_of
-from broker.delivery.publishing import Change
+from broker.delivery.publishing import HeadChange
 from broker.errors import Unavailable
 
 MOST_PAGES = 10_000
@@ -31,7 +31,7 @@ class Replay:
     sqs: Any
     streams: Any
     dead_letters: str
-    publish: Callable[[Sequence[Change], int], str | None]
+    publish: Callable[[Sequence[HeadChange], int], str | None]
 
     def __call__(self, now: int) -> int:
         """Tell all that is there; gives the number of changes. What was told is deleted, the rest stays.
@@ -39,21 +39,21 @@ class Replay:
         Raises:
             Unavailable: the bus did not take some of it, or the stream no longer holds it. The others were told.
         """
-        told, failure = 0, None
+        replayed, failure = 0, None
         while messages := self._receive():
             for message in messages:
                 try:
-                    told += self._tell(message, now)
+                    replayed += self._tell(message, now)
                 except Unavailable as error:  # one that is too old does not keep the others until they are, too
                     failure = error
         if failure:
-            raise Unavailable(f"{told} changes told again. {failure.message}", code=failure.code) from None
-        return told
+            raise Unavailable(f"{replayed} changes published again. {failure.message}", code=failure.code) from None
+        return replayed
 
     def _tell(self, message: dict[str, Any], now: int) -> int:
         changes = list(self._changes(json.loads(message["Body"])["DDBStreamBatchInfo"]))
         if self.publish(changes, now) is not None:
-            raise Unavailable("Not all could be told; try again.", code="not_told")
+            raise Unavailable("Not all could be published; try again.", code="not_published")
         self.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
         return len(changes)
 
@@ -62,7 +62,7 @@ class Replay:
         found: list[dict[str, Any]] = reply.get("Messages", [])
         return found
 
-    def _changes(self, where: dict[str, Any]) -> Iterator[Change]:
+    def _changes(self, where: dict[str, Any]) -> Iterator[HeadChange]:
         last = int(where["endSequenceNumber"])
         try:
             iterator = self.streams.get_shard_iterator(

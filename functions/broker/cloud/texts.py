@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from broker.cloud.files import GONE
+from broker.cloud.buckets import GONE
 from broker.errors import Unavailable
 
 PREFIX = "prompts/"

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from broker.clock import iso
 from broker.context.fitting import Message
 from broker.context.pairs import calls_of, open_results
-from broker.context.summaries import SUMMARIZES, Place, Summaries
+from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.head import JOB_ID, Head
 from broker.storage import Put
-from broker.tokens import estimate_input, estimate_message
+from broker.token_estimates import estimate_input, estimate_message
 
 MOST_TURNS = 100
 """Turns that are looked at, newest first; and on a page of the list."""
@@ -113,7 +113,7 @@ class Recalled:
     """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`.
 
     Where the strategy is to summarise, `history` also has what `context.summaries` has to know: the turns, from which
-    id on they are all there, the mark of the summary's place, and the summary that came in, if there was one.
+    id on they are all there, the version token of the summary's place, and the summary that came in, if there was one.
     """
 
     document: dict[str, Any]
@@ -209,12 +209,14 @@ def _needs_what_is_left_out(earlier: Sequence[tuple[KeptTurn, list[Message]]], o
     return bool(open_results(oldest)) and not open_results(own) & calls_of(oldest)
 
 
-def _for_summaries(place: Place, earlier: Iterable[tuple[KeptTurn, list[Message]]], since: str) -> dict[str, Any]:
+def _for_summaries(
+    place: SummaryPlace, earlier: Iterable[tuple[KeptTurn, list[Message]]], since: str
+) -> dict[str, Any]:
     turns = [
         {"job": kept.job_id, "messages": len(messages), "tokens": kept.tokens, "expires_at": kept.expires_at}
         for kept, messages in earlier
     ]
-    facts: dict[str, Any] = {"turns": turns, "since": since, "mark": place.mark}
+    facts: dict[str, Any] = {"turns": turns, "since": since, "mark": place.version_token}
     if place.summary:
         facts["summary"] = {name: value for name, value in asdict(place.summary).items() if name != "text"}
     return facts

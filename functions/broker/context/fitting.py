@@ -12,7 +12,7 @@ from typing import Any
 
 from broker.context.pairs import pairs
 from broker.errors import ContextExceeded
-from broker.tokens import estimate_input, estimate_message
+from broker.token_estimates import estimate_input, estimate_message
 
 Message = Mapping[str, Any]
 Count = Callable[[Message], int]
@@ -56,7 +56,7 @@ def fit_request(request: Mapping[str, Any], window: int, output_reserve: int, fa
         request: as stored, with the turns of its conversation in it.
         window: the model's, in tokens.
         output_reserve: tokens kept for the answer.
-        family: whose tokens (`tokens.family_of`).
+        family: whose tokens (`token_estimates.family_of`).
 
     Raises:
         ContextExceeded: it does not fit, and the strategy may not or cannot help.

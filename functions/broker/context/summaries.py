@@ -13,7 +13,7 @@ from broker.context.fitting import SUMMARY_TOKENS, FittedRequest, Message
 from broker.context.pairs import parts
 from broker.context.summarising import OPENING, with_summary
 from broker.storage import Put
-from broker.tokens import estimate, estimate_input, estimate_message
+from broker.token_estimates import estimate, estimate_input, estimate_message
 
 SUMMARIZES = "summarize"
 """The strategy of jobs that make summaries and use those that are kept."""
@@ -38,10 +38,10 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a conversation's summary is kept: the mark of who wrote there last (None for nobody), and what stands."""
+class SummaryPlace:
+    """Where a conversation's summary is kept: the last write's version token (None before any), and what stands."""
 
-    mark: str | None
+    version_token: str | None
     summary: Summary | None
 
 
@@ -49,16 +49,16 @@ class Summaries(Protocol):
     """Where summaries are kept, one for each conversation.
 
     A summary holds what was said, so it goes when one of its turns is erased. Who erases takes the turn away first and
-    marks the place after it; who keeps has read the place before the turns, and writes only over the mark that it read.
-    So a summary of a turn that was erased meanwhile is never kept.
+    renews the place's version token after it; who keeps has read the place before the turns, and writes only over the
+    token that it read. So a summary of a turn that was erased meanwhile is never kept.
     """
 
-    def place(self, tenant: str, conversation: str, now: int) -> Place:
+    def place(self, tenant: str, conversation: str, now: int) -> SummaryPlace:
         """What stands there, as of the last write; one that has expired does not."""
         ...
 
-    def stage_summary(self, tenant: str, conversation: str, summary: Summary, mark: str | None) -> Put:
-        """The write that keeps a summary in the place where this mark was read."""
+    def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
+        """The write that keeps a summary in the place where this version token was read."""
         ...
 
     def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
@@ -106,18 +106,18 @@ def cut(request: Mapping[str, Any], fitted: FittedRequest, room: int, family: st
     known = summary_of(request)
     end = 0 if known is None else 1
     left = estimate_input(fitted.request, family) + SUMMARY_TOKENS
-    told: Sequence[Message] = request["input"].get("messages", ())
-    if fitted.to_summarise != list(told[start : start + gone]):
+    messages: Sequence[Message] = request["input"].get("messages", ())
+    if fitted.to_summarise != list(messages[start : start + gone]):
         return Cut(fitted.request, fitted.to_summarise, None, [])
     taken: list[dict[str, Any]] = []
     for turn in turns:
-        if taken and end >= gone and left <= room // 2 and not parts(told, start + end):
+        if taken and end >= gone and left <= room // 2 and not parts(messages, start + end):
             break
-        fresh = told[start + max(end, gone) : start + end + turn["messages"]]
+        fresh = messages[start + max(end, gone) : start + end + turn["messages"]]
         left -= sum(estimate_message(message, family) for message in fresh)
         end += turn["messages"]
         taken.append(turn)
-    if not taken or end < gone or parts(told, start + end):
+    if not taken or end < gone or parts(messages, start + end):
         return Cut(fitted.request, fitted.to_summarise, None, [])
     stands = [*taken, *([_facts(known)] if known else [])]
     summary = Summary(
@@ -126,9 +126,9 @@ def cut(request: Mapping[str, Any], fitted: FittedRequest, room: int, family: st
         sum(each["tokens"] for each in stands),
         min(each["expires_at"] for each in stands),
     )
-    rest = [*told[:start], *told[start + end :]]
+    rest = [*messages[:start], *messages[start + end :]]
     changed = {**request, "input": {**request["input"], "messages": rest}}
-    return Cut(changed, list(told[start : start + end]), summary, [turn["job"] for turn in taken])
+    return Cut(changed, list(messages[start : start + end]), summary, [turn["job"] for turn in taken])
 
 
 def may_be_kept(text: str) -> bool:

@@ -48,12 +48,12 @@ def with_summary(request: dict[str, Any], summary: str) -> dict[str, Any]:
     """A fitted request with the summary in it, in a user's turn."""
     messages: list[Message] = list(request["input"]["messages"])
     place = next((at for at, each in enumerate(messages) if each["role"] not in ("system", "developer")), len(messages))
-    told = summary_message(summary)
+    message = summary_message(summary)
     if place < len(messages) and messages[place]["role"] == "user":
         # Two user's turns in a row are refused by some providers.
-        messages[place] = _prefixed(messages[place], told["content"])
+        messages[place] = _prefixed(messages[place], message["content"])
     else:
-        messages.insert(place, told)
+        messages.insert(place, message)
     return request | {"input": request["input"] | {"messages": messages}}
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, RootModel
 
-from broker.contract.base import Count, OneOf, Shown, Time, Usd
+from broker.contract.common import Count, OneOf, Shown, Time, Usd
 from broker.registry.document import KINDS
-from broker.registry.labels import Label, LabelsEntry
+from broker.registry.label_entry import Label, LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.records import Action

@@ -3,7 +3,7 @@
 from broker.contract.admin import AnyEntry, EntryList, EntryVersion, Experiment, PromptLabels, RegistryPlan
 from broker.contract.operation import Operation, parameter
 from broker.registry.document import KINDS, RegistryFile, Rollback
-from broker.registry.labels import LabelArms
+from broker.registry.label_entry import LabelArms
 
 KIND = parameter("path", "kind", "The kind of entry.", {"type": "string", "enum": list(KINDS)}, required=True)
 ENTRY = (KIND, parameter("path", "id", "The entry's id, percent-encoded.", {"type": "string"}, required=True))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel, create_model
 
-from broker.contract.base import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
+from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
 from broker.delivery.events import DETAIL_TYPES
 from broker.envelope import SOURCE, VERSION
 from broker.jobs.fields import Task
@@ -94,7 +94,7 @@ class Event(BaseModel):
     source: Annotated[str, OneOf((SOURCE,))]
 
 
-class Webhook(Shown):
+class WebhookBody(Shown):
     """The body of a webhook, signed as Standard Webhooks has it."""
 
     type: TerminalEvent

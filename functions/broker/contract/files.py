@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, RootModel
 
-from broker.contract.base import Shown
+from broker.contract.common import Shown
 from broker.contract.events import RejectionFacts
 from broker.contract.replies import Job
 

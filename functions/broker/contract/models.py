@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from broker.contract.base import Count, OneOf, Shown, Time, Usd
+from broker.contract.common import Count, OneOf, Shown, Time, Usd
 from broker.contract.replies import Candidate
 from broker.jobs.fields import Task
 from broker.routing.circuits import Phase

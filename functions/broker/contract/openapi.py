@@ -8,17 +8,18 @@ from pydantic.json_schema import models_json_schema
 
 from broker.context.conversations import MOST_TURNS
 from broker.contract.admin_operations import ADMIN_OPERATIONS
-from broker.contract.base import EXAMPLE_JOB, Plain
+from broker.contract.common import EXAMPLE_JOB, Plain
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
-from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery, Timeline
-from broker.contract.runs import PromptRun
+from broker.contract.prompt_runs import PromptRun
+from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery
+from broker.contract.timeline import Timeline
 from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
 from broker.rest.admin import ADMIN_ROUTES
-from broker.rest.routes import MOST_WAIT_S, ROUTES
+from broker.rest.api import MOST_WAIT_S, ROUTES
 
 ERRORS = {
     400: "A field, parameter or body is at fault; `param` names it.",

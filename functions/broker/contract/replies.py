@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from broker.consequences import SUCCEEDED
-from broker.contract.base import (
+from broker.contract.common import (
     TREE,
     TYPES,
     Count,
@@ -30,6 +30,8 @@ class AttemptError(Shown):
     type: Annotated[str, OneOf(TYPES)]
     code: str
     message: str
+    param: str | None = None
+    """The request's field at fault, where the provider names one."""
 
 
 class Attempt(Shown):
@@ -185,76 +187,26 @@ class JobList(Shown):
     """For the next page; null on the last."""
 
 
-class Accepted(Shown):
-    """The job was accepted."""
-
-    at: Time
-    event: Literal["job.accepted"]
-    door: Literal["rest", "event", "s3"]
-
-
-class Started(Shown):
-    """The job was started first."""
-
-    at: Time
-    event: Literal["job.started"]
-    runs: Count
-    """How often it has been started since."""
-
-
-class Waiting(Shown):
-    """Circuits kept all its models away, so the job went back to its queue."""
-
-    at: Time
-    """For the first time."""
-    event: Literal["job.waiting"]
-    times: Count
-    """How often it has been put back."""
-    until: Time | None
-    """When it will be sent again; null once it was."""
-
-
-class AttemptEnded(Shown):
-    """A call of a model ended."""
-
-    at: Time
-    event: Literal["attempt.ended"]
-    model: str
-    outcome: str
-    latency_ms: Count | None
-
-
-class DeliveryAttempted(Shown):
-    """A webhook was attempted."""
-
-    at: Time
-    event: Literal["delivery.attempted"]
-    event_id: EventId
-    status: int | None
-
-
-class Ended(Shown):
-    """The job ended."""
-
-    at: Time
-    event: TerminalEvent
-    event_id: EventId
-
-
-class Timeline(Shown):
-    """What happened to the job, in order."""
-
-    object: Literal["list"]
-    data: list[
-        Annotated[Accepted | Started | Waiting | AttemptEnded | DeliveryAttempted | Ended, Field(discriminator="event")]
-    ]
-
-
 class Redelivery(Shown):
     """The webhooks that are sent once more."""
 
     object: Literal["redelivery"]
     ids: list[EventId]
+
+
+class Budget(Shown):
+    """How the tenant's budget stands; a calendar month in UTC has one."""
+
+    limit_usd: Usd
+    """Of the month."""
+    spent_usd: Usd
+    held_usd: Usd
+    """For jobs that have not ended, at their worst."""
+    available_usd: Usd
+    worst_cost_usd: Usd
+    """What would have been held for this job."""
+    period_ends_at: Time
+    """When the next month begins, with a limit of its own."""
 
 
 class ErrorFacts(Shown):
@@ -267,6 +219,8 @@ class ErrorFacts(Shown):
     param: str | None
     """The field, header or parameter at fault, dotted (`input.messages.0.role`)."""
     request_id: str
+    budget: Budget | None = None
+    """Only of `budget_exceeded`, where it is the tenant's own budget that does not cover the job."""
 
 
 class Error(Shown):

@@ -30,7 +30,7 @@ class Deliveries(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HeadChange:
     """One change of a head, and the stream's number of it."""
 
     sequence: str
@@ -55,7 +55,9 @@ class Publish:
     on_gone: Callable[[Head], None] = lambda head: None
     """Told of a job that was gone, and its webhook's address with it, before it could be told of."""
 
-    def __call__(self, changes: Sequence[Change], now: int, time_left: Callable[[], bool] = lambda: True) -> str | None:
+    def __call__(
+        self, changes: Sequence[HeadChange], now: int, time_left: Callable[[], bool] = lambda: True
+    ) -> str | None:
         """Publish changes in their order; may be repeated, for ids are stable.
 
         Args:
@@ -66,8 +68,8 @@ class Publish:
         Returns:
             The number of the first change that has to come again; None when all went out.
         """
-        told = [(change, event_of(change.before, change.after)) for change in changes]
-        news = [(change, event) for change, event in told if event is not None]
+        events = [(change, event_of(change.before, change.after)) for change in changes]
+        news = [(change, event) for change, event in events if event is not None]
         refused = self.bus.put([event for _, event in news])
         # What comes before the first refused event counts as done, so its webhooks have to go out now. What comes after
         # a change that fails comes again with it, and is given up with it in the end, so that goes out now, too.

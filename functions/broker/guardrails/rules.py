@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from broker.guardrails.cards import card_numbers
 from broker.guardrails.policy import Policy
-from broker.guardrails.texts import Joined, Text
+from broker.guardrails.text_places import Joined, Text
 
 Stage = Literal["input", "output"]
 

@@ -50,7 +50,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Acceptance:
     """The job, and whether it was there already (an idempotent repeat)."""
 
     head: Head
@@ -88,7 +88,7 @@ class Accept:
 
     def __call__(
         self, request: JobRequest, caller: Caller, now: int, key: str | None = None, job_id: str | None = None
-    ) -> Accepted:
+    ) -> Acceptance:
         """Accept one request; with a `key`, once. A `job_id` is for a request that has its own, whoever repeats it.
 
         What is left of a request that is refused for its budget goes at once. Only where a repeat came between that may
@@ -101,21 +101,21 @@ class Accept:
         mine, job_id = job_id is None, job_id or new_job_id(now)
         if key is None:
             try:
-                return Accepted(self._create(job_id, request, document, caller, now), repeated=False)
+                return Acceptance(self._create(job_id, request, document, caller, now), repeated=False)
             except BudgetExceeded:
                 self._drop(job_id, request, caller, now)
                 raise
-        mark = idempotency.fingerprint(document)
-        held = idempotency.reserve(self._database, caller.tenant, key, mark, job_id, now)
+        fingerprint = idempotency.fingerprint(document)
+        held = idempotency.reserve(self._database, caller.tenant, key, fingerprint, job_id, now)
         if held.accepted:
             if there := self._jobs.find(held.job_id):
-                return Accepted(there, repeated=True)
+                return Acceptance(there, repeated=True)
             # Its record is gone before its key: nobody has the answer any more.
             held = idempotency.renew(self._database, held, job_id, now)
         if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
             # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
             idempotency.settle(self._database, held)
-            return Accepted(there, repeated=True)
+            return Acceptance(there, repeated=True)
         try:
             head = self._create(held.job_id, request, document, caller, now)
         except BrokerError as error:
@@ -124,7 +124,7 @@ class Accept:
                 self._drop(job_id, request, caller, now)
             raise
         idempotency.settle(self._database, held)
-        return Accepted(head, repeated=False)
+        return Acceptance(head, repeated=False)
 
     def _drop(self, job_id: str, request: JobRequest, caller: Caller, now: int) -> None:
         """Delete what was kept for a job that there will not be, under an id that nobody else has."""
@@ -200,14 +200,19 @@ class Accept:
             if 0 in error.failed:
                 raise
         # Only a tenant's own bucket is given back to beside its spend.
-        if not ledger.collect(self._database, head.tenant, ledger.period_of(head.created_at)):
-            raise ledger.exceeded()
+        period = ledger.period_of(head.created_at)
+        if not ledger.collect(self._database, head.tenant, period):
+            raise self._exceeded(head, period, hold)
         try:
             self._jobs.create(head, *beside)
         except ConditionFailed as error:
             if 0 in error.failed:
                 raise
-            raise ledger.exceeded() from None
+            raise self._exceeded(head, period, hold) from None
+
+    def _exceeded(self, head: Head, period: str, hold: Hold) -> BudgetExceeded:
+        own = hold.buckets.get(ledger.bucket_of(head.tenant, period), 0)
+        return ledger.exceeded(ledger.standing(self._database, head.tenant, period), own)
 
 
 def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:

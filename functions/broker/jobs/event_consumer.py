@@ -8,7 +8,7 @@ from broker import json_text
 from broker.clock import uuid7_hex
 from broker.envelope import envelope
 from broker.errors import InvalidRequest, KeyInFlight
-from broker.jobs.accepting import Accept, Accepted, Caller
+from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.request import parse_request
 
 
@@ -30,7 +30,7 @@ class EventConsumer:
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
 
-    def __call__(self, body: str, now: int) -> Accepted | None:
+    def __call__(self, body: str, now: int) -> Acceptance | None:
         """Accept the event's work, once for each event id; None where it was rejected.
 
         Raises:

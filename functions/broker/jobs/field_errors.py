@@ -1,10 +1,11 @@
 """What is wrong with a request, in the contract's words: the models find it, and their library is not heard."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Discriminator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import Discriminator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 NEEDED = "it is needed"
 NO_OBJECT = "it has to be an object"
@@ -20,7 +21,6 @@ WORDS: dict[str, str] = {
     "string_unicode": "it has to be a text in Unicode",
     "string_too_short": "it has to have {min_length} characters at least",
     "string_too_long": "it has to have {max_length} characters at most",
-    "string_pattern_mismatch": "it does not match {pattern}",
     "int_type": NO_WHOLE_NUMBER,
     "int_parsing": NO_WHOLE_NUMBER,
     "int_parsing_size": "it is too large a number",
@@ -60,7 +60,24 @@ OTHERWISE = "it is not as the contract has it"
 
 
 FORM = "form"
-"""The type of an error whose message is our own (`one_of`)."""
+"""The type of an error whose message is our own (`one_of`, `Spelled`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """A text that has to match a pattern: a schema shows the pattern, an error says in `words` what it asks for.
+
+    The words are said of whatever else is wrong with the text too, so they tell its length where that is bounded; such
+    bounds stand before it (`Annotated[str, Field(max_length=…), Spelled(…)]`).
+    """
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A text's schema with the pattern, and the one error that it gives."""
+        text: Any = {**handler(source), "pattern": self.pattern}
+        return core_schema.custom_error_schema(text, FORM, custom_error_message=self.words)
 
 
 def at(field: str, message: str) -> PydanticCustomError:

@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, Tag, model_validator
 
-from broker.jobs.field_errors import few, here, one_of
+from broker.jobs.exact import Exact
+from broker.jobs.field_errors import Spelled, few, here, one_of
 from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
 
 MAX_BODY_BYTES = 5_000_000
@@ -43,7 +44,7 @@ class Priority(StrEnum):
     BULK = "bulk"
 
 
-class Strict(BaseModel):
+class Strict(Exact):
     """Unknown fields are errors: a misspelt option must not be ignored in silence."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)  # parts are built with what they are parts of
@@ -54,14 +55,37 @@ class Strict(BaseModel):
         return few(given, MOST_FIELDS)
 
 
+def own_name(least: int, most: int) -> Spelled:
+    """A client's own name for something."""
+    words = f"it has to be a text of {least} to {most} characters: letters, digits, '.', '_', ':' and '-'"
+    return Spelled(f"^[A-Za-z0-9._:-]{{{least},{most}}}$", words)
+
+
+ObjectAddress = Annotated[
+    str,
+    Field(max_length=1200),
+    Spelled("^s3://[^/]+/.+", "it has to be s3://, a bucket, '/' and a key, in 1200 characters at most"),
+]
+Base64 = Annotated[
+    str,
+    Field(min_length=4, max_length=MAX_BODY_BYTES),
+    Spelled("^[A-Za-z0-9+/]+={0,2}$", f"it has to be base64, in 4 to {MAX_BODY_BYTES} characters"),
+]
+MediaType = Annotated[
+    str,
+    Field(max_length=64),
+    Spelled("^[a-z]+/[a-z0-9.+-]+$", "it has to be a media type such as image/png, in 64 characters at most"),
+]
+Size = Annotated[str, Spelled("^[0-9]{2,5}x[0-9]{2,5}$", "it has to be width and height in pixels, such as 1024x1024")]
+
+
 class Media(Strict):
     """A picture, a document or a sound: an object of the inbox bucket, or the bytes themselves."""
 
-    s3: Annotated[str, Field(pattern="^s3://[^/]+/.+", max_length=1200)] | None = None
+    s3: ObjectAddress | None = None
     """`s3://{inbox}/{tenant}/…`; a tenant may only name what is its own."""
-    data: Annotated[str, Field(min_length=4, max_length=MAX_BODY_BYTES, pattern="^[A-Za-z0-9+/]+={0,2}$")] | None = None
-    """Base64."""
-    media_type: Annotated[str, Field(pattern="^[a-z]+/[a-z0-9.+-]+$", max_length=64)] | None = None
+    data: Base64 | None = None
+    media_type: MediaType | None = None
     """Needed with `data`; for an object, its own type is taken unless this says otherwise."""
 
     @model_validator(mode="after")
@@ -95,7 +119,9 @@ Texts = Annotated[
     | Annotated[list[Annotated[str, AfterValidator(_says_something)]], Field(fail_fast=True), Tag("<texts>")],
     one_of(_one_or_several, "it has to be a text or a list of texts"),
 ]
-Language = Annotated[str, Field(pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Language = Annotated[
+    str, Spelled("^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", "it has to be the code of a language, such as en or pt-BR")
+]
 
 
 class Input(Strict):
@@ -123,11 +149,11 @@ class Input(Strict):
     voice: Word | None = None
     format: Word | None = None
     """Of the sound or picture that is made: `mp3`, `png`, …"""
-    size: Annotated[str, Field(pattern="^[0-9]{2,5}x[0-9]{2,5}$")] | None = None
+    size: Size | None = None
     """Of a picture, in pixels: `1024x1024`."""
     count: int | None = Field(default=None, ge=1, le=10)
     """Of pictures."""
-    session: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{2,100}$")] | None = None
+    session: Annotated[str, own_name(2, 100)] | None = None
     """The conversation that a turn of a bot belongs to."""
     body: Any = None
     """What a custom endpoint takes, as it stands."""
@@ -215,10 +241,18 @@ class Context(Strict):
     strategy: Strategy = Strategy.ERROR
 
 
+TerminalEvent = Annotated[
+    str,
+    Spelled(
+        f"^({'|'.join(TERMINAL_EVENTS)})$".replace(".", r"\."), f"it has to be one of {', '.join(TERMINAL_EVENTS)}"
+    ),
+]
+
+
 class Webhook(Strict):
     """Where to send what happened, and which of it."""
 
     url: Annotated[str, Field(min_length=8, max_length=2048)]
-    events: list[Annotated[str, Field(pattern=f"^({'|'.join(TERMINAL_EVENTS)})$".replace(".", r"\."))]] = Field(
+    events: list[TerminalEvent] = Field(
         default_factory=lambda: list(TERMINAL_EVENTS), min_length=1, max_length=2 * len(TERMINAL_EVENTS)
     )

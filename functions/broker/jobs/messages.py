@@ -7,10 +7,11 @@ is kept as it is; what no adapter could make sense of is refused here, with its 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from broker.errors import InvalidRequest
-from broker.jobs.field_errors import at, here, one_of
+from broker.jobs.exact import Exact
+from broker.jobs.field_errors import Spelled, at, here, one_of
 from broker.json_schema.checking import check_places
 
 MOST_MESSAGES = 2000
@@ -21,14 +22,20 @@ MOST_TOOLS = 128
 BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)"
 
 
-class Open(BaseModel):
+class Open(Exact):
     """What a client says beyond the contract is kept."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)  # it is only ever checked as a part of a request
 
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
-FunctionName = Annotated[str, Field(pattern="^[A-Za-z0-9_.:-]{1,128}$")]
+FunctionName = Annotated[
+    str,
+    Spelled(
+        "^[A-Za-z0-9_.:-]{1,128}$",
+        "it has to be a name of 1 to 128 characters: letters, digits, '_', '.', ':' and '-'",
+    ),
+]
 CallId = Annotated[str, Field(min_length=1, max_length=512)]
 
 
@@ -44,7 +51,13 @@ ADDRESSES = (
     r"s3://[^/]+/[\s\S]+",
     "[hH][tT][tT][pP][sS]://.+",
 )
-Address = Annotated[str, Field(pattern=f"^({'|'.join(ADDRESSES)})$")]
+Address = Annotated[
+    str,
+    Spelled(
+        f"^({'|'.join(ADDRESSES)})$",
+        "it has to be a data: URL in base64, the s3:// address of an object, or an https:// address",
+    ),
+]
 """Bytes in a `data:` URL, an object of the inbox bucket, or an address that the provider fetches."""
 
 

@@ -8,7 +8,19 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 
 from broker.errors import InvalidRequest
 from broker.jobs.field_errors import NEEDED, at, few, place, words
-from broker.jobs.fields import Cache, Context, Input, Parameters, Priority, Prompt, Routing, Strict, Task, Webhook
+from broker.jobs.fields import (
+    Cache,
+    Context,
+    Input,
+    Parameters,
+    Priority,
+    Prompt,
+    Routing,
+    Strict,
+    Task,
+    Webhook,
+    own_name,
+)
 from broker.jobs.messages import check_results
 from broker.json_text import check_depth
 
@@ -53,7 +65,7 @@ class JobRequest(Strict):
     coalesce: bool = False
     """Share one provider call with identical jobs that are under way."""
     context: Context = Field(default_factory=Context)
-    conversation_id: Annotated[str, Field(pattern="^[A-Za-z0-9._:-]{1,128}$")] | None = None
+    conversation_id: Annotated[str, own_name(1, 128)] | None = None
     """The turns of this conversation that are kept come before the request's own, and its turns are kept."""
     webhook: Webhook | None = None
     priority: Priority = Priority.INTERACTIVE

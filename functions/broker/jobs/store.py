@@ -152,9 +152,9 @@ class Jobs:
         for _ in range(TRIES):
             before = known or self.get(job_id)
             after = decide(before)
-            mark = os.urandom(6).hex()
+            token = os.urandom(6).hex()
             joined = [write for each in self._participants for write in each(before, after)]
-            item = after.to_item() | {"mark": mark} | (NEWS if after.status is not before.status else {})
+            item = after.to_item() | {"mark": token} | (NEWS if after.status is not before.status else {})
             try:
                 self._database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *joined, *beside)
             except ConditionFailed as error:
@@ -163,7 +163,7 @@ class Jobs:
             else:
                 return after
             found = self._database.get("jobs", job_pk(job_id), "HEAD")
-            if found and found.get("mark") == mark:
+            if found and found.get("mark") == token:
                 return after  # our own write: its reply was lost, and the client's repeat failed on it
             known = Head.from_item(found) if found else None
         raise Conflict(f"job {job_id} changed {TRIES} times while it was being changed")

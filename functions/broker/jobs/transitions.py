@@ -286,10 +286,10 @@ def send_soon(head: Head, *, now: int) -> Head:
 
 
 def _expiry(head: Head) -> dict[str, str]:
-    told = {"type": "expired", "code": "deadline_passed", "message": "The job's deadline passed."}
+    error = {"type": "expired", "code": "deadline_passed", "message": "The job's deadline passed."}
     if not head.waits:
-        return told
-    message = f"{told['message']} Open circuits kept it waiting since {iso(head.waits['since'])}."
+        return error
+    message = f"{error['message']} Open circuits kept it waiting since {iso(head.waits['since'])}."
     # In a run that goes on, something else took the rest of its time.
-    code = "circuits_open" if head.status is Status.QUEUED else told["code"]
-    return told | {"code": code, "message": message}
+    code = "circuits_open" if head.status is Status.QUEUED else error["code"]
+    return error | {"code": code, "message": message}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from broker.errors import InvalidRequest
 from broker.json_schema.graph import Graph
-from broker.json_schema.places import Circular, Malformed, TooLarge, Unresolved, places
+from broker.json_schema.places import Circular, Malformed, SchemaTooLarge, Unresolved, places
 from broker.json_schema.references import MOST_PLACES
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def check_schema(document: dict[str, Any], name: str = "output_schema") -> Schem
         _refuse(name, "invalid_schema", f"it is no JSON Schema{_where(error.path)}")
     except Circular:
         _refuse(name, "circular_schema", "its references go in a circle, or it is nested too deep")
-    except TooLarge:
+    except SchemaTooLarge:
         _refuse(name, "schema_too_large", "it is too large with all that its references bring in")
 
 

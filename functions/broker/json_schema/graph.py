@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.json_schema.patterns import extra, states
-from broker.json_schema.places import LIST, Circular, Path, TooLarge, Where, places, where
+from broker.json_schema.places import LIST, Circular, Path, SchemaTooLarge, Where, places, where
 from broker.json_schema.references import REFERENCES, References
 
 _DEPENDENT = ("dependentRequired", "dependencies")
@@ -43,7 +43,7 @@ RULE = 10
 
 
 @dataclass(slots=True)
-class Rule:
+class SchemaRule:
     """One schema of the graph, and the schemas that it brings in, by number."""
 
     weight: int = RULE
@@ -77,13 +77,13 @@ class Graph:
         Raises:
             Malformed, Unresolved, Circular, TooLarge: it cannot be used.
         """
-        self._rules: list[Rule] = []
+        self._rules: list[SchemaRule] = []
         self._references = References(document, dialect)
         while len(self._rules) < len(self._references.found):
             self._rules.append(self._rule(*self._references.found[len(self._rules)]))
         entries = sum(rule.weight - RULE for rule in self._rules)
         if entries > MOST_ENTRIES or sum(rule.states + rule.name_states for rule in self._rules) > MOST_STATES:
-            raise TooLarge
+            raise SchemaTooLarge
         self._closures: dict[int, Counter[int]] = {}
         self._heights: dict[int, int] = {}
         for number in range(len(self._rules)):
@@ -141,16 +141,16 @@ class Graph:
             waiting.append((inner, ways))
 
     @staticmethod
-    def _cost(rule: Rule, value: Any) -> int:
+    def _cost(rule: SchemaRule, value: Any) -> int:
         if isinstance(value, str):
             return rule.weight + rule.states * len(value) + rule.fancy
         if isinstance(value, dict) and rule.name_states:
             return rule.weight + rule.name_states * sum(map(len, value)) + rule.name_fancy * len(value)
         return rule.weight
 
-    def _rule(self, schema: dict[str, Any], base: str, path: Path) -> Rule:
+    def _rule(self, schema: dict[str, Any], base: str, path: Path) -> SchemaRule:
         """A schema, and what it brings in."""
-        rule = Rule(again=AGAIN if any(keyword in schema for keyword in _UNEVALUATED) else 1)
+        rule = SchemaRule(again=AGAIN if any(keyword in schema for keyword in _UNEVALUATED) else 1)
         rule.weight += sum(len(each) for key, each in schema.items() if isinstance(each, list) and key not in LIST)
         rule.weight += sum(len(schema[key]) for key in _DEPENDENT if isinstance(schema.get(key), dict))
         if isinstance(pattern := schema.get("pattern"), str):
@@ -189,7 +189,7 @@ class Graph:
                 ways[each] += times * rule.again
             height = max(height, self._heights[other] + 1)
             if ways.total() > MOST_HERE:
-                raise TooLarge
+                raise SchemaTooLarge
         self._closures[number], self._heights[number] = ways, height
         return ways
 
@@ -208,6 +208,6 @@ class Graph:
         size += sum(self._size(each, depth + 1, above) for each in rule.inside())
         above.discard(number)
         if size > MOST_RULES:
-            raise TooLarge
+            raise SchemaTooLarge
         self._sizes[number] = size
         return size

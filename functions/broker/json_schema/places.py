@@ -38,7 +38,7 @@ class Circular(Exception):
     """Rules bring each other in at the same value, without end or nearly so."""
 
 
-class TooLarge(Exception):
+class SchemaTooLarge(Exception):
     """There are too many ways to rules."""
 
 

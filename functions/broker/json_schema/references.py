@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import unquote, urljoin
 
-from broker.json_schema.places import Malformed, Path, TooLarge, Unresolved, places
+from broker.json_schema.places import Malformed, Path, SchemaTooLarge, Unresolved, places
 
 MOST_PLACES = 5_000
 """Schemas in a schema: they cost time before anything is checked."""
@@ -61,7 +61,7 @@ class References:
             if id(each) in self.numbers:
                 continue
             if len(self.found) >= MOST_PLACES:
-                raise TooLarge
+                raise SchemaTooLarge
             self.numbers[id(each)] = len(self.found)
             own = self._address(each, around, place)
             self.found.append((each, own, place))

@@ -32,7 +32,7 @@ DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ValuePlace:
     """Where a value goes."""
 
     name: str
@@ -47,7 +47,7 @@ class Section:
     inner: tuple["Node", ...]
 
 
-Node = str | Place | Section
+Node = str | ValuePlace | Section
 Schema = Mapping[str, Any]
 Scope = tuple[Mapping[str, Any], Mapping[str, Schema]]
 """Names and what they stand for, and their schemas; `.` for an item that is no object."""
@@ -71,7 +71,7 @@ def parse(text: str) -> tuple[Node, ...]:
         end = tag.end()
         mark, name = tag.groups()
         if not mark:
-            open_[-1][2].append(Place(name))
+            open_[-1][2].append(ValuePlace(name))
         elif mark != "/":
             open_.append((name, mark == "^", []))
             if len(open_) > DEEPEST:
@@ -89,7 +89,7 @@ def parse(text: str) -> tuple[Node, ...]:
 
 def places(nodes: Sequence[Node]) -> set[str]:
     """The names that a template without sections has."""
-    return {node.name for node in nodes if isinstance(node, Place) and node.name != "."}
+    return {node.name for node in nodes if isinstance(node, ValuePlace) and node.name != "."}
 
 
 def check(nodes: Sequence[Node], declared: Sequence[Mapping[str, Schema]]) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _rendered(nodes: Sequence[Node], scopes: tuple[Scope, ...], wrap: Wrap) -> I
             continue
         values, schemas = next(scope for scope in scopes if node.name in scope[0])
         value, schema = values[node.name], schemas[node.name]
-        if isinstance(node, Place):
+        if isinstance(node, ValuePlace):
             yield wrap(as_text(value), schema)
         elif node.inverted:
             if not value:

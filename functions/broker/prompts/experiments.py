@@ -17,7 +17,7 @@ COUNTED = ("succeeded", "failed", "blocked")
 """Ends with a counter of their own; `canceled` and `expired` say nothing of a prompt and are `other`."""
 
 
-class Ended(Protocol):
+class EndedJob(Protocol):
     """What is read of a job's head (`jobs.head.Head`)."""
 
     @property
@@ -61,14 +61,14 @@ class Ended(Protocol):
         ...
 
 
-def endings(before: Ended, after: Ended) -> list[Update]:
+def endings(before: EndedJob, after: EndedJob) -> list[Update]:
     """What is counted in the commit that leads from one head to the next: the arm of a job that ends by it."""
     if before.is_over or not after.is_over or not after.prompt:
         return []
     return [count(after, after.prompt)]
 
 
-def count(head: Ended, used: Mapping[str, Any]) -> Update:
+def count(head: EndedJob, used: Mapping[str, Any]) -> Update:
     """The write to add to the commit that ends a job.
 
     Args:

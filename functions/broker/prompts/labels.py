@@ -1,7 +1,7 @@
 """Labels (`production`, `staging`, the operators' own): which versions they stand for, and in which shares.
 
 Stored in the table `registry` as one item for each prompt: pk `PROMPT#id`, sk `LABELS`, `labels` as
-`{label: [{"version", "weight"}]}`. `registry.labels` writes it.
+`{label: [{"version", "weight"}]}`. `registry.label_entry` writes it.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ def choose(prompt_id: str, label: str, arms: Sequence[Arm], key: str) -> int:
     A change of weights moves only the keys between the old and the new bounds.
     """
     digest = hashlib.sha256(f"{prompt_id}\n{label}\n{key}".encode()).digest()
-    mark = int.from_bytes(digest[:8]) * sum(arm["weight"] for arm in arms) >> 64
+    point = int.from_bytes(digest[:8]) * sum(arm["weight"] for arm in arms) >> 64
     for arm in sorted(arms, key=lambda arm: arm["version"]):
-        mark -= arm["weight"]
-        if mark < 0:
+        point -= arm["weight"]
+        if point < 0:
             return arm["version"]
     raise ValueError("weights are positive")

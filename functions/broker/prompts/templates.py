@@ -99,11 +99,11 @@ class Prompts:
         """
         template, label = self._find(wanted, key, now)
         values = checked(template.variables, wanted.get("variables", {}))
-        mark = Marker(json.dumps([wanted["id"], template.version, template.source]), values)
+        marker = Marker(json.dumps([wanted["id"], template.version, template.source]), values)
         scope = (values, template.variables)
-        texts = {role: render(nodes, scope, mark) for role, nodes in template.parts.items()}
-        if mark.used:
-            texts = {"system": "\n\n".join(filter(None, [texts.pop("system", ""), mark.rule])), **texts}
+        texts = {role: render(nodes, scope, marker) for role, nodes in template.parts.items()}
+        if marker.used:
+            texts = {"system": "\n\n".join(filter(None, [texts.pop("system", ""), marker.rule])), **texts}
         messages = [{"role": role, "content": text} for role, text in texts.items()]
         used = {"id": wanted["id"], "version": template.version, "label": label}
         return Filled(messages, used, template.hints, template.output_schema)

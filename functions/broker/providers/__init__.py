@@ -20,7 +20,7 @@ PROVIDERS = {
     "google_translate": ("broker.providers.google_translate", "GoogleTranslate"),
     "openai": ("broker.providers.openai.provider", "OpenAI"),
     # AWS services
-    "bedrock_batch": ("broker.providers.bedrock.batch", "BedrockBatch"),
+    "bedrock_batch": ("broker.providers.bedrock.batch_inference", "BedrockBatch"),
     "comprehend": ("broker.providers.aws.comprehend", "Comprehend"),
     "lex": ("broker.providers.aws.lex", "Lex"),
     "polly": ("broker.providers.aws.polly", "Polly"),

@@ -21,9 +21,9 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import ANTHROPIC
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.http import ProviderReply, post_json
+from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import Link, encoded
+from broker.providers.wire.picture_parts import Link, encoded
 from broker.providers.wire.structured import loads
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.wrapping import is_plain
@@ -85,7 +85,7 @@ def _request(call: Call, history: History) -> tuple[Json, bool]:
     elif how == "tool":
         tools = [{"name": ANSWER_TOOL, "description": "Gives the answer.", "input_schema": call.output_schema}]
         choice = (NAMED, ANSWER_TOOL)
-    said = chats.instruction(call, told=how != "words")
+    said = chats.instruction(call, natively=how != "words")
     if system := [*history.system, *([said] if said else [])]:
         asked["system"] = [_block(each) for each in system]
     if tools:
@@ -117,8 +117,8 @@ def _is_own(call: Call) -> bool:
 def _turn(turn: Spoken) -> Json:
     content: list[Json] = []
     for result in turn.results:
-        told = [_block(each) for each in result.parts]
-        content.append({"type": "tool_result", "tool_use_id": result.id, "content": told})
+        blocks = [_block(each) for each in result.parts]
+        content.append({"type": "tool_result", "tool_use_id": result.id, "content": blocks})
     content += [_block(each) for each in turn.parts]
     content += [{"type": "tool_use", "id": use.id, "name": use.name, "input": use.arguments} for use in turn.uses]
     return {"role": turn.role, "content": content}

@@ -50,7 +50,7 @@ def _more(call: Call) -> Answer:
     return openai_format.more(call, _service(call))
 
 
-def _service(call: Call) -> openai_format.Service:
+def _service(call: Call) -> openai_format.OpenAIService:
     if not call.endpoint:
         raise Unavailable("The model is registered without its resource's address.", code="bad_endpoint")
     version = str(call.options.get("api_version", ""))
@@ -58,7 +58,7 @@ def _service(call: Call) -> openai_format.Service:
     base = call.endpoint.rstrip("/").removesuffix("/openai/v1")
     path = f"openai/deployments/{quote(call.model, safe='')}" if dated else "openai/v1"
     query = f"?api-version={quote(version, safe='')}" if version else ""
-    return openai_format.Service(
+    return openai_format.OpenAIService(
         url=lambda name: f"{base}/{path}/{name}{query}",
         headers=exchange.headers(call, "api-key", "{}"),
         limit="max_completion_tokens",

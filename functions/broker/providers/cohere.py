@@ -15,13 +15,13 @@ from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import COHERE
 from broker.providers.wire.embedding_batches import in_batches
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.http import ProviderReply, post_json
+from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import Link, data_url
+from broker.providers.wire.picture_parts import Link, data_url
 from broker.providers.wire.tools import NAMED
-from broker.providers.wire.vectors import is_vector
 from broker.providers.wire.wrapping import is_plain
 
 BASE_URL = "https://api.cohere.com/v2"
@@ -59,7 +59,7 @@ class Cohere:
 def _chat(call: Call) -> Answer:
     links = call.endpoint is None or call.options.get("links") is True
     # In its JSON mode, too, the model has to be told: else it may write blanks without end.
-    history = prepare(call, COHERE, links=links, said=chats.instruction(call, told=False))
+    history = prepare(call, COHERE, links=links, said=chats.instruction(call, natively=False))
     reply = _post(call, "chat", _request(call, history), call.timeout)
     tokens = (_tokens(reply, "input_tokens"), _tokens(reply, "output_tokens"))
     reason = str(field(reply.body, "finish_reason"))
@@ -165,8 +165,8 @@ def _embed(call: Call) -> Answer:
         if not isinstance(rows, list) or len(rows) != len(some) or not all(is_vector(each) for each in rows):
             bad("The provider's reply is not one vector of numbers for each text.")
         vectors += rows
-        told = exchange.counted(field(reply.body, "meta", "billed_units", "input_tokens"))
-        tokens += told or exchange.used(None, "".join(some))
+        reported = exchange.counted(field(reply.body, "meta", "billed_units", "input_tokens"))
+        tokens += reported or exchange.used(None, "".join(some))
         facts = _facts(reply)
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=facts)
 

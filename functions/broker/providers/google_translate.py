@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from broker.errors import BadOutput, BrokerError, ContextExceeded, CredentialRejected, InvalidRequest
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import field, unsupported_task
-from broker.providers.wire.http import post_json
+from broker.providers.wire.http_client import post_json
 
 ENDPOINT = "https://translation.googleapis.com"
 

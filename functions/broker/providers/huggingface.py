@@ -16,12 +16,12 @@ from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange, pictures
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.embedding_batches import in_batches
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import bad
 from broker.providers.wire.gathering import Part, gather
-from broker.providers.wire.http import ProviderReply, post_for_bytes, post_json
+from broker.providers.wire.http_client import ProviderReply, post_for_bytes, post_json
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import sniffed
-from broker.providers.wire.vectors import is_vector
+from broker.providers.wire.picture_parts import sniffed
 
 ROUTER = "https://router.huggingface.co"
 MODELS = f"{ROUTER}/hf-inference/models"
@@ -49,9 +49,9 @@ def _embed(call: Call) -> Answer:
     return _extract(call)
 
 
-def _service(call: Call) -> openai_format.Service:
+def _service(call: Call) -> openai_format.OpenAIService:
     base = exchange.base_url(call, f"{ROUTER}/v1")
-    return openai_format.Service(
+    return openai_format.OpenAIService(
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         links=call.endpoint is None or call.options.get("links") is True,

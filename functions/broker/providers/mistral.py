@@ -36,9 +36,9 @@ def _embed(call: Call) -> Answer:
     return openai_format.embed(call, _service(call))
 
 
-def _service(call: Call) -> openai_format.Service:
+def _service(call: Call) -> openai_format.OpenAIService:
     base = exchange.base_url(call, BASE_URL)
-    return openai_format.Service(
+    return openai_format.OpenAIService(
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         seed="random_seed",

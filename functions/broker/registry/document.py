@@ -8,13 +8,13 @@ from pydantic import Field, ValidationError
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.field_errors import place, words
 from broker.json_text import check_depth
-from broker.registry.entry import Entry, Strict
-from broker.registry.labels import Arm, LabelArms, LabelsEntry
+from broker.registry.entry import Entry, StrictEntry
+from broker.registry.label_entry import Arm, LabelArms, LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
 
-Checked = TypeVar("Checked", bound=Strict)
+Checked = TypeVar("Checked", bound=StrictEntry)
 
 KINDS: dict[str, type[Entry]] = {
     "models": ModelEntry,
@@ -29,7 +29,7 @@ KINDS: dict[str, type[Entry]] = {
 """By their name in documents, paths and commands, in the order in which they are written: who is named comes first."""
 
 
-class RegistryFile(Strict):
+class RegistryFile(StrictEntry):
     """What `broker apply` reads."""
 
     models: list[ModelEntry] = Field(default_factory=list)
@@ -46,7 +46,7 @@ class RegistryFile(Strict):
         return {kind: list(getattr(self, kind)) for kind in KINDS if kind in self.model_fields_set}
 
 
-class Rollback(Strict):
+class Rollback(StrictEntry):
     """Which version's content to take."""
 
     version: int = Field(ge=1)

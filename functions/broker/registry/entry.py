@@ -4,15 +4,31 @@ from abc import ABC, abstractmethod
 from datetime import date
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from broker.jobs.exact import Exact
+from broker.jobs.field_errors import Spelled, here
 from broker.prompts.texts import Apart
 from broker.storage import Item
 
-Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+Name = Annotated[
+    str,
+    Spelled(
+        "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$",
+        "it has to be a name of letters, digits, '.', '_', ':' and '-' (128 characters at most) that begins with a "
+        "letter or a digit",
+    ),
+]
 """An id that stands in a path as it is."""
 
-TenantId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+TenantId = Annotated[
+    str,
+    Spelled(
+        "^[a-z0-9][a-z0-9-]{0,62}$",
+        "it has to be a tenant's id of small letters, digits and '-' (63 characters at most) that begins with a letter "
+        "or a digit",
+    ),
+]
 Usd = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
 
 
@@ -20,22 +36,28 @@ def _text(day: Any) -> Any:
     return day.isoformat() if isinstance(day, date) else day
 
 
+A_DAY = "it has to be a day such as 2026-11-29"
+
+
 def _day(text: str) -> str:
-    date.fromisoformat(text)
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise here(A_DAY) from None
     return text
 
 
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_text), AfterValidator(_day)]
+Day = Annotated[str, Spelled(r"^\d{4}-\d\d-\d\d$", A_DAY), BeforeValidator(_text), AfterValidator(_day)]
 """ISO 8601; YAML's own dates will do."""
 
 
-class Strict(BaseModel):
+class StrictEntry(Exact):
     """Unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class Entry(Strict, ABC):
+class Entry(StrictEntry, ABC):
     """One thing that is registered, as the document has it."""
 
     kind: ClassVar[str]

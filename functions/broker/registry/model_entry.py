@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from broker.jobs.fields import Objective, Task
-from broker.registry.entry import Day, Entry, Name, Strict, Usd
+from broker.registry.entry import Day, Entry, Name, StrictEntry, Usd
 from broker.routing.routes import ALIAS, ROUTE
 from broker.storage import Item
 
@@ -137,7 +137,7 @@ class AliasEntry(Entry):
         return {"pk": "MODELS", "sk": f"{ALIAS}{self.id}", **self.model_dump(mode="json", exclude={"id"})}
 
 
-class ChoiceEntry(Strict):
+class ChoiceEntry(StrictEntry):
     """A model or alias of a route, with its share of the traffic."""
 
     model: Name

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.errors import InvalidRequest
+from broker.registry.cross_references import NAMING, Names, check_references
 from broker.registry.document import RegistryFile, entry_class, parse_entry
 from broker.registry.entry import Entry
-from broker.registry.labels import Arm
+from broker.registry.label_entry import Arm
 from broker.registry.records import Change, Record, check_size, differences
-from broker.registry.references import NAMING, Names, check_references
 from broker.registry.versions import Registry
 
 Named = tuple[str, str]

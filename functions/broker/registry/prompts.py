@@ -8,16 +8,24 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from broker.errors import InvalidRequest
+from broker.jobs.field_errors import Spelled
 from broker.jobs.fields import Parameters
 from broker.json_schema import checking
 from broker.prompts.engine import Node, check, parse, places
 from broker.prompts.texts import MOST_BYTES, ROLES, Apart, StoredTexts, keep
 from broker.prompts.variables import RULES, check_pattern, checked
-from broker.registry.entry import Entry, Name, Strict
+from broker.registry.entry import Entry, Name, StrictEntry
 from broker.storage import Item
 
-VariableName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
-Number = int | Annotated[float, Field(allow_inf_nan=False)]
+VariableName = Annotated[
+    str,
+    Spelled(
+        "^[a-z][a-z0-9_]{0,63}$",
+        "a variable's name has small letters, digits and '_' (64 characters at most) and begins with a letter",
+    ),
+]
+Number = Annotated[float, Field(allow_inf_nan=False)] | int
+"""What is none is told so by the first of the two; a whole one stays whole."""
 Size = Annotated[int, Field(ge=0)]
 
 FITTING: dict[str, frozenset[str]] = {
@@ -31,7 +39,7 @@ FITTING: dict[str, frozenset[str]] = {
 """The keywords that go with each type; a list needs its `items`, an object its `properties`."""
 
 
-class Variable(Strict):
+class Variable(StrictEntry):
     """One variable, in words of JSON Schema. It has to be given unless it has a default."""
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"]
@@ -70,7 +78,7 @@ class Variable(Strict):
         return self.model_dump(exclude_none=True)
 
 
-class Hints(Strict):
+class Hints(StrictEntry):
     """For what a request leaves open."""
 
     model: Name | None = None

@@ -4,11 +4,14 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from broker.registry.entry import Entry, Name, Strict, TenantId, Usd
+from broker.jobs.field_errors import Spelled
+from broker.registry.entry import Entry, Name, StrictEntry, TenantId, Usd
 from broker.storage import Item
 
+Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
-class PolicyEntry(Strict):
+
+class PolicyEntry(StrictEntry):
     """A tenant's guardrail policy, as `guardrails.policy.Policy` reads it; what is left out is on."""
 
     max_input_chars: int | None = Field(default=None, ge=1)
@@ -50,7 +53,7 @@ class SourceEntry(Entry):
 
     kind: ClassVar[str] = "SOURCE"
 
-    account: Annotated[str, Field(pattern=r"^\d{12}$")]
+    account: Annotated[str, Spelled(r"^\d{12}$", "it has to be an AWS account's 12 digits, as a text")]
     source: Annotated[str, Field(min_length=1)]
     tenant: TenantId
     enabled: bool = True
@@ -70,8 +73,8 @@ class IssuerEntry(Entry):
 
     kind: ClassVar[str] = "ISSUER"
 
-    issuer: Annotated[str, Field(pattern="^https?://")]
-    jwks_uri: Annotated[str, Field(pattern="^https?://")]
+    issuer: Url
+    jwks_uri: Url
     audience: str
     tenant: TenantId | None = None
     tenant_claim: str | None = None
@@ -90,7 +93,7 @@ class IssuerEntry(Entry):
         return self.issuer
 
     def item(self) -> Item:
-        """As `tenants.tokens` reads it."""
+        """As `tenants.jwts` reads it."""
         kept = self.model_dump(exclude_none=True, exclude={"issuer", "enabled"})
         status = "active" if self.enabled else "disabled"
         return {"pk": f"ISSUER#{self.issuer}", "sk": "ISSUER", "status": status, **kept}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker import json_text
-from broker.errors import BrokerError, Forbidden, InvalidRequest, TooLarge
+from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
 
 
@@ -73,11 +73,15 @@ class Request:
 
         Raises:
             TooLarge: it has more bytes than are taken.
-            InvalidRequest: there is none, or it is not JSON.
+            InvalidRequest: there is none, it is not UTF-8, or it is not JSON.
         """
         if self.body is None:
             raise InvalidRequest("A JSON body is needed.", code="invalid_body")
-        if len(self.body.encode()) > MAX_BODY_BYTES:
+        try:
+            size = len(self.body.encode())
+        except UnicodeEncodeError:
+            raise InvalidRequest("The body is not UTF-8.", code="invalid_encoding") from None
+        if size > MAX_BODY_BYTES:
             raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large")
         return json_text.read(self.body)
 
@@ -94,10 +98,11 @@ class Request:
 
 
 def _decoded(body: str) -> str:
+    """The text of encoded bytes; of those that are not UTF-8, one that cannot be encoded again (PEP 383)."""
     try:
-        return base64.b64decode(body).decode()
+        return base64.b64decode(body, validate=True).decode(errors="surrogateescape")
     except ValueError:
-        return ""  # no text, so no JSON either: a route that needs a body says so
+        return ""  # no bytes, so no JSON either: a route that needs a body says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +126,7 @@ class Reply:
 def error_reply(error: BrokerError, request_id: str) -> Reply:
     """An error in its public form (`schemas/error.json`)."""
     headers = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
-    body = {**error.facts(), "param": error.param, "request_id": request_id}
+    body: dict[str, Any] = {**error.facts(), "param": error.param, "request_id": request_id}
+    if isinstance(error, BudgetExceeded) and error.budget:
+        body["budget"] = error.budget
     return Reply(error.status, {"error": body}, headers)

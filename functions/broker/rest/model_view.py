@@ -11,7 +11,7 @@ MILLION = 1_000_000
 
 
 def shown(model: Model, state: State, figures: Figures | None) -> dict[str, Any]:
-    """The public form (`contract.replies.Model`): never an endpoint, a key's name or a provider's options."""
+    """The public form (`contract.models.Model`): never an endpoint, a key's name or a provider's options."""
     return {
         "id": model.id,
         "object": "model",

@@ -40,7 +40,7 @@ class Breakers:
     chance: Callable[[], float] = random.random
     _meter: Meter = field(init=False)
     _probes: dict[str, str] = field(default_factory=dict)
-    """Marks of the probes that this process has under way, by circuit."""
+    """Tokens of the probes that this process has under way, by circuit."""
 
     def __post_init__(self) -> None:
         self._meter = Meter(self.database, self.chance)
@@ -73,14 +73,14 @@ class Breakers:
             for name in (mine, model_id):
                 self._free(name, now)
             return
-        marks = {name: self._probes.pop(name) for name in (mine, model_id) if name in self._probes}
+        tokens = {name: self._probes.pop(name) for name in (mine, model_id) if name in self._probes}
         failed = is_failure(outcome)
         row = self.board.row(model_id, now)
         sick = row.figures is not None and row.figures.sick
         first = self._meter.count(model_id, tenant, outcome, latency_ms, now, sick=sick)
-        for name, mark in marks.items():
-            self._end_probe(name, mark, failed, now)
-        if failed and model_id not in marks:
+        for name, token in tokens.items():
+            self._end_probe(name, token, failed, now)
+        if failed and model_id not in tokens:
             self._judge(model_id, tenant, outcome, now)
         if first:
             self._renew(model_id, now)
@@ -138,21 +138,21 @@ class Breakers:
             raise CircuitOpen(message, code="circuit_open", retry_after=state.retry_after(now))
 
     def _take_probe(self, name: str, now: int, lease_ms: int) -> bool:
-        mark = os.urandom(8).hex()
+        token = os.urandom(8).hex()
         free = (If("state", "exists"), If("until", "<", now + 1), If("probe_until", "<", now + 1))
-        if not self._try(self._change(name, now, {"probe": mark, "probe_until": now + lease_ms}, free)):
+        if not self._try(self._change(name, now, {"probe": token, "probe_until": now + lease_ms}, free)):
             return False
-        self._probes[name] = mark
+        self._probes[name] = token
         self.changed(name, "probed")
         return True
 
     def _free(self, name: str, now: int) -> None:
         """Give a probe back that found nothing out."""
-        if mark := self._probes.pop(name, None):
-            self._try(self._change(name, now, {"probe_until": 0}, (If("probe", "=", mark),)))
+        if token := self._probes.pop(name, None):
+            self._try(self._change(name, now, {"probe_until": 0}, (If("probe", "=", token),)))
 
-    def _end_probe(self, name: str, mark: str, failed: bool, now: int) -> None:
-        mine = (If("probe", "=", mark),)  # or the lease was over, and another process probes
+    def _end_probe(self, name: str, token: str, failed: bool, now: int) -> None:
+        mine = (If("probe", "=", token),)  # or the lease was over, and another process probes
         if failed:
             cooling = next_cooling(self.board.row(name, now).cooling_ms)
             again = {"until": now + cooling, "cooling": cooling, "probe": "", "probe_until": 0}

@@ -7,7 +7,7 @@ from broker.clock import NANO, iso
 from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
 from broker.routing.model import Model
 from broker.routing.question import Question
-from broker.tokens import estimate, family_of
+from broker.token_estimates import estimate, family_of
 
 Check = Callable[[Model, Question], str | None]
 """Gives why not; None where the model meets it."""

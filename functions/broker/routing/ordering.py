@@ -59,7 +59,7 @@ class Times:
         """Milliseconds to an answer."""
         return self._known.get(model.id, self._usual)
 
-    def told(self, model: Model) -> str:
+    def described(self, model: Model) -> str:
         """In words."""
         known = model.id in self._known
         return f"expected after {self._known[model.id]:.0f} ms" if known else "no live figures yet"
@@ -75,13 +75,13 @@ def _cost(model: Model, question: Question, times: Times) -> tuple[float, str]:
 
 
 def _latency(model: Model, question: Question, times: Times) -> tuple[float, str]:
-    return times.expected(model), times.told(model)
+    return times.expected(model), times.described(model)
 
 
 def _balanced(model: Model, question: Question, times: Times) -> tuple[float, str]:
     cost, time = max(question.expected(model), LEAST_NUSD), max(times.expected(model), LEAST_MS)
-    told = f"quality {model.quality}, about {usd(question.expected(model)):.6f} $, {times.told(model)}"
-    return cost * time / A_STEP**model.quality, told
+    why = f"quality {model.quality}, about {usd(question.expected(model)):.6f} $, {times.described(model)}"
+    return cost * time / A_STEP**model.quality, why
 
 
 OBJECTIVES: dict[str, Callable[[Model, Question, Times], tuple[float, str]]] = {

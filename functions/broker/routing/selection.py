@@ -52,9 +52,9 @@ class Selection:
 
     def _why(self) -> str:
         """The first reasons; `route` has them all."""
-        told = [f"{model}: {each.why}" for model, each in list(self.faults.items())[:MOST_REASONS]]
-        more = len(self.faults) - len(told)
-        return "; ".join(told + ([f"and {more} models more"] if more else [])) or "no model is registered"
+        reasons = [f"{model}: {each.why}" for model, each in list(self.faults.items())[:MOST_REASONS]]
+        more = len(self.faults) - len(reasons)
+        return "; ".join(reasons + ([f"and {more} models more"] if more else [])) or "no model is registered"
 
 
 def select(question: Question, catalog: Catalog) -> Selection:
@@ -81,15 +81,15 @@ def select(question: Question, catalog: Catalog) -> Selection:
     taken, more = placed[:MOST], placed[MOST:]
     left_out = {model: each.why for model, each in faults.items()}
     left_out |= {each.model.id: f"{MOST} candidates come before it" for each in more}
-    told = [{"model": each.model.id, "taken": True, "why": _why(each, question, slow)} for each in taken]
-    told += [{"model": model, "taken": False, "why": why} for model, why in left_out.items()]
-    known = {each["model"] for each in told}
+    route = [{"model": each.model.id, "taken": True, "why": _why(each, question, slow)} for each in taken]
+    route += [{"model": model, "taken": False, "why": why} for model, why in left_out.items()]
+    known = {each["model"] for each in route}
     others = _not_named(order)
-    told += [{"model": each, "taken": False, "why": others} for each in sorted(catalog.models) if each not in known]
+    route += [{"model": each, "taken": False, "why": others} for each in sorted(catalog.models) if each not in known]
     shut = [model for _, model in entries if model.id in faults and faults[model.id].error is CircuitOpen]
     return Selection(
         tuple(each.model for each in taken),
-        told,
+        route,
         tuple(each.model for each in placed),
         is_settled(order, question),
         faults,

@@ -37,7 +37,7 @@ class CacheLookup:
 
         Returns:
             Nothing for a job that asked for no cache, which then costs no request more. Where there is an answer,
-            `{"cached": {"output", "facts", "given"}}`, as Invoke Model would tell it, with the mark that no model was
+            `{"cached": {"output", "facts", "given"}}`, as Invoke Model would tell it; `given` says that no model was
             asked. Otherwise `{"keep": True}`, and `"embed": True` where a similar question is worth a look.
 
         Raises:

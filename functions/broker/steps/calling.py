@@ -28,14 +28,14 @@ from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import keep_pending, start_call
-from broker.providers.wire.base import Answer, Asynchronous, Call, Media, Provider, Started
+from broker.providers.wire.base import Answer, Asynchronous, Call, MediaReader, OperationStarted, Provider
 from broker.providers.wire.sending import watched
 from broker.routing.circuits import Circuits
 from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.steps.context import Run, enter
 from broker.steps.outcomes import facts_of, failure_of, seen_of
-from broker.steps.timing import Turn, pause_s, poll_s, turn_of
+from broker.steps.timing import TimeSlice, pause_s, poll_s, time_slice_of
 from broker.steps.token_counter import counter
 
 AFTER_CALL_MS = 60_000
@@ -62,7 +62,7 @@ class Calling:
     payloads: Payloads
     provider: Callable[[str], Provider]
     secret: Callable[[str], str]
-    media: Callable[[Run], Media]
+    media: Callable[[Run], MediaReader]
     circuits: Circuits
     observe: Callable[[Head, dict[str, Any]], None]
     """Told of each call that came to an end: the head, and the attempt's record."""
@@ -75,7 +75,7 @@ class Calling:
         head: Head,
         model: Model,
         request: Request,
-        turn: Turn,
+        time_slice: TimeSlice,
         now: int,
         operation: str | None = None,
     ) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Calling:
             head: as it is now.
             model: to ask.
             request: what to ask, as stored requests are.
-            turn: the call's time.
+            time_slice: the call's time.
             now: milliseconds.
             operation: of a call whose answer is not the job's: `embed`, `summarize`, `guard`.
 
@@ -99,26 +99,28 @@ class Calling:
             BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
                 call is then paid for all the same).
         """
-        lease = round(turn.seconds * 1000) + AFTER_CALL_MS
-        self._admit(run, model, lease, now, hurried=turn.over is not ModelTimedOut and turn.seconds < PROBE_S)
+        lease = round(time_slice.seconds * 1000) + AFTER_CALL_MS
+        self._admit(
+            run, model, lease, now, hurried=time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
+        )
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
-            call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, turn, now)
+            call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, time_slice, now)
             head, key = self._start(run, head, model, Question(request, counter(request), now).worst(model), lease, now)
         except Exception as error:
             self._record(run, model, type(error).__name__, 0, now)
             raise
-        return self._exchange(run, head, key, model, request, call, turn, now, operation)
+        return self._exchange(run, head, key, model, request, call, time_slice, now, operation)
 
     def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
         try:
-            turn = turn_of(model, head, now)
-            call = self._build(run, head, key, model, request, turn, now)
+            time_slice = time_slice_of(model, head, now)
+            call = self._build(run, head, key, model, request, time_slice, now)
         except TimedOut:
             self.stop(head, key, model)
             raise
-        return self._exchange(run, head, key, model, request, call, turn, now)
+        return self._exchange(run, head, key, model, request, call, time_slice, now)
 
     def stop(self, head: Head, key: str, model: Model) -> None:
         """Have a provider leave work undone that nobody waits for any more, where it is `providers.base.Stoppable`.
@@ -145,7 +147,7 @@ class Calling:
         kept = {key: self.payloads.facts(head.id, f"OUTPUT#{key}") or {} for key in head.open_calls}
         key = next((each for each, facts in kept.items() if facts.get("operation") == operation), None)
         if key is None:
-            made = self.make(run, head, model, request, turn_of(model, head, now, [None]), now, operation)
+            made = self.make(run, head, model, request, time_slice_of(model, head, now, [None]), now, operation)
             key, facts = made["output"].removeprefix("OUTPUT#"), made["facts"]
         else:
             facts = kept[key]
@@ -181,7 +183,9 @@ class Calling:
 
         return self.jobs.change(run.id, start, known=head), keys[0]
 
-    def _build(self, run: Run, head: Head, key: str, model: Model, request: Request, turn: Turn, now: int) -> Call:
+    def _build(
+        self, run: Run, head: Head, key: str, model: Model, request: Request, time_slice: TimeSlice, now: int
+    ) -> Call:
         mine = [call for call in of_run(head, run).values() if call["m"] == model.id]
         missed = [call for call in mine if call.get("o") == BadOutput.__name__]
         # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
@@ -191,7 +195,7 @@ class Calling:
             model=model.name,
             input=request.get("input", {}),
             parameters=request.get("parameters", {}) | {"max_output_tokens": most},
-            timeout=turn.seconds,
+            timeout=time_slice.seconds,
             secret=self.secret(model.secret) if model.secret else None,
             endpoint=model.endpoint,
             output_schema=request.get("output_schema"),
@@ -211,7 +215,7 @@ class Calling:
         model: Model,
         request: Request,
         call: Call,
-        turn: Turn,
+        time_slice: TimeSlice,
         now: int,
         operation: str | None = None,
     ) -> dict[str, Any]:
@@ -223,14 +227,14 @@ class Calling:
             try:
                 provider = self.provider(model.provider)
                 reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
-                if isinstance(reply, Started):
+                if isinstance(reply, OperationStarted):
                     self._record(run, model, Pending.__name__, 0, now_ms())
                     raise self._pending_operation(run, head, key, reply, now)
                 answer = reply
             except (Pending, Conflict):
                 raise
             except Exception as error:
-                failure = failure_of(error, turn, head, request, sent=watch.sent)
+                failure = failure_of(error, time_slice, head, request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
                     self.notice("a provider's adapter failed", head.id, error)
         if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
@@ -250,7 +254,7 @@ class Calling:
             failure.retry_after = pause_s(failure.retry_after)
         raise failure
 
-    def _pending_operation(self, run: Run, head: Head, key: str, started: Started, now: int) -> Pending:
+    def _pending_operation(self, run: Run, head: Head, key: str, started: OperationStarted, now: int) -> Pending:
         """Keep the operation id, and the lease while the job may wait; the error that makes the workflow wait."""
         until = (head.claimed_at or now) + head.timeout_s * 1000
         lease = min(until, now + WAIT_LEASE_MS) + AFTER_CALL_MS

@@ -15,7 +15,7 @@ from broker.tenants import ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class EstimateJob:
     """Answers what Accept and Select Model would do now."""
 
     prepare: Prepare
@@ -23,7 +23,7 @@ class Estimate:
     check_webhook: Callable[[str], None]
 
     def __call__(self, request: JobRequest, tenant_id: str, now: int) -> dict[str, Any]:
-        """The estimate in its public form (`contract.replies.Estimate`).
+        """The estimate in its public form (`contract.models.Estimate`).
 
         Candidates may be none where only circuits or live figures stand in the way: the job would be accepted.
 

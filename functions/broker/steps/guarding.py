@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from broker.guardrails.policy import Policy
 from broker.guardrails.rules import blocks, check
-from broker.guardrails.texts import input_texts, output_texts
+from broker.guardrails.text_places import input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
 from broker.steps.context import Run, enter, material
 from broker.tenants.registry import Tenants

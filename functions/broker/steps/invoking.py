@@ -18,7 +18,7 @@ from broker.steps.context import Run, enter, material
 from broker.steps.repeating import check_tries
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
-from broker.steps.timing import turn_of
+from broker.steps.timing import time_slice_of
 
 EMBEDS = "embed"
 
@@ -42,7 +42,7 @@ class InvokeModel:
             run: for whom.
             model_id: the candidate.
             now: milliseconds.
-            following: the candidates that come after it, and keep their turn.
+            following: the candidates that come after it, and keep their slices of the time.
 
         Returns:
             `{"output", "facts"}`: the payload's name, and the call's facts by the long names of `jobs.calls`; with
@@ -89,14 +89,14 @@ class InvokeModel:
         check_tries(model, mine)
         live = self.health.figures(now)
         usual = [live[each].p95_ms if each in live else None for each in following]
-        flight = self.share.join(run, head, request, model, turn_of(model, head, now, usual).seconds, now)
+        flight = self.share.join(run, head, request, model, time_slice_of(model, head, now, usual).seconds, now)
         if isinstance(flight, dict):
             return flight
         try:
             began = time.monotonic()
             head, fitted = self.shorten(run, head, model, request, now)
             later = now + round((time.monotonic() - began) * 1000)  # a summary may have taken its time
-            made = self.calling.make(run, head, model, fitted, turn_of(model, head, later, usual), later)
+            made = self.calling.make(run, head, model, fitted, time_slice_of(model, head, later, usual), later)
         except BrokerError as error:
             if isinstance(flight, Leader):
                 self.share.failed(flight, error, now_ms())

@@ -11,7 +11,7 @@ from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
 from broker.providers.wire.sending import CONNECT_S
 from broker.routing.model import Model
-from broker.steps.timing import Turn, spent
+from broker.steps.timing import TimeSlice, spent
 
 LONGEST_NAME = 80
 """Characters of a code or a field in a call's error, and half of what its message may have."""
@@ -21,12 +21,14 @@ SHORTENED = "shortened"
 """Of a request: True where what the model gets of its messages is not what there was."""
 
 
-def failure_of(error: Exception, turn: Turn, head: Head, request: Mapping[str, Any], *, sent: bool) -> BrokerError:
+def failure_of(
+    error: Exception, time_slice: TimeSlice, head: Head, request: Mapping[str, Any], *, sent: bool
+) -> BrokerError:
     """What a call failed with, by whose fault it is.
 
     Args:
         error: that the provider's adapter raised.
-        turn: the call's time.
+        time_slice: the call's time.
         head: of the job.
         request: as the adapter got it.
         sent: whether a request had left by then.
@@ -35,12 +37,12 @@ def failure_of(error: Exception, turn: Turn, head: Head, request: Mapping[str, A
         # The text of the exception may quote the prompt, so its name has to do.
         message = f"The provider's adapter failed ({type(error).__name__})."
         return AdapterFailed(message, code="adapter_failed", maybe_paid=sent)
-    if isinstance(error, Unavailable) and _took_the_turn(error, turn):
+    if isinstance(error, Unavailable) and _took_its_time(error, time_slice):
         paid = error.maybe_paid
-        if turn.over is TimedOut:
+        if time_slice.over is TimedOut:
             over = spent(head)
             return TimedOut(f"{over.message} {error.message}", code=over.code, maybe_paid=paid)
-        return turn.over(error.message, code="timeout", maybe_paid=paid)
+        return time_slice.over(error.message, code="timeout", maybe_paid=paid)
     if (error.param or "").startswith(f"{MESSAGES}.") and not _has_callers_messages(request):
         error.param = MESSAGES
     return error
@@ -72,9 +74,9 @@ def _error(failure: BrokerError) -> dict[str, str]:
     }
 
 
-def _took_the_turn(error: BrokerError, turn: Turn) -> bool:
+def _took_its_time(error: BrokerError, time_slice: TimeSlice) -> bool:
     """True where the call's own time ended it; a connection has five seconds of it at most."""
-    return error.code == "timeout" or (error.code == "connect_timeout" and turn.seconds < CONNECT_S)
+    return error.code == "timeout" or (error.code == "connect_timeout" and time_slice.seconds < CONNECT_S)
 
 
 def facts_of(

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.jobs.accepting import Hold, Prepared
-from broker.jobs.media import check_media
+from broker.jobs.media_references import check_media
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
@@ -16,7 +16,7 @@ from broker.steps.token_counter import counter
 from broker.storage import Database
 from broker.tenants import ledger
 from broker.tenants.registry import Tenant, Tenants
-from broker.tokens import family_of
+from broker.token_estimates import family_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Prepare:
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)
         if "conversation_id" not in filled or filled["task"] != "chat":
             return asked
-        told = self._recalled(asked)
-        return replace(asked, request=told, tokens=counter(told))
+        recalled = self._recalled(asked)
+        return replace(asked, request=recalled, tokens=counter(recalled))
 
     def worst(self, question: Question) -> tuple[int, int | None]:
         """What the job can cost at most, whatever circuits and live figures say when it runs, and how long it may take.

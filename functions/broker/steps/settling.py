@@ -143,8 +143,8 @@ def _failure(ending: dict[str, Any]) -> dict[str, Any]:
     if "Error" not in failure:
         return failure
     with suppress(ValueError, LookupError, TypeError):
-        told: dict[str, Any] = json.loads(json.loads(failure["Cause"])["errorMessage"])
-        return {"error": told["error"], "facts": told["facts"], "retry_after": told.get("retry_after", 0)}
+        cause: dict[str, Any] = json.loads(json.loads(failure["Cause"])["errorMessage"])
+        return {"error": cause["error"], "facts": cause["facts"], "retry_after": cause.get("retry_after", 0)}
     return {"error": failure["Error"]}
 
 

@@ -30,7 +30,7 @@ from broker.steps.context import Run, enter
 from broker.steps.outcomes import SHORTENED
 from broker.steps.token_counter import counter
 from broker.tenants.registry import Tenants
-from broker.tokens import estimate_input, family_of
+from broker.token_estimates import estimate_input, family_of
 
 MADE, KEPT = "made", "kept"
 """Whose summary a job was answered with: its own, or one that an earlier job of the conversation paid for."""

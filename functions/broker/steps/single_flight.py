@@ -51,16 +51,16 @@ class SingleFlight:
         if question is None:
             return None
         me = Member(head.id, head.run, head.created_at, _patience(head, now))
-        turn = self.calls.join(head.tenant, question.key, me, now, round(timeout_s * 1000) + LEASE_SPARE_MS)
-        match turn:
+        role = self.calls.join(head.tenant, question.key, me, now, round(timeout_s * 1000) + LEASE_SPARE_MS)
+        match role:
             case Waiter():
                 what = "An identical job makes the call; its answer is shared."
-                raise Pending(what, code="coalesced", retry_after=turn.seconds)
+                raise Pending(what, code="coalesced", retry_after=role.seconds)
             case Shared():
-                return self._taken(run, turn, now)
+                return self._taken(run, role, now)
             case Alone():
                 return None
-        return turn
+        return role
 
     def _taken(self, run: Run, shared: Shared, now: int) -> dict[str, Any] | None:
         output = self.payloads.load(shared.job_id, shared.output)
@@ -69,11 +69,11 @@ class SingleFlight:
         given = Given(shared.model, output, shared.usage, shared.cost)
         return self.cache_lookup.give(run, Hit(given, "coalesced", max(0, now - shared.ended_at)))
 
-    def brought(self, leading: Leader, run: Run, told: Mapping[str, Any]) -> None:
+    def brought(self, leading: Leader, run: Run, result: Mapping[str, Any]) -> None:
         """The call was answered: `told` is what the workflow gets."""
-        facts = told["facts"]
+        facts = result["facts"]
         usage = {name: facts[name] for name in ("input_tokens", "output_tokens")}
-        answer = Shared(run.id, told["output"], facts["model"], usage, facts["cost"], facts["ended_at"])
+        answer = Shared(run.id, result["output"], facts["model"], usage, facts["cost"], facts["ended_at"])
         self.calls.share(leading, answer)
 
     def failed(self, leading: Leader, error: BrokerError, now: int) -> None:

@@ -24,19 +24,19 @@ DEADLINE_PASSED = "deadline_passed"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The time of one call."""
+class TimeSlice:
+    """The time of one call, out of the run's."""
 
     seconds: float
     over: type[BrokerError]
     """What it is when the time is over: `ModelTimedOut`, `CutShort` or `TimedOut`."""
 
 
-def turn_of(model: Model, head: Head, now: int, following: Sequence[int | None] = ()) -> Turn:
+def time_slice_of(model: Model, head: Head, now: int, following: Sequence[int | None] = ()) -> TimeSlice:
     """The time of the call that asks a model now: its own limit, within what is left of the job's time.
 
-    Each candidate that follows keeps its turn: as long as it usually takes, but no more than an equal share of what is
-    left. So the last one gets what is left, and one that hangs never keeps a healthy one from being asked.
+    Each candidate that follows keeps a slice of it: as long as it usually takes, but no more than an equal share of
+    what is left. So the last one gets what is left, and one that hangs never keeps a healthy one from being asked.
 
     Args:
         model: that is asked.
@@ -53,8 +53,8 @@ def turn_of(model: Model, head: Head, now: int, following: Sequence[int | None] 
     share = left // (len(following) + 1)
     mine = left - sum(share if usual is None else min(usual, share) for usual in following)
     if model.timeout_s * 1000 <= mine:
-        return Turn(model.timeout_s, ModelTimedOut)
-    return Turn(mine / 1000, CutShort if following else TimedOut)
+        return TimeSlice(model.timeout_s, ModelTimedOut)
+    return TimeSlice(mine / 1000, CutShort if following else TimedOut)
 
 
 def left_ms(head: Head, now: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from broker.routing.model import Model
-from broker.tokens import estimate_input, family_of
+from broker.token_estimates import estimate_input, family_of
 
 
 def counter(request: Mapping[str, Any]) -> Callable[[Model], int]:

@@ -16,9 +16,11 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from broker.clock import NANO, iso, usd
 from broker.errors import BudgetExceeded
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -180,6 +182,36 @@ def bookings(before: Spender, after: Spender) -> list[Update]:
     return book(after.tenant, period_of(after.created_at), after.id, news, back)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a tenant's budget stands in a period, in nano-dollars. `available` counts what `collect` would move to it."""
+
+    period: str
+    allowed: int
+    available: int
+    spent: int
+
+    @property
+    def held(self) -> int:
+        """For jobs that have not ended."""
+        return max(0, self.allowed - self.available - self.spent)
+
+    @property
+    def ends_at(self) -> int:
+        """Milliseconds: when the next period begins, with an allowance of its own."""
+        year, month = map(int, self.period.split("-"))
+        return round(datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def standing(database: Database, tenant: str, period: str, allowed: int | None = None) -> Standing:
+    """How a budget stands; with another allowance than the period was opened with, how it will."""
+    item = database.get("ledger", f"BUDGET#{tenant}", period) or {"available": 0, "allowed": 0}
+    rows = database.query("ledger", f"SPEND#{tenant}", f"{period}#")
+    spent, returned = (sum(row.get(name, 0) for row in rows) for name in ("nusd", "returned"))
+    known = item["allowed"] if allowed is None else allowed
+    return Standing(period, known, item["available"] + known - item["allowed"] + returned, spent)
+
+
 def check_covers(database: Database, tenant: str, period: str, allowed: int, nusd: int) -> None:
     """Stop where `hold` would fail now; nothing is written.
 
@@ -187,16 +219,39 @@ def check_covers(database: Database, tenant: str, period: str, allowed: int, nus
         BudgetExceeded: the budget does not cover it.
     """
     item = database.get("ledger", f"BUDGET#{tenant}", period) or {"available": 0, "allowed": 0}
-    left = item["available"] + allowed - item["allowed"]
-    if nusd and left < nusd and left + _returned(database, tenant, period) < nusd:
-        raise exceeded()
+    if nusd <= max(0, item["available"] + allowed - item["allowed"]):
+        return
+    stands = standing(database, tenant, period, allowed)
+    if stands.available < nusd:
+        raise exceeded(stands, nusd)
 
 
-def _returned(database: Database, tenant: str, period: str) -> int:
-    """Nano-dollars that `collect` would move."""
-    return sum(row.get("returned", 0) for row in database.query("ledger", f"SPEND#{tenant}", f"{period}#"))
+def exceeded(stands: Standing, nusd: int) -> BudgetExceeded:
+    """The error of a hold that a budget does not cover.
+
+    Its amounts are told where they are the reason: where the tenant's own budget would cover the hold, it was another
+    bucket that did not, or something came back meanwhile.
+    """
+    message = "The tenant's budget does not cover the worst-case cost of this job"
+    if nusd <= stands.available:
+        return BudgetExceeded(f"{message}.")
+    left = max(0, stands.available)
+    ends = iso(stands.ends_at)
+    return BudgetExceeded(
+        f"{message}, {_dollars(nusd)}: of {_dollars(stands.allowed)} until {ends}, {_dollars(stands.spent)} are spent, "
+        f"{_dollars(stands.held)} held for jobs that have not ended, and {_dollars(left)} left.",
+        budget={
+            "limit_usd": usd(stands.allowed),
+            "spent_usd": usd(stands.spent),
+            "held_usd": usd(stands.held),
+            "available_usd": usd(left),
+            "worst_cost_usd": usd(nusd),
+            "period_ends_at": ends,
+        },
+    )
 
 
-def exceeded() -> BudgetExceeded:
-    """The error of a hold that the budget does not cover."""
-    return BudgetExceeded("The tenant's budget does not cover the worst-case cost of this job.")
+def _dollars(nano: int) -> str:
+    """An amount for people: cents at least, and more digits where there are any."""
+    whole, rest = divmod(nano, NANO)
+    return f"USD {whole}.{f'{rest:09}'.rstrip('0'):0<2}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from local.model_server.brain.text import READ_CHARS, sentences
-from local.model_server.exchange import Turn
+from local.model_server.exchange import SpokenTurn
 
 _FENCE = re.compile(r'(""")|(```)\w*|<(\w+)>')
 _INSTRUCTION_CHARS = 4_000
@@ -35,7 +35,7 @@ _PARTS = re.compile(r"\s*(?:,|/|\||\bor\b|\band\b)\s*(?:or\b|and\b)?\s*")
 
 
 @dataclass(frozen=True)
-class Prompt:
+class ReadPrompt:
     """``instruction`` is what to do, ``material`` what to do it to, ``context`` what was said before."""
 
     instruction: str
@@ -55,7 +55,7 @@ class Prompt:
         return [part.strip(" \"'`") for part in parts if part.strip(" \"'`")]
 
 
-def understand(turns: Sequence[Turn]) -> Prompt:
+def understand(turns: Sequence[SpokenTurn]) -> ReadPrompt:
     """Part the conversation: texts are read up to their first 200,000 characters."""
     said = [turn.text[:READ_CHARS] for turn in turns if turn.role == "user"] or [""]
     system = "\n".join(turn.text[:READ_CHARS] for turn in turns if turn.role == "system")
@@ -65,7 +65,7 @@ def understand(turns: Sequence[Turn]) -> Prompt:
     else:
         instruction = f"{instruction}\n{system}".strip()
     earlier = [turn.text[:READ_CHARS] for turn in turns if turn.role != "system" and turn.text[:READ_CHARS] != said[-1]]
-    return Prompt(instruction, material, "\n".join([*earlier, system]).strip())
+    return ReadPrompt(instruction, material, "\n".join([*earlier, system]).strip())
 
 
 def _asks(text: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from jsonschema import Draft202012Validator
 
-from local.model_server.brain.prompt import Prompt, understand
+from local.model_server.brain.prompt import ReadPrompt, understand
 from local.model_server.brain.schema import Filler, quoted_names
 from local.model_server.brain.skills import choose, fitting, keywords, mood, summary
 from local.model_server.brain.text import sentences
@@ -75,16 +75,16 @@ def _answer(ask: Ask) -> str:
     return json.dumps(Filler(schema, prompt.material).fill(), ensure_ascii=False)
 
 
-def _sentiment(prompt: Prompt) -> str:
+def _sentiment(prompt: ReadPrompt) -> str:
     return choose(prompt.material, prompt.labels) if len(prompt.labels) > 1 else mood(prompt.material)
 
 
-def _label(prompt: Prompt) -> str:
+def _label(prompt: ReadPrompt) -> str:
     labels = prompt.labels
     return choose(prompt.material, labels) if labels else next(iter(keywords(prompt.material, 1)), "other")
 
 
-def _extract(prompt: Prompt) -> str:
+def _extract(prompt: ReadPrompt) -> str:
     """Answer from the material and what was said before; a question does not answer itself."""
     known = [each for each in sentences(f"{prompt.material}\n{prompt.context}") if not each.endswith("?")]
     if prompt.material != prompt.instruction.partition("\n")[0]:
@@ -95,7 +95,7 @@ def _extract(prompt: Prompt) -> str:
     return summary("\n".join(known), 2) or _NOTHING
 
 
-_PROSE: dict[str, Callable[[Prompt], str]] = {
+_PROSE: dict[str, Callable[[ReadPrompt], str]] = {
     "translation": lambda prompt: _NO_TRANSLATION,
     "sentiment": _sentiment,
     "label": _label,

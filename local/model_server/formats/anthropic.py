@@ -5,12 +5,12 @@ import json
 from local.model_server.exchange import (
     Answer,
     Ask,
+    ForcedTool,
     Json,
     Kind,
     Problem,
     Request,
-    Tool,
-    Turn,
+    SpokenTurn,
     items,
     limit,
     mapping,
@@ -58,9 +58,9 @@ def read(request: Request) -> Ask:
         raise Problem("invalid", "stream: Streaming is not supported")
     messages = items(body["messages"], "messages")
     rules.check(body | {"model": request.model})
-    turns = [Turn(str(entry.get("role")), _said(entry.get("content"))) for entry in messages]
+    turns = [SpokenTurn(str(entry.get("role")), _said(entry.get("content"))) for entry in messages]
     if system := text_of(body.get("system"), "system"):
-        turns.insert(0, Turn("system", system))
+        turns.insert(0, SpokenTurn("system", system))
     wanted = mapping(body.get("output_config"), "output_config").get("format") or body.get("output_format")
     schema = mapping(mapping(wanted, "output_config.format").get("schema"), "schema") if wanted else None
     return Ask(tuple(turns), schema, _tool(body), limit(body["max_tokens"], "max_tokens"))
@@ -73,13 +73,13 @@ def _said(content: object) -> str:
     return text_of(content, "messages")
 
 
-def _tool(body: Json) -> Tool | None:
+def _tool(body: Json) -> ForcedTool | None:
     choice = mapping(body.get("tool_choice"), "tool_choice")
     if choice.get("type") not in ("tool", "any"):
         return None
     named = choice["type"] == "tool"
     tools = [
-        Tool(str(entry.get("name")), mapping(entry.get("input_schema"), "tools"), named)
+        ForcedTool(str(entry.get("name")), mapping(entry.get("input_schema"), "tools"), named)
         for entry in items(body.get("tools"), "tools")
     ]
     return pick_tool(tools, choice.get("name", "") if named else None, "tool_choice")

@@ -7,12 +7,12 @@ from local.model_server.exchange import (
     STATUS,
     Answer,
     Ask,
+    ForcedTool,
     Json,
     Kind,
     Problem,
     Request,
-    Tool,
-    Turn,
+    SpokenTurn,
     items,
     limit,
     mapping,
@@ -70,12 +70,14 @@ def read(request: Request) -> Ask:
     rules.check(body, request.model)
     config = mapping(_field(body, "generationConfig"), "generation_config")
     turns = [
-        Turn("assistant" if entry.get("role") == "model" else "user", text_of(entry.get("parts"), "contents.parts"))
+        SpokenTurn(
+            "assistant" if entry.get("role") == "model" else "user", text_of(entry.get("parts"), "contents.parts")
+        )
         for entry in contents
     ]
     system = mapping(_field(body, "systemInstruction"), "system_instruction")
     if words := text_of(system.get("parts"), "system_instruction.parts"):
-        turns.insert(0, Turn("system", words))
+        turns.insert(0, SpokenTurn("system", words))
     schema = None
     if _field(config, "responseMimeType") == "application/json":
         schema = mapping(_field(config, "responseJsonSchema") or _field(config, "responseSchema"), "response_schema")
@@ -88,7 +90,7 @@ def _field(body: Json, name: str) -> object:
     return body.get(name, body.get(snake))
 
 
-def _tool(body: Json) -> Tool | None:
+def _tool(body: Json) -> ForcedTool | None:
     settings = mapping(_field(body, "toolConfig"), "tool_config")
     calling = mapping(_field(settings, "functionCallingConfig"), "function_calling_config")
     if calling.get("mode") != "ANY":
@@ -96,7 +98,7 @@ def _tool(body: Json) -> Tool | None:
     allowed = _field(calling, "allowedFunctionNames")
     name = allowed[0] if isinstance(allowed, list) and allowed else None
     tools = [
-        Tool(str(entry.get("name")), mapping(schema, "tools"), name is not None)
+        ForcedTool(str(entry.get("name")), mapping(schema, "tools"), name is not None)
         for group in items(body.get("tools"), "tools")
         for entry in items(_field(group, "functionDeclarations"), "tools")
         for schema in [_field(entry, "parametersJsonSchema") or _field(entry, "parameters")]

@@ -10,5 +10,5 @@ def translations(request: Request) -> Json:
     texts, target = request.body.get("q"), request.body.get("target")
     if not isinstance(texts, list) or not isinstance(target, str):
         raise Problem("invalid", "Required: q, target")
-    told = {} if request.body.get("source") else {"detectedSourceLanguage": "en"}
-    return {"data": {"translations": [{"translatedText": f"[{target}] {text}", **told} for text in texts]}}
+    detected = {} if request.body.get("source") else {"detectedSourceLanguage": "en"}
+    return {"data": {"translations": [{"translatedText": f"[{target}] {text}", **detected} for text in texts]}}

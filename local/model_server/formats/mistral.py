@@ -9,8 +9,8 @@ headers, write = openai.headers, openai.write
 
 def error(problem: Problem, request_id: str) -> Json:
     """Give the body of an error reply, which lies in no `error`."""
-    told = openai.error(problem, request_id)["error"]
-    return {"object": "error", "message": told["message"], "type": told["type"], "param": None, "code": told["code"]}
+    inner = openai.error(problem, request_id)["error"]
+    return {"object": "error", "message": inner["message"], "type": inner["type"], "param": None, "code": inner["code"]}
 
 
 def read(request: Request) -> Ask:

@@ -6,12 +6,12 @@ from local.model_server.exchange import (
     CREATED,
     Answer,
     Ask,
+    ForcedTool,
     Json,
     Kind,
     Problem,
     Request,
-    Tool,
-    Turn,
+    SpokenTurn,
     items,
     limit,
     mapping,
@@ -92,7 +92,7 @@ def asked(request: Request) -> Ask:
         raise Problem("invalid", "Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
     roles = {"developer": "system", "tool": "user", "function": "user"}
     turns = tuple(
-        Turn(roles.get(role := str(entry.get("role")), role), text_of(entry.get("content"), "messages"))
+        SpokenTurn(roles.get(role := str(entry.get("role")), role), text_of(entry.get("content"), "messages"))
         for entry in items(body["messages"], "messages")
     )
     maximum = body.get("max_completion_tokens", body.get("max_tokens"))
@@ -117,14 +117,15 @@ def _schema(body: Json) -> Json | None:
             raise Problem("invalid", f"Invalid value: '{other}'.", "response_format.type", "invalid_value")
 
 
-def _tool(body: Json) -> Tool | None:
+def _tool(body: Json) -> ForcedTool | None:
     choice = body.get("tool_choice")
     if choice in (None, "none", "auto"):
         return None
     name = None if choice == "required" else mapping(mapping(choice, "tool_choice").get("function"), "tool_choice")
     functions = [mapping(tool.get("function"), "tools") for tool in items(body.get("tools"), "tools")]
     tools = [
-        Tool(str(entry.get("name")), mapping(entry.get("parameters"), "tools"), name is not None) for entry in functions
+        ForcedTool(str(entry.get("name")), mapping(entry.get("parameters"), "tools"), name is not None)
+        for entry in functions
     ]
     return pick_tool(tools, None if name is None else name.get("name", ""), "tool_choice")
 

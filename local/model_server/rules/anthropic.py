@@ -4,7 +4,7 @@ import re
 
 from local.model_server.exchange import Json
 from local.model_server.rules import claude
-from local.model_server.rules.common import is_plain_object, objects, refuse, told_wrongly, twice
+from local.model_server.rules.common import is_mislabelled, is_plain_object, objects, refuse, twice
 
 IDENTITY = re.compile(r"[a-zA-Z0-9_-]+")
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -78,7 +78,7 @@ def _block(block: Json, role: object, where: str) -> None:
                 refuse(f"{where}: images can only be in `user` messages")
             if source.get("type") == "base64" and source.get("media_type") not in PICTURES:
                 refuse(f"{where}.image.source.base64.media_type: Input should be one of {', '.join(PICTURES)}")
-            if source.get("type") == "base64" and told_wrongly(source["media_type"], source.get("data")):
+            if source.get("type") == "base64" and is_mislabelled(source["media_type"], source.get("data")):
                 refuse(f"{where}: Image does not match the provided media type {source['media_type']}")
         case other:
             refuse(f"{where}: Input tag '{other}' found using 'type' does not match any of the expected tags")

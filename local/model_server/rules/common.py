@@ -39,7 +39,7 @@ def is_plain_object(schema: object) -> bool:
     return isinstance(schema, dict) and schema.get("type") == "object" and not schema.keys() & {*CHOICES_AT_ROOT}
 
 
-def told_wrongly(media_type: object, data: object) -> bool:
+def is_mislabelled(media_type: object, data: object) -> bool:
     """True for a picture in base64 whose bytes are of another type than it was said to be."""
     try:
         content = base64.b64decode(str(data)[:24])

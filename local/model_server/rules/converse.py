@@ -5,7 +5,7 @@ import re
 
 from local.model_server.exchange import Json
 from local.model_server.rules import claude
-from local.model_server.rules.common import NAME, is_plain_object, objects, refuse, told_wrongly, twice
+from local.model_server.rules.common import NAME, is_mislabelled, is_plain_object, objects, refuse, twice
 
 IDENTITY = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -65,8 +65,8 @@ def _block(block: Json, where: str) -> None:
     image = block.get("image")
     if isinstance(image, dict):
         data = image.get("source", {}).get("bytes")
-        told = base64.b64encode(data).decode() if isinstance(data, bytes) else data
-        if told_wrongly(f"image/{image.get('format')}", told):
+        encoded = base64.b64encode(data).decode() if isinstance(data, bytes) else data
+        if is_mislabelled(f"image/{image.get('format')}", encoded):
             refuse(f"The image at {where} is not in the format that it is said to be.")
 
 

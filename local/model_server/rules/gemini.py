@@ -3,7 +3,7 @@
 import re
 
 from local.model_server.exchange import Json
-from local.model_server.rules.common import is_plain_object, objects, refuse, told_wrongly, twice
+from local.model_server.rules.common import is_mislabelled, is_plain_object, objects, refuse, twice
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 SIGNED_FROM = 3
@@ -43,7 +43,7 @@ def _part(part: Json, where: str) -> None:
         refuse(f"{where}.function_call.name: [FIELD_INVALID] Invalid function name or arguments.")
     if isinstance(result, dict) and not isinstance(result.get("response"), dict):
         refuse(f"{where}.function_response.response: has to be a Struct")
-    if isinstance(data, dict) and told_wrongly(data.get("mimeType"), data.get("data")):
+    if isinstance(data, dict) and is_mislabelled(data.get("mimeType"), data.get("data")):
         refuse(f"{where}.inline_data: Unable to process input image.")
 
 

@@ -61,40 +61,45 @@ class AnthropicDialect(Dialect):
         return [{"content": each} for each in blocks]
 
     def errors(self) -> list[Case]:
-        def told(kind: str, message: str = WORDS) -> Json:
+        def error(kind: str, message: str = WORDS) -> Json:
             return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}
 
         invalid = "invalid_request_error"
         return [
-            (400, told(invalid), Rejected, False),
-            (400, told(invalid, f"prompt is too long: 200001 tokens > 200000 maximum {WORDS}"), ContextExceeded, False),
+            (400, error(invalid), Rejected, False),
             (
                 400,
-                told(invalid, f"input length and `max_tokens` exceed context limit: 188240 + 21333 > {WORDS}"),
+                error(invalid, f"prompt is too long: 200001 tokens > 200000 maximum {WORDS}"),
                 ContextExceeded,
                 False,
             ),
-            (400, told(invalid, f"Your credit balance is too low to access {WORDS}"), CredentialRejected, False),
-            (400, told(invalid, f"Output blocked by content filtering policy {WORDS}"), Refused, False),
-            (400, told("billing_error"), CredentialRejected, False),
-            (401, told("authentication_error"), CredentialRejected, False),
-            (402, told("billing_error"), CredentialRejected, False),
-            (403, told("permission_error"), CredentialRejected, False),
-            (404, told("not_found_error"), ModelGone, False),
-            (413, told("request_too_large"), Rejected, False),
-            (429, told("rate_limit_error"), Throttled, False),
+            (
+                400,
+                error(invalid, f"input length and `max_tokens` exceed context limit: 188240 + 21333 > {WORDS}"),
+                ContextExceeded,
+                False,
+            ),
+            (400, error(invalid, f"Your credit balance is too low to access {WORDS}"), CredentialRejected, False),
+            (400, error(invalid, f"Output blocked by content filtering policy {WORDS}"), Refused, False),
+            (400, error("billing_error"), CredentialRejected, False),
+            (401, error("authentication_error"), CredentialRejected, False),
+            (402, error("billing_error"), CredentialRejected, False),
+            (403, error("permission_error"), CredentialRejected, False),
+            (404, error("not_found_error"), ModelGone, False),
+            (413, error("request_too_large"), Rejected, False),
+            (429, error("rate_limit_error"), Throttled, False),
             (
                 429,
-                told("rate_limit_error", f"Number of request tokens has exceeded your acceleration limit {WORDS}"),
+                error("rate_limit_error", f"Number of request tokens has exceeded your acceleration limit {WORDS}"),
                 Throttled,
                 False,
             ),
-            (500, told("api_error"), Unavailable, True),
-            (504, told("timeout_error"), ModelTimedOut, True),
-            (529, told("overloaded_error"), Throttled, False),
+            (500, error("api_error"), Unavailable, True),
+            (504, error("timeout_error"), ModelTimedOut, True),
+            (529, error("overloaded_error"), Throttled, False),
             (
                 400,
-                told(invalid, f"max_tokens: 9000 > 8192, the maximum allowed number of output tokens {WORDS}"),
+                error(invalid, f"max_tokens: 9000 > 8192, the maximum allowed number of output tokens {WORDS}"),
                 Rejected,
                 False,
             ),

@@ -64,10 +64,10 @@ class BedrockDialect(Dialect):
         return [{"output": 5}, {"output": {"message": {"content": [None]}}}]
 
     def errors(self) -> list[Case]:
-        def told(code: str, message: str = WORDS) -> Any:
+        def error(code: str, message: str = WORDS) -> Any:
             return {"__type": f"com.amazon.coral#{code}", "message": message}
 
-        known = {error.name: error.metadata["error"]["httpStatusCode"] for error in self.operation.error_shapes}
+        known = {each.name: each.metadata["error"]["httpStatusCode"] for each in self.operation.error_shapes}
         meaning: dict[str, tuple[type[BrokerError], bool]] = {
             "AccessDeniedException": (ModelGone, False),
             "ThrottlingException": (Throttled, False),
@@ -80,31 +80,31 @@ class BedrockDialect(Dialect):
             "ModelErrorException": (Unavailable, True),
         }
         return [
-            *[(status, told(name), *meaning[name]) for name, status in known.items()],
-            (400, told("ValidationException", f"Input is Too Long for {WORDS}"), ContextExceeded, False),
-            (400, told("ValidationException", f"the Maximum Context is 5, {WORDS}"), ContextExceeded, False),
-            (400, told("ServiceQuotaExceededException"), Throttled, False),
-            (403, told("UnrecognizedClientException"), CredentialRejected, False),
-            (403, told("ExpiredTokenException"), CredentialRejected, False),
-            (403, told("BrandNewException"), CredentialRejected, False),
-            (500, told("BrandNewException"), Unavailable, True),
+            *[(status, error(name), *meaning[name]) for name, status in known.items()],
+            (400, error("ValidationException", f"Input is Too Long for {WORDS}"), ContextExceeded, False),
+            (400, error("ValidationException", f"the Maximum Context is 5, {WORDS}"), ContextExceeded, False),
+            (400, error("ServiceQuotaExceededException"), Throttled, False),
+            (403, error("UnrecognizedClientException"), CredentialRejected, False),
+            (403, error("ExpiredTokenException"), CredentialRejected, False),
+            (403, error("BrandNewException"), CredentialRejected, False),
+            (500, error("BrandNewException"), Unavailable, True),
             (503, WORDS.encode(), Unavailable, False),
             (504, WORDS.encode(), ModelTimedOut, True),
-            *[(400, told("ValidationException", f"{gone} {WORDS}"), ModelGone, False) for gone in GONE],
+            *[(400, error("ValidationException", f"{gone} {WORDS}"), ModelGone, False) for gone in GONE],
             # A prompt that says the same, and is quoted, closes no model to others.
-            (400, told("ValidationException", f"Malformed input: {WORDS} {GONE[1]}"), Rejected, False),
-            (400, told("ValidationException", f"{BUSY} {WORDS}"), Throttled, False),
-            (429, told("ThrottlingException", f"{BUSY} {WORDS}"), Throttled, False),
+            (400, error("ValidationException", f"Malformed input: {WORDS} {GONE[1]}"), Rejected, False),
+            (400, error("ValidationException", f"{BUSY} {WORDS}"), Throttled, False),
+            (429, error("ThrottlingException", f"{BUSY} {WORDS}"), Throttled, False),
             (
                 400,
-                told("ValidationException", f"The maximum tokens you requested exceeds the model limit of 9 {WORDS}"),
+                error("ValidationException", f"The maximum tokens you requested exceeds the model limit of 9 {WORDS}"),
                 Rejected,
                 False,
             ),
-            (400, told("ValidationException", f"Blocked by our content filters. {WORDS}"), Refused, False),
+            (400, error("ValidationException", f"Blocked by our content filters. {WORDS}"), Refused, False),
             (
                 403,
-                told("AccessDeniedException", f"User: x is not authorized to perform: bedrock:InvokeModel {WORDS}"),
+                error("AccessDeniedException", f"User: x is not authorized to perform: bedrock:InvokeModel {WORDS}"),
                 CredentialRejected,
                 False,
             ),

@@ -49,17 +49,17 @@ class CohereDialect(Dialect):
         return [{"message": each} for each in messages]
 
     def errors(self) -> list[Case]:
-        told = {"id": "1", "message": WORDS}
+        error = {"id": "1", "message": WORDS}
         much = f"{WORDS} too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 9999."
         return [
-            *[(status, told, Rejected, False) for status in (400, 422)],
-            *[(status, told, CredentialRejected, False) for status in (401, 402, 403)],
-            *[(status, told, Unavailable, False) for status in (499, 501, 503)],
-            (500, told, Unavailable, True),
-            (404, told, ModelGone, False),
-            (504, told, ModelTimedOut, True),
-            (429, told, Throttled, False),
-            (498, told, Refused, False),
+            *[(status, error, Rejected, False) for status in (400, 422)],
+            *[(status, error, CredentialRejected, False) for status in (401, 402, 403)],
+            *[(status, error, Unavailable, False) for status in (499, 501, 503)],
+            (500, error, Unavailable, True),
+            (404, error, ModelGone, False),
+            (504, error, ModelTimedOut, True),
+            (429, error, Throttled, False),
+            (498, error, Refused, False),
             (400, {"message": much}, ContextExceeded, False),
             (400, {"message": 5}, Rejected, False),
             (400, [WORDS], Rejected, False),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from broker.providers.wire.base import Call
 
+from tests.fakes.aws import aws_environment
 from tests.fakes.media import FakeMedia
 from tests.unit.dialects.base import JPEG, MODEL, SECRET, Dialect
 from tests.unit.dialects.table import DIALECTS
@@ -13,11 +14,7 @@ from tests.unit.provider_server import ProviderServer
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ProviderServer]:
-    with ProviderServer() as running, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", running.url)
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        patch.delenv("AWS_SESSION_TOKEN", raising=False)
+    with ProviderServer() as running, aws_environment(SECRET, running.url):
         yield running
 
 

@@ -58,29 +58,29 @@ class GeminiDialect(Dialect):
         ]
 
     def errors(self) -> list[Case]:
-        def told(status: str, message: str = WORDS, *details: Any) -> Json:
+        def error(status: str, message: str = WORDS, *details: Any) -> Json:
             return {"error": {"code": 400, "message": message, "status": status, "details": list(details)}}
 
         wrong = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
         much = f"The input token count (1048577) exceeds the maximum number of tokens allowed (1048576). {WORDS}"
         return [
-            (400, told("INVALID_ARGUMENT"), Rejected, False),
-            (400, told("INVALID_ARGUMENT", much), ContextExceeded, False),
-            (400, told("INVALID_ARGUMENT", WORDS, wrong), CredentialRejected, False),
-            (400, told("FAILED_PRECONDITION"), CredentialRejected, False),
+            (400, error("INVALID_ARGUMENT"), Rejected, False),
+            (400, error("INVALID_ARGUMENT", much), ContextExceeded, False),
+            (400, error("INVALID_ARGUMENT", WORDS, wrong), CredentialRejected, False),
+            (400, error("FAILED_PRECONDITION"), CredentialRejected, False),
             (
                 400,
-                told("FAILED_PRECONDITION", f"User location is not supported for the API use. {WORDS}"),
+                error("FAILED_PRECONDITION", f"User location is not supported for the API use. {WORDS}"),
                 ModelGone,
                 False,
             ),
-            (401, told("UNAUTHENTICATED"), CredentialRejected, False),
-            (403, told("PERMISSION_DENIED"), CredentialRejected, False),
-            (404, told("NOT_FOUND"), ModelGone, False),
-            (429, told("RESOURCE_EXHAUSTED"), Throttled, False),
-            (500, told("INTERNAL"), Unavailable, True),
-            (503, told("UNAVAILABLE"), Unavailable, False),
-            (504, told("DEADLINE_EXCEEDED"), ModelTimedOut, True),
+            (401, error("UNAUTHENTICATED"), CredentialRejected, False),
+            (403, error("PERMISSION_DENIED"), CredentialRejected, False),
+            (404, error("NOT_FOUND"), ModelGone, False),
+            (429, error("RESOURCE_EXHAUSTED"), Throttled, False),
+            (500, error("INTERNAL"), Unavailable, True),
+            (503, error("UNAVAILABLE"), Unavailable, False),
+            (504, error("DEADLINE_EXCEEDED"), ModelTimedOut, True),
             (400, {"error": {"details": 5}}, Rejected, False),
             (400, {"error": WORDS}, Rejected, False),
             (400, [WORDS], Rejected, False),

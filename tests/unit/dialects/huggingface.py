@@ -31,7 +31,7 @@ class HuggingFaceDialect(OpenAIDialect):
             (500, tgi(WORDS, "incomplete_generation"), Unavailable, True),
             (402, {"error": f"You have exceeded your monthly included credits {WORDS}"}, CredentialRejected, False),
             (503, {"error": WORDS, "estimated_time": 20.0}, Unavailable, False),
-            (400, self.told("model_not_supported"), ModelGone, False),
+            (400, self.error("model_not_supported"), ModelGone, False),
             (403, {"error": f"Access to model meta-llama/x is restricted {WORDS}"}, ModelGone, False),
-            (400, self.told("content_policy_violation"), Refused, False),
+            (400, self.error("content_policy_violation"), Refused, False),
         ]

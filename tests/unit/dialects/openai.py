@@ -51,21 +51,21 @@ class OpenAIDialect(Dialect):
         ]
         return [{"choices": 5}, {"choices": [5]}, *({"choices": [{"message": each}]} for each in messages)]
 
-    def told(self, code: Any = None, kind: str = "invalid_request_error", message: str = WORDS) -> Any:
+    def error(self, code: Any = None, kind: str = "invalid_request_error", message: str = WORDS) -> Any:
         return {"error": {"message": message, "type": kind, "code": code}}
 
     def statuses(self) -> list[Case]:
         """What the format's services have in common: the status says it."""
         return [
-            *[(status, self.told(), Rejected, False) for status in (400, 413, 415, 422)],
-            *[(status, self.told(), ModelGone, False) for status in (404, 405, 410)],
-            *[(status, self.told("invalid_api_key"), CredentialRejected, False) for status in (401, 402, 403)],
-            *[(status, self.told(None, "x"), Unavailable, False) for status in (409, 501, 503)],
-            *[(status, self.told(None, "x"), Unavailable, True) for status in (500, 502, 520)],
+            *[(status, self.error(), Rejected, False) for status in (400, 413, 415, 422)],
+            *[(status, self.error(), ModelGone, False) for status in (404, 405, 410)],
+            *[(status, self.error("invalid_api_key"), CredentialRejected, False) for status in (401, 402, 403)],
+            *[(status, self.error(None, "x"), Unavailable, False) for status in (409, 501, 503)],
+            *[(status, self.error(None, "x"), Unavailable, True) for status in (500, 502, 520)],
             *[(status, WORDS.encode(), Unavailable, False) for status in (301, 307, 418, 503)],
             *[(status, b"[" * 100_000, ModelTimedOut, True) for status in (408, 504, 524)],
-            (529, self.told(None, "x"), Throttled, False),
-            (429, self.told("rate_limit_exceeded", "requests"), Throttled, False),
+            (529, self.error(None, "x"), Throttled, False),
+            (429, self.error("rate_limit_exceeded", "requests"), Throttled, False),
             (400, {"error": WORDS}, Rejected, False),
             (400, {"error": {"code": {}, "type": [], "message": 5}}, Rejected, False),
             (400, [WORDS], Rejected, False),
@@ -75,12 +75,12 @@ class OpenAIDialect(Dialect):
         vllm = {"object": "error", "message": f"{WORDS} maximum context length is 8192", "type": "x", "code": 400}
         return [
             *self.statuses(),
-            (429, self.told("insufficient_quota", "insufficient_quota"), CredentialRejected, False),
-            (400, self.told("context_length_exceeded"), ContextExceeded, False),
-            (400, self.told(None, "exceed_context_size_error"), ContextExceeded, False),
+            (429, self.error("insufficient_quota", "insufficient_quota"), CredentialRejected, False),
+            (400, self.error("context_length_exceeded"), ContextExceeded, False),
+            (400, self.error(None, "exceed_context_size_error"), ContextExceeded, False),
             (400, vllm, ContextExceeded, False),
-            (400, self.told("content_filter"), Refused, False),
-            (400, self.told("content_policy_violation"), Refused, False),
+            (400, self.error("content_filter"), Refused, False),
+            (400, self.error("content_policy_violation"), Refused, False),
         ]
 
     def check(self, body: Any, path: str) -> None:

@@ -55,8 +55,8 @@ SAYING = st.one_of(
 """Parts that say something, as one of a user's has to."""
 
 PARTS = st.one_of(SAYING, parts(TEXTS))
-TOLD = st.one_of(TEXTS, st.lists(parts(TEXTS), max_size=3))
-SAID = st.one_of(TOLD, st.none())
+SPOKEN = st.one_of(TEXTS, st.lists(parts(TEXTS), max_size=3))
+SAID = st.one_of(SPOKEN, st.none())
 SHOWN = st.one_of(TEXTS, st.lists(PARTS, max_size=3))
 ASKED = st.one_of(
     st.sampled_from(WORDS), st.builds(lambda said, more: [said, *more], SAYING, st.lists(PARTS, max_size=2))
@@ -96,7 +96,7 @@ def histories(draw: st.DrawFn) -> list[Json]:
                 calls, answered = calls | ids, answered - ids
                 said.append(draw(message("assistant", SAID, tool_calls=st.just(made))))
             case "system" | "developer" as role:
-                said.append(draw(message(role, TOLD)))
+                said.append(draw(message(role, SPOKEN)))
             case "assistant":
                 said.append(draw(message("assistant", SAID)))
             case _:

@@ -12,7 +12,7 @@ from broker.errors import (
 )
 from broker.providers import PROVIDERS, lookup
 from broker.providers.wire.base import Answer, Call
-from broker.tokens import estimate
+from broker.token_estimates import estimate
 
 from tests.unit.dialects.base import HISTORY, JPEG, PNG, SCHEMA, SECRET, TOOL, Dialect
 from tests.unit.dialects.table import DIALECTS, EMBEDDING, SIGHTED, answered, failed, for_dialects

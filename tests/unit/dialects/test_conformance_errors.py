@@ -88,9 +88,9 @@ def test_an_answer_that_was_cut_off_before_it_said_anything_is_truncated(
 
 def test_an_error_is_charged_as_its_reply_told(server: ProviderServer, dialect: Dialect, call: Call) -> None:
     for reply in dialect.refuses():
-        told = reply.get(dialect.usage)
+        usage = reply.get(dialect.usage)
         error = failed(server, dialect, call, Script(reply))
-        assert error.tokens == ((7, 3) if told and len(told) > 1 else (7, 0) if told else None), reply
+        assert error.tokens == ((7, 3) if usage and len(usage) > 1 else (7, 0) if usage else None), reply
     asked = replace(call, output_schema=SCHEMA)
     assert failed(server, dialect, asked, Script(dialect.says(WORDS))).tokens == (7, 3)
     for usage in (None, {}, 5, [7]):

@@ -7,7 +7,8 @@ import pytest
 from broker.providers.wire.base import Call
 
 from tests.unit.dialects.base import MODEL, SECRET
-from tests.unit.dialects.odd_replies import CITY, ODD, Odd
+from tests.unit.dialects.odd import CITY, Odd
+from tests.unit.dialects.odd_replies import ODD
 from tests.unit.dialects.table import DIALECTS, failed
 from tests.unit.provider_server import ProviderServer, Script
 
@@ -35,8 +36,8 @@ def test_an_odd_reply_that_is_good_is_understood(server: ProviderServer, row: Od
     assert answer.output.get("json") == row.json
     assert row.text in (None, answer.output["text"])
     assert row.finish in (None, answer.finish_reason)
-    told = (answer.input_tokens, answer.output_tokens)
-    assert told == row.tokens or (row.tokens is None and min(told) > 0)
+    tokens = (answer.input_tokens, answer.output_tokens)
+    assert tokens == row.tokens or (row.tokens is None and min(tokens) > 0)
 
 
 @pytest.mark.parametrize("row", [row for row in ODD.values() if row.error], ids=[n for n in ODD if ODD[n].error])

@@ -23,7 +23,7 @@ from broker.errors import (
 )
 from broker.providers.wire.error_body import read_error_body
 from broker.providers.wire.failures import failure, retry_after, work_may_be_done
-from broker.providers.wire.fields import named
+from broker.providers.wire.field_names import named
 from broker.providers.wire.sending import CONNECT_S, sending
 
 Json = dict[str, Any]
@@ -143,8 +143,8 @@ def lost(name: str, error: Exception) -> BrokerError:
 
 def rejected(name: str, reply: Mapping[str, Any], own: Mapping[str, Row] = {}) -> BrokerError:
     """What a service's error (`ClientError.response`) means; `own` is its own table and goes before the common one."""
-    told, meta = reply.get("Error", {}), reply.get("ResponseMetadata", {})
-    code, headers = str(told.get("Code", "")), meta.get("HTTPHeaders", {})
+    fault, meta = reply.get("Error", {}), reply.get("ResponseMetadata", {})
+    code, headers = str(fault.get("Code", "")), meta.get("HTTPHeaders", {})
     status = int(meta.get("HTTPStatusCode", 500))
     row = own.get(code) or ERRORS.get(code)
     if row is None:
@@ -153,7 +153,7 @@ def rejected(name: str, reply: Mapping[str, Any], own: Mapping[str, Row] = {}) -
     return kind(
         f"{name} {what}.",
         code=code,
-        param=named(read_error_body(str(told.get("Message"))), places=False) if kind is Rejected else None,
+        param=named(read_error_body(str(fault.get("Message"))), places=False) if kind is Rejected else None,
         retry_after=retry_after(headers) if kind is Throttled else None,
         maybe_paid=issubclass(kind, Unavailable) and work_may_be_done(status),
     )

@@ -11,8 +11,8 @@ from typing import Any
 from broker.errors import InvalidRequest, Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
+    AwsService,
     Exchange,
-    Service,
     bad,
     count,
     features,
@@ -58,7 +58,7 @@ class Comprehend:
     tasks = frozenset({"sentiment", "entities", "moderate"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("comprehend", "Comprehend", ERRORS, make)
+        self._service = AwsService("comprehend", "Comprehend", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
@@ -120,11 +120,11 @@ def _sentiment(call: Call, analysis: _Analysis) -> Answer:
     said: Any = None
     for part in parts:
         reply = analysis.look("detect_sentiment", part, LanguageCode=language)
-        said, told = text(reply.get("Sentiment"), "sentiment").lower(), reply.get("SentimentScore")
-        if said not in SENTIMENTS or not isinstance(told, Mapping):
+        said, reported = text(reply.get("Sentiment"), "sentiment").lower(), reply.get("SentimentScore")
+        if said not in SENTIMENTS or not isinstance(reported, Mapping):
             bad("The service's reply has no sentiment.")
         for name in SENTIMENTS:
-            scores[name] += score(told.get(name.capitalize())) * len(part) / whole
+            scores[name] += score(reported.get(name.capitalize())) * len(part) / whole
     scores = {name: round(value, 6) for name, value in scores.items()}
     sentiment = said if len(parts) == 1 else max(SENTIMENTS, key=lambda name: scores[name])
     return analysis.done({"sentiment": sentiment, "scores": scores})
@@ -176,8 +176,8 @@ def _moderate(call: Call, analysis: _Analysis) -> Answer:
             bad("The service's reply has another number of results.")
         for result in results:
             labels = [(text(each.get("Name"), "label").lower(), each) for each in rows(result.get("Labels"), "labels")]
-            told = {name: score(each.get("Score")) for name, each in labels}
-            for name, value in {**told, "toxicity": score(result.get("Toxicity"))}.items():
+            found = {name: score(each.get("Score")) for name, each in labels}
+            for name, value in {**found, "toxicity": score(result.get("Toxicity"))}.items():
                 categories[name] = max(value, categories.get(name, 0.0))
     threshold = float(call.options.get("threshold", THRESHOLD))
     return analysis.done({"flagged": max(categories.values()) >= threshold, "categories": categories})

@@ -9,7 +9,7 @@ from typing import Any
 
 from broker.errors import ContextExceeded, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, named, only_text, rows, text
+from broker.providers.aws.service import AwsService, Exchange, bad, named, only_text, rows, text
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import unsupported_task
 
@@ -29,7 +29,7 @@ class Lex:
     tasks = frozenset({"converse"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("lexv2-runtime", "Lex", ERRORS, make)
+        self._service = AwsService("lexv2-runtime", "Lex", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""

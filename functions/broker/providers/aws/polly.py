@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from broker.errors import ContextExceeded, Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, only_text, primary
+from broker.providers.aws.service import AwsService, Exchange, bad, only_text, primary
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.chunking import split
 from broker.providers.wire.exchange import unsupported_task
@@ -63,7 +63,7 @@ class Polly:
     tasks = frozenset({"speak"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("polly", "Polly", ERRORS, make)
+        self._service = AwsService("polly", "Polly", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""

@@ -5,7 +5,7 @@ Source: Amazon Rekognition API Reference. Each operation is one image on the bil
 
 from broker.errors import Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, features, image, rows, score, text
+from broker.providers.aws.service import AwsService, Exchange, features, image, rows, score, text
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import unsupported_task
 
@@ -28,7 +28,7 @@ class Rekognition:
     tasks = frozenset({"analyze_image"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("rekognition", "Rekognition", ERRORS, make)
+        self._service = AwsService("rekognition", "Rekognition", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""

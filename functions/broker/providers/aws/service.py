@@ -13,7 +13,7 @@ from botocore import exceptions as broken
 from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Rejected, Unavailable
 from broker.providers.aws.client import UNREADABLE, Json, MakeClient, Row, lost, make_client, rejected, rounded
 from broker.providers.wire.base import Answer, Blob, Call
-from broker.providers.wire.http import CHUNK, LARGEST_REPLY
+from broker.providers.wire.http_client import CHUNK, LARGEST_REPLY
 from broker.providers.wire.structured import check_storable
 from broker.providers.wire.values import field
 
@@ -24,7 +24,7 @@ ReadError = Callable[[Mapping[str, Any]], BrokerError | None]
 """A service's own look at an error (`ClientError.response`); None to leave it to the tables."""
 
 
-class Service:
+class AwsService:
     """One AWS service; its clients are kept for their region and timeout, of which there are few."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Service:
 class Exchange:
     """The requests of one call: one after the other, each tried once, all within the call's time."""
 
-    def __init__(self, service: Service, call: Call) -> None:
+    def __init__(self, service: AwsService, call: Call) -> None:
         """Start the clock; `call.endpoint` is the region."""
         self._service = service
         self._region = call.endpoint
@@ -154,7 +154,7 @@ S3_ERRORS: dict[str, Row] = dict.fromkeys(("NoSuchKey", "NoSuchBucket"), (Unavai
 """Where a service has said that it is there."""
 
 
-def handed_back(s3: Service, call: Call, operation_id: Mapping[str, str]) -> bytes:
+def handed_back(s3: AwsService, call: Call, operation_id: Mapping[str, str]) -> bytes:
     """What a service wrote where `Media.hand` said (`bucket` and `output` of an operation id).
 
     Raises:

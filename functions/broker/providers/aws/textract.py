@@ -12,8 +12,8 @@ from typing import Any
 from broker.errors import InvalidRequest, Rejected, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
+    AwsService,
     Exchange,
-    Service,
     bad,
     count,
     features,
@@ -23,7 +23,7 @@ from broker.providers.aws.service import (
     text,
 )
 from broker.providers.aws.textract_blocks import Blocks
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.providers.wire.exchange import unsupported_task
 
 LARGEST_BYTES = 10_485_760
@@ -58,9 +58,9 @@ class Textract:
     tasks = frozenset({"extract_text"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("textract", "Textract", ERRORS, make)
+        self._service = AwsService("textract", "Textract", ERRORS, make)
 
-    def invoke(self, call: Call) -> Answer | Started:
+    def invoke(self, call: Call) -> Answer | OperationStarted:
         """Make the call; see `Provider`."""
         if call.task not in self.tasks:
             raise unsupported_task()
@@ -80,16 +80,16 @@ class Textract:
         job = exchange.ask(STARTS[kind], ClientRequestToken=named(call.token), **asked).get("JobId")
         if not isinstance(job, str) or not job:
             bad("The service's reply has no job.")
-        return Started({"job": job, "kind": kind})
+        return OperationStarted({"job": job, "kind": kind})
 
-    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
         """Ask after work that was started; see `Asynchronous`. The service keeps results for seven days."""
         exchange = Exchange(self._service, call)
         operation, asked = GETS[operation_id["kind"]], {"JobId": operation_id["job"]}
         reply = exchange.ask(operation, **asked)
         status = text(reply.get("JobStatus"), "status")
         if status == "IN_PROGRESS":
-            return Started(dict(operation_id))
+            return OperationStarted(dict(operation_id))
         if status == "FAILED":
             bad("Textract could not do the work.", code="job_failed")
         if status not in DONE:
@@ -125,8 +125,8 @@ def _missing(warning: Json) -> list[int]:
 
 
 def _pages(reply: Json) -> int:
-    told = reply.get("DocumentMetadata")
-    return count(told.get("Pages") if isinstance(told, dict) else None, "number of pages")
+    document = reply.get("DocumentMetadata")
+    return count(document.get("Pages") if isinstance(document, dict) else None, "number of pages")
 
 
 def _has_one_page(call: Call) -> bool:

@@ -20,8 +20,8 @@ from broker.errors import InvalidRequest, Rejected, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     S3_ERRORS,
+    AwsService,
     Exchange,
-    Service,
     bad,
     handed_back,
     named,
@@ -29,7 +29,7 @@ from broker.providers.aws.service import (
     rows,
     text,
 )
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.structured import loads
 
@@ -58,11 +58,11 @@ class Transcribe:
     tasks = frozenset({"transcribe"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._starting = Service("transcribe", "Transcribe", STARTED, make)
-        self._checking = Service("transcribe", "Transcribe", GONE, make)
-        self._s3 = Service("s3", "S3", S3_ERRORS, make)
+        self._starting = AwsService("transcribe", "Transcribe", STARTED, make)
+        self._checking = AwsService("transcribe", "Transcribe", GONE, make)
+        self._s3 = AwsService("s3", "S3", S3_ERRORS, make)
 
-    def invoke(self, call: Call) -> Started:
+    def invoke(self, call: Call) -> OperationStarted:
         """Start the work; see `Asynchronous`. A job of this call's name that is there already is the same work."""
         if call.task not in self.tasks:
             raise unsupported_task()
@@ -86,9 +86,9 @@ class Transcribe:
         except Unavailable as error:
             if error.code != "ConflictException":
                 raise
-        return Started({"job": name, "bucket": ours, "output": output}, CHECK_AFTER_S)
+        return OperationStarted({"job": name, "bucket": ours, "output": output}, CHECK_AFTER_S)
 
-    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
         """Ask after work that was started; see `Asynchronous`."""
         exchange = Exchange(self._checking, call)
         job = exchange.ask("get_transcription_job", TranscriptionJobName=operation_id["job"]).get("TranscriptionJob")
@@ -96,7 +96,7 @@ class Transcribe:
             bad("The service's reply has no job.")
         status = job.get("TranscriptionJobStatus")
         if status in ("QUEUED", "IN_PROGRESS"):
-            return Started(dict(operation_id), CHECK_AFTER_S)
+            return OperationStarted(dict(operation_id), CHECK_AFTER_S)
         if status == "FAILED":
             # All reasons that the API Reference has for this are about the recording.
             raise Rejected("Transcribe cannot use the recording.", code="bad_media", param="input.file")

@@ -8,7 +8,7 @@ from typing import Any
 
 from broker.errors import BadOutput, Rejected
 from broker.providers.aws.client import MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, only_text, primary, text
+from broker.providers.aws.service import AwsService, Exchange, bad, only_text, primary, text
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.chunking import split
 from broker.providers.wire.exchange import unsupported_task
@@ -29,7 +29,7 @@ class Translate:
     tasks = frozenset({"translate"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("translate", "Translate", ERRORS, make)
+        self._service = AwsService("translate", "Translate", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
@@ -41,21 +41,21 @@ class Translate:
         asked: dict[str, Any] = {"TargetLanguageCode": _code(call.input["target_language"])}
         if "settings" in call.options:
             asked["Settings"] = call.options["settings"]
-        told, end = "", 0
+        translated, end = "", 0
         for start, part in split(given, MOST_BYTES):
             bare = part.strip()
             head = start + part.index(bare)
             reply = exchange.ask("translate_text", Text=bare, SourceLanguageCode=source, **asked)
             # All parts are in the language of the first.
             source = text(reply.get("SourceLanguageCode"), "language")
-            told += given[end:head] + text(reply.get("TranslatedText"), "translation")
+            translated += given[end:head] + text(reply.get("TranslatedText"), "translation")
             end = head + len(bare)
-        if not told.strip():
+        if not translated.strip():
             raise BadOutput("The translation is empty.", code="empty_answer", maybe_paid=True)
         target = text(reply.get("TargetLanguageCode"), "language")
         if not source or not target:
             bad("The service's reply has no languages.")
-        output = {"text": told + given[end:], "source_language": source, "target_language": target}
+        output = {"text": translated + given[end:], "source_language": source, "target_language": target}
         return exchange.answer(output, units={"characters": len(given)})
 
 

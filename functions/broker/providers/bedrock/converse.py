@@ -8,14 +8,14 @@ ways; its turns alternate and begin with the user's. What it cannot take (`seed`
 from typing import Any
 
 from broker.errors import Refused
-from broker.providers.bedrock.errors import bad
-from broker.providers.bedrock.invoke import Ask, guardrail
+from broker.providers.bedrock.invoke import Exchanger, guardrail
+from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire import chat as chats
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import CONVERSE
 from broker.providers.wire.exchange import Json, charged, counted, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.tools import FORBIDDEN, Tool
+from broker.providers.wire.tools import FORBIDDEN, DialectTool
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
 """Why a model stopped, in the broker's words; all others are `stop`."""
@@ -36,7 +36,7 @@ CHOICES: dict[str, Json] = {"auto": {"auto": {}}, "none": {"auto": {}}, "require
 """OpenAI's words for the choice of a tool. Converse cannot forbid tools that it was told of."""
 
 
-def chat(call: Call, ask: Ask) -> Answer:
+def chat(call: Call, ask: Exchanger) -> Answer:
     """Let a model say something; see `Provider`."""
     history = prepared(call)
     made = request(call, history)
@@ -45,7 +45,7 @@ def chat(call: Call, ask: Ask) -> Answer:
 
 def prepared(call: Call) -> History:
     """The conversation as the operation takes it."""
-    return prepare(call, CONVERSE, said=chats.instruction(call, told=False))
+    return prepare(call, CONVERSE, said=chats.instruction(call, natively=False))
 
 
 def request(call: Call, history: History) -> Json:
@@ -67,8 +67,8 @@ def request(call: Call, history: History) -> Json:
 def _turn(turn: Spoken) -> Json:
     content: list[Json] = []
     for result in turn.results:
-        told = [_block(each) for each in result.parts]
-        content.append({"toolResult": {"toolUseId": result.id, "content": told}})
+        blocks = [_block(each) for each in result.parts]
+        content.append({"toolResult": {"toolUseId": result.id, "content": blocks}})
     content += [_block(each) for each in turn.parts]
     content += [{"toolUse": {"toolUseId": use.id, "name": use.name, "input": use.arguments}} for use in turn.uses]
     return {"role": turn.role, "content": content}
@@ -92,7 +92,7 @@ def _tools(history: History) -> Json | None:
     return config
 
 
-def _spec(tool: Tool) -> Json:
+def _spec(tool: DialectTool) -> Json:
     function = tool.function("inputSchema")
     return {**function, "inputSchema": {"json": function["inputSchema"]}}
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from broker.providers.bedrock.errors import bad
-from broker.providers.bedrock.invoke import Ask, Json, exchanges, family
+from broker.providers.bedrock.invoke import Exchanger, Json, exchanges, family
+from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire.base import Answer, Call
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import texts as texts_of
-from broker.providers.wire.vectors import is_vector
-from broker.tokens import estimate
+from broker.token_estimates import estimate
 
 
 def _titan(texts: list[str], call: Call) -> Json:
@@ -73,7 +73,7 @@ FAMILIES = {
 """By a part of the model's id: the first that fits."""
 
 
-def embed(call: Call, ask: Ask) -> Answer:
+def embed(call: Call, ask: Exchanger) -> Answer:
     """Embed one text or several; see `Provider`. Tokens are the service's count, else an estimate."""
     texts, kind = texts_of(call), family(call, FAMILIES)
     groups = [texts[place : place + kind.most] for place in range(0, len(texts), kind.most)]
@@ -86,7 +86,7 @@ def embed(call: Call, ask: Ask) -> Answer:
         if not isinstance(found, list) or len(found) != len(group) or not all(map(is_vector, found)):
             bad("The model's embeddings are not one vector of numbers for each text.")
         vectors += found
-        told = reply.input_tokens()
-        tokens += estimate("".join(group)) if told is None else told
+        reported = reply.input_tokens()
+        tokens += estimate("".join(group)) if reported is None else reported
         facts = reply.facts()
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=facts)

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from broker.errors import Refused, Unavailable
 from broker.providers.aws.client import rounded
-from broker.providers.bedrock.errors import BLOCKED, bad
-from broker.providers.bedrock.invoke import Ask, InvokeReply, Json, exchanges, family
+from broker.providers.bedrock.invoke import Exchanger, InvokeReply, Json, exchanges, family
+from broker.providers.bedrock.service_errors import BLOCKED, bad
 from broker.providers.wire import pictures
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.gathering import Part, gather
@@ -33,7 +33,7 @@ Family = tuple[Callable[[Call], Body], Callable[[InvokeReply, str], tuple[list[B
 held back."""
 
 
-def generate_image(call: Call, ask: Ask) -> Answer:
+def generate_image(call: Call, ask: Exchanger) -> Answer:
     """Make `input.count` pictures of `input.text`; see `gathering.gather`."""
     bodies, read = family(call, FAMILIES)
     amazon = bodies is _amazon

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from broker.errors import BadOutput, BrokerError, ModelGone, ModelTimedOut, Refused
-from broker.providers.bedrock.errors import bad
+from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire.base import Call
-from broker.providers.wire.http import CHUNK, LARGEST_REPLY
+from broker.providers.wire.http_client import CHUNK, LARGEST_REPLY
 from broker.providers.wire.structured import loads
 from broker.providers.wire.values import field
 
@@ -25,7 +25,7 @@ UNTOUCHED = ("NONE", None)
 """What a reply says of a guardrail that let it pass, or of none."""
 
 
-class Ask(Protocol):
+class Exchanger(Protocol):
     """One exchange with a client, its faults as errors of the tree; `timeout` in seconds."""
 
     def __call__(self, exchange: Callable[[Any], Result], timeout: float) -> Result:
@@ -42,9 +42,9 @@ class InvokeReply:
 
     def input_tokens(self) -> int | None:
         """Tokens as the service counted them; not all models' replies tell."""
-        for told in (self.headers.get("x-amzn-bedrock-input-token-count"), self.body.get("inputTextTokenCount")):
-            if str(told).isdecimal():
-                return int(str(told))
+        for reported in (self.headers.get("x-amzn-bedrock-input-token-count"), self.body.get("inputTextTokenCount")):
+            if str(reported).isdecimal():
+                return int(str(reported))
         return None
 
     def facts(self) -> dict[str, str]:
@@ -59,12 +59,12 @@ def guardrail(call: Call) -> dict[str, str]:
     Raises:
         ModelGone: the registration names none; a call without it must not be made.
     """
-    told = call.options.get("guardrail")
-    if told is None:
+    configured = call.options.get("guardrail")
+    if configured is None:
         return {}
-    if not isinstance(told, Mapping) or not told.get("id"):
+    if not isinstance(configured, Mapping) or not configured.get("id"):
         raise ModelGone("The model's guardrail has no id.", code="bad_guardrail", param="model")
-    return {"guardrailIdentifier": str(told["id"]), "guardrailVersion": str(told.get("version", "DRAFT"))}
+    return {"guardrailIdentifier": str(configured["id"]), "guardrailVersion": str(configured.get("version", "DRAFT"))}
 
 
 def family(call: Call, known: Mapping[str, Kind]) -> Kind:
@@ -80,7 +80,7 @@ def family(call: Call, known: Mapping[str, Kind]) -> Kind:
     raise ModelGone("The model's family is not known, or does not do this task.", code="unknown_family", param="model")
 
 
-def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[InvokeReply]:
+def exchanges(call: Call, ask: Exchanger, bodies: Iterable[Json]) -> Iterator[InvokeReply]:
     """Ask with one body after the other, all within the call's time.
 
     Raises:
@@ -107,7 +107,7 @@ def exchanges(call: Call, ask: Ask, bodies: Iterable[Json]) -> Iterator[InvokeRe
         yield reply
 
 
-def _exchange(call: Call, ask: Ask, body: Json, timeout: float, until: float) -> InvokeReply:
+def _exchange(call: Call, ask: Exchanger, body: Json, timeout: float, until: float) -> InvokeReply:
     request = {
         "modelId": call.model,
         "contentType": "application/json",

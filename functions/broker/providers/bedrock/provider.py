@@ -14,7 +14,7 @@ from botocore import exceptions as broken
 
 from broker.errors import Unavailable
 from broker.providers.aws import client as aws
-from broker.providers.bedrock.errors import bad, rejected
+from broker.providers.bedrock.service_errors import bad, rejected
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.language import LANGUAGE, Chat, perform
 

@@ -9,7 +9,7 @@ from broker.errors import Refused
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Call
 from broker.providers.wire.exchange import Json, bad, field
-from broker.providers.wire.http import ProviderReply, post_json
+from broker.providers.wire.http_client import ProviderReply, post_json
 
 BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 

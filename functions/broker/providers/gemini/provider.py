@@ -20,13 +20,13 @@ from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import GEMINI
 from broker.providers.wire.embedding_batches import in_batches
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Result, Spoken, prepare
-from broker.providers.wire.http import ProviderReply
+from broker.providers.wire.http_client import ProviderReply
 from broker.providers.wire.language import LANGUAGE, perform
-from broker.providers.wire.media import encoded
+from broker.providers.wire.picture_parts import encoded
 from broker.providers.wire.tools import NAMED
-from broker.providers.wire.vectors import is_vector
 
 MOST_TEXTS = 100
 
@@ -94,11 +94,11 @@ def _generate_image(call: Call) -> Answer:
 def _request(call: Call, history: History) -> Json:
     config = chats.parameters(call, PARAMETERS)
     tools, choice = history.toolbox.tools, history.toolbox.choice
-    told = call.output_schema is not None and not tools and fits(call.output_schema)
+    natively = call.output_schema is not None and not tools and fits(call.output_schema)
     if call.output_schema is not None and not tools:
         config["responseMimeType"] = "application/json"
-        config |= {"responseJsonSchema": call.output_schema} if told else {}
-    said = chats.instruction(call, told=told)
+        config |= {"responseJsonSchema": call.output_schema} if natively else {}
+    said = chats.instruction(call, natively=natively)
     signed = not cannot(call.options, "thought_signatures")
     asked: Json = {"contents": [_content(each, signed) for each in history.turns]}
     if system := [*history.system, *([said] if said else [])]:
@@ -180,6 +180,6 @@ def _embed(call: Call) -> Answer:
         if len(found) != len(some) or not all(map(is_vector, found)):
             bad("The provider's reply is not one vector of numbers for each text.")
         vectors += found
-        told = exchange.counted(field(reply.body, "usageMetadata", "promptTokenCount"))
-        count += told or exchange.used(None, "".join(some))
+        reported = exchange.counted(field(reply.body, "usageMetadata", "promptTokenCount"))
+        count += reported or exchange.used(None, "".join(some))
     return Answer({"embeddings": vectors}, input_tokens=count)

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.errors import InvalidRequest, Rejected
-from broker.providers.openai.format import Service
+from broker.providers.openai.format import OpenAIService
 from broker.providers.openai.languages import code_of
 from broker.providers.openai.usage import tokens
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.exchange import bad, facts
-from broker.providers.wire.http import Part, ProviderReply, post_for_bytes, post_form
-from broker.tokens import estimate
+from broker.providers.wire.http_client import Part, ProviderReply, post_for_bytes, post_form
+from broker.token_estimates import estimate
 
 VOICE = "alloy"
 """Every speech model of OpenAI's has it."""
@@ -61,7 +61,7 @@ FORMS: tuple[tuple[str, dict[str, Part]], ...] = (
 """The fullest answer of each family, by a part of the model's name: the first that fits."""
 
 
-def speak(call: Call, service: Service) -> Answer:
+def speak(call: Call, service: OpenAIService) -> Answer:
     """Say `input.text`.
 
     Returns:
@@ -97,15 +97,15 @@ def speak(call: Call, service: Service) -> Answer:
 
 def _media_type(reply: ProviderReply, asked: str) -> str:
     """What came, which need not be what was asked for: smaller servers make one kind alone."""
-    told = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if told.startswith("text/") or told.endswith("json"):
+    declared = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if declared.startswith("text/") or declared.endswith("json"):
         bad("The provider's reply is no sound.")
     if not reply.body:
         bad("The provider's sound is empty.", code="empty_answer")
-    return told if told.startswith("audio/") else asked
+    return declared if declared.startswith("audio/") else asked
 
 
-def transcribe(call: Call, service: Service) -> Answer:
+def transcribe(call: Call, service: OpenAIService) -> Answer:
     """Write down what is said in `input.file`; `input.text`, where it is given, tells the model what to expect.
 
     Returns:
@@ -131,10 +131,10 @@ def transcribe(call: Call, service: Service) -> Answer:
     seconds = _number(body.get("duration", usage.get("seconds")))
     if seconds is not None:
         output["seconds"] = seconds
-    told = body.get("segments") or []
-    if not isinstance(told, list):
+    reported = body.get("segments") or []
+    if not isinstance(reported, list):
         bad("The provider's reply has segments that are none.")
-    if segments := [_segment(each) for each in told]:
+    if segments := [_segment(each) for each in reported]:
         output["segments"] = segments
     paid = _number(usage.get("seconds", seconds))
     input_tokens, output_tokens = tokens(body)
@@ -170,18 +170,18 @@ def _form(call: Call) -> dict[str, Part]:
 
 
 def _segment(given: Any) -> dict[str, Any]:
-    told: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    start, end, text = _number(told.get("start")), _number(told.get("end")), told.get("text")
+    fields: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    start, end, text = _number(fields.get("start")), _number(fields.get("end")), fields.get("text")
     if start is None or end is None or not isinstance(text, str):
         bad("The provider's reply has a segment that is none.")
     segment = {"start": start, "end": end, "text": text.strip()}
-    return segment | ({"speaker": told["speaker"]} if isinstance(told.get("speaker"), str) else {})
+    return segment | ({"speaker": fields["speaker"]} if isinstance(fields.get("speaker"), str) else {})
 
 
-def _number(told: Any) -> float | None:
+def _number(given: Any) -> float | None:
     """A duration or a moment in seconds; some servers give it as a text."""
     try:
-        value = float(told)
+        value = float(given)
     except (TypeError, ValueError, OverflowError):
         return None
     return value if math.isfinite(value) and value >= 0 else None

@@ -14,11 +14,11 @@ from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange, failures, saying
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import Json, bad
 from broker.providers.wire.history import History, Part, Spoken, prepare
-from broker.providers.wire.http import ProviderReply, post_json
-from broker.providers.wire.tools import NAMED, Tool
-from broker.providers.wire.vectors import is_vector
+from broker.providers.wire.http_client import ProviderReply, post_json
+from broker.providers.wire.tools import NAMED, DialectTool
 from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
 
 FINISHES = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
@@ -44,7 +44,7 @@ _DEEPEST_STRICT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class OpenAIService:
     """Where the format is spoken, and how it differs there."""
 
     url: Callable[[str], str]
@@ -61,15 +61,15 @@ class Service:
     finishes: Mapping[str, str] = field(default_factory=lambda: FINISHES)
 
 
-def chat(call: Call, service: Service) -> Answer:
+def chat(call: Call, service: OpenAIService) -> Answer:
     """One turn of a conversation; see `Provider.invoke`.
 
     The service takes no schema whose root is not a plain object: the answer to another comes in one.
     """
     wraps = call.output_schema is not None and not is_plain(call.output_schema)
-    told = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
-    history = prepare(told, service.dialect, links=service.links, said=chats.instruction(told, told=True))
-    asked = request(told, service, history)
+    plain = replace(call, output_schema=wrapped(call.output_schema or {})) if wraps else call
+    history = prepare(plain, service.dialect, links=service.links, said=chats.instruction(plain, natively=True))
+    asked = request(plain, service, history)
     reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
     tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
     with exchange.charged(tokens):
@@ -105,7 +105,7 @@ def _check(choice: Json, message: Json, reason: str) -> None:
         raise Unavailable("The model failed while it answered.", code="model_failed", maybe_paid=True)
 
 
-def request(call: Call, service: Service, history: History) -> Json:
+def request(call: Call, service: OpenAIService, history: History) -> Json:
     """The body of a chat."""
     messages = [message for turn in history.turns for message in _messages(turn, service.dialect)]
     names = {"temperature": "temperature", "top_p": "top_p", "stop": "stop", "seed": service.seed}
@@ -122,7 +122,7 @@ def request(call: Call, service: Service, history: History) -> Json:
     return asked
 
 
-def embed(call: Call, service: Service) -> Answer:
+def embed(call: Call, service: OpenAIService) -> Answer:
     """A vector for each text; see `Provider.invoke`."""
     texts = exchange.texts(call)
     reply = _post(call, service, "embeddings", {"model": call.model, "input": texts})
@@ -140,7 +140,7 @@ def embed(call: Call, service: Service) -> Answer:
     return Answer({"embeddings": ordered}, input_tokens=used, facts=exchange.facts(reply))
 
 
-def more(call: Call, service: Service) -> Answer:
+def more(call: Call, service: OpenAIService) -> Answer:
     """One of the tasks of `MORE`; see `Provider.invoke`."""
     answer: Answer = getattr(import_module(MORE[call.task]), call.task)(call, service)
     return answer
@@ -162,12 +162,12 @@ def is_closed(schema: Any, depth: int = 0) -> bool:
     return all(is_closed(each, depth + 1) for each in inner)
 
 
-def _post(call: Call, service: Service, name: str, body: Json, *, places: bool = True) -> ProviderReply:
+def _post(call: Call, service: OpenAIService, name: str, body: Json, *, places: bool = True) -> ProviderReply:
     url = service.url(name)
     return post_json(url, body, headers=service.headers, timeout=call.timeout, places=places)
 
 
-def _function(tool: Tool) -> Json:
+def _function(tool: DialectTool) -> Json:
     strict = {"strict": True} if tool.strict and is_closed(tool.parameters) else {}
     return tool.function() | strict
 

@@ -10,13 +10,13 @@ of the request (`{"quality": "low"}`), as the operators' prices have it.
 
 from typing import Any
 
-from broker.providers.openai.format import Service
+from broker.providers.openai.format import OpenAIService
 from broker.providers.openai.usage import tokens
 from broker.providers.wire import pictures
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import bad, facts, first
 from broker.providers.wire.gathering import Part, gather
-from broker.providers.wire.http import post_json
+from broker.providers.wire.http_client import post_json
 
 GPT = ("gpt-image", "chatgpt-image")
 ONE_EACH = ("dall-e-3",)
@@ -26,7 +26,7 @@ LARGE = (1536, 1024)
 """What a model may choose where no size is named."""
 
 
-def generate_image(call: Call, service: Service) -> Answer:
+def generate_image(call: Call, service: OpenAIService) -> Answer:
     """Make `input.count` pictures of `input.text`; see `gathering.gather`."""
     family = str(call.options.get("family", call.model))
     asked, kind = _request(call, family)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from broker.providers.openai.format import Service
+from broker.providers.openai.format import OpenAIService
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import bad
-from broker.providers.wire.http import post_json
+from broker.providers.wire.http_client import post_json
 
 
-def moderate(call: Call, service: Service) -> Answer:
+def moderate(call: Call, service: OpenAIService) -> Answer:
     """Judge one text or several.
 
     Returns:
@@ -39,8 +39,8 @@ def moderate(call: Call, service: Service) -> Answer:
     }
     if not isinstance(call.input.get("text"), str):
         output["results"] = results
-    told = exchange.counted(exchange.field(reply.body, "usage", "prompt_tokens"))
-    used = exchange.used(told, "".join(texts))
+    reported = exchange.counted(exchange.field(reply.body, "usage", "prompt_tokens"))
+    used = exchange.used(reported, "".join(texts))
     return Answer(output, input_tokens=used, facts=exchange.facts(reply), units={"requests": 1})
 
 

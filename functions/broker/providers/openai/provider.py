@@ -43,11 +43,11 @@ def _more(call: Call) -> Answer:
     return openai_format.more(call, service(call))
 
 
-def service(call: Call) -> openai_format.Service:
+def service(call: Call) -> openai_format.OpenAIService:
     """OpenAI, or the server that the model is registered with."""
     base = exchange.base_url(call, BASE_URL)
     own = exchange.is_host(base, *OWN_HOSTS)
-    return openai_format.Service(
+    return openai_format.OpenAIService(
         url=lambda name: f"{base}/{name}",
         headers=exchange.headers(call),
         limit="max_completion_tokens" if own else "max_tokens",
@@ -59,5 +59,5 @@ def service(call: Call) -> openai_format.Service:
 
 def _caller(call: Call, own: bool) -> dict[str, str]:
     """Whose call it is, where the service has a field for it: `metadata` is for answers that it keeps."""
-    told = call.caller and (own or call.options.get("caller") is True)
-    return {"safety_identifier": call.caller["tenant"]} if told else {}
+    shown = call.caller and (own or call.options.get("caller") is True)
+    return {"safety_identifier": call.caller["tenant"]} if shown else {}

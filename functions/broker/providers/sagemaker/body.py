@@ -20,10 +20,10 @@ from broker.providers.aws.service import bad, text
 from broker.providers.wire import structured
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.chat import instruction
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.saying import json_of, shown
-from broker.providers.wire.vectors import is_vector
-from broker.tokens import estimate
+from broker.token_estimates import estimate
 
 TASKS = frozenset({"custom", "chat", "embed"})
 LARGEST_BYTES = 6_291_456
@@ -69,7 +69,7 @@ def _values(call: Call, *, in_text: bool) -> dict[str, Any]:
     if call.task == "chat":
         said = [{"role": "user", "content": each} for each in _texts(given.get("text"))]
         messages = list(values.get("messages", said))
-        if wanted := instruction(call, told=False):
+        if wanted := instruction(call, natively=False):
             messages.append({"role": "user", "content": wanted})
         values["messages"] = messages
         if in_text:

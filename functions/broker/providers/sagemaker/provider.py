@@ -11,9 +11,9 @@ from typing import Any
 
 from broker.errors import BrokerError, ContextExceeded, NotFound, Refused, Rejected, Throttled, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
-from broker.providers.aws.service import Exchange, Service, bad, named
+from broker.providers.aws.service import AwsService, Exchange, bad, named
 from broker.providers.sagemaker import body as sagemaker_body
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.failures import failure
 from broker.providers.wire.structured import loads
@@ -65,7 +65,7 @@ class SageMaker:
     tasks = sagemaker_body.TASKS
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("sagemaker-runtime", "SageMaker", ERRORS, make, _of_container)
+        self._service = AwsService("sagemaker-runtime", "SageMaker", ERRORS, make, _of_container)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
@@ -90,10 +90,10 @@ class SageMakerAsync:
     tasks = sagemaker_body.TASKS
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._service = Service("sagemaker-runtime", "SageMaker", ERRORS, make, _of_container)
-        self._s3 = Service("s3", "S3", S3_ERRORS, make)
+        self._service = AwsService("sagemaker-runtime", "SageMaker", ERRORS, make, _of_container)
+        self._s3 = AwsService("s3", "S3", S3_ERRORS, make)
 
-    def invoke(self, call: Call) -> Started:
+    def invoke(self, call: Call) -> OperationStarted:
         """Start the work; see `Asynchronous`."""
         if call.task not in self.tasks:
             raise unsupported_task()
@@ -112,9 +112,9 @@ class SageMakerAsync:
         operation_id = {name: place for name, place in places.items() if isinstance(place, str) and place}
         if "output" not in operation_id:
             bad("The service's reply has no place of the answer.")
-        return Started(operation_id, CHECK_AFTER_S)
+        return OperationStarted(operation_id, CHECK_AFTER_S)
 
-    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
         """Look for the answer, then for the failure; see `Asynchronous`."""
         exchange = Exchange(self._s3, call)
         found = _object(exchange, operation_id["output"])
@@ -123,7 +123,7 @@ class SageMakerAsync:
             return sagemaker_body.answer(call, data, str(found.get("ContentType") or ""), exchange.facts)
         if "failure" in operation_id and _object(exchange, operation_id["failure"]) is not None:
             raise Unavailable("The endpoint could not do the work.", code="job_failed", maybe_paid=True)
-        return Started(dict(operation_id), CHECK_AFTER_S)
+        return OperationStarted(dict(operation_id), CHECK_AFTER_S)
 
 
 def _object(exchange: Exchange, place: str) -> Json | None:

@@ -14,7 +14,7 @@ class Blob:
     media_type: str
 
 
-class Media(Protocol):
+class MediaReader(Protocol):
     """The pictures, documents and sounds that a request names (`jobs.fields.Media`, as stored)."""
 
     def read(self, reference: Mapping[str, str]) -> Blob:
@@ -41,15 +41,15 @@ class NoMedia:
     """For calls without any."""
 
     def read(self, reference: Mapping[str, str]) -> Blob:
-        """See `Media.read`."""
+        """See `MediaReader.read`."""
         raise LookupError("the call has no media")
 
     def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
-        """See `Media.place`."""
+        """See `MediaReader.place`."""
         raise LookupError("the call has no media")
 
     def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
-        """See `Media.hand`."""
+        """See `MediaReader.hand`."""
         raise LookupError("the call has no media")
 
 
@@ -77,7 +77,7 @@ class Call:
     """What was wrong with it, in the broker's words."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the operators registered with the model for its provider alone: a guardrail's id, an API version, …"""
-    media: Media = field(default_factory=NoMedia)
+    media: MediaReader = field(default_factory=NoMedia)
     scope: str = ""
     """Whose call it is: what a service keeps between calls (a bot's session) never meets that of another scope."""
     token: str = ""
@@ -117,7 +117,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class OperationStarted:
     """Work that the provider does by itself; `operation_id` finds it again, to be polled once the time has passed."""
 
     operation_id: dict[str, str]
@@ -129,8 +129,8 @@ class Provider(Protocol):
 
     tasks: frozenset[str]
 
-    def invoke(self, call: Call) -> Answer | Started:
-        """Make the call; only providers with a `check` give `Started`.
+    def invoke(self, call: Call) -> Answer | OperationStarted:
+        """Make the call; only providers with a `check` give `OperationStarted`.
 
         Raises:
             InvalidRequest: no model could do what is asked.
@@ -144,8 +144,8 @@ class Provider(Protocol):
 class Asynchronous(Provider, Protocol):
     """A provider whose work may go on without a connection."""
 
-    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
-        """Ask after work that was started; `Started` again while it goes on.
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
+        """Ask after work that was started; `OperationStarted` again while it goes on.
 
         Raises:
             The same as `Provider.invoke`.

@@ -31,11 +31,11 @@ def parameters(call: Call, names: Mapping[str, str]) -> Json:
     return {theirs: given[ours] for ours, theirs in names.items() if ours in given}
 
 
-def instruction(call: Call, *, told: bool) -> str | None:
-    """What the model has to be told about its output, if anything; `told` where the service was given the schema."""
+def instruction(call: Call, *, natively: bool) -> str | None:
+    """What the model has to be told of its output, if anything; `natively` where the service was given the schema."""
     if call.repair and (call.output_schema is not None or call.fault):
         return structured.repair_instruction(call.output_schema, call.fault)
-    return None if call.output_schema is None or told else structured.instruction(call.output_schema)
+    return None if call.output_schema is None or natively else structured.instruction(call.output_schema)
 
 
 def used_tools(message: Json, place: int) -> list[tuple[str, str, Any, str | None]]:
@@ -79,7 +79,7 @@ def answer(
         text: all that the model said.
         tool_calls: `{"id", "name", "arguments"}` of each, as the service has them; see `saying.called`.
         finish: `stop`, `length` or `tool_calls`.
-        tokens: in and out as the service told them, None for what it did not tell.
+        tokens: in and out as the service reported them, None for what it did not report.
         facts: of the attempt.
 
     Raises:

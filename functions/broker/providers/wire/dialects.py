@@ -40,7 +40,7 @@ class Dialect:
     """Whether a tool's result may hold pictures; else they follow in a user's turn."""
     pictures: frozenset[str] | None = None
     """Media types that it takes; None for whatever it makes of them itself."""
-    undeclared: Literal["kept", "declared", "told"] = "kept"
+    undeclared: Literal["kept", "declared", "words"] = "kept"
     """Tool calls of a history whose request has no tools: they are taken as they are, or the tools have to be declared
     (and are forbidden), or the calls are told in words, where tools that are declared cannot be forbidden."""
     passes_on: bool = False
@@ -81,5 +81,5 @@ GEMINI = Dialect(
     merged=True,
     pictures=frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"}),
 )
-COHERE = Dialect(WORDS, system="first", prefill=False, undeclared="told")
-CONVERSE = Dialect(WORDS, merged=True, sees_results=True, pictures=PICTURES, undeclared="told")
+COHERE = Dialect(WORDS, system="first", prefill=False, undeclared="words")
+CONVERSE = Dialect(WORDS, merged=True, sees_results=True, pictures=PICTURES, undeclared="words")

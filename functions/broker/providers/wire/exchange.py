@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from broker.errors import BadOutput, BrokerError, CredentialRejected, InvalidRequest, Rejected
 from broker.providers.wire.base import Call
-from broker.providers.wire.http import ProviderReply
+from broker.providers.wire.http_client import ProviderReply
 from broker.providers.wire.values import counted as counted
 from broker.providers.wire.values import field as field
-from broker.tokens import estimate
+from broker.token_estimates import estimate
 
 Json = dict[str, Any]
 
@@ -70,9 +70,9 @@ def first(body: Any, name: str) -> Json:
     return entries[0]
 
 
-def used(told: int | None, text: str) -> int:
+def used(reported: int | None, text: str) -> int:
     """Tokens as they were told, else the estimate for a text."""
-    return estimate(text) if told is None else told
+    return estimate(text) if reported is None else reported
 
 
 def facts(reply: ProviderReply, header: str = "x-request-id") -> dict[str, str]:
@@ -87,13 +87,13 @@ def unsupported_task() -> Rejected:
 
 
 @contextmanager
-def charged(told: tuple[int | None, int | None]) -> Iterator[None]:
+def charged(reported: tuple[int | None, int | None]) -> Iterator[None]:
     """Give the errors of reading a reply the tokens that it told, in and out; nothing where it told none."""
     try:
         yield
     except BrokerError as error:
-        if error.tokens is None and any(told):
-            error.tokens = (told[0] or 0, told[1] or 0)
+        if error.tokens is None and any(reported):
+            error.tokens = (reported[0] or 0, reported[1] or 0)
         raise
 
 

@@ -23,7 +23,7 @@ from broker.errors import (
     Unavailable,
 )
 from broker.providers.wire.error_body import ErrorBody, read_error_body
-from broker.providers.wire.fields import named
+from broker.providers.wire.field_names import named
 from broker.providers.wire.values import counted, field
 
 Kind = type[BrokerError]

@@ -70,8 +70,8 @@ def gather(call: Call, most: int, paint: Callable[[list[int], float], Part]) -> 
         raise Refused(message, code="content_filtered", maybe_paid=True, tokens=(into, out) if into or out else None)
     if not files:
         bad("The model's reply has no pictures.", code="empty_answer")
-    told = {"filtered": filtered, "missing": missing}
-    output: dict[str, Any] = {"count": len(files)} | {name: count for name, count in told.items() if count}
+    lacking = {"filtered": filtered, "missing": missing}
+    output: dict[str, Any] = {"count": len(files)} | {name: count for name, count in lacking.items() if count}
     revised = [each for part in parts for each in part.revised]
     if revised and all(isinstance(each, str) and each for each in revised):
         output["revised_prompts"] = revised

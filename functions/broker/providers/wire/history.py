@@ -17,8 +17,8 @@ from broker.providers.wire import chat as chats
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Blob, Call
 from broker.providers.wire.dialects import Dialect
-from broker.providers.wire.media import Link, inlined, parts
 from broker.providers.wire.pairing import Identities, Uses
+from broker.providers.wire.picture_parts import Link, inlined, parts
 from broker.providers.wire.tools import Toolbox
 
 Json = dict[str, Any]
@@ -114,16 +114,16 @@ def prepare(call: Call, dialect: Dialect, *, links: bool = False, said: str | No
     """
     toolbox = Toolbox(call, dialect)
     turns = list(_completed(_read(call, dialect, toolbox, links), dialect))
-    told = [each for each in (said, toolbox.said) if each]
+    instructions = [each for each in (said, toolbox.said) if each]
     if dialect.passes_on:
-        turns += [Spoken("user", [each]) for each in told]
-        told = []
+        turns += [Spoken("user", [each]) for each in instructions]
+        instructions = []
     _without_tools(turns, toolbox, dialect)
-    system = told
+    system = instructions
     no_system = cannot(call.options, "system")
     places = [turn.place for turn in turns if turn.role in INSTRUCTIONS]
     if dialect.system != "anywhere" or no_system:
-        system = _set_apart(turns) + told
+        system = _set_apart(turns) + instructions
     if system and (no_system or dialect.system == "first"):
         one = places[0] if len(places) == 1 else None
         turns.insert(0, Spoken("user" if no_system else "system", ["\n\n".join(system)], place=one))
@@ -224,18 +224,18 @@ def _without_tools(turns: list[Spoken], toolbox: Toolbox, dialect: Dialect) -> N
         return
     for turn in turns:
         turn.parts += [f"(calls {use.name} with {use.text})" for use in turn.uses]
-        told: list[Part] = []
+        results: list[Part] = []
         for result in turn.results:
-            told += [f"(result of {result.name}:)", *result.parts]
-        turn.parts = told + turn.parts
+            results += [f"(result of {result.name}:)", *result.parts]
+        turn.parts = results + turn.parts
         turn.uses, turn.results = [], []
 
 
 def _set_apart(turns: list[Spoken]) -> list[str]:
     """The instructions, taken out of the turns."""
-    told = [str(each) for turn in turns if turn.role in INSTRUCTIONS for each in turn.parts]
+    instructions = [str(each) for turn in turns if turn.role in INSTRUCTIONS for each in turn.parts]
     turns[:] = [turn for turn in turns if turn.role not in INSTRUCTIONS]
-    return told
+    return instructions
 
 
 def _ordered(turns: list[Spoken], call: Call, dialect: Dialect) -> list[Spoken]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.errors import BadOutput, InvalidRequest, Rejected
 from broker.providers.wire.base import Blob, Call
-from broker.providers.wire.media import sniffed
+from broker.providers.wire.picture_parts import sniffed
 
 PIXELS = 4 * 1024 * 1024
 """Of one reply: a pixel that does not pack takes four bytes of base64, and a reply has sixteen megabytes
@@ -48,10 +48,10 @@ def places(call: Call) -> list[int]:
 
 def size(call: Call) -> tuple[int, int] | None:
     """Width and height in pixels, where the request names them."""
-    told = call.input.get("size")
-    if not told:
+    wanted = call.input.get("size")
+    if not wanted:
         return None
-    width, _, height = told.partition("x")
+    width, _, height = wanted.partition("x")
     return int(width), int(height)
 
 
@@ -67,11 +67,11 @@ def ratio(call: Call, known: frozenset[str]) -> str | None:
     Raises:
         Rejected: the model makes no pictures of it.
     """
-    told = size(call)
-    if told is None:
+    wanted = size(call)
+    if wanted is None:
         return None
-    part = math.gcd(*told) or 1
-    found = f"{told[0] // part}:{told[1] // part}"
+    part = math.gcd(*wanted) or 1
+    found = f"{wanted[0] // part}:{wanted[1] // part}"
     if found not in known:
         message = f"This model makes pictures of the ratios {', '.join(sorted(known))}."
         raise Rejected(message, code="unsupported_size", param="input.size")

@@ -10,19 +10,19 @@ CONNECT_S = 5.0
 
 
 @dataclass(slots=True)
-class Watch:
+class SendingWatch:
     """What was seen of one call."""
 
     sent: bool = False
 
 
-_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+_watch: ContextVar[SendingWatch | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
+def watched() -> Iterator[SendingWatch]:
     """Watch what is sent within."""
-    watch = Watch()
+    watch = SendingWatch()
     token = _watch.set(watch)
     try:
         yield watch

@@ -31,7 +31,7 @@ _MARK = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class DialectTool:
     """One tool, with the name that the dialect takes."""
 
     name: str
@@ -43,8 +43,8 @@ class Tool:
 
     def function(self, parameters: str = "parameters") -> Json:
         """As most services have it; `parameters` is their name for the schema."""
-        told = {} if self.description is None else {"description": self.description}
-        return {"name": self.name, **told, parameters: self.parameters}
+        described = {} if self.description is None else {"description": self.description}
+        return {"name": self.name, **described, parameters: self.parameters}
 
 
 class Toolbox:
@@ -68,7 +68,7 @@ class Toolbox:
             self.choice = AUTO
 
     @property
-    def tools(self) -> list[Tool]:
+    def tools(self) -> list[DialectTool]:
         """In order."""
         return list(self._by_own.values())
 
@@ -85,7 +85,7 @@ class Toolbox:
     def declare(self, names: Iterable[str]) -> None:
         """Declare tools of the history (by the caller's own names), which the model may not use now."""
         for own in dict.fromkeys(names):
-            self._by_own[own] = Tool(self.theirs(own), wrapping.plain({}))
+            self._by_own[own] = DialectTool(self.theirs(own), wrapping.plain({}))
         self.choice = FORBIDDEN
 
     def arguments(self, own: str, given: Any) -> tuple[Json, str]:
@@ -142,20 +142,24 @@ class Toolbox:
         _unfit("input.tool_choice")
 
 
-def _declared(call: Call) -> dict[str, Tool]:
-    declared: dict[str, Tool] = {}
+def _declared(call: Call) -> dict[str, DialectTool]:
+    declared: dict[str, DialectTool] = {}
     for given in call.input.get("tools") or []:
         function = given.get("function") if isinstance(given, dict) else None
         if not isinstance(function, dict):
             _unfit("input.tools")
-        name, told, schema = (function.get(each) for each in ("name", "description", "parameters"))
-        if not (isinstance(name, str) and name and isinstance(told, str | None) and isinstance(schema, dict | None)):
+        name, described, schema = (function.get(each) for each in ("name", "description", "parameters"))
+        if not (
+            isinstance(name, str) and name and isinstance(described, str | None) and isinstance(schema, dict | None)
+        ):
             _unfit("input.tools")
         schema = schema or {}
         if wraps := not wrapping.is_plain(schema):
             schema = wrapping.wrapped(schema)
-        description = told if told and told.strip() else None
-        tool = Tool(name, wrapping.plain(schema), description, wraps, function.get("strict") is True and not wraps)
+        description = described if described and described.strip() else None
+        tool = DialectTool(
+            name, wrapping.plain(schema), description, wraps, function.get("strict") is True and not wraps
+        )
         if declared.setdefault(name, tool) != tool:
             raise InvalidRequest("Two tools have one name.", code="invalid_tools", param="input.tools")
     return declared

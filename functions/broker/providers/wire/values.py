@@ -13,13 +13,13 @@ def field(body: Any, *path: str) -> Any:
     return body
 
 
-def counted(*told: Any) -> int | None:
+def counted(*reported: Any) -> int | None:
     """The sum of the counts that a reply tells (whole numbers; some as floats, some as texts); None for none."""
-    known = [found for each in told if (found := _count(each)) is not None]
+    known = [found for each in reported if (found := _count(each)) is not None]
     return sum(known) if known else None
 
 
-def _count(told: Any) -> int | None:
-    if isinstance(told, str) and _COUNT.fullmatch(told):
-        told = float(told)
-    return int(told) if type(told) in (int, float) and 0 <= told < 1e12 else None
+def _count(reported: Any) -> int | None:
+    if isinstance(reported, str) and _COUNT.fullmatch(reported):
+        reported = float(reported)
+    return int(reported) if type(reported) in (int, float) and 0 <= reported < 1e12 else None

@@ -51,8 +51,8 @@ def rejected(reply: Mapping[str, Any]) -> BrokerError:
     A prompt beyond the window, or one that a model of Amazon's own declines, or a model that is none (any more), is a
     ValidationException like any other, so its message is read; it goes nowhere.
     """
-    told = reply.get("Error", {})
-    code, said = str(told.get("Code", "")), str(told.get("Message")).lower()
+    fault = reply.get("Error", {})
+    code, said = str(fault.get("Code", "")), str(fault.get("Message")).lower()
     if code == "ValidationException":
         for meant, ours, why, fits in _VALIDATION:
             if fits(said):

@@ -18,7 +18,7 @@ from urllib3.response import BaseHTTPResponse
 from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut, Unavailable
 from broker.providers.wire.connections import pool
 from broker.providers.wire.failures import failure, failure_in_reply, in_reply
-from broker.providers.wire.replies import parsed
+from broker.providers.wire.reply_json import parsed
 from broker.providers.wire.sending import CONNECT_S, sending
 from broker.providers.wire.structured import loads
 
@@ -141,12 +141,12 @@ def _post(
     timeout: float,
     reading: _Reading,
 ) -> ProviderReply:
-    status, told, raw = _exchange(url, content, {**kinds, **headers}, timeout)
+    status, received, raw = _exchange(url, content, {**kinds, **headers}, timeout)
     if 200 <= status < 300:
         if raw is None:
             raise BadOutput("The provider's reply is too large.", code="reply_too_large", maybe_paid=True)
-        return ProviderReply(raw, told)
-    raise reading.error(status, told, raw)
+        return ProviderReply(raw, received)
+    raise reading.error(status, received, raw)
 
 
 def _exchange(
@@ -169,12 +169,12 @@ def _exchange(
             redirect=False,
             preload_content=False,
         )
-        told = {name.lower(): value for name, value in response.headers.items()}
+        received = {name.lower(): value for name, value in response.headers.items()}
         if 200 <= response.status < 300:
-            return response.status, told, _read(response)
+            return response.status, received, _read(response)
         with suppress(broken.HTTPError):  # an error is known by its status, should its body be cut off or drip
-            return response.status, told, _read(response)
-        return response.status, told, None
+            return response.status, received, _read(response)
+        return response.status, received, None
     except (broken.HTTPError, ValueError) as error:
         # Without the cause: what urllib3 says may quote a header that the provider sent.
         raise _lost(error) from None

@@ -6,7 +6,7 @@ from pydantic import BaseModel, create_model
 
 from broker.jobs.fields import Prompt, Strict
 from broker.jobs.request import JobRequest
-from broker.rest.runs import NOT_TAKEN, OF_THE_PROMPT
+from broker.rest.prompt_runs import NOT_TAKEN, OF_THE_PROMPT
 
 _FIELDS: dict[str, Any] = {
     name: (field.annotation, field)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from broker.errors import BrokerError, InvalidRequest, Rejected
-from broker.providers.wire.base import Blob, Media
+from broker.providers.wire.base import Blob, MediaReader
 
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
@@ -34,7 +34,7 @@ class Link:
     url: str
 
 
-def parts(content: Any, media: Media, where: str, *, links: bool = False) -> list[str | Blob | Link]:
+def parts(content: Any, media: MediaReader, where: str, *, links: bool = False) -> list[str | Blob | Link]:
     """A message's content, in order: texts that are not blank, and pictures.
 
     Args:
@@ -52,7 +52,7 @@ def parts(content: Any, media: Media, where: str, *, links: bool = False) -> lis
     return [each for each in found if not isinstance(each, str) or each.strip()]
 
 
-def inlined(part: Mapping[str, Any], media: Media, where: str, *, links: bool) -> Mapping[str, Any]:
+def inlined(part: Mapping[str, Any], media: MediaReader, where: str, *, links: bool) -> Mapping[str, Any]:
     """A part for services that take OpenAI's form: as it is, but for objects, which become `data:` URLs.
 
     A `data:` URL that tells another type than its bytes do is put right; services compare the two.
@@ -73,8 +73,8 @@ def inlined(part: Mapping[str, Any], media: Media, where: str, *, links: bool) -
         right = url if isinstance(found, Link) else data_url(found)
     if right == url:
         return part
-    told = part["image_url"] if isinstance(part["image_url"], dict) else {}
-    return {**part, "image_url": {**told, "url": right}}
+    image = part["image_url"] if isinstance(part["image_url"], dict) else {}
+    return {**part, "image_url": {**image, "url": right}}
 
 
 def _with_its_type(url: str) -> str:
@@ -97,7 +97,7 @@ def encoded(blob: Blob) -> str:
     return base64.b64encode(blob.data).decode()
 
 
-def _part(part: Any, media: Media, place: str, links: bool) -> str | Blob | Link:
+def _part(part: Any, media: MediaReader, place: str, links: bool) -> str | Blob | Link:
     kind = part.get("type") if isinstance(part, dict) else None
     if kind == "text":
         return _text(part, place)
@@ -113,8 +113,8 @@ def _text(part: Mapping[str, Any], place: str) -> str:
 
 
 def _url(part: Mapping[str, Any], place: str) -> str:
-    told = part.get("image_url")
-    url = told.get("url") if isinstance(told, dict) else told
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else image
     if not isinstance(url, str):
         _unfit("A picture has no URL.", place)
     return url
@@ -124,7 +124,7 @@ def _scheme(url: str) -> str:
     return url[:10].partition(":")[0].lower()
 
 
-def _picture(url: str, media: Media, place: str, links: bool) -> Blob | Link:
+def _picture(url: str, media: MediaReader, place: str, links: bool) -> Blob | Link:
     match _scheme(url):
         case "data":
             return _typed(_decoded(url, place), place)

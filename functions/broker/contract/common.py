@@ -40,7 +40,7 @@ class Plain(GenerateJsonSchema):
 
 
 class Shown(BaseModel):
-    """What is shown has these fields, always all of them, and no others."""
+    """What is shown has these fields and no others; always all of them, but for those that have a default here."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -65,6 +65,8 @@ class JobError(Shown):
     type: Annotated[str, OneOf(tuple(sorted({*TYPES, "blocked", "canceled", "expired"})))]
     code: str
     message: str
+    param: str | None = None
+    """The request's field at fault, where there is one."""
 
 
 class Usage(Shown):

@@ -4,12 +4,13 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field
 
+from broker.jobs.field_errors import Spelled
 from broker.prompts.labels import LABELS
-from broker.registry.entry import Entry, Name, Strict
+from broker.registry.entry import Entry, Name, StrictEntry
 from broker.storage import Item
 
 
-class Arm(Strict):
+class Arm(StrictEntry):
     """A version's share of a label's traffic."""
 
     version: int = Field(ge=1)
@@ -23,10 +24,16 @@ def _once_each(arms: list[Arm]) -> list[Arm]:
 
 
 Arms = Annotated[list[Arm], Field(max_length=10), AfterValidator(_once_each)]
-Label = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Label = Annotated[
+    str,
+    Spelled(
+        "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        "a label has letters, digits, '.', '_' and '-' (64 characters at most) and begins with a letter or a digit",
+    ),
+]
 
 
-class LabelArms(Strict):
+class LabelArms(StrictEntry):
     """What one label stands for; without arms it is taken away."""
 
     arms: Arms

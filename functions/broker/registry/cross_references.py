@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.errors import InvalidRequest
 from broker.registry.entry import Entry
-from broker.registry.labels import LabelsEntry
+from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import TenantEntry

@@ -61,8 +61,8 @@ class Outbox:
     def _upload(self, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
         reply = self._client.upload_part(**where, PartNumber=number, Body=piece)
         # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
-        told = {name: value for name, value in reply.items() if name.startswith("Checksum")}
-        return {"PartNumber": number, "ETag": reply["ETag"], **told}
+        checksums = {name: value for name, value in reply.items() if name.startswith("Checksum")}
+        return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:

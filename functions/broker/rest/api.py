@@ -17,7 +17,7 @@ from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Payloads
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
-from broker.rest.runs import run_body
+from broker.rest.prompt_runs import run_body
 from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
@@ -27,8 +27,8 @@ from broker.tenants.registry import Tenants
 MOST_WAIT_S = 25
 """From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
 
-FIRST_POLL_S, SLOWEST_POLL_S = 0.1, 1.0
-"""A long poll looks soon, then ever less often: at most some thirty reads of one small item."""
+FIRST_POLL_S, SLOWEST_POLL_S, SLOWER_BY = 0.03, 1.0, 1.5
+"""A long poll looks soon, then ever less often: ten reads of one small item in three seconds, at most some thirty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,10 @@ class Api:
             headers["idempotent-replayed"] = "true"
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
-            told = view(head, {"ASKED": {"metadata": body.metadata}}, None)
+            shown = view(head, {"ASKED": {"metadata": body.metadata}}, None)
         else:
-            told = self._view(head)
-        return Reply(200 if head.status.terminal else 202, told, headers)
+            shown = self._view(head)
+        return Reply(200 if head.status.terminal else 202, shown, headers)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -93,11 +93,11 @@ class Api:
         if wait > MOST_WAIT_S:
             raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
         head = self._wait(self._owned(request), request.began + wait)
-        told, notes = self._seen(head)
-        if is_gone(head, told["output"]):
+        shown, notes = self._seen(head)
+        if is_gone(head, shown["output"]):
             error = error_reply(gone(notes), request.request_id)
-            return Reply(error.status, {**told, **error.body}, error.headers)
-        return Reply(200, told)
+            return Reply(error.status, {**shown, **error.body}, error.headers)
+        return Reply(200, shown)
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""
@@ -177,7 +177,7 @@ class Api:
         pause = FIRST_POLL_S
         while not head.status.terminal and (left := until - time.monotonic()) > 0:
             time.sleep(min(pause, left))
-            pause = min(pause * 1.3, SLOWEST_POLL_S)
+            pause = min(pause * SLOWER_BY, SLOWEST_POLL_S)
             head = self.jobs.get(head.id)
         return head
 

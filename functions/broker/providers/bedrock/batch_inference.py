@@ -22,8 +22,8 @@ from broker.errors import BrokerError, ModelGone, Rejected, Unavailable
 from broker.providers.aws.client import UNREADABLE, Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     S3_ERRORS,
+    AwsService,
     Exchange,
-    Service,
     bad,
     count,
     handed_back,
@@ -33,16 +33,16 @@ from broker.providers.aws.service import (
 )
 from broker.providers.bedrock import converse as bedrock_converse
 from broker.providers.bedrock.embed import FAMILIES
-from broker.providers.bedrock.errors import ERRORS, rejected
 from broker.providers.bedrock.invoke import family
-from broker.providers.wire.base import Answer, Call, Started
+from broker.providers.bedrock.service_errors import ERRORS, rejected
+from broker.providers.wire.base import Answer, Call, OperationStarted
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import texts as texts_of
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.failures import failure
-from broker.providers.wire.http import LARGEST_REPLY
+from broker.providers.wire.http_client import LARGEST_REPLY
 from broker.providers.wire.structured import loads
-from broker.providers.wire.vectors import is_vector
-from broker.tokens import estimate
+from broker.token_estimates import estimate
 
 CHECK_AFTER_S = 15
 HOURS = 24
@@ -70,11 +70,11 @@ class BedrockBatch:
     tasks = frozenset({"chat", "embed"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
-        self._starting = Service("bedrock", "Bedrock", STARTED, make)
-        self._checking = Service("bedrock", "Bedrock", GONE, make)
-        self._s3 = Service("s3", "S3", S3_ERRORS, make)
+        self._starting = AwsService("bedrock", "Bedrock", STARTED, make)
+        self._checking = AwsService("bedrock", "Bedrock", GONE, make)
+        self._s3 = AwsService("s3", "S3", S3_ERRORS, make)
 
-    def invoke(self, call: Call) -> Started:
+    def invoke(self, call: Call) -> OperationStarted:
         """Hand the records over and start the batch; see `Asynchronous`."""
         kind, inputs = _inputs(call)
         role = call.options.get("role")
@@ -100,15 +100,15 @@ class BedrockBatch:
         own = f"{name}/{job.rpartition('/')[2]}"
         _, output = call.media.hand(f"{own}/{INPUT}.out")
         call.media.hand(f"{own}/manifest.json.out")
-        return Started({"job": job, "bucket": bucket, "output": output}, CHECK_AFTER_S)
+        return OperationStarted({"job": job, "bucket": bucket, "output": output}, CHECK_AFTER_S)
 
-    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | Started:
+    def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
         """Ask after the batch, and read what it wrote; see `Asynchronous`."""
         exchange = Exchange(self._checking, call)
         reply = exchange.ask("get_model_invocation_job", jobIdentifier=operation_id["job"])
         status = text(reply.get("status"), "status")
         if status in GOES_ON:
-            return Started(dict(operation_id), CHECK_AFTER_S)
+            return OperationStarted(dict(operation_id), CHECK_AFTER_S)
         if status not in ENDED:
             # Failed, Stopped, Expired: what was done until then is paid for.
             paid = status != "Failed" or bool(reply.get("processedRecordCount"))
@@ -180,10 +180,10 @@ def _object(output: Any) -> Json:
 
 def _failed(error: Any) -> BrokerError:
     """What a record's error means: it has an HTTP status, and a text."""
-    told = error if isinstance(error, dict) else {}
-    code = told.get("errorCode")
+    fault = error if isinstance(error, dict) else {}
+    code = fault.get("errorCode")
     status = code if isinstance(code, int) else 500
-    refused = {"Error": {"Code": "ValidationException", "Message": told.get("errorMessage")}}
+    refused = {"Error": {"Code": "ValidationException", "Message": fault.get("errorMessage")}}
     found = rejected(refused) if status == 400 else failure(status, {})
     found.maybe_paid = True
     return found
@@ -206,8 +206,8 @@ def _embeddings(call: Call, outputs: Mapping[str, Json], facts: Mapping[str, str
         if not isinstance(found, list) or len(found) != 1 or not is_vector(found[0]):
             bad("The model's embeddings are not one vector of numbers for each text.")
         vectors += found
-        told = output.get("inputTextTokenCount")
-        tokens += estimate(each) if told is None else count(told, "number of tokens")
+        reported = output.get("inputTextTokenCount")
+        tokens += estimate(each) if reported is None else count(reported, "number of tokens")
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=dict(facts))
 
 

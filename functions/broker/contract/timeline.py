@@ -1,0 +1,78 @@
+"""What happened to a job, as `GET /v1/jobs/{id}/events` shows it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from broker.contract.common import (
+    Count,
+    EventId,
+    Shown,
+    TerminalEvent,
+    Time,
+)
+
+
+class Accepted(Shown):
+    """The job was accepted."""
+
+    at: Time
+    event: Literal["job.accepted"]
+    door: Literal["rest", "event", "s3"]
+
+
+class Started(Shown):
+    """The job was started first."""
+
+    at: Time
+    event: Literal["job.started"]
+    runs: Count
+    """How often it has been started since."""
+
+
+class Waiting(Shown):
+    """Circuits kept all its models away, so the job went back to its queue."""
+
+    at: Time
+    """For the first time."""
+    event: Literal["job.waiting"]
+    times: Count
+    """How often it has been put back."""
+    until: Time | None
+    """When it will be sent again; null once it was."""
+
+
+class AttemptEnded(Shown):
+    """A call of a model ended."""
+
+    at: Time
+    event: Literal["attempt.ended"]
+    model: str
+    outcome: str
+    latency_ms: Count | None
+
+
+class DeliveryAttempted(Shown):
+    """A webhook was attempted."""
+
+    at: Time
+    event: Literal["delivery.attempted"]
+    event_id: EventId
+    status: int | None
+
+
+class Ended(Shown):
+    """The job ended."""
+
+    at: Time
+    event: TerminalEvent
+    event_id: EventId
+
+
+class Timeline(Shown):
+    """What happened to the job, in order."""
+
+    object: Literal["list"]
+    data: list[
+        Annotated[Accepted | Started | Waiting | AttemptEnded | DeliveryAttempted | Ended, Field(discriminator="event")]
+    ]

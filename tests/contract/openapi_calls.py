@@ -1,0 +1,149 @@
+"""The OpenAPI document, and one call for each reply that it has of the functions."""
+
+import json
+from typing import Any
+
+from tests.contract.stack import ROOT
+from tests.contract.world import ASK
+from tests.fakes.texts import long_text
+
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "schemas" / "openapi.json").read_text())
+LONG = {"prompts": [{"id": "long", "version": n, "user": long_text(400_000, n)} for n in (1, 2)]}
+RUN = {"variables": {"document": "The lamp."}}
+
+
+def calls() -> list[Any]:
+    """One call for each documented reply that the function itself gives."""
+    body, bad = json.dumps(ASK), json.dumps({"colour": "blue"})
+    lost = {"path": {"id": "job_0"}}
+    keyed = {"headers": {"idempotency-key": "k"}}
+    asked = json.dumps(ASK | {"prompt": {"id": "none"}})
+    run = json.dumps(RUN)
+    return [
+        ("POST", "/jobs", 202, None, {"body": body}),
+        ("POST", "/jobs", 202, None, {"body": body, **keyed}),
+        ("POST", "/jobs", 202, None, {"body": body, "headers": {"prefer": "wait=1"}}),
+        ("POST", "/jobs", 200, "key of an ended job", {"body": body, **keyed}),
+        ("POST", "/jobs", 400, None, {"body": bad}),
+        ("POST", "/jobs", 400, None, {"body": "{"}),
+        ("POST", "/jobs", 402, None, {"body": body, "tenant": "poor"}),
+        ("POST", "/jobs", 403, None, {"body": body, "tenant": "unknown"}),
+        ("POST", "/jobs", 403, None, {"body": body, "scopes": frozenset({"jobs:read"})}),
+        ("POST", "/jobs", 404, None, {"body": asked}),
+        ("POST", "/jobs", 422, "key used", {"body": body, **keyed}),
+        ("POST", "/jobs", 409, "key held", {"body": body, **keyed}),
+        ("GET", "/jobs", 200, "ended", {}),
+        ("GET", "/jobs", 200, "two", {"query": {"limit": "1"}}),
+        ("GET", "/jobs", 400, None, {"query": {"limit": "0"}}),
+        ("GET", "/jobs", 400, None, {"query": {"status": "done"}}),
+        ("GET", "/jobs", 400, None, {"query": {"cursor": "x"}}),
+        ("GET", "/jobs/{id}", 200, "ended", {}),
+        ("GET", "/jobs/{id}", 400, "ended", {"query": {"wait": "26"}}),
+        ("GET", "/jobs/{id}", 404, None, lost),
+        ("GET", "/jobs/{id}", 410, "erased", {}),
+        ("DELETE", "/jobs/{id}", 204, "ended", {}),
+        ("DELETE", "/jobs/{id}", 400, "queued", {}),
+        ("DELETE", "/jobs/{id}", 404, None, lost),
+        ("POST", "/jobs/{id}/cancel", 200, "queued", {}),
+        ("POST", "/jobs/{id}/cancel", 409, "ended", {}),
+        ("POST", "/jobs/{id}/cancel", 404, None, lost),
+        ("GET", "/jobs/{id}/events", 200, "ended", {}),
+        ("GET", "/jobs/{id}/events", 200, "waiting", {}),
+        ("GET", "/jobs/{id}/events", 404, None, lost),
+        ("POST", "/jobs/{id}/redeliver", 202, "ended", {}),
+        ("POST", "/jobs/{id}/redeliver", 400, "queued", {}),
+        ("POST", "/jobs/{id}/redeliver", 404, None, lost),
+        *(
+            ("POST", "/prompts/{id}/run", status, before, {"path": {"id": "shorten"}, "body": run, **given})
+            for status, before, given in (
+                (202, None, {}),
+                (202, None, {"headers": {"idempotency-key": "k", "prefer": "wait=1"}}),
+                (200, "run ended", keyed),
+                (400, None, {"body": bad}),
+                (402, None, {"tenant": "poor"}),
+                (404, None, {"path": {"id": "none"}}),
+                (409, "run held", keyed),
+                (422, "key used", keyed),
+                (503, "text lost", {"path": {"id": "long"}, "body": "{}"}),
+            )
+        ),
+        ("POST", "/jobs", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
+        ("POST", "/estimates", 503, "text lost", {"body": json.dumps({"prompt": {"id": "long"}})}),
+        ("GET", "/conversations/{id}", 200, "talk", {"path": {"id": "c1"}}),
+        ("GET", "/conversations/{id}", 400, None, {"path": {"id": "c1"}, "query": {"limit": "0"}}),
+        ("GET", "/conversations/{id}", 404, None, {"path": {"id": "c1"}}),
+        ("DELETE", "/conversations/{id}", 204, "talk", {"path": {"id": "c1"}}),
+        ("POST", "/estimates", 200, None, {"body": body}),
+        ("POST", "/estimates", 200, "called", {"body": body}),
+        ("POST", "/estimates", 400, None, {"body": bad}),
+        ("POST", "/estimates", 402, None, {"body": body, "tenant": "poor"}),
+        ("POST", "/estimates", 403, None, {"body": body, "scopes": frozenset()}),
+        ("POST", "/estimates", 404, None, {"body": asked}),
+        ("GET", "/models", 200, None, {}),
+        ("GET", "/models", 200, "called", {}),
+        ("GET", "/models", 403, None, {"scopes": frozenset()}),
+        *admin_calls(),
+    ]
+
+
+def admin_calls() -> list[Any]:
+    """The same for the operators' routes."""
+    kind, entry = "/admin/registry/{kind}", "/admin/registry/{kind}/{id}"
+    tenants = {"kind": "tenants"}
+    acme, none = tenants | {"id": "acme"}, tenants | {"id": "none"}
+    good = json.dumps({"id": "acme", "monthly_budget_usd": 2})
+    stale = {"headers": {"if-match": '"9"'}}
+    document = json.dumps({"tenants": [{"id": "acme"}, {"id": "new"}]})
+    back = json.dumps({"version": 1})
+    labels, label = "/admin/prompts/{id}/labels", "/admin/prompts/{id}/labels/{label}"
+    experiments = "/admin/prompts/{id}/experiments"
+    prompt, nobody = {"id": "shorten"}, {"id": "nobody", "label": "production"}
+    named = {"path": prompt | {"label": "production"}, "body": json.dumps({"arms": [{"version": 1}]})}
+    long = {"kind": "prompts", "id": "long"}
+    other = json.dumps({"id": "long", "user": "Other."})
+    return [
+        ("GET", kind, 200, "long", {"path": {"kind": "prompts"}}),
+        ("GET", entry, 200, "long", {"path": long}),
+        ("GET", entry, 200, "long", {"path": long, "query": {"version": "1"}}),
+        ("GET", entry, 400, "long", {"path": long, "query": {"version": "x"}}),
+        ("GET", entry, 404, "long", {"path": long, "query": {"version": "9"}}),
+        ("GET", entry, 503, "text lost", {"path": long}),
+        ("PUT", entry, 200, "long", {"path": long, "body": other}),
+        ("PUT", entry, 503, "text lost", {"path": long, "body": other}),
+        ("GET", f"{entry}/versions", 200, "text lost", {"path": long}),
+        ("POST", f"{entry}/rollback", 503, "text lost", {"path": long, "body": '{"version": 1}'}),
+        ("POST", "/admin/plan", 200, "long", {"body": f'{{"prompts": [{other}]}}'}),
+        ("POST", "/admin/plan", 503, "text lost", {"body": f'{{"prompts": [{other}]}}'}),
+        ("POST", "/admin/apply", 503, "text lost", {"body": f'{{"prompts": [{other}]}}'}),
+        ("GET", kind, 200, None, {"path": tenants}),
+        ("GET", kind, 404, None, {"path": {"kind": "colours"}}),
+        ("GET", entry, 200, None, {"path": acme}),
+        ("GET", entry, 404, None, {"path": none}),
+        ("PUT", entry, 200, None, {"path": acme, "body": good}),
+        ("PUT", entry, 400, None, {"path": none, "body": good}),
+        ("PUT", entry, 404, None, {"path": {"kind": "colours", "id": "x"}, "body": good}),
+        ("PUT", entry, 409, None, {"path": acme, "body": good, **stale}),
+        ("GET", f"{entry}/versions", 200, None, {"path": acme}),
+        ("GET", f"{entry}/versions", 404, None, {"path": none}),
+        ("POST", f"{entry}/rollback", 200, None, {"path": acme, "body": back}),
+        ("POST", f"{entry}/rollback", 400, None, {"path": acme, "body": "{}"}),
+        ("POST", f"{entry}/rollback", 404, None, {"path": none, "body": back}),
+        ("POST", f"{entry}/rollback", 409, None, {"path": acme, "body": back, **stale}),
+        ("POST", "/admin/plan", 200, None, {"body": document}),
+        ("POST", "/admin/plan", 200, None, {"body": document, "query": {"prune": "true"}}),
+        ("POST", "/admin/plan", 400, None, {"body": document, "query": {"prune": "yes"}}),
+        ("POST", "/admin/apply", 200, None, {"body": document}),
+        ("POST", "/admin/apply", 400, None, {"body": "[]"}),
+        ("POST", "/admin/apply", 409, "changed meanwhile", {"body": document}),
+        ("GET", labels, 200, None, {"path": prompt}),
+        ("GET", labels, 200, "labelled", {"path": prompt}),
+        ("GET", labels, 404, None, {"path": nobody}),
+        ("PUT", label, 200, None, named),
+        ("PUT", label, 200, "labelled", named | {"body": '{"arms": []}'}),
+        ("PUT", label, 400, None, named | {"body": '{"arms": [{"version": 2}]}'}),
+        ("PUT", label, 404, None, named | {"path": nobody}),
+        ("PUT", label, 409, None, named | stale),
+        ("GET", experiments, 200, None, {"path": prompt}),
+        ("GET", experiments, 200, "labelled", {"path": prompt}),
+        ("GET", experiments, 404, None, {"path": nobody}),
+    ]

@@ -1,0 +1,117 @@
+"""The OpenAPI document is true of every reply that the functions give."""
+
+import json
+from typing import Any
+
+import pytest
+from broker.clock import now_ms
+from broker.context.conversations import Turn
+from broker.contract.common import EXAMPLE_JOB
+from broker.errors import BrokerError
+from broker.jobs.head import Status
+from broker.jobs.idempotency import fingerprint, reserve
+from broker.jobs.request import parse_request, stored_form
+from broker.prompts.experiments import count
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
+from broker.rest.admin import ADMIN_ROUTES
+from broker.rest.api import ROUTES
+from broker.rest.http import Reply, error_reply
+from broker.rest.prompt_runs import run_body
+from jsonschema import Draft202012Validator
+
+from tests.contract.openapi_calls import DOCUMENT, LONG, RUN, calls
+from tests.contract.world import ASK, NOW, World
+
+
+def holds(method: str, resource: str, reply: Reply) -> None:
+    """Assert that the document allows this reply to this call."""
+    responses = DOCUMENT["paths"][resource][method.lower()]["responses"]
+    assert str(reply.status) in responses, f"{method} {resource} gave {reply.status}, which is not documented"
+    response = responses[str(reply.status)]
+    if "$ref" in response:
+        response = DOCUMENT["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+    headers = {each.lower() for each in response["headers"]}
+    assert reply.headers.keys() <= headers, (
+        f"{method} {resource}: headers {reply.headers.keys() - headers} undocumented"
+    )
+    if reply.body is None:
+        assert "content" not in response
+        return
+    schema = response["content"]["application/json"]["schema"]
+    body = json.loads(json.dumps(reply.body))
+    Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(body)
+
+
+def answered(world: World, method: str, resource: str, **more: Any) -> Reply:
+    try:
+        return world.call(method, resource, **more)
+    except BrokerError as error:
+        return error_reply(error, "r-1")
+
+
+FREE = {"tenants": [{"id": "new", "monthly_budget_usd": 0}]}
+
+
+@pytest.mark.parametrize(("method", "resource", "status", "before", "more"), calls())
+def test_replies_are_as_documented(
+    method: str, resource: str, status: int, before: str | None, more: dict[str, Any]
+) -> None:
+    world = World()
+    match before:
+        case "ended":
+            more = {"path": {"id": world.ended(Status.SUCCEEDED).id}} | more
+        case "erased":
+            more = {"path": {"id": world.ended(Status.SUCCEEDED).id}} | more
+            world.call("DELETE", "/jobs/{id}", **more)
+        case "queued":
+            more = {"path": {"id": world.submitted().id}} | more
+        case "waiting":
+            more = {"path": {"id": world.waiting().id}} | more
+        case "two":
+            assert world.submitted().id != world.submitted().id
+        case "called":
+            world.circuits.record("small", "acme", "succeeded", 120, now_ms())
+            world.circuits.record("large", "acme", "CredentialRejected", 30, now_ms())
+        case "key used":
+            world.call("POST", "/jobs", body=json.dumps(ASK | {"metadata": {}}), headers={"idempotency-key": "k"})
+        case "key of an ended job":
+            world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", "/jobs", **more).body["id"]})
+        case "changed meanwhile":
+            world.database.meanwhile = [lambda: apply(world.registry, parse_registry(FREE), by="other", now=NOW)]
+        case "labelled":
+            arms = {"id": "shorten", "labels": {"production": [{"version": 1, "weight": 9}]}}
+            apply(world.registry, parse_registry({"labels": [arms]}), by="other", now=NOW)
+            for used in ({"label": "production"}, {"label": None}):
+                world.database.write(count(world.ended(Status.SUCCEEDED), {"id": "shorten", "version": 1} | used))
+            world.database.write(count(world.ended(Status.EXPIRED), {"id": "shorten", "version": 2, "label": None}))
+        case "long" | "text lost":
+            apply(world.registry, parse_registry(LONG), by="other", now=NOW)
+            if before == "text lost":
+                world.texts.kept.clear()
+        case "run ended":
+            world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", resource, **more).body["id"]})
+        case "run held":
+            fingerprinted = fingerprint(stored_form(parse_request(run_body("shorten", RUN))))
+            reserve(world.database, "acme", "k", fingerprinted, EXAMPLE_JOB, now_ms())
+        case "talk":
+            world.turns.keep(
+                "acme", "c1", Turn(EXAMPLE_JOB, now_ms(), 1, [{"role": "user", "content": "Hi"}]), now_ms()
+            )
+        case "key held":
+            fingerprinted = fingerprint(stored_form(parse_request(ASK)))
+            reserve(world.database, "acme", "k", fingerprinted, EXAMPLE_JOB, now_ms())
+    reply = answered(world, method, resource, **more)
+    assert reply.status == status, reply.body
+    holds(method, resource, reply)
+
+
+def test_every_documented_reply_of_the_functions_was_tried() -> None:
+    gateways = {"401", "413", "429", "500"}
+    tried = {(method, resource, str(status)) for method, resource, status, _, _ in calls()}
+    # API Gateway itself answers 404 to an operator's call that is not signed; these two have no other.
+    tried |= {("POST", "/admin/plan", "404"), ("POST", "/admin/apply", "404")}
+    for method, resource in (*ROUTES, *ADMIN_ROUTES):
+        said = set(DOCUMENT["paths"][resource][method.lower()]["responses"]) - gateways - {"403"}
+        untried = sorted(status for status in said if (method, resource, status) not in tried)
+        assert not untried, f"{method} {resource}: nothing here gives {untried}"

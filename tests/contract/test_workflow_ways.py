@@ -1,0 +1,104 @@
+"""The ways through the workflow: it does what its steps say, by the expressions that it has."""
+
+from typing import Any
+
+import pytest
+from jsonata.jsonata import Jsonata
+
+from tests.contract.workflows import INVOKES, PLATFORM, SETTLES, inference, rule_for
+
+
+def value(text: str, **variables: Any) -> Any:
+    """What an expression gives."""
+    expression = Jsonata(text.removeprefix("{%").removesuffix("%}"))
+    for name, held in variables.items():
+        expression.assign(name, held)
+    return expression.evaluate({})
+
+
+@pytest.mark.parametrize("name", ["Invoke Model", "Find Similar"])
+@pytest.mark.parametrize("error", ["States.Timeout", "Sandbox.Timedout"])
+def test_a_call_that_took_its_function_with_it_is_not_made_again(name: str, error: str) -> None:
+    assert rule_for(inference()[name], "Retry", error).get("MaxAttempts") == 0
+
+
+def way_from(asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Where the workflow goes after a step's answer, and what it assigns on the way."""
+    choice = inference()["What Next?"]
+    for each in choice["Choices"]:
+        if value(each["Condition"], asked=asked):
+            return each["Next"], {name: value(text, asked=asked) for name, text in each.get("Assign", {}).items()}
+    return choice["Default"], {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "following", "assigned"),
+    [
+        ({"next": "moderate", "answer": {"output": "OUTPUT#1.1"}}, "Moderate Output", {}),
+        ({"next": "repeat"}, "Invoke Model", {}),
+        ({"next": "wait", "pause": 3}, "Wait For Provider", {}),
+        ({"next": "candidate", "place": 2}, "Invoke Model", {"place": 2}),
+        ({"next": "end"}, SETTLES, {}),
+    ],
+)
+def test_the_workflow_does_what_the_step_says(asked: dict[str, Any], following: str, assigned: dict[str, Any]) -> None:
+    assert inference()[INVOKES]["Next"] == "What Next?"
+    assert way_from(asked) == (following, assigned)
+
+
+def test_a_wait_is_as_long_as_the_step_says() -> None:
+    waits = inference()["Wait For Provider"]
+    assert (value(waits["Seconds"], asked={"next": "wait", "pause": 3}), waits["Next"]) == (3, INVOKES)
+
+
+@pytest.mark.parametrize(
+    ("place", "following", "assigned"), [(0, INVOKES, {"place": 1}), (1, INVOKES, {"place": 2}), (2, SETTLES, {})]
+)
+@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"}))
+def test_a_function_that_died_costs_its_candidate_the_turn(
+    error: str, place: int, following: str, assigned: dict[str, Any]
+) -> None:
+    rule = rule_for(inference()[INVOKES], "Catch", error)
+    failed = {"errorOutput": {"Error": error, "Cause": "x"}}
+    held = {
+        name: value(text, states=failed, place=place, candidates=["a", "b", "c"])
+        for name, text in rule["Assign"].items()
+    }
+    assert rule["Next"] == "What Next?"
+    assert way_from(held["asked"]) == (following, assigned)
+    assert held["ending"] == {"failure": failed["errorOutput"]}
+
+
+@pytest.mark.parametrize("name", ["Check Input", "Select Model", "Find Similar", "Invoke Model", "Moderate Output"])
+def test_a_failure_that_a_step_tells_is_how_the_job_ends(name: str) -> None:
+    failure = {"error": "InvalidRequest", "facts": {"type": "invalid_request", "code": "x", "message": "y"}}
+    state, result = inference()[name], {"result": {"Payload": {"failure": failure, "next": "end"}}}
+    variables = {"states": result, "run": {"job_id": "job_1"}, "asked": {"answer": {"output": "OUTPUT#1.1"}}}
+    held = {each: value(text, **variables) for each, text in state["Assign"].items() if isinstance(text, str)}
+    assert held["ending"]["failure"] == failure
+    following, known = state["Next"], inference()
+    while following != SETTLES:
+        assert known[following]["Type"] == "Choice", f"after a failure of {name} the way is to {following}"
+        choices = known[following]["Choices"]
+        met = [each["Next"] for each in choices if value(each["Condition"], **{"embed": False, **held})]
+        following = met[0] if met else known[following]["Default"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "way"),
+    [
+        ({"candidates": ["a"]}, {"answered": False, "embed": False, "keep": False}),
+        ({"candidates": ["a"], "keep": True}, {"answered": False, "embed": False, "keep": True}),
+        ({"candidates": ["a"], "keep": True, "embed": True}, {"answered": False, "embed": True, "keep": True}),
+        ({"candidates": ["a"], "cached": {"model": "a"}}, {"answered": True, "embed": False, "keep": False}),
+    ],
+)
+def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[str, bool]) -> None:
+    known = inference()
+    given = {"states": {"result": {"Payload": reply}}, "run": {"job_id": "job_1"}}
+    assign = known["Select Model"]["Assign"]
+    held = {name: value(assign[name], **given) for name in ("run", "ending", "embed")}
+    answered, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
+    assert (value(answered, **held), value(embed, **held)) == (way["answered"], way["embed"])
+    assert held["run"] == {"job_id": "job_1"} | ({"keep": True} if way["keep"] else {})
+    assert held["ending"].get("answer") == reply.get("cached")
