@@ -1,4 +1,4 @@
-"""`python -m bench startup|packing|calls|pictures|price|throughput|all`: what it prints is kept in `bench/results/`."""
+"""`python -m bench` and what is to be measured: what it prints is kept in `bench/results/`."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ FOLDER = ROOT / ".local" / "bench"
 ALONE = ("startup", "packing", "calls", "pictures")
 """What needs no stack."""
 
-WHAT = (*ALONE, "price", "throughput", "all")
+WHAT = (*ALONE, "emulator", "price", "throughput", "all")
 
 
 def main() -> int:
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--starts", type=int, default=7, help="fresh starts of each handler")
     parser.add_argument("--counted", type=int, default=10, help="jobs that are counted one at a time")
     parser.add_argument("--jobs", type=int, default=100, help="jobs of the throughput run")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator run")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
     parser.add_argument("--seconds", type=float, default=120, help="the throughput run's deadline")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
@@ -45,7 +46,11 @@ def main() -> int:
         from bench import pictures
 
         pictures.run()
-    if asked.what in ALONE:
+    if asked.what in ("emulator", "all"):
+        from bench import emulator
+
+        emulator.run(folder, asked.rounds, asked.jobs)
+    if asked.what in (*ALONE, "emulator"):
         return 0
     from bench import price, throughput
     from bench.stack import running

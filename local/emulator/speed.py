@@ -54,7 +54,8 @@ PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
 """Of one function, at a time; what is more waits."""
 
 STARTS_IN_S = 0.5
-"""What a process takes to start, about: to wait as long for another costs at most twice the better choice."""
+"""What a process takes to start, until it was measured: on a busy machine it is more. To wait as long for one that is
+free costs at most twice the better choice."""
 
 MOST_KEPT = 1024
 """Policies, and expressions."""
@@ -79,7 +80,12 @@ def patch() -> None:
 
 
 class MarkedWorker(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has no types
-    """A function's process whose log says where an invocation's lines end."""
+    """A function's process whose log says where an invocation's lines end, and whose start is timed."""
+
+    def _spawn(self) -> None:
+        began = time.monotonic()
+        super()._spawn()
+        _processes_of(self.func_name).starts_in_s = time.monotonic() - began
 
     def _drain_stderr(self) -> str:
         lines: str = super()._drain_stderr()
@@ -136,7 +142,7 @@ class Processes:
     def __init__(self, most: int = PROCESSES, starts_in_s: float = STARTS_IN_S) -> None:
         """`most` at a time."""
         self._most = most
-        self._starts_in_s = starts_in_s
+        self.starts_in_s = starts_in_s
         self._freed = threading.Condition()
         self.started = self._busy = 0
 
@@ -144,7 +150,7 @@ class Processes:
     def one(self) -> Iterator[None]:
         """Wait for one that is free, or for the time to start another."""
         with self._freed:
-            if not self._freed.wait_for(self._is_free, self._starts_in_s if self.started else 0):
+            if not self._freed.wait_for(self._is_free, self.starts_in_s if self.started else 0):
                 if self.started >= self._most:
                     self._freed.wait_for(self._is_free)
                 else:
@@ -161,12 +167,16 @@ class Processes:
         return self._busy < self.started
 
 
-def _in_turn(execute: Callable[[Any, Any, str], Any]) -> Callable[[Any, Any, str], Any]:
-    functions: dict[str, Processes] = {}
+_functions: dict[str, Processes] = {}
 
+
+def _processes_of(function: str) -> Processes:
+    return _functions.setdefault(function, Processes())
+
+
+def _in_turn(execute: Callable[[Any, Any, str], Any]) -> Callable[[Any, Any, str], Any]:
     def executed(function: Any, event: Any, request_id: str) -> Any:
-        name: str = (function.get("config") or function)["FunctionName"]
-        with functions.setdefault(name, Processes()).one():
+        with _processes_of((function.get("config") or function)["FunctionName"]).one():
             return execute(function, event, request_id)
 
     return executed
