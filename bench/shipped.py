@@ -2,12 +2,13 @@
 
 from ministack import app as ministack_app
 
-from local.emulator import bedrock, fidelity
+from local.emulator import bedrock, fidelity, gateway
 
 
 def main() -> None:
     """Serve by the emulator's own server until told to stop."""
     fidelity.patch()
+    gateway.patch()
     bedrock.patch()
     ministack_app.main()
 

@@ -1,4 +1,4 @@
-"""MiniStack, patched: where it is not like AWS (`fidelity`, `bedrock`), slow (`speed`), or keeps too much (`memory`).
+"""MiniStack, patched where it is not like AWS (`fidelity`, `gateway`, `bedrock`), slow (`speed`), or keeps all (`memory`).
 
 `python -m local.emulator` starts it.
 """

@@ -32,6 +32,9 @@ read up to its first 200,000 characters; a request body may have 6 MiB. Images a
 taken, and neither read nor counted. A chat is refused where the format's service refuses it (``rules``): its tools,
 their calls and results, the order of roles, pictures of another type than was said, what a Claude does not take.
 
+It cannot be hung: what a schema asks for is a 400 beyond 4,000,000 characters or 100,000 steps, a 503 after half a
+minute, and left undone when the client is gone (``work``).
+
 A token is four characters, rounded up, for the input as a whole (texts, and the schema of a forced tool) and for
 the answer. ``max_tokens`` and its like cut the answer at that length.
 
@@ -58,10 +61,21 @@ empty           an answer without content
 long=N          an answer of N bytes, whatever the limit of tokens (N is at most 50,000,000)
 echo            answers with the user's last message
 notschema       a whole answer that does not fit the schema (or is not JSON, where no schema is asked for)
+error200        a 200 whose body is an error of the server's
+busy200         a 200 whose body is an error of a limit
+tokens413       413: a limit on tokens a minute
+context413 …    (also 422 and 500) as ``context``, under another status
+flagged400 …    (also 403, and Gemini's 200) what moderation says of a prompt
+unpaid          the account has no credit: 402, or Gemini's 403
+thinking        a 200 that the limit on tokens cut off in the midst of thinking
+badcall         a 200 with a malformed tool call: Anthropic's names a tool that nobody gave, Gemini's is a
+                ``MALFORMED_FUNCTION_CALL``
+badcall400      400: OpenAI's, by ``tool_use_failed``
 ==============  ====================================================================================================
 
-The last five are about what a chat model says. Pictures know ``refuse`` (400: code ``moderation_blocked`` or, of models
-that are not ``gpt-image``, ``content_policy_violation``) and ``empty``, speech and transcriptions ``empty``. Where an
-order has no meaning, or is not in the table, there is a 400. Of several statuses, or of several of the last five, the
-first that was ordered happens.
+``refuse`` to ``notschema`` are about what a chat model says; the rest, the formats of OpenAI, Anthropic and Gemini know
+in a chat, each in the words of services that speak it (``odd``). Pictures know ``refuse`` (400: code
+``moderation_blocked`` or, of models that are not ``gpt-image``, ``content_policy_violation``) and ``empty``, speech and
+transcriptions ``empty``. Where an order has no meaning, or is not in the table, there is a 400. Of several statuses, of
+several about what a model says, or of several odd replies, the first that was ordered happens.
 """

@@ -12,7 +12,7 @@ def read(content_type: str, raw: bytes) -> tuple[Json, dict[str, Upload]]:
         return _form(content_type, raw)
     try:
         body = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Problem("invalid", "We could not parse the JSON body of your request.")

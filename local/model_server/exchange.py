@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from local.model_server.work import Work
+
 Json = dict[str, Any]
 Orders = Mapping[str, float]
 Kind = Literal[
@@ -59,6 +61,17 @@ class Binary:
 
 
 @dataclass(frozen=True)
+class OddReply:
+    """A reply that is neither an answer nor an error as the format's reference has them."""
+
+    status: int
+    body: Json
+
+
+Reply = Json | Binary | OddReply
+
+
+@dataclass(frozen=True)
 class Request:
     """One call: ``model`` is without its orders, ``seed`` is a hash of path and body that ids are made from."""
 
@@ -67,6 +80,7 @@ class Request:
     orders: Orders
     headers: Mapping[str, str]
     seed: str
+    work: Work
     files: Mapping[str, Upload] = field(default_factory=dict)
 
 

@@ -17,7 +17,15 @@ ERRORS: dict[str, Kind] = {
     "context": "context",
 }
 CONTENT = frozenset({"refuse", "empty", "long", "echo", "notschema"})
-_FLAGS = CONTENT - {"long"} | ERRORS.keys() | {"hang", "cut", "badjson"}
+"""What a model says."""
+ODD = frozenset(
+    {
+        *("error200", "busy200", "tokens413", "context413", "context422", "context500", "flagged200", "flagged400"),
+        *("flagged403", "unpaid", "thinking", "badcall", "badcall400"),
+    }
+)
+"""What services really send to a chat, each format in its own words (`odd`)."""
+_FLAGS = CONTENT - {"long"} | ODD | ERRORS.keys() | {"hang", "cut", "badjson"}
 _VALUED = frozenset({"latency", "429", "long", "fail_first"})
 _LONGEST = 50_000_000
 _REMEMBERED = 10_000
@@ -60,9 +68,9 @@ def fail(orders: Orders, model: str) -> None:
 
 
 def allow(orders: Orders, *content: str) -> None:
-    """Raise Problem for orders about what a model says that have no meaning for this call."""
+    """Raise Problem for orders about what a chat model says that have no meaning for this call."""
     for order in orders:
-        if order in CONTENT and order not in content:
+        if order in CONTENT | ODD and order not in content:
             raise Problem("invalid", f"Misbehaviour '{order}' has no meaning here.", "model")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.model_server.brain.reply import prose_only, reply
-from local.model_server.exchange import Binary, Format, Json, Request, Wire
+from local.model_server.exchange import Format, Reply, Request, Wire
 from local.model_server.formats import (
     anthropic,
     cohere,
@@ -19,6 +19,7 @@ from local.model_server.formats import (
     openai_images,
     openai_more,
 )
+from local.model_server.odd import ordered
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,18 @@ class Endpoint:
     """What answers, and whose errors it speaks."""
 
     wire: Wire
-    answer: Callable[[Request], Json | Binary]
+    answer: Callable[[Request], Reply]
 
 
 def _chat(form: Format) -> Endpoint:
-    def answer(request: Request) -> Json:
+    def answer(request: Request) -> Reply:
         ask = prose_only(form.read(request), request.orders)
-        return form.write(request, ask, reply(ask, request.orders))
+        return ordered(form, request.orders) or form.write(request, ask, reply(ask, request.orders, request.work))
 
     return Endpoint(form, answer)
 
 
-def _of_gemini(request: Request) -> Json | Binary:
+def _of_gemini(request: Request) -> Reply:
     return google_images.generate(request) if google_images.wanted(request) else _chat(gemini).answer(request)
 
 

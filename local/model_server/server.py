@@ -20,18 +20,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.model_server import bodies, misbehaviour
 from local.model_server.calls import Calls, CallSeen
-from local.model_server.exchange import STATUS, Binary, Json, Orders, Problem, Request
+from local.model_server.exchange import STATUS, Binary, Json, OddReply, Orders, Problem, Reply, Request
 from local.model_server.formats import gemini, openai, openai_more
 from local.model_server.routes import Endpoint, find
+from local.model_server.work import Gone, TooLate, TooMuch, Work
 
 _MOST_BYTES = 6 * 1024 * 1024
 _HANG_SECONDS = 120.0
 _KEEP_ALIVE_SECONDS = 300
 _WRONG_KEY = "sk-wrong"
-
-
-class _Gone(Exception):
-    """The client left, or is to be left without an answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -63,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Serve what a model does."""
         self._serve(self._post)
 
-    def _serve(self, work: Callable[["_Exchange"], Json | Binary]) -> None:
+    def _serve(self, work: Callable[["_Exchange"], Reply]) -> None:
         """Do the work and send what comes of it; the call's status is on record before the reply leaves."""
         path = unquote(urlsplit(self.path).path)
         exchange = _Exchange(path, self.server.calls.begin(path), *find(path))
@@ -72,11 +69,15 @@ class _Handler(BaseHTTPRequestHandler):
         problem: Problem | None = None
         try:
             body = work(exchange)
-        except _Gone:
+        except Gone:
             self.close_connection = True
             return
         except Problem as raised:
             problem = raised
+        except TooMuch as error:
+            problem = Problem("invalid", str(error))
+        except TooLate as error:
+            problem = Problem("unavailable", str(error))
         except (
             Exception
         ) as unforeseen:  # answered as a provider would; its message may hold a prompt, so only its place
@@ -88,8 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = wire.headers(problem, request_id)
         if problem and problem.retry_after is not None:
             headers["retry-after"] = str(math.ceil(problem.retry_after))
-        exchange.call.status = STATUS[problem.kind] if problem else 200
-        self._send(exchange.call.status, body, headers, exchange.orders)
+        status = STATUS[problem.kind] if problem else 200
+        if isinstance(body, OddReply):
+            status, body = body.status, body.body
+        exchange.call.status = status
+        self._send(status, body, headers, exchange.orders)
 
     def _look_up(self, exchange: "_Exchange") -> Json:
         self._body()
@@ -100,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Problem("method")
         raise Problem("not_found", f"Invalid URL ({self.command} {exchange.path})")
 
-    def _post(self, exchange: "_Exchange") -> Json | Binary:
+    def _post(self, exchange: "_Exchange") -> Reply:
         raw = self._body()
         if not exchange.endpoint:
             raise Problem("not_found", f"Invalid URL (POST {exchange.path})")
@@ -117,29 +121,36 @@ class _Handler(BaseHTTPRequestHandler):
         seed = hashlib.sha256(f"{exchange.path}\n{canonical}".encode()).hexdigest()
         self._misbehave(exchange.orders, model, name, seed)
         headers = {key.lower(): value for key, value in self.headers.items()}
-        return exchange.endpoint.answer(Request(body, model, exchange.orders, headers, seed, files))
+        return exchange.endpoint.answer(Request(body, model, exchange.orders, headers, seed, Work(self._left), files))
 
     def _misbehave(self, orders: Orders, model: str, name: str, seed: str) -> None:
         if "latency" in orders:
             self._linger(orders["latency"])
         if "hang" in orders:
             self._linger(_HANG_SECONDS)
-            raise _Gone
+            raise Gone
         if "fail_first" in orders:
             self.server.failures.fail(name, seed, orders["fail_first"])
         misbehaviour.fail(orders, model)
 
     def _linger(self, seconds: float) -> None:
-        """Wait; raise _Gone as soon as the client leaves, or the server's stop ends the connection."""
+        """Wait; raise Gone as soon as the client leaves, or the server's stop ends the connection."""
         until = time.monotonic() + seconds
+        if self._left(seconds):
+            raise Gone
+        # It may have sent its next request, which waits its turn; a pipelining client is not watched further.
+        time.sleep(max(0.0, until - time.monotonic()))
+
+    def _left(self, within: float = 0.0) -> bool:
+        """Tell whether the client ends the connection within some seconds; what else it sends stays where it is."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.connection, selectors.EVENT_READ)
-            if selector.select(seconds):
-                with contextlib.suppress(ConnectionError):
-                    if self.connection.recv(1, socket.MSG_PEEK):
-                        # It sent its next request, which waits its turn; a pipelining client is not watched further.
-                        return time.sleep(max(0.0, until - time.monotonic()))
-                raise _Gone
+            if not selector.select(within):
+                return False
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except ConnectionError:
+            return True
 
     def _check_key(self) -> None:
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ").strip()

@@ -84,8 +84,8 @@ def examples() -> tuple[Any, Any]:
     """The two JSON texts of the contract's page on events: the entries that ask, and what tells of the end."""
     page = (ROOT / "docs" / "contract.md").read_text()
     section = page[page.index("\n## Events\n") : page.index("\n## Files\n")]
-    asked, told = re.findall(r"```json\n(.+?)\n```", section, re.DOTALL)
-    return json.loads(asked), json.loads(told)
+    asked, event_shown = re.findall(r"```json\n(.+?)\n```", section, re.DOTALL)
+    return json.loads(asked), json.loads(event_shown)
 
 
 def rules_for(event: dict[str, Any]) -> list[str]:
@@ -109,12 +109,12 @@ def test_a_request_of_any_source_reaches_the_intake(source: str, detail: dict[st
 
 
 def test_the_example_of_a_request_becomes_a_job_of_its_source() -> None:
-    ((entry,), told) = examples()
+    ((entry,), event_shown) = examples()
     event = delivered(entry)
     assert rules_for(event) == INTAKE
     check("job-request", event["detail"])
     (source,) = parse_registry(read(ROOT / "examples" / "registry")).sources
-    assert (source.account, source.source) == (told["account"], entry["Source"]), "the registered one is another"
+    assert (source.account, source.source) == (event_shown["account"], entry["Source"]), "the registered one is another"
     rejected = FakeRejections()
     take = EventConsumer(World().accept, lambda account, source: "acme", rejected, lambda kind, detail: None)
     accepted = take(json.dumps(event), NOW)
@@ -123,14 +123,14 @@ def test_the_example_of_a_request_becomes_a_job_of_its_source() -> None:
 
 
 def test_the_example_of_an_end_is_as_published_and_as_it_is_told() -> None:
-    _, told = examples()
-    check("event", told)
+    _, event_shown = examples()
+    check("event", event_shown)
     ended = World().ended(Status.SUCCEEDED)
     kind, detail = event_of(None, ended) or ("", {})
     event = sent(kind, detail)
-    assert shape(told) == shape(event), "the example has other fields than the broker's"
-    assert rules_for(told) == []
-    facts, metadata = told["detail"]["data"], told["detail"]["metadata"]
+    assert shape(event_shown) == shape(event), "the example has other fields than the broker's"
+    assert rules_for(event_shown) == []
+    facts, metadata = event_shown["detail"]["data"], event_shown["detail"]["metadata"]
     assert metadata["event_id"] == replace(ended, id=facts["job_id"]).event_id
     assert facts["url"] == f"/v1/jobs/{facts['job_id']}"
 

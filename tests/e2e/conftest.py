@@ -3,10 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from broker.cli import registry_of
-from broker.clock import now_ms
-from broker.registry.applying import apply
-from broker.registry.document import parse_registry
 
 from local.__main__ import up
 from local.deployment import Cloud
@@ -42,8 +38,7 @@ def stack(issuer: Issuer, shaky: ProviderServer) -> Iterator[Stack]:
         running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",))
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
         guardrail = _guardrail(running.cloud)
-        document = parse_registry(registry(stack.models_url, issuer.jwks_url, guardrail, f"{shaky.url}/v1"))
-        apply(registry_of(running.cloud, running.outputs), document, by="tests", now=now_ms())
+        stack.register(registry(stack.models_url, issuer.jwks_url, guardrail, f"{shaky.url}/v1"))
         yield stack
     finally:
         servers.stop()

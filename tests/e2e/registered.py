@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tests.e2e.odd import MODELS
+
 ORDERS: dict[str, dict[str, Any]] = {
     "answers": {"order": "", "tasks": ["chat", "embed"]},
     "bad-key": {"order": "!401"},
@@ -22,6 +24,8 @@ ORDERS: dict[str, dict[str, Any]] = {
     "small-window": {"order": "", "context_window": 50_000},
     "slow": {"order": "!latency=4"},
     "echoes": {"order": "!echo"},
+    "unhurried": {"order": ""},
+    "unhurried-too": {"order": ""},
     "crashing": {"order": "", "name": "crashing"},
     "crashing-too": {"order": "", "name": "crashing-too"},
     "dying": {"order": "!500"},
@@ -147,6 +151,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             | facts
             for name, (path, facts) in _by_path()
         ]
+        + [common | {"capabilities": ["tools"]} | each for each in MODELS]
         + [
             common | {"name": "any", "endpoint": None, "secret": None, "id": model} | facts
             for model, facts in {**ON_AWS, "aws-guarded": guarded}.items()

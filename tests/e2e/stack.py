@@ -7,15 +7,17 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from broker.cli import create_key, tables_of
+from broker.cli import create_key, registry_of, tables_of
 from broker.clock import now_ms
 from broker.cloud.database import DynamoDatabase
 from broker.jobs.head import due_partition, job_pk
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 from broker.routing.board import KEEP_MS, own
 from broker.routing.board import PK as HEALTH
 from broker.routing.circuits import FIRST_COOLING_MS
 from broker.routing.figures import Figures
-from broker.storage import Update
+from broker.storage import TableName, Update
 from broker.tenants.api_keys import new_key
 
 from local.client import Client
@@ -149,8 +151,12 @@ class Stack:
             "ledger", HEALTH, own(model, "demo"), remove=("state", "until", "cooling", "probe", "probe_until")
         )
         self.database.write(gone)
+        self.open_circuits([model], until_ms)
+
+    def open_circuits(self, models: Iterable[str], until_ms: int) -> None:
+        """The same for several models that no tenant has a circuit of its own of."""
         facts = {"state": "open", "until": until_ms, "cooling": FIRST_COOLING_MS, "probe": "", "probe_until": 0}
-        self._put_on_board({model: facts})
+        self._put_on_board(dict.fromkeys(models, facts))
 
     def show_figures(self, known: dict[str, Figures]) -> None:
         """Let these be the models' live figures, and wait until every process knows."""
@@ -160,6 +166,23 @@ class Stack:
         for model, facts in known.items():
             self.database.write(Update("ledger", HEALTH, model, set=facts))
         time.sleep(KEEP_MS / 1000)
+
+    def register(self, document: dict[str, Any]) -> None:
+        """Apply a document to the registry, as `broker apply` does; other processes know of it half a minute later."""
+        apply(registry_of(self.cloud, self.outputs), parse_registry(document), by="tests", now=now_ms())
+
+    def drop(self, table: TableName, keys: Iterable[tuple[str, str]]) -> None:
+        """Delete items, by `pk` and `sk`."""
+        client, name = self.cloud.client("dynamodb"), self.outputs[f"{table.title()}Table"]
+        for pk, sk in keys:
+            client.delete_item(TableName=name, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+    def history(self, job_id: str, run: int = 1) -> list[dict[str, Any]]:
+        """The events of a job's run, of the workflow for jobs whose time budget is long."""
+        arn = self.physical("StandardWorkflow").replace(":stateMachine:", ":execution:")
+        pages = self.cloud.client("stepfunctions").get_paginator("get_execution_history")
+        found = pages.paginate(executionArn=f"{arn}:{job_id}-{run}")
+        return [event for page in found for event in page["events"]]
 
     @staticmethod
     def unknown_key() -> str:

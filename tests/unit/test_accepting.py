@@ -152,9 +152,9 @@ def test_who_is_refused_learns_how_the_budget_stands(world: World) -> None:
 def test_amounts_are_told_where_they_are_the_reason_only() -> None:
     stands = ledger.Standing("2026-12", 10**9, 2 * 10**8, 10**8)
     assert ledger.exceeded(stands, 10**8).budget is None, "the tenant's own budget covers this"
-    told = ledger.exceeded(stands, 3 * 10**8 + 1)
-    assert told.budget is not None and "USD 0.300000001" in told.message
-    assert told.budget["period_ends_at"] == "2027-01-01T00:00:00.000Z"
+    refused = ledger.exceeded(stands, 3 * 10**8 + 1)
+    assert refused.budget is not None and "USD 0.300000001" in refused.message
+    assert refused.budget["period_ends_at"] == "2027-01-01T00:00:00.000Z"
     overdrawn = ledger.exceeded(ledger.Standing("2026-12", 10, -5, 15), 1).budget
     assert overdrawn is not None and (overdrawn["available_usd"], overdrawn["held_usd"]) == (0, 0)
 

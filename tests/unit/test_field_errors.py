@@ -180,14 +180,14 @@ def test_a_pattern_is_told_in_words() -> None:
         for each in core(model.__pydantic_core_schema__):
             said = each.get("custom_error_message", "")
             assert not PATTERN.search(said) and not LIBRARY.search(said), said
-    told = 0
+    worded = 0
     for part, name in FIELDS:
         if any("pattern" in each for each in of(part, name, "str")):
             for value in ("\n", "", 5):
                 (said,) = faults(part, name, value)
                 assert not PATTERN.search(said) and not LIBRARY.search(said), f"{part.__name__}.{name}: {said}"
-                told += 1
-    assert told > 30, "the models were not walked"
+                worded += 1
+    assert worded > 30, "the models were not walked"
 
 
 def test_the_words_are_of_errors_that_there_are() -> None:

@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from jsonschema import Draft202012Validator
-
 from local.model_server.brain.prompt import ReadPrompt, understand
 from local.model_server.brain.schema import Filler, quoted_names
 from local.model_server.brain.skills import choose, fitting, keywords, mood, summary
 from local.model_server.brain.text import sentences
 from local.model_server.exchange import CHARS_PER_TOKEN, Answer, Ask, Json, Orders, tokens
 from local.model_server.misbehaviour import CONTENT
+from local.model_server.work import Work
 
 _FILLER = "The quick brown fox jumps over the lazy dog. "
 _UNFIT: tuple[object, ...] = ({"unexpected": "This does not fit the schema."}, {}, ["unfit"], "unfit", -1, None)
@@ -26,8 +25,13 @@ def prose_only(ask: Ask, orders: Orders) -> Ask:
     return replace(ask, schema=None, tool=None) if _content_order(orders) in ("echo", "long") else ask
 
 
-def reply(ask: Ask, orders: Orders) -> Answer:
-    """Answer, as ordered if it is an order about content."""
+def reply(ask: Ask, orders: Orders, work: Work) -> Answer:
+    """Answer, as ordered if it is an order about content.
+
+    Raises:
+        Problem: no value can be made to the schema.
+        TooMuch, TooLate, Gone: by `Work`.
+    """
     schema = json.dumps(ask.tool.schema) if ask.tool else ""
     used = tokens(sum(len(turn.text) for turn in ask.turns) + len(schema))
     order = _content_order(orders)
@@ -37,7 +41,7 @@ def reply(ask: Ask, orders: Orders) -> Answer:
         length = int(orders["long"])
         text = (_FILLER * (length // len(_FILLER) + 1))[:length]
         return Answer(text, "stop", used, tokens(length))
-    text = _SAID.get(order, _answer)(ask)
+    text = _SAID.get(order, _answer)(ask, work)
     if ask.max_tokens is not None and tokens(len(text)) > ask.max_tokens:
         return Answer(text[: ask.max_tokens * CHARS_PER_TOKEN], "length", used, ask.max_tokens)
     return Answer(text, "stop", used, tokens(len(text)))
@@ -55,15 +59,14 @@ def _schema(ask: Ask) -> Json | None:
     return ask.tool.schema if ask.tool else ask.schema
 
 
-def _unfit(ask: Ask) -> str:
+def _unfit(ask: Ask, work: Work) -> str:
     schema = _schema(ask)
     if not schema and not ask.tool:
         return "This is not the JSON that was asked for."
-    validator = Draft202012Validator(schema or {})
-    return json.dumps(next((value for value in _UNFIT if not validator.is_valid(value)), _UNFIT[0]))
+    return json.dumps(Filler(schema or {}, "", work).unfit(_UNFIT))
 
 
-def _answer(ask: Ask) -> str:
+def _answer(ask: Ask, work: Work) -> str:
     prompt = understand(ask.turns)
     schema = _schema(ask)
     if schema is None:
@@ -72,7 +75,7 @@ def _answer(ask: Ask) -> str:
         names = quoted_names(prompt.instruction) or ["summary", "keywords", "sentiment"]
         kinds = {"keywords": {"type": "array", "items": {"type": "string"}}}
         schema = {"type": "object", "properties": {name: kinds.get(name, {}) for name in names}}
-    return json.dumps(Filler(schema, prompt.material).fill(), ensure_ascii=False)
+    return json.dumps(Filler(schema, prompt.material, work).fill(), ensure_ascii=False)
 
 
 def _sentiment(prompt: ReadPrompt) -> str:
@@ -103,4 +106,8 @@ _PROSE: dict[str, Callable[[ReadPrompt], str]] = {
     "summary": lambda prompt: summary(prompt.material),
     "answer": _extract,
 }
-_SAID: dict[str, Callable[[Ask], str]] = {"empty": lambda ask: "", "echo": _last, "notschema": _unfit}
+_SAID: dict[str, Callable[[Ask, Work], str]] = {
+    "empty": lambda ask, work: "",
+    "echo": lambda ask, work: _last(ask),
+    "notschema": _unfit,
+}

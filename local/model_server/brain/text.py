@@ -40,10 +40,10 @@ def stems(text: str) -> list[str]:
 
 def sentences(text: str) -> list[str]:
     """Part a text into sentences; a line break ends one, an initial or a title does not."""
-    found: list[str] = []
+    found: list[list[str]] = []
     for piece in filter(None, (piece.strip() for piece in _BREAK.split(text))):
-        if found and _ABBREVIATION.search(found[-1]):
-            found[-1] += f" {piece}"
+        if found and _ABBREVIATION.search(found[-1][-1]):
+            found[-1].append(piece)
         else:
-            found.append(piece)
-    return found
+            found.append([piece])
+    return [" ".join(pieces) for pieces in found]

@@ -19,7 +19,7 @@ from local.model_server.exchange import (
     pick_tool,
     text_of,
 )
-from local.model_server.misbehaviour import CONTENT
+from local.model_server.misbehaviour import allow
 from local.model_server.rules import gemini as rules
 
 _ERRORS: dict[Kind, tuple[str, str]] = {
@@ -132,9 +132,7 @@ def write(request: Request, ask: Ask, answer: Answer) -> Json:
 
 def embeddings(request: Request) -> Json:
     """Embed each request's text; the service's limit of 100 is kept."""
-    for order in request.orders:
-        if order in CONTENT:
-            raise Problem("invalid", f"Misbehaviour '{order}' is for chat only.", "model")
+    allow(request.orders)
     asked = items(request.body.get("requests"), "requests")
     if not 1 <= len(asked) <= _MOST_TEXTS:
         raise Problem("invalid", f"* BatchEmbedContentsRequest.requests: 1 to {_MOST_TEXTS} are allowed in one batch\n")

@@ -1,0 +1,47 @@
+"""What API Gateway does before a function runs: its errors have the contract's form, and bodies are texts."""
+
+from typing import Any
+
+import pytest
+
+from local.client import Answer, Client
+from tests.e2e.stack import Stack
+
+
+def error_of(answer: Answer) -> dict[str, Any]:
+    """The error, which has all that the contract promises, and no more."""
+    error: dict[str, Any] = answer.body["error"]
+    assert answer.body.keys() == {"error"}
+    assert error.keys() == {"type", "code", "message", "param", "request_id"}
+    assert error["message"] and len(error["request_id"]) > 8
+    return error
+
+
+@pytest.mark.parametrize("known", [False, None], ids=["a wrong key", "no key"])
+def test_a_bad_credential_is_told_in_the_errors_form(stack: Stack, known: bool | None) -> None:
+    client = Client(stack.base_url, None if known is None else stack.unknown_key())
+    for method, path in (("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/models")):
+        answer = client.call(method, path, {} if method == "POST" else None)
+        error = error_of(answer)
+        assert (answer.status, error["type"], error["code"]) == (401, "unauthorized", "unauthorized")
+        assert error["param"] == "Authorization"
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_route_that_is_none_is_told_in_the_errors_form(stack: Stack) -> None:
+    for method, path in (("GET", "/nowhere"), ("DELETE", "/models")):
+        answer = stack.api.call(method, path)
+        error = error_of(answer)
+        assert (answer.status, error["type"], error["code"]) == (404, "not_found", "unknown_route")
+
+
+def test_two_refusals_have_two_ids(stack: Stack) -> None:
+    answers = [Client(stack.base_url, stack.unknown_key()).call("GET", "/jobs") for _ in range(2)]
+    first, second = (error_of(answer)["request_id"] for answer in answers)
+    assert first != second
+
+
+def test_what_is_no_utf8_reaches_the_job_as_a_text(stack: Stack) -> None:
+    answer = stack.api.call("POST", "/jobs", b'{"model": "echoes", "input": {"text": "caf\xe9 or caf\xc3\xa9"}}')
+    assert answer.status == 202, answer.body
+    assert stack.api.finished(answer.body["id"])["output"]["text"] == "caf\ufffd or caf\u00e9"

@@ -1,0 +1,52 @@
+"""The emulated API Gateway takes the gateway responses of an API's document; its patch still fits."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ministack.services import apigateway_v1
+
+from local.emulator.gateway import EXTENSION, patch
+from local.emulator.rewriting import DoesNotFit
+
+TEMPLATE = '{"error": {"code": "unauthorized", "request_id": "$context.requestId"}}'
+RESPONSE = {"statusCode": 401, "responseTemplates": {"application/json": TEMPLATE}}
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    shipped = apigateway_v1._import_rest_api
+    yield
+    apigateway_v1._import_rest_api = shipped
+
+
+def document(responses: dict[str, Any]) -> dict[str, Any]:
+    return {"openapi": "3.0.1", "info": {"title": "api"}, "paths": {}, EXTENSION: responses}
+
+
+def test_the_responses_of_a_document_are_the_apis(restored: None) -> None:
+    patch()
+    api_id = apigateway_v1._import_rest_api(document({"UNAUTHORIZED": RESPONSE}), {})
+    status, _, body = apigateway_v1._get_gateway_response(api_id, "UNAUTHORIZED")
+    found = json.loads(body)
+    assert (status, found["statusCode"], found["defaultResponse"]) == (200, "401", False)
+    assert found["responseTemplates"] == {"application/json": TEMPLATE}
+
+
+def test_a_response_that_is_none_fails_the_deployment(restored: None) -> None:
+    patch()
+    with pytest.raises(ValueError, match="NOBODYS"):
+        apigateway_v1._import_rest_api(document({"NOBODYS": RESPONSE}), {})
+
+
+def test_another_emulator_is_told_loudly(restored: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as changed:
+        changed.setattr(apigateway_v1, "_put_gateway_response", lambda api_id: None)
+        with pytest.raises(DoesNotFit, match="in another way"):
+            patch()
+    with monkeypatch.context() as changed:
+        changed.setattr(inspect, "getsource", lambda module: f'spec.get("{EXTENSION}")')
+        with pytest.raises(DoesNotFit, match="in another way"):
+            patch()
