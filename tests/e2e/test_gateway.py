@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.client import HttpReply, Client
+from local.client import Client, HttpReply
 from tests.e2e.stack import Stack
 
 
