@@ -1,4 +1,4 @@
-"""`python -m bench startup|packing|calls|pictures|price|throughput|all`: what it prints is kept in `bench/results/`."""
+"""`python -m bench startup|packing|calls|pictures|cpu|price|throughput|all`: what it prints is in `bench/results/`."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ FOLDER = ROOT / ".local" / "bench"
 ALONE = ("startup", "packing", "calls", "pictures")
 """What needs no stack."""
 
-WHAT = (*ALONE, "price", "throughput", "all")
+WHAT = (*ALONE, "cpu", "price", "throughput", "all")
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     )
     parser.add_argument("--starts", type=int, default=7, help="fresh starts of each handler")
     parser.add_argument("--counted", type=int, default=10, help="jobs that are counted one at a time")
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of the throughput run")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs of the cpu and throughput runs")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
     parser.add_argument("--seconds", type=float, default=120, help="the throughput run's deadline")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
@@ -47,10 +47,12 @@ def main() -> int:
         pictures.run()
     if asked.what in ALONE:
         return 0
-    from bench import price, throughput
+    from bench import cpu, price, throughput
     from bench.stack import running
 
     with running(folder, keep=asked.keep_running) as stack:
+        if asked.what in ("cpu", "all"):
+            cpu.run(stack, asked.jobs)
         if asked.what in ("price", "all"):
             price.run(stack, asked.counted)
         if asked.what in ("throughput", "all"):

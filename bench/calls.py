@@ -11,10 +11,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.session import get_session
+from broker.cloud.access import Access
 from broker.cloud.attributes import encode_item
 from broker.cloud.lean import LeanClient
+from broker.cloud.operations import SERVICES
 
 from bench.tables import Cell, keep, show, table
 from local.servers import REGION
@@ -88,7 +89,8 @@ def _measure(url: str) -> None:
     config = Config(parameter_validation=False, user_agent="bench", retries={"mode": "standard"})
     keys: dict[str, Any] = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "aws_session_token": TOKEN}
     made = get_session().create_client("dynamodb", REGION, endpoint_url=url, config=config, **keys)
-    lean = LeanClient(made, Credentials("x", "x", TOKEN))
+    access = Access(url, REGION, "x", "x", TOKEN, "")
+    lean = LeanClient(SERVICES["dynamodb"], access, lambda: made, user_agent="bench", connect_s=3, read_s=10)
     rows: list[list[Cell]] = []
     for name, request in CALLED.items():
         ways = [partial(getattr(client, name), **request) for client in (made, lean)]
