@@ -55,7 +55,7 @@ def _environment(bench: Bench) -> dict[str, str]:
     return found | bench.cloud.environment() | lambda_ | own | {"AWS_SDK_UA_APP_ID": OWN}
 
 
-def _work(told: Connection, environment: dict[str, str], body: dict[str, Any], jobs: int) -> None:
+def _work(reports: Connection, environment: dict[str, str], body: dict[str, Any], jobs: int) -> None:
     """In a process of its own, which has the functions' environment."""
     import os
 
@@ -70,7 +70,7 @@ def _work(told: Connection, environment: dict[str, str], body: dict[str, Any], j
     for _ in range(jobs):
         Job(meter, body).run()
         loops.append(_time(_calibrate))
-    told.send({"cpu": dict(meter.cpu), "calls": dict(meter.calls), "in_calls": dict(meter.in_calls), "loops": loops})
+    reports.send({"cpu": dict(meter.cpu), "calls": dict(meter.calls), "in_calls": dict(meter.in_calls), "loops": loops})
 
 
 def _calibrate() -> None:

@@ -119,8 +119,8 @@ class Job:
         self._call("settle_job", settle_job.handler, run | {"ending": {"answer": answer}})
         keys = {"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "HEAD"}}
         change = {"SequenceNumber": "1", "Keys": keys, "OldImage": before, "NewImage": self._head(job_id)}
-        told = {"eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
-        self._call("publish", publish.handler, {"Records": [told]})
+        record = {"eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
+        self._call("publish", publish.handler, {"Records": [record]})
         poll = _request("GET", "/jobs/{id}", id=job_id)
         ended = json.loads(self._call("api, poll", api.handler, poll)["body"])
         if ended["status"] != "succeeded":

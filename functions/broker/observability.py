@@ -68,12 +68,12 @@ def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **
     named = {**dimensions, "service": SERVICE}
     units = [{"Name": name, "Unit": "Milliseconds" if name.endswith("Ms") else "Count"} for name in values]
     directive = {"Namespace": NAMESPACE, "Dimensions": [list(named)], "Metrics": units}
-    told = dict(line or {})
+    fields = dict(line or {})
     if line and "job_id" not in line:  # what is said of a job is found by the job's id
-        told["request_id"] = logger().get_current_keys().get("request_id")
+        fields["request_id"] = logger().get_current_keys().get("request_id")
     now = time.time_ns() // 1_000_000
-    told |= {"_aws": {"Timestamp": now, "CloudWatchMetrics": [directive]}, **named, **values}
-    print(json.dumps(told, separators=(",", ":")))
+    fields |= {"_aws": {"Timestamp": now, "CloudWatchMetrics": [directive]}, **named, **values}
+    print(json.dumps(fields, separators=(",", ":")))
 
 
 def _sampled() -> bool:

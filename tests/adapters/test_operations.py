@@ -15,12 +15,12 @@ CLOUD = ROOT / "functions" / "broker" / "cloud"
 @pytest.mark.parametrize(("name", "service"), SERVICES.items(), ids=SERVICES)
 def test_they_are_those_of_the_models(name: str, service: Service) -> None:
     model = session().get_service_model(name)
-    told = model.metadata
+    given = model.metadata
     assert model.resolved_protocol == "json"
-    assert (service.json, service.target) == (told["jsonVersion"], told["targetPrefix"])
+    assert (service.json, service.target) == (given["jsonVersion"], given["targetPrefix"])
     assert service.host == model.signing_name
     assert service.variable == model.service_id.hyphenize().replace("-", "_").upper()
-    assert service.keeps_codes == ("awsQueryCompatible" in told)
+    assert service.keeps_codes == ("awsQueryCompatible" in given)
     methods: dict[str, Any] = session().create_client(name, "us-east-1").meta.method_to_api_mapping
     assert service.operations == {method: methods[method] for method in service.operations}
     tokens = {each: model.operation_model(each).idempotent_members for each in service.operations.values()}

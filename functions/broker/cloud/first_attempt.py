@@ -26,14 +26,14 @@ def listen(client: Any) -> None:
 
 def judged(client: Any, method: str, request: dict[str, Any], outcome: Reply | OSError) -> Any:
     """What botocore makes of a request whose first attempt had this outcome: it may send it again, or raise."""
-    before = _outcome.set(_told(client.meta.endpoint_url, outcome))
+    before = _outcome.set(_outcome_of(client.meta.endpoint_url, outcome))
     try:
         return getattr(client, method)(**request)
     finally:
         _outcome.reset(before)
 
 
-def _told(url: str, outcome: Reply | OSError) -> AWSResponse | HTTPClientError:
+def _outcome_of(url: str, outcome: Reply | OSError) -> AWSResponse | HTTPClientError:
     if isinstance(outcome, OSError):
         return HTTPClientError(error=outcome)
     headers: Any = urllib3.HTTPHeaderDict(outcome.headers)
