@@ -11,22 +11,28 @@ FOLDER = ROOT / ".local" / "bench"
 ALONE = ("startup", "packing", "calls", "pictures")
 """What needs no stack."""
 
-WHAT = (*ALONE, "emulator", "price", "throughput", "all")
+WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "all")
 
 
 def main() -> int:
     """Run what was asked for; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("what", nargs="?", default="all", choices=WHAT)
-    parser.add_argument(
-        "--folder", type=Path, default=FOLDER, help="work folder; a bench stack that runs there is used"
-    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="work folder; bench stacks that run there are used")
     parser.add_argument("--starts", type=int, default=7, help="fresh starts of each handler")
-    parser.add_argument("--counted", type=int, default=10, help="jobs that are counted one at a time")
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of the throughput run")
+    parser.add_argument("--counted", type=int, default=3, help="jobs of each text that are counted one at a time")
+    parser.add_argument("--markdown", action="store_true", help="of the price, the tables of docs/operations.md alone")
+    parser.add_argument("--jobs-per-month", type=float, default=1_000_000, help="of the price")
+    parser.add_argument(
+        "--seconds", type=float, nargs="+", default=[3.0, 30.0], help="that a model takes, of the price"
+    )
+    parser.add_argument("--polls", type=float, default=1, help="of each job, of the price")
+    parser.add_argument("--models", type=int, default=5, help="in use in a month, of the price")
+    parser.add_argument("--secrets", type=int, default=3, help="of providers and of webhooks, of the price")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs of the cpu, emulator and throughput runs")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator run")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
-    parser.add_argument("--seconds", type=float, default=120, help="the throughput run's deadline")
+    parser.add_argument("--within", type=float, default=120, help="seconds until the throughput run is over")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
     asked = parser.parse_args()
     folder = asked.folder.resolve()
@@ -52,15 +58,22 @@ def main() -> int:
         emulator.run(folder, asked.rounds, asked.jobs)
     if asked.what in (*ALONE, "emulator"):
         return 0
-    from bench import price, throughput
-    from bench.stack import running
+    from bench import cpu, price, throughput
+    from bench.pricing import Traffic
+    from bench.stack import METERED, PLAIN, running
 
-    with running(folder, keep=asked.keep_running) as stack:
-        if asked.what in ("price", "all"):
-            price.run(stack, asked.counted)
-        if asked.what in ("throughput", "all"):
-            throughput.run(stack, asked.jobs, asked.clients, asked.seconds)
-    return 0
+    status = 0
+    if asked.what in ("cpu", "all"):
+        with running(folder / "plain", PLAIN, keep=asked.keep_running) as stack:
+            cpu.run(stack, asked.jobs)
+    if asked.what in ("price", "all"):
+        traffic = Traffic(asked.jobs_per_month, asked.polls, asked.models, asked.secrets)
+        with running(folder / "metered", METERED, keep=asked.keep_running) as stack:
+            status = price.run(stack, asked.counted, traffic, asked.seconds, plain_markdown=asked.markdown)
+    if asked.what in ("throughput", "all"):
+        with running(folder / "plain", PLAIN, keep=asked.keep_running) as stack:
+            throughput.run(stack, asked.jobs, asked.clients, asked.within)
+    return status
 
 
 if __name__ == "__main__":

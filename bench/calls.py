@@ -1,23 +1,31 @@
-"""CPU time of one call to AWS: by botocore's client, and by the short way that the functions take."""
+"""CPU time of one call to AWS: by botocore's client and by the short way of the functions, each with TLS too."""
 
+import ipaddress
 import json
+import ssl
+import tempfile
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.session import get_session
+from broker.cloud.access import Access
 from broker.cloud.attributes import encode_item
 from broker.cloud.lean import LeanClient
+from broker.cloud.operations import SERVICES
+from cryptography import x509
 
 from bench.tables import Cell, keep, show, table
 from local.servers import REGION
+from tests.unit.certificates import write_certificate
 
 ROUNDS, CALLS = 9, 200
 
@@ -44,7 +52,7 @@ CALLED: dict[str, dict[str, Any]] = {
 }
 
 
-def _serve(ready: Connection) -> None:
+def _serve(ready: Connection, certificate: Path | None) -> None:
     """Answer every `GetItem` with the head and all else with nothing, with the headers of DynamoDB."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,36 +75,56 @@ def _serve(ready: Connection) -> None:
             self.wfile.write(body)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     ready.send(server.server_port)
     server.serve_forever()
 
 
 def run() -> None:
-    """Call a server of our own on the loopback interface, both ways in turn, and print."""
+    """Call servers of our own on the loopback interface, each in all ways in turn, and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = write_certificate(Path(folder), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        with _server(None) as plain, _server(certificate) as tls:
+            _measure([*_clients(f"http://127.0.0.1:{plain}"), *_clients(f"https://127.0.0.1:{tls}", str(certificate))])
+
+
+@contextmanager
+def _server(certificate: Path | None) -> Iterator[int]:
+    """A server in a process of its own; gives its port."""
     context = get_context("spawn")
     here, there = context.Pipe()
-    server = context.Process(target=_serve, args=(there,), daemon=True)
+    server = context.Process(target=_serve, args=(there, certificate), daemon=True)
     server.start()
     try:
-        _measure(f"http://127.0.0.1:{here.recv()}")
+        yield here.recv()
     finally:
         server.terminate()
         server.join()
 
 
-def _measure(url: str) -> None:
+def _clients(url: str, verify: Any = True) -> list[Any]:
+    """Botocore's client and the short way."""
     config = Config(parameter_validation=False, user_agent="bench", retries={"mode": "standard"})
     keys: dict[str, Any] = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "aws_session_token": TOKEN}
-    made = get_session().create_client("dynamodb", REGION, endpoint_url=url, config=config, **keys)
-    lean = LeanClient(made, Credentials("x", "x", TOKEN))
+    made = get_session().create_client("dynamodb", REGION, endpoint_url=url, config=config, verify=verify, **keys)
+    access = Access(url, REGION, "x", "x", TOKEN, "" if verify is True else str(verify))
+    lean = LeanClient(SERVICES["dynamodb"], access, lambda: made, user_agent="bench", connect_s=3, read_s=10)
+    return [made, lean]
+
+
+def _measure(clients: list[Any]) -> None:
     rows: list[list[Cell]] = []
     for name, request in CALLED.items():
-        ways = [partial(getattr(client, name), **request) for client in (made, lean)]
+        ways = [partial(getattr(client, name), **request) for client in clients]
         best = [float("inf")] * len(ways)
         for _ in range(ROUNDS):
             best = [min(known, _time(way)) for known, way in zip(best, ways, strict=True)]
-        rows.append([name, *(seconds / CALLS * 1e6 for seconds in best), 100 * best[1] / best[0]])
-    heads = ["call", "by botocore", "the short way", "%"]
+        botocore, lean, botocore_tls, lean_tls = (seconds / CALLS * 1e6 for seconds in best)
+        rows.append([name, botocore, lean, 100 * lean / botocore, botocore_tls, lean_tls, lean_tls - lean])
+    heads = ["call", "by botocore", "the short way", "%", "botocore, TLS", "short, TLS", "TLS alone"]
     show(table("CPU time of one call (microseconds)", heads, rows))
     keep("calls", {"rows": [dict(zip(heads, row, strict=True)) for row in rows]})
 

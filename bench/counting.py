@@ -1,69 +1,50 @@
-"""Counts what one job takes: jobs one at a time on a quiet stack, and what grew between before and after."""
+"""Counts what one job takes: runs of each kind, and what grew between before and after."""
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import mean
 
-from bench.figures import since
-from bench.logs import Logged, logged
-from bench.pricing import FunctionUse, JobUse
-from bench.processes import function_cpu, processes
+from bench import runs
+from bench.logs import Logged, Series, logged
+from bench.monthly import Background
+from bench.pricing import Function, Job
+from bench.refreshing import Refresh, refreshed, refreshes
+from bench.runs import Run, Span
 from bench.stack import Bench
-
-Row = tuple[str, str, str]
-
-APART = "SweepFunction"
-"""Runs by the clock, whatever the jobs: idle background."""
-
-QUIET_S = 1.5
-"""After a job has ended: publishing is over by then."""
-
-WITHIN_S = 60
+from bench.tally import Tally, firm, total, without
+from bench.template import readers
+from bench.texts import texts
 
 TRANSACTION = 2
 """Write units of an item below 1 KB in a transaction (DynamoDB, Read/write capacity)."""
 
-QUEUES_WITH_READERS = ("InteractiveQueue", "BulkQueue", "DeliveriesQueue", "IntakeQueue", "FilesQueue")
-
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was counted, all for one job."""
+    """What was counted."""
 
-    job: JobUse
-    requests: dict[Row, dict[str, float]]
-    """By function, operation and target: `count`, `reads`, `writes`, `entries`."""
-    logs: dict[str, Logged]
+    job: Job
+    """The mean over the texts."""
+    by_text: dict[str, Job]
+    large: Job
+    poll: Job
+    background: Background
+    series: set[Series]
+    requests: Tally
+    """Of one job."""
+    refreshes: list[Refresh]
+    """What a job asks beside that where it is due."""
     states: list[str]
     """Of a Standard run of the same definition."""
     jobs: int
 
 
-def meter(bench: Bench, name: str) -> dict[Row, float]:
-    """One measure of the meter by row, without the idle background."""
-    rows = [row for row in bench.meter() if row["function"] != APART]
-    return {(row["function"], row["operation"], row["target"]): row[name] for row in rows}
-
-
-def _ended(bench: Bench, job_id: str) -> None:
-    """Wait without the API, whose calls are counted (the bench's own reads are not)."""
-    table = bench.cloud.client("dynamodb")
-    until = time.monotonic() + WITHIN_S
-    key = {"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "HEAD"}}
-    while time.monotonic() < until:
-        if "ended_at" in table.get_item(TableName=bench.up.outputs["JobsTable"], Key=key)["Item"]:
-            return
-        time.sleep(0.05)
-    raise TimeoutError(f"job {job_id} did not end within {WITHIN_S} s")
-
-
 def states_of(bench: Bench) -> list[str]:
     """The states that a job enters: the history of a Standard run, for Express keeps none."""
     answer = bench.api.submit(bench.body(timeout_seconds=600))
-    _ended(bench, answer.body["id"])
-    time.sleep(QUIET_S)
+    runs.ended(bench, answer.body["id"])
+    runs.quiet(bench)
     machine = bench.physical("StandardWorkflow")
     arn = f"{machine.replace(':stateMachine:', ':execution:')}:{answer.body['id']}-1"
     pages = bench.cloud.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
@@ -71,85 +52,99 @@ def states_of(bench: Bench) -> list[str]:
     return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
 
-def step_functions(bench: Bench, states: list[str]) -> tuple[str, ...]:
+def step_functions(known: Sequence[str], states: list[str]) -> tuple[str, ...]:
     """The functions behind the states that call one, by the definition's own names (`Check Input`, CheckInput…)."""
-    known = bench.functions()
     named = (f"{state.replace(' ', '')}Function" for state in states)
     return tuple(name for name in named if name in known)
 
 
-def count(bench: Bench, jobs: int, say: Callable[[str], None]) -> Counted:
-    """Run jobs one at a time: submit, wait until it has ended and was published, one poll with `wait`."""
+def logs_of(bench: Bench, began_ms: int, ended_ms: int | None = None) -> dict[str, Logged]:
+    """What each function logged in a span of time."""
+    client, found = bench.cloud.client("logs"), {}
+    for name, facts in bench.functions().items():
+        logging = facts["LoggingConfig"]
+        platform = logging.get("SystemLogLevel", "INFO") in ("INFO", "DEBUG")
+        found[name] = logged(client, logging["LogGroup"], began_ms, ended_ms, platform=platform)
+    return found
+
+
+def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
+    """Run `rounds` jobs of each text, and a few of all other kinds."""
+    began = int(time.time() * 1000)
+    say("  the states of a job …")
     states = states_of(bench)
-    measures = ("count", "reads", "writes", "entries")
-    before = {name: meter(bench, name) for name in measures}
-    processes_before, began_ms, reply_bytes = processes(bench.pid), int(time.time() * 1000), 0
-    for number in range(jobs):
-        answer = bench.api.submit(bench.body())
-        _ended(bench, answer.body["id"])
-        time.sleep(QUIET_S)
-        polled = bench.api.call("GET", f"/jobs/{answer.body['id']}?wait=20")
-        if polled.body["status"] != "succeeded":
-            raise RuntimeError(f"a job ended as {polled.body['status']}: {polled.body['error']}")
-        reply_bytes += sum(len(json.dumps(each.body)) for each in (answer, polled))
-        say(f"  counted {number + 1} of {jobs}")
-    time.sleep(QUIET_S)
-    cpu = function_cpu(processes_before, processes(bench.pid))
-    grown = {name: since(before[name], meter(bench, name)) for name in measures}
-    requests = {row: {name: grown[name].get(row, 0.0) / jobs for name in measures} for row in sorted(grown["count"])}
-    client = bench.cloud.client("logs")
-    logs = {
-        name: logged(
-            client,
-            facts["LoggingConfig"]["LogGroup"],
-            began_ms,
-            platform=facts["LoggingConfig"].get("SystemLogLevel", "INFO") in ("INFO", "DEBUG"),
-        )
-        for name, facts in bench.functions().items()
-        if name != APART
-    }
-    logs = {name: each for name, each in logs.items() if each.invocations}
-    job = _job(bench, requests, logs, cpu, jobs, states, reply_bytes / jobs)
-    return Counted(job, requests, logs, states, jobs)
+    say(f"  {rounds} jobs of each of {len(texts())} texts …")
+    kinds: dict[str, list[Run]] = {}
+
+    def small() -> list[Run]:
+        kinds.update(runs.by_text(bench, rounds))
+        return [run for each in kinds.values() for run in each]
+
+    plain = runs.spanned(small)
+    say("  polls, large jobs, what runs by the clock, what is told of other jobs …")
+    polled = runs.polls(bench)
+    big = runs.spanned(lambda: runs.large(bench))
+    clock = runs.by_the_clock(bench)
+    runs.others(bench)
+
+    def job(span: Span, some: list[Run]) -> Job:
+        return job_of(bench, span, some, states)
+
+    tallies = [run.tally for run in plain.runs]
+    users = len({(row["function"], table) for row in bench.rows() for table in row["tables"]})
+    return Counted(
+        job=job(plain, plain.runs),
+        by_text={kind: job(plain, each) for kind, each in kinds.items()},
+        large=job(big, big.runs),
+        poll=job(polled, polled.runs),
+        background=Background({name: job(span, span.runs) for name, span in clock.items()}, users),
+        series={each for found in logs_of(bench, began).values() for each in found.series},
+        requests=firm(without(tallies, refreshed)),
+        refreshes=refreshes(tallies, {name: facts["MemorySize"] for name, facts in bench.functions().items()}),
+        states=states,
+        jobs=len(plain.runs),
+    )
 
 
-def _job(
-    bench: Bench,
-    requests: dict[Row, dict[str, float]],
-    logs: dict[str, Logged],
-    cpu: dict[str, float],
-    jobs: int,
-    states: list[str],
-    reply_bytes: float,
-) -> JobUse:
-    def total(name: str, matches: Callable[[Row], bool] = lambda row: True) -> float:
-        return sum(each[name] for row, each in requests.items() if matches(row))
+def job_of(bench: Bench, span: Span, some: list[Run], states: list[str]) -> Job:
+    """What one of some runs took; logs are those of the whole span, shared by all its runs."""
+    requests = firm(without([run.tally for run in some], refreshed))
 
-    functions: dict[str, FunctionUse] = {}
-    configured: dict[str, dict[str, Any]] = bench.functions()
+    def of(measure: str, matches: Callable[[str, str], bool]) -> float:
+        return sum(each[measure] for row, each in requests.items() if matches(row[1], row[2]))
+
+    functions = _functions(bench, span, requests)
+    return Job(
+        functions=functions,
+        api_requests=mean(run.api_requests for run in some),
+        writes=total(requests, "writes"),
+        reads=total(requests, "reads"),
+        sqs_sends=of("count", lambda operation, _: operation == "sqs.SendMessage"),
+        queue_hops=of("count", lambda operation, queue: operation == "sqs.SendMessage" and queue in readers()),
+        events=total(requests, "entries"),
+        event_bytes=of("bytes_in", lambda operation, _: operation == "events.PutEvents"),
+        s3_puts=of("count", lambda operation, _: operation == "s3.PUT"),
+        s3_gets=of("count", lambda operation, _: operation in ("s3.GET", "s3.HEAD")),
+        transitions=float(len(states)),
+        steps=step_functions(list(functions), states),
+        stored=mean(run.stored for run in some),
+        s3_stored=mean(run.s3_stored for run in some),
+        reply_bytes=mean(run.reply_bytes for run in some),
+        prompt_bytes=mean(run.prompt_bytes for run in some),
+        tenant_writes=of("count", lambda operation, items: "Transact" in operation and "BUDGET" in items) * TRANSACTION,
+    )
+
+
+def _functions(bench: Bench, span: Span, requests: Tally) -> dict[str, Function]:
+    """Each function that most runs invoke."""
+    logs, configured, found = logs_of(bench, span.began_ms, span.ended_ms), bench.functions(), {}
     for name, each in logs.items():
         asked: dict[str, float] = {}
         for (function, operation, _), measured in requests.items():
             if function == name:
                 asked[operation] = asked.get(operation, 0) + measured["count"]
-        functions[name] = FunctionUse(
-            memory_mb=configured[name]["MemorySize"],
-            invocations=each.invocations / jobs,
-            cpu_ms=cpu.get(name, 0.0) / jobs,
-            requests=asked,
-            log_bytes=each.size / jobs,
-        )
-    return JobUse(
-        functions=functions,
-        api_requests=2.0,
-        writes=total("writes"),
-        reads=total("reads"),
-        sqs_sends=total("count", lambda row: row[1] == "sqs.SendMessage"),
-        queue_hops=total("count", lambda row: row[1] == "sqs.SendMessage" and row[2] in QUEUES_WITH_READERS),
-        events=total("entries", lambda row: row[1] == "events.PutEvents"),
-        transitions=float(len(states)),
-        steps=step_functions(bench, states),
-        table_users=len({(row["function"], table) for row in bench.meter() for table in row["tables"]}),
-        reply_bytes=reply_bytes,
-        tenant_writes=total("count", lambda row: "Transact" in row[1] and "BUDGET" in row[2]) * TRANSACTION,
-    )
+        # Some runs more than there are jobs are the clock's: an authorizer, a sweep beside those that were started.
+        if invocations := each.invocations // len(span.runs):
+            bytes_each = each.size / each.invocations * invocations
+            found[name] = Function(configured[name]["MemorySize"], invocations, asked, bytes_each)
+    return found

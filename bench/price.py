@@ -1,110 +1,200 @@
-"""What a million jobs cost, line by line, and which quota binds first."""
+"""What jobs cost, line by line, by the million and by the month, and which quota binds first."""
 
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
+from statistics import mean
 from typing import Any
 
-from bench import counting, quotas
+from bench import counting, gates, polls, quotas
 from bench.counting import Counted
-from bench.pricing import PriceList, bill, billed_ms, express_ms, idle, long_poll, standard
+from bench.monthly import monthly, series_seen
+from bench.pricing import MILLION, Job, Line, PriceList, Traffic, bill, billed_ms, cpu_ms, standard, summed
+from bench.refreshing import with_refreshes
 from bench.stack import Bench
-from bench.tables import Cell, keep, show, table
+from bench.tables import Cell, Table, keep, markdown, show, table
+from bench.template import resources
 
 BUDGET = {3.0: (40, 25, 549), 30.0: (110, 60, 729)}
-"""Seconds of model time: the design's budget, its aim, and its figure for a naive design (quoted, not measured)."""
-
-CPU_BUDGET_MS, CPU_AIM_MS = 11.0, 5.5
-"""Of all handlers for one job."""
+"""Seconds of model time: the design's budget for a million jobs, its aim, and its (quoted) figure for a naive one."""
 
 SAID = """
-Measured on the emulator, one job at a time, {jobs} jobs of 2 KB in and out, submit and one poll after the end:
-AWS requests, DynamoDB units, events and log bytes from the emulator's side; CPU time of the function processes from
-the kernel; the workflow's states from a Standard run of the same definition.
-Computed: billed time = CPU * 1769 MB / MemorySize + AWS requests * assumed latency (prices.json, as of {as_of}).
-Added by arithmetic: the model's seconds, to invoke_model and to the Express workflow. Not in the table: cold starts,
-webhooks, the part of a poll that waits (shown apart)."""
+Counted on the emulator, one job at a time, {jobs} jobs of 2 KB in and out, a submit and a poll after the end: requests,
+units, bytes, invocations and states. What the emulator's clock says is in none of these figures.
+Computed: a function's time = CPU by its invocations and requests * 1769 MB / MemorySize + requests * assumed latency;
+all of prices.json, as of {as_of}. Added by arithmetic: the model's seconds, to invoke_model and to the workflow.
+Left out: cold starts."""
 
 
-def run(bench: Bench, jobs: int) -> None:
-    """Count, print and keep."""
-    show(f"\nprice: {jobs} jobs, one at a time …")
+def run(bench: Bench, rounds: int, traffic: Traffic, seconds: list[float], *, plain_markdown: bool) -> int:
+    """Count, print and keep; gives the exit status, which is 1 where a job takes more than `gates.MOST`."""
+    print(f"price: {rounds} jobs of each text, one at a time …", file=sys.stderr)
     prices = PriceList.load()
-    counted = counting.count(bench, jobs, lambda line: None)
-    _show_requests(counted)
-    _show_functions(counted, prices)
-    results: dict[str, Any] = {"job": asdict(counted.job), "states": counted.states, "as_of": prices.as_of}
-    results["requests"] = [
-        {"function": row[0], "operation": row[1], "target": row[2], **each} for row, each in counted.requests.items()
-    ]
-    results["bill"] = _show_bill(counted, prices)
-    results["quotas"] = _show_quotas(counted, prices)
-    keep("price", results)
+    counted = counting.count(bench, rounds, lambda line: print(line, file=sys.stderr))
+    unseen = prices.assumed["metric_series"].keys() - {",".join(_without_service(pairs)) for _, pairs in counted.series}
+    for dimensions in sorted(unseen):
+        print(
+            f"  no metric by ({dimensions}) was told in this run: the month has fewer than it should", file=sys.stderr
+        )
+    found = list(priced(counted, prices, traffic, seconds))
+    if plain_markdown:
+        show("\n\n".join(markdown(*each) for each in found))
+    else:
+        for each in [_requests(counted), _functions(counted, prices), *found]:
+            show(table(*each))
+        _say(counted, prices, traffic, seconds)
+    too_much = gates.exceeded(counted.job)
+    for name in too_much:
+        number = gates.taken(counted.job)[name]
+        print(f"TOO MUCH: {name}, {number:.2f} a job, {gates.MOST[name]} at most", file=sys.stderr)
+    keep("price", {"as_of": prices.as_of, "traffic": asdict(traffic), **_facts(counted)})
+    return int(bool(too_much))
 
 
-def _show_requests(counted: Counted) -> None:
-    rows: list[list[Cell]] = [
-        [*row, each["count"], each["reads"], each["writes"]] for row, each in counted.requests.items()
-    ]
-    total = [sum(each[name] for each in counted.requests.values()) for name in ("count", "reads", "writes")]
-    heads = ["function", "operation", "of", "requests", "read units", "write units"]
-    show(table("AWS requests of one job", heads, [*rows, ["all", "", "", *total]]))
-    show(f"\nstates entered: {len(counted.states)} ({' → '.join(counted.states)})")
+def _facts(counted: Counted) -> dict[str, Any]:
+    return {
+        "taken": gates.taken(counted.job),
+        "job": asdict(counted.job),
+        "poll": asdict(counted.poll),
+        "large": asdict(counted.large),
+        "states": counted.states,
+        "series": sorted(counted.series),
+        "requests": [
+            dict(zip(("function", "operation", "target"), row, strict=True)) | measured
+            for row, measured in counted.requests.items()
+        ],
+    }
 
 
-def _show_functions(counted: Counted, prices: PriceList) -> None:
+def priced(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[float]) -> Iterator[Table]:
+    """The tables that the documentation holds."""
+    yield _taken(counted)
+    bills = [bill(at(counted, prices, traffic, each), prices, traffic, each) for each in seconds]
+    yield _bill(bills, seconds, traffic)
+    yield _month(counted, bills, seconds, prices, traffic)
+    yield _metrics(counted, prices, traffic)
+    yield _apart(counted, prices, traffic, seconds)
+    yield _quotas(counted, prices, seconds)
+
+
+def at(counted: Counted, prices: PriceList, traffic: Traffic, model_s: float) -> Job:
+    """A job as it is at some traffic."""
+    job = counted.job.with_polls(counted.poll, traffic.polls - 1)
+    return with_refreshes(job, counted.refreshes, prices, traffic, model_s)
+
+
+def _heads(seconds: list[float]) -> list[str]:
+    return [f"{each:g} s" for each in seconds]
+
+
+def _requests(counted: Counted) -> Table:
+    measures = ("count", "reads", "writes", "bytes_in")
+    rows: list[list[Cell]] = [[*row, *(each[name] for name in measures)] for row, each in counted.requests.items()]
+    total = [sum(each[name] for each in counted.requests.values()) for name in measures]
+    heads = ["function", "operation", "of", "requests", "read units", "write units", "bytes sent"]
+    return Table("AWS requests of one job", heads, [*rows, ["all", "", "", *total]], 2)
+
+
+def _functions(counted: Counted, prices: PriceList) -> Table:
     rows: list[list[Cell]] = []
     for name, each in counted.job.functions.items():
-        wall = counted.logs[name].wall_ms / counted.jobs
-        rows.append(
-            [name, each.memory_mb, each.invocations, each.cpu_ms, wall, billed_ms(each, prices), each.log_bytes]
-        )
+        asked = sum(each.requests.values())
+        computed = (cpu_ms(each, prices), billed_ms(each, prices))
+        rows.append([name, each.memory_mb, each.invocations, asked, *computed, each.log_bytes])
     total = [sum(float(row[column] or 0) for row in rows) for column in range(2, 7)]
-    heads = ["function", "MB", "invocations", "CPU ms", "wall ms here", "billed ms (computed)", "log bytes"]
-    show(table("Functions, for one job", heads, [*rows, ["all", None, *total]]))
-    cpu = total[1]
-    verdict = "aim met" if cpu <= CPU_AIM_MS else "within the budget" if cpu <= CPU_BUDGET_MS else "MISSED"
-    show(f"\nCPU of all handlers: {cpu:.1f} ms a job (budget {CPU_BUDGET_MS:.0f}, aim {CPU_AIM_MS}): {verdict}")
+    heads = ["function", "MB", "invocations", "requests", "CPU ms (computed)", "billed ms (computed)", "log bytes"]
+    return Table("Functions, for one job", heads, [*rows, ["all", None, *total]])
 
 
-def _show_bill(counted: Counted, prices: PriceList) -> dict[str, Any]:
-    bills = {seconds: bill(counted.job, prices, seconds) for seconds in BUDGET}
-    totals = {seconds: sum(line.usd for line in lines) for seconds, lines in bills.items()}
+def _taken(counted: Counted) -> Table:
+    """By text, with the mean; its range is in the rows."""
+    kinds = {kind: gates.taken(job) for kind, job in counted.by_text.items()}
     rows: list[list[Cell]] = []
-    for place, line in enumerate(bills[3.0]):
-        each = [bills[seconds][place].usd for seconds in BUDGET]
-        quantity = f"{bills[3.0][place].quantity:.4g} {line.unit}".strip()
-        rows.append([line.name, quantity, *each])
-    rows.append(["all", "", *totals.values()])
-    show(table("US dollars for a million jobs", ["", "for one job at 3 s", "3 s", "30 s"], rows, decimals=2))
-    results: dict[str, Any] = {}
-    for seconds, (budget, aim, naive) in BUDGET.items():
-        total = totals[seconds]
-        most = max(bills[seconds], key=lambda line: line.usd)
-        verdict = "aim met" if total <= aim else "within the budget" if total <= budget else "OVER THE BUDGET"
-        show(
-            f"\n{seconds:.0f} s: {total:.2f} $ (budget {budget}, aim {aim}): {verdict}. Most of it: {most.name}, "
-            f"{most.usd:.2f} $. A naive design, quoted from the design: {naive} $."
-        )
-        apart = long_poll(counted.job, prices, seconds)
-        express = next(line.usd for line in bills[seconds] if line.name == "Express workflow duration") + 1
-        show(f"  a client that holds a long poll open all the while: {apart:.2f} $ more")
-        show(f"  as Standard workflow: {standard(counted.job, prices) - express:+.2f} $")
-        lines = [asdict(line) for line in bills[seconds]]
-        took = express_ms(counted.job, prices, seconds)
-        results[f"{seconds:.0f}s"] = {"lines": lines, "total": total, "long_poll": apart, "express_ms": took}
-    for line in idle(counted.job, prices):
-        show(f"apart, for a month without jobs: {line.name}, {line.usd:.2f} $")
+    for name, most in gates.MOST.items():
+        each = [float(taken[name]) for taken in kinds.values()]
+        rows.append([name, *each, mean(each), float(most)])
+    return Table("What one job takes", ["", *kinds, "mean", "at most"], rows, 1)
+
+
+def _bill(bills: list[list[Line]], seconds: list[float], traffic: Traffic) -> Table:
+    rows: list[list[Cell]] = []
+    for lines in zip(*bills, strict=True):
+        quantities = dict.fromkeys(f"{line.quantity:.4g} {line.unit}".strip() for line in lines)
+        rows.append([lines[0].name, ", ".join(quantities), *(line.usd for line in lines)])
+    rows.append(["**together**", "", *(summed(lines) for lines in bills)])
+    title = f"$ per million jobs, of {traffic.jobs_per_month:,.0f} a month (polls of each: {traffic.polls:g})"
+    return Table(title, ["", "for one job", *_heads(seconds)], rows, 2)
+
+
+def _month(
+    counted: Counted, bills: list[list[Line]], seconds: list[float], prices: PriceList, traffic: Traffic
+) -> Table:
+    lines = monthly(resources(), counted.background, counted.series, prices, traffic)
+    rows: list[list[Cell]] = [[line.name, f"{line.quantity:,.0f} {line.unit}".strip(), line.usd] for line in lines]
+    fixed = summed(lines)
+    rows.append(["**together, without a job**", "", fixed])
+    for each, one in zip(seconds, bills, strict=True):
+        whole = fixed + round(summed(one) * traffic.jobs_per_month / MILLION, 2)
+        rows.append([f"**with {traffic.jobs_per_month:,.0f} jobs of {each:g} s**", "", whole])
+    return Table(f"$ a month, with {traffic.models} models", ["", "", "$"], rows, 2)
+
+
+def _metrics(counted: Counted, prices: PriceList, traffic: Traffic) -> Table:
+    rows: list[list[Cell]] = []
+    one, many = (series_seen(counted.series, prices, models) for models in (1, traffic.models))
+    for keys in sorted(one, key=lambda keys: (-one[keys], keys)):
+        names = sorted({name for name, pairs in counted.series if keys == _without_service(pairs)})
+        rows.append([", ".join(f"`{name}`" for name in names), ", ".join(keys) or "none", one[keys], many[keys]])
+    rows.append(["**together**", "", sum(one.values()), sum(many.values())])
+    return Table("Custom metrics", ["", "by", "one model", f"{traffic.models} models"], rows, 2)
+
+
+def _without_service(pairs: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    return tuple(name for name, _ in pairs if name != "service")
+
+
+def _apart(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[float]) -> Table:
+    job, poll, rows = counted.job, counted.poll, list[list[Cell]]()
+    rows.append(["one poll more", *(polls.further(job, poll, 1, prices, traffic, each) for each in seconds)])
+    asked = [polls.each_second(job, prices, each) for each in seconds]
+    name = f"a poll each second ({' and '.join(f'{number}' for number in asked)} more)"
+    pairs = list(zip(asked, seconds, strict=True))
+    rows.append([name, *(polls.further(job, poll, number, prices, traffic, each) for number, each in pairs)])
+    rows.append(["a connection that is held open", *(polls.long_poll(job, prices, each) for each in seconds)])
+    plain, large, express = [], [], []
+    for each in seconds:
+        lines = bill(job, prices, traffic, each)
+        plain.append(summed(lines))
+        large.append(summed(bill(counted.large, prices, traffic, each)))
+        express.append(sum(line.usd for line in lines if line.name.startswith("Express workflow")))
+    more = [one - other for one, other in zip(large, plain, strict=True)]
+    rows.append(["a prompt of 600 KB, which goes to the bucket", *more])
+    rows.append(["a Standard workflow", *(standard(job, prices) - each for each in express)])
+    return Table("$ more per million jobs", ["", *_heads(seconds)], rows, 2)
+
+
+def _quotas(counted: Counted, prices: PriceList, seconds: list[float]) -> Table:
+    tables = [{quota.name: quota for quota in quotas.quotas(counted.job, prices, each)} for each in seconds]
+    rows: list[list[Cell]] = [
+        [quota.name, f"{quota.limit:,.0f}", *(f"{each[quota.name].jobs_s:,.0f}" for each in tables), quota.note]
+        for quota in tables[0].values()
+    ]
+    return Table("Jobs a second at default quotas", ["quota", "a second", *_heads(seconds), "of what"], rows)
+
+
+def _say(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[float]) -> None:
+    show(f"\nstates entered: {len(counted.states)} ({' → '.join(counted.states)})")
+    for each in seconds:
+        job = at(counted, prices, traffic, each)
+        total = summed(bill(job, prices, traffic, each))
+        anew = gates.taken(job)["AWS requests"] - gates.taken(counted.job)["AWS requests"]
+        show(f"\n{each:g} s: {anew:.1f} requests a job are of what processes keep in memory, at this traffic")
+        if each in BUDGET:
+            budget, aim, naive = BUDGET[each]
+            verdict = "aim met" if total <= aim else "within the budget" if total <= budget else "OVER THE BUDGET"
+            show(
+                f"{each:g} s: {total:.2f} $ (budget {budget}, aim {aim}): {verdict}. A naive design: {naive} $, quoted."
+            )
+        first = quotas.binding(quotas.quotas(counted.job, prices, each))
+        show(f"{each:g} s: {first.name} binds, at {first.jobs_s:,.0f} jobs a second")
     show(SAID.format(jobs=counted.jobs, as_of=prices.as_of))
-    return results
-
-
-def _show_quotas(counted: Counted, prices: PriceList) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    tables = {seconds: quotas.quotas(counted.job, prices, seconds) for seconds in BUDGET}
-    other = {quota.name: quota for quota in tables[30.0]}
-    rows: list[list[Cell]] = [[q.name, q.limit, q.jobs_s, other[q.name].jobs_s, f"  {q.note}"] for q in tables[3.0]]
-    show(table("Jobs a second at default quotas", ["quota", "a second", "at 3 s", "at 30 s", ""], rows))
-    for seconds, each in tables.items():
-        first = quotas.binding(each)
-        show(f"{seconds:.0f} s of model time: {first.name} binds, at {first.jobs_s:,.0f} jobs a second")
-        found[f"{seconds:.0f}s"] = {"binds": first.name, "jobs_s": {quota.name: quota.jobs_s for quota in each}}
-    return found

@@ -1,17 +1,26 @@
-"""What a job costs, from what it used and a dated price list: arithmetic only."""
+"""What a job costs, from what it used and a dated price list: arithmetic only.
+
+Prices are those of AWS's public price lists for us-east-1 as of November 2026, without free tiers, discounts or savings
+plans; `prices.json` has each with the page that it is from, and each assumption with its reason. No figure here is a
+time that was measured: what a function takes is computed from counts (`cpu_ms`, `waits_ms`), so that equal counts give
+equal dollars on any machine.
+"""
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from bench.template import archive_days, parameter, reservoir
 
 PRICES = Path(__file__).with_name("prices.json")
 MILLION = 1_000_000
 HOURS_A_MONTH = 730
-LONGEST_POLL_S = 20
-"""What the bench's client asks for; API Gateway cuts a call after 29 seconds."""
+SECONDS_A_MONTH = HOURS_A_MONTH * 3600
+WAITING = "InvokeModelFunction"
+API = "ApiFunction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,52 +33,93 @@ class PriceList:
 
     @classmethod
     def load(cls, path: Path = PRICES) -> "PriceList":
-        """Read the list."""
+        """Read the list; what the template says is not assumed but read from there."""
         read = json.loads(path.read_text())
-        return cls(
-            {name: each["usd"] for name, each in read["prices"].items()},
-            {name: each["value"] for name, each in read["assumed"].items()},
-            read["as_of"],
-        )
+        assumed = {name: each["value"] for name, each in read["assumed"].items()}
+        assumed["trace_rules"]["api"] = {"reservoir": reservoir(), "rate": parameter("TraceRate")}
+        kept = {"log_days": parameter("LogRetentionDays"), "archive_days": archive_days()}
+        return cls({name: each["usd"] for name, each in read["prices"].items()}, assumed | kept, read["as_of"])
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionUse:
-    """What one job takes of one function, on average; times in milliseconds."""
+class Function:
+    """What one job takes of one function."""
 
     memory_mb: int
     invocations: float
-    cpu_ms: float
     requests: dict[str, float] = field(default_factory=dict)
     """AWS requests by `service.Operation`."""
     log_bytes: float = 0
 
+    def plus(self, other: "Function", times: float) -> "Function":
+        """With what another takes of it, so many times."""
+        names = dict.fromkeys([*self.requests, *other.requests])
+        requests = {name: self.requests.get(name, 0) + times * other.requests.get(name, 0) for name in names}
+        return replace(
+            self,
+            invocations=self.invocations + times * other.invocations,
+            requests=requests,
+            log_bytes=self.log_bytes + times * other.log_bytes,
+        )
+
+
+ADDED = ("api_requests", "reads", "writes", "reply_bytes")
+
 
 @dataclass(frozen=True, slots=True)
-class JobUse:
-    """What one job takes of everything, on average."""
+class Job:
+    """What one job takes of everything; a poll by itself is one without a workflow."""
 
-    functions: dict[str, FunctionUse]
-    api_requests: float
-    writes: float
-    reads: float
-    sqs_sends: float
-    queue_hops: float
+    functions: dict[str, Function]
+    api_requests: float = 0
+    writes: float = 0
+    reads: float = 0
+    sqs_sends: float = 0
+    queue_hops: float = 0
     """Messages that an event source hands to a function."""
-    events: float
-    transitions: float
-    steps: tuple[str, ...]
+    events: float = 0
+    event_bytes: float = 0
+    s3_puts: float = 0
+    s3_gets: float = 0
+    transitions: float = 0
+    steps: tuple[str, ...] = ()
     """The functions that the workflow calls, in their order."""
+    stored: float = 0
+    """Bytes of a table, times the months until they expire."""
+    s3_stored: float = 0
+    """Of objects, likewise."""
+    reply_bytes: float = 0
+    """Out to the client."""
+    prompt_bytes: float = 0
+    """Of the prompt, out to the provider."""
     table_users: int = 0
     """Pairs of a function and a table that it uses."""
-    reply_bytes: float = 0
     tenant_writes: float = 0
     """Write units of the one item that all jobs of a tenant share: its budget."""
+
+    def with_polls(self, poll: "Job", further: float) -> "Job":
+        """With so many polls more."""
+        (only,) = poll.functions.values()
+        polled = self.functions[API].plus(only, further)
+        more = {name: getattr(self, name) + further * getattr(poll, name) for name in ADDED}
+        return replace(self, functions={**self.functions, API: polled}, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a month brings."""
+
+    jobs_per_month: float = MILLION
+    polls: float = 1
+    """Of each job, without holding a connection."""
+    models: int = 5
+    secrets: int = 3
+    """Keys of providers, and of tenants' webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the bill: quantity for one job, dollars for a million jobs."""
+    """One line of a bill: a quantity and what it costs. Both are of a month, or for one job and a million of them."""
 
     name: str
     quantity: float
@@ -77,18 +127,31 @@ class Line:
     usd: float
 
 
+def summed(lines: list[Line]) -> float:
+    """Dollars of all lines as they are printed, to the cent: so what a table shows adds up."""
+    return round(sum(round(line.usd, 2) for line in lines), 2)
+
+
 def waits_ms(requests: Mapping[str, float], latency: Mapping[str, float]) -> float:
     """What a function waits for AWS: by operation where one is listed, else by service."""
     return sum(n * latency.get(name, latency.get(name.partition(".")[0], 0.0)) for name, n in requests.items())
 
 
-def billed_ms(function: FunctionUse, prices: PriceList, model_s: float = 0) -> float:
+def cpu_ms(function: Function, prices: PriceList) -> float:
+    """CPU of one job in one function at a whole vCPU, from its invocations and requests."""
+    each = prices.assumed["cpu_ms"]
+    asked = sum(function.requests.values())
+    return float(each["invocation"] * function.invocations + (each["request"] + each["tls"]) * asked)
+
+
+def billed_ms(function: Function, prices: PriceList, model_s: float = 0) -> float:
     """Billed milliseconds of one job in one function: CPU at the size's share of a vCPU, AWS requests, the model."""
     stretch: float = max(1.0, prices.assumed["vcpu_mb"] / function.memory_mb)
-    return function.cpu_ms * stretch + waits_ms(function.requests, prices.assumed["latency_ms"]) + model_s * 1000
+    waits = waits_ms(function.requests, prices.assumed["latency_ms"])
+    return cpu_ms(function, prices) * stretch + waits + model_s * 1000
 
 
-def express_ms(job: JobUse, prices: PriceList, model_s: float) -> float:
+def express_ms(job: Job, prices: PriceList, model_s: float) -> float:
     """How long the workflow runs, in whole 100 milliseconds as it is billed."""
     overhead: float = prices.assumed["step_overhead_ms"]
     took = sum(billed_ms(job.functions[name], prices) + overhead for name in job.steps) + model_s * 1000
@@ -100,80 +163,75 @@ def gb_s(memory_mb: float, ms: float) -> float:
     return memory_mb / 1024 * ms / 1000
 
 
-def bill(job: JobUse, prices: PriceList, model_s: float) -> list[Line]:
+def function_usd(function: Function, prices: PriceList) -> float:
+    """Dollars of the invocations and the time of one function."""
+    took = gb_s(function.memory_mb, billed_ms(function, prices))
+    return function.invocations * prices.usd["lambda_request"] + took * prices.usd["lambda_gb_s"]
+
+
+def chunks(requests: float, size: float, chunk: float) -> float:
+    """What is billed for requests of `size` bytes together, where each `chunk` of one counts as one."""
+    return requests * max(1, math.ceil(size / requests / chunk)) if requests else 0.0
+
+
+def traced(requests_per_s: float, reservoir: float, rate: float) -> float:
+    """The share of requests that X-Ray records: the first of each second, and `rate` of all others.
+
+    Requests come at random (Poisson), so one second in `exp(-requests_per_s)` has none. (X-Ray developer guide,
+    "Configuring sampling rules"; a reservoir above one is not known here.)
+    """
+    if not requests_per_s:
+        return 0.0
+    first = min(reservoir, 1) * (1 - math.exp(-requests_per_s))
+    return (first + rate * (requests_per_s - first)) / requests_per_s
+
+
+def traces(job: Job, prices: PriceList, traffic: Traffic) -> float:
+    """Traces that one job makes: of its requests, and of what no request began, which Lambda's own rule samples."""
+    a_second = traffic.jobs_per_month / SECONDS_A_MONTH
+    rules = prices.assumed["trace_rules"]
+    begun = {"api": job.api_requests, "other": job.events}
+    return sum(n * traced(n * a_second, rules[kind]["reservoir"], rules[kind]["rate"]) for kind, n in begun.items())
+
+
+def bill(job: Job, prices: PriceList, traffic: Traffic, model_s: float) -> list[Line]:
     """The lines of a million jobs that each wait `model_s` seconds for their model."""
     usd, assumed = prices.usd, prices.assumed
     express = gb_s(assumed["express_memory_mb"], express_ms(job, prices, model_s))
-    waiting = job.functions["InvokeModelFunction"]
-    model = gb_s(waiting.memory_mb, model_s * 1000)
+    waiting = gb_s(job.functions[WAITING].memory_mb, model_s * 1000)
     working = sum(gb_s(each.memory_mb, billed_ms(each, prices)) for each in job.functions.values())
     hops = job.queue_hops * 2 / assumed["receive_batch"]
-    log_bytes = sum(each.log_bytes for each in job.functions.values())
-    log_bytes += job.api_requests * assumed["access_log_bytes"]
+    log_gb = sum(each.log_bytes for each in job.functions.values()) / 1e9
+    log_gb += job.api_requests * assumed["access_log_bytes"] / 1e9
+    log_months = log_gb * assumed["log_compressed"] * assumed["log_days"] / 30
+    archived = job.event_bytes / 1e9
+    sent = job.reply_bytes + job.prompt_bytes + assumed["provider_bytes"]
     quantities = [
-        ("API Gateway requests", job.api_requests, "requests", usd["api_request"]),
-        ("Lambda invocations", sum(each.invocations for each in job.functions.values()), "", usd["lambda_request"]),
-        ("Lambda, waiting for the model", model, "GB-s", usd["lambda_gb_s"]),
-        ("Lambda, all other time", working, "GB-s", usd["lambda_gb_s"]),
-        ("Express workflow starts", 1.0, "", usd["express_request"]),
-        ("Express workflow duration", express, "GB-s", usd["express_gb_s"]),
-        ("DynamoDB writes", job.writes, "units", usd["dynamodb_write"]),
-        ("DynamoDB reads", job.reads, "units", usd["dynamodb_read"]),
-        ("SQS requests", job.sqs_sends + hops, "requests", usd["sqs_request"]),
-        ("EventBridge events", job.events, "events", usd["event"]),
-        ("CloudWatch Logs", log_bytes / 1e9, "GB", usd["log_gb"]),
-        (
-            "X-Ray traces",
-            sum(number * assumed["trace_share"][kind] for kind, number in assumed["traces_per_job"].items()),
-            "traces",
-            usd["trace"],
-        ),
-        ("KMS requests", kms_requests(job, assumed) / assumed["jobs_a_month"], "requests", usd["kms_request"]),
-        ("S3 requests", 0.0, "", 0.0),
-        ("Data out", job.reply_bytes / 1e9, "GB", usd["egress_gb"]),
+        ("API Gateway requests", job.api_requests, "requests", "api_request"),
+        ("Lambda invocations", sum(each.invocations for each in job.functions.values()), "", "lambda_request"),
+        ("Lambda, waiting for the model", waiting, "GB-s", "lambda_gb_s"),
+        ("Lambda, all other time", working, "GB-s", "lambda_gb_s"),
+        ("Express workflow, starts", 1.0, "", "express_request"),
+        ("Express workflow, duration", express, "GB-s", "express_gb_s"),
+        ("DynamoDB writes", job.writes, "units", "dynamodb_write"),
+        ("DynamoDB reads", job.reads, "units", "dynamodb_read"),
+        ("DynamoDB storage", job.stored / 1e9, "GB-months", "dynamodb_gb_month"),
+        ("DynamoDB point-in-time recovery", job.stored / 1e9, "GB-months", "dynamodb_recovery_gb_month"),
+        ("SQS requests", job.sqs_sends + hops, "requests", "sqs_request"),
+        ("EventBridge events", chunks(job.events, job.event_bytes, 65_536), "events", "event"),
+        ("EventBridge archive, taken in", archived, "GB", "archive_gb"),
+        ("EventBridge archive, kept", archived * assumed["archive_days"] / 30, "GB-months", "archive_gb_month"),
+        ("CloudWatch Logs, taken in", log_gb, "GB", "log_gb"),
+        ("CloudWatch Logs, kept", log_months, "GB-months", "log_gb_month"),
+        ("X-Ray traces", traces(job, prices, traffic), "traces", "trace"),
+        ("S3 puts", job.s3_puts, "requests", "s3_put"),
+        ("S3 gets", job.s3_gets, "requests", "s3_get"),
+        ("S3 storage", job.s3_stored / 1e9, "GB-months", "s3_gb_month"),
+        ("Data out", sent / 1e9, "GB", "egress_gb"),
     ]
-    return [Line(name, quantity, unit, quantity * each * MILLION) for name, quantity, unit, each in quantities]
+    return [Line(name, quantity, unit, quantity * usd[price] * MILLION) for name, quantity, unit, price in quantities]
 
 
-def kms_requests(job: JobUse, assumed: Mapping[str, Any]) -> float:
-    """What a month takes, whatever the number of jobs."""
-    minutes = HOURS_A_MONTH * 60
-    tables: float = job.table_users * minutes / assumed["table_key_minutes"]
-    queues: float = assumed["queue_users"] * HOURS_A_MONTH
-    return tables + queues
-
-
-def standard(job: JobUse, prices: PriceList) -> float:
+def standard(job: Job, prices: PriceList) -> float:
     """Dollars of a million jobs' transitions where they run as Standard, in place of both Express lines."""
     return job.transitions * prices.usd["standard_transition"] * MILLION
-
-
-def long_poll(job: JobUse, prices: PriceList, model_s: float) -> float:
-    """Dollars more for a million jobs whose client holds a long poll open while the model works.
-
-    The waiting function is `api`; each look is one read (first after 0.1 s, then ever later, at most every second).
-    The CPU time of the looks is left out.
-    """
-    held, looks, pause = min(model_s, LONGEST_POLL_S), 0, 0.1
-    left = held
-    while left > 0:
-        left, looks, pause = left - pause, looks + 1, min(pause * 1.3, 1.0)
-    memory = job.functions["ApiFunction"].memory_mb
-    polls = max(0, math.ceil(model_s / LONGEST_POLL_S) - 1)
-    lambda_usd = gb_s(memory, model_s * 1000) * prices.usd["lambda_gb_s"]
-    reads = looks * model_s / held * prices.usd["dynamodb_read"]
-    return (lambda_usd + reads + polls * (prices.usd["api_request"] + prices.usd["lambda_request"])) * MILLION
-
-
-def idle(job: JobUse, prices: PriceList) -> list[Line]:
-    """What a month costs without a single job."""
-    sweep = prices.assumed["sweep"]
-    memory = job.functions["ApiFunction"].memory_mb if "SweepFunction" not in job.functions else 0
-    memory = memory or job.functions["SweepFunction"].memory_mb
-    receives = prices.assumed["idle_receives_a_month"]
-    run = gb_s(memory, sweep["billed_ms"]) * prices.usd["lambda_gb_s"] + prices.usd["lambda_request"]
-    once = run + sweep["reads"] * prices.usd["dynamodb_read"]
-    return [
-        Line("event sources reading empty queues", receives, "requests", receives * prices.usd["sqs_request"]),
-        Line("the sweep", sweep["invocations"], "runs", sweep["invocations"] * once),
-    ]

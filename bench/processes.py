@@ -1,5 +1,6 @@
-"""CPU time and memory of the emulator's function processes, from `/proc` (Linux only)."""
+"""Memory and CPU time of the emulator's processes, from `/proc` (Linux only)."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,27 +36,14 @@ def _read(path: Path) -> Process | None:
         stat = (path / "stat").read_text().rpartition(")")[2].split()
         command = (path / "cmdline").read_bytes().decode(errors="replace")
         status = (path / "status").read_text()
-        # Nanoseconds on a CPU, of each thread; `stat` only knows hundredths of a second.
-        nanoseconds = sum(int(each.read_text().split()[0]) for each in path.glob("task/*/schedstat"))
     except (OSError, IndexError):
         return None
     named = FUNCTION.search(command)
     function = named.group(1) if named else ""
-    return Process(
-        int(path.name), int(stat[1]), function, _mb(status, "VmRSS:"), _mb(status, "VmHWM:"), nanoseconds / 1e6
-    )
+    cpu_ms = (int(stat[11]) + int(stat[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+    return Process(int(path.name), int(stat[1]), function, _mb(status, "VmRSS:"), _mb(status, "VmHWM:"), cpu_ms)
 
 
 def _mb(status: str, name: str) -> float:
     found = status.partition(name)[2].split()
     return int(found[0]) / 1024 if found else 0.0  # kernel threads have no memory of their own
-
-
-def function_cpu(before: list[Process], after: list[Process]) -> dict[str, float]:
-    """Milliseconds of CPU by function, of processes that lived all the time: a start-up is not a job's."""
-    known = {each.pid: each for each in before}
-    spent: dict[str, float] = {}
-    for each in after:
-        if each.function and each.pid in known:
-            spent[each.function] = spent.get(each.function, 0) + each.cpu_ms - known[each.pid].cpu_ms
-    return spent

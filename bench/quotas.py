@@ -4,11 +4,10 @@ Sources: the quota pages of Lambda, Step Functions, API Gateway, DynamoDB, Event
 """
 
 import math
-import re
 from dataclasses import dataclass
 
-from bench.pricing import JobUse, PriceList, billed_ms
-from local.servers import ROOT
+from bench.pricing import Job, PriceList, billed_ms
+from bench.template import parameter, readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +25,14 @@ class Quota:
         return self.limit / self.taken if self.taken else math.inf
 
 
-def of_template(pattern: str) -> float:
-    """A number of the template, where the stack limits itself below the account's quotas."""
-    found = re.search(pattern, (ROOT / "template.yaml").read_text(), re.DOTALL)
-    return float(found.group(1)) if found else math.inf
-
-
-def quotas(job: JobUse, prices: PriceList, model_s: float) -> list[Quota]:
+def quotas(job: Job, prices: PriceList, model_s: float) -> list[Quota]:
     """All of them, the tightest first."""
     busy_s = sum(billed_ms(each, prices) for each in job.functions.values()) / 1000 + model_s
-    rate = of_template(r"\n  RequestRate:.*?Default: (\d+)")
-    readers = of_template(r"Queue: !GetAtt InteractiveQueue\.Arn.*?MaximumConcurrency: (\d+)")
+    rate, reading = float(parameter("RequestRate")), readers()["InteractiveQueue"]
     dispatching_s = billed_ms(job.functions["DispatchFunction"], prices) / 1000
     table = [
         Quota("RequestRate of this stack", rate, job.api_requests, "a parameter: requests a second of the REST API"),
-        Quota("readers of the queue", readers, dispatching_s, "MaximumConcurrency of dispatch; seconds of one job"),
+        Quota("readers of the queue", reading, dispatching_s, "MaximumConcurrency of dispatch; seconds of one job"),
         Quota("Lambda concurrency", 1_000, busy_s, "concurrent executions of the account; seconds a job is in one"),
         Quota(
             "Lambda requests",

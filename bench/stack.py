@@ -1,9 +1,10 @@
-"""The stack that the bench runs on: the embedded cloud with a meter, in a work folder of its own."""
+"""The stacks that the bench runs on: the embedded cloud as users run it, or with a meter in it."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,34 @@ from broker.clock import now_ms
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 
-from bench.metering import PATH
+from bench.metering import MEASURES, PATH, Row
 from bench.tables import show
+from bench.texts import texts
 from local.__main__ import Up, up
 from local.client import Client
 from local.deployment import STACK, Cloud
-from local.servers import ROOT, NotStarted, Servers
+from local.servers import NotStarted, Servers
 
 MODEL = "bench-echo"
 LARGE_MODEL = "bench-large"
 """Its window takes what no real model takes, for the largest request that the API lets in."""
 
-TEXT_BYTES = 2048
+SLOW_MODEL = "bench-slow"
+SLOW_S = 20
+"""What it takes to answer: long enough to be polled meanwhile."""
+
+REFUSED_MODEL = "bench-refused"
+"""Its provider does not take our key."""
+
+METERED = "bench.metering"
+PLAIN = "local.emulator"
+
+KINDS: dict[str, dict[str, Any]] = {
+    MODEL: {"name": "small!echo"},
+    LARGE_MODEL: {"name": "small!echo", "context_window": 5_000_000},
+    SLOW_MODEL: {"name": f"small!echo,latency={SLOW_S}"},
+    REFUSED_MODEL: {"name": "small!401"},
+}
 
 
 @dataclass(frozen=True)
@@ -45,13 +62,25 @@ class Bench:
         """The REST API as the tenant `demo`."""
         return Client(self.cloud.base_url(self.up.outputs["ApiId"]), self.up.seeded.api_key)
 
-    def meter(self) -> list[dict[str, Any]]:
-        """The meter's rows (`bench.metering.FIELDS`)."""
+    @property
+    def other(self) -> Client:
+        """The same as the tenant `other`."""
+        return Client(self.api.base_url, self.up.seeded.other_key)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What the meter has booked since the stack started (`bench.metering.Meter.rows`)."""
         reply = urllib3.request("GET", f"{self.cloud.url}{PATH}")
         if reply.status != 200:
             raise NotStarted("a stack without a meter runs in this folder; stop it, or choose another --folder")
         rows: list[dict[str, Any]] = json.loads(reply.data)
         return rows
+
+    def meter(self) -> dict[Row, dict[str, float]]:
+        """The same by row, the measures alone."""
+        return {
+            (row["function"], row["operation"], row["target"]): {name: row[name] for name in MEASURES}
+            for row in self.rows()
+        }
 
     def physical(self, logical_id: str) -> str:
         """The physical id of a resource of the template."""
@@ -67,19 +96,16 @@ class Bench:
                 found[each["FunctionName"].split("-")[-2]] = each
         return found
 
-    def body(self, **more: Any) -> dict[str, Any]:
-        """A request with 2 KB of English in, and as much out: the model answers with what it was told."""
-        document = (ROOT / "examples" / "lighthouse.txt").read_text()
-        text = (document * (TEXT_BYTES // len(document) + 1))[:TEXT_BYTES]
-        return {"model": MODEL, "input": {"text": text}, "parameters": {"max_output_tokens": 1000}, **more}
+    def body(self, text: str = "", **more: Any) -> dict[str, Any]:
+        """A request with 2 KB in (prose unless said), and as much out: the model answers with what it was told."""
+        said = {"input": {"text": text or texts()["prose"]}, "parameters": {"max_output_tokens": 2000}}
+        return {"model": MODEL, **said, **more}
 
 
-def _prepare(bench: Bench) -> None:
-    """Register the model, and mark each function for the meter."""
-    model = {
-        "id": MODEL,
+def _register(bench: Bench) -> None:
+    """Add the bench's models to the registry."""
+    common = {
         "provider": "openai",
-        "name": "small!echo",
         "endpoint": f"{bench.up.models_url}/v1",
         "secret": "providers/local",
         "tasks": ["chat"],
@@ -90,9 +116,12 @@ def _prepare(bench: Bench) -> None:
         "rank": 1000,
         "timeout_s": 60,
     }
-    large = model | {"id": LARGE_MODEL, "context_window": 5_000_000}
-    document = parse_registry({"models": [model, large]})
+    document = parse_registry({"models": [{"id": name, **common, **own} for name, own in KINDS.items()]})
     apply(registry_of(bench.cloud, bench.up.outputs), document, by="bench", now=now_ms())
+
+
+def _mark(bench: Bench) -> None:
+    """Have each function say to the meter which it is."""
     functions = bench.cloud.client("lambda")
     for logical_id, facts in bench.functions().items():
         variables = facts["Environment"]["Variables"] | {"AWS_SDK_UA_APP_ID": logical_id}
@@ -101,18 +130,26 @@ def _prepare(bench: Bench) -> None:
         )
 
 
-@contextmanager
-def running(folder: Path, *, keep: bool) -> Iterator[Bench]:
-    """The stack, started where it does not run yet; stopped at the end unless it is to be kept."""
-    servers = Servers(folder, show, emulator="bench.metering")
+def _started(servers: Servers, folder: Path, *, metered: bool) -> Bench:
     if not servers.running():
         (folder / "seeded.json").unlink(missing_ok=True)
         servers.start(persist=False)
+    bench = Bench(up(persist=False, folder=folder), servers.running()["cloud"].pid)
+    _register(bench)
+    if metered:
+        bench.rows()
+        _mark(bench)
+    warm(bench, 5)
+    return bench
+
+
+@contextmanager
+def running(folder: Path, emulator: str, *, keep: bool) -> Iterator[Bench]:
+    """The stack (`METERED` or `PLAIN`), started where it does not run yet; stopped at the end unless it is kept."""
+    servers = Servers(folder, show, emulator=emulator)
     try:
-        bench = Bench(up(persist=False, folder=folder), servers.running()["cloud"].pid)
-        bench.meter()
-        _prepare(bench)
-        warm(bench, 5)
+        with redirect_stdout(sys.stderr):  # what is printed is for tables
+            bench = _started(servers, folder, metered=emulator == METERED)
         yield bench
     finally:
         if not keep:

@@ -1,24 +1,31 @@
-"""A burst of jobs through the embedded cloud: the emulator on this machine, and not a measure of AWS."""
+"""A burst of jobs through the embedded cloud as `make up` starts it: permissions checked, traces sampled, no meter.
 
+It measures the emulator on this machine, and not AWS; how busy the machine was beside it is told with the figures.
+"""
+
+import json
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench.counting import meter, states_of
+import urllib3
+
 from bench.figures import percentile, since
 from bench.memory import measure_memory
-from bench.processes import function_cpu, processes
+from bench.processes import processes
 from bench.stack import Bench
 from bench.tables import Cell, keep, show, table
+from bench.texts import texts
 
 SHARES = (50, 95, 99)
 EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class TimedJob:
+class Run:
     """One job: milliseconds until `202`, until its end was seen, and of these in the model."""
 
     submit_ms: float
@@ -27,7 +34,7 @@ class TimedJob:
     status: str
 
 
-class MemorySampler:
+class Watch:
     """Samples the resident memory of the emulator and its function processes until it is left."""
 
     def __init__(self, pid: int) -> None:
@@ -37,7 +44,7 @@ class MemorySampler:
         self.emulator_mb = self.functions_mb = 0.0
         self.function_processes = 0
 
-    def __enter__(self) -> "MemorySampler":
+    def __enter__(self) -> "Watch":
         """Begin."""
         self._thread.start()
         return self
@@ -56,21 +63,32 @@ class MemorySampler:
             self.emulator_mb = max(self.emulator_mb, sum(each.rss_mb for each in now if each.pid == self._pid))
 
 
-def one_job(bench: Bench, until: float) -> TimedJob | None:
-    """Submit and long-poll until the end; None when the time is over."""
+def one_job(bench: Bench, number: int, until: float) -> Run | None:
+    """Submit (the texts come in turn) and long-poll until the end; None when the time is over."""
     if time.monotonic() >= until:
         return None
+    said = list(texts().values())
     began = time.perf_counter()
-    answer = bench.api.submit(bench.body())
+    answer = bench.api.submit(bench.body(said[number % len(said)]))
     submitted = time.perf_counter()
     if answer.status != 202:
-        return TimedJob((submitted - began) * 1000, 0, 0, f"refused {answer.status}")
+        return Run((submitted - began) * 1000, 0, 0, f"refused {answer.status}")
     job: dict[str, Any] = {"status": "unknown"}
     while time.monotonic() < until and not job.get("ended_at"):
         job = bench.api.call("GET", f"/jobs/{answer.body['id']}?wait=20").body
     took = (time.perf_counter() - began) * 1000
     model = sum(each["latency_ms"] or 0 for each in job.get("attempts", []))
-    return TimedJob((submitted - began) * 1000, took, model, job["status"])
+    return Run((submitted - began) * 1000, took, model, job["status"])
+
+
+def asked_by_service(bench: Bench) -> dict[str, float]:
+    """Requests that the emulator served, by service (`local.emulator`); during the run only functions ask."""
+    counted: dict[str, int] = json.loads(urllib3.request("GET", f"{bench.cloud.url}/_broker/calls").data)
+    found: dict[str, float] = {}
+    for operation, number in counted.items():
+        service = operation.partition(".")[0]
+        found[service] = found.get(service, 0) + number
+    return found
 
 
 def _settle(bench: Bench, clients: int, until: float) -> None:
@@ -78,7 +96,7 @@ def _settle(bench: Bench, clients: int, until: float) -> None:
     known: set[int] = set()
     while time.monotonic() < until:
         with ThreadPoolExecutor(clients) as pool:
-            list(pool.map(lambda _: one_job(bench, until), range(clients * 5)))
+            list(pool.map(lambda number: one_job(bench, number, until), range(clients * 5)))
         now = {each.pid for each in processes(bench.pid)}
         if now <= known:
             return
@@ -89,40 +107,32 @@ def run(bench: Bench, jobs: int, clients: int, seconds: float) -> None:
     """Measure, print and keep."""
     show(f"\nthroughput: {jobs} jobs of 2 KB by {clients} clients, at most {seconds:.0f} s …")
     _settle(bench, clients, until=time.monotonic() + seconds / 2)
-    before, lived = meter(bench, "count"), processes(bench.pid)
+    before, load = asked_by_service(bench), os.getloadavg()[0]
     until = time.monotonic() + seconds
     began = time.perf_counter()
-    with MemorySampler(bench.pid) as watch, ThreadPoolExecutor(clients) as pool:
-        runs = [each for each in pool.map(lambda _: one_job(bench, until), range(jobs)) if each]
+    with Watch(bench.pid) as watch, ThreadPoolExecutor(clients) as pool:
+        runs = [each for each in pool.map(lambda number: one_job(bench, number, until), range(jobs)) if each]
         took = time.perf_counter() - began
     time.sleep(3)  # publishing
-    cpu = function_cpu(lived, processes(bench.pid))
     done = [each for each in runs if each.status == "succeeded"]
     if not done:
         raise RuntimeError(f"no job succeeded: {[each.status for each in runs][:5]}")
-    asked: dict[str, float] = {}
-    for (_, operation, _), number in since(before, meter(bench, "count")).items():
-        asked[operation] = asked.get(operation, 0) + number / len(runs)
+    grown = since(before, asked_by_service(bench))
+    asked = {service: number / len(runs) for service, number in grown.items()}
+    show(f"\nload of the machine before the run: {load:.1f} on {os.cpu_count()} cores")
     _show(runs, done, took, watch, asked)
-    states = states_of(bench)
-    show(
-        f"workflow transitions: {len(states)} a job; CPU of all functions: {sum(cpu.values()) / len(runs):.1f} ms a job"
-    )
     memory = measure_memory(bench)
-    latencies = {name: [getattr(each, name) for each in done] for name in TimedJob.__slots__ if name.endswith("_ms")}
+    latencies = {name: [getattr(each, name) for each in done] for name in Run.__slots__ if name.endswith("_ms")}
     facts = {
         "jobs": jobs, "clients": clients, "succeeded": len(done), "seconds": took, "jobs_s": len(done) / took,
         **{name: {f"p{share}": percentile(values, share) for share in SHARES} for name, values in latencies.items()},
         "emulator_mb": watch.emulator_mb, "functions_mb": watch.functions_mb, "requests": asked,
-        "cpu_ms": {name: spent / len(runs) for name, spent in cpu.items()}, "transitions": len(states),
-        "peak_mb": memory,
+        "peak_mb": memory, "load": load,
     }  # fmt: skip
     keep("throughput", facts)
 
 
-def _show(
-    runs: list[TimedJob], done: list[TimedJob], took: float, watch: MemorySampler, asked: dict[str, float]
-) -> None:
+def _show(runs: list[Run], done: list[Run], took: float, watch: Watch, asked: dict[str, float]) -> None:
     show("The emulator on this machine, with the clients beside it: not a measure of AWS.")
     show(f"\n{len(done)} of {len(runs)} jobs succeeded in {took:.1f} s: {len(done) / took:.1f} jobs a second")
     measured = {
@@ -135,8 +145,5 @@ def _show(
     show(table("Latency (ms)", ["", *(f"{share} %" for share in SHARES)], rows))
     functions = f"{watch.function_processes} function processes {watch.functions_mb:.0f} MB"
     show(f"\npeak memory: emulator {watch.emulator_mb:.0f} MB, {functions}")
-    by_service: dict[str, float] = {}
-    for operation, number in asked.items():
-        service = operation.partition(".")[0]
-        by_service[service] = by_service.get(service, 0) + number
-    show(table("AWS requests of one job", ["", "requests"], [*by_service.items(), ["all", sum(by_service.values())]]))
+    requests: list[list[Cell]] = [[service, number] for service, number in asked.items()]
+    show(table("AWS requests of one job, under load", ["", "requests"], [*requests, ["all", sum(asked.values())]]))

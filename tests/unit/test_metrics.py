@@ -3,11 +3,52 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 from broker.jobs.head import Status
 from broker.metrics import circuit_changed, job_ended, provider_called
 
 from tests.fakes.world import NOW, a_head
+
+
+def of(kind: str, most: int = 1_000_000, **more: Any) -> dict[str, Any]:
+    lengths = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}[kind]
+    return {"type": kind, **dict(zip(lengths, (1, most), strict=True)), **more}
+
+
+def an(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+UNIT = {"enum": ["Milliseconds", "Count"]}  # of the many that there are, ours
+EMF = an(
+    _aws=an(
+        Timestamp={"type": "integer"},
+        CloudWatchMetrics=of(
+            "array",
+            items=an(
+                Namespace=of("string", 1024),
+                Dimensions=of("array", items=of("array", 30, items=of("string", 250))),
+                Metrics=of("array", 100, items=an(Name=of("string", 1024), Unit=UNIT)),
+            ),
+        ),
+    )
+)
+"""CloudWatch User Guide, "Specification: Embedded metric format": the schema there, as far as we use it."""
+
+
+def test_all_lines_are_emf_and_have_what_their_directives_name(capsys: pytest.CaptureFixture[str]) -> None:
+    job_ended(a_head(status=Status.SUCCEEDED, started_at=NOW + 1, ended_at=NOW + 9, prompt={"id": "p", "version": 1}))
+    provider_called(a_head(), {**CALLED, "outcome": "ModelGone"})
+    circuit_changed("m", "opened")
+    lines = written(capsys)
+    assert len(lines) == 4  # a model that is gone rings an alarm
+    for line in lines:
+        jsonschema.validate(line, EMF)
+        for directive in line["_aws"]["CloudWatchMetrics"]:
+            for names in directive["Dimensions"]:
+                assert all(isinstance(line[name], str) and 0 < len(line[name]) <= 1024 for name in names)
+            assert all(type(line[each["Name"]]) in (int, float) for each in directive["Metrics"])
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -24,7 +65,7 @@ def test_a_prompts_version_is_told_and_is_no_dimension(capsys: pytest.CaptureFix
         job_ended(a_head(status=Status.SUCCEEDED, ended_at=NOW + 9, prompt=prompt))
     lines = written(capsys)
     assert [line["prompt"] for line in lines] == ["reply@3", "reply@4"]
-    assert [(line["outcome"], line["JobsEnded"]) for line in lines] == [("succeeded", [1.0])] * 2
+    assert [(line["outcome"], line["JobsEnded"]) for line in lines] == [("succeeded", 1)] * 2
     assert [dimensions(line) for line in lines] == [{"service", "outcome", "lane"}] * 2, "each value would be paid for"
 
 
@@ -33,10 +74,10 @@ def test_a_jobs_time_is_told_in_parts(capsys: pytest.CaptureFixture[str]) -> Non
     job_ended(a_head(status=Status.FAILED, started_at=NOW + 5, ended_at=NOW + 100, calls=calls))
     (job,) = written(capsys)
     names = ("JobQueuedMs", "JobModelMs", "JobOwnMs", "JobEndToEndMs")
-    assert [job[name] for name in names] == [[5.0], [70.0], [25.0], [100.0]]
+    assert [job[name] for name in names] == [5, 70, 25, 100]
     job_ended(a_head(status=Status.CANCELED, ended_at=NOW + 9))
     (job,) = written(capsys)
-    assert (job["JobQueuedMs"], "JobModelMs" in job) == ([9.0], False)
+    assert (job["JobQueuedMs"], "JobModelMs" in job) == (9, False)
 
 
 def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,8 +85,8 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
     job_ended(a_head(status=Status.SUCCEEDED, claimed_by="m2", **waited))
     job_ended(a_head(status=Status.EXPIRED, **waited))
     ran, never = written(capsys)
-    assert (ran["JobQueuedMs"], ran["JobOwnMs"]) == ([80.0], [20.0])
-    assert (never["JobQueuedMs"], never["JobOwnMs"]) == ([100.0], [0.0])
+    assert (ran["JobQueuedMs"], ran["JobOwnMs"]) == (80, 20)
+    assert (never["JobQueuedMs"], never["JobOwnMs"]) == (100, 0)
 
 
 def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +100,7 @@ CALLED = {"model": "m", "latency_ms": 5, "paid": "no", "cost": 0}
 @pytest.mark.parametrize("outcome", ["CredentialRejected", "ModelGone", "AdapterFailed"])
 def test_what_somebody_has_to_mend_rings_an_alarm(capsys: pytest.CaptureFixture[str], outcome: str) -> None:
     provider_called(a_head(), {**CALLED, "outcome": outcome})
-    assert [line.get("ModelsToMend") for line in written(capsys)] == [[1.0], None]
+    assert [line.get("ModelsToMend") for line in written(capsys)] == [1, None]
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "Rejected", "Refused", "Throttled", "Unavailable", "CutShort"])
@@ -72,4 +113,4 @@ def test_a_circuit_of_one_tenants_own_is_no_change_of_the_models(capsys: pytest.
     circuit_changed("m", "opened")
     circuit_changed("m#acme", "opened")
     (shared,) = [line for line in written(capsys) if "CircuitChanges" in line]
-    assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", [1.0])
+    assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", 1)
