@@ -1,4 +1,4 @@
-"""`python -m bench startup|packing|calls|pictures|price|throughput|all`: what it prints is kept in `bench/results/`."""
+"""`python -m bench` and what is to be measured: what it prints is kept in `bench/results/`."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ FOLDER = ROOT / ".local" / "bench"
 ALONE = ("startup", "packing", "calls", "pictures")
 """What needs no stack."""
 
-WHAT = (*ALONE, "price", "throughput", "all")
+WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "all")
 
 
 def main() -> int:
@@ -29,7 +29,8 @@ def main() -> int:
     parser.add_argument("--polls", type=float, default=1, help="of each job, of the price")
     parser.add_argument("--models", type=int, default=5, help="in use in a month, of the price")
     parser.add_argument("--secrets", type=int, default=3, help="of providers and of webhooks, of the price")
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of the throughput run")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs of the cpu, emulator and throughput runs")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator run")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
     parser.add_argument("--within", type=float, default=120, help="seconds until the throughput run is over")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
@@ -51,13 +52,20 @@ def main() -> int:
         from bench import pictures
 
         pictures.run()
-    if asked.what in ALONE:
+    if asked.what in ("emulator", "all"):
+        from bench import emulator
+
+        emulator.run(folder, asked.rounds, asked.jobs)
+    if asked.what in (*ALONE, "emulator"):
         return 0
-    from bench import price, throughput
+    from bench import cpu, price, throughput
     from bench.pricing import Traffic
     from bench.stack import METERED, PLAIN, running
 
     status = 0
+    if asked.what in ("cpu", "all"):
+        with running(folder / "plain", PLAIN, keep=asked.keep_running) as stack:
+            cpu.run(stack, asked.jobs)
     if asked.what in ("price", "all"):
         traffic = Traffic(asked.jobs_per_month, asked.polls, asked.models, asked.secrets)
         with running(folder / "metered", METERED, keep=asked.keep_running) as stack:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.session import get_session
+from broker.cloud.access import Access
 from broker.cloud.attributes import encode_item
 from broker.cloud.lean import LeanClient
+from broker.cloud.operations import SERVICES
 from cryptography import x509
 
 from bench.tables import Cell, keep, show, table
@@ -109,7 +110,9 @@ def _clients(url: str, verify: Any = True) -> list[Any]:
     config = Config(parameter_validation=False, user_agent="bench", retries={"mode": "standard"})
     keys: dict[str, Any] = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "aws_session_token": TOKEN}
     made = get_session().create_client("dynamodb", REGION, endpoint_url=url, config=config, verify=verify, **keys)
-    return [made, LeanClient(made, Credentials("x", "x", TOKEN), verify)]
+    access = Access(url, REGION, "x", "x", TOKEN, "" if verify is True else str(verify))
+    lean = LeanClient(SERVICES["dynamodb"], access, lambda: made, user_agent="bench", connect_s=3, read_s=10)
+    return [made, lean]
 
 
 def _measure(clients: list[Any]) -> None:

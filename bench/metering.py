@@ -16,7 +16,7 @@ from typing import Any
 from ministack import app as ministack_app
 
 from bench.targets import target_of
-from local import emulator
+from local.emulator.__main__ import main as emulate
 
 PATH = "/_bench/meter"
 MARK = re.compile(r"\bapp/(\S+)")
@@ -91,7 +91,7 @@ def _units(reply: bytes) -> float:
     return float(sum(each["CapacityUnits"] for each in ([used] if isinstance(used, dict) else used)))
 
 
-def _told(served: Any) -> Any:
+def _with_meter(served: Any) -> Any:
     """The emulator's ASGI application, which also tells what the meter says."""
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -110,8 +110,8 @@ def main() -> None:
     """Put the meter in, and serve as `local.emulator` does."""
     services = ministack_app.SERVICE_HANDLERS
     services.update({name: metered(name, service) for name, service in services.items()})
-    ministack_app.app = _told(ministack_app.app)
-    emulator.main()
+    ministack_app.app = _with_meter(ministack_app.app)
+    emulate()
 
 
 if __name__ == "__main__":

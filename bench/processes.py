@@ -1,5 +1,6 @@
-"""Memory of the emulator's function processes, from `/proc` (Linux only)."""
+"""Memory and CPU time of the emulator's processes, from `/proc` (Linux only)."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ class Process:
     function: str
     rss_mb: float
     peak_mb: float
+    cpu_ms: float
 
 
 def processes(root: int) -> list[Process]:
@@ -38,7 +40,8 @@ def _read(path: Path) -> Process | None:
         return None
     named = FUNCTION.search(command)
     function = named.group(1) if named else ""
-    return Process(int(path.name), int(stat[1]), function, _mb(status, "VmRSS:"), _mb(status, "VmHWM:"))
+    cpu_ms = (int(stat[11]) + int(stat[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+    return Process(int(path.name), int(stat[1]), function, _mb(status, "VmRSS:"), _mb(status, "VmHWM:"), cpu_ms)
 
 
 def _mb(status: str, name: str) -> float:

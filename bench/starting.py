@@ -2,7 +2,7 @@
 
     python -I -S -B starting.py TASK LAYER MODULE [BUILDER …]
 
-A builder is a function of `broker.bootstrap`; `secret` and `provider` stand for what a first call loads besides.
+A builder is a function of `broker.bootstrap`'s modules; `provider` stands for what a first call loads besides.
 Prints `{"import_ms", "use_ms", "import_mb", "use_mb"}`, each from the start of the import.
 """
 
@@ -11,7 +11,6 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 
 def peak_mb() -> float:
@@ -30,11 +29,11 @@ def peak_mb() -> float:
 
 def use(builder: str) -> None:
     """Build one use case, or load what its first call loads."""
-    bootstrap: Any = import_module("broker.bootstrap")
     if builder == "provider":
         import_module("broker.providers").lookup("openai")
-    else:
-        getattr(bootstrap, builder)()
+        return
+    modules = [import_module(f"broker.bootstrap.{name}") for name in ("adapters", "doors", "running")]
+    next(getattr(module, builder) for module in modules if hasattr(module, builder))()
 
 
 def main(task: str, layer: str, module: str, *builders: str) -> None:

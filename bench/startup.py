@@ -45,7 +45,7 @@ def handlers(artefact: Artefact) -> dict[str, tuple[str, ...]]:
     found = {}
     for name in re.findall(r"Handler: handlers\.(\w+)\.handler", template):
         source = (artefact.task / "handlers" / f"{name}.py").read_text()
-        builders = dict.fromkeys(re.findall(r"bootstrap\.(\w+)\(", source))
+        builders = dict.fromkeys(re.findall(r"\b(?:doors|running)\.(\w+)\(", source))
         found[name] = (*builders, *BESIDES.get(name, ()))
     return found
 
@@ -56,6 +56,7 @@ def environment(artefact: Artefact) -> dict[str, str]:
     asked = re.findall(r'setting\("(\w+)"\)|: "([A-Z_]+)"', text)
     return {one or other: "https://sqs.example/1/x" for one, other in asked} | {
         "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_FUNCTION_NAME": "f",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "x",

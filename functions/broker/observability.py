@@ -21,7 +21,7 @@ from aws_lambda_powertools.logging import Logger
 
 from broker.clock import now_ms
 
-NAMESPACE = "InferenceBroker"
+NAMESPACE, SERVICE = "InferenceBroker", "inference-broker"
 
 _measured: set[str] = set()
 """The jobs that lines of metrics told of in the invocation that is under way."""
@@ -33,7 +33,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 def logger() -> Logger:
     """The process's logger; level by `POWERTOOLS_LOG_LEVEL`."""
     # Without the place of the call, which would always be `log` or `warn` below.
-    return Logger(service="inference-broker", utc=True, location=None)
+    return Logger(service=SERVICE, utc=True, location=None)
 
 
 def log(event: str, **facts: Any) -> None:
@@ -69,21 +69,25 @@ def place_of(error: BaseException) -> str:
 def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **values: float) -> None:
     """EMF metrics with dimensions of bounded variety; names ending in `Ms` are milliseconds, others counts.
 
+    The form is CloudWatch's "Specification: Embedded metric format", of which Powertools' classes make twice the work.
+
     `line` makes it a log line as well: its `message`, and facts as for `log`.
 
     A tenant is never a dimension: their number has no bound, and each would be a paid metric. Tenants are found in the
     logs, and their spend in the ledger.
 
-    Source: the CloudWatch embedded metric format specification.
+    Source: the CloudWatch embedded metric format specification. A unit is optional there. A set of dimensions has one
+    at least: the service, where there is no other.
     """
     names = [{"Name": name} for name in values]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": names}
+    named = dimensions or {"service": SERVICE}
+    directive = {"Namespace": NAMESPACE, "Dimensions": [list(named)], "Metrics": names}
     # What is said of a job is found by the job's id.
     place = {} if not line or "job_id" in line else {"request_id": logger().get_current_keys().get("request_id")}
     if line and "job_id" in line:
         _measured.add(line["job_id"])
     told = {"Timestamp": now_ms(), "CloudWatchMetrics": [directive]}
-    _print({**(line or {}), **place, **dimensions, **values, "_aws": told})
+    _print({**(line or {}), **place, **named, **values, "_aws": told})
 
 
 def _sampled() -> bool:
@@ -94,7 +98,7 @@ def _sampled() -> bool:
 def _tracer() -> Any:
     from aws_lambda_powertools.tracing import Tracer
 
-    return Tracer(service="inference-broker", auto_patch=False)
+    return Tracer(service=SERVICE, auto_patch=False)
 
 
 @contextmanager

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 import urllib3
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.session import get_session
+from broker.cloud.access import Access
 from broker.cloud.database import DynamoDatabase
 from broker.cloud.lean import LeanClient
+from broker.cloud.operations import SERVICES
 from broker.cloud.payloads import PayloadStore
 from broker.storage import Database
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.json_service import KEYS, REGION
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.world import NOW
 
@@ -24,13 +26,19 @@ Client = Callable[[str], Any]
 TABLES = {"jobs": "jobs-table", "registry": "registry-table", "ledger": "ledger-table", "cache": "cache-table"}
 BUCKET = "payloads-bucket"
 
-KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+SCHEMA = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
 INDEXES = {"tenant": (("tenant", "S"), ("id", "S")), "due": (("due", "S"), ("due_at", "N"))}
 
 
 @cache
 def session() -> Any:
     return get_session()
+
+
+def lean_client(name: str, url: str, make: Callable[[], Any], *, bundle: str = "", read_s: float = 60) -> LeanClient:
+    """A client by the short way, with the credentials of `tests.fakes.json_service`."""
+    access = Access(url, REGION, KEYS.access_key, KEYS.secret_key, KEYS.token, bundle)
+    return LeanClient(SERVICES[name], access, make, user_agent="broker", connect_s=3, read_s=read_s)
 
 
 @pytest.fixture
@@ -62,11 +70,13 @@ def lean(served: str) -> Client:
     """Clients by the short way, as the functions have them."""
     urllib3.request("POST", f"{served}/moto-api/reset")
     config = Config(parameter_validation=False, retries={"total_max_attempts": 1}, user_agent="lean")
-    given: dict[str, Any] = {"region_name": "us-east-1", "endpoint_url": served, "config": config}
+    given: dict[str, Any] = {"region_name": REGION, "endpoint_url": served, "config": config}
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    return lambda service: LeanClient(
-        session().create_client(service, **given, **keys), Credentials("testing", "testing", "token")
-    )
+
+    def made(service: str) -> Any:
+        return lean_client(service, served, lambda: session().create_client(service, **given, **keys))
+
+    return cache(made)
 
 
 @pytest.fixture
@@ -92,7 +102,7 @@ def with_tables(made: Any) -> Any:
         made.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=KEYS,
+            KeySchema=SCHEMA,
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in sorted(attributes)],
             **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
         )

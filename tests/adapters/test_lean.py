@@ -1,27 +1,31 @@
 """The short way to AWS: it sends what botocore would, and botocore judges whatever does not go well."""
 
+import gzip
 import json
 import ssl
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError, SSLError
 from broker.cloud.bus import Bus
-from broker.cloud.lean import LeanClient, suits
+from broker.cloud.lean import LeanClient
 from broker.cloud.queues import JobQueue
 from broker.cloud.secrets import Secrets
+from broker.cloud.sigv4 import Signer
 from broker.cloud.workflows import StateMachines
 from cryptography import x509
 
-from tests.adapters.conftest import Client, session
-from tests.fakes.json_service import KEYS, Answer, JsonService, serving
+from tests.adapters.conftest import Client, lean_client
+from tests.fakes.json_service import KEYS, REGION, Answer, JsonService, serving
+from tests.fakes.raw_server import raw_server
 from tests.fakes.world import JOB_ID, a_head
 from tests.unit.certificates import write_certificate
 
@@ -50,7 +54,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def lean_of(service: JsonService, name: str, **config: Any) -> LeanClient:
-    return LeanClient(service.client(name, **config), KEYS)
+    return lean_client(name, service.url, lambda: service.client(name, **config), read_s=config.get("read_timeout", 5))
 
 
 def failed(code: str, **more: Any) -> Answer:
@@ -81,59 +85,21 @@ def test_its_signature_is_that_of_botocores_signer(service: JsonService, name: s
     again = AWSRequest("POST", service.url, {k: v for k, v in headers.items() if k in kept}, body)
     again.headers["X-Amz-Date"] = headers["x-amz-date"]
     again.context["timestamp"] = headers["x-amz-date"]
-    signer = SigV4Auth(KEYS, client.meta.service_model.signing_name, "eu-central-1")
-    to_sign = signer.string_to_sign(again, signer.canonical_request(again))
+    signer = SigV4Auth(KEYS, client.meta.service_model.signing_name, REGION)
+    told = signer.string_to_sign(again, signer.canonical_request(again))
     scope, listed = signer.scope(again), signer.signed_headers(signer.headers_to_sign(again))
-    expected = f"Credential={scope}, SignedHeaders={listed}, Signature={signer.signature(to_sign, again)}"
+    expected = f"Credential={scope}, SignedHeaders={listed}, Signature={signer.signature(told, again)}"
     assert headers["authorization"] == f"AWS4-HMAC-SHA256 {expected}"
-
-
-def made_for(name: str, region: str, **config: Any) -> Any:
-    chosen = Config(parameter_validation=False, user_agent="broker", **config)
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return session().create_client(name, region, config=chosen, **keys)
-
-
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "us-iso-east-1"])
-@pytest.mark.parametrize("name", CALLS)
-def test_it_goes_where_botocores_rules_lead(name: str, region: str) -> None:
-    made = made_for(name, region)
-    assert suits(made)
-    lean, sent = LeanClient(made, KEYS), []
-
-    class Stop(Exception):
-        pass
-
-    def stop(request: Any, **_: Any) -> None:
-        sent.append(request)
-        raise Stop
-
-    made.meta.events.register("before-send", stop)
-    operation, request = CALLS[name]
-    with pytest.raises(Stop):
-        getattr(made, operation)(**request)
-    assert sent[0].url == f"{lean._url}/"
-    assert f"/{region}/{made.meta.service_model.signing_name}/aws4_request" in str(sent[0].headers["Authorization"])
-
-
-@pytest.mark.parametrize("config", [{"use_fips_endpoint": True}, {"use_dualstack_endpoint": True}])
-def test_other_endpoints_are_left_to_botocore(config: dict[str, bool]) -> None:
-    assert not suits(made_for("dynamodb", "us-gov-west-1", **config))
-
-
-def test_proxies_and_other_protocols_are_left_to_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not suits(made_for("s3", "us-east-1"))
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    assert not suits(made_for("dynamodb", "us-east-1"))
 
 
 def test_the_trace_goes_along(service: JsonService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "api")
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5;Parent=6;Sampled=0")
-    lean_of(service, "sqs").send_message(QueueUrl="q", MessageBody="{}")
-    ((_, headers, _),) = service.asked
-    assert headers["x-amzn-trace-id"] == "Root=1-5;Parent=6;Sampled=0"
-    assert "x-amzn-trace-id" not in headers["authorization"]
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5;Parent=6;Sampled=0;Own=é\n%")
+    for client in (lean_of(service, "sqs"), service.client("sqs")):
+        client.send_message(QueueUrl="q", MessageBody="{}")
+    (_, ours, _), (_, theirs, _) = service.asked
+    assert ours["x-amzn-trace-id"] == theirs["x-amzn-trace-id"] == "Root=1-5;Parent=6;Sampled=0;Own=%C3%A9%0A%25"
+    assert "x-amzn-trace-id" not in ours["authorization"]
 
 
 def test_an_error_is_botocores_and_nothing_is_sent_twice(service: JsonService) -> None:
@@ -205,6 +171,51 @@ def test_it_gives_up_as_botocore_does(service: JsonService) -> None:
     assert client.get_item(TableName="jobs", Key={}) == {}
 
 
+WHOLE = b"HTTP/1.1 200 OK\r\nx-amzn-requestid: A\r\n"
+CUT = (
+    WHOLE + b'content-length: 12\r\n\r\n{"Item": {}}',
+    WHOLE + b'transfer-encoding: chunked\r\n\r\n6\r\n{"Item\r\n6\r\n": {}}\r\n0\r\n\r\n',
+)
+
+
+@pytest.mark.usefixtures("no_pause")
+@pytest.mark.parametrize("reply", CUT, ids=["length", "chunks"])
+def test_wherever_a_reply_is_cut_botocore_asks_once_more(service: JsonService, reply: bytes) -> None:
+    other = service.client("dynamodb")  # that answers `{}`
+    for at in range(len(reply)):
+        with raw_server([reply[:at]]) as server:
+            made = lean_client("dynamodb", server.url, lambda: other)
+            assert made.get_item(TableName="jobs", Key={}).keys() == {"ResponseMetadata"}
+            assert (len(server.asked), len(service.asked)) == (1, at + 1), at
+
+
+@pytest.mark.parametrize("reply", CUT, ids=["length", "chunks"])
+def test_a_whole_reply_needs_no_botocore(reply: bytes) -> None:
+    def make() -> Any:
+        raise AssertionError("botocore's client was made")
+
+    with raw_server([WHOLE + b"content-length: 0\r\n\r\n", reply]) as server:
+        made = lean_client("dynamodb", server.url, make)
+        assert made.put_item(TableName="jobs", Item={}) == {}
+        assert made.get_item(TableName="jobs", Key={}) == {"Item": {}}
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_body_of_another_coding_is_read_by_botocore(service: JsonService) -> None:
+    service.answers = [Answer(200, gzip.compress(b'{"Item": {}}'), {"content-encoding": "gzip"})]
+    assert lean_of(service, "dynamodb").get_item(TableName="jobs", Key={})["Item"] == {}
+    assert len(service.asked) == 1
+
+
+def test_each_day_has_a_key_of_its_own() -> None:
+    signer = Signer(KEYS.access_key, KEYS.secret_key, REGION, "dynamodb")
+    for day in ("20261129", "20261130", "20261130", "20261129"):
+        headers = {"host": "x", "x-amz-date": f"{day}T000000Z"}
+        told = signer.authorization("/", headers, b"{}")
+        assert told == Signer(KEYS.access_key, KEYS.secret_key, REGION, "dynamodb").authorization("/", headers, b"{}")
+        assert f"/{day}/{REGION}/" in told
+
+
 @pytest.mark.usefixtures("no_pause")
 def test_it_waits_no_longer_than_configured(service: JsonService) -> None:
     service.answers = [Answer(None, hang_s=1.0)] * 3
@@ -221,9 +232,10 @@ def test_it_trusts_whom_the_bundle_vouches_for_and_nobody_else(tmp_path: Path) -
         tls.load_cert_chain(whose)
         bundle = whose.rename(tmp_path / f"{host}.pem")
         with serving(tls) as service:
-            for verify in (str(bundle), None):
-                made = LeanClient(service.client("dynamodb", verify), KEYS, verify or True)
-                if trusted and verify:
+            for verify in (str(bundle), certifi.where()):
+                other = partial(service.client, "dynamodb", verify)
+                made = lean_client("dynamodb", service.url, other, bundle=verify)
+                if trusted and verify == str(bundle):
                     assert made.get_item(TableName="jobs", Key={}) == {}
                     continue
                 with pytest.raises(SSLError):

@@ -82,6 +82,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "aws_lambda_powertools": {"observability"},
     "boto3": {"cli"},
     "botocore": {"cli", "cloud", "providers"},
+    "httptools": {"cloud"},
     "jmespath": {"providers"},
     "jsonschema_rs": {"json_schema"},
     "jwt": {"tenants"},

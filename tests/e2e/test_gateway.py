@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from local.client import Answer, Client
+from local.client import Client, HttpReply
 from tests.e2e.stack import Stack
 
 
-def error_of(answer: Answer) -> dict[str, Any]:
+def error_of(answer: HttpReply) -> dict[str, Any]:
     """The error, which has all that the contract promises, and no more."""
     error: dict[str, Any] = answer.body["error"]
     assert answer.body.keys() == {"error"}

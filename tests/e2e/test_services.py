@@ -8,7 +8,7 @@ import pytest
 import urllib3
 from broker.jobs.store import Jobs
 
-from local.bedrock import SLOW
+from local.emulator.bedrock import SLOW
 from local.model_server.brain.painting import paint
 from local.model_server.brain.sound import heard, say
 from local.servers import Servers

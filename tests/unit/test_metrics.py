@@ -3,11 +3,51 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 from broker.jobs.head import Status
 from broker.metrics import circuit_changed, job_ended, provider_called
 
 from tests.fakes.world import NOW, a_head
+
+
+def of(kind: str, most: int = 1_000_000, **more: Any) -> dict[str, Any]:
+    lengths = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}[kind]
+    return {"type": kind, **dict(zip(lengths, (1, most), strict=True)), **more}
+
+
+def an(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+EMF = an(
+    _aws=an(
+        Timestamp={"type": "integer"},
+        CloudWatchMetrics=of(
+            "array",
+            items=an(
+                Namespace=of("string", 1024),
+                Dimensions=of("array", items=of("array", 30, items=of("string", 250))),
+                Metrics=of("array", 100, items=an(Name=of("string", 1024))),
+            ),
+        ),
+    )
+)
+"""CloudWatch User Guide, "Specification: Embedded metric format": the schema there, as far as we use it."""
+
+
+def test_all_lines_are_emf_and_have_what_their_directives_name(capsys: pytest.CaptureFixture[str]) -> None:
+    job_ended(a_head(status=Status.SUCCEEDED, started_at=NOW + 1, ended_at=NOW + 9, prompt={"id": "p", "version": 1}))
+    provider_called(a_head(), {**CALLED, "outcome": "ModelGone"})
+    circuit_changed("m", "opened")
+    lines = written(capsys)
+    assert len(lines) == 4  # a model that is gone rings an alarm
+    for line in lines:
+        jsonschema.validate(line, EMF)
+        for directive in line["_aws"]["CloudWatchMetrics"]:
+            for names in directive["Dimensions"]:
+                assert all(isinstance(line[name], str) and 0 < len(line[name]) <= 1024 for name in names)
+            assert all(type(line[each["Name"]]) in (int, float) for each in directive["Metrics"])
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

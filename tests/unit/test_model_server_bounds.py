@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.client import Answer, Client
+from local.client import Client, HttpReply
 from local.model_server.brain.schema import Filler
 from local.model_server.exchange import Problem
 from local.model_server.server import ModelServer
@@ -98,7 +98,7 @@ def openai(schema: dict[str, Any], model: str = "small") -> tuple[str, dict[str,
     return "/v1/chat/completions", {"model": model, "messages": messages, "response_format": form}
 
 
-def ask(client: Client, path: str, body: dict[str, Any]) -> Answer:
+def ask(client: Client, path: str, body: dict[str, Any]) -> HttpReply:
     return client.call("POST", path, body, {"anthropic-version": "2023-06-01"})
 
 

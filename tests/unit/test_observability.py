@@ -84,7 +84,7 @@ def test_metrics_do_not_mix(lines: Any) -> None:
     metric({}, B=2)
     first, second = lines()
     assert (first["A"], second["B"]) == (1, 2)
-    assert second["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
+    assert second["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
     assert "door" not in second and "A" not in second
 
 

@@ -7,6 +7,7 @@ import pytest
 from broker.errors import Forbidden, InvalidRequest
 from broker.jobs.accepting import Prepared
 from broker.jobs.request import parse_request, stored_form
+from broker.steps.token_counter import Material, counter
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
 from broker.token_estimates import estimate_input
@@ -205,3 +206,15 @@ def test_an_unusual_key_is_taken(world: World, key: str) -> None:
 
 def test_a_file_of_the_tenants_own_is_taken(world: World) -> None:
     prepare(world, {**CHAT, "input": {**CHAT["input"], "file": {"s3": "s3://inbox/acme/a.pdf"}}})
+
+
+def test_tokens_are_counted_once_and_kept_beside_the_request(world: World) -> None:
+    prepared = prepare(world, CHAT)
+    assert prepared.tokens == {"unknown": estimate_input(prepared.document)}
+    stored = {**prepared.kept, "tokens": {"unknown": 77}}
+    request, small = Material(stored), world.models().get("small", NOW)
+    assert request == prepared.document
+    assert counter(request)(small) == 77, "it was counted again"
+    longer = {**request, "input": {"text": "And one more. " * 100}}
+    assert counter(longer)(small) == counter(request | {"input": longer["input"]})(small) == estimate_input(longer)
+    assert counter(Material(prepared.document))(small) == prepared.tokens["unknown"], "of a job from before"

@@ -1,13 +1,17 @@
 """AWS clients: one for each service and process, made at first use.
 
-They are botocore's own, which boto3 wraps: the resource layer of boto3 would be loaded at every start and used nowhere.
-Retries are botocore's `standard` mode (with jitter), bounded so that a handler fails before its own timeout. Services
-that speak JSON are called by the short way of `cloud.lean`.
+Services that speak JSON are called by the short way of `cloud.lean`. All others, and these where the environment does
+not say all, have botocore's own clients, which boto3 wraps: the resource layer of boto3 would be loaded at every start
+and used nowhere. Retries are botocore's `standard` mode (with jitter), bounded so that a handler fails before its own
+timeout.
 """
 
 import os
-from functools import cache
+from functools import cache, partial
 from typing import Any
+
+CONNECT_S, READ_S = 3, 10
+"""Seconds for a connection, and for each wait for bytes."""
 
 
 @cache
@@ -20,27 +24,45 @@ def _session() -> Any:
 @cache
 def client(service: str) -> Any:
     """The client of a service in the function's own region."""
-    from botocore.config import Config
-
-    from broker.cloud.lean import LeanClient, suits
-
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 4},
-        connect_timeout=3,
-        read_timeout=10,
-        tcp_keepalive=True,
-        parameter_validation=False,
-        # botocore builds its own anew for each request, at a quarter of the CPU time that the whole call takes.
-        user_agent=f"inference-broker app/{os.environ.get('AWS_SDK_UA_APP_ID', 'functions')}",
-        # Links to objects that are encrypted with a key of KMS need it; all other services sign so anyway.
-        signature_version="s3v4" if service == "s3" else None,
-    )
-    made = _session().create_client(service, config=config)
-    credentials = _session().get_credentials()
-    if credentials and suits(made):
-        made = LeanClient(made, credentials, _session().get_config_variable("ca_bundle") or True)
+    made = _lean(service) or _of_botocore(service)
     if os.environ.get("BROKER_FAULTS"):
         from broker.cloud.fault_injection import Faulty
 
         return Faulty(made, os.environ["BROKER_FAULTS"])
     return made
+
+
+def _lean(name: str) -> Any:
+    """None where the short way does not lead there."""
+    from broker.cloud.access import access
+    from broker.cloud.operations import SERVICES
+
+    service = SERVICES.get(name)
+    found = access(service.host, service.variable) if service else None
+    if not service or not found:
+        return None
+    from broker.cloud.lean import LeanClient
+
+    make = partial(_of_botocore, name)
+    return LeanClient(service, found, make, user_agent=_user_agent(), connect_s=CONNECT_S, read_s=READ_S)
+
+
+def _of_botocore(service: str) -> Any:
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=CONNECT_S,
+        read_timeout=READ_S,
+        tcp_keepalive=True,
+        parameter_validation=False,
+        # botocore builds its own anew for each request, at a quarter of the CPU time that the whole call takes.
+        user_agent=_user_agent(),
+        # Links to objects that are encrypted with a key of KMS need it; all other services sign so anyway.
+        signature_version="s3v4" if service == "s3" else None,
+    )
+    return _session().create_client(service, config=config)
+
+
+def _user_agent() -> str:
+    return f"inference-broker app/{os.environ.get('AWS_SDK_UA_APP_ID', 'functions')}"

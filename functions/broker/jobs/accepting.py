@@ -10,7 +10,7 @@ from broker.jobs import idempotency
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
-from broker.jobs.store import REQUEST, Jobs, Payloads, Queue
+from broker.jobs.store import REQUEST, TOKENS, Jobs, Payloads, Queue
 from broker.jobs.transitions import NUDGES_MS
 from broker.storage import ConditionFailed, Database
 from broker.tenants import ledger
@@ -32,6 +32,13 @@ class Prepared:
     hold: Hold
     timeout_s: int | None = None
     """The time budget of a request that names none, where the usual one is too short."""
+    tokens: dict[str, int] = field(default_factory=dict)
+    """The document's, for each family of tokenizers that was asked: counted once, and kept beside it."""
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What is stored of it."""
+        return self.document | ({TOKENS: self.tokens} if self.tokens else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +176,7 @@ class Accept:
             prompt=prepared.document.get("prompt_used"),
             conversation=request.conversation_id if request.task is Task.CHAT else None,
         )
-        self._payloads.save(head, REQUEST, prepared.document)
+        self._payloads.save(head, REQUEST, prepared.kept)
         asked = {"webhook_url": request.webhook.url} if request.webhook else {}
         if caller.custom_id:
             asked["custom_id"] = caller.custom_id

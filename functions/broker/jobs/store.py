@@ -10,6 +10,9 @@ from broker.storage import Check, ConditionFailed, Database, If, Item, Page, Put
 
 TRIES = 8
 
+TOKENS = "tokens"
+"""In a stored request: what was counted when it was accepted, by family of tokenizers."""
+
 NEWS = {"news": 1}
 """On a head whose status this very write changed: the stream's filter lets only those through to be published."""
 

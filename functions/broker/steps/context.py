@@ -7,6 +7,7 @@ from broker.errors import Conflict
 from broker.jobs.head import Head, Status
 from broker.jobs.store import REQUEST, Jobs, Payloads
 from broker.jobs.transitions import Fence, check_fence, take
+from broker.steps.token_counter import Material
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def enter(jobs: Jobs, run: Run) -> Head:
     return head
 
 
-def material(payloads: Payloads, job_id: str) -> dict[str, Any]:
+def material(payloads: Payloads, job_id: str) -> Material:
     """The job's request as it was prepared.
 
     Raises:
@@ -62,4 +63,4 @@ def material(payloads: Payloads, job_id: str) -> dict[str, Any]:
     document: dict[str, Any] | None = payloads.load(job_id, REQUEST)
     if document is None:
         raise Conflict(f"job {job_id} has no input any more")
-    return document
+    return Material(document)

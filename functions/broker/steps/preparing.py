@@ -43,7 +43,8 @@ class Prepare:
         question = self.question(tenant_id, document, now)
         chosen = self._chosen(question)
         hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question), question, now)
-        return Prepared(dict(question.request), hold, _wait(chosen))
+        tokens = {family_of(model.name): question.tokens(model) for model in chosen.candidates}
+        return Prepared(dict(question.request), hold, _wait(chosen), tokens)
 
     def question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
         """The request as the models will get it, and who asks.

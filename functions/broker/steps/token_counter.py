@@ -3,13 +3,26 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from broker.jobs.store import TOKENS
 from broker.routing.model import Model
 from broker.token_estimates import estimate_input, family_of
 
 
+class Material(dict[str, Any]):
+    """A stored request, with the tokens that were counted when it was accepted.
+
+    Whatever is made of it (`{**request}`, `request | more`) is a plain dict, and so is counted anew.
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        super().__init__({name: value for name, value in document.items() if name != TOKENS})
+        self.tokens: dict[str, int] = document.get(TOKENS, {})
+        """By family; none of a job that was accepted before they were kept."""
+
+
 def counter(request: Mapping[str, Any]) -> Callable[[Model], int]:
-    """Counts once for each family of tokenizers, whichever model asks."""
-    known: dict[str, int] = {}
+    """Counts once for each family of tokenizers, whichever model asks, and not at all what is known already."""
+    known = dict(request.tokens) if isinstance(request, Material) else {}
 
     def tokens(model: Model) -> int:
         family = family_of(model.name)

@@ -1,9 +1,6 @@
-"""MiniStack, patched where the broker needs it to be like AWS (`emulator_patches`, `gateway_patches`, `bedrock`).
+"""Counts the requests that the emulator serves, by service and operation.
 
-`python -m local.emulator` starts it.
-
-It also counts the requests that it serves, by service and operation (`GET /_broker/calls`, `DELETE` to begin anew): the
-bench prices a job by them.
+`GET /_broker/calls` tells them, `DELETE` begins anew: the bench prices a job by them.
 """
 
 import json
@@ -11,11 +8,6 @@ import re
 from collections import Counter
 from typing import Any
 from urllib.parse import parse_qs
-
-from ministack import app as ministack_app
-
-from local import bedrock, gateway_patches
-from local.emulator_patches import patch
 
 SCOPE = re.compile(rb"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 
@@ -58,16 +50,3 @@ async def _answer(method: str, send: Any) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def main() -> None:
-    """Patch, count, and serve until told to stop."""
-    patch()
-    gateway_patches.patch()
-    bedrock.patch()
-    ministack_app.app = counted(ministack_app.app)
-    ministack_app.main()
-
-
-if __name__ == "__main__":
-    main()

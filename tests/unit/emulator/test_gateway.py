@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from ministack.services import apigateway_v1
 
-from local.gateway_patches import EXTENSION, patch
+from local.emulator.gateway import EXTENSION, patch
+from local.emulator.rewriting import DoesNotFit
 
 TEMPLATE = '{"error": {"code": "unauthorized", "request_id": "$context.requestId"}}'
 RESPONSE = {"statusCode": 401, "responseTemplates": {"application/json": TEMPLATE}}
@@ -43,9 +44,9 @@ def test_a_response_that_is_none_fails_the_deployment(restored: None) -> None:
 def test_another_emulator_is_told_loudly(restored: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as changed:
         changed.setattr(apigateway_v1, "_put_gateway_response", lambda api_id: None)
-        with pytest.raises(RuntimeError, match="does not fit"):
+        with pytest.raises(DoesNotFit, match="in another way"):
             patch()
     with monkeypatch.context() as changed:
         changed.setattr(inspect, "getsource", lambda module: f'spec.get("{EXTENSION}")')
-        with pytest.raises(RuntimeError, match="does not fit"):
+        with pytest.raises(DoesNotFit, match="in another way"):
             patch()

@@ -4,7 +4,8 @@
   the exception's class, which the workflow's `Retry` and `Catch` go by, and keeps the process. The script that it runs
   functions with is changed to hand the exception over as a value, which is made an error again on the other side.
 - It takes no notice of `batchItemFailures` of a stream's batch. Here the whole batch comes again (on AWS its rest).
-- It starts a process for each invocation at a time. A laptop has not so many, so a function waits for a free one.
+- It samples the trace of every invocation. X-Ray's default rule is one a second and one in twenty of the others (AWS
+  X-Ray Developer Guide, "Configuring sampling rules").
 - It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`, has a permission of its
   own for Bedrock's Converse (on AWS it is that of InvokeModel), and holds the buckets' rule about TLS against the
   loopback interface.
@@ -16,9 +17,11 @@ A test fails when a new release no longer fits.
 import hashlib
 import json
 import os
+import random
 import threading
+import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,51 +30,50 @@ from ministack import app
 from ministack.core import iam_actions, lambda_runtime
 from ministack.services import lambda_svc
 
+from local.emulator.rewriting import replaced
+
 MARK = "__raised__"
 
-PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
-"""Of one function, at a time; what is more waits."""
+SAMPLED_SHARE = 0.05
+"""Of the invocations that are not a second's first."""
 
 ACTIONS: dict[str | None, str] = {"bedrock:Converse": "bedrock:InvokeModel"}
 """Permissions that AWS has for what MiniStack calls otherwise (Bedrock API Reference, `Converse`)."""
 
 AS_SHIPPED = """            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")
-        _real_stdout.flush()"""
+"""
 
 PATCHED = """            traceback.print_exc()
-            _told = {"errorType": type(e).__name__, "errorMessage": str(e)}
-            _real_stdout.write(json.dumps({"status": "ok", "result": {"__raised__": _told}}) + "\\n")
-        _real_stdout.flush()"""
+            _raised = {"errorType": type(e).__name__, "errorMessage": str(e)}
+            _real_stdout.write(json.dumps({"status": "ok", "result": {"__raised__": _raised}}) + "\\n")
+"""
 
 
 def patch() -> None:
     """Change MiniStack in memory, before it starts.
 
     Raises:
-        RuntimeError: this MiniStack is not the one that was patched.
+        DoesNotFit: this MiniStack is not the one that was patched.
     """
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
-    if script.count(AS_SHIPPED) != 1:
-        raise RuntimeError("local/emulator_patches.py does not fit this version of MiniStack")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(AS_SHIPPED, PATCHED)
+    where = "the script that runs functions"
+    lambda_runtime._PYTHON_WORKER_SCRIPT = replaced(script, AS_SHIPPED, PATCHED, where=where)
     as_shipped = lambda_svc._execute_function_warm
-    places: dict[str, threading.Semaphore] = {}
 
     def execute(func: Any, event: Any, request_id: str) -> dict[str, Any]:
-        name: str = (func.get("config") or func)["FunctionName"]
-        with places.setdefault(name, threading.Semaphore(PROCESSES)):
-            result: dict[str, Any] = as_shipped(func, event, request_id)
+        result: dict[str, Any] = as_shipped(func, event, request_id)
         body = result.get("body")
         if not isinstance(body, dict):
             return result
         if MARK in body:
             return {"body": body[MARK], "error": True, "log": result.get("log", "")}
         if body.get("batchItemFailures") and _is_stream(event):
-            failed = {"errorType": "PartOfBatchFailed", "errorMessage": "the batch comes again"}
-            return {"body": failed, "error": True, "log": result.get("log", "")}
+            error = {"errorType": "PartOfBatchFailed", "errorMessage": "the batch comes again"}
+            return {"body": error, "error": True, "log": result.get("log", "")}
         return result
 
     lambda_svc._execute_function_warm = execute
+    lambda_svc._xray_trace_id_for_invocation = Sampling(lambda_svc._xray_trace_id_for_invocation).trace_id
     pin = app.pin_request_origin
     app.pin_request_origin = lambda address, secure: pin(address, True)
     action_of = iam_actions.extract_iam_action
@@ -84,6 +86,25 @@ def patch() -> None:
     lambda_runtime.zipfile = SimpleNamespace(
         ZipFile=LayerOnce, BadZipFile=shipped.BadZipFile, LargeFileError=shipped.LargeZipFile
     )
+
+
+class Sampling:
+    """Decides which traces that begin here are recorded."""
+
+    def __init__(self, trace_id: Callable[..., str | None]) -> None:
+        """`trace_id` makes the header of an invocation, None where its function is not traced."""
+        self._trace_id = trace_id
+        self._second = 0
+
+    def trace_id(self, *arguments: Any) -> str | None:
+        """The header, with the decision."""
+        made, second = self._trace_id(*arguments), int(time.monotonic())
+        if made is None:
+            return None
+        if second != self._second:
+            self._second = second
+            return made
+        return made if random.random() < SAMPLED_SHARE else made.replace("Sampled=1", "Sampled=0")  # noqa: S311
 
 
 class LayerOnce(zipfile.ZipFile):

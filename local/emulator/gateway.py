@@ -13,6 +13,8 @@ from typing import Any
 
 from ministack.services import apigateway_v1
 
+from local.emulator.rewriting import DoesNotFit
+
 EXTENSION = "x-amazon-apigateway-gateway-responses"
 
 _KNOWN = {"_import_rest_api": ["spec", "base_data"], "_put_gateway_response": ["api_id", "response_type", "data"]}
@@ -23,11 +25,11 @@ def patch() -> None:
     """Change MiniStack in memory, before it starts.
 
     Raises:
-        RuntimeError: this MiniStack is not the one that was patched.
+        DoesNotFit: this MiniStack is not the one that was patched.
     """
     taken = {name: list(inspect.signature(getattr(apigateway_v1, name)).parameters) for name in _KNOWN}
     if taken != _KNOWN or EXTENSION in inspect.getsource(apigateway_v1):
-        raise RuntimeError("local/gateway_patches.py does not fit this version of MiniStack")
+        raise DoesNotFit("API Gateway imports a document in another way")
     as_shipped = apigateway_v1._import_rest_api
 
     def import_rest_api(spec: dict[str, Any], base_data: dict[str, Any] | None = None) -> str:

@@ -1,0 +1,21 @@
+"""Patch the emulator, count its requests, and serve until told to stop."""
+
+from ministack import app as ministack_app
+
+from local.emulator import bedrock, fidelity, gateway, memory, speed
+from local.emulator.counting import counted
+from local.emulator.serving import serve
+
+
+def main() -> None:
+    """Start it on the port of `GATEWAY_PORT`."""
+    fidelity.patch()
+    gateway.patch()
+    bedrock.patch()
+    speed.patch()
+    memory.patch()
+    serve(counted(ministack_app.app))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The patched emulator in this process, for the tests of its patches."""
+
+import io
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from jsonata.parser import Parser
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
+from ministack.services import dynamodb, lambda_svc, stepfunctions
+
+from local.emulator import fidelity, speed
+
+PATCHED = (Parser, app, dynamodb, iam_actions, iam_evaluator, lambda_runtime, lambda_svc, stepfunctions)
+
+CODE = """
+import os, sys
+
+class Unavailable(Exception):
+    pass
+
+served = 0
+
+def handler(event, context):
+    global served
+    served += 1
+    if isinstance(event, dict) and event.get("fails"):
+        raise Unavailable("why")
+    if isinstance(event, dict) and "lines" in event:
+        for number in range(event["lines"]):
+            print(f"{event['word']} {number}")
+    if isinstance(event, dict) and event.get("closes"):
+        sys.stderr.flush()
+        os.close(2)
+    if isinstance(event, dict) and event.get("traced"):
+        return os.environ.get("_X_AMZN_TRACE_ID")
+    if isinstance(event, dict) and "Records" in event:
+        return {"batchItemFailures": [{"itemIdentifier": "1"}] if event["Records"][0].get("fails") else []}
+    return served
+"""
+
+Invoke = Callable[[Any], dict[str, Any]]
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Put back at the end what was patched meanwhile."""
+    before = [(each, dict(vars(each))) for each in PATCHED]
+    try:
+        yield
+    finally:
+        for each, names in before:
+            for name, value in names.items():
+                if vars(each).get(name) is not value:
+                    setattr(each, name, value)
+
+
+@pytest.fixture(scope="module")
+def patched() -> Iterator[None]:
+    """The emulator as it runs."""
+    with restored():
+        fidelity.patch()
+        speed.patch()
+        yield
+
+
+@pytest.fixture(scope="module")
+def invoke(patched: None) -> Iterator[Invoke]:
+    """Runs one function on the patched emulator."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("f.py", CODE)
+    config = {
+        "FunctionName": "patched",
+        "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:patched",
+        "Runtime": f"python3.{sys.version_info.minor}",
+        "Handler": "f.handler",
+        "Timeout": 30,
+        "TracingConfig": {"Mode": "Active"},
+    }
+    function = {"config": config, "code_zip": packed.getvalue()}
+    yield lambda event: lambda_svc._execute_function_warm(function, event, "req-1")
+    processes = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
+    lambda_runtime.reset()
+    for pipe in (pipe for each in processes for pipe in (each.stdin, each.stdout, each.stderr) if pipe):
+        pipe.close()

@@ -1,0 +1,98 @@
+"""Where the emulator is made more like AWS: it still fits, and what it is patched for is patched."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from local.emulator import fidelity, speed
+from local.emulator.fidelity import LayerOnce
+from local.emulator.rewriting import DoesNotFit
+from tests.unit.emulator.conftest import Invoke, restored
+
+
+@pytest.mark.parametrize("patch", [fidelity.patch, speed.patch])
+def test_another_emulator_is_refused(patch: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "another script")
+    before = lambda_svc._execute_function_warm
+    with restored():
+        with pytest.raises(DoesNotFit, match="not as the patch knows it"):
+            patch()
+        assert lambda_svc._execute_function_warm is before
+
+
+def test_traces_are_sampled_as_by_the_default_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("local.emulator.fidelity.time.monotonic", lambda: now[0])
+    sampling = fidelity.Sampling(lambda traced: "Root=1-0-0;Parent=0;Sampled=1" if traced else None)
+    assert sampling.trace_id(False) is None
+    for _ in range(3):
+        made = [sampling.trace_id(True) for _ in range(2_000)]
+        now[0] += 1
+        assert made[0] == "Root=1-0-0;Parent=0;Sampled=1"
+        sampled = sum("Sampled=1" in (each or "") for each in made[1:])
+        assert 40 <= sampled <= 170  # one in twenty is 100; less than one run in a billion is outside
+
+
+def test_an_exception_has_its_class_and_leaves_the_process(invoke: Invoke) -> None:
+    first = invoke({})["body"]
+    failed = invoke({"fails": True})
+    assert failed["error"] is True
+    assert failed["body"] == {"errorType": "Unavailable", "errorMessage": "why"}
+    assert "f.Unavailable: why" in failed["log"]
+    again = invoke({})
+    assert (again["body"], again.get("error")) == (first + 2, None)
+
+
+@pytest.mark.parametrize(
+    ("source", "fails", "error"),
+    [("aws:dynamodb", True, True), ("aws:dynamodb", False, None), ("aws:sqs", True, None), ("aws:sqs", False, None)],
+)
+def test_a_streams_batch_that_failed_is_an_error(invoke: Invoke, source: str, fails: bool, error: bool | None) -> None:
+    result = invoke({"Records": [{"eventSource": source, "fails": fails}]})
+    assert result.get("error") is error
+    assert ("errorType" in result["body"]) is bool(error)
+
+
+def test_a_layer_is_unpacked_once(tmp_path: Path) -> None:
+    workers = [tmp_path / f"worker-{number}" for number in range(3)]
+    seen = []
+    for number, worker in enumerate(workers):
+        target = worker / "layer_0"
+        target.mkdir(parents=True)
+        path = worker / "layer_0.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("python/m.py"), "a = 1")
+        with LayerOnce(str(path)) as layer:
+            assert layer.namelist() == ([] if number else ["python/m.py"])
+            layer.extractall(str(target))
+        assert (target / "python" / "m.py").read_text() == "a = 1"
+        seen.append(target.resolve())
+    assert len(set(seen)) == 1
+    assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".part")] == []
+
+
+def test_another_layer_is_another(tmp_path: Path) -> None:
+    for number in range(2):
+        target = tmp_path / str(number) / "layer_0"
+        target.mkdir(parents=True)
+        path = target.with_suffix(".zip")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("m.py", str(number))
+        with LayerOnce(str(path)) as layer:
+            layer.extractall(str(target))
+        assert (target / "m.py").read_text() == str(number)
+
+
+def test_code_is_unpacked_as_ever(tmp_path: Path) -> None:
+    path = tmp_path / "code.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m.py", "")
+    for name in ("a", "b"):
+        with LayerOnce(str(path)) as code:
+            assert code.namelist() == ["m.py"]
+            code.extractall(tmp_path / name)
+        assert not (tmp_path / name).is_symlink()
