@@ -37,6 +37,8 @@ class PriceList:
         read = json.loads(path.read_text())
         assumed = {name: each["value"] for name, each in read["assumed"].items()}
         assumed["trace_rules"]["api"] = {"reservoir": reservoir(), "rate": parameter("TraceRate")}
+        if parameter("TraceSampling") != "Active":
+            assumed["trace_rules"]["other"] = {"reservoir": 0, "rate": 0}
         kept = {"log_days": parameter("LogRetentionDays"), "archive_days": archive_days()}
         return cls({name: each["usd"] for name, each in read["prices"].items()}, assumed | kept, read["as_of"])
 

@@ -28,7 +28,9 @@ from bench.targets import kind_of, target_of
 CPU = {"invocation": 1, "request": 0.5, "tls": 0.25}
 
 PRICES = PriceList.load()
-PRICES = replace(PRICES, assumed=PRICES.assumed | {"cpu_ms": CPU, "log_days": 30, "archive_days": 30})
+TRACED = {"api": {"reservoir": 1, "rate": 0.01}, "other": {"reservoir": 1, "rate": 0.05}}
+ASSUMED = {"cpu_ms": CPU, "log_days": 30, "archive_days": 30, "trace_rules": TRACED}
+PRICES = replace(PRICES, assumed=PRICES.assumed | ASSUMED)
 
 TRAFFIC = Traffic(jobs_per_month=1_000_000)
 
@@ -161,6 +163,12 @@ def test_traces_are_dearer_for_each_job_where_there_are_few() -> None:
     few = Traffic(jobs_per_month=SECONDS_A_MONTH / 1000)
     assert usd(3, "X-Ray traces", traffic=few) == pytest.approx(5 * (2 + 3), rel=0.01)
     assert usd(3, "X-Ray traces") < usd(3, "X-Ray traces", traffic=few)
+
+
+def test_by_default_only_a_share_of_the_apis_requests_is_traced() -> None:
+    rules = PriceList.load().assumed["trace_rules"]
+    assert {name: rule["reservoir"] for name, rule in rules.items()} == {"api": 0, "other": 0}
+    assert {name: rule["rate"] for name, rule in rules.items()} == {"api": 0.01, "other": 0}
 
 
 def test_further_polls_cost_their_requests_and_all_that_follows() -> None:
