@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from broker.cloud.database import DynamoDatabase
 from broker.storage import Check, ConditionFailed, Database, If, Item, Put, Update
 
-from tests.adapters.conftest import INDEXES, KEYS, TABLES
+from tests.adapters.conftest import INDEXES, SCHEMA, TABLES
 from tests.contract.stack import of_type
 
 REFUSED = (ValueError, ClientError)
@@ -263,7 +263,7 @@ def test_index_goes_on_after_a_job_that_was_deleted(database: Database) -> None:
 
 def test_tables_are_those_of_the_template() -> None:
     tables = of_type("AWS::DynamoDB::Table").values()
-    assert [table["KeySchema"] for table in tables] == [KEYS] * len(TABLES)
+    assert [table["KeySchema"] for table in tables] == [SCHEMA] * len(TABLES)
     (indexed,) = [table for table in tables if "GlobalSecondaryIndexes" in table]
     kinds = {each["AttributeName"]: each["AttributeType"] for each in indexed["AttributeDefinitions"]}
     found = {}

@@ -23,6 +23,8 @@ BODY: dict[str, Any] = {"input": {"text": "How are you?"}, "cache": {"similarity
 def shelf(request: pytest.FixtureRequest, database: Database) -> Shelf:
     if isinstance(database, FakeDatabase):
         return FakeShelf(database)
+    if request.node.callspec.params["database"] == "lean":
+        return DynamoShelf(request.getfixturevalue("lean")("dynamodb"), TABLES["cache"])
     return DynamoShelf(request.getfixturevalue("dynamodb"), TABLES["cache"])
 
 
