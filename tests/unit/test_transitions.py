@@ -5,22 +5,10 @@ from dataclasses import replace
 
 import pytest
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
+from broker.jobs.call_transitions import end_call, keep_pending, late_calls, start_call
 from broker.jobs.head import Head, Status
-from broker.jobs.transitions import (
-    Fence,
-    Outcome,
-    cancel,
-    check_fence,
-    claim,
-    end_call,
-    finish,
-    keep_pending,
-    late_calls,
-    reconcile,
-    release,
-    start_call,
-    wait,
-)
+from broker.jobs.reconciling import reconcile
+from broker.jobs.transitions import Fence, Outcome, cancel, check_fence, claim, finish, release, wait
 
 from tests.fakes.world import HOUR, MINUTE, NOW, a_head
 

@@ -24,10 +24,10 @@ from broker.errors import (
     TimedOut,
     Unavailable,
 )
+from broker.jobs.call_transitions import keep_pending, start_call
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
-from broker.jobs.transitions import keep_pending, start_call
 from broker.providers.wire.base import Answer, Asynchronous, Call, MediaReader, OperationStarted, Provider
 from broker.providers.wire.sending import watched
 from broker.routing.circuits import Circuits
