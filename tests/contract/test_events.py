@@ -15,10 +15,11 @@ from broker.contract.events import event_models
 from broker.delivery.events import event_of
 from broker.delivery.publishing import HeadChange
 from broker.envelope import envelope
+from broker.jobs.call_transitions import end_call, start_call
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.store import NEWS, Jobs, note_item
-from broker.jobs.transitions import Fence, Outcome, claim, end_call, finish, start_call
+from broker.jobs.transitions import Fence, Outcome, claim, finish
 from broker.registry.document import parse_registry
 from broker.storage import Item
 from moto.events.models import EventPattern

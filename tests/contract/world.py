@@ -10,22 +10,13 @@ from broker.errors import Rejected
 from broker.guardrails.policy import Policy
 from broker.guardrails.rules import check
 from broker.jobs.accepting import Accept, Caller
+from broker.jobs.call_transitions import end_call, late_calls, start_call
 from broker.jobs.calls import lost
 from broker.jobs.head import Head, Status
+from broker.jobs.reconciling import reconcile
 from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
-from broker.jobs.transitions import (
-    Fence,
-    Outcome,
-    cancel,
-    claim,
-    end_call,
-    finish,
-    late_calls,
-    reconcile,
-    start_call,
-    wait,
-)
+from broker.jobs.transitions import Fence, Outcome, cancel, claim, finish, wait
 from broker.prompts import experiments
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 from broker.cloud.workflows import facts_of
 from broker.errors import Conflict
+from broker.jobs.call_transitions import start_call
 from broker.jobs.dispatching import EXPRESS_BUDGET_S, dispatch, known_of
 from broker.jobs.ending import cancel_job, settle_job
 from broker.jobs.head import Head, Status
+from broker.jobs.reconciling import reconcile
 from broker.jobs.sweeping import Sweep
-from broker.jobs.transitions import START_LEASE_MS, Fence, Outcome, reconcile, start_call
+from broker.jobs.transitions import START_LEASE_MS, Fence, Outcome
 from broker.steps.context import Run, enter
 
 from tests.fakes.counting import CountingDatabase

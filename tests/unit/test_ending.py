@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from broker.errors import Conflict, NotCancelable, NotFound
+from broker.jobs.call_transitions import start_call
 from broker.jobs.ending import cancel_job, settle_call, settle_job, settle_orphaned_calls
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import view
-from broker.jobs.transitions import Fence, Outcome, claim, reconcile, start_call
+from broker.jobs.reconciling import reconcile
+from broker.jobs.transitions import Fence, Outcome, claim
 from broker.storage import Item, Put
 from broker.tenants import ledger
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
+from broker.jobs.call_transitions import start_call
 from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job, settle_call, settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.sweeping import Sweep
-from broker.jobs.transitions import Fence, Outcome, start_call, wait
+from broker.jobs.transitions import Fence, Outcome, wait
 from broker.steps.context import Run, enter
 from broker.storage import ConditionFailed
 from broker.tenants import ledger

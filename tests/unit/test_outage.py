@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from broker.consequences import SUCCEEDED
 from broker.errors import BrokerError, CircuitOpen, Unavailable
+from broker.jobs.call_transitions import end_call, start_call
 from broker.jobs.head import Head, Status
 from broker.jobs.sweeping import Sweep
-from broker.jobs.transitions import end_call, start_call
 from broker.routing.board import KEEP_MS, Board
 from broker.routing.breakers import Breakers
 from broker.routing.catalog import Models

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
-from broker.jobs.transitions import Fence, claim, reconcile
+from broker.jobs.reconciling import reconcile
+from broker.jobs.transitions import Fence, claim
 from broker.providers.wire.base import OperationStarted
-from broker.steps.calling import AFTER_CALL_MS
+from broker.steps.exchanging import AFTER_CALL_MS
 from broker.steps.timing import LONGEST_POLL_S
 
 from tests.fakes.provider import ANSWER, failing

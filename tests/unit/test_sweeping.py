@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import pytest
+from broker.jobs.call_transitions import start_call
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import SHARDS, Head, Status, due_partition
 from broker.jobs.store import Jobs
 from broker.jobs.sweeping import PAGE, TURN, Sweep, Swept
-from broker.jobs.transitions import start_call
 from broker.steps.context import Run
 from broker.storage import Item, Page, Put
 

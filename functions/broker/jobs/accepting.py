@@ -9,9 +9,9 @@ from broker.errors import BrokerError, BudgetExceeded
 from broker.jobs import idempotency
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
+from broker.jobs.reconciling import NUDGES_MS
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import REQUEST, TOKENS, Jobs, Payloads, Queue
-from broker.jobs.transitions import NUDGES_MS
 from broker.storage import ConditionFailed, Database
 from broker.tenants import ledger
 

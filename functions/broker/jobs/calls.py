@@ -26,11 +26,14 @@ SHORT = {
 `operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
 not the job's."""
 
+Facts = Mapping[str, Any]
+"""What became of a call, by its long names."""
+
 UNKNOWN = "unknown"
 """The outcome of a call that may have been paid for without an answer, and what is then known of its payment."""
 
 
-def settled(call: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+def settled(call: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     """The call with what became of it; `facts` by their long names, unknown ones are left out."""
     known = {name: value for name, value in facts.items() if name in SHORT and value is not None}
     return {**call, **{SHORT[name]: value for name, value in known.items()}}

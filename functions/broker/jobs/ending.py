@@ -5,10 +5,12 @@ from contextlib import suppress
 
 from broker.errors import Conflict
 from broker.jobs import calls
+from broker.jobs.call_transitions import end_call, late_calls
+from broker.jobs.calls import Facts
 from broker.jobs.head import Head
 from broker.jobs.reading import owned
 from broker.jobs.store import Jobs, Payloads
-from broker.jobs.transitions import Facts, Fence, Outcome, cancel, end_call, finish, late_calls
+from broker.jobs.transitions import Fence, Outcome, cancel, finish
 from broker.storage import Put
 
 

@@ -6,11 +6,14 @@ large (request, answer, details of attempts) stands in items beside it, under th
 
 import re
 import zlib
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Self
 
+from broker.errors import Conflict
 from broker.jobs import calls
+from broker.jobs.calls import Facts
 from broker.storage import Item
 
 SHARDS = 8
@@ -153,6 +156,20 @@ class Head:
         known.setdefault("payloads_until", known["expires_at"])  # of older jobs both ended at once
         known["webhook"] = tuple(known.get("webhook", ()))
         return cls(**known)
+
+    def next(self, **changes: Any) -> Self:
+        """The head after one more write."""
+        return replace(self, rev=self.rev + 1, **changes)
+
+    def calls_with(self, ends: Mapping[str, Facts]) -> dict[str, dict[str, Any]]:
+        """All calls, these settled by what became of them.
+
+        Raises:
+            Conflict: one of them is settled.
+        """
+        if taken := [key for key in ends if "c" in self.calls[key]]:
+            raise Conflict(f"call {taken[0]} of job {self.id} is settled")
+        return {**self.calls, **{key: calls.settled(self.calls[key], facts) for key, facts in ends.items()}}
 
     def calls_of(self, run: int) -> dict[str, dict[str, Any]]:
         """The calls of one run."""

@@ -10,8 +10,8 @@ from typing import Protocol
 from broker.errors import Conflict, NotFound
 from broker.jobs.ending import settle_orphaned_calls
 from broker.jobs.head import SHARDS, Head, Status, job_id_of
+from broker.jobs.reconciling import reconcile, send_soon
 from broker.jobs.store import Jobs, Payloads, Queue
-from broker.jobs.transitions import reconcile, send_soon
 from broker.storage import Item
 
 PAGE = 100
