@@ -48,12 +48,17 @@ def test_embeddings_come_in_the_order_of_the_texts(stack: Stack) -> None:
     assert job["output"]["embeddings"][1] == other["output"]["embeddings"][0]
 
 
+STATUS = ("", "?status=blocked")
+
+
 def test_the_list_is_newest_first_by_status_and_by_page(stack: Stack) -> None:
     api = stack.as_tenant("other")
+    earlier = {status: [each["id"] for each in api.call("GET", f"/jobs{status}").body["data"]] for status in STATUS}
     ids = [stack.run(chat(f"Summarize: {number}."), api)["id"] for number in range(3)]
     blocked = stack.run(chat("4111 1111 1111 1111"), api)["id"]
-    assert [each["id"] for each in api.call("GET", "/jobs").body["data"]] == [blocked, *reversed(ids)]
-    assert [each["id"] for each in api.call("GET", "/jobs?status=blocked").body["data"]] == [blocked]
+    assert [each["id"] for each in api.call("GET", "/jobs").body["data"]] == [blocked, *reversed(ids), *earlier[""]]
+    found = [each["id"] for each in api.call("GET", "/jobs?status=blocked").body["data"]]
+    assert found == [blocked, *earlier["?status=blocked"]]
     first = api.call("GET", "/jobs?limit=2").body
     second = api.call("GET", f"/jobs?limit=2&cursor={first['next_cursor']}").body
     assert [each["id"] for each in first["data"] + second["data"]] == [blocked, *reversed(ids)]
