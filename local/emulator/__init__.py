@@ -1,4 +1,5 @@
-"""MiniStack, patched where it is not like AWS (`fidelity`, `gateway`, `bedrock`), slow (`speed`) or hoards (`memory`).
+"""MiniStack, patched: to be like AWS, to be quick, and to keep no more than it needs.
 
+`fidelity`, `gateway` and `bedrock` do the first, `speed` and `processes` the second, `memory` the third.
 `python -m local.emulator` starts it.
 """

@@ -2,7 +2,7 @@
 
 from ministack import app as ministack_app
 
-from local.emulator import bedrock, fidelity, gateway, memory, speed
+from local.emulator import bedrock, fidelity, gateway, memory, processes, speed
 from local.emulator.counting import counted
 from local.emulator.serving import serve
 
@@ -13,6 +13,7 @@ def main() -> None:
     gateway.patch()
     bedrock.patch()
     speed.patch()
+    processes.patch()
     memory.patch()
     serve(counted(ministack_app.app))
 

@@ -13,7 +13,7 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import dynamodb, lambda_svc, stepfunctions
 
-from local.emulator import fidelity, speed
+from local.emulator import fidelity, processes, speed
 
 PATCHED = (Parser, app, dynamodb, iam_actions, iam_evaluator, lambda_runtime, lambda_svc, stepfunctions)
 
@@ -65,6 +65,7 @@ def patched() -> Iterator[None]:
     with restored():
         fidelity.patch()
         speed.patch()
+        processes.patch()
         yield
 
 
@@ -84,7 +85,7 @@ def invoke(patched: None) -> Iterator[Invoke]:
     }
     function = {"config": config, "code_zip": packed.getvalue()}
     yield lambda event: lambda_svc._execute_function_warm(function, event, "req-1")
-    processes = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
+    started = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
     lambda_runtime.reset()
-    for pipe in (pipe for each in processes for pipe in (each.stdin, each.stdout, each.stderr) if pipe):
+    for pipe in (pipe for each in started for pipe in (each.stdin, each.stdout, each.stderr) if pipe):
         pipe.close()
