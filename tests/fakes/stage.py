@@ -8,8 +8,10 @@ from broker.cache.single_flight import Flights
 from broker.errors import BrokerError
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer, Call, NoMedia, OperationStarted
+from broker.steps.admitting import Admission
 from broker.steps.calling import Calling
 from broker.steps.context import Run
+from broker.steps.exchanging import Exchange
 from broker.steps.invoking import InvokeModel
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
@@ -63,19 +65,24 @@ class Stage:
     def invoke(self) -> InvokeModel:
         """The step, as a fresh process builds it."""
         world = self.world
-        calling = Calling(
+        admission = Admission(self.circuits, self._notice)
+        exchange = Exchange(
             world.jobs,
             world.payloads,
             {"fake": self.provider, "mute": Mute()}.__getitem__,
-            lambda name: f"secret of {name}",
-            lambda run: NoMedia(),
-            self.circuits,
+            admission,
             lambda head, facts: self.observed.append(facts),
-            lambda what, job_id, error: self.noticed.append((what, job_id)),
+            self._notice,
+        )
+        calling = Calling(
+            *(world.jobs, world.payloads, lambda name: f"secret of {name}", lambda run: NoMedia(), admission, exchange)
         )
         tenants = Tenants(world.database)
         shorten = Shorten(world.jobs, world.payloads, world.models(), tenants, calling, lambda: world.turns)
         return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share(), self.circuits)
+
+    def _notice(self, what: str, job_id: str, error: Exception) -> None:
+        self.noticed.append((what, job_id))
 
     def share(self) -> SingleFlight:
         """Sharing, as a fresh process builds it."""

@@ -16,9 +16,11 @@ from broker.jobs.head import Head
 from broker.jobs.reading import looked_at, view
 from broker.jobs.request import parse_request
 from broker.metrics import job_ended, provider_called
+from broker.steps.admitting import Admission
 from broker.steps.advancing import Advance
 from broker.steps.calling import Calling
 from broker.steps.context import Run
+from broker.steps.exchanging import Exchange
 from broker.steps.guarding import Guard
 from broker.steps.invoking import InvokeModel
 from broker.steps.selecting import SelectModel
@@ -65,10 +67,9 @@ class Plain:
         tenants, models = Tenants(self.database), world.models()
         guard = Guard(world.jobs, self.payloads, tenants)
         share = Stage(world=World()).share()
-        calling = Calling(
-            *(world.jobs, self.payloads, lambda name: FakeProvider(), str, lambda run: None, health),  # type: ignore[arg-type, return-value]
-            observe=provider_called,
-        )
+        admission = Admission(health)
+        exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)
+        calling = Calling(world.jobs, self.payloads, str, lambda run: None, admission, exchange)  # type: ignore[arg-type, return-value]
         shorten = Shorten(world.jobs, self.payloads, models, tenants, calling, lambda: world.turns)
         invoke = InvokeModel(world.jobs, self.payloads, models, calling, shorten, share, health)
         lookup: Any = lambda *asked: {}  # noqa: E731 - no job of these asks for the cache

@@ -32,8 +32,8 @@ from broker.jobs.transitions import Fence
 from broker.providers.wire.base import Answer, Blob
 from broker.providers.wire.sending import sending
 from broker.routing.circuits import State
-from broker.steps.calling import AFTER_CALL_MS
 from broker.steps.context import Run
+from broker.steps.exchanging import AFTER_CALL_MS
 from broker.steps.settling import outcome_of
 from broker.tenants.ledger import open_period
 from broker.token_estimates import estimate_input

@@ -8,7 +8,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.reconciling import reconcile
 from broker.jobs.transitions import Fence, claim
 from broker.providers.wire.base import OperationStarted
-from broker.steps.calling import AFTER_CALL_MS
+from broker.steps.exchanging import AFTER_CALL_MS
 from broker.steps.timing import LONGEST_POLL_S
 
 from tests.fakes.provider import ANSWER, failing

@@ -1,72 +1,29 @@
-"""One provider call on the record: written down before it is made, and whatever comes of it kept or settled.
+"""The provider calls of a run: each is on record before it is made (`exchanging` says what comes of it)."""
 
-A failure is settled at once. The job's own answer is kept with what it cost, and settled by the commit that ends the
-job, or by the sweep where the run dies before that. So a repeat, and a later run as well, finds the answer that was
-paid for. An auxiliary call (a summary, an embedding) is settled as soon as it is answered.
-"""
-
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from broker.clock import now_ms
-from broker.errors import (
-    AdapterFailed,
-    BadOutput,
-    BrokerError,
-    CircuitOpen,
-    Conflict,
-    ModelTimedOut,
-    Pending,
-    Throttled,
-    TimedOut,
-    Unavailable,
-)
-from broker.jobs.call_transitions import keep_pending, start_call
+from broker.errors import BadOutput, ModelTimedOut, TimedOut
+from broker.jobs.call_transitions import start_call
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
-from broker.providers.wire.base import Answer, Asynchronous, Call, MediaReader, OperationStarted, Provider
-from broker.providers.wire.sending import watched
-from broker.routing.circuits import Circuits
+from broker.providers.wire.base import Call, MediaReader
 from broker.routing.model import Model
 from broker.routing.question import Question
+from broker.steps.admitting import Admission
 from broker.steps.context import Run, enter
-from broker.steps.outcomes import facts_of, failure_of, seen_of
-from broker.steps.timing import TimeSlice, pause_s, poll_s, time_slice_of
+from broker.steps.exchanging import AFTER_CALL_MS, Begun, Exchange, Request
+from broker.steps.timing import TimeSlice, time_slice_of
 from broker.steps.token_counter import counter
-
-AFTER_CALL_MS = 60_000
-"""The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
 
 PROBE_S = 10
 """A call that a caller gives less time than this, and less than the model's own, makes a poor probe."""
 
 STOP_S = 10
 """Seconds for telling a provider that its work is not wanted any more."""
-
-WAIT_LEASE_MS = 1_800_000
-"""A run that waits keeps its lease for so long, and renews it when half is over: a dead run is found within it."""
-
-Request = dict[str, Any]
-"""A request as stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A call that is on record."""
-
-    run: Run
-    head: Head
-    key: str
-    model: Model
-    request: Request
-    call: Call
-    time_slice: TimeSlice
-    now: int
-    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +32,10 @@ class Calling:
 
     jobs: Jobs
     payloads: Payloads
-    provider: Callable[[str], Provider]
     secret: Callable[[str], str]
     media: Callable[[Run], MediaReader]
-    circuits: Circuits
-    observe: Callable[[Head, dict[str, Any]], None]
-    """Told of each call that came to an end: the head, and the attempt's record."""
-    notice: Callable[[str, str, Exception], None] = lambda what, job_id, error: None
-    """Told of faults of our own that do not stop the job: what could not be done, the job, the error."""
+    admission: Admission
+    exchange: Exchange
 
     def make(
         self,
@@ -94,7 +47,7 @@ class Calling:
         now: int,
         operation: str | None = None,
     ) -> dict[str, Any]:
-        """Make a call.
+        """Put a call on record and make it; returns and raises as `exchanging.Exchange`.
 
         Args:
             run: for whom.
@@ -105,15 +58,8 @@ class Calling:
             now: milliseconds.
             operation: of a call whose answer is not the job's: `embed`, `summarize`, `guard`.
 
-        Returns:
-            `{"output", "facts", "head"}`: the payload's name, the call's facts by the long names of `jobs.calls`, and
-            the head as it is stored.
-
         Raises:
-            Pending: the provider goes on by itself.
             CircuitOpen: the model is left alone for a while; nothing was sent.
-            BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
-                call is then paid for all the same).
         """
         return self.exchange(self.begin(run, head, model, request, time_slice, now, operation))
 
@@ -137,14 +83,14 @@ class Calling:
         """
         lease = round(time_slice.seconds * 1000) + AFTER_CALL_MS
         hurried = time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
-        self._admit(run, model, lease, now, hurried=hurried)
+        self.admission.admit(run, model, lease, now, hurried=hurried)
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
             call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, time_slice, now)
             worst = Question(request, counter(request), now).worst(model)
             head, key = self._start(run, head, model, worst, lease, now, once=once)
         except Exception as error:
-            self._record(run, model, type(error).__name__, 0, now)
+            self.admission.record(run, model, type(error).__name__, 0, now)
             raise
         return Begun(run, head, key, model, request, call, time_slice, now, operation)
 
@@ -165,7 +111,7 @@ class Calling:
         """
         operation_id = head.calls[key].get("h")
         with suppress(Exception):  # whatever it is: the work then goes on to its own end, as all others' does
-            stop = getattr(self.provider(model.provider), "stop", None)
+            stop = getattr(self.exchange.provider(model.provider), "stop", None)
             if stop is not None and operation_id is not None:
                 secret = self.secret(model.secret) if model.secret else None
                 call = Call(head.task, model.name, {}, {}, STOP_S, secret, model.endpoint, options=model.options)
@@ -191,21 +137,6 @@ class Calling:
         settle_call(self.jobs, run.id, key, run.fence, facts)
         self.payloads.drop(run.id, f"OUTPUT#{key}")
         return output
-
-    def _admit(self, run: Run, model: Model, lease: int, now: int, *, hurried: bool) -> None:
-        try:
-            self.circuits.admit(model.id, run.tenant, now, lease, hurried=hurried)
-        except CircuitOpen:
-            raise
-        except Exception as error:  # a circuit is there to help: where it cannot be read, the call goes on
-            self.notice("a circuit could not be read", run.id, error)
-
-    def _record(self, run: Run, model: Model, outcome: str, latency_ms: int, now: int) -> None:
-        """Tell the circuit; whatever becomes of that, the job goes its way."""
-        try:
-            self.circuits.record(model.id, run.tenant, outcome, latency_ms, now)
-        except Exception as error:
-            self.notice("a circuit could not be told", run.id, error)
 
     def _start(
         self, run: Run, head: Head, model: Model, reserve: int, lease: int, now: int, *, once: bool
@@ -244,76 +175,6 @@ class Calling:
             token=f"{head.id}-{key.replace('.', '-')}",
             scope=run.tenant,
         )
-
-    def exchange(self, begun: Begun) -> dict[str, Any]:
-        """Make a call that is on record, or ask after it; as `make`."""
-        run, head, key, model, now = begun.run, begun.head, begun.key, begun.model, begun.now
-        operation_id = head.calls[key].get("h")
-        began = time.monotonic()
-        answer: Answer | None = None
-        failure: BrokerError | None = None
-        with watched() as watch:
-            try:
-                provider = self.provider(model.provider)
-                call = begun.call
-                reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
-                if isinstance(reply, OperationStarted):
-                    self._record(run, model, Pending.__name__, 0, now_ms())
-                    raise self._pending_operation(run, head, key, reply, now)
-                answer = reply
-            except (Pending, Conflict):
-                raise
-            except Exception as error:
-                failure = failure_of(error, begun.time_slice, head, begun.request, sent=watch.sent)
-                if isinstance(failure, AdapterFailed):
-                    self.notice("a provider's adapter failed", head.id, error)
-        if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
-            # Only the question failed: the work goes on.
-            raise Pending("The provider could not be asked.", retry_after=poll_s(head, key, 5, now)) from None
-        since = head.calls[key].get("s")
-        latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
-        facts = facts_of(head.calls[key], model, answer, failure, latency, begun.operation)
-        self._record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
-        if answer:
-            self._keep(head, key, answer, facts)
-        self.observe(head, facts)
-        if failure is None:
-            return {"output": f"OUTPUT#{key}", "facts": facts, "head": head.to_item()}
-        settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
-        if isinstance(failure, Throttled):
-            failure.retry_after = pause_s(failure.retry_after)
-        raise failure
-
-    def _pending_operation(self, run: Run, head: Head, key: str, started: OperationStarted, now: int) -> Pending:
-        """Keep the operation id, and the lease while the job may wait; the error that makes the workflow wait."""
-        until = (head.claimed_at or now) + head.timeout_s * 1000
-        lease = min(until, now + WAIT_LEASE_MS) + AFTER_CALL_MS
-        if "h" not in head.calls[key] or (head.lease_until or 0) < min(lease, now + WAIT_LEASE_MS // 2):
-            self.jobs.change(
-                head.id,
-                lambda current: keep_pending(current, run.fence, key, started.operation_id, now=now, lease_until=lease),
-                known=head,
-            )
-        return Pending("The provider goes on by itself.", retry_after=poll_s(head, key, started.check_after_s, now))
-
-    def _keep(self, head: Head, key: str, answer: Answer, facts: dict[str, Any]) -> None:
-        output = answer.output
-        if answer.files:
-            files = [
-                {"name": f"{key}-{number}", "media_type": file.media_type, "bytes": len(file.data)}
-                for number, file in enumerate(answer.files, 1)
-            ]
-            output = output | {"files": files}
-        known = {name: value for name, value in facts.items() if value is not None}
-        self.payloads.save(
-            head, f"OUTPUT#{key}", output, known, [(file.data, file.media_type) for file in answer.files]
-        )
-
-
-def _checking(provider: Provider) -> Asynchronous:
-    if not hasattr(provider, "check"):
-        raise Unavailable("The model's provider cannot be asked after its work.", code="no_check", maybe_paid=True)
-    return provider  # type: ignore[return-value]  # it has the method, which is all that the protocol adds
 
 
 def of_run(head: Head, run: Run) -> dict[str, dict[str, Any]]:

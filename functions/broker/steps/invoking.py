@@ -14,8 +14,9 @@ from broker.jobs.transitions import owned
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.model import Model
-from broker.steps.calling import Begun, Calling, of_run
+from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
+from broker.steps.exchanging import Begun
 from broker.steps.repeating import check_tries
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight

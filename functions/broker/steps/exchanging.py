@@ -1,0 +1,143 @@
+"""One provider call on the record: written down before it is made, and whatever comes of it kept or settled.
+
+A failure is settled at once. The job's own answer is kept with what it cost, and settled by the commit that ends the
+job, or by the sweep where the run dies before that. So a repeat, and a later run as well, finds the answer that was
+paid for. An auxiliary call (a summary, an embedding) is settled as soon as it is answered.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from broker.clock import now_ms
+from broker.errors import AdapterFailed, BrokerError, Conflict, Pending, Throttled, Unavailable
+from broker.jobs.call_transitions import keep_pending
+from broker.jobs.ending import settle_call
+from broker.jobs.head import Head
+from broker.jobs.store import Jobs, Payloads
+from broker.providers.wire.base import Answer, Asynchronous, Call, OperationStarted, Provider
+from broker.providers.wire.sending import watched
+from broker.routing.model import Model
+from broker.steps.admitting import Admission
+from broker.steps.context import Run
+from broker.steps.outcomes import facts_of, failure_of, seen_of
+from broker.steps.timing import TimeSlice, pause_s, poll_s
+
+AFTER_CALL_MS = 60_000
+"""The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
+
+WAIT_LEASE_MS = 1_800_000
+"""A run that waits keeps its lease for so long, and renews it when half is over: a dead run is found within it."""
+
+Request = dict[str, Any]
+"""A request as stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A call that is on record."""
+
+    run: Run
+    head: Head
+    key: str
+    model: Model
+    request: Request
+    call: Call
+    time_slice: TimeSlice
+    now: int
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Makes calls that are on record."""
+
+    jobs: Jobs
+    payloads: Payloads
+    provider: Callable[[str], Provider]
+    admission: Admission
+    observe: Callable[[Head, dict[str, Any]], None]
+    """Told of each call that came to an end: the head, and the attempt's record."""
+    notice: Callable[[str, str, Exception], None] = lambda what, job_id, error: None
+    """Told of faults of our own that do not stop the job: what could not be done, the job, the error."""
+
+    def __call__(self, begun: Begun) -> dict[str, Any]:
+        """Make a call that is on record, or ask after it.
+
+        Returns:
+            `{"output", "facts", "head"}`: the payload's name, the call's facts by the long names of `jobs.calls`, and
+            the head as it is stored.
+
+        Raises:
+            Pending: the provider goes on by itself.
+            BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
+                call is then paid for all the same).
+        """
+        run, head, key, model, now = begun.run, begun.head, begun.key, begun.model, begun.now
+        operation_id = head.calls[key].get("h")
+        began = time.monotonic()
+        answer: Answer | None = None
+        failure: BrokerError | None = None
+        with watched() as watch:
+            try:
+                provider = self.provider(model.provider)
+                call = begun.call
+                reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
+                if isinstance(reply, OperationStarted):
+                    self.admission.record(run, model, Pending.__name__, 0, now_ms())
+                    raise self._pending_operation(run, head, key, reply, now)
+                answer = reply
+            except (Pending, Conflict):
+                raise
+            except Exception as error:
+                failure = failure_of(error, begun.time_slice, head, begun.request, sent=watch.sent)
+                if isinstance(failure, AdapterFailed):
+                    self.notice("a provider's adapter failed", head.id, error)
+        if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
+            # Only the question failed: the work goes on.
+            raise Pending("The provider could not be asked.", retry_after=poll_s(head, key, 5, now)) from None
+        since = head.calls[key].get("s")
+        latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
+        facts = facts_of(head.calls[key], model, answer, failure, latency, begun.operation)
+        self.admission.record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
+        if answer:
+            self._keep(head, key, answer, facts)
+        self.observe(head, facts)
+        if failure is None:
+            return {"output": f"OUTPUT#{key}", "facts": facts, "head": head.to_item()}
+        settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
+        if isinstance(failure, Throttled):
+            failure.retry_after = pause_s(failure.retry_after)
+        raise failure
+
+    def _pending_operation(self, run: Run, head: Head, key: str, started: OperationStarted, now: int) -> Pending:
+        """Keep the operation id, and the lease while the job may wait; the error that makes the workflow wait."""
+        until = (head.claimed_at or now) + head.timeout_s * 1000
+        lease = min(until, now + WAIT_LEASE_MS) + AFTER_CALL_MS
+        if "h" not in head.calls[key] or (head.lease_until or 0) < min(lease, now + WAIT_LEASE_MS // 2):
+            self.jobs.change(
+                head.id,
+                lambda current: keep_pending(current, run.fence, key, started.operation_id, now=now, lease_until=lease),
+                known=head,
+            )
+        return Pending("The provider goes on by itself.", retry_after=poll_s(head, key, started.check_after_s, now))
+
+    def _keep(self, head: Head, key: str, answer: Answer, facts: dict[str, Any]) -> None:
+        output = answer.output
+        if answer.files:
+            files = [
+                {"name": f"{key}-{number}", "media_type": file.media_type, "bytes": len(file.data)}
+                for number, file in enumerate(answer.files, 1)
+            ]
+            output = output | {"files": files}
+        known = {name: value for name, value in facts.items() if value is not None}
+        self.payloads.save(
+            head, f"OUTPUT#{key}", output, known, [(file.data, file.media_type) for file in answer.files]
+        )
+
+
+def _checking(provider: Provider) -> Asynchronous:
+    if not hasattr(provider, "check"):
+        raise Unavailable("The model's provider cannot be asked after its work.", code="no_check", maybe_paid=True)
+    return provider  # type: ignore[return-value]  # it has the method, which is all that the protocol adds
