@@ -1,7 +1,6 @@
 """Odd replies of the local model server: each format has its own, and nobody else takes the order."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 FORMATS = dict(zip(("openai", "anthropic", "gemini"), (replies for _, replies in REPLIES), strict=True))
 CASES = [(form, order) for form, replies in FORMATS.items() for order in replies]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        yield running
 
 
 def asked(server: ModelServer, form: str, order: str, **more: Any) -> tuple[int, Any]:

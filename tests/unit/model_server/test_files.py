@@ -7,7 +7,6 @@ import json
 import struct
 import wave
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,12 +39,6 @@ INPUTS: dict[str, dict[str, Any]] = {
     "transcribe": {"file": {"s3": SOUND}},
     "moderate": {"text": "A lamp"},
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        yield running
 
 
 def call(server: ModelServer, task: str, sound: bytes = b"ID3 some sound", **more: Any) -> Call:

@@ -4,7 +4,6 @@ import base64
 import io
 import struct
 import wave
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,19 +16,13 @@ SAID = "Grüße! The lamp needed nobody. The keeper slept."
 PICTURES, SPEECH, TRANSCRIPTIONS = "/v1/images/generations", "/v1/audio/speech", "/v1/audio/transcriptions"
 
 
-@pytest.fixture(scope="module")
-def models() -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        yield running
-
-
-def post(models: ModelServer, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-    reply = urllib3.request("POST", f"{models.url}{path}", json=body, retries=False, timeout=20)
+def post(server: ModelServer, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    reply = urllib3.request("POST", f"{server.url}{path}", json=body, retries=False, timeout=20)
     return reply.status, reply.json()
 
 
-def post_form(models: ModelServer, form: dict[str, Any]) -> tuple[int, Any]:
-    reply = urllib3.request("POST", f"{models.url}{TRANSCRIPTIONS}", fields=form, retries=False, timeout=20)
+def post_form(server: ModelServer, form: dict[str, Any]) -> tuple[int, Any]:
+    reply = urllib3.request("POST", f"{server.url}{TRANSCRIPTIONS}", fields=form, retries=False, timeout=20)
     return reply.status, reply.json()
 
 
@@ -37,9 +30,9 @@ def form_of(sound: bytes, **more: str) -> dict[str, Any]:
     return {"model": "whisper", "file": ("sound.wav", sound, "audio/wav"), **more}
 
 
-def test_without_a_size_a_picture_has_the_usual_one(models: ModelServer) -> None:
+def test_without_a_size_a_picture_has_the_usual_one(server: ModelServer) -> None:
     for more in ({}, {"size": "auto"}):
-        _, reply = post(models, PICTURES, {"model": "gpt-image-1", "prompt": "A lamp.", **more})
+        _, reply = post(server, PICTURES, {"model": "gpt-image-1", "prompt": "A lamp.", **more})
         assert struct.unpack(">II", base64.b64decode(reply["data"][0]["b64_json"])[16:24]) == (1024, 1024)
         assert reply["usage"]["total_tokens"] == reply["usage"]["input_tokens"] + reply["usage"]["output_tokens"] > 1000
 
@@ -86,8 +79,8 @@ BAD_PICTURES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "param"), BAD_PICTURES)
-def test_bad_pictures_are_refused_by_name(models: ModelServer, change: dict[str, Any], param: str) -> None:
-    status, reply = post(models, PICTURES, {"model": "painter", "prompt": "A lamp."} | change)
+def test_bad_pictures_are_refused_by_name(server: ModelServer, change: dict[str, Any], param: str) -> None:
+    status, reply = post(server, PICTURES, {"model": "painter", "prompt": "A lamp."} | change)
     assert (status, reply["error"]["param"]) == (400, param)
 
 
@@ -103,8 +96,8 @@ def test_bad_pictures_are_refused_by_name(models: ModelServer, change: dict[str,
         ({"model": "voice!refuse"}, "model"),
     ],
 )
-def test_bad_speech_is_refused_by_name(models: ModelServer, change: dict[str, Any], param: str) -> None:
-    status, reply = post(models, SPEECH, {"model": "voice", "input": "Hello.", "voice": "alloy"} | change)
+def test_bad_speech_is_refused_by_name(server: ModelServer, change: dict[str, Any], param: str) -> None:
+    status, reply = post(server, SPEECH, {"model": "voice", "input": "Hello.", "voice": "alloy"} | change)
     assert (status, reply["error"]["param"]) == (400, param)
 
 
@@ -118,22 +111,22 @@ def test_bad_speech_is_refused_by_name(models: ModelServer, change: dict[str, An
         ({"model": ""}, "model"),
     ],
 )
-def test_bad_transcriptions_are_refused_by_name(models: ModelServer, change: dict[str, Any], param: str) -> None:
-    status, reply = post_form(models, form_of(say("Hello.")) | change)
+def test_bad_transcriptions_are_refused_by_name(server: ModelServer, change: dict[str, Any], param: str) -> None:
+    status, reply = post_form(server, form_of(say("Hello.")) | change)
     assert (status, reply["error"]["param"]) == (400, param)
 
 
-def test_json_is_no_transcription(models: ModelServer) -> None:
-    status, reply = post(models, TRANSCRIPTIONS, {"model": "whisper", "file": "UklGRg=="})
+def test_json_is_no_transcription(server: ModelServer) -> None:
+    status, reply = post(server, TRANSCRIPTIONS, {"model": "whisper", "file": "UklGRg=="})
     assert (status, reply["error"]["param"]) == (400, "file")
 
 
-def test_a_form_keeps_every_byte(models: ModelServer) -> None:
+def test_a_form_keeps_every_byte(server: ModelServer) -> None:
     text = "a\r\n--other\r\n\r\n\0--b--\r\nContent-Disposition: form-data\r\n\r\nü"
-    assert post_form(models, form_of(say(text)))[1]["text"] == text
+    assert post_form(server, form_of(say(text)))[1]["text"] == text
 
 
-def test_the_first_failures_are_counted_by_the_file(models: ModelServer) -> None:
+def test_the_first_failures_are_counted_by_the_file(server: ModelServer) -> None:
     for sound in (say("one"), say("two")):
         form = form_of(sound, model="whisper!fail_first=1")
-        assert [post_form(models, form)[0] for _ in range(2)] == [500, 200]
+        assert [post_form(server, form)[0] for _ in range(2)] == [500, 200]

@@ -73,12 +73,6 @@ FITTING: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        yield running
-
-
 @pytest.fixture
 def client(server: ModelServer) -> Iterator[Client]:
     made = Client(server.url, None)
