@@ -1,94 +1,23 @@
-"""The routes: who may call which, what they answer, and what headers ask for."""
+"""The routes: who may call which, what they answer of jobs, and what headers ask for."""
 
 import json
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from broker.bootstrap import adapters, doors, running
-from broker.clock import iso, now_ms
 from broker.cloud import clients
-from broker.context.conversations import Turn
-from broker.errors import BrokerError, InvalidRequest, NotFound
+from broker.errors import InvalidRequest, NotFound
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Head, Status
+from broker.jobs.head import Head
 from broker.jobs.store import Jobs
 from broker.observability import logger
-from broker.rest.api import MOST_WAIT_S, ROUTES, Api, _idempotency_key, _preferred_wait
-from broker.rest.http import Reply, Request
-from broker.routing.circuits import State
-from broker.routing.figures import Figures
-from broker.steps.estimating import EstimateJob
-from broker.tenants.registry import Tenants
+from broker.rest.api import MOST_WAIT_S, ROUTES, _idempotency_key, _preferred_wait
+from broker.rest.http import Reply
 from handlers.api import handler
 
-from tests.fakes.circuits import FakeCircuits
-from tests.fakes.conversations import FakeTurns
-from tests.fakes.questions import answers
-from tests.fakes.world import CHAT, JOB_ID, NOW, World, a_head, a_model
-
-BODY = json.dumps(CHAT)
-
-
-@dataclass
-class Door:
-    """The REST door of a broker in memory."""
-
-    world: World = field(default_factory=World)
-    redelivered: list[str] = field(default_factory=list)
-    turns: FakeTurns = field(default_factory=FakeTurns)
-    health: FakeCircuits = field(default_factory=FakeCircuits)
-
-    def __post_init__(self) -> None:
-        self.world.register(a_model("small"), a_model("large", status="disabled"))
-        self.world.tenant()
-        self.world.tenant("other", models=["large"])
-
-    def _redeliver(self, job_id: str, now: int) -> list[str]:
-        self.redelivered.append(job_id)
-        return ["evt_1"]
-
-    def __call__(
-        self,
-        method: str,
-        resource: str,
-        body: str | None = None,
-        *,
-        tenant: str = "acme",
-        scopes: str = "*",
-        job_id: str = JOB_ID,
-        query: dict[str, str] | None = None,
-        ago_s: float = 0,
-        **headers: str,
-    ) -> Reply:
-        world = self.world
-        tenants = Tenants(world.database)
-        estimate = EstimateJob(world.preparing(), self.health, world.check_webhook)
-        api = Api(
-            world.accepting(),
-            world.jobs,
-            world.payloads,
-            world.models(),
-            tenants,
-            self._redeliver,
-            answers(world.database).forget,
-            self.turns,
-            self.health,
-            estimate,
-        )
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        path = {"id": job_id} if "{id}" in resource else {}
-        who = frozenset(scopes.split())
-        began = time.monotonic() - ago_s
-        return api(Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", began))
-
-    def fails(self, *arguments: Any, **options: Any) -> BrokerError:
-        with pytest.raises(BrokerError) as failure:
-            self(*arguments, **options)
-        return failure.value
+from tests.fakes.world import JOB_ID, NOW, a_head
+from tests.unit.rest_door import BODY, Door
 
 
 @pytest.mark.parametrize("route", [("GET", "/"), ("PUT", "/jobs"), ("GET", "/jobs/"), ("get", "/jobs"), ("GET", "")])
@@ -237,106 +166,6 @@ def test_a_preference(header: str, seconds: int) -> None:
 )
 def test_forms_of_an_idempotency_key(header: str | None, key: str | None) -> None:
     assert _idempotency_key(header) == key
-
-
-def test_a_prompt_is_an_endpoint() -> None:
-    door = Door()
-    door.world.register({"pk": "PROMPT#greet", "sk": "LATEST", "user": "Greet {{name}} kindly."})
-    run = {"variables": {"name": "Ann"}, "metadata": {"order": "17"}, "priority": "bulk"}
-    reply = door("POST", "/prompts/{id}/run", json.dumps(run), job_id="greet", idempotency_key="one")
-    again = door("POST", "/prompts/{id}/run", json.dumps(run), job_id="greet", idempotency_key="one")
-    assert (reply.status, reply.body["metadata"], again.body["id"]) == (202, {"order": "17"}, reply.body["id"])
-    assert door.world.jobs.get(reply.body["id"]).lane == "bulk"
-    assert "Ann" in door.world.prompt(reply.body["id"])["messages"][-1]["content"]
-
-
-@pytest.mark.parametrize(
-    ("body", "param"),
-    [
-        ({}, "prompt.variables.name"),
-        ({"variables": {"name": "Ann", "nmae": "x"}}, "prompt.variables.nmae"),
-        ({"variables": ["Ann"]}, "prompt.variables"),
-        ({"variables": {"name": "Ann"}, "version": 0}, "prompt.version"),
-        ({"variables": {"name": "Ann"}, "colour": "blue"}, "colour"),
-        ({"variables": {"name": "Ann"}, "prompt": {"id": "other"}}, "prompt"),
-        ({"variables": {"name": "Ann"}, "task": "embed"}, "task"),
-        ([], None),
-    ],
-)
-def test_a_run_of_a_prompt_names_the_field_at_fault(body: Any, param: str | None) -> None:
-    door = Door()
-    door.world.register({"pk": "PROMPT#greet", "sk": "LATEST", "user": "Greet {{name}} kindly."})
-    error = door.fails("POST", "/prompts/{id}/run", json.dumps(body), job_id="greet")
-    assert (error.status, error.param) == (400, param)
-
-
-def test_a_conversation_is_shown_to_its_tenant_and_erased_by_it() -> None:
-    door = Door()
-    turn = Turn(JOB_ID, NOW, 3, [{"role": "user", "content": "Hi"}])
-    door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
-    shown = door("GET", "/conversations/{id}", job_id="c1").body
-    assert (shown["id"], shown["data"][0]["messages"], shown["next_cursor"]) == ("c1", turn.messages, None)
-    assert door("GET", "/conversations/{id}", job_id="c1", query={"cursor": ""}).body == shown
-    assert door.fails("GET", "/conversations/{id}", job_id="c1", tenant="other").status == 404
-    assert door("DELETE", "/conversations/{id}", job_id="c1", tenant="other") == Reply(204, None)
-    assert door("GET", "/conversations/{id}", job_id="c1").status == 200
-    for _ in range(2):
-        assert door("DELETE", "/conversations/{id}", job_id="c1") == Reply(204, None)
-        assert door.fails("GET", "/conversations/{id}", job_id="c1").code == "no_conversation"
-    assert door.fails("GET", "/conversations/{id}", job_id="c1", query={"limit": "0"}).param == "limit"
-
-
-def test_a_job_that_is_erased_leaves_its_conversation() -> None:
-    door = Door()
-    door.world.put(a_head(status=Status.SUCCEEDED, conversation="c1"))
-    for number, job_id in enumerate((JOB_ID, "job_other")):
-        turn = Turn(job_id, NOW + number, 3, [{"role": "user", "content": f"Hi {number}"}])
-        door.turns.keep("acme", "c1", turn, now_ms() // 1000 + 60)
-    for _ in range(2):
-        assert door("DELETE", "/jobs/{id}") == Reply(204, None)
-    rows = door("GET", "/conversations/{id}", job_id="c1").body["data"]
-    assert [row["job_id"] for row in rows] == ["job_other"]
-
-
-def test_models_are_the_tenants_own() -> None:
-    door = Door()
-    assert [row["id"] for row in door("GET", "/models").body["data"]] == ["large", "small"]
-    (row,) = door("GET", "/models", tenant="other").body["data"]
-    assert (row["id"], row["status"]) == ("large", "disabled")
-    assert not {"endpoint", "secret", "price_in", "name", "options"} & row.keys()
-
-
-def test_models_show_their_prices_circuit_and_live_figures() -> None:
-    door = Door()
-    priced = {"price_in": 150, "price_out": 600, "unit_prices": {"images": 40_000_000}, "prices_as_of": "2026-11-01"}
-    door.world.register(a_model("small", **priced, quality=4, capabilities=["tools", "json"]))
-    door.health.known["small"] = State("open", NOW)
-    door.health.live["small"] = Figures(NOW, 200, 3, 640, 1_200)
-    large, small = door("GET", "/models").body["data"]
-    assert small["prices"] == {
-        "input_usd_per_million": 0.15,
-        "output_usd_per_million": 0.6,
-        "units_usd": {"images": 0.04},
-        "as_of": "2026-11-01",
-    }
-    assert small["circuit"] == {"state": "open", "until": iso(NOW)}
-    assert small["live"] == {
-        "at": iso(NOW),
-        "error_rate": 0.015,
-        "mean_latency_ms": 640,
-        "p95_latency_ms": 1_200,
-    }
-    assert (small["quality"], small["capabilities"]) == (4, ["json", "tools"])
-    assert (large["circuit"], large["live"]) == ({"state": "closed", "until": None}, None)
-
-
-def test_an_estimate_runs_nothing() -> None:
-    door = Door()
-    reply = door("POST", "/estimates", BODY)
-    assert (reply.status, [each["model"] for each in reply.body["candidates"]]) == (200, ["small"])
-    assert door.world.queue.sent == []
-    assert door("GET", "/jobs").body["data"] == []
-    assert door.fails("POST", "/estimates", '{"colour": "blue"}').param == "colour"
 
 
 def test_the_smaller_routes() -> None:

@@ -1,0 +1,78 @@
+"""The REST door, as tests call it."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from broker.errors import BrokerError
+from broker.rest.api import Api
+from broker.rest.http import Reply, Request
+from broker.steps.estimating import EstimateJob
+from broker.tenants.registry import Tenants
+
+from tests.fakes.circuits import FakeCircuits
+from tests.fakes.conversations import FakeTurns
+from tests.fakes.questions import answers
+from tests.fakes.world import CHAT, JOB_ID, World, a_model
+
+BODY = json.dumps(CHAT)
+
+
+@dataclass
+class Door:
+    """The REST door of a broker in memory."""
+
+    world: World = field(default_factory=World)
+    redelivered: list[str] = field(default_factory=list)
+    turns: FakeTurns = field(default_factory=FakeTurns)
+    health: FakeCircuits = field(default_factory=FakeCircuits)
+
+    def __post_init__(self) -> None:
+        self.world.register(a_model("small"), a_model("large", status="disabled"))
+        self.world.tenant()
+        self.world.tenant("other", models=["large"])
+
+    def _redeliver(self, job_id: str, now: int) -> list[str]:
+        self.redelivered.append(job_id)
+        return ["evt_1"]
+
+    def __call__(
+        self,
+        method: str,
+        resource: str,
+        body: str | None = None,
+        *,
+        tenant: str = "acme",
+        scopes: str = "*",
+        job_id: str = JOB_ID,
+        query: dict[str, str] | None = None,
+        ago_s: float = 0,
+        **headers: str,
+    ) -> Reply:
+        world = self.world
+        tenants = Tenants(world.database)
+        estimate = EstimateJob(world.preparing(), self.health, world.check_webhook)
+        api = Api(
+            world.accepting(),
+            world.jobs,
+            world.payloads,
+            world.models(),
+            tenants,
+            self._redeliver,
+            answers(world.database).forget,
+            self.turns,
+            self.health,
+            estimate,
+        )
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        path = {"id": job_id} if "{id}" in resource else {}
+        who = frozenset(scopes.split())
+        began = time.monotonic() - ago_s
+        return api(Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", began))
+
+    def fails(self, *arguments: Any, **options: Any) -> BrokerError:
+        with pytest.raises(BrokerError) as failure:
+            self(*arguments, **options)
+        return failure.value
