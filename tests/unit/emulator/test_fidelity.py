@@ -8,13 +8,13 @@ import pytest
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local.emulator import fidelity, speed
+from local.emulator import fidelity, processes
 from local.emulator.fidelity import LayerOnce
 from local.emulator.rewriting import DoesNotFit
 from tests.unit.emulator.conftest import Invoke, restored
 
 
-@pytest.mark.parametrize("patch", [fidelity.patch, speed.patch])
+@pytest.mark.parametrize("patch", [fidelity.patch, processes.patch])
 def test_another_emulator_is_refused(patch: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "another script")
     before = lambda_svc._execute_function_warm
