@@ -1,9 +1,9 @@
 """The embedded cloud with a meter: `python -m bench.metering` in place of `python -m local.emulator`.
 
-The meter sits between the emulator's front (signatures, permissions, sampling of traces: all as users run it) and its
-services. DynamoDB is asked for the consumed capacity of every request, and each request is booked to the function that
-made it: the bench sets `AWS_SDK_UA_APP_ID` on each function, which every AWS SDK adds to its `User-Agent` as `app/…`.
-Requests without such a mark (the bench's own, SAM's) are not booked. `GET /_bench/meter` gives the rows.
+The meter sits between the emulator's front (signatures, permissions: all as users run it) and its services.
+DynamoDB is asked for the consumed capacity of every request, and each request is booked to the function that made it:
+the bench sets `AWS_SDK_UA_APP_ID` on each function, which every AWS SDK adds to its `User-Agent` as `app/…`. Requests
+without such a mark (the bench's own, SAM's) are not booked. `GET /_bench/meter` gives the rows.
 """
 
 import json

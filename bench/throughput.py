@@ -1,4 +1,4 @@
-"""A burst of jobs through the embedded cloud as `make up` starts it: permissions checked, traces sampled, no meter.
+"""A burst of jobs through the embedded cloud as `make up` starts it: permissions checked, no meter.
 
 It measures the emulator on this machine, and not AWS; how busy the machine was beside it is told with the figures.
 """

@@ -20,7 +20,7 @@
     │   ├── CircuitOpen         the model fails so often that it is left alone for a while; nothing was sent, so a job
     │   │                       that meets nothing else waits
     │   └── ModelTimedOut       the model did not answer within its own limit
-    ├── CutShort                the call was ended so that the next candidate has its turn
+    ├── CutShort                the call was ended so that the next candidate has time left
     ├── TimedOut                the job's own time budget is spent
     ├── ModelGone               the provider does not have the model (any more), or does not let us use it
     ├── CredentialRejected      the provider did not accept our key

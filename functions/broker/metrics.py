@@ -40,9 +40,9 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
     )
 
 
-def fault_noticed(what: str, job_id: str, error: Exception) -> None:
+def fault_noticed(what: str, job: "Head | Run", error: Exception) -> None:
     """A fault of our own that did not stop the job."""
-    warn(what, job_id=job_id, error=type(error).__name__, at=place_of(error))
+    warn(what, job_id=job.id, tenant=job.tenant, error=type(error).__name__, at=place_of(error))
 
 
 def answer_given(run: "Run", hit: "Hit") -> None:

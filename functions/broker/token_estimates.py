@@ -83,7 +83,7 @@ A_MESSAGE, A_REQUEST, WITH_TOOLS = 4, 3, 350
 """What providers wrap around turns, around all of them, and around definitions of tools."""
 
 TOLD = {"classify": 150, "sentiment": 180, "entities": 300, "translate": 220}
-"""What a chat model is told of a task on a text, with the form of its answer (`providers.language`)."""
+"""What a chat model is told of a task on a text, with the form of its answer (`wire.language`)."""
 
 COMMON = frozenset(
     b"the of to and a in is for that with on be this are or as by it an you can from not if your will at have we i was "

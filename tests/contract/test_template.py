@@ -258,6 +258,15 @@ def test_the_api_is_guarded_measured_and_traced() -> None:
         assert word not in api["AccessLogSetting"]["Format"].lower(), f"the access log holds the request's {word}"
 
 
+def test_a_share_of_the_apis_requests_is_traced_and_no_first_of_each_second() -> None:
+    (rule,) = (each["SamplingRule"] for each in of_type("AWS::XRay::SamplingRule").values())
+    assert (rule["ReservoirSize"], target(rule["FixedRate"])) == (0, "TraceRate"), "each second's first is nearly each"
+    assert template()["Parameters"]["TraceRate"]["Default"] == 0.01
+    (stage,) = (each["StageName"] for each in of_type("AWS::Serverless::Api").values())
+    assert rule["ServiceType"] == "AWS::ApiGateway::Stage"
+    assert rule["ServiceName"]["Fn::Sub"] == f"${{AWS::StackName}}/{stage}", "it would be of another stage"
+
+
 @pytest.mark.parametrize(("function", "event", "route"), events("Api"))
 def test_no_route_goes_around_the_authorizer(function: str, event: str, route: Resource) -> None:
     if route["Path"].startswith("/admin/"):

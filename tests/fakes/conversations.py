@@ -45,7 +45,7 @@ class FakeTurns:
         return Put("jobs", keys | kept)
 
     def verify(self, staged: Put) -> None:
-        """See `Turns.heed`."""
+        """See `Turns.verify`."""
         pk = staged.item["pk"]
         erased = (self.database.get("jobs", pk, "ERASED") or {}).get("at", -1) >= staged.item["at"]
         if erased:

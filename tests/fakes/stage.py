@@ -81,8 +81,8 @@ class Stage:
         shorten = Shorten(world.jobs, world.payloads, world.models(), tenants, calling, lambda: world.turns)
         return InvokeModel(world.jobs, world.payloads, world.models(), calling, shorten, self.share(), self.circuits)
 
-    def _notice(self, what: str, job_id: str, error: Exception) -> None:
-        self.noticed.append((what, job_id))
+    def _notice(self, what: str, job: Head | Run, error: Exception) -> None:
+        self.noticed.append((what, job.id))
 
     def share(self) -> SingleFlight:
         """Sharing, as a fresh process builds it."""

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from broker.clock import now_ms
 from broker.errors import Throttled
+from broker.metrics import fault_noticed
 from broker.observability import NAMESPACE, invocation, log, logger, metric, span, warn
 from broker.steps.context import Run
 from handlers.step import step
+
+from tests.fakes.world import JOB_ID, a_head
 
 EVENT = {
     "job_id": "job_1",
@@ -54,6 +57,13 @@ def test_a_line_is_json_with_its_facts(lines: Any) -> None:
     assert (second["level"], second["message"], second["reason"]) == ("WARNING", "odd", "x")
     assert first["service"] == "inference-broker"
     assert first["timestamp"].endswith("+0000")
+
+
+def test_what_went_wrong_with_a_job_says_whose_it_is_and_not_what_it_holds(lines: Any) -> None:
+    fault_noticed("a circuit could not be read", a_head(), KeyError("my secret prompt"))
+    (line,) = lines()
+    assert (line["level"], line["job_id"], line["tenant"]) == ("WARNING", JOB_ID, "acme")
+    assert "secret" not in str(line)
 
 
 def test_what_is_below_the_level_is_not_written(lines: Any) -> None:

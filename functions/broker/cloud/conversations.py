@@ -76,7 +76,7 @@ class ConversationStore:
         return Put("jobs", item)
 
     def verify(self, staged: Put) -> None:
-        """See `Turns.heed`."""
+        """See `Turns.verify`."""
         item = staged.item
         beside = {each["sk"]: each for each in self._query(item["pk"], "ERASED", "SUMMARY")}
         erased = beside.get("ERASED", {}).get("at", -1) >= item["at"]

@@ -17,7 +17,7 @@ MOST_BYTES = 25_000_000
 
 
 class JobMedia:
-    """The adapter of `providers.base.Media` for one job."""
+    """The adapter of `wire.base.Media` for one job."""
 
     def __init__(
         self, job: NoteOwner, tenant: str, inbox: str, payloads: Payloads, bucket: str, s3: Callable[[], Any]

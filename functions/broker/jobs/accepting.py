@@ -65,7 +65,7 @@ class Acceptance:
 
 
 class _Refused(NamedTuple):
-    """A job that there will not be, as far as its notes need to know it (`jobs.store.Kept`)."""
+    """A job that there will not be, as far as its notes need to know it (`jobs.store.NoteOwner`)."""
 
     id: str
     payloads_until: int

@@ -1,4 +1,4 @@
-"""Starting a job's workflow: one start for each claim, whatever the queue repeats."""
+"""Starting a job's workflow: one run of each claim, whatever the queue repeats."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
@@ -39,7 +39,7 @@ def known_of(message: Mapping[str, Any], receives: int) -> Head | None:
 def dispatch(
     jobs: Jobs, workflows: Workflows, job_id: str, message_id: str, now: int, known: Head | None = None
 ) -> Head | None:
-    """Claim the job and start its workflow.
+    """Start the job's workflow; the claim comes first, or with the run's first write.
 
     A job that nobody can have touched since it was accepted is only started: its run's first write, which is the record
     of its first call, is its claim as well (`transitions.owned`). Two messages of such a job would start two

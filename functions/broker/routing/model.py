@@ -43,7 +43,7 @@ class Model:
     weight: int = 100
     """Its share of traffic among models that are equally good by a route's order; 0 for none."""
     asynchronous: bool = False
-    """True where the provider goes on by itself and is asked after (`providers.base.Asynchronous`)."""
+    """True where the provider goes on by itself and is asked after (`wire.base.Asynchronous`)."""
     wait_s: int = 1_800
     """How long such work may take: the time budget of jobs that name none."""
     by_name_only: bool = False
@@ -51,11 +51,11 @@ class Model:
     fewest_texts: int = 1
     """Texts that a request has at least, for a provider that takes no fewer at a time."""
     unit_prices: Mapping[str, int] = field(default_factory=dict)
-    """Nano-dollars for each unit beside tokens: as `providers.base.Answer.units`."""
+    """Nano-dollars for each unit beside tokens: as `wire.base.Answer.units`."""
     prices_as_of: str | None = None
     """The day of the prices."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What its provider alone understands (`providers.base.Call.options`)."""
+    """What its provider alone understands (`wire.base.Call.options`)."""
 
     @classmethod
     def from_item(cls, item: Item) -> Self:

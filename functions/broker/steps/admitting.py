@@ -14,8 +14,8 @@ class Admission:
     """Asks circuits, and tells them how calls end."""
 
     circuits: Circuits
-    notice: Callable[[str, str, Exception], None] = lambda what, job_id, error: None
-    """Told of each circuit that could not be reached: what could not be done, the job, the error."""
+    notice: Callable[[str, Run, Exception], None] = lambda what, run, error: None
+    """Told of each circuit that could not be reached: what could not be done, the run, the error."""
 
     def admit(self, run: Run, model: Model, lease_ms: int, now: int, *, hurried: bool) -> None:
         """Ask a model's circuit for a call; as `routing.circuits.Circuits.admit`.
@@ -28,11 +28,11 @@ class Admission:
         except CircuitOpen:
             raise
         except Exception as error:
-            self.notice("a circuit could not be read", run.id, error)
+            self.notice("a circuit could not be read", run, error)
 
     def record(self, run: Run, model: Model, outcome: str, latency_ms: int, now: int) -> None:
         """Tell a model's circuit how a call of `latency_ms` ended: `outcome` is an error's name, or that of success."""
         try:
             self.circuits.record(model.id, run.tenant, outcome, latency_ms, now)
         except Exception as error:
-            self.notice("a circuit could not be told", run.id, error)
+            self.notice("a circuit could not be told", run, error)

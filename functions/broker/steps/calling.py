@@ -105,7 +105,7 @@ class Calling:
         return self.exchange(Begun(run, head, key, model, request, call, time_slice, now))
 
     def stop(self, head: Head, key: str, model: Model) -> None:
-        """Have a provider leave work undone that nobody waits for any more, where it is `providers.base.Stoppable`.
+        """Have a provider leave work undone that nobody waits for any more, where it is `wire.base.Stoppable`.
 
         What it did until then is reckoned by the sweep, as of any call that nobody settles.
         """

@@ -12,7 +12,7 @@ from broker.steps.token_counter import Material
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The facts that travel through the workflow; a job as far as its notes need to know it (`jobs.store.Kept`)."""
+    """The facts that travel through the workflow; a job as its notes need to know it (`jobs.store.NoteOwner`)."""
 
     id: str
     """The job's."""

@@ -59,7 +59,7 @@ class Exchange:
     admission: Admission
     observe: Callable[[Head, dict[str, Any]], None]
     """Told of each call that came to an end: the head, and the attempt's record."""
-    notice: Callable[[str, str, Exception], None] = lambda what, job_id, error: None
+    notice: Callable[[str, Head, Exception], None] = lambda what, head, error: None
     """Told of faults of our own that do not stop the job: what could not be done, the job, the error."""
 
     def __call__(self, begun: Begun) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Exchange:
             except Exception as error:
                 failure = failure_of(error, begun.time_slice, head, begun.request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
-                    self.notice("a provider's adapter failed", head.id, error)
+                    self.notice("a provider's adapter failed", head, error)
         if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
             # Only the question failed: the work goes on.
             raise Pending("The provider could not be asked.", retry_after=poll_s(head, key, 5, now)) from None

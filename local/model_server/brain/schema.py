@@ -65,7 +65,7 @@ class Filler:
         if "const" in schema:
             return self._copied(schema["const"])
         if schema.get("enum"):
-            return self._copied(self._picked(schema["enum"], name, turn))
+            return self._copied(self._picked(schema["enum"], turn))
         kind = self._type(schema)
         if kind not in ("object", "array"):
             self._work.step(len(self._text) // _READ_A_STEP)
@@ -139,7 +139,7 @@ class Filler:
                  "number": ("minimum", "maximum", "multipleOf")}  # fmt: skip
         return next((kind for kind, keys in hints.items() if any(key in schema for key in keys)), "string")
 
-    def _picked(self, allowed: list[Any], name: str, turn: int) -> Any:
+    def _picked(self, allowed: list[Any], turn: int) -> Any:
         labels = [each for each in allowed if isinstance(each, str)]
         self._work.step(len(allowed) + _A_LABEL * len(labels))
         if turn:

@@ -27,7 +27,7 @@ ERRORS: dict[str, aws.Row] = {
     "ModelErrorException": (Unavailable, "says that the model failed"),
     "ModelNotReadyException": (Unavailable, "says that the model is not ready"),
 }
-"""Bedrock's own error codes; see `aws.ERRORS`."""
+"""Bedrock's own error codes; see `aws.client.ERRORS`."""
 
 PAID_ERRORS = frozenset({"ModelTimeoutException", "ModelErrorException"})
 """The model was at work, whatever the status is."""

@@ -28,7 +28,7 @@ def post(call: Call, action: str, body: Json, timeout: float) -> ProviderReply:
     """One exchange with the model: `generateContent`, `predict`.
 
     Raises:
-        BrokerError: by `http.post_json`.
+        BrokerError: by `http_client.post_json`.
     """
     url = f"{exchange.base_url(call, BASE_URL)}/models/{quote(call.model, safe='')}:{action}"
     headers = exchange.headers(call, "x-goog-api-key", "{}")

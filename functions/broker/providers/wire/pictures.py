@@ -11,7 +11,7 @@ from broker.providers.wire.picture_parts import sniffed
 
 PIXELS = 4 * 1024 * 1024
 """Of one reply: a pixel that does not pack takes four bytes of base64, and a reply has sixteen megabytes
-(`http.LARGEST_REPLY`)."""
+(`http_client.LARGEST_REPLY`)."""
 
 
 def made(given: Any, media_type: str) -> Blob:
