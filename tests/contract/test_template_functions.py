@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from broker import observability
+from broker.bootstrap.doors import QUIET_DOORS
 
 from tests.contract.doors import BUILDERS, builders_behind, calls_of_bootstrap, each_function
 from tests.contract.stack import ROOT, Resource, as_list, door_of, functions, of_type, rights, target, template
@@ -135,3 +136,10 @@ def test_an_alarm_on_a_metric_of_ours_watches_one_that_is_sent(name: str, alarm:
     watched = {each["Name"] for each in alarm["Dimensions"]}
     expected = sent[alarm["MetricName"]] or {"service"}
     assert watched == expected, f"{name} watches the dimensions {sorted(watched)}, sent are {sorted(expected)}"
+
+
+def test_each_choice_of_events_is_known_to_the_doors() -> None:
+    choice = template()["Parameters"]["RestJobEvents"]
+    assert choice["AllowedValues"] == list(QUIET_DOORS)
+    assert {word: "rest" in quiet for word, quiet in QUIET_DOORS.items()} == {"always": False, "on_request": True}
+    assert choice["Default"] == "always", "a bus that hears of no job is asked for"

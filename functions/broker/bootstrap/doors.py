@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from broker.tenants.identity import Identity
 
 
+QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest",)}
+"""Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
+
+
 @cache
 def prepare() -> "Prepare":
     """Preparing a request."""
@@ -59,7 +63,7 @@ def accept() -> "Accept":
         prepare(),
         lambda url: check_form(url, allow_private=is_local()),
         enqueue_failed,
-        ("rest",) if setting("REST_JOB_EVENTS") == "on_request" else (),
+        QUIET_DOORS[setting("REST_JOB_EVENTS")],
     )
 
 
