@@ -89,19 +89,19 @@ def test_live_figures_order_by_latency_and_keep_slow_models_from_short_jobs(stac
 
 def test_models_that_are_slower_than_the_time_left_are_asked_where_no_other_is_left(stack: Stack) -> None:
     slow = ("unhurried", "unhurried-too")
-    stack.show_figures({model: Figures(now_ms(), 100, 0, 3_000, 20_000) for model in slow})
-    rules = {"timeout_seconds": 10, "routing": {"fallbacks": ["disabled", "unhurried-too"]}}
+    rules: dict[str, Any] = {"model": "unhurried", "timeout_seconds": 10}
     other = Client(stack.base_url, stack.seeded.other_key)
     for client in (stack.api, other):
-        job = stack.run(chat(model="unhurried", **rules), client)
+        # Anew for each: of a call in twenty the figures take note.
+        stack.show_figures({model: Figures(now_ms(), 100, 0, 3_000, 20_000) for model in slow})
+        candidates, reasons = route_of(stack, **rules, routing={"fallbacks": ["unhurried-too", "echoes"]})
+        assert candidates == ["echoes"], "one that is fast enough, or that nothing is known of, is preferred"
+        assert "does not fit" in reasons["unhurried"]
+        job = stack.run(chat(**rules, routing={"fallbacks": ["disabled", "unhurried-too"]}), client)
         why = {each["model"]: each["why"] for each in job["route"] if each["taken"]}
         assert tuple(why) == slow, "in their own order, and what cannot do it is still left out"
         assert all("20000 ms does not fit" in each and "no other model is left" in each for each in why.values())
         assert (job["status"], stack.calls_of(job)) == ("succeeded", ["unhurried"]), job["error"]
-    rules["routing"] = {"fallbacks": ["unhurried-too", "echoes"]}
-    candidates, reasons = route_of(stack, model="unhurried", **rules)
-    assert candidates == ["echoes"], "one that is fast enough, or that nothing is known of, is preferred"
-    assert "does not fit" in reasons["unhurried"]
 
 
 def test_weights_divide_the_traffic_by_key_and_stably(stack: Stack) -> None:
