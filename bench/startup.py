@@ -64,6 +64,7 @@ def environment(artefact: Artefact) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "TARGET": "aws",
+        "REST_JOB_EVENTS": "always",
     }
 
 

@@ -85,7 +85,7 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
         "EXPRESS_WORKFLOW",
         "STANDARD_WORKFLOW",
     }
-    given = {name: "x" for name in names if not name.startswith("POWERTOOLS_")} | LAMBDA
+    given = {name: "x" for name in names if not name.startswith("POWERTOOLS_")} | LAMBDA | {"REST_JOB_EVENTS": "always"}
     base = {"PYTHONPATH": str(ROOT / "functions"), "PATH": os.environ["PATH"]}
     command = [sys.executable, "-c", code + "print(*sys.modules)"]
     done = subprocess.run(command, env=base | (given if builder else {}), capture_output=True, text=True, timeout=60)  # noqa: S603
