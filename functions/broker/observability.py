@@ -86,8 +86,8 @@ def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **
     place = {} if not line or "job_id" in line else {"request_id": logger().get_current_keys().get("request_id")}
     if line and "job_id" in line:
         _measured.add(line["job_id"])
-    told = {"Timestamp": now_ms(), "CloudWatchMetrics": [directive]}
-    _print({**(line or {}), **place, **named, **values, "_aws": told})
+    directives = {"Timestamp": now_ms(), "CloudWatchMetrics": [directive]}
+    _print({**(line or {}), **place, **named, **values, "_aws": directives})
 
 
 def _sampled() -> bool:

@@ -86,9 +86,9 @@ def test_its_signature_is_that_of_botocores_signer(service: JsonService, name: s
     again.headers["X-Amz-Date"] = headers["x-amz-date"]
     again.context["timestamp"] = headers["x-amz-date"]
     signer = SigV4Auth(KEYS, client.meta.service_model.signing_name, REGION)
-    told = signer.string_to_sign(again, signer.canonical_request(again))
+    to_sign = signer.string_to_sign(again, signer.canonical_request(again))
     scope, listed = signer.scope(again), signer.signed_headers(signer.headers_to_sign(again))
-    expected = f"Credential={scope}, SignedHeaders={listed}, Signature={signer.signature(told, again)}"
+    expected = f"Credential={scope}, SignedHeaders={listed}, Signature={signer.signature(to_sign, again)}"
     assert headers["authorization"] == f"AWS4-HMAC-SHA256 {expected}"
 
 
@@ -211,9 +211,9 @@ def test_each_day_has_a_key_of_its_own() -> None:
     signer = Signer(KEYS.access_key, KEYS.secret_key, REGION, "dynamodb")
     for day in ("20261129", "20261130", "20261130", "20261129"):
         headers = {"host": "x", "x-amz-date": f"{day}T000000Z"}
-        told = signer.authorization("/", headers, b"{}")
-        assert told == Signer(KEYS.access_key, KEYS.secret_key, REGION, "dynamodb").authorization("/", headers, b"{}")
-        assert f"/{day}/{REGION}/" in told
+        header = signer.authorization("/", headers, b"{}")
+        assert header == Signer(KEYS.access_key, KEYS.secret_key, REGION, "dynamodb").authorization("/", headers, b"{}")
+        assert f"/{day}/{REGION}/" in header
 
 
 @pytest.mark.usefixtures("no_pause")

@@ -21,9 +21,9 @@ def test_a_first_call_is_made_by_the_head_that_was_told() -> None:
     database = CountingDatabase()
     stage = Stage(world=World(database))
     database.reads = 0
-    told = stage()
+    answer = stage()
     assert database.reads == 1, "the registry"
-    assert Head.from_item(told["head"]) == stage.head
+    assert Head.from_item(answer["head"]) == stage.head
 
 
 def test_a_job_that_was_canceled_since_its_head_was_told_asks_nobody(invoke: Stage) -> None:

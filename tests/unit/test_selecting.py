@@ -31,10 +31,10 @@ def step(world: World, health: FakeCircuits | None = None) -> SelectModel:
 
 def test_gives_the_candidates_and_the_reasons(world: World) -> None:
     run = world.start(JOB_ID)
-    told = step(world)(run, NOW)
-    assert told["candidates"] == ["small", "large"]
+    result = step(world)(run, NOW)
+    assert result["candidates"] == ["small", "large"]
     assert "ROUTE#1" not in world.jobs.notes(JOB_ID), "what is short goes with the run's next write"
-    route = unpacked(told)
+    route = unpacked(result)
     assert [(each["model"], each["taken"]) for each in route] == [("small", True), ("large", True), ("vectors", False)]
 
 
@@ -57,9 +57,9 @@ def test_an_open_circuit_is_left_out_until_it_may_be_probed(world: World) -> Non
     run = world.start(JOB_ID)
     open_one = FakeCircuits({"small": State("open", NOW + MINUTE)})
     assert step(world, open_one)(run, NOW)["candidates"] == ["large"]
-    told = step(world, FakeCircuits({"small": State("half_open")}))(run, NOW)
-    assert told["candidates"] == ["small", "large"]
-    assert "will be probed" in unpacked(told)[0]["why"]
+    result = step(world, FakeCircuits({"small": State("half_open")}))(run, NOW)
+    assert result["candidates"] == ["small", "large"]
+    assert "will be probed" in unpacked(result)[0]["why"]
 
 
 def test_a_job_whose_models_are_all_left_alone_is_told_until_when(world: World) -> None:
@@ -78,9 +78,9 @@ def test_a_model_too_slow_for_the_time_that_is_left_is_left_out(world: World) ->
     assert step(world, slow)(run, NOW + 90 * SECOND)["candidates"] == ["small", "large"]
     assert step(world, slow)(run, NOW + 90 * SECOND + 1)["candidates"] == ["large"]
     world.tenant(models=["small"])
-    told = step(world, slow)(run, NOW + 90 * SECOND + 1)
-    assert told["candidates"] == ["small"], "it may be faster this time"
-    (row, *_) = unpacked(told)
+    result = step(world, slow)(run, NOW + 90 * SECOND + 1)
+    assert result["candidates"] == ["small"], "it may be faster this time"
+    (row, *_) = unpacked(result)
     assert row["why"].endswith("does not fit the 29999 ms that are left, but no other model is left")
     with pytest.raises(TimedOut):
         step(world, slow)(run, NOW + 119 * SECOND + 960)
@@ -92,9 +92,9 @@ def test_a_model_that_the_hold_does_not_cover_is_left_out() -> None:
     world.tenant()
     world.put(a_head(limit=50_000))
     run = world.start(JOB_ID)
-    told = step(world)(run, NOW)
-    assert told["candidates"] == ["small"]
-    assert unpacked(told)[1]["why"] == "its worst case is above what is held for the job"
+    result = step(world)(run, NOW)
+    assert result["candidates"] == ["small"]
+    assert unpacked(result)[1]["why"] == "its worst case is above what is held for the job"
 
 
 def test_a_job_that_was_erased_is_not_selected_for(world: World) -> None:
@@ -123,8 +123,8 @@ def test_a_run_is_read_from_a_states_payload() -> None:
 
 def test_a_route_of_many_models_is_a_note(world: World) -> None:
     world.register(*[a_model(f"provider/some-model-{number}") for number in range(40)])
-    told = step(world)(world.start(JOB_ID), NOW)
-    assert "route" not in told
+    result = step(world)(world.start(JOB_ID), NOW)
+    assert "route" not in result
     assert len(unpacked(world.jobs.notes(JOB_ID)["ROUTE#1"])) == 43
 
 

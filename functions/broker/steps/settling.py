@@ -50,8 +50,8 @@ class SettleJob:
         ends = {call_of(answer["output"]): answer["facts"]} if answer and "given" not in answer else {}
         failure = _failure(ending)
         # Of an answer the step that brought it told the head; what else became of a job is in what there is now.
-        told = answer.get("head") if answer and not failure else None
-        before = Head.from_item(told) if told else self.jobs.get(run.id)
+        shown = answer.get("head") if answer and not failure else None
+        before = Head.from_item(shown) if shown else self.jobs.get(run.id)
         turned_away = failure.get("error") == CircuitOpen.__name__
         if turned_away and not has_asked(before, run.fence.run):
             return self._wait(run, before, failure, now)
