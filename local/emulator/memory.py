@@ -1,4 +1,4 @@
-"""What MiniStack 1.5.33 keeps for ever, and how much is kept here: of each kind the newest, so that memory is flat.
+"""What MiniStack 1.5.33 keeps for ever, and how much is kept here: of each kind the newest, in bounded number.
 
 A job left 0.11 MB behind: records of the tables' streams, the histories of executions that ended, a log stream of each
 invocation, points of metrics, and each event that was ever put. What users stored (items, objects, messages) stays.
