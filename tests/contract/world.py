@@ -7,8 +7,9 @@ from broker.cache.answers import NOTE, Answers, Given, Hit
 from broker.delivery.delivering import Deliver, Sent
 from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import Rejected
-from broker.guardrails.policy import Policy
-from broker.guardrails.rules import check
+from broker.guardrails.pipeline import inspect
+from broker.guardrails.policy import of_tenant
+from broker.guardrails.walk import input_texts
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.call_transitions import end_call, late_calls, start_call
 from broker.jobs.calls import lost
@@ -123,8 +124,9 @@ class World:
         question = Question({"task": "chat", "model": "auto"}, lambda model: 10, NOW)
         route = select(question, self.models.catalog(NOW)).route
         self.jobs.note(head, f"ROUTE#{head.run}", {"route": route})
-        findings = check("input", [("input.text", "card 4111 1111 1111 1111")], Policy(block_card_numbers=False))
-        self.jobs.note(head, f"GUARD#{head.run}#input", {"findings": [each.to_dict() for each in findings]})
+        texts = input_texts({"input": {"text": "card 4111 1111 1111 1111"}})
+        findings = inspect("input", texts, of_tenant({"block_card_numbers": False})).findings
+        self.jobs.note(head, f"GUARD#{head.run}#input", {"findings": [each.to_item() for each in findings]})
         refused = Rejected("The provider does not take it.", code="http_400", param="parameters.seed").facts()
         for outcome, error, paid, cost in (("Rejected", refused, "no", 0), ("succeeded", None, "yes", 42_000)):
             head, key = start_call(head, fence, model="large", reserve=50_000, now=NOW + 20, lease_ms=60_000)

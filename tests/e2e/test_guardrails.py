@@ -23,4 +23,4 @@ def test_a_block_after_the_model_shows_no_answer_and_is_paid_for(stack: Stack) -
 def test_what_a_policy_does_not_block_is_noted(stack: Stack) -> None:
     job = stack.run(chat("4111 1111 1111 1111", model="echoes"), stack.as_tenant("noting"))
     assert job["status"] == "succeeded"
-    assert [(each["stage"], each["action"]) for each in job["guardrails"]] == [("input", "note"), ("output", "note")]
+    assert [(each["stage"], each["action"]) for each in job["guardrails"]] == [("input", "flag"), ("output", "flag")]

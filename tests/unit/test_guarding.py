@@ -49,7 +49,7 @@ def test_what_the_policy_lets_pass_is_noted() -> None:
     world, guard, run = guarded(f"My card is {CARD}.", {"block_card_numbers": False})
     assert both(guard, run) == [{"blocked": False, "rules": []}] * 2
     (finding,) = world.jobs.notes(JOB_ID, "GUARD#")["GUARD#1#input"]["findings"]
-    assert (finding["rule"], finding["action"]) == ("card_numbers", "note")
+    assert (finding["rule"], finding["action"]) == ("card_numbers", "flag")
 
 
 def test_a_repeat_finds_the_same_and_notes_it_once() -> None:

@@ -42,8 +42,8 @@ def world() -> World:
     head = made.put(finished())
     made.payloads.save(head, "OUTPUT#1.2", {"text": "Fine."})
     made.jobs.note(head, "ROUTE#1", {"route": [{"model": "small", "taken": True, "why": "rank 1"}]})
-    made.jobs.note(head, "GUARD#1#input", {"findings": [{"rule": "pii"}]})
-    made.jobs.note(head, "GUARD#1#output", {"findings": [{"rule": "secrets"}]})
+    made.jobs.note(head, "GUARD#1#input", {"findings": [{"rule": "pii", "action": "note"}]})
+    made.jobs.note(head, "GUARD#1#output", {"findings": [{"rule": "secrets", "action": "block"}]})
     made.jobs.note(head, "ASKED", {"metadata": {"order": "17"}, "webhook_url": "https://example.com/secret-path"})
     tried = {"at": NOW + 60, "status": 500, "error": None, "latency_ms": 3}
     delivery = {"event_id": head.event_id, "event": "job.succeeded", "state": "pending", "due_at": NOW + HOUR}
@@ -58,7 +58,9 @@ def test_the_view_shows_the_whole_job(world: World) -> None:
     assert (shown["created_at"], shown["started_at"]) == ("2026-11-18T11:06:40.000Z", "2026-11-18T11:06:40.010Z")
     assert shown["usage"] == {"input_tokens": 3, "output_tokens": 4, "cost_usd": 0.5}
     assert shown["route"] == [{"model": "small", "taken": True, "why": "rank 1"}]
-    assert shown["guardrails"] == [{"rule": "pii"}, {"rule": "secrets"}]
+    assert [(each["rule"], each["action"], each["score"]) for each in shown["guardrails"]] == [
+        *(("pii", "flag", 1.0), ("secrets", "block", 1.0)),
+    ]
     assert (shown["metadata"], shown["erased"]) == ({"order": "17"}, False)
     assert shown["urls"]["cancel"] == f"/v1/jobs/{JOB_ID}/cancel"
     (delivery,) = shown["delivery"]

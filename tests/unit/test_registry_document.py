@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from broker.errors import Forbidden, InvalidRequest
-from broker.guardrails.policy import Policy
+from broker.guardrails.policy import DEFAULT, Policy, Rule, of_tenant
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -132,10 +132,10 @@ def test_a_tenant_is_as_the_broker_reads_it() -> None:
     tenants = Tenants(registered(FILE, {"tenants": [{"id": "free"}]}))
     acme = tenants.get("acme", NOW)
     assert (acme.monthly_budget, acme.models, acme.enabled) == (1_500_000_000, {"small"}, True)
-    assert Policy.from_item(acme.policy) == Policy(denied_terms=("x",))
+    assert of_tenant(acme.policy) == (DEFAULT, Policy("tenant", rules=(Rule("denied_terms", terms=("x",)),)))
     free = tenants.get("free", NOW)
     assert (free.monthly_budget, free.models, free.webhook_secret) == (None, None, None)
-    assert Policy.from_item(free.policy) == Policy()
+    assert of_tenant(free.policy) == (DEFAULT,)
 
 
 def test_a_source_is_a_tenants_until_it_is_disabled() -> None:

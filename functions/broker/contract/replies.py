@@ -63,14 +63,28 @@ class Candidate(Shown):
 
 
 class Finding(Shown):
-    """What a guardrail rule found, never the text itself."""
+    """What a guardrail's check found, never the text itself."""
 
     stage: Literal["input", "output"]
     rule: str
-    action: Literal["block", "note"]
+    """The check: `secrets`, `card_numbers`, `personal_data`, …"""
+    kind: str
+    """Of what it found: `github_token`, `visa`, `email`, …; `check_failed` where the check itself failed."""
+    action: Literal["flag", "mask", "hash", "redact", "block", "error"]
+    """What followed: `flag` is a note and no more; `error` is a check that failed."""
     count: Annotated[int, Field(ge=1)]
     place: str
     """The first text that it was found in."""
+    score: Annotated[float, Field(ge=0, le=1)]
+    """How sure the check is, at its surest."""
+    policy: str
+    """Whose rule it is, with its version: `strict@3`."""
+    version: str
+    """The check's own."""
+    hidden: str
+    """The encoding that hid it (`base64`, `rot13`, …); empty for none."""
+    shadow: bool
+    """True where the policy is only tried out: nothing followed."""
 
 
 class DeliveryAttempt(Shown):

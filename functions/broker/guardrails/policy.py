@@ -1,22 +1,110 @@
-"""What a tenant's guardrail looks for, as its operators registered it."""
+"""What is looked for, in which order, and what follows: policies, as operators register them."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self
+
+Stage = Literal["input", "output"]
+
+Action = Literal["flag", "mask", "hash", "redact", "block"]
+"""What follows a finding: it is noted, the text is changed (`redact` so that it can be undone), or the job ends."""
+
+STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "block": 4}
+"""Where policies differ, the strictest wins."""
+
+MOST_INPUT_CHARS = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One check of a policy, and what follows what it finds."""
+
+    check: str
+    """Its name in `checks.CHECKS`."""
+    action: Action = "block"
+    stages: tuple[Stage, ...] = ("input", "output")
+    kinds: tuple[str, ...] = ()
+    """What it looks for, of all that it knows; none for all."""
+    threshold: float | None = None
+    """Findings below this score are none; unless said, the check's own."""
+    block_from: float | None = None
+    """Findings from this score on block, whatever the action."""
+    fail_open: bool = False
+    """Where the check itself fails, go on; otherwise that blocks where a finding would."""
+    terms: tuple[str, ...] = ()
+    """Of `denied_terms`: words or phrases, found as whole words in any case and with any white space between."""
+    max_chars: int = MOST_INPUT_CHARS
+    """Of `max_input_chars`."""
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
+        """Read the stored form."""
+        known: dict[str, Any] = {spec.name: item[spec.name] for spec in fields(cls) if item.get(spec.name) is not None}
+        for name in ("stages", "kinds", "terms"):
+            if name in known:
+                known[name] = tuple(known[name])
+        for name in ("threshold", "block_from"):  # per mille in the table, which keeps whole numbers
+            if name in known:
+                known[name] = known[name] / 1000
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings; what is not set is on. A check that does not block still notes what it found."""
+    """Rules in the order in which they are run. One in the `shadow` notes what it finds, and never acts."""
 
-    max_input_chars: int = 4_000_000
-    denied_terms: tuple[str, ...] = ()
-    """Words or phrases, found as whole words in any case and with any white space between."""
-    block_secrets: bool = True
-    block_card_numbers: bool = True
+    id: str = "default"
+    version: int = 0
+    rules: tuple[Rule, ...] = ()
+    shadow: bool = False
+
+    @property
+    def name(self) -> str:
+        """As findings tell it: `strict@3`."""
+        return f"{self.id}@{self.version}" if self.version else self.id
 
     @classmethod
-    def from_item(cls, item: dict[str, Any]) -> Self:
-        """Read the stored form (`policy` of a tenant)."""
-        known: dict[str, Any] = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
-        known["denied_terms"] = tuple(known.get("denied_terms", ()))
-        return cls(**known)
+    def from_item(cls, policy_id: str, item: Mapping[str, Any]) -> Self:
+        """Read the stored form."""
+        rules = tuple(Rule.from_item(each) for each in item.get("rules", ()))
+        return cls(policy_id, int(item.get("version", 0)), rules, bool(item.get("shadow", False)))
+
+
+DEFAULT = Policy(
+    rules=(
+        Rule("max_input_chars", stages=("input",)),
+        Rule("hidden_text", "flag", stages=("input",)),
+        Rule("secrets"),
+        Rule("card_numbers"),
+    )
+)
+"""Of who registered none."""
+
+
+def of_tenant(settings: Mapping[str, Any], named: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:
+    """The policies of a tenant: those that it names, or the default, and its own settings over them.
+
+    Args:
+        settings: `policy` of the tenant's entry: `max_input_chars`, `denied_terms`, `block_secrets`,
+            `block_card_numbers`.
+        named: the registered policies that its `guardrails` name.
+    """
+    base = named or (DEFAULT,)
+    for name in ("secrets", "card_numbers"):
+        if settings.get(f"block_{name}") is False:
+            base = tuple(_flagged(policy, name) for policy in base)
+    if "max_input_chars" in settings:
+        limit = int(settings["max_input_chars"])
+        base = tuple(_limited(policy, limit) for policy in base)
+    own = tuple(settings.get("denied_terms", ()))
+    return (*base, Policy("tenant", rules=(Rule("denied_terms", terms=own),))) if own else base
+
+
+def _flagged(policy: Policy, check: str) -> Policy:
+    rules = tuple(replace(rule, action="flag") if rule.check == check else rule for rule in policy.rules)
+    return replace(policy, rules=rules)
+
+
+def _limited(policy: Policy, limit: int) -> Policy:
+    rules = tuple(replace(rule, max_chars=limit) if rule.check == "max_input_chars" else rule for rule in policy.rules)
+    return replace(policy, rules=rules)

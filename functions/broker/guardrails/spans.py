@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """Characters `begin` to `end` (exclusive) of a text, and what they are: `github_token`, `iban`, `visa`, …"""
+    """Characters `begin` to `end` (exclusive) of a text, and what they are, such as `github_token` or `iban`."""
 
     begin: int
     end: int

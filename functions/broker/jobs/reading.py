@@ -62,7 +62,10 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "attempts": [_attempt(key, call) for key, call in in_order(head)],
         "route": _route(head, notes),
         "guardrails": [
-            finding for name, note in sorted(notes.items()) if name.startswith("GUARD#") for finding in note["findings"]
+            _finding(each)
+            for name, note in sorted(notes.items())
+            if name.startswith("GUARD#")
+            for each in note["findings"]
         ],
         "cache": _cache(notes.get("CACHE")),
         "delivery": [_delivery(note) for name, note in sorted(notes.items()) if name.startswith("DELIVERY#")],
@@ -77,6 +80,12 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             "events": f"/v1/jobs/{head.id}/events",
         },
     }
+
+
+def _finding(note: Item) -> dict[str, Any]:
+    """A finding in its public form; one that an earlier release kept tells less."""
+    known = {"kind": "", "score": 1000, "policy": "default", "version": "1", "hidden": "", "shadow": False, **note}
+    return known | {"score": known["score"] / 1000, "action": "flag" if note["action"] == "note" else note["action"]}
 
 
 def is_gone(head: Head, output: Any | None) -> bool:

@@ -1,11 +1,12 @@
-"""Check Input and Moderate Output: the tenant's guardrail rules before and after the model."""
+"""Check Input and Moderate Output: the policies that hold for a job, before and after the model."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from broker.guardrails.policy import Policy
-from broker.guardrails.rules import blocks, check
-from broker.guardrails.text_places import input_texts, output_texts
+from broker.guardrails.pipeline import inspect
+from broker.guardrails.policy import Stage, of_tenant
+from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
 from broker.steps.context import Run, enter, material
 from broker.tenants.registry import Tenants
@@ -13,7 +14,7 @@ from broker.tenants.registry import Tenants
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Runs the rules, and keeps what they found beside the job."""
+    """Runs the policies, and keeps what they found beside the job."""
 
     jobs: Jobs
     payloads: Payloads
@@ -25,25 +26,19 @@ class Guard:
         Raises:
             Conflict: the run is stale.
         """
-        return self._guard(run, "input", list(input_texts(material(self.payloads, run.id))), now)
+        return self._guard(run, "input", input_texts(material(self.payloads, run.id)), now)
 
     def moderate_output(self, run: Run, output: str, now: int) -> dict[str, Any]:
         """The same for the answer kept as the payload `output`."""
-        return self._guard(run, "output", list(output_texts(self.payloads.load(run.id, output) or {})), now)
+        return self._guard(run, "output", output_texts(self.payloads.load(run.id, output)), now)
 
-    def _guard(
-        self, run: Run, stage: Literal["input", "output"], texts: list[tuple[str, str]], now: int
-    ) -> dict[str, Any]:
-        policy = Policy.from_item(self.tenants.get(run.tenant, now).policy)
-        findings = check(stage, texts, policy)
-        if findings:
+    def _guard(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> dict[str, Any]:
+        report = inspect(stage, texts, of_tenant(self.tenants.get(run.tenant, now).policy))
+        if report.findings:
             # The head is only read where there is something to write: all that follows is fenced by itself.
             self.jobs.note(
                 enter(self.jobs, run),
                 f"GUARD#{run.fence.run}#{stage}",
-                {"findings": [each.to_dict() for each in findings]},
+                {"findings": [each.to_item() for each in report.findings]},
             )
-        return {
-            "blocked": blocks(findings),
-            "rules": sorted({each.rule for each in findings if each.action == "block"}),
-        }
+        return {"blocked": report.blocked, "rules": sorted(report.blocking)}

@@ -1,0 +1,185 @@
+"""Runs policies over texts: what each check finds, what follows, and where the texts are to be changed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from broker.guardrails import checks
+from broker.guardrails.checks import SIZE
+from broker.guardrails.checks.base import Check
+from broker.guardrails.decoding import decoded
+from broker.guardrails.findings import Finding
+from broker.guardrails.normal import normalised
+from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
+from broker.guardrails.spans import Span
+from broker.guardrails.walk import Path, Seen
+
+MOST_FINDINGS = 40
+"""Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
+
+
+class Edit(NamedTuple):
+    """Characters of a text of the document that are to be replaced, and how."""
+
+    begin: int
+    end: int
+    kind: str
+    action: Action
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a run."""
+
+    findings: list[Finding] = field(default_factory=list)
+    edits: dict[tuple[str | int, ...], list[Edit]] = field(default_factory=dict)
+    """By the place of the text."""
+    blocking: set[str] = field(default_factory=set)
+    """The rules that block."""
+
+    @property
+    def blocked(self) -> bool:
+        """True when one of them does."""
+        return bool(self.blocking)
+
+
+class _View(NamedTuple):
+    """A text as checks read it, and where its characters stand in the text itself."""
+
+    text: str
+    seen: Seen
+    hidden: str
+    back: Any
+
+
+@dataclass(slots=True)
+class _Tally:
+    count: int
+    place: str
+    score: float
+
+
+def inspect(
+    stage: Stage,
+    texts: Iterable[Seen],
+    policies: Sequence[Policy],
+    check_of: Callable[[str], Check] = checks.check_of,
+) -> Report:
+    """Run all rules of the policies that are for a stage; each text is read once."""
+    rules = [(policy, rule) for policy in policies for rule in policy.rules if stage in rule.stages]
+    run = _Run(stage, rules, check_of)
+    for seen in texts:
+        run.read(seen)
+    return run.report()
+
+
+class _Run:
+    def __init__(self, stage: Stage, rules: Sequence[tuple[Policy, Rule]], check_of: Callable[[str], Check]) -> None:
+        self.stage: Stage = stage
+        self.check_of = check_of
+        self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE]
+        self.sizes = [(policy, rule) for policy, rule in rules if rule.check == SIZE]
+        self.tallies: dict[tuple[Policy, Rule, str, str, str], _Tally] = {}
+        self.edits: dict[tuple[str | int, ...], list[Edit]] = {}
+        self.blocking: set[str] = set()
+        self.size = 0
+        self.last = ""
+
+    def read(self, seen: Seen) -> None:
+        """One text."""
+        if seen.seam is None and not seen.is_key:
+            self.size += len(seen.text)
+        views: list[_View] | None = None
+        for policy, rule in self.rules:
+            check = self.check_of(rule.check)
+            if check.reads_original:
+                self._run(policy, rule, _View(seen.text, seen, "", None))
+                continue
+            if views is None:
+                views = list(_views(seen))
+            for view in views:
+                self._run(policy, rule, view)
+
+    def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
+        try:
+            spans = list(self.check_of(rule.check).find(view.text, rule, view.seen))
+        except Exception:
+            # A checker that failed has not let anything pass.
+            self._note(policy, rule, "check_failed", "error", view, 1.0)
+            if rule.action == "block" and not rule.fail_open and not policy.shadow:
+                self.blocking.add(rule.check)
+            return
+        for span in spans:
+            if (rule.kinds and span.kind not in rule.kinds) or span.score < (rule.threshold or 0):
+                continue
+            self._found(policy, rule, view, span)
+
+    def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
+        begin, end = view.back(span.begin, span.end) if view.back else (span.begin, span.end)
+        pieces = list(_pieces(view.seen, begin, end))
+        if view.seen.seam and len(pieces) < 2:
+            return  # it stands in one of the texts, and was found there
+        action: Action = rule.action
+        if rule.block_from is not None and span.score >= rule.block_from:
+            action = "block"
+        if view.seen.is_key and action not in ("flag", "block"):
+            action = "block"  # a name is part of a schema: it cannot be changed without breaking it
+        self._note(policy, rule, span.kind, action, view, span.score)
+        if policy.shadow or action == "flag":
+            return
+        if action == "block":
+            self.blocking.add(rule.check)
+            return
+        for number, (path, first, last) in enumerate(pieces):
+            # What stands across a seam is replaced in its first piece, and taken out of the others.
+            kind = span.kind if number == 0 else ""
+            self.edits.setdefault(tuple(path.steps()), []).append(Edit(first, last, kind, action))
+
+    def _note(self, policy: Policy, rule: Rule, kind: str, action: str, view: _View, score: float) -> None:
+        key = (policy, rule, kind, action, view.hidden)
+        if tally := self.tallies.get(key):
+            tally.count += 1
+            tally.score = max(tally.score, score)
+        else:
+            self.tallies[key] = _Tally(1, str(view.seen.path), score)
+
+    def report(self) -> Report:
+        """What came of it."""
+        findings = [
+            Finding(
+                *(self.stage, rule.check, kind, action, tally.count, tally.place, round(tally.score, 3)),
+                *(policy.name, self.check_of(rule.check).version, hidden, policy.shadow),
+            )
+            for (policy, rule, kind, action, hidden), tally in self.tallies.items()
+        ]
+        for policy, rule in self.sizes:
+            if self.size > rule.max_chars:
+                if not policy.shadow:
+                    self.blocking.add(SIZE)
+                place = "input" if self.stage == "input" else "output"
+                about = (self.stage, SIZE, "too_long", "block", self.size, place, 1.0, policy.name, "1")
+                findings.append(Finding(*about, shadow=policy.shadow))
+        findings.sort(key=lambda each: -STRICTNESS.get(each.action, 5))
+        return Report(findings[:MOST_FINDINGS], self.edits, self.blocking)
+
+
+def _views(seen: Seen) -> Iterator[_View]:
+    normal = normalised(seen.text)
+    yield _View(normal.text, seen, "", normal.back if normal.changes else None)
+    if seen.is_key or len(normal.text) < 12:
+        return
+    for each in decoded(normal.text):
+        whole = normal.back(each.begin, each.end)
+        yield _View(each.text, seen, each.how, lambda begin, end, whole=whole: whole)
+
+
+def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]:
+    """Where characters of a text stand in the document: path, begin and end; across a seam, in each text there."""
+    if seen.seam is None:
+        yield seen.path, begin, end
+        return
+    following = [piece.begin for piece in seen.pieces[1:]] + [len(seen.text)]
+    for piece, upto in zip(seen.pieces, following, strict=True):
+        first, last = max(begin, piece.begin), min(end, upto)
+        if first < last:
+            yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset

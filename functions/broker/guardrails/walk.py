@@ -1,0 +1,216 @@
+"""Every text that a model may see of a request, and that a client may see of an answer, each with its place.
+
+Nothing is skipped but bytes that the contract says are bytes, where it says so: the keys of objects are texts too, and
+numbers long enough to be one of a card's. What a reader sees as one text (the parts of a message, messages that follow
+each other) is also given across its seams, so that nothing hides by being cut in two.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+Source = Literal["operator", "user", "model", "untrusted"]
+"""Whose words: instructions and tools, the user's, the model's own, or what came from elsewhere (a tool's result)."""
+
+Seam = Literal["parts", "messages"]
+"""What a text across a seam joins: the parts of a list (of one message), or messages that follow each other."""
+
+SENT = ("input", "parameters", "output_schema")
+"""The parts of a request that a model gets to see."""
+
+SOURCES: Mapping[str, Source] = {
+    "system": "operator",
+    "developer": "operator",
+    "user": "user",
+    "assistant": "model",
+    "tool": "untrusted",
+}
+"""By the role of a message."""
+
+LONG_NUMBERS = (10**11, 10**19)
+"""JSON numbers of 12 to 19 digits may be card numbers."""
+
+SEAM = 256
+"""Characters on each side of a seam that are read as one: longer than any number, key or name that could be cut."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
+_DATA_URL = re.compile(r"data:(?:image|audio|video|application)/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+
+_WORDS = frozenset(
+    "additionalProperties anyOf arguments content description enum file function id image_url input items json labels "
+    "max_output_tokens message messages name parameters properties required role strict temperature text texts title "
+    "tool_call_id tool_calls tool_choice tools top_p type url usage".split()
+)
+"""Keys of the contract and of JSON Schema: they are nobody's words."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """Where something stands in a document: the last step of the way, and what leads to it."""
+
+    above: "Path | None"
+    name: str | int
+
+    def __str__(self) -> str:
+        return ".".join(str(each) for each in self.steps())
+
+    def steps(self) -> list[str | int]:
+        """The way from the document's root."""
+        steps: list[str | int] = []
+        here: Path | None = self
+        while here is not None:
+            steps.append(here.name)
+            here = here.above
+        return steps[::-1]
+
+
+class Piece(NamedTuple):
+    """Which part of a text across a seam stands at which place: from `begin` of it, from `offset` of the place's."""
+
+    begin: int
+    path: Path
+    offset: int
+
+
+class Seen(NamedTuple):
+    """One text. `pieces` are those of a text across a seam, which are also there alone."""
+
+    path: Path
+    text: str
+    source: Source = "user"
+    is_key: bool = False
+    seam: Seam | None = None
+    pieces: tuple[Piece, ...] = ()
+
+
+def input_texts(request: Mapping[str, Any]) -> Iterator[Seen]:
+    """All that a model would read of a request."""
+    for name in SENT:
+        given = request.get(name)
+        if name != "input" or not isinstance(given, Mapping):
+            yield from _texts(Path(None, name), given, "operator")
+            continue
+        for part, value in given.items():
+            path = Path(Path(None, name), part)
+            if part == "messages" and isinstance(value, list):
+                yield from _conversation(path, value)
+            else:
+                yield from _texts(path, value, "operator" if part in ("tools", "tool_choice") else "user")
+
+
+def output_texts(output: Any) -> Iterator[Seen]:
+    """All that a client would read of an answer."""
+    yield from _texts(Path(None, "output"), output, "model")
+
+
+def _conversation(path: Path, messages: list[Any]) -> Iterator[Seen]:
+    for number, message in enumerate(messages):
+        role = message.get("role") if isinstance(message, Mapping) else None
+        yield from _texts(Path(path, number), message, SOURCES.get(str(role), "user"))
+    said = [_said(Path(path, number), message) for number, message in enumerate(messages)]
+    yield from _across("messages", path, "user", said)
+
+
+def _said(path: Path, message: Any) -> list[tuple[Path, str]]:
+    """The texts of one message, in the order in which a model reads them."""
+    content = message.get("content") if isinstance(message, Mapping) else None
+    path = Path(path, "content")
+    return [(path, content)] if isinstance(content, str) else _listed(path, content)
+
+
+def _listed(path: Path, values: Any) -> list[tuple[Path, str]]:
+    """The texts of a list: those that stand in it, and those of parts that have one."""
+    found: list[tuple[Path, str]] = []
+    for number, each in enumerate(values if isinstance(values, list) else ()):
+        if isinstance(each, str):
+            found.append((Path(path, number), each))
+        elif isinstance(each, Mapping) and isinstance(each.get("text"), str):
+            found.append((Path(Path(path, number), "text"), each["text"]))
+    return found
+
+
+def _texts(root: Path, document: Any, source: Source) -> Iterator[Seen]:
+    # With a stack of its own, for a document may be nested deeper than Python's.
+    waiting: list[tuple[Path, Any]] = [(root, document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str):
+            if not _is_bytes(path, value):
+                yield Seen(path, value, source)
+        elif isinstance(value, list):
+            if {type(each) for each in value} <= {int, float}:
+                yield from (_number(Path(path, at), each, source) for at, each in enumerate(value) if _is_long(each))
+                continue
+            yield from _across("parts", path, source, [[text] for text in _listed(path, value)])
+            waiting += [(Path(path, at), each) for at, each in reversed(list(enumerate(value)))]
+        elif isinstance(value, Mapping):
+            yield from (Seen(path, name, source, is_key=True) for name in value if name not in _WORDS)
+            waiting += [(Path(path, name), each) for name, each in reversed(list(value.items()))]
+        elif isinstance(value, int | float) and _is_long(value):
+            yield _number(path, value, source)
+
+
+def _is_long(number: float) -> bool:
+    return LONG_NUMBERS[0] <= abs(number) < LONG_NUMBERS[1]
+
+
+def _number(path: Path, number: float, source: Source) -> Seen:
+    return Seen(path, str(abs(int(number))), source)
+
+
+def _across(seam: Seam, path: Path, source: Source, groups: list[list[tuple[Path, str]]]) -> Iterator[Seen]:
+    """What stands around the seams between groups of texts; where seams are near each other, all around them in one."""
+    pieces: list[Piece] = []
+    seams: list[int] = []
+    texts: list[str] = []
+    length = 0
+    for group in groups:
+        if group and length:
+            seams.append(length)
+        for at, text in group:
+            pieces.append(Piece(length, at, 0))
+            texts.append(text)
+            length += len(text)
+    if not seams:
+        return
+    whole = "".join(texts)
+    first = 0
+    for begin, end in _windows(seams, length):
+        while first + 1 < len(pieces) and pieces[first + 1].begin <= begin:
+            first += 1
+        last = first
+        while last + 1 < len(pieces) and pieces[last + 1].begin < end:
+            last += 1
+        shown = [
+            Piece(max(each.begin - begin, 0), each.path, max(begin - each.begin, 0))
+            for each in pieces[first : last + 1]
+        ]
+        yield Seen(path, whole[begin:end], source, seam=seam, pieces=tuple(shown))
+
+
+def _windows(seams: list[int], length: int) -> Iterator[tuple[int, int]]:
+    begin, end = max(seams[0] - SEAM, 0), min(seams[0] + SEAM, length)
+    for seam in seams[1:]:
+        if seam - SEAM > end:
+            yield begin, end
+            begin = seam - SEAM
+        end = min(seam + SEAM, length)
+    yield begin, end
+
+
+def _is_bytes(path: Path, value: str) -> bool:
+    """True where the contract has the bytes of a picture, a sound or a document, and the value is nothing else."""
+    if path.name not in ("data", "url", "image_url", "file_data"):
+        return False
+    match path.steps():
+        case ["input", "file", "data"] | ["input", "messages", int(), "content", int(), "input_audio", "data"]:
+            return _BASE64.match(value) is not None
+        case ["input", "messages", int(), "content", int(), "image_url"]:
+            pass
+        case ["input", "messages", int(), "content", int(), "image_url" | "file", "url" | "file_data"]:
+            pass
+        case _:
+            return False
+    head = _DATA_URL.match(value)
+    return head is not None and _BASE64.match(value, head.end()) is not None

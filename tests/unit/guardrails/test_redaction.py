@@ -1,0 +1,111 @@
+"""Redaction: what goes out, what comes back, and that nothing else changes."""
+
+import json
+from typing import Any
+
+import pytest
+from broker.guardrails.pipeline import Edit
+from broker.guardrails.redaction import Placeholders, hashed, masked, placeholders_in, redacted, restored
+from hypothesis import given
+from hypothesis import strategies as st
+
+VALUES = st.sampled_from(["ann@example.com", "bob@example.com", 'a "quoted" \\ value\n', "4111111111111111", "née"])
+TEXTS = st.lists(st.tuples(st.text("ab<_1> "), VALUES), min_size=1, max_size=6)
+
+
+def out(text: Any, *edits: Edit, names: Placeholders | None = None) -> Any:
+    return redacted({"input": {"text": text}}, {("input", "text"): edits}, names or Placeholders(), b"k")["input"][
+        "text"
+    ]
+
+
+def test_the_same_value_has_the_same_placeholder() -> None:
+    names = Placeholders()
+    text = "ann, bob, ann"
+    edits = [Edit(0, 3, "name", "redact"), Edit(5, 8, "name", "redact"), Edit(10, 13, "name", "redact")]
+    assert out(text, *edits, names=names) == "<NAME_1>, <NAME_2>, <NAME_1>"
+    assert names.mapping == {"NAME_1": "ann", "NAME_2": "bob"}
+    assert out("bob", Edit(0, 3, "name", "redact"), names=names) == "<NAME_2>"
+
+
+def test_a_placeholder_that_the_text_has_already_is_left_to_it() -> None:
+    names = Placeholders(placeholders_in(["so <NAME_1> says", "and &lt;NAME_2&gt; too"]))
+    assert out("ann", Edit(0, 3, "name", "redact"), names=names) == "<NAME_3>"
+    assert restored({"text": "<NAME_1> <NAME_3>"}, names.mapping) == {"text": "<NAME_1> ann"}
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden"),
+    [
+        ("4111 1111 1111 1234", "**** **** **** 1234"),
+        ("DE89-3704", "****-3704"),
+        ("short", "*****"),
+        ("née@example.com", "***@******e.com"),
+        ("", ""),
+    ],
+)
+def test_a_mask_keeps_the_form_and_the_last_four(value: str, hidden: str) -> None:
+    assert masked(value) == hidden
+    assert sum(char.isalnum() for char in masked(value)) <= 4
+    assert len(masked(value)) == len(value)
+
+
+def test_a_hash_is_the_same_for_the_same_value_under_the_same_key() -> None:
+    assert hashed("iban", "X1", b"k") == hashed("iban", "X1", b"k") != hashed("iban", "X1", b"other")
+    assert hashed("iban", "X1", b"k") != hashed("iban", "X2", b"k")
+    assert hashed("iban", "X1", b"k").startswith("<IBAN:") and "X1" not in hashed("iban", "X1", b"k")
+
+
+def test_edits_that_overlap_are_one_with_the_strictest_of_them() -> None:
+    names = Placeholders()
+    assert out("call 0123456789 now", Edit(5, 10, "phone", "mask"), Edit(8, 15, "iban", "redact"), names=names) == (
+        "call <IBAN_1> now"
+    )
+    assert names.mapping == {"IBAN_1": "0123456789"}
+
+
+def test_what_stood_across_a_seam_is_taken_out_of_its_second_part() -> None:
+    request = {"input": {"messages": [{"content": [{"text": "an"}, {"text": "n is here"}]}]}, "task": "chat"}
+    place = ("input", "messages", 0, "content")
+    edits = {(*place, 0, "text"): [Edit(0, 2, "name", "redact")], (*place, 1, "text"): [Edit(0, 1, "", "redact")]}
+    made = redacted(request, edits, Placeholders())
+    assert made["input"]["messages"][0]["content"] == [{"text": "<NAME_1>"}, {"text": " is here"}]
+    assert request["input"]["messages"][0]["content"][0]["text"] == "an"  # type: ignore[index]
+    assert made["task"] == "chat"
+
+
+def test_a_number_becomes_a_text() -> None:
+    assert out(4111111111111111, Edit(0, 16, "visa", "redact")) == "<VISA_1>"
+
+
+@given(TEXTS)
+def test_what_was_redacted_comes_back(pairs: list[tuple[str, str]]) -> None:
+    text, edits = "", []
+    for before, value in pairs:
+        text += before
+        edits.append(Edit(len(text), len(text) + len(value), "name", "redact"))
+        text += value
+    names = Placeholders(placeholders_in([text]))
+    sent = out(text, *edits, names=names)
+    assert not any(value in sent for _, value in pairs)
+    assert restored(sent, names.mapping) == text
+
+
+@given(TEXTS)
+def test_and_also_in_json_wherever_the_model_put_it(pairs: list[tuple[str, str]]) -> None:
+    names = Placeholders()
+    places = [names.of("name", value) for _, value in pairs]
+    arguments = json.dumps({"first": places, places[0]: f"to {places[-1]} and {places[-1]}"})
+    answer = {"text": "".join(places), "tool_calls": [{"function": {"arguments": arguments}}], "n": 1, "f": None}
+    back = restored(answer, names.mapping)
+    values = [value for _, value in pairs]
+    assert back["text"] == "".join(values)
+    assert json.loads(back["tool_calls"][0]["function"]["arguments"]) == {
+        "first": values,
+        values[0]: f"to {values[-1]} and {values[-1]}",
+    }
+    assert (back["n"], back["f"]) == (1, None)
+
+
+def test_what_a_model_wrote_in_html_comes_back_too() -> None:
+    assert restored("<p>&lt;NAME_1&gt;</p> <NAME_2>", {"NAME_1": "ann"}) == "<p>ann</p> <NAME_2>"
