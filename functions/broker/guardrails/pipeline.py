@@ -101,8 +101,10 @@ class _Run:
                 self._run(policy, rule, view)
 
     def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
+        check = self.check_of(rule.check)
+        least = check.threshold if rule.threshold is None else rule.threshold
         try:
-            spans = list(self.check_of(rule.check).find(view.text, rule, view.seen))
+            spans = list(check.find(view.text, rule, view.seen))
         except Exception:
             # A checker that failed has not let anything pass.
             self._note(policy, rule, "check_failed", "error", view, 1.0)
@@ -110,7 +112,7 @@ class _Run:
                 self.blocking.add(rule.check)
             return
         for span in spans:
-            if (rule.kinds and span.kind not in rule.kinds) or span.score < (rule.threshold or 0):
+            if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
                 continue
             self._found(policy, rule, view, span)
 

@@ -20,6 +20,7 @@ class Shouting:
     """Finds words in capitals; the longer, the surer."""
 
     version = "7"
+    threshold = 0.2
     reads_original = False
 
     def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:
@@ -34,6 +35,7 @@ class Broken:
     """Fails."""
 
     version = "1"
+    threshold = 0.2
     reads_original = False
 
     def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:
@@ -73,6 +75,7 @@ def test_a_rule_may_look_for_some_kinds_and_scores_alone() -> None:
     assert followed(look("LOUD SHOUTING", Rule("shouting", kinds=("long",)))) == [("shouting", "long", "block", 1)]
     assert followed(look("LOUD SHOUTING", Rule("shouting", threshold=0.5))) == [("shouting", "long", "block", 1)]
     assert followed(look("LOUD", Rule("shouting", threshold=0.5))) == []
+    assert followed(look("A", Rule("shouting"))) == [] != followed(look("A", Rule("shouting", threshold=0.0)))
 
 
 def test_what_is_sure_enough_blocks_whatever_the_action() -> None:

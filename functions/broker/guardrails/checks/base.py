@@ -13,6 +13,8 @@ class Check(Protocol):
 
     version: str
     """Of what it knows: findings tell it, so that they can be compared."""
+    threshold: float
+    """Findings below this score are none, unless a rule says otherwise."""
     reads_original: bool
     """True for what is about how a text is written: it gets the text as it came, and no decoded ones."""
 

@@ -12,6 +12,7 @@ class CardNumbers:
     """See `guardrails.cards`."""
 
     version = "2"
+    threshold = 0.0
     reads_original = False
 
     def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:

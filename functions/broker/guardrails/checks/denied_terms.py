@@ -14,6 +14,7 @@ class DeniedTerms:
     """Found as whole words, in any case, with any white space between."""
 
     version = "1"
+    threshold = 0.0
     reads_original = False
 
     def find(self, text: str, rule: Rule, seen: Seen) -> Iterator[Span]:

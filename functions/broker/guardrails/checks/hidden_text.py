@@ -31,6 +31,7 @@ class HiddenText:
     """Looks at the text as it came."""
 
     version = "1"
+    threshold = 0.0
     reads_original = True
 
     def find(self, text: str, rule: Rule, seen: Seen) -> Iterator[Span]:

@@ -31,6 +31,7 @@ class Secrets:
     """See `guardrails.secrets`."""
 
     version = "2"
+    threshold = 0.0
     reads_original = False
 
     def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:
