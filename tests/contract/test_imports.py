@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     # types of what is measured
     "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
     # rooms
-    "guardrails": set(),
+    "guardrails": {"json_schema"},
     "context": {"clock", "errors", "jobs", "storage", "token_estimates"},
     "prompts": {"errors", "json_schema", "storage"},
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from broker.guardrails.policy import Rule
+from broker.guardrails.checks.base import About
 from broker.guardrails.spans import Span
-from broker.guardrails.walk import Seen
 
 ISSUED = (
     (("AKIA", "ASIA"), r"\b{}[A-Z0-9]{{16}}\b"),  # AWS access key ids
@@ -34,6 +33,6 @@ class Secrets:
     threshold = 0.0
     reads_original = False
 
-    def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:
+    def find(self, text: str, about: About) -> Iterable[Span]:
         """See `Check.find`."""
         return [Span(*each.span(), "secret") for each in SECRETS.finditer(text)]
