@@ -180,7 +180,7 @@ class _Run:
                 place = "input" if self.stage == "input" else "output"
                 about = (self.stage, SIZE, "too_long", "block", self.size, place, 1.0, policy.name, "1")
                 findings.append(Finding(*about, shadow=policy.shadow))
-        findings.sort(key=lambda each: -STRICTNESS.get(each.action, 5))
+        findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
         return Report(findings[:MOST_FINDINGS], self.edits, self.blocking)
 
 

@@ -10,8 +10,8 @@ def test_it_says_what_in_one_sentence() -> None:
         "Your request was not passed on, because it contains a payment card number."
     )
     assert told("output", ["secrets", "personal_data", "links"], "de-CH") == (
-        "Die Antwort wird nicht angezeigt, denn sie enthält ein Passwort oder einen Schlüssel, personenbezogene Daten und "
-        "einen Link, der hier nicht erlaubt ist."
+        "Die Antwort wird nicht angezeigt, denn sie enthält ein Passwort oder einen Schlüssel, personenbezogene Daten "
+        "und einen Link, der hier nicht erlaubt ist."
     )
     assert told("input", ["denied_patterns", "a rule to come"]).count("not allowed") == 1
 

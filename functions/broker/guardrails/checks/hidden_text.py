@@ -27,11 +27,14 @@ KINDS = (
 
 UNSEEN = re.compile(
     r"(?:display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|font-size\s{0,3}:\s{0,3}0(?![.\d])"
-    r"|opacity\s{0,3}:\s{0,3}0(?![.\d])|(?<!-)color\s{0,3}:\s{0,3}(?:white|#fff(?:fff)?)\b"
+    r"|opacity\s{0,3}:\s{0,3}0(?![.\d])|(?<!-)color\s{0,3}[:=][\s\"']{0,3}(?:white|#fff(?:fff)?)\b"
     r"|(?:left|top|text-indent)\s{0,3}:\s{0,3}-\d{3,5}|\shidden[\s>])",
     re.IGNORECASE,
 )
 """How an element of a page says that it is not shown."""
+
+SAYING = ("style", " hidden", " color=")
+"""Where to look for it."""
 
 LONGEST_TAG = 500
 
@@ -59,18 +62,18 @@ class HiddenText:
 
 
 def _unseen(text: str) -> Iterator[Span]:
-    last = 0
-    for found in UNSEEN.finditer(text):
-        begin = text.rfind("<", max(last, found.start() - LONGEST_TAG), found.start())
-        if begin < 0 or ">" in text[begin : found.start()] or not text[begin + 1].isalpha():
-            continue
-        close = text.find(">", found.end() - 1, found.end() + LONGEST_TAG)
-        if close < 0:
-            continue
-        shown_again = text.find("<", close, close + MOST_HIDDEN)
-        last = shown_again if shown_again >= 0 else min(close + MOST_HIDDEN, len(text))
-        if text[close + 1 : last].strip():
-            yield Span(begin, last, "hidden_style")
+    lower = text.lower()
+    for word in SAYING:
+        last, at = 0, lower.find(word)
+        while at >= 0:
+            begin = text.rfind("<", max(last, at - LONGEST_TAG), at)
+            close = text.find(">", at, at + LONGEST_TAG) if begin >= 0 else -1
+            if close >= 0 and text[begin + 1].isalpha() and UNSEEN.search(text, begin, close + 1):
+                shown_again = text.find("<", close, close + MOST_HIDDEN)
+                last = shown_again if shown_again >= 0 else min(close + MOST_HIDDEN, len(text))
+                if text[close + 1 : last].strip():
+                    yield Span(begin, last, "hidden_style")
+            at = lower.find(word, max(at + len(word), last))
 
 
 def _comments(text: str) -> Iterator[Span]:
