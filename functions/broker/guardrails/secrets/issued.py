@@ -17,6 +17,12 @@ REACH = 60
 
 SECRETISH = re.compile(r"key|token|secret|pass|pwd|auth|cred|api|sid\b|bearer|login|hook|licen[sc]e|\bpat\b|\bid\b")
 
+LEAD = 24
+"""A generated value has a digit among so many characters."""
+
+DIGIT = re.compile("[0-9]")
+START = re.compile(BEGIN + r"(?<![_\-.])[0-9A-Za-z$]")
+
 ASSIGNED = re.compile(r"[\w.\-]{0,24}[\"'\])}\s>]{0,4}(?:=|:|=>|,|\()[\s\"'`(=>]{0,6}\Z")
 
 SURE, UNSUMMED, NEAR = 1.0, 0.7, 0.8
@@ -65,26 +71,21 @@ class Beside:
         """All the rows have this keyword."""
         self._keyword = keyword
         self._rows = rows
-        self._longest = max(f.longest for row in rows for f in row.forms)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         """One group for each row."""
         rows = ("|".join(f"{each.expression}(?![0-9A-Za-z_\\-])" for each in row.forms) for row in self._rows)
-        return re.compile(BEGIN + r"(?<![_\-.])(?:" + "|".join(f"({row})" for row in rows) + ")")
+        return re.compile("|".join(f"({row})" for row in rows))
 
     def find(self, scan: Scan, begin: int, end: int) -> Iterator[Span]:
         """At most one span, within reach behind the name that stands from `begin` to `end`."""
         text, lower = scan
-        if not stands_alone(text, begin, end):
+        if not DIGIT.search(text, end, end + REACH + LEAD) or not stands_alone(text, begin, end):
             return
-        place = end
-        for _ in range(4):
-            found = self._pattern.search(text, place, min(len(text), end + REACH + self._longest + 1))
-            if not found or found.start() > end + REACH:
-                return
-            place = found.end()
-            if self._fits(lower, begin, end, found):
+        for start in START.finditer(text, end, end + REACH):
+            found = self._pattern.match(text, start.start())
+            if found and self._fits(lower, begin, end, found):
                 yield Span(found.start(), found.end(), self._rows[(found.lastindex or 1) - 1].id, NEAR)
                 return
 

@@ -1,5 +1,6 @@
 """Private keys: PEM and PGP blocks (RFC 7468, RFC 9580), PuTTY's, JWK with its private part (RFC 7518)."""
 
+import base64
 import re
 from collections.abc import Iterator
 
@@ -11,7 +12,9 @@ LONGEST = 16_384
 """Characters of a key's body: RSA of 16,384 bits has 12,500."""
 
 BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\"'`,.:()-]|\\[nrt]){0,16384}+")
-ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{20,20000}+={0,2}")
+CLOSING = re.compile(r"-{0,5}\s{0,3}END[ A-Z0-9_-]{0,60}-{0,5}", re.I)
+MATERIAL = re.compile(r"[A-Za-z0-9+/=]{20}")
+ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{58,20000}+={0,2}")
 PUTTY = re.compile(r"PuTTY-User-Key-File-\d: [\s\S]{0,4000}?Private-Lines: \d{1,3}\s{1,2}(?:[A-Za-z0-9+/=]{1,80}\s{0,2}){1,200}")
 JWK = re.compile(r"\"\s{0,3}:\s{0,3}\"(?P<value>[A-Za-z0-9_-]{20,1000}+)\"")
 
@@ -24,15 +27,16 @@ def find_pem(scan: Scan, begin: int, end: int) -> Iterator[Span]:
         return
     body = BODY.match(text, heading.end())
     stop = body.end() if body else heading.end()
-    closing = re.compile(r"-{0,5}\s{0,3}END[ A-Z0-9_-]{0,60}-{0,5}", re.I).match(text, stop)
-    stop = closing.end() if closing else stop
-    if len(text[heading.end() : stop].strip()) >= 20 or heading.end() == len(text):
+    if closing := CLOSING.match(text, stop):
+        stop = closing.end()
+    if MATERIAL.search(text, heading.end(), stop) or not text[heading.end() :].strip():
         yield Span(begin, stop, "private_key")
 
 
 def find_encoded_pem(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     """A PEM block in base64, as Kubernetes and CI settings carry it."""
-    if found := ENCODED.match(scan.text, begin):
+    found = ENCODED.match(scan.text, begin)
+    if found and b"PRIVATE KEY" in base64.b64decode(found.group()[:72]):
         yield Span(begin, found.end(), "private_key", 0.9)
 
 

@@ -55,7 +55,7 @@ def looks_random(value: str, least: int = 16) -> bool:
     if distinct < min(8, len(value) // 2):
         return False
     if re.fullmatch(r"[0-9a-f-]+|[0-9A-F-]+", value):
-        return entropy(value) > 2.7
+        return len(value) >= min(20, least + 8) and entropy(value) > 2.7
     return entropy(value) > (3.0 if len(value) < 24 else 3.3) and not reads_as_words(value)
 
 

@@ -28,6 +28,8 @@ STRUCTURES: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("&sig", "?sig", "x-amz-signature", "x-goog-signature", "sharedaccesssignature"), addresses.find_signature),
     (("password", "pwd"), addresses.find_connection),
     (("machine",), addresses.find_netrc),
+    (("networkcredential", "directoryentry", "usernamepasswordcredential"), addresses.find_constructor),
+    (("psexec", "connect-viserver", "sshpass"), addresses.find_command),
     (("authorization", "x-api-key", "x-auth-token"), assigned.find_header),
 )
 """What is found by its structure, and the letters (lower case) at which to look."""
