@@ -28,6 +28,9 @@ CONSTRUCTOR = re.compile(
     r"\(\s{0,8}[\"'](?:[^\"'\r\n]{1,100})[\"']\s{0,4},\s{0,12}(?:[\"'][^\"'\r\n]{1,100}[\"']\s{0,4},\s{0,12})?[\"'](?P<value>[^\"'\r\n]{4,100})[\"']\s{0,4}[,)]"
 )
 COMMAND = re.compile(r"[^\r\n]{1,200}?\s-(?:p|password|pass)[ :=]{1,2}[\"']?(?P<value>[^\s\"'$%]{4,60}+)", re.I)
+CURL = re.compile(
+    r"[^\r\n]{0,300}?\s(?:-u|--user)[ =]{1,2}[\"']?(?P<user>[^\s:\"']{0,64}+):(?P<value>[^\s\"']{3,128}+)"
+)
 NETRC = re.compile(r"\s{1,4}(?P<host>\S{1,255})\s{1,8}login\s{1,4}\S{1,128}\s{1,8}password\s{1,4}(?P<value>\S{3,128})")
 
 
@@ -80,4 +83,11 @@ def find_command(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     """The password on the command line of a tool that takes one: psexec, sshpass, PowerCLI."""
     found = COMMAND.match(scan.text, end)
     if found and not is_placeholder(found["value"]):
+        yield Span(*found.span("value"), "password", 0.7)
+
+
+def find_curl(scan: Scan, begin: int, end: int) -> Iterator[Span]:
+    """The password of `curl -u user:password`."""
+    found = CURL.match(scan.text, end)
+    if found and not is_placeholder(found["value"]) and found["value"].lower() not in STOCK:
         yield Span(*found.span("value"), "password", 0.7)

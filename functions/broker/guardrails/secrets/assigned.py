@@ -12,9 +12,9 @@ from broker.guardrails.spans import Span
 REST_OF_NAME = r"(?P<rest>[\w.\-]{0,40}+)"
 CLOSED = r"(?:\\{0,2}[\"'`]|[\])])*+"
 TYPED = r"(?:\s{0,3}:?\s{0,3}[A-Za-z]{3,12}(?=\s{0,3}=))?"
-OPERATOR = r"[ \t]{0,8}(?:=>|:=|\?\?=|\|\|=|={1,3}|[.?+]=|:{1,2}|[,(](?=\s{0,12}[\"'`])|>|\bis\b|\bist\b|\best\b|\bes\b|\bé\b|\bè\b)"
+OPERATOR = r"[ \t]{0,8}(?:=>|:=|\?\?=|\|\|=|={1,3}|[.?+]=|:{1,3}={0,3}|[,(](?=\s{0,12}[\"'`])|>|\bis\b|\bist\b|\best\b|\bes\b|\bé\b|\bè\b)"
 BEFORE_VALUE = r"\s{0,12}(?:new \w{1,20}\(|[bfru]{1,2}(?=[\"']))?"
-VALUE = r"(?:\\{0,2}(?P<quote>[\"'`])(?P<quoted>[^\r\n\"'`]{4,400}?)\\{0,2}(?P=quote)|(?P<bare>[^\s\"'`<>,;()\[\]|&]{4,400}+))"
+VALUE = r"(?:\\{0,2}(?P<quote>[\"'`])(?P<quoted>[^\r\n\"'`]{4,2000}+)(?P=quote)|(?P<bare>[^\s\"'`<>,;()\[\]|&\\]{4,2000}+))"
 
 ASSIGNMENT = re.compile(REST_OF_NAME + CLOSED + TYPED + OPERATOR + BEFORE_VALUE + VALUE)
 NAME_AND_VALUE = re.compile(

@@ -25,6 +25,9 @@ START = re.compile(BEGIN + r"(?<![_\-.])[0-9A-Za-z$]")
 
 ASSIGNED = re.compile(r"[\w.\-]{0,24}[\"'\])}\s>]{0,4}(?:=|:|=>|,|\()[\s\"'`(=>]{0,6}\Z")
 
+ADJACENT = re.compile(r"[\s\"'`]{1,4}\Z")
+HEX = re.compile(r"[0-9a-f]+\Z")
+
 SURE, UNSUMMED, NEAR = 1.0, 0.7, 0.8
 
 
@@ -57,7 +60,7 @@ class Prefixed:
             return
         token = found.group().rstrip(".")
         body = token[self._letters :] if not self._offset else token
-        if is_stand_in(body) or (len(body) >= 16 and reads_as_words(body)):
+        if is_stand_in(body) or (self._letters < 5 and not self._offset and len(body) >= 16 and reads_as_words(body)):
             return
         checksum = self._issuer.checksum
         score = SURE if checksum is None or CHECKSUMS[checksum](token) else UNSUMMED
@@ -96,6 +99,8 @@ class Beside:
         if not looks_random(found.group(), least=10):
             return False
         around = lower[max(0, begin - 24) : begin] + " " + between
+        if ADJACENT.match(between) and not HEX.match(found.group()):
+            return True
         return bool(SECRETISH.search(around) or SECRETISH.search(self._keyword) or ASSIGNED.match(between))
 
 

@@ -11,7 +11,7 @@ HEADING = re.compile(r"-{5}\s{0,3}BEGIN[ A-Z0-9_-]{0,60}?PRIVATE KEY(?: BLOCK)?\
 LONGEST = 16_384
 """Characters of a key's body: RSA of 16,384 bits has 12,500."""
 
-BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\"'`,.:()-]|\\[nrt]){0,16384}+")
+BODY = re.compile(r"[A-Za-z0-9+/=\s\"'`,.:()\\-]{0,16384}+")
 CLOSING = re.compile(r"-{0,5}\s{0,3}END[ A-Z0-9_-]{0,60}-{0,5}", re.I)
 MATERIAL = re.compile(r"[A-Za-z0-9+/=]{20}")
 ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{58,20000}+={0,2}")

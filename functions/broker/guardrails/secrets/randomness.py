@@ -15,12 +15,13 @@ COMMON_PAIRS = frozenset(
 
 PLACEHOLDER = re.compile(
     r"""(?ix)
-    \A(?: .{0,40}? (?: example|sample|dummy|placeholder|change[-_ ]?(?:me|it|this)|replace[-_ ]?(?:me|with|this)
-        |redacted|insert[-_ ]|your[-_ ]?|my[-_ ]?(?:secret|token|key|pass|api)|fake|not[-_ ]?a[-_ ]?|todo|fixme
-        |x{5}|\*{3}|\.{3}|0{8}|1{8}|0123456789|123456789a|(?:abcdef){2}|(?:deadbeef) ) .*
+    \A(?: .{0,40}? (?<![a-z0-9]) (?: example|sample|dummy|placeholder|change[-_ ]?(?:me|it|this)
+        |replace[-_ ]?(?:me|with|this)|redacted|insert[-_ ]|your[-_ ]?|fake[-_ ]|not[-_ ]?a[-_ ]?|todo|fixme
+        |my[-_ ]?(?:secret|token|key|pass|api)) .*
+    | .{0,40}? (?: x{5}|\*{3}|\.{3}|0{8}|1{8}|01234567890123|(?:deadbeef) ) .*
     | [$%@] [\w{(\[] .* | \{+ .* | <+ .* | \[ .* \] | %\w+% | %[sdvqrx] | .* \$\{ .* | .* \{\{ .* | .* <[\w -]{2,}> .*
     | (.)\1* | [-_.*xX]+ | (?:none|null|nil|true|false|undefined|default|empty|optional|required|string|unset)
-    )\Z"""
+    )\Z | .* (?-i:EXAMPLE) """
 )
 """What manuals and templates write instead of a secret, and what refers to one that stands elsewhere."""
 
@@ -70,7 +71,7 @@ def reads_as_words(value: str) -> bool:
     """True when most of the letters are in runs that read as words: `my-service-token-2`, `getAccessToken1`."""
     runs = re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}", value)
     pairs = [run[i : i + 2].lower() for run in runs for i in range(len(run) - 1)]
-    if not pairs:
+    if not pairs or len(re.findall(r"(?<=[A-Za-z])[0-9]+(?=[A-Za-z])", value)) > 2:
         return False
     common = sum(pair in COMMON_PAIRS for pair in pairs) / len(pairs)
     share = sum(map(len, runs)) / len(value)

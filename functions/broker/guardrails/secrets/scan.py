@@ -29,6 +29,7 @@ STRUCTURES: tuple[tuple[tuple[str, ...], Finder], ...] = (
     (("password", "pwd"), addresses.find_connection),
     (("machine",), addresses.find_netrc),
     (("networkcredential", "directoryentry", "usernamepasswordcredential"), addresses.find_constructor),
+    (("curl",), addresses.find_curl),
     (("psexec", "connect-viserver", "sshpass"), addresses.find_command),
     (("authorization", "x-api-key", "x-auth-token"), assigned.find_header),
 )
