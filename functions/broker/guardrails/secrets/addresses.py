@@ -58,7 +58,7 @@ def find_signature(scan: Scan, begin: int, end: int) -> Iterator[Span]:
 def find_connection(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     """The password of an ODBC, ADO.NET or JDBC connection string: between parts like `Server=…;` and `User ID=…;`."""
     found = CONNECTION.match(scan.text, end)
-    if not found or found["value"].strip("*xX.") == "":
+    if not found or found["value"].strip("*xX.") == "" or found["value"].lower() in STOCK:
         return
     around = scan.text[max(0, begin - 200) : begin] + "\0" + scan.text[found.end() : found.end() + 200]
     if ";" in around and len(PARTS.findall(around)) >= 2:

@@ -11,8 +11,8 @@ from broker.guardrails.spans import Span
 
 REST_OF_NAME = r"(?P<rest>[\w.\-]{0,40}+)"
 CLOSED = r"(?:\\{0,2}[\"'`]|[\])])*+"
-TYPED = r"(?:\s{0,3}:?\s{0,3}[A-Za-z]{3,12}(?=\s{0,3}=))?"
-OPERATOR = r"[ \t]{0,8}(?:=>|:=|\?\?=|\|\|=|={1,3}|[.?+]=|:{1,3}={0,3}|[,(](?=\s{0,12}[\"'`])|>|\bis\b|\bist\b|\best\b|\bes\b|\bé\b|\bè\b)"
+TYPED = r"(?:\s{0,3}:?\s{0,3}(?:[Ss]tr(?:ing)?\??|char|any|const|text|varchar)(?:\[\])?(?=\s{0,3}=))?"
+OPERATOR = r"[ \t]{0,8}(?:=>|:=|\?\?=|\|\|=|={1,3}|[.?+]=|:{1,3}={0,3}|(?P<call>,)(?=\s{0,12}[\"'`])|\((?=\s{0,12}[\"'`])|>|\bis\b|\bist\b|\best\b|\bes\b|\bé\b|\bè\b)"
 BEFORE_VALUE = r"\s{0,12}(?:new \w{1,20}\(|[bfru]{1,2}(?=[\"']))?"
 VALUE = r"(?:\\{0,2}(?P<quote>[\"'`])(?P<quoted>[^\r\n\"'`]{4,2000}+)(?P=quote)|(?P<bare>[^\s\"'`<>,;()\[\]|&\\]{4,2000}+))"
 
@@ -35,8 +35,11 @@ STOCK = frozenset(
     "false smtp_password yourpassword mypassword pass1234 password123 password1 changeme".split()
 )
 
+ARGUMENT = re.compile(r"\(\s{0,4}[\"'`][\w.\-]{0,40}\Z")
+"""Before a name that is the first argument of a call: `setProperty("API_TOKEN", "…")`."""
+
 CALLS = re.compile(
-    r".*(?:[(\[{]|\.\.|::|->)|(?:\w{1,40}\.){1,6}[A-Za-z_]\w*\Z|[~.]{0,2}/|[\w.\-]{1,24}(?:/[\w.\-]{1,24}){2}|https?[:%]|a?arn:|urn:|file:"
+    r".*(?:\\[xu0]|&[lg]t;)|#[\w-]*[A-Za-z]{3}[\w-]*\Z|.*(?:[(\[{]|\.\.|::|->)|(?:\w{1,40}\.){1,6}[A-Za-z_]\w*\Z|[~.]{0,2}/|[\w.\-]{1,24}(?:/[\w.\-]{1,24}){2}|https?[:%]|a?arn:|urn:|file:"
 )
 """What stands behind `=` in code and is no literal: calls, attributes, paths, addresses."""
 
@@ -44,12 +47,12 @@ CALLS = re.compile(
 NO_SECRETS = re.compile(
     r"(?:next|prev(?:ious)?|change|lock|request|purchase|page|pagination|paging|continuation|idempotency|sync|export|import"
     r"|[cx]srf|cursor|sequence|resume|marker|start|stop|eos|bos|pad|unk|mask|primary|foreign|public|partition|sort|cache"
-    r"|websocket|host|translation|i18n|registry|group|object|dict|map|item|row|index|unique|hot|short|access[-_]?code)"
+    r"|websocket|client|host|translation|i18n|registry|group|object|dict|map|item|row|index|unique|hot|short|access[-_]?code)"
     r"[-_ ]{0,1}(?:token|key)\Z"
 )
 """Names that end like those of secrets and are none: of pages, rows, and places in a text."""
 
-OF_SECRETS = re.compile(r".*?(?:id|arn|name|type|ur[il]|path|file|version|count|len(?:gth)?|size|prefix|hash|format|store|field|label|title|ring|point|word|code|event|s3key)s?[\"'`\])]{0,2}\Z")
+OF_SECRETS = re.compile(r".*?(?:id|arn|name|type|ur[il]|path|file|version|count|len(?:gth)?|size|prefix|hash|format|store|field|label|title|ring|point|word|code|event|s3key|manager)s?[\"'`\])]{0,2}\Z")
 """What follows in names of something about a secret: `key_id`, `secretArn`, `token_type`."""
 
 
@@ -58,11 +61,13 @@ def find_assigned(scan: Scan, begin: int, end: int, strength: str) -> Iterator[S
     text = scan.text
     if strength == "weak" and not stands_alone(text, begin, end):
         return
-    if NO_SECRETS.search(scan.lower, max(0, begin - 16), end):
+    if NO_SECRETS.search(scan.lower, max(0, begin - 16), end) or text[begin - 1 : begin] == "1":
         return
     for pattern in (ASSIGNMENT, NAME_AND_VALUE):
         if found := pattern.match(text, end):
             if OF_SECRETS.match(found["rest"].lower()):
+                continue
+            if found.groupdict().get("call") and not ARGUMENT.search(text, max(0, begin - 48), begin):
                 continue
             group = "quoted" if found["quoted"] is not None else "bare"
             if is_secret(found[group], strength, group == "quoted", scan.lower[max(0, begin - 24) : found.start(group)]):

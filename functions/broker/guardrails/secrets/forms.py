@@ -30,19 +30,23 @@ ALPHABETS = {
     "tilde": "0-9a-zA-Z_.~\\-",
     "padded": "0-9a-zA-Z+/=_\\-",
     "percent": "0-9a-zA-Z+/=_.%\\-",
-    "loose": "0-9a-zA-Z+/=_.~%^!?#:*;@$()|{}[\\]\\-",
+    "loose": "0-9a-zA-Z+/=_.~%^!?#:*;@$&()|{}[\\]\\-",
 }
 """By name, the inside of a character class."""
 
 PIECE = re.compile(r"\{(\w+)(?::(\d+)(?:-(\d+))?)?\}")
 
-BEGIN = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrt])|(?<=%[0-9A-F][0-9A-F]))"
-"""A token begins where no letter or digit stands before it, but for those of an escape: `\\nghp_…`, `%3Dghp_…`."""
+BEGIN = r"(?:(?<![0-9A-Za-z\-])|(?<=\\[nrt])|(?<=%[0-9A-F][0-9A-F]))"
+"""A token begins where no letter, digit or hyphen stands before it, but for those of an escape: `\\nghp_…`, `%3Dghp_…`."""
 
 END = r"(?![0-9A-Za-z])"
 
 UUID = "[0-9a-zA-Z]{8}-[0-9a-zA-Z]{4}-[0-9a-zA-Z]{4}-[0-9a-zA-Z]{4}-[0-9a-zA-Z]{12}"
 """Letters above f too: some issuers group random letters as a UUID does."""
+
+
+Piece = tuple[str, str, int, int]
+"""A literal `(literal, "", 0, 0)`, or so many letters of an alphabet `("", alphabet, least, most)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +75,25 @@ def form(text: str) -> Form:
             expression += UUID
             longest += 36
         else:
-            following = pieces[index + 1][0][:1] if index + 1 < len(pieces) else ""
-            expression += _class(alphabet, least, most, following)
+            expression += _class(alphabet, least, most, pieces[index + 1 : index + 2])
             fixed = fixed and least == most
             longest += most
     return Form(text, expression, anchor, offset, longest)
 
 
-def _class(alphabet: str, least: int, most: int, following: str) -> str:
+def _class(alphabet: str, least: int, most: int, following: list[Piece]) -> str:
+    """Possessive where what follows cannot be of the same alphabet: no pattern tries a place twice."""
     inside = ALPHABETS[alphabet]
     count = f"{{{least}}}" if least == most else f"{{{least},{most}}}"
-    gives_back = following and re.match(f"[{inside}]", following)
-    greed = "" if gives_back or least == most else "+"
-    tail = "" if following or not set("_-") & set(inside) or "A-Z" not in inside else f"(?![{inside}])"
-    return f"[{inside}]{count}{greed}{tail}"
+    if not following:
+        return f"[{inside}]{count}{'' if least == most else '+'}(?![{inside.replace(chr(46), str())}])"
+    literal = following[0][0]
+    possessive = least < most and literal and not re.match(f"[{inside}]", literal)
+    return f"[{inside}]{count}{'+' if possessive else ''}"
 
 
-def _pieces(text: str) -> list[tuple[str, str, int, int]]:
-    """Literals as `(literal, "", 0, 0)`, classes as `("", alphabet, least, most)`."""
-    pieces: list[tuple[str, str, int, int]] = []
+def _pieces(text: str) -> list[Piece]:
+    pieces: list[Piece] = []
     place = 0
     for found in PIECE.finditer(text):
         if found.start() > place:

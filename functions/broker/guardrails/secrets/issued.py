@@ -60,7 +60,7 @@ class Prefixed:
             return
         token = found.group().rstrip(".")
         body = token[self._letters :] if not self._offset else token
-        if is_stand_in(body) or (self._letters < 5 and not self._offset and len(body) >= 16 and reads_as_words(body)):
+        if is_stand_in(body) or (self._letters < 5 and not body.isupper() and len(body) >= 16 and reads_as_words(body)):
             return
         checksum = self._issuer.checksum
         score = SURE if checksum is None or CHECKSUMS[checksum](token) else UNSUMMED
