@@ -37,7 +37,7 @@ ALPHABETS = {
 PIECE = re.compile(r"\{(\w+)(?::(\d+)(?:-(\d+))?)?\}")
 
 BEGIN = r"(?:(?<![0-9A-Za-z\-])|(?<=\\[nrt])|(?<=%[0-9A-F][0-9A-F]))"
-"""A token begins where no letter, digit or hyphen stands before it, but for those of an escape: `\\nghp_…`, `%3Dghp_…`."""
+"""No letter, digit or hyphen stands before a token, but for those of an escape: `\\nghp_…`, `%3Dghp_…`."""
 
 END = r"(?![0-9A-Za-z])"
 
@@ -86,7 +86,8 @@ def _class(alphabet: str, least: int, most: int, following: list[Piece]) -> str:
     inside = ALPHABETS[alphabet]
     count = f"{{{least}}}" if least == most else f"{{{least},{most}}}"
     if not following:
-        return f"[{inside}]{count}{'' if least == most else '+'}(?![{inside.replace(chr(46), str())}])"
+        within_sentence = inside.replace(".", "")
+        return f"[{inside}]{count}{'' if least == most else '+'}(?![{within_sentence}])"
     literal = following[0][0]
     possessive = least < most and literal and not re.match(f"[{inside}]", literal)
     return f"[{inside}]{count}{'+' if possessive else ''}"

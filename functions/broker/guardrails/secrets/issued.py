@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from broker.guardrails.secrets.checksums import CHECKSUMS
 from broker.guardrails.secrets.forms import BEGIN, END, Form
@@ -28,14 +27,30 @@ ASSIGNED = re.compile(r"[\w.\-]{0,24}[\"'\])}\s>]{0,4}(?:=|:|=>|,|\()[\s\"'`(=>]
 ADJACENT = re.compile(r"[\s\"'`]{1,4}\Z")
 HEX = re.compile(r"[0-9a-f]+\Z")
 
+TRIES = 4
+"""How often a value is looked at that has names of secrets in it: what `key:key:key:…` costs is bounded."""
+
 SURE, UNSUMMED, NEAR = 1.0, 0.7, 0.8
 
 
-class Scan(NamedTuple):
-    """A text, and the same in lower case: letter for letter at the same places."""
+class Scan:
+    """A text, the same in lower case letter for letter, and how far its values have been looked at."""
 
-    text: str
-    lower: str
+    def __init__(self, text: str, lower: str) -> None:
+        """Both have the same length."""
+        self.text = text
+        self.lower = lower
+        self._looked = 0
+        self._tries = 0
+
+    def tried(self, end: int) -> None:
+        """A value that ends there has been looked at."""
+        self._looked = max(self._looked, end)
+
+    def may_try(self, begin: int) -> bool:
+        """Whether to look at what a name there is given: not without end for names within one value."""
+        self._tries = self._tries + 1 if begin < self._looked else 0
+        return self._tries <= TRIES
 
 
 class Prefixed:
@@ -83,7 +98,7 @@ class Beside:
 
     def find(self, scan: Scan, begin: int, end: int) -> Iterator[Span]:
         """At most one span, within reach behind the name that stands from `begin` to `end`."""
-        text, lower = scan
+        text, lower = scan.text, scan.lower
         if not DIGIT.search(text, end, end + REACH + LEAD) or not stands_alone(text, begin, end):
             return
         for start in START.finditer(text, end, end + REACH):
@@ -105,7 +120,7 @@ class Beside:
 
 
 def stands_alone(text: str, begin: int, end: int) -> bool:
-    """True where a name is a word, or a part of a name as code writes them: not `lob` in `global`, `close` in `closed`."""
+    """True where a name is a word, or a part of a name as code writes them: not `lob` in `global`."""
     before, first = text[begin - 1 : begin], text[begin]
     if before.isalpha() and not (before.islower() and first.isupper()) and end - begin < 8:
         return False

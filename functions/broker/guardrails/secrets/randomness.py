@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 COMMON_PAIRS = frozenset(
     "th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic "
@@ -56,14 +57,14 @@ def looks_random(value: str, least: int = 16) -> bool:
     if distinct < min(8, len(value) // 2):
         return False
     if re.fullmatch(r"[0-9a-f-]+|[0-9A-F-]+", value):
-        return len(value) >= min(20, least + 8) and entropy(value) > 2.7
+        return len(value) >= min(20, least + 4) and entropy(value) > 2.7
     return entropy(value) > (3.0 if len(value) < 24 else 3.3) and not reads_as_words(value)
 
 
 def _mixed(value: str) -> bool:
     """Both cases, and not as in names: at least a fifth of the letters change case without a word between."""
     letters = [c for c in value if c.isalpha()]
-    changes = sum(1 for a, b in zip(letters, letters[1:], strict=False) if a.islower() != b.islower())
+    changes = sum(1 for a, b in pairwise(letters) if a.islower() != b.islower())
     return len(letters) >= 12 and changes > len(letters) / 4
 
 

@@ -3,35 +3,30 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
-from broker.guardrails.secrets import addresses, assigned, issued, keys, web_tokens
+from broker.guardrails.secrets import addresses, assigned, commands, headers, issued, keys, web_tokens
 from broker.guardrails.secrets.issued import Scan
 from broker.guardrails.secrets.issuers import issuers, secret_words
 from broker.guardrails.spans import Span
 
-if TYPE_CHECKING:
-    from ahocorasick_rs import BytesAhoCorasick
-
 Finder = Callable[[Scan, int, int], Iterator[Span]]
 """Given a text and where a literal stands in it: the spans that it leads to."""
 
-STRUCTURES: tuple[tuple[tuple[str, ...], Finder], ...] = (
-    (("-----begin", "----- begin"), keys.find_pem),
-    (("ls0tls1crudjti",), keys.find_encoded_pem),
-    (("putty-user-key-file-",), keys.find_putty),
-    (('"d"',), keys.find_jwk),
-    (("eyj",), web_tokens.find_jwt),
-    (("phpsessid", "jsessionid", "asp.net_sessionid", "connect.sid", "session_id", "sessionid", "laravel_session",
-      "_session", "sess_id"), web_tokens.find_cookie),
-    (("://",), addresses.find_userinfo),
-    (("&sig", "?sig", "x-amz-signature", "x-goog-signature", "sharedaccesssignature"), addresses.find_signature),
-    (("password", "pwd"), addresses.find_connection),
-    (("machine",), addresses.find_netrc),
-    (("networkcredential", "directoryentry", "usernamepasswordcredential"), addresses.find_constructor),
-    (("curl",), addresses.find_curl),
-    (("psexec", "connect-viserver", "sshpass"), addresses.find_command),
-    (("authorization", "x-api-key", "x-auth-token"), assigned.find_header),
+STRUCTURES: tuple[tuple[str, Finder], ...] = (
+    ("-----begin;----- begin", keys.find_pem),
+    ("ls0tls1crudjti", keys.find_encoded_pem),
+    ("putty-user-key-file-", keys.find_putty),
+    ('"d"', keys.find_jwk),
+    ("eyj", web_tokens.find_jwt),
+    ("authorization;x-api-key;x-auth-token", headers.find_header),
+    ("phpsessid;jsessionid;asp.net_sessionid;connect.sid;session_id;sessionid;_session;sess_id", headers.find_cookie),
+    ("://", addresses.find_userinfo),
+    ("&sig;?sig;x-amz-signature;x-goog-signature;sharedaccesssignature", addresses.find_signature),
+    ("password;pwd", addresses.find_connection),
+    ("machine", addresses.find_netrc),
+    ("curl", partial(commands.find_in_command, pattern=commands.CURL)),
+    ("psexec;connect-viserver;sshpass", partial(commands.find_in_command, pattern=commands.OPTION)),
+    ("networkcredential;directoryentry", partial(commands.find_in_command, pattern=commands.CONSTRUCTOR)),
 )
 """What is found by its structure, and the letters (lower case) at which to look."""
 
@@ -47,15 +42,16 @@ class Literals:
         for literal, finder in finders:
             table[literal].append(finder)
         self._finders = tuple(map(tuple, table.values()))
-        self._automaton: BytesAhoCorasick = BytesAhoCorasick(
-            [narrow(literal) for literal in table], implementation=Implementation.DFA
-        )
+        self._automaton = BytesAhoCorasick([narrow(literal) for literal in table], implementation=Implementation.DFA)
 
     def look(self, scan: Scan, narrowed: bytes) -> Iterator[Span]:
-        """All that the finders tell, in the order of the literals' ends, with overlaps."""
+        """All that the finders tell, with overlaps; nothing within what is sure already."""
+        covered = 0
         for index, begin, end in self._automaton.find_matches_as_indexes(narrowed, overlapping=True):
-            for finder in self._finders[index]:
-                yield from finder(scan, begin, end)
+            for finder in self._finders[index] if begin >= covered else ():
+                for span in finder(scan, begin, end):
+                    covered = max(covered, span.end if span.score == issued.SURE else 0)
+                    yield span
 
 
 @cache
@@ -66,7 +62,7 @@ def literals() -> Literals:
 
 def _finders() -> Iterator[tuple[str, Finder]]:
     for names, finder in STRUCTURES:
-        for name in names:
+        for name in names.split(";"):
             yield name, finder
     rows = issuers()
     for anchor, token in issued.prefixed(rows):
@@ -89,7 +85,7 @@ def find_secrets(text: str) -> Iterator[Span]:
 
 
 def narrow(text: str) -> bytes:
-    """One byte for each character, in lower case; `?` for all beyond ASCII. The quickest to search, at the same places."""
+    """A byte for each character, in lower case, `?` for all beyond ASCII: quick to search, with the same places."""
     return text.encode("ascii", "replace").lower()
 
 
