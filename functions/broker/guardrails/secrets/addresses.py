@@ -60,7 +60,7 @@ def find_connection(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     if not found["value"].strip("*xX.") or found["value"].lower() in PRINTED:
         return
     around = lower[max(0, begin - AROUND) : begin] + ";" + lower[found.end() : found.end() + AROUND]
-    if len(PARTS.findall(around)) >= 2:
+    if any(word in around for word in ("server", "source", "host", "database")) and len(PARTS.findall(around)) >= 2:
         yield Span(*found.span("value"), "connection_string", 0.8)
 
 

@@ -50,7 +50,7 @@ def find_assigned(scan: Scan, begin: int, end: int, strength: str) -> Iterator[S
     text, kind = scan.text, "password" if strength == "password" else "secret_value"
     if (strength == "weak" and not stands_alone(text, begin, end)) or text[begin - 1 : begin] == "1":
         return
-    if OTHER_NAMES.search(scan.lower, max(0, begin - 16), end) or not scan.may_try(begin):
+    if not scan.may_try(begin):
         return
     if place := _given(scan, begin, end, strength):
         yield Span(*place, kind, SURE_OF_VALUE)
@@ -68,14 +68,20 @@ def _given(scan: Scan, begin: int, end: int, strength: str) -> tuple[int, int] |
             continue
         place, quoted = _value(found)
         scan.tried(place[1])
-        about = scan.lower[max(0, begin - 24) : place[0]]
-        if is_secret(text[slice(*place)], strength, quoted) and not HASH_NAMES.search(about):
+        if is_secret(text[slice(*place)], strength, quoted) and _is_named(scan.lower, begin, end, place[0]):
             return place
     if strength != "weak" and text[begin - 1 : begin] == "-" and (found := OPTION.match(text, end)):
         place, _ = _value(found)
         if is_secret(text[slice(*place)], strength, quoted=True):
             return place
     return None
+
+
+def _is_named(lower: str, begin: int, end: int, value: int) -> bool:
+    """Whether the name is that of a secret: no hash, and none of the tokens and keys that are public."""
+    return not OTHER_NAMES.search(lower, max(0, begin - 16), end) and not HASH_NAMES.search(
+        lower, max(0, begin - 24), value
+    )
 
 
 def _plain(text: str, begin: int, end: int) -> tuple[int, int] | None:

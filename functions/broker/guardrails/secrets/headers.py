@@ -19,18 +19,22 @@ SURE_OF_HEADER = 0.8
 
 def find_header(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     """The credential of an Authorization header (RFC 9110, section 11.6.2), whatever its scheme."""
-    found = HEADER.match(scan.text, end)
+    found = HEADER.match(scan.text, end) if scan.may_try(begin) else None
+    if found:
+        scan.tried(found.end())
     if not found or is_placeholder(found["value"]):
         return
     value, basic = found["value"], (found["scheme"] or "").lower() == "basic"
-    if _is_user_and_password(value) if basic else looks_random(value.rstrip("=")[:200], 12):
+    if _is_user_and_password(value) if basic else looks_random(value.rstrip("="), 12):
         yield Span(*found.span("value"), "authorization_header", SURE_OF_HEADER)
 
 
 def find_cookie(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     """The value of a cookie whose name is that of a session."""
-    found = COOKIE.match(scan.text, end)
-    if found and not is_placeholder(found["value"]) and looks_random(found["value"][:200], 16):
+    found = COOKIE.match(scan.text, end) if scan.may_try(begin) else None
+    if found:
+        scan.tried(found.end())
+    if found and not is_placeholder(found["value"]) and looks_random(found["value"]):
         yield Span(*found.span("value"), "session_cookie", SURE_OF_HEADER)
 
 

@@ -3,7 +3,6 @@
 import math
 import re
 from collections import Counter
-from itertools import pairwise
 
 COMMON_PAIRS = frozenset(
     "th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic "
@@ -36,6 +35,14 @@ HASH_NAMES = re.compile(
 """Beside one of these, a row of hex digits is a hash of something public."""
 
 
+JUDGED = 160
+"""Characters of a value that are looked at: more say nothing new."""
+
+DIGIT, LETTER, NO_LETTERS = re.compile("[0-9]"), re.compile("[A-Za-z]"), re.compile("[^A-Za-z]")
+CAPITALS, SMALL = re.compile("[A-Z]"), re.compile("[a-z]")
+HEX = re.compile(r"(?:[0-9a-f-]+|[0-9A-F-]+)\Z")
+
+
 def entropy(value: str) -> float:
     """Shannon's, in bits for each character."""
     size = len(value)
@@ -44,28 +51,25 @@ def entropy(value: str) -> float:
 
 def is_placeholder(value: str) -> bool:
     """True for what stands where a secret belongs."""
-    return value.startswith(TEST_KEYS) or PLACEHOLDER.match(value[:200]) is not None
+    return value.startswith(TEST_KEYS) or PLACEHOLDER.match(value[:JUDGED]) is not None
 
 
 def looks_random(value: str, least: int = 16) -> bool:
     """True for hex digits, base 36, base 62 and base 64 as a generator makes them; never for words, names, paths."""
-    if len(value) < least or not (any(c.isdigit() for c in value) or _mixed(value)):
+    size, value = len(value), value[:JUDGED]
+    if size < least or len(set(value)) < min(8, size // 2) or not LETTER.search(value):
         return False
-    if not any(c.isalpha() for c in value):
+    if HEX.match(value):
+        return size >= min(20, least + 4) and DIGIT.search(value) is not None and entropy(value) > 2.7
+    if not DIGIT.search(value) and not _mixed(value):
         return False
-    distinct = len(set(value))
-    if distinct < min(8, len(value) // 2):
-        return False
-    if re.fullmatch(r"[0-9a-f-]+|[0-9A-F-]+", value):
-        return len(value) >= min(20, least + 4) and entropy(value) > 2.7
-    return entropy(value) > (3.0 if len(value) < 24 else 3.3) and not reads_as_words(value)
+    return entropy(value) > (3.0 if size < 24 else 3.3) and not reads_as_words(value)
 
 
 def _mixed(value: str) -> bool:
-    """Both cases, and not as in names: at least a fifth of the letters change case without a word between."""
-    letters = [c for c in value if c.isalpha()]
-    changes = sum(1 for a, b in pairwise(letters) if a.islower() != b.islower())
-    return len(letters) >= 12 and changes > len(letters) / 4
+    """Whether letters change case more often than in names."""
+    letters = CAPITALS.sub("A", SMALL.sub("a", NO_LETTERS.sub("", value)))
+    return len(letters) >= 12 and letters.count("aA") + letters.count("Aa") > len(letters) / 4
 
 
 def reads_as_words(value: str) -> bool:

@@ -24,9 +24,9 @@ STRUCTURES: tuple[tuple[str, Finder], ...] = (
     ("&sig;?sig;x-amz-signature;x-goog-signature;sharedaccesssignature", addresses.find_signature),
     ("password;pwd", addresses.find_connection),
     ("machine", addresses.find_netrc),
-    ("curl", partial(commands.find_in_command, pattern=commands.CURL)),
-    ("psexec;connect-viserver;sshpass", partial(commands.find_in_command, pattern=commands.OPTION)),
-    ("networkcredential;directoryentry", partial(commands.find_in_command, pattern=commands.CONSTRUCTOR)),
+    (" -u ; --user ;--user=", commands.find_user_option),
+    (" -p ; -password ; -pass ", commands.find_password_option),
+    ("networkcredential;directoryentry", commands.find_constructor),
 )
 """What is found by its structure, and the letters (lower case) at which to look."""
 

@@ -2,7 +2,7 @@
 
 import re
 
-from broker.guardrails.secrets.randomness import is_placeholder, looks_random, reads_as_words
+from broker.guardrails.secrets.randomness import DIGIT, JUDGED, is_placeholder, looks_random, reads_as_words
 
 REFERENCES = re.compile(
     r"""(?x)
@@ -18,7 +18,8 @@ OTHER_NAMES = re.compile(
     r"""(?x)
     (?: next|prev(?:ious)?|change|lock|request|purchase|page|pagination|paging|continuation|idempotency|sync|export
       | import|[cx]srf|cursor|sequence|resume|marker|start|stop|eos|bos|pad|unk|mask|primary|foreign|public|partition
-      | sort|cache|websocket|client|host|translation|i18n|registry|group|object|dict|map|item|row|index|unique|hot|short )
+      | sort|cache|websocket|client|host|translation|i18n|registry|group|object|dict|map|item|row|index|unique
+      | hot|short )
     [-_ ]? (?:token|key) \Z"""
 )
 """Names that end like those of secrets and are of pages, rows, and places in a text."""
@@ -37,9 +38,6 @@ STOCK = frozenset(
 """Passwords that manuals and messages print."""
 
 SYMBOLS = frozenset("!@#$%^&*?+=~")
-
-JUDGED = 160
-"""Characters of a value that are looked at: more say nothing new."""
 
 
 def is_secret(value: str, strength: str, quoted: bool) -> bool:
@@ -69,7 +67,7 @@ def _is_password(value: str, quoted: bool) -> bool:
     """A password that somebody chose: letters with digits or symbols, and no name of something else."""
     if not 6 <= len(value) <= 128 or " " in value or not any(map(str.isalpha, value)):
         return False
-    symbols, digits = not SYMBOLS.isdisjoint(value), any(map(str.isdigit, value))
+    symbols, digits = not SYMBOLS.isdisjoint(value), DIGIT.search(value) is not None
     kinds = symbols + digits + any(map(str.islower, value)) + any(map(str.isupper, value))
     if quoted and (symbols or kinds > 2):
         return symbols or digits
