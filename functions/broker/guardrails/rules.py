@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from broker.guardrails.cards import card_numbers
+from broker.guardrails.cards import find_cards
 from broker.guardrails.policy import Policy
 from broker.guardrails.text_places import Joined, Text
 
@@ -80,7 +80,7 @@ def _count_secrets(text: str, policy: Policy) -> int:
 
 
 def _count_cards(text: str, policy: Policy) -> int:
-    return sum(1 for _ in card_numbers(text if text.isascii() else _compatible(text)))
+    return sum(1 for _ in find_cards(text if text.isascii() else _compatible(text)))
 
 
 def _plain(text: str) -> str:

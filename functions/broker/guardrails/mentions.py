@@ -1,0 +1,93 @@
+"""Words near a place: one pass over a text finds all of a vocabulary, then each question is a look-up."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+Tag = TypeVar("Tag")
+
+
+class Mention(NamedTuple, Generic[Tag]):
+    """A word of the vocabulary in a text: where it is, and what it stands for."""
+
+    begin: int
+    end: int
+    tag: Tag
+
+
+class Mentions(Generic[Tag]):
+    """The words of a vocabulary that a text has, in the order of their ends."""
+
+    def __init__(self, found: list[Mention[Tag]]):
+        self._found = found
+        self._ends = [each.end for each in found]
+
+    def all(self) -> Iterator[Mention[Tag]]:
+        """All of them."""
+        return iter(self._found)
+
+    def before(self, place: int, reach: int) -> Iterator[Mention[Tag]]:
+        """Those that end at most `reach` characters before a place, the nearest first."""
+        first, last = bisect_left(self._ends, place - reach), bisect_right(self._ends, place)
+        return (self._found[at] for at in range(last - 1, first - 1, -1))
+
+    def after(self, place: int, reach: int) -> Iterator[Mention[Tag]]:
+        """Those that begin behind a place and end at most `reach` characters behind it, the nearest first."""
+        first, last = bisect_right(self._ends, place), bisect_right(self._ends, place + reach)
+        return (self._found[at] for at in range(first, last) if self._found[at].begin >= place)
+
+
+class Vocabulary(Generic[Tag]):
+    """Words in lower case, each with what it stands for; `*` at an end lets the word go on there: `passport*`."""
+
+    def __init__(self, words: Iterable[tuple[str, Tag]]):
+        from ahocorasick_rs import AhoCorasick
+
+        tags: dict[str, list[Tag]] = {}
+        for word, tag in words:
+            tags.setdefault(word, []).append(tag)
+        self._tags = [(word[0] != "*", word[-1] != "*" and not _joined(word[-1]), tags[word]) for word in tags]
+        self._search = AhoCorasick([word.strip("*") for word in tags])
+
+    def mentions(self, text: str) -> Mentions[Tag]:
+        """Find all, in time linear to the text."""
+        return Mentions(list(self._mentions(lower(text))))
+
+    def _mentions(self, text: str) -> Iterator[Mention[Tag]]:
+        for word, begin, end in self._search.find_matches_as_indexes(text, overlapping=True):
+            starts, stops, tags = self._tags[word]
+            if (
+                starts
+                and begin
+                and text[begin - 1].isalnum()
+                and not _joined(text[begin])
+                and not _joined(text[begin - 1])
+            ):
+                continue
+            if stops and text[end : end + 1].isalpha() and not _joined(text[end]):
+                continue
+            for tag in tags:
+                yield Mention(begin, end, tag)
+
+
+def of_kinds(words: Mapping[str, Iterable[str]]) -> Vocabulary[str]:
+    """A vocabulary by kind."""
+    return Vocabulary((word, kind) for kind, listed in words.items() for word in listed)
+
+
+def lower(text: str) -> str:
+    """The text in lower case, as long as it was."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
+def _joined(char: str) -> bool:
+    """True for letters of scripts that put no spaces between words, or join particles to them."""
+    return (
+        "\u0e00" <= char <= "\u0eff"
+        or "\u1100" <= char <= "\u11ff"
+        or "\u3040" <= char <= "\u9fff"
+        or "\uac00" <= char <= "\ud7af"
+    )

@@ -1,0 +1,205 @@
+"""Numbers of persons, taxpayers, patients and companies: a form, a check digit, and words near where these are weak."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from importlib import import_module
+from itertools import product
+from typing import NamedTuple
+
+from broker.guardrails.mentions import Mentions
+from broker.guardrails.pii import own
+from broker.guardrails.pii.words import document
+from broker.guardrails.spans import Span
+
+BEFORE, AFTER = 48, 16
+"""How far a number's word may stand before it, and behind it, in characters."""
+
+CLASSES = bytes(
+    ord("9")
+    if 48 <= code < 58
+    else ord("A")
+    if code < 128 and (chr(code).isalnum() or code == 95)
+    else code
+    if code in b" -./+()"
+    else 0
+    for code in range(256)
+)
+"""Digits are `9`, letters `A`, separators themselves."""
+
+WORD = re.compile(rb"[9A]++")
+DIGITS_FIRST = re.compile(rb"9([9A]*(?:[^9A][9A]*)?)")
+LETTER_OR_DIGIT = b"A9"
+LONGEST = 40
+TIGHT = (b"-", b".", b"/", b"+")
+"""What joins two words to one identifier."""
+
+LEAD = re.compile(rb"(?:(?<![9A])A{1,4}[ -]){1,2}\Z")
+"""Letters that may stand before the first digit in a group of their own: `AB 12 34 56 C`."""
+
+SEPARATORS = " -./+()"
+SEPARATED = str.maketrans("", "", SEPARATORS)
+FLANKED_BEFORE = re.compile("[0-9] ")
+FLANKED_AFTER = re.compile(" [0-9]")
+"""In a row of numbers, none tells itself."""
+FAR = 1000
+WEAK, STRONG = 0.8, 1.0
+"""The scores of a number that only words near it tell, and of one that tells itself."""
+
+
+class Row(NamedTuple):
+    """One kind of number, as `data/personal_data.json` has it."""
+
+    kind: str
+    check: str
+    """A module of python-stdnum, or `own.` and a function."""
+    starts: tuple[str, ...]
+    """What such a number begins with, if that is fixed."""
+    words: tuple[str, ...]
+    group: str
+    """What it is called in general: `tax`, `id`, …"""
+    written: bool
+    """True when its separators count: a Swedish `+`, a Finnish `A`."""
+
+
+class Shapes(NamedTuple):
+    """What forms the numbers have: digits as 9, letters as A."""
+
+    rows: dict[bytes, list[tuple[Row, bool]]]
+    """By form: whose it may be, and whether it is enough without words."""
+    beginnings: frozenset[bytes]
+    """What the forms begin with, up to each of their separators."""
+    first: re.Pattern[bytes]
+    """A digit behind which a form may go on: for numbers in ordinary text, most often none does."""
+
+
+def find_ids(text: str, near: Mentions[str]) -> Iterator[Span]:
+    """The numbers in a text, in order."""
+    shapes = _shapes()
+    end = 0
+    for begin, stop, form in _candidates(text, shapes):
+        if begin < end:
+            continue
+        if kind := _kind(text, begin, stop, shapes.rows[form], near):
+            end = stop
+            yield Span(begin, stop, *kind)
+
+
+def _candidates(text: str, shapes: Shapes) -> Iterator[tuple[int, int, bytes]]:
+    """Where something has the form of a number: the longest first at each place."""
+    classes = text.encode("latin-1", "replace").translate(CLASSES)
+    place = 0
+    while first := shapes.first.search(classes, place):
+        begin = first.start()
+        while begin and classes[begin - 1] in LETTER_OR_DIGIT and first.start() - begin < LONGEST:
+            begin -= 1
+        if classes[begin - 2 : begin - 1] == b"A" and (lead := LEAD.search(classes, max(0, begin - 10), begin)):
+            yield from _forms(classes, lead.start(), shapes)
+            if (second := classes.find(b" ", lead.start(), begin - 1)) > 0:
+                yield from _forms(classes, second + 1, shapes)
+        yield from _forms(classes, begin, shapes)
+        word = WORD.match(classes, begin)
+        place = word.end() if word else first.end()
+
+
+def _forms(classes: bytes, begin: int, shapes: Shapes) -> list[tuple[int, int, bytes]]:
+    found: list[tuple[int, int, bytes]] = []
+    word = WORD.match(classes, begin)
+    while word:
+        end = word.end()
+        form = classes[begin:end]
+        for known in (form, b"*%d" % len(form)):
+            if known in shapes.rows:
+                found.append((begin, end, known))
+        if (form := classes[begin : end + 1]) in shapes.rows:
+            found.append((begin, end + 1, form))
+        if form not in shapes.beginnings:
+            break
+        word = WORD.match(classes, end + 1)
+    return [each for each in reversed(found) if _stands_alone(classes, each[0], each[1])]
+
+
+def _stands_alone(classes: bytes, begin: int, end: int) -> bool:
+    """True when the characters are not part of a longer number or identifier."""
+    if classes[begin - 1 : begin] in TIGHT and WORD.match(classes, begin - 2) and begin > 1:
+        return False
+    if classes[begin - 1 : begin] in (b"+", b"9", b"A"):
+        return False
+    return not (classes[end : end + 1] in TIGHT and WORD.match(classes, end + 1)) and not WORD.match(classes, end)
+
+
+def _kind(
+    text: str, begin: int, end: int, rows: list[tuple[Row, bool]], near: Mentions[str]
+) -> tuple[str, float] | None:
+    """The kind of the number and how sure that is: first what words near say, then what needs none."""
+    number = text[begin:end]
+    words = _near(near, begin, end)
+    nearest = sorted(
+        (distance, row)
+        for row, _ in rows
+        if (distance := min(words.get(row.kind, FAR), words.get(row.group, FAR))) < FAR
+    )
+    for _, row in nearest:
+        if _right(row, number):
+            return row.kind, WEAK
+    if number.upper() != number:
+        return None
+    if (FLANKED_BEFORE.match(text, begin - 2) and begin > 1) or FLANKED_AFTER.match(text, end):
+        return None
+    return next(((row.kind, STRONG) for row, alone in rows if alone and _right(row, number)), None)
+
+
+def _near(near: Mentions[str], begin: int, end: int) -> dict[str, int]:
+    """How far each kind's nearest word is: before, or close behind."""
+    found: dict[str, int] = {}
+    for each in near.after(end, AFTER):
+        found.setdefault(each.tag, BEFORE + each.begin - end)
+    for each in near.before(begin, BEFORE):
+        found[each.tag] = min(begin - each.end, found.get(each.tag, FAR))
+    return found
+
+
+def _right(row: Row, number: str) -> bool:
+    compact = number.translate(SEPARATED).upper()
+    return (not row.starts or compact.startswith(row.starts)) and _check(row.check)(number if row.written else compact)
+
+
+@cache
+def _check(name: str) -> Callable[[str], bool]:
+    module, _, function = name.rpartition(".")
+    if module == "own":
+        check: Callable[[str], bool] = getattr(own, function)
+    else:
+        check = import_module(f"stdnum.{name}").is_valid
+    return lru_cache(maxsize=1024)(check)
+
+
+@cache
+def _shapes() -> Shapes:
+    rows: dict[bytes, list[tuple[Row, bool]]] = {}
+    for entry in document()["ids"]:
+        row = Row(
+            entry["kind"],
+            entry["check"],
+            tuple(entry.get("starts", ())),
+            tuple(entry["words"]),
+            entry.get("group", ""),
+            "written" in entry,
+        )
+        for alone in (True, False):
+            for shape in entry["alone" if alone else "near"]:
+                for form in _expanded(shape):
+                    rows.setdefault(form, []).append((row, alone))
+    beginnings = {form[: at + 1] for form in rows for at, sign in enumerate(form) if chr(sign) in SEPARATORS}
+    return Shapes(rows, frozenset(beginnings), _first(rows))
+
+
+def _first(forms: Iterable[bytes]) -> re.Pattern[bytes]:
+    after = {re.escape(match.group(1)) for form in forms if (match := DIGITS_FIRST.match(form))}
+    return re.compile(rb"9(?:(?<=A9)|(?<![9A]9)(?:" + rb"|".join(sorted(after, reverse=True)) + rb")(?![9A]))")
+
+
+def _expanded(shape: str) -> Iterator[bytes]:
+    """A shape with `X` is that of a digit and that of a letter."""
+    for signs in product(*("9A" if sign == "X" else sign for sign in shape)):
+        yield "".join(signs).encode()
