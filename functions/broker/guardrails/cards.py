@@ -121,6 +121,8 @@ def _judged(text: str, near: Near, chain: Chain, first: int, last: int, network:
     usual = USUAL.fullmatch("".join([str(min(stop - start, 9)) for start, stop in groups])) is not None
     if not checked and not near.union_pay(begin, end):
         return None
+    if not usual and "." in text[begin:end]:
+        return None
     if network.needs != "nothing" and not (
         (network.needs == "groups" and usual) or ((usual or len(groups) == 1) and near.card(begin, end))
     ):

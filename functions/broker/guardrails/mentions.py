@@ -6,6 +6,11 @@ from typing import Generic, NamedTuple, TypeVar
 
 Tag = TypeVar("Tag")
 
+LEADS = tuple(" \n\t\"'`(<[{>|*_=:;,./#-")
+"""What stands before a word."""
+
+SHORT = 3
+
 
 class Mention(NamedTuple, Generic[Tag]):
     """A word of the vocabulary in a text: where it is, and what it stands for."""
@@ -46,28 +51,31 @@ class Vocabulary(Generic[Tag]):
         tags: dict[str, list[Tag]] = {}
         for word, tag in words:
             tags.setdefault(word, []).append(tag)
-        self._tags = [(word[0] != "*", word[-1] != "*" and not _joined(word[-1]), tags[word]) for word in tags]
-        self._search = AhoCorasick([word.strip("*") for word in tags])
+        patterns: list[str] = []
+        self._tags: list[tuple[int, bool, bool, list[Tag]]] = []
+        for word, listed in tags.items():
+            starts, stops = word[0] != "*", word[-1] != "*" and not _joined(word[-1])
+            # Two or three letters are in many words: they are looked for with the sign that parts them from others.
+            leads = LEADS if starts and word.isascii() and len(word) <= SHORT else ("",)
+            for lead in leads:
+                patterns.append(lead + word.strip("*"))
+                self._tags.append((len(lead), starts and not lead, stops, listed))
+        self._search = AhoCorasick(patterns)
 
     def mentions(self, text: str) -> Mentions[Tag]:
         """Find all, in time linear to the text."""
-        return Mentions(list(self._mentions(lower(text))))
+        return Mentions(list(self._mentions("\n" + lower(text))))
 
     def _mentions(self, text: str) -> Iterator[Mention[Tag]]:
+        # One sign stands before the text.
         for word, begin, end in self._search.find_matches_as_indexes(text, overlapping=True):
-            starts, stops, tags = self._tags[word]
-            if (
-                starts
-                and begin
-                and text[begin - 1].isalnum()
-                and not _joined(text[begin])
-                and not _joined(text[begin - 1])
-            ):
+            lead, starts, stops, tags = self._tags[word]
+            if starts and _goes_on(text[begin - 1]) and not _joined(text[begin]):
                 continue
-            if stops and text[end : end + 1].isalpha() and not _joined(text[end]):
+            if stops and _goes_on(text[end : end + 1]):
                 continue
             for tag in tags:
-                yield Mention(begin, end, tag)
+                yield Mention(begin + lead - 1, end - 1, tag)
 
 
 def of_kinds(words: Mapping[str, Iterable[str]]) -> Vocabulary[str]:
@@ -81,6 +89,10 @@ def lower(text: str) -> str:
     if len(lowered) == len(text):
         return lowered
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
+def _goes_on(char: str) -> bool:
+    return char.isalpha() and not _joined(char)
 
 
 def _joined(char: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from broker.guardrails.numbers import plain
+from broker.guardrails.pii.classes import classes as classes_of
 from broker.guardrails.pii.crypto import find_wallets
 from broker.guardrails.pii.email import find_emails
 from broker.guardrails.pii.iban import find_ibans
@@ -18,15 +19,16 @@ def find_pii(text: str) -> Iterator[Span]:
     """The personal data in a text, in order; where two finders see the same characters, the surer one counts."""
     text = plain(text)
     near = mentions(text)
+    classes = classes_of(text)
     found: list[Span] = []
     # In this order: what stands first keeps its characters.
     for spans in (
         find_emails(text),
-        find_ibans(text),
+        find_ibans(text, classes),
         find_wallets(text),
         find_addresses(text),
-        find_ids(text, near),
-        find_phones(text, near),
+        find_ids(text, classes, near),
+        find_phones(text, classes, near),
         find_labelled(text, near),
     ):
         found += spans

@@ -6,18 +6,26 @@ from collections.abc import Iterator
 from broker.guardrails.spans import Span
 
 ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9A-Za-z_])")
-BITCOIN = re.compile(
-    r"(?<![0-9A-Za-z_/+=-])(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,71})(?![0-9A-Za-z_/+=-])"
-)
+BASE58 = re.compile(r"[13][1-9A-HJ-NP-Za-km-z]{25,34}(?![0-9A-Za-z_/+=-])")
+BECH32 = re.compile(r"bc1[02-9ac-hj-np-z]{11,71}(?![0-9A-Za-z_/+=-])")
+SIGN = re.compile(r"[0-9A-Za-z_/+=-]")
 
 
 def find_wallets(text: str) -> Iterator[Span]:
-    """The addresses in a text, those of one network after those of another."""
-    for found in ETHEREUM.finditer(text) if "0x" in text else ():
-        if not text[found.start() - 1 : found.start()].isalnum():
-            yield Span(*found.span(), "ethereum_address")
-    for found in BITCOIN.finditer(text):
-        from stdnum import bitcoin
+    """The addresses in a text, those of one form after those of another."""
+    for form, mark in ((ETHEREUM, "0x"), (BASE58, ""), (BECH32, "bc1")):
+        for found in form.finditer(text) if mark in text else ():
+            begin, end = found.span()
+            if begin and SIGN.match(text, begin - 1) and text[begin - 1] != "=":
+                continue
+            if form is ETHEREUM:
+                yield Span(begin, end, "ethereum_address")
+            elif _bitcoin(found.group()):
+                yield Span(begin, end, "bitcoin_address")
 
-        if bitcoin.is_valid(found.group()):
-            yield Span(*found.span(), "bitcoin_address")
+
+def _bitcoin(address: str) -> bool:
+    from stdnum import bitcoin
+
+    valid: bool = bitcoin.is_valid(address)
+    return valid

@@ -9,11 +9,13 @@ from broker.guardrails.spans import Span
 LOCAL = re.compile(r"(?:[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f-\x9f\u2000-\u200f\u3000\ufffd]){1,64}\Z")
 QUOTED = re.compile(r'(?<![\w"])"(?:[^"\\\r\n]|\\[^\r\n]){1,62}"\Z')
 DOMAIN = re.compile(
-    r"(?:[a-z0-9\u00a1-\uffef](?:[a-z0-9_\u00a1-\uffef-]{0,62}[a-z0-9\u00a1-\uffef])?\.){1,8}"
-    r"(?:xn--[a-z0-9-]{2,59}|[a-z\u00a1-\uffef]{2,24})(?![\w-])",
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:(?:xn--[a-z0-9-]{2,59}|[a-z]{2,24})(?![a-z0-9_-])|[^\W\d_a-z]{2,24}(?![\w-]))",
     re.IGNORECASE,
 )
 ADDRESS = re.compile(r"\[?([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.]*[0-9])\]?")
+
+GLUED = re.compile(r".*[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af](?=[!-~]+\Z)")
+"""Words of scripts without spaces, right before an address in ASCII."""
 
 PUNCTUATION = "'`*_~|/=?!{}#$%&"
 """Allowed in a local part, but at its beginning or around it most often the text's own."""
@@ -47,6 +49,8 @@ def _local(text: str, free: int, at: int) -> int:
     if not found:
         return at
     local = found.group()
+    if glued := GLUED.search(local):
+        local = local[glued.end() :]
     before = text[at - len(local) - 1 : at - len(local)]
     if "=" in local or "/" in local:
         local = re.split(r"[=/]", local)[-1]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from broker.guardrails.pii.classes import places
 from broker.guardrails.spans import Span
 
 LENGTHS = {
@@ -16,10 +17,10 @@ LENGTHS = {
         "21": "CH HR LI LV",
         "22": "BG BH CR DE GB GE GG IE IM JE ME RS VA",
         "23": "AE GI IL IQ OM SO TL",
-        "24": "AD CZ DJ ES MD PK RO SA SE SK TN VG",
+        "24": "AD CZ ES MD PK RO SA SE SK TN VG",
         "25": "AO CV GW LY MZ PT ST",
         "26": "DZ IR IS TR",
-        "27": "BI BL CF CG CM FR GA GF GP GQ GR IT KM MC MF MG MQ MR NC PF PM RE SM TD TF WF YT",
+        "27": "BI BL CF CG CM DJ FR GA GF GP GQ GR IT KM MC MF MG MQ MR NC PF PM RE SM TD TF WF YT",
         "28": "AL AZ BF BJ BY CI CY DO GT HN HU LB MA ML NE NI PL SN SV TG",
         "29": "BR EG PS QA UA",
         "30": "JO KW MU YE",
@@ -31,25 +32,26 @@ LENGTHS = {
 }
 """Source: SWIFT's IBAN registry; for countries outside of it, what their banks use."""
 
-START = re.compile(r"(?<![^\W_])[A-Z]{2}[ -]?[0-9]{2}|(?<![^\W_])[a-z]{2}[0-9]{2}")
-LETTERED = re.compile(r"[A-Za-z0-9]")
-CHARACTERS = re.compile(r"(?:[ -]?[A-Za-z0-9]){11,30}")
+START = re.compile(r"[A-Z]{2}[ -]?[0-9]{2}")
+FORMS = b"AA99", b"AA 99", b"AA-99"
+SIGN = re.compile(r"[A-Za-z0-9_]")
 LONGEST = 34 + 33
 
 
-def find_ibans(text: str) -> Iterator[Span]:
-    """The IBANs in a text, in one piece or in groups."""
-    end = 0
-    for start in START.finditer(text):
-        if start.start() >= end and (found := iban_at(text, start.start())):
-            end = found
-            yield Span(start.start(), end, "iban")
+def find_ibans(text: str, classes: bytes) -> Iterator[Span]:
+    """The IBANs in a text, those that begin in one piece before the others."""
+    for form in FORMS:
+        end = 0
+        for begin in places(classes, form):
+            if begin >= end and (found := iban_at(text, begin)):
+                end = found
+                yield Span(begin, end, "iban")
 
 
 def iban_at(text: str, begin: int) -> int:
     """Where the IBAN that begins here ends; 0 for none."""
     length = LENGTHS.get(text[begin : begin + 2].upper(), 0)
-    if not length:
+    if not length or (begin and SIGN.match(text, begin - 1)):
         return 0
     written: list[str] = []
     end = begin
@@ -62,7 +64,7 @@ def iban_at(text: str, begin: int) -> int:
             return 0
         end += 1
     compact = "".join(written)
-    if len(compact) < length or (end < len(text) and (text[end].isalnum() or text[end] == "_")):
+    if len(compact) < length or (end < len(text) and (SIGN.match(text, end))):
         return 0
     if not compact[2:4].isdigit() or not (compact.isupper() or compact.islower()) or not _right(compact):
         return 0
@@ -72,7 +74,7 @@ def iban_at(text: str, begin: int) -> int:
 def in_iban(text: str, begin: int, end: int) -> bool:
     """True when the characters lie in an IBAN."""
     starts = START.finditer(text, max(0, begin - LONGEST), begin + 4)
-    return any(start.start() <= begin and iban_at(text, start.start()) >= end for start in starts)
+    return any(iban_at(text, start.start()) >= end for start in starts)
 
 
 def _right(compact: str) -> bool:

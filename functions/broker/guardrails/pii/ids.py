@@ -9,23 +9,12 @@ from typing import NamedTuple
 
 from broker.guardrails.mentions import Mentions
 from broker.guardrails.pii import own
+from broker.guardrails.pii.classes import SEPARATORS
 from broker.guardrails.pii.words import document
 from broker.guardrails.spans import Span
 
 BEFORE, AFTER = 48, 16
 """How far a number's word may stand before it, and behind it, in characters."""
-
-CLASSES = bytes(
-    ord("9")
-    if 48 <= code < 58
-    else ord("A")
-    if code < 128 and (chr(code).isalnum() or code == 95)
-    else code
-    if code in b" -./+()"
-    else 0
-    for code in range(256)
-)
-"""Digits are `9`, letters `A`, separators themselves."""
 
 WORD = re.compile(rb"[9A]++")
 DIGITS_FIRST = re.compile(rb"9([9A]*(?:[^9A][9A]*)?)")
@@ -37,11 +26,13 @@ TIGHT = (b"-", b".", b"/", b"+")
 LEAD = re.compile(rb"(?:(?<![9A])A{1,4}[ -]){1,2}\Z")
 """Letters that may stand before the first digit in a group of their own: `AB 12 34 56 C`."""
 
-SEPARATORS = " -./+()"
 SEPARATED = str.maketrans("", "", SEPARATORS)
 FLANKED_BEFORE = re.compile("[0-9] ")
 FLANKED_AFTER = re.compile(" [0-9]")
 """In a row of numbers, none tells itself."""
+EXAMPLES = frozenset({"12345678", "123456789", "1234567890", "0123456789", "987654321"})
+"""Nobody's numbers."""
+
 FAR = 1000
 WEAK, STRONG = 0.8, 1.0
 """The scores of a number that only words near it tell, and of one that tells itself."""
@@ -56,7 +47,7 @@ class Row(NamedTuple):
     starts: tuple[str, ...]
     """What such a number begins with, if that is fixed."""
     words: tuple[str, ...]
-    group: str
+    groups: tuple[str, ...]
     """What it is called in general: `tax`, `id`, …"""
     written: bool
     """True when its separators count: a Swedish `+`, a Finnish `A`."""
@@ -73,11 +64,11 @@ class Shapes(NamedTuple):
     """A digit behind which a form may go on: for numbers in ordinary text, most often none does."""
 
 
-def find_ids(text: str, near: Mentions[str]) -> Iterator[Span]:
+def find_ids(text: str, classes: bytes, near: Mentions[str]) -> Iterator[Span]:
     """The numbers in a text, in order."""
     shapes = _shapes()
     end = 0
-    for begin, stop, form in _candidates(text, shapes):
+    for begin, stop, form in _candidates(classes, shapes):
         if begin < end:
             continue
         if kind := _kind(text, begin, stop, shapes.rows[form], near):
@@ -85,9 +76,8 @@ def find_ids(text: str, near: Mentions[str]) -> Iterator[Span]:
             yield Span(begin, stop, *kind)
 
 
-def _candidates(text: str, shapes: Shapes) -> Iterator[tuple[int, int, bytes]]:
+def _candidates(classes: bytes, shapes: Shapes) -> Iterator[tuple[int, int, bytes]]:
     """Where something has the form of a number: the longest first at each place."""
-    classes = text.encode("latin-1", "replace").translate(CLASSES)
     place = 0
     while first := shapes.first.search(classes, place):
         begin = first.start()
@@ -137,7 +127,7 @@ def _kind(
     nearest = sorted(
         (distance, row)
         for row, _ in rows
-        if (distance := min(words.get(row.kind, FAR), words.get(row.group, FAR))) < FAR
+        if (distance := min(words.get(name, FAR) for name in (row.kind, *row.groups))) < FAR
     )
     for _, row in nearest:
         if _right(row, number):
@@ -161,6 +151,8 @@ def _near(near: Mentions[str], begin: int, end: int) -> dict[str, int]:
 
 def _right(row: Row, number: str) -> bool:
     compact = number.translate(SEPARATED).upper()
+    if number in EXAMPLES or len(set(compact)) < 2:
+        return False
     return (not row.starts or compact.startswith(row.starts)) and _check(row.check)(number if row.written else compact)
 
 
@@ -183,7 +175,7 @@ def _shapes() -> Shapes:
             entry["check"],
             tuple(entry.get("starts", ())),
             tuple(entry["words"]),
-            entry.get("group", ""),
+            tuple(entry.get("groups", ())),
             "written" in entry,
         )
         for alone in (True, False):

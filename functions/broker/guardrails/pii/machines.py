@@ -21,7 +21,14 @@ REACH = 48
 BEFORE = re.compile(r"[0-9A-Za-z_:.-]*\Z")
 AFTER = re.compile(r"[0-9A-Za-z_:.-]*")
 
-VERSION = re.compile(r"(?:version|release|ver|rev|[<>=~^]=?)[ :=]{0,3}\Z|(?<![a-z])v\.? ?\Z", re.IGNORECASE)
+NETWORK = re.compile(r"/[0-9]")
+"""A range of addresses is nobody's."""
+
+VERSION = re.compile(
+    r"(?:version|release|ver|rev|section|sections|chapter|rfc ?[0-9]{0,5}|oid|§|[<>=~^]=?)[\"' :=`(v]{0,4}\Z"
+    r"|(?<![a-z])v\.? ?\Z",
+    re.IGNORECASE,
+)
 """What makes four numbers with dots a version."""
 
 
@@ -44,6 +51,8 @@ def _address(text: str, begin: int, end: int) -> Span | None:
     run = text[begin:end]
     lead = len(run) - len(run.lstrip(".-"))
     run = run.strip(".-")
+    if run.startswith(":") and not run.startswith("::"):
+        run, lead = run[1:], lead + 1
     if run.endswith(":") and not run.endswith("::"):
         run = run[:-1]
     begin += lead
@@ -51,7 +60,11 @@ def _address(text: str, begin: int, end: int) -> Span | None:
         return Span(begin, begin + len(run), "mac_address") if len(set(run)) > 3 else None
     host = run.split(":")[0] if run.count(":") == 1 else run
     if IPV4.fullmatch(host):
-        named = _personal(IPv4Address, host) and not VERSION.search(text[max(0, begin - 12) : begin])
+        named = (
+            _personal(IPv4Address, host)
+            and not NETWORK.match(text, begin + len(host))
+            and not VERSION.search(text[max(0, begin - 16) : begin])
+        )
         return Span(begin, begin + len(host), "ip_address") if named else None
     if run.count(":") > 1 and any(map(str.isdigit, run)) and _personal(IPv6Address, run):
         return Span(begin, begin + len(run), "ip_address")
@@ -64,6 +77,6 @@ def _personal(of: type[IPv4Address] | type[IPv6Address], written: str) -> bool:
         address = of(written)
     except AddressValueError:
         return False
-    if isinstance(address, IPv6Address) and len(address.compressed) < 6:
+    if isinstance(address, IPv6Address) and sum(map(bool, written.split(":"))) < 3:
         return False
     return not (address.is_loopback or address.is_unspecified or address.is_multicast or written.startswith("255."))
