@@ -31,6 +31,11 @@ class Mentions(Generic[Tag]):
         """All of them."""
         return iter(self._found)
 
+    def within(self, first: int, last: int) -> bool:
+        """True when one of them ends in this part of the text."""
+        at = bisect_left(self._ends, first)
+        return at < len(self._ends) and self._ends[at] <= last
+
     def before(self, place: int, reach: int) -> Iterator[Mention[Tag]]:
         """Those that end at most `reach` characters before a place, the nearest first."""
         first, last = bisect_left(self._ends, place - reach), bisect_right(self._ends, place)

@@ -32,6 +32,8 @@ LENGTHS = {
 }
 """Source: SWIFT's IBAN registry; for countries outside of it, what their banks use."""
 
+COUNTRIES = frozenset(LENGTHS) | frozenset(map(str.lower, LENGTHS))
+
 START = re.compile(r"[A-Z]{2}[ -]?[0-9]{2}")
 FORMS = b"AA99", b"AA 99", b"AA-99"
 SIGN = re.compile(r"[A-Za-z0-9_]")
@@ -43,7 +45,7 @@ def find_ibans(text: str, classes: bytes) -> Iterator[Span]:
     for form in FORMS:
         end = 0
         for begin in places(classes, form):
-            if begin >= end and (found := iban_at(text, begin)):
+            if begin >= end and text[begin : begin + 2] in COUNTRIES and (found := iban_at(text, begin)):
                 end = found
                 yield Span(begin, end, "iban")
 
