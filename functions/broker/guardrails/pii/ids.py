@@ -17,7 +17,7 @@ BEFORE, AFTER = 48, 16
 """How far a number's word may stand before it, and behind it, in characters."""
 
 WORD = re.compile(rb"[9A]++")
-DIGITS_FIRST = re.compile(rb"9([9A]*(?:[^9A][9A]*)?)")
+DIGITS_FIRST = re.compile(rb"(?:A+[ -])*9([9A]*(?:[^9A][9A]*)?)")
 LETTER_OR_DIGIT = b"A9"
 LONGEST = 40
 TIGHT = (b"-", b".", b"/", b"+")
@@ -164,7 +164,16 @@ def _check(name: str) -> Callable[[str], bool]:
         check: Callable[[str], bool] = getattr(own, function)
     else:
         check = import_module(f"stdnum.{name}").is_valid
-    return lru_cache(maxsize=1024)(check)
+
+    @lru_cache(maxsize=1024)
+    def checked(number: str) -> bool:
+        try:
+            return check(number)
+        except (LookupError, ValueError, TypeError):
+            # The library falls over some numbers that cannot be (a Chinese county that never was).
+            return False
+
+    return checked
 
 
 @cache

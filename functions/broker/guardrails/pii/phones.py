@@ -41,6 +41,9 @@ WITHOUT_LAST_GROUP = re.compile(r"\A(.*[0-9])[^0-9]+[0-9]+\Z", re.DOTALL)
 TRIALS = 3
 """How many groups at the end may belong to something else."""
 
+FEWEST = 7
+"""Numbers of fewer digits are not looked at."""
+
 OFTEN = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "BR", "IN")
 OFTEN_DIGITS = 9
 """Tried when no country of the word's language has such a number, if it is not short."""
@@ -108,6 +111,8 @@ def _longest(written: str, region: str) -> int:
     """How many of the characters make a valid number; 0 if none do."""
     for _ in range(TRIALS):
         digits = NOT_DIGIT.sub("", written)
+        if len(digits) < FEWEST:
+            return 0
         if _international(digits.removeprefix("00")) if region == WHOLE else _national(region, digits):
             return len(written)
         shorter = WITHOUT_LAST_GROUP.match(written)
