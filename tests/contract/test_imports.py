@@ -79,6 +79,7 @@ ARROWS: dict[str, set[str]] = {
 TOOLS = {"cli", "contract", "schemas"}
 
 THIRD_PARTY: dict[str, set[str]] = {
+    "ahocorasick_rs": {"guardrails"},
     "aws_lambda_powertools": {"observability"},
     "boto3": {"cli"},
     "botocore": {"cli", "cloud", "providers"},
@@ -86,8 +87,10 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jmespath": {"providers"},
     "jsonschema_rs": {"json_schema"},
     "jwt": {"tenants"},
+    "phonenumbers": {"guardrails"},
     "pydantic": {"contract", "jobs", "registry", "schemas"},
     "pydantic_core": {"contract", "jobs"},
+    "stdnum": {"guardrails"},
     "urllib3": {"cloud", "delivery", "providers", "tenants"},
     "yaml": {"cli"},
 }

@@ -13,6 +13,7 @@ CHECKS: Mapping[str, str] = {
     "hidden_text": "HiddenText",
     "links": "Links",
     "markup": "Markup",
+    "personal_data": "PersonalData",
     "prompt_leak": "PromptLeak",
     "secrets": "Secrets",
     "tool_calls": "ToolCalls",
