@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
     parser.add_argument("--within", type=float, default=120, help="seconds until the throughput run is over")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()  # files may come behind options
     if (asked.what == "guardrails") != bool(asked.files):
         parser.error("guardrails takes files of labelled rows, and nothing else does")
     if asked.what == "guardrails":
