@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from broker.bounds import Overrun, within
 from broker.cloud import clients
 from broker.cloud.clients import client
@@ -76,6 +76,20 @@ def test_ordered_crashes_come_before_and_after_what_changes_something(
     puts = sum(headers["x-amz-target"].endswith("PutItem") for _, headers, _ in service.asked)
     assert 40 - crashes < puts < 40, "some crash before they are sent, some after"
     assert tables.meta.region_name == REGION
+
+
+def test_a_request_with_the_pattern_is_refused_as_throttled_whether_it_reads_or_writes(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_FAULTS", "throttle:HEALTH|FIGURES#")
+    tables = client.__wrapped__("dynamodb")
+    for call in (tables.get_item, tables.update_item):
+        call(TableName="ledger", Key={"pk": {"S": "BUDGET#acme"}})
+        for pk in ("HEALTH", "FIGURES#small"):
+            with pytest.raises(ClientError) as refused:
+                call(TableName="ledger", Key={"pk": {"S": pk}})
+            assert refused.value.response["Error"]["Code"] == "ThrottlingException"
+    assert [headers["x-amz-target"].partition(".")[2] for _, headers, _ in service.asked] == ["GetItem", "UpdateItem"]
 
 
 def test_a_request_with_the_word_hangs_until_somebody_breaks_it_off() -> None:

@@ -1,6 +1,7 @@
 """Whose fault it is, on the deployed stack: what one tenant meets or makes, and what a second one sees of it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -117,3 +118,28 @@ def test_a_limit_on_tokens_a_minute_is_no_fault_of_the_request(stack: Stack, sha
     shaky.answer(Script({"error": {"message": said, "type": "tokens", "code": "rate_limit_exceeded"}}, 413))
     job = stack.run(with_fallback("limiting"))
     assert (job["status"], job["model"], outcomes(job)[0]) == ("succeeded", "answers", ("limiting", "Throttled"))
+
+
+@pytest.mark.parametrize("refused", ["HEALTH", "FIGURES#", "HEALTH|FIGURES#"], ids=["states", "counts", "both"])
+def test_a_store_of_circuits_that_refuses_reads_and_writes_changes_no_job(
+    stack: Stack, other: Client, refused: str
+) -> None:
+    bodies = {
+        "answers": chat(model="answers"),
+        "fails over": with_fallback("unwatched-fails"),
+        "fails": chat(model="unwatched-fails"),
+        "no key": with_fallback("unwatched-key"),
+        "refused": with_fallback("unwatched-refuses"),
+    }
+    with stack.faults(f"throttle:{refused}", ["Api", "SelectModel", "InvokeModel"]):
+        for client in (stack.api, other):
+            with ThreadPoolExecutor(5) as pool:
+                jobs = dict(zip(bodies, pool.map(stack.run, bodies.values(), repeat(client)), strict=True))
+            assert {name: (job["status"], outcomes(job)) for name, job in jobs.items()} == {
+                "answers": ("succeeded", [("answers", "succeeded")]),
+                "fails over": ("succeeded", [*[("unwatched-fails", "Unavailable")] * 2, ("answers", "succeeded")]),
+                "fails": ("failed", [("unwatched-fails", "Unavailable")] * 2),
+                "no key": ("succeeded", [("unwatched-key", "CredentialRejected"), ("answers", "succeeded")]),
+                "refused": ("blocked", [("unwatched-refuses", "Refused")]),
+            }
+        assert circuits(stack, other, "answers") == ["closed", "closed"]

@@ -97,11 +97,11 @@ def models() -> "Models":
 @cache
 def circuits() -> "Breakers":
     """The circuits and live figures of the models."""
-    from broker.metrics import circuit_changed
+    from broker.metrics import board_unread, circuit_changed
     from broker.routing.board import Board
     from broker.routing.breakers import Breakers
 
-    return Breakers(database(), Board(database()), circuit_changed)
+    return Breakers(database(), Board(database(), board_unread), circuit_changed)
 
 
 @cache
