@@ -16,7 +16,7 @@ from broker.routing.figures import Health
 from broker.routing.model import Model
 from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
-from broker.steps.exchanging import Begun
+from broker.steps.exchanging import Begun, Planned
 from broker.steps.repeating import check_tries
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
@@ -94,7 +94,7 @@ class InvokeModel:
                 return None
             model = self.models.get(model_id, now)
             time_slice = time_slice_of(model, owned(run.head, run.fence), now, self._usual(following, now))
-            return self.calling.begin(run, run.head, model, request, time_slice, now, once=True)
+            return self.calling.begin(Planned(run, run.head, model, request, time_slice, now), once=True)
         except (Moved, BrokerError):
             return None
 
@@ -122,7 +122,8 @@ class InvokeModel:
             began = time.monotonic()
             head, fitted = self.shorten(run, head, model, request, now)
             later = now + round((time.monotonic() - began) * 1000)  # a summary may have taken its time
-            made = self.calling.make(run, head, model, fitted, time_slice_of(model, head, later, usual), later)
+            time_slice = time_slice_of(model, head, later, usual)
+            made = self.calling.make(Planned(run, head, model, fitted, time_slice, later))
         except BrokerError as error:
             if isinstance(flight, Leader):
                 self.share.failed(flight, error, now_ms())
