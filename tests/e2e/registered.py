@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.e2e.odd import MODELS
+from tests.e2e.odd import models as odd_models
 
 ORDERS: dict[str, dict[str, Any]] = {
     "answers": {"order": "", "tasks": ["chat", "embed"]},
@@ -154,7 +154,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             | facts
             for name, (path, facts) in _by_path()
         ]
-        + [common | {"capabilities": ["tools"]} | each for each in MODELS]
+        + [common | {"capabilities": ["tools"]} | each for each in odd_models(models_url)]
         + [
             common | {"name": "any", "endpoint": None, "secret": None, "id": model} | facts
             for model, facts in {**ON_AWS, "aws-guarded": guarded}.items()

@@ -127,6 +127,7 @@ REFUSED: dict[str, tuple[int, Any]] = {
         403,
         {"error": {"code": 403, "message": "No.", "metadata": {"flagged_input": WORDS}}},
     ),
+    "mistral, of a guardrail": (403, flat("Content blocked by guardrail", "invalid_request_error", None)),
     "a 403 of a policy": (403, {"error": {"message": f"Blocked by policy {WORDS}"}}),
     "a 403 of content": (403, {"detail": f"This content cannot be generated. {WORDS}"}),
     "dashscope": (400, framed(code="data_inspection_failed")),
@@ -144,6 +145,8 @@ GONE: dict[str, tuple[int, Any]] = {
     "hugging face": (400, framed("The requested model 'a/b' is not supported by any provider you have enabled.")),
     "a region's policy": (403, framed("This model is not available in your region by policy.")),
     "no model": (400, framed("No model found: x")),
+    "mistral": (400, flat("Invalid model: x", "invalid_model", "1500")),
+    "cohere": (404, {"message": f"model 'x' was removed on September 15, 2025. {WORDS}"}),
     "openrouter": (400, framed("acme/none is not a valid model ID")),
     "openrouter, of nobody": (404, framed("No endpoints found for acme/none.")),
     "azure": (404, {"error": {"code": "DeploymentNotFound", "message": WORDS}}),
@@ -182,6 +185,8 @@ BUSY: dict[str, tuple[int, Any]] = {
     "in words": (400, {"error": f"Rate limit reached for requests {WORDS}"}),
     "an overload": (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
     "openai, slow down": (503, framed(code="slow_down")),
+    "mistral, of a tier": (503, flat("Service tier capacity exceeded", "service_tier_capacity_exceeded", "3505")),
+    "cohere": (429, {"message": f"You are using a Trial key, which is limited to 40 API calls / minute. {WORDS}"}),
 }
 
 REJECTED: dict[str, tuple[int, Any, str, str | None]] = {
@@ -234,6 +239,12 @@ REJECTED: dict[str, tuple[int, Any, str, str | None]] = {
         "http_422",
         "parameters.max_output_tokens",
     ),
+    "cohere, of a limit": (
+        400,
+        {"message": f"too many tokens: max tokens must be less than or equal to 9, the maximum output. {WORDS}"},
+        "http_400",
+        None,
+    ),
     "what a model does not support": (
         400,
         framed("The model `x` is not supported with the parameter 'temperature'."),
@@ -246,6 +257,17 @@ REJECTED: dict[str, tuple[int, Any, str, str | None]] = {
         {"detail": [{"type": "extra_forbidden", "loc": ["body", "messages", 0, "user", "content"], "msg": WORDS}]},
         "extra_forbidden",
         "input.messages.0",
+    ),
+    "mistral": (
+        422,
+        {
+            "object": "error",
+            "message": {"detail": [{"type": "less_than_equal", "loc": ["body", "temperature"], "msg": WORDS}]},
+            "type": "invalid_request_error",
+            "code": None,
+        },
+        "http_422",
+        "parameters.temperature",
     ),
     "google": (
         400,

@@ -112,7 +112,7 @@ def test_tools_that_the_request_does_not_have_are_none_of_its_fields(server: Pro
 @pytest.mark.parametrize("said", [*(body for _, body in GONE.values()), *(body for _, body in KEYS.values())])
 def test_a_prompt_that_is_quoted_closes_no_model_to_others(said: Any) -> None:
     """A tenant's own words in an error never look like a model that is gone or a key that is wrong."""
-    error = said["error"] if isinstance(said, dict) else "The model `x` does not exist"
+    error = said.get("error", said) if isinstance(said, dict) else "The model `x` does not exist"
     words = error if isinstance(error, str) else error["message"]
     for status in (400, 422):
         body = {"error": {"message": f"Invalid value: '{words}'", "type": "invalid_request_error", "code": None}}
