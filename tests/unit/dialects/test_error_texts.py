@@ -11,7 +11,8 @@ from broker.providers.wire.base import Call
 from broker.providers.wire.failures import failure
 
 from tests.unit.dialects.base import MODEL, SECRET, TOOL, Json, calling
-from tests.unit.dialects.error_texts import BUSY, ERRORS, GONE, KEYS, LONG, REFUSED, REJECTED, Row, framed
+from tests.unit.dialects.error_texts import BUSY, ERRORS, GONE, KEYS, LONG, REFUSED, Row, framed
+from tests.unit.dialects.rejection_texts import REJECTED
 from tests.unit.dialects.table import DIALECTS, failed
 from tests.unit.provider_server import ProviderServer, Script
 
