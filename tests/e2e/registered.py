@@ -113,6 +113,9 @@ SHAKY = (
     "thinking",
     "limiting",
     "unmet",
+    "forgotten",
+    "repeated",
+    "replayed",
 )
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import BudgetExceeded, Conflict, NotCancelable
 from broker.jobs.head import Head, Status
+from broker.jobs.store import Moved
 from broker.jobs.sweeping import Sweep
 from broker.jobs.transitions import Fence
 from broker.tenants import ledger
@@ -23,7 +24,7 @@ PERIOD = "2026-11"
 BUCKET = "acme/2026-11"
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
 CRASHES = st.none() | st.none() | st.integers(0, 2)
-EXPECTED = (Conflict, NotCancelable, BudgetExceeded, Down, Crash)
+EXPECTED = (Conflict, Moved, NotCancelable, BudgetExceeded, Down, Crash)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Execution:
 
     job_id: str
     fence: Fence
+    told: Head
+    """As the job was started, which goes along."""
 
 
 @dataclass(frozen=True)

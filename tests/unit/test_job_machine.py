@@ -1,4 +1,4 @@
-"""A job's whole life at random: doubled messages, stale runs, crashes at any write, late answers, and the sweep."""
+"""A job's whole life at random: doubled messages, stale runs and heads, crashes, late answers, and the sweep."""
 
 from dataclasses import replace
 from typing import Any
@@ -67,8 +67,8 @@ class JobMachine(Life):
         if head is None:
             return multiple()
         # Express workflows start at least once.
-        names = [f"e{self.fresh()}" for _ in range(2)]
-        return multiple(*(Execution(job_id, Fence(head.run, name, None, head.claimed_at, message)) for name in names))
+        fences = [Fence(head.run, f"e{self.fresh()}", None, head.claimed_at, message) for _ in range(2)]
+        return multiple(*(Execution(job_id, fence, self.world.workflows.told[-1]) for fence in fences))
 
     @rule(execution=executions, crash=CRASHES)
     def enter(self, execution: Execution, crash: int | None) -> None:
@@ -83,8 +83,12 @@ class JobMachine(Life):
         reserve=st.integers(0, 400),
         crash=CRASHES,
         canceled=st.booleans(),
+        told=st.booleans(),
     )
-    def call(self, execution: Execution, model: str, reserve: int, crash: int | None, canceled: bool) -> Any:
+    def call(
+        self, execution: Execution, model: str, reserve: int, crash: int | None, canceled: bool, told: bool
+    ) -> Any:
+        """A call is put on record: a run's first by the head that went along, whatever became of the job since."""
         keys: list[str] = []
         head: Head | None = None
 
@@ -97,7 +101,8 @@ class JobMachine(Life):
 
         others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others):
-            head = self.world.jobs.change(execution.job_id, start)
+            known = execution.told if told else None
+            head = self.world.jobs.change(execution.job_id, start, known=known, once=told)
         return Made(head, keys[0], execution.fence) if head else multiple()
 
     def facts(self, made: Made, percent: int, *, answered: bool) -> dict[str, Any]:
@@ -123,9 +128,12 @@ class JobMachine(Life):
         crash=CRASHES,
         canceled=st.booleans(),
         swept=st.booleans(),
+        told=st.booleans(),
     )
-    def answer(self, made: Made, percent: int, status: Status, crash: int | None, canceled: bool, swept: bool) -> None:
-        """An answer is kept, and ends the job, or comes too late; the run may die on the way."""
+    def answer(
+        self, made: Made, percent: int, status: Status, crash: int | None, canceled: bool, swept: bool, told: bool
+    ) -> None:
+        """An answer is kept, and ends the job by the head it came with, or comes too late; its run may die."""
         head = self.world.jobs.get(made.head.id)
         if made.key in head.open_calls:
             self.world.payloads.save(head, f"OUTPUT#{made.key}", {}, self.facts(made, percent, answered=True))
@@ -134,17 +142,21 @@ class JobMachine(Life):
             return
         others = [lambda: cancel_job(self.world.jobs, head.id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others, *([self.sweep_once] if swept else [])):
-            settle_job(
-                self.world.jobs, self.world.jobs.get(head.id), made.fence, Outcome(status), self.now, {made.key: kept}
-            )
+            known = made.head if told else self.world.jobs.get(made.head.id)
+            settle_job(self.world.jobs, known, made.fence, Outcome(status), self.now, {made.key: kept})
 
-    @rule(execution=executions, status=st.sampled_from(STATUSES), crash=CRASHES, canceled=st.booleans())
-    def end(self, execution: Execution, status: Status, crash: int | None, canceled: bool) -> None:
+    @rule(
+        execution=executions,
+        status=st.sampled_from(STATUSES),
+        crash=CRASHES,
+        canceled=st.booleans(),
+        told=st.booleans(),
+    )
+    def end(self, execution: Execution, status: Status, crash: int | None, canceled: bool, told: bool) -> None:
         others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others):
-            settle_job(
-                self.world.jobs, self.world.jobs.get(execution.job_id), execution.fence, Outcome(status), self.now
-            )
+            known = execution.told if told else self.world.jobs.get(execution.job_id)
+            settle_job(self.world.jobs, known, execution.fence, Outcome(status), self.now)
 
     @rule(
         execution=executions,

@@ -10,7 +10,7 @@ from broker.errors import DeliveryBusy, Gone, InvalidRequest, NotFound
 from broker.jobs import calls
 from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
-from broker.jobs.store import TRIES, Jobs, Look, Payloads
+from broker.jobs.store import ERASED, TRIES, Jobs, Look, Payloads
 from broker.storage import If, Item, Update
 
 MAX_PAGE = 100
@@ -70,7 +70,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "context": _context(notes.get(f"CONTEXT#{head.run}")),
         "conversation_id": head.conversation,
         "metadata": asked.get("metadata", {}),
-        "erased": "ERASED" in notes or is_gone(head, output),
+        "erased": ERASED in notes or is_gone(head, output),
         "urls": {
             "get": f"/v1/jobs/{head.id}",
             "cancel": f"/v1/jobs/{head.id}/cancel",
@@ -86,7 +86,7 @@ def is_gone(head: Head, output: Any | None) -> bool:
 
 def gone(notes: dict[str, Item]) -> Gone:
     """The error of who asks for an answer that is not there any more, by what became of it."""
-    if "ERASED" in notes:
+    if ERASED in notes:
         return Gone("The job's prompt and answer were erased.", code="erased")
     return Gone("The job's answer was kept no longer than its ttl_seconds.", code="payload_expired")
 
@@ -250,7 +250,7 @@ def erase(
     # An address may hold a token. It stays as long as the webhook is to be sent, and goes with the last attempt.
     waits = address and not deliveries and f"job.{head.status}" in head.webhook
     jobs.note(head, "ASKED", {"metadata": {}, **({"webhook_url": address, "erased": True} if waits else {})})
-    jobs.note(head, "ERASED", {})
+    jobs.note(head, ERASED, {})
     if deliveries:
         _forget_addresses(jobs, head)
 
