@@ -12,7 +12,7 @@ from broker.cloud.clients import client
 from broker.cloud.fault_injection import FaultInjected, Faulty
 from broker.cloud.lean import LeanClient
 
-from tests.fakes.json_service import REGION, JsonService, serving
+from tests.fakes.json_service import REGION, Answer, JsonService, serving
 
 
 @pytest.fixture
@@ -54,6 +54,21 @@ def test_that_there_are_no_credentials_is_told_by_botocore(
         monkeypatch.setenv(name, str(tmp_path / "none"))
     with pytest.raises(NoCredentialsError):
         client.__wrapped__("dynamodb").get_item(TableName="jobs", Key={})
+
+
+def test_a_client_of_one_attempt_does_not_wait_for_a_table_that_throttles(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
+    throttled = Answer(400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}')
+    for attempts in (4, 1):
+        service.answers, service.asked = [throttled] * attempts, []
+        with pytest.raises(ClientError) as refused:
+            client.__wrapped__("dynamodb", attempts).get_item(TableName="ledger", Key={})
+        assert refused.value.response["Error"]["Code"] == "ThrottlingException"
+        assert len(service.asked) == attempts
+    assert len(pauses) == 3
 
 
 def test_ordered_crashes_come_before_and_after_what_changes_something(
