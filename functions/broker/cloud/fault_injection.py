@@ -41,8 +41,12 @@ class Faulty:
             while self._meant("hang", request):
                 time.sleep(1)
             if self._meant("throttle", request):
-                said = {"Error": {"Code": "ThrottlingException", "Message": "Rate of requests exceeds the throughput."}}
-                raise self._client.exceptions.ClientError(said, name)
+                from botocore.exceptions import ClientError
+
+                said: Any = {
+                    "Error": {"Code": "ThrottlingException", "Message": "Rate of requests exceeds the throughput."}
+                }
+                raise ClientError(said, name)
             self._strike(f"before {name}")
             reply = found(**request)
             self._strike(f"after {name}")
