@@ -9,6 +9,7 @@ import pytest
 from broker import errors
 from broker.errors import BadOutput, BrokerError, Conflict, Throttled, Unavailable
 from broker.jobs.ending import cancel_job
+from broker.jobs.erasing import erase
 from broker.jobs.head import Status
 from broker.jobs.transitions import Fence
 from broker.prompts.experiments import compare
@@ -131,6 +132,17 @@ def test_a_late_answer_is_dropped_but_paid_for() -> None:
     assert (stage.head.status, stage.head.output) == (Status.CANCELED, None)
     assert stage.head.spent == stage.world.spent()["nusd"] == answer["facts"]["cost"]
     assert stage.world.payloads.names(JOB_ID) == ["BODY"]
+
+
+def test_an_answer_that_was_erased_before_it_was_settled_costs_what_it_told() -> None:
+    stage = Stage()
+    answer = stage()
+    canceled, world = cancel_job(stage.world.jobs, JOB_ID, "acme", NOW), stage.world
+    erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, canceled)
+    assert (stage.head.spent, stage.head.open_calls) == (answer["facts"]["cost"], [])
+    with pytest.raises(Conflict):
+        settle(stage, {"answer": answer})
+    assert (world.spent()["calls"], world.payloads.names(JOB_ID)) == (1, [])
 
 
 def test_the_answer_that_another_execution_ended_the_job_with_stays() -> None:
