@@ -64,7 +64,7 @@ def test_messages_whose_jobs_were_canceled_or_erased_since_ask_nobody(
 ) -> None:
     shaky.answer(WELL)
     with stack.nothing_dispatched():
-        gone = [submitted(stack.api, "forgotten") for _ in range(4)]
+        gone = [submitted(stack.api, "forgotten") for _ in range(2)]
         theirs = submitted(other, "forgotten")
         for place, job_id in enumerate(gone):
             ended(stack.api, job_id, erase=place % 2 == 0)
