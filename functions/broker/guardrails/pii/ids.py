@@ -104,9 +104,9 @@ def _forms(classes: bytes, begin: int, shapes: Shapes) -> list[tuple[int, int, F
     while word:
         end = word.end()
         written = classes[begin : end + 1]
-        known = shapes.forms.get(classes[begin:end]) or shapes.forms.get(b"*%d" % (end - begin))
-        if known and _stands_alone(classes, begin, end):
-            found.append((begin, end, known))
+        for form in (b"*%d" % (end - begin), classes[begin:end]):
+            if form in shapes.forms and _stands_alone(classes, begin, end):
+                found.append((begin, end, shapes.forms[form]))
         # A form may end with a separator: A123456(3).
         if written in shapes.forms and _stands_alone(classes, begin, end + 1):
             found.append((begin, end + 1, shapes.forms[written]))
@@ -129,7 +129,7 @@ def _kind(text: str, begin: int, end: int, form: Form, near: Mentions[str]) -> t
     """The kind of the number and how sure that is: first what words near say, then what needs none."""
     number = text[begin:end]
     words = _near(near, begin, end) if near.within(begin - BEFORE, end + AFTER) else {}
-    for word in sorted(words, key=words.__getitem__):
+    for word in sorted(words, key=lambda word: (words[word], word in document()["groups"])):
         for row in form.by_word.get(word, ()):
             if _right(row, number):
                 return row.kind, PROVED
