@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from broker.guardrails.classes import classes as classes_of
+from broker.guardrails.classes import without
+from broker.guardrails.iban import find_ibans
 from broker.guardrails.numbers import plain
-from broker.guardrails.pii.classes import classes as classes_of
-from broker.guardrails.pii.classes import without
 from broker.guardrails.pii.crypto import find_wallets
 from broker.guardrails.pii.email import find_emails
-from broker.guardrails.pii.iban import find_ibans
 from broker.guardrails.pii.ids import find_ids
 from broker.guardrails.pii.labelled import find_labelled
 from broker.guardrails.pii.machines import find_addresses

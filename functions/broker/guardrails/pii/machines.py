@@ -77,6 +77,8 @@ def _personal(of: type[IPv4Address] | type[IPv6Address], written: str) -> bool:
         address = of(written)
     except AddressValueError:
         return False
-    if isinstance(address, IPv6Address) and sum(map(bool, written.split(":"))) < 3:
+    groups = [group for group in written.split(":") if group]
+    if isinstance(address, IPv6Address) and (len(groups) < 3 or all(len(group) == 2 for group in groups)):
+        # `a::b` of a program, and pairs that are a key's fingerprint or a longer MAC address.
         return False
     return not (address.is_loopback or address.is_unspecified or address.is_multicast or written.startswith("255."))

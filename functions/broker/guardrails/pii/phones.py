@@ -6,8 +6,8 @@ from functools import cache
 from itertools import chain, groupby
 from typing import Any
 
+from broker.guardrails.classes import places
 from broker.guardrails.mentions import Mentions
-from broker.guardrails.pii.classes import places
 from broker.guardrails.pii.words import PHONE, document
 from broker.guardrails.spans import Span
 
