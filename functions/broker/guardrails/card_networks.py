@@ -1,6 +1,7 @@
 """The numbers that card networks issue: first digits and lengths."""
 
-from functools import cache, lru_cache
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Needs = Literal["nothing", "groups", "words"]
@@ -71,21 +72,36 @@ NETWORKS: tuple[Network, ...] = (
 PREFIX = 6
 SHORTEST = 12
 
+Lengths = tuple[tuple[int, Issued], ...]
+"""How long numbers are, the longest first, and who issues them."""
 
-@lru_cache(maxsize=4096)
-def issued(prefix: str) -> tuple[tuple[int, Issued], ...]:
-    """The lengths that numbers with these six first digits have, the longest first, and who issues them."""
+
+def issued(prefix: str) -> Lengths:
+    """What numbers with these six first digits may be."""
+    rows, lengths = _by_four_digits(prefix[:4])
+    return _lengths(row for row in rows if _covers(row, prefix)) if lengths is None else lengths
+
+
+@lru_cache(maxsize=10_000)
+def _by_four_digits(prefix: str) -> tuple[list[Network], Lengths | None]:
+    """The ranges that such numbers may lie in, and what the numbers may be, if four digits say it."""
+    rows = [row for row in _by_two_digits(prefix[:2]) if _covers(row, prefix)]
+    return rows, None if any(len(row.first) > len(prefix) for row in rows) else _lengths(rows)
+
+
+@lru_cache(maxsize=100)
+def _by_two_digits(prefix: str) -> list[Network]:
+    return [row for row in NETWORKS if _covers(row, prefix)]
+
+
+def _covers(row: Network, prefix: str) -> bool:
+    digits = min(len(prefix), len(row.first))
+    return row.first[:digits] <= prefix[:digits] <= row.last[:digits]
+
+
+def _lengths(rows: Iterable[Network]) -> Lengths:
     found: dict[int, Issued] = {}
-    for row in _by_two_digits()[prefix[:2]]:
-        if row.first <= prefix[: len(row.first)] <= row.last:
-            for length in row.lengths:
-                found.setdefault(length, Issued(row.name, row.needs))
+    for row in rows:
+        for length in row.lengths:
+            found.setdefault(length, Issued(row.name, row.needs))
     return tuple(sorted(found.items(), reverse=True))
-
-
-@cache
-def _by_two_digits() -> dict[str, list[Network]]:
-    pairs = [f"{number:02}" for number in range(100)]
-    return {
-        pair: [row for row in NETWORKS if row.first[:2] <= pair[: len(row.first)] <= row.last[:2]] for pair in pairs
-    }

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from broker.guardrails.card_networks import PREFIX, SHORTEST, Issued, issued
 from broker.guardrails.card_words import Near, is_card_word
+from broker.guardrails.iban import in_iban
 from broker.guardrails.numbers import DOUBLED, SINGLE, in_address, plain
-from broker.guardrails.pii.iban import in_iban
 from broker.guardrails.spans import Span
 
 DIGIT, SIGN, RETURN, OTHER = b"9 r."

@@ -51,7 +51,7 @@ class Vocabulary(Generic[Tag]):
     """Words in lower case, each with what it stands for; `*` at an end lets the word go on there: `passport*`."""
 
     def __init__(self, words: Iterable[tuple[str, Tag]]):
-        from ahocorasick_rs import AhoCorasick
+        from ahocorasick_rs import AhoCorasick, Implementation
 
         tags: dict[str, list[Tag]] = {}
         for word, tag in words:
@@ -65,7 +65,7 @@ class Vocabulary(Generic[Tag]):
             for lead in leads:
                 patterns.append(lead + word.strip("*"))
                 self._tags.append((len(lead), starts and not lead, stops, listed))
-        self._search = AhoCorasick(patterns)
+        self._search = AhoCorasick(patterns, implementation=Implementation.ContiguousNFA)
 
     def mentions(self, text: str) -> Mentions[Tag]:
         """Find all, in time linear to the text."""

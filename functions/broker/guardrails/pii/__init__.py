@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
+from broker.guardrails.classes import classes as classes_of
+from broker.guardrails.classes import without
+from broker.guardrails.iban import find_ibans
 from broker.guardrails.numbers import plain
-from broker.guardrails.pii.classes import classes as classes_of
 from broker.guardrails.pii.crypto import find_wallets
 from broker.guardrails.pii.email import find_emails
-from broker.guardrails.pii.iban import find_ibans
 from broker.guardrails.pii.ids import find_ids
 from broker.guardrails.pii.labelled import find_labelled
 from broker.guardrails.pii.machines import find_addresses
-from broker.guardrails.pii.phones import find_phones
+from broker.guardrails.pii.phones import find_international, find_national
 from broker.guardrails.pii.words import mentions
 from broker.guardrails.spans import Span
 
@@ -20,18 +21,16 @@ def find_pii(text: str) -> Iterator[Span]:
     text = plain(text)
     near = mentions(text)
     classes = classes_of(text)
-    found: list[Span] = []
-    # In this order: what stands first keeps its characters.
-    for spans in (
-        find_emails(text),
-        find_ibans(text, classes),
-        find_wallets(text),
-        find_addresses(text),
-        find_ids(text, classes, near),
-        find_phones(text, classes, near),
-        find_labelled(text, near),
-    ):
-        found += spans
+    # In this order: what stands first keeps its characters, and the numbers are looked for in what is left.
+    found = [
+        *find_emails(text),
+        *find_ibans(text, classes),
+        *find_wallets(text),
+        *find_addresses(text),
+        *find_international(text),
+    ]
+    classes = without(classes, found)
+    found += [*find_ids(text, classes, near), *find_national(text, classes, near), *find_labelled(text, near)]
     yield from _apart(found)
 
 

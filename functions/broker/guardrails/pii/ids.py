@@ -7,9 +7,9 @@ from importlib import import_module
 from itertools import product
 from typing import NamedTuple
 
+from broker.guardrails.classes import SEPARATORS
 from broker.guardrails.mentions import Mentions
 from broker.guardrails.pii import own
-from broker.guardrails.pii.classes import SEPARATORS
 from broker.guardrails.pii.words import document
 from broker.guardrails.spans import Span
 
@@ -100,15 +100,15 @@ def _candidates(classes: bytes, shapes: Shapes, near: Mentions[str]) -> Iterator
 
 def _forms(classes: bytes, begin: int, shapes: Shapes) -> list[tuple[int, int, Form]]:
     found: list[tuple[int, int, Form]] = []
-    word = WORD.match(classes, begin)
+    word = None if _goes_on_before(classes, begin) else WORD.match(classes, begin)
     while word:
         end = word.end()
-        written = classes[begin : end + 1]
-        known = shapes.forms.get(classes[begin:end]) or shapes.forms.get(b"*%d" % (end - begin))
-        if known and _stands_alone(classes, begin, end):
-            found.append((begin, end, known))
+        for form in (b"*%d" % (end - begin), classes[begin:end]):
+            if form in shapes.forms and not _goes_on_behind(classes, end):
+                found.append((begin, end, shapes.forms[form]))
         # A form may end with a separator: A123456(3).
-        if written in shapes.forms and _stands_alone(classes, begin, end + 1):
+        written = classes[begin : end + 1]
+        if written in shapes.forms and not _goes_on_behind(classes, end + 1):
             found.append((begin, end + 1, shapes.forms[written]))
         if written not in shapes.beginnings:
             break
@@ -116,28 +116,30 @@ def _forms(classes: bytes, begin: int, shapes: Shapes) -> list[tuple[int, int, F
     return found[::-1]
 
 
-def _stands_alone(classes: bytes, begin: int, end: int) -> bool:
-    """True when the characters are not part of a longer number or identifier."""
-    if classes[begin - 1 : begin] in TIGHT and WORD.match(classes, begin - 2) and begin > 1:
-        return False
-    if classes[begin - 1 : begin] in (b"+", b"9", b"A"):
-        return False
-    return not (classes[end : end + 1] in TIGHT and WORD.match(classes, end + 1)) and not WORD.match(classes, end)
+def _goes_on_before(classes: bytes, begin: int) -> bool:
+    """True when what begins here is the end of a longer number or identifier."""
+    before = classes[begin - 1 : begin]
+    return before in (b"+", b"9", b"A") or (before in TIGHT and begin > 1 and classes[begin - 2] in LETTER_OR_DIGIT)
+
+
+def _goes_on_behind(classes: bytes, end: int) -> bool:
+    """True when what ends here is the beginning of one."""
+    return WORD.match(classes, end + (classes[end : end + 1] in TIGHT)) is not None
 
 
 def _kind(text: str, begin: int, end: int, form: Form, near: Mentions[str]) -> tuple[str, float] | None:
     """The kind of the number and how sure that is: first what words near say, then what needs none."""
     number = text[begin:end]
     words = _near(near, begin, end) if near.within(begin - BEFORE, end + AFTER) else {}
-    for word in sorted(words, key=words.__getitem__):
+    for word in sorted(words, key=lambda word: (words[word], word in document()["groups"])):
         for row in form.by_word.get(word, ()):
-            if _right(row, number):
+            if is_right(row, number):
                 return row.kind, PROVED
     if not form.alone or number.upper() != number:
         return None
     if (begin > 1 and ROW_BEFORE.match(text, begin - 2)) or ROW_AFTER.match(text, end):
         return None
-    return next(((row.kind, LIKELY) for row in form.alone if _right(row, number)), None)
+    return next(((row.kind, LIKELY) for row in form.alone if is_right(row, number)), None)
 
 
 def _near(near: Mentions[str], begin: int, end: int) -> dict[str, int]:
@@ -150,7 +152,8 @@ def _near(near: Mentions[str], begin: int, end: int) -> dict[str, int]:
     return found
 
 
-def _right(row: Row, number: str) -> bool:
+def is_right(row: Row, number: str) -> bool:
+    """True when a number is one of the kind: its beginning, its check digit, and nobody's example."""
     compact = number.translate(SEPARATED).upper()
     if number in EXAMPLES or len(set(compact)) < 2:
         return False

@@ -13,7 +13,7 @@ from broker.guardrails.spans import Span
 LINK = re.compile(
     r"(?:[\s:#=.()\[\]\"'*_,-]{0,4}(?:numbers?|num|no|nr|nº|n°|№|번호|番号|号码|號碼|증|nummer|number|numéro|numero|número|code|codes|card|id"
     r"|is|was|are|on|in|the|ist|lautet|war|am|est|le|es|el|é|è|il|op|den|date|of|birth|birthday|day|datum|data|de|del"
-    r"|di|da|der|d'|van|my|是|为|為|は|는|은|이|가|[a-z]{2})(?![a-z0-9])){0,4}[\s:#=.()\[\]\"'*_|,：；の>/-]{0,5}",  # noqa: RUF001
+    r"|di|da|der|d'|van|my|是|为|為|は|는|은|이|가|(?-i:[a-z]{2}))(?![a-z0-9])){0,4}[\s:#=.()\[\]\"'*_|,：；の>/-]{0,5}",  # noqa: RUF001
     re.IGNORECASE,
 )
 """What may stand between the word and the value."""

@@ -19,7 +19,7 @@ REACH = 48
 """More characters than an address has."""
 
 BEFORE = re.compile(r"[0-9A-Za-z_:.-]*\Z")
-AFTER = re.compile(r"[0-9A-Za-z_:.-]*")
+OTHER = re.compile(r"[^0-9A-Za-z_:.-]")
 
 NETWORK = re.compile(r"/[0-9]")
 """A range of addresses is nobody's."""
@@ -35,15 +35,15 @@ VERSION = re.compile(
 def find_addresses(text: str) -> Iterator[Span]:
     """The addresses in a text, those of one notation after those of another."""
     for sign, hint in ((".", HINT), (":", COLON_HINT), ("-", HYPHEN_HINT)):
-        end = 0
+        free = 0
         for middle in hint.finditer(text) if sign in text else ():
-            if middle.start() < end:
+            if middle.start() < free:
                 continue
-            before = BEFORE.findall(text[max(end, middle.start() - REACH) : middle.start()])
-            begin = middle.start() - len(before[0])
-            end = middle.end() + len(AFTER.findall(text[middle.end() : middle.end() + 2 * REACH])[0])
-            if kind_and_span := _address(text, begin, end):
-                yield kind_and_span
+            before = BEFORE.findall(text[max(free, middle.start() - REACH) : middle.start()])[0]
+            behind = OTHER.search(text, middle.end())
+            free = behind.start() if behind else len(text)
+            if found := _address(text, middle.start() - len(before), free):
+                yield found
 
 
 def _address(text: str, begin: int, end: int) -> Span | None:
@@ -77,6 +77,8 @@ def _personal(of: type[IPv4Address] | type[IPv6Address], written: str) -> bool:
         address = of(written)
     except AddressValueError:
         return False
-    if isinstance(address, IPv6Address) and sum(map(bool, written.split(":"))) < 3:
+    groups = [group for group in written.split(":") if group]
+    if isinstance(address, IPv6Address) and (len(groups) < 3 or all(len(group) == 2 for group in groups)):
+        # `a::b` of a program, and pairs that are a key's fingerprint or a longer MAC address.
         return False
     return not (address.is_loopback or address.is_unspecified or address.is_multicast or written.startswith("255."))

@@ -109,6 +109,11 @@ def hu_tax_id(number: str) -> bool:
     return number[0] == "8" and _weighted(number[:9], tuple(range(1, 10))) % 11 == int(number[9])
 
 
+def hu_tax_number(number: str) -> bool:
+    """Hungarian tax number of a company; the last three digits say how and where it is taxed."""
+    return -_weighted(number[:7], (9, 7, 3, 1, 9, 7, 3)) % 10 == int(number[7]) and number[8] in "12345"
+
+
 def hu_taj(number: str) -> bool:
     """Hungarian health insurance."""
     return _weighted(number[:8], (3, 7) * 4) % 10 == int(number[8])

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain, groupby
 from typing import Any
 
+from broker.guardrails.classes import places
 from broker.guardrails.mentions import Mentions
-from broker.guardrails.pii.classes import places
 from broker.guardrails.pii.words import PHONE, document
 from broker.guardrails.spans import Span
 
@@ -58,16 +59,20 @@ WHOLE = "ZZ"
 """The region of numbers that have their country's code."""
 
 
-def find_phones(text: str, classes: bytes, near: Mentions[str]) -> Iterator[Span]:
-    """The phone numbers in a text, those of one notation after those of another."""
+def find_international(text: str) -> Iterator[Span]:
+    """The phone numbers with their country's code, those with a plus before those with two zeros."""
     for sign, pattern in (("+", INTERNATIONAL), ("00", ZEROS)):
         place = text.find(sign)
         while place >= 0:
             found = pattern.match(text, place) if _begins(text, place) else None
-            length = _longest(found.group(), WHOLE) if found else 0
+            length = _longest(found.group(), (WHOLE,)) if found else 0
             if length:
                 yield Span(place, place + length, "phone")
             place = text.find(sign, place + max(length, 1))
+
+
+def find_national(text: str, classes: bytes, near: Mentions[str]) -> Iterator[Span]:
+    """The phone numbers without, those of a notation of their own before those with a word."""
     yield from _in_own_form(text, classes)
     yield from _named(text, near)
 
@@ -78,28 +83,30 @@ def _in_own_form(text: str, classes: bytes) -> Iterator[Span]:
             end = 0
             for place in places(classes, form):
                 found = whole.search(text, max(end, place - OWN_LEAD), place + OWN_LEAD) if place >= end else None
-                if found and _longest(found.group(), region):
+                if found and _longest(found.group(), (region,)):
                     end = found.end()
                     yield Span(*found.span(), "phone", 0.9)
 
 
 def _named(text: str, near: Mentions[str]) -> Iterator[Span]:
     """Numbers right behind a word such as `Telefon`, by the plans of the countries where it is said."""
-    taken = -1
-    for word in near.all():
-        if not word.tag.startswith(PHONE):
-            continue
-        gap = GAP.match(text, word.end)
+    words = (word for word in near.all() if word.tag.startswith(PHONE))
+    for end, languages in groupby(words, key=lambda word: word.end):
+        gap = GAP.match(text, end)
         found = NATIONAL.match(text, gap.end()) if gap else None
-        if not found or found.start() <= taken or not _begins(text, found.start()):
+        if not found or not _begins(text, found.start()):
             continue
-        regions = document()["phones"][int(word.tag.removeprefix(PHONE))]["regions"]
-        if len(NOT_DIGIT.sub("", found.group())) >= OFTEN_DIGITS:
-            regions = [*regions, *OFTEN]
-        length = next(filter(None, (_longest(found.group(), region) for region in regions)), 0)
-        if length:
-            taken = found.start()
-            yield Span(taken, taken + length, "phone", 0.9)
+        often = len(NOT_DIGIT.sub("", found.group())) >= OFTEN_DIGITS
+        if length := _longest(found.group(), _regions(tuple(word.tag for word in languages), often)):
+            begin = found.start()
+            opened = ")" in found.group()[:length] and text[begin - 1] == "("
+            yield Span(begin - opened, begin + length, "phone", 0.9)
+
+
+@cache
+def _regions(languages: tuple[str, ...], often: bool) -> tuple[str, ...]:
+    listed = [document()["phones"][int(tag.removeprefix(PHONE))]["regions"] for tag in languages]
+    return tuple(dict.fromkeys([*chain.from_iterable(listed), *(OFTEN if often else ())]))
 
 
 def _begins(text: str, place: int) -> bool:
@@ -107,19 +114,23 @@ def _begins(text: str, place: int) -> bool:
     return not (before.isascii() and before.isalnum()) and before not in ("_", "+", "-", "/", ".", "@", "=")
 
 
-def _longest(written: str, region: str) -> int:
-    """How many of the characters make a valid number; 0 if none do."""
+def _longest(written: str, regions: tuple[str, ...]) -> int:
+    """How many of the characters make a number that is valid in one of the regions; 0 if none do."""
     for _ in range(TRIALS):
         digits = NOT_DIGIT.sub("", written)
         if len(digits) < FEWEST:
             return 0
-        if _international(digits.removeprefix("00")) if region == WHOLE else _national(region, digits):
+        if any(_valid(digits, region) for region in regions):
             return len(written)
         shorter = WITHOUT_LAST_GROUP.match(written)
         if not shorter:
             return 0
         written = shorter.group(1)
     return 0
+
+
+def _valid(digits: str, region: str) -> bool:
+    return _international(digits.removeprefix("00")) if region == WHOLE else _national(region, digits)
 
 
 def _international(digits: str) -> bool:

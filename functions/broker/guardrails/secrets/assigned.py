@@ -18,7 +18,7 @@ ASSIGNMENT = re.compile(
     r"(?:\s{0,3}:?\s{0,3}(?:[Ss]tr(?:ing)?\??|char|any|const|text|varchar)(?:\[\])?(?=\s{0,3}=))?"
     r"[ \t]{0,8}(?:=>|:=|\?\?=|\|\|=|={1,3}|[.?+]=|:{1,3}={0,3}|(?P<comma>,)(?=\s{0,12}[\"'`])|\((?=\s{0,12}[\"'`])|>"
     r"|\b(?:is|ist|est|es|é|è)\b)"
-    r"\s{0,12}(?:new \w{1,20}\(|[bfru]{1,2}(?=[\"']))?" + VALUE
+    r"(?:(?<=[>(,|=])\s{0,12}|[ \t]{0,12})(?:new \w{1,20}\(|[bfru]{1,2}(?=[\"']))?" + VALUE
 )
 """`name = "value"`, and how else languages, settings and sentences give a name a value."""
 
@@ -72,7 +72,7 @@ def _given(scan: Scan, begin: int, end: int, strength: str) -> tuple[int, int] |
             return place
     if strength != "weak" and text[begin - 1 : begin] == "-" and (found := OPTION.match(text, end)):
         place, _ = _value(found)
-        if is_secret(text[slice(*place)], strength, quoted=True):
+        if is_secret(text[slice(*place)], strength, quoted=True) and _is_named(scan.lower, begin, end, place[0]):
             return place
     return None
 

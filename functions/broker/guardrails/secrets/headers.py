@@ -12,7 +12,7 @@ from broker.guardrails.spans import Span
 HEADER = re.compile(
     r"\\{0,2}[\"']?\s{0,3}[:=,]\s{0,3}\\{0,2}[\"']?(?:(?P<scheme>[A-Za-z]{3,12})\s{1,3})?(?P<value>[^\s\"'`<>,;\\]{8,2000}+)"
 )
-COOKIE = re.compile(r"[\"']?\s{0,2}[=:]\s{0,2}[\"']?(?P<value>[A-Za-z0-9+/%_.~=-]{16,2000}+)")
+COOKIE = re.compile(r"[\"']?\s{0,2}=\s{0,2}[\"']?(?P<value>[A-Za-z0-9+/%_.~=-]{16,2000}+)")
 
 SURE_OF_HEADER = 0.8
 
@@ -25,7 +25,7 @@ def find_header(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     if not found or is_placeholder(found["value"]):
         return
     value, basic = found["value"], (found["scheme"] or "").lower() == "basic"
-    if _is_user_and_password(value) if basic else looks_random(value.rstrip("="), 12):
+    if _is_user_and_password(value) if basic else looks_random(value.rstrip("="), 12 if found["scheme"] else 20):
         yield Span(*found.span("value"), "authorization_header", SURE_OF_HEADER)
 
 

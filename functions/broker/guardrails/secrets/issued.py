@@ -14,13 +14,17 @@ from broker.guardrails.spans import Span
 REACH = 60
 """Characters between the end of an issuer's name and the value that belongs to it."""
 
-SECRETISH = re.compile(r"key|token|secret|pass|pwd|auth|cred|api|sid\b|bearer|login|hook|licen[sc]e|\bpat\b|\bid\b")
+SECRETISH = re.compile(r"key|token|secret|pass|pwd|auth|cred|api|sid\b|bearer|login|hook|access|private|\bpat\b|\bid\b")
 
 LEAD = 24
 """A generated value has a digit among so many characters."""
 
 DIGIT = re.compile("[0-9]")
-START = re.compile(BEGIN + r"(?<![_\-.])[0-9A-Za-z$]")
+START = re.compile(
+    "(?:"
+    + BEGIN
+    + r"(?<![_.])|(?i:(?<=key[-.])|(?<=token[-.])|(?<=secret[-.])|(?<=access[-.])|(?<=private[-.])))[0-9A-Za-z$]"
+)
 
 ASSIGNED = re.compile(r"[\w.\-]{0,24}[\"'\])}\s>]{0,4}(?:=|:|=>|,|\()[\s\"'`(=>]{0,6}\Z")
 
@@ -29,6 +33,8 @@ HEX = re.compile(r"[0-9a-f]+\Z")
 
 TRIES = 4
 """How often a value is looked at that has names of secrets in it: what `key:key:key:…` costs is bounded."""
+
+BASE64 = re.compile(r"[0-9A-Za-z+/]{15}[+/]\Z")
 
 SURE, UNSUMMED, NEAR = 1.0, 0.7, 0.8
 
@@ -72,6 +78,8 @@ class Prefixed:
         """At most one span, around the anchor that stands from `begin` to `end`."""
         place = begin - self._offset
         if place < 0 or not (found := self._pattern.match(scan.text, place)):
+            return
+        if is_inside_base64(scan.text[max(0, place - 16) : place]):
             return
         token = found.group().rstrip(".")
         body = token[self._letters :] if not self._offset else token
@@ -128,6 +136,11 @@ def stands_alone(text: str, begin: int, end: int) -> bool:
     if not after.isalpha() or not after.islower() or end - begin >= 8:
         return True
     return bool(SECRETISH.match(text[end : end + 8].lower()))
+
+
+def is_inside_base64(before: str) -> bool:
+    """Whether what stands before is the middle of base64, which has every short prefix somewhere."""
+    return BASE64.match(before) is not None and DIGIT.search(before) is not None and before.lower() != before
 
 
 def is_stand_in(body: str) -> bool:

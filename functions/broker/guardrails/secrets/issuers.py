@@ -17,22 +17,27 @@ class Issuer:
 
     id: str
     issuer: str
-    forms: tuple[Form, ...]
+    written: tuple[str, ...]
     keywords: tuple[str, ...]
     checksum: str | None
     source: str
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> "Issuer":
-        """A row of a table. KeyError and ValueError for one that is not whole."""
+        """A row of a table. KeyError for one that is not whole."""
         return cls(
             id=row["id"],
             issuer=row["issuer"],
-            forms=tuple(form(text) for text in row["forms"]),
+            written=tuple(row["forms"]),
             keywords=tuple(row.get("keywords", ())),
             checksum=row.get("checksum"),
             source=row["source"],
         )
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """What is written in the table, read: only where it is looked for. ValueError for what is no form."""
+        return tuple(form(text) for text in self.written)
 
 
 @cache

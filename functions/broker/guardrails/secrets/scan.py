@@ -90,14 +90,15 @@ def narrow(text: str) -> bytes:
 
 
 def _without_overlap(spans: Iterable[Span]) -> Iterator[Span]:
-    """Of those that overlap, the surest; of equally sure ones, the longest."""
+    """Those that overlap become one, of the kind of the surest: nothing of any of them may stay in a text."""
     kept: Span | None = None
     for span in sorted(spans, key=lambda each: (each.begin, -each.end)):
         if kept is None or span.begin >= kept.end:
             if kept is not None:
                 yield kept
             kept = span
-        elif (span.score, span.end - span.begin) > (kept.score, kept.end - kept.begin):
-            kept = span
+        else:
+            surest = max(kept, span, key=lambda each: each.score)
+            kept = surest._replace(begin=kept.begin, end=max(kept.end, span.end))
     if kept is not None:
         yield kept

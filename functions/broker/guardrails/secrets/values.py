@@ -27,7 +27,7 @@ OTHER_NAMES = re.compile(
 OF_A_SECRET = re.compile(
     r"""(?x)
     .*? (?: id|arn|name|type|ur[il]|path|file|version|count|len(?:gth)?|size|prefix|hash|format|store|field|label|title
-          | ring|point|word|code|event|manager ) s? [\"'`\])]{0,2} \Z"""
+          | ring|point|word|code|event|manager|mgr\w* ) s? [\"'`\])]{0,2} \Z"""
 )
 """How names of something about a secret go on: `key_id`, `secretArn`, `token_type`."""
 
@@ -36,6 +36,13 @@ STOCK = frozenset(
     "false smtp_password yourpassword mypassword pass1234 password123 password1 changeme".split()
 )
 """Passwords that manuals and messages print."""
+
+WORD_AND_NUMBER = re.compile(
+    r"(?!(?:pass|pwd|pw|psw|test|user|str|text|arg|param|field|input|value|val|utf|var|tmp|sha|md|base|int|key|token|secret|old"
+    r"|new|type|line|col|row|num|item|step|level|page|table|figure|section|version|option)[a-z]{0,9}\d)[A-Za-z]{3,20}\d{1,6}[A-Za-z]?\Z",
+    re.I,
+)
+"""`hunter2`: not a name with a number, as code has many."""
 
 SYMBOLS = frozenset("!@#$%^&*?+=~")
 
@@ -71,4 +78,7 @@ def _is_password(value: str, quoted: bool) -> bool:
     kinds = symbols + digits + any(map(str.islower, value)) + any(map(str.isupper, value))
     if quoted and (symbols or kinds > 2):
         return symbols or digits
-    return digits and (kinds > 3 or (symbols and kinds > 2) or not reads_as_words(value))
+    if not digits:
+        return False
+    many_kinds = kinds > 3 or (symbols and kinds > 2)
+    return many_kinds or not reads_as_words(value) or WORD_AND_NUMBER.match(value) is not None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from broker.guardrails.pii.classes import places
+from broker.guardrails.classes import places
 from broker.guardrails.spans import Span
 
 LENGTHS = {
