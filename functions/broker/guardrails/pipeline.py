@@ -58,6 +58,7 @@ class _Tally:
     count: int
     place: str
     score: float
+    reasons: tuple[str, ...]
 
 
 def inspect(
@@ -124,7 +125,7 @@ class _Run:
             spans = list(check.find(view.text, About(rule, view.seen, self.asked)))
         except Exception:
             # A checker that failed has not let anything pass.
-            self._note(policy, rule, "check_failed", "error", view, 1.0)
+            self._note(policy, rule, "error", view, Span(0, 0, "check_failed"))
             if rule.action == "block" and not rule.fail_open and not policy.shadow:
                 self.blocking.add(rule.check)
             return
@@ -145,7 +146,7 @@ class _Run:
             action = "block"
         if view.seen.is_key and action not in ("flag", "block"):
             action = "block"  # a name is part of a schema: it cannot be changed without breaking it
-        self._note(policy, rule, span.kind, action, view, span.score)
+        self._note(policy, rule, action, view, span)
         if policy.shadow or action == "flag":
             return
         if action == "block":
@@ -156,20 +157,21 @@ class _Run:
             kind = span.kind if number == 0 else ""
             self.edits.setdefault(tuple(path.steps()), []).append(Edit(first, last, kind, action))
 
-    def _note(self, policy: Policy, rule: Rule, kind: str, action: str, view: _View, score: float) -> None:
-        key = (policy, rule, kind, action, view.hidden)
-        if tally := self.tallies.get(key):
-            tally.count += 1
-            tally.score = max(tally.score, score)
-        else:
-            self.tallies[key] = _Tally(1, str(view.seen.path), score)
+    def _note(self, policy: Policy, rule: Rule, action: str, view: _View, span: Span) -> None:
+        key = (policy, rule, span.kind, action, view.hidden)
+        if (tally := self.tallies.get(key)) is None:
+            self.tallies[key] = _Tally(1, str(view.seen.path), span.score, span.reasons)
+            return
+        tally.count += 1
+        if span.score > tally.score:
+            tally.score, tally.reasons = span.score, span.reasons
 
     def report(self) -> Report:
         """What came of it."""
         findings = [
             Finding(
                 *(self.stage, rule.check, kind, action, tally.count, tally.place, round(tally.score, 3)),
-                *(policy.name, self.check_of(rule.check).version, hidden, policy.shadow),
+                *(policy.name, self.check_of(rule.check).version, hidden, tally.reasons, policy.shadow),
             )
             for (policy, rule, kind, action, hidden), tally in self.tallies.items()
         ]
