@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from broker.guardrails.classes import SEPARATORS
 from broker.guardrails.mentions import Mentions
+from broker.guardrails.patterns import pattern
 from broker.guardrails.pii import own
 from broker.guardrails.pii.words import document
 from broker.guardrails.spans import Span
@@ -16,19 +17,19 @@ from broker.guardrails.spans import Span
 BEFORE, AFTER = 48, 16
 """How far a number's word may stand before it, and behind it, in characters."""
 
-WORD = re.compile(rb"[9A]++")
-DIGITS_FIRST = re.compile(rb"(?:A+[ -])*9([9A]*(?:[^9A][9A]*)?)")
+WORD = pattern(rb"[9A]++")
+DIGITS_FIRST = pattern(rb"(?:A+[ -])*9([9A]*(?:[^9A][9A]*)?)")
 LETTER_OR_DIGIT = b"A9"
 LONGEST = 40
 TIGHT = (b"-", b".", b"/", b"+")
 """What joins two words to one identifier."""
 
-LEAD = re.compile(rb"(?:(?<![9A])A{1,4}[ -]){1,2}\Z")
+LEAD = pattern(rb"(?:(?<![9A])A{1,4}[ -]){1,2}\Z")
 """Letters that may stand before the first digit in a group of their own: `AB 12 34 56 C`."""
 
 SEPARATED = str.maketrans("", "", SEPARATORS)
-ROW_BEFORE = re.compile("[0-9] ")
-ROW_AFTER = re.compile(" [0-9]")
+ROW_BEFORE = pattern("[0-9] ")
+ROW_AFTER = pattern(" [0-9]")
 """In a row of numbers, none tells itself."""
 EXAMPLES = frozenset({"12345678", "123456789", "1234567890", "0123456789", "987654321"})
 """Nobody's numbers."""
