@@ -79,6 +79,7 @@ ARROWS: dict[str, set[str]] = {
 TOOLS = {"cli", "contract", "schemas"}
 
 THIRD_PARTY: dict[str, set[str]] = {
+    "ahocorasick_rs": {"guardrails"},
     "aws_lambda_powertools": {"observability"},
     "boto3": {"cli"},
     "botocore": {"cli", "cloud", "providers"},
