@@ -15,7 +15,9 @@ from ministack.services import dynamodb, lambda_svc, stepfunctions
 
 from local.emulator import fidelity, processes, speed
 
-PATCHED = (Parser, app, dynamodb, iam_actions, iam_evaluator, lambda_runtime, lambda_svc, stepfunctions)
+PATCHED = (
+    Parser, processes.AsShipped, app, dynamodb, iam_actions, iam_evaluator, lambda_runtime, lambda_svc, stepfunctions,
+)  # fmt: skip
 
 CODE = """
 import os, sys
@@ -33,6 +35,8 @@ def handler(event, context):
     if isinstance(event, dict) and "lines" in event:
         for number in range(event["lines"]):
             print(f"{event['word']} {number}")
+    if isinstance(event, dict) and event.get("dies"):
+        os._exit(1)
     if isinstance(event, dict) and event.get("closes"):
         sys.stderr.flush()
         os.close(2)
@@ -87,5 +91,6 @@ def invoke(patched: None) -> Iterator[Invoke]:
     yield lambda event: lambda_svc._execute_function_warm(function, event, "req-1")
     started = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
     lambda_runtime.reset()
+    processes.zygotes.stop()
     for pipe in (pipe for each in started for pipe in (each.stdin, each.stdout, each.stderr) if pipe):
         pipe.close()
