@@ -15,6 +15,7 @@ A test fails when a new release no longer fits.
 
 import os
 import queue
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,9 @@ LOOKS_AGAIN_S = 0.05
 
 PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
 """Of one function, at a time; what is more waits."""
+
+FORKS = os.environ.get("FORK_FUNCTIONS", "on") == "on"
+"""Off where each process is to be known by its command, and to hold only what it loads itself."""
 
 STARTS_IN_S = 0.5
 """What a process takes to start, until it was measured: on a busy machine it is more. To wait as long for one that is
@@ -85,7 +89,8 @@ def patch() -> None:
     where = "the script that runs functions"
     lambda_runtime._PYTHON_WORKER_SCRIPT = replaced(script, BEFORE_REPLY, MARKED + BEFORE_REPLY, where=where)
     rewrite(AsShipped, "_spawn", *STARTED)
-    lambda_runtime.Archive, lambda_runtime.start_function = Archive, zygotes.start
+    lambda_runtime.Archive = Archive
+    lambda_runtime.start_function = zygotes.start if FORKS else subprocess.Popen
     lambda_runtime.Worker = MarkedWorker
     lambda_svc._execute_function_warm = _in_turn(lambda_svc._execute_function_warm)
 

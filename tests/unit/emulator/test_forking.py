@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from local.emulator import processes
 from local.emulator.forking import Forked, NoZygote, Zygotes
 from local.emulator.zygote import LOADED
+from tests.unit.emulator.conftest import one_function
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
 
@@ -159,6 +161,16 @@ def test_another_is_forked_from_when_one_is_gone(start: Start) -> None:
         except NoZygote:  # it is not seen to be dead yet
             continue
     assert told(process, "told['parent'] = os.getppid()")["parent"] != gone
+
+
+@pytest.mark.parametrize(("forks", "named"), [(True, False), (False, True)])
+def test_where_nothing_is_forked_the_command_names_the_function(
+    monkeypatch: pytest.MonkeyPatch, forks: bool, named: bool
+) -> None:
+    monkeypatch.setattr(processes, "FORKS", forks)
+    with one_function() as invoke:
+        process = invoke({"process": True})["body"]
+        assert ("ministack-lambda-patched" in Path(f"/proc/{process}/cmdline").read_text()) is named
 
 
 def test_what_is_loaded_exists_and_is_not_ours() -> None:
