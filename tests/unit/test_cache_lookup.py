@@ -77,7 +77,7 @@ class Untouchable:
 @pytest.mark.parametrize("body", [BODY, {**BODY, "cache": {"mode": "bypass"}}], ids=["none", "bypass"])
 def test_a_job_that_asked_for_no_cache_costs_no_request_more(world: World, body: dict[str, Any]) -> None:
     untouchable: Any = Untouchable()
-    recall = CacheLookup(untouchable, untouchable, untouchable, untouchable)
+    recall = CacheLookup(*[untouchable] * 5)
     run = started(world, body)
     step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall, FakeCircuits())
     assert step(run, NOW).keys() == {"candidates", "route"}

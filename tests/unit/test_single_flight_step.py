@@ -11,6 +11,7 @@ from broker.jobs.transitions import Fence
 from broker.routing.model import Model
 from broker.steps.context import Run
 from broker.steps.single_flight import LEASE_SPARE_MS, SPARE_MS, SingleFlight
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.questions import cache_lookup_of
@@ -31,7 +32,8 @@ def world() -> World:
 
 
 def share(world: World) -> SingleFlight:
-    return SingleFlight(world.payloads, Tenants(world.database), Flights(world.database), cache_lookup_of(world))
+    tenants, policies = Tenants(world.database), Policies(world.database)
+    return SingleFlight(world.payloads, tenants, policies, Flights(world.database), cache_lookup_of(world))
 
 
 def started(world: World, body: dict[str, Any] = BODY) -> Head:
