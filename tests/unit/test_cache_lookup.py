@@ -145,6 +145,27 @@ def test_stricter_guardrails_make_old_answers_unfit(world: World) -> None:
     assert "cached" not in select(world, started(world, CACHED))
 
 
+def test_a_policy_that_is_named_or_changed_makes_old_answers_unfit(world: World) -> None:
+    rule = {"check": "secrets", "action": "block"}
+    world.policy("strict", rules=[rule])
+    for settings in ({}, {"guardrails": ["strict"]}):
+        world.tenant(**settings)
+        answered(world)
+        assert "cached" in select(world, started(world, CACHED))
+    world.policy("strict", rules=[rule, {"check": "card_numbers", "action": "block"}])
+    assert "cached" not in select(world, started(world, CACHED)), "its next version is another"
+    world.tenant()
+    assert "cached" in select(world, started(world, CACHED)), "the built-in ones are as they were"
+
+
+def test_a_routes_policy_is_part_of_the_question(world: World) -> None:
+    answered(world)
+    world.policy("strict", rules=[{"check": "secrets", "action": "block"}])
+    world.register({"pk": "MODELS", "sk": "ROUTE#all", "guardrails": ["strict"]})
+    answered(world)
+    assert "cached" in select(world, started(world, CACHED))
+
+
 def test_a_model_that_is_left_out_by_now_does_not_answer_from_the_cache(world: World) -> None:
     answered(world)
     world.register(a_model("small", status="disabled"))

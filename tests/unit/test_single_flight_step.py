@@ -75,6 +75,17 @@ def test_work_that_goes_on_by_itself_is_not_shared(world: World) -> None:
     assert share(world).join(run_of(head), head, request, model, TIMEOUT_S, NOW) is None
 
 
+def test_jobs_under_other_policies_share_no_call(world: World) -> None:
+    lead(world)
+    world.policy("strict", rules=[{"check": "secrets", "action": "block"}])
+    world.tenant(guardrails=["strict"])
+    assert isinstance(join(world, started(world)), Leader)
+    world.policy("strict", rules=[{"check": "secrets", "action": "flag"}])
+    assert isinstance(join(world, started(world)), Leader)
+    with pytest.raises(Pending):
+        join(world, started(world))
+
+
 def test_an_identical_job_waits_without_a_function(world: World) -> None:
     lead(world)
     with pytest.raises(Pending) as waiting:
