@@ -45,6 +45,7 @@ class SingleFlight:
         Raises:
             Pending: another job makes the call; `retry_after` says when to look again.
             Refused, InvalidRequest: another job made the call, and its failure is everyone's.
+            PolicyMissing: a guardrail policy that is to hold is not there.
         """
         if not request.get("coalesce") or model.asynchronous:  # work that goes on by itself outlives the lease
             return None
