@@ -70,7 +70,7 @@ class Finding(Shown):
     """The check: `secrets`, `card_numbers`, `personal_data`, …"""
     kind: str
     """Of what it found: `github_token`, `visa`, `email`, …; `check_failed` where the check itself failed."""
-    action: Literal["flag", "mask", "hash", "redact", "block", "error"]
+    action: Literal["flag", "mask", "hash", "redact", "remove", "block", "error"]
     """What followed: `flag` is a note and no more; `error` is a check that failed."""
     count: Annotated[int, Field(ge=1)]
     place: str
@@ -83,6 +83,8 @@ class Finding(Shown):
     """The check's own."""
     hidden: str
     """The encoding that hid it (`base64`, `rot13`, …); empty for none."""
+    reasons: list[str]
+    """What made the score, where it is made of several things (features of the injection detector)."""
     shadow: bool
     """True where the policy is only tried out: nothing followed."""
 

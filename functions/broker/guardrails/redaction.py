@@ -1,7 +1,7 @@
 """Takes what was found out of a request, and puts it back into the answer.
 
 The model gets placeholders (`<EMAIL_1>`), the same one for the same value; what they stand for stays with the job. What
-was masked or hashed does not come back.
+was masked, hashed or removed does not come back.
 """
 
 import hashlib
@@ -117,7 +117,7 @@ def _apart(edits: Sequence[Edit]) -> list[Edit]:
 
 
 def _replaced(value: str, edit: Edit, names: Placeholders, key: bytes) -> str:
-    if not edit.kind:
+    if not edit.kind or edit.action == "remove":
         return ""
     match edit.action:
         case "mask":

@@ -11,8 +11,9 @@ from broker.context.conversations import Turns, listing
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
+from broker.jobs.erasing import erase
 from broker.jobs.head import Head
-from broker.jobs.reading import erase, gone, is_gone, looked_at, owned, page, timeline, view
+from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial

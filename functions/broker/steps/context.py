@@ -42,8 +42,9 @@ class Run:
         # A run that was started before the two parted has one.
         ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
         head = Head.from_item(event["head"]) if event.get("head") else None
-        facts = {"policies": tuple(event.get("policies", ())), "keeps": bool(event.get("keep")), "head": head}
-        return cls(event["job_id"], event["tenant"], fence, *ends, event["until"], event.get("held"), **facts)
+        policies, keeps = tuple(event.get("policies", ())), bool(event.get("keep"))
+        known = event["job_id"], event["tenant"], fence
+        return cls(*known, *ends, event["until"], event.get("held"), policies, keeps, head)
 
 
 def enter(jobs: Jobs, run: Run) -> Head:

@@ -40,7 +40,8 @@ class Guard:
         return self._guard(run, "output", output_texts(self.payloads.load(run.id, output)), now)
 
     def _guard(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> dict[str, Any]:
-        report = inspect(stage, texts, self.policies.holding(self.tenants.get(run.tenant, now), run.policies, now))
+        policies = self.policies.holding(self.tenants.get(run.tenant, now), run.policies, now)
+        report = inspect(stage, texts, policies, lambda: material(self.payloads, run.id))
         if report.findings:
             # The head is only read where there is something to write: all that follows is fenced by itself.
             self.jobs.note(

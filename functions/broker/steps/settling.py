@@ -18,9 +18,9 @@ from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import REQUEST, Jobs, Payloads
 from broker.jobs.transitions import Outcome, has_asked, wait
-from broker.steps.context import Run, material
+from broker.steps.context import Run
 from broker.steps.timing import DEADLINE_PASSED
 from broker.storage import Put
 
@@ -82,9 +82,9 @@ class SettleJob:
         """What a job that succeeds adds to its conversation, ready to join the commit."""
         if outcome.status is not Status.SUCCEEDED or head.conversation is None or outcome.output is None:
             return None
-        document = material(self.payloads, head.id)
+        document = self.payloads.load(head.id, REQUEST)
         output = self.payloads.load(head.id, outcome.output)
-        if output is None:
+        if document is None or output is None:  # erased, or their time is over: the commit says what became of the job
             return None
         turn = turn_of(head, document, output)
         return self.turns().stage(head.tenant, head.conversation, turn, head.payloads_until)
