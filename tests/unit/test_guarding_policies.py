@@ -137,6 +137,21 @@ def test_a_plain_job_makes_no_request_more(world: World) -> None:
     assert "policies" not in world.jobs.get(run.id).to_item()
 
 
+def test_rules_of_answers_know_what_was_asked(world: World) -> None:
+    database: Any = world.database
+    world.policy("herons", rules=[{"check": "card_numbers", "action": "block", "only_new": True}])
+    card, other = "4111 1111 1111 1111", "5555 5555 5555 4444"
+    world.tenant("acme", guardrails=["herons"])
+    asked = {"input": {"text": f"Repeat: {card}"}}
+    for answer, rules in ((card, []), (other, ["card_numbers"])):
+        run = started(world, "acme", asked, answer)
+        assert guard(world).moderate_output(run, "OUTPUT#1.1", NOW)["rules"] == rules
+    run = started(world, "acme", asked, "Fine.")
+    before = database.reads
+    guard(world).moderate_output(run, "OUTPUT#1.1", NOW)
+    assert database.reads - before == 2, "tenant and policy"
+
+
 def test_an_answer_that_is_kept_has_passed_the_rules_that_it_is_found_by(world: World) -> None:
     step, passing = guard(world), {"input": {"text": "Hi"}}
     run = started(world, "zeta", passing)
