@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from broker.guardrails.pipeline import Edit
-from broker.guardrails.policy import STRICTNESS
+from broker.guardrails.edits import Edit, Place
 
 PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]{0,60}_[1-9][0-9]{0,6})>|&lt;([A-Z][A-Z0-9_]{0,60}_[1-9][0-9]{0,6})&gt;")
 """As it went out, or as a model has it that writes HTML."""
@@ -21,8 +20,6 @@ SHOWN = 4
 """Characters that a mask leaves, of values twice as long or longer."""
 
 HASH_DIGITS = 16
-
-Place = tuple[str | int, ...]
 
 
 class Placeholders:
@@ -97,23 +94,10 @@ def _edited(value: Any, edits: Sequence[Edit], names: Placeholders, key: bytes) 
     text = value if isinstance(value, str) else str(abs(int(value)))
     parts: list[str] = []
     last = 0
-    for edit in _apart(edits):
-        parts += (text[last : edit.begin], _replaced(text[edit.begin : edit.end], edit, names, key))
+    for edit in edits:
+        parts += (text[last : edit.begin], _replaced(text[edit.begin : edit.end] + edit.rest, edit, names, key))
         last = edit.end
     return "".join((*parts, text[last:]))
-
-
-def _apart(edits: Sequence[Edit]) -> list[Edit]:
-    """In order; those that overlap are one, with what is strictest of them."""
-    made: list[Edit] = []
-    for edit in sorted(edits, key=lambda each: (each.begin, -each.end)):
-        if made and edit.begin < made[-1].end:
-            before = made[-1]
-            stricter = max(before, edit, key=lambda each: STRICTNESS[each.action])
-            made[-1] = stricter._replace(begin=before.begin, end=max(before.end, edit.end))
-        else:
-            made.append(edit)
-    return made
 
 
 def _replaced(value: str, edit: Edit, names: Placeholders, key: bytes) -> str:
