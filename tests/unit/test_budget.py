@@ -26,6 +26,7 @@ from broker.steps.invoking import InvokeModel
 from broker.steps.selecting import SelectModel
 from broker.steps.settling import SettleJob
 from broker.steps.shortening import Shorten
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from handlers.step import step
 
@@ -65,7 +66,7 @@ class Plain:
         self.world.payloads = self.payloads
         world, health = self.world, FakeCircuits()
         tenants, models = Tenants(self.database), world.models()
-        guard = Guard(world.jobs, self.payloads, tenants)
+        guard = Guard(world.jobs, self.payloads, tenants, Policies(world.database))
         share = Stage(world=World()).share()
         admission = Admission(health)
         exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)

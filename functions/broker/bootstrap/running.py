@@ -16,6 +16,7 @@ from broker.bootstrap.adapters import (
     media,
     models,
     payloads,
+    policies,
     secrets,
     secrets_get,
     setting,
@@ -63,7 +64,7 @@ def guard() -> "Guard":
     """The guardrail steps."""
     from broker.steps.guarding import Guard
 
-    return Guard(jobs(), payloads(), tenants())
+    return Guard(jobs(), payloads(), tenants(), policies())
 
 
 @cache
@@ -72,7 +73,7 @@ def cache_lookup() -> "CacheLookup":
     from broker.metrics import answer_given
     from broker.steps.cache_lookup import CacheLookup
 
-    return CacheLookup(jobs(), payloads(), answers(), answer_given)
+    return CacheLookup(jobs(), payloads(), policies(), answers(), answer_given)
 
 
 @cache
@@ -115,7 +116,7 @@ def single_flight() -> "SingleFlight":
     from broker.cache.single_flight import Flights
     from broker.steps.single_flight import SingleFlight
 
-    return SingleFlight(payloads(), tenants(), Flights(database()), cache_lookup())
+    return SingleFlight(payloads(), tenants(), policies(), Flights(database()), cache_lookup())
 
 
 @cache

@@ -25,6 +25,10 @@ class Run:
     """Milliseconds: when its time budget and its deadline are over, whichever comes first."""
     held: int | None = None
     """Nano-dollars that were held for its calls when it began; None for no limit."""
+    policies: tuple[str, ...] = ()
+    """The guardrail policies of its prompt and its route, by id."""
+    keeps: bool = False
+    """True where the answer is to be kept in the cache."""
     head: Head | None = None
     """The job as it was started, told until the run has changed it; what it decides is refused where it is old."""
 
@@ -38,7 +42,9 @@ class Run:
         # A run that was started before the two parted has one.
         ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
         head = Head.from_item(event["head"]) if event.get("head") else None
-        return cls(event["job_id"], event["tenant"], fence, *ends, event["until"], event.get("held"), head)
+        policies, keeps = tuple(event.get("policies", ())), bool(event.get("keep"))
+        known = event["job_id"], event["tenant"], fence
+        return cls(*known, *ends, event["until"], event.get("held"), policies, keeps, head)
 
 
 def enter(jobs: Jobs, run: Run) -> Head:

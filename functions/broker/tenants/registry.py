@@ -17,7 +17,9 @@ class Tenant:
     monthly_budget: int | None = None
     models: frozenset[str] | None = None
     policy: dict[str, Any] = field(default_factory=dict)
-    """The guardrail policy's settings."""
+    """Its own settings over its guardrail policies."""
+    guardrails: tuple[str, ...] = ()
+    """The policies that hold for all its jobs; without one, the built-in."""
     webhook_secret: str | None = None
     """Name of the signing secret in Secrets Manager, below the stack's prefix."""
     document_prompt: str = "summarize"
@@ -51,6 +53,7 @@ class Tenants:
                 monthly_budget=item.get("monthly_budget"),
                 models=None if models is None else frozenset(models),
                 policy=item.get("policy", {}),
+                guardrails=tuple(item.get("guardrails", ())),
                 webhook_secret=item.get("webhook_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),
                 enabled=item.get("enabled", True),
@@ -60,6 +63,10 @@ class Tenants:
         if not tenant.enabled:
             raise Forbidden("The tenant is disabled.", code="tenant_disabled")
         return tenant
+
+    def forget(self, tenant_id: str) -> None:
+        """Read it anew at the next question."""
+        self._kept.pop(tenant_id, None)
 
     def of_event(self, account: str, source: str) -> str:
         """The tenant that events of an account and source belong to (pk `SOURCE#account#source`).
