@@ -72,7 +72,9 @@ def card(rows: Sequence[Row], held: Sequence[Held], model: dict[str, Any], flagg
 
 
 def _held(rows: Sequence[Row], held: Sequence[Held]) -> Iterator[str]:
-    strict = [each.scores[n] > each.pooled for each in held for n in np.flatnonzero(each.tested) if rows[n]["label"]]
+    strict = [
+        each.scores[n] > each.pooled for each in held for n in np.flatnonzero(each.tested).tolist() if rows[n]["label"]
+    ]
     sources = _caught(rows, held, "source")
     yield f"- all attacks: {np.mean([hit for hits in sources.values() for hit in hits]):.3f}"
     yield f"- all attacks, where each ordinary text counts alike: {np.mean(strict):.3f}"
@@ -87,7 +89,7 @@ def _held(rows: Sequence[Row], held: Sequence[Held]) -> Iterator[str]:
         yield ""
     passed: dict[str, list[bool]] = defaultdict(list)
     for each in held:
-        for number in np.flatnonzero(each.tested):
+        for number in np.flatnonzero(each.tested).tolist():
             if not rows[number]["label"]:
                 row = rows[number]
                 passed[f"{row['source']}, {row['family']}"].append(bool(each.scores[number] > each.flag))
@@ -100,7 +102,7 @@ def _caught(rows: Sequence[Row], held: Sequence[Held], field: Field) -> dict[str
     """By source, family or language: whether each attack was flagged, each twice."""
     caught: dict[str, list[bool]] = defaultdict(list)
     for each in held:
-        for number in np.flatnonzero(each.tested):
+        for number in np.flatnonzero(each.tested).tolist():
             if rows[number]["label"]:
                 caught[rows[number][field]].append(bool(each.scores[number] > each.flag))
     return caught

@@ -1,7 +1,7 @@
 """How the detector does on sources that it has not seen: each is held out in turn, with ordinary texts beside it."""
 
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -102,10 +102,9 @@ def held_out(rows: Sequence[Row], windows: Windows) -> Iterator[Held]:
             weights = fit_texts(windows, labels, shares(rows, ~aside), STRENGTH)
             scores = mixed(windows, windows.scores(weights), len(rows))
             innocent = aside & (labels == 0)
-            families: dict[str, int] = defaultdict(int)
-            for number in np.flatnonzero(innocent):
-                families[_family(rows[number])] += 1
-            weight = np.array([families[_family(rows[number])] ** -0.5 for number in np.flatnonzero(innocent)])
+            family = [f"{rows[n]['source']} {rows[n]['family']}" for n in np.flatnonzero(innocent).tolist()]
+            sizes = Counter(family)
+            weight = np.array([sizes[each] ** -0.5 for each in family])
             yield Held(
                 aside,
                 scores,
@@ -113,10 +112,6 @@ def held_out(rows: Sequence[Row], windows: Windows) -> Iterator[Held]:
                 above(scores[innocent], weight, BLOCKED),
                 above(scores[innocent], np.ones(len(weight)), FLAGGED),
             )
-
-
-def _family(row: Row) -> str:
-    return f"{row['source']} {row['family']}"
 
 
 def above(scores: Floats, weight: Floats, share: float) -> float:

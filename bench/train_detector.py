@@ -72,7 +72,9 @@ def train(texts: Sequence[Row], out: Path, date: str) -> None:
     learned = np.ones(len(texts), dtype=bool)
     weights = fit_texts(made, np.array([float(row["label"]) for row in texts]), shares(texts, learned), STRENGTH)
     flag, block = (float(np.quantile([getattr(each, name) for each in held], CAREFUL)) for name in ("flag", "block"))
-    kept = {name_of(n): round(float(weights[n]), 3) for n in np.flatnonzero(np.abs(weights[:first]) >= SMALLEST)}
+    kept = {
+        name_of(n): round(float(weights[n]), 3) for n in np.flatnonzero(np.abs(weights[:first]) >= SMALLEST).tolist()
+    }
     wording = weights[first:-1]
     step = float(np.abs(wording).max() or 1) / 127
     model = {

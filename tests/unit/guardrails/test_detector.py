@@ -77,7 +77,7 @@ def test_a_lexicon_entry_is_found_in_any_case_width_and_accent() -> None:
     ["a", "ignore previous ", "忽略指令", "=-", "A", "i g n o r e ", "e\u0301\u0323", "\\", "1gn0r3", '"', "\u200b"],
 )
 def test_work_is_linear(unit: str) -> None:
-    once, twice = (_steps(unit * (count // len(unit))) for count in (20_000, 40_000))
+    once, twice = (_steps(unit * (count // len(unit))) for count in (40_000, 80_000))
     assert twice < 2.2 * once
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from broker.guardrails.detector.reading import LEET, fold, unspaced
 
-LONGEST_RUN, LONGEST_STEM = 8, 14
-"""Characters of an entry that are looked for."""
+LONGEST_STEM = 14
+"""Characters of a word that are looked up as stems."""
 
 SPACED = "\u0dff"
 """The last letter of the scripts that are written with spaces, but for Korean."""
@@ -25,6 +25,8 @@ class Lexicon(NamedTuple):
     stems: dict[str, tuple[int, ...]]
     runs: dict[str, tuple[int, ...]]
     """Entries of scripts without spaces, found anywhere in a run."""
+    longest: dict[str, int]
+    """Letters of the longest of `runs` that begins with a letter."""
     phrases: dict[str, list[tuple[tuple[str, ...], int]]]
     """By their first word: the words that follow, and the concept."""
 
@@ -59,7 +61,10 @@ def parse(source: str) -> Lexicon:
                 else:
                     exact.setdefault(word.strip("_"), set()).add(concept)
     exact["\n"] = exact["."]
-    return Lexicon(tuple(names), _frozen(exact), _frozen(stems), _frozen(runs), phrases)
+    longest: dict[str, int] = {}
+    for run in runs:
+        longest[run[0]] = max(longest.get(run[0], 0), len(run))
+    return Lexicon(tuple(names), _frozen(exact), _frozen(stems), _frozen(runs), longest, phrases)
 
 
 def _frozen(table: dict[str, set[int]]) -> dict[str, tuple[int, ...]]:
@@ -127,7 +132,7 @@ def _cut(run: str, lex: Lexicon) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The longest entries from left to right; each letter between them is a word without a meaning."""
     place, size = 0, len(run)
     while place < size:
-        for length in range(min(LONGEST_RUN, size - place), 0, -1):
+        for length in range(min(lex.longest.get(run[place], 0), size - place), 0, -1):
             if found := lex.runs.get(run[place : place + length]):
                 yield run[place : place + length], found
                 place += length

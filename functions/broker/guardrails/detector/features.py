@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
+from itertools import combinations
 from typing import NamedTuple
 from zlib import crc32
 
@@ -107,17 +108,16 @@ def _windows(text: str) -> Iterator[Window]:
     first_sign = space().signs
     common = {first_sign + NUMBERS[name] for name in signs(text, words, disguises, leet)}
     wording = _hashed(terms)
-    features = [(place, _of(concepts, place, of)) for place, of in enumerate(concepts) if of]
+    hits = [(place, of, _hot(of)) for place, of in enumerate(concepts) if of]
+    features = [_of(hits[number : number + SPAN + 1]) for number in range(len(hits))]
     begin = 0
     for first in range(0, max(len(concepts) - STRIDE, 1), STRIDE):
-        while begin < len(features) and features[begin][0] < first:
+        while begin < len(hits) and hits[begin][0] < first:
             begin += 1
-        window = set(common)
-        for place, found in features[begin : begin + WINDOW]:
-            if place >= first + WINDOW:
-                break
-            window.update(found)
-        yield Window(window, wording[2 * first : 2 * (first + WINDOW)])
+        end = begin
+        while end < len(hits) and hits[end][0] < first + WINDOW:
+            end += 1
+        yield Window(common.union(*features[begin:end]), wording[2 * first : 2 * (first + WINDOW)])
 
 
 def _hashed(terms: list[str]) -> list[int]:
@@ -132,31 +132,45 @@ def _hashed(terms: list[str]) -> list[int]:
     return hashed
 
 
-def _of(concepts: list[tuple[int, ...]], place: int, of: tuple[int, ...]) -> list[int]:
-    """The features that begin with the word at a place: its concepts, its pairs and threes with words after it."""
-    count, tripled, threes, *_ = space()
-    near = count * count
+def _of(hits: list[tuple[int, tuple[int, ...], tuple[int, ...]]]) -> list[int]:
+    """The features that begin with the first of these words: its concepts, its pairs and threes with the others."""
+    place, of, hot = hits[0]
     features = list(of)
     warm: set[int] = set()
-    for apart, others in enumerate(concepts[place + 1 : place + 1 + SPAN], start=1):
-        for second in others:
-            if apart <= CLOSE:
-                for first in of:
-                    features.append(count + first * count + second)
-                    if apart <= NEAR:
-                        features.append(near + count + first * count + second)
-            if tripled[second] >= 0:
-                warm.add(tripled[second])
-    hot = len(TRIPLED)
-    for one in of:
-        if (first := tripled[one]) >= 0 and len(warm) > 1:
-            group = sorted(warm - {first})
-            for index, second in enumerate(group):
-                for third in group[index + 1 :]:
-                    if first < second:
-                        features.append(threes + (first * hot + second) * hot + third)
-                    elif first < third:
-                        features.append(threes + (second * hot + first) * hot + third)
-                    else:
-                        features.append(threes + (second * hot + third) * hot + first)
+    for other, others, others_hot in hits[1:]:
+        apart = other - place
+        if apart <= CLOSE:
+            features += _pairs(of, others, apart <= NEAR)
+        elif apart > SPAN:
+            break
+        if others_hot:
+            warm.update(others_hot)
+    if hot and len(warm) > 1:
+        group = frozenset(warm)
+        for first in hot:
+            features += _threes(first, group)
     return features
+
+
+@lru_cache(maxsize=50_000)
+def _hot(of: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of a word's concepts that count by threes, by their numbers there."""
+    tripled = space().tripled
+    return tuple(tripled[concept] for concept in of if tripled[concept] >= 0)
+
+
+@lru_cache(maxsize=50_000)
+def _pairs(of: tuple[int, ...], others: tuple[int, ...], near: bool) -> tuple[int, ...]:
+    """The pairs of one word's concepts with those of a later one; near pairs are close ones too."""
+    count = space().concepts
+    close = tuple(count + first * count + second for first in of for second in others)
+    return (*close, *(pair + count * count for pair in close)) if near else close
+
+
+@lru_cache(maxsize=50_000)
+def _threes(first: int, others: frozenset[int]) -> tuple[int, ...]:
+    """The threes of a concept with each two of others, whatever their order."""
+    _, _, threes, *_ = space()
+    hot = len(TRIPLED)
+    three = (sorted((first, *two)) for two in combinations(sorted(others - {first}), 2))
+    return tuple(threes + (low * hot + middle) * hot + high for low, middle, high in three)

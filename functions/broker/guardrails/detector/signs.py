@@ -18,12 +18,6 @@ LITERALS: dict[str, tuple[str, ...]] = {
         ),
         *("</user>", "<assistant", "[inst]", "[/inst]", "[system", "[/system", "<<sys>>", "<</sys>>", "</prompt"),
     ),
-    "turn": tuple(
-        f"{before}{role}{after}"
-        for before in ("\n", "\n# ", "\n### ", "\n[", "\n**")
-        for role in ("system", "assistant", "human", "user", "ai")
-        for after in (":", "]:", ":**")
-    ),
     "placeholder": ("[insert", "[query", "[prompt", "[your", "{query", "{prompt", "{input", "{user", "{{ "),
     "fence": (
         *("-----", "=====", "#####", "*****", "_____", "~~~~~", "\n\n\n\n"),
@@ -52,6 +46,7 @@ LITERALS: dict[str, tuple[str, ...]] = {
 }
 """Found in the text in lower case, after a line's end, by one of these."""
 
+TURN = re.compile(r"\n(?:# |### |\[|\*\*)?(?:system|assistant|human|user|ai)(?:\]:|:)")
 CLOSING_FIRST = re.compile(r"\W{0,3}[\"'\])}]{1,3}[\s.\\]")
 SHOUT = re.compile(r"\b[A-Z]{3,20}(?:\W{1,3}[A-Z]{2,20}){2}")
 LEET_INSIDE = re.compile(r"(?<=[A-Za-z])[0134578@$!|€](?=[A-Za-z])")
@@ -67,7 +62,7 @@ LENGTHS = 10
 
 NAMES = (
     *LITERALS,
-    *("closing_first", "asks_last", "colon_last", "encoded", "shouted"),
+    *("turn", "closing_first", "asks_last", "colon_last", "encoded", "shouted"),
     *DISGUISES,
     *("mixed_scripts", "leet", "leet_words", "leet_inside", "digits_inside", "marks", "many_marks", "not_ascii"),
     *(f"length_{bucket}" for bucket in range(LENGTHS)),
@@ -81,6 +76,8 @@ def signs(text: str, words: list[str], disguises: dict[str, int], leet: int) -> 
     for name, literals in LITERALS.items():
         if any(literal in lower for literal in literals):
             yield name
+    if TURN.search(lower):
+        yield "turn"
     if CLOSING_FIRST.match(text):
         yield "closing_first"
     last = text.rstrip()[-1:]
