@@ -42,7 +42,7 @@ _TWO_SCRIPTS = re.compile("[A-Za-z][\u0370-\u052f]|[\u0370-\u052f][A-Za-z]")
 _KANA_MARKS = "\uff9e\uff9f"
 """Marks in compatibility form: alone among letters, they compose."""
 
-_WORD = re.compile(r"[^\W\d_]+(?![\u0300-\u036f])")
+_WORD = re.compile(r"[^\W\d_]+")
 
 _LOOKS_LIKE = {
     ord(pair[0]): pair[1]
@@ -95,7 +95,12 @@ def normalised(text: str) -> Normal:
 
 def _in_one_script(word: re.Match[str]) -> str:
     letters = word.group()
-    return letters.translate(_LOOKS_LIKE) if _TWO_SCRIPTS.search(letters) else letters
+    if not _TWO_SCRIPTS.search(letters):
+        return letters
+    following = word.string[word.end() : word.end() + 1]
+    if following and unicodedata.combining(following):  # with a Latin letter it might compose
+        return letters[:-1].translate(_LOOKS_LIKE) + letters[-1]
+    return letters.translate(_LOOKS_LIKE)
 
 
 def _applied(text: str, changes: list[tuple[int, int, str]]) -> Normal:

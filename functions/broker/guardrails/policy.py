@@ -84,13 +84,16 @@ class Policy:
 UNSEEN_CHARACTERS = ("tag_characters", "direction_override", "invisible_in_word", "invisible_run")
 """Of `hidden_text`: pages have comments and hidden parts by habit, characters are hidden on purpose."""
 
+INJECTION_BLOCKS_FROM = 0.962
+"""The second threshold of the detector, which one ordinary text in a thousand reaches (`data/detector.json`)."""
+
 DEFAULT = Policy(
     rules=(
         Rule("max_input_chars", stages=("input",)),
         Rule("hidden_text", "flag", stages=("input",), kinds=UNSEEN_CHARACTERS),
         Rule("secrets"),
         Rule("card_numbers"),
-        Rule("injection", "flag", stages=("input",), block_from=0.9),
+        Rule("injection", "flag", stages=("input",), block_from=INJECTION_BLOCKS_FROM),
     )
 )
 """Of who registered none."""

@@ -55,6 +55,8 @@ def test_what_is_in_normal_form_stays(text: str) -> None:
 
 @given(st.text() | HOSTILE)
 @example("e\x00\u0301")
+@example("A\u0415\u3099\u0323")
+@example("A\u0415\u0301")
 @example("a" + "\u0301" * 70 + "\u0323" * 70)
 def test_it_is_idempotent(text: str) -> None:
     once = normalised(text).text
