@@ -14,7 +14,7 @@ from broker.prompts import experiments
 from broker.prompts.templates import Prompts
 from broker.registry.versions import Registry
 from broker.routing.catalog import Models
-from broker.steps.context import Run, material
+from broker.steps.context import Run, original
 from broker.steps.preparing import Prepare
 from broker.storage import Item, Put
 from broker.tenants import ledger
@@ -156,7 +156,7 @@ class World:
 
     def prompt(self, job_id: str) -> Any:
         """The material that is kept of a job, as its steps read it."""
-        return material(self.payloads, job_id)["input"]
+        return original(self.payloads, job_id)["input"]
 
     def age(self, now: int) -> None:
         """Let it be later: what has expired by then is not given any more, and DynamoDB deleted it."""

@@ -65,7 +65,7 @@ class Plain:
         self.world.payloads = self.payloads
         world, health = self.world, FakeCircuits()
         tenants, models = Tenants(self.database), world.models()
-        guard = Guard(world.jobs, self.payloads, tenants)
+        guard = Guard(world.jobs, self.payloads, tenants, _never)
         share = Stage(world=World()).share()
         admission = Admission(health)
         exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)
@@ -131,8 +131,8 @@ class Plain:
         self.others += len(self.bus.events)
 
 
-def _never() -> Any:
-    raise AssertionError("a plain job fits the table")
+def _never(*_: Any) -> Any:
+    raise AssertionError("a plain job fits the table, and needs no key")
 
 
 def test_a_plain_job_keeps_its_budget(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def guard() -> "Guard":
     """The guardrail steps."""
     from broker.steps.guarding import Guard
 
-    return Guard(jobs(), payloads(), tenants())
+    return Guard(jobs(), payloads(), tenants(), lambda name: secrets().get(name))
 
 
 @cache

@@ -41,7 +41,7 @@ class SelectModel:
             CircuitOpen: all that could do it are left alone for a while; `retry_after` says for how long at least.
             TimedOut: all that could do it take longer than the time that is left.
         """
-        request = material(self.payloads, run.id)
+        request = material(self.payloads, run)
         tenant = self.tenants.get(run.tenant, now)
         question = Question(
             request,

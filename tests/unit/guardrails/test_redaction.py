@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from broker.guardrails.pipeline import Edit
-from broker.guardrails.redaction import Placeholders, hashed, masked, placeholders_in, redacted, restored
+from broker.guardrails.placeholders import Placeholders, placeholders_in, restored
+from broker.guardrails.redaction import hashed, masked, redacted
 from hypothesis import given
 from hypothesis import strategies as st
 
