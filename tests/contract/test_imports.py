@@ -54,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery"),
+        *("batches", "cache", "cloud", "delivery", "guardrails"),
         *("jobs", "prompts", "providers", "registry", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {

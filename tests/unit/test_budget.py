@@ -10,6 +10,7 @@ import pytest
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.workflows import facts_of
 from broker.delivery.publishing import HeadChange, Publish
+from broker.guardrails.policy import of_tenant
 from broker.jobs.accepting import Caller
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head
@@ -65,7 +66,7 @@ class Plain:
         self.world.payloads = self.payloads
         world, health = self.world, FakeCircuits()
         tenants, models = Tenants(self.database), world.models()
-        guard = Guard(world.jobs, self.payloads, tenants, _never)
+        guard = Guard(world.jobs, self.payloads, tenants, lambda tenant: of_tenant(tenant.policy), _never)
         share = Stage(world=World()).share()
         admission = Admission(health)
         exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)

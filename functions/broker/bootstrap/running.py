@@ -61,9 +61,13 @@ def workflows() -> Any:
 @cache
 def guard() -> "Guard":
     """The guardrail steps."""
+    from broker.guardrails.policy import of_tenant
     from broker.steps.guarding import Guard
 
-    return Guard(jobs(), payloads(), tenants(), lambda name: secrets().get(name))
+    def key(name: str) -> str:
+        return secrets().get(name)  # the client is made only where a rule hashes
+
+    return Guard(jobs(), payloads(), tenants(), lambda tenant: of_tenant(tenant.policy), key)
 
 
 @cache

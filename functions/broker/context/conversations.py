@@ -117,9 +117,9 @@ class Turns(Summaries, Protocol):
 class Recalled:
     """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`.
 
-    Where something was redacted in the conversation, `history` has its `mapping`, also that of turns without room. Where
-    the strategy is to summarise, it has what `context.summaries` has to know: the turns, from which id on they are
-    all there, the version token of the summary's place, and the summary that came in, if there was one.
+    Where something was redacted in the conversation, `history` has its `mapping`, also that of turns without room.
+    Where the strategy is to summarise, it has what `context.summaries` has to know: the turns, from which id on they
+    are all there, the version token of the summary's place, and the summary that came in, if there was one.
     """
 
     document: dict[str, Any]
