@@ -138,6 +138,14 @@ def test_a_tenant_is_as_the_broker_reads_it() -> None:
     assert of_tenant(free.policy) == (DEFAULT,)
 
 
+def test_the_key_of_a_tenants_hashes_lies_where_guardrails_may_read_it() -> None:
+    tenant = {"id": "free", "redaction_secret": "redaction/free"}
+    assert Tenants(registered({"tenants": [tenant]})).get("free", NOW).redaction_secret == "redaction/free"
+    with pytest.raises(InvalidRequest) as failure:
+        parse_registry({"tenants": [tenant | {"redaction_secret": "tenants/free/webhook"}]})
+    assert failure.value.param == "tenants.0.redaction_secret"
+
+
 def test_a_source_is_a_tenants_until_it_is_disabled() -> None:
     assert Tenants(registered(FILE)).of_event("123456789012", "shop.orders") == "acme"
     disabled = registered(FILE, {"sources": [SOURCE | {"enabled": False}]})
