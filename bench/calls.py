@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.session import get_session
 from broker.cloud.access import Access
 from broker.cloud.attributes import encode_item
+from broker.cloud.keep_alive import KeepAlive
 from broker.cloud.lean import LeanClient
 from broker.cloud.operations import SERVICES
 from cryptography import x509
@@ -111,7 +112,8 @@ def _clients(url: str, verify: Any = True) -> list[Any]:
     keys: dict[str, Any] = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "aws_session_token": TOKEN}
     made = get_session().create_client("dynamodb", REGION, endpoint_url=url, config=config, verify=verify, **keys)
     access = Access(url, REGION, "x", "x", TOKEN, "" if verify is True else str(verify))
-    lean = LeanClient(SERVICES["dynamodb"], access, lambda: made, user_agent="bench", connect_s=3, read_s=10)
+    server = KeepAlive(access.url, connect_s=3, read_s=10, bundle=access.bundle)
+    lean = LeanClient(SERVICES["dynamodb"], access, server, lambda: made, user_agent="bench")
     return [made, lean]
 
 

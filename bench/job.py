@@ -39,7 +39,7 @@ class Meter:
         """The newest request of each AWS operation."""
         self._at = ""
         plain = clients.client
-        clients.client = cache(lambda service: _Metered(plain(service), self))
+        clients.client = cache(lambda *wanted: _Metered(plain(*wanted), self))
 
     def forget(self) -> None:
         """Begin anew."""

@@ -64,6 +64,11 @@ def circuit_changed(name: str, to: str) -> None:
     metric({"model": model, "change": to}, {"message": "circuit changed"}, CircuitChanges=1)
 
 
+def board_unread(error: Exception) -> None:
+    """Circuits and live figures could not be read: for some seconds this process goes by what it knew of them."""
+    warn("the circuits could not be read", error=type(error).__name__, at=place_of(error))
+
+
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(

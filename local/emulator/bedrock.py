@@ -4,7 +4,8 @@ Texts are embedded and pictures painted as the local models do it, in the forms 
 (Amazon Bedrock User Guide, "Inference request parameters and response fields for foundation models"). A batch is done
 when it is first asked after, each record by the same models or by MiniStack's own Converse; what it writes and says is
 as Bedrock has it ("View the results of a batch inference job"), and what a role may do with batches is held against
-their ARNs.
+their ARNs. Its models' names take an order to misbehave, as those of the local models do: `any.claude!thinking`
+(`model_server.odd.bedrock`).
 """
 
 import asyncio
@@ -22,7 +23,8 @@ from ministack.services import bedrock, bedrock_runtime, s3
 
 from local.model_server.brain.painting import paint
 from local.model_server.brain.vectors import embed
-from local.model_server.exchange import Problem
+from local.model_server.exchange import OddReply, Problem
+from local.model_server.odd.bedrock import CONVERSE, INVOKE, error
 from local.model_server.rules import converse as rules
 
 Json = dict[str, Any]
@@ -51,6 +53,8 @@ def patch() -> None:
     invoke = bedrock_runtime._invoke_model
 
     def invoke_model(model_id: str, headers: Any, body: bytes) -> Any:
+        if odd := _odd(model_id, INVOKE):
+            return odd
         asked = json.loads(body)
         made = _made(asked)
         return invoke(model_id, headers, body) if made is None else _json(made)
@@ -63,7 +67,7 @@ def patch() -> None:
             rules.check(json.loads(body), model_id)
         except Problem as problem:
             return _error(400, "ValidationException", problem.message)
-        return converse(model_id, headers, body)
+        return _odd(model_id, CONVERSE) or converse(model_id, headers, body)
 
     bedrock_runtime._converse = by_the_rules
     resource = iam_actions.extract_resource_arn
@@ -74,6 +78,15 @@ def patch() -> None:
         return str(resource(service, method, path, *request))
 
     iam_actions.extract_resource_arn = of_jobs
+
+
+def _odd(model_id: str, replies: dict[str, OddReply]) -> Reply | None:
+    """What was ordered after a `!` in the model's id, if anything; an unknown order is a ValidationException."""
+    _, _, order = model_id.partition("!")
+    if not order:
+        return None
+    odd = replies.get(order) or error(400, "ValidationException", f"Misbehaviour '{order}' has no meaning here.")
+    return odd.status, {"Content-Type": "application/json"}, json.dumps(odd.body).encode()
 
 
 def _begin(asked: Json) -> Reply:

@@ -62,19 +62,28 @@ long=N          an answer of N bytes, whatever the limit of tokens (N is at most
 echo            answers with the user's last message
 notschema       a whole answer that does not fit the schema (or is not JSON, where no schema is asked for)
 error200        a 200 whose body is an error of the server's
-busy200         a 200 whose body is an error of a limit
+failed200       a 200 whose end is an error, with its usage
+busy200 …       a 200 (also 400 and 429) that tells of a limit
 tokens413       413: a limit on tokens a minute
-context413 …    (also 422 and 500) as ``context``, under another status
-flagged400 …    (also 403, and Gemini's 200) what moderation says of a prompt
+limit400        400: the answer may not be as long as was asked for
+context413 …    (also 400, 422 and 500) as ``context``, under another status
+flagged400 …    (also 403, 498, and a 200) what moderation says of a prompt
+held200         a 200 without pictures: they were held back
+refused200      a 200 that its model broke off
 unpaid          the account has no credit: 402, or Gemini's 403
+key403          the signature is nobody's
+gone400 …       (also 403 and 404) the model is none, is not allowed, or was retired
+failed424       the model failed
+timeout408      the model took too long
 thinking        a 200 that the limit on tokens cut off in the midst of thinking
-badcall         a 200 with a malformed tool call: Anthropic's names a tool that nobody gave, Gemini's is a
-                ``MALFORMED_FUNCTION_CALL``
+full200         a 200 that ended, without text, where the window was full
+badcall         a 200 with a malformed tool call: it names a tool that nobody gave, Gemini's is a
+                ``MALFORMED_FUNCTION_CALL`` and Bedrock's ``malformed_tool_use``
 badcall400      400: OpenAI's, by ``tool_use_failed``
 ==============  ====================================================================================================
 
-``refuse`` to ``notschema`` are about what a chat model says; the rest, the formats of OpenAI, Anthropic and Gemini know
-in a chat, each in the words of services that speak it (``odd``). Pictures know ``refuse`` (400: code
+``refuse`` to ``notschema`` are about what a chat model says; of the rest, each service knows some, in its own words
+(``odd``); Bedrock is the embedded cloud's. Pictures know ``refuse`` (400: code
 ``moderation_blocked`` or, of models that are not ``gpt-image``, ``content_policy_violation``) and ``empty``, speech and
 transcriptions ``empty``. Where an order has no meaning, or is not in the table, there is a 400. Of several statuses, of
 several about what a model says, or of several odd replies, the first that was ordered happens.

@@ -20,8 +20,21 @@ CONTENT = frozenset({"refuse", "empty", "long", "echo", "notschema"})
 """What a model says."""
 ODD = frozenset(
     {
-        *("error200", "busy200", "tokens413", "context413", "context422", "context500", "flagged200", "flagged400"),
-        *("flagged403", "unpaid", "thinking", "badcall", "badcall400"),
+        *("error200", "failed200", "busy200", "busy400", "busy429", "tokens413", "limit400"),
+        *("context400", "context413", "context422", "context500", "flagged200", "flagged400", "flagged403"),
+        *(
+            "flagged498",
+            "held200",
+            "refused200",
+            "unpaid",
+            "key403",
+            "gone400",
+            "gone403",
+            "gone404",
+            "failed424",
+            "timeout408",
+        ),
+        *("thinking", "full200", "badcall", "badcall400"),
     }
 )
 """What services really send to a chat, each format in its own words (`odd`)."""

@@ -19,7 +19,7 @@ from local.model_server.formats import (
     openai_images,
     openai_more,
 )
-from local.model_server.odd import ordered
+from local.model_server.odd.ordering import ordered
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.session import get_session
 from broker.cloud.access import Access
 from broker.cloud.database import DynamoDatabase
+from broker.cloud.keep_alive import KeepAlive
 from broker.cloud.lean import LeanClient
 from broker.cloud.operations import SERVICES
 from broker.cloud.payloads import PayloadStore
@@ -38,7 +39,8 @@ def session() -> Any:
 def lean_client(name: str, url: str, make: Callable[[], Any], *, bundle: str = "", read_s: float = 60) -> LeanClient:
     """A client by the short way, with the credentials of `tests.fakes.json_service`."""
     access = Access(url, REGION, KEYS.access_key, KEYS.secret_key, KEYS.token, bundle)
-    return LeanClient(SERVICES[name], access, make, user_agent="broker", connect_s=3, read_s=read_s)
+    server = KeepAlive(access.url, connect_s=3, read_s=read_s, bundle=access.bundle)
+    return LeanClient(SERVICES[name], access, server, make, user_agent="broker")
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from broker.bounds import Overrun, within
 from broker.cloud import clients
 from broker.cloud.clients import client
 from broker.cloud.fault_injection import FaultInjected, Faulty
 from broker.cloud.lean import LeanClient
 
-from tests.fakes.json_service import REGION, JsonService, serving
+from tests.fakes.json_service import REGION, Answer, JsonService, serving
 
 
 @pytest.fixture
@@ -56,6 +56,21 @@ def test_that_there_are_no_credentials_is_told_by_botocore(
         client.__wrapped__("dynamodb").get_item(TableName="jobs", Key={})
 
 
+def test_a_client_of_one_attempt_does_not_wait_for_a_table_that_throttles(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
+    throttled = Answer(400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}')
+    for attempts in (4, 1):
+        service.answers, service.asked = [throttled] * attempts, []
+        with pytest.raises(ClientError) as refused:
+            client.__wrapped__("dynamodb", attempts).get_item(TableName="ledger", Key={})
+        assert refused.value.response["Error"]["Code"] == "ThrottlingException"
+        assert len(service.asked) == attempts
+    assert len(pauses) == 3
+
+
 def test_ordered_crashes_come_before_and_after_what_changes_something(
     service: JsonService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +91,20 @@ def test_ordered_crashes_come_before_and_after_what_changes_something(
     puts = sum(headers["x-amz-target"].endswith("PutItem") for _, headers, _ in service.asked)
     assert 40 - crashes < puts < 40, "some crash before they are sent, some after"
     assert tables.meta.region_name == REGION
+
+
+def test_a_request_with_the_pattern_is_refused_as_throttled_whether_it_reads_or_writes(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_FAULTS", "throttle:HEALTH|FIGURES#")
+    tables = client.__wrapped__("dynamodb")
+    for call in (tables.get_item, tables.update_item):
+        call(TableName="ledger", Key={"pk": {"S": "BUDGET#acme"}})
+        for pk in ("HEALTH", "FIGURES#small"):
+            with pytest.raises(ClientError) as refused:
+                call(TableName="ledger", Key={"pk": {"S": pk}})
+            assert refused.value.response["Error"]["Code"] == "ThrottlingException"
+    assert [headers["x-amz-target"].partition(".")[2] for _, headers, _ in service.asked] == ["GetItem", "UpdateItem"]
 
 
 def test_a_request_with_the_word_hangs_until_somebody_breaks_it_off() -> None:

@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     # types of what is measured
     "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
     # rooms
-    "guardrails": set(),
+    "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "storage", "token_estimates"},
     "prompts": {"errors", "json_schema", "storage"},
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
@@ -82,6 +82,7 @@ ARROWS: dict[str, set[str]] = {
 TOOLS = {"cli", "contract", "schemas"}
 
 THIRD_PARTY: dict[str, set[str]] = {
+    "ahocorasick_rs": {"guardrails"},
     "aws_lambda_powertools": {"observability"},
     "boto3": {"cli"},
     "botocore": {"cli", "cloud", "providers"},
@@ -89,8 +90,10 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jmespath": {"providers"},
     "jsonschema_rs": {"json_schema"},
     "jwt": {"tenants"},
+    "phonenumbers": {"guardrails"},
     "pydantic": {"contract", "jobs", "registry", "schemas"},
     "pydantic_core": {"contract", "jobs"},
+    "stdnum": {"guardrails"},
     "urllib3": {"cloud", "delivery", "providers", "tenants"},
     "yaml": {"cli"},
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.e2e.odd import MODELS
+from tests.e2e.odd import models as odd_models
 
 ORDERS: dict[str, dict[str, Any]] = {
     "answers": {"order": "", "tasks": ["chat", "embed"]},
@@ -30,6 +30,9 @@ ORDERS: dict[str, dict[str, Any]] = {
     "crashing-too": {"order": "", "name": "crashing-too"},
     "dying": {"order": "!500"},
     "lonely": {"order": ""},
+    "unwatched-fails": {"order": "!500"},
+    "unwatched-key": {"order": "!401"},
+    "unwatched-refuses": {"order": "!refuse"},
     "dear": {"order": "", "price_in_usd": 1000, "price_out_usd": 1000},
     "european": {"order": "", "regions": ["eu"], "capabilities": ["law"], "quality": 1},
     "american": {"order": "", "regions": ["us"], "quality": 5, "price_out_usd": 9},
@@ -110,6 +113,9 @@ SHAKY = (
     "thinking",
     "limiting",
     "unmet",
+    "forgotten",
+    "repeated",
+    "replayed",
 )
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
@@ -151,7 +157,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             | facts
             for name, (path, facts) in _by_path()
         ]
-        + [common | {"capabilities": ["tools"]} | each for each in MODELS]
+        + [common | {"capabilities": ["tools"]} | each for each in odd_models(models_url)]
         + [
             common | {"name": "any", "endpoint": None, "secret": None, "id": model} | facts
             for model, facts in {**ON_AWS, "aws-guarded": guarded}.items()

@@ -117,3 +117,21 @@ def test_a_limit_on_tokens_a_minute_is_no_fault_of_the_request(stack: Stack, sha
     shaky.answer(Script({"error": {"message": said, "type": "tokens", "code": "rate_limit_exceeded"}}, 413))
     job = stack.run(with_fallback("limiting"))
     assert (job["status"], job["model"], outcomes(job)[0]) == ("succeeded", "answers", ("limiting", "Throttled"))
+
+
+def test_a_store_of_circuits_that_refuses_reads_and_writes_changes_no_job(stack: Stack, other: Client) -> None:
+    fails, no_key = chat(model="unwatched-fails"), with_fallback("unwatched-key")
+    failed, answered = [("unwatched-fails", "Unavailable")] * 2, [("answers", "succeeded")]
+    rows: list[tuple[Client, dict[str, Any], str, list[tuple[str, str]]]] = [
+        (stack.api, fails, "failed", failed),
+        (stack.api, with_fallback("unwatched-fails"), "succeeded", [*failed, *answered]),
+        (stack.api, no_key, "succeeded", [("unwatched-key", "CredentialRejected"), *answered]),
+        (stack.api, with_fallback("unwatched-refuses"), "blocked", [("unwatched-refuses", "Refused")]),
+        (other, no_key, "succeeded", [("unwatched-key", "CredentialRejected"), *answered]),
+        (other, chat(model="answers"), "succeeded", answered),
+    ]
+    with stack.faults("throttle:HEALTH|FIGURES#", ["SelectModel", "InvokeModel"]), ThreadPoolExecutor(3) as pool:
+        jobs = list(pool.map(lambda row: stack.run(row[1], row[0]), rows))
+    for (_, _, status, attempts), job in zip(rows, jobs, strict=True):
+        assert (job["status"], outcomes(job)) == (status, attempts), job["error"]
+    assert circuits(stack, other, "unwatched-key") == ["closed", "closed"], "as nobody could be told"

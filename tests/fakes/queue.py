@@ -47,6 +47,8 @@ class FakeWorkflows:
     """See `broker.jobs.dispatching.Workflows`: `(job id, run, size)`."""
 
     started: list[tuple[str, int, str]] = field(default_factory=list)
+    told: list[Head] = field(default_factory=list)
+    """The head that goes along with each start."""
     down: bool = False
 
     def start(self, head: Head, stored: Head, size: Literal["express", "standard"]) -> None:
@@ -54,6 +56,7 @@ class FakeWorkflows:
         if self.down:
             raise Down
         self.started.append((head.id, head.run, size))
+        self.told.append(stored)
 
 
 @dataclass(slots=True)

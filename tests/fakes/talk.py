@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.jobs.erasing import erase
 from broker.jobs.head import Head
-from broker.jobs.reading import erase, view
+from broker.jobs.reading import view
 from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.steps.context import Run
 from broker.steps.settling import SettleJob

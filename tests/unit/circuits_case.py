@@ -8,6 +8,7 @@ from broker.errors import BrokerError, CircuitOpen, Unavailable
 from broker.routing.board import Board
 from broker.routing.breakers import Breakers
 from broker.routing.figures import SLOT_MS
+from broker.storage import Check, Item, Put, TableName, Update
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.world import NOW, SECOND
@@ -27,18 +28,43 @@ ANSWERED = sorted(kind for kind in KINDS if of_outcome(kind).circuit == "answere
 FAILED = sorted(kind for kind in KINDS if of_outcome(kind).circuit in ("failed", "opens", "opens_longer"))
 
 
+class Refusing(FakeDatabase):
+    """A database that refuses, as one that throttles, what touches partitions of these beginnings."""
+
+    refused: tuple[str, ...] = ()
+
+    def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
+        self._refuse(pk)
+        return super().query(table, pk, prefix)
+
+    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+        self._refuse(pk)
+        return super().query_since(table, pk, sk)
+
+    def write(self, *operations: Put | Update | Check) -> None:
+        for each in operations:
+            self._refuse(each.item["pk"] if isinstance(each, Put) else each.pk)
+        super().write(*operations)
+
+    def _refuse(self, pk: str) -> None:
+        if pk.startswith(self.refused):
+            raise OSError("throttled")
+
+
 class Stage:
     """Processes around one table; a clock that only the test moves."""
 
     def __init__(self) -> None:
-        self.database = FakeDatabase()
+        self.database = Refusing()
         self.now = START
         self.changes: list[tuple[str, str]] = []
+        self.unread: list[Exception] = []
 
     def process(self) -> Breakers:
         """One that writes each call that it makes."""
         changes = self.changes
-        return Breakers(self.database, Board(self.database), lambda model, to: changes.append((model, to)), lambda: 0.0)
+        board = Board(self.database, self.unread.append)
+        return Breakers(self.database, board, lambda model, to: changes.append((model, to)), lambda: 0.0)
 
     def fail(
         self,

@@ -8,8 +8,8 @@ import pytest
 from broker.cache.answers import NOTE
 from broker.errors import BadOutput, Conflict, Unavailable
 from broker.jobs.ending import cancel_job, settle_job
+from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
-from broker.jobs.reading import erase
 from broker.jobs.transitions import Outcome
 from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run

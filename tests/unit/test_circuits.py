@@ -129,6 +129,21 @@ def test_a_change_shows_everywhere_within_five_seconds(stage: Stage) -> None:
     assert not stage.admits(other)
 
 
+def test_where_the_board_cannot_be_read_what_was_read_last_holds(stage: Stage) -> None:
+    stage.open()
+    knows = stage.process()
+    assert not stage.admits(knows)
+    stage.database.refused = (PK,)
+    fresh = stage.process()
+    assert (stage.admits(fresh), fresh.states(stage.now, ONLOOKER), fresh.figures(stage.now)) == (True, {}, {})
+    stage.now += KEEP_MS
+    assert not stage.admits(knows)
+    assert len(stage.unread) == 2, "each has tried once, and waits before it tries again"
+    stage.database.refused = ()
+    stage.now += KEEP_MS
+    assert not stage.admits(fresh)
+
+
 def test_an_old_row_that_was_deleted_is_a_closed_circuit(stage: Stage) -> None:
     stage.open()
     stage.database.delete("ledger", PK, "m")

@@ -125,3 +125,13 @@ def test_a_call_in_a_hurry_is_no_probe_unless_nobody_else_comes(stage: Stage) ->
     stage.now += HURRIED_MS
     stage.process().admit("m", "acme", stage.now, LEASE, hurried=True)
     assert not stage.admits(), "that one is the probe"
+
+
+def test_a_probe_that_ended_frees_the_circuit_though_it_cannot_be_counted(stage: Stage) -> None:
+    stage.open()
+    stage.now += FIRST_COOLING_MS
+    process = stage.probe()
+    stage.database.refused = ("FIGURES#",)
+    with pytest.raises(OSError, match="throttled"):
+        process.record("m", ONLOOKER, SUCCEEDED, 100, stage.now)
+    assert stage.phase == "closed"

@@ -3,7 +3,7 @@
 import pytest
 from broker.delivery.delivering import Sent
 from broker.errors import InvalidRequest
-from broker.jobs.reading import erase
+from broker.jobs.erasing import erase
 
 from tests.fakes.world import HOUR, JOB_ID, NOW
 from tests.unit.delivering_case import BROKEN, GONE, NAME, OK, Courier

@@ -1,107 +1,30 @@
-"""A job's whole life at random: doubled messages, stale runs, crashes at any write, late answers, and the sweep."""
+"""A job's whole life at random: doubled messages, stale runs and heads, crashes, late answers, and the sweep."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from broker.delivery.publishing import HeadChange, Publish
-from broker.errors import BudgetExceeded, Conflict, NotCancelable
 from broker.jobs.call_transitions import start_call
 from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job, settle_call, settle_job
 from broker.jobs.head import Head, Status
-from broker.jobs.sweeping import Sweep
 from broker.jobs.transitions import Fence, Outcome, wait
 from broker.steps.context import Run, enter
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
+from hypothesis.stateful import Bundle, multiple, rule
 
-from tests.fakes.bus import FakeBus
-from tests.fakes.database import Crash
-from tests.fakes.queue import Down, FakeDeadLetters, FakeDeliveries
-from tests.fakes.world import HOUR, MINUTE, NOW, SECOND, World, a_head
-
-ALLOWED = 2_000
-PERIOD = "2026-11"
-BUCKET = "acme/2026-11"
-STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
-CRASHES = st.none() | st.none() | st.integers(0, 2)
-EXPECTED = (Conflict, NotCancelable, BudgetExceeded, Down, Crash)
+from tests.fakes.world import HOUR, MINUTE, SECOND, a_head
+from tests.unit.job_life import BUCKET, CRASHES, PERIOD, STATUSES, Execution, Life, Made
 
 
-@dataclass(frozen=True)
-class Execution:
-    """One execution of one run."""
-
-    job_id: str
-    fence: Fence
-
-
-@dataclass(frozen=True)
-class Made:
-    """A call that was made, and the head of then."""
-
-    head: Head
-    key: str
-    fence: Fence
-
-
-class JobMachine(RuleBasedStateMachine):
-    """Two or three jobs that share a budget."""
+class JobMachine(Life):
+    """What happens to jobs, in any order."""
 
     jobs = Bundle("jobs")
     executions = Bundle("executions")
     calls = Bundle("calls")
-
-    @initialize()
-    def begin(self) -> None:
-        self.world = World()
-        self.database = self.world.database
-        self.now = NOW
-        self.count = 0
-        self.dead = FakeDeadLetters()
-        self.overran: set[str] = set()
-        ledger.open_period(self.database, "acme", PERIOD, ALLOWED)
-
-    @contextmanager
-    def crashing(self, writes: int | None, *meanwhile: Callable[[], object]) -> Iterator[None]:
-        """Let the process end after so many writes, and others write in between."""
-
-        def others() -> None:
-            for each in meanwhile:
-                try:
-                    each()
-                except EXPECTED:
-                    continue
-
-        self.database.crash_in = writes
-        self.database.meanwhile = [others] if meanwhile else []
-        try:
-            yield
-        except EXPECTED:
-            return
-        finally:
-            self.database.crash_in = None
-            self.database.meanwhile = []
-
-    def fresh(self) -> int:
-        self.count += 1
-        return self.count
-
-    def heads(self) -> list[Head]:
-        ids = dict.fromkeys(new["id"] for _, new in self.database.stream)
-        return [self.world.jobs.get(job_id) for job_id in ids]
 
     @rule(target=jobs, hold=st.integers(1, 900))
     def accept(self, hold: int) -> Any:
@@ -144,8 +67,8 @@ class JobMachine(RuleBasedStateMachine):
         if head is None:
             return multiple()
         # Express workflows start at least once.
-        names = [f"e{self.fresh()}" for _ in range(2)]
-        return multiple(*(Execution(job_id, Fence(head.run, name, None, head.claimed_at, message)) for name in names))
+        fences = [Fence(head.run, f"e{self.fresh()}", None, head.claimed_at, message) for _ in range(2)]
+        return multiple(*(Execution(job_id, fence, self.world.workflows.told[-1]) for fence in fences))
 
     @rule(execution=executions, crash=CRASHES)
     def enter(self, execution: Execution, crash: int | None) -> None:
@@ -160,8 +83,12 @@ class JobMachine(RuleBasedStateMachine):
         reserve=st.integers(0, 400),
         crash=CRASHES,
         canceled=st.booleans(),
+        told=st.booleans(),
     )
-    def call(self, execution: Execution, model: str, reserve: int, crash: int | None, canceled: bool) -> Any:
+    def call(
+        self, execution: Execution, model: str, reserve: int, crash: int | None, canceled: bool, told: bool
+    ) -> Any:
+        """A call is put on record: a run's first by the head that went along, whatever became of the job since."""
         keys: list[str] = []
         head: Head | None = None
 
@@ -174,7 +101,8 @@ class JobMachine(RuleBasedStateMachine):
 
         others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others):
-            head = self.world.jobs.change(execution.job_id, start)
+            known = execution.told if told else None
+            head = self.world.jobs.change(execution.job_id, start, known=known, once=told)
         return Made(head, keys[0], execution.fence) if head else multiple()
 
     def facts(self, made: Made, percent: int, *, answered: bool) -> dict[str, Any]:
@@ -200,9 +128,12 @@ class JobMachine(RuleBasedStateMachine):
         crash=CRASHES,
         canceled=st.booleans(),
         swept=st.booleans(),
+        told=st.booleans(),
     )
-    def answer(self, made: Made, percent: int, status: Status, crash: int | None, canceled: bool, swept: bool) -> None:
-        """An answer is kept, and ends the job, or comes too late; the run may die on the way."""
+    def answer(
+        self, made: Made, percent: int, status: Status, crash: int | None, canceled: bool, swept: bool, told: bool
+    ) -> None:
+        """An answer is kept, and ends the job by the head it came with, or comes too late; its run may die."""
         head = self.world.jobs.get(made.head.id)
         if made.key in head.open_calls:
             self.world.payloads.save(head, f"OUTPUT#{made.key}", {}, self.facts(made, percent, answered=True))
@@ -211,17 +142,21 @@ class JobMachine(RuleBasedStateMachine):
             return
         others = [lambda: cancel_job(self.world.jobs, head.id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others, *([self.sweep_once] if swept else [])):
-            settle_job(
-                self.world.jobs, self.world.jobs.get(head.id), made.fence, Outcome(status), self.now, {made.key: kept}
-            )
+            known = made.head if told else self.world.jobs.get(made.head.id)
+            settle_job(self.world.jobs, known, made.fence, Outcome(status), self.now, {made.key: kept})
 
-    @rule(execution=executions, status=st.sampled_from(STATUSES), crash=CRASHES, canceled=st.booleans())
-    def end(self, execution: Execution, status: Status, crash: int | None, canceled: bool) -> None:
+    @rule(
+        execution=executions,
+        status=st.sampled_from(STATUSES),
+        crash=CRASHES,
+        canceled=st.booleans(),
+        told=st.booleans(),
+    )
+    def end(self, execution: Execution, status: Status, crash: int | None, canceled: bool, told: bool) -> None:
         others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others):
-            settle_job(
-                self.world.jobs, self.world.jobs.get(execution.job_id), execution.fence, Outcome(status), self.now
-            )
+            known = execution.told if told else self.world.jobs.get(execution.job_id)
+            settle_job(self.world.jobs, known, execution.fence, Outcome(status), self.now)
 
     @rule(
         execution=executions,
@@ -250,9 +185,6 @@ class JobMachine(RuleBasedStateMachine):
         with self.crashing(crash, *others):
             self.world.jobs.change(execution.job_id, put_back)
 
-    def settle(self, job_id: str, fence: Fence, status: Status, ends: dict[str, Any] | None = None) -> None:
-        settle_job(self.world.jobs, self.world.jobs.get(job_id), fence, Outcome(status), self.now, ends)
-
     @rule(job_id=jobs, crash=CRASHES)
     def cancel(self, job_id: str, crash: int | None) -> None:
         with self.crashing(crash):
@@ -269,71 +201,12 @@ class JobMachine(RuleBasedStateMachine):
             self.sweep_once()
         self.world.queue.down = False
 
-    def sweep_once(self) -> None:
-        swept = Sweep(self.world.jobs, self.world.payloads, self.world.queue, self.dead, lambda item, now: False)(
-            self.now
-        )
-        assert set(swept.errors) <= {"Down"}
-
-    @invariant()
-    def history_is_legal(self) -> None:
-        terminal: dict[str, set[str]] = {}
-        for old, new in self.database.stream:
-            after = Head.from_item(new)
-            if after.status.terminal:
-                terminal.setdefault(after.id, set()).add(after.status.value)
-            if old is None:
-                assert after.rev == 1
-                continue
-            before = Head.from_item(old)
-            assert after.rev == before.rev + 1
-            assert before.run <= after.run <= before.run + 1
-            settled = {key: call for key, call in before.calls.items() if "c" in call}
-            assert {key: after.calls.get(key) for key in settled} == settled
-            assert before.calls.keys() <= after.calls.keys()
-            if before.status.terminal:
-                assert replace(after, rev=before.rev, calls=before.calls, due_at=before.due_at) == before
-                assert before.calls.keys() == after.calls.keys()
-        assert all(len(statuses) == 1 for statuses in terminal.values())
-
-    @invariant()
-    def money_adds_up(self) -> None:
-        heads = self.heads()
-        taken = sum(head.spent + head.reserved if head.status.terminal else head.limit for head in heads)
-        assert self.world.available() == ALLOWED - taken
-        over = [head for head in heads if head.status.terminal]
-        spent = self.world.spent()
-        assert spent.get("nusd", 0) == sum(head.spent for head in over)
-        assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in over)
-        for head in heads:
-            assert head.id in self.overran or head.spent + head.reserved <= head.limit
-
     @rule()
     def collect(self) -> None:
         before = self.world.available()
         ledger.collect(self.database, "acme", PERIOD)
         assert self.world.available() == before
         assert self.world.spent().get("returned", 0) == 0
-
-    def teardown(self) -> None:
-        for _ in range(4):
-            self.now += 2 * HOUR
-            self.sweep_once()
-        heads = self.heads()
-        assert all(head.status.terminal for head in heads)
-        assert all(not head.open_calls and head.due_at is None for head in heads)
-        assert self.world.available() == ALLOWED - sum(head.spent for head in heads)
-        self.money_adds_up()
-        self.history_is_legal()
-        bus = FakeBus()
-        publish = Publish(self.database, self.world.jobs, bus, FakeDeliveries(), lambda head: None)
-        changes = [
-            HeadChange(str(place), Head.from_item(old) if old else None, Head.from_item(new))
-            for place, (old, new) in enumerate(self.database.stream)
-        ]
-        assert publish(changes, self.now) is None
-        ends = [event_id for event_id in bus.ids if event_id.split("_")[2] not in ("queued", "running")]
-        assert sorted(ends) == sorted(head.event_id for head in heads)
 
 
 JobMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40)

@@ -226,3 +226,23 @@ def test_a_summary_that_is_none_is_not_kept(talk: Talk, said: str) -> None:
     talk.stage.provider.script = [Answer({"text": said}), Answer({"text": "Fine."})]
     assert talk.end(run).status is Status.SUCCEEDED
     assert (talk.paid, talk.stands) == (1, False)
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2], ids=["in its call", "after its settling", "before the next call"])
+def test_what_a_stale_run_writes_of_a_job_that_was_erased_goes_with_it(talk: Talk, writes: int) -> None:
+    run = talk.until_too_long()
+    world = talk.stage.world
+
+    def forget() -> None:
+        talk.erase(cancel_job(world.jobs, run.id, "acme", talk.now))
+
+    def during() -> None:
+        talk.stage.provider.during = lambda: None
+        if writes == 0:
+            forget()
+        world.database.meanwhile.extend([*[lambda: None] * writes, forget] if writes else [])
+
+    talk.stage.provider.during = during
+    with pytest.raises(Conflict):
+        talk.end(run)
+    assert (talk.paid, world.payloads.names(run.id)) == (1, [])

@@ -1,46 +1,17 @@
-"""Templates: versions, labels and arms, variables as declared, and values that are only ever data."""
+"""Templates: versions, variables as declared, and values that are only ever data."""
 
 import re
-from collections import Counter
 from typing import Any
 
 import pytest
-from broker.errors import InvalidRequest, NotFound
+from broker.errors import InvalidRequest
 from broker.prompts.engine import MOST_CHARS
-from broker.prompts.labels import choose
-from broker.prompts.templates import KEEP_MS, Filled, Prompts, apply_hints, arm_key
-from broker.registry.applying import apply
-from broker.registry.document import parse_registry
+from broker.prompts.templates import apply_hints
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.world import NOW, World
-
-TRUSTED = {"type": "string", "trusted": True}
-SMALL = {
-    "id": "small",
-    "provider": "openai",
-    "name": "small-1",
-    "tasks": ["chat"],
-    "context_window": 1000,
-    "max_output_tokens": 100,
-    "price_in_usd": 0.15,
-    "price_out_usd": 0.6,
-}
-
-
-def registered(world: World, *entries: dict[str, Any]) -> Prompts:
-    apply(world.registry(), parse_registry({"models": [SMALL], "prompts": list(entries)}), by="ops", now=NOW)
-    return world.prompts()
-
-
-def label(world: World, **labels: Any) -> None:
-    apply(world.registry(), parse_registry({"labels": [{"id": "p", "labels": labels}]}), by="ops", now=NOW)
-
-
-def filled(entry: dict[str, Any], variables: dict[str, Any]) -> Filled:
-    prompts = registered(World(), {"id": "p", "version": 1, **entry})
-    return prompts.fill({"id": "p", "variables": variables}, "key", NOW)
+from tests.unit.prompts_case import TRUSTED, filled, registered
 
 
 def text(entry: dict[str, Any], variables: dict[str, Any]) -> str:
@@ -209,71 +180,6 @@ def test_the_same_prompt_is_the_same_text_and_another_has_another_marker() -> No
         MARKED.findall(filled(entry, {"document": each}).messages[1]["content"])[0] for each in "ab"
     )
     assert one != other
-
-
-@pytest.mark.parametrize(
-    ("wanted", "code", "param"),
-    [
-        ({"id": "none"}, "unknown_prompt", "prompt.id"),
-        ({"id": "p", "version": 3}, "unknown_prompt", "prompt.id"),
-        ({"id": "p", "label": "staging"}, "unknown_label", "prompt.label"),
-    ],
-)
-def test_what_is_not_there(wanted: dict[str, Any], code: str, param: str) -> None:
-    prompts = registered(World(), {"id": "p", "version": 1, "user": "Hi."})
-    with pytest.raises(NotFound) as failure:
-        prompts.fill(wanted, "k", NOW)
-    assert (failure.value.code, failure.value.param) == (code, param)
-
-
-def two_versions() -> tuple[World, Prompts]:
-    world = World()
-    one, two = ({"id": "p", "version": number, "user": f"Version {number}."} for number in (1, 2))
-    return world, registered(world, one, two)
-
-
-def test_a_label_points_to_versions_in_their_shares() -> None:
-    world, prompts = two_versions()
-    arms = [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
-    label(world, production=arms)
-    taken = Counter(prompts.fill({"id": "p"}, f"key-{n}", NOW).used["version"] for n in range(2_000))
-    assert 150 <= taken[2] <= 250
-    used = prompts.fill({"id": "p", "label": "production"}, "key-1", NOW).used
-    assert used == prompts.fill({"id": "p"}, "key-1", NOW).used
-    assert used["label"] == "production"
-    assert prompts.fill({"id": "p", "version": 2, "label": "production"}, "key-1", NOW).used == {
-        "id": "p",
-        "version": 2,
-        "label": None,
-    }
-
-
-def test_a_change_of_weights_moves_only_whom_it_has_to() -> None:
-    before = [{"version": 3, "weight": 90}, {"version": 4, "weight": 10}]
-    after = [{"version": 3, "weight": 80}, {"version": 4, "weight": 20}]
-    for number in range(1_000):
-        was, now = (choose("p", "production", arms, f"k{number}") for arms in (before, after))
-        assert (was, now) != (4, 3)
-
-
-def test_a_label_moves_within_half_a_minute() -> None:
-    world, prompts = two_versions()
-    label(world, production=[{"version": 1}])
-    assert prompts.fill({"id": "p"}, "k", NOW).used["version"] == 1
-    label(world, production=[{"version": 2}])
-    assert prompts.fill({"id": "p"}, "k", NOW + KEEP_MS).used["version"] == 2
-    label(world)
-    assert prompts.fill({"id": "p"}, "k", NOW + 2 * KEEP_MS).used == {"id": "p", "version": 2, "label": None}
-
-
-def test_arms_are_stable_by_key_then_conversation_then_job() -> None:
-    plain = {"input": {"text": "Hi"}, "prompt": {"id": "p"}}
-    talk = plain | {"conversation_id": "c1"}
-    keyed = talk | {"metadata": {"routing_key": "u7"}}
-    assert arm_key("acme", keyed, NOW) == arm_key("acme", keyed | {"input": {}}, NOW + 5)
-    assert arm_key("acme", talk, NOW) == arm_key("acme", talk | {"input": {}}, NOW + 5)
-    assert arm_key("acme", talk, NOW) != arm_key("other", talk, NOW)
-    assert arm_key("acme", plain, NOW) != arm_key("acme", plain, NOW + 5)
 
 
 def test_hints_fill_only_what_the_request_leaves_open() -> None:

@@ -1,9 +1,7 @@
 """Bedrock's InvokeModel: embeddings and pictures, over a real connection, held against botocore's model of it."""
 
-import base64
 import io
 import json
-import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +10,6 @@ import botocore.session
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
-from botocore.validate import ParamValidator
 from broker.errors import (
     BadOutput,
     BrokerError,
@@ -26,18 +23,11 @@ from broker.errors import (
     Unavailable,
 )
 from broker.providers.bedrock.provider import Bedrock
-from broker.providers.wire.base import Answer, Blob, Call
+from broker.providers.wire.base import Call
 
 from tests.fakes.aws import aws_environment
+from tests.unit.bedrock_case import CALLS, COHERE, OPERATION, SECRET, TITAN, WORDS, answered, embedding, failed, picture
 from tests.unit.provider_server import ProviderServer, Script
-
-SECRET = "the-key-itself"
-WORDS = "PROVIDER-TEXT that quotes: what is my diagnosis?"
-PNG = b"\x89PNG\r\n\x1a\n and more"
-IMAGE = base64.b64encode(PNG).decode()
-OPERATION = botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("InvokeModel")
-TITAN = {"embedding": [0.5, -1], "inputTextTokenCount": 4}
-COHERE = {"id": "1", "response_type": "embeddings_floats", "embeddings": [[0.5, -1]], "texts": [WORDS]}
 
 
 @pytest.fixture(scope="module")
@@ -51,54 +41,9 @@ def bedrock() -> Bedrock:
     return Bedrock()
 
 
-def embedding(model: str = "amazon.titan-embed-text-v2:0", text: Any = "Was wäre 🎉?", **more: Any) -> Call:
-    return replace(Call("embed", model, {"text": text}, {}, 20, None, "us-east-1"), **more)
-
-
-def picture(model: str = "amazon.nova-canvas-v1:0", **asked: Any) -> Call:
-    return Call("generate_image", model, {"text": "A lamp 🎉", **asked}, {"seed": 7}, 20, None, "us-east-1")
-
-
-CALLS = {
-    "titan": (embedding(), TITAN),
-    "cohere": (embedding("cohere.embed-multilingual-v3"), COHERE),
-    "nova": (picture(), {"images": [IMAGE]}),
-    "stability": (picture("stability.sd3-5-large-v1:0"), {"images": [IMAGE], "finish_reasons": [None], "seeds": [1]}),
-}
-
-
 @pytest.fixture(params=sorted(CALLS))
 def case(request: pytest.FixtureRequest) -> tuple[Call, dict[str, Any]]:
     return CALLS[request.param]
-
-
-def answered(server: ProviderServer, bedrock: Bedrock, call: Call, script: Script) -> tuple[Answer, list[Any]]:
-    """The answer, and the bodies that were sent, each in a request that the service takes."""
-    server.answer(script)
-    answer = bedrock.invoke(call)
-    for asked in server.asked:
-        assert asked.path == f"/model/{call.model.replace(':', '%3A')}/invoke"
-        headers = {
-            name: asked.headers[shape.serialization["name"].lower()]
-            for name, shape in OPERATION.input_shape.members.items()
-            if shape.serialization.get("location") == "header" and shape.serialization["name"].lower() in asked.headers
-        }
-        request = {"modelId": call.model, "body": json.dumps(asked.body), **headers}
-        report = ParamValidator().validate(request, OPERATION.input_shape)
-        assert not report.has_errors(), report.generate_report()
-        assert headers["contentType"] == headers["accept"] == "application/json"
-    return answer, [asked.body for asked in server.asked]
-
-
-def failed(server: ProviderServer, bedrock: Bedrock, call: Call, script: Script, asked: int = 1) -> BrokerError:
-    """The error, which tells neither the key nor the provider's words nor the request's."""
-    server.answer(script)
-    with pytest.raises(BrokerError) as caught:
-        bedrock.invoke(call)
-    assert len(server.asked) == asked
-    shown = "".join(traceback.format_exception(caught.value)) + caught.value.cause()
-    assert not any(secret in shown for secret in (SECRET, "PROVIDER-TEXT", "diagnosis", "A lamp", "wäre"))
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -173,44 +118,6 @@ def test_several_exchanges_share_the_time_of_the_call(server: ProviderServer) ->
     assert (type(error), error.code, error.maybe_paid) == (ModelTimedOut, "timeout", True)
 
 
-@pytest.mark.parametrize("model", ["amazon.nova-canvas-v1:0", "amazon.titan-image-generator-v2:0"])
-def test_pictures_of_amazons_models(server: ProviderServer, bedrock: Bedrock, model: str) -> None:
-    call = replace(picture(model, size="1280x720", count=2), options={"image": {"quality": "premium"}})
-    answer, bodies = answered(server, bedrock, call, Script({"images": [IMAGE, IMAGE], "error": None}))
-    config = {"numberOfImages": 2, "seed": 7, "width": 1280, "height": 720, "quality": "premium"}
-    assert bodies == [
-        {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "A lamp 🎉"}, "imageGenerationConfig": config}
-    ]
-    assert answer.files == (Blob(PNG, "image/png"),) * 2
-    assert (answer.output, answer.units, answer.input_tokens) == ({"count": 2}, {"images": 2}, 0)
-
-
-def test_more_pictures_than_one_exchange_makes_are_different_ones(server: ProviderServer, bedrock: Bedrock) -> None:
-    _, bodies = answered(server, bedrock, picture(count=7), Script({"images": [IMAGE]}))
-    configs = [body["imageGenerationConfig"] for body in bodies]
-    assert [each["numberOfImages"] for each in configs] == [4, 3]
-    assert configs[0]["seed"] != configs[1]["seed"]
-    unsaid = replace(picture(), parameters={})
-    seeds = [
-        answered(server, bedrock, unsaid, Script({"images": [IMAGE]}))[1][0]["imageGenerationConfig"]["seed"]
-        for _ in range(5)
-    ]
-    assert all(0 <= seed < 858_993_460 for seed in seeds)
-    assert len(set(seeds)) > 1
-
-
-def test_pictures_of_stabilitys_models(server: ProviderServer, bedrock: Bedrock) -> None:
-    model, reply = "us.stability.stable-image-ultra-v1:1", CALLS["stability"][1]
-    call = replace(picture(model, size="1536x1024", format="jpg", count=2), options={"image": {"style": "x"}})
-    answer, bodies = answered(server, bedrock, call, Script(reply))
-    body = {"prompt": "A lamp 🎉", "output_format": "jpeg", "aspect_ratio": "3:2", "style": "x"}
-    assert bodies == [body | {"seed": 7}, body | {"seed": 8}]
-    assert answer.files == (Blob(PNG, "image/png"),) * 2  # what the bytes are goes before what was asked for
-    assert (answer.output, answer.units) == ({"count": 2}, {"images": 2})
-    _, bodies = answered(server, bedrock, replace(picture(model), parameters={}), Script(reply))
-    assert bodies == [{"prompt": "A lamp 🎉", "output_format": "png"}]
-
-
 @pytest.mark.parametrize(
     ("call", "param"),
     [
@@ -228,32 +135,6 @@ def test_what_cannot_be_asked_is_not_sent(server: ProviderServer, bedrock: Bedro
     error = failed(server, bedrock, call, Script(), asked=0)
     kind = {"input.text": InvalidRequest, "model": ModelGone}.get(param, Rejected)
     assert (type(error), error.param, error.maybe_paid) == (kind, param, False)
-
-
-REFUSALS: list[tuple[Call, Any]] = [
-    (
-        picture(),
-        {"images": [], "error": f"All images have been blocked by our Content Filters. {WORDS}"},
-    ),
-    (
-        picture(),
-        {"images": None, "error": f"It may conflict with our AUP or AWS Responsible AI Policy. {WORDS}"},
-    ),
-    (picture("stability.sd3-5-large-v1:0", count=3), {"finish_reasons": ["Filter reason: prompt"]}),
-    (picture("stability.sd3-5-large-v1:0"), {"finish_reasons": ["Filter reason: output image"], "images": [""]}),
-]
-
-
-@pytest.mark.parametrize(("call", "reply"), REFUSALS)
-def test_filtered_pictures_are_refused(server: ProviderServer, bedrock: Bedrock, call: Call, reply: Any) -> None:
-    error = failed(server, bedrock, call, Script(reply))
-    assert (type(error), error.code, error.maybe_paid) == (Refused, "content_filtered", True)
-
-
-def test_pictures_that_passed_are_given_with_what_was_held_back(server: ProviderServer, bedrock: Bedrock) -> None:
-    reply = {"images": [IMAGE], "error": "Some of the generated images have been blocked by our content filters."}
-    answer, _ = answered(server, bedrock, picture(count=2), Script(reply))
-    assert (answer.output, answer.units, len(answer.files)) == ({"count": 1, "filtered": 1}, {"images": 1}, 1)
 
 
 def test_a_guardrail_goes_along_and_its_intervention_is_a_refusal(
@@ -279,13 +160,6 @@ def test_malformed_replies_are_bad_output(
     for body in bodies:
         error = failed(server, bedrock, case[0], Script(body))
         assert (type(error), error.maybe_paid) == (BadOutput, True), str(body)[:60]
-
-
-def test_a_model_that_failed_is_unavailable(server: ProviderServer, bedrock: Bedrock) -> None:
-    reply = {"finish_reasons": ["Inference error"], "images": []}
-    for call, body in ((CALLS["stability"][0], reply), (CALLS["nova"][0], {"error": WORDS})):
-        error = failed(server, bedrock, call, Script(body))
-        assert (type(error), error.code, error.maybe_paid) == (Unavailable, "inference_error", True)
 
 
 MEANING: dict[str, tuple[type[BrokerError], bool]] = {

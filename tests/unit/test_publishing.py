@@ -8,8 +8,8 @@ import pytest
 from broker.delivery.delivering import Deliver, Sent
 from broker.delivery.events import event_of, webhook_body
 from broker.delivery.publishing import SAFETY_MS, HeadChange, Publish
+from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status, due_partition
-from broker.jobs.reading import erase
 
 from tests.fakes.bus import FakeBus
 from tests.fakes.queue import Down, FakeDeliveries

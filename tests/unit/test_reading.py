@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from broker.clock import iso
 from broker.errors import InvalidRequest, NotFound
+from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
-from broker.jobs.reading import erase, owned, page, timeline, view
+from broker.jobs.reading import owned, page, timeline, view
 
 from tests.fakes.questions import answers
 from tests.fakes.world import CHAT, HOUR, JOB_ID, NOW, World, a_head

@@ -1,4 +1,4 @@
-"""Registry documents: what the functions read of them, and errors that name the field."""
+"""Registry documents: what the functions read of them, and versions of prompts."""
 
 import json
 import re
@@ -11,11 +11,8 @@ import pytest
 from broker.errors import Forbidden, InvalidRequest
 from broker.guardrails.policy import DEFAULT, Policy, Rule, of_tenant
 from broker.prompts.templates import Prompts
-from broker.registry.applying import apply
-from broker.registry.document import parse_registry
 from broker.registry.model_entry import ModelEntry
 from broker.registry.plan import Plan
-from broker.registry.versions import Registry
 from broker.routing.catalog import Models
 from broker.routing.model import Model
 from broker.routing.routes import Alias, Choice, Route
@@ -24,33 +21,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.database import FakeDatabase
 from tests.fakes.texts import FakeTexts
 from tests.fakes.world import NOW
-
-MODEL = {
-    "id": "small",
-    "provider": "openai",
-    "name": "small-1",
-    "tasks": ["chat", "embed"],
-    "context_window": 1000,
-    "max_output_tokens": 100,
-    "price_in_usd": 0.15,
-    "price_out_usd": 0.6,
-}
-TENANT = {"id": "acme", "monthly_budget_usd": 1.5, "models": ["small"], "policy": {"denied_terms": ["x"]}}
-SOURCE = {"account": "123456789012", "source": "shop.orders", "tenant": "acme"}
-ISSUER = {"issuer": "https://i.example", "jwks_uri": "https://i.example/jwks", "audience": "b", "tenant": "acme"}
-PROMPT = {"id": "summarize", "version": 1, "user": "Shorten: {{document}}"}
-FILE = {"models": [MODEL], "tenants": [TENANT], "sources": [SOURCE], "issuers": [ISSUER], "prompts": [PROMPT]}
-
-
-def registered(*files: Any) -> FakeDatabase:
-    database = FakeDatabase()
-    for each in files:
-        applied(database, each)
-    return database
-
-
-def applied(database: FakeDatabase, document: Any) -> Plan:
-    return apply(Registry(database, FakeTexts()), parse_registry(document), by="tests", now=NOW)
+from tests.unit.registry_case import FILE, MODEL, PROMPT, SOURCE, applied, registered
 
 
 def test_a_model_is_as_the_router_reads_it() -> None:
@@ -200,76 +171,6 @@ def test_a_version_of_a_prompt_never_changes(change: dict[str, Any]) -> None:
     assert (failure.value.code, failure.value.param) == ("prompt_version_exists", "prompts.summarize.version")
     assert database.query("registry", "PROMPT#summarize") == before
     assert database.query("registry", "TENANT#new") == []
-
-
-@pytest.mark.parametrize(
-    ("document", "param"),
-    [
-        ({"model": []}, "model"),
-        ({"models": {}}, "models"),
-        ({"models": [MODEL, "x"]}, "models.1"),
-        ({"models": [{name: value for name, value in MODEL.items() if name != "name"}]}, "models.0.name"),
-        ({"models": [MODEL | {"price_in": 5}]}, "models.0.price_in"),
-        ({"models": [MODEL | {"price_out_usd": -1}]}, "models.0.price_out_usd"),
-        ({"models": [MODEL | {"tasks": ["chat", "cook"]}]}, "models.0.tasks.1"),
-        ({"models": [MODEL | {"context_window": 0}]}, "models.0.context_window"),
-        ({"models": [MODEL | {"timeout_s": 291}]}, "models.0.timeout_s"),
-        ({"models": [MODEL | {"id": ""}]}, "models.0.id"),
-        ({"models": [MODEL | {"id": "ALIAS#fast"}]}, "models.0.id"),
-        ({"models": [MODEL | {"id": "a/b"}]}, "models.0.id"),
-        ({"models": [MODEL | {"id": "auto"}]}, "models.0.id"),
-        ({"models": [MODEL | {"enabled": False}]}, "models.0.enabled"),
-        ({"models": [MODEL | {"status": "retired"}]}, "models.0.status"),
-        ({"models": [MODEL | {"status": "deprecated"}]}, "models.0"),
-        ({"models": [MODEL | {"sunset": "2026-02-30"}]}, "models.0.sunset"),
-        ({"models": [MODEL | {"prices_as_of": "1.11.2026"}]}, "models.0.prices_as_of"),
-        ({"models": [MODEL | {"quality": 6}]}, "models.0.quality"),
-        ({"models": [MODEL | {"weight": -1}]}, "models.0.weight"),
-        ({"models": [MODEL | {"unit_prices_usd": {"bytes": 1}}]}, "models.0.unit_prices_usd.bytes"),
-        ({"models": [MODEL | {"unit_prices_usd": {"pages": -1}}]}, "models.0.unit_prices_usd.pages"),
-        ({"models": [MODEL | {"options": {"a": [{"b": 0.5}]}}]}, "models.0.options"),
-        ({"models": [MODEL | {"options": {"a": 10**15}}]}, "models.0.options"),
-        ({"models": [MODEL | {"options": {"without": ["temperatur"]}}]}, "models.0.options"),
-        ({"models": [MODEL | {"options": {"cannot": ["speak"]}}]}, "models.0.options"),
-        ({"models": [MODEL | {"context_window": 10**40}]}, "models.0.context_window"),
-        ({"models": [MODEL | {"price_in_usd": 1e300}]}, "models.0.price_in_usd"),
-        ({"aliases": [{"id": "fast", "models": []}]}, "aliases.0.models"),
-        ({"aliases": [{"id": "auto", "models": ["small"]}]}, "aliases.0.id"),
-        ({"routes": [{"id": "r", "models": "small"}]}, "routes.0.models"),
-        ({"routes": [{"id": "r", "models": ["small", {"model": "small", "weight": -1}]}]}, "routes.0.models.1.weight"),
-        ({"routes": [{"id": "r", "task": "cook"}]}, "routes.0.task"),
-        ({"routes": [{"id": "r", "objective": "luck"}]}, "routes.0.objective"),
-        ({"tenants": [{"id": "Acme"}]}, "tenants.0.id"),
-        ({"tenants": [{"id": "acme\n"}]}, "tenants.0.id"),
-        ({"tenants": [{"id": "a#b"}]}, "tenants.0.id"),
-        ({"tenants": [{"id": "a" * 64}]}, "tenants.0.id"),
-        ({"tenants": [TENANT | {"monthly_budget_usd": -0.01}]}, "tenants.0.monthly_budget_usd"),
-        ({"tenants": [TENANT | {"policy": {"block_secret": True}}]}, "tenants.0.policy.block_secret"),
-        ({"tenants": [TENANT | {"policy": {"denied_terms": ["a", ""]}}]}, "tenants.0.policy.denied_terms.1"),
-        ({"tenants": [TENANT | {"policy": {"max_input_chars": 0}}]}, "tenants.0.policy.max_input_chars"),
-        ({"sources": [SOURCE | {"account": "12345678901"}]}, "sources.0.account"),
-        ({"sources": [SOURCE | {"account": "1234567890123"}]}, "sources.0.account"),
-        ({"sources": [SOURCE | {"source": ""}]}, "sources.0.source"),
-        ({"sources": [SOURCE | {"tenant": "-x"}]}, "sources.0.tenant"),
-        ({"issuers": [ISSUER | {"jwks_uri": "file:///etc/passwd"}]}, "issuers.0.jwks_uri"),
-        ({"issuers": [ISSUER | {"issuer": "i.example"}]}, "issuers.0.issuer"),
-        ({"issuers": [ISSUER | {"tenant": "A B"}]}, "issuers.0.tenant"),
-        ({"prompts": [PROMPT | {"version": 0}]}, "prompts.0.version"),
-        ({"prompts": [PROMPT | {"version": "new"}]}, "prompts.0.version"),
-        ({"prompts": [PROMPT | {"assistant": "x"}]}, "prompts.0.assistant"),
-    ],
-)
-def test_an_error_names_the_field(document: Any, param: str) -> None:
-    with pytest.raises(InvalidRequest) as failure:
-        parse_registry(document)
-    assert (failure.value.code, failure.value.param) == ("invalid_field", param)
-    assert failure.value.message.startswith(f"{param}: ")
-
-
-@pytest.mark.parametrize("document", [None, [], "x", 5, {"prompts": [{"id": "p", "user": "\ud800"}]}])
-def test_a_file_is_an_object(document: Any) -> None:
-    with pytest.raises(InvalidRequest):
-        parse_registry(document)
 
 
 def test_the_registry_of_the_embedded_cloud_is_one() -> None:

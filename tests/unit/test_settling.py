@@ -7,30 +7,25 @@ from typing import Any
 
 import pytest
 from broker import errors
-from broker.errors import BadOutput, BrokerError, CircuitOpen, Conflict, Throttled, Unavailable
+from broker.errors import BadOutput, BrokerError, Conflict, Throttled, Unavailable
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Head, Status
+from broker.jobs.erasing import erase
+from broker.jobs.head import Status
 from broker.jobs.transitions import Fence
 from broker.prompts.experiments import compare
-from broker.routing.circuits import State
 from broker.routing.question import Question
 from broker.routing.selection import select
-from broker.steps.context import Run
-from broker.steps.settling import SettleJob, outcome_of
+from broker.steps.settling import outcome_of
 
 from tests.fakes.counting import CountingDatabase
 from tests.fakes.provider import failing
 from tests.fakes.stage import Stage
 from tests.fakes.world import JOB_ID, MINUTE, NOW, World, a_model
+from tests.unit.settling_case import failure, settle
 
 USAGE = {"input_tokens": 1, "output_tokens": 2}
 FACTS = {"model": "small", "outcome": "succeeded", "paid": "yes", "cost": 3, "ended_at": NOW, **USAGE}
 ANSWER = {"output": "OUTPUT#1.1", "facts": FACTS}
-
-
-def failure(error: BrokerError) -> dict[str, Any]:
-    """What a step tells the workflow."""
-    return {"failure": error.failure()}
 
 
 def raised(error: BrokerError) -> dict[str, Any]:
@@ -88,11 +83,6 @@ def test_a_failure_after_an_answer_is_a_failure() -> None:
     assert (outcome.status, outcome.output) == (Status.FAILED, None)
 
 
-def settle(stage: Stage, ending: dict[str, Any], run: Run | None = None, now: int = NOW + 5) -> Head:
-    step = SettleJob(stage.world.jobs, stage.world.payloads, lambda: stage.world.turns, lambda: 0.5)
-    return step(run or stage.run, ending, now)
-
-
 def test_the_answer_ends_its_job_and_is_paid_for() -> None:
     stage = Stage()
     answer = stage()
@@ -144,6 +134,17 @@ def test_a_late_answer_is_dropped_but_paid_for() -> None:
     assert stage.world.payloads.names(JOB_ID) == ["BODY"]
 
 
+def test_an_answer_that_was_erased_before_it_was_settled_costs_what_it_told() -> None:
+    stage = Stage()
+    answer = stage()
+    canceled, world = cancel_job(stage.world.jobs, JOB_ID, "acme", NOW), stage.world
+    erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, canceled)
+    assert (stage.head.spent, stage.head.open_calls) == (answer["facts"]["cost"], [])
+    with pytest.raises(Conflict):
+        settle(stage, {"answer": answer})
+    assert (world.spent()["calls"], world.payloads.names(JOB_ID)) == (1, [])
+
+
 def test_the_answer_that_another_execution_ended_the_job_with_stays() -> None:
     stage = Stage()
     answer = stage()
@@ -187,82 +188,6 @@ def test_a_job_that_failed_on_one_model_says_it_once() -> None:
     stage = Stage()
     error = stage.fails(failing(Unavailable))
     assert (settle(stage, failure(error)).error or {})["message"] == "The provider says Unavailable."
-
-
-SHUT = CircuitOpen("No model can do this job (…).", code="circuits_open", retry_after=60)
-
-
-def test_a_run_that_no_circuit_let_through_leaves_its_job_waiting() -> None:
-    stage = Stage(hold=500)
-    head = settle(stage, failure(SHUT))
-    assert (head.status, head.error, head.ended_at) == (Status.QUEUED, None, None)
-    assert (head.due_at, head.limit) == (NOW + 5 + MINUTE + MINUTE // 2, 500)
-    assert stage.world.spent() == {}, "nothing is booked or given back"
-    assert (head.rev, head.run) == (2, 1), "accepted, claimed and put back: one write"
-    with pytest.raises(Conflict):
-        settle(stage, failure(SHUT))
-    assert stage.head == head, "a repeat changes nothing"
-
-
-def test_a_job_that_waits_runs_again_and_is_answered() -> None:
-    stage = Stage()
-    settle(stage, failure(SHUT))
-    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
-    answer = stage(run=run, now=NOW + 2 * MINUTE)
-    head = settle(stage, {"answer": answer}, run, NOW + 2 * MINUTE)
-    assert (head.status, head.run, head.lease_expirations) == (Status.SUCCEEDED, 2, 0)
-
-
-def test_a_circuit_that_opens_between_selection_and_call_leaves_the_job_waiting_too() -> None:
-    stage = Stage()
-    stage.circuits.known["small"] = State("open", NOW + MINUTE)
-    with pytest.raises(CircuitOpen) as refused:
-        stage()
-    assert settle(stage, failure(refused.value)).status is Status.QUEUED
-
-
-def test_a_circuit_that_opens_on_the_jobs_own_failure_is_no_reason_to_wait() -> None:
-    stage = Stage()
-    stage.fails(failing(Unavailable, code="http_503"))
-    stage.circuits.known["small"] = State("open", NOW + MINUTE)
-    with pytest.raises(CircuitOpen) as refused:
-        stage()
-    head = settle(stage, failure(refused.value))
-    assert (head.status, head.error) == (
-        Status.FAILED,
-        {
-            "type": "unavailable",
-            "code": "http_503",
-            "message": "The provider says Unavailable. The circuit of small is open.",
-        },
-    )
-
-
-def test_a_job_that_was_failed_by_all_but_one_circuit_lists_its_attempts() -> None:
-    stage = Stage()
-    stage.fails(failing(Throttled))
-    stage.fails(failing(Unavailable, code="http_503"))
-    head = settle(stage, failure(CircuitOpen("The circuit of large is open.", code="circuit_open", retry_after=9)))
-    assert head.status is Status.FAILED
-    assert (head.error or {})["message"] == (
-        "The provider says Unavailable. The circuit of large is open. "
-        "Attempts: small: Throttled (throttled); small: Unavailable (http_503)."
-    )
-
-
-def test_a_call_that_is_not_settled_is_not_left_behind_in_the_queue() -> None:
-    stage = Stage()
-    stage()  # its function died before the workflow heard of the answer
-    head = settle(stage, failure(SHUT))
-    assert (head.status, head.open_calls, head.due_at) == (Status.FAILED, ["1.1"], NOW + 2 * MINUTE)
-
-
-def test_a_job_that_was_canceled_meanwhile_does_not_come_back() -> None:
-    stage = Stage()
-    cancel_job(stage.world.jobs, JOB_ID, "acme", NOW)
-    with pytest.raises(Conflict):
-        settle(stage, failure(SHUT))
-    assert stage.head.status is Status.CANCELED
 
 
 def test_the_arm_of_a_prompt_is_counted_in_the_commit_that_ends_the_job() -> None:

@@ -2,7 +2,7 @@
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from broker.cache.answers import Answers
@@ -36,10 +36,15 @@ def is_local() -> bool:
 def database() -> "DynamoDatabase":
     """The tables."""
     from broker.cloud.clients import client
+
+    return _database(client("dynamodb"))
+
+
+def _database(dynamodb: Any) -> "DynamoDatabase":
     from broker.cloud.database import DynamoDatabase
 
     names = {"jobs": "JOBS_TABLE", "registry": "REGISTRY_TABLE", "ledger": "LEDGER_TABLE", "cache": "CACHE_TABLE"}
-    return DynamoDatabase(client("dynamodb"), {table: setting(name) for table, name in names.items()})  # type: ignore[misc]
+    return DynamoDatabase(dynamodb, {table: setting(name) for table, name in names.items()})  # type: ignore[misc]
 
 
 @cache
@@ -96,12 +101,14 @@ def models() -> "Models":
 
 @cache
 def circuits() -> "Breakers":
-    """The circuits and live figures of the models."""
-    from broker.metrics import circuit_changed
+    """The circuits and live figures of the models; no job waits until they can be read or told."""
+    from broker.cloud.clients import client
+    from broker.metrics import board_unread, circuit_changed
     from broker.routing.board import Board
     from broker.routing.breakers import Breakers
 
-    return Breakers(database(), Board(database()), circuit_changed)
+    tables = _database(client("dynamodb", 1))
+    return Breakers(tables, Board(tables, board_unread), circuit_changed)
 
 
 @cache

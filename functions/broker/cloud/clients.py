@@ -3,7 +3,7 @@
 Services that speak JSON are called by the short way of `cloud.lean`. All others, and these where the environment does
 not say all, have botocore's own clients, which boto3 wraps: the resource layer of boto3 would be loaded at every start
 and used nowhere. Retries are botocore's `standard` mode (with jitter), bounded so that a handler fails before its own
-timeout.
+timeout: throttled to the last, a request takes up to seven seconds.
 """
 
 import os
@@ -12,6 +12,9 @@ from typing import Any
 
 CONNECT_S, READ_S = 3, 10
 """Seconds for a connection, and for each wait for bytes."""
+
+ATTEMPTS = 4
+"""Of one request."""
 
 
 @cache
@@ -22,9 +25,9 @@ def _session() -> Any:
 
 
 @cache
-def client(service: str) -> Any:
-    """The client of a service in the function's own region."""
-    made = _lean(service) or _of_botocore(service)
+def client(service: str, attempts: int = ATTEMPTS) -> Any:
+    """The client of a service in the function's own region; fewer `attempts` are for what no job should wait for."""
+    made = _lean(service, attempts) or _of_botocore(service, attempts)
     if os.environ.get("BROKER_FAULTS"):
         from broker.cloud.fault_injection import Faulty
 
@@ -32,7 +35,7 @@ def client(service: str) -> Any:
     return made
 
 
-def _lean(name: str) -> Any:
+def _lean(name: str, attempts: int) -> Any:
     """None where the short way does not lead there."""
     from broker.cloud.access import access
     from broker.cloud.operations import SERVICES
@@ -43,15 +46,23 @@ def _lean(name: str) -> Any:
         return None
     from broker.cloud.lean import LeanClient
 
-    make = partial(_of_botocore, name)
-    return LeanClient(service, found, make, user_agent=_user_agent(), connect_s=CONNECT_S, read_s=READ_S)
+    make = partial(_of_botocore, name, attempts)
+    return LeanClient(service, found, _server(found.url, found.bundle), make, user_agent=_user_agent())
 
 
-def _of_botocore(service: str) -> Any:
+@cache
+def _server(url: str, bundle: str) -> Any:
+    """The connections to a service, which all of its clients share."""
+    from broker.cloud.keep_alive import KeepAlive
+
+    return KeepAlive(url, connect_s=CONNECT_S, read_s=READ_S, bundle=bundle)
+
+
+def _of_botocore(service: str, attempts: int) -> Any:
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=CONNECT_S,
         read_timeout=READ_S,
         tcp_keepalive=True,

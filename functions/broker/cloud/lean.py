@@ -39,13 +39,12 @@ class LeanClient:
         self,
         service: Service,
         access: Access,
+        server: KeepAlive,
         make: Callable[[], Any],
         *,
         user_agent: str,
-        connect_s: float,
-        read_s: float,
     ) -> None:
-        """`make` gives botocore's client; the times are as for `KeepAlive`."""
+        """`server` is at the `access`, and may be shared; `make` gives botocore's client."""
         self._service, self._make = service, make
         parts = urlsplit(access.url)
         self._path = parts.path or "/"
@@ -56,7 +55,7 @@ class LeanClient:
             self._signed_headers["x-amz-security-token"] = access.token
         self._other_headers = {"accept-encoding": "identity", "user-agent": user_agent}
         self._signer = Signer(access.access_key, access.secret_key, access.region, service.host)
-        self._server = KeepAlive(access.url, connect_s=connect_s, read_s=read_s, bundle=access.bundle)
+        self._server = server
 
     @cached_property
     def _botocore(self) -> Any:

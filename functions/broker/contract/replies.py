@@ -70,7 +70,7 @@ class Finding(Shown):
     """The check: `secrets`, `card_numbers`, `personal_data`, …"""
     kind: str
     """Of what it found: `github_token`, `visa`, `email`, …; `check_failed` where the check itself failed."""
-    action: Literal["flag", "mask", "hash", "redact", "block", "error"]
+    action: Literal["flag", "mask", "hash", "redact", "remove", "block", "error"]
     """What followed: `flag` is a note and no more; `error` is a check that failed."""
     count: Annotated[int, Field(ge=1)]
     place: str

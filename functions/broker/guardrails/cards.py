@@ -1,61 +1,161 @@
-"""Payment card numbers: digits in the ranges that networks issue, with a right check digit."""
+"""Payment card numbers: digits in the ranges that networks issue, with a right check digit, and in nothing longer."""
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
+from typing import NamedTuple
 
-RUN = re.compile(r"\d+(?:[ -]\d+)*", re.ASCII)
+from broker.guardrails.card_networks import PREFIX, SHORTEST, Issued, issued
+from broker.guardrails.card_words import Near, is_card_word
+from broker.guardrails.iban import in_iban
+from broker.guardrails.numbers import DOUBLED, SINGLE, in_address, plain
+from broker.guardrails.spans import Span
 
-RANGES: tuple[tuple[int, int, frozenset[int]], ...] = (
-    (4, 4, frozenset({13, 16, 19})),
-    (51, 55, frozenset({16})),
-    (2221, 2720, frozenset({16})),
-    (34, 34, frozenset({15})),
-    (37, 37, frozenset({15})),
-    (300, 305, frozenset({14})),
-    (36, 36, frozenset({14})),
-    (38, 39, frozenset({14})),
-    (6011, 6011, frozenset({16, 19})),
-    (644, 659, frozenset({16, 19})),
-    (3528, 3589, frozenset({16})),
-    (62, 62, frozenset({16, 17, 18, 19})),
+DIGIT, SIGN, RETURN, OTHER = b"9 r."
+CLASSES = bytes(
+    DIGIT if 48 <= code < 58 else SIGN if code in b" .-\n" else RETURN if code == 13 else OTHER for code in range(256)
 )
-"""First and last prefix, and the lengths. Source: the networks' published issuer ranges (ISO/IEC 7812)."""
+"""What may stand between groups is one sign; a line may end with a carriage return."""
 
-SHORTEST, LONGEST = 13, 19
+CHAIN = re.compile(rb"9(?:r? ?9){%d,}+" % (SHORTEST - 1))
+PIECE = re.compile(rb"9{4,}+(?:r? 9{3,}+)*+(?:r? 9{1,2}(?!9))?")
+"""In a long chain, groups as cards have them."""
 
+LONG = 80
+"""Characters from which on a chain is no single card, in whatever groups."""
 
-def card_numbers(text: str) -> Iterator[str]:
-    """The card numbers in a text, digits only; a number may be written in groups with single spaces or hyphens."""
-    for run in RUN.finditer(text):
-        groups = re.split("[ -]", run.group())
-        begin = 0
-        while begin < len(groups):
-            found = _longest_card(groups, begin)
-            if found:
-                yield "".join(groups[begin : begin + found])
-            begin += found or 1
+GROUP = re.compile(r"[0-9]+")
 
+USUAL = re.compile(r"4{3,4}[1-4]?|465|456|464|6[0-9]{1,2}")
+"""The lengths of groups that people and forms write: fours; 4, 6, 5 (American Express); 4, 6, 4 (Diners Club)."""
 
-def _longest_card(groups: list[str], begin: int) -> int:
-    """How many groups from `begin` on make a card number; 0 for none."""
-    digits, found = "", 0
-    for count, group in enumerate(groups[begin : begin + LONGEST], start=1):
-        digits += group
-        if len(digits) > LONGEST:
-            break
-        if len(digits) >= SHORTEST and _issued(digits) and luhn(digits):
-            found = count
-    return found
+SPARE = {True: 12, False: 4}
+"""How many digits beside its cards a chain may have, in usual groups and in others: more of them make a table."""
+
+LETTERS_BEFORE = re.compile(r"(?<![A-Za-z0-9_./@+-])[A-Za-z]{1,20}[-/]?\Z")
+LETTERS_AFTER = re.compile(r"([A-Za-z]{1,20})(?![A-Za-z0-9_/@+-])")
+LONGER_AFTER = re.compile(r"[_@%]|-\w|/(?![0-9]{1,4}(?!\w))\w|\.(?!0(?!\w)|[A-Z][a-z])\w")
+"""What makes a number the beginning of something longer; an expiry date (`/12/27`) does not."""
 
 
-def _issued(digits: str) -> bool:
-    return any(
-        len(digits) in lengths and first <= int(digits[: len(str(first))]) <= last for first, last, lengths in RANGES
-    )
+class Chain(NamedTuple):
+    """Groups of digits that one sign each parts."""
+
+    groups: list[tuple[int, int]]
+    """Where each begins and ends in the text."""
+    offsets: list[int]
+    """How many digits stand before each group, and before the end."""
+    digits: str
+    sums: tuple[list[int], list[int]]
+    """Before each digit: the sum of those before, the first and each second doubled; the second and each second."""
 
 
-def luhn(digits: str) -> bool:
-    """True when the check digit is right (ISO/IEC 7812-1, annex B)."""
-    doubled = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-    odd, even = digits[-1::-2], digits[-2::-2]
-    return (sum(map(int, odd)) + sum(doubled[int(each)] for each in even)) % 10 == 0
+class Found(NamedTuple):
+    """A card in the groups `first` to `last` (exclusive) of a chain."""
+
+    first: int
+    last: int
+    kind: str
+    usual: bool
+
+
+def find_cards(text: str) -> Iterator[Span]:
+    """The card numbers in a text, in order; a number may stand in groups with one space, hyphen, dot or line break."""
+    text = plain(text)
+    near = Near(text)
+    classes = text.encode("latin-1", "replace").translate(CLASSES)
+    for run in CHAIN.finditer(classes):
+        long = run.end() - run.start() > LONG
+        for piece in PIECE.finditer(classes, *run.span()) if long else (run,):
+            yield from _cards(text, near, _read(text, *piece.span()))
+
+
+def _cards(text: str, near: Near, chain: Chain) -> Iterator[Span]:
+    found = list(_numbers(text, near, chain))
+    spare = len(chain.digits) - sum(chain.offsets[each.last] - chain.offsets[each.first] for each in found)
+    for each in found:
+        begin, end = chain.groups[each.first][0], chain.groups[each.last - 1][1]
+        if each.last - each.first == 1 or spare <= SPARE[each.usual] or near.card(begin, end):
+            yield Span(begin, end, each.kind)
+
+
+def _read(text: str, begin: int, end: int) -> Chain:
+    groups = [group.span() for group in GROUP.finditer(text, begin, end)]
+    digits = "".join([text[first:last] for first, last in groups])
+    offsets = list(accumulate([last - first for first, last in groups], initial=0))
+    single, doubled = digits.encode().translate(SINGLE), digits.encode().translate(DOUBLED)
+    even, odd = bytearray(single), bytearray(single)
+    even[0::2], odd[1::2] = doubled[0::2], doubled[1::2]
+    return Chain(groups, offsets, digits, (list(accumulate(even, initial=0)), list(accumulate(odd, initial=0))))
+
+
+def _numbers(text: str, near: Near, chain: Chain) -> Iterator[Found]:
+    """Whole groups with the length and the check digit of a network: the longest at each place, none over another."""
+    _, offsets, digits, sums = chain
+    group_at = {offset: group for group, offset in enumerate(offsets)}
+    free = 0
+    for first, begin in enumerate(offsets):
+        if len(digits) - begin < SHORTEST:
+            return
+        if begin < free:
+            continue
+        for length, network in issued(digits[begin : begin + PREFIX]):
+            last = group_at.get(begin + length)
+            if last is None:
+                continue
+            # The last digit of a card is not doubled, the one before it is.
+            sum_before = sums[offsets[last] % 2]
+            checked = (sum_before[offsets[last]] - sum_before[begin]) % 10 == 0
+            if (checked or network.name == "union_pay") and (
+                found := _judged(text, near, chain, first, last, network, checked)
+            ):
+                free = offsets[last]
+                yield found
+                break
+
+
+def _judged(text: str, near: Near, chain: Chain, first: int, last: int, network: Issued, checked: bool) -> Found | None:
+    """What the form of the groups and the text around them say."""
+    groups = chain.groups[first:last]
+    begin, end = groups[0][0], groups[-1][1]
+    usual = USUAL.fullmatch("".join([str(min(stop - start, 9)) for start, stop in groups])) is not None
+    if not checked and not near.union_pay(begin, end):
+        return None
+    if not usual and "." in text[begin:end]:
+        return None
+    if network.needs != "nothing" and not (
+        (network.needs == "groups" and usual) or ((usual or len(groups) == 1) and near.card(begin, end))
+    ):
+        return None
+    if not _begins(text, begin, chain) or not _ends(text, end, chain) or near.something_else(begin):
+        return None
+    if in_address(text, begin, end) or in_iban(text, begin, end):
+        return None
+    return Found(first, last, network.name, usual)
+
+
+def _begins(text: str, begin: int, chain: Chain) -> bool:
+    """True when nothing before makes the number the end of something longer."""
+    sign = text[begin - 1 : begin]
+    if begin > chain.groups[0][0]:
+        return sign in " \n"
+    if sign.isascii() and sign.isalpha():
+        word = LETTERS_BEFORE.search(text[max(0, begin - 24) : begin])
+        return word is not None and is_card_word(word.group())
+    if sign in ("-", "/"):
+        word = LETTERS_BEFORE.search(text[max(0, begin - 24) : begin])
+        return (word is not None and is_card_word(word.group()[:-1])) or (
+            sign == "-" and not text[begin - 2 : begin - 1].strip()
+        )
+    return sign == "" or sign not in "._@+%$€£~"
+
+
+def _ends(text: str, end: int, chain: Chain) -> bool:
+    """True when nothing behind makes the number the beginning of something longer."""
+    sign = text[end : end + 1]
+    if end < chain.groups[-1][1]:
+        return sign in " \r\n"
+    if sign.isascii() and sign.isalpha():
+        word = LETTERS_AFTER.match(text, end)
+        return word is not None and is_card_word(word.group())
+    return LONGER_AFTER.match(text, end) is None

@@ -1,6 +1,6 @@
 """What is hidden in a text by an encoding, decoded for checking: never for the model, and bounded in depth and size.
 
-A text that holds nothing of the sort is recognised by its words: no long one, few of a single letter, no escapes.
+A text that holds nothing of the sort is recognised by its words: no long one, no row of very short ones, no escapes.
 """
 
 import base64
@@ -22,17 +22,18 @@ LONG_WORD = 24
 """Characters in a row without white space that an encoded sentence of some length has."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9_-]{20,}={0,2}")
-_HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]?(?:0x|\\x)?[0-9a-fA-F]{2}){11,}")
-_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|(?:[\w.-]{0,20}%20[\w.-]{0,20}){2,}")
+_HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}")
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|[^\s%]{0,40}(?:%20[^\s%]{0,40}){2,}")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){3,}")
 _ENTITIES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s?){3,}")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
+_SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")
 _READABLE = re.compile(r"[\w\s.,;:!?'\"()/<>@#&=+-]")
 
-_ROTATED = re.compile("vtaber|flfgrz|cebzcg|vafgehpgvba|cerivbhf|cnffjbeq|qvfertneq", re.IGNORECASE)
+_ROTATED = ("vtaber", "flfgrz", "cebzcg", "vafgehpgvba", "cerivbhf", "cnffjbeq", "qvfertneq")
 """ignore, system, prompt, instruction, previous, password, disregard, each letter moved on by thirteen."""
 
-_REVERSED = re.compile("erongi|tpmorp|snoitcurtsni|suoiverp|drowssap|dragersid", re.IGNORECASE)
+_REVERSED = ("erongi", "tpmorp", "snoitcurtsni", "suoiverp", "drowssap", "dragersid")
 
 
 class Decoded(NamedTuple):
@@ -63,24 +64,33 @@ def decoded(text: str) -> Iterator[Decoded]:
 
 def _once(text: str) -> Iterator[Decoded]:
     words = text.split()
-    singles = sum(1 for word in words if len(word) == 1)
-    if any(len(word) >= LONG_WORD for word in words) or "0x" in text or singles >= 6:
-        for how, pattern, undo in _LONG:
+    # A byte for each word's length: what is in a row is found in it at once.
+    lengths = bytes([length if length < 255 else 255 for length in map(len, words)])
+    if lengths and max(lengths) >= LONG_WORD:
+        yield from _in_long_words(text, words)
+    for how, signs, pattern, undo in _IN_ROWS:
+        if signs(text, lengths):
             for found in pattern.finditer(text):
-                made = undo(found.group())
-                if made is not None:
+                if (made := undo(found.group())) is not None:
                     yield Decoded(made, *found.span(), how)
-    elif _is_hex(words):
-        for found in _HEX.finditer(text):
-            if made := _from_hex(found.group()):
-                yield Decoded(made, *found.span(), "hex")
-    for how, pattern, undo_all in _WHOLE:
-        if sign := pattern.search(text):
-            yield Decoded(undo_all(text), *sign.span(), how)
+    lower = text.lower()
+    for how, marks, undo_all in _WHOLE:
+        if mark := next((mark for mark in marks if mark in lower), None):
+            at = lower.index(mark)
+            yield Decoded(undo_all(text[:MOST_DECODED]), at, min(at + len(mark), len(text)), how)
 
 
-def _is_hex(words: list[str]) -> bool:
-    return sum(1 for word in words if len(word) == 2) >= 12
+def _in_long_words(text: str, words: list[str]) -> Iterator[Decoded]:
+    at = 0
+    for word in words:
+        if len(word) < LONG_WORD:
+            continue
+        at = text.index(word, at)
+        for how, pattern, undo in _LONG:
+            for found in pattern.finditer(word):
+                if (made := undo(found.group())) is not None:
+                    yield Decoded(made, at + found.start(), at + found.end(), how)
+        at += len(word)
 
 
 def _plain(data: bytes) -> str | None:
@@ -115,6 +125,10 @@ def _from_escapes(word: str) -> str | None:
         return None
 
 
+def _is_spaced(text: str, lengths: bytes) -> bool:
+    return b"\1" * 6 in lengths or _SIGNED.search(text) is not None
+
+
 def _from_spaced(word: str) -> str | None:
     return "".join(char for char in word if char.isalnum())
 
@@ -122,15 +136,23 @@ def _from_spaced(word: str) -> str | None:
 _LONG: tuple[tuple[str, re.Pattern[str], Callable[[str], str | None]], ...] = (
     ("base64", _BASE64, _from_base64),
     ("hex", _HEX, _from_hex),
-    ("percent", _PERCENT, lambda word: _plain(unquote(word, errors="replace").encode())),
-    ("escapes", _ESCAPES, _from_escapes),
-    ("entities", _ENTITIES, html.unescape),
-    ("spaced_letters", _SPACED, _from_spaced),
 )
-"""Found at a place of their own."""
+"""Within a long word."""
 
-_WHOLE: tuple[tuple[str, re.Pattern[str], Callable[[str], str]], ...] = (
-    ("rot13", _ROTATED, lambda text: codecs.encode(text[:MOST_DECODED], "rot13")),
-    ("reversed", _REVERSED, lambda text: text[:MOST_DECODED][::-1]),
+_IN_ROWS: tuple[
+    tuple[str, Callable[[str, bytes], bool], re.Pattern[str], Callable[[str], str | None]],
+    ...,
+] = (
+    ("hex", lambda text, lengths: b"\2" * 12 in lengths or text.count("0x") >= 12, _HEX, _from_hex),
+    ("percent", lambda text, lengths: text.count("%") >= 3, _PERCENT, lambda word: _plain(unquote(word).encode())),
+    ("escapes", lambda text, lengths: "\\u" in text, _ESCAPES, _from_escapes),
+    ("entities", lambda text, lengths: "&#" in text, _ENTITIES, html.unescape),
+    ("spaced_letters", lambda text, lengths: _is_spaced(text, lengths), _SPACED, _from_spaced),
+)
+"""Anywhere, where there are signs of it."""
+
+_WHOLE: tuple[tuple[str, tuple[str, ...], Callable[[str], str]], ...] = (
+    ("rot13", _ROTATED, lambda text: codecs.encode(text, "rot13")),
+    ("reversed", _REVERSED, lambda text: text[::-1]),
 )
 """Of a whole text, told by words that are looked for."""

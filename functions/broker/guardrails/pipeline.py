@@ -1,18 +1,19 @@
 """Runs policies over texts: what each check finds, what follows, and where the texts are to be changed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from broker.guardrails import checks
 from broker.guardrails.checks import SIZE
-from broker.guardrails.checks.base import Check
+from broker.guardrails.checks.base import About, Check
 from broker.guardrails.decoding import decoded
 from broker.guardrails.findings import Finding
 from broker.guardrails.normal import normalised
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.spans import Span
-from broker.guardrails.walk import Path, Seen
+from broker.guardrails.walk import Path, Seen, input_texts
 
 MOST_FINDINGS = 40
 """Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
@@ -72,19 +73,36 @@ def inspect(
     stage: Stage,
     texts: Iterable[Seen],
     policies: Sequence[Policy],
+    asked: Callable[[], Mapping[str, Any]] = dict,
     check_of: Callable[[str], Check] = checks.check_of,
 ) -> Report:
-    """Run all rules of the policies that are for a stage; each text is read once."""
+    """Run all rules of the policies that are for a stage; each text is read once.
+
+    Args:
+        stage: before the model, or after it.
+        texts: of the request, or of the answer.
+        policies: all that hold.
+        asked: gives the request that an answer is to; only some rules need it.
+        check_of: gives a check by its name.
+    """
     rules = [(policy, rule) for policy in policies for rule in policy.rules if stage in rule.stages]
-    run = _Run(stage, rules, check_of)
+    run = _Run(stage, rules, cache(asked), check_of)
     for seen in texts:
         run.read(seen)
     return run.report()
 
 
 class _Run:
-    def __init__(self, stage: Stage, rules: Sequence[tuple[Policy, Rule]], check_of: Callable[[str], Check]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        rules: Sequence[tuple[Policy, Rule]],
+        asked: Callable[[], Mapping[str, Any]],
+        check_of: Callable[[str], Check],
+    ) -> None:
         self.stage: Stage = stage
+        self.asked = asked
+        self.letters_asked = cache(lambda: _all_letters(asked()))
         self.check_of = check_of
         self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE]
         self.sizes = [(policy, rule) for policy, rule in rules if rule.check == SIZE]
@@ -92,7 +110,6 @@ class _Run:
         self.edits: dict[tuple[str | int, ...], list[Edit]] = {}
         self.blocking: set[str] = set()
         self.size = 0
-        self.last = ""
 
     def read(self, seen: Seen) -> None:
         """One text."""
@@ -110,8 +127,10 @@ class _Run:
                 self._run(policy, rule, view)
 
     def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
+        check = self.check_of(rule.check)
+        least = check.threshold if rule.threshold is None else rule.threshold
         try:
-            spans = list(self.check_of(rule.check).find(view.text, rule, view.seen))
+            spans = list(check.find(view.text, About(rule, view.seen, self.asked)))
         except Exception:
             # A checker that failed has not let anything pass, nor taken anything out.
             self._note(policy, rule, "check_failed", "error", view, 1.0)
@@ -119,7 +138,9 @@ class _Run:
                 self.blocking.add(rule.check)
             return
         for span in spans:
-            if (rule.kinds and span.kind not in rule.kinds) or span.score < (rule.threshold or 0):
+            if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
+                continue
+            if rule.only_new and _letters(view.text[span.begin : span.end]) in self.letters_asked():
                 continue
             self._found(policy, rule, view, span)
 
@@ -168,7 +189,7 @@ class _Run:
                 place = "input" if self.stage == "input" else "output"
                 about = (self.stage, SIZE, "too_long", "block", self.size, place, 1.0, policy.name, "1")
                 findings.append(Finding(*about, shadow=policy.shadow))
-        findings.sort(key=lambda each: -STRICTNESS.get(each.action, 5))
+        findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
         return Report(findings[:MOST_FINDINGS], self.edits, self.blocking)
 
 
@@ -192,3 +213,12 @@ def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]
         first, last = max(begin, piece.begin), min(end, upto)
         if first < last:
             yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset
+
+
+def _all_letters(request: Mapping[str, Any]) -> str:
+    return " ".join(_letters(normalised(seen.text).text) for seen in input_texts(request))
+
+
+def _letters(text: str) -> str:
+    """What counts when it is asked whether a value was there before: not how it is grouped."""
+    return "".join(char for char in text.casefold() if char.isalnum())

@@ -6,10 +6,10 @@ from typing import Any, Literal, Self
 
 Stage = Literal["input", "output"]
 
-Action = Literal["flag", "mask", "hash", "redact", "block"]
+Action = Literal["flag", "mask", "hash", "redact", "remove", "block"]
 """What follows a finding: it is noted, the text is changed (`redact` so that it can be undone), or the job ends."""
 
-STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "block": 4}
+STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "remove": 4, "block": 5}
 """Where policies differ, the strictest wins."""
 
 MOST_INPUT_CHARS = 4_000_000
@@ -33,6 +33,14 @@ class Rule:
     """Where the check itself fails, go on; otherwise that blocks where a finding would."""
     terms: tuple[str, ...] = ()
     """Of `denied_terms`: words or phrases, found as whole words in any case and with any white space between."""
+    patterns: tuple[str, ...] = ()
+    """Regular expressions: of `denied_patterns`, and of what arguments may not be of `tool_calls`."""
+    domains: tuple[str, ...] = ()
+    """Of `links` and `markup`: the domains, with all below them, that an answer may point to."""
+    tools: tuple[str, ...] = ()
+    """Of `tool_calls`: the tools that a model may call."""
+    only_new: bool = False
+    """Of an answer, only what was not in the request."""
     max_chars: int = MOST_INPUT_CHARS
     """Of `max_input_chars`."""
 
@@ -40,7 +48,7 @@ class Rule:
     def from_item(cls, item: Mapping[str, Any]) -> Self:
         """Read the stored form."""
         known: dict[str, Any] = {spec.name: item[spec.name] for spec in fields(cls) if item.get(spec.name) is not None}
-        for name in ("stages", "kinds", "terms"):
+        for name in ("stages", "kinds", "terms", "patterns", "domains", "tools"):
             if name in known:
                 known[name] = tuple(known[name])
         for name in ("threshold", "block_from"):  # per mille in the table, which keeps whole numbers
@@ -70,10 +78,13 @@ class Policy:
         return cls(policy_id, int(item.get("version", 0)), rules, bool(item.get("shadow", False)))
 
 
+UNSEEN_CHARACTERS = ("tag_characters", "direction_override", "invisible_in_word", "invisible_run")
+"""Of `hidden_text`: pages have comments and hidden parts by habit, characters are hidden on purpose."""
+
 DEFAULT = Policy(
     rules=(
         Rule("max_input_chars", stages=("input",)),
-        Rule("hidden_text", "flag", stages=("input",)),
+        Rule("hidden_text", "flag", stages=("input",), kinds=UNSEEN_CHARACTERS),
         Rule("secrets"),
         Rule("card_numbers"),
     )

@@ -1,6 +1,7 @@
 """Takes what was found out of a request or an answer.
 
-What is redacted has a placeholder (`guardrails.placeholders`), and may come back. What is masked or hashed does not.
+What is redacted has a placeholder (`guardrails.placeholders`), and may come back. What is masked, hashed or removed does
+not.
 """
 
 import hashlib
@@ -92,7 +93,7 @@ def _apart(edits: Sequence[Edit]) -> list[Edit]:
 
 
 def _replaced(value: str, edit: Edit, names: Placeholders, key: bytes) -> str:
-    if not edit.kind:
+    if not edit.kind or edit.action == "remove":
         return ""
     match edit.action:
         case "mask":

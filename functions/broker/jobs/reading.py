@@ -1,17 +1,16 @@
-"""What is shown of a job: the view, the list, the timeline, and erasing what it holds."""
+"""What is shown of a job: the view, the list, the timeline."""
 
 import base64
 import json
-from collections.abc import Callable
 from typing import Any
 
 from broker.clock import iso, usd
-from broker.errors import DeliveryBusy, Gone, InvalidRequest, NotFound
+from broker.errors import Gone, InvalidRequest, NotFound
 from broker.jobs import calls
 from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
-from broker.jobs.store import TRIES, Jobs, Look, Payloads
-from broker.storage import If, Item, Update
+from broker.jobs.store import ERASED, Jobs, Look
+from broker.storage import Item
 
 MAX_PAGE = 100
 
@@ -73,7 +72,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "context": _context(notes.get(f"CONTEXT#{head.run}")),
         "conversation_id": head.conversation,
         "metadata": asked.get("metadata", {}),
-        "erased": "ERASED" in notes or is_gone(head, output),
+        "erased": ERASED in notes or is_gone(head, output),
         "urls": {
             "get": f"/v1/jobs/{head.id}",
             "cancel": f"/v1/jobs/{head.id}/cancel",
@@ -95,7 +94,7 @@ def is_gone(head: Head, output: Any | None) -> bool:
 
 def gone(notes: dict[str, Item]) -> Gone:
     """The error of who asks for an answer that is not there any more, by what became of it."""
-    if "ERASED" in notes:
+    if ERASED in notes:
         return Gone("The job's prompt and answer were erased.", code="erased")
     return Gone("The job's answer was kept no longer than its ttl_seconds.", code="payload_expired")
 
@@ -228,53 +227,3 @@ def _read_cursor(cursor: str | None, tenant: str) -> Item | None:
     except (ValueError, RecursionError):
         raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
     return {"pk": f"JOB#{job_id}", "sk": "HEAD", "tenant": tenant, "id": job_id}
-
-
-def erase(
-    jobs: Jobs,
-    payloads: Payloads,
-    forget: Callable[[str], None],
-    erase_turn: Callable[[str, str, str], None],
-    head: Head,
-) -> None:
-    """Delete what an ended job holds of its prompt, answer and metadata; the record of it stays. May be repeated.
-
-    What it gave to the cache goes too, by `forget`, and what it added to its conversation, by `erase_turn` (tenant,
-    conversation, job). A job that is still running cannot be erased; one that was canceled adds nothing any more.
-
-    Raises:
-        InvalidRequest: the job has not ended.
-        DeliveryBusy: all is erased but the webhook's address, for attempts at it are under way; erase again.
-    """
-    if not head.status.terminal:
-        raise InvalidRequest("Cancel the job before you erase it.", code="not_ended", param="id")
-    payloads.erase(head.id)
-    if head.conversation is not None:
-        erase_turn(head.tenant, head.conversation, head.id)
-    notes = jobs.notes(head.id)
-    if "CACHE" in notes:
-        forget(head.id)
-    deliveries = {name: note for name, note in notes.items() if name.startswith("DELIVERY#")}
-    address = notes.get("ASKED", {}).get("webhook_url")
-    # An address may hold a token. It stays as long as the webhook is to be sent, and goes with the last attempt.
-    waits = address and not deliveries and f"job.{head.status}" in head.webhook
-    jobs.note(head, "ASKED", {"metadata": {}, **({"webhook_url": address, "erased": True} if waits else {})})
-    jobs.note(head, "ERASED", {})
-    if deliveries:
-        _forget_addresses(jobs, head)
-
-
-def _forget_addresses(jobs: Jobs, head: Head) -> None:
-    """Delete the addresses of deliveries that have ended, and have the last attempt at each other one do so."""
-    for _ in range(TRIES):
-        kept = [note for note in jobs.notes(head.id, "DELIVERY#").values() if "url" in note and "erased" not in note]
-        if all(jobs.write_beside(head, _forgotten(note)) for note in kept):
-            return
-        head = jobs.get(head.id)  # an attempt began or ended in between, or a late call was settled
-    raise DeliveryBusy("An attempt at the job's webhook is under way; erase it again.", param="id", retry_after=1)
-
-
-def _forgotten(note: Item) -> Update:
-    ended = ("url",) if note["state"] != "pending" else ()
-    as_found = (If("tries", "=", note["tries"]), If("state", "=", note["state"]))
-    return Update("jobs", note["pk"], note["sk"], set={"erased": True}, remove=ended, when=as_found)

@@ -17,6 +17,9 @@ NEWS = {"news": 1}
 """On a head whose status this very write changed: the stream's filter lets only those through to be published."""
 
 
+ERASED = "ERASED"
+"""The note of a job that was erased."""
+
 REQUEST = "BODY"
 """The payload's name of the request as it was prepared."""
 

@@ -12,8 +12,9 @@ from broker.errors import InvalidRequest, NotFound
 from broker.guardrails.placeholders import named_in, restored
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
+from broker.jobs.erasing import erase
 from broker.jobs.head import Head
-from broker.jobs.reading import erase, gone, is_gone, looked_at, owned, page, timeline, view
+from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import REDACTED, Jobs, Look, Payloads
 from broker.rest.http import Reply, Request, error_reply

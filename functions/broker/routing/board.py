@@ -5,9 +5,11 @@ Table `ledger`, pk `HEALTH`, sk the model, or `model#tenant` for a circuit of a 
 `closed_at`. Of the figures: see `figures`.
 
 Each process reads the board every five seconds at most, and only when something asks: a thousand processes make two
-hundred reads a second, of the three thousand units that one partition gives.
+hundred reads a second, of the three thousand units that one partition gives. Where it cannot be read, what was read
+last holds: nothing that goes by it may fail with it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.routing.circuits import CLOSED, State
@@ -64,8 +66,10 @@ def _state(item: Item, now: int) -> State:
 class Board:
     """Reads the board, and remembers it for five seconds."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, unread: Callable[[Exception], None] = lambda error: None) -> None:
+        """`unread` is told of each time that it could not be read."""
         self._database = database
+        self._unread = unread
         self._read_at = -KEEP_MS
         self._items: dict[str, Item] = {}
 
@@ -91,6 +95,9 @@ class Board:
 
     def _known(self, now: int) -> dict[str, Item]:
         if now - self._read_at >= KEEP_MS:
-            self._items = {item["sk"]: item for item in self._database.query("ledger", PK)}
-            self._read_at = now
+            try:
+                self._items = {item["sk"]: item for item in self._database.query("ledger", PK)}
+            except Exception as error:
+                self._unread(error)
+            self._read_at = now  # also where it could not be read: each question would wait for the client's repeats
         return self._items

@@ -77,9 +77,9 @@ class Breakers:
         failed = is_failure(outcome)
         row = self.board.row(model_id, now)
         sick = row.figures is not None and row.figures.sick
-        first = self._meter.count(model_id, tenant, outcome, latency_ms, now, sick=sick)
-        for name, token in tokens.items():
+        for name, token in tokens.items():  # first, for the figures may be refused: they are written much more often
             self._end_probe(name, token, failed, now)
+        first = self._meter.count(model_id, tenant, outcome, latency_ms, now, sick=sick)
         if failed and model_id not in tokens:
             self._judge(model_id, tenant, outcome, now)
         if first:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.errors import BadOutput, ModelTimedOut, TimedOut
@@ -15,8 +15,8 @@ from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.steps.admitting import Admission
 from broker.steps.context import Run, enter
-from broker.steps.exchanging import AFTER_CALL_MS, Begun, Exchange, Request
-from broker.steps.timing import TimeSlice, time_slice_of
+from broker.steps.exchanging import AFTER_CALL_MS, Begun, Exchange, Planned, Request
+from broker.steps.timing import time_slice_of
 from broker.steps.token_counter import counter
 
 PROBE_S = 10
@@ -37,72 +37,43 @@ class Calling:
     admission: Admission
     exchange: Exchange
 
-    def make(
-        self,
-        run: Run,
-        head: Head,
-        model: Model,
-        request: Request,
-        time_slice: TimeSlice,
-        now: int,
-        operation: str | None = None,
-    ) -> dict[str, Any]:
+    def make(self, plan: Planned) -> dict[str, Any]:
         """Put a call on record and make it; returns and raises as `exchanging.Exchange`.
-
-        Args:
-            run: for whom.
-            head: as it is now.
-            model: to ask.
-            request: what to ask, as stored requests are.
-            time_slice: the call's time.
-            now: milliseconds.
-            operation: of a call whose answer is not the job's: `embed`, `summarize`, `guard`.
 
         Raises:
             CircuitOpen: the model is left alone for a while; nothing was sent.
         """
-        return self.exchange(self.begin(run, head, model, request, time_slice, now, operation))
+        return self.exchange(self.begin(plan))
 
-    def begin(
-        self,
-        run: Run,
-        head: Head,
-        model: Model,
-        request: Request,
-        time_slice: TimeSlice,
-        now: int,
-        operation: str | None = None,
-        *,
-        once: bool = False,
-    ) -> Begun:
+    def begin(self, plan: Planned, *, once: bool = False) -> Begun:
         """Put a call on record, as `make`; `once` for a head that may be old.
 
         Raises:
             Moved: it was old, and nothing is on record.
             BrokerError: as `make`, before anything is sent.
         """
+        run, model, time_slice, now = plan.run, plan.model, plan.time_slice, plan.now
         lease = round(time_slice.seconds * 1000) + AFTER_CALL_MS
         hurried = time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
         self.admission.admit(run, model, lease, now, hurried=hurried)
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
-            call = self._build(run, head, f"{run.fence.run}.{len(head.calls) + 1}", model, request, time_slice, now)
-            worst = Question(request, counter(request), now).worst(model)
-            head, key = self._start(run, head, model, worst, lease, now, once=once)
+            call = self._build(plan, f"{run.fence.run}.{len(plan.head.calls) + 1}")
+            head, key = self._start(plan, lease, once=once)
         except Exception as error:
             self.admission.record(run, model, type(error).__name__, 0, now)
             raise
-        return Begun(run, head, key, model, request, call, time_slice, now, operation)
+        return Begun(replace(plan, head=head), key, call)
 
     def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
         try:
-            time_slice = time_slice_of(model, head, now)
-            call = self._build(run, head, key, model, request, time_slice, now)
+            plan = Planned(run, head, model, request, time_slice_of(model, head, now), now)
+            call = self._build(plan, key)
         except TimedOut:
             self.stop(head, key, model)
             raise
-        return self.exchange(Begun(run, head, key, model, request, call, time_slice, now))
+        return self.exchange(Begun(plan, key, call))
 
     def stop(self, head: Head, key: str, model: Model) -> None:
         """Have a provider leave work undone that nobody waits for any more, where it is `wire.base.Stoppable`.
@@ -129,7 +100,8 @@ class Calling:
         kept = {key: self.payloads.facts(head.id, f"OUTPUT#{key}") or {} for key in head.open_calls}
         key = next((each for each, facts in kept.items() if facts.get("operation") == operation), None)
         if key is None:
-            made = self.make(run, head, model, request, time_slice_of(model, head, now, [None]), now, operation)
+            time_slice = time_slice_of(model, head, now, [None])
+            made = self.make(Planned(run, head, model, request, time_slice, now, operation))
             key, facts = made["output"].removeprefix("OUTPUT#"), made["facts"]
         else:
             facts = kept[key]
@@ -138,9 +110,9 @@ class Calling:
         self.payloads.drop(run.id, f"OUTPUT#{key}")
         return output
 
-    def _start(
-        self, run: Run, head: Head, model: Model, reserve: int, lease: int, now: int, *, once: bool
-    ) -> tuple[Head, str]:
+    def _start(self, plan: Planned, lease: int, *, once: bool) -> tuple[Head, str]:
+        run, model, now = plan.run, plan.model, plan.now
+        reserve = Question(plan.request, counter(plan.request), now).worst(model)
         keys: list[str] = []
 
         def start(current: Head) -> Head:
@@ -150,21 +122,20 @@ class Calling:
             keys[:] = [key]
             return following
 
-        return self.jobs.change(run.id, start, known=head, once=once), keys[0]
+        return self.jobs.change(run.id, start, known=plan.head, once=once), keys[0]
 
-    def _build(
-        self, run: Run, head: Head, key: str, model: Model, request: Request, time_slice: TimeSlice, now: int
-    ) -> Call:
+    def _build(self, plan: Planned, key: str) -> Call:
+        run, head, model, request = plan.run, plan.head, plan.model, plan.request
         mine = [call for call in of_run(head, run).values() if call["m"] == model.id]
         missed = [call for call in mine if call.get("o") == BadOutput.__name__]
         # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
-        most = Question(request, counter(request), now).most_output(model)
+        most = Question(request, counter(request), plan.now).most_output(model)
         return Call(
             task=request["task"],
             model=model.name,
             input=request.get("input", {}),
             parameters=request.get("parameters", {}) | {"max_output_tokens": most},
-            timeout=time_slice.seconds,
+            timeout=plan.time_slice.seconds,
             secret=self.secret(model.secret) if model.secret else None,
             endpoint=model.endpoint,
             output_schema=request.get("output_schema"),

@@ -35,18 +35,30 @@ Request = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A call that is on record."""
+class Planned:
+    """A call that is to be made."""
 
     run: Run
+    """For whom."""
     head: Head
-    key: str
+    """The job, as it is known."""
     model: Model
     request: Request
-    call: Call
+    """What to ask."""
     time_slice: TimeSlice
     now: int
+    """Milliseconds."""
     operation: str | None = None
+    """Of a call whose answer is not the job's: `embed`, `summarize`, `guard`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A call that is on record: on the head of its plan, under its key."""
+
+    plan: Planned
+    key: str
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,8 @@ class Exchange:
             BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
                 call is then paid for all the same).
         """
-        run, head, key, model, now = begun.run, begun.head, begun.key, begun.model, begun.now
+        plan, key, call = begun.plan, begun.key, begun.call
+        run, head, model, now = plan.run, plan.head, plan.model, plan.now
         operation_id = head.calls[key].get("h")
         began = time.monotonic()
         answer: Answer | None = None
@@ -82,7 +95,6 @@ class Exchange:
         with watched() as watch:
             try:
                 provider = self.provider(model.provider)
-                call = begun.call
                 reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
                 if isinstance(reply, OperationStarted):
                     self.admission.record(run, model, Pending.__name__, 0, now_ms())
@@ -91,7 +103,7 @@ class Exchange:
             except (Pending, Conflict):
                 raise
             except Exception as error:
-                failure = failure_of(error, begun.time_slice, head, begun.request, sent=watch.sent)
+                failure = failure_of(error, plan.time_slice, head, plan.request, sent=watch.sent)
                 if isinstance(failure, AdapterFailed):
                     self.notice("a provider's adapter failed", head, error)
         if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
@@ -99,7 +111,7 @@ class Exchange:
             raise Pending("The provider could not be asked.", retry_after=poll_s(head, key, 5, now)) from None
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
-        facts = facts_of(head.calls[key], model, answer, failure, latency, begun.operation)
+        facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
         self.admission.record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if answer:
             self._keep(head, key, answer, facts)

@@ -1,7 +1,8 @@
 """Invoke Model: the answer of one candidate, made to fit its window, and asked for once."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,14 @@ from broker.cache.single_flight import Leader
 from broker.clock import now_ms
 from broker.errors import BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest
 from broker.jobs.head import Head
-from broker.jobs.store import Jobs, Moved, Payloads
+from broker.jobs.store import ERASED, Jobs, Moved, Payloads
 from broker.jobs.transitions import owned
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.model import Model
 from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
-from broker.steps.exchanging import Begun
+from broker.steps.exchanging import Begun, Planned
 from broker.steps.repeating import check_tries
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
@@ -55,13 +56,14 @@ class InvokeModel:
             BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
                 call is then paid for all the same).
         """
-        if begun := self._begun(run, model_id, following, now):
-            return self.calling.exchange(begun)
-        try:
-            head = enter(self.jobs, run)
-        except Conflict:
-            self._stop(run, now)
-            raise
+        with self._cleared_up(run, now):
+            if begun := self._begun(run, model_id, following, now):
+                return self.calling.exchange(begun)
+            return self._entered(run, model_id, following, now)
+
+    def _entered(self, run: Run, model_id: str, following: Sequence[str], now: int) -> dict[str, Any]:
+        """The same by the head as it is."""
+        head = enter(self.jobs, run)
         for key in head.open_calls:
             name = f"OUTPUT#{key}"
             if (kept := self.payloads.facts(head.id, name)) and "operation" not in kept:
@@ -94,7 +96,7 @@ class InvokeModel:
                 return None
             model = self.models.get(model_id, now)
             time_slice = time_slice_of(model, owned(run.head, run.fence), now, self._usual(following, now))
-            return self.calling.begin(run, run.head, model, request, time_slice, now, once=True)
+            return self.calling.begin(Planned(run, run.head, model, request, time_slice, now), once=True)
         except (Moved, BrokerError):
             return None
 
@@ -122,7 +124,8 @@ class InvokeModel:
             began = time.monotonic()
             head, fitted = self.shorten(run, head, model, request, now)
             later = now + round((time.monotonic() - began) * 1000)  # a summary may have taken its time
-            made = self.calling.make(run, head, model, fitted, time_slice_of(model, head, later, usual), later)
+            time_slice = time_slice_of(model, head, later, usual)
+            made = self.calling.make(Planned(run, head, model, fitted, time_slice, later))
         except BrokerError as error:
             if isinstance(flight, Leader):
                 self.share.failed(flight, error, now_ms())
@@ -141,14 +144,28 @@ class InvokeModel:
         if EMBEDS not in model.tasks or model.asynchronous:
             raise InvalidRequest(f"{model_id!r} gives no embeddings.", code="no_embedding_model")
         request: dict[str, Any] = {"task": EMBEDS, "input": {"text": text}, "parameters": {"max_output_tokens": 1}}
-        vectors: list[list[float]] = self.calling.auxiliary(run, model, request, EMBEDS, now).get("embeddings") or [[]]
+        with self._cleared_up(run, now):
+            made = self.calling.auxiliary(run, model, request, EMBEDS, now)
+        vectors: list[list[float]] = made.get("embeddings") or [[]]
         return vectors[0]
 
-    def _stop(self, run: Run, now: int) -> None:
-        """Stop what this run had begun for a job that has ended meanwhile; a later run goes on with it."""
-        head = self.jobs.get(run.id)
-        if not head.status.terminal:
-            return
+    @contextmanager
+    def _cleared_up(self, run: Run, now: int) -> Iterator[None]:
+        """Where a job has ended meanwhile, stop what this run had begun for it; a later run would go on with it.
+
+        What the run wrote after the job was erased, it erases as well.
+        """
+        try:
+            yield
+        except Conflict:
+            head = self.jobs.find(run.id)
+            if head is not None and head.status.terminal:
+                self._stop(head, now)
+                if ERASED in self.jobs.notes(run.id, ERASED):
+                    self.payloads.erase(run.id)
+            raise
+
+    def _stop(self, head: Head, now: int) -> None:
         known = self.models.all(now)
         for key in head.open_calls:
             if model := known.get(head.calls[key]["m"]):

@@ -83,7 +83,10 @@ class SettleJob:
         """What a job that succeeds adds to its conversation, ready to join the commit."""
         if outcome.status is not Status.SUCCEEDED or head.conversation is None or outcome.output is None:
             return None
-        document = material(self.payloads, run)
+        try:
+            document = material(self.payloads, run)
+        except Conflict:  # erased, or its time is over: the commit says what became of the job
+            return None
         output = self.payloads.load(head.id, outcome.output, fresh=True)  # Moderate Output may just have changed it
         if output is None:
             return None

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from local.model_server.brain.vectors import embed
-from local.model_server.exchange import Answer, Ask, Json, Problem, Request, limit, tokens
+from local.model_server.exchange import Answer, Ask, Json, Kind, Problem, Request, limit, tokens
 from local.model_server.formats import openai
 from local.model_server.misbehaviour import allow
 from local.model_server.rules import cohere as rules
@@ -11,12 +11,20 @@ from local.model_server.rules import cohere as rules
 DIMENSIONS = 1024
 
 _FINISH = {"stop": "COMPLETE", "length": "MAX_TOKENS", "refusal": "ERROR_TOXIC"}
-_ERRORS = {"context": "too many tokens: the prompt exceeds the context length", "throttled": "trial key rate limit"}
+_ERRORS: dict[Kind, str] = {
+    "context": "too many tokens: size limit exceeded by 168512 tokens. The limit for this model is 132000 tokens.",
+    "credentials": "Incorrect API key provided: ***-123.",
+    "not_found": "model '{model}' was removed on September 15, 2025. See https://docs.cohere.com/docs/models#command "
+    "for a list of models you can use instead.",
+    "throttled": "You are past the per minute request limit, please wait and try again later.",
+    "server": "internal server error",
+}
 
 
 def error(problem: Problem, request_id: str) -> Json:
     """Give the body of an error reply."""
-    return {"id": request_id, "message": problem.message or _ERRORS.get(problem.kind, "invalid request")}
+    words = _ERRORS.get(problem.kind, "invalid request").format(model=problem.model)
+    return {"id": request_id, "message": problem.message or words}
 
 
 def headers(problem: Problem | None, request_id: str) -> dict[str, str]:

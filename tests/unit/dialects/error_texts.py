@@ -1,4 +1,4 @@
-"""What services really say when they fail, and what it means: status, body, class, and the field that is at fault."""
+"""What services really say when they fail, and what it means: status, body and class."""
 
 from typing import Any
 
@@ -127,6 +127,7 @@ REFUSED: dict[str, tuple[int, Any]] = {
         403,
         {"error": {"code": 403, "message": "No.", "metadata": {"flagged_input": WORDS}}},
     ),
+    "mistral, of a guardrail": (403, flat("Content blocked by guardrail", "invalid_request_error", None)),
     "a 403 of a policy": (403, {"error": {"message": f"Blocked by policy {WORDS}"}}),
     "a 403 of content": (403, {"detail": f"This content cannot be generated. {WORDS}"}),
     "dashscope": (400, framed(code="data_inspection_failed")),
@@ -144,6 +145,8 @@ GONE: dict[str, tuple[int, Any]] = {
     "hugging face": (400, framed("The requested model 'a/b' is not supported by any provider you have enabled.")),
     "a region's policy": (403, framed("This model is not available in your region by policy.")),
     "no model": (400, framed("No model found: x")),
+    "mistral": (400, flat("Invalid model: x", "invalid_model", "1500")),
+    "cohere": (404, {"message": f"model 'x' was removed on September 15, 2025. {WORDS}"}),
     "openrouter": (400, framed("acme/none is not a valid model ID")),
     "openrouter, of nobody": (404, framed("No endpoints found for acme/none.")),
     "azure": (404, {"error": {"code": "DeploymentNotFound", "message": WORDS}}),
@@ -182,89 +185,10 @@ BUSY: dict[str, tuple[int, Any]] = {
     "in words": (400, {"error": f"Rate limit reached for requests {WORDS}"}),
     "an overload": (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
     "openai, slow down": (503, framed(code="slow_down")),
+    "mistral, of a tier": (503, flat("Service tier capacity exceeded", "service_tier_capacity_exceeded", "3505")),
+    "cohere": (429, {"message": f"You are using a Trial key, which is limited to 40 API calls / minute. {WORDS}"}),
 }
 
-REJECTED: dict[str, tuple[int, Any, str, str | None]] = {
-    "openai": (
-        400,
-        framed("Unsupported value: 'temperature' does not support 0.2.", "unsupported_value", param="temperature"),
-        "unsupported_value",
-        "parameters.temperature",
-    ),
-    "openai, of a limit": (
-        400,
-        framed("max_tokens is too large: 9. This model supports at most 8 completion tokens", None, param="max_tokens"),
-        "http_400",
-        "parameters.max_output_tokens",
-    ),
-    "openai, of a message": (
-        400,
-        framed(code="invalid_value", param="messages[1].content[0].type"),
-        "invalid_value",
-        "input.messages.1.content",
-    ),
-    "openai, of a message that is not the request's": (
-        400,
-        framed(code="invalid_value", param="messages[2].content"),
-        "invalid_value",
-        "input.messages",
-    ),
-    "openai, of a tool": (
-        400,
-        framed(code="invalid_function_parameters", param="tools[0].function.parameters"),
-        "invalid_function_parameters",
-        "input.tools.0",
-    ),
-    "openai, of a tool's choice": (400, framed(code="x", param="tool_choice"), "http_400", "input.tool_choice"),
-    "openai, of a schema": (
-        400,
-        framed("Invalid schema for response_format 'answer'", None, param="response_format"),
-        "http_400",
-        "output_schema",
-    ),
-    "groq, of a limit": (
-        400,
-        framed("`max_completion_tokens` must be less than or equal to `9`, which is less than the `context_window`"),
-        "http_400",
-        "parameters.max_output_tokens",
-    ),
-    "tgi, of a limit": (
-        422,
-        {"error": f"Input validation error: `max_new_tokens` must be <= 512. {WORDS}", "error_type": "validation"},
-        "http_422",
-        "parameters.max_output_tokens",
-    ),
-    "what a model does not support": (
-        400,
-        framed("The model `x` is not supported with the parameter 'temperature'."),
-        "http_400",
-        "parameters.temperature",
-    ),
-    "a field that is not known": (400, framed(code=WORDS, param=WORDS), "http_400", None),
-    "fastapi": (
-        422,
-        {"detail": [{"type": "extra_forbidden", "loc": ["body", "messages", 0, "user", "content"], "msg": WORDS}]},
-        "extra_forbidden",
-        "input.messages.0",
-    ),
-    "google": (
-        400,
-        google(
-            "INVALID_ARGUMENT", WORDS, {"fieldViolations": [{"field": "generation_config.top_p", "description": WORDS}]}
-        ),
-        "invalid_argument",
-        "parameters.top_p",
-    ),
-    "in words": (
-        400,
-        {"error": f"messages.1.content: Input should be a valid string {WORDS}"},
-        "http_400",
-        "input.messages.1.content",
-    ),
-    "openrouter": (404, framed("No endpoints found that support tool use.", 404), "http_404", "input.tools"),
-    "a page": (413, b"<html>temperature</html>", "http_413", None),
-}
-"""The last two: the error's code and field."""
 
 OTHERS: dict[str, Row] = {
     "groq, of a tool": (400, framed("Failed to call a function.", "tool_use_failed"), BadOutput),

@@ -11,7 +11,8 @@ from broker.providers.wire.base import Call
 from broker.providers.wire.failures import failure
 
 from tests.unit.dialects.base import MODEL, SECRET, TOOL, Json, calling
-from tests.unit.dialects.error_texts import BUSY, ERRORS, GONE, KEYS, LONG, REFUSED, REJECTED, Row, framed
+from tests.unit.dialects.error_texts import BUSY, ERRORS, GONE, KEYS, LONG, REFUSED, Row, framed
+from tests.unit.dialects.rejection_texts import REJECTED
 from tests.unit.dialects.table import DIALECTS, failed
 from tests.unit.provider_server import ProviderServer, Script
 
@@ -112,7 +113,7 @@ def test_tools_that_the_request_does_not_have_are_none_of_its_fields(server: Pro
 @pytest.mark.parametrize("said", [*(body for _, body in GONE.values()), *(body for _, body in KEYS.values())])
 def test_a_prompt_that_is_quoted_closes_no_model_to_others(said: Any) -> None:
     """A tenant's own words in an error never look like a model that is gone or a key that is wrong."""
-    error = said["error"] if isinstance(said, dict) else "The model `x` does not exist"
+    error = said.get("error", said) if isinstance(said, dict) else "The model `x` does not exist"
     words = error if isinstance(error, str) else error["message"]
     for status in (400, 422):
         body = {"error": {"message": f"Invalid value: '{words}'", "type": "invalid_request_error", "code": None}}

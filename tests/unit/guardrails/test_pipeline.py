@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from broker.guardrails.checks.base import Check
+from broker.guardrails.checks.base import About, Check
 from broker.guardrails.findings import Finding
 from broker.guardrails.pipeline import MOST_FINDINGS, Edit, Report, inspect
 from broker.guardrails.policy import DEFAULT, Policy, Rule, Stage, of_tenant
 from broker.guardrails.spans import Span
-from broker.guardrails.walk import Seen, input_texts
+from broker.guardrails.walk import input_texts
 
 CARD = "4111 1111 1111 1111"
 TOKEN = "ghp_" + "1B4hJ" * 7 + "2"
@@ -20,9 +20,10 @@ class Shouting:
     """Finds words in capitals; the longer, the surer."""
 
     version = "7"
+    threshold = 0.2
     reads_original = False
 
-    def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:
+    def find(self, text: str, about: About) -> Iterable[Span]:
         at = 0
         for word in text.split(" "):
             if word.isupper():
@@ -34,9 +35,10 @@ class Broken:
     """Fails."""
 
     version = "1"
+    threshold = 0.2
     reads_original = False
 
-    def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:
+    def find(self, text: str, about: About) -> Iterable[Span]:
         raise ZeroDivisionError
 
 
@@ -46,7 +48,7 @@ def check_of(name: str) -> Check:
 
 def look(given: Any, *rules: Rule, stage: Stage = "input", shadow: bool = False) -> Report:
     request = {"input": given if isinstance(given, dict) else {"text": given}}
-    return inspect(stage, input_texts(request), (Policy("strict", 3, rules, shadow),), check_of)
+    return inspect(stage, input_texts(request), (Policy("strict", 3, rules, shadow),), check_of=check_of)
 
 
 def followed(report: Report) -> list[tuple[str, str, str, int]]:
@@ -73,6 +75,7 @@ def test_a_rule_may_look_for_some_kinds_and_scores_alone() -> None:
     assert followed(look("LOUD SHOUTING", Rule("shouting", kinds=("long",)))) == [("shouting", "long", "block", 1)]
     assert followed(look("LOUD SHOUTING", Rule("shouting", threshold=0.5))) == [("shouting", "long", "block", 1)]
     assert followed(look("LOUD", Rule("shouting", threshold=0.5))) == []
+    assert followed(look("A", Rule("shouting"))) == [] != followed(look("A", Rule("shouting", threshold=0.0)))
 
 
 def test_what_is_sure_enough_blocks_whatever_the_action() -> None:
@@ -105,7 +108,7 @@ def test_rules_are_for_the_stages_that_they_name() -> None:
 def test_several_policies_hold_together() -> None:
     texts = list(input_texts({"input": {"text": "so LOUD"}}))
     lenient, strict = Policy("a", 1, (Rule("shouting", "flag"),)), Policy("b", 2, (Rule("shouting", "mask"),))
-    report = inspect("input", texts, (lenient, strict), check_of)
+    report = inspect("input", texts, (lenient, strict), check_of=check_of)
     assert [(each.policy, each.action) for each in report.findings] == [("b@2", "mask"), ("a@1", "flag")]
     assert report.edits == {("input", "text"): [Edit(3, 7, "one", "mask")]}
 

@@ -92,6 +92,12 @@ def test_what_stood_across_a_seam_is_taken_out_of_its_second_part() -> None:
     assert made["task"] == "chat"
 
 
+def test_what_is_removed_is_gone() -> None:
+    names = Placeholders()
+    assert out("Hi <script>x</script>!", Edit(3, 21, "active_html", "remove"), names=names) == "Hi !"
+    assert names.mapping == {}
+
+
 def test_a_number_becomes_a_text() -> None:
     assert out(4111111111111111, Edit(0, 16, "visa", "redact")) == "<VISA_1>"
 

@@ -7,7 +7,8 @@ import pytest
 
 from local.client import Client
 from local.model_server.misbehaviour import ODD
-from local.model_server.odd import REPLIES
+from local.model_server.odd import bedrock
+from local.model_server.odd.ordering import REPLIES
 from local.model_server.server import ModelServer
 
 SAID = [{"role": "user", "content": "Hi"}]
@@ -15,10 +16,12 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
     "openai": ("/v1/chat/completions", {"messages": SAID}),
     "anthropic": ("/v1/messages", {"messages": SAID, "max_tokens": 9}),
     "gemini": ("/v1beta/models/{model}:generateContent", {"contents": [{"parts": [{"text": "Hi"}]}]}),
+    "cohere": ("/v2/chat", {"messages": SAID}),
     "mistral": ("/mistral/v1/chat/completions", {"messages": SAID}),
     "embeddings": ("/v1/embeddings", {"input": "Hi"}),
 }
-FORMATS = dict(zip(("openai", "anthropic", "gemini"), (replies for _, replies in REPLIES), strict=True))
+NAMES = ("openai", "anthropic", "gemini", "cohere", "mistral")
+FORMATS = dict(zip(NAMES, (replies for _, replies in REPLIES), strict=True))
 CASES = [(form, order) for form, replies in FORMATS.items() for order in replies]
 
 
@@ -43,7 +46,7 @@ def test_an_odd_reply_comes_as_it_was_ordered(server: ModelServer, form: str, or
 
 
 def test_each_order_is_known_to_a_format_and_refused_by_the_others(server: ModelServer) -> None:
-    assert set().union(*FORMATS.values()) == ODD
+    assert set().union(*FORMATS.values(), bedrock.CONVERSE, bedrock.INVOKE) == ODD
     for form in REQUESTS:
         for order in ODD - FORMATS.get(form, {}).keys():
             status, body = asked(server, form, order)

@@ -1,42 +1,24 @@
 """The checks, one class with one method in a file each, and the table of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 
 from broker.guardrails.checks.base import Check
 
-
-def _card_numbers() -> Check:
-    from broker.guardrails.checks.card_numbers import CardNumbers
-
-    return CardNumbers()
-
-
-def _denied_terms() -> Check:
-    from broker.guardrails.checks.denied_terms import DeniedTerms
-
-    return DeniedTerms()
-
-
-def _hidden_text() -> Check:
-    from broker.guardrails.checks.hidden_text import HiddenText
-
-    return HiddenText()
-
-
-def _secrets() -> Check:
-    from broker.guardrails.checks.secrets import Secrets
-
-    return Secrets()
-
-
-CHECKS: Mapping[str, Callable[[], Check]] = {
-    "card_numbers": _card_numbers,
-    "denied_terms": _denied_terms,
-    "hidden_text": _hidden_text,
-    "secrets": _secrets,
+CHECKS: Mapping[str, str] = {
+    "card_numbers": "CardNumbers",
+    "denied_patterns": "DeniedPatterns",
+    "denied_terms": "DeniedTerms",
+    "hidden_text": "HiddenText",
+    "links": "Links",
+    "markup": "Markup",
+    "personal_data": "PersonalData",
+    "prompt_leak": "PromptLeak",
+    "secrets": "Secrets",
+    "tool_calls": "ToolCalls",
 }
-"""By the name that policies and findings have; each is loaded when a policy first asks for it."""
+"""The class of each by the name that policies and findings have, which is its file's; loaded when it is first used."""
 
 SIZE = "max_input_chars"
 """The one rule that looks at all texts together (`pipeline`)."""
@@ -49,4 +31,6 @@ def check_of(name: str) -> Check:
     Raises:
         KeyError: there is none.
     """
-    return CHECKS[name]()
+    module = import_module(f"{__name__}.{name}")
+    made: Check = getattr(module, CHECKS[name])()
+    return made

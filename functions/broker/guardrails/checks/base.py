@@ -1,11 +1,27 @@
 """What a check is."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from broker.guardrails.policy import Rule
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import Seen
+
+
+def _nothing() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a check may know of a text beside the text itself."""
+
+    rule: Rule
+    seen: Seen
+    """Where it stands, and whose it is."""
+    asked: Callable[[], Mapping[str, Any]] = _nothing
+    """Gives the request that an answer is to; empty where there is none."""
 
 
 class Check(Protocol):
@@ -13,15 +29,11 @@ class Check(Protocol):
 
     version: str
     """Of what it knows: findings tell it, so that they can be compared."""
+    threshold: float
+    """Findings below this score are none, unless a rule says otherwise."""
     reads_original: bool
     """True for what is about how a text is written: it gets the text as it came, and no decoded ones."""
 
-    def find(self, text: str, rule: Rule, seen: Seen) -> Iterable[Span]:
-        """Where it finds something.
-
-        Args:
-            text: in its normal form, or decoded; as it came where the check asks for that.
-            rule: what the policy says.
-            seen: where the text stands, and whose it is.
-        """
+    def find(self, text: str, about: About) -> Iterable[Span]:
+        """Where it finds something; `text` is in its normal form, or decoded, or as it came where it asks for that."""
         ...

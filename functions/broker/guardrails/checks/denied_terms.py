@@ -4,21 +4,21 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from broker.guardrails.checks.base import About
 from broker.guardrails.normal import normalised
-from broker.guardrails.policy import Rule
 from broker.guardrails.spans import Span
-from broker.guardrails.walk import Seen
 
 
 class DeniedTerms:
     """Found as whole words, in any case, with any white space between."""
 
     version = "1"
+    threshold = 0.0
     reads_original = False
 
-    def find(self, text: str, rule: Rule, seen: Seen) -> Iterator[Span]:
+    def find(self, text: str, about: About) -> Iterator[Span]:
         """See `Check.find`."""
-        for found in _pattern(rule.terms).finditer(text):
+        for found in _pattern(about.rule.terms).finditer(text):
             yield Span(*found.span(), "denied_term")
 
 

@@ -1,10 +1,10 @@
 """What a provider's error says of itself, in whatever form: codes, words, the field that it names, a pause.
 
-Forms: OpenAI's `{"error": {"message", "type", "param", "code"}}`, the same without its frame (Mistral, vLLM, SGLang),
-`{"error": "…"}` (TGI, xAI), FastAPI's `{"detail": [{"loc", "msg", "type"}]}`, Google's `{"error": {"status",
-"details": [{"reason", "fieldViolations", "retryDelay"}]}}`, Azure's `innererror`, OpenRouter's `metadata.raw`
-(another's error as a text). The words may quote the prompt: they are looked at here and in `failures`, and go nowhere
-from there.
+Forms: OpenAI's `{"error": {"message", "type", "param", "code"}}`, the same without its frame (vLLM, SGLang, Mistral,
+whose message may be an object), `{"error": "…"}` (TGI, xAI), FastAPI's `{"detail": [{"loc", "msg", "type"}]}`, Google's
+`{"error": {"status", "details": [{"reason", "fieldViolations", "retryDelay"}]}}`, Azure's `innererror`, OpenRouter's
+`metadata.raw` (another's error as a text). The words may quote the prompt: they are looked at here and in `failures`,
+and go nowhere from there.
 """
 
 import re
@@ -81,6 +81,8 @@ def _nodes(body: Any) -> Iterator[dict[str, Any]]:
             yield found
             if depth < _DEEPEST:
                 waiting += [(found[name], depth + 1) for name in _INNER if found.get(name)]
+                if isinstance(said := found.get("message"), dict):
+                    waiting.append((said, depth + 1))
 
 
 def _parsed(text: str) -> Any:

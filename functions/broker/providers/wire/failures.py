@@ -91,6 +91,7 @@ CODES: tuple[tuple[Kind, frozenset[str]], ...] = (
                 *("rate_limit_exceeded", "rate_limit_error", "rate_limited", "ratelimitreached", "too_many_requests"),
                 *("overloaded_error", "overloaded", "engine_overloaded", "slow_down", "resource_exhausted"),
                 *("ratelimitexceeded", "userratelimitexceeded", "dailylimitexceeded", "quotaexceeded"),
+                "service_tier_capacity_exceeded",
             }
         ),
     ),
@@ -134,6 +135,8 @@ _LONG = re.compile(
     r"|reduce the length of|too large for model with|prompt exceeds|exceeded model token limit|input length"
     r"|inputs` tokens \+ `max_new_tokens` must be|inputs` must have less than|tokens in request more than max"
 )
+_NO_PROMPT = re.compile(r"please wait|max(?:imum)? tokens must be less than")
+"""Of a limit on tokens a minute, or of one on the answer: no larger window helps."""
 _REFUSED = re.compile(
     r"usage (?:guideline|polic)|acceptable use|content[ _-](?:filter|polic|moderation|guideline|management polic)"
     r"|content violates|safety (?:system|check|filter|polic|guideline)|safety_check|(?:been|was|were) flagged"
@@ -241,7 +244,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def too_long(words: str) -> bool:
     """Whether a service says, in lower case, that a prompt is beyond the model's window."""
-    return bool(_LONG.search(words)) and "please wait" not in words
+    return bool(_LONG.search(words)) and not _NO_PROMPT.search(words)
 
 
 def declined(words: str) -> bool:

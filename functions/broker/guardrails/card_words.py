@@ -1,0 +1,89 @@
+"""Words that say of a number near them that it is a payment card's, or that it is something else's."""
+
+import re
+from functools import cache, cached_property
+
+from broker.guardrails.mentions import Mentions, Vocabulary, of_kinds
+
+WORDS = {
+    "card": (
+        *("card", "cards", "credit", "debit", "creditcard", "debitcard", "cardnumber", "card_number", "cardholder"),
+        *("visa", "mastercard", "master card", "amex", "american express", "maestro", "diners", "discover", "jcb"),
+        *("rupay", "dankort", "laser", "instapayment", "uatp", "mir", "elo", "hipercard", "troy", "verve", "bc card"),
+        *("cc", "ccn", "ccnum", "cc_number", "pan", "cvv", "cvv2", "cvc", "cvc2", "cvn", "expiry", "expires", "exp"),
+        *("*kreditkarte*", "*karte", "*karten", "kartennr", "kartennummer", "carte", "cartes", "tarjeta", "tarjetas"),
+        *(
+            "cartão",
+            "cartao",
+            "cartões",
+            "cartoes",
+            "carta",
+            "carte di",
+            "*kaart",
+            "*kaartnummer",
+            "*kort",
+            "kortnummer",
+        ),
+        *("kortti", "karta", "karty", "karte", "kart", "kartı", "kártya", "κάρτα", "карта", "карты", "карте", "карту"),  # noqa: RUF001
+        *("картка", "картки", "卡号", "卡號", "银行卡", "信用卡", "カード", "카드", "कार्ड", "بطاقة", "כרטיס", "บัตร"),
+    ),
+    "union_pay": ("unionpay", "union pay", "银联", "銀聯"),
+    "other": (
+        *("order", "orders", "order_id", "orderid", "tracking", "track", "shipment", "parcel", "invoice", "ticket"),
+        *("reference", "ref", "serial", "imei", "imsi", "iccid", "isbn", "ean", "gtin", "upc", "sku", "timestamp"),
+        *("ts", "build", "job", "request", "transaction", "trace", "session", "bestellung", "bestellnummer"),
+        *("sendungsnummer", "rechnung", "rechnungsnummer", "auftrag", "auftragsnummer", "commande", "facture", "suivi"),
+        *("pedido", "factura", "fatura", "ordine", "fattura", "bestelling", "factuur", "订单", "单号", "注文番号"),
+    ),
+}
+BEFORE, AFTER = 60, 40
+"""How near such a word stands, in characters."""
+
+LINK = re.compile(
+    r"[ _-]?(?:numbers?|no|nr|id|code|nummer|número|numéro|numero|num)?\.?[ \"']{0,2}"
+    r"(?:is|was|ist|est|es|è|é|[=:#：])?[ \"'#]{0,3}",  # noqa: RUF001 - the colon of Chinese
+    re.IGNORECASE,
+)
+"""What may stand between the name of a number and the number."""
+
+LONGEST_LINK = 24
+
+
+class Near:
+    """What the words of one text say of its numbers; read at the first question."""
+
+    def __init__(self, text: str):
+        self._text = text
+
+    def card(self, begin: int, end: int) -> bool:
+        """True when words just before or after speak of a card."""
+        return self._has(("card", "union_pay"), begin, end)
+
+    def union_pay(self, begin: int, end: int) -> bool:
+        """True when UnionPay is named just before or after."""
+        return self._has(("union_pay",), begin, end)
+
+    def something_else(self, begin: int) -> bool:
+        """True when the words right before call the number an order, a shipment, a time and the like."""
+        return any(
+            each.tag == "other" and LINK.fullmatch(self._text, each.end, begin)
+            for each in self._mentions.before(begin, LONGEST_LINK)
+        )
+
+    @cached_property
+    def _mentions(self) -> Mentions[str]:
+        return _vocabulary().mentions(self._text)
+
+    def _has(self, tags: tuple[str, ...], begin: int, end: int) -> bool:
+        before, after = self._mentions.before(begin, BEFORE), self._mentions.after(end, AFTER)
+        return any(each.tag in tags for each in before) or any(each.tag in tags for each in after)
+
+
+def is_card_word(word: str) -> bool:
+    """True for letters that may be glued to a card number: `card4111…`."""
+    return len(word) == 1 or word.lower() in WORDS["card"]
+
+
+@cache
+def _vocabulary() -> Vocabulary[str]:
+    return of_kinds(WORDS)

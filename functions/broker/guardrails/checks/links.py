@@ -1,0 +1,39 @@
+"""Links of an answer to where nobody said that it may point."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from broker.guardrails.checks.base import About
+from broker.guardrails.spans import Span
+
+URL = re.compile(
+    r"(?:https?|ftp|wss?)://[^\s<>\"'`\\)\]}|]{1,2048}|(?<![\w/:])//[a-z0-9-]{1,63}\.[^\s<>\"'`)\]}]{2,2048}",
+    re.IGNORECASE,
+)
+
+
+class Links:
+    """With no domains, every link is one too many."""
+
+    version = "1"
+    threshold = 0.0
+    reads_original = False
+
+    def find(self, text: str, about: About) -> Iterator[Span]:
+        """See `Check.find`."""
+        if "//" not in text:
+            return
+        for found in URL.finditer(text):
+            if not is_listed(found.group(), about.rule.domains):
+                yield Span(*found.span(), "unlisted_link")
+
+
+def is_listed(url: str, domains: tuple[str, ...]) -> bool:
+    """True where the host is one of the domains, or below one; what browsers would read as another host is not."""
+    # Browsers take a backslash for a slash, and what stands before an @ for a name.
+    try:
+        host = (urlsplit(url.replace("\\", "/")).hostname or "").rstrip(".").casefold()
+    except ValueError:
+        return False
+    return any(host == domain or host.endswith(f".{domain}") for domain in map(str.casefold, domains))

@@ -1,0 +1,123 @@
+"""What words mean: each word's concepts by `data/concepts.txt`, in many languages."""
+
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from broker.guardrails.detector.reading import LEET, fold, unspaced
+
+LONGEST_RUN, LONGEST_STEM = 8, 14
+"""Characters of an entry that are looked for."""
+
+SPACED = "\u0dff"
+"""The last letter of the scripts that are written with spaces, but for Korean."""
+
+ARTICLES = ("وال", "بال", "ال", "و", "ب", "ل")
+"""What Arabic writes before a word without a space."""
+
+
+class Lexicon(NamedTuple):
+    """The entries of the lexicon, each with the numbers of its concepts."""
+
+    names: tuple[str, ...]
+    exact: dict[str, tuple[int, ...]]
+    stems: dict[str, tuple[int, ...]]
+    runs: dict[str, tuple[int, ...]]
+    """Entries of scripts without spaces, found anywhere in a run."""
+    phrases: dict[str, list[tuple[tuple[str, ...], int]]]
+    """By their first word: the words that follow, and the concept."""
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The lexicon, read at first use."""
+    return parse(files("broker.guardrails").joinpath("data/concepts.txt").read_text("utf-8"))
+
+
+def parse(source: str) -> Lexicon:
+    """Read the lexicon's text form."""
+    names: list[str] = []
+    exact: dict[str, set[int]] = {}
+    stems: dict[str, set[int]] = {}
+    runs: dict[str, set[int]] = {}
+    phrases: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+    for line in source.splitlines():
+        if line.startswith("["):
+            names.append(line.strip("[] "))
+        elif line and not line.startswith("#"):
+            concept = len(names) - 1
+            for entry in line.split(":", 1)[1].split():
+                word = fold(entry)
+                if unspaced(word):
+                    runs.setdefault(word, set()).add(concept)
+                elif word.endswith("*"):
+                    stems.setdefault(word[:-1], set()).add(concept)
+                elif "_" in word.strip("_"):
+                    first, *rest = word.strip("_").split("_")
+                    phrases.setdefault(first, []).append((tuple(rest), concept))
+                else:
+                    exact.setdefault(word.strip("_"), set()).add(concept)
+    exact["\n"] = exact["."]
+    return Lexicon(tuple(names), _frozen(exact), _frozen(stems), _frozen(runs), phrases)
+
+
+def _frozen(table: dict[str, set[int]]) -> dict[str, tuple[int, ...]]:
+    return {word: tuple(sorted(concepts)) for word, concepts in table.items()}
+
+
+def meanings(words: list[str]) -> tuple[list[tuple[int, ...]], int]:
+    """The concepts of each word in order, after the mark of a beginning; and how many were written in leetspeak."""
+    lex = lexicon()
+    concepts: list[tuple[int, ...]] = [lex.exact["."]]
+    leet = 0
+    for place, word in enumerate(words):
+        if word > SPACED and unspaced(word):
+            concepts += _cut(word, lex)
+            continue
+        found, disguised = _concepts(word)
+        leet += disguised
+        if word in lex.phrases:
+            for rest, concept in lex.phrases[word]:
+                if tuple(words[place + 1 : place + 1 + len(rest)]) == rest and concept not in found:
+                    found = (*found, concept)
+        concepts.append(found)
+    return concepts, leet
+
+
+@lru_cache(maxsize=50_000)
+def _concepts(word: str) -> tuple[tuple[int, ...], bool]:
+    """The concepts of a word; True when it had to be read as leetspeak."""
+    found = _plain_concepts(word)
+    if not found and not word.isalpha() and not word.isdigit():
+        plain = word.translate(LEET)
+        found = _plain_concepts(plain) or _plain_concepts(plain.replace("i", "l"))
+        return found, bool(found)
+    return found, False
+
+
+def _plain_concepts(word: str) -> tuple[int, ...]:
+    lex = lexicon()
+    if found := lex.exact.get(word):
+        return found
+    for size in range(min(len(word), LONGEST_STEM), 1, -1):
+        if found := lex.stems.get(word[:size]):
+            return found
+    for prefix in ARTICLES:
+        if word.startswith(prefix) and (found := lex.exact.get(word[len(prefix) :])):
+            return found
+    return ()
+
+
+def _cut(run: str, lex: Lexicon) -> Iterator[tuple[int, ...]]:
+    """The longest entries from left to right; each letter between them is a word without a meaning."""
+    place, size = 0, len(run)
+    while place < size:
+        for length in range(min(LONGEST_RUN, size - place), 0, -1):
+            if found := lex.runs.get(run[place : place + length]):
+                yield found
+                place += length
+                break
+        else:
+            yield ()
+            place += 1

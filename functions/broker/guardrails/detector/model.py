@@ -1,0 +1,88 @@
+"""The verdict on a text: a linear model over its windows' features, by `data/detector.json`."""
+
+import json
+import math
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from broker.guardrails.detector.features import name_of, number_of, space, windows
+
+REASONS = 5
+"""How many features a verdict names at most."""
+
+
+class Verdict(NamedTuple):
+    """How much a text looks like an attack on the instructions of a model."""
+
+    score: float
+    """0 to 1; `thresholds` says from where on to flag and to block."""
+    reasons: tuple[str, ...]
+    """The features that weighed most in the window that scored highest; never the text."""
+
+
+class Thresholds(NamedTuple):
+    """Scores from which on a text is flagged or blocked, each with the share of ordinary texts that it hits."""
+
+    flag: float
+    block: float
+
+
+class Weights(NamedTuple):
+    """The model as it is kept."""
+
+    features: list[float]
+    bias: float
+    mixture: tuple[float, float, float]
+    """The shares of the highest window, the second and the mean."""
+    centre: float
+    """What scores 0.5."""
+    thresholds: Thresholds
+
+
+@cache
+def weights() -> Weights:
+    """The weights, read at first use."""
+    kept = json.loads(files("broker.guardrails").joinpath("data/detector.json").read_text("utf-8"))
+    features = [0.0] * space().size
+    for name, weight in kept["weights"].items():
+        features[number_of(name)] = weight
+    mixture = kept["mixture"]
+    return Weights(
+        features,
+        kept["bias"],
+        (mixture["highest"], mixture["second"], mixture["mean"]),
+        kept["centre"],
+        Thresholds(**kept["thresholds"]),
+    )
+
+
+def thresholds() -> Thresholds:
+    """From which score on a text is flagged, and from which on it is blocked."""
+    return weights().thresholds
+
+
+def mix(scores: list[float], mixture: tuple[float, float, float]) -> float:
+    """One number for the windows of a text."""
+    first, second, mean = mixture
+    highest = sorted(scores)[-2:]
+    return first * highest[-1] + second * highest[0] + mean * sum(scores) / len(scores)
+
+
+def judge_text(text: str) -> Verdict:
+    """Judge one text. Linear in its length: every character is in a window, and a window's work is bounded."""
+    model = weights()
+    weigh = model.features.__getitem__
+    scores: list[float] = []
+    best, highest = set[int](), -math.inf
+    for features in windows(text):
+        score = model.bias + sum(map(weigh, features))
+        scores.append(score)
+        if score > highest:
+            best, highest = features, score
+    mixed = mix(scores, model.mixture) - model.centre
+    reasons = sorted((-weigh(feature), feature) for feature in best if weigh(feature) > 0)
+    return Verdict(
+        1 / (1 + math.exp(-max(min(mixed, 30.0), -30.0))),
+        tuple(name_of(feature) for _, feature in reasons[:REASONS]),
+    )

@@ -1,0 +1,148 @@
+"""The world of a job's life at random, and what always holds in it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from broker.delivery.publishing import HeadChange, Publish
+from broker.errors import BudgetExceeded, Conflict, NotCancelable
+from broker.jobs.head import Head, Status
+from broker.jobs.store import Moved
+from broker.jobs.sweeping import Sweep
+from broker.jobs.transitions import Fence
+from broker.tenants import ledger
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+
+from tests.fakes.bus import FakeBus
+from tests.fakes.database import Crash
+from tests.fakes.queue import Down, FakeDeadLetters, FakeDeliveries
+from tests.fakes.world import HOUR, NOW, World
+
+ALLOWED = 2_000
+PERIOD = "2026-11"
+BUCKET = "acme/2026-11"
+STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
+CRASHES = st.none() | st.none() | st.integers(0, 2)
+EXPECTED = (Conflict, Moved, NotCancelable, BudgetExceeded, Down, Crash)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of one run."""
+
+    job_id: str
+    fence: Fence
+    told: Head
+    """As the job was started, which goes along."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A call that was made, and the head of then."""
+
+    head: Head
+    key: str
+    fence: Fence
+
+
+class Life(RuleBasedStateMachine):
+    """Two or three jobs that share a budget; those who inherit say what happens to them."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World()
+        self.database = self.world.database
+        self.now = NOW
+        self.count = 0
+        self.dead = FakeDeadLetters()
+        self.overran: set[str] = set()
+        ledger.open_period(self.database, "acme", PERIOD, ALLOWED)
+
+    @contextmanager
+    def crashing(self, writes: int | None, *meanwhile: Callable[[], object]) -> Iterator[None]:
+        """Let the process end after so many writes, and others write in between."""
+
+        def others() -> None:
+            for each in meanwhile:
+                try:
+                    each()
+                except EXPECTED:
+                    continue
+
+        self.database.crash_in = writes
+        self.database.meanwhile = [others] if meanwhile else []
+        try:
+            yield
+        except EXPECTED:
+            return
+        finally:
+            self.database.crash_in = None
+            self.database.meanwhile = []
+
+    def fresh(self) -> int:
+        self.count += 1
+        return self.count
+
+    def heads(self) -> list[Head]:
+        ids = dict.fromkeys(new["id"] for _, new in self.database.stream)
+        return [self.world.jobs.get(job_id) for job_id in ids]
+
+    def sweep_once(self) -> None:
+        swept = Sweep(self.world.jobs, self.world.payloads, self.world.queue, self.dead, lambda item, now: False)(
+            self.now
+        )
+        assert set(swept.errors) <= {"Down"}
+
+    @invariant()
+    def history_is_legal(self) -> None:
+        terminal: dict[str, set[str]] = {}
+        for old, new in self.database.stream:
+            after = Head.from_item(new)
+            if after.status.terminal:
+                terminal.setdefault(after.id, set()).add(after.status.value)
+            if old is None:
+                assert after.rev == 1
+                continue
+            before = Head.from_item(old)
+            assert after.rev == before.rev + 1
+            assert before.run <= after.run <= before.run + 1
+            settled = {key: call for key, call in before.calls.items() if "c" in call}
+            assert {key: after.calls.get(key) for key in settled} == settled
+            assert before.calls.keys() <= after.calls.keys()
+            if before.status.terminal:
+                assert replace(after, rev=before.rev, calls=before.calls, due_at=before.due_at) == before
+                assert before.calls.keys() == after.calls.keys()
+        assert all(len(statuses) == 1 for statuses in terminal.values())
+
+    @invariant()
+    def money_adds_up(self) -> None:
+        heads = self.heads()
+        taken = sum(head.spent + head.reserved if head.status.terminal else head.limit for head in heads)
+        assert self.world.available() == ALLOWED - taken
+        over = [head for head in heads if head.status.terminal]
+        spent = self.world.spent()
+        assert spent.get("nusd", 0) == sum(head.spent for head in over)
+        assert spent.get("calls", 0) == sum(len(head.calls) - len(head.open_calls) for head in over)
+        for head in heads:
+            assert head.id in self.overran or head.spent + head.reserved <= head.limit
+
+    def teardown(self) -> None:
+        for _ in range(4):
+            self.now += 2 * HOUR
+            self.sweep_once()
+        heads = self.heads()
+        assert all(head.status.terminal for head in heads)
+        assert all(not head.open_calls and head.due_at is None for head in heads)
+        assert self.world.available() == ALLOWED - sum(head.spent for head in heads)
+        self.money_adds_up()
+        self.history_is_legal()
+        bus = FakeBus()
+        publish = Publish(self.database, self.world.jobs, bus, FakeDeliveries(), lambda head: None)
+        changes = [
+            HeadChange(str(place), Head.from_item(old) if old else None, Head.from_item(new))
+            for place, (old, new) in enumerate(self.database.stream)
+        ]
+        assert publish(changes, self.now) is None
+        ends = [event_id for event_id in bus.ids if event_id.split("_")[2] not in ("queued", "running")]
+        assert sorted(ends) == sorted(head.event_id for head in heads)
