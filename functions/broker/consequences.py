@@ -46,6 +46,7 @@ TABLE: Mapping[type[errors.BrokerError], Consequence] = {
     errors.Rejected: Consequence("caller", "next", "answered"),
     errors.ModelGone: Consequence("operator", "next", "opens_longer", alarm=True),
     errors.CredentialRejected: Consequence("operator", "next", "opens", alarm=True),
+    errors.PolicyMissing: Consequence("operator", "end", "silent"),
     errors.Refused: Consequence("nobody", "end", "answered", paid="as_told"),
     errors.Throttled: Consequence("provider", "next", "failed", repeat="pause"),
     errors.Unavailable: Consequence("provider", "next", "failed", repeat="once", paid="unknown_once_sent"),

@@ -23,6 +23,7 @@
     ├── CutShort                the call was ended so that the next candidate has time left
     ├── TimedOut                the job's own time budget is spent
     ├── ModelGone               the provider does not have the model (any more), or does not let us use it
+    ├── PolicyMissing           a guardrail policy that is to hold is not there: nothing goes on without it
     ├── CredentialRejected      the provider did not accept our key
     ├── AdapterFailed           our own code could not make the call, or not read its reply
     ├── BadOutput               the provider answered, but not with what was asked for
@@ -243,6 +244,13 @@ class ModelGone(BrokerError):
 
     type = "model_gone"
     status = 502
+
+
+class PolicyMissing(BrokerError):
+    """A guardrail policy that is to hold is not registered, or was disabled: an operator has to look."""
+
+    type = "policy_missing"
+    status = 503
 
 
 class AdapterFailed(BrokerError):

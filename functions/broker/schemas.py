@@ -42,7 +42,7 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
     "registry": (
         RegistryFile,
         "Registry file",
-        "What `broker apply` reads: models, aliases, routes, tenants, sources, issuers, prompts, labels.",
+        "What `broker apply` reads: models, aliases, guardrails, routes, tenants, sources, issuers, prompts, labels.",
     ),
 }
 """By file name: the model, a title and a description."""

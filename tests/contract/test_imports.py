@@ -35,8 +35,8 @@ ARROWS: dict[str, set[str]] = {
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
     "cache": {"errors", "jobs", "routing", "storage"},
-    "tenants": {"clock", "errors", "storage"},
-    "jobs": {"clock", "envelope", "errors", "json_schema", "json_text", "storage", "tenants"},
+    "tenants": {"clock", "errors", "guardrails", "storage"},
+    "jobs": {"clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
@@ -47,14 +47,17 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "context", "errors", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "routing", "storage", "tenants"),
     },
-    "registry": {"clock", "errors", "jobs", "json_schema", "json_text", "prompts", "providers", "routing", "storage"},
+    "registry": {
+        *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
+        *("prompts", "providers", "routing", "storage"),
+    },
     "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
     "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery", "guardrails"),
+        *("batches", "cache", "cloud", "delivery"),
         *("jobs", "prompts", "providers", "registry", "rest", "routing", "steps", "tenants"),
     },
     "handlers": {

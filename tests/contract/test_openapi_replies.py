@@ -18,6 +18,7 @@ from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 from broker.rest.http import Reply, error_reply
 from broker.rest.prompt_runs import run_body
+from broker.storage import Put
 from jsonschema import Draft202012Validator
 
 from tests.contract.openapi_calls import DOCUMENT, LONG, RUN, calls
@@ -89,6 +90,13 @@ def test_replies_are_as_documented(
             apply(world.registry, parse_registry(LONG), by="other", now=NOW)
             if before == "text lost":
                 world.texts.kept.clear()
+        case "redacting" | "policy lost":
+            rule = {"check": "denied_terms", "action": "redact", "terms": ["heron"]}
+            words = {"guardrails": [{"id": "words", "rules": [rule]}]}
+            acme = {"tenants": [{"id": "acme", "guardrails": ["words"]}]}
+            apply(world.registry, parse_registry(words | acme), by="other", now=NOW)
+            if before == "policy lost":
+                world.database.write(Put("registry", {"pk": "GUARDRAIL#words", "sk": "GUARDRAIL", "enabled": False}))
         case "run ended":
             world.call("POST", "/jobs/{id}/cancel", path={"id": world.call("POST", resource, **more).body["id"]})
         case "run held":

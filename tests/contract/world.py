@@ -33,8 +33,10 @@ from broker.routing.question import Question
 from broker.routing.selection import select
 from broker.steps.estimating import EstimateJob
 from broker.steps.preparing import Prepare
+from broker.steps.trying import TryPolicies
 from broker.storage import Put
 from broker.tenants import ledger
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.bus import FakeBus
@@ -104,6 +106,7 @@ class World:
             self.turns,
             self.circuits,
             estimate,
+            TryPolicies(tenants, Policies(self.database)),
         )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:

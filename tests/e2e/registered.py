@@ -102,6 +102,14 @@ ON_AWS: dict[str, dict[str, Any]] = {
 }
 """Services and models of AWS."""
 
+DENIES_HERONS = {"check": "denied_terms", "action": "block", "terms": ["heron"]}
+POLICIES = [
+    {"id": "herons", "rules": [DENIES_HERONS]},
+    {"id": "herons-tried", "rules": [DENIES_HERONS], "shadow": True, "shared": True},
+    {"id": "ponds", "rules": [{"check": "denied_terms", "action": "block", "stages": ["output"], "terms": ["pond"]}]},
+]
+"""Guardrail policies."""
+
 SHAKY = (
     "shaky",
     "malformed",
@@ -163,6 +171,8 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             for model, facts in {**ON_AWS, "aws-guarded": guarded}.items()
         ],
         "tenants": [
+            {"id": "guarded", "guardrails": ["herons"]},
+            {"id": "trying", "guardrails": ["herons-tried"]},
             {"id": "poor", "monthly_budget_usd": 1},
             {"id": "noting", "policy": {"block_card_numbers": False, "denied_terms": ["positive"]}},
             {"id": "crashing", "monthly_budget_usd": 1000, "webhook_secret": "tenants/demo/webhook"},
@@ -170,7 +180,9 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"id": "alike", "cache_embedding_model": "answers"},
             {"id": "alike-by-titan", "cache_embedding_model": "aws-titan"},
         ],
+        "guardrails": POLICIES,
         "routes": ROUTES,
+        "prompts": [{"id": "of-ponds", "user": "Repeat: {{what}}", "guardrails": ["ponds"]}],
         "sources": [
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},
             {"account": "000000000000", "source": "tests.crashing", "tenant": "crashing"},

@@ -10,7 +10,6 @@ from typing import Any
 
 from broker.cloud.workflows import facts_of
 from broker.errors import CredentialRejected
-from broker.guardrails.policy import Policy
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head
 from broker.jobs.store import REDACTED, REQUEST
@@ -23,6 +22,7 @@ from broker.steps.guarding import Guard
 from broker.steps.selecting import SelectModel
 from broker.steps.semantic_cache import FindSimilar
 from broker.steps.settling import SettleJob
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from handlers.step import step
 from jsonata.jsonata import Jsonata
@@ -35,6 +35,8 @@ from tests.fakes.stage import Stage
 from tests.fakes.world import NOW, SECOND, World
 
 CONTEXT = SimpleNamespace(aws_request_id="7d5a3b1c-0f5e-4a53-b6f0-2f6f6f1c1a2b")
+
+POLICY = "GUARDRAIL#people"
 
 
 class Echo(FakeProvider):
@@ -55,7 +57,8 @@ class Echo(FakeProvider):
 class Flow:
     """One deployment whose processes are warm. What travels between its steps is kept."""
 
-    policies: Sequence[Policy] = ()
+    rules: Sequence[dict[str, Any]] = ()
+    """Of the policy that holds for all, as the registry has them."""
     keys: dict[str, str] = field(default_factory=dict)
     """Secrets, by name."""
     stage: Stage = field(default_factory=lambda: Stage(provider=Echo()))
@@ -63,8 +66,17 @@ class Flow:
     now: int = NOW
 
     def __post_init__(self) -> None:
-        self.world.tenant()
-        self.world.tenant("other")
+        self.hold(*self.rules)
+        self.tenant("acme")
+        self.tenant("other")
+
+    def hold(self, *rules: dict[str, Any]) -> None:
+        """Register the policy anew."""
+        self.world.register({"pk": POLICY, "sk": "GUARDRAIL", "version": 1, "rules": list(rules)})
+
+    def tenant(self, tenant: str = "acme", **settings: Any) -> None:
+        """Register a tenant that names the policy."""
+        self.world.tenant(tenant, guardrails=["people"], **settings)
 
     @property
     def world(self) -> World:
@@ -117,7 +129,7 @@ class Flow:
     def _steps(self) -> dict[str, Callable[[Any, Any], Any]]:
         world, tenants = self.world, Tenants(self.world.database)
         invoke, lookup = self.stage.invoke(), cache_lookup_of(self.world)
-        guard = Guard(world.jobs, world.payloads, tenants, lambda tenant: tuple(self.policies), self._secret)
+        guard = Guard(world.jobs, world.payloads, tenants, Policies(world.database), self._secret)
         select = SelectModel(world.jobs, world.payloads, world.models(), tenants, lookup, FakeCircuits())
         advance, settle = Advance(world.jobs, invoke), SettleJob(world.jobs, world.payloads, lambda: world.turns)
         similar = FindSimilar(world.jobs, world.payloads, tenants, lookup, invoke.embed)
@@ -155,7 +167,7 @@ class Flow:
         world, nothing = self.world, lambda *_: None
         api = Api(
             *(world.accepting(), world.jobs, world.payloads, world.models(), Tenants(world.database)),
-            *(nothing, answers(world.database).forget, world.turns, FakeCircuits(), nothing),
+            *(nothing, answers(world.database).forget, world.turns, FakeCircuits(), nothing, nothing),
         )  # type: ignore[arg-type, misc]
         who = frozenset(scopes.split())
         resource = path.get("resource", "/jobs/{id}")
@@ -167,6 +179,7 @@ class Flow:
         items = [
             {name: _unpacked(value) for name, value in item.items() if not _is_mapping(item, name)}
             for item in self.world.database.items()
+            if item["pk"] != POLICY
         ]
         documents = [
             (job, name, self.world.payloads.load(job, name), self.world.payloads.facts(job, name))

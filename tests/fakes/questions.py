@@ -9,6 +9,7 @@ from broker.jobs.request import parse_request, stored_form
 from broker.routing.model import Model
 from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run
+from broker.tenants.policies import Policies
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.shelf import FakeShelf
@@ -27,7 +28,7 @@ def stored(body: Mapping[str, Any]) -> dict[str, Any]:
 def question(body: Mapping[str, Any], *, tenant: str = "acme", **facts: Any) -> CacheKey:
     """The question that a body asks, of two candidates unless others are named."""
     found = cache_key_of(
-        tenant, stored(body), facts.pop("candidates", (SMALL, LARGE)), facts.pop("policy", {}), **facts
+        tenant, stored(body), facts.pop("candidates", (SMALL, LARGE)), facts.pop("guardrails", {}), **facts
     )
     assert found is not None
     return found
@@ -35,9 +36,7 @@ def question(body: Mapping[str, Any], *, tenant: str = "acme", **facts: Any) -> 
 
 def wish(body: Mapping[str, Any], **facts: Any) -> Wish:
     """A job's wish, whose body asks for the cache."""
-    found = Wish.of(question(body, **facts), stored(body)["cache"])
-    assert found is not None
-    return found
+    return Wish.of(question(body, **facts), stored(body)["cache"])
 
 
 def answers(database: FakeDatabase) -> Answers:
@@ -47,4 +46,4 @@ def answers(database: FakeDatabase) -> Answers:
 
 def cache_lookup_of(world: World, observe: Callable[[Run, Hit], None] = lambda run, hit: None) -> CacheLookup:
     """The cache in the workflow, on the fakes."""
-    return CacheLookup(world.jobs, world.payloads, answers(world.database), observe)
+    return CacheLookup(world.jobs, world.payloads, Policies(world.database), answers(world.database), observe)

@@ -15,6 +15,7 @@ from broker.steps.exchanging import Exchange
 from broker.steps.invoking import InvokeModel
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
@@ -87,7 +88,8 @@ class Stage:
     def share(self) -> SingleFlight:
         """Sharing, as a fresh process builds it."""
         database = self.world.database
-        return SingleFlight(self.world.payloads, Tenants(database), Flights(database), cache_lookup_of(self.world))
+        lookup = cache_lookup_of(self.world)
+        return SingleFlight(self.world.payloads, Tenants(database), Policies(database), Flights(database), lookup)
 
     def fails(self, error: BrokerError, model: str = "small") -> BrokerError:
         """Let the provider fail, and give what comes out."""

@@ -12,6 +12,8 @@ from broker.jobs.request import parse_request
 from broker.jobs.store import Jobs
 from broker.prompts import experiments
 from broker.prompts.templates import Prompts
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 from broker.registry.versions import Registry
 from broker.routing.catalog import Models
 from broker.steps.context import Run, original
@@ -100,6 +102,11 @@ class World:
     def tenant(self, tenant_id: str = "acme", **settings: Any) -> None:
         """Register a tenant."""
         self.register({"pk": f"TENANT#{tenant_id}", "sk": "TENANT", **settings})
+
+    def policy(self, policy_id: str, **facts: Any) -> None:
+        """Register a guardrail policy, or its next version, as operators do."""
+        document = parse_registry({"guardrails": [{"id": policy_id, **facts}]})
+        apply(self.registry(), document, by="tests", now=NOW)
 
     def models(self) -> Models:
         """The registry as a fresh process reads it."""

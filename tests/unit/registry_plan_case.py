@@ -45,7 +45,8 @@ class Stands:
 
     def __init__(self, document: dict[str, Any] = BASE) -> None:
         self.database = FakeDatabase()
-        self.registry = Registry(self.database, FakeTexts())
+        self.texts = FakeTexts()
+        self.registry = Registry(self.database, self.texts)
         self.apply(document)
 
     def plan(self, document: dict[str, Any], *, prune: bool = False) -> Plan:

@@ -10,6 +10,8 @@ from broker.errors import BrokerError
 from broker.rest.api import Api
 from broker.rest.http import Reply, Request
 from broker.steps.estimating import EstimateJob
+from broker.steps.trying import TryPolicies
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
@@ -65,6 +67,7 @@ class Door:
             self.turns,
             self.health,
             estimate,
+            TryPolicies(tenants, Policies(world.database)),
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}

@@ -63,6 +63,7 @@ NEXT: dict[str, tuple[str, str, str]] = {
     "CutShort": ("candidate", "candidate", "end"),
     "ModelGone": ("candidate", "candidate", "end"),
     "ModelTimedOut": ("candidate", "candidate", "end"),
+    "PolicyMissing": ("end",) * 3,
     "Rejected": ("candidate", "candidate", "end"),
     "Throttled": ("wait", "candidate", "end"),
     "Unavailable": ("wait", "candidate", "end"),

@@ -10,7 +10,6 @@ import pytest
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.workflows import facts_of
 from broker.delivery.publishing import HeadChange, Publish
-from broker.guardrails.policy import Action, Policy, Rule, of_tenant
 from broker.jobs.accepting import Caller
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head
@@ -27,6 +26,7 @@ from broker.steps.invoking import InvokeModel
 from broker.steps.selecting import SelectModel
 from broker.steps.settling import SettleJob
 from broker.steps.shortening import Shorten
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from handlers.step import step
 
@@ -55,22 +55,21 @@ class Plain:
     database: CountingDatabase = field(default_factory=CountingDatabase)
     bus: FakeBus = field(default_factory=FakeBus)
     world: World = field(init=False)
-    policies: tuple[Policy, ...] | None = None
-    """For all tenants; unless said, their own."""
+    guardrails: dict[str, Any] = field(default_factory=dict)
+    """A rule of a policy that the tenant names; it has the built-in ones, unless said."""
     others: int = 0
     """Requests to other services than DynamoDB."""
 
     def __post_init__(self) -> None:
         self.world = World(self.database)
         self.world.register(*[a_model(f"some-model-{number}", rank=number) for number in range(15)])
-        self.world.tenant(monthly_budget=10**12)
+        self.world.tenant(monthly_budget=10**12, guardrails=["own"] if self.guardrails else [])
+        self.world.register({"pk": "GUARDRAIL#own", "sk": "GUARDRAIL", "rules": [self.guardrails]})
         self.payloads: Any = PayloadStore(self.database, "jobs", "bucket", _never, _never, lambda: NOW)
         self.world.payloads = self.payloads
         world, health = self.world, FakeCircuits()
         tenants, models = Tenants(self.database), world.models()
-        guard = Guard(
-            world.jobs, self.payloads, tenants, lambda tenant: self.policies or of_tenant(tenant.policy), _never
-        )
+        guard = Guard(world.jobs, self.payloads, tenants, Policies(world.database), _never)
         share = Stage(world=World()).share()
         admission = Admission(health)
         exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)
@@ -141,9 +140,8 @@ class Plain:
 
 def test_a_redaction_costs_a_write_and_a_read_beside_what_any_finding_costs() -> None:
     counted = []
-    actions: tuple[Action, ...] = ("flag", "redact")
-    for action in actions:
-        plain = Plain(policies=(Policy(rules=(Rule("denied_terms", action, terms=("keeper",)),)),))
+    for action in ("flag", "redact"):
+        plain = Plain(guardrails={"check": "denied_terms", "action": action, "terms": ["keeper"]})
         plain()
         database = plain.database
         database.reads = database.requests = database.units = 0

@@ -106,10 +106,6 @@ def test_refresh_finds_nothing_and_replaces(database: FakeDatabase) -> None:
     assert (hit.given, hit.age_ms) == (newer, 0)
 
 
-def test_bypass_is_no_wish() -> None:
-    assert Wish.of(question(BODY), {"mode": "bypass"}) is None
-
-
 def test_an_hour_unless_said_otherwise() -> None:
     assert wish(BODY).ttl_ms == HOUR
 

@@ -122,7 +122,7 @@ def test_a_models_price_and_rank_change_no_answer() -> None:
 
 
 def test_other_guardrail_settings_make_another_question() -> None:
-    assert question(BODY, policy={"denied_terms": ["x"]}).key != question(BODY).key
+    assert question(BODY, guardrails={"policies": ["strict@2"]}).key != question(BODY).key
 
 
 TEXT = st.text(max_size=20)

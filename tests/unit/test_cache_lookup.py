@@ -77,7 +77,7 @@ class Untouchable:
 @pytest.mark.parametrize("body", [BODY, {**BODY, "cache": {"mode": "bypass"}}], ids=["none", "bypass"])
 def test_a_job_that_asked_for_no_cache_costs_no_request_more(world: World, body: dict[str, Any]) -> None:
     untouchable: Any = Untouchable()
-    recall = CacheLookup(untouchable, untouchable, untouchable, untouchable)
+    recall = CacheLookup(*[untouchable] * 5)
     run = started(world, body)
     step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), recall, FakeCircuits())
     assert step(run, NOW).keys() == {"candidates", "route"}
@@ -143,6 +143,27 @@ def test_stricter_guardrails_make_old_answers_unfit(world: World) -> None:
     answered(world)
     world.tenant(policy={"denied_terms": ["fine"]})
     assert "cached" not in select(world, started(world, CACHED))
+
+
+def test_a_policy_that_is_named_or_changed_makes_old_answers_unfit(world: World) -> None:
+    rule = {"check": "secrets", "action": "block"}
+    world.policy("strict", rules=[rule])
+    for settings in ({}, {"guardrails": ["strict"]}):
+        world.tenant(**settings)
+        answered(world)
+        assert "cached" in select(world, started(world, CACHED))
+    world.policy("strict", rules=[rule, {"check": "card_numbers", "action": "block"}])
+    assert "cached" not in select(world, started(world, CACHED)), "its next version is another"
+    world.tenant()
+    assert "cached" in select(world, started(world, CACHED)), "the built-in ones are as they were"
+
+
+def test_a_routes_policy_is_part_of_the_question(world: World) -> None:
+    answered(world)
+    world.policy("strict", rules=[{"check": "secrets", "action": "block"}])
+    world.register({"pk": "MODELS", "sk": "ROUTE#all", "guardrails": ["strict"]})
+    answered(world)
+    assert "cached" in select(world, started(world, CACHED))
 
 
 def test_a_model_that_is_left_out_by_now_does_not_answer_from_the_cache(world: World) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from broker.errors import Conflict
-from broker.guardrails.policy import of_tenant
 from broker.jobs.transitions import Fence
 from broker.steps.context import Run
 from broker.steps.guarding import Guard
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.world import JOB_ID, NOW, World, a_head
@@ -24,11 +24,7 @@ def guarded(text: str, policy: dict[str, Any] | None = None) -> tuple[World, Gua
     world.payloads.save(head, "BODY", {"task": "chat", "input": {"text": text}})
     world.payloads.save(head, "OUTPUT#1.1", {"text": text})
     run = world.start(JOB_ID)
-    return (
-        world,
-        Guard(world.jobs, world.payloads, Tenants(world.database), lambda tenant: of_tenant(tenant.policy), str),
-        run,
-    )
+    return world, Guard(world.jobs, world.payloads, Tenants(world.database), Policies(world.database), str), run
 
 
 def both(guard: Guard, run: Run) -> list[dict[str, Any]]:

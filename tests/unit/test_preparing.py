@@ -75,6 +75,23 @@ def test_a_prompt_gives_what_the_request_leaves_open(world: World) -> None:
     assert prepare(world, {"prompt": {"id": "hinted"}, "model": "small"}).document["model"] == "small"
 
 
+def test_the_policies_of_prompt_and_route_are_found_once_each(world: World) -> None:
+    world.register(
+        {"pk": "PROMPT#greet", "sk": "V#0002", "user": "Hi.", "guardrails": ["polite", "strict"]},
+        {"pk": "MODELS", "sk": "ROUTE#kind", "query_type": "kind", "guardrails": ["strict", "kind"]},
+        {"pk": "MODELS", "sk": "ROUTE#off", "query_type": "off", "guardrails": ["kind"], "enabled": False},
+    )
+    kind = {"routing": {"query_type": "kind"}}
+    assert prepare(world, CHAT).policies == ()
+    assert prepare(world, CHAT | kind).policies == ("strict", "kind")
+    assert prepare(world, CHAT | kind | {"model": "small"}).policies == ()
+    assert prepare(world, CHAT | {"routing": {"query_type": "off"}}).policies == ()
+    prompt = {"prompt": {"id": "greet", "version": 2}}
+    assert prepare(world, prompt).policies == ("polite", "strict")
+    assert prepare(world, prompt | kind).policies == ("polite", "strict", "kind")
+    assert prepare(world, {"prompt": {"id": "greet", "variables": {"name": "Ann"}}}).policies == (), "another version"
+
+
 def test_a_label_is_stable_for_a_routing_key(world: World) -> None:
     arms = [{"version": number, "weight": 50} for number in (1, 2)]
     world.register(

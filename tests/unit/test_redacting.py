@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.guardrails.policy import Policy, Rule
 from broker.jobs.head import Status
 from broker.jobs.store import REDACTED
 from broker.providers.wire.base import Answer
@@ -17,8 +16,8 @@ ANN, BOB, EVE = "Ann Lee", "Bob Ray", "Eve Fox"
 PEOPLE = (ANN, BOB, EVE)
 
 
-def rule(action: Any, **more: Any) -> Policy:
-    return Policy("people", rules=(Rule("denied_terms", action, terms=PEOPLE, **more),))
+def people(action: str) -> dict[str, Any]:
+    return {"check": "denied_terms", "action": action, "terms": list(PEOPLE)}
 
 
 def ask(text: str, **more: Any) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def ask(text: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def flow() -> Flow:
-    return Flow([rule("redact")])
+    return Flow([people("redact")])
 
 
 PII = "jobs:read pii:read"
@@ -74,7 +73,7 @@ def test_nothing_that_is_redacted_is_anywhere_but_in_the_jobs_own_payloads(
     flow: Flow, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flow.world.register(a_model("titan", tasks=["embed"]), a_model("small"))
-    flow.world.tenant(cache_embedding_model="titan")
+    flow.tenant(cache_embedding_model="titan")
     for text in (f"Write to {ANN}.", f"And to {BOB}, as to {ANN}.", f"And {EVE}?"):
         job = flow(ask(text, **EVERYTHING))
         assert job.status is Status.SUCCEEDED, job.error
@@ -115,7 +114,7 @@ def test_an_answer_whose_values_are_gone_keeps_its_placeholders(flow: Flow) -> N
 
 
 def test_a_mask_has_no_way_back() -> None:
-    flow = Flow([rule("mask")])
+    flow = Flow([people("mask")])
     job = flow(ask(f"Write to {ANN}."))
     assert "Write to *** ***." in flow.sent[0]
     assert flow.look(job.id, PII)["output"]["text"] == "You: Write to *** ***."
@@ -125,9 +124,9 @@ HASHES = {"redaction/acme": "k1", "redaction/other": "k2"}
 
 
 def hashing() -> Flow:
-    flow = Flow([rule("hash")], HASHES)
+    flow = Flow([people("hash")], HASHES)
     for tenant in ("acme", "other"):
-        flow.world.tenant(tenant, redaction_secret=f"redaction/{tenant}")
+        flow.tenant(tenant, redaction_secret=f"redaction/{tenant}")
     return flow
 
 
@@ -144,8 +143,8 @@ def test_a_hash_is_the_same_within_a_tenant_and_for_no_other() -> None:
     "settings", [{}, {"redaction_secret": "redaction/empty"}, {"redaction_secret": "redaction/no"}]
 )
 def test_a_hash_without_a_key_blocks(settings: dict[str, str]) -> None:
-    flow = Flow([rule("hash")], {"redaction/empty": ""})
-    flow.world.tenant(**settings)
+    flow = Flow([people("hash")], {"redaction/empty": ""})
+    flow.tenant(**settings)
     job = flow(ask(f"Write to {ANN}."))
     assert (job.status, flow.sent) == (Status.BLOCKED, [])
     (finding,) = flow.look(job.id)["guardrails"]

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from broker.jobs.reading import erase
+from broker.jobs.erasing import erase
 from broker.providers.wire.base import Answer, Call, OperationStarted
 
 from tests.fakes.flow import Echo, Flow
 from tests.fakes.stage import Stage
 from tests.fakes.talk import FILLER, LONGEST, SUMMARIZE, WINDOW
 from tests.fakes.world import a_model
-from tests.unit.test_redacting import ANN, BOB, EVE, PEOPLE, PII, rule
+from tests.unit.test_redacting import ANN, BOB, EVE, PEOPLE, PII, people
 
 NAME_1, NAME_2, NAME_3 = (f"<DENIED_TERM_{number}>" for number in (1, 2, 3))
 
@@ -27,7 +27,7 @@ class Gist(Echo):
 
 @pytest.fixture
 def flow() -> Flow:
-    made = Flow([rule("redact")], stage=Stage(provider=Gist()))
+    made = Flow([people("redact")], stage=Stage(provider=Gist()))
     made.world.register(
         a_model("narrow", context_window=WINDOW, max_output_tokens=LONGEST),
         a_model("cheap", price_in=0, price_out=1, context_window=50_000),
@@ -138,9 +138,9 @@ def test_it_keeps_it_where_a_summary_stands_for_its_turn(flow: Flow) -> None:
 
 
 def test_a_turn_from_before_there_was_a_policy_goes_out_redacted(flow: Flow) -> None:
-    flow.policies = []
+    flow.hold()
     flow(say(f"I am {ANN}."))
-    flow.policies = [rule("redact")]
+    flow.hold(people("redact"))
     for text in (f"{BOB} is here.", f"{ANN} met {BOB}."):
         flow(say(text))
     assert f"I am {NAME_1}." in flow.sent[1]

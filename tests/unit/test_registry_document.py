@@ -11,6 +11,7 @@ import pytest
 from broker.errors import Forbidden, InvalidRequest
 from broker.guardrails.policy import DEFAULT, Policy, Rule, of_tenant
 from broker.prompts.templates import Prompts
+from broker.registry.document import parse_registry
 from broker.registry.model_entry import ModelEntry
 from broker.registry.plan import Plan
 from broker.routing.catalog import Models

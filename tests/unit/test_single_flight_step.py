@@ -11,6 +11,7 @@ from broker.jobs.transitions import Fence
 from broker.routing.model import Model
 from broker.steps.context import Run
 from broker.steps.single_flight import LEASE_SPARE_MS, SPARE_MS, SingleFlight
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.questions import cache_lookup_of
@@ -31,7 +32,8 @@ def world() -> World:
 
 
 def share(world: World) -> SingleFlight:
-    return SingleFlight(world.payloads, Tenants(world.database), Flights(world.database), cache_lookup_of(world))
+    tenants, policies = Tenants(world.database), Policies(world.database)
+    return SingleFlight(world.payloads, tenants, policies, Flights(world.database), cache_lookup_of(world))
 
 
 def started(world: World, body: dict[str, Any] = BODY) -> Head:
@@ -71,6 +73,17 @@ def test_work_that_goes_on_by_itself_is_not_shared(world: World) -> None:
     model = Model.from_item(a_model("small", asynchronous=True))
     request = world.payloads.load(head.id, "BODY")
     assert share(world).join(run_of(head), head, request, model, TIMEOUT_S, NOW) is None
+
+
+def test_jobs_under_other_policies_share_no_call(world: World) -> None:
+    lead(world)
+    world.policy("strict", rules=[{"check": "secrets", "action": "block"}])
+    world.tenant(guardrails=["strict"])
+    assert isinstance(join(world, started(world)), Leader)
+    world.policy("strict", rules=[{"check": "secrets", "action": "flag"}])
+    assert isinstance(join(world, started(world)), Leader)
+    with pytest.raises(Pending):
+        join(world, started(world))
 
 
 def test_an_identical_job_waits_without_a_function(world: World) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from broker.routing.breakers import Breakers
     from broker.routing.catalog import Models
     from broker.steps.context import Run
+    from broker.tenants.policies import Policies
     from broker.tenants.registry import Tenants
 
 
@@ -117,6 +118,14 @@ def tenants() -> "Tenants":
     from broker.tenants.registry import Tenants
 
     return Tenants(database())
+
+
+@cache
+def policies() -> "Policies":
+    """The registry of guardrail policies."""
+    from broker.tenants.policies import Policies
+
+    return Policies(database())
 
 
 @cache

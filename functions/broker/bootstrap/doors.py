@@ -15,6 +15,7 @@ from broker.bootstrap.adapters import (
     models,
     outbox,
     payloads,
+    policies,
     prompt_texts,
     setting,
     tenants,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from broker.batches.splitting import Split
     from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
+    from broker.jobs.trial import Trial
     from broker.rest.admin import Admin
     from broker.rest.api import Api
     from broker.steps.preparing import Prepare
@@ -96,8 +98,14 @@ def api() -> "Api":
     def forget(job_id: str) -> None:
         answers().forget(job_id)
 
+    def try_policies(trial: "Trial", tenant: str, now: int) -> dict[str, Any]:
+        from broker.steps.trying import TryPolicies
+
+        return TryPolicies(tenants(), policies())(trial, tenant, now)
+
     return Api(
-        accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits(), estimate
+        *(accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits()),
+        *(estimate, try_policies),
     )
 
 

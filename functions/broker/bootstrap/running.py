@@ -16,6 +16,7 @@ from broker.bootstrap.adapters import (
     media,
     models,
     payloads,
+    policies,
     secrets,
     secrets_get,
     setting,
@@ -61,13 +62,12 @@ def workflows() -> Any:
 @cache
 def guard() -> "Guard":
     """The guardrail steps."""
-    from broker.guardrails.policy import of_tenant
     from broker.steps.guarding import Guard
 
     def key(name: str) -> str:
         return secrets().get(name)  # the client is made only where a rule hashes
 
-    return Guard(jobs(), payloads(), tenants(), lambda tenant: of_tenant(tenant.policy), key)
+    return Guard(jobs(), payloads(), tenants(), policies(), key)
 
 
 @cache
@@ -76,7 +76,7 @@ def cache_lookup() -> "CacheLookup":
     from broker.metrics import answer_given
     from broker.steps.cache_lookup import CacheLookup
 
-    return CacheLookup(jobs(), payloads(), answers(), answer_given)
+    return CacheLookup(jobs(), payloads(), policies(), answers(), answer_given)
 
 
 @cache
@@ -119,7 +119,7 @@ def single_flight() -> "SingleFlight":
     from broker.cache.single_flight import Flights
     from broker.steps.single_flight import SingleFlight
 
-    return SingleFlight(payloads(), tenants(), Flights(database()), cache_lookup())
+    return SingleFlight(payloads(), tenants(), policies(), Flights(database()), cache_lookup())
 
 
 @cache

@@ -75,12 +75,9 @@ class Wish:
         return self.mode == "use" and self.similarity is not None and self.question.shape != ""
 
     @classmethod
-    def of(cls, question: CacheKey, asked: Mapping[str, Any]) -> Self | None:
-        """From a stored request's `cache` (defaults left out); None for `bypass`."""
-        mode = asked.get("mode", "use")
-        if mode == "bypass":
-            return None
-        return cls(question, mode, asked.get("ttl_seconds", 3600) * 1000, asked.get("similarity"))
+    def of(cls, question: CacheKey, asked: Mapping[str, Any]) -> Self:
+        """From a stored request's `cache` (defaults left out), which is not `bypass`."""
+        return cls(question, asked.get("mode", "use"), asked.get("ttl_seconds", 3600) * 1000, asked.get("similarity"))
 
     def note(self, vector: Vector | None = None) -> dict[str, Any]:
         """What is kept beside the job that found nothing: its answer is kept by that, when there is one."""

@@ -51,7 +51,7 @@ def cache_key_of(
     tenant: str,
     request: Mapping[str, Any],
     candidates: Sequence[Model],
-    policy: Mapping[str, Any],
+    guardrails: Mapping[str, Any],
     *,
     embedding_model: str | None = None,
 ) -> CacheKey | None:
@@ -61,7 +61,8 @@ def cache_key_of(
         tenant: answers of two tenants never meet.
         request: as prepared: its prompt filled, the turns of its conversation in it.
         candidates: the models that may answer, in order; one at least.
-        policy: the tenant's guardrail settings, for an answer has passed these and no others.
+        guardrails: the tenant's settings, and the policies that hold with their versions: an answer has passed these
+            and no others.
         embedding_model: the one that similarity is judged with, where it is asked for.
     """
     if request["task"] in MAKING_FILES or ("conversation_id" in request and "history" not in request):
@@ -73,7 +74,7 @@ def cache_key_of(
         **_without(request, *ASIDE),
         "generation": GENERATION,
         "tenant": tenant,
-        "policy": policy,
+        "guardrails": guardrails,
         "prompt": {name: prompt.get(name) for name in ("id", "version")},
     }
     keys = {model.id: fingerprint(form | _asked_of(model, request)) for model in candidates}

@@ -22,6 +22,8 @@ def facts_of(head: Head, stored: Head) -> dict[str, Any]:
         "claimed_by": head.claimed_by,
         "head": stored.to_item(),
     }
+    if head.policies:
+        facts["policies"] = list(head.policies)
     return facts | ({"held": head.limit - head.spent - head.reserved} if head.limit else {})
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, RootModel
 
 from broker.contract.common import Count, OneOf, Shown, Time, Usd
 from broker.registry.document import KINDS
+from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Label, LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
@@ -19,7 +20,15 @@ Version = Annotated[int, Field(ge=1)]
 
 class AnyEntry(
     RootModel[
-        ModelEntry | AliasEntry | RouteEntry | TenantEntry | SourceEntry | IssuerEntry | PromptEntry | LabelsEntry
+        ModelEntry
+        | AliasEntry
+        | GuardrailEntry
+        | RouteEntry
+        | TenantEntry
+        | SourceEntry
+        | IssuerEntry
+        | PromptEntry
+        | LabelsEntry
     ]
 ):
     """An entry of the path's kind, as a registry document has it."""

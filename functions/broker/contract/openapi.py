@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from broker.context.conversations import MOST_TURNS
 from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB, Plain
+from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
 from broker.contract.prompt_runs import PromptRun
@@ -18,6 +19,7 @@ from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
+from broker.jobs.trial import Trial
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import MOST_WAIT_S, ROUTES
 
@@ -33,7 +35,7 @@ ERRORS = {
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",
-    503: "The text of a stored prompt cannot be read right now.",
+    503: "The text of a stored prompt cannot be read right now, or a guardrail policy that is to hold is missing.",
 }
 EVERYWHERE = (401, 403, 429, 500)
 SIGNED_EVERYWHERE = (403, 404, 429, 500)
@@ -152,6 +154,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {204: None},
         parameters=(CONVERSATION_ID,),
     ),
+    ("POST", "/guardrails/check"): Operation(
+        "Try a text against the guardrail policies, without a job; nothing is kept",
+        "guardrails",
+        {200: TrialOutcome},
+        errors=(400, 404, 413, 503),
+        body=Trial,
+    ),
     ("POST", "/estimates"): Operation(
         "Who would do a job and what it would cost, without running or holding anything",
         "models",
@@ -207,6 +216,7 @@ def openapi() -> Json:
             {"name": "jobs", "description": "Work and what came of it."},
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
+            {"name": "guardrails", "description": "What is looked for in texts."},
             {"name": "models", "description": "What can do the work."},
             {"name": "admin", "description": "What operators register, with its versions."},
         ],

@@ -14,6 +14,9 @@ STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "
 
 MOST_INPUT_CHARS = 4_000_000
 
+TENANTS_OWN = "tenant"
+"""As findings name the rules that a tenant's own settings add to its policies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -93,22 +96,33 @@ DEFAULT = Policy(
 
 
 def of_tenant(settings: Mapping[str, Any], named: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:
-    """The policies of a tenant: those that it names, or the default, and its own settings over them.
+    """The policies of a tenant: those that it names, and its own settings over them.
+
+    Where none that it names acts, the default holds as well. A setting that no policy has a rule for is a rule of its
+    own.
 
     Args:
         settings: `policy` of the tenant's entry: `max_input_chars`, `denied_terms`, `block_secrets`,
             `block_card_numbers`.
         named: the registered policies that its `guardrails` name.
     """
-    base = named or (DEFAULT,)
+    base = named if any(not policy.shadow for policy in named) else (DEFAULT, *named)
+    acting = {rule.check for policy in base if not policy.shadow for rule in policy.rules}
+    own: list[Rule] = []
     for name in ("secrets", "card_numbers"):
-        if settings.get(f"block_{name}") is False:
+        blocks = settings.get(f"block_{name}")
+        if blocks is False:
             base = tuple(_flagged(policy, name) for policy in base)
+        elif blocks and name not in acting:
+            own.append(Rule(name))
     if "max_input_chars" in settings:
         limit = int(settings["max_input_chars"])
         base = tuple(_limited(policy, limit) for policy in base)
-    own = tuple(settings.get("denied_terms", ()))
-    return (*base, Policy("tenant", rules=(Rule("denied_terms", terms=own),))) if own else base
+        if "max_input_chars" not in acting:
+            own.append(Rule("max_input_chars", stages=("input",), max_chars=limit))
+    if terms := tuple(settings.get("denied_terms", ())):
+        own.append(Rule("denied_terms", terms=terms))
+    return (*base, Policy(TENANTS_OWN, rules=tuple(own))) if own else base
 
 
 def _flagged(policy: Policy, check: str) -> Policy:

@@ -1,7 +1,7 @@
 """Takes what was found out of a request or an answer.
 
-What is redacted has a placeholder (`guardrails.placeholders`), and may come back. What is masked, hashed or removed does
-not.
+What is redacted has a placeholder (`guardrails.placeholders`) and may come back. What is masked, hashed or removed is
+gone.
 """
 
 import hashlib

@@ -34,6 +34,8 @@ class Prepared:
     """The time budget of a request that names none, where the usual one is too short."""
     tokens: dict[str, int] = field(default_factory=dict)
     """The document's, for each family of tokenizers that was asked: counted once, and kept beside it."""
+    policies: tuple[str, ...] = ()
+    """The guardrail policies that its prompt and its route name."""
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -174,6 +176,7 @@ class Accept:
             limit=hold.limit,
             holds=dict(hold.buckets),
             prompt=prepared.document.get("prompt_used"),
+            policies=prepared.policies,
             conversation=request.conversation_id if request.task is Task.CHAT else None,
         )
         self._payloads.save(head, REQUEST, prepared.kept)

@@ -127,6 +127,8 @@ class Head:
     """The reasons for the present run's candidates, where they are short (`jobs.explained`)."""
     prompt: dict[str, Any] | None = None
     """The version of a stored prompt that the request was filled from: `id`, `version`, `label`."""
+    policies: tuple[str, ...] = ()
+    """The guardrail policies that its prompt and its route name; the tenant's hold beside them."""
     conversation: str | None = None
     """The conversation that the job adds a turn to when it succeeds."""
     model: str | None = None
@@ -154,7 +156,8 @@ class Head:
         known = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
         known["status"] = Status(known["status"])
         known.setdefault("payloads_until", known["expires_at"])  # of older jobs both ended at once
-        known["webhook"] = tuple(known.get("webhook", ()))
+        for name in ("webhook", "policies"):
+            known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
     def next(self, **changes: Any) -> Self:

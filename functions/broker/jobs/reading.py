@@ -61,7 +61,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "attempts": [_attempt(key, call) for key, call in in_order(head)],
         "route": _route(head, notes),
         "guardrails": [
-            _finding(each)
+            finding(each)
             for name, note in sorted(notes.items())
             if name.startswith("GUARD#")
             for each in note["findings"]
@@ -81,7 +81,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
     }
 
 
-def _finding(note: Item) -> dict[str, Any]:
+def finding(note: Item) -> dict[str, Any]:
     """A finding in its public form; one that an earlier release kept tells less."""
     known = {"kind": "", "score": 1000, "policy": "default", "version": "1", "hidden": "", "shadow": False, **note}
     return known | {"score": known["score"] / 1000, "action": "flag" if note["action"] == "note" else note["action"]}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -43,8 +43,11 @@ NEEDS: dict[Task, tuple[str, ...]] = {
 
 MANY_TEXTS = frozenset({Task.EMBED, Task.MODERATE})
 
+Parsed = TypeVar("Parsed", bound=Strict)
 
-def _from_text(given: Any) -> Any:
+
+def from_text(given: Any) -> Any:
+    """An input that is a text alone, in full."""
     return {"text": given} if isinstance(given, str) else given
 
 
@@ -54,7 +57,7 @@ class JobRequest(Strict):
     model_config = ConfigDict(defer_build=False)
 
     task: Task = Task.CHAT
-    input: Annotated[Input, BeforeValidator(_from_text, Input | str)] = Field(default_factory=Input)
+    input: Annotated[Input, BeforeValidator(from_text, Input | str)] = Field(default_factory=Input)
     """A text alone stands for `{"text": …}`."""
     prompt: Prompt | None = None
     model: Annotated[str, Field(min_length=1, max_length=128)] = "auto"
@@ -111,13 +114,22 @@ def parse_request(body: Any) -> JobRequest:
     """Check a body against the contract.
 
     Raises:
+        InvalidRequest: see `parsed`.
+    """
+    return parsed(JobRequest, body)
+
+
+def parsed(model: type[Parsed], body: Any) -> Parsed:
+    """A body as one of the contract's models.
+
+    Raises:
         InvalidRequest: names the first field at fault in `param` (dotted) and counts the others.
     """
     if not isinstance(body, Mapping):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_body")
     check_depth(body)
     try:
-        request = JobRequest.model_validate(body)
+        request = model.model_validate(body)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         fields = list(dict.fromkeys(place(each, body) for each in found))

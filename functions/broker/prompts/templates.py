@@ -40,6 +40,8 @@ class Template:
     variables: Mapping[str, Schema]
     hints: dict[str, Any]
     output_schema: dict[str, Any] | None
+    guardrails: tuple[str, ...] = ()
+    """The policies that hold for what is filled from it."""
 
     @classmethod
     def of(cls, item: Item, store: Texts) -> "Template":
@@ -56,7 +58,8 @@ class Template:
             variables = {name: {"type": "string"} for nodes in parts.values() for name in places(nodes)}
         hints = json.loads(item.get("hints", "{}"))
         schema = json.loads(item["output_schema"]) if "output_schema" in item else None
-        return cls(item.get("version", 1), source, parts, variables, hints, schema)
+        policies = tuple(item.get("guardrails", ()))
+        return cls(item.get("version", 1), source, parts, variables, hints, schema, policies)
 
     @property
     def size(self) -> int:
@@ -73,6 +76,7 @@ class Filled:
     """`{"id", "version", "label"}`, as the job keeps it; `label` is None where the version was named."""
     hints: dict[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] | None = None
+    guardrails: tuple[str, ...] = ()
 
 
 class Prompts:
@@ -106,7 +110,7 @@ class Prompts:
             texts = {"system": "\n\n".join(filter(None, [texts.pop("system", ""), marker.rule])), **texts}
         messages = [{"role": role, "content": text} for role, text in texts.items()]
         used = {"id": wanted["id"], "version": template.version, "label": label}
-        return Filled(messages, used, template.hints, template.output_schema)
+        return Filled(messages, used, template.hints, template.output_schema, template.guardrails)
 
     def _find(self, wanted: Mapping[str, Any], key: str, now: int) -> tuple[Template, str | None]:
         prompt_id, version, label = wanted["id"], wanted.get("version"), None

@@ -1,6 +1,6 @@
 """Names that entries have of each other: what is named is there, and no name means two things."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,11 @@ from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.tenants import TenantEntry
 
-NAMING = ("models", "aliases", "routes")
+NAMING = ("models", "aliases", "routes", "guardrails")
 """The kinds that have to be known to check a name."""
+
+NAMING_POLICIES = ("routes", "tenants", "prompts")
+"""The kinds that name guardrail policies."""
 
 Fault = tuple[str, str, str]
 """Field, code and message."""
@@ -28,6 +31,8 @@ class Names:
     """The routes in use, by task and query type; more than one is a fault."""
     has_version: Callable[[str, int], bool]
     """Whether a prompt has a version."""
+    policies: Mapping[str, bool]
+    """Whether each is in use."""
 
     @classmethod
     def of(
@@ -43,6 +48,7 @@ class Names:
             frozenset(contents["aliases"]),
             {key: frozenset(routes) for key, routes in rows.items()},
             has_version,
+            {policy: content.get("enabled", True) for policy, content in contents["guardrails"].items()},
         )
 
 
@@ -62,6 +68,26 @@ def check_references(entry: Entry, names: Names, place: str = "") -> None:
         raise InvalidRequest(f"{place}{field} ({entry.key}): {message}", code=code, param=f"{place}{field}")
 
 
+def check_uses(gone: Collection[str], kind: str, contents: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that nobody is left without a policy that is to hold for its jobs.
+
+    Args:
+        gone: the policies that are taken out of use.
+        kind: one of `NAMING_POLICIES`.
+        contents: its entries as they will stand, by id.
+
+    Raises:
+        InvalidRequest: one of them names such a policy; it names the first.
+    """
+    for entry_id, content in contents.items():
+        for policy in content.get("guardrails", ()):
+            if policy in gone and content.get("enabled", True):
+                what = (
+                    f"The policy {policy!r} is named by {entry_id!r} among the {kind}; take its name from there first."
+                )
+                raise InvalidRequest(what, code="policy_in_use", param=f"guardrails.{policy}.enabled")
+
+
 def _model(entry: ModelEntry, names: Names) -> Iterator[Fault]:
     if entry.id in names.aliases:
         yield "id", "ambiguous_name", f"an alias has the name {entry.id!r}"
@@ -79,6 +105,7 @@ def _route(entry: RouteEntry, names: Names) -> Iterator[Fault]:
     known = names.models | names.aliases
     yield from _unknown(((f"models.{at}.model", each.model) for at, each in enumerate(entry.models)), known)
     yield from _unknown(_listed("fallbacks", entry.fallbacks), known)
+    yield from _policies(entry.guardrails, names, in_use=entry.enabled)
     others = names.rows.get((entry.task and entry.task.value, entry.query_type), frozenset()) - {entry.id}
     if entry.enabled and others:
         yield "query_type", "duplicate_route", f"the route {min(others)!r} is for the same task and query type"
@@ -88,11 +115,13 @@ def _tenant(entry: TenantEntry, names: Names) -> Iterator[Fault]:
     yield from _unknown(_listed("models", entry.models or []), names.models)
     if entry.cache_embedding_model is not None:
         yield from _unknown([("cache_embedding_model", entry.cache_embedding_model)], names.models)
+    yield from _policies(entry.guardrails, names, in_use=entry.enabled)
 
 
 def _prompt(entry: PromptEntry, names: Names) -> Iterator[Fault]:
     if entry.hints is not None and entry.hints.model is not None:
         yield from _unknown([("hints.model", entry.hints.model)], names.models | names.aliases)
+    yield from _policies(entry.guardrails, names)
 
 
 def _labels(entry: LabelsEntry, names: Names) -> Iterator[Fault]:
@@ -108,6 +137,14 @@ def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def _unknown(named: Iterable[tuple[str, str]], known: frozenset[str]) -> Iterator[Fault]:
     return ((field, "unknown_model", f"there is no model {name!r}") for field, name in named if name not in known)
+
+
+def _policies(named: Sequence[str], names: Names, *, in_use: bool = True) -> Iterator[Fault]:
+    for place, policy in _listed("guardrails", named):
+        if policy not in names.policies:
+            yield place, "unknown_policy", f"there is no policy {policy!r}"
+        elif in_use and not names.policies[policy]:
+            yield place, "policy_disabled", f"the policy {policy!r} is disabled"
 
 
 CHECKS: dict[type[Entry], Callable[[Any, Names], Iterator[Fault]]] = {

@@ -9,6 +9,7 @@ from broker.errors import InvalidRequest, NotFound
 from broker.jobs.field_errors import place, words
 from broker.json_text import check_depth
 from broker.registry.entry import Entry, StrictEntry
+from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm, LabelArms, LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
@@ -19,6 +20,7 @@ Checked = TypeVar("Checked", bound=StrictEntry)
 KINDS: dict[str, type[Entry]] = {
     "models": ModelEntry,
     "aliases": AliasEntry,
+    "guardrails": GuardrailEntry,
     "routes": RouteEntry,
     "tenants": TenantEntry,
     "sources": SourceEntry,
@@ -34,6 +36,7 @@ class RegistryFile(StrictEntry):
 
     models: list[ModelEntry] = Field(default_factory=list)
     aliases: list[AliasEntry] = Field(default_factory=list)
+    guardrails: list[GuardrailEntry] = Field(default_factory=list)
     routes: list[RouteEntry] = Field(default_factory=list)
     tenants: list[TenantEntry] = Field(default_factory=list)
     sources: list[SourceEntry] = Field(default_factory=list)

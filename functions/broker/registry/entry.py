@@ -29,6 +29,8 @@ TenantId = Annotated[
         "or a digit",
     ),
 ]
+PolicyNames = Annotated[list[Name], Field(max_length=8)]
+"""Ids of guardrail policies: so few, for they travel with each job that they hold for."""
 Usd = Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from broker.jobs.fields import Objective, Task
-from broker.registry.entry import Day, Entry, Name, StrictEntry, Usd
+from broker.registry.entry import Day, Entry, Name, PolicyNames, StrictEntry, Usd
 from broker.routing.routes import ALIAS, ROUTE
 from broker.storage import Item
 
@@ -165,6 +165,8 @@ class RouteEntry(Entry):
     objective: Objective | None = None
     """What orders `models`; without it they are tried as they stand."""
     fallbacks: list[Name] = Field(default_factory=list)
+    guardrails: PolicyNames = Field(default_factory=list)
+    """Policies that hold for jobs that follow it, on top of their tenants'."""
     enabled: bool = True
 
     @property

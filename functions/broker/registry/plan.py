@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.errors import InvalidRequest
-from broker.registry.cross_references import NAMING, Names, check_references
+from broker.registry.cross_references import NAMING, NAMING_POLICIES, Names, check_references, check_uses
 from broker.registry.document import RegistryFile, entry_class, parse_entry
 from broker.registry.entry import Entry
+from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm
 from broker.registry.records import Change, Record, check_size, differences
 from broker.registry.versions import Registry
@@ -97,6 +98,15 @@ class _Kind:
         record = self._record(entry_id, number)
         return None if record is None else record.content
 
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """The entries as they will stand, by id, without the texts that lie beside the table."""
+        return {
+            entry_id: self.planned[entry_id, number]
+            if (entry_id, number) in self.planned
+            else self.records[entry_id].short
+            for entry_id, number in self.newest.items()
+        }
+
     def has(self, entry_id: str, number: int) -> bool:
         """Whether there is a version, planned or written."""
         return (entry_id, number) in self.planned or self._record(entry_id, number) is not None
@@ -139,6 +149,7 @@ def make_plan(registry: Registry, document: RegistryFile, *, prune: bool = False
     for kind, entries in wanted.items():
         for place, entry in enumerate(entries):
             check_references(entry, names, f"{kind}.{place}.")
+    _check_uses(registry, kinds, changes)
     return Plan(tuple(changes), tuple(dict.fromkeys(unchanged)), tuple(unmanaged))
 
 
@@ -191,6 +202,7 @@ def plan_rollback(registry: Registry, kind: str, entry_id: str, version: int) ->
     kinds = _read_for(registry, kind)
     change = kinds[kind].plan(Change(kind, entry, "rolled_back", stands.version, stands.version + 1, fields))
     check_references(entry, _names(registry, kinds))
+    _check_uses(registry, kinds, [change])
     return change
 
 
@@ -198,7 +210,15 @@ def _compare_one(registry: Registry, kinds: Mapping[str, _Kind], kind: str, entr
     change = kinds[kind].compare(entry)
     if change is not None:
         check_references(entry, _names(registry, kinds))
+        _check_uses(registry, kinds, [change])
     return change
+
+
+def _check_uses(registry: Registry, kinds: Mapping[str, _Kind], changes: Sequence[Change]) -> None:
+    """Check that whoever names a policy keeps it. What names policies is read only where one is taken out of use."""
+    gone = {each.entry.key for each in changes if isinstance(each.entry, GuardrailEntry) and not each.entry.enabled}
+    for kind in NAMING_POLICIES if gone else ():
+        check_uses(gone, kind, (kinds.get(kind) or _read(registry, kind)).shown())
 
 
 def _read_for(registry: Registry, kind: str) -> dict[str, _Kind]:

@@ -14,7 +14,7 @@ from broker.json_schema import checking
 from broker.prompts.engine import Node, check, parse, places
 from broker.prompts.texts import MOST_BYTES, ROLES, Apart, StoredTexts, keep
 from broker.prompts.variables import RULES, check_pattern, checked
-from broker.registry.entry import Entry, Name, StrictEntry
+from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry
 from broker.storage import Item
 
 VariableName = Annotated[
@@ -106,6 +106,8 @@ class PromptEntry(Entry):
     hints: Hints | None = None
     output_schema: dict[str, Any] | None = None
     """JSON Schema of the answer, for requests that bring none."""
+    guardrails: PolicyNames = Field(default_factory=list)
+    """Policies that hold for jobs that are filled from it, on top of their tenants'."""
 
     @field_validator(*ROLES)
     @classmethod
@@ -155,6 +157,8 @@ class PromptEntry(Entry):
             item["variables"] = json.dumps({name: variable.schema_() for name, variable in self.variables.items()})
         if self.hints is not None:
             item["hints"] = json.dumps(self.hints.model_dump(exclude_none=True))
+        if self.guardrails:
+            item["guardrails"] = self.guardrails
         if self.output_schema is not None:
             item["output_schema"] = json.dumps(self.output_schema)
         return item

@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from broker.jobs.field_errors import Spelled
-from broker.registry.entry import Entry, Name, StrictEntry, TenantId, Usd
+from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.storage import Item
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
 
 class PolicyEntry(StrictEntry):
-    """A tenant's guardrail policy, as `guardrails.policy.Policy` reads it; what is left out is on."""
+    """A tenant's own settings over its guardrail policies (`guardrails.policy.of_tenant`)."""
 
     max_input_chars: int | None = Field(default=None, ge=1)
     denied_terms: list[Annotated[str, Field(min_length=1)]] | None = None
@@ -28,6 +28,8 @@ class TenantEntry(Entry):
     id: TenantId
     monthly_budget_usd: Usd | None = None
     models: list[Name] | None = None
+    guardrails: PolicyNames = Field(default_factory=list)
+    """The policies that hold for all its jobs; without one that acts, the built-in."""
     policy: PolicyEntry = Field(default_factory=PolicyEntry)
     webhook_secret: str | None = None
     redaction_secret: (

@@ -17,6 +17,7 @@ from broker.jobs.head import Head
 from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import REDACTED, Jobs, Look, Payloads
+from broker.jobs.trial import Trial, parse_trial
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
@@ -47,6 +48,7 @@ class Api:
     conversations: Turns
     health: Health
     estimate: Callable[[JobRequest, str, int], dict[str, Any]]
+    try_policies: Callable[[Trial, str, int], dict[str, Any]]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -150,6 +152,10 @@ class Api:
         """`POST /estimates`: who would do a job and what it would cost; nothing is run and nothing held."""
         return Reply(200, self.estimate(parse_request(request.json()), request.tenant, now_ms()))
 
+    def check_text(self, request: Request) -> Reply:
+        """`POST /guardrails/check`: what a text would meet; there is no job, and nothing is kept or paid for."""
+        return Reply(200, self.try_policies(parse_trial(request.json()), request.tenant, now_ms()))
+
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
         now = now_ms()
@@ -225,6 +231,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/prompts/{id}/run"): ("jobs:write", Api.run_prompt),
     ("GET", "/conversations/{id}"): ("jobs:read", Api.get_conversation),
     ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),
+    ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     ("GET", "/models"): ("models:read", Api.list_models),
 }

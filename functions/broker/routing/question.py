@@ -38,6 +38,8 @@ class Question:
     """What is left of the job's time budget, and of the time until its deadline."""
     held: int | None = None
     """Nano-dollars that are held for the job's further calls."""
+    policies: tuple[str, ...] = ()
+    """The guardrail policies of the prompt that it was filled from."""
 
     @property
     def task(self) -> str:

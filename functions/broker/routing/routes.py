@@ -53,6 +53,8 @@ class Route:
     """What orders `models`; None where they are tried as they stand."""
     fallbacks: tuple[str, ...] = ()
     """Models or aliases, tried in this order after the others."""
+    guardrails: tuple[str, ...] = ()
+    """The policies that hold for what follows it."""
     version: int = 1
 
     @classmethod
@@ -65,6 +67,7 @@ class Route:
             models=tuple(Choice(each["model"], each.get("weight")) for each in item.get("models", ())),
             objective=item.get("objective"),
             fallbacks=tuple(item.get("fallbacks", ())),
+            guardrails=tuple(item.get("guardrails", ())),
             version=item.get("version", 1),
         )
 

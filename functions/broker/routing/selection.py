@@ -36,6 +36,8 @@ class Selection:
     """Of each model that was named or open, and cannot do it."""
     retry_after: float | None = None
     """Seconds until the first circuit may let a call through, of those that alone keep a model out."""
+    policies: tuple[str, ...] = ()
+    """The guardrail policies of the registry's route that was followed."""
 
     def refusal(self) -> BrokerError:
         """The error of a request that no model can do; where only time or a circuit stands in the way, that one."""
@@ -94,6 +96,7 @@ def select(question: Question, catalog: Catalog) -> Selection:
         is_settled(order, question),
         faults,
         min((question.state(model).retry_after(question.now) for model in shut), default=None),
+        order.route.guardrails if order and order.route else (),
     )
 
 

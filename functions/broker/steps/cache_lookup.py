@@ -17,6 +17,7 @@ from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.model import Model
 from broker.steps.context import Run
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenant
 
 
@@ -26,6 +27,7 @@ class CacheLookup:
 
     jobs: Jobs
     payloads: Payloads
+    policies: Policies
     answers: Answers
     observe: Callable[[Run, Hit], None]
     """Told of each answer that was given."""
@@ -42,14 +44,17 @@ class CacheLookup:
 
         Raises:
             Conflict: the job has ended meanwhile.
+            PolicyMissing: a guardrail policy that is to hold is not there.
         """
-        if "cache" not in request:
+        asked = request.get("cache")
+        if asked is None or asked.get("mode") == "bypass":
             return {}
-        embedding_model = tenant.cache_embedding_model if "similarity" in request["cache"] else None
-        question = cache_key_of(tenant.id, request, candidates, tenant.policy, embedding_model=embedding_model)
-        wish = question and Wish.of(question, request["cache"])
-        if not wish:
+        guardrails = self.policies.settings(tenant, run.policies, now)
+        embedding_model = tenant.cache_embedding_model if "similarity" in asked else None
+        question = cache_key_of(tenant.id, request, candidates, guardrails, embedding_model=embedding_model)
+        if question is None:
             return {}
+        wish = Wish.of(question, asked)
         if hit := self.answers.find(wish, now):
             return {"cached": self.give(run, hit)}
         self.answers.note(run, wish.note(self._embedded_before(run, wish)))

@@ -1,17 +1,18 @@
 """Check Input and Moderate Output: the policies that hold for a job, before and after the model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import CredentialRejected
 from broker.guardrails.pipeline import Report, inspect
-from broker.guardrails.policy import Policy, Stage
+from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
-from broker.steps.context import Run, enter, original
+from broker.steps.context import Run, enter, material, original
 from broker.steps.redacting import redact_answer, redact_request
-from broker.tenants.registry import Tenant, Tenants
+from broker.tenants.policies import Policies
+from broker.tenants.registry import Tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,7 @@ class Guard:
     jobs: Jobs
     payloads: Payloads
     tenants: Tenants
-    policies: Callable[[Tenant], Sequence[Policy]]
-    """Those that hold for a tenant's jobs."""
+    policies: Policies
     secret: Callable[[str], str]
     """Gives the key of a tenant's hashes by its name; asked only where something is to be hashed."""
 
@@ -31,6 +31,7 @@ class Guard:
 
         Raises:
             Conflict: the run is stale.
+            PolicyMissing: a policy that is to hold is not there.
         """
         request = original(self.payloads, run.id)
         report, key = self._inspected(run, "input", input_texts(request), now)
@@ -53,7 +54,8 @@ class Guard:
     def _inspected(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> tuple[Report, bytes]:
         """The report, which is kept, and the key of hashes; empty where there is nothing to hash."""
         tenant = self.tenants.get(run.tenant, now)
-        report, key = inspect(stage, texts, self.policies(tenant)), b""
+        holding = self.policies.holding(tenant, run.policies, now)
+        report, key = inspect(stage, texts, holding, lambda: material(self.payloads, run)), b""
         if any(edit.action == "hash" for edits in report.edits.values() for edit in edits) and not report.blocked:
             key = self._key(tenant.redaction_secret)
             if not key:

@@ -44,7 +44,8 @@ class Prepare:
         chosen = self._chosen(question)
         hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question), question, now)
         tokens = {family_of(model.name): question.tokens(model) for model in chosen.candidates}
-        return Prepared(dict(question.request), hold, _wait(chosen), tokens)
+        policies = tuple(dict.fromkeys(question.policies + chosen.policies))
+        return Prepared(dict(question.request), hold, _wait(chosen), tokens, policies)
 
     def question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
         """The request as the models will get it, and who asks.
@@ -54,10 +55,10 @@ class Prepare:
         """
         tenant = self.tenants.get(tenant_id, now)
         check_media(document, tenant_id, self.inbox)
-        filled = self._fill(tenant_id, document, now)
+        filled, policies = self._fill(tenant_id, document, now)
         if schema := filled.get("output_schema"):
             checking.check_schema(schema)
-        asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id)
+        asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, policies=policies)
         if "conversation_id" not in filled or filled["task"] != "chat":
             return asked
         recalled = self._recalled(asked)
@@ -92,17 +93,20 @@ class Prepare:
         room = room_for_history(question.request, first.context_window, question.most_output(first), family)
         return recall(self.turns, question.tenant, question.request, room, family, question.now).document
 
-    def _fill(self, tenant_id: str, document: dict[str, Any], now: int) -> dict[str, Any]:
-        """The request with its prompt filled in, the prompt's hints, and the arm that was taken (`prompt_used`)."""
+    def _fill(self, tenant_id: str, document: dict[str, Any], now: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The request with its prompt filled in, the prompt's hints, and the arm that was taken (`prompt_used`).
+
+        With it go the guardrail policies that the prompt names.
+        """
         if "prompt" not in document:
-            return document
+            return document, ()
         prompt = self.prompts.fill(document["prompt"], arm_key(tenant_id, document, now), now)
         given = dict(document.get("input", {}))
         messages = prompt.messages + given.pop("messages", [])
         if isinstance(given.get("text"), str):
             messages.append({"role": "user", "content": given.pop("text")})
         filled = {"input": given | {"messages": messages}, "prompt_used": prompt.used}
-        return apply_hints(document, prompt) | filled
+        return apply_hints(document, prompt) | filled, prompt.guardrails
 
     def _hold(self, tenant: Tenant, worst: int, question: Question, now: int) -> Hold:
         if tenant.monthly_budget is None:

@@ -40,6 +40,7 @@ class SelectModel:
             InvalidRequest: no model is left (one was disabled since the job was accepted).
             CircuitOpen: all that could do it are left alone for a while; `retry_after` says for how long at least.
             TimedOut: all that could do it take longer than the time that is left.
+            PolicyMissing: the job asked for the cache, and a guardrail policy that is to hold is not there.
         """
         request = material(self.payloads, run)
         tenant = self.tenants.get(run.tenant, now)

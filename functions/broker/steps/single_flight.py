@@ -13,6 +13,7 @@ from broker.jobs.store import Payloads
 from broker.routing.model import Model
 from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 SPARE_MS = 15_000
@@ -28,6 +29,7 @@ class SingleFlight:
 
     payloads: Payloads
     tenants: Tenants
+    policies: Policies
     calls: Flights
     cache_lookup: CacheLookup
 
@@ -43,11 +45,12 @@ class SingleFlight:
         Raises:
             Pending: another job makes the call; `retry_after` says when to look again.
             Refused, InvalidRequest: another job made the call, and its failure is everyone's.
+            PolicyMissing: a guardrail policy that is to hold is not there.
         """
         if not request.get("coalesce") or model.asynchronous:  # work that goes on by itself outlives the lease
             return None
-        policy = self.tenants.get(head.tenant, now).policy
-        question = cache_key_of(head.tenant, request, [model], policy)
+        guardrails = self.policies.settings(self.tenants.get(head.tenant, now), run.policies, now)
+        question = cache_key_of(head.tenant, request, [model], guardrails)
         if question is None:
             return None
         me = Member(head.id, head.run, head.created_at, _patience(head, now))

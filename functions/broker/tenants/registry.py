@@ -17,7 +17,9 @@ class Tenant:
     monthly_budget: int | None = None
     models: frozenset[str] | None = None
     policy: dict[str, Any] = field(default_factory=dict)
-    """The guardrail policy's settings."""
+    """Its own settings over its guardrail policies."""
+    guardrails: tuple[str, ...] = ()
+    """The policies that hold for all its jobs; without one, the built-in."""
     webhook_secret: str | None = None
     """Name of the signing secret in Secrets Manager, below the stack's prefix."""
     redaction_secret: str | None = None
@@ -53,6 +55,7 @@ class Tenants:
                 monthly_budget=item.get("monthly_budget"),
                 models=None if models is None else frozenset(models),
                 policy=item.get("policy", {}),
+                guardrails=tuple(item.get("guardrails", ())),
                 webhook_secret=item.get("webhook_secret"),
                 redaction_secret=item.get("redaction_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),

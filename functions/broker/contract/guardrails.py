@@ -1,0 +1,19 @@
+"""The reply of `POST /v1/guardrails/check`."""
+
+from typing import Any
+
+from broker.contract.common import Shown
+from broker.contract.replies import Finding
+
+
+class TrialOutcome(Shown):
+    """What a job with this text would meet."""
+
+    blocked: bool
+    """True where the job, or its answer, would be."""
+    rules: list[str]
+    """The checks that block."""
+    findings: list[Finding]
+    redacted: dict[str, Any] | None
+    """The input as the model would get it (of an answer, what the client would); null where nothing is changed, and
+    where it is blocked. Hashes are those of this call alone."""
