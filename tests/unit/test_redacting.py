@@ -5,6 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.errors import Conflict
+from broker.jobs.ending import cancel_job
+from broker.jobs.erasing import erase
 from broker.jobs.head import Status
 from broker.jobs.store import REDACTED
 from broker.providers.wire.base import Answer
@@ -168,6 +171,41 @@ def test_also_where_the_request_had_nothing(flow: Flow) -> None:
     assert BOB not in flow.kept()
     flow(ask(f"Is {ANN} like {BOB}?", conversation_id="c-1"))
     assert "Is <DENIED_TERM_2> like <DENIED_TERM_1>?" in flow.sent[1]
+
+
+@pytest.mark.parametrize(("action", "left"), [("mask", "It is *** ***."), ("hash", "It is <DENIED_TERM:")])
+def test_masks_and_hashes_of_answers_have_no_way_back(action: str, left: str) -> None:
+    flow = hashing()
+    flow.hold(people(action))
+    flow.stage.provider.script.append(Answer({"text": f"It is {BOB}."}))
+    job = flow(ask("Who is it?", cache={}))
+    assert flow.look(job.id, PII)["output"]["text"].startswith(left)
+    assert BOB not in flow.kept()
+    assert BOB not in str(flow.world.payloads.load(job.id, REDACTED)), "there is nothing to fill in"
+
+
+@pytest.mark.parametrize("when", ["before the model", "after it"])
+def test_a_job_that_is_erased_meanwhile_keeps_nothing(flow: Flow, when: str) -> None:
+    world, head = flow.world, flow.submit(ask(f"Who is {ANN}?" if when == "before the model" else "Who?"))
+
+    def erase_it() -> None:
+        ended = cancel_job(world.jobs, head.id, "acme", flow.now)
+        erase(world.jobs, world.payloads, lambda job_id: None, world.turns.erase_turn, ended)
+
+    def right_before_the_note() -> None:
+        world.database.meanwhile.append(erase_it)
+
+    if when == "before the model":
+        world.database.meanwhile.append(lambda: None)  # the claim
+        right_before_the_note()
+    else:
+        flow.stage.provider.during = right_before_the_note
+        flow.stage.provider.script.append(Answer({"text": f"It is {ANN}."}))
+    with pytest.raises(Conflict):
+        flow.run(head)
+    assert world.payloads.names(head.id) == []
+    assert ANN not in flow.kept()
+    assert flow.travelled == [] or when == "after it", "the step itself stops"
 
 
 def test_a_cached_answer_is_filled_in_with_the_askers_own_values(flow: Flow) -> None:
