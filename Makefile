@@ -24,7 +24,7 @@ down:  ## stop it (PERSIST=1 keeps its state for the next `make up PERSIST=1`)
 
 test: check  ## lint, types, template, and all tests with the embedded cloud
 	@mkdir -p .local; $(BIN)/python -m pytest $(WITHOUT_CLOUD) > .local/unit.log 2>&1 & unit=$$!; \
-	$(BIN)/python -m pytest tests/e2e; cloud=$$?; \
+	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder; cloud=$$?; \
 	wait $$unit; unit=$$?; cat .local/unit.log; exit $$((cloud | unit))
 
 check: $(INSTALLED)  ## lint, types and template, without a test

@@ -23,26 +23,35 @@ class Windows:
     """How many features each window has; never none."""
     texts: Ints
     """Which text each window is of; rising."""
+    values: Floats
+    """How much each feature counts in its window."""
     width: int
     """One more than the highest feature number."""
 
     @classmethod
-    def of(cls, texts: Sequence[Sequence[Sequence[int]]], width: int) -> "Windows":
-        """Put the windows of texts together."""
-        sizes = np.array([len(window) for text in texts for window in text])
-        features = np.array([feature for text in texts for window in text for feature in window])
-        of = np.array([number for number, text in enumerate(texts) for _ in text])
-        return cls(features, np.cumsum(sizes) - sizes, sizes, of, width)
+    def of(cls, texts: Sequence[Sequence[tuple[Sequence[int], Sequence[float]]]], width: int) -> "Windows":
+        """Put the windows of texts together, each as its features and their values."""
+        windows = [window for text in texts for window in text]
+        sizes = np.array([len(features) for features, _ in windows])
+        return cls(
+            np.fromiter((feature for features, _ in windows for feature in features), np.int64),
+            np.cumsum(sizes) - sizes,
+            sizes,
+            np.array([number for number, text in enumerate(texts) for _ in text]),
+            np.fromiter((value for _, values in windows for value in values), np.float64),
+            width,
+        )
 
     def select(self, chosen: NDArray[np.bool_]) -> "Windows":
         """Some of the windows."""
         sizes = self.sizes[chosen]
-        features = self.features[np.repeat(chosen, self.sizes)]
-        return Windows(features, np.cumsum(sizes) - sizes, sizes, self.texts[chosen], self.width)
+        parts = np.repeat(chosen, self.sizes)
+        begins = np.cumsum(sizes) - sizes
+        return Windows(self.features[parts], begins, sizes, self.texts[chosen], self.values[parts], self.width)
 
     def scores(self, weights: Floats) -> Floats:
         """What each window scores; the last weight is the bias."""
-        scores: Floats = np.add.reduceat(weights[self.features], self.begins) + weights[-1]
+        scores: Floats = np.add.reduceat(weights[self.features] * self.values, self.begins) + weights[-1]
         return scores
 
 
@@ -62,7 +71,8 @@ def fit(windows: Windows, targets: Floats, shares: Floats, strength: float) -> F
         value = float(shares @ np.logaddexp(0, -signed)) + float(weights[:-1] @ weights[:-1]) / (2 * strength)
         errors = shares * (1 / (1 + np.exp(-np.clip(scores, -40, 40))) - targets)
         gradient = np.append(
-            np.bincount(windows.features, np.repeat(errors, windows.sizes), windows.width) + weights[:-1] / strength,
+            np.bincount(windows.features, np.repeat(errors, windows.sizes) * windows.values, windows.width)
+            + weights[:-1] / strength,
             errors.sum(),
         )
         return value, gradient

@@ -123,4 +123,4 @@ def above(scores: Floats, weight: Floats, share: float) -> float:
     """The lowest score such that no more than the share of the weight lies above it."""
     order = np.argsort(-scores, kind="stable")
     passed = np.cumsum(weight[order]) / weight.sum()
-    return float(scores[order][min(int(np.searchsorted(passed, share)), len(order) - 1)])
+    return float(scores[order][min(int(np.searchsorted(passed, share, "right")), len(order) - 1)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.processes import Process, processes
+from bench.processes import Process, memory_mb, processes
 from bench.tables import Cell, keep, show, table
 from local.__main__ import up
 from local.client import Client
@@ -63,8 +63,8 @@ class Side:
         return next(each for each in processes(self.pid) if each.pid == self.pid)
 
     def memory_mb(self) -> float:
-        """Resident memory of the emulator and all its functions."""
-        return sum(each.rss_mb for each in processes(self.pid))
+        """Memory of the emulator and all its functions; what processes share counts once."""
+        return sum(memory_mb(each.pid) for each in processes(self.pid))
 
 
 def run(folder: Path, rounds: int, jobs: int) -> None:

@@ -31,6 +31,14 @@ def processes(root: int) -> list[Process]:
         family = grown
 
 
+def memory_mb(pid: int) -> float:
+    """Megabytes that a process holds, where each page that several have is divided among them (`Pss` of proc(5))."""
+    try:
+        return _mb(Path(f"/proc/{pid}/smaps_rollup").read_text(), "Pss:")
+    except OSError:
+        return 0.0
+
+
 def _read(path: Path) -> Process | None:
     try:
         stat = (path / "stat").read_text().rpartition(")")[2].split()

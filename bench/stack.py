@@ -145,8 +145,11 @@ def _started(servers: Servers, folder: Path, *, metered: bool) -> Bench:
 
 @contextmanager
 def running(folder: Path, emulator: str, *, keep: bool) -> Iterator[Bench]:
-    """The stack (`METERED` or `PLAIN`), started where it does not run yet; stopped at the end unless it is kept."""
-    servers = Servers(folder, show, emulator=emulator)
+    """The stack (`METERED` or `PLAIN`), started where it does not run yet; stopped at the end unless it is kept.
+
+    Its functions are not forked: as in Lambda, each process holds what it loads itself.
+    """
+    servers = Servers(folder, show, emulator=emulator, FORK_FUNCTIONS="off")
     try:
         with redirect_stdout(sys.stderr):  # what is printed is for tables
             bench = _started(servers, folder, metered=emulator == METERED)

@@ -5,15 +5,16 @@ The same rows give the same weights, in some minutes on one core.
 """
 
 import argparse
+import base64
 import gzip
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from broker.guardrails.detector.features import name_of, space, windows
+from broker.guardrails.detector.features import WORDINGS, name_of, space, windows
 
 from bench.detector_card import card
 from bench.detector_fit import Windows, fit_texts
@@ -23,6 +24,8 @@ from bench.detector_rows import Row, rows
 DATA = Path(__file__).parents[1] / "functions" / "broker" / "guardrails" / "data"
 LONGEST = 12_000
 """Characters of a text that are learned from."""
+CAREFUL = 0.75
+"""The share of the held-out models whose own threshold is no higher than the one that is kept."""
 SMALLEST = 0.005
 """Weights nearer to nothing are left out."""
 
@@ -53,17 +56,25 @@ def plain(file: Path) -> Row:
     return Row(text=text, label=0, kind="benign", family="file", source="files", lang="")
 
 
+def _windows(text: str, first: int) -> Iterator[tuple[list[int], list[float]]]:
+    """The features of a text's windows with their values; those of the wording are numbered from `first` on."""
+    for window in windows(text[:LONGEST]):
+        features = sorted(window.features)
+        values = [1.0] * len(features) + [window.share()] * len(window.wording)
+        yield [*features, *(first + word for word in window.wording)], values
+
+
 def train(texts: Sequence[Row], out: Path, date: str) -> None:
     """Write `detector.json` and `detector.md` for these rows."""
-    found = [[sorted(window) for window in windows(row["text"][:LONGEST])] for row in texts]
-    made = Windows.of(found, space().size)
+    first = space().size
+    made = Windows.of([list(_windows(row["text"], first)) for row in texts], first + WORDINGS)
     held = list(held_out(texts, made))
     learned = np.ones(len(texts), dtype=bool)
     weights = fit_texts(made, np.array([float(row["label"]) for row in texts]), shares(texts, learned), STRENGTH)
-    flag, block = (float(np.mean([getattr(each, name) for each in held])) for name in ("flag", "block"))
-    kept = {
-        name_of(number): round(float(weights[number]), 3) for number in np.flatnonzero(np.abs(weights[:-1]) >= SMALLEST)
-    }
+    flag, block = (float(np.quantile([getattr(each, name) for each in held], CAREFUL)) for name in ("flag", "block"))
+    kept = {name_of(n): round(float(weights[n]), 3) for n in np.flatnonzero(np.abs(weights[:first]) >= SMALLEST)}
+    wording = weights[first:-1]
+    step = float(np.abs(wording).max() or 1) / 127
     model = {
         "rows": len(texts),
         "concepts_sha256": hashlib.sha256((DATA / "concepts.txt").read_bytes()).hexdigest(),
@@ -73,6 +84,8 @@ def train(texts: Sequence[Row], out: Path, date: str) -> None:
         "centre": round(flag, 4),
         "thresholds": {"flag": 0.5, "block": round(1 / (1 + float(np.exp(flag - block))), 4)},
         "weights": dict(sorted(kept.items())),
+        "wording_step": step,
+        "wording": base64.b64encode(np.rint(wording / step).astype(np.int8).tobytes()).decode(),
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "detector.json").write_text(json.dumps(model, indent=0, ensure_ascii=True) + "\n")

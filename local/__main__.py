@@ -29,8 +29,11 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def up(*, persist: bool, folder: Path = FOLDER, parameters: tuple[str, ...] = ()) -> Up:
-    """Start, build, deploy (with parameters of the template, `Name=value`) and seed; repeats bring it up to date."""
+def up(*, persist: bool, folder: Path = FOLDER, parameters: tuple[str, ...] = (), built: Path | None = None) -> Up:
+    """Start, build, deploy (with parameters of the template, `Name=value`) and seed; repeats bring it up to date.
+
+    `built` is where the artefacts are, if they are there already.
+    """
     servers = Servers(folder, say)
     if not servers.running() and not persist:
         for name in ("state", "s3", "tmp", "seeded.json"):
@@ -38,11 +41,12 @@ def up(*, persist: bool, folder: Path = FOLDER, parameters: tuple[str, ...] = ()
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     say("starting the embedded cloud …")
     running = servers.start(persist=persist)
-    say("building …")
-    build(folder)
+    if not built:
+        say("building …")
+        build(folder)
     say("deploying …")
     cloud = Cloud(running["cloud"].url)
-    outputs = deploy(cloud, folder, extra=parameters)
+    outputs = deploy(cloud, built or folder, extra=parameters)
     seeded = seed(cloud, outputs, running["models"].url, folder)
     return Up(cloud, outputs, seeded, running["models"].url)
 

@@ -104,10 +104,13 @@ def free_port(wanted: int) -> int:
 class Servers:
     """The servers of one work folder; what runs is kept in its `servers.json`."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None], *, emulator: str = "local.emulator") -> None:
-        """`emulator` is the module that runs MiniStack, for those who wrap it once more."""
+    def __init__(
+        self, folder: Path, say: Callable[[str], None], *, emulator: str = "local.emulator", **variables: str
+    ) -> None:
+        """`emulator` is the module that runs MiniStack, for those who wrap it once more; `variables` are for it."""
         self.folder = folder
         self._emulator = emulator
+        self._variables = variables
         self._say = say
         self._file = folder / "servers.json"
 
@@ -159,7 +162,7 @@ class Servers:
             process = subprocess.Popen(  # noqa: S603 - our own modules
                 [sys.executable, *arguments[name]],
                 cwd=ROOT,
-                env=self._environment(port, persist) | others,
+                env=self._environment(port, persist) | self._variables | others,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

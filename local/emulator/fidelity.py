@@ -9,21 +9,14 @@
 - It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`, has a permission of its
   own for Bedrock's Converse (on AWS it is that of InvokeModel), and holds the buckets' rule about TLS against the
   loopback interface.
-- It unpacks the dependency layer anew for each process: seconds, in which nothing else is served. Here once.
 
 A test fails when a new release no longer fits.
 """
 
-import hashlib
 import json
-import os
 import random
-import threading
 import time
-import zipfile
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
 from ministack import app
@@ -82,10 +75,6 @@ def patch() -> None:
     iam_actions.request_tag_context = lambda service, action, body, params: (
         tags(service, action, body, params) | _of_events(action, body)
     )
-    shipped = lambda_runtime.zipfile
-    lambda_runtime.zipfile = SimpleNamespace(
-        ZipFile=LayerOnce, BadZipFile=shipped.BadZipFile, LargeFileError=shipped.LargeZipFile
-    )
 
 
 class Sampling:
@@ -105,35 +94,6 @@ class Sampling:
             self._second = second
             return made
         return made if random.random() < SAMPLED_SHARE else made.replace("Sampled=1", "Sampled=0")  # noqa: S311
-
-
-class LayerOnce(zipfile.ZipFile):
-    """A ZIP file that unpacks a layer once and links to it after that; other files it unpacks as ever."""
-
-    _one_at_a_time = threading.Lock()
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self._unpacked: Path | None = None
-        if os.path.basename(path).startswith("layer_"):
-            digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-            self._unpacked = Path(path).parent.parent / f"layer-{digest[:16]}"
-
-    def namelist(self) -> list[str]:
-        """The names, for the caller's check of where they lead; none where that was done before."""
-        return [] if self._unpacked and self._unpacked.exists() else super().namelist()
-
-    def extractall(self, path: Any = None, members: Iterable[Any] | None = None, pwd: bytes | None = None) -> None:
-        """Unpack into `path`, or link it to what was unpacked before."""
-        if self._unpacked is None:
-            super().extractall(path, members, pwd)
-            return
-        with self._one_at_a_time:
-            if not self._unpacked.exists():
-                super().extractall(self._unpacked.with_suffix(".part"), members, pwd)
-                self._unpacked.with_suffix(".part").rename(self._unpacked)
-        os.rmdir(path)
-        os.symlink(self._unpacked, path)
 
 
 def _of_events(action: str, body: bytes) -> dict[str, Any]:

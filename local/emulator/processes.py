@@ -6,12 +6,16 @@ What they answer and log stays as it is.
   the function's process writes an end mark, and nothing waits.
 - It starts a process for each invocation at a time, and they stay: seconds of CPU and 65 MB each. Here an invocation
   waits for a free process of its function as long as a new one takes to start, and then gets the new one.
+- It starts each process from nothing, after unpacking code and layers anew: a second of CPU, of which half is the one
+  interpreter's that serves everything. Here it is forked from a process that has loaded the layer's packages
+  (`forking`), and finds what was unpacked once (`unpacking`).
 
 A test fails when a new release no longer fits.
 """
 
 import os
 import queue
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +25,9 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local.emulator.rewriting import replaced
+from local.emulator.forking import Zygotes
+from local.emulator.rewriting import replaced, rewrite
+from local.emulator.unpacking import Archive
 
 END_OF_LOG = "\x1e"
 """The line that ends the log of one invocation (ASCII's record separator)."""
@@ -43,9 +49,34 @@ LOOKS_AGAIN_S = 0.05
 PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
 """Of one function, at a time; what is more waits."""
 
+FORKS = os.environ.get("FORK_FUNCTIONS", "on") == "on"
+"""Off where each process is to be known by its command, and to hold only what it loads itself."""
+
 STARTS_IN_S = 0.5
 """What a process takes to start, until it was measured: on a busy machine it is more. To wait as long for one that is
 free costs at most twice the better choice."""
+
+STARTED = (
+    (
+        """    with open(os.path.join(self._tmpdir, "code.zip"), "wb") as f:
+        f.write(self.code_zip)
+    with zipfile.ZipFile(os.path.join(self._tmpdir, "code.zip")) as zf:
+""",
+        "    with Archive(self.code_zip) as zf:\n",
+    ),
+    (
+        """                    with open(lzip, "wb") as lf:
+                        lf.write(layer_data)
+                    with zipfile.ZipFile(lzip) as lzf:
+""",
+        "                    with Archive(layer_data) as lzf:\n",
+    ),
+    ("zipfile.LargeFileError", "zipfile.LargeZipFile"),  # there is no such name
+    ("self._proc = subprocess.Popen(", "self._proc = start_function("),
+)
+"""Changes of how a process is started."""
+
+zygotes = Zygotes()
 
 
 def patch() -> None:
@@ -57,11 +88,17 @@ def patch() -> None:
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     where = "the script that runs functions"
     lambda_runtime._PYTHON_WORKER_SCRIPT = replaced(script, BEFORE_REPLY, MARKED + BEFORE_REPLY, where=where)
+    rewrite(AsShipped, "_spawn", *STARTED)
+    lambda_runtime.Archive = Archive
+    lambda_runtime.start_function = zygotes.start if FORKS else subprocess.Popen
     lambda_runtime.Worker = MarkedWorker
     lambda_svc._execute_function_warm = _in_turn(lambda_svc._execute_function_warm)
 
 
-class MarkedWorker(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has no types
+AsShipped: Any = lambda_runtime.Worker
+
+
+class MarkedWorker(AsShipped):  # type: ignore[misc]  # MiniStack has no types
     """A function's process whose log says where an invocation's lines end, and whose start is timed."""
 
     def _spawn(self) -> None:

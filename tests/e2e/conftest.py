@@ -1,18 +1,25 @@
-"""Starts the embedded cloud once, deploys onto it, and stops it."""
+"""Starts the embedded cloud once, deploys onto it, and stops it; each worker of pytest-xdist has its own."""
 
+import fcntl
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from local.__main__ import up
-from local.deployment import Cloud
+from local.deployment import Cloud, build
 from local.servers import ROOT, Servers
 from tests.e2e.issuer import Issuer
 from tests.e2e.registered import GUARDED_WORD, registry
 from tests.e2e.stack import Stack
 from tests.unit.provider_server import ProviderServer
 
-FOLDER = ROOT / ".local" / "tests"
+TESTS = ROOT / ".local" / "tests"
+"""Where the artefacts are, which all workers deploy."""
+
+FOLDER = TESTS / os.environ.get("PYTEST_XDIST_WORKER", "")
+"""The worker's own."""
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +42,29 @@ def stack(issuer: Issuer, shaky: ProviderServer) -> Iterator[Stack]:
     servers = Servers(FOLDER, print)
     servers.stop()  # what a killed session left behind
     try:
-        running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",))
+        with _in_turn() as first:
+            if first:
+                build(TESTS)
+            running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",), built=TESTS)
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
         guardrail = _guardrail(running.cloud)
         stack.register(registry(stack.models_url, issuer.jwks_url, guardrail, f"{shaky.url}/v1"))
         yield stack
     finally:
         servers.stop()
+
+
+@contextmanager
+def _in_turn() -> Iterator[bool]:
+    """One worker after the other, for two would take the same port; true for the first of a run."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+    TESTS.mkdir(parents=True, exist_ok=True)
+    with (TESTS / "turn").open("a+") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        turn.seek(0)
+        yield not run or turn.read() != run
+        turn.truncate(0)
+        turn.write(run)
 
 
 def _guardrail(cloud: Cloud) -> str:

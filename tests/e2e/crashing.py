@@ -17,10 +17,11 @@ from broker.clock import now_ms
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue
 from broker.delivery.delivering import Deliver, Sent
-from broker.jobs.head import Head
+from broker.jobs.head import Head, job_pk
 from broker.jobs.store import Jobs
 from broker.jobs.sweeping import Sweep
 from broker.prompts import experiments
+from broker.storage import Update
 from broker.tenants import ledger
 
 from local.client import Client
@@ -75,6 +76,16 @@ class Ahead:
     def __call__(self) -> None:
         swept = self._sweep(now_ms() + AHEAD_MS)
         assert swept.errors == []
+
+
+def let_claims_run_out(stack: Stack, heads: list[Head]) -> None:
+    """Let the minute be over that an attempt at a delivery has, whether it died or not."""
+    jobs = Jobs(stack.database, ())
+    for head in heads:
+        for name, note in jobs.notes(head.id, "DELIVERY#").items():
+            if note["state"] == "pending" and note.get("busy_until", 0) > now_ms():
+                over = {"busy_until": now_ms()}
+                stack.database.write(Update("jobs", job_pk(head.id), f"NOTE#{name}", set=over))
 
 
 def _sends_nothing(tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:

@@ -25,6 +25,7 @@ from tests.e2e.crashing import (
     double_messages,
     drive,
     faults,
+    let_claims_run_out,
     put_files,
     submit,
     tenant_heads,
@@ -59,8 +60,7 @@ def crashed(stack: Stack) -> Iterator[dict[str, Any]]:
         heads = drive(stack, ahead, 60, events)
         terminal = _terminal_events(heard, {head.id for head in heads})
         hooked = [head for head in heads if head.webhook]
-        # An attempt that died keeps its claim for a minute, and what was sent for it meanwhile is sent anew in another.
-        until(lambda: len(_delivered(receiver)) >= len(hooked) or ahead(), 200)
+        until(lambda: _all_told(stack, receiver, hooked) or ahead(), 200)
         calls = json.loads(models.request("GET", f"{stack.models_url}/_calls").data)
         yield {
             "accepted": accepted,
@@ -98,6 +98,13 @@ def _completed(heard: Listener) -> dict[str, set[str]]:
         if event["detail-type"] == "BatchCompleted":
             found[event["detail"]["data"]["key"]].add(event["detail"]["metadata"]["event_id"])
     return found
+
+
+def _all_told(stack: Stack, receiver: Receiver, hooked: list[Head]) -> bool:
+    """Whether each webhook arrived; the claims of attempts that died run out."""
+    delivered = _delivered(receiver)
+    let_claims_run_out(stack, [head for head in hooked if head.id not in delivered])
+    return len(delivered) >= len(hooked)
 
 
 def _delivered(receiver: Receiver) -> dict[str, set[str]]:

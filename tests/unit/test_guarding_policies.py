@@ -1,5 +1,6 @@
 """Which policies a job meets: its tenant's, its prompt's, its route's, and no one else's."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,33 @@ def test_a_plain_job_makes_no_request_more(world: World) -> None:
         step.moderate_output(run, "OUTPUT#1.1", now)
     assert database.reads - before == 2, "the other tenant's, and its policy's, once"
     assert "policies" not in world.jobs.get(run.id).to_item()
+
+
+def test_rules_of_answers_know_what_was_asked(world: World) -> None:
+    database: Any = world.database
+    world.policy("herons", rules=[{"check": "card_numbers", "action": "block", "only_new": True}])
+    card, other = "4111 1111 1111 1111", "5555 5555 5555 4444"
+    world.tenant("acme", guardrails=["herons"])
+    asked = {"input": {"text": f"Repeat: {card}"}}
+    for answer, rules in ((card, []), (other, ["card_numbers"])):
+        run = started(world, "acme", asked, answer)
+        assert guard(world).moderate_output(run, "OUTPUT#1.1", NOW)["rules"] == rules
+    run = started(world, "acme", asked, "Fine.")
+    before = database.reads
+    guard(world).moderate_output(run, "OUTPUT#1.1", NOW)
+    assert database.reads - before == 2, "tenant and policy"
+
+
+def test_an_answer_that_is_kept_has_passed_the_rules_that_it_is_found_by(world: World) -> None:
+    step, passing = guard(world), {"input": {"text": "Hi"}}
+    run = started(world, "zeta", passing)
+    assert step.moderate_output(run, "OUTPUT#1.1", NOW)["rules"] == []
+    world.tenant("zeta", guardrails=["herons"])
+    assert step.moderate_output(run, "OUTPUT#1.1", NOW + 1)["rules"] == [], "in half a minute"
+    keeping = replace(run, keeps=True)
+    assert step.moderate_output(keeping, "OUTPUT#1.1", NOW + 1)["rules"] == ["denied_terms"]
+    world.policy("herons", **denying("stork"))
+    assert step.moderate_output(keeping, "OUTPUT#1.1", NOW + 2)["rules"] == []
 
 
 def test_the_names_of_policies_are_no_part_of_what_a_model_gets(world: World) -> None:

@@ -1,12 +1,14 @@
 """Guardrail policies as operators register them: what a rule may say, who names a policy, and that nobody loses one."""
 
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, get_args
 
 import pytest
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import CHECKS, SIZE
+from broker.guardrails.policy import Action, Policy, Rule, Stage
 from broker.registry.document import parse_entry, parse_registry
-from broker.registry.guardrail_entry import NOT_OF, ONLY_OF
+from broker.registry.guardrail_entry import NEEDED, NOT_OF, OPTIONS, RuleEntry
 from broker.registry.plan import plan_entry, plan_rollback
 from broker.tenants.registry import Tenants
 
@@ -30,11 +32,22 @@ def options(check: str) -> dict[str, Any]:
         "threshold": 0.5,
         "block_from": 0.875,
         "fail_open": True,
+        "only_new": True,
         "terms": ["Blue Bird"],
+        "patterns": ["^b[a-z]+d$"],
+        "domains": ["example.com"],
+        "tools": ["look"],
         "max_chars": 100,
     }
     fits = {name: value for name, value in every.items() if name not in NOT_OF.get(check, ())}
-    return {name: value for name, value in fits.items() if ONLY_OF.get(name, check) == check}
+    return {name: value for name, value in fits.items() if check in OPTIONS.get(name, [check])}
+
+
+def test_the_tables_speak_of_checks_that_there_are() -> None:
+    named = {*NOT_OF, *NEEDED, *(check for checks in OPTIONS.values() for check in checks)}
+    assert named <= {*CHECKS, SIZE}
+    words = {*get_args(Action), *get_args(Stage), *RuleEntry.model_fields}
+    assert {word for unused in NOT_OF.values() for word in unused} <= words
 
 
 @pytest.mark.parametrize("check", sorted({*CHECKS, SIZE}))
@@ -42,11 +55,11 @@ def test_each_check_can_be_registered_with_all_its_options(check: str) -> None:
     rule = {"check": check, "action": "flag", **options(check)}
     entry = parse_entry("guardrails", {"id": "all", "rules": [rule]})
     assert entry.content() == {"id": "all", "rules": [rule]}
-    scores = {"threshold": 500, "block_from": 875}
-    kept = entry.item()["rules"][0]
-    assert kept == rule | {name: scores[name] for name in scores if name in rule} | (
-        {"stages": ["input"]} if check == SIZE else {}
-    )
+    read = Policy.from_item("all", entry.item()).rules[0]
+    told = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(read).items()}
+    assert {name: told[name] for name in rule} == rule
+    assert told["stages"] == [stage for stage in ("input", "output") if stage not in NOT_OF.get(check, ())]
+    assert {spec.name for spec in fields(Rule)} == RuleEntry.model_fields.keys()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +77,17 @@ def test_each_check_can_be_registered_with_all_its_options(check: str) -> None:
         ({"action": "flag", "threshold": 0.9, "block_from": 0.5}, "block_from"),
         ({"kinds": []}, "kinds"),
         ({"mood": "merry"}, "mood"),
+        ({"patterns": ["x"]}, "patterns"),
+        ({"domains": ["example.com"]}, "domains"),
+        ({"tools": ["look"]}, "tools"),
+        ({"stages": ["input"], "only_new": True}, "only_new"),
+        ({"check": "denied_patterns", "patterns": ["("]}, "patterns.0"),
+        ({"check": "denied_patterns", "patterns": ["x"], "action": "mask"}, "action"),
+        ({"check": "links", "domains": ["https://example.com"]}, "domains.0"),
+        ({"check": "links", "stages": ["input"]}, "stages"),
+        ({"check": "injection", "stages": ["output"]}, "stages"),
+        ({"check": "injection", "action": "redact"}, "action"),
+        ({"check": "tool_calls", "action": "remove"}, "action"),
         ({"check": "denied_terms", "terms": [""]}, "terms.0"),
         ({"check": "denied_terms", "terms": ["x"], "kinds": ["y"]}, "kinds"),
         ({"check": "denied_terms", "terms": ["x"], "threshold": 0.5}, "threshold"),
@@ -88,6 +112,7 @@ def test_an_option_that_a_check_does_not_have_is_named(rule: dict[str, Any], fie
         ({"id": "default", "rules": [RULE]}, "guardrails.0.id"),
         ({"id": "tenant", "rules": [RULE]}, "guardrails.0.id"),
         ({"id": "x", "rules": [{"check": "denied_terms", "action": "block"}]}, "guardrails.0.rules.0"),
+        ({"id": "x", "rules": [{"check": "denied_patterns", "action": "block"}]}, "guardrails.0.rules.0"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(entry: dict[str, Any], param: str) -> None:

@@ -83,6 +83,8 @@ class Finding(Shown):
     """The check's own."""
     hidden: str
     """The encoding that hid it (`base64`, `rot13`, …); empty for none."""
+    reasons: list[str]
+    """What made the score, where it is made of several things (features of the injection detector)."""
     shadow: bool
     """True where the policy is only tried out: nothing followed."""
 

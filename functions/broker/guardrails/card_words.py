@@ -4,6 +4,7 @@ import re
 from functools import cache, cached_property
 
 from broker.guardrails.mentions import Mentions, Vocabulary, of_kinds
+from broker.guardrails.patterns import pattern
 
 WORDS = {
     "card": (
@@ -39,7 +40,7 @@ WORDS = {
 BEFORE, AFTER = 60, 40
 """How near such a word stands, in characters."""
 
-LINK = re.compile(
+LINK = pattern(
     r"[ _-]?(?:numbers?|no|nr|id|code|nummer|número|numéro|numero|num)?\.?[ \"']{0,2}"
     r"(?:is|was|ist|est|es|è|é|[=:#：])?[ \"'#]{0,3}",  # noqa: RUF001 - the colon of Chinese
     re.IGNORECASE,

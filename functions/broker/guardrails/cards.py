@@ -1,6 +1,5 @@
 """Payment card numbers: digits in the ranges that networks issue, with a right check digit, and in nothing longer."""
 
-import re
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from broker.guardrails.card_networks import PREFIX, SHORTEST, Issued, issued
 from broker.guardrails.card_words import Near, is_card_word
 from broker.guardrails.iban import in_iban
 from broker.guardrails.numbers import DOUBLED, SINGLE, in_address, plain
+from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
 
 DIGIT, SIGN, RETURN, OTHER = b"9 r."
@@ -17,24 +17,24 @@ CLASSES = bytes(
 )
 """What may stand between groups is one sign; a line may end with a carriage return."""
 
-CHAIN = re.compile(rb"9(?:r? ?9){%d,}+" % (SHORTEST - 1))
-PIECE = re.compile(rb"9{4,}+(?:r? 9{3,}+)*+(?:r? 9{1,2}(?!9))?")
+CHAIN = pattern(rb"9(?:r? ?9){%d,}+" % (SHORTEST - 1))
+PIECE = pattern(rb"9{4,}+(?:r? 9{3,}+)*+(?:r? 9{1,2}(?!9))?")
 """In a long chain, groups as cards have them."""
 
 LONG = 80
 """Characters from which on a chain is no single card, in whatever groups."""
 
-GROUP = re.compile(r"[0-9]+")
+GROUP = pattern(r"[0-9]+")
 
-USUAL = re.compile(r"4{3,4}[1-4]?|465|456|464|6[0-9]{1,2}")
+USUAL = pattern(r"4{3,4}[1-4]?|465|456|464|6[0-9]{1,2}")
 """The lengths of groups that people and forms write: fours; 4, 6, 5 (American Express); 4, 6, 4 (Diners Club)."""
 
 SPARE = {True: 12, False: 4}
 """How many digits beside its cards a chain may have, in usual groups and in others: more of them make a table."""
 
-LETTERS_BEFORE = re.compile(r"(?<![A-Za-z0-9_./@+-])[A-Za-z]{1,20}[-/]?\Z")
-LETTERS_AFTER = re.compile(r"([A-Za-z]{1,20})(?![A-Za-z0-9_/@+-])")
-LONGER_AFTER = re.compile(r"[_@%]|-\w|/(?![0-9]{1,4}(?!\w))\w|\.(?!0(?!\w)|[A-Z][a-z])\w")
+LETTERS_BEFORE = pattern(r"(?<![A-Za-z0-9_./@+-])[A-Za-z]{1,20}[-/]?\Z")
+LETTERS_AFTER = pattern(r"([A-Za-z]{1,20})(?![A-Za-z0-9_/@+-])")
+LONGER_AFTER = pattern(r"[_@%]|-\w|/(?![0-9]{1,4}(?!\w))\w|\.(?!0(?!\w)|[A-Z][a-z])\w")
 """What makes a number the beginning of something longer; an expiry date (`/12/27`) does not."""
 
 

@@ -28,9 +28,11 @@ class Finding:
     """The check's."""
     hidden: str = ""
     """The encoding that hid it, where one did."""
+    reasons: tuple[str, ...] = ()
+    """What made the score, where it is made of several things."""
     shadow: bool = False
     """True where the policy is only tried out: nothing followed."""
 
     def to_item(self) -> dict[str, Any]:
         """The form that is kept: the table holds whole numbers, so the score is in thousandths."""
-        return asdict(self) | {"score": round(self.score * 1000)}
+        return asdict(self) | {"score": round(self.score * 1000), "reasons": list(self.reasons)}

@@ -1,9 +1,9 @@
 """International bank account numbers: the length of each country, and a remainder of 1 by 97 (ISO 13616)."""
 
-import re
 from collections.abc import Iterator
 
 from broker.guardrails.classes import places
+from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
 
 LENGTHS = {
@@ -34,9 +34,9 @@ LENGTHS = {
 
 COUNTRIES = frozenset(LENGTHS) | frozenset(map(str.lower, LENGTHS))
 
-START = re.compile(r"[A-Z]{2}[ -]?[0-9]{2}")
+START = pattern(r"[A-Z]{2}[ -]?[0-9]{2}")
 FORMS = b"AA99", b"AA 99", b"AA-99"
-SIGN = re.compile(r"[A-Za-z0-9_]")
+SIGN = pattern(r"[A-Za-z0-9_]")
 LONGEST = 34 + 33
 
 

@@ -1,6 +1,6 @@
 """Numbers in a text: their digits in plain form, their check digit, and what a longer identifier is."""
 
-import re
+from broker.guardrails.patterns import pattern
 
 ZEROS = "\u0660\u06f0\u0966\u09e6\u0e50\uff10"
 """Zero of the Arabic-Indic, Persian, Devanagari, Bengali, Thai and full-width digits."""
@@ -16,13 +16,13 @@ PLAIN = {
     **{ord(wide): plain for wide, plain in OTHER.items()},
 }
 
-UNUSUAL = re.compile("[" + "".join(map(chr, PLAIN)) + "]")
+UNUSUAL = pattern("[" + "".join(map(chr, PLAIN)) + "]")
 
 DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 SINGLE = bytes.maketrans(b"0123456789", bytes(range(10)))
 
-IDENTIFIER = re.compile(r"[A-Za-z0-9_]")
-ADDRESS = re.compile(r"[^\s\"'<>|,;(){}\[\]]{1,300}")
+IDENTIFIER = pattern(r"[A-Za-z0-9_]")
+ADDRESS = pattern(r"[^\s\"'<>|,;(){}\[\]]{1,300}")
 REACH = 300
 """How far an address is followed to either side, in characters."""
 

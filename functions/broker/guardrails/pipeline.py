@@ -9,6 +9,7 @@ from broker.guardrails import checks
 from broker.guardrails.checks import SIZE
 from broker.guardrails.checks.base import About, Check
 from broker.guardrails.decoding import decoded
+from broker.guardrails.edits import Change, Edit, Place, edits_of
 from broker.guardrails.findings import Finding
 from broker.guardrails.normal import normalised
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
@@ -19,21 +20,12 @@ MOST_FINDINGS = 40
 """Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
 
 
-class Edit(NamedTuple):
-    """Characters of a text of the document that are to be replaced, and how."""
-
-    begin: int
-    end: int
-    kind: str
-    action: Action
-
-
 @dataclass(slots=True)
 class Report:
     """What came of a run."""
 
     findings: list[Finding] = field(default_factory=list)
-    edits: dict[tuple[str | int, ...], list[Edit]] = field(default_factory=dict)
+    edits: dict[Place, list[Edit]] = field(default_factory=dict)
     """By the place of the text."""
     blocking: set[str] = field(default_factory=set)
     """The rules that block."""
@@ -67,6 +59,7 @@ class _Tally:
     count: int
     place: str
     score: float
+    reasons: tuple[str, ...]
 
 
 def inspect(
@@ -107,7 +100,8 @@ class _Run:
         self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE]
         self.sizes = [(policy, rule) for policy, rule in rules if rule.check == SIZE]
         self.tallies: dict[tuple[Policy, Rule, str, str, str], _Tally] = {}
-        self.edits: dict[tuple[str | int, ...], list[Edit]] = {}
+        self.texts: dict[Place, str] = {}
+        self.changes: list[Change] = []
         self.blocking: set[str] = set()
         self.size = 0
 
@@ -115,6 +109,7 @@ class _Run:
         """One text."""
         if seen.seam is None and not seen.is_key:
             self.size += len(seen.text)
+            self.texts[tuple(seen.path.steps())] = seen.text
         views: list[_View] | None = None
         for policy, rule in self.rules:
             check = self.check_of(rule.check)
@@ -133,7 +128,7 @@ class _Run:
             spans = list(check.find(view.text, About(rule, view.seen, self.asked)))
         except Exception:
             # A checker that failed has not let anything pass, nor taken anything out.
-            self._note(policy, rule, "check_failed", "error", view, 1.0)
+            self._note(policy, rule, "error", view, Span(0, 0, "check_failed"))
             if rule.action != "flag" and not rule.fail_open and not policy.shadow:
                 self.blocking.add(rule.check)
             return
@@ -154,31 +149,31 @@ class _Run:
             action = "block"
         if view.seen.is_key and action not in ("flag", "block"):
             action = "block"  # a name is part of a schema: it cannot be changed without breaking it
-        self._note(policy, rule, span.kind, action, view, span.score)
+        self._note(policy, rule, action, view, span)
         if policy.shadow or action == "flag":
             return
         if action == "block":
             self.blocking.add(rule.check)
             return
-        for number, (path, first, last) in enumerate(pieces):
-            # What stands across a seam is replaced in its first piece, and taken out of the others.
-            kind = span.kind if number == 0 else ""
-            self.edits.setdefault(tuple(path.steps()), []).append(Edit(first, last, kind, action))
+        self.changes.append(
+            Change(span.kind, action, [(tuple(path.steps()), first, last) for path, first, last in pieces])
+        )
 
-    def _note(self, policy: Policy, rule: Rule, kind: str, action: str, view: _View, score: float) -> None:
-        key = (policy, rule, kind, action, view.hidden)
-        if tally := self.tallies.get(key):
-            tally.count += 1
-            tally.score = max(tally.score, score)
-        else:
-            self.tallies[key] = _Tally(1, str(view.seen.path), score)
+    def _note(self, policy: Policy, rule: Rule, action: str, view: _View, span: Span) -> None:
+        key = (policy, rule, span.kind, action, view.hidden)
+        if (tally := self.tallies.get(key)) is None:
+            self.tallies[key] = _Tally(1, str(view.seen.path), span.score, span.reasons)
+            return
+        tally.count += 1
+        if span.score > tally.score:
+            tally.score, tally.reasons = span.score, span.reasons
 
     def report(self) -> Report:
         """What came of it."""
         findings = [
             Finding(
                 *(self.stage, rule.check, kind, action, tally.count, tally.place, round(tally.score, 3)),
-                *(policy.name, self.check_of(rule.check).version, hidden, policy.shadow),
+                *(policy.name, self.check_of(rule.check).version, hidden, tally.reasons, policy.shadow),
             )
             for (policy, rule, kind, action, hidden), tally in self.tallies.items()
         ]
@@ -190,7 +185,7 @@ class _Run:
                 about = (self.stage, SIZE, "too_long", "block", self.size, place, 1.0, policy.name, "1")
                 findings.append(Finding(*about, shadow=policy.shadow))
         findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
-        return Report(findings[:MOST_FINDINGS], self.edits, self.blocking)
+        return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking)
 
 
 def _views(seen: Seen) -> Iterator[_View]:

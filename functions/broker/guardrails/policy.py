@@ -90,6 +90,7 @@ DEFAULT = Policy(
         Rule("hidden_text", "flag", stages=("input",), kinds=UNSEEN_CHARACTERS),
         Rule("secrets"),
         Rule("card_numbers"),
+        Rule("injection", "flag", stages=("input",), block_from=0.9),
     )
 )
 """Of who registered none."""

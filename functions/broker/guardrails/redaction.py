@@ -9,16 +9,13 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from broker.guardrails.pipeline import Edit
+from broker.guardrails.edits import Edit, Place
 from broker.guardrails.placeholders import Placeholders
-from broker.guardrails.policy import STRICTNESS
 
 SHOWN = 4
 """Characters that a mask leaves, of values twice as long or longer."""
 
 HASH_DIGITS = 16
-
-Place = tuple[str | int, ...]
 
 
 def masked(value: str) -> str:
@@ -72,24 +69,10 @@ def _edited(value: Any, edits: Sequence[Edit], names: Placeholders, key: bytes) 
     text = value if isinstance(value, str) else str(abs(int(value)))
     parts: list[str] = []
     last = 0
-    for edit in _apart(edits):
-        parts += (text[last : edit.begin], _replaced(text[edit.begin : edit.end], edit, names, key))
+    for edit in edits:
+        parts += (text[last : edit.begin], _replaced(text[edit.begin : edit.end] + edit.rest, edit, names, key))
         last = edit.end
     return "".join((*parts, text[last:]))
-
-
-def _apart(edits: Sequence[Edit]) -> list[Edit]:
-    """In order; those that overlap are one, with what is strictest of them."""
-    made: list[Edit] = []
-    for edit in sorted(edits, key=lambda each: (each.begin, -each.end)):
-        if made and edit.begin < made[-1].end:
-            before = made[-1]
-            stricter = max(before, edit, key=lambda each: STRICTNESS[each.action])
-            kind = stricter.kind or before.kind or edit.kind
-            made[-1] = stricter._replace(begin=before.begin, end=max(before.end, edit.end), kind=kind)
-        else:
-            made.append(edit)
-    return made
 
 
 def _replaced(value: str, edit: Edit, names: Placeholders, key: bytes) -> str:

@@ -11,3 +11,5 @@ class Span(NamedTuple):
     kind: str
     score: float = 1.0
     """How sure the check is: 0 to 1. What a checksum or an issuer's own prefix proves is 1."""
+    reasons: tuple[str, ...] = ()
+    """What made the score, where it is made of several things; never the text."""

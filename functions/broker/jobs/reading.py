@@ -83,7 +83,8 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
 
 def finding(note: Item) -> dict[str, Any]:
     """A finding in its public form; one that an earlier release kept tells less."""
-    known = {"kind": "", "score": 1000, "policy": "default", "version": "1", "hidden": "", "shadow": False, **note}
+    known: dict[str, Any] = {"kind": "", "score": 1000, "policy": "default", "version": "1"}
+    known |= {"hidden": "", "reasons": [], "shadow": False, **note}
     return known | {"score": known["score"] / 1000, "action": "flag" if note["action"] == "note" else note["action"]}
 
 

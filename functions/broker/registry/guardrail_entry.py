@@ -1,30 +1,48 @@
 """Guardrail policies: rules, and what follows what they find."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
+from broker.errors import InvalidRequest
 from broker.guardrails.checks import CHECKS, SIZE
 from broker.guardrails.policy import DEFAULT, MOST_INPUT_CHARS, TENANTS_OWN, Action, Stage
-from broker.jobs.field_errors import here
+from broker.jobs.field_errors import Spelled, here
+from broker.prompts.variables import check_pattern
 from broker.registry.entry import Entry, Name, StrictEntry
 from broker.storage import Item
 
 CHECK_NAMES = tuple(sorted({*CHECKS, SIZE}))
 
-CHANGES = ("mask", "hash", "redact")
+OPTIONS: dict[str, frozenset[str]] = {
+    "terms": frozenset({"denied_terms"}),
+    "patterns": frozenset({"denied_patterns", "tool_calls"}),
+    "domains": frozenset({"links", "markup"}),
+    "tools": frozenset({"tool_calls"}),
+    "max_chars": frozenset({SIZE}),
+}
+"""Options that some checks alone have, and which."""
+
+NEEDED = {"denied_terms": "terms", "denied_patterns": "patterns"}
+"""Options without which a check finds nothing."""
+
+CHANGES = frozenset({"mask", "hash", "redact", "remove"})
 """The actions that change a text."""
 
-ONLY_OF = {"terms": "denied_terms", "max_chars": SIZE}
-"""Options that one check alone has."""
+SCORES = frozenset({"threshold", "block_from"})
 
 NOT_OF: dict[str, frozenset[str]] = {
-    SIZE: frozenset({*CHANGES, "output", "kinds", "threshold", "block_from", "fail_open"}),
-    "denied_terms": frozenset({"kinds", "threshold", "block_from"}),
-    "hidden_text": frozenset({*CHANGES, "threshold", "block_from"}),
-    "injection": frozenset(CHANGES),
+    "denied_patterns": CHANGES | SCORES | {"kinds"},
+    "denied_terms": SCORES | {"kinds"},
+    "hidden_text": SCORES | {"mask", "hash", "redact"},
+    "injection": CHANGES | {"output", "kinds", "only_new"},
+    "links": SCORES | {"input", "kinds"},
+    "markup": SCORES | {"input"},
+    SIZE: CHANGES | SCORES | {"output", "kinds", "only_new", "fail_open"},
+    "prompt_leak": SCORES | {"input", "kinds", "only_new"},
+    "tool_calls": CHANGES | SCORES | {"input", "only_new"},
 }
-"""Actions, stages and options that a check has no use for: it has no scores, or finds nothing that could be changed."""
+"""Actions, stages and options that a check has no use for: it is always sure, or judges a text as a whole."""
 
 MOST_RULES = 50
 
@@ -44,10 +62,26 @@ def _is_in_thousandths(score: float) -> float:
     return score
 
 
+def _is_a_pattern(text: str) -> str:
+    try:
+        check_pattern(text)
+    except InvalidRequest as error:
+        raise here(error.message) from None
+    return text
+
+
 CheckName = Annotated[str, AfterValidator(_is_known), WithJsonSchema({"type": "string", "enum": list(CHECK_NAMES)})]
 Score = Annotated[float, Field(ge=0, le=1), AfterValidator(_is_in_thousandths)]
 Kind = Annotated[str, Field(min_length=1, max_length=64)]
 Term = Annotated[str, Field(min_length=1, max_length=200)]
+Pattern = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_is_a_pattern)]
+Domain = Annotated[
+    str,
+    Spelled(
+        "^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$", "it has to be a domain, such as example.com, and no address"
+    ),
+]
+ToolName = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class RuleEntry(StrictEntry):
@@ -57,7 +91,7 @@ class RuleEntry(StrictEntry):
     action: Action
     """What follows what it finds."""
     stages: list[Stage] | None = Field(default=None, min_length=1, max_length=2)
-    """Before the model, after it, or both, which it is unless said; `max_input_chars` is of the input alone."""
+    """Before the model, after it, or both; unless said, all that its check is for."""
     kinds: list[Kind] | None = Field(default=None, min_length=1, max_length=100)
     """What it looks for, of all that it knows."""
     threshold: Score | None = None
@@ -66,16 +100,24 @@ class RuleEntry(StrictEntry):
     """Findings from this score on block, whatever the action."""
     fail_open: bool | None = None
     """Where the check itself fails, go on; otherwise that blocks where a finding would."""
+    only_new: bool | None = None
+    """Of an answer, only what was not in the request."""
     terms: list[Term] | None = Field(default=None, min_length=1, max_length=1000)
     """Of `denied_terms`: words or phrases."""
+    patterns: list[Pattern] | None = Field(default=None, min_length=1, max_length=100)
+    """Regular expressions as in JSON Schema: of `denied_patterns`; of `tool_calls`, what no argument may be like."""
+    domains: list[Domain] | None = Field(default=None, max_length=1000)
+    """Of `links` and `markup`: where an answer may point to, with all below."""
+    tools: list[ToolName] | None = Field(default=None, max_length=128)
+    """Of `tool_calls`: the tools that a model may call."""
     max_chars: int | None = Field(default=None, ge=1, le=MOST_INPUT_CHARS)
     """Of `max_input_chars`."""
 
-    @field_validator("kinds", "threshold", "block_from", "fail_open", "terms", "max_chars")
+    @field_validator("kinds", "threshold", "block_from", "fail_open", "only_new", *OPTIONS)
     @classmethod
     def _is_an_option_of_the_check(cls, value: Any, others: ValidationInfo) -> Any:
         check, option = others.data.get("check", ""), str(others.field_name)
-        if value is not None and (option in NOT_OF.get(check, ()) or ONLY_OF.get(option, check) != check):
+        if value is not None and (option in NOT_OF.get(check, ()) or check not in OPTIONS.get(option, [check])):
             raise here(f"it does not go with {check}")
         return value
 
@@ -97,18 +139,26 @@ class RuleEntry(StrictEntry):
             raise here("it has to be as high as the threshold")
         return score
 
+    @field_validator("only_new")
+    @classmethod
+    def _is_of_answers(cls, value: bool | None, others: ValidationInfo) -> bool | None:
+        if value and "output" not in (others.data.get("stages") or ["output"]):
+            raise here("it needs the stage output")
+        return value
+
     @model_validator(mode="after")
-    def _has_terms(self) -> Self:
-        if self.check == "denied_terms" and self.terms is None:
-            raise ValueError("denied_terms needs terms")
+    def _has_what_it_needs(self) -> Self:
+        needed = NEEDED.get(self.check)
+        if needed and getattr(self, needed) is None:
+            raise ValueError(f"{self.check} needs {needed}")
         return self
 
     def item(self) -> dict[str, Any]:
         """The stored form: the table has whole numbers alone, so scores are in thousandths."""
         kept = self.model_dump(exclude_none=True)
-        if self.check == SIZE:
-            kept["stages"] = ["input"]
-        return kept | {name: round(kept[name] * 1000) for name in ("threshold", "block_from") if name in kept}
+        stages = [stage for stage in get_args(Stage) if stage not in NOT_OF.get(self.check, ())]
+        scores = {name: round(kept[name] * 1000) for name in SCORES & kept.keys()}
+        return kept | scores | {"stages": self.stages or stages}
 
 
 class GuardrailEntry(Entry):

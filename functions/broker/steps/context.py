@@ -27,6 +27,8 @@ class Run:
     """Nano-dollars that were held for its calls when it began; None for no limit."""
     policies: tuple[str, ...] = ()
     """The guardrail policies of its prompt and its route, by id."""
+    keeps: bool = False
+    """True where the answer is to be kept in the cache."""
     head: Head | None = None
     """The job as it was started, told until the run has changed it; what it decides is refused where it is old."""
     redacted: bool = False
@@ -42,8 +44,13 @@ class Run:
         # A run that was started before the two parted has one.
         ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
         head = Head.from_item(event["head"]) if event.get("head") else None
-        facts = (*ends, event["until"], event.get("held"), tuple(event.get("policies", ())), head)
-        return cls(event["job_id"], event["tenant"], fence, *facts, redacted=bool(event.get("redacted")))
+        return cls(
+            *(event["job_id"], event["tenant"], fence, *ends, event["until"], event.get("held")),
+            policies=tuple(event.get("policies", ())),
+            keeps=bool(event.get("keep")),
+            head=head,
+            redacted=bool(event.get("redacted")),
+        )
 
 
 def enter(jobs: Jobs, run: Run) -> Head:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from broker.errors import Conflict
-from broker.guardrails.pipeline import Edit
+from broker.guardrails.edits import Edit, Place
 from broker.guardrails.placeholders import Placeholders, named_in
 from broker.guardrails.redaction import redacted
 from broker.guardrails.walk import SENT
@@ -16,7 +16,7 @@ from broker.jobs.store import REDACTED, TOKENS, Jobs, Payloads
 from broker.steps.context import Run
 from broker.steps.token_counter import Material
 
-Edits = Mapping[tuple[str | int, ...], Sequence[Edit]]
+Edits = Mapping[Place, Sequence[Edit]]
 
 
 def redact_request(jobs: Jobs, payloads: Payloads, run: Run, request: Material, edits: Edits, key: bytes) -> bool:

@@ -38,6 +38,10 @@ class Policies:
             raise PolicyMissing(what, code="policy_missing")
         return kept.policy
 
+    def forget(self) -> None:
+        """Read anew at the next question: another process may know of a version that is missing here."""
+        self._kept.clear()
+
     def holding(self, tenant: Tenant, named: Iterable[str], now: int) -> tuple[Policy, ...]:
         """All that hold for a job: the tenant's, and on top those that its prompt and route name.
 

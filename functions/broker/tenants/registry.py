@@ -67,6 +67,10 @@ class Tenants:
             raise Forbidden("The tenant is disabled.", code="tenant_disabled")
         return tenant
 
+    def forget(self, tenant_id: str) -> None:
+        """Read it anew at the next question."""
+        self._kept.pop(tenant_id, None)
+
     def of_event(self, account: str, source: str) -> str:
         """The tenant that events of an account and source belong to (pk `SOURCE#account#source`).
 

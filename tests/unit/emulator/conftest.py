@@ -15,7 +15,9 @@ from ministack.services import dynamodb, lambda_svc, stepfunctions
 
 from local.emulator import fidelity, processes, speed
 
-PATCHED = (Parser, app, dynamodb, iam_actions, iam_evaluator, lambda_runtime, lambda_svc, stepfunctions)
+PATCHED = (
+    Parser, processes.AsShipped, app, dynamodb, iam_actions, iam_evaluator, lambda_runtime, lambda_svc, stepfunctions,
+)  # fmt: skip
 
 CODE = """
 import os, sys
@@ -33,6 +35,10 @@ def handler(event, context):
     if isinstance(event, dict) and "lines" in event:
         for number in range(event["lines"]):
             print(f"{event['word']} {number}")
+    if isinstance(event, dict) and event.get("dies"):
+        os._exit(1)
+    if isinstance(event, dict) and event.get("process"):
+        return os.getpid()
     if isinstance(event, dict) and event.get("closes"):
         sys.stderr.flush()
         os.close(2)
@@ -59,9 +65,9 @@ def restored() -> Iterator[None]:
                     setattr(each, name, value)
 
 
-@pytest.fixture(scope="module")
-def patched() -> Iterator[None]:
-    """The emulator as it runs."""
+@contextmanager
+def as_it_runs() -> Iterator[None]:
+    """The emulator with all patches, for a time."""
     with restored():
         fidelity.patch()
         speed.patch()
@@ -70,8 +76,22 @@ def patched() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def invoke(patched: None) -> Iterator[Invoke]:
+def patched() -> Iterator[None]:
+    """The emulator as it runs."""
+    with as_it_runs():
+        yield
+
+
+@pytest.fixture(scope="module")
+def invoke() -> Iterator[Invoke]:
     """Runs one function on the patched emulator."""
+    with one_function() as run:
+        yield run
+
+
+@contextmanager
+def one_function() -> Iterator[Invoke]:
+    """The same, for a time."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("f.py", CODE)
@@ -84,8 +104,12 @@ def invoke(patched: None) -> Iterator[Invoke]:
         "TracingConfig": {"Mode": "Active"},
     }
     function = {"config": config, "code_zip": packed.getvalue()}
-    yield lambda event: lambda_svc._execute_function_warm(function, event, "req-1")
-    started = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
-    lambda_runtime.reset()
-    for pipe in (pipe for each in started for pipe in (each.stdin, each.stdout, each.stderr) if pipe):
-        pipe.close()
+    with as_it_runs():
+        try:
+            yield lambda event: lambda_svc._execute_function_warm(function, event, "req-1")
+        finally:
+            started = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
+            lambda_runtime.reset()
+            processes.zygotes.stop()
+            for pipe in (pipe for each in started for pipe in (each.stdin, each.stdout, each.stderr) if pipe):
+                pipe.close()

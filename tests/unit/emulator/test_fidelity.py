@@ -1,15 +1,12 @@
 """Where the emulator is made more like AWS: it still fits, and what it is patched for is patched."""
 
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 from local.emulator import fidelity, processes
-from local.emulator.fidelity import LayerOnce
 from local.emulator.rewriting import DoesNotFit
 from tests.unit.emulator.conftest import Invoke, restored
 
@@ -55,44 +52,3 @@ def test_a_streams_batch_that_failed_is_an_error(invoke: Invoke, source: str, fa
     result = invoke({"Records": [{"eventSource": source, "fails": fails}]})
     assert result.get("error") is error
     assert ("errorType" in result["body"]) is bool(error)
-
-
-def test_a_layer_is_unpacked_once(tmp_path: Path) -> None:
-    workers = [tmp_path / f"worker-{number}" for number in range(3)]
-    seen = []
-    for number, worker in enumerate(workers):
-        target = worker / "layer_0"
-        target.mkdir(parents=True)
-        path = worker / "layer_0.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("python/m.py"), "a = 1")
-        with LayerOnce(str(path)) as layer:
-            assert layer.namelist() == ([] if number else ["python/m.py"])
-            layer.extractall(str(target))
-        assert (target / "python" / "m.py").read_text() == "a = 1"
-        seen.append(target.resolve())
-    assert len(set(seen)) == 1
-    assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".part")] == []
-
-
-def test_another_layer_is_another(tmp_path: Path) -> None:
-    for number in range(2):
-        target = tmp_path / str(number) / "layer_0"
-        target.mkdir(parents=True)
-        path = target.with_suffix(".zip")
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("m.py", str(number))
-        with LayerOnce(str(path)) as layer:
-            layer.extractall(str(target))
-        assert (target / "m.py").read_text() == str(number)
-
-
-def test_code_is_unpacked_as_ever(tmp_path: Path) -> None:
-    path = tmp_path / "code.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("m.py", "")
-    for name in ("a", "b"):
-        with LayerOnce(str(path)) as code:
-            assert code.namelist() == ["m.py"]
-            code.extractall(tmp_path / name)
-        assert not (tmp_path / name).is_symlink()

@@ -23,6 +23,14 @@ def test_a_log_that_is_closed_is_not_waited_for(invoke: Invoke, monkeypatch: pyt
     assert (after["log"], after["body"]) == ("", closing["body"] + 1)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # MiniStack lets go of the pipes of one that died
+def test_after_a_process_that_died_comes_a_new_one(invoke: Invoke) -> None:
+    invoke({})
+    died = invoke({"dies": True})
+    assert (died["error"], died["body"]["errorMessage"]) == (True, "Worker process died")
+    assert [invoke({})["body"] for _ in range(2)] == [1, 2]
+
+
 def test_short_work_shares_a_process_and_long_work_gets_another() -> None:
     processes, release, inside = Processes(most=2, starts_in_s=0.01), threading.Event(), threading.Semaphore(0)
 

@@ -98,10 +98,10 @@ def test_every_mark_is_kept_from_long_runs() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "a" + "\u0301" * 400_000 + "\u0323" * 400_000,  # sorting these marks would take many minutes
-        "a" + "\u0301\uff9e" * 300_000,
+        "a" + "\u0301" * 100_000 + "\u0323" * 100_000,  # sorting these marks would take many minutes
+        "a" + "\u0301\uff9e" * 100_000,
         "\ufdfa" * 100_000,
-        " \u200b" * 500_000,
+        " \u200b" * 100_000,
         "aа" * 500_000,  # noqa: RUF001
     ],
     ids=range(5),

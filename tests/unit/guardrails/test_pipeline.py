@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from broker.guardrails.checks.base import About, Check
+from broker.guardrails.edits import Edit
 from broker.guardrails.findings import Finding
-from broker.guardrails.pipeline import MOST_FINDINGS, Edit, Report, inspect
+from broker.guardrails.pipeline import MOST_FINDINGS, Report, inspect
 from broker.guardrails.policy import DEFAULT, Policy, Rule, Stage, of_tenant
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import input_texts
@@ -127,7 +128,7 @@ def test_what_is_cut_in_two_is_found_once() -> None:
     report = look({"messages": [{"role": "user", "content": parts}]}, Rule("shouting", "redact", kinds=("long",)))
     place = ("input", "messages", 0, "content")
     assert report.edits == {
-        (*place, 0, "text"): [Edit(3, 5, "long", "redact")],
+        (*place, 0, "text"): [Edit(3, 5, "long", "redact", "UDER")],
         (*place, 1, "text"): [Edit(0, 4, "", "redact")],
     }
     assert followed(report) == [("shouting", "long", "redact", 1)]

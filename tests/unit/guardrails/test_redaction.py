@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from broker.guardrails.pipeline import Edit
+from broker.guardrails.edits import Edit
 from broker.guardrails.placeholders import Placeholders, placeholders_in, restored
 from broker.guardrails.redaction import hashed, masked, redacted
 from hypothesis import given
@@ -74,19 +74,13 @@ def test_what_others_named_is_taken_in_and_renamed_where_it_clashes() -> None:
     assert restored(restored(text, changed), names.mapping) == "bob met ann and eve"
 
 
-def test_edits_that_overlap_are_one_with_the_strictest_of_them() -> None:
-    names = Placeholders()
-    assert out("call 0123456789 now", Edit(5, 10, "phone", "mask"), Edit(8, 15, "iban", "redact"), names=names) == (
-        "call <IBAN_1> now"
-    )
-    assert names.mapping == {"IBAN_1": "0123456789"}
-
-
 def test_what_stood_across_a_seam_is_taken_out_of_its_second_part() -> None:
     request = {"input": {"messages": [{"content": [{"text": "an"}, {"text": "n is here"}]}]}, "task": "chat"}
     place = ("input", "messages", 0, "content")
-    edits = {(*place, 0, "text"): [Edit(0, 2, "name", "redact")], (*place, 1, "text"): [Edit(0, 1, "", "redact")]}
-    made = redacted(request, edits, Placeholders())
+    edits = {(*place, 0, "text"): [Edit(0, 2, "name", "redact", "n")], (*place, 1, "text"): [Edit(0, 1, "", "redact")]}
+    names = Placeholders()
+    made = redacted(request, edits, names)
+    assert names.mapping == {"NAME_1": "ann"}
     assert made["input"]["messages"][0]["content"] == [{"text": "<NAME_1>"}, {"text": " is here"}]
     assert request["input"]["messages"][0]["content"][0]["text"] == "an"  # type: ignore[index]
     assert made["task"] == "chat"

@@ -113,5 +113,13 @@ def test_commands_and_constructors() -> None:
     assert not spans("docker run -u 1000:1000 -p 8080:80 image")
 
 
-def test_netrc() -> None:
+def test_files_that_hold_credentials() -> None:
     assert spans("machine git.internal login deploy password orchard") == [("netrc_password", "orchard")]
+    assert not spans("machine HOSTNAME login USERID password PASSWORD")
+    assert spans("db.internal:5432:shop:deploy:orchard\n") == [("pgpass_password", "orchard")]
+    assert spans("//registry.internal/:_authToken=" + (value := made(36))) == [("npmrc_auth_token", value)]
+    value = base64.b64encode(b"deploy:orchardgate").decode()
+    assert spans(json.dumps({"auths": {"registry.internal": {"auth": value}}})) == [("secret_value", value)]
+    assert spans("define( 'DB_PASSWORD', 'Tr4vel" + "!mug' );") == [("password", "Tr4vel!mug")]
+    salt = "".join(CHOSEN.choices(LETTERS + "!@#$%^&*()-_=+ ", k=64)).strip()
+    assert spans(f"define('AUTH_KEY', '{salt}');") == [("secret_value", salt)]

@@ -11,6 +11,7 @@ CHECKS: Mapping[str, str] = {
     "denied_patterns": "DeniedPatterns",
     "denied_terms": "DeniedTerms",
     "hidden_text": "HiddenText",
+    "injection": "Injection",
     "links": "Links",
     "markup": "Markup",
     "personal_data": "PersonalData",

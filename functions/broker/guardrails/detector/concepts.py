@@ -66,14 +66,27 @@ def _frozen(table: dict[str, set[int]]) -> dict[str, tuple[int, ...]]:
     return {word: tuple(sorted(concepts)) for word, concepts in table.items()}
 
 
-def meanings(words: list[str]) -> tuple[list[tuple[int, ...]], int]:
-    """The concepts of each word in order, after the mark of a beginning; and how many were written in leetspeak."""
+class Meaning(NamedTuple):
+    """A text's words as the detector weighs them, after a mark of its beginning."""
+
+    terms: list[str]
+    """The words; of a script without spaces, the entries found and the letters between them."""
+    concepts: list[tuple[int, ...]]
+    """What each term means."""
+    leet: int
+    """How many were written in leetspeak."""
+
+
+def meanings(words: list[str]) -> Meaning:
+    """The terms of these words, and the concepts of each."""
     lex = lexicon()
-    concepts: list[tuple[int, ...]] = [lex.exact["."]]
+    terms, concepts = ["."], [lex.exact["."]]
     leet = 0
     for place, word in enumerate(words):
         if word > SPACED and unspaced(word):
-            concepts += _cut(word, lex)
+            for term, found in _cut(word, lex):
+                terms.append(term)
+                concepts.append(found)
             continue
         found, disguised = _concepts(word)
         leet += disguised
@@ -81,8 +94,9 @@ def meanings(words: list[str]) -> tuple[list[tuple[int, ...]], int]:
             for rest, concept in lex.phrases[word]:
                 if tuple(words[place + 1 : place + 1 + len(rest)]) == rest and concept not in found:
                     found = (*found, concept)
+        terms.append(word)
         concepts.append(found)
-    return concepts, leet
+    return Meaning(terms, concepts, leet)
 
 
 @lru_cache(maxsize=50_000)
@@ -109,15 +123,15 @@ def _plain_concepts(word: str) -> tuple[int, ...]:
     return ()
 
 
-def _cut(run: str, lex: Lexicon) -> Iterator[tuple[int, ...]]:
+def _cut(run: str, lex: Lexicon) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The longest entries from left to right; each letter between them is a word without a meaning."""
     place, size = 0, len(run)
     while place < size:
         for length in range(min(LONGEST_RUN, size - place), 0, -1):
             if found := lex.runs.get(run[place : place + length]):
-                yield found
+                yield run[place : place + length], found
                 place += length
                 break
         else:
-            yield ()
+            yield run[place], ()
             place += 1

@@ -1,8 +1,10 @@
 """What the model weighs: concepts near each other, by pairs and threes, in windows of a text; and the text's signs."""
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
+from zlib import crc32
 
 from broker.guardrails.detector.concepts import lexicon, meanings
 from broker.guardrails.detector.reading import read
@@ -13,6 +15,9 @@ WINDOW, STRIDE = 60, 30
 
 PIECE, OVERLAP = 20_000, 600
 """Characters that are read at a time, and how many are read again, so that nothing is lost between two pieces."""
+
+WORDINGS, WORDING = 1 << 15, 3.0
+"""Numbers for words and pairs of words, and how much all of a window's count beside one feature."""
 
 NEAR, CLOSE, SPAN = 2, 7, 9
 """Words apart: of a near pair, of a close pair, of three."""
@@ -78,17 +83,30 @@ def number_of(name: str) -> int:
     return names.index(name)
 
 
-def windows(text: str) -> Iterator[set[int]]:
+class Window(NamedTuple):
+    """What is weighed of one window."""
+
+    features: set[int]
+    wording: list[int]
+    """Its words and pairs of words, hashed; one may be there often."""
+
+    def share(self) -> float:
+        """How much each of `wording` counts: a long window's do not add up to more than a short one's."""
+        return WORDING / math.sqrt(max(len(self.wording), 16))
+
+
+def windows(text: str) -> Iterator[Window]:
     """The features of each window of a text; at least one window."""
     for begin in range(0, max(len(text) - OVERLAP, 1), PIECE - OVERLAP):
         yield from _windows(text[begin : begin + PIECE])
 
 
-def _windows(text: str) -> Iterator[set[int]]:
+def _windows(text: str) -> Iterator[Window]:
     words, disguises = read(text)
-    concepts, leet = meanings(words)
+    terms, concepts, leet = meanings(words)
     first_sign = space().signs
     common = {first_sign + NUMBERS[name] for name in signs(text, words, disguises, leet)}
+    wording = _hashed(terms)
     features = [(place, _of(concepts, place, of)) for place, of in enumerate(concepts) if of]
     begin = 0
     for first in range(0, max(len(concepts) - STRIDE, 1), STRIDE):
@@ -99,7 +117,19 @@ def _windows(text: str) -> Iterator[set[int]]:
             if place >= first + WINDOW:
                 break
             window.update(found)
-        yield window
+        yield Window(window, wording[2 * first : 2 * (first + WINDOW)])
+
+
+def _hashed(terms: list[str]) -> list[int]:
+    """Two numbers for each term: of itself, and of it and the one before."""
+    hashed: list[int] = []
+    before = b""
+    for term in terms:
+        own = b"0" if term.isdigit() else term.encode("utf-8", "replace")
+        hashed.append(crc32(own) & (WORDINGS - 1))
+        hashed.append(crc32(own, crc32(before)) & (WORDINGS - 1))
+        before = own
+    return hashed
 
 
 def _of(concepts: list[tuple[int, ...]], place: int, of: tuple[int, ...]) -> list[int]:

@@ -1,7 +1,9 @@
 """The verdict on a text: a linear model over its windows' features, by `data/detector.json`."""
 
+import base64
 import json
 import math
+from array import array
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -18,7 +20,7 @@ class Verdict(NamedTuple):
     score: float
     """0 to 1; `thresholds` says from where on to flag and to block."""
     reasons: tuple[str, ...]
-    """The features that weighed most in the window that scored highest; never the text."""
+    """The features that weighed most in the window that scored highest, or `wording`; never the text."""
 
 
 class Thresholds(NamedTuple):
@@ -32,6 +34,7 @@ class Weights(NamedTuple):
     """The model as it is kept."""
 
     features: list[float]
+    wording: list[float]
     bias: float
     mixture: tuple[float, float, float]
     """The shares of the highest window, the second and the mean."""
@@ -48,8 +51,10 @@ def weights() -> Weights:
     for name, weight in kept["weights"].items():
         features[number_of(name)] = weight
     mixture = kept["mixture"]
+    wording = array("b", base64.b64decode(kept["wording"]))
     return Weights(
         features,
+        [weight * kept["wording_step"] for weight in wording],
         kept["bias"],
         (mixture["highest"], mixture["second"], mixture["mean"]),
         kept["centre"],
@@ -72,17 +77,19 @@ def mix(scores: list[float], mixture: tuple[float, float, float]) -> float:
 def judge_text(text: str) -> Verdict:
     """Judge one text. Linear in its length: every character is in a window, and a window's work is bounded."""
     model = weights()
-    weigh = model.features.__getitem__
+    weigh, weigh_words = model.features.__getitem__, model.wording.__getitem__
     scores: list[float] = []
-    best, highest = set[int](), -math.inf
-    for features in windows(text):
-        score = model.bias + sum(map(weigh, features))
+    best, highest, worded = set[int](), -math.inf, 0.0
+    for window in windows(text):
+        wording = window.share() * sum(map(weigh_words, window.wording))
+        score = model.bias + wording + sum(map(weigh, window.features))
         scores.append(score)
         if score > highest:
-            best, highest = features, score
+            best, highest, worded = window.features, score, wording
     mixed = mix(scores, model.mixture) - model.centre
-    reasons = sorted((-weigh(feature), feature) for feature in best if weigh(feature) > 0)
+    weighed = [(weigh(feature), name_of(feature)) for feature in best] + [(worded, "wording")]
+    reasons = sorted((each for each in weighed if each[0] > 0), key=lambda each: (-each[0], each[1]))
     return Verdict(
         1 / (1 + math.exp(-max(min(mixed, 30.0), -30.0))),
-        tuple(name_of(feature) for _, feature in reasons[:REASONS]),
+        tuple(name for _, name in reasons[:REASONS]),
     )

@@ -1,15 +1,15 @@
 """Addresses of wallets: Bitcoin (Base58Check and Bech32) and Ethereum."""
 
-import re
 from collections.abc import Iterator
 
+from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
 
-ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9A-Za-z_])")
-P2PKH = re.compile(r"1[1-9A-HJ-NP-Za-km-z]{25,34}(?![0-9A-Za-z_/+=-])")
-P2SH = re.compile(r"3[1-9A-HJ-NP-Za-km-z]{25,34}(?![0-9A-Za-z_/+=-])")
-BECH32 = re.compile(r"bc1[02-9ac-hj-np-z]{11,71}(?![0-9A-Za-z_/+=-])")
-SIGN = re.compile(r"[0-9A-Za-z_/+=-]")
+ETHEREUM = pattern(r"0x[0-9a-fA-F]{40}(?![0-9A-Za-z_])")
+P2PKH = pattern(r"1[1-9A-HJ-NP-Za-km-z]{25,34}(?![0-9A-Za-z_/+=-])")
+P2SH = pattern(r"3[1-9A-HJ-NP-Za-km-z]{25,34}(?![0-9A-Za-z_/+=-])")
+BECH32 = pattern(r"bc1[02-9ac-hj-np-z]{11,71}(?![0-9A-Za-z_/+=-])")
+SIGN = pattern(r"[0-9A-Za-z_/+=-]")
 
 
 def find_wallets(text: str) -> Iterator[Span]:

@@ -4,17 +4,18 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address
 
+from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
 
-LOCAL = re.compile(r"(?:[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f-\x9f\u2000-\u200f\u3000\ufffd]){1,64}\Z")
-QUOTED = re.compile(r'(?<![\w"])"(?:[^"\\\r\n]|\\[^\r\n]){1,62}"\Z')
-DOMAIN = re.compile(
+LOCAL = pattern(r"(?:[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f-\x9f\u2000-\u200f\u3000\ufffd]){1,64}\Z")
+QUOTED = pattern(r'(?<![\w"])"(?:[^"\\\r\n]|\\[^\r\n]){1,62}"\Z')
+DOMAIN = pattern(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:(?:xn--[a-z0-9-]{2,59}|[a-z]{2,24})(?![a-z0-9_-])|[^\W\d_a-z]{2,24}(?![\w-]))",
     re.IGNORECASE,
 )
-ADDRESS = re.compile(r"\[?([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.]*[0-9])\]?")
+ADDRESS = pattern(r"\[?([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.]*[0-9])\]?")
 
-GLUED = re.compile(r".*[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af](?=[!-~]+\Z)")
+GLUED = pattern(r".*[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af](?=[!-~]+\Z)")
 """Words of scripts without spaces, right before an address in ASCII."""
 
 PUNCTUATION = "'`*_~|/=?!{}#$%&"

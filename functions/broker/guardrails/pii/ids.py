@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from broker.guardrails.classes import SEPARATORS
 from broker.guardrails.mentions import Mentions
+from broker.guardrails.patterns import pattern
 from broker.guardrails.pii import own
 from broker.guardrails.pii.words import document
 from broker.guardrails.spans import Span
@@ -16,19 +17,19 @@ from broker.guardrails.spans import Span
 BEFORE, AFTER = 48, 16
 """How far a number's word may stand before it, and behind it, in characters."""
 
-WORD = re.compile(rb"[9A]++")
-DIGITS_FIRST = re.compile(rb"(?:A+[ -])*9([9A]*(?:[^9A][9A]*)?)")
+WORD = pattern(rb"[9A]++")
+DIGITS_FIRST = pattern(rb"(?:A+[ -])*9([9A]*(?:[^9A][9A]*)?)")
 LETTER_OR_DIGIT = b"A9"
 LONGEST = 40
 TIGHT = (b"-", b".", b"/", b"+")
 """What joins two words to one identifier."""
 
-LEAD = re.compile(rb"(?:(?<![9A])A{1,4}[ -]){1,2}\Z")
+LEAD = pattern(rb"(?:(?<![9A])A{1,4}[ -]){1,2}\Z")
 """Letters that may stand before the first digit in a group of their own: `AB 12 34 56 C`."""
 
 SEPARATED = str.maketrans("", "", SEPARATORS)
-ROW_BEFORE = re.compile("[0-9] ")
-ROW_AFTER = re.compile(" [0-9]")
+ROW_BEFORE = pattern("[0-9] ")
+ROW_AFTER = pattern(" [0-9]")
 """In a row of numbers, none tells itself."""
 EXAMPLES = frozenset({"12345678", "123456789", "1234567890", "0123456789", "987654321"})
 """Nobody's numbers."""
@@ -59,7 +60,7 @@ class Form(NamedTuple):
     """By kind, and by what these are called in general: those that need such a word near."""
 
 
-class Shapes(NamedTuple):
+class KnownForms(NamedTuple):
     """What forms the numbers have."""
 
     forms: dict[bytes, Form]
@@ -71,18 +72,18 @@ class Shapes(NamedTuple):
 
 def find_ids(text: str, classes: bytes, near: Mentions[str]) -> Iterator[Span]:
     """The numbers in a text, in order."""
-    shapes = _shapes()
+    known = _known_forms()
     free = 0
-    for begin, end, form in _candidates(classes, shapes, near):
+    for begin, end, form in _candidates(classes, known, near):
         if begin >= free and (kind := _kind(text, begin, end, form, near)):
             free = end
             yield Span(begin, end, *kind)
 
 
-def _candidates(classes: bytes, shapes: Shapes, near: Mentions[str]) -> Iterator[tuple[int, int, Form]]:
+def _candidates(classes: bytes, known: KnownForms, near: Mentions[str]) -> Iterator[tuple[int, int, Form]]:
     """Where something has the form of a number: the longest first at each place."""
     place = 0
-    while first := shapes.first.search(classes, place):
+    while first := known.first.search(classes, place):
         begin = first.start()
         while begin and classes[begin - 1] in LETTER_OR_DIGIT and first.start() - begin < LONGEST:
             begin -= 1
@@ -92,25 +93,25 @@ def _candidates(classes: bytes, shapes: Shapes, near: Mentions[str]) -> Iterator
             # In a row of numbers, none tells itself.
             continue
         if classes[begin - 2 : begin - 1] == b"A" and (lead := LEAD.search(classes, max(0, begin - 10), begin)):
-            yield from _forms(classes, lead.start(), shapes)
+            yield from _forms(classes, lead.start(), known)
             if (second := classes.find(b" ", lead.start(), begin - 1)) > 0:
-                yield from _forms(classes, second + 1, shapes)
-        yield from _forms(classes, begin, shapes)
+                yield from _forms(classes, second + 1, known)
+        yield from _forms(classes, begin, known)
 
 
-def _forms(classes: bytes, begin: int, shapes: Shapes) -> list[tuple[int, int, Form]]:
+def _forms(classes: bytes, begin: int, known: KnownForms) -> list[tuple[int, int, Form]]:
     found: list[tuple[int, int, Form]] = []
     word = None if _goes_on_before(classes, begin) else WORD.match(classes, begin)
     while word:
         end = word.end()
         for form in (b"*%d" % (end - begin), classes[begin:end]):
-            if form in shapes.forms and not _goes_on_behind(classes, end):
-                found.append((begin, end, shapes.forms[form]))
+            if form in known.forms and not _goes_on_behind(classes, end):
+                found.append((begin, end, known.forms[form]))
         # A form may end with a separator: A123456(3).
         written = classes[begin : end + 1]
-        if written in shapes.forms and not _goes_on_behind(classes, end + 1):
-            found.append((begin, end + 1, shapes.forms[written]))
-        if written not in shapes.beginnings:
+        if written in known.forms and not _goes_on_behind(classes, end + 1):
+            found.append((begin, end + 1, known.forms[written]))
+        if written not in known.beginnings:
             break
         word = WORD.match(classes, end + 1)
     return found[::-1]
@@ -180,19 +181,19 @@ def _check(name: str) -> Callable[[str], bool]:
 
 
 @cache
-def _shapes() -> Shapes:
+def _known_forms() -> KnownForms:
     forms: dict[bytes, Form] = {}
     for entry in document()["ids"]:
         row = Row(entry["kind"], entry["check"], tuple(entry.get("starts", ())), "written" in entry)
-        for shape in (*entry["alone"], *entry["near"]):
-            for written in _expanded(shape):
+        for given in (*entry["alone"], *entry["near"]):
+            for written in _expanded(given):
                 form = forms.setdefault(written, Form([], {}))
                 for word in (row.kind, *entry.get("groups", ())):
                     form.by_word.setdefault(word, []).append(row)
-                if shape in entry["alone"]:
+                if given in entry["alone"]:
                     form.alone.append(row)
     beginnings = {form[: at + 1] for form in forms for at, sign in enumerate(form) if chr(sign) in SEPARATORS}
-    return Shapes(forms, frozenset(beginnings), _first(forms))
+    return KnownForms(forms, frozenset(beginnings), _first(forms))
 
 
 def _first(forms: Iterable[bytes]) -> re.Pattern[bytes]:
@@ -212,7 +213,7 @@ def _tree(words: set[bytes]) -> bytes:
     return branches[0] if len(branches) == 1 else rb"(?:" + rb"|".join(branches) + rb")"
 
 
-def _expanded(shape: str) -> Iterator[bytes]:
-    """A shape with `X` is that of a digit and that of a letter."""
-    for signs in product(*("9A" if sign == "X" else sign for sign in shape)):
+def _expanded(given: str) -> Iterator[bytes]:
+    """A form with `X` is that of a digit and that of a letter."""
+    for signs in product(*("9A" if sign == "X" else sign for sign in given)):
         yield "".join(signs).encode()

@@ -6,11 +6,12 @@ from functools import cache
 from typing import NamedTuple
 
 from broker.guardrails.mentions import Mentions
+from broker.guardrails.patterns import pattern
 from broker.guardrails.pii.own import COUNTRIES
 from broker.guardrails.pii.words import BIRTH, LABEL, document
 from broker.guardrails.spans import Span
 
-LINK = re.compile(
+LINK = pattern(
     r"(?:[\s:#=.()\[\]\"'*_,-]{0,4}(?:numbers?|num|no|nr|nº|n°|№|번호|番号|号码|號碼|증|nummer|number|numéro|numero|número|code|codes|card|id"
     r"|is|was|are|on|in|the|ist|lautet|war|am|est|le|es|el|é|è|il|op|den|date|of|birth|birthday|day|datum|data|de|del"
     r"|di|da|der|d'|van|my|是|为|為|は|는|은|이|가|(?-i:[a-z]{2}))(?![a-z0-9])){0,4}[\s:#=.()\[\]\"'*_|,：；の>/-]{0,5}",  # noqa: RUF001
@@ -24,7 +25,7 @@ MONTHS = (
 )
 MONTH = rf"(?:{'|'.join(sorted(set(MONTHS.split()), key=len, reverse=True))})[a-zçéûäô]{{0,8}}\.?"
 DAY, YEAR = r"(?:0?[1-9]|[12][0-9]|3[01])", r"(?:1[89][0-9]{2}|20[0-4][0-9])"
-DATE = re.compile(
+DATE = pattern(
     rf"{YEAR}([-/. ])(?:0?[1-9]|1[0-2])\1{DAY}(?![0-9])"
     rf"|{DAY}([-/. ])(?:0?[1-9]|1[0-2])\2(?:{YEAR}|[0-9]{{2}})(?![0-9])"
     rf"|(?:0?[1-9]|1[0-2])([-/.]){DAY}\3(?:{YEAR}|[0-9]{{2}})(?![0-9])"

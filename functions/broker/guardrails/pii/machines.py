@@ -4,27 +4,28 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
 
-HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\.|\.[0-9A-Fa-f]{4}\.")
-COLON_HINT = re.compile(r":[0-9A-Fa-f]{0,4}:")
-HYPHEN_HINT = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
+HINT = pattern(r"\.[0-9]{1,3}\.[0-9]{1,3}\.|\.[0-9A-Fa-f]{4}\.")
+COLON_HINT = pattern(r":[0-9A-Fa-f]{0,4}:")
+HYPHEN_HINT = pattern(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-")
 """The middle of an address: rare in ordinary text, and quick to look for."""
 
-IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
-MAC = re.compile(
+IPV4 = pattern(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+MAC = pattern(
     r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}"
 )
 REACH = 48
 """More characters than an address has."""
 
-BEFORE = re.compile(r"[0-9A-Za-z_:.-]*\Z")
-OTHER = re.compile(r"[^0-9A-Za-z_:.-]")
+BEFORE = pattern(r"[0-9A-Za-z_:.-]*\Z")
+OTHER = pattern(r"[^0-9A-Za-z_:.-]")
 
-NETWORK = re.compile(r"/[0-9]")
+NETWORK = pattern(r"/[0-9]")
 """A range of addresses is nobody's."""
 
-VERSION = re.compile(
+VERSION = pattern(
     r"(?:version|release|ver|rev|section|sections|chapter|rfc ?[0-9]{0,5}|oid|§|[<>=~^]=?)[\"' :=`(v]{0,4}\Z"
     r"|(?<![a-z])v\.? ?\Z",
     re.IGNORECASE,

@@ -4,9 +4,10 @@ import re
 from datetime import date
 
 from broker.guardrails.numbers import luhn
+from broker.guardrails.patterns import pattern
 
-NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
-MBI = re.compile(
+NINO = pattern(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
+MBI = pattern(
     r"[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9][0-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9][0-9][AC-HJKMNP-RT-Y]{2}[0-9]{2}"
 )
 
@@ -213,7 +214,7 @@ def bic(number: str) -> bool:
     return re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", number) is not None and number[4:6] in COUNTRIES
 
 
-VIN = re.compile(
+VIN = pattern(
     r"(?=(?:.*[0-9]){4})(?=(?:.*[A-Z]){3})[A-HJ-NPR-Z1-9][A-HJ-NPR-Z0-9]{7}[0-9X][A-HJ-NPR-TV-Y1-9][A-HJ-NPR-Z0-9]{3}[0-9]{4}"
 )
 TRANSLITERATED = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", "12345678123457923456789", strict=True))

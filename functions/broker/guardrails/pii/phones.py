@@ -8,18 +8,19 @@ from typing import Any
 
 from broker.guardrails.classes import places
 from broker.guardrails.mentions import Mentions
+from broker.guardrails.patterns import pattern
 from broker.guardrails.pii.words import PHONE, document
 from broker.guardrails.spans import Span
 
-INTERNATIONAL = re.compile(r"\+\]?(?: ?\(|(?: (?=[0-9]{1,3}[ ./(-]))?)[1-9](?:[ ./()\[\]-]{0,3}[0-9]){6,16}(?![0-9])")
-ZEROS = re.compile(r"00[ -]?[1-9](?:[ ./()-]{0,3}[0-9]){7,15}(?![0-9])")
-NATIONAL = re.compile(r"[(\[]?[0-9](?:[ ./()\[\]-]{0,3}[0-9]){6,14}(?![0-9])")
+INTERNATIONAL = pattern(r"\+\]?(?: ?\(|(?: (?=[0-9]{1,3}[ ./(-]))?)[1-9](?:[ ./()\[\]-]{0,3}[0-9]){6,16}(?![0-9])")
+ZEROS = pattern(r"00[ -]?[1-9](?:[ ./()-]{0,3}[0-9]){7,15}(?![0-9])")
+NATIONAL = pattern(r"[(\[]?[0-9](?:[ ./()\[\]-]{0,3}[0-9]){6,14}(?![0-9])")
 
 OWN_FORMS = (
     (
         "US",
         (b"-9999", b".9999"),
-        re.compile(
+        pattern(
             r"(?<![\w.+/=-])(?:1[ .-])?(?:\([2-9][0-9]{2}\)[ .-]?[2-9][0-9]{2}[ .-]"
             r"|[2-9][0-9]{2}([-.])[2-9][0-9]{2}\1)[0-9]{4}(?![\w-]|\.[0-9])"
         ),
@@ -27,18 +28,18 @@ OWN_FORMS = (
     (
         "FR",
         (b"99 99 99 99", b"99.99.99.99", b"99-99-99-99"),
-        re.compile(r"(?<![\w.+/=-])(?<![0-9] )0[1-9]([ .-])[0-9]{2}\1[0-9]{2}\1[0-9]{2}\1[0-9]{2}(?![\w-]|[ .-][0-9])"),
+        pattern(r"(?<![\w.+/=-])(?<![0-9] )0[1-9]([ .-])[0-9]{2}\1[0-9]{2}\1[0-9]{2}\1[0-9]{2}(?![\w-]|[ .-][0-9])"),
     ),
 )
 """Countries whose notation nobody takes for anything else: what its numbers have, and all of one."""
 
 OWN_LEAD = 12
 
-GAP = re.compile(r"[^0-9\n+]{0,24}")
+GAP = pattern(r"[^0-9\n+]{0,24}")
 """What may stand between a word and its number."""
 
-NOT_DIGIT = re.compile(r"[^0-9]+")
-WITHOUT_LAST_GROUP = re.compile(r"\A(.*[0-9])[^0-9]+[0-9]+\Z", re.DOTALL)
+NOT_DIGIT = pattern(r"[^0-9]+")
+WITHOUT_LAST_GROUP = pattern(r"\A(.*[0-9])[^0-9]+[0-9]+\Z", re.DOTALL)
 TRIALS = 3
 """How many groups at the end may belong to something else."""
 
@@ -61,10 +62,10 @@ WHOLE = "ZZ"
 
 def find_international(text: str) -> Iterator[Span]:
     """The phone numbers with their country's code, those with a plus before those with two zeros."""
-    for sign, pattern in (("+", INTERNATIONAL), ("00", ZEROS)):
+    for sign, written in (("+", INTERNATIONAL), ("00", ZEROS)):
         place = text.find(sign)
         while place >= 0:
-            found = pattern.match(text, place) if _begins(text, place) else None
+            found = written.match(text, place) if _begins(text, place) else None
             length = _longest(found.group(), (WHOLE,)) if found else 0
             if length:
                 yield Span(place, place + length, "phone")
@@ -170,8 +171,8 @@ def _fits(described: Any, national: str) -> bool:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _compiled(source: str) -> re.Pattern[str]:
+    return re.compile(source)
 
 
 @cache

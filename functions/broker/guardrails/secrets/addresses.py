@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from broker.guardrails.secrets.issued import Scan
 from broker.guardrails.secrets.randomness import is_placeholder
+from broker.guardrails.secrets.values import is_told
 from broker.guardrails.spans import Span
 
 USERINFO = re.compile(
@@ -31,6 +32,7 @@ PARTS = re.compile(
 AROUND = 200
 """Characters on each side of a password in which the other parts of its connection string stand."""
 
+PGPASS = re.compile(r"[\w*\-]{1,63}:[\w*\-]{1,63}:(?P<value>[^\s:\"'<>]{4,128})(?=\s|\Z)")
 NETRC = re.compile(r"\s{1,4}\S{1,255}\s{1,8}login\s{1,4}\S{1,128}\s{1,8}password\s{1,4}(?P<value>\S{3,128})")
 
 
@@ -67,5 +69,12 @@ def find_connection(scan: Scan, begin: int, end: int) -> Iterator[Span]:
 def find_netrc(scan: Scan, begin: int, end: int) -> Iterator[Span]:
     """The password of a netrc entry."""
     found = NETRC.match(scan.text, end)
-    if found and not is_placeholder(found["value"]):
+    if found and is_told(found["value"].strip("\"'")):
         yield Span(*found.span("value"), "netrc_password", 0.9)
+
+
+def find_pgpass(scan: Scan, begin: int, end: int) -> Iterator[Span]:
+    """The password of a line of .pgpass: `host:5432:database:user:password`."""
+    found = PGPASS.match(scan.text, end)
+    if found and scan.text[max(0, begin - 1) : begin].strip() and is_told(found["value"]):
+        yield Span(*found.span("value"), "pgpass_password", 0.8)

@@ -9,7 +9,7 @@ from broker.guardrails.secrets.values import OF_A_SECRET, OTHER_NAMES, is_secret
 from broker.guardrails.spans import Span
 
 VALUE = (
-    r"(?:\\{0,2}(?P<quote>[\"'`])(?P<quoted>[^\r\n\"'`]{4,2000}+)(?P=quote)"
+    r"(?:\\{0,2}(?:\"(?P<double>[^\r\n\"]{4,2000}+)\"|'(?P<single>[^\r\n']{4,2000}+)'|`(?P<back>[^\r\n`]{4,2000}+)`)"
     r"|(?P<bare>[^\s\"'`<>,;()\[\]|&\\=]{4,400}+={0,2}))"
 )
 ASSIGNMENT = re.compile(
@@ -93,6 +93,6 @@ def _plain(text: str, begin: int, end: int) -> tuple[int, int] | None:
 
 def _value(found: re.Match[str]) -> tuple[tuple[int, int], bool]:
     """Where the value stands, without the escape before its closing quote or a sentence's full stop; and if quoted."""
-    quoted = found["quoted"] is not None
-    begin, end = found.span("quoted" if quoted else "bare")
+    quoted = found["bare"] is None
+    begin, end = found.span(found.lastgroup or "bare")
     return (begin, begin + len(found.string[begin:end].rstrip("\\. "))), quoted

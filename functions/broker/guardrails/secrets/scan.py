@@ -24,6 +24,7 @@ STRUCTURES: tuple[tuple[str, Finder], ...] = (
     ("&sig;?sig;x-amz-signature;x-goog-signature;sharedaccesssignature", addresses.find_signature),
     ("password;pwd", addresses.find_connection),
     ("machine", addresses.find_netrc),
+    (":5432:", addresses.find_pgpass),
     (" -u ; --user ;--user=", commands.find_user_option),
     (" -p ; -password ; -pass ", commands.find_password_option),
     ("networkcredential;directoryentry", commands.find_constructor),

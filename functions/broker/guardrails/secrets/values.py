@@ -9,7 +9,7 @@ REFERENCES = re.compile(
     .* (?: [(\[{] | \.\. | :: | -> | \\[xu0] | &[lg]t; )
     | (?:\w{1,40}\.){1,6} [A-Za-z_]\w*\Z
     | [~.]{0,2} / | [\w.\-]{1,24} (?:/[\w.\-]{1,24}){2}
-    | https?[:%] | a?arn: | urn: | file:
+    | \d{4}-\d\d-\d\d(?:T\d|\s|\Z) | https?[:%] | a?arn: | urn: | file:
     | \#[\w-]*[A-Za-z]{3}[\w-]*\Z"""
 )
 """What stands behind `=` in code and is no literal of a secret: calls, attributes, paths, addresses, selectors."""
@@ -19,7 +19,7 @@ OTHER_NAMES = re.compile(
     (?: next|prev(?:ious)?|change|lock|request|purchase|page|pagination|paging|continuation|idempotency|sync|export
       | import|[cx]srf|cursor|sequence|resume|marker|start|stop|eos|bos|pad|unk|mask|primary|foreign|public|partition
       | sort|cache|websocket|client|host|translation|i18n|registry|group|object|dict|map|item|row|index|unique
-      | hot|short )
+      | hot|short|action|s3 )
     [-_ ]? (?:token|key) \Z"""
 )
 """Names that end like those of secrets and are of pages, rows, and places in a text."""
@@ -27,7 +27,7 @@ OTHER_NAMES = re.compile(
 OF_A_SECRET = re.compile(
     r"""(?x)
     .*? (?: id|arn|name|type|ur[il]|path|file|version|count|len(?:gth)?|size|prefix|hash|format|store|field|label|title
-          | ring|point|word|code|event|manager|mgr\w* ) s? [\"'`\])]{0,2} \Z"""
+          | ring|point|word|code|event|manager|mgr\w*|used|changed|date|time|expir\w*|policy ) s? [\"'`\])]{0,2} \Z"""
 )
 """How names of something about a secret go on: `key_id`, `secretArn`, `token_type`."""
 
@@ -52,7 +52,7 @@ def is_secret(value: str, strength: str, quoted: bool) -> bool:
     value = value.strip().rstrip(".")[:JUDGED]
     if is_placeholder(value):
         return False
-    if quoted and len(value) >= 24 and " " not in value and len(set("!@#$%^&*()_+=-").intersection(value)) >= 4:
+    if quoted and len(value) >= (48 if " " in value else 24) and len(set("!@#$%^&*()_+=-").intersection(value)) >= 4:
         return looks_random(value)
     if REFERENCES.match(value):
         return False
