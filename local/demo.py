@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import urllib3
+from broker.cli import ALL_SCOPES, create_key, tables_of
 from broker.delivery.signing import verify
 
 from local.client import Client
@@ -45,13 +46,15 @@ class Demo:
         self._fallback()
         self._say("\n4. A guardrail blocks a request before any model sees it")
         self._block()
-        self._say("\n5. A file in the inbox bucket becomes a result in the outbox bucket")
+        self._say("\n5. What is personal stays here: the model gets placeholders, and who may see it the values")
+        self._redact()
+        self._say("\n6. A file in the inbox bucket becomes a result in the outbox bucket")
         self._file()
-        self._say("\n6. A picture is painted, spoken words are written down, a mood is read")
+        self._say("\n7. A picture is painted, spoken words are written down, a mood is read")
         self._services()
-        self._say("\n7. The kind of work chooses the model, each with a fallback; the job says why")
+        self._say("\n8. The kind of work chooses the model, each with a fallback; the job says why")
         self._routes()
-        self._say("\n8. A webhook arrives signed, and verifies")
+        self._say("\n9. A webhook arrives signed, and verifies")
         self._webhook()
 
     def _summary_request(self, **more: Any) -> dict[str, Any]:
@@ -97,6 +100,23 @@ class Demo:
         job = self._ended(self._api.submit(request).body["id"], "blocked")
         self._say(f"   {job['status']}: {job['error']['message']}")
         _need(job["attempts"] == [], "a model saw the request")
+
+    def _redact(self) -> None:
+        address = "ann.lee@lamps.example"
+        tables = tables_of(self._cloud, self._outputs)
+        reads, fills = (
+            Client(self._api.base_url, create_key(tables, "private", "demo", (*ALL_SCOPES, *more)))
+            for more in ((), ("pii:read",))
+        )
+        text = f"Please write to {address}, who pays by 4539 1488 0343 6467. The lamp is out."
+        job_id = reads.submit({"input": {"text": text}, "model": "local-small"}).body["id"]
+        told, filled = (each.finished(job_id)["output"]["text"] for each in (reads, fills))
+        # This model repeats what it was told.
+        _need("<EMAIL_1>" in told and address not in told and "1488" not in told, f"the model was told {told}")
+        _need(address in filled and "1488" not in filled, f"the answer was filled in as {filled}")
+        self._say(f"   sent: “{text}”")
+        self._say(f"   the model, and most callers: “{told}”")
+        self._say(f"   a caller with pii:read: “{filled}”")
 
     def _file(self) -> None:
         s3 = self._cloud.client("s3")

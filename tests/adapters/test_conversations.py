@@ -2,7 +2,7 @@
 
 import base64
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -104,6 +104,36 @@ def test_an_erasure_may_be_repeated_and_keeps_out_what_was_under_way(keeper: Kee
     assert ids(keeper) == [], "its job was accepted before"
     keeper.append("acme", "c1", turn(6, at=NOW + 11), LATER)
     assert ids(keeper) == [6]
+
+
+@pytest.mark.parametrize("text", ["small", noise(INLINE_BYTES + 9_000)], ids=["in the table", "in the bucket"])
+def test_what_placeholders_stand_for_is_kept_with_the_turn(keeper: Keeper, text: str) -> None:
+    made = replace(turn(2, text), mapping={"EMAIL_1": "ann@example.com"})
+    for each in (turn(1), made):
+        keeper.append("acme", "c1", each, LATER)
+    second, first = keeper.turns.newest("acme", "c1", limit=9, now=NOW)
+    assert (second.load(), second.mapping()) == (made.messages, made.mapping)
+    assert (first.load(), first.mapping()) == (turn(1).messages, {})
+    keeper.turns.erase_turn("acme", "c1", made.job_id)
+    assert [each.mapping() for each in keeper.turns.newest("acme", "c1", limit=9, now=NOW)] == [{}]
+
+
+def test_a_turn_that_was_erased_since_stands_for_nothing(kept: ConversationStore, dynamodb: Any) -> None:
+    made = replace(turn(1, noise(INLINE_BYTES + 9_000)), mapping={"EMAIL_1": "ann@example.com"})
+    DynamoDatabase(dynamodb, TABLES).write(kept.stage("acme", "c1", made, LATER))  # type: ignore[arg-type]
+    (found,) = kept.newest("acme", "c1", limit=9, now=NOW)
+    kept.erase_turn("acme", "c1", made.job_id)
+    assert (found.load(), found.mapping()) == ([], {})
+
+
+def test_what_placeholders_stand_for_is_kept_with_the_summary(keeper: Keeper) -> None:
+    made = replace(summary(2), mapping={"EMAIL_1": "ann@example.com"})
+    for number in (1, 2):
+        keeper.append("acme", "c1", turn(number), LATER)
+    assert keep(keeper, made, [1, 2])
+    assert standing(keeper) == made
+    keeper.turns.erase_turn("acme", "c1", turn(1).job_id)
+    assert standing(keeper) is None
 
 
 def summary(through: int, text: str = "Grüße an alle.", expires_at: int = LATER) -> Summary:

@@ -151,6 +151,55 @@ def test_small_facts_stand_beside_a_document(payloads: Payloads) -> None:
     assert payloads.facts(JOB_ID, "OUTPUT#1.1") is None
 
 
+SIZES = {"small": SMALL, "large": LARGE}
+
+
+@pytest.mark.parametrize("before", SIZES)
+@pytest.mark.parametrize("after", SIZES)
+def test_a_document_is_replaced_and_what_stands_beside_it_stays(payloads: Payloads, before: str, after: str) -> None:
+    facts = {"model": "small", "cost": 7}
+    payloads.save(a_head(), "OUTPUT#1.1", [SIZES[before]], facts)
+    for _ in range(2):
+        payloads.replace(a_head(), "OUTPUT#1.1", SIZES[after])
+        assert payloads.load(JOB_ID, "OUTPUT#1.1", fresh=True) == SIZES[after]
+        assert payloads.facts(JOB_ID, "OUTPUT#1.1") == facts
+    payloads.erase(JOB_ID)
+    payloads.replace(a_head(), "OUTPUT#1.1", SMALL)
+    assert payloads.load(JOB_ID, "OUTPUT#1.1") is None, "what was erased does not come back"
+
+
+def test_nothing_is_left_in_the_bucket_of_what_was_replaced(store: PayloadStore, bucket: Any) -> None:
+    store.save(a_head(), "OUTPUT#1.1", LARGE, files=FILES)
+    store.replace(a_head(), "OUTPUT#1.1", SMALL)
+    found = {key: bucket.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in objects(bucket)}
+    assert LARGE["text"][:99] not in str([unpack(body) for key, body in found.items() if key.endswith("1.1")])
+    assert len(found) == 3, "and its files are there"
+    store.drop(JOB_ID, "OUTPUT#1.1")
+    assert objects(bucket) == []
+
+
+class AsItCame(FakeDatabase):
+    """Its replicas have only the first write of each item."""
+
+    first: dict[str, Item] = {}  # noqa: RUF012 - of the one test
+
+    def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
+        found = super().get(table, pk, sk)
+        return self.first.setdefault(sk, found or {}) if eventual else found
+
+
+def test_what_has_to_be_fresh_is_read_as_of_the_last_write() -> None:
+    def refuse() -> Any:
+        raise AssertionError("not needed")
+
+    store = PayloadStore(AsItCame(), "jobs", BUCKET, refuse, refuse, lambda: NOW)
+    store.save(a_head(), "OUTPUT#1.1", {"text": "as it came"})
+    assert store.load(JOB_ID, "OUTPUT#1.1") == {"text": "as it came"}
+    store.replace(a_head(), "OUTPUT#1.1", {"text": "changed"})
+    assert store.load(JOB_ID, "OUTPUT#1.1") == {"text": "as it came"}, "then nothing is proved"
+    assert store.load(JOB_ID, "OUTPUT#1.1", fresh=True) == {"text": "changed"}
+
+
 def test_files_are_kept_with_their_types_and_go_with_their_document(store: PayloadStore, bucket: Any) -> None:
     keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
     found = [bucket.get_object(Bucket=BUCKET, Key=key) for key in keys]

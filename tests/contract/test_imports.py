@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
-    "context": {"clock", "errors", "jobs", "storage", "token_estimates"},
+    "context": {"clock", "errors", "guardrails", "jobs", "storage", "token_estimates"},
     "prompts": {"errors", "json_schema", "storage"},
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
@@ -43,18 +43,13 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
     },
-    "rest": {"clock", "context", "errors", "jobs", "json_text", "prompts", "registry", "routing", "storage", "tenants"},
+    "rest": {
+        *("clock", "context", "errors", "guardrails", "jobs", "json_text"),
+        *("prompts", "registry", "routing", "storage", "tenants"),
+    },
     "registry": {
-        "clock",
-        "errors",
-        "guardrails",
-        "jobs",
-        "json_schema",
-        "json_text",
-        "prompts",
-        "providers",
-        "routing",
-        "storage",
+        *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
+        *("prompts", "providers", "routing", "storage"),
     },
     "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters

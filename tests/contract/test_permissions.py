@@ -172,6 +172,18 @@ def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: st
     assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
 
 
+SECRETS = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/"
+
+
+@pytest.mark.parametrize("name", functions())
+def test_a_function_may_read_the_secrets_of_its_own_work(name: str) -> None:
+    mine = {"InvokeModelFunction": "providers/*", "DeliverFunction": "tenants/*"}
+    mine |= dict.fromkeys(("CheckInputFunction", "ModerateOutputFunction"), "redaction/*")
+    role = rights(f"{name.removesuffix('Function')}Role")
+    allowed = [each["Resource"] for each in role if "secretsmanager:GetSecretValue" in as_list(each["Action"])]
+    assert allowed == ([{"Fn::Sub": f"{SECRETS}{mine[name]}"}] if name in mine else [])
+
+
 INBOX, INBOX_FILES = {"Fn::GetAtt": ["InboxBucket", "Arn"]}, {"Fn::Sub": "${InboxBucket.Arn}/*"}
 
 

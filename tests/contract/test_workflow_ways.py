@@ -113,6 +113,24 @@ def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[st
     assert held["ending"].get("answer") == reply.get("cached")
 
 
+@pytest.mark.parametrize(("reply", "told"), [({"redacted": True}, {"redacted": True}), ({}, {})])
+def test_all_steps_after_check_input_are_told_of_what_was_redacted(reply: dict[str, Any], told: dict[str, Any]) -> None:
+    known = inference()
+    given = {
+        "input": {"job_id": "job_1"},
+        "context": {"Execution": {"Id": "e-1"}},
+        "result": {"Payload": {"blocked": False, "rules": [], **reply}},
+    }
+    run = value(known["Check Input"]["Assign"]["run"], states=given)
+    assert run == {"job_id": "job_1", "execution": "e-1"} | told
+    for name in ("Select Model", "Find Similar", "Invoke Model", "Moderate Output", "Settle Job"):
+        variables = {"run": run, "asked": {"answer": {"output": "OUTPUT#1.1"}}, "candidates": [], "place": 0}
+        payload = value(known[name]["Arguments"]["Payload"], **variables, ending={})
+        assert payload.get("redacted") == told.get("redacted"), name
+        if "run" in (assign := known[name].get("Assign", {})):
+            run = value(assign["run"], run=run, states={"result": {"Payload": {"candidates": []}}})
+
+
 def test_a_plain_job_enters_eight_states() -> None:
     """Standard workflows are paid for by the state, and each is a line of the picture that people read."""
     variables = {"blocked": False, "ending": {}, "embed": False, "asked": {"next": "moderate"}}

@@ -107,6 +107,14 @@ POLICIES = [
     {"id": "herons", "rules": [DENIES_HERONS]},
     {"id": "herons-tried", "rules": [DENIES_HERONS], "shadow": True, "shared": True},
     {"id": "ponds", "rules": [{"check": "denied_terms", "action": "block", "stages": ["output"], "terms": ["pond"]}]},
+    {
+        "id": "discretion",
+        "rules": [
+            {"check": "personal_data", "action": "redact", "kinds": ["email"]},
+            {"check": "secrets", "action": "redact"},
+            {"check": "card_numbers", "action": "hash"},
+        ],
+    },
 ]
 """Guardrail policies."""
 
@@ -124,6 +132,7 @@ SHAKY = (
     "forgotten",
     "repeated",
     "replayed",
+    "discreet",
 )
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
@@ -173,6 +182,8 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},
             {"id": "trying", "guardrails": ["herons-tried"]},
+            {"id": "discreet", "guardrails": ["discretion"], "redaction_secret": "redaction/discreet"},
+            {"id": "keyless", "guardrails": ["discretion"]},
             {"id": "poor", "monthly_budget_usd": 1},
             {"id": "noting", "policy": {"block_card_numbers": False, "denied_terms": ["positive"]}},
             {"id": "crashing", "monthly_budget_usd": 1000, "webhook_secret": "tenants/demo/webhook"},

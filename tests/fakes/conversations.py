@@ -14,6 +14,8 @@ from broker.storage import ConditionFailed, If, Item, Put
 
 from tests.fakes.database import FakeDatabase
 
+SUMMARY_FACTS = ("through", "messages", "tokens", "expires_at", "text", "mapping")
+
 
 @dataclass(slots=True)
 class FakeTurns:
@@ -33,7 +35,10 @@ class FakeTurns:
         found = self.database.query_between("jobs", _pk(tenant, conversation), f"TURN#{since}", f"TURN#{last}")[::-1]
         page = [item for item in found if item["sk"] != f"TURN#{before}"][:limit]
         return [
-            KeptTurn(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(json.loads, item["z"]))
+            KeptTurn(
+                *(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(json.loads, item["z"])),
+                partial(dict, item["mapping"]),
+            )
             for item in page
             if item["expires_at"] > now // 1000
         ]
@@ -42,6 +47,7 @@ class FakeTurns:
         """See `Turns.stage`."""
         keys = {"pk": _pk(tenant, conversation), "sk": f"TURN#{turn.job_id}"}
         kept = {"at": turn.at, "tokens": turn.tokens, "expires_at": expires_at, "z": json.dumps(turn.messages).encode()}
+        kept["mapping"] = turn.mapping
         return Put("jobs", keys | kept)
 
     def verify(self, staged: Put) -> None:
@@ -84,13 +90,13 @@ class FakeTurns:
             return SummaryPlace(None, None)
         if "text" not in item or item["expires_at"] <= now // 1000:
             return SummaryPlace(item["mark"], None)
-        facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at", "text")}
+        facts = {name: item[name] for name in SUMMARY_FACTS}
         return SummaryPlace(item["mark"], Summary(**facts))
 
     def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""
         item: Item = {"pk": _pk(tenant, conversation), "sk": "SUMMARY", "mark": self._new_token()}
-        facts = {name: getattr(summary, name) for name in ("through", "messages", "tokens", "expires_at", "text")}
+        facts = {name: getattr(summary, name) for name in SUMMARY_FACTS}
         return Put(
             "jobs", item | facts, (If("pk", "absent") if version_token is None else If("mark", "=", version_token),)
         )

@@ -98,6 +98,10 @@ class FakeDatabase:
                 self.stream.append((self._items.get(key), _copy(item)))
             self._items[key] = item
 
+    def items(self) -> list[Item]:
+        """All that is kept, in all tables."""
+        return [_copy(item) for item in self._items.values()]
+
     def delete(self, table: TableName, pk: str, sk: str) -> None:
         """Delete one item; not in the port, but the table's TTL and the payload store do it."""
         self._items.pop((table, pk, sk), None)

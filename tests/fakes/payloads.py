@@ -41,7 +41,12 @@ class FakePayloads:
         """See `Payloads.link`."""
         return f"https://files.example/{job_id}/{name}-{number}"
 
-    def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
+    def replace(self, job: NoteOwner, name: str, document: Any) -> None:
+        """See `Payloads.replace`."""
+        if (job.id, name) in self._kept:
+            self._kept[job.id, name] = json.dumps(document)
+
+    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
         """See `Payloads.load`."""
         text = self._kept.get((job_id, name))
         return None if text is None or self._until[job_id, name] * 1000 <= self.now else json.loads(text)

@@ -16,7 +16,7 @@ from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.versions import Registry
 from broker.routing.catalog import Models
-from broker.steps.context import Run, material
+from broker.steps.context import Run, original
 from broker.steps.preparing import Prepare
 from broker.storage import Item, Put
 from broker.tenants import ledger
@@ -163,7 +163,7 @@ class World:
 
     def prompt(self, job_id: str) -> Any:
         """The material that is kept of a job, as its steps read it."""
-        return material(self.payloads, job_id)["input"]
+        return original(self.payloads, job_id)["input"]
 
     def age(self, now: int) -> None:
         """Let it be later: what has expired by then is not given any more, and DynamoDB deleted it."""

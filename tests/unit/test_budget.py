@@ -55,18 +55,21 @@ class Plain:
     database: CountingDatabase = field(default_factory=CountingDatabase)
     bus: FakeBus = field(default_factory=FakeBus)
     world: World = field(init=False)
+    guardrails: dict[str, Any] = field(default_factory=dict)
+    """A rule of a policy that the tenant names; it has the built-in ones, unless said."""
     others: int = 0
     """Requests to other services than DynamoDB."""
 
     def __post_init__(self) -> None:
         self.world = World(self.database)
         self.world.register(*[a_model(f"some-model-{number}", rank=number) for number in range(15)])
-        self.world.tenant(monthly_budget=10**12)
+        self.world.tenant(monthly_budget=10**12, guardrails=["own"] if self.guardrails else [])
+        self.world.register({"pk": "GUARDRAIL#own", "sk": "GUARDRAIL", "rules": [self.guardrails]})
         self.payloads: Any = PayloadStore(self.database, "jobs", "bucket", _never, _never, lambda: NOW)
         self.world.payloads = self.payloads
         world, health = self.world, FakeCircuits()
         tenants, models = Tenants(self.database), world.models()
-        guard = Guard(world.jobs, self.payloads, tenants, Policies(world.database))
+        guard = Guard(world.jobs, self.payloads, tenants, Policies(world.database), _never)
         share = Stage(world=World()).share()
         admission = Admission(health)
         exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)
@@ -110,10 +113,13 @@ class Plain:
         self.others += 1
         run: dict[str, Any] = json.loads(json.dumps(facts_of(claimed, sent))) | {"execution": EXECUTION}
         check, select, invoke, moderate, settle = self.steps
-        assert not check(run, CONTEXT)["blocked"]
+        checked = check(run, CONTEXT)
+        assert not checked["blocked"]
+        run |= {"redacted": checked.get("redacted")}
         chosen = select(run, CONTEXT)
         run |= {"route": chosen["route"]}
         answer = invoke(run | {"candidates": chosen["candidates"]}, CONTEXT)["answer"]
+        run |= {"head": None}
         assert not moderate(run | {"output": answer["output"]}, CONTEXT)["blocked"]
         assert settle(run | {"ending": {"answer": answer}}, CONTEXT)["status"] == "succeeded"
         self._publish(seen)
@@ -132,8 +138,22 @@ class Plain:
         self.others += len(self.bus.events)
 
 
-def _never() -> Any:
-    raise AssertionError("a plain job fits the table")
+def test_a_redaction_costs_a_write_and_a_read_beside_what_any_finding_costs() -> None:
+    counted = []
+    for action in ("flag", "redact"):
+        plain = Plain(guardrails={"check": "denied_terms", "action": action, "terms": ["keeper"]})
+        plain()
+        database = plain.database
+        database.reads = database.requests = database.units = 0
+        plain()
+        counted.append((database.reads, database.requests, database.units))
+    (reads, requests, units), redacting = counted
+    # What is left of a request is written beside it with its mapping; here both are below a kilobyte.
+    assert redacting == (reads + 1, requests + 1, units + 1)
+
+
+def _never(*_: Any) -> Any:
+    raise AssertionError("a plain job fits the table, and needs no key")
 
 
 def test_a_plain_job_keeps_its_budget(capsys: pytest.CaptureFixture[str]) -> None:

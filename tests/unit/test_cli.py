@@ -217,6 +217,8 @@ def test_a_key_is_shown_once_and_works(session: Any, capsys: pytest.CaptureFixtu
 
 def test_a_key_may_be_narrow_and_end(session: Any, capsys: pytest.CaptureFixture[str]) -> None:
     register(session, "acme")
+    assert main(["key", "acme", "--principal", "ci", "--scopes", "jobs:read,pii:read"]) == 0
+    assert identity(session, capsys.readouterr().out.strip()).scopes == {"jobs:read", "pii:read"}
     assert main(["key", "acme", "--principal", "ci", "--scopes", "jobs:read", "--days", "7"]) == 0
     key = capsys.readouterr().out.strip()
     assert identity(session, key).scopes == {"jobs:read"}

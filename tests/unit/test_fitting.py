@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from broker.context.fitting import SUMMARY_TOKENS, Fitted, droppable, fit, fit_request
 from broker.context.pairs import pairs
-from broker.context.summarising import INSTRUCTION, OPENING, summary_request, with_summary
+from broker.context.summarising import INSTRUCTION, KEEPS, OPENING, summary_request, with_summary
 from broker.errors import ContextExceeded
 from broker.token_estimates import estimate_input
 from hypothesis import given
@@ -225,6 +225,8 @@ def test_a_summary_is_asked_for_and_put_in_place() -> None:
     assert system == say("system", INSTRUCTION)
     assert transcript["content"] == "user: See: (a file)\n\nassistant: (calls weather {})\n\ntool: 0123456789"
     assert asked["parameters"]["max_output_tokens"] == SUMMARY_TOKENS
+    named = summary_request([say("user", "I am <NAME_1>.")], 10_000, "openai")
+    assert named["input"]["messages"][0] == say("system", INSTRUCTION + KEEPS), "or what it stands for is lost"
     long = summary_request([say("user", "word " * 50_000)], 4_000, "openai")
     assert estimate_input(long, "openai") + SUMMARY_TOKENS <= 4_000
 

@@ -24,7 +24,7 @@ def guarded(text: str, policy: dict[str, Any] | None = None) -> tuple[World, Gua
     world.payloads.save(head, "BODY", {"task": "chat", "input": {"text": text}})
     world.payloads.save(head, "OUTPUT#1.1", {"text": text})
     run = world.start(JOB_ID)
-    return world, Guard(world.jobs, world.payloads, Tenants(world.database), Policies(world.database)), run
+    return world, Guard(world.jobs, world.payloads, Tenants(world.database), Policies(world.database), str), run
 
 
 def both(guard: Guard, run: Run) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import pytest
 from broker.errors import Forbidden, InvalidRequest
 from broker.guardrails.policy import DEFAULT, Policy, Rule, of_tenant
 from broker.prompts.templates import Prompts
+from broker.registry.document import parse_registry
 from broker.registry.model_entry import ModelEntry
 from broker.registry.plan import Plan
 from broker.routing.catalog import Models
@@ -107,6 +108,14 @@ def test_a_tenant_is_as_the_broker_reads_it() -> None:
     free = tenants.get("free", NOW)
     assert (free.monthly_budget, free.models, free.webhook_secret) == (None, None, None)
     assert of_tenant(free.policy) == (DEFAULT,)
+
+
+def test_the_key_of_a_tenants_hashes_lies_where_guardrails_may_read_it() -> None:
+    tenant = {"id": "free", "redaction_secret": "redaction/free"}
+    assert Tenants(registered({"tenants": [tenant]})).get("free", NOW).redaction_secret == "redaction/free"
+    with pytest.raises(InvalidRequest) as failure:
+        parse_registry({"tenants": [tenant | {"redaction_secret": "tenants/free/webhook"}]})
+    assert failure.value.param == "tenants.0.redaction_secret"
 
 
 def test_a_source_is_a_tenants_until_it_is_disabled() -> None:

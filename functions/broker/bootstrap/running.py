@@ -64,7 +64,10 @@ def guard() -> "Guard":
     """The guardrail steps."""
     from broker.steps.guarding import Guard
 
-    return Guard(jobs(), payloads(), tenants(), policies())
+    def key(name: str) -> str:
+        return secrets().get(name)  # the client is made only where a rule hashes
+
+    return Guard(jobs(), payloads(), tenants(), policies(), key)
 
 
 @cache

@@ -15,6 +15,7 @@ from broker.cli.documents import read
 from broker.cli.showing import history_text, plan_text, record_line
 from broker.cli.stack import (
     ALL_SCOPES,
+    KNOWN_SCOPES,
     caller,
     create_key,
     put_secret,
@@ -106,7 +107,7 @@ def _arm(text: str) -> dict[str, int]:
 def _key(shell: Shell) -> str:
     options = shell.options
     scopes = tuple(options.scopes.split(","))
-    if strange := set(scopes) - {*ALL_SCOPES, "*"}:
+    if strange := set(scopes) - {*KNOWN_SCOPES}:
         raise InvalidRequest(f"Unknown scopes: {', '.join(sorted(strange))}.", param="scopes")
     if options.days is not None and options.days < 1:
         raise InvalidRequest("A key is valid for a day at least.", param="days")

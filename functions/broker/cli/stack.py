@@ -15,6 +15,9 @@ from broker.storage import Put
 from broker.tenants.api_keys import key_item, new_key
 
 ALL_SCOPES = ("jobs:read", "jobs:write", "models:read", "usage:read")
+"""What a key has unless its scopes are named."""
+
+KNOWN_SCOPES = (*ALL_SCOPES, "pii:read", "*")
 
 
 def stack_outputs(session: Any, stack: str) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Turns of conversations, and their summaries: compressed into the jobs table, or into the bucket if they stay large.
 
-    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at
+    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at; named, where it has placeholders
                                   sk ENDS#…     of each object (`cloud.objects`)
                                   sk ERASED     at, expires_at
-                                  sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z
+                                  sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z, m
 
 `ERASED` keeps out the turns of jobs that were under way when the conversation was erased. It is written before the
 turns are deleted, and read after one is written: so of an erasure and an addition at the same time, one sees the other.
@@ -15,14 +15,13 @@ import os
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
 from broker.cloud.objects import PREFIX, BucketObjects, ObjectMissing, keys_in
 from broker.context.conversations import KeptTurn, Turn
-from broker.context.fitting import Message
 from broker.context.summaries import Summary, SummaryPlace
 from broker.storage import If, Item, Put
 
@@ -52,15 +51,20 @@ class ConversationStore:
         """See `Turns.newest`."""
         start = {"ExclusiveStartKey": _key(_pk(tenant, conversation), f"TURN#{before}")} if before else {}
         found = self._query(_pk(tenant, conversation), f"TURN#{since}", LAST_TURN, Limit=limit, **start)
-        return [
-            KeptTurn(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(self._load, item))
-            for item in found
-            if item["expires_at"] > now // 1000  # the table may take two days to delete what has expired
-        ]
+        # The table may take two days to delete what has expired.
+        return [self._kept(item) for item in found if item["expires_at"] > now // 1000]
+
+    def _kept(self, item: Item) -> KeptTurn:
+        facts = (_job_of(item), item["at"], item["tokens"], item["expires_at"])
+        if not item.get("named"):
+            return KeptTurn(*facts, partial(self._load, item))
+        both = cache(partial(self._load, item))
+        return KeptTurn(*facts, lambda: both()["messages"], lambda: both()["mapping"])
 
     def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
         """See `Turns.stage`."""
-        packed = zlib.compress(json.dumps(turn.messages, ensure_ascii=False, separators=(",", ":")).encode(), 6)
+        document = {"messages": turn.messages, "mapping": turn.mapping} if turn.mapping else turn.messages
+        packed = _packed(document)
         item: Item = {
             "pk": _pk(tenant, conversation),
             "sk": f"TURN#{turn.job_id}",
@@ -68,6 +72,8 @@ class ConversationStore:
             "tokens": turn.tokens,
             "expires_at": expires_at,
         }
+        if turn.mapping:
+            item["named"] = True
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:
@@ -121,7 +127,8 @@ class ConversationStore:
         if "z" not in item or item["expires_at"] <= now // 1000:
             return SummaryPlace(item["mark"], None)
         facts = {name: item[name] for name in ("through", "messages", "tokens", "expires_at")}
-        return SummaryPlace(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode()))
+        mapping = json.loads(zlib.decompress(item["m"])) if "m" in item else {}
+        return SummaryPlace(item["mark"], Summary(**facts, text=zlib.decompress(item["z"]).decode(), mapping=mapping))
 
     def stage_summary(self, tenant: str, conversation: str, summary: Summary, version_token: str | None) -> Put:
         """See `Summaries.stage_summary`."""
@@ -135,6 +142,8 @@ class ConversationStore:
             "expires_at": summary.expires_at,
             "z": zlib.compress(summary.text.encode(), 6),
         }
+        if summary.mapping:
+            item["m"] = _packed(summary.mapping)
         return Put("jobs", item, (If("pk", "absent") if version_token is None else If("mark", "=", version_token),))
 
     def verify_turns(self, staged: Put, turns: Sequence[str], since: str, now: int) -> None:
@@ -183,16 +192,16 @@ class ConversationStore:
         )
         return [decode_item(item) for item in page["Items"]]
 
-    def _load(self, item: Item) -> list[Message]:
+    def _load(self, item: Item) -> Any:
+        """A turn's messages; with what its placeholders stand for, where it has any."""
         try:
             packed = item["z"] if "z" in item else self._objects.get(item["s3"])
         except ObjectMissing as missing:
             stands = self._get(item["pk"], item["sk"])
             if not missing.certain and stands and stands["expires_at"] * 1000 > now_ms():
                 raise  # it is there, and was not to be read
-            return []
-        messages: list[Message] = json.loads(zlib.decompress(packed))
-        return messages
+            return {"messages": [], "mapping": {}} if item.get("named") else []
+        return json.loads(zlib.decompress(packed))
 
     def _delete(self, item: Item) -> None:
         """The item goes first: who then finds no object looks again, and finds no item."""
@@ -202,6 +211,10 @@ class ConversationStore:
 
     def _delete_item(self, pk: str, sk: str) -> None:
         self._dynamodb().delete_item(TableName=self._table, Key=_key(pk, sk))
+
+
+def _packed(document: Any) -> bytes:
+    return zlib.compress(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), 6)
 
 
 def _job_of(turn: Item) -> str:

@@ -1,6 +1,7 @@
 """Prompts and answers: compressed into the jobs table, or into the bucket when they stay large."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from broker.clock import now_ms
@@ -8,7 +9,7 @@ from broker.cloud.objects import BucketObjects, ObjectMissing, keys_in
 from broker.cloud.packing import pack, unpack
 from broker.jobs.head import job_pk
 from broker.jobs.store import NoteOwner
-from broker.storage import Database, Item, Put
+from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 INLINE_BYTES = 256 * 1024
 """Compressed; an item holds 400 KB at most, keys and names included."""
@@ -73,10 +74,26 @@ class PayloadStore:
         what = {"Bucket": self._bucket, "Key": _file_key(job_id, name, number)}
         return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
 
-    def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
+    def replace(self, job: NoteOwner, name: str, document: Any) -> None:
+        """See `Payloads.replace`. One that lies in the bucket stays there, so that nothing is left of what it was."""
+        pk, packed = job_pk(job.id), pack(document)
+        item = self._database.get("jobs", pk, name)
+        if item is None:
+            return
+        if "s3" in item or len(packed) > INLINE_BYTES:
+            key = _key(job.id, name)
+            self._objects.put(pk, key, packed, job.payloads_until)
+            change = Update("jobs", pk, name, set={"s3": key}, remove=("z",), when=(If("pk", "exists"),))
+        else:
+            change = Update("jobs", pk, name, set={"z": packed}, when=(If("pk", "exists"),))
+        with suppress(ConditionFailed):  # it was erased meanwhile; what it left in the bucket ends by its note
+            self._database.write(change)
+
+    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
         """See `Payloads.load`."""
-        # A document does not change once it is kept: a replica that has it will do, at half the price.
-        item = item or self._database.get("jobs", job_pk(job_id), name, eventual=True)
+        if not fresh:
+            # Most documents do not change once they are kept: a replica that has it will do, at half the price.
+            item = item or self._database.get("jobs", job_pk(job_id), name, eventual=True)
         item = item or self._database.get("jobs", job_pk(job_id), name)
         if item is None or self._is_over(item):
             return None

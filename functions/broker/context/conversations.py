@@ -7,7 +7,7 @@ belongs to its tenant: another tenant's of the same name is another one.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from broker.clock import iso
@@ -16,6 +16,7 @@ from broker.context.pairs import calls_of, open_results
 from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
 from broker.errors import InvalidRequest, NotFound
+from broker.guardrails.placeholders import Placeholders, named_in, restored
 from broker.jobs.head import JOB_ID, Head
 from broker.storage import Put
 from broker.token_estimates import estimate_input, estimate_message
@@ -43,6 +44,8 @@ class Turn:
     at: int
     tokens: int
     messages: list[Message]
+    mapping: dict[str, str] = field(default_factory=dict)
+    """What placeholders stand for: those in the messages, and what else the job was the first to name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class KeptTurn:
     """Epoch seconds."""
     load: Callable[[], list[Message]]
     """Reads its messages; none where it was erased meanwhile."""
+    mapping: Callable[[], dict[str, str]] = dict
+    """Reads what its placeholders stand for, at once with the messages; of most turns there is nothing to read."""
 
 
 class Turns(Summaries, Protocol):
@@ -112,8 +117,9 @@ class Turns(Summaries, Protocol):
 class Recalled:
     """A request with its conversation in it. `turns` were put in; `document` says where (`history`), for `turn_of`.
 
-    Where the strategy is to summarise, `history` also has what `context.summaries` has to know: the turns, from which
-    id on they are all there, the version token of the summary's place, and the summary that came in, if there was one.
+    Where something was redacted in the conversation, `history` has its `mapping`, also that of turns without room.
+    Where the strategy is to summarise, it has what `context.summaries` has to know: the turns, from which id on they
+    are all there, the version token of the summary's place, and the summary that came in, if there was one.
     """
 
     document: dict[str, Any]
@@ -158,10 +164,17 @@ def recall(
         own.append({"role": "user", "content": given.pop("text")})
     earlier = _with_room(found, room, family, own)
     start = next((number for number, each in enumerate(own) if each["role"] not in INSTRUCTIONS), len(own))
-    history = [message for _, messages in earlier for message in messages]
+    names = Placeholders(mapping=summary.mapping if summary else {})
+    changed_names = {kept.job_id: names.take_in(kept.mapping()) for kept in reversed(found)}
+    history: list[Message] = []
+    for kept, messages in earlier:
+        renamed = changed_names[kept.job_id]
+        history += restored(messages, renamed) if renamed else messages
     if summary:
         history.insert(0, summary_message(summary.text))
     facts: dict[str, Any] = {"from": start, "to": start + len(history)}
+    if names.mapping:
+        facts["mapping"] = names.mapping
     if place:
         whole = len(earlier) == len(found) <= A_PAGE
         facts |= _for_summaries(place, earlier, since if whole or not earlier else earlier[0][0].job_id)
@@ -218,20 +231,29 @@ def _for_summaries(
     ]
     facts: dict[str, Any] = {"turns": turns, "since": since, "mark": place.version_token}
     if place.summary:
-        facts["summary"] = {name: value for name, value in asdict(place.summary).items() if name != "text"}
+        known = asdict(place.summary)
+        facts["summary"] = {name: value for name, value in known.items() if name != "text" and value != {}}
     return facts
 
 
-def turn_of(head: Head, document: Mapping[str, Any], output: Mapping[str, Any]) -> Turn:
+def turn_of(
+    head: Head, document: Mapping[str, Any], output: Mapping[str, Any], mapping: Mapping[str, str] | None = None
+) -> Turn:
     """What a job that succeeded added to its conversation.
 
     Args:
         head: the job's.
-        document: its stored request, as `recall` gave it.
+        document: its stored request, as `recall` gave it, and as models saw it.
         output: its answer.
+        mapping: what the placeholders of both stand for.
     """
     messages = [*_own(document), _answer(output)]
-    return Turn(head.id, head.created_at, sum(map(estimate_message, messages)), messages)
+    tokens = sum(map(estimate_message, messages))
+    if not mapping:
+        return Turn(head.id, head.created_at, tokens, messages)
+    said, known = named_in(messages), document.get("history", {}).get("mapping", {})
+    mine = {name: value for name, value in mapping.items() if name in said or name not in known}
+    return Turn(head.id, head.created_at, tokens, messages, mine)
 
 
 def _own(document: Mapping[str, Any]) -> Iterable[Message]:
@@ -251,9 +273,9 @@ def _answer(output: Mapping[str, Any]) -> Message:
 
 
 def listing(
-    turns: Turns, tenant: str, conversation: str, *, limit: int, cursor: str | None, now: int
+    turns: Turns, tenant: str, conversation: str, *, limit: int, cursor: str | None, now: int, filled: bool = False
 ) -> dict[str, Any]:
-    """A page of the turns, newest first, in public form.
+    """A page of the turns, newest first, in public form; `filled` has the values in the place of their placeholders.
 
     Raises:
         InvalidRequest: names the field at fault.
@@ -266,7 +288,7 @@ def listing(
     found = turns.newest(tenant, conversation, limit=limit, now=now, before=cursor)
     if not found and cursor is None:
         raise NotFound("There is no such conversation.", code="no_conversation", param="id")
-    loaded = [(kept, kept.load()) for kept in found]
+    loaded = [(kept, restored(kept.load(), kept.mapping()) if filled else kept.load()) for kept in found]
     rows = [{"job_id": kept.job_id, "at": iso(kept.at), "messages": messages} for kept, messages in loaded if messages]
     following = found[-1].job_id if len(found) == limit else None
     return {"object": "conversation", "id": conversation, "data": rows, "next_cursor": following}

@@ -6,12 +6,13 @@ made of this one and of the turns that fell out, and takes its place.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from broker.context.fitting import SUMMARY_TOKENS, FittedRequest, Message
 from broker.context.pairs import parts
 from broker.context.summarising import OPENING, with_summary
+from broker.guardrails.placeholders import named_in
 from broker.storage import Put
 from broker.token_estimates import estimate, estimate_input, estimate_message
 
@@ -20,6 +21,9 @@ SUMMARIZES = "summarize"
 
 LONGEST = 2 * SUMMARY_TOKENS
 """Tokens of a summary that is kept; a model that says more than it was asked for would crowd out what comes next."""
+
+MOST_VALUES = 100_000
+"""Characters of the values that a kept summary's placeholders stand for: they share its item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Summary:
     expires_at: int
     """Epoch seconds: it goes with the first of these turns that goes."""
     text: str = ""
+    mapping: dict[str, str] = field(default_factory=dict)
+    """What the placeholders of these turns stand for, whether the text still has them or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +137,25 @@ def cut(request: Mapping[str, Any], fitted: FittedRequest, room: int, family: st
     return Cut(changed, list(messages[start : start + end]), summary, [turn["job"] for turn in taken])
 
 
-def may_be_kept(text: str) -> bool:
-    """True for a summary that says something, and no more than it was given room for."""
-    return bool(text.strip()) and estimate(text) <= LONGEST
+def may_be_kept(text: str, mapping: Mapping[str, str]) -> bool:
+    """True for a summary that says something, no more than it was given room for, and of few enough values."""
+    return bool(text.strip()) and estimate(text) <= LONGEST and sum(map(len, mapping.values())) <= MOST_VALUES
+
+
+def mapping_of(request: Mapping[str, Any], to_summarise: Sequence[Message], known: Mapping[str, str]) -> dict[str, str]:
+    """What has to stay with a summary: what the placeholders of its turns, and of the summary that it takes in, mean.
+
+    Args:
+        request: as it was recalled.
+        to_summarise: the messages.
+        known: what the job's own placeholders stand for.
+    """
+    before = summary_of(request)
+    meant = {**request.get("history", {}).get("mapping", {}), **known}
+    if not meant:
+        return {}
+    names = named_in(to_summarise) | (before.mapping.keys() if before else set())
+    return {name: value for name, value in meant.items() if name in names}
 
 
 def summary_of(request: Mapping[str, Any]) -> Summary | None:

@@ -177,7 +177,8 @@ class Job(JobSummary):
     """A job with all that is known of it."""
 
     output: dict[str, Any] | None
-    """The answer; null before there is one, and when it is not kept any more."""
+    """The answer; null before there is one, and when it is not kept any more. It has placeholders where guardrails took
+    something out; callers with the scope `pii:read` get the values in their place."""
     attempts: list[Attempt]
     route: list[Candidate]
     """Every registered model, as the last run judged it."""

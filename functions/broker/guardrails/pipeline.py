@@ -1,7 +1,7 @@
 """Runs policies over texts: what each check finds, what follows, and where the texts are to be changed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -34,6 +34,15 @@ class Report:
     def blocked(self) -> bool:
         """True when one of them does."""
         return bool(self.blocking)
+
+    def fail(self, action: Action) -> None:
+        """Let the rules block whose action cannot be carried out; what they found may not pass as it is."""
+        for place, each in enumerate(self.findings):
+            if each.action == action and not each.shadow:
+                self.findings[place] = replace(each, kind="check_failed", action="error")
+                self.blocking.add(each.rule)
+        if not self.blocking:  # of very many findings, those are not among the ones that are kept
+            self.blocking.add(action)
 
 
 class _View(NamedTuple):
@@ -118,9 +127,9 @@ class _Run:
         try:
             spans = list(check.find(view.text, About(rule, view.seen, self.asked)))
         except Exception:
-            # A checker that failed has not let anything pass.
+            # A checker that failed has not let anything pass, nor taken anything out.
             self._note(policy, rule, "error", view, Span(0, 0, "check_failed"))
-            if rule.action == "block" and not rule.fail_open and not policy.shadow:
+            if rule.action != "flag" and not rule.fail_open and not policy.shadow:
                 self.blocking.add(rule.check)
             return
         for span in spans:

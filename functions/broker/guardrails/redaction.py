@@ -1,48 +1,21 @@
-"""Takes what was found out of a request, and puts it back into the answer.
+"""Takes what was found out of a request or an answer.
 
-The model gets placeholders (`<EMAIL_1>`), the same one for the same value; what they stand for stays with the job. What
-was masked, hashed or removed does not come back.
+What is redacted has a placeholder (`guardrails.placeholders`) and may come back. What is masked, hashed or removed is
+gone.
 """
 
 import hashlib
 import hmac
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from broker.guardrails.edits import Edit, Place
-
-PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]{0,60}_[1-9][0-9]{0,6})>|&lt;([A-Z][A-Z0-9_]{0,60}_[1-9][0-9]{0,6})&gt;")
-"""As it went out, or as a model has it that writes HTML."""
+from broker.guardrails.placeholders import Placeholders
 
 SHOWN = 4
 """Characters that a mask leaves, of values twice as long or longer."""
 
 HASH_DIGITS = 16
-
-
-class Placeholders:
-    """The placeholders of one job: what each stands for."""
-
-    def __init__(self, taken: Iterable[str] = (), mapping: Mapping[str, str] | None = None) -> None:
-        """`taken` are those that the texts already have, as words of their own; `mapping` is that of an earlier run."""
-        self.mapping: dict[str, str] = dict(mapping or {})
-        self._taken = {*taken, *self.mapping}
-        self._of = {value: name for name, value in self.mapping.items()}
-        self._last: dict[str, int] = {}
-
-    def of(self, kind: str, value: str) -> str:
-        """The placeholder of a value."""
-        if value not in self._of:
-            word = re.sub("[^A-Z0-9]+", "_", kind.upper()).strip("_") or "VALUE"
-            number = self._last.get(word, 0) + 1
-            while f"{word}_{number}" in self._taken:
-                number += 1
-            self._last[word] = number
-            name = f"{word}_{number}"
-            self.mapping[name], self._of[value] = value, name
-        return f"<{self._of[value]}>"
 
 
 def masked(value: str) -> str:
@@ -74,20 +47,22 @@ def redacted(
         names: gives the placeholders, and keeps what they stand for.
         key: of hashes.
     """
-    made: Any = document
+    made = dict(document)
+    copied: dict[Place, Any] = {(): made}
     for place, changes in edits.items():
-        made = _with(made, place, lambda value, changes=changes: _edited(value, changes, names, key))
-    return dict(made)
+        holder = _copied(copied, place[:-1])
+        holder[place[-1]] = _edited(holder[place[-1]], changes, names, key)
+    return made
 
 
-def _with(document: Any, place: Place, change: Any) -> Any:
-    """The document with one value changed; places are no deeper than a request may be."""
-    if not place:
-        return change(document)
-    first, *rest = place
-    copy = dict(document) if isinstance(document, Mapping) else list(document)
-    copy[first] = _with(document[first], tuple(rest), change)  # type: ignore[index]
-    return copy
+def _copied(copied: dict[Place, Any], place: Place) -> Any:
+    """What stands at a place, as a copy that may be changed; each is copied once, however many edits are below it."""
+    for end in range(1, len(place) + 1):
+        if place[:end] not in copied:
+            above, last = copied[place[: end - 1]], place[end - 1]
+            copy = dict(above[last]) if isinstance(above[last], Mapping) else list(above[last])
+            copied[place[:end]] = above[last] = copy
+    return copied[place]
 
 
 def _edited(value: Any, edits: Sequence[Edit], names: Placeholders, key: bytes) -> str:
@@ -109,46 +84,3 @@ def _replaced(value: str, edit: Edit, names: Placeholders, key: bytes) -> str:
         case "hash":
             return hashed(edit.kind, value, key)
     return names.of(edit.kind, value)
-
-
-def placeholders_in(texts: Iterable[str]) -> set[str]:
-    """What looks like a placeholder of ours in texts, by name."""
-    return {name for text in texts if "_" in text for found in PLACEHOLDER.findall(text) for name in found if name}
-
-
-def restored(document: Any, mapping: Mapping[str, str]) -> Any:
-    """A copy of an answer with the values in the place of their placeholders, wherever the model put them.
-
-    A text that is itself JSON (arguments of a tool, an answer to a schema) stays JSON.
-    """
-    if isinstance(document, str):
-        return _restored_text(document, mapping)
-    if isinstance(document, list):
-        return [restored(each, mapping) for each in document]
-    if isinstance(document, Mapping):
-        return {_restored_text(name, mapping): restored(each, mapping) for name, each in document.items()}
-    return document
-
-
-def _restored_text(text: str, mapping: Mapping[str, str]) -> str:
-    if not PLACEHOLDER.search(text):
-        return text
-    in_json = _is_json(text)
-
-    def value_of(found: re.Match[str]) -> str:
-        value = mapping.get(found.group(1) or found.group(2))
-        if value is None:
-            return found.group()
-        return json.dumps(value, ensure_ascii=False)[1:-1] if in_json else value
-
-    return PLACEHOLDER.sub(value_of, text)
-
-
-def _is_json(text: str) -> bool:
-    if text.lstrip()[:1] not in ("{", "[", '"'):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

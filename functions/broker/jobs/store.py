@@ -23,6 +23,10 @@ ERASED = "ERASED"
 REQUEST = "BODY"
 """The payload's name of the request as it was prepared."""
 
+REDACTED = "REDACTED"
+"""That of what guardrails took out of it and of the answer: `request`, as models may see it, where something was, and
+`mapping`, what each placeholder stands for. It sorts behind the outputs, so who looks at a job does not read it."""
+
 LAST_OUTPUT = "OUTPUT$"
 """Behind the names of all outputs (`OUTPUT#…`)."""
 
@@ -75,12 +79,16 @@ class Payloads(Protocol):
         """A URL at which anyone may read a document's file (`number` counts from 1) for a quarter of an hour."""
         ...
 
-    def load(self, job_id: str, name: str, item: Item | None = None) -> Any | None:
+    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
         """Read it back; None where there is none, where it was erased, and from the job's `payloads_until` on.
 
-        What is erased or overwritten at this very moment may still be seen as it was. With the `item`, which
-        `Jobs.around` gives, there is nothing to read.
+        What is erased or overwritten at this very moment may still be seen as it was, unless it has to be `fresh`: as
+        of the last write. With the `item`, which `Jobs.around` gives, there is nothing to read.
         """
+        ...
+
+    def replace(self, job: NoteOwner, name: str, document: Any) -> None:
+        """Change a document that is kept; facts and files beside it stay. One that is gone does not come back."""
         ...
 
     def facts(self, job_id: str, name: str) -> dict[str, Any] | None:

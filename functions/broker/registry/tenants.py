@@ -32,6 +32,10 @@ class TenantEntry(Entry):
     """The policies that hold for all its jobs; without one that acts, the built-in."""
     policy: PolicyEntry = Field(default_factory=PolicyEntry)
     webhook_secret: str | None = None
+    redaction_secret: (
+        Annotated[str, Spelled("^redaction/.", "it has to be the name of a secret below redaction/")] | None
+    ) = None
+    """The secret that is the key of hashes: without it, rules that hash block."""
     document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     cache_embedding_model: Name | None = None
     """The model that tells how alike questions are."""

@@ -9,13 +9,14 @@ from typing import Any
 from broker.clock import now_ms
 from broker.context.conversations import Turns, listing
 from broker.errors import InvalidRequest, NotFound
+from broker.guardrails.placeholders import named_in, restored
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head
 from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
-from broker.jobs.store import Jobs, Look, Payloads
+from broker.jobs.store import REDACTED, Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
@@ -86,7 +87,7 @@ class Api:
             # Nothing stands beside a job that was accepted this moment but what the request said.
             shown = view(head, {"ASKED": {"metadata": body.metadata}}, None)
         else:
-            shown = self._view(head)
+            shown = self._view(head, request)
         return Reply(200 if head.status.terminal else 202, shown, headers)
 
     def get(self, request: Request) -> Reply:
@@ -98,7 +99,7 @@ class Api:
         if wait and not seen.head.status.terminal:
             head = self._wait(seen.head, request.began + wait)
             seen = Look(head, *self.jobs.around(head))
-        shown = self._shown(seen)
+        shown = self._shown(seen, request)
         if is_gone(seen.head, shown["output"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
@@ -118,7 +119,7 @@ class Api:
 
     def cancel(self, request: Request) -> Reply:
         """`POST /jobs/{id}/cancel`."""
-        return Reply(200, self._view(cancel_job(self.jobs, request.path["id"], request.tenant, now_ms())))
+        return Reply(200, self._view(cancel_job(self.jobs, request.path["id"], request.tenant, now_ms()), request))
 
     def delete(self, request: Request) -> Reply:
         """`DELETE /jobs/{id}`: erases the payloads, and the job's turn of its conversation."""
@@ -139,8 +140,8 @@ class Api:
         """`GET /conversations/{id}`: its turns, newest first."""
         conversation, limit = request.path["id"], request.number("limit", 20)
         cursor = request.query.get("cursor") or None
-        found = listing(self.conversations, request.tenant, conversation, limit=limit, cursor=cursor, now=now_ms())
-        return Reply(200, found)
+        asked: dict[str, Any] = {"limit": limit, "cursor": cursor, "now": now_ms(), "filled": request.may_see_values()}
+        return Reply(200, listing(self.conversations, request.tenant, conversation, **asked))
 
     def delete_conversation(self, request: Request) -> Reply:
         """`DELETE /conversations/{id}`: erases its turns, whether there are any or not."""
@@ -170,17 +171,26 @@ class Api:
     def _owned(self, request: Request) -> Head:
         return owned(self.jobs, request.path["id"], request.tenant)
 
-    def _view(self, head: Head) -> dict[str, Any]:
-        return self._shown(Look(head, *self.jobs.around(head)))
+    def _view(self, head: Head, request: Request) -> dict[str, Any]:
+        return self._shown(Look(head, *self.jobs.around(head)), request)
 
-    def _shown(self, seen: Look) -> dict[str, Any]:
-        """The job in its public form."""
+    def _shown(self, seen: Look, request: Request) -> dict[str, Any]:
+        """The job in its public form, as this caller may see it."""
         head, notes, item = seen
         output = self.payloads.load(head.id, head.output, item) if head.output else None
+        if output and request.may_see_values():
+            output = self._filled(head, output)
         if output and head.output:
             for number, file in enumerate(output.get("files", ()), 1):
                 file["url"] = self.payloads.link(head.id, head.output, number)
         return view(head, notes, output)
+
+    def _filled(self, head: Head, output: Any) -> Any:
+        """An answer with the values in the place of its placeholders; one that has none costs no read."""
+        if not named_in(output):
+            return output
+        kept = self.payloads.load(head.id, REDACTED, fresh=True) or {}
+        return restored(output, kept.get("mapping", {}))
 
     def _wait(self, head: Head, until: float) -> Head:
         pause = FIRST_POLL_S

@@ -10,6 +10,9 @@ from broker import json_text
 from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
 
+PII_READ = "pii:read"
+"""The scope of callers who get answers with the values in the place of their placeholders."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -67,6 +70,10 @@ class Request:
         """
         if not self.scopes & {scope, "*"}:
             raise Forbidden(f"The credential lacks the scope {scope}.", code="missing_scope")
+
+    def may_see_values(self) -> bool:
+        """Whether what was redacted is filled in again; no other scope stands for this one, not even all (`*`)."""
+        return PII_READ in self.scopes
 
     def json(self) -> Any:
         """The body.

@@ -119,7 +119,8 @@ class CacheLookup:
 
     def keep(self, ended: Head, now: int) -> bool:
         """Keep the answer of a job that has succeeded; False where it is not kept, which is no error."""
-        output = self.payloads.load(ended.id, ended.output) if ended.output else None
+        # As of now: Moderate Output may just have changed it.
+        output = self.payloads.load(ended.id, ended.output, fresh=True) if ended.output else None
         if output is None or ended.model is None:
             return False
         return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)

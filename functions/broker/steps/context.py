@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.errors import Conflict
 from broker.jobs.head import Head, Status
-from broker.jobs.store import REQUEST, Jobs, Payloads
+from broker.jobs.store import REDACTED, REQUEST, Jobs, Payloads
 from broker.jobs.transitions import Fence, check_fence, take
 from broker.steps.token_counter import Material
 
@@ -31,6 +31,8 @@ class Run:
     """True where the answer is to be kept in the cache."""
     head: Head | None = None
     """The job as it was started, told until the run has changed it; what it decides is refused where it is old."""
+    redacted: bool = False
+    """True where models may only see what Check Input left of the request."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
@@ -42,9 +44,13 @@ class Run:
         # A run that was started before the two parted has one.
         ends = event.get("payloads_until", event["expires_at"]), event["expires_at"]
         head = Head.from_item(event["head"]) if event.get("head") else None
-        policies, keeps = tuple(event.get("policies", ())), bool(event.get("keep"))
-        known = event["job_id"], event["tenant"], fence
-        return cls(*known, *ends, event["until"], event.get("held"), policies, keeps, head)
+        return cls(
+            *(event["job_id"], event["tenant"], fence, *ends, event["until"], event.get("held")),
+            policies=tuple(event.get("policies", ())),
+            keeps=bool(event.get("keep")),
+            head=head,
+            redacted=bool(event.get("redacted")),
+        )
 
 
 def enter(jobs: Jobs, run: Run) -> Head:
@@ -60,13 +66,32 @@ def enter(jobs: Jobs, run: Run) -> Head:
     return head
 
 
-def material(payloads: Payloads, job_id: str) -> Material:
-    """The job's request as it was prepared.
+def material(payloads: Payloads, run: Run) -> Material:
+    """The job's request as models may see it: as it was prepared, or with what was redacted taken out.
+
+    Raises:
+        Conflict: it was erased, so the job has ended.
+    """
+    if not run.redacted:
+        return original(payloads, run.id)
+    # A run before this one may have kept another.
+    kept = payloads.load(run.id, REDACTED, fresh=True) or {}
+    if "request" not in kept:
+        raise _without_input(run.id)
+    return Material(kept["request"], kept["mapping"])
+
+
+def original(payloads: Payloads, job_id: str) -> Material:
+    """The job's request as it was prepared; for guardrails alone.
 
     Raises:
         Conflict: it was erased, so the job has ended.
     """
     document: dict[str, Any] | None = payloads.load(job_id, REQUEST)
     if document is None:
-        raise Conflict(f"job {job_id} has no input any more")
+        raise _without_input(job_id)
     return Material(document)
+
+
+def _without_input(job_id: str) -> Conflict:
+    return Conflict(f"job {job_id} has no input any more")

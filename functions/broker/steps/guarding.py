@@ -1,47 +1,69 @@
 """Check Input and Moderate Output: the policies that hold for a job, before and after the model."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from broker.guardrails.pipeline import inspect
+from broker.errors import CredentialRejected
+from broker.guardrails.pipeline import Report, inspect
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
-from broker.steps.context import Run, enter, material
+from broker.steps.context import Run, enter, material, original
+from broker.steps.redacting import redact_answer, redact_request
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Runs the policies, and keeps what they found beside the job."""
+    """Runs the policies, keeps what they found beside the job, and takes out what is not to be seen."""
 
     jobs: Jobs
     payloads: Payloads
     tenants: Tenants
     policies: Policies
+    secret: Callable[[str], str]
+    """Gives the key of a tenant's hashes by its name; asked only where something is to be hashed."""
 
     def check_input(self, run: Run, now: int) -> dict[str, Any]:
-        """Returns `{"blocked": bool, "rules": [names]}`.
+        """Returns `{"blocked": bool, "rules": [names]}`, and `"redacted": True` where models may not see all of it.
 
         Raises:
             Conflict: the run is stale.
             PolicyMissing: a policy that is to hold is not there.
         """
-        return self._guard(run, "input", input_texts(material(self.payloads, run.id)), now)
+        request = original(self.payloads, run.id)
+        report, key = self._inspected(run, "input", input_texts(request), now)
+        told = {"blocked": report.blocked, "rules": sorted(report.blocking)}
+        if not report.blocked and redact_request(self.jobs, self.payloads, run, request, report.edits, key):
+            return told | {"redacted": True}
+        return told
 
     def moderate_output(self, run: Run, output: str, now: int) -> dict[str, Any]:
-        """The same for the answer kept as the payload `output`."""
+        """The same for the answer kept as the payload `output`, which is changed where it is not to be seen as it is.
+
+        Returns `{"blocked": bool, "rules": [names]}`.
+        """
         if run.keeps:
             # The cache finds an answer by the rules that held, so it has to have passed none that are older.
             self.tenants.forget(run.tenant)
             self.policies.forget()
-        return self._guard(run, "output", output_texts(self.payloads.load(run.id, output)), now)
+        answer = self.payloads.load(run.id, output)
+        report, key = self._inspected(run, "output", output_texts(answer), now)
+        if report.edits and not report.blocked:
+            redact_answer(self.jobs, self.payloads, run, output, answer, report.edits, key)
+        return {"blocked": report.blocked, "rules": sorted(report.blocking)}
 
-    def _guard(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> dict[str, Any]:
-        policies = self.policies.holding(self.tenants.get(run.tenant, now), run.policies, now)
-        report = inspect(stage, texts, policies, lambda: material(self.payloads, run.id))
+    def _inspected(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> tuple[Report, bytes]:
+        """The report, which is kept, and the key of hashes; empty where there is nothing to hash."""
+        tenant = self.tenants.get(run.tenant, now)
+        holding = self.policies.holding(tenant, run.policies, now)
+        report, key = inspect(stage, texts, holding, lambda: material(self.payloads, run)), b""
+        if any(edit.action == "hash" for edits in report.edits.values() for edit in edits) and not report.blocked:
+            key = self._key(tenant.redaction_secret)
+            if not key:
+                report.fail("hash")
         if report.findings:
             # The head is only read where there is something to write: all that follows is fenced by itself.
             self.jobs.note(
@@ -49,4 +71,10 @@ class Guard:
                 f"GUARD#{run.fence.run}#{stage}",
                 {"findings": [each.to_item() for each in report.findings]},
             )
-        return {"blocked": report.blocked, "rules": sorted(report.blocking)}
+        return report, key
+
+    def _key(self, name: str | None) -> bytes:
+        try:
+            return self.secret(name).encode() if name else b""
+        except CredentialRejected:
+            return b""

@@ -68,7 +68,7 @@ class InvokeModel:
             name = f"OUTPUT#{key}"
             if (kept := self.payloads.facts(head.id, name)) and "operation" not in kept:
                 return {"output": name, "facts": kept, "head": head.to_item()}
-        request = material(self.payloads, run.id)
+        request = material(self.payloads, run)
         going_on = self._pending_call(head, now)
         if going_on is not None:
             model = self.models.get(head.calls[going_on]["m"], now)
@@ -91,7 +91,7 @@ class InvokeModel:
         if run.head is None or run.head.open_calls:
             return None
         try:
-            request = material(self.payloads, run.id)
+            request = material(self.payloads, run)
             if request.get("coalesce") or request.get("context", {}).get("strategy", "error") != "error":
                 return None
             model = self.models.get(model_id, now)

@@ -42,7 +42,7 @@ class SelectModel:
             TimedOut: all that could do it take longer than the time that is left.
             PolicyMissing: the job asked for the cache, and a guardrail policy that is to hold is not there.
         """
-        request = material(self.payloads, run.id)
+        request = material(self.payloads, run)
         tenant = self.tenants.get(run.tenant, now)
         question = Question(
             request,

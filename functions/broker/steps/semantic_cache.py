@@ -35,7 +35,7 @@ class FindSimilar:
         model = self.tenants.get(run.tenant, now).cache_embedding_model
         if model is None:
             return {}  # the operators took it away since
-        request = material(self.payloads, run.id)
+        request = material(self.payloads, run)
         try:
             return self.cache_lookup.similar(run, request, lambda text: self.embed(run, model, text, now), now)
         except (Conflict, Refused):

@@ -14,13 +14,14 @@ from typing import Any
 
 from broker.context.conversations import Turns, turn_of
 from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, TimedOut, shortened
+from broker.guardrails.placeholders import named_in
 from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
-from broker.jobs.store import REQUEST, Jobs, Payloads
+from broker.jobs.store import REDACTED, Jobs, Payloads
 from broker.jobs.transitions import Outcome, has_asked, wait
-from broker.steps.context import Run
+from broker.steps.context import Run, material
 from broker.steps.timing import DEADLINE_PASSED
 from broker.storage import Put
 
@@ -58,7 +59,7 @@ class SettleJob:
         outcome = outcome_of(ending)
         if outcome.status is Status.FAILED:
             outcome = _with_attempts(outcome, before, turned_away=turned_away)
-        turn = self._turn(before, outcome)
+        turn = self._turn(run, before, outcome)
         try:
             ended = settle_job(self.jobs, before, run.fence, outcome, now, ends, [turn] if turn else [])
         except Conflict:
@@ -78,15 +79,21 @@ class SettleJob:
             run.id, lambda current: wait(current, run.fence, until=until, now=now, chance=chance), known=before
         )
 
-    def _turn(self, head: Head, outcome: Outcome) -> Put | None:
+    def _turn(self, run: Run, head: Head, outcome: Outcome) -> Put | None:
         """What a job that succeeds adds to its conversation, ready to join the commit."""
         if outcome.status is not Status.SUCCEEDED or head.conversation is None or outcome.output is None:
             return None
-        document = self.payloads.load(head.id, REQUEST)
-        output = self.payloads.load(head.id, outcome.output)
-        if document is None or output is None:  # erased, or their time is over: the commit says what became of the job
+        try:
+            document = material(self.payloads, run)
+        except Conflict:  # erased, or its time is over: the commit says what became of the job
             return None
-        turn = turn_of(head, document, output)
+        output = self.payloads.load(head.id, outcome.output, fresh=True)  # Moderate Output may just have changed it
+        if output is None:
+            return None
+        mapping = document.mapping
+        if not mapping and named_in(output):  # what was taken out of the answer alone
+            mapping = (self.payloads.load(head.id, REDACTED, fresh=True) or {}).get("mapping", {})
+        turn = turn_of(head, document, output, mapping)
         return self.turns().stage(head.tenant, head.conversation, turn, head.payloads_until)
 
 

@@ -12,6 +12,7 @@ from broker.context.summaries import (
     Cut,
     Summaries,
     cut,
+    mapping_of,
     may_be_kept,
     summary_of,
     told_in_full,
@@ -28,7 +29,7 @@ from broker.steps.auxiliary import summariser
 from broker.steps.calling import Calling
 from broker.steps.context import Run, enter
 from broker.steps.outcomes import SHORTENED
-from broker.steps.token_counter import counter
+from broker.steps.token_counter import Material, counter
 from broker.tenants.registry import Tenants
 from broker.token_estimates import estimate_input, family_of
 
@@ -116,10 +117,12 @@ class Shorten:
 
     def _keep(self, run: Run, head: Head, request: dict[str, Any], parted: Cut, text: str, now: int) -> None:
         """Keep a summary with its conversation, if this run still owns the job and nobody else kept one meanwhile."""
-        if parted.summary is None or not may_be_kept(text):
+        known = request.mapping if isinstance(request, Material) else {}
+        mapping = mapping_of(request, parted.to_summarise, known)
+        if parted.summary is None or not may_be_kept(text, mapping):
             return
         history, summaries = request["history"], self.summaries()
-        summary = replace(parted.summary, text=text)
+        summary = replace(parted.summary, text=text, mapping=mapping)
         staged = summaries.stage_summary(run.tenant, request["conversation_id"], summary, history["mark"])
         if self.jobs.write_beside(head, staged):
             summaries.verify_turns(staged, parted.turns, history["since"], now)

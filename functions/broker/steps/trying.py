@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.guardrails.pipeline import inspect
-from broker.guardrails.redaction import Placeholders, placeholders_in, redacted
+from broker.guardrails.placeholders import Placeholders, placeholders_in
+from broker.guardrails.redaction import redacted
 from broker.guardrails.walk import input_texts, output_texts
 from broker.jobs.reading import finding
 from broker.jobs.trial import Trial

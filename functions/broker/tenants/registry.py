@@ -22,6 +22,8 @@ class Tenant:
     """The policies that hold for all its jobs; without one, the built-in."""
     webhook_secret: str | None = None
     """Name of the signing secret in Secrets Manager, below the stack's prefix."""
+    redaction_secret: str | None = None
+    """The same of the key of hashes that take the place of what guardrails found; without one, such rules block."""
     document_prompt: str = "summarize"
     """The template that a text document of the inbox is put into; its variable is `document`."""
     enabled: bool = True
@@ -55,6 +57,7 @@ class Tenants:
                 policy=item.get("policy", {}),
                 guardrails=tuple(item.get("guardrails", ())),
                 webhook_secret=item.get("webhook_secret"),
+                redaction_secret=item.get("redaction_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),
                 enabled=item.get("enabled", True),
                 cache_embedding_model=item.get("cache_embedding_model"),

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from broker.guardrails.pipeline import inspect
+from broker.guardrails.placeholders import Placeholders, placeholders_in, restored
 from broker.guardrails.policy import Policy, Rule
-from broker.guardrails.redaction import Placeholders, placeholders_in, redacted, restored
+from broker.guardrails.redaction import redacted
 from broker.guardrails.walk import input_texts
 from hypothesis import given
 from hypothesis import strategies as st

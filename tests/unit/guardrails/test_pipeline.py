@@ -170,6 +170,24 @@ def test_the_default_and_what_a_tenant_makes_of_it() -> None:
     assert of_tenant({"block_secrets": False}, (named,))[0].rules == (Rule("secrets", "flag"),)
 
 
+@pytest.mark.parametrize("action", ["mask", "hash", "redact", "block"])
+def test_a_check_that_failed_to_take_something_out_blocks(action: Any) -> None:
+    assert look("so LOUD", Rule("broken", action)).blocking == {"broken"}
+    assert not look("so LOUD", Rule("broken", action, fail_open=True)).blocked
+    assert not look("so LOUD", Rule("broken", action), shadow=True).blocked
+
+
+def test_an_action_that_cannot_be_carried_out_blocks() -> None:
+    report = look("so LOUD", Rule("shouting", "hash"), Rule("shouting", "flag"))
+    report.fail("hash")
+    assert report.blocking == {"shouting"}
+    assert [(each.kind, each.action) for each in report.findings] == [("check_failed", "error"), ("one", "flag")]
+    crowded = look("so LOUD", Rule("shouting", "hash"))
+    crowded.findings.clear()
+    crowded.fail("hash")
+    assert crowded.blocked
+
+
 def test_a_policy_is_read_from_its_stored_form() -> None:
     item = {
         "version": 4,

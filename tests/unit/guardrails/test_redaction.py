@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from broker.guardrails.edits import Edit
-from broker.guardrails.redaction import Placeholders, hashed, masked, placeholders_in, redacted, restored
+from broker.guardrails.placeholders import Placeholders, placeholders_in, restored
+from broker.guardrails.redaction import hashed, masked, redacted
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,23 @@ def test_a_hash_is_the_same_for_the_same_value_under_the_same_key() -> None:
     assert hashed("iban", "X1", b"k") == hashed("iban", "X1", b"k") != hashed("iban", "X1", b"other")
     assert hashed("iban", "X1", b"k") != hashed("iban", "X2", b"k")
     assert hashed("iban", "X1", b"k").startswith("<IBAN:") and "X1" not in hashed("iban", "X1", b"k")
+
+
+@pytest.mark.parametrize("kind", ["1password_token", "", "x" * 99, "née", "api-key"])
+def test_every_kind_has_placeholders_that_come_back(kind: str) -> None:
+    names = Placeholders()
+    sent = [names.of(kind, value) for value in ("ann", "bob", "ann")]
+    assert sent[0] == sent[2] != sent[1]
+    assert restored(" ".join(sent), names.mapping) == "ann bob ann"
+
+
+def test_what_others_named_is_taken_in_and_renamed_where_it_clashes() -> None:
+    names = Placeholders({"NAME_2"}, {"NAME_1": "ann"})
+    assert names.take_in({"NAME_1": "ann", "CITY_1": "Rome"}) == {}
+    changed = names.take_in({"NAME_1": "bob", "NAME_4": "ann", "NAME_3": "eve"})
+    assert changed == {"NAME_1": "<NAME_3>", "NAME_4": "<NAME_1>", "NAME_3": "<NAME_4>"}
+    text = "<NAME_1> met <NAME_4> and <NAME_3>"
+    assert restored(restored(text, changed), names.mapping) == "bob met ann and eve"
 
 
 def test_what_stood_across_a_seam_is_taken_out_of_its_second_part() -> None:
@@ -109,3 +127,23 @@ def test_and_also_in_json_wherever_the_model_put_it(pairs: list[tuple[str, str]]
 
 def test_what_a_model_wrote_in_html_comes_back_too() -> None:
     assert restored("<p>&lt;NAME_1&gt;</p> <NAME_2>", {"NAME_1": "ann"}) == "<p>ann</p> <NAME_2>"
+    assert restored(r'{"to": "\u003cNAME_1\u003E"}', {"NAME_1": 'a "b"'}) == r'{"to": "a \"b\""}'
+
+
+def test_an_answer_may_be_nested_deeper_than_python_goes() -> None:
+    deep: Any = "<NAME_1>"
+    for _ in range(20_000):
+        deep = [deep]
+    back = restored(deep, {"NAME_1": "ann"})
+    while isinstance(back, list):
+        (back,) = back
+    assert back == "ann"
+
+
+def test_a_list_with_very_many_edits_is_copied_once() -> None:
+    texts = ["ann"] * 50_000
+    edits = {("input", "text", at): [Edit(0, 3, "name", "redact")] for at in range(len(texts))}
+    names = Placeholders()
+    made = redacted({"input": {"text": texts}}, edits, names)  # with a copy for each it would take minutes
+    assert made["input"]["text"] == ["<NAME_1>"] * len(texts)
+    assert texts[0] == "ann"
