@@ -43,7 +43,7 @@ def world() -> World:
 
 
 def guard(world: World) -> Guard:
-    return Guard(world.jobs, world.payloads, Tenants(world.database), Policies(world.database))
+    return Guard(world.jobs, world.payloads, Tenants(world.database), Policies(world.database), str)
 
 
 def started(world: World, tenant: str, body: dict[str, Any] = ASK, answer: str = TEXT) -> Run:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from broker.guardrails.detector import thresholds
 from broker.guardrails.pipeline import inspect
 from broker.guardrails.policy import DEFAULT, Policy, Rule, of_tenant
 from broker.guardrails.walk import input_texts
@@ -46,3 +47,9 @@ def test_a_limit_replaces_that_of_the_policies() -> None:
     long = Policy("long", 1, (Rule("max_input_chars", stages=("input",), max_chars=1_000),))
     assert blocking("a" * 20, {"max_input_chars": 10}, long) == {"max_input_chars"}
     assert blocking("a" * 20, {"max_input_chars": 20}, long) == set()
+
+
+def test_the_default_flags_injections_and_blocks_by_the_detectors_second_threshold() -> None:
+    rule = next(rule for rule in DEFAULT.rules if rule.check == "injection")
+    assert (rule.action, rule.stages) == ("flag", ("input",))
+    assert rule.block_from == pytest.approx(thresholds().block, abs=0.001)
