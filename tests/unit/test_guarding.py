@@ -14,6 +14,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.world import JOB_ID, NOW, World, a_head
 
 CARD = "4111 1111 1111 1111"
+WHAT = "a payment card number and words that are not allowed here"
 
 
 def guarded(text: str, policy: dict[str, Any] | None = None) -> tuple[World, Guard, Run]:
@@ -39,7 +40,13 @@ def test_a_harmless_text_passes_and_leaves_no_note() -> None:
 
 def test_what_the_policy_forbids_is_blocked_at_both_ends() -> None:
     world, guard, run = guarded(f"My card is {CARD} and the plan is Bluebird.", {"denied_terms": ["bluebird"]})
-    assert both(guard, run) == [{"blocked": True, "rules": ["card_numbers", "denied_terms"]}] * 2
+    assert both(guard, run) == [
+        {"blocked": True, "rules": ["card_numbers", "denied_terms"], "message": message}
+        for message in (
+            f"Your request was not passed on, because it contains {WHAT}.",
+            f"The answer is not shown, because it contains {WHAT}.",
+        )
+    ]
     notes = world.jobs.notes(JOB_ID, "GUARD#")
     assert sorted(notes) == ["GUARD#1#input", "GUARD#1#output"]
     assert {finding["stage"] for finding in notes["GUARD#1#output"]["findings"]} == {"output"}
@@ -67,3 +74,11 @@ def test_a_stale_run_notes_nothing() -> None:
     with pytest.raises(Conflict):
         guard.moderate_output(stale, "OUTPUT#1.1", NOW)
     assert world.jobs.notes(JOB_ID, "GUARD#") == {}
+
+
+def test_who_is_blocked_is_told_in_the_tenants_language() -> None:
+    world, guard, run = guarded(CARD)
+    world.tenant(language="de")
+    message = guard.check_input(run, NOW)["message"]
+    assert message == "Ihre Anfrage wurde nicht weitergegeben, denn sie enthält die Nummer einer Zahlungskarte."
+    assert "4111" not in message

@@ -11,7 +11,7 @@ ENGLISH = "en"
 OTHER = "other"
 
 
-def told(stage: Stage, rules: Iterable[str], language: str = ENGLISH) -> str:
+def sentence(stage: Stage, rules: Iterable[str], language: str = ENGLISH) -> str:
     """One sentence for the rules that blocked, in the language (`de`, `pt-BR`), or in English where it is unknown."""
     languages = _languages()
     words = languages.get(language.partition("-")[0].lower(), languages[ENGLISH])

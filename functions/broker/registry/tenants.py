@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from broker.jobs.field_errors import Spelled
+from broker.jobs.fields import Language
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.storage import Item
 
@@ -39,6 +40,8 @@ class TenantEntry(Entry):
     document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     cache_embedding_model: Name | None = None
     """The model that tells how alike questions are."""
+    language: Language | None = None
+    """In which its users are told what was blocked; English where it is unknown."""
     enabled: bool = True
 
     @property

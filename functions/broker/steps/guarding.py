@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import CredentialRejected
+from broker.guardrails.blocked import sentence
 from broker.guardrails.pipeline import Report, inspect
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
@@ -27,7 +28,11 @@ class Guard:
     """Gives the key of a tenant's hashes by its name; asked only where something is to be hashed."""
 
     def check_input(self, run: Run, now: int) -> dict[str, Any]:
-        """Returns `{"blocked": bool, "rules": [names]}`, and `"redacted": True` where models may not see all of it.
+        """Check the request.
+
+        Returns:
+            `{"blocked": bool, "rules": [names]}`; with a `message` for its user where it is blocked, and with
+            `"redacted": True` where models may not see all of it.
 
         Raises:
             Conflict: the run is stale.
@@ -35,15 +40,15 @@ class Guard:
         """
         request = original(self.payloads, run.id)
         report, key = self._inspected(run, "input", input_texts(request), now)
-        told = {"blocked": report.blocked, "rules": sorted(report.blocking)}
+        outcome = self._outcome(run, "input", report, now)
         if not report.blocked and redact_request(self.jobs, self.payloads, run, request, report.edits, key):
-            return told | {"redacted": True}
-        return told
+            return outcome | {"redacted": True}
+        return outcome
 
     def moderate_output(self, run: Run, output: str, now: int) -> dict[str, Any]:
         """The same for the answer kept as the payload `output`, which is changed where it is not to be seen as it is.
 
-        Returns `{"blocked": bool, "rules": [names]}`.
+        Returns `{"blocked": bool, "rules": [names]}`, and the `message` where it is blocked.
         """
         if run.keeps:
             # The cache finds an answer by the rules that held, so it has to have passed none that are older.
@@ -53,7 +58,14 @@ class Guard:
         report, key = self._inspected(run, "output", output_texts(answer), now)
         if report.edits and not report.blocked:
             redact_answer(self.jobs, self.payloads, run, output, answer, report.edits, key)
-        return {"blocked": report.blocked, "rules": sorted(report.blocking)}
+        return self._outcome(run, "output", report, now)
+
+    def _outcome(self, run: Run, stage: Stage, report: Report, now: int) -> dict[str, Any]:
+        rules = sorted(report.blocking)
+        if not rules:
+            return {"blocked": False, "rules": []}
+        language = self.tenants.get(run.tenant, now).language
+        return {"blocked": True, "rules": rules, "message": sentence(stage, rules, language)}
 
     def _inspected(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> tuple[Report, bytes]:
         """The report, which is kept, and the key of hashes; empty where there is nothing to hash."""

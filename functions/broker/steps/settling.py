@@ -14,6 +14,7 @@ from typing import Any
 
 from broker.context.conversations import Turns, turn_of
 from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, TimedOut, shortened
+from broker.guardrails.blocked import sentence
 from broker.guardrails.placeholders import named_in
 from broker.jobs import calls
 from broker.jobs.ending import settle_job
@@ -125,7 +126,7 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
     """Decide the terminal status.
 
     Args:
-        ending: `{"answer"?: {"output", "facts", "given"?}, "blocked"?: {"stage", "rules"},
+        ending: `{"answer"?: {"output", "facts", "given"?}, "blocked"?: {"stage", "rules", "message"},
             "failure"?}`; the workflow sets one of them, or what became of an answer. `output` is the payload's name,
             `facts` are the call's. A failure is a step's own (`errors.BrokerError.failure`), or the workflow's word of
             one (`{"Error", "Cause"}`).
@@ -136,9 +137,9 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
     if failure := _failure(ending):
         return replace(_failed(failure), **known)
     if "blocked" in ending:
-        stage, rules = ending["blocked"]["stage"], ", ".join(ending["blocked"]["rules"])
-        what = "request" if stage == "input" else "answer"
-        message = f"The {what} was blocked by a guardrail: {rules}."
+        stage = ending["blocked"]["stage"]
+        # A run that was checked before the sentence travelled with it has none.
+        message = ending["blocked"].get("message") or sentence(stage, ending["blocked"]["rules"])
         return Outcome(Status.BLOCKED, **known, error=_facts("blocked", f"blocked_{stage}", message))
     return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"])
 

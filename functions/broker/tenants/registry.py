@@ -27,6 +27,8 @@ class Tenant:
     document_prompt: str = "summarize"
     """The template that a text document of the inbox is put into; its variable is `document`."""
     enabled: bool = True
+    language: str = "en"
+    """In which its users are told what was blocked."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
 
@@ -60,6 +62,7 @@ class Tenants:
                 redaction_secret=item.get("redaction_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),
                 enabled=item.get("enabled", True),
+                language=item.get("language", "en"),
                 cache_embedding_model=item.get("cache_embedding_model"),
             )
             self._kept[tenant_id] = (now, tenant)
