@@ -57,6 +57,17 @@ def test_the_input_is_shown_as_a_model_would_get_it(door: Door) -> None:
     assert check(door, "A heron.")["redacted"] == {"text": "A <DENIED_TERM_1>."}
 
 
+def test_a_hash_without_a_key_blocks_here_as_on_a_job(door: Door) -> None:
+    hashing = {"rules": [{"check": "denied_terms", "action": "hash", "terms": ["heron"]}]}
+    door.world.policy("hashing", **hashing)
+    door.world.tenant("keyless", guardrails=["hashing"])
+    door.world.tenant("keyed", guardrails=["hashing"], redaction_secret="redaction/keyed")
+    found = check(door, "A heron.", tenant="keyless")
+    assert (found["blocked"], found["redacted"]) == (True, None)
+    assert [(each["kind"], each["action"]) for each in found["findings"]] == [("check_failed", "error")]
+    assert check(door, "A heron.", tenant="keyed")["redacted"]["text"].startswith("A <DENIED_TERM:")
+
+
 def test_an_answer_is_held_against_the_rules_of_its_stage(door: Door) -> None:
     long = {"rules": [{"check": "max_input_chars", "action": "block", "max_chars": 3}, *TRIED["rules"]]}
     door.world.policy("words", **long)

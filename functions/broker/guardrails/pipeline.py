@@ -35,6 +35,11 @@ class Report:
         """True when one of them does."""
         return bool(self.blocking)
 
+    @property
+    def hashes(self) -> bool:
+        """True where something is to be hashed, which takes a key."""
+        return any(edit.action == "hash" for edits in self.edits.values() for edit in edits) and not self.blocked
+
     def fail(self, action: Action) -> None:
         """Let the rules block whose action cannot be carried out; what they found may not pass as it is."""
         for place, each in enumerate(self.findings):
@@ -135,9 +140,13 @@ class _Run:
         for span in spans:
             if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
                 continue
-            if rule.only_new and _letters(view.text[span.begin : span.end]) in self.letters_asked():
+            if rule.only_new and self._was_asked(view.text[span.begin : span.end]):
                 continue
             self._found(policy, rule, view, span)
+
+    def _was_asked(self, value: str) -> bool:
+        # A request is an answer to nothing: all in it is new.
+        return self.stage == "output" and _letters(value) in self.letters_asked()
 
     def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
         begin, end = view.back(span.begin, span.end) if view.back else (span.begin, span.end)
@@ -179,10 +188,9 @@ class _Run:
         ]
         for policy, rule in self.sizes:
             if self.size > rule.max_chars:
-                if not policy.shadow:
+                if rule.action == "block" and not policy.shadow:
                     self.blocking.add(SIZE)
-                place = "input" if self.stage == "input" else "output"
-                about = (self.stage, SIZE, "too_long", "block", self.size, place, 1.0, policy.name, "1")
+                about = (self.stage, SIZE, "too_long", rule.action, self.size, str(self.stage), 1.0, policy.name, "1")
                 findings.append(Finding(*about, shadow=policy.shadow))
         findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
         return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking)

@@ -130,7 +130,9 @@ def of_tenant(settings: Mapping[str, Any], named: tuple[Policy, ...] = ()) -> tu
 
 
 def _flagged(policy: Policy, check: str) -> Policy:
-    rules = tuple(replace(rule, action="flag") if rule.check == check else rule for rule in policy.rules)
+    rules = tuple(
+        replace(rule, action="flag", block_from=None) if rule.check == check else rule for rule in policy.rules
+    )
     return replace(policy, rules=rules)
 
 

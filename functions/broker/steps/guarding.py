@@ -72,7 +72,7 @@ class Guard:
         tenant = self.tenants.get(run.tenant, now)
         holding = self.policies.holding(tenant, run.policies, now)
         report, key = inspect(stage, texts, holding, lambda: material(self.payloads, run)), b""
-        if any(edit.action == "hash" for edits in report.edits.values() for edit in edits) and not report.blocked:
+        if report.hashes:
             key = self._key(tenant.redaction_secret)
             if not key:
                 report.fail("hash")

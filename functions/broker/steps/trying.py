@@ -33,6 +33,8 @@ class TryPolicies:
         document: dict[str, Any] = {trial.stage: trial.document}
         texts = list(input_texts(document) if trial.stage == "input" else output_texts(document["output"]))
         report = inspect(trial.stage, texts, self.policies.holding(tenant, trial.policies, now))
+        if report.hashes and not tenant.redaction_secret:
+            report.fail("hash")  # as a job would be
         changed = None
         if report.edits and not report.blocked:
             # Hashes have a key of this call's own: they are not those of jobs.

@@ -148,6 +148,18 @@ def test_a_request_has_a_size(texts: list[str], passes: bool) -> None:
     assert report.blocked is not passes
 
 
+def test_a_size_that_is_flagged_blocks_nothing() -> None:
+    report = look("far too long", Rule("max_input_chars", "flag", max_chars=3))
+    assert followed(report) == [("max_input_chars", "too_long", "flag", 12)] and not report.blocked
+
+
+def test_in_a_request_all_is_new() -> None:
+    texts = list(input_texts({"input": {"text": "so LOUD"}}))
+    policy = Policy(rules=(Rule("shouting", only_new=True),))
+    report = inspect("input", texts, (policy,), lambda: {"input": {"text": "so LOUD"}}, check_of)
+    assert report.blocked
+
+
 def test_findings_are_bounded_and_the_strictest_are_kept() -> None:
     rules = [Rule("shouting", "flag", kinds=("one",), threshold=number / 1000) for number in range(100)]
     report = look("LOUD", *rules, Rule("shouting", kinds=("one",)))

@@ -53,3 +53,8 @@ def test_the_default_flags_injections_and_blocks_by_the_detectors_second_thresho
     rule = next(rule for rule in DEFAULT.rules if rule.check == "injection")
     assert (rule.action, rule.stages) == ("flag", ("input",))
     assert rule.block_from == pytest.approx(thresholds().block, abs=0.001)
+
+
+def test_what_a_tenant_turns_into_notes_blocks_from_no_score() -> None:
+    named = Policy("own", 1, (Rule("secrets", "redact", block_from=0.5),))
+    assert of_tenant({"block_secrets": False}, (named,))[0].rules == (Rule("secrets", "flag"),)
