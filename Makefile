@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON3 ?= python3
 INSTALLED := $(VENV)/installed
-WITHOUT_CLOUD := tests/unit tests/contract tests/adapters
+WITHOUT_CLOUD := tests/unit tests/contract tests/adapters --numprocesses 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
