@@ -41,7 +41,7 @@ HEAD = """\
 # The injection detector: how its weights were made
 
 Made by `python -m bench.train_detector`; not edited by hand. The rows are public data and no part of the repository.
-Sentences of our own (`bench/texts/detector_*.txt`) are the source `own`: learned from, never judged. What was tried and
+Sentences of our own (`bench/sentences/`) are the source `own`: learned from, never judged. What was tried and
 lost is told in `docs/decisions/`.
 """
 

@@ -1,4 +1,4 @@
-"""Rows of our own writing for the detector: two grammars in `texts/`, expanded always alike."""
+"""Rows of our own writing for the detector: two grammars in `sentences/`, expanded always alike."""
 
 import random
 import re
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
-TEXTS = Path(__file__).parent / "texts"
-FILES = ("detector_attacks.txt", "detector_ordinary.txt")
+TEXTS = Path(__file__).parent / "sentences"
+FILES = ("attacks.txt", "ordinary.txt")
 SLOT = re.compile(r"(?<!\{)\{(\w+)\}")
 SOURCE = "own"
 EACH = 12
