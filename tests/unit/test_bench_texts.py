@@ -1,10 +1,11 @@
 """What the bench's jobs say is ordinary, and no guardrail of the default finds anything in it."""
 
 import pytest
-from bench.texts import texts
 from broker.guardrails.pipeline import inspect
 from broker.guardrails.policy import DEFAULT
 from broker.guardrails.walk import input_texts
+
+from bench.texts import texts
 
 
 @pytest.mark.parametrize("kind", texts())
