@@ -8,9 +8,12 @@ import binascii
 import codecs
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote
+
+from broker.guardrails.normal import Normal, applied
 
 DEEPEST = 2
 """Encodings in each other that are undone."""
@@ -30,6 +33,25 @@ _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
 _SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")
 _READABLE = re.compile(r"[\w\s.,;:!?'\"()/<>@#&=+-]")
 
+_ALNUM = "(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])"
+"""Letters and digits of ASCII in hexadecimal: nothing has to write them by an escape."""
+
+_NEEDLESS: tuple[tuple[str, str, re.Pattern[str], re.Pattern[str]], ...] = (
+    (
+        *("escapes", "\\u00", re.compile(rf"\\u00{_ALNUM}")),
+        re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4})"),
+    ),
+    ("percent", "%", re.compile(f"%{_ALNUM}"), re.compile("%[2-7][0-9a-fA-F]")),
+    (
+        *("entities", "&#", re.compile(rf"&#(?:[xX]0{{0,5}}{_ALNUM}|0{{0,5}}(?:4[89]|[5-9][0-9]|1[01][0-9]|12[0-2]))")),
+        re.compile("&#(?:[xX][0-9a-fA-F]{1,8}|[0-9]{1,8});?"),
+    ),
+)
+"""Escapes among plain characters: by what they begin, which of them hide something, and all that are undone there."""
+
+AROUND = 64
+"""Plain characters before and after an escape that are read with it: longer than a number or most keys."""
+
 _ROTATED = ("vtaber", "flfgrz", "cebzcg", "vafgehpgvba", "cerivbhf", "cnffjbeq", "qvfertneq")
 """ignore, system, prompt, instruction, previous, password, disregard, each letter moved on by thirteen."""
 
@@ -43,6 +65,11 @@ class Decoded(NamedTuple):
     begin: int
     end: int
     how: str
+    back: Callable[[int, int], tuple[int, int]] | None = None
+
+    def where(self, begin: int, end: int) -> tuple[int, int]:
+        """Where characters of it come from: as near as can be told, or all that was decoded."""
+        return self.back(begin, end) if self.back else (self.begin, self.end)
 
 
 def decoded(text: str) -> Iterator[Decoded]:
@@ -56,8 +83,10 @@ def decoded(text: str) -> Iterator[Decoded]:
                 return
             shown = found.text[:left]
             left -= len(shown)
-            at = place or found
-            yield Decoded(shown, at.begin, at.end, at.how)
+            at = found._replace(text=shown)
+            if place:
+                at = Decoded(shown, *place.where(found.begin, found.end), place.how)
+            yield at
             if depth > 1:
                 waiting.append((shown, at, depth - 1))
 
@@ -73,11 +102,36 @@ def _once(text: str) -> Iterator[Decoded]:
             for found in pattern.finditer(text):
                 if (made := undo(found.group())) is not None:
                     yield Decoded(made, *found.span(), how)
+    for how, sign, needless, every in _NEEDLESS:
+        if sign in text:
+            yield from _among_plain(text, how, needless, every)
     lower = text.lower()
-    for how, marks, undo_all in _WHOLE:
-        if mark := next((mark for mark in marks if mark in lower), None):
-            at = lower.index(mark)
-            yield Decoded(undo_all(text[:MOST_DECODED]), at, min(at + len(mark), len(text)), how)
+    size = min(len(text), MOST_DECODED)
+    for how, marks, undo_all, back in _WHOLE:
+        if any(mark in lower for mark in marks):
+            yield Decoded(undo_all(text[:size]), 0, size, how, partial(back, size))
+
+
+def _among_plain(text: str, how: str, needless: re.Pattern[str], every: re.Pattern[str]) -> Iterator[Decoded]:
+    """What is around escapes that hide something, in pieces that overlap where they are long."""
+    first = last = -1
+    for found in (*needless.finditer(text), None):
+        if found and first >= 0 and found.start() - last <= 2 * AROUND and found.end() - first <= MOST_DECODED:
+            last = found.end()
+            continue
+        if first >= 0:
+            begin, end = max(first - AROUND, 0), min(last + AROUND, len(text))
+            undone = applied(
+                text[begin:end], [(*each.span(), _UNDO[how](each[0])) for each in every.finditer(text[begin:end])]
+            )
+            yield Decoded(undone.text, begin, end, how, partial(_shifted, undone, begin))
+        if found:
+            first, last = found.span()
+
+
+def _shifted(undone: Normal, offset: int, begin: int, end: int) -> tuple[int, int]:
+    first, last = undone.back(begin, end)
+    return first + offset, last + offset
 
 
 def _in_long_words(text: str, words: list[str]) -> Iterator[Decoded]:
@@ -118,11 +172,9 @@ def _from_hex(word: str) -> str | None:
     return _plain(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
-def _from_escapes(word: str) -> str | None:
-    try:
-        return word.encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeError:
-        return None
+def _from_escapes(word: str) -> str:
+    # Half of a surrogate pair is no reason not to read the rest.
+    return word.encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _is_spaced(text: str, lengths: bytes) -> bool:
@@ -151,8 +203,23 @@ _IN_ROWS: tuple[
 )
 """Anywhere, where there are signs of it."""
 
-_WHOLE: tuple[tuple[str, tuple[str, ...], Callable[[str], str]], ...] = (
-    ("rot13", _ROTATED, lambda text: codecs.encode(text, "rot13")),
-    ("reversed", _REVERSED, lambda text: text[::-1]),
+_UNDO: Mapping[str, Callable[[str], str]] = {
+    "escapes": _from_escapes,
+    "percent": unquote,
+    "entities": html.unescape,
+}
+
+
+def _same(size: int, begin: int, end: int) -> tuple[int, int]:
+    return begin, end
+
+
+def _mirrored(size: int, begin: int, end: int) -> tuple[int, int]:
+    return size - end, size - begin
+
+
+_WHOLE: tuple[tuple[str, tuple[str, ...], Callable[[str], str], Callable[[int, int, int], tuple[int, int]]], ...] = (
+    ("rot13", _ROTATED, lambda text: codecs.encode(text, "rot13"), _same),
+    ("reversed", _REVERSED, lambda text: text[::-1], _mirrored),
 )
-"""Of a whole text, told by words that are looked for."""
+"""Of a whole text, told by words that are looked for; and where what is found in it stands in the text."""

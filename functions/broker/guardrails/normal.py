@@ -86,7 +86,7 @@ def normalised(text: str) -> Normal:
     """The normal form; normalising it again changes nothing."""
     if text.isascii() and not _HIDING.search(text):
         return Normal(text)
-    normal = _applied(text, list(_changes(text)))
+    normal = applied(text, list(_changes(text)))
     if normal.text.isascii() or not (_OTHER_SCRIPT.search(normal.text) and _TWO_SCRIPTS.search(normal.text)):
         return normal
     # One letter for one: the places stay.
@@ -103,7 +103,8 @@ def _in_one_script(word: re.Match[str]) -> str:
     return letters.translate(_LOOKS_LIKE)
 
 
-def _applied(text: str, changes: list[tuple[int, int, str]]) -> Normal:
+def applied(text: str, changes: list[tuple[int, int, str]]) -> Normal:
+    """A text with changes made: begin, end, and what stands there now; apart, and in order."""
     if not changes:
         return Normal(text)
     parts: list[str] = []

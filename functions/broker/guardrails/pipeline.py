@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from broker.guardrails import checks
 from broker.guardrails.checks import SIZE
 from broker.guardrails.checks.base import About, Check
-from broker.guardrails.decoding import decoded
+from broker.guardrails.decoding import Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
 from broker.guardrails.findings import Finding
-from broker.guardrails.normal import normalised
+from broker.guardrails.normal import Normal, normalised
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import Path, Seen, input_texts
@@ -194,8 +194,11 @@ def _views(seen: Seen) -> Iterator[_View]:
     if seen.is_key or len(normal.text) < 12:
         return
     for each in decoded(normal.text):
-        whole = normal.back(each.begin, each.end)
-        yield _View(each.text, seen, each.how, lambda begin, end, whole=whole: whole)
+        yield _View(each.text, seen, each.how, partial(_back, normal, each))
+
+
+def _back(normal: Normal, hidden: Decoded, begin: int, end: int) -> tuple[int, int]:
+    return normal.back(*hidden.where(begin, end))
 
 
 def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]:

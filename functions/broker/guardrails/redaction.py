@@ -6,11 +6,12 @@ gone.
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from broker.guardrails.edits import Edit, Place
-from broker.guardrails.placeholders import Placeholders
+from broker.guardrails.placeholders import Placeholders, is_json
 
 SHOWN = 4
 """Characters that a mask leaves, of values twice as long or longer."""
@@ -70,9 +71,21 @@ def _edited(value: Any, edits: Sequence[Edit], names: Placeholders, key: bytes) 
     parts: list[str] = []
     last = 0
     for edit in edits:
-        parts += (text[last : edit.begin], _replaced(text[edit.begin : edit.end] + edit.rest, edit, names, key))
+        value = text[edit.begin : edit.end] + edit.rest
+        if "\\" in value and is_json(text):
+            value = _unescaped(value)
+        parts += (text[last : edit.begin], _replaced(value, edit, names, key))
         last = edit.end
     return "".join((*parts, text[last:]))
+
+
+def _unescaped(value: str) -> str:
+    """What a piece of a text in JSON says: the same value is the same, however it is written."""
+    try:
+        said: str = json.loads(f'"{value}"', strict=False)
+    except ValueError:  # it is more than a piece of one text
+        return value
+    return said
 
 
 def _replaced(value: str, edit: Edit, names: Placeholders, key: bytes) -> str:

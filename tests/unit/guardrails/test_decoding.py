@@ -26,7 +26,35 @@ def test_a_hidden_sentence_is_read(hidden: str) -> None:
     text = f"Please look at this: {hidden} and tell me."
     found = [each for each in decoded(text) if SENTENCE in each.text]
     assert found
-    assert 0 < found[0].begin < found[0].end <= len(text)
+    at = found[0].text.index(SENTENCE)
+    begin, end = found[0].where(at, at + len(SENTENCE))
+    assert text[begin:end].strip() == hidden
+
+
+@pytest.mark.parametrize(
+    ("hidden", "how"),
+    [
+        (r'{"card": "\u0034111 1111 \u0031111 1111", "n": 1}', "escapes"),
+        (r'{"card": "4111 1111 \ud83d\u0031111 1111"}', "escapes"),
+        ("to=%34111 1111 %311%31%31 1111&n=1", "percent"),
+        ("<b>&#52;111 1111 &#x31;111 1111</b>", "entities"),
+        ("<b>&#00052111 1111 1111 1111</b>", "entities"),
+    ],
+)
+def test_single_escapes_among_plain_characters_hide_nothing(hidden: str, how: str) -> None:
+    text = "x" * 200 + hidden + "y" * 200
+    (found,) = [each for each in decoded(text) if "111 1111" in each.text]
+    begin, end = found.where(at := found.text.index("111"), at + 3)
+    assert (found.how, text[begin:end]) == (how, "111")
+
+
+def test_escapes_that_have_to_be_are_left() -> None:
+    assert list(decoded(r"https://example.com/a%20b?c=%2Fd and don&#39;t {\"a\": \"\u003cb\u003e \u00fc\"}")) == []
+
+
+def test_half_a_pair_does_not_hide_what_stands_beside_it() -> None:
+    row = HIDDEN["escapes"]
+    assert any(SENTENCE in each.text for each in decoded(rf"\ud800{row}\udc00"))
 
 
 def test_letters_that_are_spaced_are_a_word() -> None:

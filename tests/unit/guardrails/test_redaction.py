@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from broker.guardrails.edits import Edit
+from broker.guardrails.pipeline import inspect
 from broker.guardrails.placeholders import Placeholders, placeholders_in, restored
+from broker.guardrails.policy import Action, Policy, Rule
 from broker.guardrails.redaction import hashed, masked, redacted
+from broker.guardrails.walk import input_texts, output_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,3 +150,29 @@ def test_a_list_with_very_many_edits_is_copied_once() -> None:
     made = redacted({"input": {"text": texts}}, edits, names)  # with a copy for each it would take minutes
     assert made["input"]["text"] == ["<NAME_1>"] * len(texts)
     assert texts[0] == "ann"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [r'{"to": "\u0041nn Lee", "n": 1}', r'{"to": "Ann \u004cee", "n": 1}', r'{"to": "\u0041\u006e\u006e Lee", "n": 1}'],
+)
+def test_an_escape_in_arguments_of_a_tool_hides_no_value(said: str) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "mail", "arguments": said}}
+    answer = {"output": {"text": "For Ann Lee", "tool_calls": [call]}}
+    policy = Policy("p", 1, (Rule("denied_terms", "redact", terms=("Ann Lee",)),))
+    names = Placeholders()
+    made = redacted(answer, inspect("output", output_texts(answer["output"]), (policy,)).edits, names)["output"]
+    arguments = made["tool_calls"][0]["function"]["arguments"]
+    assert (made["text"], json.loads(arguments)) == ("For <DENIED_TERM_1>", {"to": "<DENIED_TERM_1>", "n": 1})
+    again = restored(made, names.mapping)["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(again) == {"to": "Ann Lee", "n": 1}
+
+
+@pytest.mark.parametrize("told", ["drowssap dna 1111 1111 1111 1114 drac", "cnffjbeq naq 4111 1111 1111 1111"])
+@pytest.mark.parametrize("action", ["redact", "mask", "remove"])
+def test_what_is_turned_round_is_taken_out_where_it_stands(told: str, action: Action) -> None:
+    request = {"input": {"text": told}}
+    policy = Policy("p", 1, (Rule("card_numbers", action),))
+    made = redacted(request, inspect("input", input_texts(request), (policy,)).edits, Placeholders())
+    assert "1111 1111 111" not in str(made)
+    assert told[:8] in str(made), "what told of it is no find"
