@@ -95,7 +95,8 @@ class _Run:
     ) -> None:
         self.stage: Stage = stage
         self.asked = asked
-        self.letters_asked = cache(lambda: _all_letters(asked()))
+        self.texts_asked = cache(lambda: tuple(input_texts(asked())))
+        self.letters_asked = cache(lambda: _all_letters(self.texts_asked()))
         self.check_of = check_of
         self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE]
         self.sizes = [(policy, rule) for policy, rule in rules if rule.check == SIZE]
@@ -135,9 +136,13 @@ class _Run:
         for span in spans:
             if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
                 continue
-            if rule.only_new and _letters(view.text[span.begin : span.end]) in self.letters_asked():
+            if rule.only_new and self._was_asked(view.text[span.begin : span.end]):
                 continue
             self._found(policy, rule, view, span)
+
+    def _was_asked(self, found: str) -> bool:
+        letters = _letters(found)
+        return letters in self.letters_asked() if letters else any(found in seen.text for seen in self.texts_asked())
 
     def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
         begin, end = view.back(span.begin, span.end) if view.back else (span.begin, span.end)
@@ -213,8 +218,8 @@ def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]
             yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset
 
 
-def _all_letters(request: Mapping[str, Any]) -> str:
-    return " ".join(_letters(normalised(seen.text).text) for seen in input_texts(request))
+def _all_letters(texts: Iterable[Seen]) -> str:
+    return " ".join(_letters(normalised(seen.text).text) for seen in texts)
 
 
 def _letters(text: str) -> str:

@@ -7,6 +7,7 @@ gone.
 import hashlib
 import hmac
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,15 +21,23 @@ HASH_DIGITS = 16
 
 
 def masked(value: str) -> str:
-    """A value in its own form with all but its last four letters and digits hidden."""
-    letters = sum(1 for char in value if char.isalnum())
+    """A value in its own form with all but its last four letters and digits hidden; signs where it has nothing else."""
+    shows = [_is_of_form(char) for char in value]
+    if all(shows):  # signs alone are what was found
+        shows = [char.isspace() for char in value]
+    letters = shows.count(False)
     hidden = letters - (SHOWN if letters >= 2 * SHOWN else 0)
     made = []
-    for char in value:
-        hides = char.isalnum() and hidden > 0
+    for char, kept in zip(value, shows, strict=True):
+        hides = not kept and hidden > 0
         hidden -= hides
         made.append("*" if hides else char)
     return "".join(made)
+
+
+def _is_of_form(char: str) -> bool:
+    """True for punctuation and white space; marks are part of their letters, and symbols of what they say."""
+    return char.isspace() or unicodedata.category(char)[0] == "P" or char in "+$<=>^`|~"
 
 
 def hashed(kind: str, value: str, key: bytes) -> str:

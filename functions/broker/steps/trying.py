@@ -30,9 +30,10 @@ class TryPolicies:
         """
         tenant = self.tenants.get(tenant_id, now)
         self.policies.check_open(tenant, trial.policies, now)
+        tried = [each for each in trial.policies if each not in tenant.guardrails]  # its own hold anyway
         document: dict[str, Any] = {trial.stage: trial.document}
         texts = list(input_texts(document) if trial.stage == "input" else output_texts(document["output"]))
-        report = inspect(trial.stage, texts, self.policies.holding(tenant, trial.policies, now))
+        report = inspect(trial.stage, texts, self.policies.holding(tenant, tried, now))
         changed = None
         if report.edits and not report.blocked:
             # Hashes have a key of this call's own: they are not those of jobs.

@@ -150,6 +150,18 @@ def test_what_was_in_the_request_is_not_new() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (Rule("hidden_text", "remove", only_new=True), "so\u202e it is"),
+        (Rule("denied_terms", "remove", terms=("\u2620\u2620",), only_new=True), "so \u2620\u2620 it is"),
+    ],
+)
+def test_signs_without_letters_are_new_where_the_request_had_none(rule: Rule, text: str) -> None:
+    assert len(kinds(text, rule, {"input": {"text": "So it is."}})) == 1
+    assert kinds(text, rule, {"input": {"text": f"Is it {text}?"}}) == []
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "<img " * 200_000,

@@ -46,6 +46,11 @@ def test_a_placeholder_that_the_text_has_already_is_left_to_it() -> None:
         ("short", "*****"),
         ("née@example.com", "***@******e.com"),
         ("", ""),
+        ("ne\u0301e", "****"),
+        ("\u0928\u0940\u0932\u092e", "****"),
+        ("+49 30-1234", "+** **-1234"),
+        ("\u2620\u2620", "**"),
+        ("!! ?!", "** **"),
     ],
 )
 def test_a_mask_keeps_the_form_and_the_last_four(value: str, hidden: str) -> None:
