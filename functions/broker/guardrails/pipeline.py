@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from broker.guardrails import checks
-from broker.guardrails.checks import SIZE
+from broker.guardrails.checks import BY_SOURCE, SIZE
 from broker.guardrails.checks.base import About, Check
 from broker.guardrails.decoding import Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
@@ -108,11 +108,13 @@ class _Run:
 
     def read(self, seen: Seen) -> None:
         """One text."""
-        if seen.seam is None and not seen.is_key:
+        if seen.seam is None and not (seen.is_key or seen.again):
             self.size += len(seen.text)
             self.texts[tuple(seen.path.steps())] = seen.text
         views: list[_View] | None = None
         for policy, rule in self.rules:
+            if seen.again and rule.check not in BY_SOURCE:
+                continue
             check = self.check_of(rule.check)
             if check.reads_original:
                 self._run(policy, rule, _View(seen.text, seen, "", None))
