@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -21,12 +22,18 @@ DEEPEST = 2
 MOST_DECODED = 65_536
 """Characters that are decoded of one text, all together; what is longer is checked as far as that."""
 
+MOST_ENCODED = 12 * (MOST_DECODED + 1)
+"""Characters of one find that are decoded: an escape has twelve at most."""
+
+NOT_ALL = "not_all_decoded"
+"""Told in the place of an encoding where the bound was met: there may be more in the text than was read."""
+
 LONG_WORD = 24
 """Characters in a row without white space that an encoded sentence of some length has."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9_-]{20,}={0,2}")
 _HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}")
-_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|[^\s%]{0,40}(?:%20[^\s%]{0,40}){2,}")
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}){2,}")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){3,}")
 _ENTITIES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s?){3,}")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
@@ -73,14 +80,19 @@ class Decoded(NamedTuple):
 
 
 def decoded(text: str) -> Iterator[Decoded]:
-    """What is hidden in a text; of encodings in each other, the outermost place is told."""
+    """What is hidden in a text; of encodings in each other, the outermost place is told.
+
+    Where that is more than `MOST_DECODED`, one of the texts is empty and `NOT_ALL`.
+    """
     left = MOST_DECODED
     waiting: list[tuple[str, Decoded | None, int]] = [(text, None, DEEPEST)]
     while waiting:
         inside, place, depth = waiting.pop()
         for found in _once(inside):
-            if left <= 0:
-                return
+            if len(found.text) > left:
+                yield Decoded("", 0, 0, NOT_ALL)
+                if not left:
+                    return
             shown = found.text[:left]
             left -= len(shown)
             at = found._replace(text=shown)
@@ -100,13 +112,13 @@ def _once(text: str) -> Iterator[Decoded]:
     for how, signs, pattern, undo in _IN_ROWS:
         if signs(text, lengths):
             for found in pattern.finditer(text):
-                if (made := undo(found.group())) is not None:
+                if (made := undo(found.group()[:MOST_ENCODED])) is not None:
                     yield Decoded(made, *found.span(), how)
     for how, sign, needless, every in _NEEDLESS:
         if sign in text:
             yield from _among_plain(text, how, needless, every)
     lower = text.lower()
-    size = min(len(text), MOST_DECODED)
+    size = min(len(text), MOST_DECODED + 1)
     for how, marks, undo_all, back in _WHOLE:
         if any(mark in lower for mark in marks):
             yield Decoded(undo_all(text[:size]), 0, size, how, partial(back, size))
@@ -115,7 +127,7 @@ def _once(text: str) -> Iterator[Decoded]:
 def _among_plain(text: str, how: str, needless: re.Pattern[str], every: re.Pattern[str]) -> Iterator[Decoded]:
     """What is around escapes that hide something, in pieces that overlap where they are long."""
     first = last = -1
-    for found in (*needless.finditer(text), None):
+    for found in chain(needless.finditer(text), (None,)):
         if found and first >= 0 and found.start() - last <= 2 * AROUND and found.end() - first <= MOST_DECODED:
             last = found.end()
             continue

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from broker.guardrails import checks
 from broker.guardrails.checks import BY_SOURCE, SIZE
 from broker.guardrails.checks.base import About, Check
-from broker.guardrails.decoding import Decoded, decoded
+from broker.guardrails.decoding import NOT_ALL, Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
 from broker.guardrails.findings import Finding
 from broker.guardrails.normal import Normal, normalised
@@ -122,7 +122,10 @@ class _Run:
             if views is None:
                 views = list(_views(seen))
             for view in views:
-                self._run(policy, rule, view)
+                if view.hidden == NOT_ALL:
+                    self._note(policy, rule, "flag", view._replace(hidden=""), Span(0, 0, NOT_ALL))
+                else:
+                    self._run(policy, rule, view)
 
     def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
         check = self.check_of(rule.check)

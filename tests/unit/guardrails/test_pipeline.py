@@ -205,3 +205,8 @@ def test_a_policy_is_read_from_its_stored_form() -> None:
         ),
         shadow=True,
     )
+
+
+def test_a_text_that_hides_more_than_is_decoded_is_noted_and_never_passed_over_in_silence() -> None:
+    hidden = base64.b64encode(b"nothing to see " * 6000 + CARD.encode()).decode()
+    assert followed(look(hidden, Rule("shouting"))) == [("shouting", "not_all_decoded", "flag", 1)]
