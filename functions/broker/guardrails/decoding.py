@@ -31,7 +31,12 @@ NOT_ALL = "not_all_decoded"
 LONG_WORD = 24
 """Characters in a row without white space that an encoded sentence of some length has."""
 
+JUDGED = 400
+"""Bytes by which it is told whether data are a text."""
+
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9_-]{20,}={0,2}")
+_BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t>]{0,8})+[A-Za-z0-9+/]{1,76}={0,2}")
+_LINES = re.compile(rb"[\x3c-\x4c]")
 _HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}")
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}){2,}")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){3,}")
@@ -160,14 +165,11 @@ def _in_long_words(text: str, words: list[str]) -> Iterator[Decoded]:
 
 
 def _plain(data: bytes) -> str | None:
-    """A text that somebody could read, or None."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
+    """A text that somebody could read, or None. Some bytes that are no text do not hide the others."""
+    head = data[:JUDGED].decode(errors="replace")
+    if len(head) < 8 or len(_READABLE.findall(head)) < 0.9 * len(head):
         return None
-    if len(text) < 8 or len(_READABLE.findall(text[:400])) < 0.9 * len(text[:400]):
-        return None
-    return text
+    return data.decode(errors="replace")
 
 
 def _from_base64(word: str) -> str | None:
@@ -207,6 +209,10 @@ _IN_ROWS: tuple[
     tuple[str, Callable[[str, bytes], bool], re.Pattern[str], Callable[[str], str | None]],
     ...,
 ] = (
+    (
+        *("base64", lambda text, lengths: _LINES.search(lengths) is not None, _BASE64_LINES),
+        lambda lines: _from_base64(re.sub(r"[\s>]", "", lines)),
+    ),
     ("hex", lambda text, lengths: b"\2" * 12 in lengths or text.count("0x") >= 12, _HEX, _from_hex),
     ("percent", lambda text, lengths: text.count("%") >= 3, _PERCENT, lambda word: _plain(unquote(word).encode())),
     ("escapes", lambda text, lengths: "\\u" in text, _ESCAPES, _from_escapes),

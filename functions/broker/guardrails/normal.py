@@ -143,7 +143,9 @@ def _hides(text: str) -> bool:
 
 def _clustered(piece: str, offset: int) -> Iterator[tuple[int, int, str]]:
     for begin, end, letters in _clusters(piece):
-        made = INVISIBLE.sub("", unicodedata.normalize("NFKC", letters))
+        made = letters
+        if not letters.isascii():
+            made = INVISIBLE.sub("", unicodedata.normalize("NFKC", letters))
         if made != piece[begin:end]:
             yield offset + begin, offset + end, made
 
@@ -152,11 +154,12 @@ def _clusters(piece: str) -> Iterator[tuple[int, int, str]]:
     """A letter with its marks and what hides between them, one after the other: begin, end, without what hides."""
     begin, letters = 0, ""
     for at, char in enumerate(piece):
-        if INVISIBLE.match(char) or _HIDING.match(char):
-            continue
-        if letters and (unicodedata.combining(char) or char in _KANA_MARKS):
-            letters += char if len(letters) <= MOST_MARKS else ""
-            continue
+        if not " " <= char <= "~":  # plain ones are neither
+            if INVISIBLE.match(char) or _HIDING.match(char):
+                continue
+            if letters and (unicodedata.combining(char) or char in _KANA_MARKS):
+                letters += char if len(letters) <= MOST_MARKS else ""
+                continue
         if at > begin:
             yield begin, at, letters
         begin, letters = at, char
