@@ -102,10 +102,15 @@ def decoded(text: str) -> Iterator[Decoded]:
             left -= len(shown)
             at = found._replace(text=shown)
             if place:
-                at = Decoded(shown, *place.where(found.begin, found.end), place.how)
+                whole = place.where(found.begin, found.end)
+                at = Decoded(shown, *whole, place.how, partial(_through, place, found))
             yield at
             if depth > 1:
                 waiting.append((shown, at, depth - 1))
+
+
+def _through(outer: Decoded, inner: Decoded, begin: int, end: int) -> tuple[int, int]:
+    return outer.where(*inner.where(begin, end))
 
 
 def _once(text: str) -> Iterator[Decoded]:

@@ -19,6 +19,9 @@ from broker.guardrails.walk import Path, Seen, input_texts
 MOST_FINDINGS = 40
 """Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
 
+SHORTEST_HIDDEN = 12
+"""Characters of a text that may have something encoded in it."""
+
 
 @dataclass(slots=True)
 class Report:
@@ -201,7 +204,7 @@ class _Run:
 def _views(seen: Seen) -> Iterator[_View]:
     normal = normalised(seen.text)
     yield _View(normal.text, seen, "", normal.back if normal.changes else None)
-    if seen.is_key or len(normal.text) < 12:
+    if len(normal.text) < SHORTEST_HIDDEN:
         return
     for each in decoded(normal.text):
         yield _View(each.text, seen, each.how, partial(_back, normal, each))

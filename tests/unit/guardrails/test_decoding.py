@@ -112,3 +112,10 @@ def test_lines_of_a_letter_are_read_as_one(lead: str) -> None:
     text = "Attached:\n" + "\n".join(lead + line for line in lines) + "\nBye"
     (found,) = [each for each in decoded(text) if each.text == SENTENCE * 4]
     assert text[found.begin : found.end].startswith(lines[0]) and text[: found.end].endswith(lines[-1])
+
+
+def test_of_encodings_in_each_other_each_is_followed_back_as_far_as_can_be_told() -> None:
+    text = r"drowssap: \u0031\u0032 eulav a"
+    (found,) = [each for each in decoded(text) if "21" in each.text]
+    at = found.text.index("21")
+    assert text[slice(*found.where(at, at + 2))] == r"\u0031\u0032"
