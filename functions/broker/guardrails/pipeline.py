@@ -1,5 +1,6 @@
 """Runs policies over texts: what each check finds, what follows, and where the texts are to be changed."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -11,13 +12,16 @@ from broker.guardrails.checks.base import About, Check
 from broker.guardrails.decoding import NOT_ALL, Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
 from broker.guardrails.findings import Finding
-from broker.guardrails.normal import Normal, normalised
+from broker.guardrails.normal import Normal, applied, normalised
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import Path, Seen, input_texts
 
 MOST_FINDINGS = 40
 """Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
+
+MOST_ROUNDS = 4
+"""How often a text is read again without what was removed; one that then still has more of it blocks."""
 
 SHORTEST_HIDDEN = 12
 """Characters of a text that may have something encoded in it."""
@@ -55,6 +59,8 @@ class _View(NamedTuple):
     seen: Seen
     hidden: str
     back: Any
+    across: tuple[tuple[int, int], ...] = ()
+    """Where something was removed: what does not stand across one of them was found before."""
 
 
 @dataclass(slots=True)
@@ -106,6 +112,7 @@ class _Run:
         self.tallies: dict[tuple[Policy, Rule, str, str, str], _Tally] = {}
         self.texts: dict[Place, str] = {}
         self.changes: list[Change] = []
+        self.removed: dict[Place, tuple[Seen, list[tuple[int, int]]]] = {}
         self.blocking: set[str] = set()
         self.size = 0
 
@@ -154,6 +161,8 @@ class _Run:
 
     def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
         begin, end = view.back(span.begin, span.end) if view.back else (span.begin, span.end)
+        if view.across and not _stands_across(view.across, begin, end):
+            return
         pieces = list(_pieces(view.seen, begin, end))
         if view.seen.seam and len(pieces) < 2:
             return  # it stands in one of the texts, and was found there
@@ -168,6 +177,8 @@ class _Run:
         if action == "block":
             self.blocking.add(rule.check)
             return
+        if action == "remove" and view.seen.seam is None:
+            self.removed.setdefault(tuple(view.seen.path.steps()), (view.seen, []))[1].append((begin, end))
         self.changes.append(
             Change(span.kind, action, [(tuple(path.steps()), first, last) for path, first, last in pieces])
         )
@@ -181,8 +192,25 @@ class _Run:
         if span.score > tally.score:
             tally.score, tally.reasons = span.score, span.reasons
 
+    def read_again(self) -> None:
+        """Look for what only comes together where something is removed from between; it is taken out as a whole."""
+        spans: dict[Place, list[tuple[int, int]]] = {}
+        for _ in range(MOST_ROUNDS):
+            waiting, self.removed = self.removed, {}
+            for place, (seen, found) in waiting.items():
+                spans[place] = _joined([*spans.get(place, ()), *found])
+                left = applied(seen.text, [(*span, "") for span in spans[place]])
+                for view in _views(seen._replace(text=left.text)):
+                    back = partial(_through, left, view.back)
+                    for policy, rule in self.rules:
+                        if not self.check_of(rule.check).reads_original and view.hidden != NOT_ALL:
+                            self._run(policy, rule, view._replace(seen=seen, back=back, across=tuple(spans[place])))
+        if self.removed:
+            self.blocking |= {rule.check for _, rule in self.rules if rule.action == "remove"}
+
     def report(self) -> Report:
         """What came of it."""
+        self.read_again()
         findings = [
             Finding(
                 *(self.stage, rule.check, kind, action, tally.count, tally.place, round(tally.score, 3)),
@@ -212,6 +240,27 @@ def _views(seen: Seen) -> Iterator[_View]:
 
 def _back(normal: Normal, hidden: Decoded, begin: int, end: int) -> tuple[int, int]:
     return normal.back(*hidden.where(begin, end))
+
+
+def _through(left: Normal, back: Any, begin: int, end: int) -> tuple[int, int]:
+    return left.back(*(back(begin, end) if back else (begin, end)))
+
+
+def _stands_across(spans: Sequence[tuple[int, int]], begin: int, end: int) -> bool:
+    """True where one of the spans, which are apart and in order, lies between."""
+    following = bisect_right(spans, begin, key=lambda span: span[0])
+    return following < len(spans) and spans[following][1] < end
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans without those that touch each other, in order."""
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]:

@@ -181,3 +181,39 @@ def test_what_is_turned_round_is_taken_out_where_it_stands(told: str, action: Ac
     made = redacted(request, inspect("input", input_texts(request), (policy,)).edits, Placeholders())
     assert "1111 1111 111" not in str(made)
     assert told[:8] in str(made), "what told of it is no find"
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("pay 4111 1111<!-- x --> 1111 1111 now", "pay  now"),
+        ("pay 4111<!-- x --> 1111 <!-- y -->1111 1111 now <!-- z -->", "pay  now "),
+        ("so Ann Ann Lee Lee says", "so  says"),
+        ("so Ann Ann Ann Lee Lee Lee says", "so  says"),
+        ("so Ann <!-- x --> Smith <!-- y --> says", "so Ann  Smith  says"),
+    ],
+)
+def test_what_comes_together_where_something_is_removed_goes_with_it(told: str, left: str) -> None:
+    rules = (
+        Rule("hidden_text", "remove", kinds=("comment",)),
+        Rule("card_numbers", "mask"),
+        Rule("denied_terms", "remove", terms=("Ann Lee",)),
+    )
+    request = {"input": {"text": told}}
+    report = inspect("input", input_texts(request), (Policy("p", 1, rules),))
+    assert redacted(request, report.edits, Placeholders())["input"]["text"] == left
+    assert not report.blocked
+
+
+def test_what_comes_together_again_and_again_blocks() -> None:
+    policy = Policy("p", 1, (Rule("denied_terms", "remove", terms=("Ann Lee",)),))
+    report = inspect("input", input_texts({"input": {"text": "Ann " * 9 + "Lee " * 9}}), (policy,))
+    assert report.blocking == {"denied_terms"}
+
+
+def test_a_number_that_a_comment_parts_blocks_where_numbers_do() -> None:
+    rules = (Rule("hidden_text", "remove", kinds=("comment",)), Rule("card_numbers"))
+    text = "pay 4111 1111<!-- x --> 1111 1111 now"
+    assert inspect("input", input_texts({"input": {"text": text}}), (Policy("p", 1, rules),)).blocking == {
+        "card_numbers"
+    }
