@@ -55,11 +55,16 @@ _NEEDLESS: tuple[tuple[str, str, re.Pattern[str], re.Pattern[str]], ...] = (
     ),
     ("percent", "%", re.compile(f"%{_ALNUM}"), re.compile("%[2-7][0-9a-fA-F]")),
     (
-        *("entities", "&#", re.compile(rf"&#(?:[xX]0{{0,5}}{_ALNUM}|0{{0,5}}(?:4[89]|[5-9][0-9]|1[01][0-9]|12[0-2]))")),
-        re.compile("&#(?:[xX][0-9a-fA-F]{1,8}|[0-9]{1,8});?"),
+        *("entities", "&"),
+        re.compile(
+            rf"&#(?:[xX]0{{0,5}}{_ALNUM}|0{{0,5}}(?:4[89]|[5-9][0-9]|1[01][0-9]|12[0-2]))"
+            "|&(?:colon|sol|bsol|Tab|NewLine|period|commat);"
+        ),
+        re.compile("&(?:#(?:[xX][0-9a-fA-F]{1,8}|[0-9]{1,8});?|[A-Za-z]{2,8};)"),
     ),
 )
-"""Escapes among plain characters: by what they begin, which of them hide something, and all that are undone there."""
+"""Escapes among plain characters: by what they begin, which of them hide something, and all that are undone there. Of
+entities with names, those that addresses are hidden by."""
 
 AROUND = 64
 """Plain characters before and after an escape that are read with it: longer than a number or most keys."""

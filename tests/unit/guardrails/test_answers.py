@@ -175,3 +175,23 @@ def test_signs_without_letters_are_new_where_the_request_had_none(rule: Rule, te
 )
 def test_hostile_answers_come_to_an_end(text: str) -> None:
     assert all(each.rule == "markup" for each in found(text, Rule("markup")))
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        ("links", "[x](https:/evil.example/a)"),
+        ("links", r"[x](https:\\evil.example/a)"),
+        ("links", r"[x](https:\/ok.example@evil.example)"),
+        ("links", "[x](https&colon;&sol;&sol;evil.example)"),
+        ("markup", r"![x](https:\\evil.example/a)"),
+        ("markup", "<img src='https:/evil.example/a'>"),
+        ("markup", r"<img src='/\evil.example/a'>"),
+        ("markup", "<a href='java\tscript:x'>"),
+        ("markup", "<a href='j\na\nvascript:x'>"),
+        ("markup", "<a href=javascript&colon;x>"),
+    ],
+)
+def test_addresses_are_read_as_browsers_do(check: str, text: str) -> None:
+    assert kinds(text, Rule(check, "block", domains=("ok.example",)))
+    assert not kinds(text.replace("evil", "ok"), Rule("links", "block", domains=("ok.example",)))
