@@ -50,6 +50,8 @@ def test_settings_lie_over_the_tenants_policies_and_not_over_those_of_prompts() 
     tenant = Tenant("acme", policy={"block_secrets": False}, guardrails=("own",))
     own, prompts = Policies(world.database).holding(tenant, ["prompts"], NOW)
     assert [rule.action for rule in (*own.rules, *prompts.rules)] == ["flag", "block"]
+    both = Policies(world.database).holding(tenant, ["own"], NOW)
+    assert [policy.rules[0].action for policy in both] == ["flag", "block"], "also where the tenant names it, too"
 
 
 def test_a_policy_is_read_once_in_half_a_minute() -> None:

@@ -8,9 +8,13 @@ import binascii
 import codecs
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import unquote
+
+from broker.guardrails.normal import Normal, applied
 
 DEEPEST = 2
 """Encodings in each other that are undone."""
@@ -18,17 +22,52 @@ DEEPEST = 2
 MOST_DECODED = 65_536
 """Characters that are decoded of one text, all together; what is longer is checked as far as that."""
 
+MOST_ENCODED = 12 * (MOST_DECODED + 1)
+"""Characters of one find that are decoded: an escape has twelve at most."""
+
+NOT_ALL = "not_all_decoded"
+"""Told in the place of an encoding where the bound was met: there may be more in the text than was read."""
+
 LONG_WORD = 24
 """Characters in a row without white space that an encoded sentence of some length has."""
 
+JUDGED = 400
+"""Bytes by which it is told whether data are a text."""
+
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9_-]{20,}={0,2}")
+_BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t>]{0,8})+[A-Za-z0-9+/]{1,76}={0,2}")
+_LINES = re.compile(rb"[\x3c-\x4c]")
 _HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}")
-_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|[^\s%]{0,40}(?:%20[^\s%]{0,40}){2,}")
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}){2,}")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){3,}")
 _ENTITIES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s?){3,}")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
 _SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")
 _READABLE = re.compile(r"[\w\s.,;:!?'\"()/<>@#&=+-]")
+
+_ALNUM = "(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])"
+"""Letters and digits of ASCII in hexadecimal: nothing has to write them by an escape."""
+
+_NEEDLESS: tuple[tuple[str, str, re.Pattern[str], re.Pattern[str]], ...] = (
+    (
+        *("escapes", "\\u00", re.compile(rf"\\u00{_ALNUM}")),
+        re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4})"),
+    ),
+    ("percent", "%", re.compile(f"%{_ALNUM}"), re.compile("%[2-7][0-9a-fA-F]")),
+    (
+        *("entities", "&"),
+        re.compile(
+            rf"&#(?:[xX]0{{0,5}}{_ALNUM}|0{{0,5}}(?:4[89]|[5-9][0-9]|1[01][0-9]|12[0-2]))"
+            "|&(?:colon|sol|bsol|Tab|NewLine|period|commat);"
+        ),
+        re.compile("&(?:#(?:[xX][0-9a-fA-F]{1,8}|[0-9]{1,8});?|[A-Za-z]{2,8};)"),
+    ),
+)
+"""Escapes among plain characters: by what they begin, which of them hide something, and all that are undone there. Of
+entities with names, those that addresses are hidden by."""
+
+AROUND = 64
+"""Plain characters before and after an escape that are read with it: longer than a number or most keys."""
 
 _ROTATED = ("vtaber", "flfgrz", "cebzcg", "vafgehpgvba", "cerivbhf", "cnffjbeq", "qvfertneq")
 """ignore, system, prompt, instruction, previous, password, disregard, each letter moved on by thirteen."""
@@ -43,23 +82,40 @@ class Decoded(NamedTuple):
     begin: int
     end: int
     how: str
+    back: Callable[[int, int], tuple[int, int]] | None = None
+
+    def where(self, begin: int, end: int) -> tuple[int, int]:
+        """Where characters of it come from: as near as can be told, or all that was decoded."""
+        return self.back(begin, end) if self.back else (self.begin, self.end)
 
 
 def decoded(text: str) -> Iterator[Decoded]:
-    """What is hidden in a text; of encodings in each other, the outermost place is told."""
+    """What is hidden in a text; of encodings in each other, the outermost place is told.
+
+    Where that is more than `MOST_DECODED`, one of the texts is empty and `NOT_ALL`.
+    """
     left = MOST_DECODED
     waiting: list[tuple[str, Decoded | None, int]] = [(text, None, DEEPEST)]
     while waiting:
         inside, place, depth = waiting.pop()
         for found in _once(inside):
-            if left <= 0:
-                return
+            if len(found.text) > left:
+                yield Decoded("", 0, 0, NOT_ALL)
+                if not left:
+                    return
             shown = found.text[:left]
             left -= len(shown)
-            at = place or found
-            yield Decoded(shown, at.begin, at.end, at.how)
+            at = found._replace(text=shown)
+            if place:
+                whole = place.where(found.begin, found.end)
+                at = Decoded(shown, *whole, place.how, partial(_through, place, found))
+            yield at
             if depth > 1:
                 waiting.append((shown, at, depth - 1))
+
+
+def _through(outer: Decoded, inner: Decoded, begin: int, end: int) -> tuple[int, int]:
+    return outer.where(*inner.where(begin, end))
 
 
 def _once(text: str) -> Iterator[Decoded]:
@@ -71,13 +127,38 @@ def _once(text: str) -> Iterator[Decoded]:
     for how, signs, pattern, undo in _IN_ROWS:
         if signs(text, lengths):
             for found in pattern.finditer(text):
-                if (made := undo(found.group())) is not None:
+                if (made := undo(found.group()[:MOST_ENCODED])) is not None:
                     yield Decoded(made, *found.span(), how)
+    for how, sign, needless, every in _NEEDLESS:
+        if sign in text:
+            yield from _among_plain(text, how, needless, every)
     lower = text.lower()
-    for how, marks, undo_all in _WHOLE:
-        if mark := next((mark for mark in marks if mark in lower), None):
-            at = lower.index(mark)
-            yield Decoded(undo_all(text[:MOST_DECODED]), at, min(at + len(mark), len(text)), how)
+    size = min(len(text), MOST_DECODED + 1)
+    for how, marks, undo_all, back in _WHOLE:
+        if any(mark in lower for mark in marks):
+            yield Decoded(undo_all(text[:size]), 0, size, how, partial(back, size))
+
+
+def _among_plain(text: str, how: str, needless: re.Pattern[str], every: re.Pattern[str]) -> Iterator[Decoded]:
+    """What is around escapes that hide something, in pieces that overlap where they are long."""
+    first = last = -1
+    for found in chain(needless.finditer(text), (None,)):
+        if found and first >= 0 and found.start() - last <= 2 * AROUND and found.end() - first <= MOST_DECODED:
+            last = found.end()
+            continue
+        if first >= 0:
+            begin, end = max(first - AROUND, 0), min(last + AROUND, len(text))
+            undone = applied(
+                text[begin:end], [(*each.span(), _UNDO[how](each[0])) for each in every.finditer(text[begin:end])]
+            )
+            yield Decoded(undone.text, begin, end, how, partial(_shifted, undone, begin))
+        if found:
+            first, last = found.span()
+
+
+def _shifted(undone: Normal, offset: int, begin: int, end: int) -> tuple[int, int]:
+    first, last = undone.back(begin, end)
+    return first + offset, last + offset
 
 
 def _in_long_words(text: str, words: list[str]) -> Iterator[Decoded]:
@@ -94,14 +175,11 @@ def _in_long_words(text: str, words: list[str]) -> Iterator[Decoded]:
 
 
 def _plain(data: bytes) -> str | None:
-    """A text that somebody could read, or None."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
+    """A text that somebody could read, or None. Some bytes that are no text do not hide the others."""
+    head = data[:JUDGED].decode(errors="replace")
+    if len(head) < 8 or len(_READABLE.findall(head)) < 0.9 * len(head):
         return None
-    if len(text) < 8 or len(_READABLE.findall(text[:400])) < 0.9 * len(text[:400]):
-        return None
-    return text
+    return data.decode(errors="replace")
 
 
 def _from_base64(word: str) -> str | None:
@@ -118,11 +196,9 @@ def _from_hex(word: str) -> str | None:
     return _plain(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
-def _from_escapes(word: str) -> str | None:
-    try:
-        return word.encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeError:
-        return None
+def _from_escapes(word: str) -> str:
+    # Half of a surrogate pair is no reason not to read the rest.
+    return word.encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _is_spaced(text: str, lengths: bytes) -> bool:
@@ -143,6 +219,10 @@ _IN_ROWS: tuple[
     tuple[str, Callable[[str, bytes], bool], re.Pattern[str], Callable[[str], str | None]],
     ...,
 ] = (
+    (
+        *("base64", lambda text, lengths: _LINES.search(lengths) is not None, _BASE64_LINES),
+        lambda lines: _from_base64(re.sub(r"[\s>]", "", lines)),
+    ),
     ("hex", lambda text, lengths: b"\2" * 12 in lengths or text.count("0x") >= 12, _HEX, _from_hex),
     ("percent", lambda text, lengths: text.count("%") >= 3, _PERCENT, lambda word: _plain(unquote(word).encode())),
     ("escapes", lambda text, lengths: "\\u" in text, _ESCAPES, _from_escapes),
@@ -151,8 +231,23 @@ _IN_ROWS: tuple[
 )
 """Anywhere, where there are signs of it."""
 
-_WHOLE: tuple[tuple[str, tuple[str, ...], Callable[[str], str]], ...] = (
-    ("rot13", _ROTATED, lambda text: codecs.encode(text, "rot13")),
-    ("reversed", _REVERSED, lambda text: text[::-1]),
+_UNDO: Mapping[str, Callable[[str], str]] = {
+    "escapes": _from_escapes,
+    "percent": unquote,
+    "entities": html.unescape,
+}
+
+
+def _same(size: int, begin: int, end: int) -> tuple[int, int]:
+    return begin, end
+
+
+def _mirrored(size: int, begin: int, end: int) -> tuple[int, int]:
+    return size - end, size - begin
+
+
+_WHOLE: tuple[tuple[str, tuple[str, ...], Callable[[str], str], Callable[[int, int, int], tuple[int, int]]], ...] = (
+    ("rot13", _ROTATED, lambda text: codecs.encode(text, "rot13"), _same),
+    ("reversed", _REVERSED, lambda text: text[::-1], _mirrored),
 )
-"""Of a whole text, told by words that are looked for."""
+"""Of a whole text, told by words that are looked for; and where what is found in it stands in the text."""

@@ -86,7 +86,7 @@ def normalised(text: str) -> Normal:
     """The normal form; normalising it again changes nothing."""
     if text.isascii() and not _HIDING.search(text):
         return Normal(text)
-    normal = _applied(text, list(_changes(text)))
+    normal = applied(text, list(_changes(text)))
     if normal.text.isascii() or not (_OTHER_SCRIPT.search(normal.text) and _TWO_SCRIPTS.search(normal.text)):
         return normal
     # One letter for one: the places stay.
@@ -103,7 +103,8 @@ def _in_one_script(word: re.Match[str]) -> str:
     return letters.translate(_LOOKS_LIKE)
 
 
-def _applied(text: str, changes: list[tuple[int, int, str]]) -> Normal:
+def applied(text: str, changes: list[tuple[int, int, str]]) -> Normal:
+    """A text with changes made: begin, end, and what stands there now; apart, and in order."""
     if not changes:
         return Normal(text)
     parts: list[str] = []
@@ -142,7 +143,9 @@ def _hides(text: str) -> bool:
 
 def _clustered(piece: str, offset: int) -> Iterator[tuple[int, int, str]]:
     for begin, end, letters in _clusters(piece):
-        made = INVISIBLE.sub("", unicodedata.normalize("NFKC", letters))
+        made = letters
+        if not letters.isascii():
+            made = INVISIBLE.sub("", unicodedata.normalize("NFKC", letters))
         if made != piece[begin:end]:
             yield offset + begin, offset + end, made
 
@@ -151,11 +154,12 @@ def _clusters(piece: str) -> Iterator[tuple[int, int, str]]:
     """A letter with its marks and what hides between them, one after the other: begin, end, without what hides."""
     begin, letters = 0, ""
     for at, char in enumerate(piece):
-        if INVISIBLE.match(char) or _HIDING.match(char):
-            continue
-        if letters and (unicodedata.combining(char) or char in _KANA_MARKS):
-            letters += char if len(letters) <= MOST_MARKS else ""
-            continue
+        if not " " <= char <= "~":  # plain ones are neither
+            if INVISIBLE.match(char) or _HIDING.match(char):
+                continue
+            if letters and (unicodedata.combining(char) or char in _KANA_MARKS):
+                letters += char if len(letters) <= MOST_MARKS else ""
+                continue
         if at > begin:
             yield begin, at, letters
         begin, letters = at, char

@@ -1,23 +1,30 @@
 """Runs policies over texts: what each check finds, what follows, and where the texts are to be changed."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from broker.guardrails import checks
-from broker.guardrails.checks import SIZE
+from broker.guardrails.checks import BY_SOURCE, SIZE
 from broker.guardrails.checks.base import About, Check
-from broker.guardrails.decoding import decoded
+from broker.guardrails.decoding import NOT_ALL, Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
 from broker.guardrails.findings import Finding
-from broker.guardrails.normal import normalised
+from broker.guardrails.normal import Normal, applied, normalised
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import Path, Seen, input_texts
 
 MOST_FINDINGS = 40
 """Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
+
+MOST_ROUNDS = 4
+"""How often a text is read again without what was removed; one that then still has more of it blocks."""
+
+SHORTEST_HIDDEN = 12
+"""Characters of a text that may have something encoded in it."""
 
 
 @dataclass(slots=True)
@@ -57,6 +64,8 @@ class _View(NamedTuple):
     seen: Seen
     hidden: str
     back: Any
+    across: tuple[tuple[int, int], ...] = ()
+    """Where something was removed: what does not stand across one of them was found before."""
 
 
 @dataclass(slots=True)
@@ -100,23 +109,27 @@ class _Run:
     ) -> None:
         self.stage: Stage = stage
         self.asked = asked
-        self.letters_asked = cache(lambda: _all_letters(asked()))
+        self.texts_asked = cache(lambda: tuple(input_texts(asked())))
+        self.letters_asked = cache(lambda: _all_letters(self.texts_asked()))
         self.check_of = check_of
         self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE]
         self.sizes = [(policy, rule) for policy, rule in rules if rule.check == SIZE]
         self.tallies: dict[tuple[Policy, Rule, str, str, str], _Tally] = {}
         self.texts: dict[Place, str] = {}
         self.changes: list[Change] = []
+        self.removed: dict[Place, tuple[Seen, list[tuple[int, int]]]] = {}
         self.blocking: set[str] = set()
         self.size = 0
 
     def read(self, seen: Seen) -> None:
         """One text."""
-        if seen.seam is None and not seen.is_key:
+        if seen.seam is None and not (seen.is_key or seen.again):
             self.size += len(seen.text)
             self.texts[tuple(seen.path.steps())] = seen.text
         views: list[_View] | None = None
         for policy, rule in self.rules:
+            if seen.again and rule.check not in BY_SOURCE:
+                continue
             check = self.check_of(rule.check)
             if check.reads_original:
                 self._run(policy, rule, _View(seen.text, seen, "", None))
@@ -124,7 +137,10 @@ class _Run:
             if views is None:
                 views = list(_views(seen))
             for view in views:
-                self._run(policy, rule, view)
+                if view.hidden == NOT_ALL:
+                    self._note(policy, rule, "flag", view._replace(hidden=""), Span(0, 0, NOT_ALL))
+                else:
+                    self._run(policy, rule, view)
 
     def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
         check = self.check_of(rule.check)
@@ -144,12 +160,16 @@ class _Run:
                 continue
             self._found(policy, rule, view, span)
 
-    def _was_asked(self, value: str) -> bool:
-        # A request is an answer to nothing: all in it is new.
-        return self.stage == "output" and _letters(value) in self.letters_asked()
+    def _was_asked(self, found: str) -> bool:
+        if self.stage == "input":
+            return False  # a request is an answer to nothing: all in it is new
+        letters = _letters(found)
+        return letters in self.letters_asked() if letters else any(found in seen.text for seen in self.texts_asked())
 
     def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
         begin, end = view.back(span.begin, span.end) if view.back else (span.begin, span.end)
+        if view.across and not _stands_across(view.across, begin, end):
+            return
         pieces = list(_pieces(view.seen, begin, end))
         if view.seen.seam and len(pieces) < 2:
             return  # it stands in one of the texts, and was found there
@@ -164,6 +184,8 @@ class _Run:
         if action == "block":
             self.blocking.add(rule.check)
             return
+        if action == "remove" and view.seen.seam is None:
+            self.removed.setdefault(tuple(view.seen.path.steps()), (view.seen, []))[1].append((begin, end))
         self.changes.append(
             Change(span.kind, action, [(tuple(path.steps()), first, last) for path, first, last in pieces])
         )
@@ -177,8 +199,25 @@ class _Run:
         if span.score > tally.score:
             tally.score, tally.reasons = span.score, span.reasons
 
+    def read_again(self) -> None:
+        """Look for what only comes together where something is removed from between; it is taken out as a whole."""
+        spans: dict[Place, list[tuple[int, int]]] = {}
+        for _ in range(MOST_ROUNDS):
+            waiting, self.removed = self.removed, {}
+            for place, (seen, found) in waiting.items():
+                spans[place] = _joined([*spans.get(place, ()), *found])
+                left = applied(seen.text, [(*span, "") for span in spans[place]])
+                for view in _views(seen._replace(text=left.text)):
+                    back = partial(_through, left, view.back)
+                    for policy, rule in self.rules:
+                        if not self.check_of(rule.check).reads_original and view.hidden != NOT_ALL:
+                            self._run(policy, rule, view._replace(seen=seen, back=back, across=tuple(spans[place])))
+        if self.removed:
+            self.blocking |= {rule.check for _, rule in self.rules if rule.action == "remove"}
+
     def report(self) -> Report:
         """What came of it."""
+        self.read_again()
         findings = [
             Finding(
                 *(self.stage, rule.check, kind, action, tally.count, tally.place, round(tally.score, 3)),
@@ -199,11 +238,35 @@ class _Run:
 def _views(seen: Seen) -> Iterator[_View]:
     normal = normalised(seen.text)
     yield _View(normal.text, seen, "", normal.back if normal.changes else None)
-    if seen.is_key or len(normal.text) < 12:
+    if len(normal.text) < SHORTEST_HIDDEN:
         return
     for each in decoded(normal.text):
-        whole = normal.back(each.begin, each.end)
-        yield _View(each.text, seen, each.how, lambda begin, end, whole=whole: whole)
+        yield _View(each.text, seen, each.how, partial(_back, normal, each))
+
+
+def _back(normal: Normal, hidden: Decoded, begin: int, end: int) -> tuple[int, int]:
+    return normal.back(*hidden.where(begin, end))
+
+
+def _through(left: Normal, back: Any, begin: int, end: int) -> tuple[int, int]:
+    return left.back(*(back(begin, end) if back else (begin, end)))
+
+
+def _stands_across(spans: Sequence[tuple[int, int]], begin: int, end: int) -> bool:
+    """True where one of the spans, which are apart and in order, lies between."""
+    following = bisect_right(spans, begin, key=lambda span: span[0])
+    return following < len(spans) and spans[following][1] < end
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans without those that touch each other, in order."""
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]:
@@ -218,8 +281,8 @@ def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]
             yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset
 
 
-def _all_letters(request: Mapping[str, Any]) -> str:
-    return " ".join(_letters(normalised(seen.text).text) for seen in input_texts(request))
+def _all_letters(texts: Iterable[Seen]) -> str:
+    return " ".join(_letters(normalised(seen.text).text) for seen in texts)
 
 
 def _letters(text: str) -> str:

@@ -93,7 +93,7 @@ def restored(document: Any, mapping: Mapping[str, str]) -> Any:
 def _restored_text(text: str, mapping: Mapping[str, str]) -> str:
     if not PLACEHOLDER.search(text):
         return text
-    in_json = _is_json(text)
+    in_json = is_json(text)
 
     def value_of(found: re.Match[str]) -> str:
         value = mapping.get(found[found.lastindex or 0])
@@ -104,7 +104,8 @@ def _restored_text(text: str, mapping: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(value_of, text)
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """True for a text that is a document in JSON: an object, a list or a text."""
     if text.lstrip()[:1] not in ("{", "[", '"'):
         return False
     try:

@@ -6,11 +6,13 @@ gone.
 
 import hashlib
 import hmac
+import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from broker.guardrails.edits import Edit, Place
-from broker.guardrails.placeholders import Placeholders
+from broker.guardrails.placeholders import Placeholders, is_json
 
 SHOWN = 4
 """Characters that a mask leaves, of values twice as long or longer."""
@@ -19,15 +21,23 @@ HASH_DIGITS = 16
 
 
 def masked(value: str) -> str:
-    """A value in its own form with all but its last four letters and digits hidden."""
-    letters = sum(1 for char in value if char.isalnum())
+    """A value in its own form with all but its last four letters and digits hidden; signs where it has nothing else."""
+    shows = [_is_of_form(char) for char in value]
+    if all(shows):  # signs alone are what was found
+        shows = [char.isspace() for char in value]
+    letters = shows.count(False)
     hidden = letters - (SHOWN if letters >= 2 * SHOWN else 0)
     made = []
-    for char in value:
-        hides = char.isalnum() and hidden > 0
+    for char, kept in zip(value, shows, strict=True):
+        hides = not kept and hidden > 0
         hidden -= hides
         made.append("*" if hides else char)
     return "".join(made)
+
+
+def _is_of_form(char: str) -> bool:
+    """True for punctuation and white space; marks are part of their letters, and symbols of what they say."""
+    return char.isspace() or unicodedata.category(char)[0] == "P" or char in "+$<=>^`|~"
 
 
 def hashed(kind: str, value: str, key: bytes) -> str:
@@ -70,9 +80,21 @@ def _edited(value: Any, edits: Sequence[Edit], names: Placeholders, key: bytes) 
     parts: list[str] = []
     last = 0
     for edit in edits:
-        parts += (text[last : edit.begin], _replaced(text[edit.begin : edit.end] + edit.rest, edit, names, key))
+        value = text[edit.begin : edit.end] + edit.rest
+        if "\\" in value and is_json(text):
+            value = _unescaped(value)
+        parts += (text[last : edit.begin], _replaced(value, edit, names, key))
         last = edit.end
     return "".join((*parts, text[last:]))
+
+
+def _unescaped(value: str) -> str:
+    """What a piece of a text in JSON says: the same value is the same, however it is written."""
+    try:
+        said: str = json.loads(f'"{value}"', strict=False)
+    except ValueError:  # it is more than a piece of one text
+        return value
+    return said
 
 
 def _replaced(value: str, edit: Edit, names: Placeholders, key: bytes) -> str:

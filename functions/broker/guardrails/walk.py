@@ -34,6 +34,9 @@ LONG_NUMBERS = (10**11, 10**19)
 SEAM = 256
 """Characters on each side of a seam that are read as one: longer than any number, key or name that could be cut."""
 
+_VALUE = re.compile("<(data_[0-9a-f]{12})>")
+"""What `prompts.marking` puts before a value; all values of a request have the same."""
+
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
 _DATA_URL = re.compile(r"data:(?:image|audio|video|application)/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
@@ -82,6 +85,8 @@ class Seen(NamedTuple):
     is_key: bool = False
     seam: Seam | None = None
     pieces: tuple[Piece, ...] = ()
+    again: bool = False
+    """True for a part of another text, given once more for it is somebody else's words."""
 
 
 def input_texts(request: Mapping[str, Any]) -> Iterator[Seen]:
@@ -108,6 +113,8 @@ def _conversation(path: Path, messages: list[Any]) -> Iterator[Seen]:
     for number, message in enumerate(messages):
         role = message.get("role") if isinstance(message, Mapping) else None
         yield from _texts(Path(path, number), message, SOURCES.get(str(role), "user"))
+        if isinstance(message, Mapping) and SOURCES.get(str(role)) == "operator":
+            yield from _values(Path(path, number), message)
     said = [_said(Path(path, number), message) for number, message in enumerate(messages)]
     yield from _across("messages", path, "user", said)
 
@@ -117,6 +124,19 @@ def _said(path: Path, message: Any) -> list[tuple[Path, str]]:
     content = message.get("content") if isinstance(message, Mapping) else None
     path = Path(path, "content")
     return [(path, content)] if isinstance(content, str) else _listed(path, content)
+
+
+def _values(path: Path, message: Mapping[str, Any]) -> Iterator[Seen]:
+    """The values that a request filled into instructions: they are not the operator's words."""
+    for at, text in _said(path, message):
+        begins = _VALUE.search(text)
+        if begins is None:
+            continue
+        opening, closing = begins.group(), f"</{begins.group(1)}>"
+        for value in text.split(opening)[1:]:
+            inner, marked, _ = value.partition(closing)
+            if marked and inner.strip():
+                yield Seen(at, inner, "user", again=True)
 
 
 def _listed(path: Path, values: Any) -> list[tuple[Path, str]]:

@@ -45,11 +45,14 @@ class Policies:
     def holding(self, tenant: Tenant, named: Iterable[str], now: int) -> tuple[Policy, ...]:
         """All that hold for a job: the tenant's, and on top those that its prompt and route name.
 
+        One that both name runs once, unless the tenant's settings made another of it: what a route asks for stays.
+
         Raises:
             PolicyMissing: one of them is not there.
         """
         own = of_tenant(tenant.policy, tuple(self.get(each, now) for each in tenant.guardrails))
-        return own + tuple(self.get(each, now) for each in dict.fromkeys(named) if each not in tenant.guardrails)
+        others = (self.get(each, now) for each in dict.fromkeys(named))
+        return own + tuple(each for each in others if each not in own)
 
     def settings(self, tenant: Tenant, named: Iterable[str], now: int) -> dict[str, Any]:
         """What an answer has passed, for the cache: the tenant's settings, and each policy's name with its version.

@@ -150,6 +150,18 @@ def test_what_was_in_the_request_is_not_new() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (Rule("hidden_text", "remove", only_new=True), "so\u202e it is"),
+        (Rule("denied_terms", "remove", terms=("\u2620\u2620",), only_new=True), "so \u2620\u2620 it is"),
+    ],
+)
+def test_signs_without_letters_are_new_where_the_request_had_none(rule: Rule, text: str) -> None:
+    assert len(kinds(text, rule, {"input": {"text": "So it is."}})) == 1
+    assert kinds(text, rule, {"input": {"text": f"Is it {text}?"}}) == []
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "<img " * 200_000,
@@ -163,3 +175,23 @@ def test_what_was_in_the_request_is_not_new() -> None:
 )
 def test_hostile_answers_come_to_an_end(text: str) -> None:
     assert all(each.rule == "markup" for each in found(text, Rule("markup")))
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        ("links", "[x](https:/evil.example/a)"),
+        ("links", r"[x](https:\\evil.example/a)"),
+        ("links", r"[x](https:\/ok.example@evil.example)"),
+        ("links", "[x](https&colon;&sol;&sol;evil.example)"),
+        ("markup", r"![x](https:\\evil.example/a)"),
+        ("markup", "<img src='https:/evil.example/a'>"),
+        ("markup", r"<img src='/\evil.example/a'>"),
+        ("markup", "<a href='java\tscript:x'>"),
+        ("markup", "<a href='j\na\nvascript:x'>"),
+        ("markup", "<a href=javascript&colon;x>"),
+    ],
+)
+def test_addresses_are_read_as_browsers_do(check: str, text: str) -> None:
+    assert kinds(text, Rule(check, "block", domains=("ok.example",)))
+    assert not kinds(text.replace("evil", "ok"), Rule("links", "block", domains=("ok.example",)))

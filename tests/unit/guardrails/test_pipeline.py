@@ -217,3 +217,14 @@ def test_a_policy_is_read_from_its_stored_form() -> None:
         ),
         shadow=True,
     )
+
+
+def test_a_text_that_hides_more_than_is_decoded_is_noted_and_never_passed_over_in_silence() -> None:
+    hidden = base64.b64encode(b"nothing to see " * 6000 + CARD.encode()).decode()
+    assert followed(look(hidden, Rule("shouting"))) == [("shouting", "not_all_decoded", "flag", 1)]
+
+
+def test_what_is_hidden_in_the_key_of_an_object_blocks() -> None:
+    key = base64.b64encode(b"so it is VERY LOUD in here").decode()
+    report = look({"body": {key: 1}}, Rule("shouting", "redact"))
+    assert report.blocked and report.edits == {}

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from broker.guardrails.edits import Edit
+from broker.guardrails.pipeline import inspect
 from broker.guardrails.placeholders import Placeholders, placeholders_in, restored
+from broker.guardrails.policy import Action, Policy, Rule
 from broker.guardrails.redaction import hashed, masked, redacted
+from broker.guardrails.walk import input_texts, output_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +46,11 @@ def test_a_placeholder_that_the_text_has_already_is_left_to_it() -> None:
         ("short", "*****"),
         ("née@example.com", "***@******e.com"),
         ("", ""),
+        ("ne\u0301e", "****"),
+        ("\u0928\u0940\u0932\u092e", "****"),
+        ("+49 30-1234", "+** **-1234"),
+        ("\u2620\u2620", "**"),
+        ("!! ?!", "** **"),
     ],
 )
 def test_a_mask_keeps_the_form_and_the_last_four(value: str, hidden: str) -> None:
@@ -147,3 +155,65 @@ def test_a_list_with_very_many_edits_is_copied_once() -> None:
     made = redacted({"input": {"text": texts}}, edits, names)  # with a copy for each it would take minutes
     assert made["input"]["text"] == ["<NAME_1>"] * len(texts)
     assert texts[0] == "ann"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [r'{"to": "\u0041nn Lee", "n": 1}', r'{"to": "Ann \u004cee", "n": 1}', r'{"to": "\u0041\u006e\u006e Lee", "n": 1}'],
+)
+def test_an_escape_in_arguments_of_a_tool_hides_no_value(said: str) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "mail", "arguments": said}}
+    answer = {"output": {"text": "For Ann Lee", "tool_calls": [call]}}
+    policy = Policy("p", 1, (Rule("denied_terms", "redact", terms=("Ann Lee",)),))
+    names = Placeholders()
+    made = redacted(answer, inspect("output", output_texts(answer["output"]), (policy,)).edits, names)["output"]
+    arguments = made["tool_calls"][0]["function"]["arguments"]
+    assert (made["text"], json.loads(arguments)) == ("For <DENIED_TERM_1>", {"to": "<DENIED_TERM_1>", "n": 1})
+    again = restored(made, names.mapping)["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(again) == {"to": "Ann Lee", "n": 1}
+
+
+@pytest.mark.parametrize("told", ["drowssap dna 1111 1111 1111 1114 drac", "cnffjbeq naq 4111 1111 1111 1111"])
+@pytest.mark.parametrize("action", ["redact", "mask", "remove"])
+def test_what_is_turned_round_is_taken_out_where_it_stands(told: str, action: Action) -> None:
+    request = {"input": {"text": told}}
+    policy = Policy("p", 1, (Rule("card_numbers", action),))
+    made = redacted(request, inspect("input", input_texts(request), (policy,)).edits, Placeholders())
+    assert "1111 1111 111" not in str(made)
+    assert told[:8] in str(made), "what told of it is no find"
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("pay 4111 1111<!-- x --> 1111 1111 now", "pay  now"),
+        ("pay 4111<!-- x --> 1111 <!-- y -->1111 1111 now <!-- z -->", "pay  now "),
+        ("so Ann Ann Lee Lee says", "so  says"),
+        ("so Ann Ann Ann Lee Lee Lee says", "so  says"),
+        ("so Ann <!-- x --> Smith <!-- y --> says", "so Ann  Smith  says"),
+    ],
+)
+def test_what_comes_together_where_something_is_removed_goes_with_it(told: str, left: str) -> None:
+    rules = (
+        Rule("hidden_text", "remove", kinds=("comment",)),
+        Rule("card_numbers", "mask"),
+        Rule("denied_terms", "remove", terms=("Ann Lee",)),
+    )
+    request = {"input": {"text": told}}
+    report = inspect("input", input_texts(request), (Policy("p", 1, rules),))
+    assert redacted(request, report.edits, Placeholders())["input"]["text"] == left
+    assert not report.blocked
+
+
+def test_what_comes_together_again_and_again_blocks() -> None:
+    policy = Policy("p", 1, (Rule("denied_terms", "remove", terms=("Ann Lee",)),))
+    report = inspect("input", input_texts({"input": {"text": "Ann " * 9 + "Lee " * 9}}), (policy,))
+    assert report.blocking == {"denied_terms"}
+
+
+def test_a_number_that_a_comment_parts_blocks_where_numbers_do() -> None:
+    rules = (Rule("hidden_text", "remove", kinds=("comment",)), Rule("card_numbers"))
+    text = "pay 4111 1111<!-- x --> 1111 1111 now"
+    assert inspect("input", input_texts({"input": {"text": text}}), (Policy("p", 1, rules),)).blocking == {
+        "card_numbers"
+    }

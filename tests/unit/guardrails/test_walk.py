@@ -192,3 +192,9 @@ def test_the_bytes_of_a_picture_are_no_text_where_the_contract_has_them() -> Non
 )
 def test_what_only_looks_like_a_picture_is_read(given_: dict[str, Any]) -> None:
     assert any(BYTES in each.text for each in input_texts({"input": given_}))
+
+
+def test_marks_of_values_that_are_not_closed_take_linear_time() -> None:
+    text = "<data_0123456789ab>" * 100_000 + "".join(f"<data_{number:012x}>" for number in range(100_000))
+    request = {"input": {"messages": [{"role": "system", "content": text}]}}
+    assert [each for each in input_texts(request) if each.again] == []

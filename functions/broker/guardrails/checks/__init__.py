@@ -21,6 +21,9 @@ CHECKS: Mapping[str, str] = {
 }
 """The class of each by the name that policies and findings have, which is its file's; loaded when it is first used."""
 
+BY_SOURCE = frozenset({"injection"})
+"""Checks that go by whose words they are: they read a user's words among the operator's for themselves."""
+
 SIZE = "max_input_chars"
 """The one rule that looks at all texts together (`pipeline`)."""
 

@@ -8,9 +8,11 @@ from broker.guardrails.checks.base import About
 from broker.guardrails.spans import Span
 
 URL = re.compile(
-    r"(?:https?|ftp|wss?)://[^\s<>\"'`\\)\]}|]{1,2048}|(?<![\w/:])//[a-z0-9-]{1,63}\.[^\s<>\"'`)\]}]{2,2048}",
+    r"(?:https?|ftp|wss?):[/\\]{1,8}[^\s<>\"'`\\)\]}|]{1,2048}|(?<![\w/:])//[a-z0-9-]{1,63}\.[^\s<>\"'`)\]}]{2,2048}",
     re.IGNORECASE,
 )
+
+SLASHES = re.compile(r"(?:(?<=:)|^)[/\\]+")
 
 
 class Links:
@@ -22,7 +24,7 @@ class Links:
 
     def find(self, text: str, about: About) -> Iterator[Span]:
         """See `Check.find`."""
-        if "//" not in text:
+        if "/" not in text and "\\" not in text:
             return
         for found in URL.finditer(text):
             if not is_listed(found.group(), about.rule.domains):
@@ -31,9 +33,9 @@ class Links:
 
 def is_listed(url: str, domains: tuple[str, ...]) -> bool:
     """True where the host is one of the domains, or below one; what browsers would read as another host is not."""
-    # Browsers take a backslash for a slash, and what stands before an @ for a name.
+    # Browsers take a backslash for a slash, any number of slashes for two, and what stands before an @ for a name.
     try:
-        host = (urlsplit(url.replace("\\", "/")).hostname or "").rstrip(".").casefold()
+        host = (urlsplit(SLASHES.sub("//", url, count=1)).hostname or "").rstrip(".").casefold()
     except ValueError:
         return False
     return any(host == domain or host.endswith(f".{domain}") for domain in map(str.casefold, domains))

@@ -16,16 +16,22 @@ ACTIVE = re.compile(
 HANDLER = re.compile(r"[\s/\"']on[a-z]{3,30}\s{0,8}=", re.IGNORECASE)
 """Makes any element run something."""
 
-SCRIPT_URL = re.compile(r"\b(?:java|vb)script\s{0,8}:|\bdata:text/html", re.IGNORECASE)
+SPACE = r"[\t\r\n]{0,2}"
+"""Browsers leave it out of addresses."""
 
-BACKGROUND = re.compile(r"url\(\s{0,8}[\"']?((?:https?:)?//[^)\s\"']{1,2048})\)?", re.IGNORECASE)
+SCRIPT_URL = re.compile(
+    rf"\b(?:{SPACE.join('java')}|{SPACE.join('vb')}){SPACE}{SPACE.join('script')}\s{{0,8}}:|\bdata:text/html",
+    re.IGNORECASE,
+)
+
+BACKGROUND = re.compile(r"url\(\s{0,8}[\"']?((?:https?:[/\\]|[/\\]{2})[^)\s\"']{1,2048})\)?", re.IGNORECASE)
 
 IMAGE = re.compile(r"<(?:img|image|source|video|audio|input)\b", re.IGNORECASE)
 SOURCE = re.compile(
-    r"\b(?:src(?:set)?|href|poster)\s{0,8}=\s{0,8}[\"']?((?:https?:)?//[^\s\"'>]{1,2048})", re.IGNORECASE
+    r"\b(?:src(?:set)?|href|poster)\s{0,8}=\s{0,8}[\"']?((?:https?:[/\\]|[/\\]{2})[^\s\"'>]{1,2048})", re.IGNORECASE
 )
 
-LABEL_END = re.compile(r"\](\(\s{0,8}<?((?:https?:)?//[^\s)>]{1,2048})|\[[^\]\n]{0,100}\])")
+LABEL_END = re.compile(r"\](\(\s{0,8}<?((?:https?:[/\\]|[/\\]{2})[^\s)>]{1,2048})|\[[^\]\n]{0,100}\])")
 """Of a link of Markdown; of a picture where an exclamation mark begins it."""
 
 LONGEST_TAG = 1000
