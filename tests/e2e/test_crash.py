@@ -36,6 +36,9 @@ from tests.e2e.stack import Stack, until
 ALLOWED = 1_000_000_000_000
 """The tenant's budget in nano-dollars, as registered."""
 
+TAKEN_BACK_EVERY = 30
+"""Jobs that are accepted between two sweeps of what is under way."""
+
 TERMINAL = {"JobSucceeded", "JobFailed", "JobBlocked", "JobCanceled", "JobExpired"}
 
 
@@ -51,7 +54,11 @@ def crashed(stack: Stack) -> Iterator[dict[str, Any]]:
             files = Files(stack)
             keys = put_files(stack, files)
             with ThreadPoolExecutor(6) as pool:
-                accepted = [each for each in pool.map(lambda n: submit(api, n, receiver.url), range(BY_REST)) if each]
+                accepted = []
+                for number, each in enumerate(pool.map(lambda n: submit(api, n, receiver.url), range(BY_REST)), 1):
+                    accepted += [each] if each else []
+                    if number % TAKEN_BACK_EVERY == 0:
+                        ahead()  # jobs that are under way are taken back, whether their runs live or not
             events = Events(stack)
             double_messages(stack, tenant_heads(stack))
             drive(stack, ahead, 60, events)
