@@ -1,7 +1,7 @@
 """Logistic regression over sets of features, with numpy alone: the same rows give the same weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,20 +64,25 @@ def fit(windows: Windows, targets: Floats, shares: Floats, strength: float) -> F
         shares: how much each window counts.
         strength: the inverse of the penalty on the squares of the weights.
     """
+    used, features = np.unique(windows.features, return_inverse=True)
+    # What no window has keeps the weight 0: a few rows are then fitted in a few numbers, not in all that there can be.
+    narrow = replace(windows, features=features, width=len(used))
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        scores = windows.scores(weights)
+        scores = narrow.scores(weights)
         signed = np.where(targets > 0, scores, -scores)
         value = float(shares @ np.logaddexp(0, -signed)) + float(weights[:-1] @ weights[:-1]) / (2 * strength)
         errors = shares * (1 / (1 + np.exp(-np.clip(scores, -40, 40))) - targets)
         gradient = np.append(
-            np.bincount(windows.features, np.repeat(errors, windows.sizes) * windows.values, windows.width)
+            np.bincount(narrow.features, np.repeat(errors, narrow.sizes) * narrow.values, narrow.width)
             + weights[:-1] / strength,
             errors.sum(),
         )
         return value, gradient
 
-    return _minimise(loss, np.zeros(windows.width + 1))
+    fitted, weights = _minimise(loss, np.zeros(narrow.width + 1)), np.zeros(windows.width + 1)
+    weights[used], weights[-1] = fitted[:-1], fitted[-1]
+    return weights
 
 
 def _minimise(loss: Any, start: Floats, steps: int = 150, memory: int = 10, enough: float = 1e-4) -> Floats:

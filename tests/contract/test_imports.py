@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -120,19 +121,19 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(FUNCTIONS).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Modules that a file imports, wherever in it, also for types only."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: imports are absolute"
             packages = ("broker", "handlers")
-            yield from (
-                [f"{node.module}.{alias.name}" for alias in node.names]
-                if node.module in packages
-                else [str(node.module)]
-            )
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += names if node.module in packages else [str(node.module)]
+    return tuple(found)
 
 
 def arrows() -> dict[str, dict[str, str]]:
