@@ -10,7 +10,7 @@ from handlers.step import step
 
 
 def _check_input(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-    return running.guard().check_input(run, now_ms())
+    return running.guard().check_input(run, now_ms(), event.get("heard", ""))
 
 
 handler = step(_check_input)

@@ -11,6 +11,8 @@ from handlers.step import step
 
 
 def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+    if event.get("guard"):
+        return running.ask_engines()(run, event["guard"], event["rules"], event.get("output"), now_ms())
     if event.get("similar"):
         return running.find_similar()(run, now_ms())
     with span("provider", job_id=run.id, model=event["candidates"][event["place"]]):

@@ -10,7 +10,7 @@ from handlers.step import step
 
 
 def _moderate_output(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-    return running.guard().moderate_output(run, event["output"], now_ms())
+    return running.guard().moderate_output(run, event["output"], now_ms(), event.get("heard", ""))
 
 
 handler = step(_moderate_output)

@@ -32,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "storage", "token_estimates"},
-    "prompts": {"errors", "json_schema", "storage"},
+    "prompts": {"errors", "guardrails", "json_schema", "storage"},
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
     "cache": {"errors", "jobs", "routing", "storage"},

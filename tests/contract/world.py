@@ -82,7 +82,8 @@ class World:
         self.registry = Registry(self.database, self.texts)
         apply(self.registry, parse_registry(REGISTRY), by="tests", now=NOW)
         self.turns = FakeTurns()
-        prepare = Prepare(self.database, self.models, tenants, Prompts(self.database, self.texts), self.turns, "inbox")
+        prompts, policies = Prompts(self.database, self.texts), Policies(self.database)
+        prepare = Prepare(self.database, self.models, tenants, prompts, self.turns, policies, "inbox")
         self.accept = Accept(
             self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
         )

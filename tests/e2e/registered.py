@@ -118,6 +118,29 @@ POLICIES = [
 ]
 """Guardrail policies."""
 
+HARM = {"check": "harmful_content", "action": "block"}
+JUDGED: dict[str, list[dict[str, Any]]] = {
+    "judged": [HARM | {"engines": ["judge"]}],
+    "judged-after": [HARM | {"engines": ["judge"], "stages": ["output"]}],
+    "judged-by-none": [HARM | {"engines": ["judge-down"], "stages": ["input"]}],
+    "judged-by-none-open": [HARM | {"engines": ["judge-down"], "stages": ["input"], "fail_open": True}],
+    "judged-by-two": [
+        HARM | {"engines": ["shield", "judge"], "stages": ["input"], "combine": "cascade", "unsure": [0.2, 0.95]}
+    ],
+    "judged-in-shadow": [HARM | {"engines": ["judge"]}],
+    "judged-names": [
+        {"check": "personal_data", "action": "redact", "kinds": ["email"]},
+        {"check": "topics", "action": "block", "engines": ["judge"], "topics": ["Herons: all about them"]},
+    ],
+}
+"""Rules of policies for whose tenants engines judge, by the name of both."""
+
+ENGINES: list[dict[str, Any]] = [
+    {"id": "judge", "name": "small", "capabilities": ["json", "schema"], "by_name_only": True},
+    {"id": "judge-down", "name": "small!500", "by_name_only": True},
+    {"id": "shield", "name": "omni-moderation", "tasks": ["moderate"], "by_name_only": True},
+]
+
 SHAKY = (
     "shaky",
     "malformed",
@@ -166,6 +189,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             for model_id, facts in ORDERS.items()
         ]
         + [common | ENDPOINT | {"id": "endpoint"}]
+        + [common | engine for engine in ENGINES]
         + [common | {"id": model, "name": model, "endpoint": shaky_url, "timeout_s": 3} for model in SHAKY]
         + [
             common
@@ -181,6 +205,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         ],
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},
+            *({"id": name, "guardrails": [name]} for name in JUDGED),
             {"id": "trying", "guardrails": ["herons-tried"]},
             {"id": "discreet", "guardrails": ["discretion"], "redaction_secret": "redaction/discreet"},
             {"id": "keyless", "guardrails": ["discretion"]},
@@ -191,12 +216,14 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"id": "alike", "cache_embedding_model": "answers"},
             {"id": "alike-by-titan", "cache_embedding_model": "aws-titan"},
         ],
-        "guardrails": POLICIES,
+        "guardrails": POLICIES
+        + [{"id": name, "rules": rules, "shadow": "shadow" in name} for name, rules in JUDGED.items()],
         "routes": ROUTES,
         "prompts": [{"id": "of-ponds", "user": "Repeat: {{what}}", "guardrails": ["ponds"]}],
         "sources": [
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},
             {"account": "000000000000", "source": "tests.crashing", "tenant": "crashing"},
+            {"account": "000000000000", "source": "tests.judged", "tenant": "judged"},
         ],
         "issuers": [{"issuer": ISSUER, "jwks_uri": jwks_url, "audience": AUDIENCE, "tenant_claim": "org"}],
     }

@@ -112,7 +112,8 @@ def test_what_is_not_json_is_said_so(stack: Stack) -> None:
     assert (answer.status, answer.body["error"]["code"]) == (400, "invalid_json")
 
 
-def _put(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> str:
+def put_event(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> str:
+    """Put work on the bus; gives the event's id."""
     entry = {
         "EventBusName": stack.outputs["BusName"],
         "Source": source,
@@ -124,7 +125,7 @@ def _put(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> 
 
 def test_an_event_becomes_a_job_of_its_sources_tenant(stack: Stack) -> None:
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
-        sent = _put(stack, chat())
+        sent = put_event(stack, chat())
         event = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent)
         assert event is not None
         job = stack.api.call("GET", f"/jobs/{event['detail']['data']['job_id']}").body
@@ -147,7 +148,7 @@ def test_an_event_that_is_not_valid_is_rejected_with_the_reason(
 ) -> None:
     sqs = stack.cloud.client("sqs")
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
-        sent = _put(stack, detail, source)
+        sent = put_event(stack, detail, source)
         event = heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
     assert event is not None
     assert reason in json.dumps(event["detail"]["data"]["error"])

@@ -17,6 +17,7 @@ from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.rest.api import Api
 from broker.rest.http import Request
 from broker.steps.advancing import Advance
+from broker.steps.asking import AskEngines
 from broker.steps.context import Run
 from broker.steps.guarding import Guard
 from broker.steps.selecting import SelectModel
@@ -118,6 +119,8 @@ class Flow:
             held |= self._assigned(state, held, given | {"result": {"Payload": result}})
             if state.get("End"):
                 return
+            if "Output" in state:
+                given = given | {"input": _value(state["Output"], held, given)}
             met = next((each for each in state.get("Choices", ()) if _value(each["Condition"], held, given)), None)
             held |= self._assigned(met or {}, held, given)
             name = met["Next"] if met else state.get("Next") or state["Default"]
@@ -129,24 +132,28 @@ class Flow:
     def _steps(self) -> dict[str, Callable[[Any, Any], Any]]:
         world, tenants = self.world, Tenants(self.world.database)
         invoke, lookup = self.stage.invoke(), cache_lookup_of(self.world)
-        guard = Guard(world.jobs, world.payloads, tenants, Policies(world.database), self._secret)
+        policies = Policies(world.database)
+        guard = Guard(world.jobs, world.payloads, tenants, policies, self._secret)
+        engines = AskEngines(world.jobs, world.payloads, tenants, policies, world.models(), invoke.calling)
         select = SelectModel(world.jobs, world.payloads, world.models(), tenants, lookup, FakeCircuits())
         advance, settle = Advance(world.jobs, invoke), SettleJob(world.jobs, world.payloads, lambda: world.turns)
         similar = FindSimilar(world.jobs, world.payloads, tenants, lookup, invoke.embed)
 
         def _check_input(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-            return guard.check_input(run, self.now)
+            return guard.check_input(run, self.now, event.get("heard", ""))
 
         def _select_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
             return select(run, self.now)
 
         def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+            if event.get("guard"):
+                return engines(run, event["guard"], event["rules"], event.get("output"), self.now)
             if event.get("similar"):
                 return similar(run, self.now)
             return advance(run, event["candidates"], event["place"], self.now)
 
         def _moderate_output(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-            return guard.moderate_output(run, event["output"], self.now)
+            return guard.moderate_output(run, event["output"], self.now, event.get("heard", ""))
 
         def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
             ended = settle(run, event["ending"], self.now)

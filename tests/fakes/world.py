@@ -21,6 +21,7 @@ from broker.steps.preparing import Prepare
 from broker.storage import Item, Put
 from broker.tenants import ledger
 from broker.tenants.ledger import period_of
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.conversations import FakeTurns
@@ -123,7 +124,8 @@ class World:
     def preparing(self) -> Prepare:
         """The use case as a fresh process builds it."""
         tenants = Tenants(self.database)
-        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, INBOX)
+        policies = Policies(self.database)
+        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX)
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""

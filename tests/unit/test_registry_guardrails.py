@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.guardrails.checks import CHECKS, SIZE
+from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.policy import Action, Policy, Rule, Stage
 from broker.registry.document import parse_entry, parse_registry
 from broker.registry.guardrail_entry import NEEDED, NOT_OF, OPTIONS, RuleEntry
@@ -45,7 +45,7 @@ def options(check: str) -> dict[str, Any]:
 
 def test_the_tables_speak_of_checks_that_there_are() -> None:
     named = {*NOT_OF, *NEEDED, *(check for checks in OPTIONS.values() for check in checks)}
-    assert named <= {*CHECKS, SIZE}
+    assert named <= {*CHECKS, *BY_ENGINES, SIZE}
     words = {*get_args(Action), *get_args(Stage), *RuleEntry.model_fields}
     assert {word for unused in NOT_OF.values() for word in unused} <= words
 

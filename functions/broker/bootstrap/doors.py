@@ -47,7 +47,7 @@ def prepare() -> "Prepare":
     from broker.steps.preparing import Prepare
 
     prompts = Prompts(database(), prompt_texts())
-    return Prepare(database(), models(), tenants(), prompts, conversations(), setting("INBOX_BUCKET"))
+    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), setting("INBOX_BUCKET"))
 
 
 @cache

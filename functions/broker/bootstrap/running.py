@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from broker.jobs.cleaning import Clean
     from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
+    from broker.steps.asking import AskEngines
     from broker.steps.cache_lookup import CacheLookup
     from broker.steps.guarding import Guard
     from broker.steps.invoking import InvokeModel
@@ -103,6 +104,14 @@ def invoke_model() -> "InvokeModel":
     calling = Calling(jobs(), payloads(), secrets_get, media, admission, exchange)
     shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)
     return InvokeModel(jobs(), payloads(), models(), calling, shorten, single_flight(), circuits())
+
+
+@cache
+def ask_engines() -> "AskEngines":
+    """The step that asks engines."""
+    from broker.steps.asking import AskEngines
+
+    return AskEngines(jobs(), payloads(), tenants(), policies(), models(), invoke_model().calling)
 
 
 @cache

@@ -17,3 +17,5 @@ class TrialOutcome(Shown):
     redacted: dict[str, Any] | None
     """The input as the model would get it (of an answer, what the client would); null where nothing is changed, and
     where it is blocked. Hashes are those of this call alone."""
+    not_asked: list[str]
+    """The engines that a job would be judged by as well; here none is asked, for their calls cost something."""

@@ -36,6 +36,8 @@ class Report:
     """By the place of the text."""
     blocking: set[str] = field(default_factory=set)
     """The rules that block."""
+    asking: list[tuple[Policy, Rule]] = field(default_factory=list)
+    """The rules for which engines have to be asked; none where the job is blocked anyway."""
 
     @property
     def blocked(self) -> bool:
@@ -112,7 +114,10 @@ class _Run:
         self.texts_asked = cache(lambda: tuple(input_texts(asked())))
         self.letters_asked = cache(lambda: _all_letters(self.texts_asked()))
         self.check_of = check_of
-        self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE]
+        self.every = rules
+        self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE and rule.is_embedded]
+        self.asking = {(policy, rule) for policy, rule in rules if rule.models and not rule.needs_cause}
+        self.settled: set[tuple[Policy, Rule]] = set()
         self.sizes = [(policy, rule) for policy, rule in rules if rule.check == SIZE]
         self.tallies: dict[tuple[Policy, Rule, str, str, str], _Tally] = {}
         self.texts: dict[Place, str] = {}
@@ -145,6 +150,8 @@ class _Run:
     def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
         check = self.check_of(rule.check)
         least = check.threshold if rule.threshold is None else rule.threshold
+        if rule.combine == "cascade" and rule.models:
+            least = rule.unsure[0]
         try:
             spans = list(check.find(view.text, About(rule, view.seen, self.asked)))
         except Exception:
@@ -173,6 +180,11 @@ class _Run:
         pieces = list(_pieces(view.seen, begin, end))
         if view.seen.seam and len(pieces) < 2:
             return  # it stands in one of the texts, and was found there
+        if rule.needs_cause and (rule.combine == "all" or span.score < rule.unsure[1]):
+            self.asking.add((policy, rule))
+            return
+        if rule.needs_cause:
+            self.settled.add((policy, rule))
         action: Action = rule.action
         if rule.block_from is not None and span.score >= rule.block_from:
             action = "block"
@@ -232,7 +244,8 @@ class _Run:
                 about = (self.stage, SIZE, "too_long", rule.action, self.size, str(self.stage), 1.0, policy.name, "1")
                 findings.append(Finding(*about, shadow=policy.shadow))
         findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
-        return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking)
+        asking = [] if self.blocking else [each for each in self.every if each in self.asking - self.settled]
+        return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking, asking)
 
 
 def _views(seen: Seen) -> Iterator[_View]:

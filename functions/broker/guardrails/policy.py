@@ -1,7 +1,7 @@
 """What is looked for, in which order, and what follows: policies, as operators register them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
 Stage = Literal["input", "output"]
@@ -13,6 +13,15 @@ STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "
 """Where policies differ, the strictest wins."""
 
 MOST_INPUT_CHARS = 4_000_000
+
+Combine = Literal["any", "all", "cascade"]
+"""When several engines find something: one of them has to, all have to, or the next is asked where one is unsure."""
+
+EMBEDDED = "rules"
+"""Among a rule's engines, the check as it is built in."""
+
+UNSURE = (0.2, 0.9)
+"""The scores of an engine between which a cascade asks the next, unless a rule says otherwise."""
 
 TENANTS_OWN = "tenant"
 """As findings name the rules that a tenant's own settings add to its policies."""
@@ -46,17 +55,53 @@ class Rule:
     """Of an answer, only what was not in the request."""
     max_chars: int = MOST_INPUT_CHARS
     """Of `max_input_chars`."""
+    engines: tuple[str, ...] = ()
+    """The models that judge for this rule, by id, and `rules` before them for the check as it is built in; none for
+    that alone."""
+    combine: Combine = "any"
+    """Of several engines."""
+    unsure: tuple[float, float] = UNSURE
+    """Of a cascade: from the first score on, and below the second, the next engine is asked."""
+    topics: tuple[str, ...] = ()
+    """Of `topics`: what is not to be talked about, in words for the model that judges."""
+
+    def to_item(self) -> dict[str, Any]:
+        """The stored form, as `from_item` reads it."""
+        scores = {
+            name: round(value * 1000)
+            for name in ("threshold", "block_from")
+            if (value := getattr(self, name)) is not None
+        }
+        return asdict(self) | scores | {"unsure": [round(score * 1000) for score in self.unsure]}
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The engines that are models, in the order in which they are asked."""
+        return tuple(engine for engine in self.engines if engine != EMBEDDED)
+
+    @property
+    def is_embedded(self) -> bool:
+        """True where the check itself looks, too."""
+        return not self.engines or EMBEDDED in self.engines
+
+    @property
+    def needs_cause(self) -> bool:
+        """True where its models are only asked for what the check itself has found, or is unsure of."""
+        return bool(self.models) and EMBEDDED in self.engines and self.combine != "any"
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
         """Read the stored form."""
         known: dict[str, Any] = {spec.name: item[spec.name] for spec in fields(cls) if item.get(spec.name) is not None}
-        for name in ("stages", "kinds", "terms", "patterns", "domains", "tools"):
+        for name in ("stages", "kinds", "terms", "patterns", "domains", "tools", "engines", "topics"):
             if name in known:
                 known[name] = tuple(known[name])
         for name in ("threshold", "block_from"):  # per mille in the table, which keeps whole numbers
             if name in known:
                 known[name] = known[name] / 1000
+        if "unsure" in known:
+            low, high = known["unsure"]
+            known["unsure"] = low / 1000, high / 1000
         return cls(**known)
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import InvalidRequest
+from broker.guardrails.policy import EMBEDDED
 from broker.registry.entry import Entry
+from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
@@ -25,7 +27,8 @@ Fault = tuple[str, str, str]
 class Names:
     """The registry as it will stand."""
 
-    models: frozenset[str]
+    models: Mapping[str, frozenset[str]]
+    """The tasks of each."""
     aliases: frozenset[str]
     rows: Mapping[tuple[str | None, str | None], frozenset[str]]
     """The routes in use, by task and query type; more than one is a fault."""
@@ -44,7 +47,7 @@ class Names:
             if content.get("enabled", True):
                 rows.setdefault((content.get("task"), content.get("query_type")), set()).add(route)
         return cls(
-            frozenset(contents["models"]),
+            {model: frozenset(content.get("tasks", ())) for model, content in contents["models"].items()},
             frozenset(contents["aliases"]),
             {key: frozenset(routes) for key, routes in rows.items()},
             has_version,
@@ -102,7 +105,7 @@ def _alias(entry: AliasEntry, names: Names) -> Iterator[Fault]:
 
 
 def _route(entry: RouteEntry, names: Names) -> Iterator[Fault]:
-    known = names.models | names.aliases
+    known = names.models.keys() | names.aliases
     yield from _unknown(((f"models.{at}.model", each.model) for at, each in enumerate(entry.models)), known)
     yield from _unknown(_listed("fallbacks", entry.fallbacks), known)
     yield from _policies(entry.guardrails, names, in_use=entry.enabled)
@@ -120,7 +123,7 @@ def _tenant(entry: TenantEntry, names: Names) -> Iterator[Fault]:
 
 def _prompt(entry: PromptEntry, names: Names) -> Iterator[Fault]:
     if entry.hints is not None and entry.hints.model is not None:
-        yield from _unknown([("hints.model", entry.hints.model)], names.models | names.aliases)
+        yield from _unknown([("hints.model", entry.hints.model)], names.models.keys() | names.aliases)
     yield from _policies(entry.guardrails, names)
 
 
@@ -131,11 +134,30 @@ def _labels(entry: LabelsEntry, names: Names) -> Iterator[Fault]:
                 yield f"labels.{label}.{at}.version", "unknown_version", f"the prompt has no version {arm.version}"
 
 
+ENGINES: Mapping[str, frozenset[str]] = {
+    "harmful_content": frozenset({"chat", "moderate"}),
+    "injection": frozenset({"chat", "moderate"}),
+    "personal_data": frozenset({"entities", "moderate"}),
+    "topics": frozenset({"chat"}),
+}
+"""The tasks by one of which a model can judge for a check."""
+
+
+def _guardrail(entry: GuardrailEntry, names: Names) -> Iterator[Fault]:
+    for number, rule in enumerate(entry.rules):
+        models = [each for each in _listed(f"rules.{number}.engines", rule.engines or ()) if each[1] != EMBEDDED]
+        yield from _unknown(models, names.models)
+        for place, model in models:
+            if not names.models.get(model, ENGINES[rule.check]) & ENGINES[rule.check]:
+                tasks = " or ".join(sorted(ENGINES[rule.check]))
+                yield place, "no_engine", f"the model {model!r} has to do {tasks} to judge for {rule.check}"
+
+
 def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
     return ((f"{field}.{at}", each) for at, each in enumerate(values))
 
 
-def _unknown(named: Iterable[tuple[str, str]], known: frozenset[str]) -> Iterator[Fault]:
+def _unknown(named: Iterable[tuple[str, str]], known: Collection[str]) -> Iterator[Fault]:
     return ((field, "unknown_model", f"there is no model {name!r}") for field, name in named if name not in known)
 
 
@@ -151,6 +173,7 @@ CHECKS: dict[type[Entry], Callable[[Any, Names], Iterator[Fault]]] = {
     ModelEntry: _model,
     AliasEntry: _alias,
     RouteEntry: _route,
+    GuardrailEntry: _guardrail,
     TenantEntry: _tenant,
     PromptEntry: _prompt,
     LabelsEntry: _labels,

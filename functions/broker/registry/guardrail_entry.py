@@ -5,14 +5,14 @@ from typing import Annotated, Any, ClassVar, Self, get_args
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from broker.errors import InvalidRequest
-from broker.guardrails.checks import CHECKS, SIZE
-from broker.guardrails.policy import DEFAULT, MOST_INPUT_CHARS, TENANTS_OWN, Action, Stage
+from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
+from broker.guardrails.policy import DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
 from broker.registry.entry import Entry, Name, StrictEntry
 from broker.storage import Item
 
-CHECK_NAMES = tuple(sorted({*CHECKS, SIZE}))
+CHECK_NAMES = tuple(sorted({*CHECKS, *BY_ENGINES, SIZE}))
 
 OPTIONS: dict[str, frozenset[str]] = {
     "terms": frozenset({"denied_terms"}),
@@ -20,10 +20,17 @@ OPTIONS: dict[str, frozenset[str]] = {
     "domains": frozenset({"links", "markup"}),
     "tools": frozenset({"tool_calls"}),
     "max_chars": frozenset({SIZE}),
+    "engines": frozenset({"injection", "personal_data", *BY_ENGINES}),
+    "topics": frozenset({"topics"}),
 }
 """Options that some checks alone have, and which."""
 
-NEEDED = {"denied_terms": "terms", "denied_patterns": "patterns"}
+NEEDED: dict[str, tuple[str, ...]] = {
+    "denied_terms": ("terms",),
+    "denied_patterns": ("patterns",),
+    "harmful_content": ("engines",),
+    "topics": ("engines", "topics"),
+}
 """Options without which a check finds nothing."""
 
 CHANGES = frozenset({"mask", "hash", "redact", "remove"})
@@ -35,11 +42,13 @@ NOT_OF: dict[str, frozenset[str]] = {
     "denied_patterns": CHANGES | SCORES | {"kinds"},
     "denied_terms": SCORES | {"kinds"},
     "hidden_text": SCORES | {"mask", "hash", "redact"},
+    "harmful_content": CHANGES | {"only_new"},
     "injection": CHANGES | {"output", "kinds", "only_new"},
     "links": SCORES | {"input", "kinds"},
     "markup": SCORES | {"input"},
     SIZE: CHANGES | SCORES | {"output", "kinds", "only_new", "fail_open"},
     "prompt_leak": SCORES | {"input", "kinds", "only_new"},
+    "topics": CHANGES | {"kinds", "only_new"},
     "tool_calls": CHANGES | SCORES | {"input", "only_new"},
 }
 """Actions, stages and options that a check has no use for: it is always sure, or judges a text as a whole."""
@@ -112,6 +121,17 @@ class RuleEntry(StrictEntry):
     """Of `tool_calls`: the tools that a model may call."""
     max_chars: int | None = Field(default=None, ge=1, le=MOST_INPUT_CHARS)
     """Of `max_input_chars`."""
+    engines: list[Annotated[str, Field(min_length=1, max_length=128)]] | None = Field(
+        default=None, min_length=1, max_length=4
+    )
+    """Models that judge, by id; `rules` before them stands for the check as it is built in."""
+    combine: Combine | None = None
+    """When several engines find something: `any` of them has to, `all`, or (`cascade`) the next is asked where one is
+    unsure."""
+    unsure: list[Score] | None = Field(default=None, min_length=2, max_length=2)
+    """Of a cascade: from the first score on, and below the second, the next engine is asked."""
+    topics: list[Term] | None = Field(default=None, min_length=1, max_length=20)
+    """Of `topics`: what is not to be talked about, in words for the model that judges."""
 
     @field_validator("kinds", "threshold", "block_from", "fail_open", "only_new", *OPTIONS)
     @classmethod
@@ -146,18 +166,50 @@ class RuleEntry(StrictEntry):
             raise here("it needs the stage output")
         return value
 
+    @field_validator("engines")
+    @classmethod
+    def _are_engines(cls, engines: list[str] | None, others: ValidationInfo) -> list[str] | None:
+        named = engines or []
+        if len(set(named)) < len(named):
+            raise here("it has one twice")
+        if EMBEDDED in named and others.data.get("check") in BY_ENGINES:
+            raise here(f"nothing is built in for {others.data['check']}")
+        if EMBEDDED in named[1:]:
+            raise here(f"{EMBEDDED} comes first")
+        if named == [EMBEDDED]:
+            raise here("it has to name a model")
+        return engines
+
+    @field_validator("combine")
+    @classmethod
+    def _combines_several(cls, combine: str | None, others: ValidationInfo) -> str | None:
+        if combine is not None and len(others.data.get("engines") or ()) < 2:
+            raise here("it needs two engines")
+        return combine
+
+    @field_validator("unsure")
+    @classmethod
+    def _is_a_band(cls, unsure: list[float] | None, others: ValidationInfo) -> list[float] | None:
+        if unsure is not None and others.data.get("combine") != "cascade":
+            raise here("it needs combine: cascade")
+        if unsure is not None and unsure[0] >= unsure[1]:
+            raise here("the second score has to be higher than the first")
+        return unsure
+
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:
-        needed = NEEDED.get(self.check)
-        if needed and getattr(self, needed) is None:
-            raise ValueError(f"{self.check} needs {needed}")
+        for needed in NEEDED.get(self.check, ()):
+            if getattr(self, needed) is None:
+                raise ValueError(f"{self.check} needs {needed}")
         return self
 
     def item(self) -> dict[str, Any]:
         """The stored form: the table has whole numbers alone, so scores are in thousandths."""
         kept = self.model_dump(exclude_none=True)
         stages = [stage for stage in get_args(Stage) if stage not in NOT_OF.get(self.check, ())]
-        scores = {name: round(kept[name] * 1000) for name in SCORES & kept.keys()}
+        scores: dict[str, Any] = {name: round(kept[name] * 1000) for name in SCORES & kept.keys()}
+        if self.unsure:
+            scores["unsure"] = [round(score * 1000) for score in self.unsure]
         return kept | scores | {"stages": self.stages or stages}
 
 

@@ -1,11 +1,24 @@
 """Auxiliary calls, whose answer is not the job's: which model makes them, and what they can cost."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from broker.context.fitting import SUMMARY_TOKENS
+from broker.guardrails.engines.questions import (
+    FRAME_TOKENS,
+    MARKER_TOKENS,
+    MOST_PARTS,
+    TOPIC_TOKENS,
+    VERDICT_TOKENS,
+    questions_of,
+)
+from broker.guardrails.engines.questions import (
+    Question as Asked,
+)
+from broker.guardrails.policy import Policy
 from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.routing.routes import Catalog
+from broker.routing.units import most_units
 from broker.tenants.registry import Tenant
 
 LEAST_WINDOWS = 4
@@ -32,6 +45,50 @@ def summariser(catalog: Catalog, allowed: Collection[str] | None, tokens: int) -
     if named:
         return fit[0] if fit else None
     return min(fit, key=lambda model: (model.cost(1000, tokens), model.rank, model.id), default=None)
+
+
+ENGINE_TASKS = ("chat", "moderate", "entities")
+"""What a model has to do to judge for a guardrail: to answer as a judge, to moderate, or to find personal data."""
+
+
+def engine_task(model: Model) -> str | None:
+    """The task by which a model is an engine; None where it is none."""
+    return None if model.asynchronous else next((task for task in ENGINE_TASKS if task in model.tasks), None)
+
+
+def worst_guarding(
+    policies: Sequence[Policy], question: Question, candidates: Sequence[Model], catalog: Catalog
+) -> int:
+    """Nano-dollars that the engines of policies can cost for a job: all that are named, for the longest answer."""
+    worst = 0
+    longest = max((question.most_output(model) for model in candidates), default=0)
+    for stage in ("input", "output"):
+        rules = [rule for policy in policies for rule in policy.rules if stage in rule.stages]
+        for asked in questions_of(rules):
+            model = catalog.models.get(asked.engine)
+            task = engine_task(model) if model else None
+            if model is None or task is None:
+                continue
+            tokens = question.tokens(model) if stage == "input" else longest
+            worst += _worst_verdict(model, task, tokens, asked, question)
+    return worst
+
+
+def _worst_verdict(model: Model, task: str, tokens: int, asked: Asked, question: Question) -> int:
+    if task != "chat":
+        text = "x" * (tokens * MOST_CHARS_OF_TOKEN)
+        features = ["pii"] if task == "entities" else []
+        return model.cost(tokens, 0, most_units({"task": task, "input": {"text": text, "features": features}}))
+    passages = len(question.request.get("input", {}).get("messages", ())) + 1
+    frame = FRAME_TOKENS + TOPIC_TOKENS * len(asked.topics)
+    # Each token may come twice where parts share some, and no text is read in more parts than these.
+    parts = 1 if tokens + frame + VERDICT_TOKENS + MARKER_TOKENS * passages <= model.context_window // 2 else MOST_PARTS
+    read = tokens * (1 if parts == 1 else 2) + MARKER_TOKENS * (passages + parts) + parts * frame
+    return model.worst_case(read, parts * VERDICT_TOKENS)
+
+
+MOST_CHARS_OF_TOKEN = 8
+"""Characters of a token, at most and on the average of a text: those of long words are the longest there are."""
 
 
 def worst_auxiliary(question: Question, catalog: Catalog, tenant: Tenant) -> int:

@@ -1,12 +1,14 @@
 """The provider calls of a run: each is on record before it is made (`exchanging` says what comes of it)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from broker.errors import BadOutput, ModelTimedOut, TimedOut
+from broker.errors import BadOutput, BrokerError, Conflict, ModelTimedOut, TimedOut
 from broker.jobs.call_transitions import start_call
+from broker.jobs.calls import Facts
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
@@ -24,6 +26,27 @@ PROBE_S = 10
 
 STOP_S = 10
 """Seconds for telling a provider that its work is not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """A call that is to be made whose answer is not the job's."""
+
+    model: Model
+    request: Request
+    operation: str
+    question: str = ""
+    """Tells it from other calls of its operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of one: its key, facts and answer, or an error."""
+
+    key: str = ""
+    facts: Facts = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    error: BrokerError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +119,63 @@ class Calling:
         Raises:
             BrokerError: as `make`.
         """
+        (answered,) = self.side_by_side(run, [Auxiliary(model, request, operation)], now)
+        if answered.error is not None:
+            raise answered.error
+        self.close(run, answered)
+        return answered.output
+
+    def side_by_side(self, run: Run, asked: Sequence[Auxiliary], now: int) -> list[Answered]:
+        """The answers to calls whose answers are not the job's, made at the same time; `close` settles each.
+
+        They go on record one after the other. A repeat gets the answers that are kept, and asks for the others.
+
+        Raises:
+            Conflict: the run is stale.
+        """
         head = enter(self.jobs, run)
         kept = {key: self.payloads.facts(head.id, f"OUTPUT#{key}") or {} for key in head.open_calls}
-        key = next((each for each, facts in kept.items() if facts.get("operation") == operation), None)
-        if key is None:
-            time_slice = time_slice_of(model, head, now, [None])
-            made = self.make(Planned(run, head, model, request, time_slice, now, operation))
-            key, facts = made["output"].removeprefix("OUTPUT#"), made["facts"]
+        known = {(facts.get("operation"), facts.get("question", "")): (key, facts) for key, facts in kept.items()}
+        made: list[Answered | Begun] = []
+        for each in asked:
+            if (each.operation, each.question) in known:
+                key, facts = known[each.operation, each.question]
+                made.append(Answered(key, facts, self.payloads.load(run.id, f"OUTPUT#{key}") or {}))
+                continue
+            try:
+                time_slice = time_slice_of(each.model, head, now, [None])
+                plan = Planned(run, head, each.model, each.request, time_slice, now, each.operation, each.question)
+                begun = self.begin(plan)
+            except Conflict:
+                raise
+            except BrokerError as error:
+                made.append(Answered(error=error))
+            else:
+                head = begun.plan.head
+                made.append(begun)
+        waiting = [each for each in made if isinstance(each, Begun)]
+        if len(waiting) > 1:
+            with ThreadPoolExecutor(len(waiting)) as pool:
+                answers = iter(list(pool.map(self._answered, waiting)))
         else:
-            facts = kept[key]
-        output: dict[str, Any] = self.payloads.load(run.id, f"OUTPUT#{key}") or {}
-        settle_call(self.jobs, run.id, key, run.fence, facts)
-        self.payloads.drop(run.id, f"OUTPUT#{key}")
-        return output
+            answers = iter([self._answered(each) for each in waiting])
+        return [next(answers) if isinstance(each, Begun) else each for each in made]
+
+    def _answered(self, begun: Begun) -> Answered:
+        try:
+            made = self.exchange(begun)
+        except Conflict:
+            raise
+        except BrokerError as error:
+            return Answered(error=error)
+        output = self.payloads.load(begun.plan.run.id, made["output"]) or {}
+        return Answered(begun.key, made["facts"], output)
+
+    def close(self, run: Run, answered: Answered) -> None:
+        """Settle a call of `side_by_side`, whose answer is then dropped."""
+        if answered.key:
+            settle_call(self.jobs, run.id, answered.key, run.fence, answered.facts)
+            self.payloads.drop(run.id, f"OUTPUT#{answered.key}")
 
     def _start(self, plan: Planned, lease: int, *, once: bool) -> tuple[Head, str]:
         run, model, now = plan.run, plan.model, plan.now

@@ -50,6 +50,8 @@ class Planned:
     """Milliseconds."""
     operation: str | None = None
     """Of a call whose answer is not the job's: `embed`, `summarize`, `guard`."""
+    question: str = ""
+    """Tells it from other calls of its operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Exchange:
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
+        if plan.question:
+            facts["question"] = plan.question
         self.admission.record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if answer:
             self._keep(head, key, answer, facts)

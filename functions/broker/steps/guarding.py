@@ -6,11 +6,13 @@ from typing import Any
 
 from broker.errors import CredentialRejected
 from broker.guardrails.blocked import sentence
+from broker.guardrails.engines.weighing import weigh
 from broker.guardrails.pipeline import Report, inspect
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
 from broker.steps.context import Run, enter, material, original
+from broker.steps.hearing import Heard, kept_verdicts, named, naming
 from broker.steps.redacting import redact_answer, redact_request
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
@@ -27,35 +29,45 @@ class Guard:
     secret: Callable[[str], str]
     """Gives the key of a tenant's hashes by its name; asked only where something is to be hashed."""
 
-    def check_input(self, run: Run, now: int) -> dict[str, Any]:
-        """Check the request.
+    def check_input(self, run: Run, now: int, asked: str = "") -> dict[str, Any]:
+        """Check the request; or what engines that were `asked` (`hearing.naming`) said of it.
 
         Returns:
-            `{"blocked": bool, "rules": [names]}`; with a `message` for its user where it is blocked, and with
-            `"redacted": True` where models may not see all of it.
+            `{"blocked": bool, "rules": [names]}`; with a `message` for its user where it is blocked, with
+            `"redacted": True` where models may not see all of it, with `ask` where engines are to be asked: the rules
+            (`naming`) that they judge for; and with `"judges": True` where they judge the answer, too.
 
         Raises:
             Conflict: the run is stale.
             PolicyMissing: a policy that is to hold is not there.
         """
-        request = original(self.payloads, run.id)
-        report, key = self._inspected(run, "input", input_texts(request), now)
+        request = material(self.payloads, run) if asked else original(self.payloads, run.id)
+        report, key = self._report(run, "input", input_texts(request), asked, now)
         outcome = self._outcome(run, "input", report, now)
         if not report.blocked and redact_request(self.jobs, self.payloads, run, request, report.edits, key):
-            return outcome | {"redacted": True}
-        return outcome
+            outcome["redacted"] = True
+        return (
+            ({"redacted": True} if run.redacted else {})
+            | ({"judges": True} if self._judges(run, now) else {})
+            | outcome
+        )
 
-    def moderate_output(self, run: Run, output: str, now: int) -> dict[str, Any]:
+    def _judges(self, run: Run, now: int) -> bool:
+        """True where engines judge the answer, too."""
+        holding = self.policies.holding(self.tenants.get(run.tenant, now), run.policies, now)
+        return any(rule.models and "output" in rule.stages for policy in holding for rule in policy.rules)
+
+    def moderate_output(self, run: Run, output: str, now: int, asked: str = "") -> dict[str, Any]:
         """The same for the answer kept as the payload `output`, which is changed where it is not to be seen as it is.
 
-        Returns `{"blocked": bool, "rules": [names]}`, and the `message` where it is blocked.
+        Returns `{"blocked": bool, "rules": [names]}`, the `message` where it is blocked, and `ask`.
         """
         if run.keeps:
             # The cache finds an answer by the rules that held, so it has to have passed none that are older.
             self.tenants.forget(run.tenant)
             self.policies.forget()
-        answer = self.payloads.load(run.id, output)
-        report, key = self._inspected(run, "output", output_texts(answer), now)
+        answer = self.payloads.load(run.id, output, fresh=bool(asked))
+        report, key = self._report(run, "output", output_texts(answer), asked, now)
         if report.edits and not report.blocked:
             redact_answer(self.jobs, self.payloads, run, output, answer, report.edits, key)
         return self._outcome(run, "output", report, now)
@@ -63,15 +75,20 @@ class Guard:
     def _outcome(self, run: Run, stage: Stage, report: Report, now: int) -> dict[str, Any]:
         rules = sorted(report.blocking)
         if not rules:
-            return {"blocked": False, "rules": []}
+            return {"blocked": False, "rules": []} | ({"ask": naming(report.asking)} if report.asking else {})
         language = self.tenants.get(run.tenant, now).language
         return {"blocked": True, "rules": rules, "message": sentence(stage, rules, language)}
 
-    def _inspected(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> tuple[Report, bytes]:
+    def _report(self, run: Run, stage: Stage, texts: Iterable[Seen], asked: str, now: int) -> tuple[Report, bytes]:
         """The report, which is kept, and the key of hashes; empty where there is nothing to hash."""
         tenant = self.tenants.get(run.tenant, now)
         holding = self.policies.holding(tenant, run.policies, now)
-        report, key = inspect(stage, texts, holding, lambda: material(self.payloads, run)), b""
+        if asked:
+            heard = kept_verdicts(self.payloads, run, stage) or Heard(named(holding, asked, stage))
+            report = weigh(stage, heard.rules, heard.verdicts, texts)
+        else:
+            report = inspect(stage, texts, holding, lambda: material(self.payloads, run))
+        key = b""
         if report.hashes:
             key = self._key(tenant.redaction_secret)
             if not key:
@@ -80,7 +97,7 @@ class Guard:
             # The head is only read where there is something to write: all that follows is fenced by itself.
             self.jobs.note(
                 enter(self.jobs, run),
-                f"GUARD#{run.fence.run}#{stage}",
+                f"GUARD#{run.fence.run}#{stage}" + ("#engines" if asked else ""),
                 {"findings": [each.to_item() for each in report.findings]},
             )
         return report, key

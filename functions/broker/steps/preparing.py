@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.context.conversations import Turns, recall, room_for_history
+from broker.errors import PolicyMissing
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media_references import check_media
 from broker.json_schema import checking
@@ -11,10 +12,11 @@ from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
 from broker.routing.question import Question
 from broker.routing.selection import Selection, select, worst_case_price
-from broker.steps.auxiliary import worst_auxiliary
+from broker.steps.auxiliary import worst_auxiliary, worst_guarding
 from broker.steps.token_counter import counter
 from broker.storage import Database
 from broker.tenants import ledger
+from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenant, Tenants
 from broker.token_estimates import family_of
 
@@ -28,6 +30,7 @@ class Prepare:
     tenants: Tenants
     prompts: Prompts
     turns: Turns
+    policies: Policies
     inbox: str
     """The bucket that requests may point into."""
     opened: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -83,8 +86,14 @@ class Prepare:
         return chosen
 
     def _worst(self, chosen: Selection, question: Question) -> int:
-        tenant = self.tenants.get(question.tenant, question.now)
-        return worst_case_price(chosen, question) + worst_auxiliary(question, self.models.catalog(question.now), tenant)
+        tenant, catalog = self.tenants.get(question.tenant, question.now), self.models.catalog(question.now)
+        try:
+            named = dict.fromkeys(question.policies + chosen.policies)
+            holding = self.policies.holding(tenant, named, question.now)
+        except PolicyMissing:  # the job will end by it, before anything is asked
+            holding = ()
+        guarding = worst_guarding(holding, question, chosen.candidates, catalog)
+        return worst_case_price(chosen, question) + worst_auxiliary(question, catalog, tenant) + guarding
 
     def _recalled(self, question: Question) -> dict[str, Any]:
         """The request with its conversation's turns before its own, as many as the first candidate has room for."""

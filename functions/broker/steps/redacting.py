@@ -22,9 +22,9 @@ Edits = Mapping[Place, Sequence[Edit]]
 def redact_request(jobs: Jobs, payloads: Payloads, run: Run, request: Material, edits: Edits, key: bytes) -> bool:
     """Keep what models may see of a request; False where that is all of it, and nothing is kept.
 
-    The same value has the same placeholder as in the job's earlier runs, and as in the turns of its conversation. What
-    only such turns have named as no longer come in is left out of the mapping: an answer out of the cache may have a
-    placeholder of that name, and mean something else.
+    The same value has the same placeholder as where something was taken out before, in this run or the job's earlier
+    ones, and as in the turns of its conversation. What only such turns have named as no longer come in is left out of
+    the mapping: an answer out of the cache may have a placeholder of that name, and mean something else.
 
     Args:
         jobs: of the deployment.
@@ -40,7 +40,7 @@ def redact_request(jobs: Jobs, payloads: Payloads, run: Run, request: Material, 
     known: dict[str, str] = request.get("history", {}).get("mapping", {})
     if not edits and not known:
         return False
-    earlier = _kept(payloads, run)["mapping"] if run.fence.run > 1 else {}
+    earlier = _kept(payloads, run)["mapping"] if run.fence.run > 1 or run.redacted else {}
     names = Placeholders(named_in(_sent(request)), known | earlier)
     made = redacted(request, edits, names, key)
     made.pop("prompt", None)  # it was filled in; its variables are what came in

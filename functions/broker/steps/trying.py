@@ -46,4 +46,5 @@ class TryPolicies:
             "rules": sorted(report.blocking),
             "findings": [finding(each.to_item()) for each in report.findings],
             "redacted": changed,
+            "not_asked": sorted({engine for _, rule in report.asking for engine in rule.models}),
         }

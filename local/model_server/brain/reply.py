@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from local.model_server.brain import judge
 from local.model_server.brain.prompt import ReadPrompt, understand
 from local.model_server.brain.schema import Filler, quoted_names
 from local.model_server.brain.skills import choose, fitting, keywords, mood, summary
@@ -69,6 +70,8 @@ def _unfit(ask: Ask, work: Work) -> str:
 def _answer(ask: Ask, work: Work) -> str:
     prompt = understand(ask.turns)
     schema = _schema(ask)
+    if found := judge.kinds_of(schema or {}):
+        return judge.verdict(found, "\n".join(turn.text for turn in ask.turns if turn.role == "system"), _last(ask))
     if schema is None:
         return _PROSE[prompt.intent](prompt)
     if not schema and not ask.tool:

@@ -24,6 +24,9 @@ CHECKS: Mapping[str, str] = {
 BY_SOURCE = frozenset({"injection"})
 """Checks that go by whose words they are: they read a user's words among the operator's for themselves."""
 
+BY_ENGINES = frozenset({"harmful_content", "topics"})
+"""Checks that nothing is built in for: engines judge."""
+
 SIZE = "max_input_chars"
 """The one rule that looks at all texts together (`pipeline`)."""
 

@@ -1,0 +1,179 @@
+"""What an engine is asked: the texts that are its check's business; to a judge they are shown in markers."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from broker.guardrails.checks import BY_SOURCE
+from broker.guardrails.markers import unforgeable
+from broker.guardrails.policy import Rule, Stage
+from broker.guardrails.walk import Seen, Source
+
+BETWEEN = "\n\n"
+"""Between two texts that are read as one."""
+
+VERDICT_TOKENS = 300
+"""That a judge's verdict may have."""
+
+FRAME_TOKENS = 1_000
+"""That a judge's instructions have at most, in any tokenizer, beside topics."""
+
+TOPIC_TOKENS = 100
+"""That one topic has at most."""
+
+MARKER_TOKENS = 50
+"""That the markers around one passage have at most."""
+
+OVERLAP = 300
+"""Characters that two parts share."""
+
+MOST_PARTS = 8
+"""Questions that a document is cut into at most, where it is longer than its judge's window."""
+
+
+class Question(NamedTuple):
+    """What one engine is asked of one stage."""
+
+    engine: str
+    """The model's id."""
+    check: str
+    topics: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Tells it from the others of its stage."""
+        return f"{self.engine}/{self.check}"
+
+
+class Passage(NamedTuple):
+    """Texts that follow each other and are somebody's, read as one."""
+
+    source: Source
+    text: str
+    parts: tuple[tuple[int, Seen], ...]
+    """Where in it each text begins."""
+
+
+def questions_of(rules: Iterable[Rule]) -> list[Question]:
+    """The questions of rules; of rules about topics that have the same engine, one with the topics of all."""
+    topics: dict[tuple[str, str], dict[str, None]] = {}
+    for rule in rules:
+        for engine in rule.models:
+            topics.setdefault((engine, rule.check), {}).update(dict.fromkeys(rule.topics))
+    return [Question(engine, check, tuple(found)) for (engine, check), found in topics.items()]
+
+
+def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
+    """What an engine reads for a check: all but what stands there twice; of some checks, not the operator's words."""
+    by_source = check in BY_SOURCE
+    read = [
+        seen
+        for seen in texts
+        if seen.seam is None
+        and (by_source or not seen.again)
+        and not (by_source and seen.source in ("operator", "model"))
+        and seen.text.strip()
+    ]
+    found: list[Passage] = []
+    for source, group in groupby(read, key=lambda seen: seen.source):
+        parts: list[tuple[int, Seen]] = []
+        length = 0
+        for seen in group:
+            parts.append((length, seen))
+            length += len(seen.text) + len(BETWEEN)
+        found.append(Passage(source, BETWEEN.join(seen.text for _, seen in parts), tuple(parts)))
+    return found
+
+
+def one(given: Sequence[Passage]) -> Passage:
+    """All passages as one, for an engine to which it does not matter whose words they are."""
+    parts, length = [], 0
+    for passage in given:
+        parts += [(length + begin, seen) for begin, seen in passage.parts]
+        length += len(passage.text) + len(BETWEEN)
+    return Passage("user", BETWEEN.join(passage.text for passage in given), tuple(parts))
+
+
+def cut(given: Sequence[Passage], parts: int) -> list[list[Passage]]:
+    """The passages in so many parts of about the same length; a passage that is cut is whole again across the cut.
+
+    Neighbours share a few hundred characters, so that nothing hides by standing where one ends.
+    """
+    whole = sum(len(passage.text) for passage in given)
+    room = -(-whole // parts)
+    found: list[list[Passage]] = [[]]
+    left = room
+    for passage in given:
+        begin = 0
+        while begin < len(passage.text):
+            end = min(len(passage.text), begin + left)
+            found[-1].append(passage._replace(text=passage.text[max(begin - OVERLAP, 0) : end], parts=()))
+            left -= end - begin
+            begin = end
+            if left == 0 and len(found) < parts:
+                found.append([])
+                left = room
+    return [part for part in found if part]
+
+
+def judge_request(stage: Stage, question: Question, given: Sequence[Passage]) -> dict[str, Any]:
+    """A chat request for the verdict, as stored requests are; `verdicts.judged` reads the answer.
+
+    The material stands in markers that it cannot forge, apart from the instructions.
+    """
+    data = judges()
+    asked = data["checks"][question.check]
+    mark = f"piece_{unforgeable(''.join(passage.text for passage in given), question.name)}"
+    numbered = "".join(f"\n{number}. {topic}" for number, topic in enumerate(question.topics, 1))
+    frame = data["frame"].format(what=data["what"][stage], mark=mark, question=asked["question"] + numbered)
+    said = "\n".join(f'<{mark} from="{passage.source}">{passage.text}</{mark}>' for passage in given)
+    return {
+        "task": "chat",
+        "input": {"messages": [{"role": "system", "content": frame}, {"role": "user", "content": said}]},
+        "parameters": {"temperature": 0, "max_output_tokens": VERDICT_TOKENS},
+        "output_schema": _schema(kinds_of(question)),
+    }
+
+
+def service_request(task: str, given: Sequence[Passage], stage: Stage) -> dict[str, Any]:
+    """A request to a service that judges a text (`moderate`), or finds personal data in it (`entities`)."""
+    text = one(given).text
+    if task == "entities":
+        return {"task": task, "input": {"text": text, "features": ["pii"]}, "parameters": {}}
+    return {"task": task, "input": {"text": text, "stage": stage}, "parameters": {}}
+
+
+def kinds_of(question: Question) -> list[str]:
+    """What a judge may find."""
+    if question.topics:
+        return [str(number) for number, _ in enumerate(question.topics, 1)]
+    kinds: list[str] = judges()["checks"][question.check]["kinds"]
+    return kinds
+
+
+def _schema(kinds: Sequence[str]) -> dict[str, Any]:
+    find = {
+        "type": "object",
+        "properties": {
+            "kind": {"type": "string", "enum": list(kinds)},
+            "score": {"type": "integer", "minimum": 0, "maximum": 100},
+        },
+        "required": ["kind", "score"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {"finds": {"type": "array", "items": find}},
+        "required": ["finds"],
+        "additionalProperties": False,
+    }
+
+
+@cache
+def judges() -> Mapping[str, Any]:
+    """The judge's instructions, with their version."""
+    data: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "judges.json").read_text())
+    return data

@@ -1,0 +1,22 @@
+"""Markers that what stands between them cannot forge.
+
+A marker holds a digest of all that it is to hold, and it is made anew while that has it in it: so no text can close its
+own marker, whoever wrote it and whatever he knows. It is not random, because the same request has to be the same text:
+answers are cached by it, here and at the providers, and a repeated step has to send what it sent.
+"""
+
+import hashlib
+
+DIGITS = 12
+
+
+def unforgeable(text: str, beside: str = "") -> str:
+    """Hexadecimal digits that are not in `text`; `beside` is what else tells one marker from another."""
+    number = 0
+    while (digits := _digest(f"{number}\n{beside}\n{text}")) in text:
+        number += 1
+    return digits
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
