@@ -17,6 +17,7 @@ NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+\b")
 PHRASE = re.compile(r"\b(?:the|a|an) \w+", re.IGNORECASE)
 MAIL = re.compile(r"\b[\w.]+@[\w.]+\w")
 RUDE = re.compile(r"\b(idiots?|stupid|fools?)\b", re.IGNORECASE)
+ATTACK = re.compile(r"\bignore (?:all|your|the|previous)\b", re.IGNORECASE)
 TURN = re.compile(r"/bots/[^/]+/botAliases/[^/]+/botLocales/[^/]+/sessions/[^/]+/text")
 
 
@@ -48,6 +49,11 @@ def _personal(asked: Json) -> Json:
 def _toxic(asked: Json) -> Json:
     scores = [0.9 if RUDE.search(each["Text"]) else 0.01 for each in asked["TextSegments"]]
     return {"ResultList": [{"Labels": [{"Name": "INSULT", "Score": each}], "Toxicity": each} for each in scores]}
+
+
+def _safety(asked: Json) -> Json:
+    unsafe = 0.9 if ATTACK.search(asked["Text"]) else 0.1
+    return {"Classes": [{"Name": "UNSAFE_PROMPT", "Score": unsafe}, {"Name": "SAFE_PROMPT", "Score": 1 - unsafe}]}
 
 
 def _moderation(asked: Json) -> Json:
@@ -92,6 +98,7 @@ def _translation(asked: Json) -> Json:
 
 ANSWERS: dict[str, Answer] = {
     "AWSShineFrontendService_20170701.TranslateText": _translation,
+    "Comprehend_20171127.ClassifyDocument": _safety,
     "Comprehend_20171127.DetectDominantLanguage": _language,
     "Comprehend_20171127.DetectEntities": _entities,
     "Comprehend_20171127.DetectKeyPhrases": _phrases,

@@ -3,9 +3,9 @@
 Texts are embedded and pictures painted as the local models do it, in the forms of Titan, Nova Canvas and Stability AI
 (Amazon Bedrock User Guide, "Inference request parameters and response fields for foundation models"). A batch is done
 when it is first asked after, each record by the same models or by MiniStack's own Converse; what it writes and says is
-as Bedrock has it ("View the results of a batch inference job"), and what a role may do with batches is held against
-their ARNs. Its models' names take an order to misbehave, as those of the local models do: `any.claude!thinking`
-(`model_server.odd.bedrock`).
+as Bedrock has it ("View the results of a batch inference job"), and what a role may do with batches and guardrails is
+held against their ARNs. Its models' names take an order to misbehave, as those of the local models do:
+`any.claude!thinking` (`model_server.odd.bedrock`).
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from local.model_server.rules import converse as rules
 Json = dict[str, Any]
 Reply = tuple[int, dict[str, str], bytes]
 
+APPLIED = re.compile(r"/guardrail/([^/]+)/version/[^/]+/apply")
 ONE = re.compile(r"/model-invocation-job/(.+?)(/stop)?")
 
 SLOW = "Take your time."
@@ -72,12 +73,14 @@ def patch() -> None:
     bedrock_runtime._converse = by_the_rules
     resource = iam_actions.extract_resource_arn
 
-    def of_jobs(service: str, method: str, path: str, *request: Any) -> str:
+    def of_jobs_and_guardrails(service: str, method: str, path: str, *request: Any) -> str:
         if service == "bedrock" and path.startswith("/model-invocation-job"):
             return _arn(unquote(path).removesuffix("/stop").rpartition("/")[2])
+        if service == "bedrock-runtime" and (applied := APPLIED.fullmatch(path)):
+            return _arn(unquote(applied[1]).rpartition("/")[2], "guardrail")
         return str(resource(service, method, path, *request))
 
-    iam_actions.extract_resource_arn = of_jobs
+    iam_actions.extract_resource_arn = of_jobs_and_guardrails
 
 
 def _odd(model_id: str, replies: dict[str, OddReply]) -> Reply | None:
@@ -95,8 +98,8 @@ def _begin(asked: Json) -> Reply:
     return _json({"jobArn": arn})
 
 
-def _arn(name: str) -> str:
-    return f"arn:aws:bedrock:{get_region()}:{get_account_id()}:model-invocation-job/{name}"
+def _arn(name: str, kind: str = "model-invocation-job") -> str:
+    return f"arn:aws:bedrock:{get_region()}:{get_account_id()}:{kind}/{name}"
 
 
 def _job(identifier: str) -> Json | None:

@@ -21,6 +21,8 @@ What it serves::
     POST /mistral/v1/chat/completions             Mistral
     POST /hf-inference/models/{model}             Hugging Face: text to image
     POST /v2/chat, /v2/embed                      Cohere
+    POST /contentsafety/text:analyze              Azure AI Content Safety: four steps of severity, or eight
+    POST /contentsafety/text:shieldPrompt         Azure AI Content Safety: attacks in a prompt and documents
     POST /language/translate/v2                   Google Translate: the language's name before the text
     GET  /_calls                                  what was called: model, path, status (null: no answer), at
     DELETE /_calls                                forgets the calls, and the failures counted by ``fail_first``
@@ -39,7 +41,7 @@ A token is four characters, rounded up, for the input as a whole (texts, and the
 the answer. ``max_tokens`` and its like cut the answer at that length.
 
 Keys are not needed, and any is taken, but ``sk-wrong`` (in ``Authorization: Bearer``, ``x-api-key``,
-``x-goog-api-key`` or ``?key=``) gets a 401.
+``x-goog-api-key``, ``Ocp-Apim-Subscription-Key`` or ``?key=``) gets a 401.
 
 Misbehaviour is ordered by the header ``X-Misbehave`` or after ``!`` in the model's name, several with a comma:
 ``small!latency=1,500``. If both are given, both count, and the header wins where they differ.

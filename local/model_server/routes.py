@@ -8,6 +8,7 @@ from local.model_server.brain.reply import prose_only, reply
 from local.model_server.exchange import Format, Reply, Request, Wire
 from local.model_server.formats import (
     anthropic,
+    azure_content_safety,
     cohere,
     gemini,
     google_images,
@@ -67,6 +68,10 @@ _BY_MODEL: dict[re.Pattern[str], dict[str, Endpoint]] = {
         "predict": Endpoint(gemini, google_images.predict),
     },
     re.compile(r"/language/(?P<model>translate)/(?P<action>v2)"): {"v2": _TRANSLATE},
+    re.compile(r"/contentsafety/(?P<model>text):(?P<action>\w+)"): {
+        "analyze": Endpoint(azure_content_safety, azure_content_safety.analyze),
+        "shieldPrompt": Endpoint(azure_content_safety, azure_content_safety.shield),
+    },
     re.compile(r"/hf-inference/(?P<action>models)/(?P<model>.+)"): {"models": _HUGGING_FACE},
 }
 """Where the path names the model."""

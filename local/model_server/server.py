@@ -28,6 +28,7 @@ from local.model_server.work import Gone, TooLate, TooMuch, Work
 _MOST_BYTES = 6 * 1024 * 1024
 _HANG_SECONDS = 120.0
 _KEEP_ALIVE_SECONDS = 300
+_KEY_HEADERS = ("x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
 _WRONG_KEY = "sk-wrong"
 
 
@@ -155,7 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _check_key(self) -> None:
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         in_query = parse_qs(urlsplit(self.path).query).get("key", [])
-        if _WRONG_KEY in (bearer, self.headers.get("x-api-key"), self.headers.get("x-goog-api-key"), *in_query):
+        named = (self.headers.get(name) for name in _KEY_HEADERS)
+        if _WRONG_KEY in (bearer, *named, *in_query):
             raise Problem("credentials")
 
     def _body(self) -> bytes:

@@ -119,7 +119,8 @@ def test_a_policy_is_not_longer_than_iam_takes(name: str) -> None:
 
 def test_invoke_model_may_ask_what_the_providers_ask_of_aws_and_nothing_else() -> None:
     actions = {each for statement in rights("InvokeModelRole") for each in as_list(statement["Action"])}
-    prefixes = {"lex": "lex", "sagemaker_async": "sagemaker", "bedrock_batch": "bedrock"}
+    prefixes = {"lex": "lex", "sagemaker_async": "sagemaker"}
+    prefixes |= dict.fromkeys(("bedrock_batch", "bedrock_guardrails"), "bedrock")
     asked = {
         f"{prefixes.get(case.provider, case.provider)}:{operation}"
         for case in CASES.values()

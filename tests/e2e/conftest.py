@@ -69,8 +69,11 @@ def _in_turn() -> Iterator[bool]:
 
 def _guardrail(cloud: Cloud) -> str:
     """One of Bedrock's own; gives its id."""
-    words = {"wordsConfig": [{"text": GUARDED_WORD}]}
     made = cloud.client("bedrock").create_guardrail(
-        name="tests", wordPolicyConfig=words, blockedInputMessaging="No.", blockedOutputsMessaging="No."
+        name="tests",
+        wordPolicyConfig={"wordsConfig": [{"text": GUARDED_WORD}]},
+        sensitiveInformationPolicyConfig={"piiEntitiesConfig": [{"type": "EMAIL", "action": "ANONYMIZE"}]},
+        blockedInputMessaging="No.",
+        blockedOutputsMessaging="No.",
     )
     return str(made["guardrailId"])

@@ -71,7 +71,7 @@ ENDPOINT = {
 """An endpoint of the operators' own."""
 
 OTHERS: dict[str, dict[str, Any]] = {
-    "openai": {"tasks": ["chat", "embed", "moderate"]},
+    "openai": {"tasks": ["chat", "embed", "moderate"], "capabilities": ["json", "tools", "vision"]},
     "anthropic": {},
     "gemini": {"tasks": ["chat", "embed", "generate_image"]},
     "huggingface": {},
@@ -79,6 +79,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "azure": {"name": "gpt-image", "path": "", "tasks": ["chat", "embed", "generate_image", "speak", "transcribe"]},
     "cohere": {"path": "/v2", "tasks": ["chat", "embed"]},
     "google_translate": {"path": "", "tasks": ["translate"]},
+    "content_safety": {"provider": "azure_content_safety", "name": "text", "path": "", "tasks": ["moderate"]},
+    "shields": {"provider": "azure_content_safety", "name": "prompt-shields", "path": "", "tasks": ["moderate"]},
     "imagen": {"provider": "gemini", "tasks": ["generate_image"], "options": {"family": "imagen"}},
     "flux": {"provider": "huggingface", "path": "/hf-inference/models/small", "tasks": ["generate_image"]},
 }
@@ -86,6 +88,12 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 ON_AWS: dict[str, dict[str, Any]] = {
     "aws-comprehend": {"provider": "comprehend", "tasks": ["entities", "moderate"]},
+    "aws-prompt-safety": {
+        "provider": "comprehend",
+        "name": "arn:aws:comprehend:us-east-1:aws:document-classifier-endpoint/prompt-safety",
+        "tasks": ["moderate"],
+    },
+    "aws-eyes": {"provider": "rekognition", "tasks": ["moderate"], "capabilities": ["vision"]},
     "aws-translate": {"provider": "translate", "tasks": ["translate"]},
     "aws-lex": {"provider": "lex", "name": "ABCDEFGHIJ/TSTALIASID/en_US", "tasks": ["converse"]},
     "aws-transcribe": {
@@ -170,6 +178,8 @@ AUDIENCE = "broker"
 def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> dict[str, Any]:
     """A registry document, as `broker apply` reads it; the guardrail is one of Bedrock's."""
     guarded = {"provider": "bedrock", "name": "any.claude", "options": {"guardrail": {"id": guardrail}}}
+    units = {"pii_units": 0.0001}
+    judging = {"provider": "bedrock_guardrails", "name": guardrail, "tasks": ["moderate"], "unit_prices_usd": units}
     common = {
         "provider": "openai",
         "endpoint": f"{models_url}/v1",
@@ -201,7 +211,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         + [common | {"capabilities": ["tools"]} | each for each in odd_models(models_url)]
         + [
             common | {"name": "any", "endpoint": None, "secret": None, "id": model} | facts
-            for model, facts in {**ON_AWS, "aws-guarded": guarded}.items()
+            for model, facts in {**ON_AWS, "aws-guarded": guarded, "aws-guardrail": judging}.items()
         ],
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},

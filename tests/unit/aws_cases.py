@@ -4,6 +4,7 @@ from tests.unit.aws_batches import BATCHES
 from tests.unit.aws_case import Case
 from tests.unit.aws_documents import TEXTRACT
 from tests.unit.aws_endpoints import SAGEMAKER
+from tests.unit.aws_guardrails import GUARDRAILS
 from tests.unit.aws_media import POLLY, REKOGNITION, TRANSCRIBE
 from tests.unit.aws_texts import COMPREHEND, LEX, TRANSLATE
 
@@ -19,6 +20,7 @@ CASES: dict[str, Case] = {
         "transcribe": TRANSCRIBE,
         "sagemaker": SAGEMAKER,
         "batches": BATCHES,
+        "guardrails": GUARDRAILS,
     }.items()
     for name, case in table.items()
 }

@@ -51,7 +51,26 @@ REKOGNITION = {
         {"images": 3},
         ({"Image": CAT_OBJECT, "MaxLabels": 50}, {"Image": CAT_OBJECT}, {"Image": CAT_OBJECT}),
         PICTURE_ERRORS,
-    )
+    ),
+    "moderate": Case(
+        "rekognition",
+        make_call("moderate", {"file": CAT}),
+        ("DetectModerationLabels",),
+        (
+            Reply(
+                {
+                    "ModerationLabels": [
+                        {"Name": "Gambling", "ParentName": "Vices", "Confidence": 51, "TaxonomyLevel": 2},
+                        {"Name": "Vices", "ParentName": "", "Confidence": 52.5, "TaxonomyLevel": 1},
+                    ]
+                }
+            ),
+        ),
+        {"flagged": True, "categories": {"Gambling": 0.51, "Vices": 0.525}},
+        {"images": 1},
+        ({"Image": CAT_OBJECT, "MinConfidence": 50},),
+        PICTURE_ERRORS,
+    ),
 }
 
 POLLY = {

@@ -31,6 +31,8 @@ TOXIC = Reply(
         ]
     }
 )
+PROMPT_SAFETY = "arn:aws:comprehend:us-east-1:aws:document-classifier-endpoint/prompt-safety"
+CLASSES = Reply({"Classes": [{"Name": "SAFE_PROMPT", "Score": 0.3}, {"Name": "UNSAFE_PROMPT", "Score": 0.7}]})
 UNKNOWN_LANGUAGE = {"UnsupportedLanguageException": INVALID}
 
 COMPREHEND = {
@@ -70,6 +72,15 @@ COMPREHEND = {
         {"characters": 300},
         ({"TextSegments": [{"Text": TEXT}], "LanguageCode": "en"},),
         UNKNOWN_LANGUAGE,
+    ),
+    "prompt safety": Case(
+        "comprehend",
+        make_call("moderate", {"text": TEXT, "source_language": "en"}, PROMPT_SAFETY),
+        ("ClassifyDocument",),
+        (CLASSES,),
+        {"flagged": True, "categories": {"unsafe_prompt": 0.7}},
+        {"characters": 300},
+        ({"Text": TEXT, "EndpointArn": PROMPT_SAFETY},),
     ),
 }
 

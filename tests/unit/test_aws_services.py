@@ -36,6 +36,7 @@ SERVICES = {
     "sagemaker": "sagemaker-runtime",
     "sagemaker_async": "sagemaker-runtime",
     "bedrock_batch": "bedrock",
+    "bedrock_guardrails": "bedrock-runtime",
 }
 """By provider: botocore's name of the service."""
 

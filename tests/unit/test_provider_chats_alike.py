@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput, BrokerError, Rejected, Throttled
-from broker.providers.wire.embedding_batches import in_batches
+from broker.providers.wire.several_requests import in_batches
 
 from tests.unit.chats_case import LINK, ask, body
 from tests.unit.dialects.anthropic import AnthropicDialect

@@ -149,6 +149,10 @@ def test_azure_is_asked_at_its_deployments(server: ProviderServer, options: dict
         ("generate_image", "gpt-image-1", {"text": "A lamp", "format": "gif"}, "input.format"),
         ("generate_image", "gpt-image-1", {"text": " "}, "input.text"),
         ("moderate", "omni", {}, "input.text"),
+        ("moderate", "omni", {"text": ["", " "]}, "input.text"),
+        ("moderate", "omni", {"file": {"s3": "s3://inbox/acme/call.txt"}}, "input.file"),
+        ("moderate", "omni", {"text": "A lamp", "documents": ["Hm."]}, "input.documents"),
+        ("moderate", "omni", {"text": "A lamp", "file": {"s3": "s3://inbox/acme/call.txt"}}, "input.text"),
         ("speak", "tts-1", {"text": "A lamp", "format": "midi"}, "input.format"),
         ("speak", "tts-1", {"text": ""}, "input.text"),
         ("transcribe", "whisper-1", {}, "input.file"),
@@ -185,6 +189,34 @@ def test_several_texts_are_moderated_each(server: ProviderServer) -> None:
             {"flagged": True, "categories": {"violence": 0.9, "sexual": 0.2}},
         ],
     }
+
+
+def test_a_long_text_is_judged_in_parts_and_the_worst_counts(server: ProviderServer) -> None:
+    text = "The lamp 🎉 needed nobody. " * 2_500
+    server.answer(Script({"results": [verdict(False, hate=0.2), verdict(False, hate=0.1), verdict(True, hate=0.9)]}))
+    answer = OpenAI().invoke(call(server, "moderate", input={"text": text}))
+    parts = server.asked[0].body["input"]
+    assert "".join(parts) == text
+    assert max(len(each.encode()) for each in parts) <= 30_000
+    assert answer.output == {"flagged": True, "categories": {"hate": 0.9}}
+
+
+def test_fifty_texts_and_a_blank_one_are_judged_at_once(server: ProviderServer) -> None:
+    texts = [f"Text {number}" for number in range(49)] + [" "]
+    server.answer(Script({"results": [verdict(number == 7, hate=0.1) for number in range(49)]}))
+    output = OpenAI().invoke(call(server, "moderate", input={"text": texts})).output
+    assert server.asked[0].body["input"] == texts[:49]
+    assert [place for place, each in enumerate(output["results"]) if each["flagged"]] == [7]
+    assert output["results"][49] == {"flagged": False, "categories": {}}
+
+
+def test_a_picture_is_moderated(server: ProviderServer) -> None:
+    server.answer(Script({"results": [verdict(True, violence=0.9, hate=0)]}))
+    picture = {"data": b64(PNG), "media_type": "image/jpeg"}
+    answer = OpenAI().invoke(call(server, "moderate", input={"file": picture}))
+    url = {"url": f"data:image/png;base64,{b64(PNG)}"}
+    assert server.asked[0].body["input"] == [{"type": "image_url", "image_url": url}]
+    assert answer.output == {"flagged": True, "categories": {"violence": 0.9, "hate": 0}}
 
 
 MALFORMED: dict[str, list[Any]] = {

@@ -61,6 +61,12 @@ def chat(*parts: Any, **given: Any) -> dict[str, Any]:
         ({}, {"routing": {"require": ["poetry"]}}, {}, "lacks poetry"),
         ({}, chat({"type": "text", "text": "x"}, tools=[{"type": "function"}]), {}, "lacks tools"),
         ({}, chat({"type": "image_url", "image_url": {"url": "x"}}), {}, "lacks vision"),
+        (
+            {"tasks": ["moderate"]},
+            {"task": "moderate", "input": {"file": {"s3": "s3://b/k.png"}}},
+            {},
+            "lacks vision",
+        ),
         ({"fewest_texts": 2}, {}, {}, "takes 2 texts or more at a time, and the request has 1"),
         ({}, {"routing": {"regions": ["eu"]}}, {}, "keeps to no known data region, and eu is asked for"),
         (
@@ -242,11 +248,17 @@ def test_the_quote_covers_any_order_where_the_order_is_not_settled() -> None:
         ("transcribe", {"file": {"s3": "s3://b/k.mp3"}}, "seconds", 14_400),
         ("transcribe", {"file": {"data": "A" * 40_000, "media_type": "audio/mpeg"}}, "seconds", 61),
         ("transcribe", {"file": {"data": "AAAA", "media_type": "audio/mpeg"}}, "seconds", 15),
+        ("moderate", {"file": {"s3": "s3://b/k.png"}}, "images", 1),
+        ("moderate", {"text": ["x" * 700, "🎉" * 600]}, "text_units", 5),
+        ("moderate", {"text": "x", "documents": ["y" * 1_000]}, "content_units", 4),
+        ("moderate", {"text": "x" * 900, "documents": ["y"], "query": "z"}, "grounding_units", 2 + 1 + 2 * 2),
+        ("moderate", {"text": "x", "documents": ["y"]}, "grounding_units", 0),
         ("analyze_image", {"file": {"s3": "s3://b/k.png"}, "features": ["text", "moderation"]}, "images", 3),
     ],
 )
 def test_units_are_held_at_their_most(task: str, given: dict[str, Any], unit: str, worst: int) -> None:
     priced = a_model("m", tasks=[task], max_output_tokens=1, price_out=0, unit_prices={unit: 7})
+    priced["capabilities"] = ["vision"]
     assert held(catalog(priced), {"task": task, "input": given}) == 2 * 7 * worst
 
 

@@ -1,7 +1,7 @@
 """The parts of a request: what each field takes, before they are seen together (`jobs.request`)."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, Tag, model_validator
 
@@ -14,6 +14,9 @@ MAX_BODY_BYTES = 5_000_000
 
 MOST_FIELDS = 100
 """Of an object: far more than any has, for each unknown one is an error of its own."""
+
+MOST_DOCUMENTS = 100
+"""That come with a text to judge."""
 
 TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired")
 
@@ -137,7 +140,7 @@ class Input(Strict):
     tools: Annotated[list[Tool], Field(fail_fast=True)] | None = Field(default=None, max_length=MOST_TOOLS)
     tool_choice: ToolChoice | None = None
     file: Media | None = None
-    """The picture, document or sound of `extract_text`, `analyze_image` and `transcribe`."""
+    """The picture, document or sound of `extract_text`, `analyze_image`, `moderate` and `transcribe`."""
     labels: list[Annotated[str, Field(min_length=1, max_length=128)]] | None = Field(
         default=None, min_length=2, max_length=100
     )
@@ -153,6 +156,15 @@ class Input(Strict):
     """Of a picture, in pixels: `1024x1024`."""
     count: int | None = Field(default=None, ge=1, le=10)
     """Of pictures."""
+    stage: Literal["input", "output"] | None = None
+    """Whether what `moderate` judges goes to a model (unless it is said), or came from one."""
+    documents: list[Annotated[str, AfterValidator(_says_something)]] | None = Field(
+        default=None, min_length=1, max_length=MOST_DOCUMENTS
+    )
+    """What comes with the text of `moderate`: going in, material that is judged too; coming out, what an answer should
+    be grounded in."""
+    query: Annotated[str, AfterValidator(_says_something)] | None = None
+    """What the text of `moderate` that came from a model should answer."""
     session: Annotated[str, own_name(2, 100)] | None = None
     """The conversation that a turn of a bot belongs to."""
     body: Any = None

@@ -31,13 +31,14 @@ MOST_METADATA = 16
 
 NEEDS: dict[Task, tuple[str, ...]] = {
     **dict.fromkeys(
-        (Task.EMBED, Task.MODERATE, Task.SENTIMENT, Task.ENTITIES, Task.GENERATE_IMAGE, Task.SPEAK, Task.CONVERSE),
+        (Task.EMBED, Task.SENTIMENT, Task.ENTITIES, Task.GENERATE_IMAGE, Task.SPEAK, Task.CONVERSE),
         ("text",),
     ),
     Task.CLASSIFY: ("text", "labels"),
     Task.TRANSLATE: ("text", "target_language"),
     **dict.fromkeys((Task.EXTRACT_TEXT, Task.ANALYZE_IMAGE, Task.TRANSCRIBE), ("file",)),
     Task.CUSTOM: ("body",),
+    Task.MODERATE: (),  # a text or a picture
 }
 """The fields of `input` that each task but chat cannot do without."""
 
@@ -96,11 +97,19 @@ class JobRequest(Strict):
         for name in NEEDS[self.task]:
             if not getattr(self.input, name):
                 raise at(f"input.{name}", f"{NEEDED} for {self.task}")
+        if self.task is Task.MODERATE:
+            self._has_one_thing_to_judge()
         if self.prompt is not None:
             raise at("prompt", f"prompts are for chats, not for {self.task}")
         if self.task not in MANY_TEXTS and isinstance(self.input.text, list):
             raise at("input.text", f"it is one text for {self.task}")
         return self
+
+    def _has_one_thing_to_judge(self) -> None:
+        if not self.input.text and self.input.file is None:
+            raise at("input.text", "a text or a file is needed for moderate")
+        if self.input.text and self.input.file is not None:
+            raise at("input.file", "moderate takes a text or a file, not both")
 
     @model_validator(mode="after")
     def _is_kept_while_it_lives(self) -> Self:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 PROVIDERS = {
     "anthropic": ("broker.providers.anthropic", "Anthropic"),
     "azure": ("broker.providers.azure", "Azure"),
+    "azure_content_safety": ("broker.providers.azure_content_safety", "AzureContentSafety"),
     "bedrock": ("broker.providers.bedrock.provider", "Bedrock"),
     "cohere": ("broker.providers.cohere", "Cohere"),
     "gemini": ("broker.providers.gemini.provider", "Gemini"),
@@ -21,6 +22,7 @@ PROVIDERS = {
     "openai": ("broker.providers.openai.provider", "OpenAI"),
     # AWS services
     "bedrock_batch": ("broker.providers.bedrock.batch_inference", "BedrockBatch"),
+    "bedrock_guardrails": ("broker.providers.bedrock.guardrails", "BedrockGuardrails"),
     "comprehend": ("broker.providers.aws.comprehend", "Comprehend"),
     "lex": ("broker.providers.aws.lex", "Lex"),
     "polly": ("broker.providers.aws.polly", "Polly"),

@@ -14,13 +14,13 @@ from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import COHERE
-from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.picture_parts import Link, data_url
+from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED
 from broker.providers.wire.wrapping import is_plain
 

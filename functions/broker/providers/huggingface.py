@@ -15,13 +15,13 @@ from urllib.parse import quote
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange, pictures
 from broker.providers.wire.base import Answer, Blob, Call
-from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import bad
 from broker.providers.wire.gathering import Part, gather
 from broker.providers.wire.http_client import ProviderReply, post_for_bytes, post_json
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.picture_parts import sniffed
+from broker.providers.wire.several_requests import in_batches
 
 ROUTER = "https://router.huggingface.co"
 MODELS = f"{ROUTER}/hf-inference/models"

@@ -12,7 +12,10 @@ from broker.storage import Item
 
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Unit = Literal["images", "pages", "forms", "tables", "characters", "seconds", "requests"]
+Unit = Literal[
+    "images", "pages", "forms", "tables", "characters", "seconds", "requests",
+    "text_units", "content_units", "topic_units", "pii_units", "grounding_units",
+]  # fmt: skip
 
 NANO_OF = {"characters": 1_000}
 """Nano-dollars of one unit at a dollar: characters are priced by the million, all others one by one."""
@@ -42,7 +45,7 @@ class ModelEntry(Entry):
     price_out_usd: Usd
     unit_prices_usd: dict[Unit, Usd] = Field(default_factory=dict)
     """Dollars for each unit beside tokens; for `characters`, for a million of them. `forms` and `tables` are what a
-    page costs more that is searched for them."""
+    page costs more that is searched for them; `text_units` and its kin are thousands of characters that are judged."""
     prices_as_of: Day | None = None
     rank: int = Field(default=100, ge=-1_000_000, le=1_000_000)
     """Order of preference where the choice is open; lower comes first."""

@@ -68,7 +68,8 @@ class Question:
     def needs(self) -> frozenset[str]:
         """Capabilities that a model cannot do without: what the request says, and what it implies."""
         given = self.request.get("input", {})
-        implied = {"tools": bool(given.get("tools")), "vision": any(map(_has_picture, given.get("messages", ())))}
+        seen = any(map(_has_picture, given.get("messages", ()))) or (self.task == "moderate" and "file" in given)
+        implied = {"tools": bool(given.get("tools")), "vision": seen}
         return frozenset(self.routing.get("require", ())) | {name for name, needed in implied.items() if needed}
 
     def state(self, model: Model) -> State:

@@ -2,7 +2,8 @@
 
 Sources of the limits: Amazon Textract developer guide, "Set quotas in Amazon Textract" (3,000 pages in a document);
 Amazon Transcribe developer guide, "Guidelines and quotas" (four hours of audio) and pricing (15 seconds at least);
-Amazon Comprehend pricing (300 characters at least for each request, in steps of a hundred).
+Amazon Comprehend pricing (300 characters at least for each request, in steps of a hundred); Amazon Bedrock pricing, and
+that of Azure AI Content Safety (text units and records: a thousand characters, or a part of them, of each request).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,10 @@ DETECTED_CHARACTERS = 5_100
 """What is looked at to tell a text's language, at most and rounded up."""
 ANALYSED = frozenset({"sentiment", "entities", "moderate"})
 """Tasks of which a service charges each request by its characters; how many requests, `_analysed` says."""
+
+UNIT_CHARACTERS = 1_000
+FEWEST_ANSWER_CHARACTERS = 800
+"""Of a part of an answer whose grounding is judged (`providers.bedrock.guardrails`), but for its last."""
 
 FEWEST_BYTES_A_SECOND = 500
 """Speech at four kilobits a second: no codec in use takes less."""
@@ -43,6 +48,8 @@ def most_units(request: Mapping[str, Any]) -> dict[str, int]:
         found["images"] = operations
     if task in ANALYSED:
         found["characters"] = _analysed(texts, operations)
+    if task == "moderate":
+        found |= _judged(texts, given)
     if file := given.get("file"):
         found |= {"pages": _pages(file), "seconds": _seconds(file)}
         found |= dict.fromkeys(features & BY_PAGE, found["pages"])
@@ -59,12 +66,34 @@ def _analysed(texts: Sequence[str], operations: int) -> int:
     """Characters that are charged, at most.
 
     Long texts are split, and each part is rounded up. A part that is not its text's last has 125 characters at least,
-    and short ones go ten to a request: so rounding adds a fifth at most, and what is last in a text its share of a
-    request of the shortest kind.
+    and short ones go ten to a request: so rounding adds a fifth at most, and what is last in a text a request of the
+    shortest kind.
     """
     length = sum(map(len, texts))
-    each = length + length // 5 + 2 * FEWEST_CHARACTERS + FEWEST_CHARACTERS // 10 * len(texts)
+    each = length + length // 5 + FEWEST_CHARACTERS * (1 + len(texts))
     return operations * each + max(FEWEST_CHARACTERS, min(length + 100, DETECTED_CHARACTERS))
+
+
+def _judged(texts: Sequence[str], given: Mapping[str, Any]) -> dict[str, int]:
+    """Thousands of characters that are judged, at most; each policy of a guardrail is charged for by itself."""
+    documents = given.get("documents", ())
+    units = sum(map(_text_units, (*texts, *documents)))
+    found = dict.fromkeys(("text_units", "content_units", "topic_units", "pii_units"), units)
+    if "query" in given:
+        parts = sum(_characters(each) // FEWEST_ANSWER_CHARACTERS + 1 for each in texts)
+        sources = sum(map(_text_units, (*documents, given["query"])))
+        found["grounding_units"] = units + parts * sources
+    return found
+
+
+def _text_units(text: str) -> int:
+    """Each part of a text that is not its last has half a thousand characters at least, so rounding at most doubles."""
+    return 2 * _characters(text) // UNIT_CHARACTERS + 1
+
+
+def _characters(text: str) -> int:
+    """In UTF-16, of which a text has the most that a service may count."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _pages(file: Mapping[str, str]) -> int:

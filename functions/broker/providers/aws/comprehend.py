@@ -1,14 +1,14 @@
-"""Amazon Comprehend: sentiment, entities (and key phrases, and personal data), toxicity.
+"""Amazon Comprehend: sentiment, entities (and key phrases, and personal data), toxicity, prompt safety.
 
-Source: Amazon Comprehend API Reference and "Guidelines and quotas". Longer texts than an operation takes are split, and
-the results joined. The service counts characters in units of a hundred, at least three for each request; so does
-`units`. Offsets are in characters (Unicode code points), as the service's are.
+Source: Amazon Comprehend API Reference, "Guidelines and quotas", "Trust and safety". Longer texts than an operation
+takes are split, and the results joined. The service counts characters in units of a hundred, at least three for each
+request; so does `units`. Offsets are in characters (Unicode code points), as the service's are.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from broker.errors import InvalidRequest, Rejected
+from broker.errors import Rejected
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     AwsService,
@@ -25,6 +25,7 @@ from broker.providers.aws.service import (
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.chunking import split
 from broker.providers.wire.exchange import unsupported_task
+from broker.providers.wire.verdicts import only, output, texts, threshold, verdict, worst
 
 SENTIMENT_BYTES = 5_000
 LARGE_BYTES = 99_999
@@ -33,6 +34,14 @@ SEGMENT_BYTES = 1_000
 SEGMENTS = 10
 """Toxicity looks at so many segments in one request."""
 MOST_SEGMENTS = 1_000
+PROMPT_BYTES = 10_000
+MOST_PROMPTS = 1_000
+"""Parts of one text that are looked at: each is a request."""
+
+PROMPT_SAFETY = ":document-classifier-endpoint/prompt-safety"
+"""How a model's name ends that is the service's own classifier of prompts."""
+UNSAFE = ("UNSAFE_PROMPT", "UNSAFE")
+"""The class that is told on; the API and its guide spell it each in its own way."""
 
 ENOUGH_BYTES = 5_000
 """What is looked at to tell a language."""
@@ -46,14 +55,16 @@ TOXICITY_LANGUAGES = frozenset({"en"})
 FEATURES = frozenset({"key_phrases", "pii"})
 SENTIMENTS = ("positive", "negative", "neutral", "mixed")
 
-THRESHOLD = 0.5
-"""From which score on a text is flagged, where the model's options (`threshold`) do not say otherwise."""
-
 ERRORS: dict[str, Row] = {"UnsupportedLanguageException": (Rejected, "does not know the text's language")}
 
 
 class Comprehend:
-    """See `base.Provider`. Options of a model: `language` where the request names none, `threshold` of `moderate`."""
+    """See `base.Provider`.
+
+    Options of a model: `language` where the request names none, `threshold` of `moderate`. A model whose name is the
+    ARN `arn:aws:comprehend:{region}:aws:document-classifier-endpoint/prompt-safety` judges prompts, in that region; by
+    any other name it is toxicity that `moderate` judges.
+    """
 
     tasks = frozenset({"sentiment", "entities", "moderate"})
 
@@ -65,7 +76,12 @@ class Comprehend:
         tasks = {"sentiment": _sentiment, "entities": _entities, "moderate": _moderate}
         if call.task not in tasks:
             raise unsupported_task()
-        return tasks[call.task](call, _Analysis(self._service, call))
+        perform = _judge_prompts if _is_of_prompts(call) else tasks[call.task]
+        return perform(call, _Analysis(self._service, call))
+
+
+def _is_of_prompts(call: Call) -> bool:
+    return call.task == "moderate" and call.model.endswith(PROMPT_SAFETY)
 
 
 class _Analysis(Exchange):
@@ -159,25 +175,38 @@ def _found(
 
 
 def _moderate(call: Call, analysis: _Analysis) -> Answer:
-    given = call.input.get("text")
-    texts = [given] if isinstance(given, str) else list(given or [])
-    segments = [part for each in texts for _, part in split(each, SEGMENT_BYTES, MOST_SEGMENTS)]
-    if not segments:
-        raise InvalidRequest("The request has no text.", code="no_input", param="input.text")
-    language = _language(call, analysis, " ".join(texts).lstrip(), TOXICITY_LANGUAGES)
-    categories: dict[str, float] = {}
-    for place in range(0, len(segments), SEGMENTS):
-        few = segments[place : place + SEGMENTS]
-        analysis.bill("".join(few))
-        asked = [{"Text": each} for each in few]
+    only(call, "text")
+    given, least = texts(call), threshold(call)
+    parts = [(place, part) for place, each in enumerate(given) for _, part in split(each, SEGMENT_BYTES, MOST_SEGMENTS)]
+    language = _language(call, analysis, " ".join(given).lstrip(), TOXICITY_LANGUAGES)
+    found: list[list[Json]] = [[] for _ in given]
+    for place in range(0, len(parts), SEGMENTS):
+        few = parts[place : place + SEGMENTS]
+        analysis.bill("".join(part for _, part in few))
+        asked = [{"Text": part} for _, part in few]
         reply = analysis.ask("detect_toxic_content", TextSegments=asked, LanguageCode=language)
         results = rows(reply.get("ResultList"), "results")
         if len(results) != len(few):
             bad("The service's reply has another number of results.")
-        for result in results:
+        for (of, _), result in zip(few, results, strict=True):
             labels = [(text(each.get("Name"), "label").lower(), each) for each in rows(result.get("Labels"), "labels")]
-            found = {name: score(each.get("Score")) for name, each in labels}
-            for name, value in {**found, "toxicity": score(result.get("Toxicity"))}.items():
-                categories[name] = max(value, categories.get(name, 0.0))
-    threshold = float(call.options.get("threshold", THRESHOLD))
-    return analysis.done({"flagged": max(categories.values()) >= threshold, "categories": categories})
+            categories = {name: score(each.get("Score")) for name, each in labels}
+            found[of].append(verdict({**categories, "toxicity": score(result.get("Toxicity"))}, least))
+    return analysis.done(output(call, [worst(each) for each in found]))
+
+
+def _judge_prompts(call: Call, analysis: _Analysis) -> Answer:
+    only(call, "text")
+    given, least = texts(call), threshold(call)
+    parts = [[part for _, part in split(each, PROMPT_BYTES, MOST_PROMPTS)] for each in given]
+    _language(call, analysis, " ".join(given).lstrip(), TOXICITY_LANGUAGES)
+    judged = [worst(_judged(call, analysis, part, least) for part in each) for each in parts]
+    return analysis.done(output(call, judged))
+
+
+def _judged(call: Call, analysis: _Analysis, part: str, least: float) -> Json:
+    classes = rows(analysis.look("classify_document", part, EndpointArn=call.model).get("Classes"), "classes")
+    found = [score(each.get("Score")) for each in classes if each.get("Name") in UNSAFE]
+    if not found:
+        bad("The service's reply does not say whether the prompt is safe.")
+    return verdict({"unsafe_prompt": max(found)}, least)

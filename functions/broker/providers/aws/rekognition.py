@@ -8,10 +8,14 @@ from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import AwsService, Exchange, features, image, rows, score, text
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import unsupported_task
+from broker.providers.wire.options import number
+from broker.providers.wire.verdicts import only, threshold, verdict
 
 LARGEST_BYTES = 5_242_880
 """Of a picture that is sent as bytes."""
 MOST_LABELS = 50
+LEAST_TOLD = 0.5
+"""The service tells no label of which it is less sure, unless it is told to."""
 
 FEATURES = frozenset({"moderation", "text"})
 
@@ -23,33 +27,54 @@ ERRORS: dict[str, Row] = {
 
 
 class Rekognition:
-    """See `base.Provider`. Options of a model: `max_labels`, and `min_confidence` from 0 to 1."""
+    """See `base.Provider`.
 
-    tasks = frozenset({"analyze_image"})
+    Options of a model: `max_labels`; `min_confidence` from 0 to 1, below which nothing is told; `threshold` of
+    `moderate`, whose categories are the service's own labels.
+    """
+
+    tasks = frozenset({"analyze_image", "moderate"})
 
     def __init__(self, make: MakeClient = make_client) -> None:
         self._service = AwsService("rekognition", "Rekognition", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer:
         """Make the call; see `Provider`."""
-        if call.task not in self.tasks:
+        tasks = {"analyze_image": _analyze, "moderate": _moderate}
+        if call.task not in tasks:
             raise unsupported_task()
-        asked = features(call, FEATURES)
-        picture = image(call, LARGEST_BYTES)
-        exchange = Exchange(self._service, call)
-        least: Json = {}
-        if "min_confidence" in call.options:
-            least["MinConfidence"] = float(call.options["min_confidence"]) * 100
-        most = int(call.options.get("max_labels", MOST_LABELS))
-        labels = exchange.ask("detect_labels", Image=picture, MaxLabels=most, **least)
-        output: Json = {"labels": [_label(each) for each in rows(labels.get("Labels"), "labels")]}
-        if "moderation" in asked:
-            found = exchange.ask("detect_moderation_labels", Image=picture, **least)
-            output["moderation"] = [_label(each) for each in rows(found.get("ModerationLabels"), "labels")]
-        if "text" in asked:
-            written = rows(exchange.ask("detect_text", Image=picture).get("TextDetections"), "text")
-            output["text"] = [_line(each) for each in written if each.get("Type") == "LINE"]
-        return exchange.answer(output, units={"images": exchange.requests})
+        return tasks[call.task](call, Exchange(self._service, call))
+
+
+def _analyze(call: Call, exchange: Exchange) -> Answer:
+    asked = features(call, FEATURES)
+    picture = image(call, LARGEST_BYTES)
+    least: Json = {}
+    if "min_confidence" in call.options:
+        least["MinConfidence"] = number(call, "min_confidence", LEAST_TOLD, 0, 1) * 100
+    most = int(number(call, "max_labels", MOST_LABELS, 1, 1_000))
+    labels = exchange.ask("detect_labels", Image=picture, MaxLabels=most, **least)
+    output: Json = {"labels": [_label(each) for each in rows(labels.get("Labels"), "labels")]}
+    if "moderation" in asked:
+        found = exchange.ask("detect_moderation_labels", Image=picture, **least)
+        output["moderation"] = [_label(each) for each in rows(found.get("ModerationLabels"), "labels")]
+    if "text" in asked:
+        written = rows(exchange.ask("detect_text", Image=picture).get("TextDetections"), "text")
+        output["text"] = [_line(each) for each in written if each.get("Type") == "LINE"]
+    return exchange.answer(output, units={"images": exchange.requests})
+
+
+def _moderate(call: Call, exchange: Exchange) -> Answer:
+    only(call, "file")
+    picture = image(call, LARGEST_BYTES)
+    flagged_at = threshold(call)
+    least = min(flagged_at, number(call, "min_confidence", LEAST_TOLD, 0, 1))
+    found = exchange.ask("detect_moderation_labels", Image=picture, MinConfidence=least * 100)
+    labels = [_label(each) for each in rows(found.get("ModerationLabels"), "labels")]
+    categories: dict[str, float] = {}
+    for label in labels:
+        categories[label["name"]] = max(label["score"], categories.get(label["name"], 0.0))
+    return exchange.answer(verdict(categories, flagged_at), units={"images": exchange.requests})
 
 
 def _label(found: Json) -> Json:

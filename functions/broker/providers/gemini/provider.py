@@ -19,13 +19,13 @@ from broker.providers.wire import exchange
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import GEMINI
-from broker.providers.wire.embedding_batches import in_batches
 from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Result, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply
 from broker.providers.wire.language import LANGUAGE, perform
 from broker.providers.wire.picture_parts import encoded
+from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED
 
 MOST_TEXTS = 100

@@ -110,8 +110,9 @@ class Answer:
     facts: dict[str, str] = field(default_factory=dict)
     """Small facts for the attempt's record, such as the provider's own request id."""
     units: Mapping[str, int] = field(default_factory=dict)
-    """What is paid for beside tokens: `images`, `pages`, `characters`, `seconds`, `requests`; and
-    `forms`, `tables` for pages that were searched for them, which count as pages too."""
+    """What is paid for beside tokens (`registry.model_entry.Unit`): `images`, `pages`, `characters`, `seconds`,
+    `requests`; `forms`, `tables` for pages that were searched for them, which count as pages too; `text_units`,
+    thousands of characters of each request, and `content_units` and its kin, the same for each policy by itself."""
     files: tuple[Blob, ...] = ()
     """Pictures and sounds that were made; the job's `output.files` tells where they are, in this order."""
 

@@ -11,8 +11,8 @@ _SENTENCE = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』）
 _WORD = re.compile(r"\s+")
 
 
-def split(text: str, limit: int, most: int = MOST) -> list[tuple[int, str]]:
-    """Parts of at most `limit` bytes of UTF-8, and where in the text each begins, in characters.
+def split(text: str, limit: int, most: int = MOST, *, characters: bool = False) -> list[tuple[int, str]]:
+    """Parts of at most `limit` bytes of UTF-8 (or `characters`), and where in the text each begins, in characters.
 
     A part ends with a sentence where one ends in its second half, else with a word, else anywhere. Joined, the parts
     are the text; those that are nothing but space are left out.
@@ -24,14 +24,17 @@ def split(text: str, limit: int, most: int = MOST) -> list[tuple[int, str]]:
     start = 0
     while start < len(text):
         # A character has at least one byte, so no more of them can fit.
-        window = text[start : start + limit].encode()[:limit].decode(errors="ignore")
+        window = text[start : start + limit]
+        if not characters:
+            window = window.encode()[:limit].decode(errors="ignore")
         if start + len(window) < len(text):
             window = window[: _end(window)]
         if window.strip():
             parts.append((start, window))
         start += len(window)
         if len(parts) > most:
-            raise ContextExceeded(f"The text is longer than {most} parts of {limit} bytes.", code="text_too_long")
+            unit = "characters" if characters else "bytes"
+            raise ContextExceeded(f"The text is longer than {most} parts of {limit} {unit}.", code="text_too_long")
     return parts
 
 
