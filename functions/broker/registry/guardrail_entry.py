@@ -1,11 +1,13 @@
 """Guardrail policies: rules, and what follows what they find."""
 
+from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import CHECKS, SIZE
+from broker.guardrails.kinds import kinds_of
 from broker.guardrails.policy import DEFAULT, MOST_INPUT_CHARS, TENANTS_OWN, Action, Stage
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
@@ -120,6 +122,16 @@ class RuleEntry(StrictEntry):
         if value is not None and (option in NOT_OF.get(check, ()) or check not in OPTIONS.get(option, [check])):
             raise here(f"it does not go with {check}")
         return value
+
+    @field_validator("kinds")
+    @classmethod
+    def _are_known(cls, kinds: list[str] | None, others: ValidationInfo) -> list[str] | None:
+        known = kinds_of(others.data.get("check", ""))
+        for kind in kinds or () if known else ():
+            if kind not in known:
+                near = get_close_matches(kind, sorted(known), n=3)
+                raise here(f"{kind} is no kind of {others.data['check']}" + (f"; near: {', '.join(near)}" * bool(near)))
+        return kinds
 
     @field_validator("action", "stages")
     @classmethod
