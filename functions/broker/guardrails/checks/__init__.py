@@ -24,6 +24,9 @@ CHECKS: Mapping[str, str] = {
 BY_SOURCE = frozenset({"injection"})
 """Checks that go by whose words they are: they read a user's words among the operator's for themselves."""
 
+ALIKE_FOR_ALL_RULES = frozenset({"card_numbers", "hidden_text", "injection", "personal_data", "secrets"})
+"""Checks that read nothing of a rule: however many policies have them, each text is read once."""
+
 SIZE = "max_input_chars"
 """The one rule that looks at all texts together (`pipeline`)."""
 

@@ -26,8 +26,8 @@ class Lexicon(NamedTuple):
     """Entries of scripts without spaces, found anywhere in a run."""
     search: Any
     """Finds those entries in a run, the longest at each place; by their numbers in `runs`."""
-    phrases: dict[str, list[tuple[tuple[str, ...], int]]]
-    """By their first word: the words that follow, and the concept."""
+    phrases: dict[str, dict[str, list[tuple[list[str], int]]]]
+    """By their first word and their second: the words that follow, and the concept."""
 
 
 @cache
@@ -44,7 +44,7 @@ def parse(source: str) -> Lexicon:
     exact: dict[str, set[int]] = {}
     stems: dict[str, set[int]] = {}
     runs: dict[str, set[int]] = {}
-    phrases: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+    phrases: dict[str, dict[str, list[tuple[list[str], int]]]] = {}
     for line in source.splitlines():
         if line.startswith("["):
             names.append(line.strip("[] "))
@@ -57,8 +57,8 @@ def parse(source: str) -> Lexicon:
                 elif word.endswith("*"):
                     stems.setdefault(word[:-1], set()).add(concept)
                 elif "_" in word.strip("_"):
-                    first, *rest = word.strip("_").split("_")
-                    phrases.setdefault(first, []).append((tuple(rest), concept))
+                    first, second, *rest = word.strip("_").split("_")
+                    phrases.setdefault(first, {}).setdefault(second, []).append((rest, concept))
                 else:
                     exact.setdefault(word.strip("_"), set()).add(concept)
     exact["\n"] = exact["."]
@@ -92,9 +92,9 @@ def meanings(words: list[str]) -> Meaning:
             continue
         found, disguised = _concepts(word)
         leet += disguised
-        if word in lex.phrases:
-            for rest, concept in lex.phrases[word]:
-                if tuple(words[place + 1 : place + 1 + len(rest)]) == rest and concept not in found:
+        if word in lex.phrases and place + 1 < len(words):
+            for rest, concept in lex.phrases[word].get(words[place + 1], ()):
+                if words[place + 2 : place + 2 + len(rest)] == rest and concept not in found:
                     found = (*found, concept)
         terms.append(word)
         concepts.append(found)

@@ -12,12 +12,16 @@ from zlib import crc32
 from broker.guardrails.detector.concepts import lexicon, meanings
 from broker.guardrails.detector.reading import read
 from broker.guardrails.detector.signs import NAMES, NUMBERS, signs
+from broker.guardrails.work import Work
 
 WINDOW, STRIDE = 60, 30
 """Words of a window, and from one window to the next: an order inside a long document is not thinned by it."""
 
 PIECE, OVERLAP = 20_000, 600
 """Characters that are read at a time, and how many are read again, so that nothing is lost between two pieces."""
+
+EACH_PIECE = 80
+"""Steps that a piece takes whatever is in it."""
 
 WORDINGS, WORDING = 1 << 15, 3.0
 """Numbers for words and pairs of words, and how much all of a window's count beside one feature."""
@@ -98,13 +102,15 @@ class Window(NamedTuple):
         return WORDING / math.sqrt(max(len(self.wording), 16))
 
 
-def windows(text: str) -> Iterator[Window]:
-    """The features of each window of a text; at least one window."""
+def windows(text: str, work: Work) -> Iterator[Window]:
+    """The features of each window of a text, as far as the work goes; at least one window."""
     for begin in range(0, max(len(text) - OVERLAP, 1), PIECE - OVERLAP):
-        yield from _windows(text[begin : begin + PIECE])
+        if begin and work.spent:
+            return
+        yield from _windows(text[begin : begin + PIECE], work)
 
 
-def _windows(text: str) -> Iterator[Window]:
+def _windows(text: str, work: Work) -> Iterator[Window]:
     words, disguises = read(text)
     terms, concepts, leet = meanings(words)
     first_sign = space().signs
@@ -112,19 +118,22 @@ def _windows(text: str) -> Iterator[Window]:
     wording = _hashed(terms)
     numbers = array("H", map(_number, concepts)).tobytes()
     hits = [place for place, of in enumerate(concepts) if of]
-    features = [_of(numbers[2 * place : 2 * (place + SPAN + 1)]) for place in hits]
+    around = [numbers[2 * place : 2 * (place + SPAN + 1)] for place in hits]
+    features = {each: _of(each) for each in set(around)}
+    work.take(EACH_PIECE + len(terms) + len(hits) + sum(map(len, features.values())))
     for first in range(0, max(len(concepts) - STRIDE, 1), STRIDE):
-        begin, end = bisect_left(hits, first), bisect_left(hits, first + WINDOW)
-        yield Window(common.union(*features[begin:end]), wording[2 * first : 2 * (first + WINDOW)])
+        here = set(around[bisect_left(hits, first) : bisect_left(hits, first + WINDOW)])
+        yield Window(common.union(*(features[each] for each in here)), wording[2 * first : 2 * (first + WINDOW)])
 
 
 def _hashed(terms: list[str]) -> list[int]:
     """Two numbers for each term: of itself, and of it and the one before."""
+    encoded = {term: b"0" if term.isdigit() else term.encode("utf-8", "replace") for term in set(terms)}
+    coded = {term: (own, crc32(own)) for term, own in encoded.items()}
     hashed: list[int] = []
     before = 0
     for term in terms:
-        own = b"0" if term.isdigit() else term.encode("utf-8", "replace")
-        alone = crc32(own)
+        own, alone = coded[term]
         hashed += (alone & (WORDINGS - 1), crc32(own, before) & (WORDINGS - 1))
         before = alone
     return hashed
