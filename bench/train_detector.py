@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from broker.guardrails.detector.features import WORDINGS, name_of, space, windows
+from broker.guardrails.work import Work
 
 from bench.detector_card import card
 from bench.detector_fit import Windows, fit_texts
@@ -58,7 +59,7 @@ def plain(file: Path) -> Row:
 
 def _windows(text: str, first: int) -> Iterator[tuple[list[int], list[float]]]:
     """The features of a text's windows with their values; those of the wording are numbered from `first` on."""
-    for window in windows(text[:LONGEST]):
+    for window in windows(text[:LONGEST], Work()):
         features = sorted(window.features)
         values = [1.0] * len(features) + [window.share()] * len(window.wording)
         yield [*features, *(first + word for word in window.wording)], values

@@ -15,9 +15,9 @@ PERHAPS = "I will hurt you, I will find you, I will beat you."
 """What the local moderation is very sure of."""
 
 
-def told(job: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Its findings: stage, kind, action and engine."""
-    return [(each["stage"], each["kind"], each["action"], each["reasons"][0]) for each in job["guardrails"]]
+def told(job: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Its findings: stage, kind, action and engine, if it was one."""
+    return [(each["stage"], each["kind"], each["action"], *each["reasons"]) for each in job["guardrails"]]
 
 
 def guards(job: dict[str, Any]) -> list[str]:
@@ -98,7 +98,7 @@ def test_events_and_files_are_judged_alike(stack: Stack) -> None:
     api = stack.as_tenant("judged")
     lines = [json.dumps(chat(text, model="echoes")) for text in (HARM, "How do you do?")]
     rows = files.rows(files.put("judged.jsonl", "\n".join(lines), tenant="judged"))
-    assert [row["status"] for row in rows] == ["blocked", "succeeded"]
+    assert [row["job"]["status"] for row in rows] == ["blocked", "succeeded"]
     put_event(stack, chat(HARM, model="echoes", metadata={"by": "event"}), "tests.judged")
     job = until(lambda: next((each for each in api.call("GET", "/jobs").body["data"] if _is_of(api, each)), None))
     assert api.finished(job["id"])["error"]["code"] == "blocked_input"

@@ -25,12 +25,12 @@ def holding(world: World, named: tuple[str, ...] = (), **facts: object) -> list[
 
 
 def test_a_policy_is_as_it_was_registered() -> None:
-    rule = {"check": "secrets", "action": "flag", "kinds": ["a"], "threshold": 0.125, "block_from": 0.9}
+    rule = {"check": "secrets", "action": "flag", "kinds": ["jwt"], "threshold": 0.125, "block_from": 0.9}
     size = {"check": "max_input_chars", "action": "block", "max_chars": 9}
     terms = {"check": "denied_terms", "action": "mask", "stages": ["output"], "terms": ["x y"], "fail_open": True}
     world = world_with(strict={"rules": [rule, size, terms], "shadow": True})
     rules = (
-        Rule("secrets", "flag", kinds=("a",), threshold=0.125, block_from=0.9),
+        Rule("secrets", "flag", kinds=("jwt",), threshold=0.125, block_from=0.9),
         Rule("max_input_chars", "block", stages=("input",), max_chars=9),
         Rule("denied_terms", "mask", stages=("output",), terms=("x y",), fail_open=True),
     )

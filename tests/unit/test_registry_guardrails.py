@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
+from broker.guardrails.kinds import kinds_of
 from broker.guardrails.policy import Action, Policy, Rule, Stage
 from broker.registry.document import parse_entry, parse_registry
 from broker.registry.guardrail_entry import NEEDED, NOT_OF, OPTIONS, RuleEntry
@@ -28,7 +29,7 @@ NAMING: dict[str, dict[str, Any]] = {
 def options(check: str) -> dict[str, Any]:
     """A rule that says all that its check knows."""
     every = {
-        "kinds": ["x"],
+        "kinds": sorted(kinds_of(check))[:2] or ["x"],
         "threshold": 0.5,
         "block_from": 0.875,
         "fail_open": True,
@@ -192,3 +193,27 @@ def test_to_take_a_policy_away_reads_no_long_text_of_a_prompt() -> None:
     stands.texts.reads.clear()
     assert changes(stands.plan({"guardrails": []}, prune=True)) == [("guardrails", "strict", "disabled", 2)]
     assert stands.texts.reads == []
+
+
+@pytest.mark.parametrize(
+    ("check", "kind", "near"),
+    [
+        ("card_numbers", "viza", "visa"),
+        ("secrets", "github_tokn", "github_token"),
+        ("personal_data", "e-mail", "email"),
+        ("hidden_text", "comments", "comment"),
+        ("markup", "script_urls", "script_url"),
+        ("tool_calls", "tool_not_allow", "tool_not_allowed"),
+    ],
+)
+def test_a_misspelt_kind_is_refused_with_what_is_near(check: str, kind: str, near: str) -> None:
+    rule = {"check": check, "action": "flag", "kinds": [near, kind]}
+    with pytest.raises(InvalidRequest, match=f"{kind} is no kind of {check}; near: .*{near}") as refused:
+        parse_entry("guardrails", {"id": "strict", "rules": [rule]})
+    assert refused.value.param == "rules.0.kinds"
+
+
+def test_a_kind_that_is_like_no_other_is_refused_too() -> None:
+    rule = {"check": "card_numbers", "action": "flag", "kinds": ["zzzzzz"]}
+    with pytest.raises(InvalidRequest, match=r"zzzzzz is no kind of card_numbers$"):
+        parse_entry("guardrails", {"id": "strict", "rules": [rule]})

@@ -32,7 +32,13 @@ def check(door: Door, given: Any, tenant: str = "birds", **more: Any) -> dict[st
 
 
 def test_a_harmless_text_meets_nothing(door: Door) -> None:
-    assert check(door, "How are you?") == {"blocked": False, "rules": [], "findings": [], "redacted": None, "not_asked": []}
+    assert check(door, "How are you?") == {
+        "blocked": False,
+        "rules": [],
+        "findings": [],
+        "redacted": None,
+        "not_asked": [],
+    }
 
 
 def test_what_would_be_blocked_is_told_as_on_a_job_without_the_text(door: Door) -> None:

@@ -5,6 +5,7 @@ from functools import cache, cached_property
 
 from broker.guardrails.mentions import Mentions, Vocabulary, of_kinds
 from broker.guardrails.patterns import pattern
+from broker.guardrails.work import Work
 
 WORDS = {
     "card": (
@@ -53,8 +54,9 @@ LONGEST_LINK = 24
 class Near:
     """What the words of one text say of its numbers; read at the first question."""
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, work: Work):
         self._text = text
+        self._work = work
 
     def card(self, begin: int, end: int) -> bool:
         """True when words just before or after speak of a card."""
@@ -73,7 +75,7 @@ class Near:
 
     @cached_property
     def _mentions(self) -> Mentions[str]:
-        return _vocabulary().mentions(self._text)
+        return _vocabulary().mentions(self._text, self._work)
 
     def _has(self, tags: tuple[str, ...], begin: int, end: int) -> bool:
         before, after = self._mentions.before(begin, BEFORE), self._mentions.after(end, AFTER)

@@ -10,6 +10,7 @@ from broker.guardrails.iban import in_iban
 from broker.guardrails.numbers import DOUBLED, SINGLE, in_address, plain
 from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 DIGIT, SIGN, RETURN, OTHER = b"9 r."
 CLASSES = bytes(
@@ -23,6 +24,9 @@ PIECE = pattern(rb"9{4,}+(?:r? 9{3,}+)*+(?:r? 9{1,2}(?!9))?")
 
 LONG = 80
 """Characters from which on a chain is no single card, in whatever groups."""
+
+EACH_PIECE = 10
+"""Steps that a piece takes beside one for every other of its signs."""
 
 GROUP = pattern(r"[0-9]+")
 
@@ -59,14 +63,16 @@ class Found(NamedTuple):
     usual: bool
 
 
-def find_cards(text: str) -> Iterator[Span]:
+def find_cards(text: str, work: Work | None = None) -> Iterator[Span]:
     """The card numbers in a text, in order; a number may stand in groups with one space, hyphen, dot or line break."""
-    text = plain(text)
-    near = Near(text)
+    text, work = plain(text), work or Work()
+    near = Near(text, work)
     classes = text.encode("latin-1", "replace").translate(CLASSES)
     for run in CHAIN.finditer(classes):
         long = run.end() - run.start() > LONG
         for piece in PIECE.finditer(classes, *run.span()) if long else (run,):
+            if not work.take(EACH_PIECE + (piece.end() - piece.start()) // 2):
+                return
             yield from _cards(text, near, _read(text, *piece.span()))
 
 

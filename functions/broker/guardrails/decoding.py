@@ -37,10 +37,10 @@ JUDGED = 400
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9_-]{20,}={0,2}")
 _BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t>]{0,8})+[A-Za-z0-9+/]{1,76}={0,2}")
 _LINES = re.compile(rb"[\x3c-\x4c]")
-_HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}")
-_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}){2,}")
-_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){3,}")
-_ENTITIES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s?){3,}")
+_HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}+")
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}+|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}){2,}+")
+_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){3,}+")
+_ENTITIES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s?){3,}+")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
 _SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")
 _READABLE = re.compile(r"[\w\s.,;:!?'\"()/<>@#&=+-]")
@@ -89,12 +89,12 @@ class Decoded(NamedTuple):
         return self.back(begin, end) if self.back else (self.begin, self.end)
 
 
-def decoded(text: str) -> Iterator[Decoded]:
+def decoded(text: str, most: int = MOST_DECODED) -> Iterator[Decoded]:
     """What is hidden in a text; of encodings in each other, the outermost place is told.
 
-    Where that is more than `MOST_DECODED`, one of the texts is empty and `NOT_ALL`.
+    Where that is more than `MOST_DECODED` or than `most`, one of the texts is empty and `NOT_ALL`.
     """
-    left = MOST_DECODED
+    left = min(most, MOST_DECODED)
     waiting: list[tuple[str, Decoded | None, int]] = [(text, None, DEEPEST)]
     while waiting:
         inside, place, depth = waiting.pop()

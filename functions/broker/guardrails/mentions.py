@@ -4,6 +4,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from broker.guardrails.work import Work
+
 Tag = TypeVar("Tag")
 
 LEADS = tuple(" \n\t\"'`(<[{>|*_=:;,./#-")
@@ -67,14 +69,16 @@ class Vocabulary(Generic[Tag]):
                 self._tags.append((len(lead), starts and not lead, stops, listed))
         self._search = AhoCorasick(patterns, implementation=Implementation.ContiguousNFA)
 
-    def mentions(self, text: str) -> Mentions[Tag]:
-        """Find all, in time linear to the text."""
-        return Mentions(list(self._mentions("\n" + lower(text))))
+    def mentions(self, text: str, work: Work) -> Mentions[Tag]:
+        """Find all, as far as the work goes."""
+        return Mentions(list(self._mentions("\n" + lower(text), work)))
 
-    def _mentions(self, text: str) -> Iterator[Mention[Tag]]:
+    def _mentions(self, text: str, work: Work) -> Iterator[Mention[Tag]]:
         # One sign stands before the text.
         for word, begin, end in self._search.find_matches_as_indexes(text, overlapping=True):
             lead, starts, stops, tags = self._tags[word]
+            if not work.take(len(tags)):
+                return
             if starts and _goes_on(text[begin - 1]) and not _joined(text[begin]):
                 continue
             if stops and _goes_on(text[end : end + 1]):

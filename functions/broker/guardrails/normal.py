@@ -7,8 +7,10 @@ text is its own normal form, and is recognised as such at little cost.
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
 
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -18,6 +20,17 @@ INVISIBLE = re.compile(
 
 _HIDING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """So do control characters that are no white space."""
+
+_UNSEEN = re.compile(f"{INVISIBLE.pattern[:-1]}{_HIDING.pattern[1:]}")
+
+SHORT = 4
+"""Characters of a run for which is kept what becomes of it: most are of one letter, and the same ones."""
+
+MOST_CHANGES = 100_000
+"""Of a text that are kept apart. Behind these, those that are `NEAR` each other are one, of `JOINED` characters or not
+many more: what is found there is taken out with what is around it."""
+
+NEAR, JOINED = 16, 256
 
 MOST_MARKS = 30
 """Marks on one letter; more are left out: no script has them, and sorting long runs takes quadratic time (UAX #15,
@@ -86,7 +99,7 @@ def normalised(text: str) -> Normal:
     """The normal form; normalising it again changes nothing."""
     if text.isascii() and not _HIDING.search(text):
         return Normal(text)
-    normal = applied(text, list(_changes(text)))
+    normal = applied(text, list(_joined(text, _changes(text))))
     if normal.text.isascii() or not (_OTHER_SCRIPT.search(normal.text) and _TWO_SCRIPTS.search(normal.text)):
         return normal
     # One letter for one: the places stay.
@@ -126,28 +139,66 @@ def _changes(text: str) -> Iterator[tuple[int, int, str]]:
     if not (_UNUSUAL.search(text) and _hides(text)) and unicodedata.is_normalized("NFKC", text):
         return
     for run in _RUN.finditer(text):
-        piece = run.group()
-        if _hides(piece):
-            yield from _clustered(piece, run.start())
-        elif not unicodedata.is_normalized("NFKC", piece):
-            made = unicodedata.normalize("NFKC", piece)
-            if len(made) == len(piece) and all(len(unicodedata.normalize("NFKC", char)) == 1 for char in set(piece)):
-                yield run.start(), run.end(), made
-            else:
-                yield from _clustered(piece, run.start())
+        piece, offset = run.group(), run.start()
+        for begin, end, made in _of_short(piece) if len(piece) <= SHORT else _of_run(piece):
+            yield offset + begin, offset + end, made
+
+
+def _of_run(piece: str) -> Iterator[tuple[int, int, str]]:
+    if _hides(piece):
+        yield from _clustered(piece)
+    elif not unicodedata.is_normalized("NFKC", piece):
+        made = unicodedata.normalize("NFKC", piece)
+        if len(made) == len(piece) and all(len(_composed(char)) == 1 for char in set(piece)):
+            yield 0, len(piece), made
+        else:
+            yield from _clustered(piece)
+
+
+@lru_cache(maxsize=4096)
+def _of_short(piece: str) -> tuple[tuple[int, int, str], ...]:
+    return tuple(_of_run(piece))
+
+
+def _joined(text: str, changes: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """The changes; where they are very many, those near each other made one: each takes memory."""
+    waiting = iter(changes)
+    yield from islice(waiting, MOST_CHANGES)
+    first = last = 0
+    parts: list[str] = []
+    for begin, end, made in waiting:
+        if parts and (begin - last > NEAR or end - first > JOINED):
+            yield first, last, "".join(parts)
+            parts = []
+        if not parts:
+            first = last = begin
+        parts += (text[last:begin], made)
+        last = end
+    if parts:
+        yield first, last, "".join(parts)
 
 
 def _hides(text: str) -> bool:
     return bool(INVISIBLE.search(text) or _HIDING.search(text) or MARKS.search(text))
 
 
-def _clustered(piece: str, offset: int) -> Iterator[tuple[int, int, str]]:
+def _without_invisible(letters: str) -> str:
+    return INVISIBLE.sub("", unicodedata.normalize("NFKC", letters))
+
+
+@lru_cache(maxsize=4096)
+def _composed(char: str) -> str:
+    """What stands for one character."""
+    return _without_invisible(char)
+
+
+def _clustered(piece: str) -> Iterator[tuple[int, int, str]]:
     for begin, end, letters in _clusters(piece):
         made = letters
         if not letters.isascii():
-            made = INVISIBLE.sub("", unicodedata.normalize("NFKC", letters))
+            made = _composed(letters) if len(letters) == 1 else _without_invisible(letters)
         if made != piece[begin:end]:
-            yield offset + begin, offset + end, made
+            yield begin, end, made
 
 
 def _clusters(piece: str) -> Iterator[tuple[int, int, str]]:
@@ -155,7 +206,7 @@ def _clusters(piece: str) -> Iterator[tuple[int, int, str]]:
     begin, letters = 0, ""
     for at, char in enumerate(piece):
         if not " " <= char <= "~":  # plain ones are neither
-            if INVISIBLE.match(char) or _HIDING.match(char):
+            if _UNSEEN.match(char):
                 continue
             if letters and (unicodedata.combining(char) or char in _KANA_MARKS):
                 letters += char if len(letters) <= MOST_MARKS else ""

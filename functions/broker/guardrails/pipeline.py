@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from broker.guardrails import checks
-from broker.guardrails.checks import BY_SOURCE, SIZE
+from broker.guardrails.checks import ALIKE_FOR_ALL_RULES, BY_SOURCE, SIZE
 from broker.guardrails.checks.base import About, Check
 from broker.guardrails.decoding import NOT_ALL, Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
@@ -16,12 +16,20 @@ from broker.guardrails.normal import Normal, applied, normalised
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import Path, Seen, input_texts
+from broker.guardrails.work import ASKED, EACH_FIND, EACH_TEXT, NOT_ALL_READ, Work
 
 MOST_FINDINGS = 40
 """Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
 
 MOST_ROUNDS = 4
 """How often a text is read again without what was removed; one that then still has more of it blocks."""
+
+MOST_DECODED_IN_ALL = 2_000_000
+"""Characters that are decoded of all texts together."""
+
+SHORT, MOST_SHORT = 64, 4096
+"""Characters of a text whose like are read once, and how many such texts are remembered: roles, types and the keys of
+rows come again and again."""
 
 SHORTEST_HIDDEN = 12
 """Characters of a text that may have something encoded in it."""
@@ -66,6 +74,8 @@ class _View(NamedTuple):
     seen: Seen
     hidden: str
     back: Any
+    spans: dict[str, list[Span]]
+    """What checks found that are alike for all rules."""
     across: tuple[tuple[int, int], ...] = ()
     """Where something was removed: what does not stand across one of them was found before."""
 
@@ -124,36 +134,61 @@ class _Run:
         self.changes: list[Change] = []
         self.removed: dict[Place, tuple[Seen, list[tuple[int, int]]]] = {}
         self.blocking: set[str] = set()
+        self.works = {rule.check: Work.of(rule.check) for _, rule in self.rules}
         self.size = 0
+        self.left_to_decode = MOST_DECODED_IN_ALL
+        self.short: dict[tuple[object, ...], list[_View]] = {}
 
     def read(self, seen: Seen) -> None:
         """One text."""
-        if seen.seam is None and not (seen.is_key or seen.again):
+        if seen.seam is None and not seen.again:
             self.size += len(seen.text)
-            self.texts[tuple(seen.path.steps())] = seen.text
+            if not seen.is_key:
+                self.texts[tuple(seen.path.steps())] = seen.text
         views: list[_View] | None = None
         for policy, rule in self.rules:
             if seen.again and rule.check not in BY_SOURCE:
                 continue
-            check = self.check_of(rule.check)
-            if check.reads_original:
-                self._run(policy, rule, _View(seen.text, seen, "", None))
+            if self.works[rule.check].spent:
+                self._not_all_read(policy, rule, seen)
+                continue
+            if self.check_of(rule.check).reads_original:
+                self._run(policy, rule, _View(seen.text, seen, "", None, {}))
                 continue
             if views is None:
-                views = list(_views(seen))
+                views = self._known_views(seen)
             for view in views:
                 if view.hidden == NOT_ALL:
                     self._note(policy, rule, "flag", view._replace(hidden=""), Span(0, 0, NOT_ALL))
                 else:
                     self._run(policy, rule, view)
 
+    def _known_views(self, seen: Seen) -> list[_View]:
+        """The views of a text, with what was found in one like it."""
+        if len(seen.text) > SHORT or seen.seam:
+            return list(self._views(seen))
+        key = (seen.text, seen.source, seen.is_key)
+        if key not in self.short and len(self.short) < MOST_SHORT:
+            self.short[key] = list(self._views(seen))
+        known = self.short.get(key)
+        return [view._replace(seen=seen) for view in known] if known else list(self._views(seen))
+
+    def _views(self, seen: Seen) -> Iterator[_View]:
+        normal = normalised(seen.text)
+        yield _View(normal.text, seen, "", normal.back if normal.changes else None, {})
+        if len(normal.text) < SHORTEST_HIDDEN:
+            return
+        for each in decoded(normal.text, self.left_to_decode):
+            self.left_to_decode -= len(each.text)
+            yield _View(each.text, seen, each.how, partial(_back, normal, each), {})
+
     def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
-        check = self.check_of(rule.check)
+        check, work = self.check_of(rule.check), self.works[rule.check]
         least = check.threshold if rule.threshold is None else rule.threshold
         if rule.combine == "cascade" and rule.models:
             least = rule.unsure[0]
         try:
-            spans = list(check.find(view.text, About(rule, view.seen, self.asked)))
+            spans = self._spans(check, rule, view)
         except Exception:
             # A checker that failed has not let anything pass, nor taken anything out.
             self._note(policy, rule, "error", view, Span(0, 0, "check_failed"))
@@ -163,14 +198,43 @@ class _Run:
         for span in spans:
             if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
                 continue
-            if rule.only_new and self._was_asked(view.text[span.begin : span.end]):
+            if rule.only_new and self._was_asked(view.text[span.begin : span.end], work):
                 continue
             self._found(policy, rule, view, span)
+        if work.spent:
+            self._not_all_read(policy, rule, view.seen)
 
-    def _was_asked(self, found: str) -> bool:
+    def _spans(self, check: Check, rule: Rule, view: _View) -> Sequence[Span]:
+        """What a check finds with what it may still do; nothing is read where that is nothing."""
+        if (known := view.spans.get(rule.check)) is not None:
+            return known
+        work = self.works[rule.check]
+        if not work.take(EACH_TEXT):
+            return ()
+        found: list[Span] = []
+        for span in check.find(view.text, About(rule, view.seen, self.asked, work)):
+            stopped = work.spent  # it did itself, and has these left from before
+            found.append(span)
+            if not work.take(EACH_FIND) and not stopped:
+                break
+        if rule.check in ALIKE_FOR_ALL_RULES:
+            view.spans[rule.check] = found
+        return found
+
+    def _not_all_read(self, policy: Policy, rule: Rule, seen: Seen) -> None:
+        """What was not read, from this text on, may have what the rule would act on. Told once."""
+        acts = (rule.action != "flag" or rule.block_from is not None) and not rule.fail_open
+        key = (policy, rule, NOT_ALL_READ, "block" if acts else "flag", "")
+        self.tallies.setdefault(key, _Tally(1, str(seen.path), 1.0, ()))
+        if acts and not policy.shadow:
+            self.blocking.add(rule.check)
+
+    def _was_asked(self, found: str, work: Work) -> bool:
         if self.stage == "input":
             return False  # a request is an answer to nothing: all in it is new
         letters = _letters(found)
+        if not work.take(len(self.letters_asked()) // ASKED):
+            return False
         return letters in self.letters_asked() if letters else any(found in seen.text for seen in self.texts_asked())
 
     def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
@@ -219,7 +283,7 @@ class _Run:
             for place, (seen, found) in waiting.items():
                 spans[place] = _joined([*spans.get(place, ()), *found])
                 left = applied(seen.text, [(*span, "") for span in spans[place]])
-                for view in _views(seen._replace(text=left.text)):
+                for view in self._views(seen._replace(text=left.text)):
                     back = partial(_through, left, view.back)
                     for policy, rule in self.rules:
                         if not self.check_of(rule.check).reads_original and view.hidden != NOT_ALL:
@@ -246,15 +310,6 @@ class _Run:
         findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
         asking = [] if self.blocking else [each for each in self.every if each in self.asking - self.settled]
         return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking, asking)
-
-
-def _views(seen: Seen) -> Iterator[_View]:
-    normal = normalised(seen.text)
-    yield _View(normal.text, seen, "", normal.back if normal.changes else None)
-    if len(normal.text) < SHORTEST_HIDDEN:
-        return
-    for each in decoded(normal.text):
-        yield _View(each.text, seen, each.how, partial(_back, normal, each))
 
 
 def _back(normal: Normal, hidden: Decoded, begin: int, end: int) -> tuple[int, int]:
@@ -287,8 +342,10 @@ def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]
     if seen.seam is None:
         yield seen.path, begin, end
         return
-    following = [piece.begin for piece in seen.pieces[1:]] + [len(seen.text)]
-    for piece, upto in zip(seen.pieces, following, strict=True):
+    at = bisect_right(seen.pieces, begin, key=lambda piece: piece.begin) - 1
+    while at < len(seen.pieces) and (piece := seen.pieces[at]).begin < end:
+        at += 1
+        upto = seen.pieces[at].begin if at < len(seen.pieces) else len(seen.text)
         first, last = max(begin, piece.begin), min(end, upto)
         if first < last:
             yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset

@@ -1,11 +1,13 @@
 """Guardrail policies: rules, and what follows what they find."""
 
+from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
+from broker.guardrails.kinds import kinds_of
 from broker.guardrails.policy import DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
@@ -97,6 +99,10 @@ class RuleEntry(StrictEntry):
     """One check of a policy, as `guardrails.policy.Rule` reads it."""
 
     check: CheckName
+    engines: list[Annotated[str, Field(min_length=1, max_length=128)]] | None = Field(
+        default=None, min_length=1, max_length=4
+    )
+    """Models that judge, by id; `rules` before them stands for the check as it is built in."""
     action: Action
     """What follows what it finds."""
     stages: list[Stage] | None = Field(default=None, min_length=1, max_length=2)
@@ -121,10 +127,6 @@ class RuleEntry(StrictEntry):
     """Of `tool_calls`: the tools that a model may call."""
     max_chars: int | None = Field(default=None, ge=1, le=MOST_INPUT_CHARS)
     """Of `max_input_chars`."""
-    engines: list[Annotated[str, Field(min_length=1, max_length=128)]] | None = Field(
-        default=None, min_length=1, max_length=4
-    )
-    """Models that judge, by id; `rules` before them stands for the check as it is built in."""
     combine: Combine | None = None
     """When several engines find something: `any` of them has to, `all`, or (`cascade`) the next is asked where one is
     unsure."""
@@ -140,6 +142,16 @@ class RuleEntry(StrictEntry):
         if value is not None and (option in NOT_OF.get(check, ()) or check not in OPTIONS.get(option, [check])):
             raise here(f"it does not go with {check}")
         return value
+
+    @field_validator("kinds")
+    @classmethod
+    def _are_known(cls, kinds: list[str] | None, others: ValidationInfo) -> list[str] | None:
+        known = frozenset() if others.data.get("engines") else kinds_of(others.data.get("check", ""))
+        for kind in kinds or () if known else ():
+            if kind not in known:
+                near = get_close_matches(kind, sorted(known), n=3)
+                raise here(f"{kind} is no kind of {others.data['check']}" + (f"; near: {', '.join(near)}" * bool(near)))
+        return kinds
 
     @field_validator("action", "stages")
     @classmethod

@@ -143,9 +143,14 @@ def test_a_name_cannot_be_changed_so_it_blocks() -> None:
 @pytest.mark.parametrize(("texts", "passes"), [(["abcde", "fghij"], True), (["abcde", "fghijk"], False)])
 def test_a_request_has_a_size(texts: list[str], passes: bool) -> None:
     rule = Rule("max_input_chars", max_chars=10)
-    report = look({"text": texts, "body": {"a long name": ""}}, rule)
+    report = look({"text": texts}, rule)
     assert followed(report) == ([] if passes else [("max_input_chars", "too_long", "block", 11)])
     assert report.blocked is not passes
+
+
+def test_the_keys_of_objects_count_for_the_size() -> None:
+    report = look({"text": "abc", "body": {"a long name": "d"}}, Rule("max_input_chars", max_chars=14))
+    assert followed(report) == [("max_input_chars", "too_long", "block", 15)]
 
 
 def test_a_size_that_is_flagged_blocks_nothing() -> None:

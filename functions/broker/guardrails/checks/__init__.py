@@ -27,6 +27,9 @@ BY_SOURCE = frozenset({"injection"})
 BY_ENGINES = frozenset({"harmful_content", "topics"})
 """Checks that nothing is built in for: engines judge."""
 
+ALIKE_FOR_ALL_RULES = frozenset({"card_numbers", "hidden_text", "injection", "personal_data", "secrets"})
+"""Checks that read nothing of a rule: however many policies have them, each text is read once."""
+
 SIZE = "max_input_chars"
 """The one rule that looks at all texts together (`pipeline`)."""
 

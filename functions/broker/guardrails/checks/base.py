@@ -1,12 +1,13 @@
 """What a check is."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from broker.guardrails.policy import Rule
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import Seen
+from broker.guardrails.work import Work
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -22,6 +23,8 @@ class About:
     """Where it stands, and whose it is."""
     asked: Callable[[], Mapping[str, Any]] = _nothing
     """Gives the request that an answer is to; empty where there is none."""
+    work: Work = field(default_factory=Work)
+    """What the check may do: where it is spent, it stops, and what it found so far counts."""
 
 
 class Check(Protocol):

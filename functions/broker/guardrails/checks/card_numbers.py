@@ -16,4 +16,4 @@ class CardNumbers:
 
     def find(self, text: str, about: About) -> Iterable[Span]:
         """See `Check.find`."""
-        return find_cards(text)
+        return find_cards(text, about.work)

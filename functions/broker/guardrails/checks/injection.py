@@ -21,5 +21,5 @@ class Injection:
         seen = about.seen
         if seen.is_key or seen.source in ("operator", "model") or seen.seam == "messages" or not text.strip():
             return
-        verdict = judge_text(text)
+        verdict = judge_text(text, about.work)
         yield Span(0, len(text), "injection", verdict.score, verdict.reasons)

@@ -16,4 +16,4 @@ class PersonalData:
 
     def find(self, text: str, about: About) -> Iterable[Span]:
         """See `Check.find`."""
-        return find_pii(text)
+        return find_pii(text, about.work)

@@ -16,4 +16,4 @@ class Secrets:
 
     def find(self, text: str, about: About) -> Iterable[Span]:
         """See `Check.find`."""
-        return find_secrets(text)
+        return find_secrets(text, about.work)

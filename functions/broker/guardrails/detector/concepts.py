@@ -1,9 +1,8 @@
 """What words mean: each word's concepts by `data/concepts.txt`, in many languages."""
 
-from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from broker.guardrails.detector.reading import LEET, fold, unspaced
 
@@ -23,12 +22,12 @@ class Lexicon(NamedTuple):
     names: tuple[str, ...]
     exact: dict[str, tuple[int, ...]]
     stems: dict[str, tuple[int, ...]]
-    runs: dict[str, tuple[int, ...]]
+    runs: list[tuple[str, tuple[int, ...]]]
     """Entries of scripts without spaces, found anywhere in a run."""
-    longest: dict[str, int]
-    """Letters of the longest of `runs` that begins with a letter."""
-    phrases: dict[str, list[tuple[tuple[str, ...], int]]]
-    """By their first word: the words that follow, and the concept."""
+    search: Any
+    """Finds those entries in a run, the longest at each place; by their numbers in `runs`."""
+    phrases: dict[str, dict[str, list[tuple[list[str], int]]]]
+    """By their first word and their second: the words that follow, and the concept."""
 
 
 @cache
@@ -39,11 +38,13 @@ def lexicon() -> Lexicon:
 
 def parse(source: str) -> Lexicon:
     """Read the lexicon's text form."""
+    from ahocorasick_rs import AhoCorasick, MatchKind
+
     names: list[str] = []
     exact: dict[str, set[int]] = {}
     stems: dict[str, set[int]] = {}
     runs: dict[str, set[int]] = {}
-    phrases: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+    phrases: dict[str, dict[str, list[tuple[list[str], int]]]] = {}
     for line in source.splitlines():
         if line.startswith("["):
             names.append(line.strip("[] "))
@@ -56,15 +57,13 @@ def parse(source: str) -> Lexicon:
                 elif word.endswith("*"):
                     stems.setdefault(word[:-1], set()).add(concept)
                 elif "_" in word.strip("_"):
-                    first, *rest = word.strip("_").split("_")
-                    phrases.setdefault(first, []).append((tuple(rest), concept))
+                    first, second, *rest = word.strip("_").split("_")
+                    phrases.setdefault(first, {}).setdefault(second, []).append((rest, concept))
                 else:
                     exact.setdefault(word.strip("_"), set()).add(concept)
     exact["\n"] = exact["."]
-    longest: dict[str, int] = {}
-    for run in runs:
-        longest[run[0]] = max(longest.get(run[0], 0), len(run))
-    return Lexicon(tuple(names), _frozen(exact), _frozen(stems), _frozen(runs), longest, phrases)
+    search = AhoCorasick(list(runs), matchkind=MatchKind.LeftmostLongest)
+    return Lexicon(tuple(names), _frozen(exact), _frozen(stems), list(_frozen(runs).items()), search, phrases)
 
 
 def _frozen(table: dict[str, set[int]]) -> dict[str, tuple[int, ...]]:
@@ -89,15 +88,13 @@ def meanings(words: list[str]) -> Meaning:
     leet = 0
     for place, word in enumerate(words):
         if word > SPACED and unspaced(word):
-            for term, found in _cut(word, lex):
-                terms.append(term)
-                concepts.append(found)
+            _cut(word, lex, terms, concepts)
             continue
         found, disguised = _concepts(word)
         leet += disguised
-        if word in lex.phrases:
-            for rest, concept in lex.phrases[word]:
-                if tuple(words[place + 1 : place + 1 + len(rest)]) == rest and concept not in found:
+        if word in lex.phrases and place + 1 < len(words):
+            for rest, concept in lex.phrases[word].get(words[place + 1], ()):
+                if words[place + 2 : place + 2 + len(rest)] == rest and concept not in found:
                     found = (*found, concept)
         terms.append(word)
         concepts.append(found)
@@ -128,15 +125,16 @@ def _plain_concepts(word: str) -> tuple[int, ...]:
     return ()
 
 
-def _cut(run: str, lex: Lexicon) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _cut(run: str, lex: Lexicon, terms: list[str], concepts: list[tuple[int, ...]]) -> None:
     """The longest entries from left to right; each letter between them is a word without a meaning."""
-    place, size = 0, len(run)
-    while place < size:
-        for length in range(min(lex.longest.get(run[place], 0), size - place), 0, -1):
-            if found := lex.runs.get(run[place : place + length]):
-                yield run[place : place + length], found
-                place += length
-                break
-        else:
-            yield run[place], ()
-            place += 1
+    place = 0
+    for number, begin, end in lex.search.find_matches_as_indexes(run):
+        if begin > place:
+            terms += run[place:begin]
+            concepts += [()] * (begin - place)
+        entry, found = lex.runs[number]
+        terms.append(entry)
+        concepts.append(found)
+        place = end
+    terms += run[place:]
+    concepts += [()] * (len(run) - place)

@@ -1,21 +1,27 @@
 """What the model weighs: concepts near each other, by pairs and threes, in windows of a text; and the text's signs."""
 
 import math
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from itertools import combinations
+from itertools import combinations, count
 from typing import NamedTuple
 from zlib import crc32
 
 from broker.guardrails.detector.concepts import lexicon, meanings
 from broker.guardrails.detector.reading import read
 from broker.guardrails.detector.signs import NAMES, NUMBERS, signs
+from broker.guardrails.work import Work
 
 WINDOW, STRIDE = 60, 30
 """Words of a window, and from one window to the next: an order inside a long document is not thinned by it."""
 
 PIECE, OVERLAP = 20_000, 600
 """Characters that are read at a time, and how many are read again, so that nothing is lost between two pieces."""
+
+EACH_PIECE = 80
+"""Steps that a piece takes whatever is in it."""
 
 WORDINGS, WORDING = 1 << 15, 3.0
 """Numbers for words and pairs of words, and how much all of a window's count beside one feature."""
@@ -96,55 +102,73 @@ class Window(NamedTuple):
         return WORDING / math.sqrt(max(len(self.wording), 16))
 
 
-def windows(text: str) -> Iterator[Window]:
-    """The features of each window of a text; at least one window."""
+def windows(text: str, work: Work) -> Iterator[Window]:
+    """The features of each window of a text, as far as the work goes; at least one window."""
     for begin in range(0, max(len(text) - OVERLAP, 1), PIECE - OVERLAP):
-        yield from _windows(text[begin : begin + PIECE])
+        if begin and work.spent:
+            return
+        yield from _windows(text[begin : begin + PIECE], work)
 
 
-def _windows(text: str) -> Iterator[Window]:
+def _windows(text: str, work: Work) -> Iterator[Window]:
     words, disguises = read(text)
     terms, concepts, leet = meanings(words)
     first_sign = space().signs
     common = {first_sign + NUMBERS[name] for name in signs(text, words, disguises, leet)}
     wording = _hashed(terms)
-    hits = [(place, of, _hot(of)) for place, of in enumerate(concepts) if of]
-    features = [_of(hits[number : number + SPAN + 1]) for number in range(len(hits))]
-    begin = 0
+    numbers = array("H", map(_number, concepts)).tobytes()
+    hits = [place for place, of in enumerate(concepts) if of]
+    around = [numbers[2 * place : 2 * (place + SPAN + 1)] for place in hits]
+    features = {each: _of(each) for each in set(around)}
+    work.take(EACH_PIECE + len(terms) + len(hits) + sum(map(len, features.values())))
     for first in range(0, max(len(concepts) - STRIDE, 1), STRIDE):
-        while begin < len(hits) and hits[begin][0] < first:
-            begin += 1
-        end = begin
-        while end < len(hits) and hits[end][0] < first + WINDOW:
-            end += 1
-        yield Window(common.union(*features[begin:end]), wording[2 * first : 2 * (first + WINDOW)])
+        here = set(around[bisect_left(hits, first) : bisect_left(hits, first + WINDOW)])
+        yield Window(common.union(*(features[each] for each in here)), wording[2 * first : 2 * (first + WINDOW)])
 
 
 def _hashed(terms: list[str]) -> list[int]:
     """Two numbers for each term: of itself, and of it and the one before."""
+    encoded = {term: b"0" if term.isdigit() else term.encode("utf-8", "replace") for term in set(terms)}
+    coded = {term: (own, crc32(own)) for term, own in encoded.items()}
     hashed: list[int] = []
-    before = b""
+    before = 0
     for term in terms:
-        own = b"0" if term.isdigit() else term.encode("utf-8", "replace")
-        hashed.append(crc32(own) & (WORDINGS - 1))
-        hashed.append(crc32(own, crc32(before)) & (WORDINGS - 1))
-        before = own
+        own, alone = coded[term]
+        hashed += (alone & (WORDINGS - 1), crc32(own, before) & (WORDINGS - 1))
+        before = alone
     return hashed
 
 
-def _of(hits: list[tuple[int, tuple[int, ...], tuple[int, ...]]]) -> list[int]:
-    """The features that begin with the first of these words: its concepts, its pairs and threes with the others."""
-    place, of, hot = hits[0]
+_meant: dict[int, tuple[int, ...]] = {}
+"""All concepts that words were seen to have together, by the number that `_number` gave them."""
+
+_free = count()
+
+
+@cache
+def _number(of: tuple[int, ...]) -> int:
+    """A number of two bytes for a word's concepts: there are not many more of them than the lexicon has entries."""
+    number = next(_free)
+    _meant[number] = of
+    return number
+
+
+@lru_cache(maxsize=4096)
+def _of(numbers: bytes) -> list[int]:
+    """The features that begin with the first of these words: its concepts, its pairs and threes with the others.
+
+    Args:
+        numbers: of the words' concepts. Where the same come again, as in tables, nothing is to be worked out.
+    """
+    of, *following = [_meant[number] for number in array("H", numbers)]
+    hot = _hot(of)
     features = list(of)
     warm: set[int] = set()
-    for other, others, others_hot in hits[1:]:
-        apart = other - place
-        if apart <= CLOSE:
-            features += _pairs(of, others, apart <= NEAR)
-        elif apart > SPAN:
-            break
-        if others_hot:
-            warm.update(others_hot)
+    for apart, others in enumerate(following, start=1):
+        if others:
+            if apart <= CLOSE:
+                features += _pairs(of, others, apart <= NEAR)
+            warm.update(_hot(others))
     if hot and len(warm) > 1:
         group = frozenset(warm)
         for first in hot:
@@ -167,10 +191,14 @@ def _pairs(of: tuple[int, ...], others: tuple[int, ...], near: bool) -> tuple[in
     return (*close, *(pair + count * count for pair in close)) if near else close
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=4096)
 def _threes(first: int, others: frozenset[int]) -> tuple[int, ...]:
     """The threes of a concept with each two of others, whatever their order."""
     _, _, threes, *_ = space()
     hot = len(TRIPLED)
-    three = (sorted((first, *two)) for two in combinations(sorted(others - {first}), 2))
-    return tuple(threes + (low * hot + middle) * hot + high for low, middle, high in three)
+    below, above = (sorted(filter(side, others)) for side in (first.__gt__, first.__lt__))
+    return (
+        *(threes + (low * hot + middle) * hot + first for low, middle in combinations(below, 2)),
+        *(threes + (low * hot + first) * hot + high for low in below for high in above),
+        *(threes + (first * hot + middle) * hot + high for middle, high in combinations(above, 2)),
+    )

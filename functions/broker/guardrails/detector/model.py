@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from broker.guardrails.detector.features import name_of, number_of, space, windows
+from broker.guardrails.work import Work
 
 REASONS = 5
 """How many features a verdict names at most."""
@@ -74,13 +75,13 @@ def mix(scores: list[float], mixture: tuple[float, float, float]) -> float:
     return first * highest[-1] + second * highest[0] + mean * sum(scores) / len(scores)
 
 
-def judge_text(text: str) -> Verdict:
-    """Judge one text. Linear in its length: every character is in a window, and a window's work is bounded."""
+def judge_text(text: str, work: Work | None = None) -> Verdict:
+    """Judge one text, as far as the work goes. Linear in its length, for a window's work is bounded."""
     model = weights()
     weigh, weigh_words = model.features.__getitem__, model.wording.__getitem__
     scores: list[float] = []
     best, highest, worded = set[int](), -math.inf, 0.0
-    for window in windows(text):
+    for window in windows(text, work or Work()):
         wording = window.share() * sum(map(weigh_words, window.wording))
         score = model.bias + wording + sum(map(weigh, window.features))
         scores.append(score)

@@ -14,23 +14,28 @@ from broker.guardrails.pii.machines import find_addresses
 from broker.guardrails.pii.phones import find_international, find_national
 from broker.guardrails.pii.words import mentions
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 
-def find_pii(text: str) -> Iterator[Span]:
+def find_pii(text: str, work: Work | None = None) -> Iterator[Span]:
     """The personal data in a text, in order; where two finders see the same characters, the surer one counts."""
-    text = plain(text)
-    near = mentions(text)
+    text, work = plain(text), work or Work()
+    near = mentions(text, work)
     classes = classes_of(text)
     # In this order: what stands first keeps its characters, and the numbers are looked for in what is left.
     found = [
-        *find_emails(text),
-        *find_ibans(text, classes),
-        *find_wallets(text),
-        *find_addresses(text),
-        *find_international(text),
+        *find_emails(text, work),
+        *find_ibans(text, classes, work),
+        *find_wallets(text, work),
+        *find_addresses(text, work),
+        *find_international(text, work),
     ]
     classes = without(classes, found)
-    found += [*find_ids(text, classes, near), *find_national(text, classes, near), *find_labelled(text, near)]
+    found += [
+        *find_ids(text, classes, near, work),
+        *find_national(text, classes, near, work),
+        *find_labelled(text, near, work),
+    ]
     yield from _apart(found)
 
 

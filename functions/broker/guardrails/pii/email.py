@@ -6,6 +6,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 LOCAL = pattern(r"(?:[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f-\x9f\u2000-\u200f\u3000\ufffd]){1,64}\Z")
 QUOTED = pattern(r'(?<![\w"])"(?:[^"\\\r\n]|\\[^\r\n]){1,62}"\Z')
@@ -21,6 +22,9 @@ GLUED = pattern(r".*[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af](?=[!-~]+\Z)")
 PUNCTUATION = "'`*_~|/=?!{}#$%&"
 """Allowed in a local part, but at its beginning or around it most often the text's own."""
 
+LOOK, CLOSE_LOOK = 2, 18
+"""Steps of a look at what follows a sign, and of one at what stands before it where that is a domain."""
+
 FILES = frozenset(
     "png jpg jpeg gif svg webp ico pdf html htm css scss js ts tsx jsx mjs json xml yml yaml md txt py rb go java "
     "php sh whl zip gz tgz tar exe dll so lock log csv local localhost lan internal".split()
@@ -28,12 +32,14 @@ FILES = frozenset(
 """What stands for a domain's end in names of files (`logo@2x.png`) and of machines."""
 
 
-def find_emails(text: str) -> Iterator[Span]:
+def find_emails(text: str, work: Work) -> Iterator[Span]:
     """The addresses in a text, in order."""
     free, at = 0, text.find("@")
     while at >= 0:
+        if not work.take(LOOK):
+            return
         end = _domain(text, at + 1)
-        begin = _local(text, free, at) if end else at
+        begin = _local(text, free, at) if end and work.take(CLOSE_LOOK) else at
         if begin < at:
             free = end
             yield Span(begin, end, "email")

@@ -13,6 +13,7 @@ from broker.guardrails.patterns import pattern
 from broker.guardrails.pii import own
 from broker.guardrails.pii.words import document
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 BEFORE, AFTER = 48, 16
 """How far a number's word may stand before it, and behind it, in characters."""
@@ -21,6 +22,8 @@ WORD = pattern(rb"[9A]++")
 DIGITS_FIRST = pattern(rb"(?:A+[ -])*9([9A]*(?:[^9A][9A]*)?)")
 LETTER_OR_DIGIT = b"A9"
 LONGEST = 40
+LOOK, KIND = 4, 40
+"""Steps of a look at a place where a number may begin, and of one at what has the form of a number."""
 TIGHT = (b"-", b".", b"/", b"+")
 """What joins two words to one identifier."""
 
@@ -70,20 +73,21 @@ class KnownForms(NamedTuple):
     """A digit behind which a form may go on: for numbers in ordinary text, most often none does."""
 
 
-def find_ids(text: str, classes: bytes, near: Mentions[str]) -> Iterator[Span]:
+def find_ids(text: str, classes: bytes, near: Mentions[str], work: Work) -> Iterator[Span]:
     """The numbers in a text, in order."""
     known = _known_forms()
     free = 0
-    for begin, end, form in _candidates(classes, known, near):
+    for begin, end, form in _candidates(classes, known, near, work):
+        work.take(KIND)
         if begin >= free and (kind := _kind(text, begin, end, form, near)):
             free = end
             yield Span(begin, end, *kind)
 
 
-def _candidates(classes: bytes, known: KnownForms, near: Mentions[str]) -> Iterator[tuple[int, int, Form]]:
+def _candidates(classes: bytes, known: KnownForms, near: Mentions[str], work: Work) -> Iterator[tuple[int, int, Form]]:
     """Where something has the form of a number: the longest first at each place."""
     place = 0
-    while first := known.first.search(classes, place):
+    while (first := known.first.search(classes, place)) and work.take(LOOK):
         begin = first.start()
         while begin and classes[begin - 1] in LETTER_OR_DIGIT and first.start() - begin < LONGEST:
             begin -= 1

@@ -10,6 +10,7 @@ from broker.guardrails.patterns import pattern
 from broker.guardrails.pii.own import COUNTRIES
 from broker.guardrails.pii.words import BIRTH, LABEL, document
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 LINK = pattern(
     r"(?:[\s:#=.()\[\]\"'*_,-]{0,4}(?:numbers?|num|no|nr|nº|n°|№|번호|番号|号码|號碼|증|nummer|number|numéro|numero|número|code|codes|card|id"
@@ -37,6 +38,9 @@ DATE = pattern(
 )
 """As dates are written: figures in three orders, with a month's name, in characters, and in one piece."""
 
+LOOK = 5
+"""Steps of a look at what stands behind a word."""
+
 REACH = 80
 """No value ends farther than this behind its word, in characters."""
 
@@ -50,9 +54,11 @@ class Label(NamedTuple):
     """How many digits it has at least."""
 
 
-def find_labelled(text: str, near: Mentions[str]) -> Iterator[Span]:
+def find_labelled(text: str, near: Mentions[str], work: Work) -> Iterator[Span]:
     """The values behind their words, in the order of the words."""
     for word in near.all():
+        if not work.take(LOOK):
+            return
         if word.tag == BIRTH:
             link = LINK.match(text, word.end, word.end + REACH)
             if link and (found := DATE.match(text, link.end())):

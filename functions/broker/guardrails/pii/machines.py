@@ -6,6 +6,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 HINT = pattern(r"\.[0-9]{1,3}\.[0-9]{1,3}\.|\.[0-9A-Fa-f]{4}\.")
 COLON_HINT = pattern(r":[0-9A-Fa-f]{0,4}:")
@@ -18,6 +19,9 @@ MAC = pattern(
 )
 REACH = 48
 """More characters than an address has."""
+
+MIDDLE = 20
+"""Steps of a look at one."""
 
 BEFORE = pattern(r"[0-9A-Za-z_:.-]*\Z")
 OTHER = pattern(r"[^0-9A-Za-z_:.-]")
@@ -33,13 +37,15 @@ VERSION = pattern(
 """What makes four numbers with dots a version."""
 
 
-def find_addresses(text: str) -> Iterator[Span]:
+def find_addresses(text: str, work: Work) -> Iterator[Span]:
     """The addresses in a text, those of one notation after those of another."""
     for sign, hint in ((".", HINT), (":", COLON_HINT), ("-", HYPHEN_HINT)):
         free = 0
         for middle in hint.finditer(text) if sign in text else ():
             if middle.start() < free:
                 continue
+            if not work.take(MIDDLE):
+                return
             before = BEFORE.findall(text[max(free, middle.start() - REACH) : middle.start()])[0]
             behind = OTHER.search(text, middle.end())
             free = behind.start() if behind else len(text)

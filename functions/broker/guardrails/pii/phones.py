@@ -11,6 +11,7 @@ from broker.guardrails.mentions import Mentions
 from broker.guardrails.patterns import pattern
 from broker.guardrails.pii.words import PHONE, document
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 INTERNATIONAL = pattern(r"\+\]?(?: ?\(|(?: (?=[0-9]{1,3}[ ./(-]))?)[1-9](?:[ ./()\[\]-]{0,3}[0-9]){6,16}(?![0-9])")
 ZEROS = pattern(r"00[ -]?[1-9](?:[ ./()-]{0,3}[0-9]){7,15}(?![0-9])")
@@ -43,6 +44,9 @@ WITHOUT_LAST_GROUP = pattern(r"\A(.*[0-9])[^0-9]+[0-9]+\Z", re.DOTALL)
 TRIALS = 3
 """How many groups at the end may belong to something else."""
 
+LOOK, PLAN = 3, 6
+"""Steps of a look at a place where a number may be, and of one at the plan of a region."""
+
 FEWEST = 7
 """Numbers of fewer digits are not looked at."""
 
@@ -60,45 +64,51 @@ WHOLE = "ZZ"
 """The region of numbers that have their country's code."""
 
 
-def find_international(text: str) -> Iterator[Span]:
+def find_international(text: str, work: Work) -> Iterator[Span]:
     """The phone numbers with their country's code, those with a plus before those with two zeros."""
     for sign, written in (("+", INTERNATIONAL), ("00", ZEROS)):
         place = text.find(sign)
         while place >= 0:
+            if not work.take(LOOK):
+                return
             found = written.match(text, place) if _begins(text, place) else None
-            length = _longest(found.group(), (WHOLE,)) if found else 0
+            length = _longest(found.group(), (WHOLE,), work) if found else 0
             if length:
                 yield Span(place, place + length, "phone")
             place = text.find(sign, place + max(length, 1))
 
 
-def find_national(text: str, classes: bytes, near: Mentions[str]) -> Iterator[Span]:
+def find_national(text: str, classes: bytes, near: Mentions[str], work: Work) -> Iterator[Span]:
     """The phone numbers without, those of a notation of their own before those with a word."""
-    yield from _in_own_form(text, classes)
-    yield from _named(text, near)
+    yield from _in_own_form(text, classes, work)
+    yield from _named(text, near, work)
 
 
-def _in_own_form(text: str, classes: bytes) -> Iterator[Span]:
+def _in_own_form(text: str, classes: bytes, work: Work) -> Iterator[Span]:
     for region, forms, whole in OWN_FORMS:
         for form in forms:
             end = 0
             for place in places(classes, form):
+                if not work.take(LOOK):
+                    return
                 found = whole.search(text, max(end, place - OWN_LEAD), place + OWN_LEAD) if place >= end else None
-                if found and _longest(found.group(), (region,)):
+                if found and _longest(found.group(), (region,), work):
                     end = found.end()
                     yield Span(*found.span(), "phone", 0.9)
 
 
-def _named(text: str, near: Mentions[str]) -> Iterator[Span]:
+def _named(text: str, near: Mentions[str], work: Work) -> Iterator[Span]:
     """Numbers right behind a word such as `Telefon`, by the plans of the countries where it is said."""
     words = (word for word in near.all() if word.tag.startswith(PHONE))
     for end, languages in groupby(words, key=lambda word: word.end):
+        if not work.take(LOOK):
+            return
         gap = GAP.match(text, end)
         found = NATIONAL.match(text, gap.end()) if gap else None
         if not found or not _begins(text, found.start()):
             continue
         often = len(NOT_DIGIT.sub("", found.group())) >= OFTEN_DIGITS
-        if length := _longest(found.group(), _regions(tuple(word.tag for word in languages), often)):
+        if length := _longest(found.group(), _regions(tuple(word.tag for word in languages), often), work):
             begin = found.start()
             opened = ")" in found.group()[:length] and text[begin - 1] == "("
             yield Span(begin - opened, begin + length, "phone", 0.9)
@@ -115,14 +125,16 @@ def _begins(text: str, place: int) -> bool:
     return not (before.isascii() and before.isalnum()) and before not in ("_", "+", "-", "/", ".", "@", "=")
 
 
-def _longest(written: str, regions: tuple[str, ...]) -> int:
+def _longest(written: str, regions: tuple[str, ...], work: Work) -> int:
     """How many of the characters make a number that is valid in one of the regions; 0 if none do."""
     for _ in range(TRIALS):
         digits = NOT_DIGIT.sub("", written)
         if len(digits) < FEWEST:
             return 0
-        if any(_valid(digits, region) for region in regions):
-            return len(written)
+        for region in regions:
+            work.take(PLAN)
+            if _valid(digits, region):
+                return len(written)
         shorter = WITHOUT_LAST_GROUP.match(written)
         if not shorter:
             return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.guardrails.mentions import Mentions, Vocabulary
+from broker.guardrails.work import Work
 
 DATA = Path(__file__).parents[1] / "data" / "personal_data.json"
 
@@ -22,9 +23,9 @@ def document() -> dict[str, Any]:
     return read
 
 
-def mentions(text: str) -> Mentions[str]:
+def mentions(text: str, work: Work) -> Mentions[str]:
     """The words that a text has, tagged with kinds of numbers, their groups, and what is named above."""
-    return _vocabulary().mentions(text)
+    return _vocabulary().mentions(text, work)
 
 
 @cache

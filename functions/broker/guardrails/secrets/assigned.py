@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from broker.guardrails.secrets.issued import Scan, stands_alone
+from broker.guardrails.secrets.issued import CLOSE_LOOK, Scan, stands_alone
 from broker.guardrails.secrets.randomness import HASH_NAMES
 from broker.guardrails.secrets.values import OF_A_SECRET, OTHER_NAMES, is_secret, is_told
 from broker.guardrails.spans import Span
@@ -68,6 +68,7 @@ def _given(scan: Scan, begin: int, end: int, strength: str) -> tuple[int, int] |
             continue
         place, quoted = _value(found)
         scan.tried(place[1])
+        scan.work.take(CLOSE_LOOK)
         if is_secret(text[slice(*place)], strength, quoted) and _is_named(scan.lower, begin, end, place[0]):
             return place
     if strength != "weak" and text[begin - 1 : begin] == "-" and (found := OPTION.match(text, end)):

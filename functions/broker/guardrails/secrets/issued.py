@@ -10,6 +10,7 @@ from broker.guardrails.secrets.forms import BEGIN, END, Form
 from broker.guardrails.secrets.issuers import Issuer
 from broker.guardrails.secrets.randomness import HASH_NAMES, is_placeholder, looks_random, reads_as_words
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 REACH = 60
 """Characters between the end of an issuer's name and the value that belongs to it."""
@@ -31,6 +32,9 @@ ASSIGNED = re.compile(r"[\w.\-]{0,24}[\"'\])}\s>]{0,4}(?:=|:|=>|,|\()[\s\"'`(=>]
 ADJACENT = re.compile(r"[\s\"'`]{1,4}\Z")
 HEX = re.compile(r"[0-9a-f]+\Z")
 
+LOOK, CLOSE_LOOK = 3, 25
+"""The steps of a look at a place where a literal stands, and of one at what stands beside a name."""
+
 TRIES = 4
 """How often a value is looked at that has names of secrets in it: what `key:key:key:…` costs is bounded."""
 
@@ -42,10 +46,11 @@ SURE, UNSUMMED, NEAR = 1.0, 0.7, 0.8
 class Scan:
     """A text, the same in lower case letter for letter, and how far its values have been looked at."""
 
-    def __init__(self, text: str, lower: str) -> None:
+    def __init__(self, text: str, lower: str, work: Work) -> None:
         """Both have the same length."""
         self.text = text
         self.lower = lower
+        self.work = work
         self._looked = 0
         self._tries = 0
 
@@ -109,6 +114,7 @@ class Beside:
         text, lower = scan.text, scan.lower
         if not DIGIT.search(text, end, end + REACH + LEAD) or not stands_alone(text, begin, end):
             return
+        scan.work.take(CLOSE_LOOK)
         for start in START.finditer(text, end, end + REACH):
             found = self._pattern.match(text, start.start())
             if found and self._fits(lower, begin, end, found):

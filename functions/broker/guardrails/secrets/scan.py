@@ -8,6 +8,7 @@ from broker.guardrails.secrets import addresses, assigned, commands, headers, is
 from broker.guardrails.secrets.issued import Scan
 from broker.guardrails.secrets.issuers import issuers, secret_words
 from broker.guardrails.spans import Span
+from broker.guardrails.work import Work
 
 Finder = Callable[[Scan, int, int], Iterator[Span]]
 """Given a text and where a literal stands in it: the spans that it leads to."""
@@ -46,10 +47,13 @@ class Literals:
         self._automaton = BytesAhoCorasick([narrow(literal) for literal in table], implementation=Implementation.DFA)
 
     def look(self, scan: Scan, narrowed: bytes) -> Iterator[Span]:
-        """All that the finders tell, with overlaps; nothing within what is sure already."""
+        """All that the finders tell, with overlaps, as far as the work goes; nothing within what is sure already."""
         covered = 0
         for index, begin, end in self._automaton.find_matches_as_indexes(narrowed, overlapping=True):
-            for finder in self._finders[index] if begin >= covered else ():
+            finders = self._finders[index] if begin >= covered else ()
+            if not scan.work.take(issued.LOOK * len(finders)):
+                return
+            for finder in finders:
                 for span in finder(scan, begin, end):
                     covered = max(covered, span.end if span.score == issued.SURE else 0)
                     yield span
@@ -75,14 +79,14 @@ def _finders() -> Iterator[tuple[str, Finder]]:
             yield word, partial(assigned.find_assigned, strength=strength)
 
 
-def find_secrets(text: str) -> Iterator[Span]:
+def find_secrets(text: str, work: Work | None = None) -> Iterator[Span]:
     """The credentials in a text, in order and without overlap; each span covers the secret's value alone.
 
     Kinds are the ids of `data/issuers/` and `private_key`, `jwt`, `password`, `secret_value`, `url_password` and
     their like. Time is linear in the text's size.
     """
     narrowed = narrow(text)
-    return _without_overlap(literals().look(Scan(text, narrowed.decode("ascii")), narrowed))
+    return _without_overlap(literals().look(Scan(text, narrowed.decode("ascii"), work or Work()), narrowed))
 
 
 def narrow(text: str) -> bytes:
