@@ -50,8 +50,11 @@ _ALNUM = "(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])"
 
 _NEEDLESS: tuple[tuple[str, str, re.Pattern[str], re.Pattern[str]], ...] = (
     (
-        *("escapes", "\\u00", re.compile(rf"\\u00{_ALNUM}")),
-        re.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4})"),
+        *("escapes", "\\", re.compile(rf"\\(?:u00{_ALNUM}|x{_ALNUM}|u\{{0{{0,4}}{_ALNUM}\}})|\\{{3,64}}[\"']")),
+        re.compile(
+            r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[2-7][0-9a-fA-F]"
+            r"|\\u\{0{0,4}[0-9a-fA-F]{2,4}\}|\\{1,64}[\"']"
+        ),
     ),
     ("percent", "%", re.compile(f"%{_ALNUM}"), re.compile("%[2-7][0-9a-fA-F]")),
     (
@@ -196,6 +199,13 @@ def _from_hex(word: str) -> str | None:
     return _plain(bytes.fromhex(digits[: len(digits) // 2 * 2]))
 
 
+def _from_escape(word: str) -> str:
+    """One escape: of JSON, of Python and C, of JavaScript and Rust, or of a quote in JSON within JSON within JSON."""
+    if word[-1] in "\"'":
+        return word[-1]
+    return chr(int(word[3:-1], 16)) if word[2:3] == "{" else _from_escapes(word)
+
+
 def _from_escapes(word: str) -> str:
     # Half of a surrogate pair is no reason not to read the rest.
     return word.encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -232,7 +242,7 @@ _IN_ROWS: tuple[
 """Anywhere, where there are signs of it."""
 
 _UNDO: Mapping[str, Callable[[str], str]] = {
-    "escapes": _from_escapes,
+    "escapes": _from_escape,
     "percent": unquote,
     "entities": html.unescape,
 }

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from broker.guardrails import checks
-from broker.guardrails.checks import ALIKE_FOR_ALL_RULES, BY_SOURCE, SIZE
+from broker.guardrails.checks import ALIKE_FOR_ALL_RULES, BY_NAME, BY_SOURCE, SIZE
 from broker.guardrails.checks.base import About, Check
 from broker.guardrails.decoding import NOT_ALL, Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
@@ -132,6 +132,7 @@ class _Run:
         self.tallies: dict[tuple[Policy, Rule, str, str, str], _Tally] = {}
         self.texts: dict[Place, str] = {}
         self.changes: list[Change] = []
+        self.told: set[tuple[object, ...]] = set()
         self.removed: dict[Place, tuple[Seen, list[tuple[int, int]]]] = {}
         self.blocking: set[str] = set()
         self.works = {rule.check: Work.of(rule.check) for _, rule in self.rules}
@@ -147,7 +148,7 @@ class _Run:
                 self.texts[tuple(seen.path.steps())] = seen.text
         views: list[_View] | None = None
         for policy, rule in self.rules:
-            if seen.again and rule.check not in BY_SOURCE:
+            if (seen.again and rule.check not in BY_SOURCE) or (seen.seam == "pair" and rule.check not in BY_NAME):
                 continue
             if self.works[rule.check].spent:
                 self._not_all_read(policy, rule, seen)
@@ -242,7 +243,7 @@ class _Run:
         if view.across and not _stands_across(view.across, begin, end):
             return
         pieces = list(_pieces(view.seen, begin, end))
-        if view.seen.seam and len(pieces) < 2:
+        if view.seen.seam and len(pieces) < 2 - (view.seen.seam == "pair"):
             return  # it stands in one of the texts, and was found there
         if rule.needs_cause and (rule.combine == "all" or span.score < rule.unsure[1]):
             self.asking.add((policy, rule))
@@ -254,6 +255,12 @@ class _Run:
             action = "block"
         if view.seen.is_key and action not in ("flag", "block"):
             action = "block"  # a name is part of a schema: it cannot be changed without breaking it
+        places = [(tuple(path.steps()), first, last) for path, first, last in pieces]
+        if not view.hidden or end - begin < len(view.seen.text):  # as a whole, a text may be worse when it is decoded
+            told = (policy, rule, span.kind, action, view.seen.is_key, *places)
+            if told in self.told:
+                return  # it was found in another reading of the same text
+            self.told.add(told)
         self._note(policy, rule, action, view, span)
         if policy.shadow or action == "flag":
             return
@@ -262,9 +269,7 @@ class _Run:
             return
         if action == "remove" and view.seen.seam is None:
             self.removed.setdefault(tuple(view.seen.path.steps()), (view.seen, []))[1].append((begin, end))
-        self.changes.append(
-            Change(span.kind, action, [(tuple(path.steps()), first, last) for path, first, last in pieces])
-        )
+        self.changes.append(Change(span.kind, action, places))
 
     def _note(self, policy: Policy, rule: Rule, action: str, view: _View, span: Span) -> None:
         key = (policy, rule, span.kind, action, view.hidden)
@@ -342,10 +347,10 @@ def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]
     if seen.seam is None:
         yield seen.path, begin, end
         return
-    at = bisect_right(seen.pieces, begin, key=lambda piece: piece.begin) - 1
+    at = max(bisect_right(seen.pieces, begin, key=lambda piece: piece.begin) - 1, 0)
     while at < len(seen.pieces) and (piece := seen.pieces[at]).begin < end:
         at += 1
-        upto = seen.pieces[at].begin if at < len(seen.pieces) else len(seen.text)
+        upto = seen.pieces[at].begin if at < len(seen.pieces) else len(seen.text) - (seen.seam == "pair")
         first, last = max(begin, piece.begin), min(end, upto)
         if first < last:
             yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset

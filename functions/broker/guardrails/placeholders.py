@@ -85,9 +85,19 @@ def restored(document: Any, mapping: Mapping[str, str]) -> Any:
             holder[place] = copy = list(value)
             waiting += [(copy, at) for at in range(len(copy))]
         elif isinstance(value, Mapping):
-            holder[place] = named = {_restored_text(name, mapping): each for name, each in value.items()}
+            holder[place] = named = _named(value, mapping)
             waiting += [(named, name) for name in named]
     return root[0]
+
+
+def _named(held: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, Any]:
+    """An object with its names restored; one that would take the place of another's stays, for no value may be lost."""
+    named: dict[str, Any] = {}
+    for name, each in held.items():
+        restored_name = _restored_text(name, mapping)
+        is_taken = restored_name != name and (restored_name in held or restored_name in named)
+        named[name if is_taken else restored_name] = each
+    return named
 
 
 def _restored_text(text: str, mapping: Mapping[str, str]) -> str:

@@ -13,8 +13,12 @@ from typing import Any, Literal, NamedTuple
 Source = Literal["operator", "user", "model", "untrusted"]
 """Whose words: instructions and tools, the user's, the model's own, or what came from elsewhere (a tool's result)."""
 
-Seam = Literal["parts", "messages"]
-"""What a text across a seam joins: the parts of a list (of one message), or messages that follow each other."""
+Seam = Literal["parts", "messages", "pair"]
+"""What a text across a seam joins: the parts of a list (of one message), messages that follow each other (also the
+user's alone, without what is between), or a value and its name."""
+
+PAIRED = (4, 512)
+"""The fewest and the most characters of a value that is also read beside its name, as settings are written."""
 
 SENT = ("input", "parameters", "output_schema")
 """The parts of a request that a model gets to see."""
@@ -117,6 +121,13 @@ def _conversation(path: Path, messages: list[Any]) -> Iterator[Seen]:
             yield from _values(Path(path, number), message)
     said = [_said(Path(path, number), message) for number, message in enumerate(messages)]
     yield from _across("messages", path, "user", said)
+    asked = [texts for texts, message in zip(said, messages, strict=True) if _is_users(message)]
+    if 1 < len(asked) < len(said):
+        yield from _across("messages", path, "user", asked)
+
+
+def _is_users(message: Any) -> bool:
+    return isinstance(message, Mapping) and message.get("role") == "user"
 
 
 def _said(path: Path, message: Any) -> list[tuple[Path, str]]:
@@ -166,9 +177,24 @@ def _texts(root: Path, document: Any, source: Source) -> Iterator[Seen]:
             waiting += [(Path(path, at), each) for at, each in reversed(list(enumerate(value)))]
         elif isinstance(value, Mapping):
             yield from (Seen(path, name, source, is_key=True) for name in value if name not in _WORDS)
+            yield from _pairs(path, value, source)
             waiting += [(Path(path, name), each) for name, each in reversed(list(value.items()))]
         elif isinstance(value, int | float) and _is_long(value):
             yield _number(path, value, source)
+
+
+def _pairs(path: Path, value: Mapping[str, Any], source: Source) -> Iterator[Seen]:
+    """The values of an object beside their names: by a word such as `password` alone can some be told."""
+    given = [(name, name) for name in value if name not in _WORDS]
+    if isinstance(value.get("name"), str) and "value" in value:
+        given.append((value["name"], "value"))
+    for name, key in given:
+        held = value[key]
+        at = Path(path, key)
+        if isinstance(held, str) and PAIRED[0] <= len(held) <= PAIRED[1] and not _is_bytes(at, held):
+            before = f'{name}: "'
+            pieces = (Piece(len(before), at, 0),)
+            yield Seen(path, f'{before}{held}"', source, seam="pair", pieces=pieces)
 
 
 def _is_long(number: float) -> bool:

@@ -195,3 +195,15 @@ def test_hostile_answers_come_to_an_end(text: str) -> None:
 def test_addresses_are_read_as_browsers_do(check: str, text: str) -> None:
     assert kinds(text, Rule(check, "block", domains=("ok.example",)))
     assert not kinds(text.replace("evil", "ok"), Rule("links", "block", domains=("ok.example",)))
+
+
+@pytest.mark.parametrize("gap", ["\n", "\t", "\r\n"])
+def test_what_browsers_leave_out_of_an_address_hides_none(gap: str) -> None:
+    link = f'<a href="ht{gap}tps:/{gap}/evil.example/a">x</a>'
+    assert kinds(link, Rule("links", domains=("ok.example",))) == ["unlisted_link"]
+    assert kinds(link.replace("evil", "ok"), Rule("links", domains=("ok.example",))) == []
+    longer = f'<a href="https://ok.example{gap}.evil.example/a">x</a>'
+    assert kinds(longer, Rule("links", domains=("ok.example",))) == ["unlisted_link"]
+    picture = f'<img alt=x{gap}src="h{gap}ttps://evil.example/a.png">'
+    assert kinds(picture, Rule("markup", domains=("ok.example",))) == ["remote_picture"]
+    assert kinds(f"See https://ok.example{gap}.evil.example is a name.", Rule("links", domains=("ok.example",))) == []

@@ -30,6 +30,9 @@ BY_ENGINES = frozenset({"harmful_content", "topics"})
 ALIKE_FOR_ALL_RULES = frozenset({"card_numbers", "hidden_text", "injection", "personal_data", "secrets"})
 """Checks that read nothing of a rule: however many policies have them, each text is read once."""
 
+BY_NAME = frozenset({"card_numbers", "personal_data", "secrets"})
+"""Checks that read a value beside its name: what they find may be told by a word before it."""
+
 SIZE = "max_input_chars"
 """The one rule that looks at all texts together (`pipeline`)."""
 

@@ -12,6 +12,10 @@ URL = re.compile(
     re.IGNORECASE,
 )
 
+ATTRIBUTE = re.compile(r"=\s{0,8}[\"']([^\"'<>]{1,2048}+)")
+GAP = re.compile(r"[\t\r\n]")
+"""Browsers leave it out of an address in an attribute (WHATWG URL, basic URL parser): `ht`, a line's end and `tps://`."""
+
 SLASHES = re.compile(r"(?:(?<=:)|^)[/\\]+")
 
 
@@ -29,6 +33,17 @@ class Links:
         for found in URL.finditer(text):
             if not is_listed(found.group(), about.rule.domains):
                 yield Span(*found.span(), "unlisted_link")
+        for found in ATTRIBUTE.finditer(text):
+            given = found.group(1).strip()
+            address = GAP.sub("", given)
+            split = URL.match(address) if len(address) < len(given) else None
+            if split and not is_listed(split.group(), about.rule.domains):
+                yield Span(*found.span(1), "unlisted_link")
+
+
+def without_gaps(attribute: re.Match[str]) -> str:
+    """An attribute as browsers read an address in it."""
+    return GAP.sub("", attribute.group())
 
 
 def is_listed(url: str, domains: tuple[str, ...]) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from broker.guardrails.checks.base import About
-from broker.guardrails.checks.links import is_listed
+from broker.guardrails.checks.links import ATTRIBUTE, is_listed, without_gaps
 from broker.guardrails.spans import Span
 
 ACTIVE = re.compile(
@@ -82,7 +82,7 @@ def _images(text: str, domains: tuple[str, ...]) -> Iterator[Span]:
         if found.start() < last:
             continue
         last = text.find(">", found.end(), found.end() + LONGEST_TAG) + 1
-        source = SOURCE.search(text, found.end(), last) if last else None
+        source = SOURCE.search(ATTRIBUTE.sub(without_gaps, text[found.end() : last]))
         if source and not is_listed(source.group(1), domains):
             yield Span(found.start(), last, "remote_picture")
 
