@@ -26,6 +26,7 @@ from broker.registry.versions import Registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
 from broker.rest.api import Api
 from broker.rest.http import Reply, Request
+from broker.reviews import record
 from broker.routing.board import Board
 from broker.routing.breakers import Breakers
 from broker.routing.catalog import Models
@@ -44,6 +45,7 @@ from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
+from tests.fakes.reviews import reviews_of
 from tests.fakes.shelf import FakeShelf
 from tests.fakes.texts import FakeTexts
 
@@ -75,7 +77,7 @@ class World:
 
     def __init__(self) -> None:
         self.database = FakeDatabase()
-        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings))
+        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
         self.texts = FakeTexts()
@@ -113,7 +115,8 @@ class World:
         """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""
         facts: dict[str, Any] = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme"} | more
         scopes = facts.pop("scopes", frozenset("*"))
-        door = Admin(self.database, self.registry) if (method, resource) in ADMIN_ROUTES else self.api
+        operators = Admin(self.database, self.registry, reviews_of(self, FakeQueue()))
+        door = operators if (method, resource) in ADMIN_ROUTES else self.api
         return door(Request(method, resource, principal="me", scopes=scopes, request_id="r-1", **facts))
 
     def submitted(self) -> Head:

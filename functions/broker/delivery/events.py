@@ -34,6 +34,18 @@ def job_facts(head: Head) -> dict[str, Any]:
     }
 
 
+def review_event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:
+    """The event of a job that is held for a review, or released; operators go by it, so it is always told."""
+    if before is None or before.is_held is after.is_held or after.status.terminal:
+        return None
+    review = after.review
+    kind, at = ("JobHeld", review["since"]) if after.is_held else ("JobReleased", review["at"])
+    shown = {"stage": review["stage"], "rules": review["rules"], "url": f"/v1/admin/reviews/{after.id}"}
+    event_id = f"evt_{after.id.removeprefix('job_')}_{review['state']}_{after.run}"
+    facts = job_facts(after) | {"review": shown}
+    return kind, envelope(event_id, after.correlation_id, after.tenant, at, facts)
+
+
 def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:
     """The event of a change of a head as `(detail-type, detail)`; None where nobody needs to be told.
 

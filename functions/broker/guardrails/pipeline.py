@@ -36,6 +36,8 @@ class Report:
     """By the place of the text."""
     blocking: set[str] = field(default_factory=set)
     """The rules that block."""
+    holding: set[str] = field(default_factory=set)
+    """The rules that want a person to look."""
 
     @property
     def blocked(self) -> bool:
@@ -119,6 +121,7 @@ class _Run:
         self.changes: list[Change] = []
         self.removed: dict[Place, tuple[Seen, list[tuple[int, int]]]] = {}
         self.blocking: set[str] = set()
+        self.holding: set[str] = set()
         self.size = 0
 
     def read(self, seen: Seen) -> None:
@@ -151,7 +154,7 @@ class _Run:
             # A checker that failed has not let anything pass, nor taken anything out.
             self._note(policy, rule, "error", view, Span(0, 0, "check_failed"))
             if rule.action != "flag" and not rule.fail_open and not policy.shadow:
-                self.blocking.add(rule.check)
+                (self.holding if rule.action == "review" else self.blocking).add(rule.check)
             return
         for span in spans:
             if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
@@ -176,13 +179,13 @@ class _Run:
         action: Action = rule.action
         if rule.block_from is not None and span.score >= rule.block_from:
             action = "block"
-        if view.seen.is_key and action not in ("flag", "block"):
+        if view.seen.is_key and action not in ("flag", "review", "block"):
             action = "block"  # a name is part of a schema: it cannot be changed without breaking it
         self._note(policy, rule, action, view, span)
         if policy.shadow or action == "flag":
             return
-        if action == "block":
-            self.blocking.add(rule.check)
+        if action in ("review", "block"):
+            (self.holding if action == "review" else self.blocking).add(rule.check)
             return
         if action == "remove" and view.seen.seam is None:
             self.removed.setdefault(tuple(view.seen.path.steps()), (view.seen, []))[1].append((begin, end))
@@ -232,7 +235,7 @@ class _Run:
                 about = (self.stage, SIZE, "too_long", rule.action, self.size, str(self.stage), 1.0, policy.name, "1")
                 findings.append(Finding(*about, shadow=policy.shadow))
         findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
-        return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking)
+        return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking, self.holding)
 
 
 def _views(seen: Seen) -> Iterator[_View]:

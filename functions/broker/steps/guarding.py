@@ -31,8 +31,7 @@ class Guard:
         """Check the request.
 
         Returns:
-            `{"blocked": bool, "rules": [names]}`; with a `message` for its user where it is blocked, and with
-            `"redacted": True` where models may not see all of it.
+            As `outcome`, and with `"redacted": True` where models may not see all of it.
 
         Raises:
             Conflict: the run is stale.
@@ -40,15 +39,15 @@ class Guard:
         """
         request = original(self.payloads, run.id)
         report, key = self._inspected(run, "input", input_texts(request), now)
-        outcome = self._outcome(run, "input", report, now)
+        told = self._outcome(run, "input", report, now)
         if not report.blocked and redact_request(self.jobs, self.payloads, run, request, report.edits, key):
-            return outcome | {"redacted": True}
-        return outcome
+            return told | {"redacted": True}
+        return told
 
     def moderate_output(self, run: Run, output: str, now: int) -> dict[str, Any]:
         """The same for the answer kept as the payload `output`, which is changed where it is not to be seen as it is.
 
-        Returns `{"blocked": bool, "rules": [names]}`, and the `message` where it is blocked.
+        Returns as `outcome`.
         """
         if run.keeps:
             # The cache finds an answer by the rules that held, so it has to have passed none that are older.
@@ -61,11 +60,8 @@ class Guard:
         return self._outcome(run, "output", report, now)
 
     def _outcome(self, run: Run, stage: Stage, report: Report, now: int) -> dict[str, Any]:
-        rules = sorted(report.blocking)
-        if not rules:
-            return {"blocked": False, "rules": []}
-        language = self.tenants.get(run.tenant, now).language
-        return {"blocked": True, "rules": rules, "message": sentence(stage, rules, language)}
+        holding = set() if stage in run.released else report.holding
+        return outcome(stage, report.blocking, holding, lambda: self.tenants.get(run.tenant, now).language)
 
     def _inspected(self, run: Run, stage: Stage, texts: Iterable[Seen], now: int) -> tuple[Report, bytes]:
         """The report, which is kept, and the key of hashes; empty where there is nothing to hash."""
@@ -90,3 +86,27 @@ class Guard:
             return self.secret(name).encode() if name else b""
         except CredentialRejected:
             return b""
+
+
+def outcome(
+    stage: Stage, blocking: Iterable[str], holding: Iterable[str], language: Callable[[], str]
+) -> dict[str, Any]:
+    """What the workflow is told of a stage: the rules that stop the run, if any do, and whether for good.
+
+    Args:
+        stage: before the model, or after it.
+        blocking: the rules that end the job.
+        holding: those that want a person to look, where nobody has yet.
+        language: gives the one of the tenant's users.
+
+    Returns:
+        `{"blocked": bool, "rules": [names]}`, with a `message` for the job's user where it is blocked. Where the run
+        only stops until a person has looked, `held` is beside it (`{"stage", "rules", "message"}`): an execution that
+        knows of no reviews blocks.
+    """
+    rules = sorted(blocking)
+    held = sorted(holding) if not rules else []
+    if not rules and not held:
+        return {"blocked": False, "rules": []}
+    told = {"rules": rules or held, "message": sentence(stage, rules or held, language())}
+    return {"blocked": True, **told} | ({"held": {"stage": stage, **told}} if held else {})
