@@ -61,7 +61,9 @@ def test_a_released_job_is_sent_again_and_says_where_it_was_released() -> None:
     assert (head.is_held, head.status, head.due_at) == (False, Status.QUEUED, NOW + 2 * MINUTE)
     assert (head.review["released"], kept_answer(head)) == (["input"], None)
     again = claim(head, now=NOW + MINUTE, lease_ms=90_000, by="m2")
-    second = hold_for_review(again, Fence(2, "e2"), stage="output", rules=["links"], answer=ANSWER, now=NOW + 2 * MINUTE)
+    second = hold_for_review(
+        again, Fence(2, "e2"), stage="output", rules=["links"], answer=ANSWER, now=NOW + 2 * MINUTE
+    )
     assert second.review["released"] == ["input"]
     done = let_go(second, now=NOW + 3 * MINUTE)
     assert (done.review["released"], kept_answer(done)) == (["input", "output"], "OUTPUT#1.1")

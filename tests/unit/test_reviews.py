@@ -117,9 +117,7 @@ def test_a_rejected_job_is_blocked_and_its_call_is_paid_for_once(rule: Any, code
     assert deciding(flow).reject(head.id, rule["stages"][0], ADA, "Again.", flow.now)["state"] == "rejected"
 
 
-@pytest.mark.parametrize(
-    ("end", "status"), [("deadline", Status.EXPIRED), ("cancel", Status.CANCELED)]
-)
+@pytest.mark.parametrize(("end", "status"), [("deadline", Status.EXPIRED), ("cancel", Status.CANCELED)])
 def test_an_end_from_elsewhere_closes_the_review_and_pays_the_call_once(end: str, status: Status) -> None:
     flow = Flow([AFTER])
     head = flow(ask("A heron."))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, RootModel, create_model
 
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
-from broker.delivery.events import DETAIL_TYPES
+from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
 from broker.envelope import SOURCE, VERSION
 from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
@@ -128,7 +128,7 @@ def event_models() -> dict[str, type[BaseModel]]:
         )
         for status, kind in DETAIL_TYPES.items()
     }
-    data |= dict.fromkeys(("JobHeld", "JobReleased"), ReviewedFacts)
+    data |= dict.fromkeys(REVIEW_TYPES, ReviewedFacts)
     data["RequestRejected"] = Rejection
     data["BatchCompleted"] = BatchFacts
     return {kind: _event(kind, facts) for kind, facts in data.items()}

@@ -16,6 +16,9 @@ DETAIL_TYPES = {
     Status.EXPIRED: "JobExpired",
 }
 
+REVIEW_TYPES = ("JobHeld", "JobReleased")
+"""Of jobs that are held for a review, which are queued meanwhile."""
+
 
 def job_facts(head: Head) -> dict[str, Any]:
     """The small facts of a job that events and webhooks carry."""
@@ -39,7 +42,8 @@ def review_event_of(before: Head | None, after: Head) -> tuple[str, dict[str, An
     if before is None or before.is_held is after.is_held or after.status.terminal:
         return None
     review = after.review
-    kind, at = ("JobHeld", review["since"]) if after.is_held else ("JobReleased", review["at"])
+    held, released = REVIEW_TYPES
+    kind, at = (held, review["since"]) if after.is_held else (released, review["at"])
     shown = {"stage": review["stage"], "rules": review["rules"], "url": f"/v1/admin/reviews/{after.id}"}
     event_id = f"evt_{after.id.removeprefix('job_')}_{review['state']}_{after.run}"
     facts = job_facts(after) | {"review": shown}

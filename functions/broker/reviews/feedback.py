@@ -117,4 +117,5 @@ def _places(notes: Mapping[str, Item], stage: str, rule: str | None) -> set[str]
 
 
 def _is_theirs(seen: Seen) -> bool:
-    return seen.source != "operator" and not seen.is_key
+    """True for words of users, models and tools; the names of fields and of roles are nobody's."""
+    return seen.source != "operator" and not seen.is_key and seen.path.name != "role"
