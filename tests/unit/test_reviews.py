@@ -85,6 +85,14 @@ def test_what_is_released_is_given_though_its_model_is_gone_and_all_money_is_hel
     assert release(flow, head, "output").status is Status.SUCCEEDED
 
 
+def test_what_was_released_and_is_gone_is_never_replaced_by_what_nobody_saw() -> None:
+    flow = Flow([AFTER])
+    head = flow(ask("A heron."))
+    flow.world.payloads.drop(head.id, "OUTPUT#1.1")
+    ended = release(flow, head, "output")
+    assert (ended.status, (ended.error or {})["code"], len(flow.sent)) == (Status.FAILED, "answer_gone", 1)
+
+
 def test_both_stages_may_hold_one_after_the_other() -> None:
     flow = Flow([HERONS])
     head = release(flow, flow(ask("A heron.")), "input")

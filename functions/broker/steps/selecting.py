@@ -39,13 +39,14 @@ class SelectModel:
 
         Raises:
             Conflict: the job was erased.
-            InvalidRequest: no model is left (one was disabled since the job was accepted).
+            InvalidRequest: no model is left (one was disabled since the job was accepted), or the answer that was
+                released is not there: another would be one that nobody has looked at.
             CircuitOpen: all that could do it are left alone for a while; `retry_after` says for how long at least.
             TimedOut: all that could do it take longer than the time that is left.
             PolicyMissing: the job asked for the cache, and a guardrail policy that is to hold is not there.
         """
-        if "output" in run.released and (answer := self._released(run)):
-            return {"candidates": [], "released": answer}
+        if "output" in run.released:
+            return {"candidates": [], "released": self._released(run)}
         request = material(self.payloads, run)
         tenant = self.tenants.get(run.tenant, now)
         question = Question(
@@ -70,16 +71,16 @@ class SelectModel:
         found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | ({"route": short} if short else {}) | found
 
-    def _released(self, run: Run) -> dict[str, Any] | None:
-        """The answer that a person let pass; None where it is not there any more."""
+    def _released(self, run: Run) -> dict[str, Any]:
+        """The answer that a person let pass, as Invoke Model gave it."""
         head = enter(self.jobs, run)
-        output = kept_answer(head)
-        if output is None:
-            return None
-        if "facts" in head.review:
-            return {"output": output, "facts": head.review["facts"], "given": True}
-        facts = self.payloads.facts(head.id, output)
-        return {"output": output, "facts": facts, "head": head.to_item()} if facts else None
+        output, given = kept_answer(head), head.review.get("facts")
+        if given:
+            return {"output": output, "facts": given, "given": True}
+        facts = self.payloads.facts(head.id, output) if output else None
+        if facts is None:
+            raise InvalidRequest("The answer that was released is not kept any more.", code="answer_gone")
+        return {"output": output, "facts": facts, "head": head.to_item()}
 
     def _select(self, question: Question) -> Selection:
         """Choose. Who accepted the job may know of a change that this process does not: then it reads anew, once."""
