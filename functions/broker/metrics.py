@@ -89,7 +89,8 @@ def job_ended(head: "Head") -> None:
     """A job reached its terminal status.
 
     Its time is told in parts: in its queue, with models, and the broker's own (checks, selection, moderation, writes).
-    The last two are left out for a job that never ran. What circuits kept waiting was in its queue until its last run.
+    The last two are left out for a job that never ran, and for one that somebody had to look at. What circuits kept
+    waiting was in its queue until its last run.
     """
     began = head.started_at
     if head.waits:
@@ -97,7 +98,9 @@ def job_ended(head: "Head") -> None:
     queued = (began or head.ended_at or 0) - head.created_at
     whole = (head.ended_at or 0) - head.created_at
     asked = sum(call.get("l", 0) for call in head.calls.values())
-    parts = {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at else {}
+    parts = (
+        {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at and not head.review else {}
+    )
     line = {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
     if head.prompt:  # no dimension: versions have no end, and what came of each is counted in the ledger
         line["prompt"] = f"{head.prompt['id']}@{head.prompt['version']}"

@@ -1,4 +1,4 @@
-"""Settle Job: the workflow's one terminal commit, or the way back to the queue."""
+"""Settle Job: the workflow's one terminal commit, or the way back to the queue, or aside until a person has looked."""
 
 from typing import Any
 
@@ -13,7 +13,15 @@ from handlers.step import step
 
 def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
     head = running.settle_job()(run, event["ending"], now_ms())
-    if head.status is Status.QUEUED:
+    if head.is_held:
+        facts = {
+            "message": "job held for review",
+            "job_id": head.id,
+            "tenant": head.tenant,
+            "rules": head.review["rules"],
+        }
+        metric({"stage": head.review["stage"]}, facts, JobsHeld=1)
+    elif head.status is Status.QUEUED:
         facts = {"message": "job waits for a circuit", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
         metric({"lane": head.lane}, facts, JobsWaiting=1)
     if event.get("keep") and head.status is Status.SUCCEEDED:

@@ -16,6 +16,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sweep once and say what was done, as counts."""
     swept = running.sweep()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
     counts = asdict(swept) | {"errors": len(swept.errors)}
+    held, oldest_ms = running.reviews_standing(now_ms())
+    if held:
+        metric({}, ReviewsWaiting=held, OldestReviewMs=oldest_ms)
     metric(
         {"stage": "sweep"},
         {"message": "swept", **counts, "error_names": sorted(set(swept.errors))},

@@ -151,4 +151,45 @@ def admin_calls() -> list[Any]:
         ("GET", experiments, 200, None, {"path": prompt}),
         ("GET", experiments, 200, "labelled", {"path": prompt}),
         ("GET", experiments, 404, None, {"path": nobody}),
+        *review_calls(),
+    ]
+
+
+def review_calls() -> list[Any]:
+    """The same for the routes of reviews and of feedback."""
+    reviews, one, feedback = "/admin/reviews", "/admin/reviews/{job_id}", "/admin/feedback"
+    given = {"about": "guardrails", "verdict": "missed", "rule": "injection", "comment": "It obeyed."}
+    looked = {"body": json.dumps({"stage": "output", "reason": "I looked."})}
+    lost = {"path": {"job_id": "job_0"}}
+    listed = [(reviews, "held"), (feedback, "fed back"), (f"{feedback}/rows", "fed back")]
+    return [
+        ("POST", "/jobs/{id}/feedback", 201, "ended", {"body": json.dumps(given)}),
+        ("POST", "/jobs/{id}/feedback", 400, "ended", {"body": json.dumps(given | {"verdict": "good"})}),
+        ("POST", "/jobs/{id}/feedback", 404, None, {"path": {"id": "job_0"}, "body": json.dumps(given)}),
+        ("POST", "/jobs/{id}/feedback", 409, "much fed back", {"body": json.dumps(given)}),
+        *(("GET", route, 200, before, {"query": {"tenant": "acme"}}) for route, before in listed),
+        *(("GET", route, 200, before, {}) for route, before in listed),
+        *(("GET", route, 400, None, {"query": {"limit": "0"}}) for route, _ in listed),
+        *(("GET", route, 400, None, {"query": {"cursor": "x"}}) for route, _ in listed),
+        ("GET", reviews, 200, "rejected", {"query": {"state": "rejected"}}),
+        ("GET", reviews, 400, None, {"query": {"state": "done"}}),
+        ("GET", reviews, 400, None, {"query": {"stage": "middle"}}),
+        ("GET", one, 200, "held", {}),
+        ("GET", one, 200, "rejected", {}),
+        ("GET", one, 404, None, lost),
+        ("POST", f"{one}/claim", 200, "held", {}),
+        ("POST", f"{one}/claim", 200, "held", {"body": '{"reviewer": "ada"}'}),
+        ("POST", f"{one}/claim", 400, "held", {"body": '{"reviewer": ""}'}),
+        ("POST", f"{one}/claim", 404, None, lost),
+        ("POST", f"{one}/claim", 409, "rejected", {}),
+        *(
+            ("POST", f"{one}/{decision}", status, before, looked | more)
+            for decision in ("release", "reject")
+            for status, before, more in (
+                (200, "held", {}),
+                (400, "held", {"body": '{"stage": "output"}'}),
+                (404, None, lost),
+                (409, "claimed", {}),
+            )
+        ),
     ]

@@ -12,12 +12,13 @@ from broker.cloud.attributes import encode_item
 from broker.cloud.bus import SOURCE, Bus
 from broker.cloud.stream import change_of
 from broker.contract.events import event_models
-from broker.delivery.events import event_of
+from broker.delivery.events import event_of, review_event_of
 from broker.delivery.publishing import HeadChange
 from broker.envelope import envelope
 from broker.jobs.call_transitions import end_call, start_call
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
+from broker.jobs.reviewing import hold_for_review, let_go
 from broker.jobs.store import NEWS, Jobs, note_item
 from broker.jobs.transitions import Fence, Outcome, claim, finish
 from broker.registry.document import parse_registry
@@ -223,12 +224,16 @@ def stream_record(item: Item, name: str, before: Item | None = None) -> dict[str
     return {"eventID": "1", "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": change}
 
 
-def stream_filter(*, progress: bool = True) -> Any:
+def stream_filters(*, progress: bool = True) -> list[Any]:
     ((_, _, source),) = events("DynamoDB")
-    (pattern,) = source["FilterCriteria"]["Filters"]
-    condition, with_progress, ends = pattern["Pattern"]["Fn::If"]
+    plain, reviews = source["FilterCriteria"]["Filters"]
+    condition, with_progress, ends = plain["Pattern"]["Fn::If"]
     assert condition == "TellsProgress"
-    return json.loads(with_progress if progress else ends)
+    return [json.loads(with_progress if progress else ends), json.loads(reviews["Pattern"])]
+
+
+def comes_through(item: dict[str, Any], *, progress: bool = True) -> bool:
+    return any(matches(each, item) for each in stream_filters(progress=progress))
 
 
 @pytest.mark.parametrize(("progress", "expected"), [(True, ["queued", "running", "succeeded"]), (False, ["succeeded"])])
@@ -244,10 +249,27 @@ def test_just_the_changes_of_status_reach_publish(progress: bool, expected: list
     let_through = [
         after["status"]
         for before, after in database.stream
-        if matches(stream_filter(progress=progress), stream_record(after, "MODIFY" if before else "INSERT", before))
+        if comes_through(stream_record(after, "MODIFY" if before else "INSERT", before), progress=progress)
     ]
     assert len(database.stream) == 5
     assert let_through == expected
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_what_is_held_and_what_is_released_is_told_whether_progress_is_or_not(progress: bool) -> None:
+    database = FakeDatabase()
+    jobs, fence = Jobs(database, ()), Fence(1, "exec-1")
+    jobs.create(a_head(status=Status.RUNNING, run=1))
+    jobs.change(JOB_ID, lambda head: hold_for_review(head, fence, stage="input", rules=["words"], answer=None, now=NOW))
+    jobs.change(JOB_ID, lambda head: let_go(head, now=NOW))
+    (_, held), (_, released) = database.stream[1:]
+    for kind, before, after in (("JobHeld", database.stream[0][1], held), ("JobReleased", held, released)):
+        assert comes_through(stream_record(after, "MODIFY", before), progress=progress), kind
+        told = review_event_of(Head.from_item(before), Head.from_item(after))
+        assert told is not None
+        event = sent(*told)
+        check("event", event)
+        assert (event["detail-type"], rules_for(event)) == (kind, [])
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status.terminal])
@@ -255,16 +277,16 @@ def test_every_end_is_told_whether_progress_is_or_not(status: Status) -> None:
     head = World().ended(status)
     item = record(head, "MODIFY")
     item["dynamodb"]["NewImage"]["news"] = {"N": "1"}
-    assert matches(stream_filter(progress=False), item)
+    assert comes_through(item, progress=False)
 
 
 def test_nothing_else_reaches_publish() -> None:
     head = World().submitted()
-    assert not matches(stream_filter(), record(head, "REMOVE")), "a deletion by TTL tells nothing"
+    assert not comes_through(record(head, "REMOVE")), "a deletion by TTL tells nothing"
     for item in (note_item(head, "ASKED", {}), {"pk": f"JOB#{head.id}", "sk": "BODY"}, {"pk": "IDEM#x", "sk": "IDEM"}):
         other = record(head, "INSERT")
         other["dynamodb"]["Keys"] = encode_item({"pk": item["pk"], "sk": item["sk"]})
-        assert not matches(stream_filter(), other), f"{item['sk']} would be read as a head"
+        assert not comes_through(other), f"{item['sk']} would be read as a head"
 
 
 def test_publish_reads_what_the_filter_lets_through() -> None:

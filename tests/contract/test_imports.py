@@ -38,15 +38,16 @@ ARROWS: dict[str, set[str]] = {
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
     "jobs": {"clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "storage", "tenants"},
+    "reviews": {"clock", "errors", "guardrails", "jobs", "storage"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
-        *("cache", "guardrails", "jobs", "prompts", "providers", "routing", "tenants"),
+        *("cache", "guardrails", "jobs", "prompts", "providers", "reviews", "routing", "tenants"),
     },
     "rest": {
         *("clock", "context", "errors", "guardrails", "jobs", "json_text"),
-        *("prompts", "registry", "routing", "storage", "tenants"),
+        *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
         *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
@@ -59,14 +60,17 @@ ARROWS: dict[str, set[str]] = {
     "bootstrap": {
         *("clock", "errors", "metrics"),
         *("batches", "cache", "cloud", "delivery"),
-        *("jobs", "prompts", "providers", "registry", "rest", "routing", "steps", "tenants"),
+        *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
         *("bootstrap", "bounds", "clock", "consequences", "errors", "observability"),
         *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them
-    "cli": {*("clock", "errors", "storage"), *("batches", "cloud", "delivery", "jobs", "registry", "tenants")},
+    "cli": {
+        *("clock", "errors", "storage"),
+        *("batches", "cloud", "delivery", "guardrails", "jobs", "prompts", "registry", "reviews", "tenants"),
+    },
     "contract": {
         "clock",
         "consequences",
@@ -74,9 +78,11 @@ ARROWS: dict[str, set[str]] = {
         "delivery",
         "envelope",
         "errors",
+        "guardrails",
         "jobs",
         "registry",
         "rest",
+        "reviews",
         "routing",
     },
     "schemas": {"contract", "jobs", "registry"},
@@ -95,7 +101,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jsonschema_rs": {"json_schema"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"contract", "jobs", "registry", "schemas"},
+    "pydantic": {"contract", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "stdnum": {"guardrails"},
     "urllib3": {"cloud", "delivery", "providers", "tenants"},

@@ -18,6 +18,7 @@ from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 from broker.rest.http import Reply, error_reply
 from broker.rest.prompt_runs import run_body
+from broker.reviews.feedback import MOST
 from broker.storage import Put
 from jsonschema import Draft202012Validator
 
@@ -69,6 +70,20 @@ def test_replies_are_as_documented(
             more = {"path": {"id": world.submitted().id}} | more
         case "waiting":
             more = {"path": {"id": world.waiting().id}} | more
+        case "held" | "claimed" | "rejected":
+            path = {"path": {"job_id": world.held().id}}
+            more = path | more
+            if before == "claimed":
+                world.call("POST", "/admin/reviews/{job_id}/claim", body='{"reviewer": "ada"}', **path)
+            elif before == "rejected":
+                looked = json.dumps({"stage": "output", "reason": "I looked."})
+                world.call("POST", "/admin/reviews/{job_id}/reject", body=looked, **path)
+        case "fed back" | "much fed back":
+            ended = world.ended(Status.SUCCEEDED)
+            said = json.dumps({"about": "guardrails", "verdict": "false_positive", "rule": "card_numbers"})
+            for _ in range(MOST if before == "much fed back" else 1):
+                world.call("POST", "/jobs/{id}/feedback", path={"id": ended.id}, body=said)
+            more = ({"path": {"id": ended.id}} if before == "much fed back" else {}) | more
         case "two":
             assert world.submitted().id != world.submitted().id
         case "called":
@@ -117,8 +132,9 @@ def test_replies_are_as_documented(
 def test_every_documented_reply_of_the_functions_was_tried() -> None:
     gateways = {"401", "413", "429", "500"}
     tried = {(method, resource, str(status)) for method, resource, status, _, _ in calls()}
-    # API Gateway itself answers 404 to an operator's call that is not signed; these two have no other.
+    # API Gateway itself answers 404 to an operator's call that is not signed; these have no other.
     tried |= {("POST", "/admin/plan", "404"), ("POST", "/admin/apply", "404")}
+    tried |= {("GET", f"/admin/{route}", "404") for route in ("reviews", "feedback", "feedback/rows")}
     for method, resource in (*ROUTES, *ADMIN_ROUTES):
         said = set(DOCUMENT["paths"][resource][method.lower()]["responses"]) - gateways - {"403"}
         untried = sorted(status for status in said if (method, resource, status) not in tried)

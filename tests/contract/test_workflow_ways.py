@@ -106,11 +106,31 @@ def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[st
     known = inference()
     given = {"states": {"result": {"Payload": reply}}, "run": {"job_id": "job_1"}}
     assign = known["Select Model"]["Assign"]
-    held = {name: value(assign[name], **given) for name in ("run", "ending", "embed")}
-    answered, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
+    held = {name: value(assign[name], **given) for name in ("run", "ending", "embed", "asked")}
+    answered, released, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
     assert (value(answered, **held), value(embed, **held)) == (way["answered"], way["embed"])
+    assert value(released, **held) is False
     assert held["run"] == {"job_id": "job_1"} | {name: reply[name] for name in ("keep", "route") if name in reply}
     assert held["ending"].get("answer") == reply.get("cached")
+
+
+def test_an_answer_that_was_released_is_moderated_and_no_model_asked() -> None:
+    known, answer = inference(), {"output": "OUTPUT#1.1", "facts": {"model": "a"}}
+    given = {"states": {"result": {"Payload": {"candidates": [], "released": answer}}}, "run": {"job_id": "job_1"}}
+    held = {name: value(text, **given) for name, text in known["Select Model"]["Assign"].items() if name != "place"}
+    met = next(each for each in known["Already Answered?"]["Choices"] if value(each["Condition"], **held))
+    assert (met["Next"], held["asked"]["answer"]) == ("Moderate Output", answer)
+
+
+@pytest.mark.parametrize("name", ["Check Input", "Moderate Output"])
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_step_that_holds_a_job_says_so_to_settle_job(name: str, blocked: bool) -> None:
+    held = {"stage": "input", "rules": ["words"], "message": "No."}
+    reply = {"blocked": True, "rules": ["words"], "message": "No."} | ({} if blocked else {"held": held})
+    variables = {"states": {"result": {"Payload": reply}}, "asked": {"answer": {"output": "OUTPUT#1.1"}}}
+    ending = value(inference()[name]["Assign"]["ending"], **variables)
+    assert ("held" in ending, "blocked" in ending) == (not blocked, blocked)
+    assert ending.get("held") == (None if blocked else held)
 
 
 @pytest.mark.parametrize(("reply", "told"), [({"redacted": True}, {"redacted": True}), ({}, {})])

@@ -1,9 +1,12 @@
 """Jobs in every state, made by the broker's own code on the fakes."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from broker.cache.answers import NOTE, Answers, Given, Hit
+from broker.clock import now_ms
 from broker.delivery.delivering import Deliver, Sent
 from broker.delivery.publishing import HeadChange, Publish
 from broker.errors import Rejected
@@ -16,6 +19,7 @@ from broker.jobs.calls import lost
 from broker.jobs.head import Head, Status
 from broker.jobs.reconciling import reconcile
 from broker.jobs.request import parse_request
+from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import Fence, Outcome, cancel, claim, finish, wait
 from broker.prompts import experiments
@@ -26,6 +30,8 @@ from broker.registry.versions import Registry
 from broker.rest.admin import ADMIN_ROUTES, Admin
 from broker.rest.api import Api
 from broker.rest.http import Reply, Request
+from broker.reviews import record
+from broker.reviews.record import opened
 from broker.routing.board import Board
 from broker.routing.breakers import Breakers
 from broker.routing.catalog import Models
@@ -44,6 +50,7 @@ from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
+from tests.fakes.reviews import reviews_of
 from tests.fakes.shelf import FakeShelf
 from tests.fakes.texts import FakeTexts
 
@@ -75,7 +82,7 @@ class World:
 
     def __init__(self) -> None:
         self.database = FakeDatabase()
-        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings))
+        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
         self.payloads = FakePayloads()
         self.models, tenants = Models(self.database), Tenants(self.database)
         self.texts = FakeTexts()
@@ -114,7 +121,8 @@ class World:
         """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""
         facts: dict[str, Any] = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme"} | more
         scopes = facts.pop("scopes", frozenset("*"))
-        door = Admin(self.database, self.registry) if (method, resource) in ADMIN_ROUTES else self.api
+        operators = Admin(self.database, self.registry, reviews_of(self, FakeQueue()))
+        door = operators if (method, resource) in ADMIN_ROUTES else self.api
         return door(Request(method, resource, principal="me", scopes=scopes, request_id="r-1", **facts))
 
     def submitted(self) -> Head:
@@ -144,6 +152,18 @@ class World:
         head = self._write(claim(self.submitted(), now=NOW + 10, lease_ms=90_000, by="m-1"))
         fence = Fence(head.run, "execution")
         return self._write(wait(head, fence, until=NOW + 60_000, now=NOW + 20, chance=0.5))
+
+    def held(self) -> Head:
+        """A job whose answer is held for a review, and claimed by somebody."""
+        before = self.running()
+        answer = {"output": "OUTPUT#1.3", "facts": {"model": "small"}}
+        facts = {"stage": "output", "rules": ["denied_terms"], "message": "The answer contains something."}
+        self.payloads.save(before, "OUTPUT#1.3", {"text": "Hello to you"}, lost(before.calls["1.3"], NOW))
+        fence = Fence(before.run, "execution")
+        after = hold_for_review(before, fence, stage="output", rules=["denied_terms"], answer=answer, now=NOW + 2000)
+        self.database.write(opened(after, facts, NOW + 2000))
+        # These jobs are of another day; what is asked of this one is asked today.
+        return self._write(replace(after, deadline_at=now_ms() + 3_600_000, due_at=now_ms() + 3_600_000))
 
     def ended(self, status: Status, failure: dict[str, str] = ERROR) -> Head:
         """A job that ended so, told to its webhook."""
@@ -186,6 +206,13 @@ def every_job() -> Iterator[tuple[str, World, Head]]:
     yield "running", world, world.running()
     world = World()
     yield "waiting", world, world.waiting()
+    for decision in (None, "release", "reject"):
+        world = World()
+        head = world.held()
+        if decision:
+            body = json.dumps({"stage": "output", "reason": "I looked."})
+            world.call("POST", f"/admin/reviews/{{job_id}}/{decision}", path={"job_id": head.id}, body=body)
+        yield f"held, {decision or 'waiting'}", world, world.jobs.get(head.id)
     for status in Status:
         if status.terminal:
             world = World()

@@ -116,6 +116,13 @@ POLICIES = [
     {"id": "herons-tried", "rules": [DENIES_HERONS], "shadow": True, "shared": True},
     {"id": "ponds", "rules": [{"check": "denied_terms", "action": "block", "stages": ["output"], "terms": ["pond"]}]},
     {
+        "id": "birds",
+        "rules": [
+            {"check": "denied_terms", "action": "review", "stages": ["input"], "terms": ["stork"]},
+            {"check": "denied_terms", "action": "review", "stages": ["output"], "terms": ["egret"]},
+        ],
+    },
+    {
         "id": "discretion",
         "rules": [
             {"check": "personal_data", "action": "redact", "kinds": ["email"]},
@@ -216,6 +223,8 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},
             *({"id": name, "guardrails": [name]} for name in JUDGED),
+            {"id": "reviewed", "guardrails": ["birds"]},
+            {"id": "reviewed-too", "guardrails": ["birds"]},
             {"id": "trying", "guardrails": ["herons-tried"]},
             {"id": "discreet", "guardrails": ["discretion"], "redaction_secret": "redaction/discreet"},
             {"id": "keyless", "guardrails": ["discretion"]},
@@ -234,6 +243,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},
             {"account": "000000000000", "source": "tests.crashing", "tenant": "crashing"},
             {"account": "000000000000", "source": "tests.judged", "tenant": "judged"},
+            {"account": "000000000000", "source": "tests.reviewed", "tenant": "reviewed"},
         ],
         "issuers": [{"issuer": ISSUER, "jwks_uri": jwks_url, "audience": AUDIENCE, "tenant_claim": "org"}],
     }

@@ -15,6 +15,7 @@ from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.registry.versions import Registry
+from broker.reviews import record
 from broker.routing.catalog import Models
 from broker.steps.context import Run, original
 from broker.steps.preparing import Prepare
@@ -92,7 +93,7 @@ class World:
     turns: FakeTurns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings))
+        self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
         self.turns = FakeTurns(self.database)
 
     def register(self, *items: Item) -> None:

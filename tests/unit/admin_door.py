@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from broker.errors import BrokerError
-from broker.registry.versions import Registry
 from broker.rest.admin import Admin
 from broker.rest.http import Reply, Request
 
 from tests.fakes.database import FakeDatabase
+from tests.fakes.reviews import reviews_of
 from tests.fakes.texts import FakeTexts
+from tests.fakes.world import World
 
 ARN = "arn:aws:sts::123456789012:assumed-role/operator/ada"
 ENTRY = "/admin/registry/{kind}/{id}"
@@ -48,7 +49,9 @@ class Door:
             "body": None if body is None else json.dumps(body),
             "requestContext": {"requestId": "r-1", "identity": {"userArn": by or None}},
         }
-        return Admin(self.database, Registry(self.database, self.texts))(Request.signed(event))
+        world = World(self.database, texts=self.texts)
+        admin = Admin(self.database, world.registry(), reviews_of(world, world.queue))
+        return admin(Request.signed(event))
 
     def fails(self, *arguments: Any, **options: Any) -> BrokerError:
         before = dict(self.database._items)

@@ -144,5 +144,6 @@ class Life(RuleBasedStateMachine):
             for place, (old, new) in enumerate(self.database.stream)
         ]
         assert publish(changes, self.now) is None
-        ends = [event_id for event_id in bus.ids if event_id.split("_")[2] not in ("queued", "running")]
+        goes_on = ("queued", "running", "held", "released")
+        ends = [event_id for event_id in bus.ids if event_id.split("_")[2] not in goes_on]
         assert sorted(ends) == sorted(head.event_id for head in heads)

@@ -1,20 +1,26 @@
 """A job's whole life at random: doubled messages, stale runs and heads, crashes, late answers, and the sweep."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from broker.errors import NotFound
 from broker.jobs.call_transitions import start_call
 from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job, settle_call, settle_job
 from broker.jobs.head import Head, Status
+from broker.jobs.reviewing import hold_for_review
 from broker.jobs.transitions import Fence, Outcome, wait
+from broker.reviews.deciding import Reviewer
+from broker.reviews.record import opened
 from broker.steps.context import Run, enter
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, multiple, rule
+from hypothesis.stateful import Bundle, invariant, multiple, rule
 
+from tests.fakes.reviews import decide_of
 from tests.fakes.world import HOUR, MINUTE, SECOND, a_head
 from tests.unit.job_life import BUCKET, CRASHES, PERIOD, STATUSES, Execution, Life, Made
 
@@ -184,6 +190,54 @@ class JobMachine(Life):
         others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others):
             self.world.jobs.change(execution.job_id, put_back)
+
+    @rule(execution=executions, crash=CRASHES, canceled=st.booleans())
+    def hold_before(self, execution: Execution, crash: int | None, canceled: bool) -> None:
+        """A request is held for somebody to look at."""
+        self.hold(execution.job_id, execution.fence, "input", None, crash, canceled=canceled)
+
+    @rule(made=calls, percent=st.sampled_from([0, 100]), crash=CRASHES, canceled=st.booleans())
+    def hold_after(self, made: Made, percent: int, crash: int | None, canceled: bool) -> None:
+        """An answer is, which is kept and not settled."""
+        head = self.world.jobs.get(made.head.id)
+        if made.key not in head.open_calls:
+            return
+        facts, output = self.facts(made, percent, answered=True), f"OUTPUT#{made.key}"
+        self.world.payloads.save(head, output, {}, facts)
+        self.hold(head.id, made.fence, "output", {"output": output, "facts": facts}, crash, canceled=canceled)
+
+    def hold(self, job_id: str, fence: Fence, stage: Any, answer: Any, crash: int | None, *, canceled: bool) -> None:
+        def put_aside(current: Head) -> Head:
+            return hold_for_review(current, fence, stage=stage, rules=["words"], answer=answer, now=self.now)
+
+        others = [lambda: cancel_job(self.world.jobs, job_id, "acme", self.now)] if canceled else []
+        with self.crashing(crash, *others):
+            held = {"stage": stage, "rules": ["words"], "message": "No."}
+            known = self.world.jobs.get(job_id)
+            self.world.jobs.change(job_id, put_aside, opened(put_aside(known), held, self.now), known=known)
+
+    @rule(
+        job_id=jobs,
+        stage=st.sampled_from(["input", "output"]),
+        what=st.sampled_from(["release", "reject"]),
+        crash=CRASHES,
+        swept=st.booleans(),
+        down=st.booleans(),
+    )
+    def decide(self, job_id: str, stage: Any, what: str, crash: int | None, swept: bool, down: bool) -> None:
+        """Somebody has looked; what was decided before, or ended, stays so."""
+        decide = decide_of(self.world, self.world.queue)
+        self.world.queue.down = down
+        with self.crashing(crash, *([self.sweep_once] if swept else [])), suppress(NotFound):
+            getattr(decide, what)(job_id, stage, Reviewer("arn:ada"), "I looked.", self.now)
+        self.world.queue.down = False
+
+    @invariant()
+    def reviews_are_open_while_jobs_are_held_and_no_longer(self) -> None:
+        for head in self.heads():
+            records = self.world.jobs.notes(head.id, "REVIEW#").values()
+            held = [record["sk"] for record in records if record["state"] == "held"]
+            assert held == ([f"NOTE#REVIEW#{head.run}"] if head.is_held else [])
 
     @rule(job_id=jobs, crash=CRASHES)
     def cancel(self, job_id: str, crash: int | None) -> None:

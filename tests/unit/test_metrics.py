@@ -88,6 +88,13 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
     assert (never["JobQueuedMs"], never["JobOwnMs"]) == (100, 0)
 
 
+def test_how_long_somebody_looked_is_no_time_of_the_brokers_own(capsys: pytest.CaptureFixture[str]) -> None:
+    review = {"state": "released", "stage": "input", "rules": ["words"], "since": NOW + 6, "at": NOW + 90}
+    job_ended(a_head(status=Status.SUCCEEDED, started_at=NOW + 5, ended_at=NOW + 100, review=review))
+    (job,) = written(capsys)
+    assert (job["JobQueuedMs"], job["JobEndToEndMs"], "JobOwnMs" in job) == (5, 100, False)
+
+
 def test_a_job_without_a_prompt_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     job_ended(a_head(status=Status.FAILED, ended_at=NOW + 9))
     assert len(written(capsys)) == 1

@@ -32,13 +32,14 @@ def check(door: Door, given: Any, tenant: str = "birds", **more: Any) -> dict[st
 
 
 def test_a_harmless_text_meets_nothing(door: Door) -> None:
-    assert check(door, "How are you?") == {
-        "blocked": False,
-        "rules": [],
-        "findings": [],
-        "redacted": None,
-        "not_asked": [],
-    }
+    nothing = {"blocked": False, "held": False, "rules": [], "findings": [], "redacted": None, "not_asked": []}
+    assert check(door, "How are you?") == nothing
+
+
+def test_what_somebody_would_have_to_look_at_is_told(door: Door) -> None:
+    door.world.policy("words", rules=[{"check": "denied_terms", "action": "review", "terms": ["heron"]}])
+    found = check(door, "A heron.")
+    assert (found["blocked"], found["held"], found["rules"], found["redacted"]) == (False, True, ["denied_terms"], None)
 
 
 def test_what_would_be_blocked_is_told_as_on_a_job_without_the_text(door: Door) -> None:

@@ -53,9 +53,10 @@ def jobs() -> "Jobs":
     """The jobs, and what joins the commits that change them."""
     from broker.jobs.store import Jobs
     from broker.prompts import experiments
+    from broker.reviews import record
     from broker.tenants import ledger
 
-    return Jobs(database(), (ledger.bookings, experiments.endings))
+    return Jobs(database(), (ledger.bookings, experiments.endings, record.closings))
 
 
 @cache

@@ -112,10 +112,15 @@ def api() -> "Api":
 @cache
 def admin() -> "Admin":
     """The operators' door."""
+    from broker.metrics import enqueue_failed
     from broker.registry.versions import Registry
     from broker.rest.admin import Admin
+    from broker.rest.reviews import Reviews
+    from broker.reviews.deciding import Decide
 
-    return Admin(database(), Registry(database(), prompt_texts()), allow_unsigned=is_local())
+    decide = Decide(database(), jobs(), payloads(), job_queue(), enqueue_failed)
+    reviews = Reviews(database(), jobs(), payloads(), decide)
+    return Admin(database(), Registry(database(), prompt_texts()), reviews, allow_unsigned=is_local())
 
 
 @cache

@@ -205,3 +205,10 @@ def sweep() -> "Sweep":
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
     return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend)
+
+
+def reviews_standing(now: int) -> tuple[int, int]:
+    """How many jobs are held for a review, and for how long the first of them has been."""
+    from broker.reviews.queue import standing
+
+    return standing(database(), now)

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broker.cli.documents import read
+from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
 from broker.cli.showing import history_text, plan_text, record_line
 from broker.cli.stack import (
     ALL_SCOPES,
@@ -125,6 +126,14 @@ def _replay(shell: Shell) -> str:
     return f"{replay_all(shell.session, shell.outputs)} changes published again"
 
 
+def _reviews(shell: Shell) -> str:
+    return review(shell.session, shell.outputs, shell.options)
+
+
+def _feedback(shell: Shell) -> str:
+    return export_feedback(shell.session, shell.outputs, shell.options.path)
+
+
 def _outputs(shell: Shell) -> str:
     return json.dumps(shell.outputs, indent=2)
 
@@ -138,6 +147,8 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "key": _key,
     "secret": _secret,
     "replay": _replay,
+    "reviews": _reviews,
+    "feedback": _feedback,
     "outputs": _outputs,
 }
 
@@ -167,6 +178,8 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("secret", help="store a secret read from standard input")
     one.add_argument("name", help="such as providers/openai or tenants/acme/webhook")
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
+    add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
+    add_feedback(commands.add_parser("feedback", help="what was said of findings"))
     commands.add_parser("outputs", help="show the stack's outputs")
     return parser
 

@@ -24,6 +24,8 @@ def facts_of(head: Head, stored: Head) -> dict[str, Any]:
     }
     if head.policies:
         facts["policies"] = list(head.policies)
+    if released := head.review.get("released"):
+        facts["released"] = released
     return facts | ({"held": head.limit - head.spent - head.reserved} if head.limit else {})
 
 

@@ -1,9 +1,13 @@
 """The operators' routes, as the OpenAPI document describes them."""
 
 from broker.contract.admin import AnyEntry, EntryList, EntryVersion, Experiment, PromptLabels, RegistryPlan
+from broker.contract.common import EXAMPLE_JOB
 from broker.contract.operation import Operation, parameter
+from broker.contract.reviews import FeedbackList, LabelledRows, Review, ReviewDetail, ReviewList
 from broker.registry.document import KINDS, RegistryFile, Rollback
 from broker.registry.label_entry import LabelArms
+from broker.reviews.bodies import Claim, Decision
+from broker.reviews.record import STATES
 
 KIND = parameter("path", "kind", "The kind of entry.", {"type": "string", "enum": list(KINDS)}, required=True)
 ENTRY = (KIND, parameter("path", "id", "The entry's id, percent-encoded.", {"type": "string"}, required=True))
@@ -18,6 +22,17 @@ PRUNE = parameter(
     "prune",
     "Disable what stands and is not in the document, of the kinds that it has.",
     {"type": "boolean", "default": False},
+)
+
+JOB = parameter("path", "job_id", "The job.", {"type": "string"}, required=True, example=EXAMPLE_JOB)
+TENANT = parameter("query", "tenant", "Only of this tenant.", {"type": "string"})
+STAGE = parameter("query", "stage", "Only requests, or only answers.", {"type": "string", "enum": ["input", "output"]})
+STATE = parameter(
+    "query", "state", "Only those that stand so.", {"type": "string", "enum": [*STATES], "default": "held"}
+)
+PAGE = (
+    parameter("query", "limit", "Of one page.", {"type": "integer", "minimum": 1, "default": 20}),
+    parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
 )
 
 ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -83,6 +98,54 @@ ADMIN_OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/admin/prompts/{id}/experiments"): Operation(
         "Compare what came of a prompt's versions", "admin", {200: Experiment}, parameters=(PROMPT,)
+    ),
+    ("GET", "/admin/reviews"): Operation(
+        "List the jobs that are held, the longest first, or reviews that are over, the newest first",
+        "admin",
+        {200: ReviewList},
+        errors=(400,),
+        parameters=(TENANT, STAGE, STATE, *PAGE),
+    ),
+    ("GET", "/admin/reviews/{job_id}"): Operation(
+        "Get a job's review, with the texts to judge", "admin", {200: ReviewDetail}, parameters=(JOB,)
+    ),
+    ("POST", "/admin/reviews/{job_id}/claim"): Operation(
+        "Keep a review to oneself for a quarter of an hour",
+        "admin",
+        {200: Review},
+        errors=(400, 409),
+        parameters=(JOB,),
+        body=Claim,
+    ),
+    ("POST", "/admin/reviews/{job_id}/release"): Operation(
+        "Let a held job go on from where it stopped",
+        "admin",
+        {200: Review},
+        errors=(400, 409),
+        parameters=(JOB,),
+        body=Decision,
+    ),
+    ("POST", "/admin/reviews/{job_id}/reject"): Operation(
+        "End a held job as blocked",
+        "admin",
+        {200: Review},
+        errors=(400, 409),
+        parameters=(JOB,),
+        body=Decision,
+    ),
+    ("GET", "/admin/feedback"): Operation(
+        "List what was said of findings, the newest first",
+        "admin",
+        {200: FeedbackList},
+        errors=(400,),
+        parameters=(TENANT, *PAGE),
+    ),
+    ("GET", "/admin/feedback/rows"): Operation(
+        "The same as labelled rows, for the next tuning",
+        "admin",
+        {200: LabelledRows},
+        errors=(400,),
+        parameters=(TENANT, *PAGE),
     ),
 }
 """By method and path, as `ADMIN_ROUTES`."""

@@ -1,7 +1,7 @@
 """What the models of the contract share: strictness, times, ids, and texts taken from the code's own tables."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.json_schema import GenerateJsonSchema
@@ -67,6 +67,8 @@ class JobError(Shown):
     message: str
     param: str | None = None
     """The request's field at fault, where there is one."""
+    source: Literal["review"] | None = None
+    """`review` where a person rejected what guardrails had held."""
 
 
 class Usage(Shown):

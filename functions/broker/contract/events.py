@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, RootModel, create_model
 
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
-from broker.delivery.events import DETAIL_TYPES
+from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
 from broker.envelope import SOURCE, VERSION
+from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
 from broker.jobs.head import Status
 
@@ -23,6 +24,22 @@ class JobFacts(Shown):
     usage: Usage
     url: str
     """Path of the job, from the host of the API."""
+
+
+class ReviewFacts(Shown):
+    """That guardrails held the job until somebody has looked, and where that is done."""
+
+    stage: Stage
+    rules: list[str]
+    url: str
+    """Path of the operators' route, from the host of the API."""
+
+
+class ReviewedFacts(JobFacts):
+    """A job that is held, or that was released."""
+
+    status: Annotated[str, OneOf((Status.QUEUED.value,))]  # type: ignore[assignment]  # no other
+    review: ReviewFacts
 
 
 class Metadata(Shown):
@@ -111,6 +128,7 @@ def event_models() -> dict[str, type[BaseModel]]:
         )
         for status, kind in DETAIL_TYPES.items()
     }
+    data |= dict.fromkeys(REVIEW_TYPES, ReviewedFacts)
     data["RequestRejected"] = Rejection
     data["BatchCompleted"] = BatchFacts
     return {kind: _event(kind, facts) for kind, facts in data.items()}

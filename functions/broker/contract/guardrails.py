@@ -11,8 +11,10 @@ class TrialOutcome(Shown):
 
     blocked: bool
     """True where the job, or its answer, would be."""
+    held: bool
+    """True where somebody would have to look at it first."""
     rules: list[str]
-    """The checks that block."""
+    """The checks that block, or that would hold it."""
     findings: list[Finding]
     redacted: dict[str, Any] | None
     """The input as the model would get it (of an answer, what the client would); null where nothing is changed, and

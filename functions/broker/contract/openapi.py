@@ -14,6 +14,7 @@ from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
 from broker.contract.prompt_runs import PromptRun
 from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery
+from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
@@ -22,6 +23,7 @@ from broker.jobs.request import JobRequest
 from broker.jobs.trial import Trial
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import MOST_WAIT_S, ROUTES
+from broker.reviews.bodies import Feedback
 
 ERRORS = {
     400: "A field, parameter or body is at fault; `param` names it.",
@@ -132,6 +134,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/jobs/{id}/redeliver"): Operation(
         "Send a job's webhooks once more", "jobs", {202: Redelivery}, errors=(400, 404), parameters=(JOB_ID,)
     ),
+    ("POST", "/jobs/{id}/feedback"): Operation(
+        "Say what guardrails found wrongly, or missed",
+        "jobs",
+        {201: FeedbackGiven},
+        errors=(400, 404, 409, 413),
+        parameters=(JOB_ID,),
+        body=Feedback,
+    ),
     ("POST", "/prompts/{id}/run"): Operation(
         "Submit a job from a stored prompt and its variables",
         "prompts",
@@ -174,6 +184,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 
 OWN = {
     200: "Done.",
+    201: "Kept.",
     202: "Taken; it goes on in the background.",
     204: "Done; there is nothing to show.",
     410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
@@ -218,7 +229,7 @@ def openapi() -> Json:
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
             {"name": "models", "description": "What can do the work."},
-            {"name": "admin", "description": "What operators register, with its versions."},
+            {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
         "paths": paths,
         "components": {

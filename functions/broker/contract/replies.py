@@ -19,9 +19,11 @@ from broker.contract.common import (
     Usage,
     Usd,
 )
+from broker.guardrails.policy import Stage
 from broker.jobs.calls import UNKNOWN
 from broker.jobs.fields import Task
 from broker.jobs.head import Status
+from broker.reviews.record import STATES
 
 
 class AttemptError(Shown):
@@ -70,7 +72,7 @@ class Finding(Shown):
     """The check: `secrets`, `card_numbers`, `personal_data`, …"""
     kind: str
     """Of what it found: `github_token`, `visa`, `email`, …; `check_failed` where the check itself failed."""
-    action: Literal["flag", "mask", "hash", "redact", "remove", "block", "error"]
+    action: Literal["flag", "mask", "hash", "redact", "remove", "review", "block", "error"]
     """What followed: `flag` is a note and no more; `error` is a check that failed."""
     count: Annotated[int, Field(ge=1)]
     place: str
@@ -87,6 +89,19 @@ class Finding(Shown):
     """What made the score, where it is made of several things (features of the injection detector)."""
     shadow: bool
     """True where the policy is only tried out: nothing followed."""
+
+
+class JobReview(Shown):
+    """That guardrails held the job until somebody looks at it, and what became of that."""
+
+    state: Annotated[str, OneOf(STATES)]
+    stage: Stage
+    """The request was held, or the answer."""
+    rules: list[str]
+    """The checks that held it."""
+    since: Time
+    until: Time | None
+    """While it is held: its deadline, when it expires."""
 
 
 class DeliveryAttempt(Shown):
@@ -183,6 +198,8 @@ class Job(JobSummary):
     route: list[Candidate]
     """Every registered model, as the last run judged it."""
     guardrails: list[Finding]
+    review: JobReview | None
+    """Null where nobody has or had to look at it."""
     cache: CacheUsed | None
     """Null for a job that asked for no cache and shared no call, and when the answer is not kept any more."""
     delivery: list[Delivery]

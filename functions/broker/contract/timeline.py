@@ -11,6 +11,7 @@ from broker.contract.common import (
     TerminalEvent,
     Time,
 )
+from broker.guardrails.policy import Stage
 
 
 class Accepted(Shown):
@@ -40,6 +41,23 @@ class Waiting(Shown):
     """How often it has been put back."""
     until: Time | None
     """When it will be sent again; null once it was."""
+
+
+class Held(Shown):
+    """Guardrails held the job until somebody has looked at it."""
+
+    at: Time
+    event: Literal["job.held"]
+    stage: Stage
+    rules: list[str]
+
+
+class Reviewed(Shown):
+    """Somebody took the review of the held job, or decided it."""
+
+    at: Time
+    event: Literal["job.claimed", "job.released", "job.rejected"]
+    stage: Stage
 
 
 class AttemptEnded(Shown):
@@ -74,5 +92,8 @@ class Timeline(Shown):
 
     object: Literal["list"]
     data: list[
-        Annotated[Accepted | Started | Waiting | AttemptEnded | DeliveryAttempted | Ended, Field(discriminator="event")]
+        Annotated[
+            Accepted | Started | Waiting | Held | Reviewed | AttemptEnded | DeliveryAttempted | Ended,
+            Field(discriminator="event"),
+        ]
     ]

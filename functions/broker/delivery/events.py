@@ -16,6 +16,9 @@ DETAIL_TYPES = {
     Status.EXPIRED: "JobExpired",
 }
 
+REVIEW_TYPES = ("JobHeld", "JobReleased")
+"""Of jobs that are held for a review, which are queued meanwhile."""
+
 
 def job_facts(head: Head) -> dict[str, Any]:
     """The small facts of a job that events and webhooks carry."""
@@ -32,6 +35,19 @@ def job_facts(head: Head) -> dict[str, Any]:
         },
         "url": f"/v1/jobs/{head.id}",
     }
+
+
+def review_event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:
+    """The event of a job that is held for a review, or released; operators go by it, so it is always told."""
+    if before is None or before.is_held is after.is_held or after.status.terminal:
+        return None
+    review = after.review
+    held, released = REVIEW_TYPES
+    kind, at = (held, review["since"]) if after.is_held else (released, review["at"])
+    shown = {"stage": review["stage"], "rules": review["rules"], "url": f"/v1/admin/reviews/{after.id}"}
+    event_id = f"evt_{after.id.removeprefix('job_')}_{review['state']}_{after.run}"
+    facts = job_facts(after) | {"review": shown}
+    return kind, envelope(event_id, after.correlation_id, after.tenant, at, facts)
 
 
 def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:

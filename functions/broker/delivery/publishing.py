@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.delivery.events import event_of
+from broker.delivery.events import event_of, review_event_of
 from broker.jobs.head import Head, due_partition
 from broker.jobs.store import Jobs, note_item
 from broker.storage import ConditionFailed, Database, If, Item, Put
@@ -68,14 +68,18 @@ class Publish:
         Returns:
             The number of the first change that has to come again; None when all went out.
         """
-        events = [(change, event_of(change.before, change.after)) for change in changes]
-        news = [(change, event) for change, event in events if event is not None]
-        loud = [(change, event) for change, event in news if not change.after.quiet]
+        news, loud = [], []
+        for change in changes:
+            reviewed = review_event_of(change.before, change.after)
+            if event := reviewed or event_of(change.before, change.after):
+                news.append(change)
+                if reviewed or not change.after.quiet:
+                    loud.append((change, event))
         refused = [loud[place][0] for place in self.bus.put([event for _, event in loud])]
         # What comes before the first refused event counts as done, so its webhooks have to go out now. What comes after
         # a change that fails comes again with it, and is given up with it in the end, so that goes out now, too.
         failed = None
-        for change, _ in news:
+        for change in news:
             if refused and change is refused[0]:
                 break
             if not change.after.status.terminal:

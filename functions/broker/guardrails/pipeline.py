@@ -44,6 +44,8 @@ class Report:
     """By the place of the text."""
     blocking: set[str] = field(default_factory=set)
     """The rules that block."""
+    holding: set[str] = field(default_factory=set)
+    """The rules that want a person to look."""
     asking: list[tuple[Policy, Rule]] = field(default_factory=list)
     """The rules for which engines have to be asked; none where the job is blocked anyway."""
 
@@ -136,6 +138,7 @@ class _Run:
         self.removed: dict[Place, tuple[Seen, list[tuple[int, int]]]] = {}
         self.blocking: set[str] = set()
         self.works = {rule.check: Work.of(rule.check) for _, rule in self.rules}
+        self.holding: set[str] = set()
         self.size = 0
         self.left_to_decode = MOST_DECODED_IN_ALL
         self.short: dict[tuple[object, ...], list[_View]] = {}
@@ -194,7 +197,7 @@ class _Run:
             # A checker that failed has not let anything pass, nor taken anything out.
             self._note(policy, rule, "error", view, Span(0, 0, "check_failed"))
             if rule.action != "flag" and not rule.fail_open and not policy.shadow:
-                self.blocking.add(rule.check)
+                (self.holding if rule.action == "review" else self.blocking).add(rule.check)
             return
         for span in spans:
             if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
@@ -253,7 +256,7 @@ class _Run:
         action: Action = rule.action
         if rule.block_from is not None and span.score >= rule.block_from:
             action = "block"
-        if view.seen.is_key and action not in ("flag", "block"):
+        if view.seen.is_key and action not in ("flag", "review", "block"):
             action = "block"  # a name is part of a schema: it cannot be changed without breaking it
         places = [(tuple(path.steps()), first, last) for path, first, last in pieces]
         if not view.hidden or end - begin < len(view.seen.text):  # as a whole, a text may be worse when it is decoded
@@ -264,8 +267,8 @@ class _Run:
         self._note(policy, rule, action, view, span)
         if policy.shadow or action == "flag":
             return
-        if action == "block":
-            self.blocking.add(rule.check)
+        if action in ("review", "block"):
+            (self.holding if action == "review" else self.blocking).add(rule.check)
             return
         if action == "remove" and view.seen.seam is None:
             self.removed.setdefault(tuple(view.seen.path.steps()), (view.seen, []))[1].append((begin, end))
@@ -314,7 +317,8 @@ class _Run:
                 findings.append(Finding(*about, shadow=policy.shadow))
         findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
         asking = [] if self.blocking else [each for each in self.every if each in self.asking - self.settled]
-        return Report(findings[:MOST_FINDINGS], edits_of(self.changes, self.texts), self.blocking, asking)
+        edits = edits_of(self.changes, self.texts)
+        return Report(findings[:MOST_FINDINGS], edits, self.blocking, self.holding, asking)
 
 
 def _back(normal: Normal, hidden: Decoded, begin: int, end: int) -> tuple[int, int]:

@@ -6,10 +6,11 @@ from typing import Any, Literal, Self
 
 Stage = Literal["input", "output"]
 
-Action = Literal["flag", "mask", "hash", "redact", "remove", "block"]
-"""What follows a finding: it is noted, the text is changed (`redact` so that it can be undone), or the job ends."""
+Action = Literal["flag", "mask", "hash", "redact", "remove", "review", "block"]
+"""What follows a finding: it is noted, the text is changed (`redact` so that it can be undone), a person has to look at
+the job before it goes on, or it ends."""
 
-STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "remove": 4, "block": 5}
+STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "remove": 4, "review": 5, "block": 6}
 """Where policies differ, the strictest wins."""
 
 MOST_INPUT_CHARS = 4_000_000

@@ -32,6 +32,9 @@ SOURCES: Mapping[str, Source] = {
 }
 """By the role of a message."""
 
+OTHERS: Mapping[str, Source] = {"tools": "operator", "tool_choice": "operator", "documents": "untrusted"}
+"""By the part of an input, beside messages."""
+
 LONG_NUMBERS = (10**11, 10**19)
 """JSON numbers of 12 to 19 digits may be card numbers."""
 
@@ -105,7 +108,7 @@ def input_texts(request: Mapping[str, Any]) -> Iterator[Seen]:
             if part == "messages" and isinstance(value, list):
                 yield from _conversation(path, value)
             else:
-                yield from _texts(path, value, "operator" if part in ("tools", "tool_choice") else "user")
+                yield from _texts(path, value, OTHERS.get(part, "user"))
 
 
 def output_texts(output: Any) -> Iterator[Seen]:

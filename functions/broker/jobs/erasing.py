@@ -6,7 +6,7 @@ from contextlib import suppress
 from broker.errors import Conflict, DeliveryBusy, InvalidRequest
 from broker.jobs.call_transitions import late_calls
 from broker.jobs.head import Head
-from broker.jobs.store import ERASED, TRIES, Jobs, Payloads
+from broker.jobs.store import ERASED, FEEDBACK, TRIES, Jobs, Payloads
 from broker.storage import If, Item, Update
 
 
@@ -43,6 +43,9 @@ def erase(
     # An address may hold a token. It stays as long as the webhook is to be sent, and goes with the last attempt.
     waits = address and not deliveries and f"job.{head.status}" in head.webhook
     jobs.note(head, "ASKED", {"metadata": {}, **({"webhook_url": address, "erased": True} if waits else {})})
+    for name, note in notes.items():
+        if name.startswith(FEEDBACK) and "comment" in note:
+            jobs.note(head, name, {each: note[each] for each in note.keys() - {"pk", "sk", "comment"}})
     jobs.note(head, ERASED, {})
     if deliveries:
         _forget_addresses(jobs, head)

@@ -16,6 +16,9 @@ from broker.jobs import calls
 from broker.jobs.calls import Facts
 from broker.storage import Item
 
+HELD = "held"
+"""In a head's `review`: it waits for a person. After `released` it is a job like any other."""
+
 SHARDS = 8
 """Partitions of the due index: enough for several thousand jobs a second, few enough to sweep each minute."""
 
@@ -113,6 +116,8 @@ class Head:
     """How many runs that had begun to call ended with their lease, not with a result."""
     waits: dict[str, int] = field(default_factory=dict)
     """That open circuits sent it back to its queue: `since` when, and how many `times`; empty for nearly all jobs."""
+    review: dict[str, Any] = field(default_factory=dict)
+    """That guardrails held it for a person (`jobs.reviewing`); empty for nearly all jobs."""
     webhook: tuple[str, ...] = ()
     """The event types that the job's webhook wants; empty where it has none."""
     quiet: bool | None = None
@@ -187,6 +192,11 @@ class Head:
     def is_over(self) -> bool:
         """True where it has ended."""
         return self.status.terminal
+
+    @property
+    def is_held(self) -> bool:
+        """True while it waits for a person to release or reject it; it is queued then, and in no queue."""
+        return self.status is Status.QUEUED and self.review.get("state") == HELD
 
     @property
     def settled(self) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from broker.errors import Gone, InvalidRequest, NotFound
 from broker.jobs import calls
 from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
+from broker.jobs.reviewing import AUDIT, state_of
 from broker.jobs.store import ERASED, Jobs, Look
 from broker.storage import Item
 
@@ -66,6 +67,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             if name.startswith("GUARD#")
             for each in note["findings"]
         ],
+        "review": _review(head),
         "cache": _cache(notes.get("CACHE")),
         "delivery": [_delivery(note) for name, note in sorted(notes.items()) if name.startswith("DELIVERY#")],
         "prompt": head.prompt,
@@ -135,6 +137,14 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _review(head: Head) -> dict[str, Any] | None:
+    if not head.review:
+        return None
+    known = {name: head.review[name] for name in ("stage", "rules")}
+    until = iso(head.deadline_at) if head.is_held else None
+    return {"state": state_of(head), **known, "since": iso(head.review["since"]), "until": until}
+
+
 def _cache(note: Item | None) -> dict[str, Any] | None:
     if note is None:
         return None
@@ -172,7 +182,11 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
             facts = {"model": call["model"], "outcome": call["outcome"], "latency_ms": call.get("latency_ms")}
             seen.append((call["ended_at"], "attempt.ended", facts))
     for name, note in notes.items():
-        if name.startswith("DELIVERY#"):
+        if name.startswith("REVIEW#"):
+            seen.append((note["since"], "job.held", {"stage": note["stage"], "rules": note["rules"]}))
+        elif name.startswith(AUDIT):
+            seen.append((note["at"], f"job.{note['what']}", {"stage": note["stage"]}))
+        elif name.startswith("DELIVERY#"):
             for each in note["attempts"]:
                 seen.append(
                     (each["at"], "delivery.attempted", {"event_id": note["event_id"], "status": each["status"]})

@@ -27,6 +27,8 @@ def reconcile(head: Head, *, now: int) -> Head:
         raise Conflict(f"job {head.id} has ended")
     if now >= head.deadline_at:
         return finish(head, Outcome(Status.EXPIRED, error=_expiry(head)), now=now)
+    if head.is_held:
+        raise Conflict(f"job {head.id} waits for a person")
     if head.status is Status.QUEUED:
         pause = NUDGES_MS[min(head.nudges + 1, len(NUDGES_MS) - 1)]
         return head.next(nudges=head.nudges + 1, due_at=min(now + pause, head.deadline_at))
@@ -54,9 +56,10 @@ def send_soon(head: Head, *, now: int) -> Head:
     """What the sweep does with a job whose message died in its lane: it is sent again within a minute.
 
     Raises:
-        Conflict: it is not queued, or waits for a circuit and is sent when that may let it through.
+        Conflict: it is not queued, is held for a review, or waits for a circuit and is sent when that may let it
+            through.
     """
-    if head.status is not Status.QUEUED or (head.waits and not head.nudges):
+    if head.status is not Status.QUEUED or head.is_held or (head.waits and not head.nudges):
         raise Conflict(f"job {head.id} does not wait for a message")
     soon = now + NUDGES_MS[0]
     return head.next(due_at=min(head.due_at or soon, soon))
@@ -64,6 +67,9 @@ def send_soon(head: Head, *, now: int) -> Head:
 
 def _expiry(head: Head) -> dict[str, str]:
     error = {"type": "expired", "code": "deadline_passed", "message": "The job's deadline passed."}
+    if head.is_held:
+        message = f"{error['message']} It was held for a review since {iso(head.review['since'])}."
+        return error | {"code": "not_reviewed", "message": message}
     if not head.waits:
         return error
     message = f"{error['message']} Open circuits kept it waiting since {iso(head.waits['since'])}."

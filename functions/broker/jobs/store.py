@@ -16,9 +16,15 @@ TOKENS = "tokens"
 NEWS = {"news": 1}
 """On a head whose status this very write changed: the stream's filter lets only those through to be published."""
 
+NEWS_OF_REVIEW = {"news": 2}
+"""The same on one that was held for a review by it, or released: told whether progress is or not."""
+
 
 ERASED = "ERASED"
 """The note of a job that was erased."""
+
+FEEDBACK = "FEEDBACK#"
+"""What the notes of what somebody said of the job begin with."""
 
 REQUEST = "BODY"
 """The payload's name of the request as it was prepared."""
@@ -190,7 +196,7 @@ class Jobs:
             after = decide(before)
             token = os.urandom(6).hex()
             joined = [write for each in self._participants for write in each(before, after)]
-            item = after.to_item() | {"mark": token} | (NEWS if after.status is not before.status else {})
+            item = after.to_item() | {"mark": token} | _news(before, after)
             try:
                 self._database.write(Put("jobs", item, (If("rev", "=", before.rev),)), *joined, *beside)
             except ConditionFailed as error:
@@ -253,6 +259,12 @@ class Jobs:
     def note(self, job: NoteOwner, name: str, facts: dict[str, Any]) -> None:
         """Keep small facts beside the job (its route, its findings); the same name again overwrites."""
         self._database.write(Put("jobs", note_item(job, name, facts)))
+
+
+def _news(before: Head, after: Head) -> dict[str, int]:
+    if before.is_held is not after.is_held and not after.status.terminal:
+        return NEWS_OF_REVIEW
+    return NEWS if after.status is not before.status else {}
 
 
 def _notes(items: Sequence[Item]) -> dict[str, Item]:

@@ -1,7 +1,7 @@
 """The legal transitions of a job, as pure functions from one head to the next.
 
 What a provider call does to the head is in `jobs.call_transitions`; the sweep's, `requeue` among them, in
-`jobs.reconciling`.
+`jobs.reconciling`; those of a review in `jobs.reviewing`.
 
     queued ──claim──► running ──finish──► succeeded | failed | blocked
       ▲  │               │  └───finish──► canceled | expired | failed
@@ -62,10 +62,12 @@ def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
     """`queued → running`, one run further, under a lease. `by` is the id of the message that asked.
 
     Raises:
-        Conflict: it is not queued, or past its deadline.
+        Conflict: it is not queued, held for a review, or past its deadline.
     """
     if head.status is not Status.QUEUED:
         raise Conflict(f"job {head.id} is {head.status}, not queued")
+    if head.is_held:
+        raise Conflict(f"job {head.id} is held for a person to look at")
     if now >= head.deadline_at:
         raise Conflict(f"job {head.id} is past its deadline; the sweep ends it")
     lease = now + lease_ms

@@ -48,7 +48,7 @@ NOT_OF: dict[str, frozenset[str]] = {
     "injection": CHANGES | {"output", "kinds", "only_new"},
     "links": SCORES | {"input", "kinds"},
     "markup": SCORES | {"input"},
-    SIZE: CHANGES | SCORES | {"output", "kinds", "only_new", "fail_open"},
+    SIZE: CHANGES | SCORES | {"review", "output", "kinds", "only_new", "fail_open"},
     "prompt_leak": SCORES | {"input", "kinds", "only_new"},
     "topics": CHANGES | {"kinds", "only_new"},
     "tool_calls": CHANGES | SCORES | {"input", "only_new"},

@@ -5,6 +5,7 @@ API Gateway lets in who signs with IAM credentials and may call them (`execute-a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from urllib.parse import unquote
 
 from broker.clock import now_ms
@@ -16,6 +17,7 @@ from broker.registry.plan import make_plan, plan_entry, plan_label, plan_rollbac
 from broker.registry.records import Change, Record
 from broker.registry.versions import Registry
 from broker.rest.http import Reply, Request
+from broker.rest.reviews import REVIEW_ROUTES, Reviews
 from broker.storage import Database
 
 
@@ -25,6 +27,7 @@ class Admin:
 
     database: Database
     registry: Registry
+    reviews: Reviews
     allow_unsigned: bool = False
     """On the embedded cloud, which knows no callers."""
 
@@ -112,6 +115,14 @@ class Admin:
         return self.registry.write(change, _by(request), now_ms())
 
 
+def _of_reviews(answer: Callable[[Reviews, Request], Reply]) -> Callable[[Admin, Request], Reply]:
+    @wraps(answer)
+    def answered(admin: Admin, request: Request) -> Reply:
+        return answer(admin.reviews, request)
+
+    return answered
+
+
 def _named(request: Request) -> tuple[str, str]:
     """Kind and id; an id may hold what a path cannot, percent-encoded."""
     return request.path["kind"], unquote(request.path["id"])
@@ -165,5 +176,6 @@ ADMIN_ROUTES: dict[tuple[str, str], Callable[[Admin, Request], Reply]] = {
     ("GET", "/admin/prompts/{id}/labels"): Admin.get_labels,
     ("PUT", "/admin/prompts/{id}/labels/{label}"): Admin.put_label,
     ("GET", "/admin/prompts/{id}/experiments"): Admin.compare_versions,
+    **{route: _of_reviews(answer) for route, answer in REVIEW_ROUTES.items()},
 }
 """By method and resource."""

@@ -21,6 +21,8 @@ from broker.jobs.trial import Trial, parse_trial
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
+from broker.reviews import feedback
+from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
@@ -136,6 +138,11 @@ class Api:
         head = self._owned(request)
         return Reply(202, {"object": "redelivery", "ids": self.redeliver(head.id, now_ms())})
 
+    def give_feedback(self, request: Request) -> Reply:
+        """`POST /jobs/{id}/feedback`: what somebody thinks of what guardrails found."""
+        head, said = self._owned(request), parse_feedback(request.json())
+        return Reply(201, feedback.shown(feedback.give(self.jobs, head, said, request.principal, now_ms())))
+
     def get_conversation(self, request: Request) -> Reply:
         """`GET /conversations/{id}`: its turns, newest first."""
         conversation, limit = request.path["id"], request.number("limit", 20)
@@ -228,6 +235,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/jobs/{id}/cancel"): ("jobs:write", Api.cancel),
     ("GET", "/jobs/{id}/events"): ("jobs:read", Api.events),
     ("POST", "/jobs/{id}/redeliver"): ("jobs:write", Api.send_again),
+    ("POST", "/jobs/{id}/feedback"): ("jobs:write", Api.give_feedback),
     ("POST", "/prompts/{id}/run"): ("jobs:write", Api.run_prompt),
     ("GET", "/conversations/{id}"): ("jobs:read", Api.get_conversation),
     ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),

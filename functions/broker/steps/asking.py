@@ -35,7 +35,7 @@ from broker.routing.model import Model
 from broker.steps.auxiliary import engine_task
 from broker.steps.calling import Auxiliary, Calling
 from broker.steps.context import Run, enter, material
-from broker.steps.hearing import Heard, keep_verdicts, kept_verdicts, named
+from broker.steps.hearing import Heard, earlier_verdicts, keep_verdicts, kept_verdicts, named
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from broker.token_estimates import estimate, family_of
@@ -77,7 +77,11 @@ class AskEngines:
         heard = kept_verdicts(self.payloads, run, stage)
         if heard is None:
             tenant = self.tenants.get(run.tenant, now)
-            heard = Heard(named(self.policies.holding(tenant, run.policies, now), rules, stage))
+            asked = named(self.policies.holding(tenant, run.policies, now), rules, stage)
+            heard = Heard(asked, of=output or "")
+            if earlier := earlier_verdicts(self.payloads, run, stage, heard):
+                heard = Heard(asked, earlier, heard.of)
+                keep_verdicts(self.payloads, run, stage, heard)
         texts = list(self._texts(run, stage, output))
         while waiting := self._waiting(heard):
             self._hear(run, stage, heard, waiting, texts, now)

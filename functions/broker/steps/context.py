@@ -33,6 +33,8 @@ class Run:
     """The job as it was started, told until the run has changed it; what it decides is refused where it is old."""
     redacted: bool = False
     """True where models may only see what Check Input left of the request."""
+    released: tuple[str, ...] = ()
+    """The stages at which a person let the job go on."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
@@ -50,6 +52,7 @@ class Run:
             keeps=bool(event.get("keep")),
             head=head,
             redacted=bool(event.get("redacted")),
+            released=tuple(event.get("released", ())),
         )
 
 

@@ -33,9 +33,8 @@ class Guard:
         """Check the request; or what engines that were `asked` (`hearing.naming`) said of it.
 
         Returns:
-            `{"blocked": bool, "rules": [names]}`; with a `message` for its user where it is blocked, with
-            `"redacted": True` where models may not see all of it, with `ask` where engines are to be asked: the rules
-            (`naming`) that they judge for; and with `"judges": True` where they judge the answer, too.
+            As `outcome`; with `"redacted": True` where models may not see all of it, with `ask` where engines are to be
+            asked: the rules (`naming`) that they judge for; and with `"judges": True` where they judge the answer, too.
 
         Raises:
             Conflict: the run is stale.
@@ -43,13 +42,11 @@ class Guard:
         """
         request = material(self.payloads, run) if asked else original(self.payloads, run.id)
         report, key = self._report(run, "input", input_texts(request), asked, now)
-        outcome = self._outcome(run, "input", report, now)
+        told = self._outcome(run, "input", report, now)
         if not report.blocked and redact_request(self.jobs, self.payloads, run, request, report.edits, key):
-            outcome["redacted"] = True
+            told["redacted"] = True
         return (
-            ({"redacted": True} if run.redacted else {})
-            | ({"judges": True} if self._judges(run, now) else {})
-            | outcome
+            ({"redacted": True} if run.redacted else {}) | ({"judges": True} if self._judges(run, now) else {}) | told
         )
 
     def _judges(self, run: Run, now: int) -> bool:
@@ -60,7 +57,7 @@ class Guard:
     def moderate_output(self, run: Run, output: str, now: int, asked: str = "") -> dict[str, Any]:
         """The same for the answer kept as the payload `output`, which is changed where it is not to be seen as it is.
 
-        Returns `{"blocked": bool, "rules": [names]}`, the `message` where it is blocked, and `ask`.
+        Returns as `outcome`, and `ask`.
         """
         if run.keeps:
             # The cache finds an answer by the rules that held, so it has to have passed none that are older.
@@ -73,11 +70,9 @@ class Guard:
         return self._outcome(run, "output", report, now)
 
     def _outcome(self, run: Run, stage: Stage, report: Report, now: int) -> dict[str, Any]:
-        rules = sorted(report.blocking)
-        if not rules:
-            return {"blocked": False, "rules": []} | ({"ask": naming(report.asking)} if report.asking else {})
-        language = self.tenants.get(run.tenant, now).language
-        return {"blocked": True, "rules": rules, "message": sentence(stage, rules, language)}
+        holding = set() if stage in run.released else report.holding
+        told = outcome(stage, report.blocking, holding, lambda: self.tenants.get(run.tenant, now).language)
+        return told | ({"ask": naming(report.asking)} if report.asking and not told["blocked"] else {})
 
     def _report(self, run: Run, stage: Stage, texts: Iterable[Seen], asked: str, now: int) -> tuple[Report, bytes]:
         """The report, which is kept, and the key of hashes; empty where there is nothing to hash."""
@@ -107,3 +102,27 @@ class Guard:
             return self.secret(name).encode() if name else b""
         except CredentialRejected:
             return b""
+
+
+def outcome(
+    stage: Stage, blocking: Iterable[str], holding: Iterable[str], language: Callable[[], str]
+) -> dict[str, Any]:
+    """What the workflow is told of a stage: the rules that stop the run, if any do, and whether for good.
+
+    Args:
+        stage: before the model, or after it.
+        blocking: the rules that end the job.
+        holding: those that want a person to look, where nobody has yet.
+        language: gives the one of the tenant's users.
+
+    Returns:
+        `{"blocked": bool, "rules": [names]}`, with a `message` for the job's user where it is blocked. Where the run
+        only stops until a person has looked, `held` is beside it (`{"stage", "rules", "message"}`): an execution that
+        knows of no reviews blocks.
+    """
+    rules = sorted(blocking)
+    held = sorted(holding) if not rules else []
+    if not rules and not held:
+        return {"blocked": False, "rules": []}
+    told = {"rules": rules or held, "message": sentence(stage, rules or held, language())}
+    return {"blocked": True, **told} | ({"held": {"stage": stage, **told}} if held else {})

@@ -38,6 +38,8 @@ class Heard:
     rules: Rules
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """By the names of questions."""
+    of: str = ""
+    """The payload of the answer that they are about; empty of a request."""
 
 
 def keep_verdicts(payloads: Payloads, run: Run, stage: Stage, heard: Heard) -> None:
@@ -47,22 +49,37 @@ def keep_verdicts(payloads: Payloads, run: Run, stage: Stage, heard: Heard) -> N
         for policy, rule in heard.rules
     ]
     verdicts = {name: verdict.to_item() for name, verdict in heard.verdicts.items()}
-    payloads.save(run, _name(stage), {"run": run.fence.run, "rules": rules, "verdicts": verdicts})
+    kept = {"run": run.fence.run, "of": heard.of, "rules": rules, "verdicts": verdicts}
+    payloads.save(run, f"VERDICTS#{stage}", kept)
 
 
 def kept_verdicts(payloads: Payloads, run: Run, stage: Stage) -> Heard | None:
     """What this run has heard so far; None where it asked nobody yet."""
-    kept = payloads.load(run.id, _name(stage), fresh=True)
-    if kept is None or kept["run"] != run.fence.run:
-        return None
-    rules = [_rule(each) for each in kept["rules"]]
-    return Heard(rules, {name: Verdict.from_item(item) for name, item in kept["verdicts"].items()})
+    kept = payloads.load(run.id, f"VERDICTS#{stage}", fresh=True)
+    return _heard(kept) if kept is not None and kept["run"] == run.fence.run else None
+
+
+def earlier_verdicts(payloads: Payloads, run: Run, stage: Stage, asked: Heard) -> dict[str, Verdict]:
+    """What an earlier run has heard of the very same, by the same rules: a job that was held does not pay for it twice.
+
+    An engine that gave no verdict then is asked again.
+    """
+    kept = payloads.load(run.id, f"VERDICTS#{stage}", fresh=True)
+    heard = _heard(kept) if kept is not None else None
+    if heard is None or heard.of != asked.of or _facts(heard.rules) != _facts(asked.rules):
+        return {}
+    return {name: verdict for name, verdict in heard.verdicts.items() if not verdict.failed}
+
+
+def _facts(rules: Rules) -> list[tuple[str, bool, Rule]]:
+    return [(policy.name, policy.shadow, rule) for policy, rule in rules]
+
+
+def _heard(kept: Mapping[str, Any]) -> Heard:
+    verdicts = {name: Verdict.from_item(item) for name, item in kept["verdicts"].items()}
+    return Heard([_rule(each) for each in kept["rules"]], verdicts, kept["of"])
 
 
 def _rule(kept: Mapping[str, Any]) -> tuple[Policy, Rule]:
     rule = Rule.from_item(kept["rule"])
     return Policy(kept["policy"], kept["version"], (rule,), kept["shadow"]), rule
-
-
-def _name(stage: Stage) -> str:
-    return f"VERDICTS#{stage}"

@@ -6,13 +6,14 @@ from typing import Any
 
 from broker.errors import InvalidRequest
 from broker.jobs.explained import on_head, packed
+from broker.jobs.reviewing import kept_answer
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.question import Question
 from broker.routing.selection import Selection, select
 from broker.steps.cache_lookup import CacheLookup
-from broker.steps.context import Run, material
+from broker.steps.context import Run, enter, material
 from broker.steps.token_counter import counter
 from broker.tenants.registry import Tenants
 
@@ -31,17 +32,21 @@ class SelectModel:
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
         """Returns `{"candidates": [model ids]}`, and what `CacheLookup` has to say for a job that asked for the cache.
 
-        With them goes the `route` where it is short: what the run writes next takes it along.
+        With them goes the `route` where it is short: what the run writes next takes it along. Of a job whose answer a
+        person released there is nothing to choose: `released` is the answer, as Invoke Model gave it.
 
         A stale run only writes its own notes; what follows is fenced.
 
         Raises:
             Conflict: the job was erased.
-            InvalidRequest: no model is left (one was disabled since the job was accepted).
+            InvalidRequest: no model is left (one was disabled since the job was accepted), or the answer that was
+                released is not there: another would be one that nobody has looked at.
             CircuitOpen: all that could do it are left alone for a while; `retry_after` says for how long at least.
             TimedOut: all that could do it take longer than the time that is left.
             PolicyMissing: the job asked for the cache, and a guardrail policy that is to hold is not there.
         """
+        if "output" in run.released:
+            return {"candidates": [], "released": self._released(run)}
         request = material(self.payloads, run)
         tenant = self.tenants.get(run.tenant, now)
         question = Question(
@@ -65,6 +70,17 @@ class SelectModel:
             raise chosen.refusal()
         found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | ({"route": short} if short else {}) | found
+
+    def _released(self, run: Run) -> dict[str, Any]:
+        """The answer that a person let pass, as Invoke Model gave it."""
+        head = enter(self.jobs, run)
+        output, given = kept_answer(head), head.review.get("facts")
+        if given:
+            return {"output": output, "facts": given, "given": True}
+        facts = self.payloads.facts(head.id, output) if output else None
+        if facts is None:
+            raise InvalidRequest("The answer that was released is not kept any more.", code="answer_gone")
+        return {"output": output, "facts": facts, "head": head.to_item()}
 
     def _select(self, question: Question) -> Selection:
         """Choose. Who accepted the job may know of a change that this process does not: then it reads anew, once."""

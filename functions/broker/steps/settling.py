@@ -20,8 +20,10 @@ from broker.jobs import calls
 from broker.jobs.ending import settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
+from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import REDACTED, Jobs, Payloads
 from broker.jobs.transitions import Outcome, has_asked, wait
+from broker.reviews.record import opened
 from broker.steps.context import Run, material
 from broker.steps.timing import DEADLINE_PASSED
 from broker.storage import Put
@@ -29,7 +31,7 @@ from broker.storage import Put
 
 @dataclass(frozen=True, slots=True)
 class SettleJob:
-    """Ends one run's job, or lets it wait."""
+    """Ends one run's job, or lets it wait: for a circuit, or for a person."""
 
     jobs: Jobs
     payloads: Payloads
@@ -41,7 +43,7 @@ class SettleJob:
         """The one terminal commit, with the call whose answer was taken; see `outcome_of` for `ending`.
 
         Returns:
-            The head: ended, or queued where its circuits keep the job waiting.
+            The head: ended, or queued where its circuits keep the job waiting, or a person has to look at it.
 
         Raises:
             Conflict: another run owns the job, or it was ended from outside; the answer was then dropped, but is paid
@@ -54,6 +56,8 @@ class SettleJob:
         # Of an answer the step that brought it told the head; what else became of a job is in what there is now.
         shown = answer.get("head") if answer and not failure else None
         before = Head.from_item(shown) if shown else self.jobs.get(run.id)
+        if "held" in ending and not failure:
+            return self._hold(run, before, ending["held"], answer, now)
         turned_away = failure.get("error") == CircuitOpen.__name__
         if turned_away and not has_asked(before, run.fence.run):
             return self._wait(run, before, failure, now)
@@ -73,6 +77,12 @@ class SettleJob:
         if turn:
             self.turns().verify(turn)
         return ended
+
+    def _hold(self, run: Run, before: Head, held: dict[str, Any], answer: dict[str, Any] | None, now: int) -> Head:
+        def put_aside(current: Head) -> Head:
+            return hold_for_review(current, run.fence, stage=held["stage"], rules=held["rules"], answer=answer, now=now)
+
+        return self.jobs.change(run.id, put_aside, opened(put_aside(before), held, now), known=before)
 
     def _wait(self, run: Run, before: Head, failure: dict[str, Any], now: int) -> Head:
         until, chance = now + round(failure.get("retry_after", 0) * 1000), self.chance()
@@ -127,9 +137,9 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
 
     Args:
         ending: `{"answer"?: {"output", "facts", "given"?}, "blocked"?: {"stage", "rules", "message"},
-            "failure"?}`; the workflow sets one of them, or what became of an answer. `output` is the payload's name,
-            `facts` are the call's. A failure is a step's own (`errors.BrokerError.failure`), or the workflow's word of
-            one (`{"Error", "Cause"}`).
+            "failure"?}`; the workflow sets one of them, or what became of an answer (where it is `held`, that is no
+            end). `output` is the payload's name, `facts` are the call's. A failure is a step's own
+            (`errors.BrokerError.failure`), or the workflow's word of one (`{"Error", "Cause"}`).
     """
     facts = ending["answer"]["facts"] if "answer" in ending else {}
     usage = {name: facts[name] for name in ("input_tokens", "output_tokens") if name in facts}

@@ -43,7 +43,8 @@ class TryPolicies:
             changed = redacted(document, report.edits, names, os.urandom(32))[trial.stage]
         return {
             "blocked": report.blocked,
-            "rules": sorted(report.blocking),
+            "held": bool(report.holding) and not report.blocked,
+            "rules": sorted(report.blocking or report.holding),
             "findings": [finding(each.to_item()) for each in report.findings],
             "redacted": changed,
             "not_asked": sorted({engine for _, rule in report.asking for engine in rule.models}),

@@ -194,6 +194,25 @@ def test_a_check_that_failed_to_take_something_out_blocks(action: Any) -> None:
     assert not look("so LOUD", Rule("broken", action), shadow=True).blocked
 
 
+def test_what_somebody_has_to_look_at_holds_and_blocks_nothing() -> None:
+    report = look("so LOUD", Rule("shouting", "review"))
+    assert (report.holding, report.blocked, report.edits) == ({"shouting"}, False, {})
+    assert followed(report) == [("shouting", "one", "review", 1)]
+    in_key = look({"body": {"SHOUTING": 1}}, Rule("shouting", "review"))
+    assert (in_key.holding, in_key.blocked) == ({"shouting"}, False), "nothing is to be changed, so nothing breaks"
+    failed = look("so LOUD", Rule("broken", "review"))
+    assert (failed.holding, failed.blocked) == ({"broken"}, False)
+    assert look("so LOUD", Rule("shouting", "review"), shadow=True).holding == set()
+
+
+def test_beside_a_review_others_act_as_ever() -> None:
+    report = look("LOUD SHOUTING", Rule("shouting", "review", block_from=0.8))
+    assert (report.holding, report.blocking) == ({"shouting"}, {"shouting"})
+    report = look("so LOUD", Rule("shouting", "review"), Rule("shouting", "redact"))
+    assert report.holding == {"shouting"}
+    assert report.edits == {("input", "text"): [Edit(3, 7, "one", "redact")]}
+
+
 def test_an_action_that_cannot_be_carried_out_blocks() -> None:
     report = look("so LOUD", Rule("shouting", "hash"), Rule("shouting", "flag"))
     report.fail("hash")

@@ -55,7 +55,9 @@ def weigh(stage: Stage, rules: Sequence[tuple[Policy, Rule]], verdicts: Verdicts
         weighing.add(policy, rule, verdicts)
     weighing.findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
     documents = {tuple(each.path.steps()): each.text for each in seen if each.seam is None and not each.is_key}
-    return Report(weighing.findings[:MOST_FINDINGS], edits_of(weighing.changes, documents), weighing.blocking)
+    return Report(
+        weighing.findings[:MOST_FINDINGS], edits_of(weighing.changes, documents), weighing.blocking, weighing.holding
+    )
 
 
 class _Said(NamedTuple):
@@ -70,6 +72,7 @@ class _Weighing:
     findings: list[Finding] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     blocking: set[str] = field(default_factory=set)
+    holding: set[str] = field(default_factory=set)
 
     def add(self, policy: Policy, rule: Rule, verdicts: Verdicts) -> None:
         """One rule."""
@@ -101,7 +104,7 @@ class _Weighing:
     def _failed(self, policy: Policy, rule: Rule, said: _Said) -> None:
         self._note(policy, rule, said, said.verdict.failed, "error", 0.0, 1)
         if rule.action != "flag" and not rule.fail_open and not policy.shadow:
-            self.blocking.add(rule.check)
+            (self.holding if rule.action == "review" else self.blocking).add(rule.check)
 
     def _found(self, policy: Policy, rule: Rule, said: _Said, finds: Sequence[Find]) -> None:
         kinds: dict[tuple[str, Action], list[Find]] = {}
@@ -114,8 +117,8 @@ class _Weighing:
             self._note(policy, rule, said, kind, action, max(find.score for find in alike), len(alike))
             if policy.shadow or action == "flag":
                 continue
-            if action == "block":
-                self.blocking.add(rule.check)
+            if action in ("review", "block"):
+                (self.holding if action == "review" else self.blocking).add(rule.check)
             else:
                 self._change(rule, kind, action, alike)
 
