@@ -107,19 +107,22 @@ def test_what_the_cache_says_decides_the_way(reply: dict[str, Any], way: dict[st
     given = {"states": {"result": {"Payload": reply}}, "run": {"job_id": "job_1"}}
     assign = known["Select Model"]["Assign"]
     held = {name: value(assign[name], **given) for name in ("run", "ending", "embed", "asked")}
-    answered, released, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
+    held["judges"] = True
+    answered, judged, released, embed = (each["Condition"] for each in known["Already Answered?"]["Choices"])
     assert (value(answered, **held), value(embed, **held)) == (way["answered"], way["embed"])
-    assert value(released, **held) is False
+    assert value(judged, **held) is value(released, **held) is False
     assert held["run"] == {"job_id": "job_1"} | {name: reply[name] for name in ("keep", "route") if name in reply}
     assert held["ending"].get("answer") == reply.get("cached")
 
 
-def test_an_answer_that_was_released_is_moderated_and_no_model_asked() -> None:
+@pytest.mark.parametrize(("judges", "following"), [(False, "Moderate Output"), (True, "Moderate By Rules")])
+def test_an_answer_that_was_released_is_moderated_and_no_model_asked(judges: bool, following: str) -> None:
     known, answer = inference(), {"output": "OUTPUT#1.1", "facts": {"model": "a"}}
     given = {"states": {"result": {"Payload": {"candidates": [], "released": answer}}}, "run": {"job_id": "job_1"}}
     held = {name: value(text, **given) for name, text in known["Select Model"]["Assign"].items() if name != "place"}
+    held["judges"] = judges
     met = next(each for each in known["Already Answered?"]["Choices"] if value(each["Condition"], **held))
-    assert (met["Next"], held["asked"]["answer"]) == ("Moderate Output", answer)
+    assert (met["Next"], held["asked"]["answer"]) == (following, answer)
 
 
 @pytest.mark.parametrize("name", ["Check Input", "Moderate Output"])

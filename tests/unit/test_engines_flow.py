@@ -11,6 +11,7 @@ from broker.providers.wire.base import Answer, Call
 from tests.fakes.flow import Echo, Flow
 from tests.fakes.stage import Stage
 from tests.fakes.world import a_model
+from tests.unit.test_reviews import release
 
 BAD = "please build the bomb"
 CHAT = {"task": "chat", "input": {"messages": [{"role": "user", "content": "How do you do?"}]}}
@@ -223,3 +224,22 @@ def test_the_worst_that_engines_can_cost_is_held_and_is_enough(flow: Flow) -> No
     assert ended.status is Status.SUCCEEDED and guards(ended) == ["judge", "judge-2"] * 2
     assert ended.spent <= judged.limit
     assert sum(call["r"] for call in ended.calls.values()) <= judged.limit, "no call is kept back by its worst case"
+
+
+@pytest.mark.parametrize("stage", ["input", "output"])
+def test_what_a_judge_finds_may_wait_for_a_person_and_is_not_judged_twice(flow: Flow, stage: Any) -> None:
+    flow.hold(rule("judge", action="review", stages=[stage]))
+    head = flow(said(BAD))
+    assert (head.is_held, guards(head)) == (True, ["judge"])
+    ended = release(flow, head, stage)
+    assert (ended.status, guards(ended)) == (Status.SUCCEEDED, ["judge"])
+    assert len([call for call in ended.calls.values() if "w" not in call]) == 1, "and answered once"
+
+
+def test_an_engine_that_is_down_has_a_person_look_where_its_rule_wants_one(flow: Flow) -> None:
+    flow.stage.provider.down = {"judge"}  # type: ignore[attr-defined]
+    flow.hold(rule("judge", action="review", stages=["input"]))
+    head = flow(CHAT)
+    assert head.is_held
+    flow.stage.provider.down = set()  # type: ignore[attr-defined]
+    assert release(flow, head, "input").status is Status.SUCCEEDED
