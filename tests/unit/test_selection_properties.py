@@ -133,8 +133,8 @@ def selected(question: Question, catalog: Catalog) -> Selection | None:
         return None
 
 
-def meets_all(model: Model, question: Question) -> bool:
-    """The same constraints, said again in the plainest way."""
+def meets_all(model: Model, question: Question, *, in_time: bool = True) -> bool:
+    """The same constraints, said again in the plainest way; that it is usually quick enough may be left out."""
     request, routing = question.request, question.routing
     content = request["input"]["messages"][0]["content"]
     cost = question.tokens(model) * model.price_in + model.price_out * min(
@@ -157,7 +157,7 @@ def meets_all(model: Model, question: Question) -> bool:
             cost <= routing.get("max_cost_usd", 1) * NANO,
             question.held is None or cost <= question.held,
             state is None or (state.phase == "half_open" and state.until is None),
-            question.left_ms is None or p95 is None or p95 <= question.left_ms,
+            not in_time or question.left_ms is None or p95 is None or p95 <= question.left_ms,
         )
     )
 
@@ -178,7 +178,9 @@ def test_candidates_meet_every_constraint_and_every_model_has_one_reason(questio
     event(f"{len(chosen.candidates)} candidates")
     taken = [model.id for model in chosen.candidates]
     assert len(taken) == len(set(taken)) <= MOST
-    assert all(meets_all(model, question) for model in chosen.fitting)
+    # Where all that could do it are usually too slow, they are tried all the same.
+    quick = any(meets_all(model, question) for model in chosen.fitting)
+    assert all(meets_all(model, question, in_time=quick) for model in chosen.fitting)
     assert [each["model"] for each in chosen.route if each["taken"]] == taken
     assert sorted(each["model"] for each in chosen.route) == sorted(catalog.models)
     assert all(isinstance(each["why"], str) and len(each["why"]) > 3 for each in chosen.route)
