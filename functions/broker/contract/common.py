@@ -11,6 +11,7 @@ from broker import errors
 from broker.clock import iso
 from broker.errors import BrokerError
 from broker.jobs.fields import TERMINAL_EVENTS
+from broker.jobs.head import BLOCKERS
 
 TREE = tuple(kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrokerError))
 """The classes of the error tree."""
@@ -67,6 +68,8 @@ class JobError(Shown):
     message: str
     param: str | None = None
     """The request's field at fault, where there is one."""
+    source: Annotated[str, OneOf(BLOCKERS)] | None = None
+    """Of a blocked job, who blocked it: `policy` for a guardrail's rule, `provider` for a provider's safety stop."""
 
 
 class Usage(Shown):
