@@ -33,6 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "storage", "token_estimates"},
     "prompts": {"errors", "guardrails", "json_schema", "storage"},
+    "postprocessing": {"errors", "guardrails", "json_text", "providers"},
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
     "cache": {"errors", "jobs", "routing", "storage"},
@@ -43,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "steps": {
         "context",
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
-        *("cache", "guardrails", "jobs", "prompts", "providers", "reviews", "routing", "tenants"),
+        *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
     "rest": {
         *("clock", "context", "errors", "guardrails", "jobs", "json_text"),
@@ -51,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "registry": {
         *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
-        *("prompts", "providers", "routing", "storage"),
+        *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters

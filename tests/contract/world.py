@@ -180,7 +180,7 @@ class World:
             case Status.EXPIRED:
                 after = reconcile(before, now=before.deadline_at)
             case _:
-                error = {"type": "blocked", "code": "blocked_input", "message": "Blocked."}
+                error = {"type": "blocked", "code": "blocked_input", "message": "Blocked.", "source": "policy"}
                 outcome = Outcome(status, error=error if status is Status.BLOCKED else failure)
                 after = finish(before, outcome, now=NOW + 2000, fence=fence)
         self._write(after)

@@ -46,7 +46,7 @@ def test_calls_that_may_have_been_paid_for_are_shown_as_such(stack: Stack) -> No
 
 def test_a_refusal_is_never_routed_around(stack: Stack) -> None:
     job = stack.run(chat(model="refuses", routing={"fallbacks": ["answers"]}))
-    assert (job["status"], job["error"]["type"]) == ("blocked", "refused")
+    assert (job["status"], job["error"]["type"], job["error"]["source"]) == ("blocked", "refused", "provider")
     assert stack.calls_of(job) == ["refuses"]
     assert job["output"] is None
 

@@ -58,7 +58,7 @@ def test_lines_come_back_in_their_order_with_the_errors_of_bad_ones(stack: Stack
     done = [rows[0], *rows[3:7]]
     assert [row["job"]["metadata"]["n"] for row in done] == ["0", "1", "2", "3", "4"]
     assert all(row["job"]["output"]["text"] for row in done)
-    assert rows[7]["job"]["status"] == "blocked"
+    assert (rows[7]["job"]["status"], rows[7]["job"]["error"]["source"]) == ("blocked", "policy")
     counts = {name: count for name, count in event["counts"].items() if count}
     assert (event["total"], counts) == (8, {"succeeded": 5, "blocked": 1, "rejected": 2})
 

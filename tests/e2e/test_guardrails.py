@@ -8,7 +8,7 @@ HERON = "A heron stood by the water."
 
 def test_a_block_before_the_model_reaches_no_model(stack: Stack) -> None:
     job = stack.run(chat("Tell me about Project  Nightjar."))
-    assert (job["status"], job["error"]["code"]) == ("blocked", "blocked_input")
+    assert (job["status"], job["error"]["code"], job["error"]["source"]) == ("blocked", "blocked_input", "policy")
     assert job["attempts"] == []
     assert job["guardrails"][0]["rule"] == "denied_terms"
     assert "ightjar" not in str(job)

@@ -98,6 +98,9 @@ def test_only_the_events_asked_for_are_sent(stack: Stack, model: str, event: str
         job = stack.run(_hooked(receiver, event, model=model))
         (arrived,) = receiver.wait()
         other = stack.run(_hooked(receiver, "job.expired", model=model))
-    assert json.loads(arrived.body)["type"] == event == f"job.{job['status']}"
+    told = json.loads(arrived.body)
+    assert told["type"] == event == f"job.{job['status']}"
+    assert told["data"]["error"] == job["error"]
+    assert (job["error"] or {}).get("source") == ("provider" if event == "job.blocked" else None)
     assert other["delivery"] == []
     assert len(receiver.received) == 1

@@ -49,13 +49,10 @@ def test_a_guardrail_blocks(stage: Literal["input", "output"], answer: Any, code
     blocked = {"stage": stage, "rules": ["card_numbers", "secrets"], "message": "Das geht nicht."}
     outcome = outcome_of({"blocked": blocked} | ({"answer": answer} if answer else {}))
     assert (outcome.status, outcome.output) == (Status.BLOCKED, None)
-    assert outcome.error == {"type": "blocked", "code": code, "message": "Das geht nicht."}
+    told = {"type": "blocked", "code": code, "source": "policy"}
+    assert outcome.error == told | {"message": "Das geht nicht."}
     del blocked["message"]  # a run that was checked by the release before
-    assert outcome_of({"blocked": blocked}).error == {
-        "type": "blocked",
-        "code": code,
-        "message": sentence(stage, ["card_numbers", "secrets"]),
-    }
+    assert outcome_of({"blocked": blocked}).error == told | {"message": sentence(stage, ["card_numbers", "secrets"])}
     assert outcome.usage == (USAGE if answer else {}), "a blocked answer was paid for all the same"
 
 
@@ -68,8 +65,10 @@ def test_an_error_of_the_tree_keeps_its_facts(
     kind: type[BrokerError], how: Callable[[BrokerError], dict[str, Any]]
 ) -> None:
     outcome = outcome_of(how(kind('A "message".', code="some_code", retry_after=3)))
-    assert outcome.status is (Status.BLOCKED if kind is errors.Refused else Status.FAILED)
-    assert outcome.error == {"type": kind.type, "code": "some_code", "message": 'A "message".'}
+    refused = kind is errors.Refused
+    assert outcome.status is (Status.BLOCKED if refused else Status.FAILED)
+    who = {"source": "provider"} if refused else {}
+    assert outcome.error == {"type": kind.type, "code": "some_code", "message": 'A "message".', **who}
     assert outcome.output is None
 
 

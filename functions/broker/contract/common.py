@@ -1,7 +1,7 @@
 """What the models of the contract share: strictness, times, ids, and texts taken from the code's own tables."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.json_schema import GenerateJsonSchema
@@ -11,6 +11,7 @@ from broker import errors
 from broker.clock import iso
 from broker.errors import BrokerError
 from broker.jobs.fields import TERMINAL_EVENTS
+from broker.jobs.head import BLOCKERS
 
 TREE = tuple(kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrokerError))
 """The classes of the error tree."""
@@ -67,8 +68,9 @@ class JobError(Shown):
     message: str
     param: str | None = None
     """The request's field at fault, where there is one."""
-    source: Literal["review"] | None = None
-    """`review` where a person rejected what guardrails had held."""
+    source: Annotated[str, OneOf(BLOCKERS)] | None = None
+    """Of a blocked job, who blocked it: `policy` for a guardrail's rule, `provider` for a provider's safety stop, and
+    `review` for a person who rejected what guardrails had held."""
 
 
 class Usage(Shown):

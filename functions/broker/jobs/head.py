@@ -40,6 +40,9 @@ class Status(StrEnum):
         return self not in (Status.QUEUED, Status.RUNNING)
 
 
+BLOCKERS = ("policy", "provider", "review")
+"""Who blocks a job: the rules that hold for it, the safety stop of a provider, or a person who rejected it."""
+
 RECORD_S = 14 * 86_400
 """How long a job's record outlives its prompt and answer: what ends it, tells of it, counts it and answers a repeat.
 

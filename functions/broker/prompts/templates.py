@@ -1,8 +1,8 @@
 """Prompt templates (table `registry`, pk `PROMPT#id`, sk `V#0001`; `LATEST` names the newest version).
 
 An item has `version`, `description`, a `system` and a `user` part (in one of the forms of `prompts.texts`), and as JSON
-texts, for the tables hold no fractions: `variables`, `hints`, `output_schema`. `registry.prompts` writes them. A
-template that declares no variables takes a text for each `{{place}}`.
+texts, for the tables hold no fractions: `variables`, `hints`, `output_schema`, `postprocess`. `registry.prompts` writes
+them. A template that declares no variables takes a text for each `{{place}}`.
 """
 
 import json
@@ -42,6 +42,8 @@ class Template:
     output_schema: dict[str, Any] | None
     guardrails: tuple[str, ...] = ()
     """The policies that hold for what is filled from it."""
+    postprocess: dict[str, Any] | None = None
+    """What is done to answers (`postprocessing.processing`)."""
 
     @classmethod
     def of(cls, item: Item, store: Texts) -> "Template":
@@ -59,7 +61,8 @@ class Template:
         hints = json.loads(item.get("hints", "{}"))
         schema = json.loads(item["output_schema"]) if "output_schema" in item else None
         policies = tuple(item.get("guardrails", ()))
-        return cls(item.get("version", 1), source, parts, variables, hints, schema, policies)
+        rules = json.loads(item["postprocess"]) if "postprocess" in item else None
+        return cls(item.get("version", 1), source, parts, variables, hints, schema, policies, rules)
 
     @property
     def size(self) -> int:
@@ -77,6 +80,7 @@ class Filled:
     hints: dict[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] | None = None
     guardrails: tuple[str, ...] = ()
+    postprocess: dict[str, Any] | None = None
 
 
 class Prompts:
@@ -110,7 +114,8 @@ class Prompts:
             texts = {"system": "\n\n".join(filter(None, [texts.pop("system", ""), marker.rule])), **texts}
         messages = [{"role": role, "content": text} for role, text in texts.items()]
         used = {"id": wanted["id"], "version": template.version, "label": label}
-        return Filled(messages, used, template.hints, template.output_schema, template.guardrails)
+        facts = template.hints, template.output_schema, template.guardrails, template.postprocess
+        return Filled(messages, used, *facts)
 
     def _find(self, wanted: Mapping[str, Any], key: str, now: int) -> tuple[Template, str | None]:
         prompt_id, version, label = wanted["id"], wanted.get("version"), None
@@ -170,7 +175,7 @@ def arm_key(tenant: str, document: Mapping[str, Any], now: int) -> str:
 
 
 def apply_hints(document: dict[str, Any], filled: Filled) -> dict[str, Any]:
-    """A stored request with what it leaves open filled in from the template."""
+    """A stored request with what it leaves open filled in from the template, and what it has no say in."""
     hints, changed = filled.hints, dict(document)
     if "model" in hints and "fallbacks" not in document.get("routing", {}):
         changed.setdefault("model", hints["model"])
@@ -182,4 +187,6 @@ def apply_hints(document: dict[str, Any], filled: Filled) -> dict[str, Any]:
         changed["routing"] = routing | {"require": list(require)}
     if filled.output_schema is not None:
         changed.setdefault("output_schema", filled.output_schema)
+    if filled.postprocess is not None:
+        changed["postprocess"] = [filled.postprocess]
     return changed

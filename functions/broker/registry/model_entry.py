@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from broker.jobs.field_errors import here
 from broker.jobs.fields import Objective, Task
 from broker.registry.entry import Day, Entry, Name, PolicyNames, StrictEntry, Usd
+from broker.registry.postprocess_entry import WITH_TEXT, PostprocessEntry
 from broker.routing.routes import ALIAS, ROUTE
 from broker.storage import Item
 
@@ -170,7 +172,17 @@ class RouteEntry(Entry):
     fallbacks: list[Name] = Field(default_factory=list)
     guardrails: PolicyNames = Field(default_factory=list)
     """Policies that hold for jobs that follow it, on top of their tenants'."""
+    postprocess: PostprocessEntry | None = None
+    """What is done to answers of jobs that follow it, after what their prompt says."""
     enabled: bool = True
+
+    @field_validator("postprocess")
+    @classmethod
+    def _is_of_texts(cls, rules: PostprocessEntry | None, others: ValidationInfo) -> PostprocessEntry | None:
+        task = others.data.get("task")
+        if rules is not None and task is not None and task.value not in WITH_TEXT:
+            raise here(f"answers of {task.value} are no texts")
+        return rules
 
     @property
     def key(self) -> str:
@@ -179,8 +191,9 @@ class RouteEntry(Entry):
 
     def item(self) -> Item:
         """As `routing.routes.Route` reads it."""
-        kept = self.model_dump(mode="json", exclude_none=True, exclude={"id"})
-        return {"pk": "MODELS", "sk": f"{ROUTE}{self.id}", **kept}
+        kept = self.model_dump(mode="json", exclude_none=True, exclude={"id", "postprocess"})
+        rules = {"postprocess": self.postprocess.stored()} if self.postprocess else {}
+        return {"pk": "MODELS", "sk": f"{ROUTE}{self.id}", **kept, **rules}
 
 
 def _not_auto(name: str) -> str:

@@ -15,6 +15,7 @@ from broker.prompts.engine import Node, check, parse, places
 from broker.prompts.texts import MOST_BYTES, ROLES, Apart, StoredTexts, keep
 from broker.prompts.variables import RULES, check_pattern, checked
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry
+from broker.registry.postprocess_entry import PostprocessEntry
 from broker.storage import Item
 
 VariableName = Annotated[
@@ -108,6 +109,8 @@ class PromptEntry(Entry):
     """JSON Schema of the answer, for requests that bring none."""
     guardrails: PolicyNames = Field(default_factory=list)
     """Policies that hold for jobs that are filled from it, on top of their tenants'."""
+    postprocess: PostprocessEntry | None = None
+    """What is done to answers to it."""
 
     @field_validator(*ROLES)
     @classmethod
@@ -159,6 +162,8 @@ class PromptEntry(Entry):
             item["hints"] = json.dumps(self.hints.model_dump(exclude_none=True))
         if self.guardrails:
             item["guardrails"] = self.guardrails
+        if self.postprocess is not None:
+            item["postprocess"] = self.postprocess.stored()
         if self.output_schema is not None:
             item["output_schema"] = json.dumps(self.output_schema)
         return item

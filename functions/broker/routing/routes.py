@@ -55,6 +55,8 @@ class Route:
     """Models or aliases, tried in this order after the others."""
     guardrails: tuple[str, ...] = ()
     """The policies that hold for what follows it."""
+    postprocess: str | None = None
+    """What is done to answers, as JSON (`postprocessing.processing`)."""
     version: int = 1
 
     @classmethod
@@ -68,6 +70,7 @@ class Route:
             objective=item.get("objective"),
             fallbacks=tuple(item.get("fallbacks", ())),
             guardrails=tuple(item.get("guardrails", ())),
+            postprocess=item.get("postprocess"),
             version=item.get("version", 1),
         )
 

@@ -38,6 +38,8 @@ class Selection:
     """Seconds until the first circuit may let a call through, of those that alone keep a model out."""
     policies: tuple[str, ...] = ()
     """The guardrail policies of the registry's route that was followed."""
+    postprocess: str | None = None
+    """What that route has done to answers, as JSON."""
 
     def refusal(self) -> BrokerError:
         """The error of a request that no model can do; where only time or a circuit stands in the way, that one."""
@@ -97,6 +99,7 @@ def select(question: Question, catalog: Catalog) -> Selection:
         faults,
         min((question.state(model).retry_after(question.now) for model in shut), default=None),
         order.route.guardrails if order and order.route else (),
+        order.route.postprocess if order and order.route else None,
     )
 
 

@@ -6,8 +6,8 @@ paid for. An auxiliary call (a summary, an embedding) is settled as soon as it i
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.clock import now_ms
@@ -102,6 +102,8 @@ class Exchange:
                     self.admission.record(run, model, Pending.__name__, 0, now_ms())
                     raise self._pending_operation(run, head, key, reply, now)
                 answer = reply
+                if rules := plan.request.get("postprocess"):
+                    answer = replace(answer, output=_processed(rules, answer, plan.request))
             except (Pending, Conflict):
                 raise
             except Exception as error:
@@ -117,7 +119,7 @@ class Exchange:
         if plan.question:
             facts["question"] = plan.question
         self.admission.record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
-        if answer:
+        if answer and failure is None:
             self._keep(head, key, answer, facts)
         self.observe(head, facts)
         if failure is None:
@@ -151,6 +153,16 @@ class Exchange:
         self.payloads.save(
             head, f"OUTPUT#{key}", output, known, [(file.data, file.media_type) for file in answer.files]
         )
+
+
+def _processed(rules: Sequence[Mapping[str, Any]], answer: Answer, request: Request) -> dict[str, Any]:
+    """The answer as the rules of the job's prompt and route make it, one after the other."""
+    from broker.postprocessing.processing import processed  # for jobs that have rules alone
+
+    output = answer.output
+    for each in rules:
+        output = processed(each, output, request)
+    return output
 
 
 def _checking(provider: Provider) -> Asynchronous:

@@ -1,5 +1,6 @@
 """Before a job is accepted: fill its prompt, check that some model can do it, and hold its worst case."""
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,7 +49,10 @@ class Prepare:
         hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question), question, now)
         tokens = {family_of(model.name): question.tokens(model) for model in chosen.candidates}
         policies = tuple(dict.fromkeys(question.policies + chosen.policies))
-        return Prepared(dict(question.request), hold, _wait(chosen), tokens, policies)
+        document = dict(question.request)
+        if chosen.postprocess:
+            document["postprocess"] = [*document.get("postprocess", ()), json.loads(chosen.postprocess)]
+        return Prepared(document, hold, _wait(chosen), tokens, policies)
 
     def question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
         """The request as the models will get it, and who asks.

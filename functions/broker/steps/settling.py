@@ -150,7 +150,8 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
         stage = ending["blocked"]["stage"]
         # A run that was checked before the sentence travelled with it has none.
         message = ending["blocked"].get("message") or sentence(stage, ending["blocked"]["rules"])
-        return Outcome(Status.BLOCKED, **known, error=_facts("blocked", f"blocked_{stage}", message))
+        error = _facts("blocked", f"blocked_{stage}", message) | {"source": "policy"}
+        return Outcome(Status.BLOCKED, **known, error=error)
     return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"])
 
 
@@ -174,7 +175,7 @@ def _failed(failure: dict[str, Any]) -> Outcome:
         return Outcome(Status.FAILED, error=_facts(BrokerError.type, "workflow_error", message))
     facts = dict(failure["facts"])
     if failure["error"] == Refused.__name__:  # an answer of its own: the job is blocked, not broken
-        return Outcome(Status.BLOCKED, error=facts)
+        return Outcome(Status.BLOCKED, error=facts | {"source": "provider"})
     if facts["code"] == DEADLINE_PASSED:
         return Outcome(Status.EXPIRED, error=facts | {"type": "expired"})
     return Outcome(Status.FAILED, error=facts)
