@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.listening import Listener
-from tests.e2e.stack import Stack, chat, until
+from tests.e2e.stack import Stack, chat, put_event, until
 
 
 def test_a_job_is_accepted_polled_and_told_in_full(stack: Stack) -> None:
@@ -112,19 +112,9 @@ def test_what_is_not_json_is_said_so(stack: Stack) -> None:
     assert (answer.status, answer.body["error"]["code"]) == (400, "invalid_json")
 
 
-def _put(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> str:
-    entry = {
-        "EventBusName": stack.outputs["BusName"],
-        "Source": source,
-        "DetailType": "InferenceRequested",
-        "Detail": json.dumps(detail),
-    }
-    return str(stack.cloud.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"])
-
-
 def test_an_event_becomes_a_job_of_its_sources_tenant(stack: Stack) -> None:
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
-        sent = _put(stack, chat())
+        sent = put_event(stack, chat())
         event = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent)
         assert event is not None
         job = stack.api.call("GET", f"/jobs/{event['detail']['data']['job_id']}").body
@@ -147,7 +137,7 @@ def test_an_event_that_is_not_valid_is_rejected_with_the_reason(
 ) -> None:
     sqs = stack.cloud.client("sqs")
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
-        sent = _put(stack, detail, source)
+        sent = put_event(stack, detail, source)
         event = heard.wait("RequestRejected", lambda detail: detail["metadata"]["correlation_id"] == sent)
     assert event is not None
     assert reason in json.dumps(event["detail"]["data"]["error"])
