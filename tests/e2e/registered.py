@@ -53,6 +53,13 @@ ROUTES: list[dict[str, Any]] = [
         {"id": f"by-{objective}", "query_type": objective, "models": ["european", "american"], "objective": objective}
         for objective in ("cost", "quality", "latency", "balanced")
     ),
+    {
+        "id": "plain-texts",
+        "query_type": "plain-texts",
+        "models": ["revised"],
+        "fallbacks": ["answers"],
+        "postprocess": {"strip_html": True, "trim": True, "max_chars": 60, "languages": ["en"]},
+    },
 ]
 
 PRICE_IN_USD, PRICE_OUT_USD = 1, 2
@@ -130,6 +137,16 @@ POLICIES = [
             {"check": "card_numbers", "action": "hash"},
         ],
     },
+    {
+        "id": "fences",
+        "rules": [
+            {"check": "links", "action": "block", "domains": ["lamps.example"]},
+            {"check": "markup", "action": "block"},
+            {"check": "tool_calls", "action": "block", "tools": ["look"]},
+            {"check": "prompt_leak", "action": "block"},
+            {"check": "personal_data", "action": "block", "kinds": ["email"], "stages": ["output"], "only_new": True},
+        ],
+    },
 ]
 """Guardrail policies."""
 
@@ -156,6 +173,17 @@ ENGINES: list[dict[str, Any]] = [
     {"id": "shield", "name": "omni-moderation", "tasks": ["moderate"], "by_name_only": True},
 ]
 
+PROMPTS = [
+    {"id": "of-ponds", "user": "Repeat: {{what}}", "guardrails": ["ponds"]},
+    {"id": "of-documents", "user": "{{question}} [1] {{text}}", "postprocess": {"citations": {"at_least": 1}}},
+    {
+        "id": "of-fields",
+        "user": "What of {{what}}?",
+        "output_schema": {"type": "object", "properties": {"items": {"type": "array"}}, "required": ["items"]},
+        "postprocess": {"defaults": {"by": "nobody"}, "fields": {"names": "$.items[*].name", "by": "$.by"}},
+    },
+]
+
 SHAKY = (
     "shaky",
     "malformed",
@@ -171,9 +199,19 @@ SHAKY = (
     "repeated",
     "replayed",
     "discreet",
+    "fenced",
+    "revised",
+    "narrow",
+    "scribe",
 )
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
+
+OF_SHAKY: dict[str, dict[str, Any]] = {
+    "fenced": {"capabilities": ["tools"]},
+    "narrow": {"context_window": 5_000, "max_output_tokens": 500, "price_in_usd": 5},
+}
+"""What some of them have of their own."""
 
 GUARDED_WORD = "albatross"
 """What Bedrock's own guardrail stops."""
@@ -207,7 +245,10 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         ]
         + [common | ENDPOINT | {"id": "endpoint"}]
         + [common | engine for engine in ENGINES]
-        + [common | {"id": model, "name": model, "endpoint": shaky_url, "timeout_s": 3} for model in SHAKY]
+        + [
+            common | {"id": model, "name": model, "endpoint": shaky_url, "timeout_s": 3} | OF_SHAKY.get(model, {})
+            for model in SHAKY
+        ]
         + [
             common
             | {"capabilities": ["json", "tools"]}
@@ -227,6 +268,13 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
             {"id": "reviewed-too", "guardrails": ["birds"]},
             {"id": "trying", "guardrails": ["herons-tried"]},
             {"id": "discreet", "guardrails": ["discretion"], "redaction_secret": "redaction/discreet"},
+            {
+                "id": "retelling",
+                "guardrails": ["discretion"],
+                "redaction_secret": "redaction/discreet",
+                "models": ["narrow", "scribe"],
+            },
+            {"id": "fenced", "guardrails": ["fences"], "language": "de"},
             {"id": "keyless", "guardrails": ["discretion"]},
             {"id": "poor", "monthly_budget_usd": 1},
             {"id": "noting", "policy": {"block_card_numbers": False, "denied_terms": ["positive"]}},
@@ -238,12 +286,13 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         "guardrails": POLICIES
         + [{"id": name, "rules": rules, "shadow": "shadow" in name} for name, rules in JUDGED.items()],
         "routes": ROUTES,
-        "prompts": [{"id": "of-ponds", "user": "Repeat: {{what}}", "guardrails": ["ponds"]}],
+        "prompts": PROMPTS,
         "sources": [
             {"account": "000000000000", "source": "tests.orders", "tenant": "demo"},
             {"account": "000000000000", "source": "tests.crashing", "tenant": "crashing"},
             {"account": "000000000000", "source": "tests.judged", "tenant": "judged"},
             {"account": "000000000000", "source": "tests.reviewed", "tenant": "reviewed"},
+            {"account": "000000000000", "source": "tests.fenced", "tenant": "fenced"},
         ],
         "issuers": [{"issuer": ISSUER, "jwks_uri": jwks_url, "audience": AUDIENCE, "tenant_claim": "org"}],
     }

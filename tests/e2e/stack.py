@@ -205,3 +205,14 @@ def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
 def chat(text: str = "Summarize: The lamp needed nobody. The keeper slept.", **more: Any) -> dict[str, Any]:
     """The body of a small job."""
     return {"input": {"text": text}, "parameters": {"max_output_tokens": 50}, **more}
+
+
+def put_event(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> str:
+    """Put an `InferenceRequested` on the bus; gives its id, which is the job's correlation id."""
+    entry = {
+        "EventBusName": stack.outputs["BusName"],
+        "Source": source,
+        "DetailType": "InferenceRequested",
+        "Detail": json.dumps(detail),
+    }
+    return str(stack.cloud.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.listening import Listener
-from tests.e2e.stack import Stack, chat, until
+from tests.e2e.stack import Stack, chat, put_event, until
 
 
 def test_a_job_is_accepted_polled_and_told_in_full(stack: Stack) -> None:
@@ -110,17 +110,6 @@ def test_a_bad_body_gets_an_error_that_names_the_field(stack: Stack, body: dict[
 def test_what_is_not_json_is_said_so(stack: Stack) -> None:
     answer = stack.api.call("POST", "/jobs", b"{")
     assert (answer.status, answer.body["error"]["code"]) == (400, "invalid_json")
-
-
-def put_event(stack: Stack, detail: dict[str, Any], source: str = "tests.orders") -> str:
-    """Put work on the bus; gives the event's id."""
-    entry = {
-        "EventBusName": stack.outputs["BusName"],
-        "Source": source,
-        "DetailType": "InferenceRequested",
-        "Detail": json.dumps(detail),
-    }
-    return str(stack.cloud.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"])
 
 
 def test_an_event_becomes_a_job_of_its_sources_tenant(stack: Stack) -> None:

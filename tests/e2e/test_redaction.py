@@ -85,6 +85,32 @@ def test_a_conversation_keeps_its_placeholders(
     assert said == ["Who met <EMAIL_1> and <EMAIL_2>?", f"Who met {ann} and {bob}?"]
 
 
+def test_a_conversations_summary_has_placeholders_and_its_answers_are_filled_in(
+    stack: Stack, plain: Client, shaky: ProviderServer
+) -> None:
+    reading, filled = (stack.as_tenant("retelling", scopes=scopes) for scopes in (READS, FILLED))
+    ann, name = mail(), f"talk-{uuid.uuid4().hex[:8]}"
+    body = {"model": "narrow", "conversation_id": name, "context": {"strategy": "summarize"}}
+    shaky.answer(Script(OpenAIDialect().says("<EMAIL_1> kept the lamp.")))
+    made: dict[str, Any] = {}
+    for number in range(12):
+        text = f"{ann} wrote page {number}:{' The keeper wrote down what the lamp had done in the night.' * 40}"
+        job = stack.run(body | {"input": {"text": text}}, reading)
+        assert job["status"] == "succeeded", job["error"]
+        made.setdefault((job["context"] or {}).get("summary"), job)
+        if "kept" in made:
+            break
+    assert made.keys() >= {"made", "kept"}
+    assert [each["operation"] for each in made["made"]["attempts"]] == ["summarize", "answer"]
+    sent = [json.dumps(each.body) for each in shaky.asked]
+    summarised = next(each for each in sent if '"model": "scribe"' in each)
+    assert "<EMAIL_1> wrote page 0" in summarised
+    assert "<EMAIL_1> kept the lamp." in sent[-1], "the summary stands before the rest"
+    assert not any(ann in each for each in sent)
+    shown = filled.call("GET", f"/jobs/{made['kept']['id']}").body["output"]["text"]
+    assert (made["kept"]["output"]["text"], shown) == ("<EMAIL_1> kept the lamp.", f"{ann} kept the lamp.")
+
+
 def test_nobody_gets_anothers_values_out_of_the_cache(stack: Stack, trusted: Client, shaky: ProviderServer) -> None:
     question = f"Question {uuid.uuid4()}:"
     shaky.answer(Script(OpenAIDialect().says("It was <EMAIL_1>.")))

@@ -54,7 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.loads(content) if headers.get("content-type") == "application/json" else content
         self.server.asked.append(Asked(self.path, headers, body))
-        getattr(self, f"_{self.server.script.how}")(self.server.script)
+        script = self.server.next()
+        getattr(self, f"_{script.how}")(script)
 
     def _whole(self, script: Script) -> None:
         content = script.content()
@@ -105,9 +106,13 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.closing = threading.Event()
-        self.script = Script()
+        self.scripts = [Script()]
         self.asked: list[Asked] = []
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def next(self) -> Script:
+        """What comes next; the last comes again and again."""
+        return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has left is what some tests are about."""
@@ -137,9 +142,9 @@ class ProviderServer:
     def asked(self) -> list[Asked]:
         return self._server.asked
 
-    def answer(self, script: Script) -> None:
+    def answer(self, *scripts: Script) -> None:
         self._server.asked = []
-        self._server.script = script
+        self._server.scripts = list(scripts)
 
 
 def failed(server: ProviderServer, provider: str, made: Call, script: Script, asked: int = 1) -> BrokerError:

@@ -97,3 +97,8 @@ def test_large_numbers_are_checked_as_they_are() -> None:
 def test_instructions_hold_the_schema() -> None:
     assert '"type": "object"' in instruction(TREE)
     assert instruction(TREE) in repair_instruction(TREE)
+
+
+@pytest.mark.parametrize("schema", [TREE, None])
+def test_a_repair_tells_the_fault_with_or_without_a_schema(schema: dict[str, Any] | None) -> None:
+    assert "could not be used: It cites [2]." in repair_instruction(schema, "It cites [2].")

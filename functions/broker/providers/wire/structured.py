@@ -23,10 +23,8 @@ def repair_instruction(schema: dict[str, Any] | None, fault: str = "") -> str:
         schema: of the answer, where it has one.
         fault: what was wrong.
     """
-    if schema is None:
-        return f"The last answer to this could not be used: {fault} Answer once more, without this fault."
-    why = f": {fault}" if fault else "."
-    return f"The last answer to this was not valid under the required JSON Schema{why} {instruction(schema)}"
+    what = f"The last answer to this could not be used{f': {fault}' if fault else '.'}"
+    return f"{what} {'Answer once more, without this fault.' if schema is None else instruction(schema)}"
 
 
 def loads(text: str | bytes) -> Any:
