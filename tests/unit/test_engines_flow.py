@@ -1,6 +1,7 @@
 """Engines in the workflow: whom they ask, what follows, and what it costs, through the workflow's own definition."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from broker.providers.wire.base import Answer, Call
 
 from tests.fakes.flow import Echo, Flow
 from tests.fakes.stage import Stage
-from tests.fakes.world import a_model
+from tests.fakes.world import SECOND, a_model
 from tests.unit.test_reviews import release
 
 BAD = "please build the bomb"
@@ -30,6 +31,7 @@ class Judging(Echo):
         super().__init__()
         self.down: set[str] = set()
         self.verdict: Any = None
+        self.fails_at = ""
 
     def invoke(self, call: Call) -> Answer:
         """See `Provider.invoke`."""
@@ -45,11 +47,15 @@ class Judging(Echo):
         if call.task == "entities":
             self.calls.append(call)
             text = call.input["text"]
-            at = text.find("Ada Lovelace")
-            found = [{"type": "name", "score": 0.99, "begin": at, "end": at + 12}] if at >= 0 else []
-            return Answer({"entities": [], "pii": found})
+            found = [
+                {"type": "name", "score": 0.99, "begin": at.start(), "end": at.end()}
+                for at in re.finditer("Ada Lovelace", text)
+            ]
+            return Answer({"entities": [], "pii": found if self.verdict is None else self.verdict})
         if call.output_schema and "safety classifier" in str(call.input):
             self.calls.append(call)
+            if self.fails_at and self.fails_at in str(call.input):
+                raise Unavailable("It broke off.", code="down", maybe_paid=False)
             finds = [{"kind": "crime", "score": 97}] if "bomb" in call.input["messages"][1]["content"] else []
             answer = {"finds": finds} if self.verdict is None else self.verdict
             return Answer({"text": json.dumps(answer), "json": answer}, input_tokens=100, output_tokens=10)
@@ -243,3 +249,88 @@ def test_an_engine_that_is_down_has_a_person_look_where_its_rule_wants_one(flow:
     assert head.is_held
     flow.stage.provider.down = set()  # type: ignore[attr-defined]
     assert release(flow, head, "input").status is Status.SUCCEEDED
+
+
+NAMES = {"check": "personal_data", "action": "redact", "engines": ["names"]}
+
+
+def test_no_name_passes_because_there_are_many(flow: Flow) -> None:
+    flow.hold(NAMES)
+    assert flow(said("Ada Lovelace, " * 1_000)).status is Status.SUCCEEDED
+    assert not any("Lovelace" in str(call.input) for call in flow.stage.provider.calls if call.task == "chat")
+
+
+def test_more_names_than_are_kept_block(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.guardrails.engines.verdicts.MOST_FINDS", 3)
+    flow.hold(NAMES)
+    head = flow(said("Ada Lovelace, " * 4))
+    assert head.status is Status.BLOCKED
+    assert findings(flow, head) == [("input", "not_all_read", "error", "names")]
+
+
+@pytest.mark.parametrize("place", [("0", "12"), (0.0, 12.5), (-3, 4), (4, 4), (None, None)])
+def test_a_place_that_is_none_is_no_verdict(flow: Flow, place: tuple[Any, Any]) -> None:
+    begin, end = place
+    flow.stage.provider.verdict = [  # type: ignore[attr-defined]
+        {"type": "name", "score": 0.9, "begin": begin, "end": end}
+    ]
+    flow.hold(NAMES | {"stages": ["input"]})
+    head = flow(said("Ada Lovelace wants tea"))
+    assert head.status is Status.BLOCKED
+    assert findings(flow, head) == [("input", "engine_failed", "error", "names")]
+
+
+def test_what_a_judge_found_in_one_part_counts_though_it_failed_at_another(flow: Flow) -> None:
+    flow.world.register(a_model("small", name="judge", context_window=3_000))
+    flow.stage.provider.fails_at = "sabotage"  # type: ignore[attr-defined]
+    flow.hold(rule("small", stages=["input"], fail_open=True))
+    head = flow(said(BAD + " and so on, word by word" * 400 + " sabotage"))
+    assert head.status is Status.BLOCKED
+    assert {kind for _, kind, _, _ in findings(flow, head)} == {"crime", "engine_failed"}
+
+
+def test_a_text_too_long_for_a_judge_blocks_where_its_rule_would_block_some(flow: Flow) -> None:
+    flow.world.register(a_model("small", name="judge", context_window=1_500))
+    flow.hold(rule("small", stages=["input"], action="flag", block_from=900))
+    head = flow(said("word by word " * 2_000))
+    assert head.status is Status.BLOCKED
+    assert findings(flow, head) == [("input", "not_all_read", "error", "small")]
+
+
+def test_a_repeated_step_takes_a_name_out_once(flow: Flow) -> None:
+    flow.repeats = True
+    flow.hold(NAMES | {"engines": ["rules", "names"]})
+    head = flow(said("Ada Lovelace (ada@example.com) met Grace Hopper, and Ada Lovelace won"))
+    assert head.status is Status.SUCCEEDED
+    asked = next(call.input for call in flow.stage.provider.calls if call.task == "chat")
+    assert asked["messages"][-1]["content"] == "<NAME_1> (<EMAIL_1>) met Grace Hopper, and <NAME_1> won"
+
+
+def test_a_name_in_an_answer_is_taken_out_once_by_a_repeated_step(flow: Flow) -> None:
+    flow.repeats = True
+    flow.hold(NAMES | {"stages": ["output"]})
+    head = flow(said("Ada Lovelace met Grace Hopper, and Ada Lovelace won"))
+    assert flow.look(head.id)["output"]["text"] == "You: <NAME_1> met Grace Hopper, and <NAME_1> won"
+
+
+def test_a_verdict_of_other_topics_is_not_taken_for_these(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def topics(*names: str) -> None:
+        flow.hold({"check": "topics", "action": "block", "stages": ["input"], "engines": ["judge"], "topics": names})
+
+    kept = flow.world.payloads.save
+
+    def breaks_once(job: Any, name: str, *rest: Any) -> Any:
+        if name.startswith("VERDICTS"):
+            monkeypatch.undo()
+            topics("Tea", "Cakes", "Wine")  # an operator changes them before the step is repeated
+            flow.now += 60 * SECOND
+            flow.stage.provider.verdict = {"finds": [{"kind": "2", "score": 99}]}  # type: ignore[attr-defined]
+            raise ConnectionError
+        return kept(job, name, *rest)
+
+    topics("Tea", "Wine")
+    flow.stage.provider.verdict = {"finds": []}  # type: ignore[attr-defined]
+    monkeypatch.setattr(flow.world.payloads, "save", breaks_once)
+    flow.repeats = True
+    head = flow(said("I like cakes"))
+    assert findings(flow, head) == [("input", "Cakes", "block", "judge")]

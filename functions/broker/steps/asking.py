@@ -4,7 +4,9 @@ Each call is on record as the operation `guard`, like all that a job pays for. W
 decides by it; an engine that gave no verdict is kept as just that, for what then follows is the rule's to say.
 """
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +27,7 @@ from broker.guardrails.engines.questions import (
     questions_of,
     service_request,
 )
-from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, Find, Unreadable, Verdict
+from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, Find, TooMany, Unreadable, Verdict
 from broker.guardrails.engines.weighing import next_engines
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
@@ -35,7 +37,7 @@ from broker.routing.model import Model
 from broker.steps.auxiliary import engine_task
 from broker.steps.calling import Auxiliary, Calling
 from broker.steps.context import Run, enter, material
-from broker.steps.hearing import Heard, earlier_verdicts, keep_verdicts, kept_verdicts, named
+from broker.steps.hearing import Heard, digest_of, earlier_verdicts, keep_verdicts, kept_verdicts, named
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from broker.token_estimates import estimate, family_of
@@ -74,15 +76,15 @@ class AskEngines:
             PolicyMissing: a policy that is to hold is not there.
         """
         enter(self.jobs, run)
+        texts = self._texts(run, stage, output)
         heard = kept_verdicts(self.payloads, run, stage)
         if heard is None:
             tenant = self.tenants.get(run.tenant, now)
             asked = named(self.policies.holding(tenant, run.policies, now), rules, stage)
-            heard = Heard(asked, of=output or "")
+            heard = Heard(asked, of=digest_of(texts))
             if earlier := earlier_verdicts(self.payloads, run, stage, heard):
                 heard = Heard(asked, earlier, heard.of)
                 keep_verdicts(self.payloads, run, stage, heard)
-        texts = list(self._texts(run, stage, output))
         while waiting := self._waiting(heard):
             self._hear(run, stage, heard, waiting, texts, now)
         return {"redacted": True} if run.redacted else {}
@@ -113,7 +115,7 @@ class AskEngines:
                 if not asked:
                     heard.verdicts[question.name] = Verdict(failed=NOT_ALL, version=_version(question, model))
                 calls += [
-                    (question, model, Auxiliary(model, each, OPERATION, f"{stage}/{question.name}/{part}"))
+                    (question, model, Auxiliary(model, each, OPERATION, _mark(question, stage, part, each)))
                     for part, each in enumerate(asked)
                 ]
         answers = self.calling.side_by_side(run, [call for _, _, call in calls], now)
@@ -153,6 +155,8 @@ def _verdict(question: Question, model: Model, output: Any, error: BrokerError |
         return Verdict(failed=FAILED, version=version)
     try:
         return Verdict(_finds(question, model, output), version=version)
+    except TooMany:
+        return Verdict(failed=NOT_ALL, version=version)
     except (Unreadable, LookupError, TypeError):
         return Verdict(failed=FAILED, version=version)
 
@@ -170,6 +174,12 @@ def _finds(question: Question, model: Model, output: Any) -> tuple[Find, ...]:
 def _both(one: Verdict, other: Verdict) -> Verdict:
     """Of two parts of a text."""
     return Verdict(one.finds + other.finds, one.failed or other.failed, one.version)
+
+
+def _mark(question: Question, stage: Stage, part: int, asked: Mapping[str, Any]) -> str:
+    """What an answer that is kept is found by: all that was asked, for one to something else says nothing of it."""
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return f"{stage}/{question.name}/{part}/{digest}"
 
 
 def _version(question: Question, model: Model) -> str:

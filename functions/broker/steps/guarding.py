@@ -12,7 +12,7 @@ from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
 from broker.steps.context import Run, enter, material, original
-from broker.steps.hearing import Heard, kept_verdicts, named, naming
+from broker.steps.hearing import Heard, digest_of, kept_verdicts, named, naming
 from broker.steps.redacting import redact_answer, redact_request
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
@@ -79,8 +79,11 @@ class Guard:
         tenant = self.tenants.get(run.tenant, now)
         holding = self.policies.holding(tenant, run.policies, now)
         if asked:
-            heard = kept_verdicts(self.payloads, run, stage) or Heard(named(holding, asked, stage))
-            report = weigh(stage, heard.rules, heard.verdicts, texts)
+            read = list(texts)
+            digest = digest_of(read)
+            heard = kept_verdicts(self.payloads, run, stage) or Heard(named(holding, asked, stage), of=digest)
+            # A repeat finds what it has taken out before: the places that engines told are those of the text they read.
+            report = weigh(stage, heard.rules, heard.verdicts, read, changed=heard.of != digest)
         else:
             report = inspect(stage, texts, holding, lambda: material(self.payloads, run))
         key = b""

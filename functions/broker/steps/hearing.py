@@ -1,11 +1,14 @@
 """What engines said of a job, as it is kept between the step that asks them and the one that decides by it."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from broker.guardrails.engines.verdicts import Verdict
 from broker.guardrails.policy import Policy, Rule, Stage
+from broker.guardrails.walk import Seen
 from broker.jobs.store import Payloads
 from broker.steps.context import Run
 
@@ -39,7 +42,13 @@ class Heard:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """By the names of questions."""
     of: str = ""
-    """The payload of the answer that they are about; empty of a request."""
+    """The `digest_of` the texts that they are about."""
+
+
+def digest_of(texts: Iterable[Seen]) -> str:
+    """Tells texts, with their places, from all others: a verdict is about those that were read, and no others."""
+    said = [[seen.path.steps(), seen.text] for seen in texts if seen.seam is None]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def keep_verdicts(payloads: Payloads, run: Run, stage: Stage, heard: Heard) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-MOST_FINDS = 200
-"""Of one verdict that are kept; the surest."""
+MOST_FINDS = 10_000
+"""Of one verdict that are kept. Of a text with more, nobody says that all was taken out."""
 
 FAILED = "engine_failed"
 """The kind of a finding where an engine gave no verdict."""
@@ -23,6 +23,10 @@ SURE = 0.5
 
 class Unreadable(ValueError):
     """An answer that is no verdict."""
+
+
+class TooMany(ValueError):
+    """A verdict with more finds than are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def judged(output: Any, kinds: Iterable[str], topics: tuple[str, ...] = ()) -> t
     Raises:
         Unreadable: it is no verdict. Whatever else a model says, it is none: a text that talked it into something else
             has not passed.
+        TooMany: as `recognised`.
     """
     verdict = output.get("json") if isinstance(output, Mapping) else None
     rows = verdict.get("finds") if isinstance(verdict, Mapping) else None
@@ -92,6 +97,7 @@ def moderated(output: Any) -> tuple[Find, ...]:
 
     Raises:
         Unreadable: it is no verdict.
+        TooMany: as `recognised`.
     """
     flagged, categories = (
         (output.get("flagged"), output.get("categories")) if isinstance(output, Mapping) else (None, None)
@@ -100,7 +106,7 @@ def moderated(output: Any) -> tuple[Find, ...]:
         raise Unreadable("it says neither yes nor no")
     found = [Find(_name(kind), _score(score)) for kind, score in categories.items()]
     spans = output.get("spans") or ()
-    placed = [Find(_name(each["category"]), _score(each["score"]), each["begin"], each["end"]) for each in spans]
+    placed = [Find(_name(each["category"]), _score(each["score"]), *_span(each)) for each in spans]
     where = {find.kind for find in placed}
     found = [find for find in found if find.kind not in where] + placed
     if flagged and not any(find.score >= SURE for find in found):
@@ -113,15 +119,25 @@ def recognised(output: Any) -> tuple[Find, ...]:
 
     Raises:
         Unreadable: it has no list of them.
+        TooMany: there are more than `MOST_FINDS`; what is left out would pass.
     """
     rows = output.get("pii") if isinstance(output, Mapping) else None
     if not isinstance(rows, list):
         raise Unreadable("there is no list of personal data")
-    return _surest([Find(_name(row["type"]), _score(row["score"]), row["begin"], row["end"]) for row in rows])
+    return _surest([Find(_name(row["type"]), _score(row["score"]), *_span(row)) for row in rows])
 
 
 def _surest(found: list[Find]) -> tuple[Find, ...]:
-    return tuple(sorted(found, key=lambda find: -find.score)[:MOST_FINDS])
+    if len(found) > MOST_FINDS:
+        raise TooMany(f"there are {len(found)} finds")
+    return tuple(sorted(found, key=lambda find: -find.score))
+
+
+def _span(found: Mapping[str, Any]) -> tuple[int, int]:
+    begin, end = found["begin"], found["end"]
+    if type(begin) is not int or type(end) is not int or not 0 <= begin < end:
+        raise Unreadable("a place is none")
+    return begin, end
 
 
 def _name(category: Any) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from broker.guardrails.edits import Change, edits_of
 from broker.guardrails.engines.questions import one, passages
-from broker.guardrails.engines.verdicts import FAILED, FLAGGED, SURE, Find, Verdict
+from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, SURE, Find, Verdict
 from broker.guardrails.findings import Finding
 from broker.guardrails.pipeline import MOST_FINDINGS, Report
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
@@ -40,7 +40,14 @@ def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
     return []
 
 
-def weigh(stage: Stage, rules: Sequence[tuple[Policy, Rule]], verdicts: Verdicts, texts: Iterable[Seen]) -> Report:
+def weigh(
+    stage: Stage,
+    rules: Sequence[tuple[Policy, Rule]],
+    verdicts: Verdicts,
+    texts: Iterable[Seen],
+    *,
+    changed: bool = False,
+) -> Report:
     """What the rules come to; see `pipeline.inspect`, which does the same for what is built in.
 
     Args:
@@ -48,9 +55,10 @@ def weigh(stage: Stage, rules: Sequence[tuple[Policy, Rule]], verdicts: Verdicts
         rules: those whose engines were asked.
         verdicts: of the engines.
         texts: what they were asked about.
+        changed: true where what they found was taken out of the texts before.
     """
     seen = list(texts)
-    weighing = _Weighing(stage, seen)
+    weighing = _Weighing(stage, seen, changed)
     for policy, rule in rules:
         weighing.add(policy, rule, verdicts)
     weighing.findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
@@ -69,6 +77,7 @@ class _Said(NamedTuple):
 class _Weighing:
     stage: Stage
     texts: list[Seen]
+    changed: bool
     findings: list[Finding] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     blocking: set[str] = field(default_factory=set)
@@ -84,7 +93,7 @@ class _Weighing:
         for each in said:
             if each.verdict.failed:
                 self._failed(policy, rule, each)
-        answered = [each for each in said if not each.verdict.failed]
+        answered = [each for each in said if not each.verdict.failed or each.verdict.finds]  # of some parts of a text
         if rule.combine == "all" and not all(_counting(rule, each.verdict) for each in answered):
             return
         for each in answered:
@@ -97,13 +106,12 @@ class _Weighing:
                 self._failed(policy, rule, each)
             elif each.verdict.failed:
                 self._note(policy, rule, each, each.verdict.failed, "error", 0.0, 1)
-        decided = next((each for each in reversed(said) if not each.verdict.failed), None)
-        if decided is not None and decided is said[-1]:
-            self._found(policy, rule, decided, _counting(rule, decided.verdict))
+        self._found(policy, rule, said[-1], _counting(rule, said[-1].verdict))
 
     def _failed(self, policy: Policy, rule: Rule, said: _Said) -> None:
         self._note(policy, rule, said, said.verdict.failed, "error", 0.0, 1)
-        if rule.action != "flag" and not rule.fail_open and not policy.shadow:
+        acts = rule.action != "flag" or (said.verdict.failed == NOT_ALL and rule.block_from is not None)
+        if acts and not rule.fail_open and not policy.shadow:
             (self.holding if rule.action == "review" else self.blocking).add(rule.check)
 
     def _found(self, policy: Policy, rule: Rule, said: _Said, finds: Sequence[Find]) -> None:
@@ -119,7 +127,7 @@ class _Weighing:
                 continue
             if action in ("review", "block"):
                 (self.holding if action == "review" else self.blocking).add(rule.check)
-            else:
+            elif not self.changed:
                 self._change(rule, kind, action, alike)
 
     def _change(self, rule: Rule, kind: str, action: Action, finds: Sequence[Find]) -> None:
