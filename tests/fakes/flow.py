@@ -141,7 +141,7 @@ class Flow:
         invoke, lookup = self.stage.invoke(), cache_lookup_of(self.world)
         policies = Policies(world.database)
         guard = Guard(world.jobs, world.payloads, tenants, policies, self._secret)
-        engines = AskEngines(world.jobs, world.payloads, tenants, policies, world.models(), invoke.calling)
+        engines = AskEngines(world.jobs, world.payloads, tenants, policies, world.models(), invoke)
         select = SelectModel(world.jobs, world.payloads, world.models(), tenants, lookup, FakeCircuits())
         advance, settle = Advance(world.jobs, invoke), SettleJob(world.jobs, world.payloads, lambda: world.turns)
         similar = FindSimilar(world.jobs, world.payloads, tenants, lookup, invoke.embed)

@@ -5,7 +5,9 @@ import re
 from typing import Any
 
 import pytest
-from broker.errors import Unavailable
+from broker.errors import Conflict, Unavailable
+from broker.jobs.ending import cancel_job
+from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
 from broker.providers.wire.base import Answer, Call
 
@@ -334,3 +336,22 @@ def test_a_verdict_of_other_topics_is_not_taken_for_these(flow: Flow, monkeypatc
     flow.repeats = True
     head = flow(said("I like cakes"))
     assert findings(flow, head) == [("input", "Cakes", "block", "judge")]
+
+
+def test_nothing_of_a_job_that_is_erased_while_engines_judge_is_kept(flow: Flow) -> None:
+    flow.hold(rule("judge", stages=["input"]))
+    head = flow.submit(said(BAD))
+    provider, world = flow.stage.provider, flow.world
+    asked = provider.invoke
+
+    def erased_meanwhile(call: Call) -> Any:
+        answer = asked(call)
+        ended = cancel_job(world.jobs, head.id, "acme", flow.now)
+        erase(world.jobs, world.payloads, lambda tenant: None, lambda *turn: None, ended)
+        return answer
+
+    provider.invoke = erased_meanwhile  # type: ignore[method-assign]
+    with pytest.raises(Conflict):  # which the workflow takes for what it is: nothing more is to be done
+        flow.run(head)
+    assert flow.world.payloads.names(head.id) == []
+    assert all("c" in call for call in world.jobs.get(head.id).calls.values()), "and its call is paid for"

@@ -111,7 +111,7 @@ def ask_engines() -> "AskEngines":
     """The step that asks engines."""
     from broker.steps.asking import AskEngines
 
-    return AskEngines(jobs(), payloads(), tenants(), policies(), models(), invoke_model().calling)
+    return AskEngines(jobs(), payloads(), tenants(), policies(), models(), invoke_model())
 
 
 @cache

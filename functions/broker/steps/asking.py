@@ -35,9 +35,10 @@ from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
 from broker.routing.model import Model
 from broker.steps.auxiliary import engine_task
-from broker.steps.calling import Auxiliary, Calling
+from broker.steps.calling import Auxiliary
 from broker.steps.context import Run, enter, material
 from broker.steps.hearing import Heard, digest_of, earlier_verdicts, keep_verdicts, kept_verdicts, named
+from broker.steps.invoking import InvokeModel
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from broker.token_estimates import estimate, family_of
@@ -54,7 +55,8 @@ class AskEngines:
     tenants: Tenants
     policies: Policies
     models: Models
-    calling: Calling
+    invoke: InvokeModel
+    """Makes the calls, and clears up after a job that has ended meanwhile."""
 
     def __call__(self, run: Run, stage: Stage, rules: str, output: str | None, now: int) -> dict[str, Any]:
         """Ask all engines of these rules (`hearing.naming`), side by side; of a cascade, one after the other.
@@ -75,8 +77,18 @@ class AskEngines:
             Conflict: the run is stale.
             PolicyMissing: a policy that is to hold is not there.
         """
-        enter(self.jobs, run)
-        texts = self._texts(run, stage, output)
+        with self.invoke.cleared_up(run, now):
+            enter(self.jobs, run)
+            texts = self._texts(run, stage, output)
+            heard = self._heard(run, stage, rules, texts, now)
+            while waiting := self._waiting(heard):
+                self._hear(run, stage, heard, waiting, texts, now)
+            # What is kept of a job that has ended meanwhile goes as the rest of it.
+            enter(self.jobs, run)
+        return {"redacted": True} if run.redacted else {}
+
+    def _heard(self, run: Run, stage: Stage, rules: str, texts: Sequence[Seen], now: int) -> Heard:
+        """What is known already: of this run, or of one before it that was asked the very same."""
         heard = kept_verdicts(self.payloads, run, stage)
         if heard is None:
             tenant = self.tenants.get(run.tenant, now)
@@ -85,9 +97,7 @@ class AskEngines:
             if earlier := earlier_verdicts(self.payloads, run, stage, heard):
                 heard = Heard(asked, earlier, heard.of)
                 keep_verdicts(self.payloads, run, stage, heard)
-        while waiting := self._waiting(heard):
-            self._hear(run, stage, heard, waiting, texts, now)
-        return {"redacted": True} if run.redacted else {}
+        return heard
 
     def _texts(self, run: Run, stage: Stage, output: str | None) -> Sequence[Seen]:
         if stage == "input":
@@ -118,14 +128,14 @@ class AskEngines:
                     (question, model, Auxiliary(model, each, OPERATION, _mark(question, stage, part, each)))
                     for part, each in enumerate(asked)
                 ]
-        answers = self.calling.side_by_side(run, [call for _, _, call in calls], now)
+        answers = self.invoke.calling.side_by_side(run, [call for _, _, call in calls], now)
         for (question, model, _), answer in zip(calls, answers, strict=True):
             verdict = _verdict(question, model, answer.output, answer.error)
             known = heard.verdicts.get(question.name)
             heard.verdicts[question.name] = _both(known, verdict) if known else verdict
         keep_verdicts(self.payloads, run, stage, heard)
         for answer in answers:
-            self.calling.close(run, answer)
+            self.invoke.calling.close(run, answer)
 
     def _engine(self, engine: str, now: int) -> Model | None:
         try:

@@ -56,7 +56,7 @@ class InvokeModel:
             BrokerError: by the table `consequences`; `Conflict` when the run is stale or the job ended meanwhile (the
                 call is then paid for all the same).
         """
-        with self._cleared_up(run, now):
+        with self.cleared_up(run, now):
             if begun := self._begun(run, model_id, following, now):
                 return self.calling.exchange(begun)
             return self._entered(run, model_id, following, now)
@@ -144,13 +144,13 @@ class InvokeModel:
         if EMBEDS not in model.tasks or model.asynchronous:
             raise InvalidRequest(f"{model_id!r} gives no embeddings.", code="no_embedding_model")
         request: dict[str, Any] = {"task": EMBEDS, "input": {"text": text}, "parameters": {"max_output_tokens": 1}}
-        with self._cleared_up(run, now):
+        with self.cleared_up(run, now):
             made = self.calling.auxiliary(run, model, request, EMBEDS, now)
         vectors: list[list[float]] = made.get("embeddings") or [[]]
         return vectors[0]
 
     @contextmanager
-    def _cleared_up(self, run: Run, now: int) -> Iterator[None]:
+    def cleared_up(self, run: Run, now: int) -> Iterator[None]:
         """Where a job has ended meanwhile, stop what this run had begun for it; a later run would go on with it.
 
         What the run wrote after the job was erased, it erases as well.
