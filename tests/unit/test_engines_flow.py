@@ -8,6 +8,7 @@ import pytest
 from broker.errors import Unavailable
 from broker.jobs.head import Head, Status
 from broker.providers.wire.base import Answer, Call
+from broker.token_estimates import estimate
 
 from tests.fakes.flow import Echo, Flow
 from tests.fakes.stage import Stage
@@ -334,3 +335,14 @@ def test_a_verdict_of_other_topics_is_not_taken_for_these(flow: Flow, monkeypatc
     flow.repeats = True
     head = flow(said("I like cakes"))
     assert findings(flow, head) == [("input", "Cakes", "block", "judge")]
+
+
+@pytest.mark.parametrize("word", ["नमस्ते दुनिया ", "The quick brown fox ", "مرحبا بالعالم "])
+def test_what_is_held_is_enough_for_a_judge_that_counts_more_tokens_than_the_model(flow: Flow, word: str) -> None:
+    flow.world.register(a_model("gpt", name="gpt-5"), a_model("claude", name="claude-haiku-5", price_in=50))
+    flow.hold(rule("claude", stages=["output"]))
+    flow.tenant("acme", monthly_budget=10**12)
+    answer = word * (1_000 * 50 // estimate(word * 50, "openai"))
+    flow.stage.provider.script.append(Answer({"text": answer}, input_tokens=10, output_tokens=1_000))
+    head = flow(CHAT | {"model": "gpt"})
+    assert (findings(flow, head), head.status) == ([], Status.SUCCEEDED)
