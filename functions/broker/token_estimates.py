@@ -13,6 +13,7 @@ import string
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -132,6 +133,23 @@ def estimate(text: str, family: str | None = None) -> int:
     found = _features(text)
     column = FAMILIES.index(family or "unknown")
     return max(1, round(sum(times * WEIGHTS[name][column] for name, times in found.items())), len(text) // FEWEST)
+
+
+@cache
+def most_of_another(family: str, other: str) -> float:
+    """How many times as many tokens one family makes of a text as another at most, by the weights of what texts are of.
+
+    Args:
+        family: whose tokens are asked for.
+        other: whose tokens are known.
+    """
+    mine, theirs = FAMILIES.index(family), FAMILIES.index(other)
+    words = [("words", "letters"), ("words", "letters", "lines")]
+    numbers = [("digits", "triples"), ("digits", "digits", "digits", "triples")]
+    together = words + numbers
+    alone = [(name,) for name in WEIGHTS.keys() - set().union(*together) - {"capitals"}]
+    sums = [[sum(WEIGHTS[name][column] for name in names) for column in (mine, theirs)] for names in together + alone]
+    return max(mine / theirs for mine, theirs in sums)
 
 
 def _features(text: str) -> Counter[str]:

@@ -10,6 +10,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
 from broker.providers.wire.base import Answer, Call
+from broker.token_estimates import estimate
 
 from tests.fakes.flow import Echo, Flow
 from tests.fakes.stage import Stage
@@ -355,3 +356,14 @@ def test_nothing_of_a_job_that_is_erased_while_engines_judge_is_kept(flow: Flow)
         flow.run(head)
     assert flow.world.payloads.names(head.id) == []
     assert all("c" in call for call in world.jobs.get(head.id).calls.values()), "and its call is paid for"
+
+
+@pytest.mark.parametrize("word", ["नमस्ते दुनिया ", "The quick brown fox ", "مرحبا بالعالم "])
+def test_what_is_held_is_enough_for_a_judge_that_counts_more_tokens_than_the_model(flow: Flow, word: str) -> None:
+    flow.world.register(a_model("gpt", name="gpt-5"), a_model("claude", name="claude-haiku-5", price_in=50))
+    flow.hold(rule("claude", stages=["output"]))
+    flow.tenant("acme", monthly_budget=10**12)
+    answer = word * (1_000 * 50 // estimate(word * 50, "openai"))
+    flow.stage.provider.script.append(Answer({"text": answer}, input_tokens=10, output_tokens=1_000))
+    head = flow(CHAT | {"model": "gpt"})
+    assert (findings(flow, head), head.status) == ([], Status.SUCCEEDED)

@@ -1,6 +1,6 @@
 """Auxiliary calls, whose answer is not the job's: which model makes them, and what they can cost."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from broker.context.fitting import SUMMARY_TOKENS
 from broker.guardrails.engines.questions import (
@@ -20,6 +20,7 @@ from broker.routing.question import Question
 from broker.routing.routes import Catalog
 from broker.routing.units import most_units
 from broker.tenants.registry import Tenant
+from broker.token_estimates import family_of, most_of_another
 
 LEAST_WINDOWS = 4
 """A model that summarises has room for several summaries, or a transcript would lose all but its ends."""
@@ -61,7 +62,7 @@ def worst_guarding(
 ) -> int:
     """Nano-dollars that the engines of policies can cost for a job: all that are named, for the longest answer."""
     worst = 0
-    longest = max((question.most_output(model) for model in candidates), default=0)
+    longest = {model.name: question.most_output(model) for model in candidates}
     for stage in ("input", "output"):
         rules = [rule for policy in policies for rule in policy.rules if stage in rule.stages]
         for asked in questions_of(rules):
@@ -69,9 +70,19 @@ def worst_guarding(
             task = engine_task(model) if model else None
             if model is None or task is None:
                 continue
-            tokens = question.tokens(model) if stage == "input" else longest
+            tokens = question.tokens(model) if stage == "input" else _most_read(longest, model)
             worst += _worst_verdict(model, task, tokens, asked, question)
     return worst
+
+
+def _most_read(longest: Mapping[str, int], engine: Model) -> int:
+    """Tokens that an engine may count in an answer, by how many the models that may give it do, at most, by name.
+
+    What is few tokens to one family is several times as many to another: a letter of Hindi half a one, or two.
+    """
+    family = family_of(engine.name)
+    most = max((tokens * most_of_another(family, family_of(name)) for name, tokens in longest.items()), default=0)
+    return round(most * ESTIMATED_MORE)
 
 
 def _worst_verdict(model: Model, task: str, tokens: int, asked: Asked, question: Question) -> int:
@@ -86,6 +97,9 @@ def _worst_verdict(model: Model, task: str, tokens: int, asked: Asked, question:
     read = tokens * (1 if parts == 1 else 2) + MARKER_TOKENS * (passages + parts) + parts * frame
     return model.worst_case(read, parts * VERDICT_TOKENS)
 
+
+ESTIMATED_MORE = 1.25
+"""An estimate is typically a fifth above what is counted, and the length of an answer is counted."""
 
 MOST_CHARS_OF_TOKEN = 8
 """Characters of a token, at most and on the average of a text: those of long words are the longest there are."""
