@@ -367,3 +367,20 @@ def test_what_is_held_is_enough_for_a_judge_that_counts_more_tokens_than_the_mod
     flow.stage.provider.script.append(Answer({"text": answer}, input_tokens=10, output_tokens=1_000))
     head = flow(CHAT | {"model": "gpt"})
     assert (findings(flow, head), head.status) == ([], Status.SUCCEEDED)
+
+
+def test_a_sure_find_that_is_taken_out_hides_no_unsure_one_from_the_next_engine(flow: Flow) -> None:
+    facts = {"engines": ["rules", "names"], "combine": "cascade", "unsure": [200, 950]}
+    flow.hold(NAMES | facts | {"stages": ["input"]})
+    unsure = "My passport is 123456789."
+    for text in (unsure, f"ada@example.com. {unsure}"):
+        assert guards(flow(said(text))) == ["names"]
+
+
+def test_very_many_short_messages_are_cut_by_what_their_markers_take(flow: Flow) -> None:
+    flow.world.register(a_model("small", name="judge", context_window=8_000))
+    flow.hold(rule("small", stages=["input"]))
+    turns = [{"role": ("user", "assistant")[number % 2], "content": "ok"} for number in range(301)]
+    assert flow({"task": "chat", "input": {"messages": turns}}).status is Status.SUCCEEDED
+    asked = [call for call in flow.stage.provider.calls if "safety classifier" in str(call.input)]
+    assert asked and all(estimate(str(call.input)) < 8_000 for call in asked)

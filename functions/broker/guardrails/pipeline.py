@@ -251,8 +251,8 @@ class _Run:
         if rule.needs_cause and (rule.combine == "all" or span.score < rule.unsure[1]):
             self.asking.add((policy, rule))
             return
-        if rule.needs_cause:
-            self.settled.add((policy, rule))
+        if rule.needs_cause and rule.action in ("flag", "review", "block"):
+            self.settled.add((policy, rule))  # what is only taken out says nothing of the rest
         action: Action = rule.action
         if rule.block_from is not None and span.score >= rule.block_from:
             action = "block"

@@ -14,6 +14,7 @@ from broker.errors import BrokerError, InvalidRequest
 from broker.guardrails.engines import verdicts
 from broker.guardrails.engines.questions import (
     FRAME_TOKENS,
+    MARKER_TOKENS,
     MOST_PARTS,
     TOPIC_TOKENS,
     VERDICT_TOKENS,
@@ -151,7 +152,7 @@ def _requests(stage: Stage, question: Question, model: Model, given: Sequence[Pa
     if task != "chat":
         return [service_request(str(task), given, stage)]
     room = model.context_window - VERDICT_TOKENS - FRAME_TOKENS - TOPIC_TOKENS * len(question.topics)
-    tokens = sum(estimate(passage.text, family_of(model.name)) for passage in given)
+    tokens = sum(estimate(passage.text, family_of(model.name)) + MARKER_TOKENS for passage in given)
     parts = -(-tokens * 5 // (room * 4)) if room > 0 else MOST_PARTS + 1  # not every part is of the usual length
     if parts > MOST_PARTS:
         return []
