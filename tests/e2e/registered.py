@@ -202,14 +202,13 @@ SHAKY = (
     "fenced",
     "revised",
     "narrow",
-    "scribe",
 )
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
 
 OF_SHAKY: dict[str, dict[str, Any]] = {
     "fenced": {"capabilities": ["tools"]},
-    "narrow": {"context_window": 5_000, "max_output_tokens": 500, "price_in_usd": 5},
+    "narrow": {"context_window": 5_000, "max_output_tokens": 500},
 }
 """What some of them have of their own."""
 
@@ -272,7 +271,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
                 "id": "retelling",
                 "guardrails": ["discretion"],
                 "redaction_secret": "redaction/discreet",
-                "models": ["narrow", "scribe"],
+                "models": ["narrow"],
             },
             {"id": "fenced", "guardrails": ["fences"], "language": "de"},
             {"id": "keyless", "guardrails": ["discretion"]},

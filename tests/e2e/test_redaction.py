@@ -94,17 +94,17 @@ def test_a_conversations_summary_has_placeholders_and_its_answers_are_filled_in(
     shaky.answer(Script(OpenAIDialect().says("<EMAIL_1> kept the lamp.")))
     made: dict[str, Any] = {}
     for number in range(12):
+        first_call = len(shaky.asked)
         text = f"{ann} wrote page {number}:{' The keeper wrote down what the lamp had done in the night.' * 40}"
         job = stack.run(body | {"input": {"text": text}}, reading)
         assert job["status"] == "succeeded", job["error"]
-        made.setdefault((job["context"] or {}).get("summary"), job)
+        made.setdefault((job["context"] or {}).get("summary"), job | {"first_call": first_call})
         if "kept" in made:
             break
     assert made.keys() >= {"made", "kept"}
     assert [each["operation"] for each in made["made"]["attempts"]] == ["summarize", "answer"]
     sent = [json.dumps(each.body) for each in shaky.asked]
-    summarised = next(each for each in sent if '"model": "scribe"' in each)
-    assert "<EMAIL_1> wrote page 0" in summarised
+    assert "<EMAIL_1> wrote page 0" in sent[made["made"]["first_call"]], "what is to be summarised"
     assert "<EMAIL_1> kept the lamp." in sent[-1], "the summary stands before the rest"
     assert not any(ann in each for each in sent)
     shown = filled.call("GET", f"/jobs/{made['kept']['id']}").body["output"]["text"]
