@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from broker.cloud.texts import PREFIX
 
-from tests.contract.doors import BUILDERS, builders_behind, calls_of_bootstrap, each_function
+from tests.contract.doors import (
+    BUILDERS,
+    attributes_of,
+    builders_behind,
+    calls_of_bootstrap,
+    each_function,
+    modules_behind,
+)
 from tests.contract.stack import (
     ROOT,
     Resource,
@@ -160,11 +167,27 @@ def test_a_function_may_do_with_turns_what_it_does(name: str) -> None:
     assert rights_on(name, OF_CONVERSATIONS) == TURNS.get(name, set())
 
 
-def test_only_who_keeps_summaries_holds_its_writes_against_the_job() -> None:
-    may = {name for name in functions() if "dynamodb:ConditionCheckItem" in rights_on(name, JOBS_TABLE)}
-    assert may == {"InvokeModelFunction"}
-    for name in ("InvokeModelFunction", "SettleJobFunction"):  # look for turns that come late, and mark the place
-        assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
+def _checks(builders: set[str]) -> bool:
+    """True where what these builders build writes on the condition that a job stands as it was read."""
+    return any("write_beside" in attributes_of(module) for module in modules_behind(builders_behind(builders)))
+
+
+@each_function
+def test_who_holds_its_writes_against_the_job_may_check_it(name: str, properties: Resource) -> None:
+    """A `ConditionCheck` in a transaction is a right of its own (DynamoDB developer guide, IAM and transactions)."""
+    door = ast.parse((ROOT / "functions" / "handlers" / f"{door_of(name)}.py").read_text())
+    checks = _checks(calls_of_bootstrap(door))
+    assert ("dynamodb:ConditionCheckItem" in rights_on(name, JOBS_TABLE)) is checks
+
+
+def test_some_functions_hold_their_writes_against_the_job() -> None:
+    users = {name for name in ("api", "advance", "sweep") if _checks({name})}
+    assert users == {"api", "advance"}, "then nothing above was proved"
+
+
+@pytest.mark.parametrize("name", ["InvokeModelFunction", "SettleJobFunction"])
+def test_who_keeps_summaries_looks_for_turns_that_come_late_and_marks_the_place(name: str) -> None:
+    assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
 
 
 @pytest.mark.parametrize("name", ["ApiFunction", "IntakeFunction", "TakeFileFunction"])
@@ -212,8 +235,8 @@ def test_who_cleans_deletes_what_is_kept_for_jobs_and_reads_nothing() -> None:
 
 
 def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
-    needed = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
-    assert rights_on("ApiFunction", JOBS_TABLE) == needed
+    needed = {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"}
+    assert rights_on("ApiFunction", JOBS_TABLE) == {f"dynamodb:{action}" for action in needed}
     assert "s3:DeleteObject" in rights_on("ApiFunction", OF_JOBS)
 
 
