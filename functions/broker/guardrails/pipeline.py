@@ -134,6 +134,7 @@ class _Run:
         self.tallies: dict[tuple[Policy, Rule, str, str, str], _Tally] = {}
         self.texts: dict[Place, str] = {}
         self.changes: list[Change] = []
+        self.unread: set[tuple[int, int]] = set()
         self.told: set[tuple[object, ...]] = set()
         self.removed: dict[Place, tuple[Seen, list[tuple[int, int]]]] = {}
         self.blocking: set[str] = set()
@@ -227,9 +228,15 @@ class _Run:
 
     def _not_all_read(self, policy: Policy, rule: Rule, seen: Seen) -> None:
         """What was not read, from this text on, may have what the rule would act on. Told once."""
+        if (
+            id(policy),
+            id(rule),
+        ) in self.unread:  # quicker than their hashes
+            return
+        self.unread.add((id(policy), id(rule)))
         acts = (rule.action != "flag" or rule.block_from is not None) and not rule.fail_open
         key = (policy, rule, NOT_ALL_READ, "block" if acts else "flag", "")
-        self.tallies.setdefault(key, _Tally(1, str(seen.path), 1.0, ()))
+        self.tallies[key] = _Tally(1, str(seen.path), 1.0, ())
         if acts and not policy.shadow:
             self.blocking.add(rule.check)
 

@@ -22,7 +22,7 @@ MOST_OF_OTHERS = 3_000_000
 fewer (`docs/guardrails.md`); what takes more was made to."""
 
 
-EACH_TEXT, EACH_FIND = 20, 8
+EACH_TEXT, EACH_FIND = 10, 8
 """Steps that a check takes for a text whatever is in it, and for what follows a find."""
 
 ASKED = 2000
