@@ -102,9 +102,11 @@ def policy_of(path: Path | None) -> Policy:
 def judge(row: Row, policy: Policy) -> Judged:
     """One row, by the rules of a policy."""
     judged = Judged(row)
-    limits = {rule.check: _threshold(rule) for rule in policy.rules if rule.check != SIZE}
+    built_in = [rule for rule in policy.rules if rule.is_embedded]  # no engine is asked: its calls cost something
+    limits = {rule.check: _threshold(rule) for rule in built_in if rule.check != SIZE}
     # Scores below the threshold are asked for too: recall by score is told of them.
-    asked = Policy(policy.id, rules=tuple(replace(rule, action="flag", threshold=0.0) for rule in policy.rules))
+    alone = (replace(rule, action="flag", threshold=0.0, engines=()) for rule in built_in)
+    asked = Policy(policy.id, rules=tuple(alone))
     request = {"input": {"messages": [{"role": "user", "content": row.text}]}}
     for finding in inspect("input", input_texts(request), (asked,)).findings:
         judged.scores[finding.rule] = max(judged.scores.get(finding.rule, 0.0), finding.score)
