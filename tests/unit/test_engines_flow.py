@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from broker.errors import Conflict, Unavailable
+from broker.errors import Conflict, Refused, Unavailable
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
@@ -33,6 +33,8 @@ class Judging(Echo):
     def __init__(self) -> None:
         super().__init__()
         self.down: set[str] = set()
+        self.refusing: set[str] = set()
+        self.names = "Ada Lovelace"
         self.verdict: Any = None
         self.fails_at = ""
 
@@ -41,6 +43,9 @@ class Judging(Echo):
         if call.model in self.down:
             self.calls.append(call)
             raise Unavailable("It is down.", code="down", maybe_paid=False)
+        if call.model in self.refusing:
+            self.calls.append(call)
+            raise Refused("It does not read this.", code="refused")
         bad = "bomb" in str(call.input)
         if call.task == "moderate":
             self.calls.append(call)
@@ -52,7 +57,7 @@ class Judging(Echo):
             text = call.input["text"]
             found = [
                 {"type": "name", "score": 0.99, "begin": at.start(), "end": at.end()}
-                for at in re.finditer("Ada Lovelace", text)
+                for at in re.finditer(re.escape(self.names), text)
             ]
             return Answer({"entities": [], "pii": found if self.verdict is None else self.verdict})
         if call.output_schema and "safety classifier" in str(call.input):
@@ -384,3 +389,35 @@ def test_very_many_short_messages_are_cut_by_what_their_markers_take(flow: Flow)
     assert flow({"task": "chat", "input": {"messages": turns}}).status is Status.SUCCEEDED
     asked = [call for call in flow.stage.provider.calls if "safety classifier" in str(call.input)]
     assert asked and all(estimate(str(call.input)) < 8_000 for call in asked)
+
+
+def test_a_service_that_knows_of_no_attacks_judges_no_injection(flow: Flow) -> None:
+    flow.hold({"check": "injection", "action": "block", "stages": ["input"], "engines": ["shield"]})
+    head = flow(CHAT)
+    assert (head.status, findings(flow, head)) == (Status.BLOCKED, [("input", "engine_failed", "error", "shield")])
+
+
+def test_what_a_judges_provider_refuses_to_read_is_found_by_it(flow: Flow) -> None:
+    flow.hold(rule("judge", stages=["input"], fail_open=True))
+    flow.stage.provider.refusing = {"judge"}  # type: ignore[attr-defined]
+    head = flow(CHAT)
+    assert (head.status, findings(flow, head)) == (Status.BLOCKED, [("input", "refused", "block", "judge")])
+
+
+def test_a_placeholder_is_nobodys_name(flow: Flow) -> None:
+    flow.hold({"check": "personal_data", "action": "redact", "engines": ["rules", "names"]})
+    flow.stage.provider.names = "<EMAIL_1> of Ada Lovelace"  # type: ignore[attr-defined]
+    head = flow(said("ada@example.com of Ada Lovelace"))
+    assert head.status is Status.SUCCEEDED
+    assert "<EMAIL_1><NAME_1>" in str(flow.sent)
+    assert "ada@example.com of Ada Lovelace" in flow.look(head.id, "jobs:read pii:read")["output"]["text"]
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_an_answer_that_passed_unjudged_is_not_kept_for_others(flow: Flow, down: bool) -> None:
+    flow.hold(rule("judge", stages=["output"], fail_open=True))
+    flow.stage.provider.down = {"judge"} if down else set()  # type: ignore[attr-defined]
+    body = CHAT | {"model": "small", "cache": {"mode": "use", "ttl_seconds": 600}}
+    assert [flow(body).status for _ in range(2)] == [Status.SUCCEEDED] * 2
+    answers = [call for call in flow.stage.provider.calls if call.model != "judge"]
+    assert len(answers) == (2 if down else 1)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import BrokerError, InvalidRequest
+from broker.errors import BrokerError, InvalidRequest, Refused
 from broker.guardrails.engines import verdicts
 from broker.guardrails.engines.questions import (
     FRAME_TOKENS,
@@ -28,8 +28,8 @@ from broker.guardrails.engines.questions import (
     questions_of,
     service_request,
 )
-from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, Find, TooMany, Unreadable, Verdict
-from broker.guardrails.engines.weighing import next_engines
+from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
+from broker.guardrails.engines.weighing import is_attack, next_engines
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
@@ -162,10 +162,19 @@ def _requests(stage: Stage, question: Question, model: Model, given: Sequence[Pa
 
 def _verdict(question: Question, model: Model, output: Any, error: BrokerError | None) -> Verdict:
     version = _version(question, model)
+    if isinstance(error, Refused):
+        return Verdict((Find(REFUSED, 1.0),), version=version)
     if error is not None:
         return Verdict(failed=FAILED, version=version)
     try:
-        return Verdict(_finds(question, model, output), version=version)
+        finds = _finds(question, model, output)
+        # A service that knows of no attacks has not said that there is none.
+        unfit = (
+            question.check == "injection"
+            and finds
+            and not any(is_attack(each) or each.kind == FLAGGED for each in finds)
+        )
+        return Verdict(failed=FAILED, version=version) if unfit else Verdict(finds, version=version)
     except TooMany:
         return Verdict(failed=NOT_ALL, version=version)
     except (Unreadable, LookupError, TypeError):

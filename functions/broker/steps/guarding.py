@@ -57,7 +57,7 @@ class Guard:
     def moderate_output(self, run: Run, output: str, now: int, asked: str = "") -> dict[str, Any]:
         """The same for the answer kept as the payload `output`, which is changed where it is not to be seen as it is.
 
-        Returns as `outcome`, and `ask`.
+        Returns as `outcome`, with `ask`, and with `"unkept": True` where a check failed: no cache keeps such an answer.
         """
         if run.keeps:
             # The cache finds an answer by the rules that held, so it has to have passed none that are older.
@@ -67,7 +67,9 @@ class Guard:
         report, key = self._report(run, "output", output_texts(answer), asked, now)
         if report.edits and not report.blocked:
             redact_answer(self.jobs, self.payloads, run, output, answer, report.edits, key)
-        return self._outcome(run, "output", report, now)
+        told = self._outcome(run, "output", report, now)
+        # What nobody has judged may pass here, where its rule is open; other jobs get no such answer.
+        return told | ({"unkept": True} if any(each.action == "error" for each in report.findings) else {})
 
     def _outcome(self, run: Run, stage: Stage, report: Report, now: int) -> dict[str, Any]:
         holding = set() if stage in run.released else report.holding

@@ -76,6 +76,7 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
         and (by_source or not seen.again)
         and not (by_source and seen.source in ("operator", "model"))
         and seen.text.strip()
+        and seen.path.name != "role"
     ]
     found: list[Passage] = []
     for source, group in groupby(read, key=lambda seen: seen.source):

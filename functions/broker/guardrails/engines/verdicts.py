@@ -17,6 +17,9 @@ NOT_ALL = "not_all_read"
 FLAGGED = "flagged"
 """The kind of what a service flags without a category that says why."""
 
+REFUSED = "refused"
+"""The kind of what an engine's provider refused to read: that is as good as a find."""
+
 SURE = 0.5
 """Scores from which on an engine has found something, unless a rule says otherwise."""
 

@@ -1,19 +1,20 @@
 """What follows from engines' verdicts, by each rule: which engine is asked next, and what it comes to."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from broker.guardrails.edits import Change, edits_of
 from broker.guardrails.engines.questions import one, passages
-from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, SURE, Find, Verdict
+from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, SURE, Find, Verdict
 from broker.guardrails.findings import Finding
 from broker.guardrails.pipeline import MOST_FINDINGS, Report
+from broker.guardrails.placeholders import PLACEHOLDER
 from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.walk import Seen
 
-ATTACKS = ("injection", "jailbreak", "extraction", "attack", "unsafe_prompt", FLAGGED)
-"""What is in the names of kinds that are attacks, as judges and services call them."""
+ATTACKS = ("injection", "jailbreak", "extraction", "attack", "unsafe_prompt")
+"""What is in the names of kinds that are attacks."""
 
 Verdicts = Mapping[str, Verdict]
 """By the names of questions."""
@@ -116,7 +117,7 @@ class _Weighing:
 
     def _found(self, policy: Policy, rule: Rule, said: _Said, finds: Sequence[Find]) -> None:
         kinds: dict[tuple[str, Action], list[Find]] = {}
-        for find in finds:
+        for find in self._without_placeholders(rule, finds):
             action: Action = rule.action
             if rule.block_from is not None and find.score >= rule.block_from:
                 action = "block"
@@ -129,6 +130,21 @@ class _Weighing:
                 (self.holding if action == "review" else self.blocking).add(rule.check)
             elif not self.changed:
                 self._change(rule, kind, action, alike)
+
+    def _without_placeholders(self, rule: Rule, finds: Sequence[Find]) -> Iterator[Find]:
+        """The finds but for placeholders, which an engine may take for names."""
+        taken = [match.span() for match in PLACEHOLDER.finditer(one(passages(rule.check, self.texts)).text)]
+        for find in finds:
+            begin, parts = find.begin, []
+            for first, last in taken:
+                if first < find.end and find.begin < last:
+                    parts.append((begin, first))
+                    begin = max(begin, last)
+            if not parts:
+                yield find
+                continue
+            parts.append((begin, find.end))
+            yield from (replace(find, begin=first, end=last) for first, last in parts if first < last)
 
     def _change(self, rule: Rule, kind: str, action: Action, finds: Sequence[Find]) -> None:
         passage = one(passages(rule.check, self.texts))
@@ -159,10 +175,17 @@ def _counting(rule: Rule, verdict: Verdict) -> list[Find]:
 
 def _is_wanted(rule: Rule, find: Find) -> bool:
     """Services tell of more than they are asked for: an insult is no injection."""
+    if find.kind in (FLAGGED, REFUSED):
+        return True
     if rule.check == "injection":
-        return any(word in find.kind for word in ATTACKS)
+        return is_attack(find)
     wanted = rule.topics or rule.kinds
     return not wanted or find.kind in wanted
+
+
+def is_attack(find: Find) -> bool:
+    """True for a kind that is one, as judges and services call them."""
+    return any(word in find.kind for word in ATTACKS)
 
 
 def _is_unsure(rule: Rule, verdict: Verdict) -> bool:
