@@ -63,6 +63,18 @@ def test_a_job_takes_so_much_feedback_and_no_more() -> None:
     assert refused.value.code == "feedback_full"
 
 
+def test_calls_at_the_same_moment_get_no_more_of_it_in() -> None:
+    flow = Flow()
+    head, database = flow(chat("Hi")), flow.world.database
+    for _ in range(MOST - 1):
+        say(flow, head)
+    database.meanwhile.append(lambda: say(flow, head, comment="the last place"))
+    with pytest.raises(Conflict):
+        say(flow, head, comment="one too many")
+    notes, _ = found(database, tenant="acme", limit=99, cursor=None)
+    assert (len(notes), notes[0]["comment"]) == (MOST, "the last place")
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
