@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from broker.errors import BrokerError, Conflict
 from broker.jobs.erasing import erase
-from broker.jobs.head import Head
+from broker.jobs.head import Head, Status
 from broker.reviews.bodies import parse_feedback
 from broker.reviews.feedback import MOST, found, give, row, shown
 from broker.storage import Item
@@ -61,6 +61,18 @@ def test_a_job_takes_so_much_feedback_and_no_more() -> None:
     with pytest.raises(Conflict) as refused:
         say(flow, head)
     assert refused.value.code == "feedback_full"
+
+
+def test_calls_at_the_same_moment_get_no_more_of_it_in() -> None:
+    flow = Flow()
+    head, database = flow(chat("Hi")), flow.world.database
+    for _ in range(MOST - 1):
+        say(flow, head)
+    database.meanwhile.append(lambda: say(flow, head, comment="the last place"))
+    with pytest.raises(Conflict):
+        say(flow, head, comment="one too many")
+    notes, _ = found(database, tenant="acme", limit=99, cursor=None)
+    assert (len(notes), notes[0]["comment"]) == (MOST, "the last place")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +145,25 @@ def test_what_was_redacted_stays_out_of_rows() -> None:
     say(flow, flow(chat("Write to ann@lamps.example.")), rule="personal_data")
     (made,) = rows(flow)
     assert made is not None and made["text"] == "Write to <EMAIL_1>."
+
+
+@pytest.mark.parametrize("stage", ["input", "output"])
+def test_what_is_redacted_stays_out_of_rows_of_jobs_that_were_blocked(stage: str) -> None:
+    flow = Flow([MAIL | {"stages": [stage]}, WORDS | {"action": "block", "stages": [stage]}])
+    head = flow(chat("A heron for ann@lamps.example."))
+    assert head.status is Status.BLOCKED
+    say(flow, head, stage=stage, rule="denied_terms")
+    (made,) = rows(flow)
+    assert made is not None and made["text"].endswith("A heron for <EMAIL_1>.")
+
+
+def test_what_cannot_be_hashed_is_in_no_row_at_all() -> None:
+    flow = Flow([MAIL | {"action": "hash"}])
+    head = flow(chat("A heron for ann@lamps.example."))
+    assert head.status is Status.BLOCKED, "the tenant has no key"
+    say(flow, head, rule="personal_data")
+    (made,) = rows(flow)
+    assert made is not None and made["text"] == "A heron for ."
 
 
 def test_of_what_is_gone_there_is_no_row_and_no_comment() -> None:

@@ -10,14 +10,14 @@ from broker.jobs.head import Head, Status
 from broker.jobs.reading import timeline
 from broker.jobs.sweeping import Sweep
 from broker.providers.wire.base import Answer
-from broker.reviews.deciding import Decide, Reviewer
+from broker.reviews.deciding import Decide, Reviewer, audit_of
 
 from tests.fakes.flow import Flow
 from tests.fakes.queue import FakeDeadLetters
 from tests.fakes.reviews import decide_of
 from tests.fakes.world import HOUR, MINUTE, SECOND
 
-ADA = Reviewer("arn:ada")
+ADA, BO = Reviewer("arn:ada"), Reviewer("arn:bo")
 HERONS = {"check": "denied_terms", "action": "review", "stages": ["input", "output"], "terms": ["heron"]}
 BEFORE, AFTER = HERONS | {"stages": ["input"]}, HERONS | {"stages": ["output"]}
 MAIL = {"check": "personal_data", "action": "redact", "stages": ["input", "output"], "kinds": ["email"]}
@@ -100,6 +100,22 @@ def test_both_stages_may_hold_one_after_the_other() -> None:
     repeated = deciding(flow).release(head.id, "input", ADA, "fine", flow.now)
     assert (repeated["state"], flow.world.jobs.get(head.id)) == ("released", head), "a repeat releases nothing more"
     assert (release(flow, head, "output").status, len(flow.sent)) == (Status.SUCCEEDED, 1)
+
+
+@pytest.mark.parametrize("decision", ["release", "reject"])
+def test_who_is_late_with_a_request_decides_nothing_about_its_answer(decision: str) -> None:
+    flow = Flow([HERONS])
+    head, late = flow(ask("A heron.")), deciding(flow)
+    flow.world.database.meanwhile.append(lambda: release(flow, head, "input"))
+    if decision == "release":
+        assert late.release(head.id, "input", BO, "fine", flow.now)["state"] == "released"
+    else:
+        with pytest.raises(Conflict) as refused:
+            late.reject(head.id, "input", BO, "no", flow.now)
+        assert refused.value.code == "not_held"
+    now = flow.world.jobs.get(head.id)
+    assert (now.is_held, now.review["stage"]) == (True, "output"), "nobody has looked at the answer"
+    assert [each["what"] for each in audit_of(flow.world.jobs.notes(head.id))] == ["released"]
 
 
 @pytest.mark.parametrize("stage", ["input", "output"])

@@ -1,5 +1,6 @@
 """The queue of reviews and what reviewers do: listing without a scan, claims, and decisions that meet."""
 
+import zlib
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from broker.jobs.head import Status
 from broker.jobs.sweeping import Sweep
 from broker.reviews.deciding import CLAIM_MS, Decide, Reviewer, audit_of
 from broker.reviews.queue import Wanted, listed, standing
+from broker.storage import Item, Page, Put
 
+from tests.fakes.database import FakeDatabase
 from tests.fakes.flow import Flow
 from tests.fakes.queue import FakeDeadLetters
 from tests.fakes.reviews import decide_of
@@ -46,6 +49,36 @@ def test_the_queue_is_in_order_of_time_over_all_shards_and_pages(flow: Flow) -> 
     assert [each for page in found for each in page] == held
     assert all(len(page) == 4 for page in found[:-1])
     assert pages(flow) == [held[:20], held[20:]]
+
+
+class Shuffled(FakeDatabase):
+    """An index that has items of the same moment in an order of its own, as DynamoDB does."""
+
+    def index(self, *asked: Any, cursor: Item | None = None, limit: int, **more: Any) -> Page:
+        """See `Database.index`."""
+        items = super().index(*asked, limit=999, **more).items
+        items.sort(key=lambda item: zlib.adler32(item["pk"].encode()))
+        items.sort(key=lambda item: item["due_at"], reverse=more["newest_first"])
+        first = items.index(cursor) + 1 if cursor else 0
+        page = items[first : first + limit]
+        return Page(page, page[-1] if len(page) == limit else None)
+
+
+@pytest.mark.parametrize("state", ["held", "canceled"])
+def test_no_job_is_left_out_of_many_that_came_at_the_same_moment(flow: Flow, state: str) -> None:
+    held = {flow.run(flow.world.accept(HERON, now=flow.now).head).id for _ in range(40)}
+    if state == "canceled":
+        for job_id in held:
+            cancel_job(flow.world.jobs, job_id, "acme", flow.now)
+    shuffled = Shuffled()
+    for item in flow.world.database.items():
+        if item["pk"].startswith("JOB#"):
+            shuffled.write(Put("jobs", item))
+    found, cursor = [], None
+    while not found or cursor:
+        page = listed(shuffled, Wanted(state, limit=3), cursor, flow.now)
+        found, cursor = found + [each["job_id"] for each in page["data"]], page["next_cursor"]
+    assert (len(found), set(found)) == (len(held), held)
 
 
 def test_a_tenant_that_floods_the_queue_hides_nobody_elses_jobs(flow: Flow) -> None:

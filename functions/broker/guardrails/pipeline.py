@@ -57,16 +57,18 @@ class Report:
     @property
     def hashes(self) -> bool:
         """True where something is to be hashed, which takes a key."""
-        return any(edit.action == "hash" for edits in self.edits.values() for edit in edits) and not self.blocked
+        return any(edit.action == "hash" for edits in self.edits.values() for edit in edits)
 
     def fail(self, action: Action) -> None:
-        """Let the rules block whose action cannot be carried out; what they found may not pass as it is."""
+        """Let the rules block whose action cannot be carried out; what they found is taken out altogether."""
         for place, each in enumerate(self.findings):
             if each.action == action and not each.shadow:
                 self.findings[place] = replace(each, kind="check_failed", action="error")
                 self.blocking.add(each.rule)
         if not self.blocking:  # of very many findings, those are not among the ones that are kept
             self.blocking.add(action)
+        for edits in self.edits.values():
+            edits[:] = [edit._replace(action="remove") if edit.action == action else edit for edit in edits]
 
 
 class _View(NamedTuple):

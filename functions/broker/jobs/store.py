@@ -260,6 +260,14 @@ class Jobs:
         """Keep small facts beside the job (its route, its findings); the same name again overwrites."""
         self._database.write(Put("jobs", note_item(job, name, facts)))
 
+    def note_once(self, job: NoteOwner, name: str, facts: dict[str, Any]) -> bool:
+        """The same where there is none of that name yet; False where there is, and nothing is written."""
+        try:
+            self._database.write(Put("jobs", note_item(job, name, facts), (If("pk", "absent"),)))
+        except ConditionFailed:
+            return False
+        return True
+
 
 def _news(before: Head, after: Head) -> dict[str, int]:
     if before.is_held is not after.is_held and not after.status.terminal:

@@ -101,10 +101,10 @@ class Decide:
         head, record = self._held_at(job_id, stage, REJECTED, who, now)
         if record["state"] != HELD:
             return record
-        output = head.review.get("output")
-        paid = self.payloads.facts(job_id, output) if output and "facts" not in head.review else None
 
         def end(current: Head) -> Head:
+            output = current.review.get("output")
+            paid = self.payloads.facts(job_id, output) if output and "facts" not in current.review else None
             return turn_down(current, message=record["message"], facts=paid, now=now)
 
         self._change(head, record, REJECTED, who, reason, now, end)
@@ -154,8 +154,15 @@ class Decide:
     ) -> Head | None:
         """The head after it; None where the same was decided meanwhile."""
         audit = _audit(head, what, record["stage"], who, now, reason)
+
+        def decide_as_judged(current: Head) -> Head:
+            """Somebody else may have released it meanwhile, and then it is held at a stage that nobody has judged."""
+            if current.is_held and current.review["stage"] != record["stage"]:
+                raise _is_over(record | {"state": RELEASED})
+            return decide(current)
+
         try:
-            return self.jobs.change(head.id, decide, audit, known=head)
+            return self.jobs.change(head.id, decide_as_judged, audit, known=head)
         except Conflict as error:
             after = self._record(head.id, record["stage"])
             if after["state"] == what:

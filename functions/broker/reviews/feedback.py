@@ -4,14 +4,13 @@ The text of a row is that of the job as models and clients saw it, as long as it
 it, and of what is gone there is no row.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from broker.clock import iso
 from broker.errors import Conflict
 from broker.guardrails.walk import Seen
-from broker.jobs.head import Head, job_id_of
+from broker.jobs.head import Head, job_id_of, job_pk
 from broker.jobs.store import FEEDBACK, Jobs, Look, Payloads
 from broker.reviews.bodies import Feedback
 from broker.reviews.queue import page
@@ -44,9 +43,6 @@ def give(jobs: Jobs, head: Head, said: Feedback, by: str, now: int) -> Item:
     Raises:
         Conflict: there is enough of it.
     """
-    if len(jobs.notes(head.id, FEEDBACK)) >= MOST:
-        raise Conflict(f"A job has {MOST} pieces of feedback at most.", code="feedback_full")
-    name = f"{FEEDBACK}{now:013d}.{os.urandom(4).hex()}"
     facts = said.model_dump(exclude_none=True) | {"at": now, "by": by, "of": head.tenant}
     places = {
         "due": partition(KIND, head.id),
@@ -54,8 +50,10 @@ def give(jobs: Jobs, head: Head, said: Feedback, by: str, now: int) -> Item:
         "tenant": partition_of_tenant(KIND, head.tenant),
         "id": head.id,
     }
-    jobs.note(head, name, facts | places)
-    return {"pk": f"JOB#{head.id}", **facts}
+    for number in range(len(jobs.notes(head.id, FEEDBACK)), MOST):
+        if jobs.note_once(head, f"{FEEDBACK}{number:02d}", facts | places):  # of two at once, one has the next place
+            return {"pk": job_pk(head.id), **facts}
+    raise Conflict(f"A job has {MOST} pieces of feedback at most.", code="feedback_full")
 
 
 def shown(note: Item) -> dict[str, Any]:

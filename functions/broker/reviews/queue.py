@@ -70,7 +70,8 @@ def page(
         )
         found += [(number, item) for item in read.items]
         more = more or read.cursor is not None
-    found.sort(key=lambda pair: (pair[1][order], pair[1]["pk"]), reverse=newest_first)
+    # Of the same millisecond the index has an order of its own in each shard, which the cursor goes on by.
+    found.sort(key=lambda pair: (pair[1][order], pair[0]), reverse=newest_first)
     for number, item in found[:limit]:
         known[number] = item
     following = _written(known, order) if more or len(found) > limit else None

@@ -43,7 +43,7 @@ class Guard:
         request = material(self.payloads, run) if asked else original(self.payloads, run.id)
         report, key = self._report(run, "input", input_texts(request), asked, now)
         told = self._outcome(run, "input", report, now)
-        if not report.blocked and redact_request(self.jobs, self.payloads, run, request, report.edits, key):
+        if redact_request(self.jobs, self.payloads, run, request, report.edits, key):
             told["redacted"] = True
         return (
             ({"redacted": True} if run.redacted else {}) | ({"judges": True} if self._judges(run, now) else {}) | told
@@ -65,7 +65,7 @@ class Guard:
             self.policies.forget()
         answer = self.payloads.load(run.id, output, fresh=bool(asked))
         report, key = self._report(run, "output", output_texts(answer), asked, now)
-        if report.edits and not report.blocked:
+        if report.edits:
             redact_answer(self.jobs, self.payloads, run, output, answer, report.edits, key)
         told = self._outcome(run, "output", report, now)
         # What nobody has judged may pass here, where its rule is open; other jobs get no such answer.
