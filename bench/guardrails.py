@@ -204,7 +204,7 @@ def measure(rows: Iterable[Row], policy: Policy) -> dict[str, Any]:
                     for group, _, negatives in _groups("family", (), ordinary)
                 },
             }
-            for check in dict.fromkeys(rule.check for rule in policy.rules)
+            for check in dict.fromkeys(rule.check for rule in policy.rules if rule.is_embedded)
         },
     }
 

@@ -62,6 +62,16 @@ def test_what_is_found_missed_and_flagged_for_nothing(files: list[Path], policy:
     assert figures["cpu_ms_per_2_kb"] > 0
 
 
+def test_what_engines_judge_is_left_out(files: list[Path], tmp_path: Path) -> None:
+    harm = {"check": "harmful_content", "action": "block", "engines": ["judge"]}
+    cards = {"check": "card_numbers", "action": "block"}
+    path = tmp_path / "judged.yaml"
+    path.write_text(json.dumps({"id": "judged", "rules": [harm, cards]}))
+    figures = measure(read(files), policy_of(path))
+    assert figures["kinds"]["pii-number"]["recall"] == 0.5
+    assert "harmful_content" not in figures["ordinary"]
+
+
 def test_it_prints_for_people_and_for_programs(
     files: list[Path], policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
