@@ -87,8 +87,12 @@ def test_a_review_is_listed_shown_claimed_and_released(session: Any, capsys: pyt
     assert JOB_ID in listed and listed.endswith("1 held\n")
     assert run(capsys, "reviews", "list", "--tenant", "other") == "0 held\n"
     assert "--- input.text\nA heron." in run(capsys, "reviews", "show", JOB_ID)
-    assert "claimed by arn:aws:sts" in run(capsys, "reviews", "claim", JOB_ID)
-    assert "released at input by words" in run(capsys, "reviews", "release", JOB_ID, "input", "--reason", "Fine.")
+    assert "claimed by arn:aws:sts" in run(capsys, "reviews", "claim", JOB_ID, "--reviewer", "ada")
+    assert main(["reviews", "release", JOB_ID, "input", "--reason", "Fine."]) == 1, "somebody else of this identity"
+    capsys.readouterr()
+    mine = ("--reason", "Fine.", "--reviewer", "ada")
+    assert "released at input by words" in run(capsys, "reviews", "release", JOB_ID, "input", *mine)
+    assert "released by ada: Fine." in run(capsys, "reviews", "show", JOB_ID)
     lane = stack_outputs(session, "my-broker")["InteractiveQueueUrl"]
     (message,) = session.client("sqs").receive_message(QueueUrl=lane)["Messages"]
     assert json.loads(message["Body"])["job_id"] == JOB_ID

@@ -2,19 +2,21 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 from broker.cli.stack import caller, tables_of
-from broker.clock import now_ms
+from broker.clock import iso, now_ms
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.queues import JobQueue
 from broker.guardrails.policy import Stage
 from broker.jobs.head import Head
+from broker.jobs.reading import finding
 from broker.jobs.store import Jobs
 from broker.prompts import experiments
 from broker.reviews import feedback, record
-from broker.reviews.deciding import Decide, Reviewer
+from broker.reviews.deciding import Decide, Reviewer, audit_of
 from broker.reviews.queue import Wanted, listed
 from broker.reviews.record import STATES, shown
 from broker.reviews.texts import seen_at
@@ -31,13 +33,16 @@ def add_reviews(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--tenant")
     one.add_argument("--stage", choices=get_args(Stage))
     one.add_argument("--state", choices=STATES, default=STATES[0])
-    actions.add_parser("show", help="one review with the texts to judge").add_argument("job")
-    actions.add_parser("claim", help="keep it to yourself for a quarter of an hour").add_argument("job")
+    actions.add_parser("show", help="one review, with what was found and the texts to judge").add_argument("job")
+    one = actions.add_parser("claim", help="keep it to yourself for a quarter of an hour")
+    one.add_argument("job")
+    one.add_argument("--reviewer", help="your name, where several people have one identity")
     for name, what in (("release", "let the job go on"), ("reject", "end the job as blocked")):
         one = actions.add_parser(name, help=what)
         one.add_argument("job")
         one.add_argument("stage", choices=get_args(Stage), help="what was judged")
         one.add_argument("--reason", required=True, help="for the audit trail")
+        one.add_argument("--reviewer", help="your name, if you claimed it by that")
 
 
 def add_feedback(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +66,27 @@ def review(session: Any, outputs: dict[str, str], options: argparse.Namespace) -
         head, found = decide.find(options.job)
         texts = seen_at(payloads, head, found["stage"], head.review.get("output"))
         said = [f"--- {each.path}\n{each.text}" for each in texts or ()] or ["The texts are not kept any more."]
-        return "\n".join([_line(found, now), *said])
-    who = Reviewer(caller(session))
+        return "\n".join([_line(found, now), *_known(jobs.notes(head.id)), *said])
+    who = Reviewer(caller(session), options.reviewer)
     if options.action == "claim":
         return _line(decide.claim(options.job, who, now), now)
     act = decide.release if options.action == "release" else decide.reject
     line = _line(act(options.job, options.stage, who, options.reason, now), now)
     return f"{line}; its message could not be sent, so the sweep sends it within a minute" if unsent else line
+
+
+def _known(notes: dict[str, Item]) -> Iterator[str]:
+    """What guardrails found, and what people did with it, in a line each."""
+    for note in (note for name, note in sorted(notes.items()) if name.startswith("GUARD#")):
+        for each in map(finding, note["findings"]):
+            reasons = f" ({', '.join(each['reasons'])})" if each["reasons"] else ""
+            facts = (
+                f"{each['stage']} {each['rule']}/{each['kind']} {each['action']}, {each['count']} in {each['place']}"
+            )
+            yield f"{facts}, score {each['score']}, {each['policy']}{reasons}"
+    for note in audit_of(notes):
+        reason = f": {note['reason']}" if "reason" in note else ""
+        yield f"{iso(note['at'])} {note['what']} by {note.get('reviewer') or note['by']}{reason}"
 
 
 def export_feedback(session: Any, outputs: dict[str, str], path: Path) -> str:
