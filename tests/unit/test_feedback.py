@@ -8,6 +8,7 @@ import pytest
 from broker.errors import BrokerError, Conflict
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
+from broker.rest.http import Request
 from broker.reviews.bodies import parse_feedback
 from broker.reviews.feedback import MOST, found, give, row, shown
 from broker.storage import Item
@@ -15,6 +16,7 @@ from broker.storage import Item
 from bench.guardrails import read
 from bench.train_detector import read as read_for_training
 from tests.fakes.flow import Flow
+from tests.fakes.reviews import reviews_of
 from tests.fakes.world import SECOND
 
 WORDS = {"check": "denied_terms", "action": "flag", "stages": ["input", "output"], "terms": ["heron"]}
@@ -138,6 +140,17 @@ def test_feedback_on_a_blocked_answer_has_it_too() -> None:
     say(flow, flow(chat("A heron.")), stage="output", rule="denied_terms")
     (made,) = rows(flow)
     assert made is not None and made["text"] == "You: A heron."
+
+
+def test_long_texts_leave_operators_a_page_that_a_function_may_give() -> None:
+    flow = Flow()
+    for _ in range(20):
+        say(flow, flow(chat("é" * 170_000)))
+    request = Request("GET", "/admin/feedback/rows", {}, {}, {}, None, "", "arn:ada", frozenset(), "r-1", 0.0)
+    reply = reviews_of(flow.world, flow.world.queue).list_rows(request)
+    assert len(reply.body["data"]) == 20
+    # Source: Lambda developer guide, "Lambda quotas": 6 MB for a synchronous reply.
+    assert len(json.dumps(reply.body, ensure_ascii=False).encode()) < 6_000_000
 
 
 def test_what_was_redacted_stays_out_of_rows() -> None:

@@ -1,12 +1,14 @@
 """The queue of reviews and what reviewers do: listing without a scan, claims, and decisions that meet."""
 
+import base64
+import json
 import zlib
 from typing import Any
 
 import pytest
 from broker.errors import Conflict, InvalidRequest, NotFound
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Status
+from broker.jobs.head import SHARDS, Status
 from broker.jobs.sweeping import Sweep
 from broker.reviews.deciding import CLAIM_MS, Decide, Reviewer, audit_of
 from broker.reviews.queue import Wanted, listed, standing
@@ -113,6 +115,16 @@ def test_how_many_are_held_and_since_when(flow: Flow) -> None:
 
 @pytest.mark.parametrize("cursor", ["x", "bnVsbA==", "W10=", "WzFd", "W251bGwsMSwxLDEsMSwxLDEsMV0="])
 def test_a_cursor_of_somebody_else_is_refused(flow: Flow, cursor: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        listed(flow.world.database, Wanted(), cursor, flow.now)
+    assert refused.value.param == "cursor"
+
+
+@pytest.mark.parametrize(
+    "row", [["", "s", 1], ["p", "", 1], ["p" * 2000, "s", 1], ["p", "s", 10**50], ["\ud800", "s", 1]]
+)
+def test_a_cursor_that_no_table_takes_is_refused(flow: Flow, row: list[Any]) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps([row] * SHARDS).encode()).decode()
     with pytest.raises(InvalidRequest) as refused:
         listed(flow.world.database, Wanted(), cursor, flow.now)
     assert refused.value.param == "cursor"

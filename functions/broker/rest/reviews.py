@@ -18,13 +18,15 @@ from broker.reviews.bodies import parse_claim, parse_decision
 from broker.reviews.deciding import Decide, Reviewer, audit_of
 from broker.reviews.queue import Wanted, listed
 from broker.reviews.record import STATES, shown
+from broker.reviews.texts import MOST_BYTES, beginning, seen_at
 from broker.reviews.texts import listed as listed_texts
-from broker.reviews.texts import seen_at
 from broker.storage import Database
 
 MOST_LISTED = 100
 MOST_ROWS = 20
 """Of one page; each may be a long text."""
+MOST_ROW_BYTES = MOST_BYTES // MOST_ROWS
+"""Of each text, so that no tenant's long texts keep operators from a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class Reviews:
         """`GET /admin/feedback/rows`: the same as labelled rows with their texts, and the jobs whose texts are gone."""
         notes, following = self._feedback(request, MOST_ROWS)
         rows = [(feedback.shown(note)["job_id"], feedback.row(self.jobs, self.payloads, note)) for note in notes]
-        data, gone = [row for _, row in rows if row], [job_id for job_id, row in rows if row is None]
+        data = [row | {"text": beginning(row["text"], MOST_ROW_BYTES)} for _, row in rows if row]
+        gone = [job_id for job_id, row in rows if row is None]
         return Reply(200, {"object": "list", "data": data, "gone": gone, "next_cursor": following})
 
     def _feedback(self, request: Request, most: int) -> tuple[list[dict[str, Any]], str | None]:

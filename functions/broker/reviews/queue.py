@@ -19,6 +19,12 @@ from broker.storage import Database, Item
 MOST_COUNTED = 100
 """Held jobs of one shard that are counted each minute; where there are more, it is so many at least."""
 
+MOST_KEY_BYTES = 1024
+"""Of a sort key, and half of what a partition key may have."""
+
+END_OF_TIME = 10**15
+"""Milliseconds that no record is from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -106,6 +112,15 @@ def _key(row: Any, partition: str, index: str, order: str) -> Item | None:
     if row is None:
         return None
     pk, sk, place = row
-    if not (isinstance(pk, str) and isinstance(sk, str) and type(place) is (int if order == "due_at" else str)):
+    if not (_is_text(pk) and _is_text(sk) and (_is_moment(place) if order == "due_at" else _is_text(place))):
         raise ValueError(row)
     return {"pk": pk, "sk": sk, index: partition, order: place}
+
+
+def _is_text(value: Any) -> bool:
+    """True for what may be a key of DynamoDB, which has one byte at least and 1,024 at most."""
+    return isinstance(value, str) and 0 < len(value.encode()) <= MOST_KEY_BYTES
+
+
+def _is_moment(value: Any) -> bool:
+    return type(value) is int and 0 <= value < END_OF_TIME

@@ -42,10 +42,14 @@ def listed(texts: Iterable[Seen]) -> tuple[list[dict[str, str]], bool]:
     left = MOST_BYTES
     found: list[dict[str, str]] = []
     for seen in texts:
-        data = seen.text.encode()
-        if len(data) > left:
-            part = data[:left].decode(errors="ignore")
-            return [*found, {"place": str(seen.path), "text": part}], False
-        left -= len(data)
+        size = len(seen.text.encode())
+        if size > left:
+            return [*found, {"place": str(seen.path), "text": beginning(seen.text, left)}], False
+        left -= size
         found.append({"place": str(seen.path), "text": seen.text})
     return found, True
+
+
+def beginning(text: str, most: int) -> str:
+    """What of a text has no more bytes than that, in UTF-8."""
+    return text.encode()[:most].decode(errors="ignore")
