@@ -10,8 +10,10 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
 from broker.providers.wire.base import Answer, Call
+from broker.routing.units import most_units, most_units_of_text
 from broker.token_estimates import estimate
 
+from tests.fakes.circuits import FakeCircuits
 from tests.fakes.flow import Echo, Flow
 from tests.fakes.stage import Stage
 from tests.fakes.world import SECOND, a_model
@@ -429,3 +431,51 @@ def test_an_answer_that_passed_unjudged_is_not_kept_for_others(flow: Flow, down:
     assert [flow(body).status for _ in range(2)] == [Status.SUCCEEDED] * 2
     answers = [call for call in flow.stage.provider.calls if call.model != "judge"]
     assert len(answers) == (2 if down else 1)
+
+
+def test_calls_that_were_not_sent_when_the_job_ended_are_not_paid_for(flow: Flow) -> None:
+    topics = {"check": "topics", "action": "block", "stages": ["input"], "engines": ["judge-2"], "topics": ["x"]}
+    flow.hold(rule("judge", stages=["input"]), topics)
+    head, world = flow.submit(said(BAD)), flow.world
+
+    class Ends(FakeCircuits):
+        def admit(self, model_id: str, *more: Any, **facts: Any) -> None:
+            if model_id == "judge-2":
+                cancel_job(world.jobs, head.id, "acme", flow.now)
+            super().admit(model_id, *more, **facts)
+
+    flow.stage.circuits = Ends()
+    with pytest.raises(Conflict):
+        flow.run(head)
+    ended = world.jobs.get(head.id)
+    assert (ended.status, ended.spent, flow.stage.provider.calls) == (Status.CANCELED, 0, [])
+    assert [call["p"] for call in ended.calls.values()] == ["no"]
+
+
+def test_calls_that_a_crash_left_open_are_settled_by_the_repeat(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = flow.world.payloads.save
+
+    def dies_once(job: Any, name: str, *rest: Any) -> Any:
+        made = kept(job, name, *rest)
+        if name.startswith("VERDICTS"):
+            monkeypatch.undo()
+            raise ConnectionError
+        return made
+
+    monkeypatch.setattr(flow.world.payloads, "save", dies_once)
+    flow.repeats = True
+    flow.hold(rule("judge", stages=["input"]), {"check": "secrets", "action": "block"})
+    head = flow.submit(CHAT)
+    flow.run(head)
+    ended = flow.world.jobs.get(head.id)
+    assert guards(ended) == ["judge"] and all("c" in call for call in ended.calls.values())
+    assert not any(name.startswith("OUTPUT#") and name != ended.output for name in flow.world.payloads.names(head.id))
+
+
+def test_what_engines_may_read_of_the_longest_answer_is_reckoned_without_writing_it_down() -> None:
+    most = most_units_of_text("moderate", 10**12)
+    assert most["text_units"] > 10**9 and most["characters"] > 10**12
+    written = most_units({"task": "moderate", "input": {"text": "x" * 5_000}})
+    assert most_units_of_text("moderate", 5_000).items() <= written.items()
+    pii = most_units({"task": "entities", "input": {"text": "x" * 5_000, "features": ["pii"]}})
+    assert most_units_of_text("entities", 5_000, 2)["characters"] == pii["characters"]

@@ -29,6 +29,9 @@ FEWEST_BYTES_A_SECOND = 500
 FEWEST_BYTES_A_PAGE = 100
 """An empty page of a PDF."""
 
+JUDGED = ("text_units", "content_units", "topic_units", "pii_units")
+"""What services charge that judge a text, by the thousand characters."""
+
 BY_PAGE = frozenset({"forms", "tables"})
 """Features that a page costs more for."""
 
@@ -47,12 +50,22 @@ def most_units(request: Mapping[str, Any]) -> dict[str, int]:
     if task == "analyze_image":
         found["images"] = operations
     if task in ANALYSED:
-        found["characters"] = _analysed(texts, operations)
+        found["characters"] = _analysed(found["characters"], len(texts), operations)
     if task == "moderate":
         found |= _judged(texts, given)
     if file := given.get("file"):
         found |= {"pages": _pages(file), "seconds": _seconds(file)}
         found |= dict.fromkeys(features & BY_PAGE, found["pages"])
+    return found
+
+
+def most_units_of_text(task: str, characters: int, operations: int = 1) -> dict[str, int]:
+    """The same for a text that is not there yet, of so many characters; `operations` are what is done with it."""
+    found = {"requests": 1, "characters": characters}
+    if task in ANALYSED:
+        found["characters"] = _analysed(characters, 1, operations)
+    if task == "moderate":
+        found |= dict.fromkeys(JUDGED, _text_units(characters))
     return found
 
 
@@ -62,33 +75,32 @@ def pictures(request: Mapping[str, Any]) -> int:
     return count if request.get("task") == "generate_image" else 1
 
 
-def _analysed(texts: Sequence[str], operations: int) -> int:
-    """Characters that are charged, at most.
+def _analysed(length: int, count: int, operations: int) -> int:
+    """Characters that are charged of so many texts of that length together, at most.
 
     Long texts are split, and each part is rounded up. A part that is not its text's last has 125 characters at least,
     and short ones go ten to a request: so rounding adds a fifth at most, and what is last in a text a request of the
     shortest kind.
     """
-    length = sum(map(len, texts))
-    each = length + length // 5 + FEWEST_CHARACTERS * (1 + len(texts))
+    each = length + length // 5 + FEWEST_CHARACTERS * (1 + count)
     return operations * each + max(FEWEST_CHARACTERS, min(length + 100, DETECTED_CHARACTERS))
 
 
 def _judged(texts: Sequence[str], given: Mapping[str, Any]) -> dict[str, int]:
     """Thousands of characters that are judged, at most; each policy of a guardrail is charged for by itself."""
     documents = given.get("documents", ())
-    units = sum(map(_text_units, (*texts, *documents)))
-    found = dict.fromkeys(("text_units", "content_units", "topic_units", "pii_units"), units)
+    units = sum(_text_units(_characters(each)) for each in (*texts, *documents))
+    found = dict.fromkeys(JUDGED, units)
     if "query" in given:
         parts = sum(_characters(each) // FEWEST_ANSWER_CHARACTERS + 1 for each in texts)
-        sources = sum(map(_text_units, (*documents, given["query"])))
+        sources = sum(_text_units(_characters(each)) for each in (*documents, given["query"]))
         found["grounding_units"] = units + parts * sources
     return found
 
 
-def _text_units(text: str) -> int:
+def _text_units(characters: int) -> int:
     """Each part of a text that is not its last has half a thousand characters at least, so rounding at most doubles."""
-    return 2 * _characters(text) // UNIT_CHARACTERS + 1
+    return 2 * characters // UNIT_CHARACTERS + 1
 
 
 def _characters(text: str) -> int:

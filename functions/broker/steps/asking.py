@@ -6,6 +6,7 @@ decides by it; an engine that gave no verdict is kept as just that, for what the
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +83,9 @@ class AskEngines:
             enter(self.jobs, run)
             texts = self._texts(run, stage, output)
             heard = self._heard(run, stage, rules, texts, now)
+            began = time.monotonic()
             while waiting := self._waiting(heard):
-                self._hear(run, stage, heard, waiting, texts, now)
+                self._hear(run, stage, heard, waiting, texts, now + round((time.monotonic() - began) * 1000))
             # What is kept of a job that has ended meanwhile goes as the rest of it.
             enter(self.jobs, run)
         return {"redacted": True} if run.redacted else {}
@@ -98,6 +100,8 @@ class AskEngines:
             if earlier := earlier_verdicts(self.payloads, run, stage, heard):
                 heard = Heard(asked, earlier, heard.of)
                 keep_verdicts(self.payloads, run, stage, heard)
+        elif heard.verdicts:
+            self.invoke.calling.close_kept(run, OPERATION, [f"{stage}/{name}/" for name in heard.verdicts])
         return heard
 
     def _texts(self, run: Run, stage: Stage, output: str | None) -> Sequence[Seen]:

@@ -18,7 +18,7 @@ from broker.guardrails.policy import Policy
 from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.routing.routes import Catalog
-from broker.routing.units import most_units
+from broker.routing.units import most_units_of_text
 from broker.tenants.registry import Tenant
 from broker.token_estimates import family_of, most_of_another
 
@@ -87,9 +87,8 @@ def _most_read(longest: Mapping[str, int], engine: Model) -> int:
 
 def _worst_verdict(model: Model, task: str, tokens: int, asked: Asked, question: Question) -> int:
     if task != "chat":
-        text = "x" * (tokens * MOST_CHARS_OF_TOKEN)
-        features = ["pii"] if task == "entities" else []
-        return model.cost(tokens, 0, most_units({"task": task, "input": {"text": text, "features": features}}))
+        operations = 2 if task == "entities" else 1  # entities, and personal data
+        return model.cost(tokens, 0, most_units_of_text(task, tokens * MOST_CHARS_OF_TOKEN, operations))
     passages = len(question.request.get("input", {}).get("messages", ())) + 1
     frame = FRAME_TOKENS + TOPIC_TOKENS * len(asked.topics)
     # Each token may come twice where parts share some, and no text is read in more parts than these.

@@ -1,12 +1,12 @@
 """The provider calls of a run: each is on record before it is made (`exchanging` says what comes of it)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from broker.errors import BadOutput, BrokerError, Conflict, ModelTimedOut, TimedOut
+from broker.errors import BadOutput, BrokerError, Conflict, CutShort, ModelTimedOut, TimedOut
 from broker.jobs.call_transitions import start_call
 from broker.jobs.calls import Facts
 from broker.jobs.ending import settle_call
@@ -23,6 +23,9 @@ from broker.steps.token_counter import counter
 
 PROBE_S = 10
 """A call that a caller gives less time than this, and less than the model's own, makes a poor probe."""
+
+MOST_AT_ONCE = 16
+"""Calls that are made side by side."""
 
 STOP_S = 10
 """Seconds for telling a provider that its work is not wanted any more."""
@@ -147,6 +150,7 @@ class Calling:
                 plan = Planned(run, head, each.model, each.request, time_slice, now, each.operation, each.question)
                 begun = self.begin(plan)
             except Conflict:
+                self._withdraw([each for each in made if isinstance(each, Begun)], now)
                 raise
             except BrokerError as error:
                 made.append(Answered(error=error))
@@ -155,11 +159,26 @@ class Calling:
                 made.append(begun)
         waiting = [each for each in made if isinstance(each, Begun)]
         if len(waiting) > 1:
-            with ThreadPoolExecutor(len(waiting)) as pool:
+            with ThreadPoolExecutor(min(len(waiting), MOST_AT_ONCE)) as pool:
                 answers = iter(list(pool.map(self._answered, waiting)))
         else:
             answers = iter([self._answered(each) for each in waiting])
         return [next(answers) if isinstance(each, Begun) else each for each in made]
+
+    def _withdraw(self, begun: Sequence[Begun], now: int) -> None:
+        """Settle calls that are on record and were not sent, for the job has ended or another run owns it."""
+        for each in begun:
+            unsent = {"outcome": CutShort.__name__, "paid": "no", "cost": 0, "latency_ms": 0, "ended_at": now}
+            self.admission.record(each.plan.run, each.plan.model, CutShort.__name__, 0, now)
+            with suppress(Conflict):  # it is settled all the same
+                settle_call(self.jobs, each.plan.run.id, each.key, each.plan.run.fence, unsent)
+
+    def close_kept(self, run: Run, operation: str, questions: Collection[str]) -> None:
+        """Settle the calls whose answers were used, and which a crash left open; `questions` begin like theirs."""
+        for key in enter(self.jobs, run).open_calls:
+            facts = self.payloads.facts(run.id, f"OUTPUT#{key}") or {}
+            if facts.get("operation") == operation and str(facts.get("question")).startswith(tuple(questions)):
+                self.close(run, Answered(key, facts))
 
     def _answered(self, begun: Begun) -> Answered:
         try:

@@ -1,7 +1,9 @@
 """What follows from engines' verdicts, by each rule: which engine is asked next, and what it comes to."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from broker.guardrails.edits import Change, edits_of
@@ -74,6 +76,13 @@ class _Said(NamedTuple):
     verdict: Verdict
 
 
+class _Read(NamedTuple):
+    parts: Sequence[tuple[int, Seen]]
+    """Where in what an engine got each text begins."""
+    taken: Sequence[tuple[int, int]]
+    """Where in it placeholders stand."""
+
+
 @dataclass(slots=True)
 class _Weighing:
     stage: Stage
@@ -83,6 +92,8 @@ class _Weighing:
     changes: list[Change] = field(default_factory=list)
     blocking: set[str] = field(default_factory=set)
     holding: set[str] = field(default_factory=set)
+    read: dict[str, _Read] = field(default_factory=dict)
+    """By check."""
 
     def add(self, policy: Policy, rule: Rule, verdicts: Verdicts) -> None:
         """One rule."""
@@ -133,24 +144,25 @@ class _Weighing:
 
     def _without_placeholders(self, rule: Rule, finds: Sequence[Find]) -> Iterator[Find]:
         """The finds but for placeholders, which an engine may take for names."""
-        taken = [match.span() for match in PLACEHOLDER.finditer(one(passages(rule.check, self.texts)).text)]
+        taken = self._read(rule.check).taken
         for find in finds:
-            begin, parts = find.begin, []
-            for first, last in taken:
-                if first < find.end and find.begin < last:
-                    parts.append((begin, first))
-                    begin = max(begin, last)
-            if not parts:
+            begin, parted = find.begin, False
+            following = bisect_right(taken, find.begin, key=itemgetter(1))
+            for first, last in taken[following : bisect_left(taken, find.end, key=itemgetter(0))]:
+                if begin < first:
+                    yield replace(find, begin=begin, end=first)
+                begin, parted = last, True
+            if not parted:
                 yield find
-                continue
-            parts.append((begin, find.end))
-            yield from (replace(find, begin=first, end=last) for first, last in parts if first < last)
+            elif begin < find.end:
+                yield replace(find, begin=begin)
 
     def _change(self, rule: Rule, kind: str, action: Action, finds: Sequence[Find]) -> None:
-        passage = one(passages(rule.check, self.texts))
+        parts = self._read(rule.check).parts
         for find in finds:
             pieces = []
-            for begin, seen in passage.parts:
+            at = max(bisect_right(parts, find.begin, key=itemgetter(0)) - 1, 0)
+            for begin, seen in parts[at : bisect_left(parts, find.end, key=itemgetter(0))]:
                 first, last = max(find.begin - begin, 0), min(find.end - begin, len(seen.text))
                 if first < last:
                     pieces.append((seen, first, last))
@@ -160,6 +172,13 @@ class _Weighing:
             self.changes.append(
                 Change(kind, action, [(tuple(seen.path.steps()), first, last) for seen, first, last in pieces])
             )
+
+    def _read(self, check: str) -> _Read:
+        """What engines were asked for a check: put together once, however much they found."""
+        if check not in self.read:
+            passage = one(passages(check, self.texts))
+            self.read[check] = _Read(passage.parts, [match.span() for match in PLACEHOLDER.finditer(passage.text)])
+        return self.read[check]
 
     def _note(self, policy: Policy, rule: Rule, said: _Said, kind: str, action: str, score: float, count: int) -> None:
         about = (self.stage, rule.check, kind, action, count, str(self.stage), round(score, 3))
