@@ -13,6 +13,7 @@ from broker.cloud.fault_injection import FaultInjected, Faulty
 from broker.cloud.lean import LeanClient
 
 from tests.fakes.json_service import REGION, Answer, JsonService, serving
+from tests.fakes.own_time import own_time
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_client_of_one_attempt_does_not_wait_for_a_table_that_throttles(
     service: JsonService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
+    own_time(monkeypatch, "botocore.endpoint", sleep=pauses.append)
     throttled = Answer(400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}')
     for attempts in (4, 1):
         service.answers, service.asked = [throttled] * attempts, []

@@ -25,6 +25,7 @@ from cryptography import x509
 
 from tests.adapters.conftest import Client, lean_client
 from tests.fakes.json_service import KEYS, REGION, Answer, JsonService, serving
+from tests.fakes.own_time import own_time
 from tests.fakes.raw_server import raw_server
 from tests.fakes.world import JOB_ID, a_head
 from tests.unit.certificates import write_certificate
@@ -49,7 +50,7 @@ def service() -> Iterator[JsonService]:
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that botocore would have made."""
     pauses: list[float] = []
-    monkeypatch.setattr("botocore.endpoint.time.sleep", pauses.append)
+    own_time(monkeypatch, "botocore.endpoint", sleep=pauses.append)
     return pauses
 
 

@@ -1,17 +1,18 @@
 """What is Bedrock Guardrails' own: long texts, places in them, several texts, documents, and what flags."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from broker.errors import BadOutput, ModelGone, ModelTimedOut, Rejected, Throttled
+from broker.providers.aws import service
 from broker.providers.bedrock.guardrails import BedrockGuardrails
 from broker.providers.wire.base import Answer, Blob
 
 from tests.fakes.aws import Reply, Wire, aws_environment
 from tests.fakes.media import FakeMedia
+from tests.fakes.own_time import own_time
 from tests.unit.aws_case import PNG, make_call
 from tests.unit.aws_guardrails import ALL, GUARDRAIL, USAGE, applied, asked
 
@@ -174,7 +175,7 @@ def test_a_pause_in_the_midst_leaves_what_was_judged_paid_for(wire: Wire) -> Non
 
 def test_texts_without_end_end_with_the_calls_time(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(0, 10_000, 3))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
+    own_time(monkeypatch, service.__name__, monotonic=lambda: float(next(ticks)))
     with pytest.raises(ModelTimedOut) as caught:
         judged(wire, {"text": ["Hm."] * 1_000}, *[CLEAN] * 1_000)
     assert caught.value.maybe_paid is True

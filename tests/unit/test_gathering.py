@@ -1,12 +1,14 @@
 """Pictures of several exchanges: nothing that came is lost, and nothing that may be paid for is forgotten."""
 
-import time
 from collections.abc import Callable
 
 import pytest
 from broker.errors import BadOutput, BrokerError, Refused, Throttled, Unavailable
+from broker.providers.wire import gathering
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.gathering import Part, gather
+
+from tests.fakes.own_time import own_time
 
 LAMP = Blob(b"\x89PNG", "image/png")
 MORE = Throttled("Slow down.", code="http_429")
@@ -87,7 +89,7 @@ def test_what_is_held_back_is_told() -> None:
 
 def test_it_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now, left = [0.0], []
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    own_time(monkeypatch, gathering.__name__, monotonic=lambda: now[0])
 
     def slow(places: list[int], seconds: float) -> Part:
         left.append(seconds)

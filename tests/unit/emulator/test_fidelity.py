@@ -8,6 +8,7 @@ from ministack.services import lambda_svc
 
 from local.emulator import fidelity, processes
 from local.emulator.rewriting import DoesNotFit
+from tests.fakes.own_time import own_time
 from tests.unit.emulator.conftest import Invoke, restored
 
 
@@ -23,7 +24,7 @@ def test_another_emulator_is_refused(patch: Callable[[], None], monkeypatch: pyt
 
 def test_traces_are_sampled_as_by_the_default_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("local.emulator.fidelity.time.monotonic", lambda: now[0])
+    own_time(monkeypatch, fidelity.__name__, monotonic=lambda: now[0])
     sampling = fidelity.Sampling(lambda traced: "Root=1-0-0;Parent=0;Sampled=1" if traced else None)
     assert sampling.trace_id(False) is None
     for _ in range(3):

@@ -12,6 +12,7 @@ from ministack.services import stepfunctions
 
 from local.emulator.rewriting import DoesNotFit, rewrite
 from local.emulator.speed import Streams
+from tests.fakes.own_time import own_time
 
 
 def policy(action: str) -> str:
@@ -46,7 +47,7 @@ def test_an_expression_that_is_kept_gives_each_input_its_own_value(patched: None
 
 def test_an_execution_begins_without_a_sleep(patched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(stepfunctions.time, "sleep", slept.append)
+    own_time(monkeypatch, stepfunctions.__name__, sleep=slept.append)
     execution = {"stateMachineArn": "gone", "status": "RUNNING", "events": [], "input": "{}", "name": "n"}
     execution |= {"executionArn": "a", "startDate": "", "sync": True}
     monkeypatch.setitem(stepfunctions._executions._data, stepfunctions._executions._scoped("a"), execution)
