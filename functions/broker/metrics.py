@@ -55,6 +55,12 @@ def answer_given(run: "Run", hit: "Hit") -> None:
     )
 
 
+def answer_unkept(run: "Run", error: Exception) -> None:
+    """A job's answer could not be kept for who asks the same; it ends well all the same."""
+    facts = {"job_id": run.id, "tenant": run.tenant, "error": type(error).__name__, "at": place_of(error)}
+    warn("answer not kept", **facts)
+
+
 def circuit_changed(name: str, to: str) -> None:
     """A circuit was opened, probed or closed by this process; a tenant's own is no matter of the model's."""
     model, _, tenant = name.partition("#")

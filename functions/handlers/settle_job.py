@@ -5,14 +5,14 @@ from typing import Any
 from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.jobs.head import Status
-from broker.observability import metric, place_of, warn
+from broker.observability import metric
 from broker.steps.context import Run
 
 from handlers.step import step
 
 
 def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-    head = running.settle_job()(run, event["ending"], now_ms())
+    head = running.settle_job()(run, event["ending"], now_ms(), keeps=bool(event.get("keep")))
     if head.is_held:
         facts = {
             "message": "job held for review",
@@ -24,11 +24,6 @@ def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
     elif head.status is Status.QUEUED:
         facts = {"message": "job waits for a circuit", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
         metric({"lane": head.lane}, facts, JobsWaiting=1)
-    if event.get("keep") and head.status is Status.SUCCEEDED:
-        try:
-            running.cache_lookup().keep(head, now_ms())
-        except Exception as error:  # the job has ended well; only its answer is not kept
-            warn("answer not kept", job_id=head.id, tenant=head.tenant, error=type(error).__name__, at=place_of(error))
     return {"job_id": head.id, "status": head.status.value}
 
 

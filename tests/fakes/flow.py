@@ -23,7 +23,6 @@ from broker.steps.context import Run
 from broker.steps.guarding import Guard
 from broker.steps.selecting import SelectModel
 from broker.steps.semantic_cache import FindSimilar
-from broker.steps.settling import SettleJob
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 from handlers.step import step
@@ -33,6 +32,7 @@ from tests.contract.workflows import inference
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import FakeProvider
 from tests.fakes.questions import answers, cache_lookup_of
+from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import NOW, SECOND, World
 
@@ -143,7 +143,7 @@ class Flow:
         guard = Guard(world.jobs, world.payloads, tenants, policies, self._secret)
         engines = AskEngines(world.jobs, world.payloads, tenants, policies, world.models(), invoke)
         select = SelectModel(world.jobs, world.payloads, world.models(), tenants, lookup, FakeCircuits())
-        advance, settle = Advance(world.jobs, invoke), SettleJob(world.jobs, world.payloads, lambda: world.turns)
+        advance, settle = Advance(world.jobs, invoke), settling_of(world)
         similar = FindSimilar(world.jobs, world.payloads, tenants, lookup, invoke.embed)
 
         def _check_input(run: Run, event: dict[str, Any]) -> dict[str, Any]:
@@ -163,9 +163,7 @@ class Flow:
             return guard.moderate_output(run, event["output"], self.now, event.get("heard", ""))
 
         def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
-            ended = settle(run, event["ending"], self.now)
-            if event.get("keep"):
-                lookup.keep(ended, self.now)
+            ended = settle(run, event["ending"], self.now, keeps=bool(event.get("keep")))
             return {"status": ended.status.value}
 
         works = (_check_input, _select_model, _invoke_model, _moderate_output, _settle_job)

@@ -8,10 +8,10 @@ from broker.jobs.head import Head
 from broker.jobs.reading import view
 from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.steps.context import Run
-from broker.steps.settling import SettleJob
 from broker.token_estimates import estimate_input, family_of
 
 from tests.fakes.provider import FakeProvider
+from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import NOW, SECOND, a_model
 
@@ -60,7 +60,7 @@ class Talk:
         """Let a job be answered and settled."""
         answer = self.stage(model, run, self.now)
         world = self.stage.world
-        return SettleJob(world.jobs, world.payloads, lambda: world.turns)(run, {"answer": answer}, self.now)
+        return settling_of(world)(run, {"answer": answer}, self.now)
 
     def __call__(self, **body: Any) -> Head:
         return self.end(self.begin(**body), body.get("model", "narrow"))

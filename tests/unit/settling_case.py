@@ -5,8 +5,8 @@ from typing import Any
 from broker.errors import BrokerError
 from broker.jobs.head import Head
 from broker.steps.context import Run
-from broker.steps.settling import SettleJob
 
+from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import NOW
 
@@ -17,5 +17,4 @@ def failure(error: BrokerError) -> dict[str, Any]:
 
 
 def settle(stage: Stage, ending: dict[str, Any], run: Run | None = None, now: int = NOW + 5) -> Head:
-    step = SettleJob(stage.world.jobs, stage.world.payloads, lambda: stage.world.turns, lambda: 0.5)
-    return step(run or stage.run, ending, now)
+    return settling_of(stage.world)(run or stage.run, ending, now)

@@ -24,7 +24,6 @@ from broker.steps.exchanging import Exchange
 from broker.steps.guarding import Guard
 from broker.steps.invoking import InvokeModel
 from broker.steps.selecting import SelectModel
-from broker.steps.settling import SettleJob
 from broker.steps.shortening import Shorten
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
@@ -35,6 +34,7 @@ from tests.fakes.circuits import FakeCircuits
 from tests.fakes.counting import CountingDatabase
 from tests.fakes.provider import FakeProvider
 from tests.fakes.queue import FakeDeliveries
+from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import NOW, World, a_model
 
@@ -79,7 +79,7 @@ class Plain:
         lookup: Any = lambda *asked: {}  # noqa: E731 - no job of these asks for the cache
         select = SelectModel(world.jobs, self.payloads, models, tenants, lookup, health)
         advance = Advance(world.jobs, invoke)
-        settle = SettleJob(world.jobs, self.payloads, lambda: world.turns)
+        settle = settling_of(world, payloads=self.payloads)
         self.accept = world.accepting()
 
         def _check_input(run: Run, event: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from broker.errors import Conflict
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
-from broker.steps.settling import SettleJob
 
+from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import JOB_ID, NOW, World, a_model
 
@@ -55,7 +55,7 @@ def talking() -> tuple[Stage, Head]:
 
 
 def settle(stage: Stage, ending: dict[str, Any]) -> Head:
-    return SettleJob(stage.world.jobs, stage.world.payloads, lambda: stage.world.turns)(stage.run, ending, NOW + 5)
+    return settling_of(stage.world)(stage.run, ending, NOW + 5)
 
 
 def kept(stage: Stage) -> list[list[Any]]:
@@ -151,5 +151,5 @@ def test_a_job_without_a_conversation_asks_for_none() -> None:
     def refuse() -> Any:
         raise AssertionError("no conversation is looked at")
 
-    ended = SettleJob(stage.world.jobs, stage.world.payloads, refuse)(stage.run, {"answer": answer}, NOW)
+    ended = settling_of(stage.world, turns=refuse)(stage.run, {"answer": answer}, NOW)
     assert ended.status is Status.SUCCEEDED

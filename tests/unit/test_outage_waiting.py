@@ -19,9 +19,9 @@ from broker.routing.circuits import FEWEST_CALLS
 from broker.routing.question import Question
 from broker.routing.selection import select
 from broker.steps.context import Run
-from broker.steps.settling import SettleJob
 
 from tests.fakes.queue import FakeDeadLetters
+from tests.fakes.settling import settling_of
 from tests.fakes.world import HOUR, MINUTE, NOW, SECOND, a_head, a_model
 from tests.unit.outage_case import (
     ANSWERS_AFTER_MS,
@@ -53,7 +53,7 @@ class Lonely(Simulation):
             for _ in range(PROCESSES)
         ]
         jobs, payloads = self.world.jobs, self.world.payloads
-        self.settling = SettleJob(jobs, payloads, lambda: self.world.turns, self.dice.random)
+        self.settling = settling_of(self.world, chance=self.dice.random)
         self.sweeping = Sweep(jobs, payloads, self.world.queue, FakeDeadLetters(), lambda item, now: False)
 
     def run(self) -> None:

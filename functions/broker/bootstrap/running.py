@@ -142,9 +142,10 @@ def find_similar() -> "FindSimilar":
 @cache
 def settle_job() -> "SettleJob":
     """The settling step."""
+    from broker.metrics import answer_unkept
     from broker.steps.settling import SettleJob
 
-    return SettleJob(jobs(), payloads(), conversations)
+    return SettleJob(jobs(), payloads(), conversations, cache_lookup, answer_unkept)
 
 
 @cache

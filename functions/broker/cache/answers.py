@@ -7,6 +7,7 @@ vectors, the newest last. DynamoDB deletes what has expired days late, so each r
 import json
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
@@ -176,7 +177,7 @@ class Answers:
             raise Conflict(f"job {job.id} is done with the cache") from None
 
     def keep(self, job: AnsweredJob, given: Given, now: int) -> bool:
-        """Keep the answer of a job that succeeded, by what stands in its note, over what was kept before.
+        """Keep the answer of a job that succeeds, by what stands in its note, over what was kept before.
 
         The answer and the note that names it are one commit, so that `forget` finds whatever there is. A job that was
         erased meanwhile keeps nothing.
@@ -228,7 +229,17 @@ class Answers:
             self._database.write(closed)
         except ConditionFailed:
             return  # it asked for nothing
-        note = self._database.get("jobs", pk, SK) or {}
+        self._drop(job_id)
+
+    def withdraw(self, job_id: str) -> None:
+        """Drop what a job gave to the cache; another run of it may give again. May be repeated."""
+        self._drop(job_id)
+        taken = Update("jobs", job_pk(job_id), SK, remove=("kept",), when=(If("pk", "exists"),))
+        with suppress(ConditionFailed):
+            self._database.write(taken)
+
+    def _drop(self, job_id: str) -> None:
+        note = self._database.get("jobs", job_pk(job_id), SK) or {}
         for kept_pk, kept_sk in note.get("kept", ()):
             self._shelf.drop(kept_pk, kept_sk, job_id)
 

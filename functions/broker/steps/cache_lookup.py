@@ -118,7 +118,7 @@ class CacheLookup:
         return {"output": output, "facts": {"model": hit.given.model, **hit.given.usage}, "given": True}
 
     def keep(self, ended: Head, now: int) -> bool:
-        """Keep the answer of a job that has succeeded; False where it is not kept, which is no error."""
+        """Keep the answer of a job that succeeds, as its head will be; False where it is not kept, no error."""
         # As of now: Moderate Output may just have changed it.
         output = self.payloads.load(ended.id, ended.output, fresh=True) if ended.output else None
         if output is None or ended.model is None:

@@ -7,10 +7,10 @@ run's calls, and another run would ask, and pay, again.
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from broker.context.conversations import Turns, turn_of
 from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, TimedOut, shortened
@@ -22,11 +22,14 @@ from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
 from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import REDACTED, Jobs, Payloads
-from broker.jobs.transitions import Outcome, has_asked, wait
+from broker.jobs.transitions import Outcome, finish, has_asked, wait
 from broker.reviews.record import opened
 from broker.steps.context import Run, material
 from broker.steps.timing import DEADLINE_PASSED
 from broker.storage import Put
+
+if TYPE_CHECKING:
+    from broker.steps.cache_lookup import CacheLookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,17 @@ class SettleJob:
     payloads: Payloads
     turns: Callable[[], Turns]
     """Where conversations are kept; asked for where a job has one."""
+    cache: "Callable[[], CacheLookup]"
+    """Where answers are kept for who asks the same; asked for where a job keeps its own."""
+    unkept: Callable[[Run, Exception], None]
+    """Told of an answer that could not be kept; its job ends well all the same."""
     chance: Callable[[], float] = random.random
 
-    def __call__(self, run: Run, ending: dict[str, Any], now: int) -> Head:
+    def __call__(self, run: Run, ending: dict[str, Any], now: int, *, keeps: bool = False) -> Head:
         """The one terminal commit, with the call whose answer was taken; see `outcome_of` for `ending`.
+
+        Where the job `keeps` its answer, that is done before: whoever sees that it succeeded, and asks the same, gets
+        it from the cache.
 
         Returns:
             The head: ended, or queued where its circuits keep the job waiting, or a person has to look at it.
@@ -65,14 +75,18 @@ class SettleJob:
         if outcome.status is Status.FAILED:
             outcome = _with_attempts(outcome, before, turned_away=turned_away)
         turn = self._turn(run, before, outcome)
+        kept = keeps and self._keep(run, before, outcome, now, ends)
         try:
             ended = settle_job(self.jobs, before, run.fence, outcome, now, ends, [turn] if turn else [])
         except Conflict:
             head = self.jobs.find(run.id)
             if answer and (head is None or (head.status.terminal and head.output != answer["output"])):
                 self.payloads.drop(run.id, answer["output"])
-            if turn and (head is None or head.status is not Status.SUCCEEDED):
-                self.turns().drop(turn)
+            if head is None or head.status is not Status.SUCCEEDED:
+                if turn:
+                    self.turns().drop(turn)
+                if kept:
+                    self.cache().answers.withdraw(run.id)
             raise
         if turn:
             self.turns().verify(turn)
@@ -89,6 +103,17 @@ class SettleJob:
         return self.jobs.change(
             run.id, lambda current: wait(current, run.fence, until=until, now=now, chance=chance), known=before
         )
+
+    def _keep(self, run: Run, before: Head, outcome: Outcome, now: int, ends: Mapping[str, calls.Facts]) -> bool:
+        if outcome.status is not Status.SUCCEEDED:
+            return False
+        try:
+            return self.cache().keep(finish(before, outcome, now=now, fence=run.fence, ends=ends), now)
+        except Conflict:  # the commit says so
+            return False
+        except Exception as error:
+            self.unkept(run, error)
+            return False
 
     def _turn(self, run: Run, head: Head, outcome: Outcome) -> Put | None:
         """What a job that succeeds adds to its conversation, ready to join the commit."""

@@ -1,0 +1,137 @@
+"""Settle Job keeps an answer before anybody can see that its job succeeded, and takes back what should not be there."""
+
+from typing import Any
+
+import pytest
+from broker.cache.answers import NOTE
+from broker.errors import Conflict
+from broker.jobs.ending import cancel_job
+from broker.jobs.head import Status
+from broker.steps.context import Run
+from broker.steps.selecting import SelectModel
+from broker.steps.settling import SettleJob
+from broker.tenants.registry import Tenants
+
+from tests.fakes.circuits import FakeCircuits
+from tests.fakes.questions import cache_lookup_of
+from tests.fakes.settling import settling_of
+from tests.fakes.stage import Stage
+from tests.fakes.world import NOW, World
+
+CACHED: dict[str, Any] = {"input": {"text": "How are you?"}, "cache": {}}
+LATER = NOW + 5
+
+
+def started(world: World, body: dict[str, Any] | None = None) -> Run:
+    return world.start(world.accept(body or CACHED, now=NOW).head.id, now=NOW)
+
+
+def select(world: World, run: Run) -> dict[str, Any]:
+    lookup = cache_lookup_of(world)
+    step = SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), lookup, FakeCircuits())
+    return step(run, NOW)
+
+
+def asked() -> tuple[Stage, Run, dict[str, Any]]:
+    """A job that found nothing in the cache, and its model's answer."""
+    stage = Stage()
+    stage.world.tenant()
+    run = started(stage.world)
+    assert select(stage.world, run)["keep"] is True
+    return stage, run, {"answer": stage("large", run)}
+
+
+def hit(world: World) -> bool:
+    """True where who asks the same is answered from the cache."""
+    return "cached" in select(world, started(world))
+
+
+def test_whoever_sees_that_it_succeeded_gets_the_answer_from_the_cache() -> None:
+    stage, run, ending = asked()
+    seen: list[bool] = []
+
+    def look() -> None:
+        seen.append(stage.world.jobs.get(run.id).status is Status.SUCCEEDED)
+        seen.append(hit(stage.world))
+
+    # The first write is the cache's; what comes right before the second sees what a client may see.
+    stage.world.database.meanwhile += [lambda: None, look]
+    head = settling_of(stage.world)(run, ending, LATER, keeps=True)
+    assert (head.status, seen) == (Status.SUCCEEDED, [False, True])
+    assert hit(stage.world)
+
+
+def test_what_is_kept_tells_what_the_call_took_and_cost() -> None:
+    stage, run, ending = asked()
+    head = settling_of(stage.world)(run, ending, LATER, keeps=True)
+    other = started(stage.world)
+    found = select(stage.world, other)["cached"]["facts"]
+    assert found == {"model": head.model, **head.usage}
+    assert stage.world.jobs.notes(other.id)[NOTE]["saved"] == head.spent > 0
+
+
+def test_a_job_that_did_not_ask_keeps_nothing_and_asks_nothing_of_the_cache() -> None:
+    stage, run, ending = asked()
+
+    def refuse() -> Any:
+        raise AssertionError("the cache is not looked at")
+
+    settling_of(stage.world, cache=refuse)(run, ending, LATER)
+    assert not hit(stage.world)
+
+
+@pytest.mark.parametrize(
+    "ending", [{"blocked": {"stage": "output", "rules": ["secrets"]}}, {"failure": {"Error": "x"}}]
+)
+def test_an_answer_that_did_not_pass_is_not_kept(ending: dict[str, Any]) -> None:
+    stage, run, answer = asked()
+    settling_of(stage.world)(run, answer | ending, LATER, keeps=True)
+    assert not hit(stage.world)
+
+
+def test_a_job_that_is_canceled_meanwhile_takes_its_answer_back() -> None:
+    stage, run, ending = asked()
+    stage.world.database.meanwhile += [lambda: None, lambda: cancel_job(stage.world.jobs, run.id, run.tenant, NOW)]
+    with pytest.raises(Conflict):
+        settling_of(stage.world)(run, ending, LATER, keeps=True)
+    assert not hit(stage.world)
+
+
+def test_what_another_job_gave_for_the_same_question_is_not_taken_back() -> None:
+    stage, run, ending = asked()
+    other = started(stage.world)
+    assert select(stage.world, other)["keep"] is True
+    answer = {"answer": stage("large", other)}
+    step = settling_of(stage.world)
+
+    def meanwhile() -> None:
+        cancel_job(stage.world.jobs, run.id, run.tenant, NOW)
+        step(other, answer, LATER, keeps=True)
+
+    stage.world.database.meanwhile += [lambda: None, meanwhile]
+    with pytest.raises(Conflict):
+        step(run, ending, LATER, keeps=True)
+    assert hit(stage.world)
+
+
+def test_a_late_execution_of_a_job_that_succeeded_leaves_what_is_kept() -> None:
+    stage, run, ending = asked()
+    step = settling_of(stage.world)
+    first = step(run, ending, LATER, keeps=True)
+    assert step(run, ending, LATER + 1, keeps=True) == first, "a repeat after a lost reply"
+    assert hit(stage.world)
+
+
+def test_an_answer_that_cannot_be_kept_costs_its_job_nothing() -> None:
+    stage, run, ending = asked()
+    told: list[str] = []
+
+    def broken() -> Any:
+        raise RuntimeError("no table")
+
+    world = stage.world
+    unkept = lambda run, error: told.append(f"{run.id}: {error}")  # noqa: E731
+    step = SettleJob(world.jobs, world.payloads, lambda: world.turns, broken, unkept)
+    assert step(run, ending, LATER, keeps=True).status is Status.SUCCEEDED
+    assert told == [f"{run.id}: no table"]
+    assert not hit(stage.world)
