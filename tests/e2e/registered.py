@@ -143,7 +143,7 @@ POLICIES = [
             {"check": "links", "action": "block", "domains": ["lamps.example"]},
             {"check": "markup", "action": "block"},
             {"check": "tool_calls", "action": "block", "tools": ["look"]},
-            {"check": "prompt_leak", "action": "block"},
+            {"check": "prompt_leak", "action": "block", "canary": True},
             {"check": "personal_data", "action": "block", "kinds": ["email"], "stages": ["output"], "only_new": True},
         ],
     },

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from broker.guardrails.canary import planted
 
 from local.client import Client
 from local.listening import Listener
@@ -58,6 +59,16 @@ def test_an_answer_is_blocked_and_its_user_told_why(
     assert job["error"]["message"].startswith(NOT_SHOWN) and what in job["error"]["message"]
     assert rule in {each["rule"] for each in job["guardrails"]}
     assert len(shaky.asked) == 1, "no other model is asked"
+
+
+def test_a_canary_that_comes_back_is_a_leak(stack: Stack, client: Client, shaky: ProviderServer) -> None:
+    line = planted(ask(), "fenced")["input"]["messages"][0]["content"].removeprefix(INSTRUCTIONS).strip()
+    word = line.split()[3].strip(".")
+    shaky.answer(says(f"They go by {'-'.join(word)}."))
+    job = stack.run(ask(), client)
+    assert (job["status"], job["output"]) == ("blocked", None)
+    assert [(each["rule"], each["kind"]) for each in job["guardrails"]] == [("prompt_leak", "canary")]
+    assert shaky.asked[0].body["messages"][0]["content"] == f"{INSTRUCTIONS}\n\n{line}"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ class Rule:
     """Of `tool_calls`: the tools that a model may call."""
     only_new: bool = False
     """Of an answer, only what was not in the request."""
+    canary: bool = False
+    """Of `prompt_leak`: instructions get a word that only who repeats them can know (`canary`)."""
     max_chars: int = MOST_INPUT_CHARS
     """Of `max_input_chars`."""
     engines: tuple[str, ...] = ()

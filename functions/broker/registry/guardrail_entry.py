@@ -21,6 +21,7 @@ OPTIONS: dict[str, frozenset[str]] = {
     "patterns": frozenset({"denied_patterns", "tool_calls"}),
     "domains": frozenset({"links", "markup"}),
     "tools": frozenset({"tool_calls"}),
+    "canary": frozenset({"prompt_leak"}),
     "max_chars": frozenset({SIZE}),
     "engines": frozenset({"injection", "personal_data", *BY_ENGINES}),
     "topics": frozenset({"topics"}),
@@ -49,7 +50,7 @@ NOT_OF: dict[str, frozenset[str]] = {
     "links": SCORES | {"input", "kinds"},
     "markup": SCORES | {"input"},
     SIZE: CHANGES | SCORES | {"review", "output", "kinds", "only_new", "fail_open"},
-    "prompt_leak": SCORES | {"input", "kinds", "only_new"},
+    "prompt_leak": SCORES | {"input", "only_new"},
     "topics": CHANGES | {"kinds", "only_new"},
     "tool_calls": CHANGES | SCORES | {"input", "only_new"},
 }
@@ -125,6 +126,8 @@ class RuleEntry(StrictEntry):
     """Of `links` and `markup`: where an answer may point to, with all below."""
     tools: list[ToolName] | None = Field(default=None, max_length=128)
     """Of `tool_calls`: the tools that a model may call."""
+    canary: bool | None = None
+    """Of `prompt_leak`: instructions get a word that only who repeats them can know."""
     max_chars: int | None = Field(default=None, ge=1, le=MOST_INPUT_CHARS)
     """Of `max_input_chars`."""
     combine: Combine | None = None

@@ -6,6 +6,8 @@ from typing import Any
 
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.errors import PolicyMissing
+from broker.guardrails.canary import planted
+from broker.guardrails.policy import Policy
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media_references import check_media
 from broker.json_schema import checking
@@ -46,7 +48,12 @@ class Prepare:
         """
         question = self.question(tenant_id, document, now)
         chosen = self._chosen(question)
-        hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question), question, now)
+        holding = self._holding(chosen, question)
+        if any(rule.canary for policy in holding if not policy.shadow for rule in policy.rules):
+            armed = planted(question.request, tenant_id)
+            question = replace(question, request=armed, tokens=counter(armed))
+            chosen = self._chosen(question)
+        hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question, holding), question, now)
         tokens = {family_of(model.name): question.tokens(model) for model in chosen.candidates}
         policies = tuple(dict.fromkeys(question.policies + chosen.policies))
         document = dict(question.request)
@@ -81,7 +88,7 @@ class Prepare:
             InvalidRequest, Forbidden: no model could do it.
         """
         chosen = self._chosen(question)
-        return self._worst(chosen, question), _wait(chosen)
+        return self._worst(chosen, question, self._holding(chosen, question)), _wait(chosen)
 
     def _chosen(self, question: Question) -> Selection:
         chosen = select(question, self.models.catalog(question.now))
@@ -89,13 +96,16 @@ class Prepare:
             raise chosen.refusal()
         return chosen
 
-    def _worst(self, chosen: Selection, question: Question) -> int:
-        tenant, catalog = self.tenants.get(question.tenant, question.now), self.models.catalog(question.now)
+    def _holding(self, chosen: Selection, question: Question) -> tuple[Policy, ...]:
+        """The guardrail policies that will hold for the job."""
+        named = dict.fromkeys(question.policies + chosen.policies)
         try:
-            named = dict.fromkeys(question.policies + chosen.policies)
-            holding = self.policies.holding(tenant, named, question.now)
+            return self.policies.holding(self.tenants.get(question.tenant, question.now), named, question.now)
         except PolicyMissing:  # the job will end by it, before anything is asked
-            holding = ()
+            return ()
+
+    def _worst(self, chosen: Selection, question: Question, holding: tuple[Policy, ...]) -> int:
+        tenant, catalog = self.tenants.get(question.tenant, question.now), self.models.catalog(question.now)
         guarding = worst_guarding(holding, question, chosen.candidates, catalog)
         return worst_case_price(chosen, question) + worst_auxiliary(question, catalog, tenant) + guarding
 
