@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from broker.steps.settling import NOT_STARTED
 from jsonata.jsonata import Jsonata
 
 from tests.contract.workflows import INVOKES, PLATFORM, SETTLES, inference, rule_for
@@ -54,7 +55,7 @@ def test_a_wait_is_as_long_as_the_step_says() -> None:
 @pytest.mark.parametrize(
     ("place", "following", "assigned"), [(0, INVOKES, {"place": 1}), (1, INVOKES, {"place": 2}), (2, SETTLES, {})]
 )
-@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"}))
+@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"} - NOT_STARTED))
 def test_a_function_that_died_costs_its_candidate_the_turn(
     error: str, place: int, following: str, assigned: dict[str, Any]
 ) -> None:
@@ -67,6 +68,14 @@ def test_a_function_that_died_costs_its_candidate_the_turn(
     assert rule["Next"] == "What Next?"
     assert way_from(held["asked"]) == (following, assigned)
     assert held["ending"] == {"failure": failed["errorOutput"]}
+
+
+@pytest.mark.parametrize("error", sorted(NOT_STARTED))
+def test_a_function_that_was_not_started_costs_no_candidate_its_turn(error: str) -> None:
+    rule = rule_for(inference()[INVOKES], "Catch", error)
+    failed = {"errorOutput": {"Error": error, "Cause": "x"}}
+    assert rule["Next"] == SETTLES
+    assert value(rule["Assign"]["ending"], states=failed) == {"failure": failed["errorOutput"]}
 
 
 @pytest.mark.parametrize("name", ["Find Similar", "Invoke Model"])

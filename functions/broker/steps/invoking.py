@@ -18,7 +18,7 @@ from broker.routing.model import Model
 from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
 from broker.steps.exchanging import Begun, Planned
-from broker.steps.repeating import check_tries
+from broker.steps.repeating import answer_on_record, check_tries
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
 from broker.steps.timing import time_slice_of
@@ -64,10 +64,8 @@ class InvokeModel:
     def _entered(self, run: Run, model_id: str, following: Sequence[str], now: int) -> dict[str, Any]:
         """The same by the head as it is."""
         head = enter(self.jobs, run)
-        for key in head.open_calls:
-            name = f"OUTPUT#{key}"
-            if (kept := self.payloads.facts(head.id, name)) and "operation" not in kept:
-                return {"output": name, "facts": kept, "head": head.to_item()}
+        if answer := answer_on_record(self.payloads, head):
+            return answer
         request = material(self.payloads, run)
         going_on = self._pending_call(head, now)
         if going_on is not None:
