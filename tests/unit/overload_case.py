@@ -1,8 +1,8 @@
 """More jobs than an account has functions for, simulated: the workflow's own rules, dispatch, settling and the sweep.
 
 A function is started while fewer run than Lambda lets run at once, or throttled. A state's step is tried again as its
-first retrier says, and then goes where it is caught. A lane hands batches to dispatch; what was throttled is there again
-when it is visible again, and dead after so many receives.
+first retrier says, and then goes where it is caught. A lane hands batches to dispatch; what was throttled is there
+again when it is visible again, and dead after so many receives.
 """
 
 import heapq
@@ -40,6 +40,8 @@ VISIBLE_AGAIN_MS, MOST_RECEIVES = 360 * SECOND, 5
 
 @dataclass
 class Message:
+    """One of a lane."""
+
     job_id: str
     head: Head | None
     receives: int = 0

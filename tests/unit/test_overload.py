@@ -30,10 +30,10 @@ def test_overload_makes_jobs_wait_and_fails_none(load: str) -> None:
     overload = Overload(concurrency, arrivals, model_s * SECOND)
     heads = overload.run()
     ends = Counter(head.status.value for head in heads)
-    waited = sorted(((head.ended_at or 0) - head.created_at) / MINUTE for head in heads)
+    took = sorted(((head.ended_at or 0) - head.created_at) / MINUTE for head in heads)
     ideal = len(arrivals) * model_s / concurrency / 60
     print(
-        f"\n{load}: {dict(ends)}; ended after {waited[len(waited) // 2]:.1f} min (median), {waited[-1]:.1f} min (last), "
+        f"\n{load}: {dict(ends)}; ended after {took[len(took) // 2]:.1f} min (median), {took[-1]:.1f} min (last), "
         f"the models alone would take {ideal:.1f}; {overload.starts} executions, throttled {dict(overload.throttles)}"
     )
     assert ends == {Status.SUCCEEDED: len(arrivals)}
