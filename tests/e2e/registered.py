@@ -139,6 +139,7 @@ POLICIES = [
     },
     {
         "id": "fences",
+        "mark_untrusted": "datamarking",
         "rules": [
             {"check": "links", "action": "block", "domains": ["lamps.example"]},
             {"check": "markup", "action": "block"},

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
+from broker.guardrails.untrusted import Marking
+
 Stage = Literal["input", "output"]
 
 Action = Literal["flag", "mask", "hash", "redact", "remove", "review", "block"]
@@ -116,6 +118,8 @@ class Policy:
     version: int = 0
     rules: tuple[Rule, ...] = ()
     shadow: bool = False
+    mark_untrusted: Marking | None = None
+    """How a model is shown what came from elsewhere."""
 
     @property
     def name(self) -> str:
@@ -126,7 +130,8 @@ class Policy:
     def from_item(cls, policy_id: str, item: Mapping[str, Any]) -> Self:
         """Read the stored form."""
         rules = tuple(Rule.from_item(each) for each in item.get("rules", ()))
-        return cls(policy_id, int(item.get("version", 0)), rules, bool(item.get("shadow", False)))
+        facts = int(item.get("version", 0)), rules, bool(item.get("shadow", False)), item.get("mark_untrusted")
+        return cls(policy_id, *facts)
 
 
 UNSEEN_CHARACTERS = ("tag_characters", "direction_override", "invisible_in_word", "invisible_run")

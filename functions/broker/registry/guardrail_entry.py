@@ -9,6 +9,7 @@ from broker.errors import InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.kinds import kinds_of
 from broker.guardrails.policy import DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
+from broker.guardrails.untrusted import Marking
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
 from broker.registry.entry import Entry, Name, StrictEntry
@@ -239,6 +240,9 @@ class GuardrailEntry(Entry):
     """It notes what it finds, and never acts."""
     shared: bool = False
     """Every tenant may try a text against it (`POST /v1/guardrails/check`); otherwise, those that name it."""
+    mark_untrusted: Marking | None = None
+    """How a model is shown what tools gave and what prompts mark as data: between markers, also with a character in
+    the place of each space, or encoded."""
     rules: list[RuleEntry] = Field(min_length=1, max_length=MOST_RULES)
     """In the order in which they are run."""
     enabled: bool = True

@@ -1,6 +1,7 @@
 """Before a job is accepted: fill its prompt, check that some model can do it, and hold its worst case."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from broker.context.conversations import Turns, recall, room_for_history
 from broker.errors import PolicyMissing
 from broker.guardrails.canary import planted
 from broker.guardrails.policy import Policy
+from broker.guardrails.untrusted import strongest
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media_references import check_media
 from broker.json_schema import checking
@@ -49,8 +51,8 @@ class Prepare:
         question = self.question(tenant_id, document, now)
         chosen = self._chosen(question)
         holding = self._holding(chosen, question)
-        if any(rule.canary for policy in holding if not policy.shadow for rule in policy.rules):
-            armed = planted(question.request, tenant_id)
+        armed = _armed(question.request, tenant_id, holding)
+        if armed != question.request:
             question = replace(question, request=armed, tokens=counter(armed))
             chosen = self._chosen(question)
         hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question, holding), question, now)
@@ -141,6 +143,15 @@ class Prepare:
             ledger.open_period(self.database, tenant.id, period, tenant.monthly_budget)
             self.opened[tenant.id, period] = tenant.monthly_budget
         return Hold(worst, {ledger.bucket_of(tenant.id, period): worst})
+
+
+def _armed(request: Mapping[str, Any], tenant: str, holding: tuple[Policy, ...]) -> dict[str, Any]:
+    """The request with what its policies want in it: a canary, and how its data is to be marked."""
+    acting = [policy for policy in holding if not policy.shadow]
+    if any(rule.canary for policy in acting for rule in policy.rules):
+        request = planted(request, tenant)
+    marking = strongest([policy.mark_untrusted for policy in acting if policy.mark_untrusted])
+    return {**request, **({"marking": marking} if marking else {})}
 
 
 def _wait(chosen: Selection) -> int | None:
