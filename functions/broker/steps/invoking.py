@@ -15,6 +15,7 @@ from broker.jobs.transitions import owned
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.model import Model
+from broker.routing.residency import outside
 from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
 from broker.steps.exchanging import Begun, Planned
@@ -76,9 +77,13 @@ class InvokeModel:
         self._check_window(model, mine, now)
         try:
             return self._ask(run, head, model, mine, request, following, now)
-        except CircuitOpen as error:  # nothing was sent, so no attempt tells of it
-            self.jobs.note(run, f"SKIPPED#{run.fence.run}#{model.id}", {"model": model.id, "why": error.message})
+        except CircuitOpen as error:
+            self._skip(run, model, error.message)
             raise
+
+    def _skip(self, run: Run, model: Model, why: str) -> None:
+        """Say why a model was not asked, beside the job: nothing was sent, so no attempt tells of it."""
+        self.jobs.note(run, f"SKIPPED#{run.fence.run}#{model.id}", {"model": model.id, "why": why})
 
     def _begun(self, run: Run, model_id: str, following: Sequence[str], now: int) -> Begun | None:
         """A run's first call, put on record by the head that travelled with it.
@@ -132,15 +137,19 @@ class InvokeModel:
             self.share.brought(flight, run, made)
         return made
 
-    def embed(self, run: Run, model_id: str, text: str, now: int) -> list[float]:
-        """The embedding of a text, by an auxiliary call.
+    def embed(self, run: Run, asked: Mapping[str, Any], model_id: str, text: str, now: int) -> list[float]:
+        """The embedding of a text of the job's request (`asked`), by an auxiliary call.
 
         Raises:
+            InvalidRequest: the model gives none, or may not be told the text.
             BrokerError: by the table `consequences`.
         """
         model = self.models.get(model_id, now)
         if EMBEDS not in model.tasks or model.asynchronous:
             raise InvalidRequest(f"{model_id!r} gives no embeddings.", code="no_embedding_model")
+        if why := outside(model, self.models.catalog(now).residency(asked, redacts=bool(run.redacts))):
+            self._skip(run, model, f"it is not told the text to embed, for it {why}")
+            raise InvalidRequest(f"{model_id!r} may not be told the text.", code="outside_residency")
         request: dict[str, Any] = {"task": EMBEDS, "input": {"text": text}, "parameters": {"max_output_tokens": 1}}
         with self.cleared_up(run, now):
             made = self.calling.auxiliary(run, model, request, EMBEDS, now)
