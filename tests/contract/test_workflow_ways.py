@@ -145,20 +145,23 @@ def test_a_step_that_holds_a_job_says_so_to_settle_job(name: str, blocked: bool)
     assert ending.get("held") == (None if blocked else held)
 
 
-@pytest.mark.parametrize(("reply", "told"), [({"redacted": True}, {"redacted": True}), ({}, {})])
-def test_all_steps_after_check_input_are_told_of_what_was_redacted(reply: dict[str, Any], told: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "told", [{}, {"redacted": True}, {"redacts": True}, {"redacts": False}, {"redacted": True, "redacts": True}]
+)
+def test_all_steps_after_check_input_are_told_of_what_was_redacted(told: dict[str, Any]) -> None:
     known = inference()
     given = {
         "input": {"job_id": "job_1"},
         "context": {"Execution": {"Id": "e-1"}},
-        "result": {"Payload": {"blocked": False, "rules": [], **reply}},
+        "result": {"Payload": {"blocked": False, "rules": [], **told}},
     }
     run = value(known["Check Input"]["Assign"]["run"], states=given)
     assert run == {"job_id": "job_1", "execution": "e-1"} | told
-    for name in ("Select Model", "Find Similar", "Invoke Model", "Moderate Output", "Settle Job"):
-        variables = {"run": run, "asked": {"answer": {"output": "OUTPUT#1.1"}}, "candidates": [], "place": 0}
+    steps = ("Ask Engines", "Select Model", "Find Similar", "Invoke Model", "Ask Engines Again", "Moderate Output")
+    for name in (*steps, "Settle Job"):
+        variables = {"run": run, "ask": "", "asked": {"answer": {"output": "OUTPUT#1.1"}}, "candidates": [], "place": 0}
         payload = value(known[name]["Arguments"]["Payload"], **variables, ending={})
-        assert payload.get("redacted") == told.get("redacted"), name
+        assert {fact: payload[fact] for fact in ("redacted", "redacts") if fact in payload} == told, name
         if "run" in (assign := known[name].get("Assign", {})):
             run = value(assign["run"], run=run, states={"result": {"Payload": {"candidates": []}}})
 

@@ -54,6 +54,13 @@ ROUTES: list[dict[str, Any]] = [
         for objective in ("cost", "quality", "latency", "balanced")
     ),
     {
+        "id": "records",
+        "query_type": "records",
+        "models": ["american", "european"],
+        "fallbacks": ["echoes"],
+        "residency": {"regions": ["eu"]},
+    },
+    {
         "id": "plain-texts",
         "query_type": "plain-texts",
         "models": ["revised"],

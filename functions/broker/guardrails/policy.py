@@ -1,6 +1,6 @@
 """What is looked for, in which order, and what follows: policies, as operators register them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
@@ -14,6 +14,12 @@ the job before it goes on, or it ends."""
 
 STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "remove": 4, "review": 5, "block": 6}
 """Where policies differ, the strictest wins."""
+
+CHANGES: frozenset[Action] = frozenset({"mask", "hash", "redact", "remove"})
+"""The actions that change a text."""
+
+PERSONAL = "personal_data"
+"""The check whose finds have to be taken out for a request to be redacted (`routing.residency`)."""
 
 MOST_INPUT_CHARS = 4_000_000
 
@@ -90,6 +96,11 @@ class Rule:
         return not self.engines or EMBEDDED in self.engines
 
     @property
+    def redacts(self) -> bool:
+        """True where it takes personal data out of what models get."""
+        return self.check == PERSONAL and "input" in self.stages and self.action in CHANGES
+
+    @property
     def needs_cause(self) -> bool:
         """True where its models are only asked for what the check itself has found, or is unsure of."""
         return bool(self.models) and EMBEDDED in self.engines and self.combine != "any"
@@ -150,6 +161,11 @@ DEFAULT = Policy(
     )
 )
 """Of who registered none."""
+
+
+def redacts(policies: Iterable[Policy]) -> bool:
+    """True where policies take personal data out of what models get, unless a check of theirs should fail."""
+    return any(rule.redacts for policy in policies if not policy.shadow for rule in policy.rules)
 
 
 def of_tenant(settings: Mapping[str, Any], named: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:

@@ -8,14 +8,16 @@ from typing import Any
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.errors import PolicyMissing
 from broker.guardrails.canary import planted
-from broker.guardrails.policy import Policy
+from broker.guardrails.policy import Policy, redacts
 from broker.guardrails.untrusted import strongest
+from broker.guardrails.walk import has_unread
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media_references import check_media
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
 from broker.routing.question import Question
+from broker.routing.routes import order_for
 from broker.routing.selection import Selection, select, worst_case_price
 from broker.steps.auxiliary import worst_auxiliary, worst_guarding
 from broker.steps.token_counter import counter
@@ -75,10 +77,12 @@ class Prepare:
         if schema := filled.get("output_schema"):
             checking.check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, policies=policies)
+        asked = replace(asked, redacts=self._redacts(asked))
         if "conversation_id" not in filled or filled["task"] != "chat":
             return asked
         recalled = self._recalled(asked)
-        return replace(asked, request=recalled, tokens=counter(recalled))
+        taken = asked.redacts and not has_unread(recalled)  # earlier turns may have pictures
+        return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
 
     def worst(self, question: Question) -> tuple[int, int | None]:
         """What the job can cost at most, whatever circuits and live figures say when it runs, and how long it may take.
@@ -110,6 +114,20 @@ class Prepare:
         tenant, catalog = self.tenants.get(question.tenant, question.now), self.models.catalog(question.now)
         guarding = worst_guarding(holding, question, chosen.candidates, catalog)
         return worst_case_price(chosen, question) + worst_auxiliary(question, catalog, tenant) + guarding
+
+    def _redacts(self, question: Question) -> bool:
+        """As `Question.redacts`, as far as it can be told before the rules are run; asked where routes demand it."""
+        catalog = self.models.catalog(question.now)
+        if not catalog.residency(question.request):
+            return False
+        order = order_for(question.request, catalog)
+        followed = order.route.guardrails if order and order.route else ()
+        tenant = self.tenants.get(question.tenant, question.now)
+        try:
+            holding = self.policies.holding(tenant, question.policies + followed, question.now)
+        except PolicyMissing:  # the job will end by it, before anything is asked
+            return True
+        return redacts(holding) and not has_unread(question.request)
 
     def _recalled(self, question: Question) -> dict[str, Any]:
         """The request with its conversation's turns before its own, as many as the first candidate has room for."""

@@ -64,6 +64,7 @@ class SelectModel:
             figures=self.health.figures(now),
             left_ms=run.until - now,
             held=run.held,
+            redacts=bool(run.redacts),
         )
         chosen = self._select(question)
         reasons = packed(chosen.route)
