@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import InvalidRequest
+from broker.guardrails.engines.tasks import TASKS, task_for
 from broker.guardrails.policy import EMBEDDED
 from broker.registry.entry import Entry
 from broker.registry.guardrail_entry import GuardrailEntry
@@ -27,8 +28,8 @@ Fault = tuple[str, str, str]
 class Names:
     """The registry as it will stand."""
 
-    models: Mapping[str, frozenset[str]]
-    """The tasks of each."""
+    models: Mapping[str, Mapping[str, Any]]
+    """What is registered of each."""
     aliases: frozenset[str]
     rows: Mapping[tuple[str | None, str | None], frozenset[str]]
     """The routes in use, by task and query type; more than one is a fault."""
@@ -47,7 +48,7 @@ class Names:
             if content.get("enabled", True):
                 rows.setdefault((content.get("task"), content.get("query_type")), set()).add(route)
         return cls(
-            {model: frozenset(content.get("tasks", ())) for model, content in contents["models"].items()},
+            contents["models"],
             frozenset(contents["aliases"]),
             {key: frozenset(routes) for key, routes in rows.items()},
             has_version,
@@ -89,6 +90,26 @@ def check_uses(gone: Collection[str], kind: str, contents: Mapping[str, Mapping[
                     f"The policy {policy!r} is named by {entry_id!r} among the {kind}; take its name from there first."
                 )
                 raise InvalidRequest(what, code="policy_in_use", param=f"guardrails.{policy}.enabled")
+
+
+def check_engines(changed: frozenset[str], policies: Mapping[str, Mapping[str, Any]], names: Names) -> None:
+    """Check that no rule in use is left with an engine that cannot judge for it.
+
+    Args:
+        changed: models that are written.
+        policies: as they will stand, by id.
+        names: the registry as it will stand.
+
+    Raises:
+        InvalidRequest: one of the models judges for a rule, and will not be able to; it names policy and rule.
+    """
+    for policy, content in policies.items():
+        for number, rule in enumerate(content.get("rules", ()) if content.get("enabled", True) else ()):
+            for model in sorted(changed.intersection(rule.get("engines") or ())):
+                for field, _, why in _unfit(model, names.models[model], rule["check"], in_use=True):
+                    judges = f"judges for rules.{number} ({rule['check']}) of the policy {policy!r}"
+                    what = f"The model {model!r} {judges}; take its name from there first: {why}."
+                    raise InvalidRequest(what, code="engine_in_use", param=f"models.{model}.{field}")
 
 
 def _model(entry: ModelEntry, names: Names) -> Iterator[Fault]:
@@ -134,23 +155,25 @@ def _labels(entry: LabelsEntry, names: Names) -> Iterator[Fault]:
                 yield f"labels.{label}.{at}.version", "unknown_version", f"the prompt has no version {arm.version}"
 
 
-ENGINES: Mapping[str, frozenset[str]] = {
-    "harmful_content": frozenset({"chat", "moderate"}),
-    "injection": frozenset({"chat", "moderate"}),
-    "personal_data": frozenset({"entities", "moderate"}),
-    "topics": frozenset({"chat"}),
-}
-"""The tasks by one of which a model can judge for a check."""
-
-
 def _guardrail(entry: GuardrailEntry, names: Names) -> Iterator[Fault]:
     for number, rule in enumerate(entry.rules):
         models = [each for each in _listed(f"rules.{number}.engines", rule.engines or ()) if each[1] != EMBEDDED]
         yield from _unknown(models, names.models)
         for place, model in models:
-            if not names.models.get(model, ENGINES[rule.check]) & ENGINES[rule.check]:
-                tasks = " or ".join(sorted(ENGINES[rule.check]))
-                yield place, "no_engine", f"the model {model!r} has to do {tasks} to judge for {rule.check}"
+            if content := names.models.get(model):
+                faults = _unfit(model, content, rule.check, in_use=entry.enabled)
+                yield from ((place, code, message) for _, code, message in faults)
+
+
+def _unfit(model: str, content: Mapping[str, Any], check: str, *, in_use: bool) -> Iterator[Fault]:
+    """Why a model cannot judge for a check: by which of its own fields."""
+    if in_use and content.get("status") == "disabled":
+        yield "status", "engine_disabled", f"the model {model!r} is disabled"
+    if task_for(check, content.get("tasks", ())) is None:
+        tasks = " or ".join(sorted(TASKS[check]))
+        yield "tasks", "no_engine", f"the model {model!r} has to do {tasks} to judge for {check}"
+    if content.get("asynchronous"):
+        yield "asynchronous", "no_engine", f"the model {model!r} has to answer at once to judge"
 
 
 def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -119,7 +119,7 @@ class AskEngines:
         """One round; what was heard is kept before the calls are settled, so that nobody pays for it twice."""
         calls: list[tuple[Question, Model, Auxiliary]] = []
         for question in questions:
-            model = self._engine(question.engine, now)
+            model = self._engine(question, now)
             given = passages(question.check, texts)
             if model is None:
                 heard.verdicts[question.name] = Verdict(failed=FAILED)
@@ -142,17 +142,17 @@ class AskEngines:
         for answer in answers:
             self.invoke.calling.close(run, answer)
 
-    def _engine(self, engine: str, now: int) -> Model | None:
+    def _engine(self, question: Question, now: int) -> Model | None:
         try:
-            model = self.models.get(engine, now)
+            model = self.models.get(question.engine, now)
         except InvalidRequest:  # the operators took it away since
             return None
-        return model if model.status != "disabled" and engine_task(model) is not None else None
+        return model if model.status != "disabled" and engine_task(model, question.check) is not None else None
 
 
 def _requests(stage: Stage, question: Question, model: Model, given: Sequence[Passage]) -> list[dict[str, Any]]:
     """What the engine is asked; nothing where the text is too long for it."""
-    task = engine_task(model)
+    task = engine_task(model, question.check)
     if task != "chat":
         return [service_request(str(task), given, stage)]
     room = model.context_window - VERDICT_TOKENS - FRAME_TOKENS - TOPIC_TOKENS * len(question.topics)
@@ -186,7 +186,7 @@ def _verdict(question: Question, model: Model, output: Any, error: BrokerError |
 
 
 def _finds(question: Question, model: Model, output: Any) -> tuple[Find, ...]:
-    match engine_task(model):
+    match engine_task(model, question.check):
         case "chat":
             return verdicts.judged(output, kinds_of(question), question.topics)
         case "entities":
@@ -208,4 +208,5 @@ def _mark(question: Question, stage: Stage, part: int, asked: Mapping[str, Any])
 
 def _version(question: Question, model: Model) -> str:
     """Of the model's record, and of a judge's instructions."""
-    return f"{model.version}.{judges()['version']}" if engine_task(model) == "chat" else str(model.version)
+    is_judge = engine_task(model, question.check) == "chat"
+    return f"{model.version}.{judges()['version']}" if is_judge else str(model.version)

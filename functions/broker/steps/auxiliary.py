@@ -14,6 +14,7 @@ from broker.guardrails.engines.questions import (
 from broker.guardrails.engines.questions import (
     Question as Asked,
 )
+from broker.guardrails.engines.tasks import task_for
 from broker.guardrails.policy import Policy
 from broker.routing.model import Model
 from broker.routing.question import Question
@@ -48,13 +49,9 @@ def summariser(catalog: Catalog, allowed: Collection[str] | None, tokens: int) -
     return min(fit, key=lambda model: (model.cost(1000, tokens), model.rank, model.id), default=None)
 
 
-ENGINE_TASKS = ("chat", "moderate", "entities")
-"""What a model has to do to judge for a guardrail: to answer as a judge, to moderate, or to find personal data."""
-
-
-def engine_task(model: Model) -> str | None:
-    """The task by which a model is an engine; None where it is none."""
-    return None if model.asynchronous else next((task for task in ENGINE_TASKS if task in model.tasks), None)
+def engine_task(model: Model, check: str) -> str | None:
+    """The task by which a model judges for a check; None where it cannot."""
+    return task_for(check, model.tasks, asynchronous=model.asynchronous)
 
 
 def worst_guarding(
@@ -67,7 +64,7 @@ def worst_guarding(
         rules = [rule for policy in policies for rule in policy.rules if stage in rule.stages]
         for asked in questions_of(rules):
             model = catalog.models.get(asked.engine)
-            task = engine_task(model) if model else None
+            task = engine_task(model, asked.check) if model else None
             if model is None or task is None:
                 continue
             tokens = question.tokens(model) if stage == "input" else _most_read(longest, model)

@@ -6,6 +6,7 @@ import pytest
 from broker.jobs.head import Status
 
 from tests.fakes.flow import Flow
+from tests.fakes.world import a_model
 from tests.unit.engines.engines_case import NAMES, findings, said
 
 
@@ -71,3 +72,11 @@ def test_a_placeholder_is_nobodys_name(flow: Flow) -> None:
     assert head.status is Status.SUCCEEDED
     assert "<EMAIL_1><NAME_1>" in str(flow.sent)
     assert "ada@example.com of Ada Lovelace" in flow.look(head.id, "jobs:read pii:read")["output"]["text"]
+
+
+def test_a_model_that_does_more_is_asked_by_the_task_that_its_check_needs(flow: Flow) -> None:
+    flow.world.register(a_model("knows-much", name="names", tasks=["chat", "moderate", "entities"]))
+    flow.hold(NAMES | {"engines": ["knows-much"], "stages": ["input"]})
+    head = flow(said("Ada Lovelace wants tea"))
+    assert [call.task for call in flow.stage.provider.calls] == ["entities", "chat"]
+    assert (head.status, findings(flow, head)) == (Status.SUCCEEDED, [("input", "name", "redact", "knows-much")])

@@ -1,0 +1,99 @@
+"""Engines that policies name, as operators register both: that they are there, can judge, and are not taken away."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from broker.errors import InvalidRequest
+from broker.registry.document import parse_entry
+from broker.registry.plan import plan_entry, plan_rollback
+
+from tests.unit.registry_plan_case import Stands, changes, model
+
+JUDGE = model("judge")
+SHIELD = model("shield", tasks=["moderate"])
+
+
+def policy(check: str = "harmful_content", engine: str = "judge", **facts: Any) -> dict[str, Any]:
+    own = {"topics": {"topics": ["Tea"]}}.get(check, {})
+    first = {"check": "secrets", "action": "block"}
+    return {"id": "strict", "rules": [first, {"check": check, "action": "block", "engines": [engine], **own}], **facts}
+
+
+@pytest.fixture
+def stands() -> Stands:
+    stands = Stands()
+    stands.apply({"models": [JUDGE, SHIELD], "guardrails": [policy()]})
+    return stands
+
+
+@pytest.mark.parametrize(
+    ("engine", "check", "code"),
+    [
+        (None, "harmful_content", "unknown_model"),
+        (model("x", status="disabled"), "harmful_content", "engine_disabled"),
+        (model("x", tasks=["embed"]), "harmful_content", "no_engine"),
+        (model("x", tasks=["chat"], asynchronous=True), "harmful_content", "no_engine"),
+        (model("x", tasks=["moderate"]), "topics", "no_engine"),
+        (model("x", tasks=["chat"]), "personal_data", "no_engine"),
+    ],
+)
+def test_a_rule_whose_engine_cannot_judge_for_it_is_refused(
+    engine: dict[str, Any] | None, check: str, code: str
+) -> None:
+    stands = Stands()
+    error = stands.fails({"models": [engine] if engine else [], "guardrails": [policy(check, "x")]})
+    assert (error.code, error.param) == (code, "guardrails.0.rules.1.engines.0")
+    stands.apply({"models": [engine] if engine else []})
+    with pytest.raises(InvalidRequest) as failure:
+        plan_entry(stands.registry, "guardrails", parse_entry("guardrails", policy(check, "x")))
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("unfit", "field"),
+    [
+        (JUDGE | {"status": "disabled"}, "status"),
+        (JUDGE | {"tasks": ["embed"]}, "tasks"),
+        (JUDGE | {"asynchronous": True}, "asynchronous"),
+    ],
+)
+def test_an_engine_that_a_policy_names_is_not_taken_away(stands: Stands, unfit: dict[str, Any], field: str) -> None:
+    puts: list[Callable[[], Any]] = [
+        lambda: stands.plan({"models": [unfit]}),
+        lambda: plan_entry(stands.registry, "models", parse_entry("models", unfit)),
+    ]
+    if field == "status":
+        puts.append(lambda: stands.plan({"models": [SHIELD]}, prune=True))
+    for put in puts:
+        with pytest.raises(InvalidRequest) as failure:
+            put()
+        assert (failure.value.code, failure.value.param) == ("engine_in_use", f"models.judge.{field}")
+        assert "'strict'" in failure.value.message and "rules.1" in failure.value.message
+    freed = policy(engine="shield")
+    assert changes(stands.apply({"models": [unfit], "guardrails": [freed]})) == [
+        ("models", "judge", "changed", 2),
+        ("guardrails", "strict", "changed", 2),
+    ]
+
+
+def test_what_else_of_an_engine_changes_is_nobodys_loss(stands: Stands) -> None:
+    plan = stands.apply({"models": [JUDGE | {"rank": 3, "status": "deprecated", "sunset": "2030-01-01"}]})
+    assert changes(plan) == [("models", "judge", "changed", 2)]
+
+
+def test_a_policy_out_of_use_needs_no_engine_until_it_comes_back(stands: Stands) -> None:
+    stands.apply({"guardrails": [policy(enabled=False)]})
+    stands.apply({"models": [JUDGE | {"status": "disabled"}]})
+    error = stands.fails({"guardrails": [policy()]})
+    assert (error.code, error.param) == ("engine_disabled", "guardrails.0.rules.1.engines.0")
+
+
+def test_no_rollback_takes_an_engine_away() -> None:
+    stands = Stands()
+    for entry in (JUDGE | {"status": "disabled"}, JUDGE):
+        stands.apply({"models": [entry]})
+    stands.apply({"guardrails": [policy()]})
+    with pytest.raises(InvalidRequest) as failure:
+        plan_rollback(stands.registry, "models", "judge", 1)
+    assert failure.value.code == "engine_in_use"
