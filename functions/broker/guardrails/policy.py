@@ -13,6 +13,9 @@ the job before it goes on, or it ends."""
 STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "remove": 4, "review": 5, "block": 6}
 """Where policies differ, the strictest wins."""
 
+CHANGES: frozenset[Action] = frozenset({"mask", "hash", "redact", "remove"})
+"""The actions that change a text."""
+
 MOST_INPUT_CHARS = 4_000_000
 
 Combine = Literal["any", "all", "cascade"]

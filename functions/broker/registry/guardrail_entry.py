@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, fiel
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.kinds import kinds_of
-from broker.guardrails.policy import DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
+from broker.guardrails.policy import CHANGES, DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
 from broker.registry.entry import Entry, Name, StrictEntry
@@ -34,9 +34,6 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "topics": ("engines", "topics"),
 }
 """Options without which a check finds nothing."""
-
-CHANGES = frozenset({"mask", "hash", "redact", "remove"})
-"""The actions that change a text."""
 
 SCORES = frozenset({"threshold", "block_from"})
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import BrokerError, InvalidRequest, Refused
+from broker.errors import BrokerError, ContextExceeded, InvalidRequest, Refused
 from broker.guardrails.engines import verdicts
+from broker.guardrails.engines.places import looked_up
 from broker.guardrails.engines.questions import (
     FRAME_TOKENS,
     MARKER_TOKENS,
@@ -25,12 +26,14 @@ from broker.guardrails.engines.questions import (
     judge_request,
     judges,
     kinds_of,
+    one,
     passages,
     questions_of,
     service_request,
 )
 from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
 from broker.guardrails.engines.weighing import is_attack, next_engines
+from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
@@ -138,9 +141,20 @@ class AskEngines:
             verdict = _verdict(question, model, answer.output, answer.error)
             known = heard.verdicts.get(question.name)
             heard.verdicts[question.name] = _both(known, verdict) if known else verdict
+        for question in questions:
+            heard.verdicts[question.name] = self._looked_up(run, stage, heard, question, texts)
         keep_verdicts(self.payloads, run, stage, heard)
         for answer in answers:
             self.invoke.calling.close(run, answer)
+
+    def _looked_up(self, run: Run, stage: Stage, heard: Heard, question: Question, texts: Sequence[Seen]) -> Verdict:
+        """What the text has where an engine found something; for the step that decides, it may be another by then."""
+        verdict = heard.verdicts[question.name]
+        if not any(find.end for find in verdict.finds):
+            return verdict
+        of_new = any(rule.only_new and rule.check == question.check for _, rule in heard.rules)
+        novelty = Novelty(stage, lambda: material(self.payloads, run)) if of_new else None
+        return looked_up(verdict, one(passages(question.check, texts)).text, question.check, novelty)
 
     def _engine(self, question: Question, now: int) -> Model | None:
         try:
@@ -169,7 +183,7 @@ def _verdict(question: Question, model: Model, output: Any, error: BrokerError |
     if isinstance(error, Refused):
         return Verdict((Find(REFUSED, 1.0),), version=version)
     if error is not None:
-        return Verdict(failed=FAILED, version=version)
+        return Verdict(failed=NOT_ALL if isinstance(error, ContextExceeded) else FAILED, version=version)
     try:
         finds = _finds(question, model, output)
         # A service that knows of no attacks has not said that there is none.
@@ -178,7 +192,9 @@ def _verdict(question: Question, model: Model, output: Any, error: BrokerError |
             and finds
             and not any(is_attack(each) or each.kind == FLAGGED for each in finds)
         )
-        return Verdict(failed=FAILED, version=version) if unfit else Verdict(finds, version=version)
+        if unfit:
+            return Verdict(failed=FAILED, version=version)
+        return Verdict(finds, NOT_ALL if verdicts.is_partial(output) else "", version)
     except TooMany:
         return Verdict(failed=NOT_ALL, version=version)
     except (Unreadable, LookupError, TypeError):
@@ -192,7 +208,7 @@ def _finds(question: Question, model: Model, output: Any) -> tuple[Find, ...]:
         case "entities":
             return verdicts.recognised(output)
         case _:
-            return verdicts.moderated(output)
+            return verdicts.personal(output) if question.check == "personal_data" else verdicts.moderated(output)
 
 
 def _both(one: Verdict, other: Verdict) -> Verdict:

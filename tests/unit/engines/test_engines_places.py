@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 from broker.jobs.head import Status
+from broker.providers.wire.base import Answer
 
 from tests.fakes.flow import Flow
+from tests.fakes.judging import Judging
 from tests.fakes.world import a_model
-from tests.unit.engines.engines_case import NAMES, findings, said
+from tests.unit.engines.engines_case import CHAT, NAMES, findings, said
 
 
 def test_names_that_an_engine_finds_never_reach_the_model_and_come_back(flow: Flow) -> None:
@@ -38,11 +40,9 @@ def test_more_names_than_are_kept_block(flow: Flow, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("place", [("0", "12"), (0.0, 12.5), (-3, 4), (4, 4), (None, None)])
-def test_a_place_that_is_none_is_no_verdict(flow: Flow, place: tuple[Any, Any]) -> None:
+def test_a_place_that_is_none_is_no_verdict(flow: Flow, judging: Judging, place: tuple[Any, Any]) -> None:
     begin, end = place
-    flow.stage.provider.verdict = [  # type: ignore[attr-defined]
-        {"type": "name", "score": 0.9, "begin": begin, "end": end}
-    ]
+    judging.verdict = [{"type": "name", "score": 0.9, "begin": begin, "end": end}]
     flow.hold(NAMES | {"stages": ["input"]})
     head = flow(said("Ada Lovelace wants tea"))
     assert head.status is Status.BLOCKED
@@ -65,9 +65,9 @@ def test_a_name_in_an_answer_is_taken_out_once_by_a_repeated_step(flow: Flow) ->
     assert flow.look(head.id)["output"]["text"] == "You: <NAME_1> met Grace Hopper, and <NAME_1> won"
 
 
-def test_a_placeholder_is_nobodys_name(flow: Flow) -> None:
+def test_a_placeholder_is_nobodys_name(flow: Flow, judging: Judging) -> None:
     flow.hold({"check": "personal_data", "action": "redact", "engines": ["rules", "names"]})
-    flow.stage.provider.names = "<EMAIL_1> of Ada Lovelace"  # type: ignore[attr-defined]
+    judging.names = "<EMAIL_1> of Ada Lovelace"
     head = flow(said("ada@example.com of Ada Lovelace"))
     assert head.status is Status.SUCCEEDED
     assert "<EMAIL_1><NAME_1>" in str(flow.sent)
@@ -80,3 +80,71 @@ def test_a_model_that_does_more_is_asked_by_the_task_that_its_check_needs(flow: 
     head = flow(said("Ada Lovelace wants tea"))
     assert [call.task for call in flow.stage.provider.calls] == ["entities", "chat"]
     assert (head.status, findings(flow, head)) == (Status.SUCCEEDED, [("input", "name", "redact", "knows-much")])
+
+
+NEW = NAMES | {"action": "block", "stages": ["output"], "only_new": True}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "status"),
+    [
+        ("Who is Ada Lovelace?", "ada lovelace is a mathematician.", "succeeded"),
+        ("Who is Ada\nLovelace?", "It is Ada Lovelace.", "succeeded"),
+        ("Who wrote the first program?", "It was Ada Lovelace.", "blocked"),
+        ("Who is Ada?", "It is Ada Lovelace.", "blocked"),
+    ],
+)
+def test_of_an_answer_only_what_is_new_counts_where_the_rule_says_so(
+    flow: Flow, judging: Judging, asked: str, answer: str, status: str
+) -> None:
+    judging.knows = {"names": {"Ada Lovelace": 0.99, "ada lovelace": 0.99}}
+    judging.script.append(Answer({"text": answer}, input_tokens=10, output_tokens=20))
+    flow.hold(NEW)
+    assert flow(said(asked)).status.value == status
+
+
+def test_another_rule_for_the_same_find_counts_what_is_not_new(flow: Flow) -> None:
+    flow.hold(NEW, NEW | {"only_new": False, "action": "redact"})
+    head = flow(said("Ada Lovelace wants tea"))
+    assert flow.look(head.id)["output"]["text"] == "You: <NAME_1> wants tea"
+
+
+def test_what_is_found_at_no_place_may_be_new(flow: Flow, judging: Judging) -> None:
+    judging.moderates["shield"] = {"flagged": True, "categories": {"pii/name": 1.0}}
+    flow.hold(NEW | {"engines": ["shield"]})
+    assert flow(said("Ada Lovelace wants tea")).status is Status.BLOCKED
+
+
+def test_a_repeated_step_blocks_for_what_it_has_taken_out_before(flow: Flow) -> None:
+    flow.repeats = True
+    flow.hold(NAMES, NAMES | {"action": "block", "threshold": 900})
+    assert flow(said("Ada Lovelace wants tea")).status is Status.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("categories", "status", "told"),
+    [
+        ({"violence": 0.9, "pii/name": 0.0}, "succeeded", []),
+        ({"violence": 0.9, "pii/name": 1.0}, "blocked", [("input", "pii_name", "block", "shield")]),
+        ({"violence": 0.9}, "blocked", [("input", "engine_failed", "error", "shield")]),
+    ],
+)
+def test_of_what_a_service_moderates_personal_data_alone_counts_and_has_to_be_looked_for(
+    flow: Flow, judging: Judging, categories: dict[str, float], status: str, told: list[Any]
+) -> None:
+    judging.moderates["shield"] = {"flagged": True, "categories": categories}
+    flow.hold(NAMES | {"action": "block", "engines": ["shield"], "stages": ["input"]})
+    head = flow(CHAT)
+    assert (head.status.value, findings(flow, head)) == (status, told)
+
+
+def test_what_a_service_has_not_read_or_told_is_not_passed_over(flow: Flow, judging: Judging) -> None:
+    spans = [{"category": "pii/name", "begin": 0, "end": 3, "score": 1.0}]
+    judging.moderates["shield"] = {"flagged": True, "categories": {"pii/name": 1.0}, "spans": spans, "partial": True}
+    flow.hold(NAMES | {"engines": ["shield"], "stages": ["input"]})
+    head = flow(said("Ann and Ann"))
+    assert head.status is Status.BLOCKED
+    assert findings(flow, head) == [
+        ("input", "not_all_read", "error", "shield"),
+        ("input", "pii_name", "redact", "shield"),
+    ]

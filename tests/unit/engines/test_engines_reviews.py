@@ -6,6 +6,7 @@ import pytest
 from broker.jobs.head import Status
 
 from tests.fakes.flow import Flow
+from tests.fakes.judging import DOWN, Judging
 from tests.unit.engines.engines_case import BAD, CHAT, guards, rule, said
 from tests.unit.test_reviews import release
 
@@ -28,10 +29,10 @@ def test_engines_are_asked_of_what_a_rule_of_ours_holds_only_when_it_goes_on(flo
     assert (ended.status, (ended.error or {})["code"], guards(ended)) == (Status.BLOCKED, "blocked_input", ["judge"])
 
 
-def test_an_engine_that_is_down_has_a_person_look_where_its_rule_wants_one(flow: Flow) -> None:
-    flow.stage.provider.down = {"judge"}  # type: ignore[attr-defined]
+def test_an_engine_that_is_down_has_a_person_look_where_its_rule_wants_one(flow: Flow, judging: Judging) -> None:
+    judging.fails["judge"] = DOWN
     flow.hold(rule("judge", action="review", stages=["input"]))
     head = flow(CHAT)
     assert head.is_held
-    flow.stage.provider.down = set()  # type: ignore[attr-defined]
+    judging.fails = {}
     assert release(flow, head, "input").status is Status.SUCCEEDED

@@ -6,6 +6,7 @@ import pytest
 from broker.jobs.head import Status
 
 from tests.fakes.flow import Flow
+from tests.fakes.judging import DOWN, REFUSED, Judging
 from tests.fakes.world import SECOND
 from tests.unit.engines.engines_case import BAD, CHAT, findings, guards, rule, said
 
@@ -28,9 +29,9 @@ def test_a_judge_blocks_the_answer(flow: Flow) -> None:
     ("facts", "status"), [({}, "blocked"), ({"fail_open": True}, "succeeded"), ({"action": "flag"}, "succeeded")]
 )
 def test_an_engine_that_is_down_lets_nothing_pass_unless_its_rule_says_so(
-    flow: Flow, facts: dict[str, Any], status: str
+    flow: Flow, judging: Judging, facts: dict[str, Any], status: str
 ) -> None:
-    flow.stage.provider.down = {"judge"}  # type: ignore[attr-defined]
+    judging.fails["judge"] = DOWN
     flow.hold(rule("judge", stages=["input"], **facts))
     head = flow(CHAT)
     assert head.status.value == status
@@ -47,8 +48,8 @@ def test_an_engine_that_is_down_lets_nothing_pass_unless_its_rule_says_so(
         [1],
     ],
 )
-def test_what_is_no_verdict_is_no_pass(flow: Flow, verdict: Any) -> None:
-    flow.stage.provider.verdict = verdict  # type: ignore[attr-defined]
+def test_what_is_no_verdict_is_no_pass(flow: Flow, judging: Judging, verdict: Any) -> None:
+    judging.verdict = verdict
     flow.hold(rule("judge", stages=["input"]))
     assert flow(CHAT).status is Status.BLOCKED
 
@@ -77,7 +78,9 @@ def test_the_plain_path_asks_nobody(flow: Flow) -> None:
     assert len(head.calls) == 1 and not any("VERDICTS" in name for name in flow.world.payloads.names(head.id))
 
 
-def test_a_verdict_of_other_topics_is_not_taken_for_these(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_of_other_topics_is_not_taken_for_these(
+    flow: Flow, judging: Judging, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def topics(*names: str) -> None:
         flow.hold({"check": "topics", "action": "block", "stages": ["input"], "engines": ["judge"], "topics": names})
 
@@ -88,12 +91,12 @@ def test_a_verdict_of_other_topics_is_not_taken_for_these(flow: Flow, monkeypatc
             monkeypatch.undo()
             topics("Tea", "Cakes", "Wine")  # an operator changes them before the step is repeated
             flow.now += 60 * SECOND
-            flow.stage.provider.verdict = {"finds": [{"kind": "2", "score": 99}]}  # type: ignore[attr-defined]
+            judging.verdict = {"finds": [{"kind": "2", "score": 99}]}
             raise ConnectionError
         return kept(job, name, *rest)
 
     topics("Tea", "Wine")
-    flow.stage.provider.verdict = {"finds": []}  # type: ignore[attr-defined]
+    judging.verdict = {"finds": []}
     monkeypatch.setattr(flow.world.payloads, "save", breaks_once)
     flow.repeats = True
     head = flow(said("I like cakes"))
@@ -106,17 +109,17 @@ def test_a_service_that_knows_of_no_attacks_judges_no_injection(flow: Flow) -> N
     assert (head.status, findings(flow, head)) == (Status.BLOCKED, [("input", "engine_failed", "error", "shield")])
 
 
-def test_what_a_judges_provider_refuses_to_read_is_found_by_it(flow: Flow) -> None:
+def test_what_a_judges_provider_refuses_to_read_is_found_by_it(flow: Flow, judging: Judging) -> None:
     flow.hold(rule("judge", stages=["input"], fail_open=True))
-    flow.stage.provider.refusing = {"judge"}  # type: ignore[attr-defined]
+    judging.fails["judge"] = REFUSED
     head = flow(CHAT)
     assert (head.status, findings(flow, head)) == (Status.BLOCKED, [("input", "refused", "block", "judge")])
 
 
 @pytest.mark.parametrize("down", [False, True])
-def test_an_answer_that_passed_unjudged_is_not_kept_for_others(flow: Flow, down: bool) -> None:
+def test_an_answer_that_passed_unjudged_is_not_kept_for_others(flow: Flow, judging: Judging, down: bool) -> None:
     flow.hold(rule("judge", stages=["output"], fail_open=True))
-    flow.stage.provider.down = {"judge"} if down else set()  # type: ignore[attr-defined]
+    judging.fails = {"judge": DOWN} if down else {}
     body = CHAT | {"model": "small", "cache": {"mode": "use", "ttl_seconds": 600}}
     assert [flow(body).status for _ in range(2)] == [Status.SUCCEEDED] * 2
     answers = [call for call in flow.stage.provider.calls if call.model != "judge"]
