@@ -32,7 +32,7 @@ from broker.guardrails.engines.questions import (
     service_request,
 )
 from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
-from broker.guardrails.engines.weighing import is_attack, next_engines
+from broker.guardrails.engines.weighing import is_attack, most_rounds, next_engines
 from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
@@ -49,6 +49,9 @@ from broker.tenants.registry import Tenants
 from broker.token_estimates import estimate, family_of
 
 OPERATION = "guard"
+
+MOST_S = 290
+"""Seconds that all engines of a stage have: as the longest call of a model, for the function has not much longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,10 @@ class AskEngines:
             heard = self._heard(run, stage, rules, texts, now)
             began = time.monotonic()
             while waiting := self._waiting(heard):
-                self._hear(run, stage, heard, waiting, texts, now + round((time.monotonic() - began) * 1000))
+                took = time.monotonic() - began
+                # Each engine of a cascade has its share, so that one that hangs leaves the next one some.
+                within_s = (MOST_S - took) / most_rounds((rule for _, rule in heard.rules), heard.verdicts)
+                self._hear(run, stage, heard, waiting, texts, now + round(took * 1000), within_s)
             # What is kept of a job that has ended meanwhile goes as the rest of it.
             enter(self.jobs, run)
         return {"redacted": True} if run.redacted else {}
@@ -117,7 +123,14 @@ class AskEngines:
         return [each for each in questions_of(rule for _, rule in heard.rules) if each.name in engines]
 
     def _hear(
-        self, run: Run, stage: Stage, heard: Heard, questions: Sequence[Question], texts: Sequence[Seen], now: int
+        self,
+        run: Run,
+        stage: Stage,
+        heard: Heard,
+        questions: Sequence[Question],
+        texts: Sequence[Seen],
+        now: int,
+        within_s: float,
     ) -> None:
         """One round; what was heard is kept before the calls are settled, so that nobody pays for it twice."""
         calls: list[tuple[Question, Model, Auxiliary]] = []
@@ -136,7 +149,7 @@ class AskEngines:
                     (question, model, Auxiliary(model, each, OPERATION, _mark(question, stage, part, each)))
                     for part, each in enumerate(asked)
                 ]
-        answers = self.invoke.calling.side_by_side(run, [call for _, _, call in calls], now)
+        answers = self.invoke.calling.side_by_side(run, [call for _, _, call in calls], now, within_s)
         for (question, model, _), answer in zip(calls, answers, strict=True):
             verdict = _verdict(question, model, answer.output, answer.error)
             known = heard.verdicts.get(question.name)

@@ -31,7 +31,7 @@ def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
 
     Of a cascade that is one at a time, as long as the last one is unsure or gave no verdict; all others side by side.
     """
-    if rule.combine != "cascade":
+    if not _is_cascade(rule):
         return [engine for engine in rule.models if name_of(rule, engine) not in verdicts]
     for engine in rule.models:
         verdict = verdicts.get(name_of(rule, engine))
@@ -40,6 +40,16 @@ def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
         if not verdict.failed and not _is_unsure(rule, verdict):
             return []
     return []
+
+
+def most_rounds(rules: Iterable[Rule], verdicts: Verdicts) -> int:
+    """How often engines may still have to be asked, one after the other."""
+    left = [sum(name_of(rule, engine) not in verdicts for engine in rule.models) for rule in rules if _is_cascade(rule)]
+    return max(left, default=1)
+
+
+def _is_cascade(rule: Rule) -> bool:
+    return rule.combine == "cascade"
 
 
 def weigh(
@@ -90,7 +100,7 @@ class _Weighing:
     def add(self, policy: Policy, rule: Rule, verdicts: Verdicts) -> None:
         """One rule."""
         said = [_Said(engine, verdicts.get(name_of(rule, engine), Verdict(failed=FAILED))) for engine in rule.models]
-        if rule.combine == "cascade":
+        if _is_cascade(rule):
             heard = [each for each in said if name_of(rule, each.engine) in verdicts]
             self._cascade(policy, rule, heard or said[:1])
             return
