@@ -159,6 +159,9 @@ JUDGED: dict[str, list[dict[str, Any]]] = {
     "judged-by-two": [
         HARM | {"engines": ["shield", "judge"], "stages": ["input"], "combine": "cascade", "unsure": [0.2, 0.95]}
     ],
+    "judged-shakily": [HARM | {"engines": ["shaky-judge"], "stages": ["input"]}],
+    "judged-shakily-too": [HARM | {"engines": ["shaky-judge"], "stages": ["input"]}],
+    "judged-shakily-open": [HARM | {"engines": ["shaky-judge"], "stages": ["input"], "fail_open": True}],
     "judged-in-shadow": [HARM | {"engines": ["judge"]}],
     "judged-names": [
         {"check": "personal_data", "action": "redact", "kinds": ["email"]},
@@ -202,6 +205,7 @@ SHAKY = (
     "fenced",
     "revised",
     "narrow",
+    "shaky-judge",
 )
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
@@ -209,6 +213,7 @@ SHAKY = (
 OF_SHAKY: dict[str, dict[str, Any]] = {
     "fenced": {"capabilities": ["tools"]},
     "narrow": {"context_window": 5_000, "max_output_tokens": 500},
+    "shaky-judge": {"capabilities": ["json", "schema"], "by_name_only": True},
 }
 """What some of them have of their own."""
 

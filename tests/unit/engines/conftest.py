@@ -16,11 +16,13 @@ def judging() -> Judging:
 @pytest.fixture
 def flow(judging: Judging) -> Flow:
     flow = Flow(stage=Stage(provider=judging))
-    flow.world.register(
-        a_model("judge", name="judge"),
-        a_model("judge-2", name="judge-2"),
-        a_model("shield", name="shield", tasks=["moderate"]),
-        a_model("names", name="names", tasks=["entities"]),
-        a_model("names-2", name="names-2", tasks=["entities"]),
-    )
+    tasks = {
+        "judge": ["chat"],
+        "judge-2": ["chat"],
+        "shield": ["moderate"],
+        "names": ["entities"],
+        "names-2": ["entities"],
+    }
+    for engine, does in tasks.items():
+        flow.world.register(a_model(engine, name=engine, tasks=does, by_name_only=True))
     return flow

@@ -19,8 +19,8 @@ def rule(*engines: str, **facts: Any) -> dict[str, Any]:
     return {"check": "harmful_content", "action": "block", "engines": list(engines), **facts}
 
 
-def findings(flow: Flow, head: Head) -> list[tuple[str, str, str, str]]:
-    job = flow.look(head.id)
+def findings(flow: Flow, head: Head, tenant: str = "acme") -> list[tuple[str, str, str, str]]:
+    job = flow.look(head.id, tenant=tenant)
     return [(each["stage"], each["kind"], each["action"], each["reasons"][0]) for each in job["guardrails"]]
 
 
