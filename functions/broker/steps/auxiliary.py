@@ -9,6 +9,7 @@ from broker.guardrails.engines.questions import (
     MOST_PARTS,
     TOPIC_TOKENS,
     VERDICT_TOKENS,
+    has_parts,
     questions_of,
 )
 from broker.guardrails.engines.questions import (
@@ -67,9 +68,14 @@ def worst_guarding(
             task = engine_task(model, asked.check) if model else None
             if model is None or task is None:
                 continue
-            tokens = question.tokens(model) if stage == "input" else _most_read(longest, model)
+            tokens = _tokens_asked(question, model) if stage == "input" else _most_read(longest, model)
             worst += _worst_verdict(model, task, tokens, asked, question)
     return worst
+
+
+def _tokens_asked(question: Question, engine: Model) -> int:
+    """Tokens that an engine reads of a request, at most."""
+    return question.tokens(engine) * (2 if has_parts(question.request) else 1)
 
 
 def _most_read(longest: Mapping[str, int], engine: Model) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from broker.guardrails.checks import BY_SOURCE
+from broker.guardrails.engines.tasks import PLACED
 from broker.guardrails.markers import unforgeable
 from broker.guardrails.policy import Rule, Stage
 from broker.guardrails.walk import Seen, Source
@@ -67,16 +68,21 @@ def questions_of(rules: Iterable[Rule]) -> list[Question]:
 
 
 def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
-    """What an engine reads for a check: all but what stands there twice; of some checks, not the operator's words."""
+    """What an engine reads for a check: all but what stands there twice; of some checks, not the operator's words.
+
+    A word that is cut by the end of a part of a message is read as a whole, too, with what is around it; but for
+    personal data, which is taken out of each part by its places.
+    """
     by_source = check in BY_SOURCE
     read = [
         seen
         for seen in texts
-        if seen.seam is None
+        if (seen.seam is None or (check not in PLACED and _joins_a_word(seen)))
         and (by_source or not seen.again)
         and not (by_source and seen.source in ("operator", "model"))
         and seen.text.strip()
         and seen.path.name != "role"
+        and (seen.path.name, seen.text) != ("type", "text")
     ]
     found: list[Passage] = []
     for source, group in groupby(read, key=lambda seen: seen.source):
@@ -87,6 +93,20 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
             length += len(seen.text) + len(BETWEEN)
         found.append(Passage(source, BETWEEN.join(seen.text for _, seen in parts), tuple(parts)))
     return found
+
+
+def has_parts(request: Mapping[str, Any]) -> bool:
+    """True where a message of a request is in several parts, so that engines may read some of it twice."""
+    contents = [message.get("content") for message in request.get("input", {}).get("messages", ())]
+    return any(isinstance(content, list) and len(content) > 1 for content in contents)
+
+
+def _joins_a_word(seen: Seen) -> bool:
+    """True for what stands around the ends of parts of a message, where a word may go on over one of them."""
+    if seen.seam != "parts" or seen.path.name != "content":
+        return False
+    ends = [piece.begin for piece in seen.pieces if piece.begin > 0]
+    return any(seen.text[end - 1].isalnum() and seen.text[end].isalnum() for end in ends)
 
 
 def one(given: Sequence[Passage]) -> Passage:

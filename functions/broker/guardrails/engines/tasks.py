@@ -10,6 +10,9 @@ TASKS: Mapping[str, tuple[str, ...]] = {
 }
 """By check, the first of them that a model has: as a judge, to moderate, or to find personal data with its places."""
 
+PLACED = frozenset({"personal_data"})
+"""Checks whose engines tell where in the text something stands."""
+
 
 def task_for(check: str, tasks: Collection[str], *, asynchronous: bool = False) -> str | None:
     """The task by which a model with these tasks judges for a check; None where it cannot.
