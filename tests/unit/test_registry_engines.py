@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
+from broker.guardrails.policy import Policy, Rule
 from broker.registry.document import parse_entry
 from broker.registry.plan import plan_entry, plan_rollback
 
@@ -97,3 +98,78 @@ def test_no_rollback_takes_an_engine_away() -> None:
     with pytest.raises(InvalidRequest) as failure:
         plan_rollback(stands.registry, "models", "judge", 1)
     assert failure.value.code == "engine_in_use"
+
+
+TONE = {"id": "tone", "system": "Is it rude?", "user": "Here: {{material}}"}
+
+
+def by_prompt(engine: str = "judge", **prompt: Any) -> dict[str, Any]:
+    made = policy(engine=engine)
+    made["rules"][1]["prompt"] = {"id": "tone", "version": 1} | prompt
+    return made
+
+
+def test_a_rule_may_name_a_version_of_a_prompt_for_its_judges(stands: Stands) -> None:
+    plan = stands.apply({"guardrails": [by_prompt()], "prompts": [TONE]})
+    assert ("guardrails", "strict", "changed", 2) in changes(plan)
+    kept = stands.database.get("registry", "GUARDRAIL#strict", "GUARDRAIL")
+    assert kept is not None
+    rule = Policy.from_item("strict", kept).rules[1]
+    assert str(rule.prompt) == "tone@1"
+    assert Rule.from_item(rule.to_item()) == rule
+    entry = parse_entry("guardrails", by_prompt())
+    assert plan_entry(stands.registry, "guardrails", entry) is None, "read alike from the registry"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "rule", "code", "field"),
+    [
+        (TONE, by_prompt(version=2), "unknown_version", "prompt.version"),
+        (TONE, by_prompt(id="other"), "unknown_version", "prompt.version"),
+        (TONE, by_prompt("shield"), "no_judge", "prompt"),
+        (TONE | {"user": "Look."}, by_prompt(), "unfit_prompt", "prompt"),
+        (TONE | {"user": "{{material}} {{material}}"}, by_prompt(), "unfit_prompt", "prompt"),
+        (TONE | {"user": "{{text}}"}, by_prompt(), "unfit_prompt", "prompt"),
+        (TONE | {"user": "{{material}} {{tone}}"}, by_prompt(), "unfit_prompt", "prompt"),
+        (TONE | {"system": "{{material}}", "user": "{{material}}"}, by_prompt(), "unfit_prompt", "prompt"),
+        ({"id": "tone", "system": "{{material}}"}, by_prompt(), "unfit_prompt", "prompt"),
+        (TONE | {"system": "ö" * 2_000}, by_prompt(), "unfit_prompt", "prompt"),
+        (TONE | {"variables": {"material": {"type": "integer"}}}, by_prompt(), "unfit_prompt", "prompt"),
+        (
+            {
+                "id": "tone",
+                "user": "{{#material}}x{{/material}}",
+                "variables": {"material": {"type": "boolean"}},
+            },
+            by_prompt(),
+            "unfit_prompt",
+            "prompt",
+        ),
+    ],
+)
+def test_a_prompt_by_which_no_judge_can_be_asked_is_refused(
+    stands: Stands, prompt: dict[str, Any], rule: dict[str, Any], code: str, field: str
+) -> None:
+    error = stands.fails({"guardrails": [rule], "prompts": [prompt]})
+    assert (error.code, error.param) == (code, f"guardrails.0.rules.1.{field}")
+    stands.apply({"prompts": [prompt]})
+    with pytest.raises(InvalidRequest) as failure:
+        plan_entry(stands.registry, "guardrails", parse_entry("guardrails", rule))
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("rule", "param"),
+    [
+        ({"check": "injection", "action": "block", "prompt": {"id": "tone", "version": 1}}, "rules.0.prompt"),
+        ({"check": "secrets", "action": "block", "prompt": {"id": "tone", "version": 1}}, "rules.0.prompt"),
+        (
+            {"check": "injection", "action": "block", "engines": ["judge"], "prompt": {"id": "tone"}},
+            "rules.0.prompt.version",
+        ),
+    ],
+)
+def test_a_prompt_that_asks_nobody_or_has_no_version_is_refused(rule: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        parse_entry("guardrails", {"id": "strict", "rules": [rule]})
+    assert failure.value.param == param

@@ -17,6 +17,7 @@ from broker.bootstrap.adapters import (
     models,
     payloads,
     policies,
+    prompt_texts,
     secrets,
     secrets_get,
     setting,
@@ -109,9 +110,11 @@ def invoke_model() -> "InvokeModel":
 @cache
 def ask_engines() -> "AskEngines":
     """The step that asks engines."""
+    from broker.prompts.templates import Prompts
     from broker.steps.asking import AskEngines
 
-    return AskEngines(jobs(), payloads(), tenants(), policies(), models(), invoke_model())
+    prompts = Prompts(database(), prompt_texts())
+    return AskEngines(jobs(), payloads(), tenants(), policies(), models(), prompts, invoke_model())
 
 
 @cache

@@ -7,8 +7,10 @@ from typing import Any
 from broker.errors import InvalidRequest
 from broker.guardrails.engines.tasks import TASKS, task_for
 from broker.guardrails.policy import EMBEDDED
+from broker.prompts.judging import wording
+from broker.prompts.texts import ROLES
 from broker.registry.entry import Entry
-from broker.registry.guardrail_entry import GuardrailEntry
+from broker.registry.guardrail_entry import GuardrailEntry, JudgePromptEntry, RuleEntry
 from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
@@ -35,12 +37,17 @@ class Names:
     """The routes in use, by task and query type; more than one is a fault."""
     has_version: Callable[[str, int], bool]
     """Whether a prompt has a version."""
+    version: Callable[[str, int], Mapping[str, Any] | None]
+    """A version of a prompt, with its texts."""
     policies: Mapping[str, bool]
     """Whether each is in use."""
 
     @classmethod
     def of(
-        cls, contents: Mapping[str, Mapping[str, Mapping[str, Any]]], has_version: Callable[[str, int], bool]
+        cls,
+        contents: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        has_version: Callable[[str, int], bool],
+        version: Callable[[str, int], Mapping[str, Any] | None],
     ) -> "Names":
         """From contents by kind and id."""
         rows: dict[tuple[str | None, str | None], set[str]] = {}
@@ -52,6 +59,7 @@ class Names:
             frozenset(contents["aliases"]),
             {key: frozenset(routes) for key, routes in rows.items()},
             has_version,
+            version,
             {policy: content.get("enabled", True) for policy, content in contents["guardrails"].items()},
         )
 
@@ -163,6 +171,24 @@ def _guardrail(entry: GuardrailEntry, names: Names) -> Iterator[Fault]:
             if content := names.models.get(model):
                 faults = _unfit(model, content, rule.check, in_use=entry.enabled)
                 yield from ((place, code, message) for _, code, message in faults)
+        if rule.prompt is not None:
+            yield from _judge_prompt(f"rules.{number}.prompt", rule, rule.prompt, names)
+
+
+def _judge_prompt(place: str, rule: RuleEntry, prompt: JudgePromptEntry, names: Names) -> Iterator[Fault]:
+    tasks = [
+        task_for(rule.check, names.models[each].get("tasks", ())) for each in rule.engines or () if each in names.models
+    ]
+    if "chat" not in tasks:
+        yield place, "no_judge", "none of the engines is asked as a judge"
+    content = names.version(prompt.id, prompt.version)
+    if content is None:
+        yield f"{place}.version", "unknown_version", f"there is no version {prompt.version} of a prompt {prompt.id!r}"
+        return
+    try:
+        wording({role: content[role] for role in ROLES if content.get(role)}, content.get("variables"))
+    except InvalidRequest as error:
+        yield place, error.code, error.message
 
 
 def _unfit(model: str, content: Mapping[str, Any], check: str, *, in_use: bool) -> Iterator[Fault]:

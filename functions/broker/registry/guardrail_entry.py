@@ -24,6 +24,7 @@ OPTIONS: dict[str, frozenset[str]] = {
     "max_chars": frozenset({SIZE}),
     "engines": frozenset({"injection", "personal_data", *BY_ENGINES}),
     "topics": frozenset({"topics"}),
+    "prompt": frozenset({"injection", *BY_ENGINES}),
 }
 """Options that some checks alone have, and which."""
 
@@ -92,6 +93,13 @@ Domain = Annotated[
 ToolName = Annotated[str, Field(min_length=1, max_length=128)]
 
 
+class JudgePromptEntry(StrictEntry):
+    """A version of a registered prompt, as `guardrails.policy.JudgePrompt` reads it."""
+
+    id: Name
+    version: int = Field(ge=1)
+
+
 class RuleEntry(StrictEntry):
     """One check of a policy, as `guardrails.policy.Rule` reads it."""
 
@@ -131,6 +139,8 @@ class RuleEntry(StrictEntry):
     """Of a cascade: from the first score on, and below the second, the next engine is asked."""
     topics: list[Term] | None = Field(default=None, min_length=1, max_length=20)
     """Of `topics`: what is not to be talked about, in words for the model that judges."""
+    prompt: JudgePromptEntry | None = None
+    """By which models judge, instead of the broker's own words: with the variable `material` in its user part."""
 
     @field_validator("kinds", "threshold", "block_from", "fail_open", "only_new", *OPTIONS)
     @classmethod
@@ -188,6 +198,13 @@ class RuleEntry(StrictEntry):
         if named == [EMBEDDED]:
             raise here("it has to name a model")
         return engines
+
+    @field_validator("prompt")
+    @classmethod
+    def _asks_somebody(cls, prompt: JudgePromptEntry | None, others: ValidationInfo) -> JudgePromptEntry | None:
+        if prompt is not None and not others.data.get("engines"):
+            raise here("it needs engines")
+        return prompt
 
     @field_validator("combine")
     @classmethod

@@ -240,7 +240,7 @@ def _read(registry: Registry, kind: str) -> _Kind:
 def _names(registry: Registry, kinds: Mapping[str, _Kind]) -> Names:
     prompts = kinds.get("prompts", _Kind(registry, "prompts", {}))
     contents = {each: {name: kinds[each].standing(name)[1] for name in kinds[each].newest} for each in NAMING}
-    return Names.of(contents, prompts.has)
+    return Names.of(contents, prompts.has, prompts.version)
 
 
 def _single(kind: str, entries: list[Entry]) -> Iterator[Entry]:

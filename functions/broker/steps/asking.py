@@ -7,7 +7,7 @@ decides by it; an engine that gave no verdict is kept as just that, for what the
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,13 @@ from broker.errors import BrokerError, ContextExceeded, InvalidRequest, Refused
 from broker.guardrails.engines import verdicts
 from broker.guardrails.engines.places import looked_up
 from broker.guardrails.engines.questions import (
-    FRAME_TOKENS,
     MARKER_TOKENS,
     MOST_PARTS,
-    TOPIC_TOKENS,
+    OURS,
     VERDICT_TOKENS,
     Passage,
     Question,
+    Wording,
     cut,
     judge_request,
     judges,
@@ -32,11 +32,13 @@ from broker.guardrails.engines.questions import (
     service_request,
 )
 from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
-from broker.guardrails.engines.weighing import is_attack, most_rounds, next_engines
+from broker.guardrails.engines.weighing import is_attack, most_rounds, name_of, next_engines
 from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
+from broker.prompts.judging import wording
+from broker.prompts.templates import Prompts
 from broker.routing.catalog import Models
 from broker.routing.model import Model
 from broker.steps.auxiliary import engine_task
@@ -63,6 +65,7 @@ class AskEngines:
     tenants: Tenants
     policies: Policies
     models: Models
+    prompts: Prompts
     invoke: InvokeModel
     """Makes the calls, and clears up after a job that has ended meanwhile."""
 
@@ -119,8 +122,8 @@ class AskEngines:
         return list(output_texts(self.payloads.load(run.id, str(output), fresh=True)))
 
     def _waiting(self, heard: Heard) -> list[Question]:
-        engines = {f"{engine}/{rule.check}" for _, rule in heard.rules for engine in next_engines(rule, heard.verdicts)}
-        return [each for each in questions_of(rule for _, rule in heard.rules) if each.name in engines]
+        wanted = {name_of(rule, each) for _, rule in heard.rules for each in next_engines(rule, heard.verdicts)}
+        return [each for each in questions_of(rule for _, rule in heard.rules) if each.name in wanted]
 
     def _hear(
         self,
@@ -142,12 +145,15 @@ class AskEngines:
             elif not given:
                 heard.verdicts[question.name] = Verdict(version=_version(question, model))
             else:
-                asked = _requests(stage, question, model, given)
+                try:
+                    asked = _requests(stage, question, model, given, self._words(question))
+                except BrokerError:  # the prompt is not there, or could not be read
+                    heard.verdicts[question.name] = Verdict(failed=FAILED, version=_version(question, model))
+                    continue
                 if not asked:
                     heard.verdicts[question.name] = Verdict(failed=NOT_ALL, version=_version(question, model))
                 calls += [
-                    (question, model, Auxiliary(model, each, OPERATION, _mark(question, stage, part, each)))
-                    for part, each in enumerate(asked)
+                    (question, model, _call(stage, question, model, part, each)) for part, each in enumerate(asked)
                 ]
         answers = self.invoke.calling.side_by_side(run, [call for _, _, call in calls], now, within_s)
         for (question, model, _), answer in zip(calls, answers, strict=True):
@@ -159,6 +165,13 @@ class AskEngines:
         keep_verdicts(self.payloads, run, stage, heard)
         for answer in answers:
             self.invoke.calling.close(run, answer)
+
+    def _words(self, question: Question) -> Wording:
+        """The operators' own for a judge, where they have some."""
+        if question.prompt is None:
+            return OURS
+        template = self.prompts.version(question.prompt.id, question.prompt.version)
+        return wording(template.source, template.variables)
 
     def _looked_up(self, run: Run, stage: Stage, heard: Heard, question: Question, texts: Sequence[Seen]) -> Verdict:
         """What the text has where an engine found something; for the step that decides, it may be another by then."""
@@ -177,18 +190,20 @@ class AskEngines:
         return model if model.status != "disabled" and engine_task(model, question.check) is not None else None
 
 
-def _requests(stage: Stage, question: Question, model: Model, given: Sequence[Passage]) -> list[dict[str, Any]]:
+def _requests(
+    stage: Stage, question: Question, model: Model, given: Sequence[Passage], words: Wording
+) -> list[dict[str, Any]]:
     """What the engine is asked; nothing where the text is too long for it."""
     task = engine_task(model, question.check)
     if task != "chat":
         return [service_request(str(task), given, stage)]
-    room = model.context_window - VERDICT_TOKENS - FRAME_TOKENS - TOPIC_TOKENS * len(question.topics)
+    room = model.context_window - VERDICT_TOKENS - question.frame_tokens
     tokens = sum(estimate(passage.text, family_of(model.name)) + MARKER_TOKENS for passage in given)
     parts = -(-tokens * 5 // (room * 4)) if room > 0 else MOST_PARTS + 1  # not every part is of the usual length
     if parts > MOST_PARTS:
         return []
     pieces = [list(given)] if parts == 1 else cut(given, parts)
-    return [judge_request(stage, question, each) for each in pieces]
+    return [judge_request(stage, question, each, words) for each in pieces]
 
 
 def _verdict(question: Question, model: Model, output: Any, error: BrokerError | None) -> Verdict:
@@ -229,13 +244,15 @@ def _both(one: Verdict, other: Verdict) -> Verdict:
     return Verdict(one.finds + other.finds, one.failed or other.failed, one.version)
 
 
-def _mark(question: Question, stage: Stage, part: int, asked: Mapping[str, Any]) -> str:
-    """What an answer that is kept is found by: all that was asked, for one to something else says nothing of it."""
+def _call(stage: Stage, question: Question, model: Model, part: int, asked: dict[str, Any]) -> Auxiliary:
+    """An answer that is kept is found by all that was asked, for one to something else says nothing of it."""
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    return f"{stage}/{question.name}/{part}/{digest}"
+    mark = f"{stage}/{question.name}/{part}/{digest}"
+    return Auxiliary(model, asked, OPERATION, mark, str(question.prompt or ""))
 
 
 def _version(question: Question, model: Model) -> str:
     """Of the model's record, and of a judge's instructions."""
-    is_judge = engine_task(model, question.check) == "chat"
-    return f"{model.version}.{judges()['version']}" if is_judge else str(model.version)
+    if engine_task(model, question.check) != "chat":
+        return str(model.version)
+    return f"{model.version}.{judges()['version']}" + (f".{question.prompt}" if question.prompt else "")

@@ -4,10 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from broker.context.fitting import SUMMARY_TOKENS
 from broker.guardrails.engines.questions import (
-    FRAME_TOKENS,
     MARKER_TOKENS,
     MOST_PARTS,
-    TOPIC_TOKENS,
     VERDICT_TOKENS,
     has_parts,
     questions_of,
@@ -93,7 +91,7 @@ def _worst_verdict(model: Model, task: str, tokens: int, asked: Asked, question:
         operations = 2 if task == "entities" else 1  # entities, and personal data
         return model.cost(tokens, 0, most_units_of_text(task, tokens * MOST_CHARS_OF_TOKEN, operations))
     passages = len(question.request.get("input", {}).get("messages", ())) + 1
-    frame = FRAME_TOKENS + TOPIC_TOKENS * len(asked.topics)
+    frame = asked.frame_tokens
     # Each token may come twice where parts share some, and no text is read in more parts than these.
     parts = 1 if tokens + frame + VERDICT_TOKENS + MARKER_TOKENS * passages <= model.context_window // 2 else MOST_PARTS
     read = tokens * (1 if parts == 1 else 2) + MARKER_TOKENS * (passages + parts) + parts * frame

@@ -42,6 +42,8 @@ class Auxiliary:
     operation: str
     question: str = ""
     """Tells it from other calls of its operation."""
+    prompt: str = ""
+    """The registered prompt by which it asks, with its version; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ class Calling:
                 continue
             try:
                 time_slice = time_slice_of(each.model, head, now, [None]).within(until - time.monotonic())
-                plan = Planned(run, head, each.model, each.request, time_slice, now, each.operation, each.question)
-                begun = self.begin(plan)
+                named = each.operation, each.question, each.prompt
+                begun = self.begin(Planned(run, head, each.model, each.request, time_slice, now, *named))
             except Conflict:
                 self._withdraw([each for each in made if isinstance(each, Begun)], now)
                 raise
@@ -180,7 +182,7 @@ class Calling:
         """Settle calls that are on record and were not sent: there was no time, or the run is over."""
         for each in begun:
             unsent = {"outcome": CutShort.__name__, "paid": "no", "cost": 0, "latency_ms": 0, "ended_at": now}
-            unsent |= {"operation": each.plan.operation}
+            unsent |= {"operation": each.plan.operation, "prompt": each.plan.prompt or None}
             self.admission.record(each.plan.run, each.plan.model, CutShort.__name__, 0, now)
             with suppress(Conflict):  # it is settled all the same
                 settle_call(self.jobs, each.plan.run.id, each.key, each.plan.run.fence, unsent)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from broker.guardrails.checks import BY_SOURCE
 from broker.guardrails.engines.tasks import PLACED
 from broker.guardrails.markers import unforgeable
-from broker.guardrails.policy import Rule, Stage
+from broker.guardrails.policy import JudgePrompt, Rule, Stage
 from broker.guardrails.walk import Seen, Source
 
 BETWEEN = "\n\n"
@@ -24,6 +24,9 @@ FRAME_TOKENS = 1_000
 
 TOPIC_TOKENS = 100
 """That one topic has at most."""
+
+PROMPT_TOKENS = 4_000
+"""That the operators' own words for a judge have at most: so many bytes, of which each token has one."""
 
 MARKER_TOKENS = 50
 """That the markers around one passage have at most."""
@@ -42,11 +45,36 @@ class Question(NamedTuple):
     """The model's id."""
     check: str
     topics: tuple[str, ...] = ()
+    prompt: JudgePrompt | None = None
 
     @property
     def name(self) -> str:
         """Tells it from the others of its stage."""
-        return f"{self.engine}/{self.check}"
+        return question_name(self.engine, self.check, self.prompt)
+
+    @property
+    def frame_tokens(self) -> int:
+        """That a judge's instructions have at most."""
+        return FRAME_TOKENS + TOPIC_TOKENS * len(self.topics) + (PROMPT_TOKENS if self.prompt else 0)
+
+
+class Wording(NamedTuple):
+    """The operators' own words for a judge."""
+
+    instructions: str
+    """What to look for; empty for the broker's own words."""
+    before: str
+    """What stands before the material, and after it."""
+    after: str
+
+
+OURS = Wording("", "", "")
+"""Without any of theirs."""
+
+
+def question_name(engine: str, check: str, prompt: JudgePrompt | None = None) -> str:
+    """The name of a question; none begins like another and a slash."""
+    return f"{engine}/{check}" + (f":{prompt}" if prompt else "")
 
 
 class Passage(NamedTuple):
@@ -59,12 +87,12 @@ class Passage(NamedTuple):
 
 
 def questions_of(rules: Iterable[Rule]) -> list[Question]:
-    """The questions of rules; of rules about topics that have the same engine, one with the topics of all."""
-    topics: dict[tuple[str, str], dict[str, None]] = {}
+    """The questions of rules; of rules about topics that are asked alike of the same engine, one with all topics."""
+    topics: dict[tuple[str, str, JudgePrompt | None], dict[str, None]] = {}
     for rule in rules:
         for engine in rule.models:
-            topics.setdefault((engine, rule.check), {}).update(dict.fromkeys(rule.topics))
-    return [Question(engine, check, tuple(found)) for (engine, check), found in topics.items()]
+            topics.setdefault((engine, rule.check, rule.prompt), {}).update(dict.fromkeys(rule.topics))
+    return [Question(engine, check, tuple(found), prompt) for (engine, check, prompt), found in topics.items()]
 
 
 def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
@@ -140,20 +168,24 @@ def cut(given: Sequence[Passage], parts: int) -> list[list[Passage]]:
     return [part for part in found if part]
 
 
-def judge_request(stage: Stage, question: Question, given: Sequence[Passage]) -> dict[str, Any]:
+def judge_request(stage: Stage, question: Question, given: Sequence[Passage], own: Wording = OURS) -> dict[str, Any]:
     """A chat request for the verdict, as stored requests are; `verdicts.judged` reads the answer.
 
-    The material stands in markers that it cannot forge, apart from the instructions.
+    The material stands in markers that it cannot forge, apart from the instructions. Where the operators have words of
+    their `own`, what markers mean and what a verdict looks like is said beside them.
     """
     data = judges()
     asked = data["checks"][question.check]
     mark = f"piece_{unforgeable(''.join(passage.text for passage in given), question.name)}"
     numbered = "".join(f"\n{number}. {topic}" for number, topic in enumerate(question.topics, 1))
-    frame = data["frame"].format(what=data["what"][stage], mark=mark, question=asked["question"] + numbered)
+    kinds = data["kinds"].format(kinds=", ".join(asked["kinds"])) if asked["kinds"] else data["numbers"]
+    looked_for = f"{own.instructions}\n{kinds}" if own.instructions else asked["question"]
+    frame = data["frame"].format(what=data["what"][stage], mark=mark, question=looked_for + numbered)
     said = "\n".join(f'<{mark} from="{passage.source}">{passage.text}</{mark}>' for passage in given)
+    user = own.before + said + own.after
     return {
         "task": "chat",
-        "input": {"messages": [{"role": "system", "content": frame}, {"role": "user", "content": said}]},
+        "input": {"messages": [{"role": "system", "content": frame}, {"role": "user", "content": user}]},
         "parameters": {"temperature": 0, "max_output_tokens": VERDICT_TOKENS},
         "output_schema": _schema(kinds_of(question)),
     }

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from broker.guardrails.edits import Change, edits_of
-from broker.guardrails.engines.questions import one, passages
+from broker.guardrails.engines.questions import one, passages, question_name
 from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, Verdict, counts_from
 from broker.guardrails.findings import Finding
 from broker.guardrails.pipeline import MOST_FINDINGS, Report
@@ -23,7 +23,7 @@ Verdicts = Mapping[str, Verdict]
 
 def name_of(rule: Rule, engine: str) -> str:
     """The name of the question that answers for a rule."""
-    return f"{engine}/{rule.check}"
+    return question_name(engine, rule.check, rule.prompt)
 
 
 def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
