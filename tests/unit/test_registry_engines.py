@@ -173,3 +173,38 @@ def test_a_prompt_that_asks_nobody_or_has_no_version_is_refused(rule: dict[str, 
     with pytest.raises(InvalidRequest) as failure:
         parse_entry("guardrails", {"id": "strict", "rules": [rule]})
     assert failure.value.param == param
+
+
+SEEING = model("judge", capabilities=["vision"])
+
+
+def by_sight(engine: str = "judge", check: str = "harmful_content") -> dict[str, Any]:
+    made = policy(check, engine)
+    made["rules"][1]["pictures"] = True
+    return made
+
+
+def test_judges_of_pictures_have_to_see_and_to_go_on_seeing(stands: Stands) -> None:
+    for engine in ("judge", "shield"):
+        error = stands.fails({"guardrails": [by_sight(engine)]})
+        assert (error.code, error.param) == ("no_vision", "guardrails.0.rules.1.engines.0")
+    stands.apply({"models": [SEEING], "guardrails": [by_sight()]})
+    error = stands.fails({"models": [JUDGE]})
+    assert (error.code, error.param) == ("engine_in_use", "models.judge.capabilities")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"engines": None},
+        {"check": "harmful_content", "stages": ["output"]},
+        {"engines": ["rules", "judge"], "combine": "cascade"},
+        {"engines": ["rules", "judge"], "combine": "all"},
+        {"check": "personal_data"},
+    ],
+)
+def test_pictures_that_no_judge_would_be_shown_are_refused(facts: dict[str, Any]) -> None:
+    rule = {"check": "injection", "action": "block", "engines": ["judge"], "pictures": True} | facts
+    with pytest.raises(InvalidRequest) as failure:
+        parse_entry("guardrails", {"id": "strict", "rules": [{k: v for k, v in rule.items() if v is not None}]})
+    assert failure.value.param == "rules.0.pictures"

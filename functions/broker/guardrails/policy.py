@@ -81,6 +81,8 @@ class Rule:
     """Of `topics`: what is not to be talked about, in words for the model that judges."""
     prompt: JudgePrompt | None = None
     """By which its judges are asked; unless said, by the broker's own words."""
+    pictures: bool = False
+    """Its judges are shown the pictures of a request, too."""
 
     def to_item(self) -> dict[str, Any]:
         """The stored form, as `from_item` reads it."""

@@ -114,7 +114,7 @@ def check_engines(changed: frozenset[str], policies: Mapping[str, Mapping[str, A
     for policy, content in policies.items():
         for number, rule in enumerate(content.get("rules", ()) if content.get("enabled", True) else ()):
             for model in sorted(changed.intersection(rule.get("engines") or ())):
-                for field, _, why in _unfit(model, names.models[model], rule["check"], in_use=True):
+                for field, _, why in _unfit(model, names.models[model], rule, in_use=True):
                     judges = f"judges for rules.{number} ({rule['check']}) of the policy {policy!r}"
                     what = f"The model {model!r} {judges}; take its name from there first: {why}."
                     raise InvalidRequest(what, code="engine_in_use", param=f"models.{model}.{field}")
@@ -169,7 +169,7 @@ def _guardrail(entry: GuardrailEntry, names: Names) -> Iterator[Fault]:
         yield from _unknown(models, names.models)
         for place, model in models:
             if content := names.models.get(model):
-                faults = _unfit(model, content, rule.check, in_use=entry.enabled)
+                faults = _unfit(model, content, rule.model_dump(), in_use=entry.enabled)
                 yield from ((place, code, message) for _, code, message in faults)
         if rule.prompt is not None:
             yield from _judge_prompt(f"rules.{number}.prompt", rule, rule.prompt, names)
@@ -191,15 +191,19 @@ def _judge_prompt(place: str, rule: RuleEntry, prompt: JudgePromptEntry, names: 
         yield place, error.code, error.message
 
 
-def _unfit(model: str, content: Mapping[str, Any], check: str, *, in_use: bool) -> Iterator[Fault]:
-    """Why a model cannot judge for a check: by which of its own fields."""
+def _unfit(model: str, content: Mapping[str, Any], rule: Mapping[str, Any], *, in_use: bool) -> Iterator[Fault]:
+    """Why a model cannot judge for a rule: by which of its own fields."""
+    check = rule["check"]
     if in_use and content.get("status") == "disabled":
         yield "status", "engine_disabled", f"the model {model!r} is disabled"
-    if task_for(check, content.get("tasks", ())) is None:
+    task = task_for(check, content.get("tasks", ()))
+    if task is None:
         tasks = " or ".join(sorted(TASKS[check]))
         yield "tasks", "no_engine", f"the model {model!r} has to do {tasks} to judge for {check}"
     if content.get("asynchronous"):
         yield "asynchronous", "no_engine", f"the model {model!r} has to answer at once to judge"
+    if rule.get("pictures") and (task != "chat" or "vision" not in content.get("capabilities", ())):
+        yield "capabilities", "no_vision", f"the model {model!r} has to be a judge with vision to see pictures"
 
 
 def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ OPTIONS: dict[str, frozenset[str]] = {
     "engines": frozenset({"injection", "personal_data", *BY_ENGINES}),
     "topics": frozenset({"topics"}),
     "prompt": frozenset({"injection", *BY_ENGINES}),
+    "pictures": frozenset({"injection", *BY_ENGINES}),
 }
 """Options that some checks alone have, and which."""
 
@@ -141,6 +142,8 @@ class RuleEntry(StrictEntry):
     """Of `topics`: what is not to be talked about, in words for the model that judges."""
     prompt: JudgePromptEntry | None = None
     """By which models judge, instead of the broker's own words: with the variable `material` in its user part."""
+    pictures: bool | None = None
+    """Judges, all of which then have to see, are shown the pictures of a request, too."""
 
     @field_validator("kinds", "threshold", "block_from", "fail_open", "only_new", *OPTIONS)
     @classmethod
@@ -199,12 +202,21 @@ class RuleEntry(StrictEntry):
             raise here("it has to name a model")
         return engines
 
-    @field_validator("prompt")
+    @field_validator("prompt", "pictures")
     @classmethod
-    def _asks_somebody(cls, prompt: JudgePromptEntry | None, others: ValidationInfo) -> JudgePromptEntry | None:
-        if prompt is not None and not others.data.get("engines"):
+    def _is_for_engines(cls, value: Any, others: ValidationInfo) -> Any:
+        if value and not others.data.get("engines"):
             raise here("it needs engines")
-        return prompt
+        return value
+
+    @field_validator("pictures")
+    @classmethod
+    def _are_seen(cls, pictures: bool | None, others: ValidationInfo) -> bool | None:
+        if pictures and "input" not in (others.data.get("stages") or ["input"]):
+            raise here("it needs the stage input")
+        if pictures and EMBEDDED in others.data["engines"] and others.data.get("combine") in ("all", "cascade"):
+            raise here(f"with {EMBEDDED} first, engines would only be asked for texts: it needs combine: any")
+        return pictures
 
     @field_validator("combine")
     @classmethod

@@ -13,6 +13,7 @@ from typing import Any
 
 from broker.errors import BrokerError, ContextExceeded, InvalidRequest, Refused
 from broker.guardrails.engines import verdicts
+from broker.guardrails.engines.pictures import Part, are_few, pictures_of
 from broker.guardrails.engines.places import looked_up
 from broker.guardrails.engines.questions import (
     MARKER_TOKENS,
@@ -48,7 +49,7 @@ from broker.steps.hearing import Heard, digest_of, earlier_verdicts, keep_verdic
 from broker.steps.invoking import InvokeModel
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
-from broker.token_estimates import estimate, family_of
+from broker.token_estimates import estimate, estimate_input, family_of
 
 OPERATION = "guard"
 
@@ -137,16 +138,18 @@ class AskEngines:
     ) -> None:
         """One round; what was heard is kept before the calls are settled, so that nobody pays for it twice."""
         calls: list[tuple[Question, Model, Auxiliary]] = []
+        sees = stage == "input" and any(question.pictures for question in questions)
+        pictures = pictures_of(material(self.payloads, run)) if sees else []
         for question in questions:
             model = self._engine(question, now)
-            given = passages(question.check, texts)
+            given, shown = passages(question.check, texts), pictures if question.pictures else []
             if model is None:
                 heard.verdicts[question.name] = Verdict(failed=FAILED)
-            elif not given:
+            elif not given and not shown:
                 heard.verdicts[question.name] = Verdict(version=_version(question, model))
             else:
                 try:
-                    asked = _requests(stage, question, model, given, self._words(question))
+                    asked = _requests(stage, question, model, given, self._words(question), shown)
                 except BrokerError:  # the prompt is not there, or could not be read
                     heard.verdicts[question.name] = Verdict(failed=FAILED, version=_version(question, model))
                     continue
@@ -191,19 +194,23 @@ class AskEngines:
 
 
 def _requests(
-    stage: Stage, question: Question, model: Model, given: Sequence[Passage], words: Wording
+    stage: Stage, question: Question, model: Model, given: Sequence[Passage], words: Wording, pictures: Sequence[Part]
 ) -> list[dict[str, Any]]:
-    """What the engine is asked; nothing where the text is too long for it."""
+    """What the engine is asked; nothing where it cannot read all: the text is too long, or there are many pictures."""
     task = engine_task(model, question.check)
+    if pictures and (task != "chat" or "vision" not in model.capabilities or not are_few(pictures)):
+        return []
     if task != "chat":
         return [service_request(str(task), given, stage)]
-    room = model.context_window - VERDICT_TOKENS - question.frame_tokens
-    tokens = sum(estimate(passage.text, family_of(model.name)) + MARKER_TOKENS for passage in given)
+    family = family_of(model.name)
+    seen = estimate_input({"input": {"messages": [{"role": "user", "content": [*pictures]}]}}, family)
+    room = model.context_window - VERDICT_TOKENS - question.frame_tokens - (seen if pictures else 0)
+    tokens = sum(estimate(passage.text, family) + MARKER_TOKENS for passage in given)
     parts = -(-tokens * 5 // (room * 4)) if room > 0 else MOST_PARTS + 1  # not every part is of the usual length
     if parts > MOST_PARTS:
         return []
-    pieces = [list(given)] if parts == 1 else cut(given, parts)
-    return [judge_request(stage, question, each, words) for each in pieces]
+    pieces = [list(given)] if parts <= 1 else cut(given, parts)
+    return [judge_request(stage, question, each, words, () if place else pictures) for place, each in enumerate(pieces)]
 
 
 def _verdict(question: Question, model: Model, output: Any, error: BrokerError | None) -> Verdict:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from broker.guardrails.checks import BY_SOURCE
+from broker.guardrails.engines.pictures import Part
 from broker.guardrails.engines.tasks import PLACED
 from broker.guardrails.markers import unforgeable
 from broker.guardrails.policy import JudgePrompt, Rule, Stage
@@ -46,11 +47,13 @@ class Question(NamedTuple):
     check: str
     topics: tuple[str, ...] = ()
     prompt: JudgePrompt | None = None
+    pictures: bool = False
+    """Of a request, the pictures are shown too."""
 
     @property
     def name(self) -> str:
         """Tells it from the others of its stage."""
-        return question_name(self.engine, self.check, self.prompt)
+        return question_name(self.engine, self.check, self.prompt, self.pictures)
 
     @property
     def frame_tokens(self) -> int:
@@ -72,9 +75,9 @@ OURS = Wording("", "", "")
 """Without any of theirs."""
 
 
-def question_name(engine: str, check: str, prompt: JudgePrompt | None = None) -> str:
+def question_name(engine: str, check: str, prompt: JudgePrompt | None = None, pictures: bool = False) -> str:
     """The name of a question; none begins like another and a slash."""
-    return f"{engine}/{check}" + (f":{prompt}" if prompt else "")
+    return f"{engine}/{check}" + (f":{prompt}" if prompt else "") + ("+pictures" if pictures else "")
 
 
 class Passage(NamedTuple):
@@ -88,11 +91,11 @@ class Passage(NamedTuple):
 
 def questions_of(rules: Iterable[Rule]) -> list[Question]:
     """The questions of rules; of rules about topics that are asked alike of the same engine, one with all topics."""
-    topics: dict[tuple[str, str, JudgePrompt | None], dict[str, None]] = {}
+    topics: dict[tuple[str, str, JudgePrompt | None, bool], dict[str, None]] = {}
     for rule in rules:
         for engine in rule.models:
-            topics.setdefault((engine, rule.check, rule.prompt), {}).update(dict.fromkeys(rule.topics))
-    return [Question(engine, check, tuple(found), prompt) for (engine, check, prompt), found in topics.items()]
+            topics.setdefault((engine, rule.check, rule.prompt, rule.pictures), {}).update(dict.fromkeys(rule.topics))
+    return [Question(*asked[:2], tuple(found), *asked[2:]) for asked, found in topics.items()]
 
 
 def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
@@ -168,11 +171,13 @@ def cut(given: Sequence[Passage], parts: int) -> list[list[Passage]]:
     return [part for part in found if part]
 
 
-def judge_request(stage: Stage, question: Question, given: Sequence[Passage], own: Wording = OURS) -> dict[str, Any]:
+def judge_request(
+    stage: Stage, question: Question, given: Sequence[Passage], own: Wording = OURS, pictures: Sequence[Part] = ()
+) -> dict[str, Any]:
     """A chat request for the verdict, as stored requests are; `verdicts.judged` reads the answer.
 
     The material stands in markers that it cannot forge, apart from the instructions. Where the operators have words of
-    their `own`, what markers mean and what a verdict looks like is said beside them.
+    their `own`, what markers mean and what a verdict looks like is said beside them. `pictures` follow the texts.
     """
     data = judges()
     asked = data["checks"][question.check]
@@ -182,7 +187,10 @@ def judge_request(stage: Stage, question: Question, given: Sequence[Passage], ow
     looked_for = f"{own.instructions}\n{kinds}" if own.instructions else asked["question"]
     frame = data["frame"].format(what=data["what"][stage], mark=mark, question=looked_for + numbered)
     said = "\n".join(f'<{mark} from="{passage.source}">{passage.text}</{mark}>' for passage in given)
-    user = own.before + said + own.after
+    frame += data["pictures"] if pictures else ""
+    user: Any = own.before + said + own.after
+    if pictures:
+        user = [{"type": "text", "text": user}, *pictures]
     return {
         "task": "chat",
         "input": {"messages": [{"role": "system", "content": frame}, {"role": "user", "content": user}]},

@@ -23,7 +23,7 @@ Verdicts = Mapping[str, Verdict]
 
 def name_of(rule: Rule, engine: str) -> str:
     """The name of the question that answers for a rule."""
-    return question_name(engine, rule.check, rule.prompt)
+    return question_name(engine, rule.check, rule.prompt, rule.pictures)
 
 
 def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
