@@ -13,6 +13,7 @@ from tests.fakes.world import a_model
 from tests.unit.engines.engines_case import findings, guards, rule
 
 PNG_URL = f"data:image/png;base64,{base64.b64encode(bytes.fromhex('89504e470d0a1a0a') + b'and more..').decode()}"
+LARGE_URL = PNG_URL + "AAAA" * (MOST_CHARACTERS // 12)
 BY_SIGHT = {"pictures": True, "stages": ["input"]}
 CRIME = {"finds": [{"kind": "crime", "score": 99}]}
 
