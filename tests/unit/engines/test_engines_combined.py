@@ -94,3 +94,16 @@ def test_what_the_rules_found_is_taken_out_though_an_engine_is_asked_too(flow: F
     flow.hold(NAMES | facts)
     flow(said("Ada Lovelace has the passport 123456789."))
     assert judging.calls[-1].input["messages"][-1]["content"] == "<NAME_1> has the passport <PASSPORT_1>."
+
+
+def test_of_all_those_that_gave_a_verdict_count_where_the_rule_is_open(flow: Flow, judging: Judging) -> None:
+    judging.fails["judge"] = DOWN
+    flow.hold(rule("judge", "shield", stages=["input"], combine="all", fail_open=True))
+    assert (flow(CHAT).status, flow(said(BAD)).status) == (Status.SUCCEEDED, Status.BLOCKED)
+
+
+@pytest.mark.parametrize("combine", ["all", "cascade"])
+def test_behind_rules_that_found_nothing_nobody_is_asked(flow: Flow, combine: str) -> None:
+    flow.hold(NAMES | {"engines": ["rules", "names"], "combine": combine})
+    head = flow(said("Ada Lovelace wants tea"))
+    assert (head.status, guards(head)) == (Status.SUCCEEDED, [])

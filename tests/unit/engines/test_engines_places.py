@@ -150,3 +150,23 @@ def test_what_a_service_has_not_read_or_told_is_not_passed_over(flow: Flow, judg
         ("input", "not_all_read", "error", "shield"),
         ("input", "pii_name", "redact", "shield"),
     ]
+
+
+def test_after_the_model_an_engine_reads_what_the_rules_have_left(flow: Flow, judging: Judging) -> None:
+    judging.script.append(Answer({"text": "Ada Lovelace, ada@example.com"}, input_tokens=10, output_tokens=20))
+    flow.hold(NAMES | {"engines": ["rules", "names"], "stages": ["output"]})
+    head = flow(CHAT)
+    (engine,) = (call for call in judging.calls if call.task == "entities")
+    assert "Ada Lovelace, <EMAIL_1>" in engine.input["text"] and "example.com" not in engine.input["text"]
+    assert "Lovelace" not in str(flow.look(head.id)["output"])
+
+
+def test_parts_of_a_message_are_read_apart_for_their_places(flow: Flow, judging: Judging) -> None:
+    parts = [{"type": "text", "text": text} for text in ("Name: Ada Lovelace", "City: London")]
+    flow.hold(NAMES | {"stages": ["input"]})
+    flow({"task": "chat", "input": {"messages": [{"role": "user", "content": parts}]}})
+    assert judging.calls[0].input["text"] == "Name: Ada Lovelace\n\nCity: London"
+    assert [part["text"] for part in judging.calls[-1].input["messages"][-1]["content"]] == [
+        "Name: <NAME_1>",
+        "City: London",
+    ]

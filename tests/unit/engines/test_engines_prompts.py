@@ -79,6 +79,17 @@ def test_a_prompt_that_is_not_there_gives_no_verdict(flow: Flow, facts: dict[str
     assert findings(flow, head) == [("input", "engine_failed", "error", "judge")]
 
 
+def test_what_else_a_prompt_has_counts_for_nothing(flow: Flow, judging: Judging) -> None:
+    schema = {"type": "object", "properties": {"rude": {"type": "boolean"}}}
+    hints = {"parameters": {"temperature": 2}}
+    publish(flow, version=2, output_schema=schema, hints=hints, postprocess={"max_chars": 1})
+    flow.hold(rule("judge", **BY_TONE | {"prompt": {"id": "tone", "version": 2}}))
+    assert flow(said(BAD)).status is Status.BLOCKED
+    (call,) = judging.calls
+    assert (call.model, call.parameters["temperature"]) == ("judge", 0)
+    assert "rude" not in str(call.output_schema) and "finds" in str(call.output_schema)
+
+
 def test_what_the_words_take_is_held_too(flow: Flow) -> None:
     publish(flow, version=2, system="Is it rude? " * 320)
     flow.tenant("acme", monthly_budget=10**12)

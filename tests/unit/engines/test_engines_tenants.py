@@ -128,3 +128,9 @@ def test_a_tenant_without_the_money_for_its_engines_is_told_at_the_door(flow: Fl
     with pytest.raises(BudgetExceeded):
         flow.submit(CHAT, "acme")
     assert flow(CHAT, "other").status is Status.SUCCEEDED
+
+
+def test_a_tenants_models_do_not_bound_the_operators_engines(flow: Flow) -> None:
+    flow.hold(rule("judge", stages=["input"]))
+    flow.tenant("acme", models=["small"])
+    assert guards(flow(CHAT)) == ["judge"]
