@@ -17,7 +17,6 @@ from broker.bootstrap.adapters import (
     models,
     payloads,
     policies,
-    prompt_texts,
     secrets,
     secrets_get,
     setting,
@@ -111,9 +110,10 @@ def invoke_model() -> "InvokeModel":
 def ask_engines() -> "AskEngines":
     """The step that asks engines."""
     from broker.prompts.templates import Prompts
+    from broker.prompts.texts import NoTexts
     from broker.steps.asking import AskEngines
 
-    prompts = Prompts(database(), prompt_texts())
+    prompts = Prompts(database(), NoTexts())  # those of judges are short
     return AskEngines(jobs(), payloads(), tenants(), policies(), models(), prompts, invoke_model())
 
 

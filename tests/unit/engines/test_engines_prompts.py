@@ -9,6 +9,7 @@ from broker.registry.document import parse_registry
 
 from tests.fakes.flow import Flow
 from tests.fakes.judging import Judging
+from tests.fakes.texts import long_text
 from tests.fakes.world import NOW
 from tests.unit.engines.engines_case import BAD, CHAT, findings, guards, rule, said
 
@@ -69,6 +70,13 @@ def test_topics_are_numbered_for_the_operators_words_too(flow: Flow, judging: Ju
     head = flow(CHAT)
     assert findings(flow, head) == [("input", "Cakes", "block", "judge")]
     assert "1. Tea\n2. Cakes" in judging.calls[0].input["messages"][0]["content"]
+
+
+def test_a_prompt_whose_text_is_out_of_reach_gives_no_verdict(flow: Flow) -> None:
+    publish(flow, version=2, system=long_text(400_000))
+    flow.hold(rule("judge", **BY_TONE | {"prompt": {"id": "tone", "version": 2}}))
+    head = flow(CHAT)
+    assert (head.status, guards(head)) == (Status.BLOCKED, [])
 
 
 @pytest.mark.parametrize(("facts", "status"), [({}, "blocked"), ({"fail_open": True}, "succeeded")])
