@@ -32,8 +32,8 @@ from broker.guardrails.engines.questions import (
     questions_of,
     service_request,
 )
-from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
-from broker.guardrails.engines.weighing import is_attack, most_rounds, name_of, next_engines
+from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
+from broker.guardrails.engines.weighing import answers, most_rounds, name_of, next_engines
 from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
@@ -222,12 +222,7 @@ def _verdict(question: Question, model: Model, output: Any, error: BrokerError |
     try:
         finds = _finds(question, model, output)
         # A service that knows of no attacks has not said that there is none.
-        unfit = (
-            question.check == "injection"
-            and finds
-            and not any(is_attack(each) or each.kind == FLAGGED for each in finds)
-        )
-        if unfit:
+        if finds and not any(answers(question.check, each) for each in finds):
             return Verdict(failed=FAILED, version=version)
         return Verdict(finds, NOT_ALL if verdicts.is_partial(output) else "", version)
     except TooMany:

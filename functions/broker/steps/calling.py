@@ -75,15 +75,15 @@ class Calling:
         """
         return self.exchange(self.begin(plan))
 
-    def begin(self, plan: Planned, *, once: bool = False) -> Begun:
-        """Put a call on record, as `make`; `once` for a head that may be old.
+    def begin(self, plan: Planned, *, once: bool = False, turns: int = 1) -> Begun:
+        """Put a call on record, as `make`; `once` for a head that may be old, `turns` where others go first.
 
         Raises:
             Moved: it was old, and nothing is on record.
             BrokerError: as `make`, before anything is sent.
         """
         run, model, time_slice, now = plan.run, plan.model, plan.time_slice, plan.now
-        lease = round(time_slice.seconds * 1000) + AFTER_CALL_MS
+        lease = round(time_slice.seconds * turns * 1000) + AFTER_CALL_MS
         hurried = time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
         self.admission.admit(run, model, lease, now, hurried=hurried)
         try:
@@ -148,7 +148,7 @@ class Calling:
         Raises:
             Conflict: the run is stale.
         """
-        until = time.monotonic() + within_s
+        until, turns = time.monotonic() + within_s, -(-len(asked) // MOST_AT_ONCE)
         head = enter(self.jobs, run)
         kept = {key: self.payloads.facts(head.id, f"OUTPUT#{key}") or {} for key in head.open_calls}
         known = {(facts.get("operation"), facts.get("question", "")): (key, facts) for key, facts in kept.items()}
@@ -161,7 +161,7 @@ class Calling:
             try:
                 time_slice = time_slice_of(each.model, head, now, [None]).within(until - time.monotonic())
                 named = each.operation, each.question, each.prompt
-                begun = self.begin(Planned(run, head, each.model, each.request, time_slice, now, *named))
+                begun = self.begin(Planned(run, head, each.model, each.request, time_slice, now, *named), turns=turns)
             except Conflict:
                 self._withdraw([each for each in made if isinstance(each, Begun)], now)
                 raise

@@ -12,7 +12,7 @@ from broker.steps.asking import MOST_S
 from tests.fakes.flow import Flow
 from tests.fakes.judging import Judging
 from tests.fakes.world import a_model
-from tests.unit.engines.engines_case import CHAT, findings, guards, rule, said
+from tests.unit.engines.engines_case import BAD, CHAT, findings, guards, rule, said
 
 LONG = {"model": "small", "timeout_seconds": 3600}
 
@@ -84,3 +84,25 @@ def test_a_call_that_could_not_begin_in_time_is_not_sent_and_costs_nothing(
     assert (head.status, guards(head)) == (Status.BLOCKED, ["judge", "judge-2"])
     assert judging.waited == [("judge", MOST_S)]
     assert [(call["p"], call["c"]) for call in head.calls.values()][1] == ("no", 0)
+
+
+def test_a_run_keeps_its_lease_while_calls_wait_for_others(
+    flow: Flow, judging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.steps.calling.MOST_AT_ONCE", 1)
+    judging.quick |= {"judge", "judge-2"}
+    leases: list[int] = []
+    flow.hold(rule("judge", "judge-2", stages=["input"]))
+    head = flow.submit(CHAT | LONG)
+    judging.during = lambda: leases.append((flow.world.jobs.get(head.id).lease_until or 0) - flow.now)
+    flow.run(head)
+    assert leases[0] >= 2 * MOST_S * 1000
+
+
+def test_a_cascade_that_is_settled_takes_no_time_from_another(flow: Flow, judging: Hanging) -> None:
+    judging.quick |= {"shield"}
+    settled = rule("shield", "judge", "judge-2", "judge-3", stages=["input"], combine="cascade")
+    names = {"check": "injection", "action": "flag", "stages": ["input"], "combine": "cascade"}
+    flow.hold(settled, names | {"engines": ["judge-3", "judge"]})
+    flow(said(BAD) | LONG)
+    assert judging.waited[-1] == ("judge", pytest.approx(MOST_S - judging.waited[0][1]))

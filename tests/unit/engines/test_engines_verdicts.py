@@ -124,3 +124,21 @@ def test_an_answer_that_passed_unjudged_is_not_kept_for_others(flow: Flow, judgi
     assert [flow(body).status for _ in range(2)] == [Status.SUCCEEDED] * 2
     answers = [call for call in flow.stage.provider.calls if call.model != "judge"]
     assert len(answers) == (2 if down else 1)
+
+
+@pytest.mark.parametrize(
+    ("categories", "facts", "status", "kinds"),
+    [
+        ({"pii/name": 1.0, "violence": 0.1}, {}, "succeeded", []),
+        ({"pii/name": 1.0, "violence": 0.9}, {}, "blocked", ["violence"]),
+        ({"pii/name": 1.0, "violence": 0.1}, {"kinds": ["pii_name"]}, "blocked", ["pii_name"]),
+        ({"pii/name": 1.0}, {}, "blocked", ["engine_failed"]),
+    ],
+)
+def test_a_name_is_no_harmful_content(
+    flow: Flow, judging: Judging, categories: dict[str, float], facts: dict[str, Any], status: str, kinds: list[str]
+) -> None:
+    judging.moderates["shield"] = {"flagged": True, "categories": categories}
+    flow.hold(rule("shield", stages=["input"], **facts))
+    head = flow(CHAT)
+    assert (head.status.value, [kind for _, kind, _, _ in findings(flow, head)]) == (status, kinds)

@@ -126,7 +126,8 @@ def moderated(output: Any) -> tuple[Find, ...]:
     return _surest(found)
 
 
-PERSONAL = ("pii", "regex")
+PII = "pii"
+PERSONAL = (PII, "regex")
 """How the categories of services begin that find personal data beside other things."""
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from broker.guardrails.edits import Change, edits_of
 from broker.guardrails.engines.questions import one, passages, question_name
-from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, Verdict, counts_from
+from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, PII, REFUSED, Find, Verdict, counts_from
 from broker.guardrails.findings import Finding
 from broker.guardrails.pipeline import MOST_FINDINGS, Report
 from broker.guardrails.policy import CHANGES, STRICTNESS, Action, Policy, Rule, Stage
@@ -44,8 +44,8 @@ def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
 
 def most_rounds(rules: Iterable[Rule], verdicts: Verdicts) -> int:
     """How often engines may still have to be asked, one after the other."""
-    left = [sum(name_of(rule, engine) not in verdicts for engine in rule.models) for rule in rules if _is_cascade(rule)]
-    return max(left, default=1)
+    waiting = [rule for rule in rules if _is_cascade(rule) and next_engines(rule, verdicts)]
+    return max((sum(name_of(rule, engine) not in verdicts for engine in rule.models) for rule in waiting), default=1)
 
 
 def _is_cascade(rule: Rule) -> bool:
@@ -190,18 +190,15 @@ def _counting(rule: Rule, verdict: Verdict) -> list[Find]:
 
 
 def _is_wanted(rule: Rule, find: Find) -> bool:
-    """Services tell of more than they are asked for: an insult is no injection."""
-    if find.kind in (FLAGGED, REFUSED):
-        return True
-    if rule.check == "injection":
-        return is_attack(find)
     wanted = rule.topics or rule.kinds
-    return not wanted or find.kind in wanted
+    return find.kind in (FLAGGED, REFUSED) or (find.kind in wanted if wanted else answers(rule.check, find))
 
 
-def is_attack(find: Find) -> bool:
-    """True for a kind that is one, as judges and services call them."""
-    return any(word in find.kind for word in ATTACKS)
+def answers(check: str, find: Find) -> bool:
+    """True for what is of a check: services tell of more than they are asked for, and an insult is no injection."""
+    if check == "injection":
+        return find.kind == FLAGGED or any(word in find.kind for word in ATTACKS)
+    return check != "harmful_content" or not find.kind.startswith(PII)
 
 
 def _is_unsure(rule: Rule, verdict: Verdict) -> bool:
