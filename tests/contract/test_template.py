@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from broker.cloud.texts import PREFIX
 from broker.rest.api import MOST_WAIT_S
+from broker.steps.asking import MOST_S
 
 from tests.contract.stack import (
     ROOT,
@@ -280,6 +281,10 @@ def test_no_route_goes_around_the_authorizer(function: str, event: str, route: R
 def test_a_long_poll_ends_before_its_function_and_the_gateway_do() -> None:
     timeout = functions()["ApiFunction"]["Timeout"]
     assert MOST_WAIT_S < timeout <= 29, "API Gateway cuts a call after 29 seconds"
+
+
+def test_engines_and_what_follows_their_verdicts_end_before_the_function_that_asks_them() -> None:
+    assert functions()["InvokeModelFunction"]["Timeout"] >= MOST_S + 20
 
 
 @each(of_type("AWS::Logs::LogGroup"))

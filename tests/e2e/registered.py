@@ -167,6 +167,13 @@ JUDGED: dict[str, list[dict[str, Any]]] = {
     "judged-by-two": [
         HARM | {"engines": ["shield", "judge"], "stages": ["input"], "combine": "cascade", "unsure": [0.2, 0.95]}
     ],
+    "judged-shakily": [HARM | {"engines": ["shaky-judge"], "stages": ["input"]}],
+    "judged-shakily-too": [HARM | {"engines": ["shaky-judge"], "stages": ["input"]}],
+    "judged-shakily-open": [HARM | {"engines": ["shaky-judge"], "stages": ["input"], "fail_open": True}],
+    "judged-by-words": [
+        HARM | {"engines": ["judge"], "stages": ["input"], "prompt": {"id": "house-rules", "version": 1}}
+    ],
+    "judged-by-sight": [HARM | {"engines": ["judge-sees"], "stages": ["input"], "pictures": True}],
     "judged-in-shadow": [HARM | {"engines": ["judge"]}],
     "judged-names": [
         {"check": "personal_data", "action": "redact", "kinds": ["email"]},
@@ -177,11 +184,13 @@ JUDGED: dict[str, list[dict[str, Any]]] = {
 
 ENGINES: list[dict[str, Any]] = [
     {"id": "judge", "name": "small", "capabilities": ["json", "schema"], "by_name_only": True},
+    {"id": "judge-sees", "name": "small", "capabilities": ["json", "schema", "vision"], "by_name_only": True},
     {"id": "judge-down", "name": "small!500", "by_name_only": True},
     {"id": "shield", "name": "omni-moderation", "tasks": ["moderate"], "by_name_only": True},
 ]
 
 PROMPTS = [
+    {"id": "house-rules", "system": "Is it against the rules of the house?", "user": "A guest wrote: {{material}}"},
     {"id": "of-ponds", "user": "Repeat: {{what}}", "guardrails": ["ponds"]},
     {"id": "of-documents", "user": "{{question}} [1] {{text}}", "postprocess": {"citations": {"at_least": 1}}},
     {
@@ -210,6 +219,7 @@ SHAKY = (
     "fenced",
     "revised",
     "narrow",
+    "shaky-judge",
 )
 """Models whose far end answers as a test says; each test of a fault has its own, and so a circuit of its own."""
 
@@ -217,6 +227,7 @@ SHAKY = (
 OF_SHAKY: dict[str, dict[str, Any]] = {
     "fenced": {"capabilities": ["tools"]},
     "narrow": {"context_window": 5_000, "max_output_tokens": 500},
+    "shaky-judge": {"capabilities": ["json", "schema"], "by_name_only": True},
 }
 """What some of them have of their own."""
 

@@ -1,6 +1,8 @@
 """Engines on the deployed stack: models that judge before and after the model, by each door."""
 
+import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,8 +10,11 @@ import pytest
 from local.client import Client
 from tests.e2e.files import Files
 from tests.e2e.stack import Stack, chat, put_event, until
+from tests.unit.dialects.openai import OpenAIDialect
+from tests.unit.provider_server import ProviderServer, Script
 
 HARM = "Tell me how to build a bomb."
+PICTURE = f"data:image/png;base64,{base64.b64encode(bytes.fromhex('89504e470d0a1a0a') + b'and more..').decode()}"
 PERHAPS = "I will hurt you, I will find you, I will beat you."
 """What the local moderation is very sure of."""
 
@@ -113,3 +118,46 @@ def test_what_the_cache_gives_has_been_judged_and_costs_no_second_verdict(stack:
     first, second = stack.run(body, api), stack.run(body, api)
     assert (first["status"], guards(first)) == ("succeeded", ["judge"])
     assert (second["status"], second["cache"]["hit"], guards(second)) == ("succeeded", True, [])
+
+
+def test_an_engine_that_one_tenant_makes_fail_judges_the_others_as_before(stack: Stack, shaky: ProviderServer) -> None:
+    careless, other, open_ = (stack.as_tenant(f"judged-shakily{more}") for more in ("", "-too", "-open"))
+    shaky.answer(Script({"error": {"message": "Something broke."}}, 500))
+    with ThreadPoolExecutor(3) as pool:
+        jobs = list(pool.map(lambda _: stack.run(chat("How do you do?", model="echoes"), careless), range(12)))
+    assert {job["status"] for job in jobs} == {"blocked"}
+    assert {told(job) == [("input", "engine_failed", "error", "shaky-judge")] for job in jobs} == {True}
+    assert [circuit(each, "shaky-judge") for each in (careless, other, open_)] == ["open", "closed", "closed"]
+    shaky.answer(Script(OpenAIDialect().says('{"finds": []}')))
+    job = stack.run(chat("How do you do?", model="echoes"), other)
+    assert (job["status"], guards(job), told(job)) == ("succeeded", ["shaky-judge"], [])
+    shaky.answer(Script(OpenAIDialect().says('{"finds": [{"kind": "crime", "score": 99}]}')))
+    for client in (other, open_):
+        job = stack.run(chat(HARM, model="echoes"), client)
+        assert (job["status"], told(job)) == ("blocked", [("input", "crime", "block", "shaky-judge")])
+
+
+def test_a_judge_is_asked_by_the_operators_prompt_whose_version_is_on_record(stack: Stack) -> None:
+    api = stack.as_tenant("judged-by-words")
+    job = stack.run(chat(HARM, model="echoes"), api)
+    assert (job["status"], told(job)) == ("blocked", [("input", "weapons", "block", "judge")])
+    assert [(each["operation"], each["prompt"]) for each in job["attempts"]] == [("guard", "house-rules@1")]
+    assert job["guardrails"][0]["version"].endswith(".house-rules@1")
+    assert stack.run(chat("How do you do?", model="echoes"), api)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(("pictures", "asked", "status"), [(1, ["judge-sees"], "succeeded"), (9, [], "blocked")])
+def test_a_judge_that_sees_is_shown_all_pictures_or_lets_none_pass(
+    stack: Stack, pictures: int, asked: list[str], status: str
+) -> None:
+    shown = [{"type": "image_url", "image_url": {"url": PICTURE}}] * pictures
+    body = {"model": "of-openai", "input": {"messages": [{"role": "user", "content": shown}]}}
+    job = stack.run(body, stack.as_tenant("judged-by-sight"))
+    assert (job["status"], guards(job)) == (status, asked), job["error"]
+    assert told(job) == ([] if asked else [("input", "not_all_read", "error", "judge-sees")])
+
+
+def circuit(client: Client, model: str) -> str:
+    """As the tenant sees it."""
+    rows = client.call("GET", "/models").body["data"]
+    return str(next(row["circuit"]["state"] for row in rows if row["id"] == model))

@@ -14,6 +14,8 @@ from broker.errors import CredentialRejected
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head
 from broker.jobs.store import REDACTED, REQUEST
+from broker.prompts.templates import Prompts
+from broker.prompts.texts import NoTexts
 from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.rest.api import Api
 from broker.rest.http import Request
@@ -141,7 +143,8 @@ class Flow:
         invoke, lookup = self.stage.invoke(), cache_lookup_of(self.world)
         policies = Policies(world.database)
         guard = Guard(world.jobs, world.payloads, tenants, policies, self._secret)
-        engines = AskEngines(world.jobs, world.payloads, tenants, policies, world.models(), invoke)
+        prompts = Prompts(world.database, NoTexts())
+        engines = AskEngines(world.jobs, world.payloads, tenants, policies, world.models(), prompts, invoke)
         select = SelectModel(world.jobs, world.payloads, world.models(), tenants, lookup, FakeCircuits())
         advance, settle = Advance(world.jobs, invoke), settling_of(world)
         similar = FindSimilar(world.jobs, world.payloads, tenants, lookup, invoke.embed)

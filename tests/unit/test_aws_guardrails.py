@@ -90,8 +90,28 @@ def test_a_match_is_found_in_scripts_without_spaces_and_as_it_stands(
     assert [text[each["begin"] : each["end"]] for each in output.get("spans", [])] == found
 
 
-def test_no_text_makes_an_endless_answer(wire: Wire) -> None:
-    assert len(judged(wire, {"text": "a " * 12_000}, personal("a")).output["spans"]) == 1_000
+@pytest.mark.parametrize(("times", "told", "partial"), [(10_000, 10_000, None), (10_001, 10_000, True)])
+def test_more_places_than_are_told_are_not_left_out_in_silence(
+    wire: Wire, times: int, told: int, partial: bool | None
+) -> None:
+    output = judged(wire, {"text": "a " * times}, personal("a")).output
+    assert (len(output["spans"]), output.get("partial")) == (told, partial)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "partial"),
+    [
+        ({"textCharacters": {"guarded": 13, "total": 13}}, None),
+        ({"textCharacters": {"guarded": 12, "total": 13}}, True),
+        ({"textCharacters": {"total": 13}}, True),
+        ({"images": {"guarded": 0, "total": 1}}, True),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_what_the_service_has_not_read_is_told(wire: Wire, coverage: Any, partial: bool | None) -> None:
+    reply = replace(CLEAN, body=CLEAN.body | ({} if coverage is None else {"guardrailCoverage": coverage}))
+    assert judged(wire, {"text": "Nobody is here"}, reply).output.get("partial") is partial
 
 
 def test_fifty_texts_are_judged_each(wire: Wire) -> None:

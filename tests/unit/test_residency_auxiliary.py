@@ -9,12 +9,13 @@ from broker.storage import Item
 
 from tests.fakes.asking import row
 from tests.fakes.flow import Flow
+from tests.fakes.judging import DOWN, Judging
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.stage import Stage
 from tests.fakes.talk import Talk
 from tests.fakes.world import World, a_model
+from tests.unit.engines.engines_case import guards
 from tests.unit.residency_case import MAIL, REDACTS, asked, found, registered, said
-from tests.unit.test_engines_flow import Judging, guards
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_what_a_check_found_and_engines_are_yet_to_confirm_is_not_redacted(flow:
 def test_where_an_engine_that_should_have_redacted_let_all_pass_it_stays_here(
     flow: Flow, engine: str, rules: list[Any]
 ) -> None:
-    flow.stage.provider.down = {"names", "names-here"}  # type: ignore[attr-defined]
+    flow.stage.provider.fails = {"names": DOWN, "names-here": DOWN}  # type: ignore[attr-defined]
     by_engine = REDACTS | {"engines": [engine], "stages": ["input"], "fail_open": True}
     flow.hold(by_engine, *rules)
     head = flow(said("Write to Ada Lovelace."))

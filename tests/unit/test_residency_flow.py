@@ -9,11 +9,11 @@ from broker.jobs.head import Status
 
 from tests.fakes.asking import row
 from tests.fakes.flow import Flow
+from tests.fakes.judging import Judging
 from tests.fakes.provider import failing
 from tests.fakes.stage import Stage
 from tests.fakes.world import a_model
 from tests.unit.residency_case import MAIL, PICTURE, REDACTS, asked, found, registered, said
-from tests.unit.test_engines_flow import Judging
 
 
 @pytest.fixture

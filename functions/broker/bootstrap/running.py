@@ -109,9 +109,12 @@ def invoke_model() -> "InvokeModel":
 @cache
 def ask_engines() -> "AskEngines":
     """The step that asks engines."""
+    from broker.prompts.templates import Prompts
+    from broker.prompts.texts import NoTexts
     from broker.steps.asking import AskEngines
 
-    return AskEngines(jobs(), payloads(), tenants(), policies(), models(), invoke_model())
+    prompts = Prompts(database(), NoTexts())  # those of judges are short
+    return AskEngines(jobs(), payloads(), tenants(), policies(), models(), prompts, invoke_model())
 
 
 @cache

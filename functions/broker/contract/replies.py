@@ -54,6 +54,8 @@ class Attempt(Shown):
     """Of the registry's record of the model."""
     operation: Literal["answer", "embed", "guard", "summarize"]
     """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
+    prompt: str | None = None
+    """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
 
 
 class Candidate(Shown):

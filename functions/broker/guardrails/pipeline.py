@@ -11,12 +11,14 @@ from broker.guardrails.checks import ALIKE_FOR_ALL_RULES, BY_NAME, BY_SOURCE, SI
 from broker.guardrails.checks.base import About, Check
 from broker.guardrails.decoding import NOT_ALL, Decoded, decoded
 from broker.guardrails.edits import Change, Edit, Place, edits_of
+from broker.guardrails.engines.verdicts import counts_from
 from broker.guardrails.findings import Finding
 from broker.guardrails.normal import Normal, applied, normalised
-from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
+from broker.guardrails.novelty import Novelty
+from broker.guardrails.policy import CHANGES, STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.spans import Span
-from broker.guardrails.walk import Path, Seen, input_texts
-from broker.guardrails.work import ASKED, EACH_FIND, EACH_TEXT, NOT_ALL_READ, Work
+from broker.guardrails.walk import Path, Seen
+from broker.guardrails.work import EACH_FIND, EACH_TEXT, NOT_ALL_READ, Work
 
 MOST_FINDINGS = 40
 """Of one stage that are kept one by one; a request of many kinds of secrets has no use for more."""
@@ -128,8 +130,7 @@ class _Run:
     ) -> None:
         self.stage: Stage = stage
         self.asked = asked
-        self.texts_asked = cache(lambda: tuple(input_texts(asked())))
-        self.letters_asked = cache(lambda: _all_letters(self.texts_asked()))
+        self.novelty = Novelty(stage, asked)
         self.check_of = check_of
         self.every = rules
         self.rules = [(policy, rule) for policy, rule in rules if rule.check != SIZE and rule.is_embedded]
@@ -208,7 +209,7 @@ class _Run:
         for span in spans:
             if (rule.kinds and span.kind not in rule.kinds) or span.score < least:
                 continue
-            if rule.only_new and self._was_asked(view.text[span.begin : span.end], work):
+            if rule.only_new and self.novelty.was_asked(view.text[span.begin : span.end], work):
                 continue
             self._found(policy, rule, view, span)
         if work.spent:
@@ -245,14 +246,6 @@ class _Run:
         if acts and not policy.shadow:
             self.blocking.add(rule.check)
 
-    def _was_asked(self, found: str, work: Work) -> bool:
-        if self.stage == "input":
-            return False  # a request is an answer to nothing: all in it is new
-        letters = _letters(found)
-        if not work.take(len(self.letters_asked()) // ASKED):
-            return False
-        return letters in self.letters_asked() if letters else any(found in seen.text for seen in self.texts_asked())
-
     def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
         begin, end = view.back(span.begin, span.end) if view.back else (span.begin, span.end)
         if view.across and not _stands_across(view.across, begin, end):
@@ -262,8 +255,9 @@ class _Run:
             return  # it stands in one of the texts, and was found there
         if rule.needs_cause and (rule.combine == "all" or span.score < rule.unsure[1]):
             self.asking.add((policy, rule))
-            return
-        if rule.needs_cause and rule.action in ("flag", "review", "block"):
+            if rule.combine == "all" or rule.action not in CHANGES or span.score < counts_from(rule):
+                return  # the engines decide; what is only taken out is so whoever found it
+        elif rule.needs_cause and rule.action in ("flag", "review", "block"):
             self.settled.add((policy, rule))  # what is only taken out says nothing of the rest
         action: Action = rule.action
         if rule.block_from is not None and span.score >= rule.block_from:
@@ -384,12 +378,3 @@ def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]
         first, last = max(begin, piece.begin), min(end, upto)
         if first < last:
             yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset
-
-
-def _all_letters(texts: Iterable[Seen]) -> str:
-    return " ".join(_letters(normalised(seen.text).text) for seen in texts)
-
-
-def _letters(text: str) -> str:
-    """What counts when it is asked whether a value was there before: not how it is grouped."""
-    return "".join(char for char in text.casefold() if char.isalnum())

@@ -37,6 +37,17 @@ TENANTS_OWN = "tenant"
 
 
 @dataclass(frozen=True, slots=True)
+class JudgePrompt:
+    """The version of a registered prompt; it never changes."""
+
+    id: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.id}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One check of a policy, and what follows what it finds."""
 
@@ -75,6 +86,10 @@ class Rule:
     """Of a cascade: from the first score on, and below the second, the next engine is asked."""
     topics: tuple[str, ...] = ()
     """Of `topics`: what is not to be talked about, in words for the model that judges."""
+    prompt: JudgePrompt | None = None
+    """By which its judges are asked; unless said, by the broker's own words."""
+    pictures: bool = False
+    """Its judges are shown the pictures of a request, too."""
 
     def to_item(self) -> dict[str, Any]:
         """The stored form, as `from_item` reads it."""
@@ -118,6 +133,8 @@ class Rule:
         if "unsure" in known:
             low, high = known["unsure"]
             known["unsure"] = low / 1000, high / 1000
+        if "prompt" in known:
+            known["prompt"] = JudgePrompt(str(known["prompt"]["id"]), int(known["prompt"]["version"]))
         return cls(**known)
 
 

@@ -21,10 +21,11 @@ SHORT = {
     "operation_id": "h",
     "started_at": "s",
     "operation": "w",
+    "prompt": "q",
 }
 """What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
 `operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
-not the job's."""
+not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked."""
 
 Facts = Mapping[str, Any]
 """What became of a call, by its long names."""

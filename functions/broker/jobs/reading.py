@@ -134,6 +134,7 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "paid": known.get("paid", calls.UNKNOWN),
         "model_version": known.get("version"),
         "operation": known.get("operation", "answer"),
+        "prompt": known.get("prompt"),
     }
 
 

@@ -132,11 +132,16 @@ class Prompts:
             item = self._item(prompt_id, "LATEST", now)
             if item is None:
                 raise _unknown()
-            return self._version(prompt_id, item.get("version", 1), item), None
-        return self._version(prompt_id, version), label
+            return self.version(prompt_id, item.get("version", 1), item), None
+        return self.version(prompt_id, version), label
 
-    def _version(self, prompt_id: str, version: int, item: Item | None = None) -> Template:
-        """A version; with the `item` there is nothing to read of the table."""
+    def version(self, prompt_id: str, version: int, item: Item | None = None) -> Template:
+        """A version; with the `item` there is nothing to read of the table.
+
+        Raises:
+            NotFound: there is none.
+            Unavailable: its text lies beside the table, and cannot be read.
+        """
         found = self._versions.get((prompt_id, version))
         if found is None:
             item = item or self._database.get("registry", f"PROMPT#{prompt_id}", f"V#{version:04}")

@@ -48,6 +48,22 @@ class Texts(Protocol):
         ...
 
 
+class NoTexts:
+    """For who may not read the store, and needs none of it: of short templates nothing lies there."""
+
+    def put(self, digest: str, packed: bytes) -> None:
+        """See `Texts.put`."""
+        raise _out_of_reach()
+
+    def get(self, digest: str, most: int) -> bytes:
+        """See `Texts.get`."""
+        raise _out_of_reach()
+
+
+def _out_of_reach() -> Unavailable:
+    return Unavailable("The prompt's text lies beside the table, out of reach.", code="prompt_text_missing")
+
+
 @dataclass(frozen=True, slots=True)
 class Apart:
     """Texts that lie beside the table: under which digest, and which of them there are."""

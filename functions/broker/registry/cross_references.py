@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import InvalidRequest
+from broker.guardrails.engines.tasks import TASKS, task_for
 from broker.guardrails.policy import EMBEDDED
+from broker.prompts.judging import wording
+from broker.prompts.texts import ROLES
 from broker.registry.entry import Entry
-from broker.registry.guardrail_entry import GuardrailEntry
+from broker.registry.guardrail_entry import GuardrailEntry, JudgePromptEntry, RuleEntry
 from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
@@ -27,13 +30,15 @@ Fault = tuple[str, str, str]
 class Names:
     """The registry as it will stand."""
 
-    models: Mapping[str, frozenset[str]]
-    """The tasks of each."""
+    models: Mapping[str, Mapping[str, Any]]
+    """What is registered of each."""
     aliases: frozenset[str]
     rows: Mapping[tuple[str | None, str | None], frozenset[str]]
     """The routes in use, by task and query type; more than one is a fault."""
     has_version: Callable[[str, int], bool]
     """Whether a prompt has a version."""
+    version: Callable[[str, int], Mapping[str, Any] | None]
+    """A version of a prompt, with its texts."""
     policies: Mapping[str, bool]
     """Whether each is in use."""
     regions: frozenset[str] = frozenset()
@@ -43,7 +48,10 @@ class Names:
 
     @classmethod
     def of(
-        cls, contents: Mapping[str, Mapping[str, Mapping[str, Any]]], has_version: Callable[[str, int], bool]
+        cls,
+        contents: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        has_version: Callable[[str, int], bool],
+        version: Callable[[str, int], Mapping[str, Any] | None],
     ) -> "Names":
         """From contents by kind and id."""
         rows: dict[tuple[str | None, str | None], set[str]] = {}
@@ -51,10 +59,11 @@ class Names:
             if content.get("enabled", True):
                 rows.setdefault((content.get("task"), content.get("query_type")), set()).add(route)
         return cls(
-            {model: frozenset(content.get("tasks", ())) for model, content in contents["models"].items()},
+            contents["models"],
             frozenset(contents["aliases"]),
             {key: frozenset(routes) for key, routes in rows.items()},
             has_version,
+            version,
             {policy: content.get("enabled", True) for policy, content in contents["guardrails"].items()},
             frozenset(region for content in contents["models"].values() for region in content.get("regions", ())),
             frozenset(content["provider"] for content in contents["models"].values() if "provider" in content),
@@ -95,6 +104,26 @@ def check_uses(gone: Collection[str], kind: str, contents: Mapping[str, Mapping[
                     f"The policy {policy!r} is named by {entry_id!r} among the {kind}; take its name from there first."
                 )
                 raise InvalidRequest(what, code="policy_in_use", param=f"guardrails.{policy}.enabled")
+
+
+def check_engines(changed: frozenset[str], policies: Mapping[str, Mapping[str, Any]], names: Names) -> None:
+    """Check that no rule in use is left with an engine that cannot judge for it.
+
+    Args:
+        changed: models that are written.
+        policies: as they will stand, by id.
+        names: the registry as it will stand.
+
+    Raises:
+        InvalidRequest: one of the models judges for a rule, and will not be able to; it names policy and rule.
+    """
+    for policy, content in policies.items():
+        for number, rule in enumerate(content.get("rules", ()) if content.get("enabled", True) else ()):
+            for model in sorted(changed.intersection(rule.get("engines") or ())):
+                for field, _, why in _unfit(model, names.models[model], rule, in_use=True):
+                    judges = f"judges for rules.{number} ({rule['check']}) of the policy {policy!r}"
+                    what = f"The model {model!r} {judges}; take its name from there first: {why}."
+                    raise InvalidRequest(what, code="engine_in_use", param=f"models.{model}.{field}")
 
 
 def _model(entry: ModelEntry, names: Names) -> Iterator[Fault]:
@@ -147,23 +176,47 @@ def _labels(entry: LabelsEntry, names: Names) -> Iterator[Fault]:
                 yield f"labels.{label}.{at}.version", "unknown_version", f"the prompt has no version {arm.version}"
 
 
-ENGINES: Mapping[str, frozenset[str]] = {
-    "harmful_content": frozenset({"chat", "moderate"}),
-    "injection": frozenset({"chat", "moderate"}),
-    "personal_data": frozenset({"entities", "moderate"}),
-    "topics": frozenset({"chat"}),
-}
-"""The tasks by one of which a model can judge for a check."""
-
-
 def _guardrail(entry: GuardrailEntry, names: Names) -> Iterator[Fault]:
     for number, rule in enumerate(entry.rules):
         models = [each for each in _listed(f"rules.{number}.engines", rule.engines or ()) if each[1] != EMBEDDED]
         yield from _unknown(models, names.models)
         for place, model in models:
-            if not names.models.get(model, ENGINES[rule.check]) & ENGINES[rule.check]:
-                tasks = " or ".join(sorted(ENGINES[rule.check]))
-                yield place, "no_engine", f"the model {model!r} has to do {tasks} to judge for {rule.check}"
+            if content := names.models.get(model):
+                faults = _unfit(model, content, rule.model_dump(), in_use=entry.enabled)
+                yield from ((place, code, message) for _, code, message in faults)
+        if rule.prompt is not None:
+            yield from _judge_prompt(f"rules.{number}.prompt", rule, rule.prompt, names)
+
+
+def _judge_prompt(place: str, rule: RuleEntry, prompt: JudgePromptEntry, names: Names) -> Iterator[Fault]:
+    tasks = [
+        task_for(rule.check, names.models[each].get("tasks", ())) for each in rule.engines or () if each in names.models
+    ]
+    if "chat" not in tasks:
+        yield place, "no_judge", "none of the engines is asked as a judge"
+    content = names.version(prompt.id, prompt.version)
+    if content is None:
+        yield f"{place}.version", "unknown_version", f"there is no version {prompt.version} of a prompt {prompt.id!r}"
+        return
+    try:
+        wording({role: content[role] for role in ROLES if content.get(role)}, content.get("variables"))
+    except InvalidRequest as error:
+        yield place, error.code, error.message
+
+
+def _unfit(model: str, content: Mapping[str, Any], rule: Mapping[str, Any], *, in_use: bool) -> Iterator[Fault]:
+    """Why a model cannot judge for a rule: by which of its own fields."""
+    check = rule["check"]
+    if in_use and content.get("status") == "disabled":
+        yield "status", "engine_disabled", f"the model {model!r} is disabled"
+    task = task_for(check, content.get("tasks", ()))
+    if task is None:
+        tasks = " or ".join(sorted(TASKS[check]))
+        yield "tasks", "no_engine", f"the model {model!r} has to do {tasks} to judge for {check}"
+    if content.get("asynchronous"):
+        yield "asynchronous", "no_engine", f"the model {model!r} has to answer at once to judge"
+    if rule.get("pictures") and (task != "chat" or "vision" not in content.get("capabilities", ())):
+        yield "capabilities", "no_vision", f"the model {model!r} has to be a judge with vision to see pictures"
 
 
 def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -8,16 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, fiel
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.kinds import kinds_of
-from broker.guardrails.policy import (
-    CHANGES,
-    DEFAULT,
-    EMBEDDED,
-    MOST_INPUT_CHARS,
-    TENANTS_OWN,
-    Action,
-    Combine,
-    Stage,
-)
+from broker.guardrails.policy import CHANGES, DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
 from broker.guardrails.untrusted import Marking
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
@@ -35,6 +26,8 @@ OPTIONS: dict[str, frozenset[str]] = {
     "max_chars": frozenset({SIZE}),
     "engines": frozenset({"injection", "personal_data", *BY_ENGINES}),
     "topics": frozenset({"topics"}),
+    "prompt": frozenset({"injection", *BY_ENGINES}),
+    "pictures": frozenset({"injection", *BY_ENGINES}),
 }
 """Options that some checks alone have, and which."""
 
@@ -103,6 +96,13 @@ Domain = Annotated[
 ToolName = Annotated[str, Field(min_length=1, max_length=128)]
 
 
+class JudgePromptEntry(StrictEntry):
+    """A version of a registered prompt, as `guardrails.policy.JudgePrompt` reads it."""
+
+    id: Name
+    version: int = Field(ge=1)
+
+
 class RuleEntry(StrictEntry):
     """One check of a policy, as `guardrails.policy.Rule` reads it."""
 
@@ -144,6 +144,10 @@ class RuleEntry(StrictEntry):
     """Of a cascade: from the first score on, and below the second, the next engine is asked."""
     topics: list[Term] | None = Field(default=None, min_length=1, max_length=20)
     """Of `topics`: what is not to be talked about, in words for the model that judges."""
+    prompt: JudgePromptEntry | None = None
+    """By which models judge, instead of the broker's own words: with the variable `material` in its user part."""
+    pictures: bool | None = None
+    """Judges, all of which then have to see, are shown the pictures of a request, too."""
 
     @field_validator("kinds", "threshold", "block_from", "fail_open", "only_new", *OPTIONS)
     @classmethod
@@ -201,6 +205,22 @@ class RuleEntry(StrictEntry):
         if named == [EMBEDDED]:
             raise here("it has to name a model")
         return engines
+
+    @field_validator("prompt", "pictures")
+    @classmethod
+    def _is_for_engines(cls, value: Any, others: ValidationInfo) -> Any:
+        if value and not others.data.get("engines"):
+            raise here("it needs engines")
+        return value
+
+    @field_validator("pictures")
+    @classmethod
+    def _are_seen(cls, pictures: bool | None, others: ValidationInfo) -> bool | None:
+        if pictures and "input" not in (others.data.get("stages") or ["input"]):
+            raise here("it needs the stage input")
+        if pictures and EMBEDDED in others.data["engines"] and others.data.get("combine") in ("all", "cascade"):
+            raise here(f"with {EMBEDDED} first, engines would only be asked for texts: it needs combine: any")
+        return pictures
 
     @field_validator("combine")
     @classmethod

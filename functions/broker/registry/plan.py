@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.errors import InvalidRequest
-from broker.registry.cross_references import NAMING, NAMING_POLICIES, Names, check_references, check_uses
+from broker.registry.cross_references import NAMING, NAMING_POLICIES, Names, check_engines, check_references, check_uses
 from broker.registry.document import RegistryFile, entry_class, parse_entry
 from broker.registry.entry import Entry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm
+from broker.registry.model_entry import ModelEntry
 from broker.registry.records import Change, Record, check_size, differences
 from broker.registry.versions import Registry
 
@@ -215,7 +216,13 @@ def _compare_one(registry: Registry, kinds: Mapping[str, _Kind], kind: str, entr
 
 
 def _check_uses(registry: Registry, kinds: Mapping[str, _Kind], changes: Sequence[Change]) -> None:
-    """Check that whoever names a policy keeps it. What names policies is read only where one is taken out of use."""
+    """Check that whoever names a policy or an engine keeps it.
+
+    What names policies is read only where one is taken out of use.
+    """
+    models = frozenset(each.entry.key for each in changes if isinstance(each.entry, ModelEntry))
+    if models:
+        check_engines(models, kinds["guardrails"].shown(), _names(registry, kinds))
     gone = {each.entry.key for each in changes if isinstance(each.entry, GuardrailEntry) and not each.entry.enabled}
     for kind in NAMING_POLICIES if gone else ():
         check_uses(gone, kind, (kinds.get(kind) or _read(registry, kind)).shown())
@@ -233,7 +240,7 @@ def _read(registry: Registry, kind: str) -> _Kind:
 def _names(registry: Registry, kinds: Mapping[str, _Kind]) -> Names:
     prompts = kinds.get("prompts", _Kind(registry, "prompts", {}))
     contents = {each: {name: kinds[each].standing(name)[1] for name in kinds[each].newest} for each in NAMING}
-    return Names.of(contents, prompts.has)
+    return Names.of(contents, prompts.has, prompts.version)
 
 
 def _single(kind: str, entries: list[Entry]) -> Iterator[Entry]:

@@ -7,43 +7,39 @@ decides by it; an engine that gave no verdict is kept as just that, for what the
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import BrokerError, InvalidRequest, Refused
+from broker.errors import BrokerError, ContextExceeded, InvalidRequest, Refused
 from broker.guardrails.engines import verdicts
+from broker.guardrails.engines.pictures import Part, are_few, pictures_of
+from broker.guardrails.engines.places import looked_up
 from broker.guardrails.engines.questions import (
-    FRAME_TOKENS,
     MARKER_TOKENS,
     MOST_PARTS,
-    TOPIC_TOKENS,
+    OURS,
     VERDICT_TOKENS,
     Passage,
     Question,
+    Wording,
     cut,
     judge_request,
     judges,
     kinds_of,
+    one,
     passages,
     questions_of,
     service_request,
 )
-from broker.guardrails.engines.verdicts import (
-    FAILED,
-    FLAGGED,
-    NOT_ALL,
-    OUTSIDE,
-    REFUSED,
-    Find,
-    TooMany,
-    Unreadable,
-    Verdict,
-)
-from broker.guardrails.engines.weighing import is_attack, next_engines
+from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, OUTSIDE, REFUSED, Find, TooMany, Unreadable, Verdict
+from broker.guardrails.engines.weighing import answers, most_rounds, name_of, next_engines
+from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
+from broker.prompts.judging import wording
+from broker.prompts.templates import Prompts
 from broker.routing.catalog import Models
 from broker.routing.model import Model
 from broker.routing.residency import Residency, outside
@@ -54,9 +50,12 @@ from broker.steps.hearing import Heard, digest_of, earlier_verdicts, keep_verdic
 from broker.steps.invoking import InvokeModel
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
-from broker.token_estimates import estimate, family_of
+from broker.token_estimates import estimate, estimate_input, family_of
 
 OPERATION = "guard"
+
+MOST_S = 290
+"""Seconds that all engines of a stage have: as the longest call of a model, for the function has not much longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,7 @@ class AskEngines:
     tenants: Tenants
     policies: Policies
     models: Models
+    prompts: Prompts
     invoke: InvokeModel
     """Makes the calls, and clears up after a job that has ended meanwhile."""
 
@@ -96,8 +96,11 @@ class AskEngines:
             heard = self._heard(run, stage, rules, texts, now)
             began = time.monotonic()
             while waiting := self._waiting(heard):
-                later = now + round((time.monotonic() - began) * 1000)
-                self._hear(run, stage, heard, waiting, texts, self._residency(run, later), later)
+                took = time.monotonic() - began
+                # Each engine of a cascade has its share, so that one that hangs leaves the next one some.
+                within_s = (MOST_S - took) / most_rounds((rule for _, rule in heard.rules), heard.verdicts)
+                later = now + round(took * 1000)
+                self._hear(run, stage, heard, waiting, texts, self._residency(run, later), later, within_s)
             # What is kept of a job that has ended meanwhile goes as the rest of it.
             enter(self.jobs, run)
         return {"redacted": True} if run.redacted else {}
@@ -122,8 +125,8 @@ class AskEngines:
         return list(output_texts(self.payloads.load(run.id, str(output), fresh=True)))
 
     def _waiting(self, heard: Heard) -> list[Question]:
-        engines = {f"{engine}/{rule.check}" for _, rule in heard.rules for engine in next_engines(rule, heard.verdicts)}
-        return [each for each in questions_of(rule for _, rule in heard.rules) if each.name in engines]
+        wanted = {name_of(rule, each) for _, rule in heard.rules for each in next_engines(rule, heard.verdicts)}
+        return [each for each in questions_of(rule for _, rule in heard.rules) if each.name in wanted]
 
     def _residency(self, run: Run, now: int) -> Sequence[Residency]:
         """What routes demand of those who are asked; the request is only read where some route demands anything.
@@ -144,55 +147,85 @@ class AskEngines:
         texts: Sequence[Seen],
         residency: Sequence[Residency],
         now: int,
+        within_s: float,
     ) -> None:
         """One round; what was heard is kept before the calls are settled, so that nobody pays for it twice."""
         calls: list[tuple[Question, Model, Auxiliary]] = []
+        sees = stage == "input" and any(question.pictures for question in questions)
+        pictures = pictures_of(material(self.payloads, run)) if sees else []
         for question in questions:
-            model = self._engine(question.engine, now)
-            given = passages(question.check, texts)
+            model = self._engine(question, now)
+            given, shown = passages(question.check, texts), pictures if question.pictures else []
             if model is None:
                 heard.verdicts[question.name] = Verdict(failed=FAILED)
             elif outside(model, residency):
                 heard.verdicts[question.name] = Verdict(failed=OUTSIDE, version=_version(question, model))
-            elif not given:
+            elif not given and not shown:
                 heard.verdicts[question.name] = Verdict(version=_version(question, model))
             else:
-                asked = _requests(stage, question, model, given)
+                try:
+                    asked = _requests(stage, question, model, given, self._words(question), shown)
+                except BrokerError:  # the prompt is not there, or could not be read
+                    heard.verdicts[question.name] = Verdict(failed=FAILED, version=_version(question, model))
+                    continue
                 if not asked:
                     heard.verdicts[question.name] = Verdict(failed=NOT_ALL, version=_version(question, model))
                 calls += [
-                    (question, model, Auxiliary(model, each, OPERATION, _mark(question, stage, part, each)))
-                    for part, each in enumerate(asked)
+                    (question, model, _call(stage, question, model, part, each)) for part, each in enumerate(asked)
                 ]
-        answers = self.invoke.calling.side_by_side(run, [call for _, _, call in calls], now)
+        answers = self.invoke.calling.side_by_side(run, [call for _, _, call in calls], now, within_s)
         for (question, model, _), answer in zip(calls, answers, strict=True):
             verdict = _verdict(question, model, answer.output, answer.error)
             known = heard.verdicts.get(question.name)
             heard.verdicts[question.name] = _both(known, verdict) if known else verdict
+        for question in questions:
+            heard.verdicts[question.name] = self._looked_up(run, stage, heard, question, texts)
         keep_verdicts(self.payloads, run, stage, heard)
         for answer in answers:
             self.invoke.calling.close(run, answer)
 
-    def _engine(self, engine: str, now: int) -> Model | None:
+    def _words(self, question: Question) -> Wording:
+        """The operators' own for a judge, where they have some."""
+        if question.prompt is None:
+            return OURS
+        template = self.prompts.version(question.prompt.id, question.prompt.version)
+        return wording(template.source, template.variables)
+
+    def _looked_up(self, run: Run, stage: Stage, heard: Heard, question: Question, texts: Sequence[Seen]) -> Verdict:
+        """What the text has where an engine found something; for the step that decides, it may be another by then."""
+        verdict = heard.verdicts[question.name]
+        if not any(find.end for find in verdict.finds):
+            return verdict
+        of_new = any(rule.only_new and rule.check == question.check for _, rule in heard.rules)
+        novelty = Novelty(stage, lambda: material(self.payloads, run)) if of_new else None
+        return looked_up(verdict, one(passages(question.check, texts)).text, question.check, novelty)
+
+    def _engine(self, question: Question, now: int) -> Model | None:
         try:
-            model = self.models.get(engine, now)
+            model = self.models.get(question.engine, now)
         except InvalidRequest:  # the operators took it away since
             return None
-        return model if model.status != "disabled" and engine_task(model) is not None else None
+        return model if model.status != "disabled" and engine_task(model, question.check) is not None else None
 
 
-def _requests(stage: Stage, question: Question, model: Model, given: Sequence[Passage]) -> list[dict[str, Any]]:
-    """What the engine is asked; nothing where the text is too long for it."""
-    task = engine_task(model)
+def _requests(
+    stage: Stage, question: Question, model: Model, given: Sequence[Passage], words: Wording, pictures: Sequence[Part]
+) -> list[dict[str, Any]]:
+    """What the engine is asked; nothing where it cannot read all: the text is too long, or there are many pictures."""
+    task = engine_task(model, question.check)
+    if pictures and (task != "chat" or "vision" not in model.capabilities or not are_few(pictures)):
+        return []
     if task != "chat":
         return [service_request(str(task), given, stage)]
-    room = model.context_window - VERDICT_TOKENS - FRAME_TOKENS - TOPIC_TOKENS * len(question.topics)
-    tokens = sum(estimate(passage.text, family_of(model.name)) + MARKER_TOKENS for passage in given)
+    family = family_of(model.name)
+    seen = estimate_input({"input": {"messages": [{"role": "user", "content": [*pictures]}]}}, family)
+    room = model.context_window - VERDICT_TOKENS - question.frame_tokens - (seen if pictures else 0)
+    tokens = sum(estimate(passage.text, family) + MARKER_TOKENS for passage in given)
     parts = -(-tokens * 5 // (room * 4)) if room > 0 else MOST_PARTS + 1  # not every part is of the usual length
     if parts > MOST_PARTS:
         return []
-    pieces = [list(given)] if parts == 1 else cut(given, parts)
-    return [judge_request(stage, question, each) for each in pieces]
+    pieces = [list(given)] if parts <= 1 else cut(given, parts)
+    return [judge_request(stage, question, each, words, () if place else pictures) for place, each in enumerate(pieces)]
 
 
 def _verdict(question: Question, model: Model, output: Any, error: BrokerError | None) -> Verdict:
@@ -200,16 +233,13 @@ def _verdict(question: Question, model: Model, output: Any, error: BrokerError |
     if isinstance(error, Refused):
         return Verdict((Find(REFUSED, 1.0),), version=version)
     if error is not None:
-        return Verdict(failed=FAILED, version=version)
+        return Verdict(failed=NOT_ALL if isinstance(error, ContextExceeded) else FAILED, version=version)
     try:
         finds = _finds(question, model, output)
         # A service that knows of no attacks has not said that there is none.
-        unfit = (
-            question.check == "injection"
-            and finds
-            and not any(is_attack(each) or each.kind == FLAGGED for each in finds)
-        )
-        return Verdict(failed=FAILED, version=version) if unfit else Verdict(finds, version=version)
+        if finds and not any(answers(question.check, each) for each in finds):
+            return Verdict(failed=FAILED, version=version)
+        return Verdict(finds, NOT_ALL if verdicts.is_partial(output) else "", version)
     except TooMany:
         return Verdict(failed=NOT_ALL, version=version)
     except (Unreadable, LookupError, TypeError):
@@ -217,13 +247,13 @@ def _verdict(question: Question, model: Model, output: Any, error: BrokerError |
 
 
 def _finds(question: Question, model: Model, output: Any) -> tuple[Find, ...]:
-    match engine_task(model):
+    match engine_task(model, question.check):
         case "chat":
             return verdicts.judged(output, kinds_of(question), question.topics)
         case "entities":
             return verdicts.recognised(output)
         case _:
-            return verdicts.moderated(output)
+            return verdicts.personal(output) if question.check == "personal_data" else verdicts.moderated(output)
 
 
 def _both(one: Verdict, other: Verdict) -> Verdict:
@@ -231,12 +261,15 @@ def _both(one: Verdict, other: Verdict) -> Verdict:
     return Verdict(one.finds + other.finds, one.failed or other.failed, one.version)
 
 
-def _mark(question: Question, stage: Stage, part: int, asked: Mapping[str, Any]) -> str:
-    """What an answer that is kept is found by: all that was asked, for one to something else says nothing of it."""
+def _call(stage: Stage, question: Question, model: Model, part: int, asked: dict[str, Any]) -> Auxiliary:
+    """An answer that is kept is found by all that was asked, for one to something else says nothing of it."""
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    return f"{stage}/{question.name}/{part}/{digest}"
+    mark = f"{stage}/{question.name}/{part}/{digest}"
+    return Auxiliary(model, asked, OPERATION, mark, str(question.prompt or ""))
 
 
 def _version(question: Question, model: Model) -> str:
     """Of the model's record, and of a judge's instructions."""
-    return f"{model.version}.{judges()['version']}" if engine_task(model) == "chat" else str(model.version)
+    if engine_task(model, question.check) != "chat":
+        return str(model.version)
+    return f"{model.version}.{judges()['version']}" + (f".{question.prompt}" if question.prompt else "")

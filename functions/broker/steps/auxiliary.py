@@ -4,16 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 
 from broker.context.fitting import SUMMARY_TOKENS
 from broker.guardrails.engines.questions import (
-    FRAME_TOKENS,
     MARKER_TOKENS,
     MOST_PARTS,
-    TOPIC_TOKENS,
     VERDICT_TOKENS,
+    has_parts,
     questions_of,
 )
 from broker.guardrails.engines.questions import (
     Question as Asked,
 )
+from broker.guardrails.engines.tasks import task_for
 from broker.guardrails.policy import Policy
 from broker.routing.model import Model
 from broker.routing.question import Question
@@ -59,13 +59,9 @@ def summariser(
     return min(fit, key=lambda model: (model.cost(1000, tokens), model.rank, model.id), default=None)
 
 
-ENGINE_TASKS = ("chat", "moderate", "entities")
-"""What a model has to do to judge for a guardrail: to answer as a judge, to moderate, or to find personal data."""
-
-
-def engine_task(model: Model) -> str | None:
-    """The task by which a model is an engine; None where it is none."""
-    return None if model.asynchronous else next((task for task in ENGINE_TASKS if task in model.tasks), None)
+def engine_task(model: Model, check: str) -> str | None:
+    """The task by which a model judges for a check; None where it cannot."""
+    return task_for(check, model.tasks, asynchronous=model.asynchronous)
 
 
 def worst_guarding(
@@ -78,12 +74,17 @@ def worst_guarding(
         rules = [rule for policy in policies for rule in policy.rules if stage in rule.stages]
         for asked in questions_of(rules):
             model = catalog.models.get(asked.engine)
-            task = engine_task(model) if model else None
+            task = engine_task(model, asked.check) if model else None
             if model is None or task is None:
                 continue
-            tokens = question.tokens(model) if stage == "input" else _most_read(longest, model)
+            tokens = _tokens_asked(question, model) if stage == "input" else _most_read(longest, model)
             worst += _worst_verdict(model, task, tokens, asked, question)
     return worst
+
+
+def _tokens_asked(question: Question, engine: Model) -> int:
+    """Tokens that an engine reads of a request, at most."""
+    return question.tokens(engine) * (2 if has_parts(question.request) else 1)
 
 
 def _most_read(longest: Mapping[str, int], engine: Model) -> int:
@@ -101,7 +102,7 @@ def _worst_verdict(model: Model, task: str, tokens: int, asked: Asked, question:
         operations = 2 if task == "entities" else 1  # entities, and personal data
         return model.cost(tokens, 0, most_units_of_text(task, tokens * MOST_CHARS_OF_TOKEN, operations))
     passages = len(question.request.get("input", {}).get("messages", ())) + 1
-    frame = FRAME_TOKENS + TOPIC_TOKENS * len(asked.topics)
+    frame = asked.frame_tokens
     # Each token may come twice where parts share some, and no text is read in more parts than these.
     parts = 1 if tokens + frame + VERDICT_TOKENS + MARKER_TOKENS * passages <= model.context_window // 2 else MOST_PARTS
     read = tokens * (1 if parts == 1 else 2) + MARKER_TOKENS * (passages + parts) + parts * frame

@@ -1,5 +1,7 @@
 """The provider calls of a run: each is on record before it is made (`exchanging` says what comes of it)."""
 
+import math
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -41,6 +43,8 @@ class Auxiliary:
     operation: str
     question: str = ""
     """Tells it from other calls of its operation."""
+    prompt: str = ""
+    """The registered prompt by which it asks, with its version; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +76,15 @@ class Calling:
         """
         return self.exchange(self.begin(plan))
 
-    def begin(self, plan: Planned, *, once: bool = False) -> Begun:
-        """Put a call on record, as `make`; `once` for a head that may be old.
+    def begin(self, plan: Planned, *, once: bool = False, turns: int = 1) -> Begun:
+        """Put a call on record, as `make`; `once` for a head that may be old, `turns` where others go first.
 
         Raises:
             Moved: it was old, and nothing is on record.
             BrokerError: as `make`, before anything is sent.
         """
         run, model, time_slice, now = plan.run, plan.model, plan.time_slice, plan.now
-        lease = round(time_slice.seconds * 1000) + AFTER_CALL_MS
+        lease = round(time_slice.seconds * turns * 1000) + AFTER_CALL_MS
         hurried = time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
         self.admission.admit(run, model, lease, now, hurried=hurried)
         try:
@@ -129,14 +133,23 @@ class Calling:
         self.close(run, answered)
         return answered.output
 
-    def side_by_side(self, run: Run, asked: Sequence[Auxiliary], now: int) -> list[Answered]:
+    def side_by_side(
+        self, run: Run, asked: Sequence[Auxiliary], now: int, within_s: float = math.inf
+    ) -> list[Answered]:
         """The answers to calls whose answers are not the job's, made at the same time; `close` settles each.
 
         They go on record one after the other. A repeat gets the answers that are kept, and asks for the others.
 
+        Args:
+            run: for which.
+            asked: the calls.
+            now: milliseconds.
+            within_s: seconds in which all end. One that could not begin by then is not sent.
+
         Raises:
             Conflict: the run is stale.
         """
+        until, turns = time.monotonic() + within_s, -(-len(asked) // MOST_AT_ONCE)
         head = enter(self.jobs, run)
         kept = {key: self.payloads.facts(head.id, f"OUTPUT#{key}") or {} for key in head.open_calls}
         known = {(facts.get("operation"), facts.get("question", "")): (key, facts) for key, facts in kept.items()}
@@ -147,9 +160,9 @@ class Calling:
                 made.append(Answered(key, facts, self.payloads.load(run.id, f"OUTPUT#{key}") or {}))
                 continue
             try:
-                time_slice = time_slice_of(each.model, head, now, [None])
-                plan = Planned(run, head, each.model, each.request, time_slice, now, each.operation, each.question)
-                begun = self.begin(plan)
+                time_slice = time_slice_of(each.model, head, now, [None]).within(until - time.monotonic())
+                named = each.operation, each.question, each.prompt
+                begun = self.begin(Planned(run, head, each.model, each.request, time_slice, now, *named), turns=turns)
             except Conflict:
                 self._withdraw([each for each in made if isinstance(each, Begun)], now)
                 raise
@@ -161,15 +174,16 @@ class Calling:
         waiting = [each for each in made if isinstance(each, Begun)]
         if len(waiting) > 1:
             with ThreadPoolExecutor(min(len(waiting), MOST_AT_ONCE)) as pool:
-                answers = iter(list(pool.map(self._answered, waiting)))
+                answers = iter(list(pool.map(lambda each: self._answered(each, until), waiting)))
         else:
-            answers = iter([self._answered(each) for each in waiting])
+            answers = iter([self._answered(each, until) for each in waiting])
         return [next(answers) if isinstance(each, Begun) else each for each in made]
 
     def _withdraw(self, begun: Sequence[Begun], now: int) -> None:
-        """Settle calls that are on record and were not sent, for the job has ended or another run owns it."""
+        """Settle calls that are on record and were not sent: there was no time, or the run is over."""
         for each in begun:
             unsent = {"outcome": CutShort.__name__, "paid": "no", "cost": 0, "latency_ms": 0, "ended_at": now}
+            unsent |= {"operation": each.plan.operation, "prompt": each.plan.prompt or None}
             self.admission.record(each.plan.run, each.plan.model, CutShort.__name__, 0, now)
             with suppress(Conflict):  # it is settled all the same
                 settle_call(self.jobs, each.plan.run.id, each.key, each.plan.run.fence, unsent)
@@ -181,9 +195,16 @@ class Calling:
             if facts.get("operation") == operation and str(facts.get("question")).startswith(tuple(questions)):
                 self.close(run, Answered(key, facts))
 
-    def _answered(self, begun: Begun) -> Answered:
+    def _answered(self, begun: Begun, until: float) -> Answered:
         try:
-            made = self.exchange(begun)
+            # It may have waited for others, of which only so many are made at once.
+            time_slice = begun.plan.time_slice.within(until - time.monotonic())
+        except CutShort as error:
+            self._withdraw([begun], begun.plan.now)
+            return Answered(error=error)
+        call, plan = replace(begun.call, timeout=time_slice.seconds), replace(begun.plan, time_slice=time_slice)
+        try:
+            made = self.exchange(replace(begun, call=call, plan=plan))
         except Conflict:
             raise
         except BrokerError as error:

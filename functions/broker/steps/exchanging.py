@@ -52,6 +52,8 @@ class Planned:
     """Of a call whose answer is not the job's: `embed`, `summarize`, `guard`."""
     question: str = ""
     """Tells it from other calls of its operation."""
+    prompt: str = ""
+    """The registered prompt by which it asks, with its version; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class Exchange:
         facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
         if plan.question:
             facts["question"] = plan.question
+        if plan.prompt:
+            facts["prompt"] = plan.prompt
         self.admission.record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
         if answer and failure is None:
             self._keep(head, key, answer, facts)

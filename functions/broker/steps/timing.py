@@ -31,6 +31,16 @@ class TimeSlice:
     over: type[BrokerError]
     """What it is when the time is over: `ModelTimedOut`, `CutShort` or `TimedOut`."""
 
+    def within(self, seconds: float) -> "TimeSlice":
+        """The same where it is over by then, or else what there is of it.
+
+        Raises:
+            CutShort: there is nothing.
+        """
+        if seconds * 1000 < LEAST_MS:
+            raise CutShort("No time was left to ask.", code="timeout")
+        return self if self.seconds <= seconds else TimeSlice(seconds, CutShort)
+
 
 def time_slice_of(model: Model, head: Head, now: int, following: Sequence[int | None] = ()) -> TimeSlice:
     """The time of the call that asks a model now: its own limit, within what is left of the job's time.

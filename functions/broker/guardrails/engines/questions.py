@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from broker.guardrails.checks import BY_SOURCE
+from broker.guardrails.engines.pictures import Part
+from broker.guardrails.engines.tasks import PLACED
 from broker.guardrails.markers import unforgeable
-from broker.guardrails.policy import Rule, Stage
+from broker.guardrails.policy import JudgePrompt, Rule, Stage
 from broker.guardrails.walk import Seen, Source
 
 BETWEEN = "\n\n"
@@ -23,6 +25,9 @@ FRAME_TOKENS = 1_000
 
 TOPIC_TOKENS = 100
 """That one topic has at most."""
+
+PROMPT_TOKENS = 4_000
+"""That the operators' own words for a judge have at most: so many bytes, of which each token has one."""
 
 MARKER_TOKENS = 50
 """That the markers around one passage have at most."""
@@ -41,11 +46,38 @@ class Question(NamedTuple):
     """The model's id."""
     check: str
     topics: tuple[str, ...] = ()
+    prompt: JudgePrompt | None = None
+    pictures: bool = False
+    """Of a request, the pictures are shown too."""
 
     @property
     def name(self) -> str:
         """Tells it from the others of its stage."""
-        return f"{self.engine}/{self.check}"
+        return question_name(self.engine, self.check, self.prompt, self.pictures)
+
+    @property
+    def frame_tokens(self) -> int:
+        """That a judge's instructions have at most."""
+        return FRAME_TOKENS + TOPIC_TOKENS * len(self.topics) + (PROMPT_TOKENS if self.prompt else 0)
+
+
+class Wording(NamedTuple):
+    """The operators' own words for a judge."""
+
+    instructions: str
+    """What to look for; empty for the broker's own words."""
+    before: str
+    """What stands before the material, and after it."""
+    after: str
+
+
+OURS = Wording("", "", "")
+"""Without any of theirs."""
+
+
+def question_name(engine: str, check: str, prompt: JudgePrompt | None = None, pictures: bool = False) -> str:
+    """The name of a question; none begins like another and a slash."""
+    return f"{engine}/{check}" + (f":{prompt}" if prompt else "") + ("+pictures" if pictures else "")
 
 
 class Passage(NamedTuple):
@@ -58,25 +90,30 @@ class Passage(NamedTuple):
 
 
 def questions_of(rules: Iterable[Rule]) -> list[Question]:
-    """The questions of rules; of rules about topics that have the same engine, one with the topics of all."""
-    topics: dict[tuple[str, str], dict[str, None]] = {}
+    """The questions of rules; of rules about topics that are asked alike of the same engine, one with all topics."""
+    topics: dict[tuple[str, str, JudgePrompt | None, bool], dict[str, None]] = {}
     for rule in rules:
         for engine in rule.models:
-            topics.setdefault((engine, rule.check), {}).update(dict.fromkeys(rule.topics))
-    return [Question(engine, check, tuple(found)) for (engine, check), found in topics.items()]
+            topics.setdefault((engine, rule.check, rule.prompt, rule.pictures), {}).update(dict.fromkeys(rule.topics))
+    return [Question(*asked[:2], tuple(found), *asked[2:]) for asked, found in topics.items()]
 
 
 def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
-    """What an engine reads for a check: all but what stands there twice; of some checks, not the operator's words."""
+    """What an engine reads for a check: all but what stands there twice; of some checks, not the operator's words.
+
+    A word that is cut by the end of a part of a message is read as a whole, too, with what is around it; but for
+    personal data, which is taken out of each part by its places.
+    """
     by_source = check in BY_SOURCE
     read = [
         seen
         for seen in texts
-        if seen.seam is None
+        if (seen.seam is None or (check not in PLACED and _joins_a_word(seen)))
         and (by_source or not seen.again)
         and not (by_source and seen.source in ("operator", "model"))
         and seen.text.strip()
         and seen.path.name != "role"
+        and (seen.path.name, seen.text) != ("type", "text")
     ]
     found: list[Passage] = []
     for source, group in groupby(read, key=lambda seen: seen.source):
@@ -87,6 +124,20 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
             length += len(seen.text) + len(BETWEEN)
         found.append(Passage(source, BETWEEN.join(seen.text for _, seen in parts), tuple(parts)))
     return found
+
+
+def has_parts(request: Mapping[str, Any]) -> bool:
+    """True where a message of a request is in several parts, so that engines may read some of it twice."""
+    contents = [message.get("content") for message in request.get("input", {}).get("messages", ())]
+    return any(isinstance(content, list) and len(content) > 1 for content in contents)
+
+
+def _joins_a_word(seen: Seen) -> bool:
+    """True for what stands around the ends of parts of a message, where a word may go on over one of them."""
+    if seen.seam != "parts" or seen.path.name != "content":
+        return False
+    ends = [piece.begin for piece in seen.pieces if piece.begin > 0]
+    return any(seen.text[end - 1].isalnum() and seen.text[end].isalnum() for end in ends)
 
 
 def one(given: Sequence[Passage]) -> Passage:
@@ -120,20 +171,29 @@ def cut(given: Sequence[Passage], parts: int) -> list[list[Passage]]:
     return [part for part in found if part]
 
 
-def judge_request(stage: Stage, question: Question, given: Sequence[Passage]) -> dict[str, Any]:
+def judge_request(
+    stage: Stage, question: Question, given: Sequence[Passage], own: Wording = OURS, pictures: Sequence[Part] = ()
+) -> dict[str, Any]:
     """A chat request for the verdict, as stored requests are; `verdicts.judged` reads the answer.
 
-    The material stands in markers that it cannot forge, apart from the instructions.
+    The material stands in markers that it cannot forge, apart from the instructions. Where the operators have words of
+    their `own`, what markers mean and what a verdict looks like is said beside them. `pictures` follow the texts.
     """
     data = judges()
     asked = data["checks"][question.check]
     mark = f"piece_{unforgeable(''.join(passage.text for passage in given), question.name)}"
     numbered = "".join(f"\n{number}. {topic}" for number, topic in enumerate(question.topics, 1))
-    frame = data["frame"].format(what=data["what"][stage], mark=mark, question=asked["question"] + numbered)
+    kinds = data["kinds"].format(kinds=", ".join(asked["kinds"])) if asked["kinds"] else data["numbers"]
+    looked_for = f"{own.instructions}\n{kinds}" if own.instructions else asked["question"]
+    frame = data["frame"].format(what=data["what"][stage], mark=mark, question=looked_for + numbered)
     said = "\n".join(f'<{mark} from="{passage.source}">{passage.text}</{mark}>' for passage in given)
+    frame += data["pictures"] if pictures else ""
+    user: Any = own.before + said + own.after
+    if pictures:
+        user = [{"type": "text", "text": user}, *pictures]
     return {
         "task": "chat",
-        "input": {"messages": [{"role": "system", "content": frame}, {"role": "user", "content": said}]},
+        "input": {"messages": [{"role": "system", "content": frame}, {"role": "user", "content": user}]},
         "parameters": {"temperature": 0, "max_output_tokens": VERDICT_TOKENS},
         "output_schema": _schema(kinds_of(question)),
     }

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from broker.guardrails.policy import Rule
+
 MOST_FINDS = 10_000
 """Of one verdict that are kept. Of a text with more, nobody says that all was taken out."""
 
@@ -26,6 +28,11 @@ SURE = 0.5
 """Scores from which on an engine has found something, unless a rule says otherwise."""
 
 
+def counts_from(rule: Rule) -> float:
+    """The score from which on a find of an engine counts for a rule."""
+    return SURE if rule.threshold is None else rule.threshold
+
+
 class Unreadable(ValueError):
     """An answer that is no verdict."""
 
@@ -44,6 +51,8 @@ class Find:
     begin: int = 0
     end: int = 0
     """Where it stands in the text that the engine got; 0 both where it judges a text as a whole."""
+    asked: bool = False
+    """True for what an answer has of its request, as far as that was looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +67,13 @@ class Verdict:
 
     def to_item(self) -> dict[str, Any]:
         """The form that is kept; never a word of the text."""
-        finds = [[find.kind, round(find.score * 1000), find.begin, find.end] for find in self.finds]
+        finds = [[find.kind, round(find.score * 1000), find.begin, find.end, find.asked] for find in self.finds]
         return {"finds": finds, "failed": self.failed, "version": self.version}
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
         """Read it back."""
-        finds = tuple(Find(kind, score / 1000, begin, end) for kind, score, begin, end in item["finds"])
+        finds = tuple(Find(kind, score / 1000, *more) for kind, score, *more in item["finds"])
         return cls(finds, item["failed"], item["version"])
 
 
@@ -117,6 +126,29 @@ def moderated(output: Any) -> tuple[Find, ...]:
     if flagged and not any(find.score >= SURE for find in found):
         found.append(Find(FLAGGED, 1.0))
     return _surest(found)
+
+
+PII = "pii"
+PERSONAL = (PII, "regex")
+"""How the categories of services begin that find personal data beside other things."""
+
+
+def personal(output: Any) -> tuple[Find, ...]:
+    """Read the answer to the task `moderate` for the personal data alone.
+
+    Raises:
+        Unreadable: as `moderated`; or it does not look for any, so it has not said that there is none.
+        TooMany: as `recognised`.
+    """
+    found = moderated(output)
+    if not any(find.kind.startswith(PERSONAL) for find in found):
+        raise Unreadable("it does not look for personal data")
+    return tuple(find for find in found if find.kind.startswith(PERSONAL))
+
+
+def is_partial(output: Any) -> bool:
+    """True where a service says that it has not read all, or not told of all that it found."""
+    return isinstance(output, Mapping) and output.get("partial") is True
 
 
 def recognised(output: Any) -> tuple[Find, ...]:

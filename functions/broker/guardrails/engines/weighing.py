@@ -1,18 +1,17 @@
 """What follows from engines' verdicts, by each rule: which engine is asked next, and what it comes to."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import NamedTuple
 
 from broker.guardrails.edits import Change, edits_of
-from broker.guardrails.engines.questions import one, passages
-from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, SURE, Find, Verdict
+from broker.guardrails.engines.questions import one, passages, question_name
+from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, PII, REFUSED, Find, Verdict, counts_from
 from broker.guardrails.findings import Finding
 from broker.guardrails.pipeline import MOST_FINDINGS, Report
-from broker.guardrails.placeholders import PLACEHOLDER
-from broker.guardrails.policy import STRICTNESS, Action, Policy, Rule, Stage
+from broker.guardrails.policy import CHANGES, STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.walk import Seen
 
 ATTACKS = ("injection", "jailbreak", "extraction", "attack", "unsafe_prompt")
@@ -24,7 +23,7 @@ Verdicts = Mapping[str, Verdict]
 
 def name_of(rule: Rule, engine: str) -> str:
     """The name of the question that answers for a rule."""
-    return f"{engine}/{rule.check}"
+    return question_name(engine, rule.check, rule.prompt, rule.pictures)
 
 
 def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
@@ -32,7 +31,7 @@ def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
 
     Of a cascade that is one at a time, as long as the last one is unsure or gave no verdict; all others side by side.
     """
-    if rule.combine != "cascade":
+    if not _is_cascade(rule):
         return [engine for engine in rule.models if name_of(rule, engine) not in verdicts]
     for engine in rule.models:
         verdict = verdicts.get(name_of(rule, engine))
@@ -41,6 +40,16 @@ def next_engines(rule: Rule, verdicts: Verdicts) -> list[str]:
         if not verdict.failed and not _is_unsure(rule, verdict):
             return []
     return []
+
+
+def most_rounds(rules: Iterable[Rule], verdicts: Verdicts) -> int:
+    """How often engines may still have to be asked, one after the other."""
+    waiting = [rule for rule in rules if _is_cascade(rule) and next_engines(rule, verdicts)]
+    return max((sum(name_of(rule, engine) not in verdicts for engine in rule.models) for rule in waiting), default=1)
+
+
+def _is_cascade(rule: Rule) -> bool:
+    return rule.combine == "cascade"
 
 
 def weigh(
@@ -76,13 +85,6 @@ class _Said(NamedTuple):
     verdict: Verdict
 
 
-class _Read(NamedTuple):
-    parts: Sequence[tuple[int, Seen]]
-    """Where in what an engine got each text begins."""
-    taken: Sequence[tuple[int, int]]
-    """Where in it placeholders stand."""
-
-
 @dataclass(slots=True)
 class _Weighing:
     stage: Stage
@@ -92,17 +94,17 @@ class _Weighing:
     changes: list[Change] = field(default_factory=list)
     blocking: set[str] = field(default_factory=set)
     holding: set[str] = field(default_factory=set)
-    read: dict[str, _Read] = field(default_factory=dict)
-    """By check."""
     redacts: bool | None = None
     """As `Report.redacts`."""
+    parts: dict[str, Sequence[tuple[int, Seen]]] = field(default_factory=dict)
+    """By check: where in what engines got each text begins."""
 
     def add(self, policy: Policy, rule: Rule, verdicts: Verdicts) -> None:
         """One rule."""
         if rule.redacts and not policy.shadow and self.redacts is None:
             self.redacts = True
         said = [_Said(engine, verdicts.get(name_of(rule, engine), Verdict(failed=FAILED))) for engine in rule.models]
-        if rule.combine == "cascade":
+        if _is_cascade(rule):
             heard = [each for each in said if name_of(rule, each.engine) in verdicts]
             self._cascade(policy, rule, heard or said[:1])
             return
@@ -116,13 +118,20 @@ class _Weighing:
             self._found(policy, rule, each, _counting(rule, each.verdict))
 
     def _cascade(self, policy: Policy, rule: Rule, said: Sequence[_Said]) -> None:
-        """The last that gave a verdict decides; where the last one asked gave none, nobody has let it pass."""
-        for each in said:
-            if each.verdict.failed and each is said[-1]:
-                self._failed(policy, rule, each)
-            elif each.verdict.failed:
+        """The last that gave a verdict decides; where the last one asked gave none, nobody has let it pass.
+
+        What is only taken out is so whoever found it: that a second engine finds a phone number does not say that the
+        name is none which the first one was not quite sure of.
+        """
+        *earlier, last = said
+        for each in earlier:
+            if each.verdict.failed:
                 self._note(policy, rule, each, each.verdict.failed, "error", 0.0, 1)
-        self._found(policy, rule, said[-1], _counting(rule, said[-1].verdict))
+            if rule.action in CHANGES:
+                self._found(policy, replace(rule, block_from=None), each, _counting(rule, each.verdict))
+        if last.verdict.failed:
+            self._failed(policy, rule, last)
+        self._found(policy, rule, last, _counting(rule, last.verdict))
 
     def _failed(self, policy: Policy, rule: Rule, said: _Said) -> None:
         self._note(policy, rule, said, said.verdict.failed, "error", 0.0, 1)
@@ -134,7 +143,7 @@ class _Weighing:
 
     def _found(self, policy: Policy, rule: Rule, said: _Said, finds: Sequence[Find]) -> None:
         kinds: dict[tuple[str, Action], list[Find]] = {}
-        for find in self._without_placeholders(rule, finds):
+        for find in finds:
             action: Action = rule.action
             if rule.block_from is not None and find.score >= rule.block_from:
                 action = "block"
@@ -148,23 +157,8 @@ class _Weighing:
             elif not self.changed:
                 self._change(rule, kind, action, alike)
 
-    def _without_placeholders(self, rule: Rule, finds: Sequence[Find]) -> Iterator[Find]:
-        """The finds but for placeholders, which an engine may take for names."""
-        taken = self._read(rule.check).taken
-        for find in finds:
-            begin, parted = find.begin, False
-            following = bisect_right(taken, find.begin, key=itemgetter(1))
-            for first, last in taken[following : bisect_left(taken, find.end, key=itemgetter(0))]:
-                if begin < first:
-                    yield replace(find, begin=begin, end=first)
-                begin, parted = last, True
-            if not parted:
-                yield find
-            elif begin < find.end:
-                yield replace(find, begin=begin)
-
     def _change(self, rule: Rule, kind: str, action: Action, finds: Sequence[Find]) -> None:
-        parts = self._read(rule.check).parts
+        parts = self._parts(rule.check)
         for find in finds:
             pieces = []
             at = max(bisect_right(parts, find.begin, key=itemgetter(0)) - 1, 0)
@@ -179,12 +173,11 @@ class _Weighing:
                 Change(kind, action, [(tuple(seen.path.steps()), first, last) for seen, first, last in pieces])
             )
 
-    def _read(self, check: str) -> _Read:
-        """What engines were asked for a check: put together once, however much they found."""
-        if check not in self.read:
-            passage = one(passages(check, self.texts))
-            self.read[check] = _Read(passage.parts, [match.span() for match in PLACEHOLDER.finditer(passage.text)])
-        return self.read[check]
+    def _parts(self, check: str) -> Sequence[tuple[int, Seen]]:
+        """Put together once, however much was found."""
+        if check not in self.parts:
+            self.parts[check] = one(passages(check, self.texts)).parts
+        return self.parts[check]
 
     def _note(self, policy: Policy, rule: Rule, said: _Said, kind: str, action: str, score: float, count: int) -> None:
         about = (self.stage, rule.check, kind, action, count, str(self.stage), round(score, 3))
@@ -194,23 +187,24 @@ class _Weighing:
 
 def _counting(rule: Rule, verdict: Verdict) -> list[Find]:
     """What counts of a verdict for a rule."""
-    least = SURE if rule.threshold is None else rule.threshold
-    return [find for find in verdict.finds if find.score >= least and _is_wanted(rule, find)]
+    least = counts_from(rule)
+    return [
+        find
+        for find in verdict.finds
+        if find.score >= least and _is_wanted(rule, find) and not (rule.only_new and find.asked)
+    ]
 
 
 def _is_wanted(rule: Rule, find: Find) -> bool:
-    """Services tell of more than they are asked for: an insult is no injection."""
-    if find.kind in (FLAGGED, REFUSED):
-        return True
-    if rule.check == "injection":
-        return is_attack(find)
     wanted = rule.topics or rule.kinds
-    return not wanted or find.kind in wanted
+    return find.kind in (FLAGGED, REFUSED) or (find.kind in wanted if wanted else answers(rule.check, find))
 
 
-def is_attack(find: Find) -> bool:
-    """True for a kind that is one, as judges and services call them."""
-    return any(word in find.kind for word in ATTACKS)
+def answers(check: str, find: Find) -> bool:
+    """True for what is of a check: services tell of more than they are asked for, and an insult is no injection."""
+    if check == "injection":
+        return find.kind == FLAGGED or any(word in find.kind for word in ATTACKS)
+    return check != "harmful_content" or not find.kind.startswith(PII)
 
 
 def _is_unsure(rule: Rule, verdict: Verdict) -> bool:

@@ -3,7 +3,8 @@
 Source: Amazon Bedrock API Reference, `ApplyGuardrail`; user guide, "Use the ApplyGuardrail API" and "Use contextual
 grounding check"; AWS General Reference, quotas "maximum input size in text units" (25 in the smallest regions). A text
 unit is up to 1,000 characters of one request. Parts are measured in bytes, of which no character has less than one, for
-AWS does not say what it counts.
+AWS does not say what it counts. The reference names no bound on a request's blocks, of which a part is one, nor on what
+a reply lists; what a reply's `guardrailCoverage` leaves out was not read.
 
 `Call.model` is the guardrail's id or ARN, `Call.endpoint` its region. The input's `stage` says which of its policies
 count. Going in, `documents` are judged as the text is; coming out, they and the `query` are what the contextual
@@ -24,7 +25,7 @@ from broker.providers.wire.chunking import split
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.options import number
 from broker.providers.wire.picture_parts import sniffed
-from broker.providers.wire.values import counted
+from broker.providers.wire.values import counted, field
 from broker.providers.wire.verdicts import MOST_SPANS, only, output, places, texts, threshold, worst
 
 UNIT_CHARACTERS = 1_000
@@ -72,7 +73,8 @@ class BedrockGuardrails:
         Returns:
             Categories are `hate`, `insults`, `sexual`, `violence`, `misconduct`, `prompt_attack`; `topic/{name}`,
             `words`, `profanity`, `pii/{type}`, `regex/{name}`; `grounding` and `relevance`, where 1 is not grounded at
-            all. Of one text, `spans` tell where matches stand.
+            all. Of one text, `spans` tell where matches stand. With `"partial": True` the service has not read all, or
+            there are more places than are told.
         """
         if call.task not in self.tasks:
             raise unsupported_task()
@@ -90,6 +92,7 @@ class _Judging(Exchange):
         self._flagged_at = threshold(call) if "threshold" in call.options else None
         self._bytes = int(number(call, "text_units", FEWEST_UNITS, FEWEST_UNITS, MOST_UNITS)) * UNIT_CHARACTERS
         self._source = "OUTPUT" if call.input.get("stage") == "output" else "INPUT"
+        self._partial = False
         self.units: dict[str, int] = {}
 
     def picture(self) -> Json:
@@ -102,7 +105,7 @@ class _Judging(Exchange):
             message = f"The file has to have between 1 and {LARGEST_PICTURE} bytes."
             raise Rejected(message, code="bad_size", param="input.file")
         verdict, _ = self._judge([{"image": {"format": kind, "source": {"bytes": blob.data}}}])
-        return verdict
+        return self._told(verdict)
 
     def texts(self) -> Json:
         only(self._call, "text", "documents", "query")
@@ -112,10 +115,16 @@ class _Judging(Exchange):
         for each in given:
             parts = split(each, ANSWER_BYTES if sources else self._bytes, MOST_PARTS)
             verdicts.append(worst([self._part(sources, start, part, spans) for start, part in parts]))
+        if not isinstance(self._call.input.get("text"), str):
+            spans = []
+        self._partial = self._partial or len(spans) > MOST_SPANS
         judged = output(self._call, verdicts)
         others = [] if sources else [self._document(each) for each in self._call.input.get("documents") or ()]
-        found = spans[:MOST_SPANS] if isinstance(self._call.input.get("text"), str) else []
-        return {**judged, **worst([judged, *others]), **({"spans": found} if found else {})}
+        found = {"spans": spans[:MOST_SPANS]} if spans else {}
+        return self._told({**judged, **worst([judged, *others]), **found})
+
+    def _told(self, verdict: Json) -> Json:
+        return verdict | ({"partial": True} if self._partial else {})
 
     def _sources(self) -> list[Json]:
         """What an answer is held against."""
@@ -137,7 +146,7 @@ class _Judging(Exchange):
         verdict, found = self._judge([*sources, _block(part, *(["guard_content"] if sources else []))])
         for category, match in dict.fromkeys((each.category, each.match) for each in found if each.match):
             for begin, end in places(match, part):
-                if len(spans) >= MOST_SPANS:
+                if len(spans) > MOST_SPANS:
                     return verdict
                 spans.append({"category": category, "begin": start + begin, "end": start + end, "score": SURE})
         return verdict
@@ -152,6 +161,8 @@ class _Judging(Exchange):
             outputScope="FULL",
         )
         self._charge(reply.get("usage"))
+        # What an answer is held against is not itself guarded.
+        self._partial = self._partial or (len(content) == 1 and _has_unread(reply.get("guardrailCoverage")))
         action = reply.get("action")
         if action not in ("NONE", "GUARDRAIL_INTERVENED"):
             bad("The service's reply does not say whether the guardrail intervened.")
@@ -169,6 +180,12 @@ class _Judging(Exchange):
         for reported, unit in UNITS.items():
             if amount := counted(usage.get(reported)):
                 self.units[unit] = self.units.get(unit, 0) + amount
+
+
+def _has_unread(coverage: Any) -> bool:
+    """True where a reply says that the guardrail left out some of the characters, or the picture."""
+    told = [field(coverage, kind) for kind in ("textCharacters", "images")]
+    return any((counted(field(each, "guarded")) or 0) < (counted(field(each, "total")) or 0) for each in told)
 
 
 def _block(given: str, *qualifiers: str) -> Json:
