@@ -195,7 +195,7 @@ class _Run:
 
     def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
         check, work = self.check_of(rule.check), self.works[rule.check]
-        least = check.threshold if rule.threshold is None else rule.threshold
+        least = rule.least(view.seen.source, check.threshold)
         if rule.combine == "cascade" and rule.models:
             least = rule.unsure[0]
         try:
@@ -260,7 +260,8 @@ class _Run:
         elif rule.needs_cause and rule.action in ("flag", "review", "block"):
             self.settled.add((policy, rule))  # what is only taken out says nothing of the rest
         action: Action = rule.action
-        if rule.block_from is not None and span.score >= rule.block_from:
+        block_from = rule.blocking_score(view.seen.source)
+        if block_from is not None and span.score >= block_from:
             action = "block"
         if view.seen.is_key and action not in ("flag", "review", "block"):
             action = "block"  # a name is part of a schema: it cannot be changed without breaking it

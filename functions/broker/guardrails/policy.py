@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from broker.guardrails.untrusted import Marking
+from broker.guardrails.walk import Source
 
 Stage = Literal["input", "output"]
 
@@ -20,6 +21,9 @@ CHANGES: frozenset[Action] = frozenset({"mask", "hash", "redact", "remove"})
 
 PERSONAL = "personal_data"
 """The check whose finds have to be taken out for a request to be redacted (`routing.residency`)."""
+
+SCORES = ("threshold", "block_from", "untrusted_threshold", "untrusted_block_from")
+"""The options of a rule that are scores."""
 
 MOST_INPUT_CHARS = 4_000_000
 
@@ -61,6 +65,10 @@ class Rule:
     """Findings below this score are none; unless said, the check's own."""
     block_from: float | None = None
     """Findings from this score on block, whatever the action."""
+    untrusted_threshold: float | None = None
+    """Of `injection`: the same for what came from elsewhere (results of tools, documents)."""
+    untrusted_block_from: float | None = None
+    """Of `injection`: the same for what came from elsewhere."""
     fail_open: bool = False
     """Where the check itself fails, go on; otherwise that blocks where a finding would."""
     terms: tuple[str, ...] = ()
@@ -93,12 +101,20 @@ class Rule:
 
     def to_item(self) -> dict[str, Any]:
         """The stored form, as `from_item` reads it."""
-        scores = {
-            name: round(value * 1000)
-            for name in ("threshold", "block_from")
-            if (value := getattr(self, name)) is not None
-        }
+        scores = {name: round(value * 1000) for name in SCORES if (value := getattr(self, name)) is not None}
         return asdict(self) | scores | {"unsure": [round(score * 1000) for score in self.unsure]}
+
+    def least(self, source: Source, usual: float) -> float:
+        """The score from which on a find counts in words of this source; `usual` is the check's own."""
+        if source == "untrusted" and self.untrusted_threshold is not None:
+            return self.untrusted_threshold
+        return usual if self.threshold is None else self.threshold
+
+    def blocking_score(self, source: Source) -> float | None:
+        """The score from which on a find blocks in words of this source, whatever the action; None for none."""
+        if source == "untrusted" and self.untrusted_block_from is not None:
+            return self.untrusted_block_from
+        return self.block_from
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -127,7 +143,7 @@ class Rule:
         for name in ("stages", "kinds", "terms", "patterns", "domains", "tools", "engines", "topics"):
             if name in known:
                 known[name] = tuple(known[name])
-        for name in ("threshold", "block_from"):  # per mille in the table, which keeps whole numbers
+        for name in SCORES:  # per mille in the table, which keeps whole numbers
             if name in known:
                 known[name] = known[name] / 1000
         if "unsure" in known:
@@ -174,7 +190,12 @@ DEFAULT = Policy(
         Rule("hidden_text", "flag", stages=("input",), kinds=UNSEEN_CHARACTERS),
         Rule("secrets"),
         Rule("card_numbers"),
-        Rule("injection", "flag", stages=("input",), block_from=INJECTION_BLOCKS_FROM),
+        Rule(
+            *("injection", "flag", ("input",)),
+            block_from=INJECTION_BLOCKS_FROM,
+            untrusted_threshold=0.35,
+            untrusted_block_from=0.9,
+        ),
     )
 )
 """Of who registered none."""

@@ -8,7 +8,17 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, fiel
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.kinds import kinds_of
-from broker.guardrails.policy import CHANGES, DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
+from broker.guardrails.policy import (
+    CHANGES,
+    DEFAULT,
+    EMBEDDED,
+    MOST_INPUT_CHARS,
+    SCORES,
+    TENANTS_OWN,
+    Action,
+    Combine,
+    Stage,
+)
 from broker.guardrails.untrusted import Marking
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
@@ -23,6 +33,8 @@ OPTIONS: dict[str, frozenset[str]] = {
     "domains": frozenset({"links", "markup"}),
     "tools": frozenset({"tool_calls"}),
     "canary": frozenset({"prompt_leak"}),
+    "untrusted_threshold": frozenset({"injection"}),
+    "untrusted_block_from": frozenset({"injection"}),
     "max_chars": frozenset({SIZE}),
     "engines": frozenset({"injection", "personal_data", *BY_ENGINES}),
     "topics": frozenset({"topics"}),
@@ -39,20 +51,20 @@ NEEDED: dict[str, tuple[str, ...]] = {
 }
 """Options without which a check finds nothing."""
 
-SCORES = frozenset({"threshold", "block_from"})
+NO_SCORE = frozenset({"threshold", "block_from"})
 
 NOT_OF: dict[str, frozenset[str]] = {
-    "denied_patterns": CHANGES | SCORES | {"kinds"},
-    "denied_terms": SCORES | {"kinds"},
-    "hidden_text": SCORES | {"mask", "hash", "redact"},
+    "denied_patterns": CHANGES | NO_SCORE | {"kinds"},
+    "denied_terms": NO_SCORE | {"kinds"},
+    "hidden_text": NO_SCORE | {"mask", "hash", "redact"},
     "harmful_content": CHANGES | {"only_new"},
     "injection": CHANGES | {"output", "kinds", "only_new"},
-    "links": SCORES | {"input", "kinds"},
-    "markup": SCORES | {"input"},
-    SIZE: CHANGES | SCORES | {"review", "output", "kinds", "only_new", "fail_open"},
-    "prompt_leak": SCORES | {"input", "only_new"},
+    "links": NO_SCORE | {"input", "kinds"},
+    "markup": NO_SCORE | {"input"},
+    SIZE: CHANGES | NO_SCORE | {"review", "output", "kinds", "only_new", "fail_open"},
+    "prompt_leak": NO_SCORE | {"input", "only_new"},
     "topics": CHANGES | {"kinds", "only_new"},
-    "tool_calls": CHANGES | SCORES | {"input", "only_new"},
+    "tool_calls": CHANGES | NO_SCORE | {"input", "only_new"},
 }
 """Actions, stages and options that a check has no use for: it is always sure, or judges a text as a whole."""
 
@@ -121,6 +133,10 @@ class RuleEntry(StrictEntry):
     """Findings below this score are none."""
     block_from: Score | None = None
     """Findings from this score on block, whatever the action."""
+    untrusted_threshold: Score | None = None
+    """Of `injection`: the same for what came from elsewhere (results of tools, documents)."""
+    untrusted_block_from: Score | None = None
+    """Of `injection`: the same for what came from elsewhere."""
     fail_open: bool | None = None
     """Where the check itself fails, go on; otherwise that blocks where a finding would."""
     only_new: bool | None = None
@@ -176,13 +192,14 @@ class RuleEntry(StrictEntry):
                 raise here(f"{word} does not go with {check}")
         return value
 
-    @field_validator("block_from")
+    @field_validator("block_from", "untrusted_block_from")
     @classmethod
     def _is_stricter(cls, score: float | None, others: ValidationInfo) -> float | None:
         if score is not None and others.data.get("action") == "block":
             raise here("it does not go with the action block, which every finding has")
-        if score is not None and score < (others.data.get("threshold") or 0):
-            raise here("it has to be as high as the threshold")
+        threshold = str(others.field_name).replace("block_from", "threshold")
+        if score is not None and score < (others.data.get(threshold) or 0):
+            raise here(f"it has to be as high as {threshold}")
         return score
 
     @field_validator("only_new")
@@ -249,7 +266,7 @@ class RuleEntry(StrictEntry):
         """The stored form: the table has whole numbers alone, so scores are in thousandths."""
         kept = self.model_dump(exclude_none=True)
         stages = [stage for stage in get_args(Stage) if stage not in NOT_OF.get(self.check, ())]
-        scores: dict[str, Any] = {name: round(kept[name] * 1000) for name in SCORES & kept.keys()}
+        scores: dict[str, Any] = {name: round(kept[name] * 1000) for name in SCORES if name in kept}
         if self.unsure:
             scores["unsure"] = [round(score * 1000) for score in self.unsure]
         return kept | scores | {"stages": self.stages or stages}
