@@ -23,7 +23,9 @@ DIGITS = pattern(rb"9+")
 PARTS = pattern(rb"r? |r")
 NO_SIGNS = dict.fromkeys(b" .-\n\r")
 
-CHAIN = pattern(rb"9(?<!99)(?:r? ?9){%d,}+" % (SHORTEST - 1))
+CHAIN = pattern(rb"9(?<!99)(?<!9[ r]9)(?<!9r 9)(?:r? ?9){%d,}+" % (SHORTEST - 1))
+"""From its first digit on: where that is too short, so is all behind it."""
+
 PIECE = pattern(rb"9{4,}+(?:r? 9{3,}+)*+(?:r? 9{1,2}(?!9))?")
 """In a long chain, groups as cards have them."""
 
