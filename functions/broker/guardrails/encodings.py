@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from urllib.parse import unquote
 
+from broker.guardrails.characters import beyond_ascii, replaced
+
 MOST_DECODED = 65_536
 """Characters that are decoded of one text, all together; what is longer is checked as far as that."""
 
@@ -35,7 +37,9 @@ SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")
 _READABLE = re.compile(r"[\w\s.,;:!?'\"()/<>@#&=+-]")
 
 _WHITE = b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0"
-_WIDE_WHITE = "\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_WIDE = re.compile("[\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+"""White space beyond Latin-1."""
+
 _DIGITS = b"0123456789"
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -85,10 +89,8 @@ class Signs:
 
     @cached_property
     def _latin(self) -> bytes:
-        latin = self.text
-        for white in "" if latin.isascii() else _WIDE_WHITE:
-            latin = latin.replace(white, " ")
-        return latin.encode("latin-1", "replace")
+        white = set(_WIDE.findall(beyond_ascii(self.text)))
+        return replaced(self.text, dict.fromkeys(white, " ")).encode("latin-1", "replace")
 
     @cached_property
     def packed(self) -> bytes:

@@ -13,7 +13,8 @@ TAGS = re.compile("(\U0001f3f4)?[\U000e0001\U000e0020-\U000e007f]{3,}")
 OVERRIDES = re.compile("[\u202d\u202e]")
 """They turn the order of letters round; no text needs them that has embeddings and isolates (UAX 9)."""
 
-BETWEEN_LATIN = re.compile("(?<=[A-Za-z])[\u200b-\u200d\u2060\u2061-\u2064\u180e\ufeff]+(?=[A-Za-z])")
+_JOINER = "[\u180e\u200b-\u200d\u2060-\u2064\ufeff]"
+BETWEEN_LATIN = re.compile(f"{_JOINER}(?<=[A-Za-z]{_JOINER}){_JOINER}*(?=[A-Za-z])")
 """Joiners of Persian, Indic scripts and emoji, and spaces of no width, have no work between Latin letters."""
 
 RUNS = re.compile("[\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}")
@@ -22,7 +23,7 @@ RUNS = re.compile("[\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\U000e0100-\U000e01ef
 KINDS = (
     ("tag_characters", re.compile("[\U000e0001\U000e0020-\U000e007f]"), TAGS),
     ("direction_override", OVERRIDES, OVERRIDES),
-    ("invisible_in_word", re.compile("[\u180e\u200b-\u200d\u2060-\u2064\ufeff]"), BETWEEN_LATIN),
+    ("invisible_in_word", re.compile(_JOINER), BETWEEN_LATIN),
     ("invisible_run", re.compile("[\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\U000e0100-\U000e01ef]"), RUNS),
 )
 """Each with a character that it needs."""
