@@ -69,21 +69,27 @@ NETWORKS: tuple[Network, ...] = (
 )
 """Source: the networks' published issuer ranges (ISO/IEC 7812); the narrower range stands first."""
 
+LENGTHS = {
+    digit: frozenset(length for row in NETWORKS if row.first[0] <= digit <= row.last[0] for length in row.lengths)
+    for digit in "123456789"
+}
+"""How long numbers are, by their first digit."""
+
 PREFIX = 6
 SHORTEST = 12
 
-Lengths = tuple[tuple[int, Issued], ...]
+ByLength = tuple[tuple[int, Issued], ...]
 """How long numbers are, the longest first, and who issues them."""
 
 
-def issued(prefix: str) -> Lengths:
+def issued(prefix: str) -> ByLength:
     """What numbers with these six first digits may be."""
     rows, lengths = _by_four_digits(prefix[:4])
     return _lengths(row for row in rows if _covers(row, prefix)) if lengths is None else lengths
 
 
 @lru_cache(maxsize=10_000)
-def _by_four_digits(prefix: str) -> tuple[list[Network], Lengths | None]:
+def _by_four_digits(prefix: str) -> tuple[list[Network], ByLength | None]:
     """The ranges that such numbers may lie in, and what the numbers may be, if four digits say it."""
     rows = [row for row in _by_two_digits(prefix[:2]) if _covers(row, prefix)]
     return rows, None if any(len(row.first) > len(prefix) for row in rows) else _lengths(rows)
@@ -99,7 +105,7 @@ def _covers(row: Network, prefix: str) -> bool:
     return row.first[:digits] <= prefix[:digits] <= row.last[:digits]
 
 
-def _lengths(rows: Iterable[Network]) -> Lengths:
+def _lengths(rows: Iterable[Network]) -> ByLength:
     found: dict[int, Issued] = {}
     for row in rows:
         for length in row.lengths:

@@ -50,13 +50,19 @@ LINK = pattern(
 
 LONGEST_LINK = 24
 
+AROUND, MOST_ALONE = 120, 50
+"""Characters around a number in which its words are looked for, and how many numbers are looked at so; where there are
+more, all words of the text are found at once."""
+
 
 class Near:
-    """What the words of one text say of its numbers; read at the first question."""
+    """What the words of one text say of its numbers; read at the first question about a number."""
 
     def __init__(self, text: str, work: Work):
         self._text = text
         self._work = work
+        self._last: tuple[int, Mentions[str]] | None = None
+        self._asked = 0
 
     def card(self, begin: int, end: int) -> bool:
         """True when words just before or after speak of a card."""
@@ -70,15 +76,23 @@ class Near:
         """True when the words right before call the number an order, a shipment, a time and the like."""
         return any(
             each.tag == "other" and LINK.fullmatch(self._text, each.end, begin)
-            for each in self._mentions.before(begin, LONGEST_LINK)
+            for each in self._around(begin).before(begin, LONGEST_LINK)
         )
 
     @cached_property
     def _mentions(self) -> Mentions[str]:
         return _vocabulary().mentions(self._text, self._work)
 
+    def _around(self, begin: int) -> Mentions[str]:
+        if self._asked > MOST_ALONE or len(self._text) < MOST_ALONE * AROUND:
+            return self._mentions
+        if self._last is None or self._last[0] != begin:
+            self._asked += 1
+            self._last = begin, _vocabulary().mentions(self._text, self._work, begin - AROUND, begin + AROUND)
+        return self._last[1]
+
     def _has(self, tags: tuple[str, ...], begin: int, end: int) -> bool:
-        before, after = self._mentions.before(begin, BEFORE), self._mentions.after(end, AFTER)
+        before, after = self._around(begin).before(begin, BEFORE), self._around(begin).after(end, AFTER)
         return any(each.tag in tags for each in before) or any(each.tag in tags for each in after)
 
 

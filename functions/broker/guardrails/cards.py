@@ -1,10 +1,11 @@
 """Payment card numbers: digits in the ranges that networks issue, with a right check digit, and in nothing longer."""
 
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from broker.guardrails.card_networks import PREFIX, SHORTEST, Issued, issued
+from broker.guardrails.card_networks import LENGTHS, PREFIX, SHORTEST, Issued, issued
 from broker.guardrails.card_words import Near, is_card_word
 from broker.guardrails.iban import in_iban
 from broker.guardrails.numbers import DOUBLED, SINGLE, in_address, plain
@@ -12,13 +13,19 @@ from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
 from broker.guardrails.work import Work
 
-DIGIT, SIGN, RETURN, OTHER = b"9 r."
-CLASSES = bytes(
+DIGIT, SIGN, RETURN, OTHER = b"9", b" ", b"r", b"."
+CLASSES = b"".join(
     DIGIT if 48 <= code < 58 else SIGN if code in b" .-\n" else RETURN if code == 13 else OTHER for code in range(256)
 )
 """What may stand between groups is one sign; a line may end with a carriage return."""
 
-CHAIN = pattern(rb"9(?:r? ?9){%d,}+" % (SHORTEST - 1))
+DIGITS = pattern(rb"9+")
+PARTS = pattern(rb"r? |r")
+NO_SIGNS = dict.fromkeys(b" .-\n\r")
+
+CHAIN = pattern(rb"9(?<!99)(?<!9[ r]9)(?<!9r 9)(?:r? ?9){%d,}+" % (SHORTEST - 1))
+"""From its first digit on: where that is too short, so is all behind it."""
+
 PIECE = pattern(rb"9{4,}+(?:r? 9{3,}+)*+(?:r? 9{1,2}(?!9))?")
 """In a long chain, groups as cards have them."""
 
@@ -42,16 +49,29 @@ LONGER_AFTER = pattern(r"[_@%]|-\w|/(?![0-9]{1,4}(?!\w))\w|\.(?!0(?!\w)|[A-Z][a-
 """What makes a number the beginning of something longer; an expiry date (`/12/27`) does not."""
 
 
-class Chain(NamedTuple):
+class Chain:
     """Groups of digits that one sign each parts."""
 
-    groups: list[tuple[int, int]]
-    """Where each begins and ends in the text."""
-    offsets: list[int]
-    """How many digits stand before each group, and before the end."""
-    digits: str
-    sums: tuple[list[int], list[int]]
-    """Before each digit: the sum of those before, the first and each second doubled; the second and each second."""
+    def __init__(self, text: str, classes: bytes, begin: int, end: int) -> None:
+        """What stands in a text from `begin` to `end`."""
+        self._text, self._begin, self._end = text, begin, end
+        self.digits = text[begin:end].translate(NO_SIGNS)
+        self.offsets = list(accumulate(map(len, PARTS.split(classes[begin:end])), initial=0))
+        """How many digits stand before each group, and before the end."""
+
+    @cached_property
+    def groups(self) -> list[tuple[int, int]]:
+        """Where each begins and ends in the text."""
+        return [group.span() for group in GROUP.finditer(self._text, self._begin, self._end)]
+
+    @cached_property
+    def sums(self) -> tuple[list[int], list[int]]:
+        """Before each digit: the sum of those before, the first and each second doubled; the second and each second."""
+        digits = self.digits.encode()
+        single, doubled = digits.translate(SINGLE), digits.translate(DOUBLED)
+        even, odd = bytearray(single), bytearray(single)
+        even[0::2], odd[1::2] = doubled[0::2], doubled[1::2]
+        return list(accumulate(even, initial=0)), list(accumulate(odd, initial=0))
 
 
 class Found(NamedTuple):
@@ -69,15 +89,35 @@ def find_cards(text: str, work: Work | None = None) -> Iterator[Span]:
     near = Near(text, work)
     classes = text.encode("latin-1", "replace").translate(CLASSES)
     for run in CHAIN.finditer(classes):
-        long = run.end() - run.start() > LONG
-        for piece in PIECE.finditer(classes, *run.span()) if long else (run,):
+        begin, end = run.span()
+        long = end - begin > LONG
+        for piece in PIECE.finditer(classes, begin, end) if long else (run,):
             if not work.take(EACH_PIECE + (piece.end() - piece.start()) // 2):
                 return
-            yield from _cards(text, near, _read(text, *piece.span()))
+            if long or _may_begin(text, begin, run.group()):
+                yield from _cards(text, near, Chain(text, classes, *piece.span()))
+
+
+def _may_begin(text: str, begin: int, shape: bytes) -> bool:
+    """False where no number in groups of these lengths begins with a digit that such numbers begin with."""
+    return any(not lengths.isdisjoint(LENGTHS.get(text[begin + at], ())) for at, lengths in _lengths_in(shape))
+
+
+@lru_cache(maxsize=4096)
+def _lengths_in(shape: bytes) -> tuple[tuple[int, frozenset[int]], ...]:
+    """Where groups begin in a chain, and the lengths of the numbers that do so there."""
+    groups = [(group.start(), len(group.group())) for group in DIGITS.finditer(shape)]
+    found = []
+    for first, (at, _) in enumerate(groups):
+        lengths = frozenset(accumulate(length for _, length in groups[first:]))
+        found.append((at, lengths))
+    return tuple(found)
 
 
 def _cards(text: str, near: Near, chain: Chain) -> Iterator[Span]:
     found = list(_numbers(text, near, chain))
+    if not found:
+        return
     spare = len(chain.digits) - sum(chain.offsets[each.last] - chain.offsets[each.first] for each in found)
     for each in found:
         begin, end = chain.groups[each.first][0], chain.groups[each.last - 1][1]
@@ -85,19 +125,9 @@ def _cards(text: str, near: Near, chain: Chain) -> Iterator[Span]:
             yield Span(begin, end, each.kind)
 
 
-def _read(text: str, begin: int, end: int) -> Chain:
-    groups = [group.span() for group in GROUP.finditer(text, begin, end)]
-    digits = "".join([text[first:last] for first, last in groups])
-    offsets = list(accumulate([last - first for first, last in groups], initial=0))
-    single, doubled = digits.encode().translate(SINGLE), digits.encode().translate(DOUBLED)
-    even, odd = bytearray(single), bytearray(single)
-    even[0::2], odd[1::2] = doubled[0::2], doubled[1::2]
-    return Chain(groups, offsets, digits, (list(accumulate(even, initial=0)), list(accumulate(odd, initial=0))))
-
-
 def _numbers(text: str, near: Near, chain: Chain) -> Iterator[Found]:
     """Whole groups with the length and the check digit of a network: the longest at each place, none over another."""
-    _, offsets, digits, sums = chain
+    offsets, digits = chain.offsets, chain.digits
     group_at = {offset: group for group, offset in enumerate(offsets)}
     free = 0
     for first, begin in enumerate(offsets):
@@ -110,7 +140,7 @@ def _numbers(text: str, near: Near, chain: Chain) -> Iterator[Found]:
             if last is None:
                 continue
             # The last digit of a card is not doubled, the one before it is.
-            sum_before = sums[offsets[last] % 2]
+            sum_before = chain.sums[offsets[last] % 2]
             checked = (sum_before[offsets[last]] - sum_before[begin]) % 10 == 0
             if (checked or network.name == "union_pay") and (
                 found := _judged(text, near, chain, first, last, network, checked)

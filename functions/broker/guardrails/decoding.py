@@ -3,24 +3,20 @@
 A text that holds nothing of the sort is recognised by its words: no long one, no row of very short ones, no escapes.
 """
 
-import base64
-import binascii
 import codecs
 import html
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from broker.guardrails.encodings import ENCODINGS, MOST_DECODED, Signs, from_escapes
 from broker.guardrails.normal import Normal, applied
 
 DEEPEST = 2
 """Encodings in each other that are undone."""
-
-MOST_DECODED = 65_536
-"""Characters that are decoded of one text, all together; what is longer is checked as far as that."""
 
 MOST_ENCODED = 12 * (MOST_DECODED + 1)
 """Characters of one find that are decoded: an escape has twelve at most."""
@@ -28,29 +24,12 @@ MOST_ENCODED = 12 * (MOST_DECODED + 1)
 NOT_ALL = "not_all_decoded"
 """Told in the place of an encoding where the bound was met: there may be more in the text than was read."""
 
-LONG_WORD = 24
-"""Characters in a row without white space that an encoded sentence of some length has."""
-
-JUDGED = 400
-"""Bytes by which it is told whether data are a text."""
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9_-]{20,}={0,2}")
-_BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t>]{0,8})+[A-Za-z0-9+/]{1,76}={0,2}")
-_LINES = re.compile(rb"[\x3c-\x4c]")
-_HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}+")
-_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}+|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}){2,}+")
-_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){3,}+")
-_ENTITIES = re.compile(r"(?:&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s?){3,}+")
-_SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
-_SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")
-_READABLE = re.compile(r"[\w\s.,;:!?'\"()/<>@#&=+-]")
-
 _ALNUM = "(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])"
 """Letters and digits of ASCII in hexadecimal: nothing has to write them by an escape."""
 
 _NEEDLESS: tuple[tuple[str, str, re.Pattern[str], re.Pattern[str]], ...] = (
     (
-        *("escapes", "\\", re.compile(rf"\\(?:u00{_ALNUM}|x{_ALNUM}|u\{{0{{0,4}}{_ALNUM}\}})|\\{{3,64}}[\"']")),
+        *("escapes", "\\", re.compile(rf"\\(?:u00{_ALNUM}|x{_ALNUM}|u\{{0{{0,4}}{_ALNUM}\}}|\\{{2,63}}[\"'])")),
         re.compile(
             r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[2-7][0-9a-fA-F]"
             r"|\\u\{0{0,4}[0-9a-fA-F]{2,4}\}|\\{1,64}[\"']"
@@ -122,24 +101,26 @@ def _through(outer: Decoded, inner: Decoded, begin: int, end: int) -> tuple[int,
 
 
 def _once(text: str) -> Iterator[Decoded]:
-    words = text.split()
-    # A byte for each word's length: what is in a row is found in it at once.
-    lengths = bytes([length if length < 255 else 255 for length in map(len, words)])
-    if lengths and max(lengths) >= LONG_WORD:
-        yield from _in_long_words(text, words)
-    for how, signs, pattern, undo in _IN_ROWS:
-        if signs(text, lengths):
-            for found in pattern.finditer(text):
-                if (made := undo(found.group()[:MOST_ENCODED])) is not None:
-                    yield Decoded(made, *found.span(), how)
+    signs = Signs(text)
+    for how, least, find, undo in ENCODINGS:
+        for found in find(signs) if len(text) >= least else ():
+            if (made := undo(found.group()[:MOST_ENCODED])) is not None:
+                yield Decoded(made, *found.span(), how)
     for how, sign, needless, every in _NEEDLESS:
         if sign in text:
             yield from _among_plain(text, how, needless, every)
-    lower = text.lower()
+    lower = text.encode("ascii", "replace").lower()
     size = min(len(text), MOST_DECODED + 1)
     for how, marks, undo_all, back in _WHOLE:
-        if any(mark in lower for mark in marks):
+        if _search(marks).find_matches_as_indexes(lower):
             yield Decoded(undo_all(text[:size]), 0, size, how, partial(back, size))
+
+
+@cache
+def _search(words: tuple[str, ...]) -> Any:
+    from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
+    return BytesAhoCorasick([word.encode() for word in words], matchkind=MatchKind.LeftmostLongest)
 
 
 def _among_plain(text: str, how: str, needless: re.Pattern[str], every: re.Pattern[str]) -> Iterator[Decoded]:
@@ -164,82 +145,12 @@ def _shifted(undone: Normal, offset: int, begin: int, end: int) -> tuple[int, in
     return first + offset, last + offset
 
 
-def _in_long_words(text: str, words: list[str]) -> Iterator[Decoded]:
-    at = 0
-    for word in words:
-        if len(word) < LONG_WORD:
-            continue
-        at = text.index(word, at)
-        for how, pattern, undo in _LONG:
-            for found in pattern.finditer(word):
-                if (made := undo(found.group())) is not None:
-                    yield Decoded(made, at + found.start(), at + found.end(), how)
-        at += len(word)
-
-
-def _plain(data: bytes) -> str | None:
-    """A text that somebody could read, or None. Some bytes that are no text do not hide the others."""
-    head = data[:JUDGED].decode(errors="replace")
-    if len(head) < 8 or len(_READABLE.findall(head)) < 0.9 * len(head):
-        return None
-    return data.decode(errors="replace")
-
-
-def _from_base64(word: str) -> str | None:
-    word = word.rstrip("=")[: MOST_DECODED * 2].replace("-", "+").replace("_", "/")
-    word = word[: len(word) // 4 * 4] if len(word) % 4 == 1 else word
-    try:
-        return _plain(base64.b64decode(word + "=" * (-len(word) % 4)))
-    except binascii.Error:
-        return None
-
-
-def _from_hex(word: str) -> str | None:
-    digits = re.sub(r"0x|\\x|[ :,]", "", word)
-    return _plain(bytes.fromhex(digits[: len(digits) // 2 * 2]))
-
-
 def _from_escape(word: str) -> str:
     """One escape: of JSON, of Python and C, of JavaScript and Rust, or of a quote in JSON within JSON within JSON."""
     if word[-1] in "\"'":
         return word[-1]
-    return chr(int(word[3:-1], 16)) if word[2:3] == "{" else _from_escapes(word)
+    return chr(int(word[3:-1], 16)) if word[2:3] == "{" else from_escapes(word)
 
-
-def _from_escapes(word: str) -> str:
-    # Half of a surrogate pair is no reason not to read the rest.
-    return word.encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _is_spaced(text: str, lengths: bytes) -> bool:
-    return b"\1" * 6 in lengths or _SIGNED.search(text) is not None
-
-
-def _from_spaced(word: str) -> str | None:
-    return "".join(char for char in word if char.isalnum())
-
-
-_LONG: tuple[tuple[str, re.Pattern[str], Callable[[str], str | None]], ...] = (
-    ("base64", _BASE64, _from_base64),
-    ("hex", _HEX, _from_hex),
-)
-"""Within a long word."""
-
-_IN_ROWS: tuple[
-    tuple[str, Callable[[str, bytes], bool], re.Pattern[str], Callable[[str], str | None]],
-    ...,
-] = (
-    (
-        *("base64", lambda text, lengths: _LINES.search(lengths) is not None, _BASE64_LINES),
-        lambda lines: _from_base64(re.sub(r"[\s>]", "", lines)),
-    ),
-    ("hex", lambda text, lengths: b"\2" * 12 in lengths or text.count("0x") >= 12, _HEX, _from_hex),
-    ("percent", lambda text, lengths: text.count("%") >= 3, _PERCENT, lambda word: _plain(unquote(word).encode())),
-    ("escapes", lambda text, lengths: "\\u" in text, _ESCAPES, _from_escapes),
-    ("entities", lambda text, lengths: "&#" in text, _ENTITIES, html.unescape),
-    ("spaced_letters", lambda text, lengths: _is_spaced(text, lengths), _SPACED, _from_spaced),
-)
-"""Anywhere, where there are signs of it."""
 
 _UNDO: Mapping[str, Callable[[str], str]] = {
     "escapes": _from_escape,

@@ -69,11 +69,12 @@ class Vocabulary(Generic[Tag]):
                 self._tags.append((len(lead), starts and not lead, stops, listed))
         self._search = AhoCorasick(patterns, implementation=Implementation.ContiguousNFA)
 
-    def mentions(self, text: str, work: Work) -> Mentions[Tag]:
-        """Find all, as far as the work goes."""
-        return Mentions(list(self._mentions("\n" + lower(text), work)))
+    def mentions(self, text: str, work: Work, begin: int = 0, end: int | None = None) -> Mentions[Tag]:
+        """Find all between two places, as far as the work goes; a word may be cut there."""
+        begin = max(begin, 0)
+        return Mentions(list(self._mentions("\n" + lower(text[begin:end]), work, begin - 1)))
 
-    def _mentions(self, text: str, work: Work) -> Iterator[Mention[Tag]]:
+    def _mentions(self, text: str, work: Work, offset: int) -> Iterator[Mention[Tag]]:
         # One sign stands before the text.
         for word, begin, end in self._search.find_matches_as_indexes(text, overlapping=True):
             lead, starts, stops, tags = self._tags[word]
@@ -84,7 +85,7 @@ class Vocabulary(Generic[Tag]):
             if stops and _goes_on(text[end : end + 1]):
                 continue
             for tag in tags:
-                yield Mention(begin + lead - 1, end - 1, tag)
+                yield Mention(begin + lead + offset, end + offset, tag)
 
 
 def of_kinds(words: Mapping[str, Iterable[str]]) -> Vocabulary[str]:

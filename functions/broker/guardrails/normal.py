@@ -7,10 +7,12 @@ text is its own normal form, and is recognised as such at little cost.
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
+
+from broker.guardrails.characters import beyond_ascii, replaced
 
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -20,6 +22,8 @@ INVISIBLE = re.compile(
 
 _HIDING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """So do control characters that are no white space."""
+
+_HIDING_ASCII = bytes(code for code in range(128) if _HIDING.match(chr(code)))
 
 _UNSEEN = re.compile(f"{INVISIBLE.pattern[:-1]}{_HIDING.pattern[1:]}")
 
@@ -41,16 +45,35 @@ MARKS = re.compile(rf"(?:[^\w\x00-\x7f]|[\uff9e\uff9f]){{{MOST_MARKS}}}")
 
 _UNUSUAL = re.compile(
     f"{INVISIBLE.pattern[:-1]}{_HIDING.pattern[1:-1]}\u0300-\u036f\u0483-\u0487\u0591-\u1dff\u20d0-\u20f0"
-    "\u2cef-\u2dff\u302a-\u309c\ua66f-\uabed\ufb1e\ufe20-\ufe2f\uff9e\uff9f\U000101fd-\U0001e94a]"
+    "\u2cef-\u2dff\u302a-\u302f\u3099-\u309c\ua66f-\uabed\ufb1e\ufe20-\ufe2f\uff9e\uff9f\U000101fd-\U0001e94a"
+    "\u2135-\u2138\u309f\u3131-\u318e\uffa1-\uffdc]"
 )
-"""What any of this may be in: one search, where three would find nothing."""
+"""What any of this may be in, what goes together with what stands beside it, or becomes such (parts of Hangul)."""
 
-_RUN = re.compile("[\t\n\r -~]?[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\U0010ffff]+")
-"""What may not be in normal form: a run of all but plain characters, and the plain one that marks may be on."""
+_ALONE = re.compile(
+    "[\u00a0-\u00be\u0132-\u0149\u017f\u01c4-\u01cc\u01f1-\u01f3\u02b0-\u02e4\u0374-\u0387\u03d0-\u03f9\u0587"
+    "\u1e9a\u1e9b\u1f71-\u2fd5\u3000\u3036-\u303a\u309f\u30ff\u3131-\u319f\u3200-\u33ff\uf900-\U0010ffff]"
+)
+"""All others that have a compatibility form are among these: whatever stands beside one, it becomes the same."""
+
+_RUN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\U0010ffff]+")
+
+FEW = 16
+"""Where one of fewer characters beyond ASCII is unusual, its script has such by nature: most are as they should be."""
 
 _OTHER_SCRIPT = re.compile("[\u0370-\u052f]")
 _TWO_SCRIPTS = re.compile("[A-Za-z][\u0370-\u052f]|[\u0370-\u052f][A-Za-z]")
 """Within one word: no language has Latin beside Greek or Cyrillic letters."""
+
+_LATIN_BESIDE = re.compile("[A-Za-z](?:(?=[\u0370-\u052f])|(?<=[\u0370-\u052f].))")
+_OTHER_BESIDE = re.compile("[\u0370-\u052f](?:(?=[A-Za-z])|(?<=[A-Za-z].))")
+"""A letter of either that stands beside one of the other: to look for the rarer ones is quicker."""
+
+_SCRIPTS = bytes(
+    76 if chr(code).isalpha() and code < 128 else 99 if 0xCD <= code <= 0xD4 else 107 if 0x80 <= code < 0xC0 else 0
+    for code in range(256)
+)
+"""Bytes of UTF-8: `L` for Latin letters, `c` and `k` for the first and the second of Greek and Cyrillic ones."""
 
 _KANA_MARKS = "\uff9e\uff9f"
 """Marks in compatibility form: alone among letters, they compose."""
@@ -97,16 +120,48 @@ class Normal:
 
 def normalised(text: str) -> Normal:
     """The normal form; normalising it again changes nothing."""
-    if text.isascii() and not _HIDING.search(text):
+    if text.isascii() and not _hides_in_ascii(text):
         return Normal(text)
-    normal = applied(text, list(_joined(text, _changes(text))))
-    if normal.text.isascii() or not (_OTHER_SCRIPT.search(normal.text) and _TWO_SCRIPTS.search(normal.text)):
+    plainer, changes = _changes(text)
+    normal = applied(plainer, list(_joined(plainer, changes)))
+    if normal.text.isascii() or not _mixes_scripts(normal.text):
         return normal
     # One letter for one: the places stay.
-    return replace(normal, text=_WORD.sub(_in_one_script, normal.text))
+    return replace(normal, text=_in_one_script(normal.text))
 
 
-def _in_one_script(word: re.Match[str]) -> str:
+def _hides_in_ascii(text: str) -> bool:
+    plain = text.encode("ascii", "ignore")
+    return len(plain.translate(None, _HIDING_ASCII)) < len(plain)
+
+
+def _mixes_scripts(text: str) -> bool:
+    """False where no Latin letter stands beside one of the others."""
+    if not _OTHER_SCRIPT.search(text):
+        return False
+    scripts = text.encode("utf-8", "surrogatepass").translate(_SCRIPTS)
+    return b"Lc" in scripts or b"ckL" in scripts
+
+
+def _in_one_script(text: str) -> str:
+    beside = _OTHER_BESIDE if len(beyond_ascii(text)) * 2 < len(text) else _LATIN_BESIDE
+    parts: list[str] = []
+    done = 0
+    for found in beside.finditer(text):
+        if found.start() < done:
+            continue
+        begin = found.start()
+        while begin > done and _WORD.match(text, begin - 1, begin):
+            begin -= 1
+        word = _WORD.match(text, begin)
+        if word is None:
+            continue
+        parts += (text[done:begin], _word_in_one_script(word))
+        done = word.end()
+    return "".join(parts) + text[done:]
+
+
+def _word_in_one_script(word: re.Match[str]) -> str:
     letters = word.group()
     if not _TWO_SCRIPTS.search(letters):
         return letters
@@ -133,15 +188,45 @@ def applied(text: str, changes: list[tuple[int, int, str]]) -> Normal:
     return Normal("".join(parts), tuple(placed))
 
 
-def _changes(text: str) -> Iterator[tuple[int, int, str]]:
-    """What is not in normal form: begin, end, and what stands for it."""
+def _changes(text: str) -> tuple[str, Iterable[tuple[int, int, str]]]:
+    """A text as long, with letters for letters, and what is to be changed in it: begin, end, and what is there then."""
+    beyond = beyond_ascii(text)
+    unusual = len(_UNUSUAL.findall(beyond)) + _hides_in_ascii(text)
     # Whether a long run of marks is in order is not asked of what sorts it.
-    if not (_UNUSUAL.search(text) and _hides(text)) and unicodedata.is_normalized("NFKC", text):
-        return
-    for run in _RUN.finditer(text):
-        piece, offset = run.group(), run.start()
-        for begin, end, made in _of_short(piece) if len(piece) <= SHORT else _of_run(piece):
-            yield offset + begin, offset + end, made
+    if unusual * FEW > len(beyond) and not _hides(text) and unicodedata.is_normalized("NFKC", text):
+        return text, ()
+    become = {char: _composed(char) for char in set(_ALONE.findall(beyond))}
+    become = {char: made for char, made in become.items() if made != char and not _UNUSUAL.match(char)}
+    text = replaced(text, {char: made for char, made in become.items() if len(made) == 1})
+    longer = {char: made for char, made in become.items() if len(made) != 1}
+    return text, _of_all(text, longer, unusual > 0) if longer or unusual else ()
+
+
+def _of_all(text: str, become: Mapping[str, str], unusual: bool) -> Iterator[tuple[int, int, str]]:
+    """Runs with what is not usual as a whole; of the others, each character that becomes several."""
+    several = re.compile(f"[{re.escape(''.join(become))}]" if become else "(?!)")
+    done = 0
+    for begin, end in chain(_unusual_runs(text) if unusual else (), ((len(text), len(text)),)):
+        for found in several.finditer(text, done, begin) if become else ():
+            yield *found.span(), become[found.group()]
+        piece = text[begin:end]
+        for first, last, made in _of_short(piece) if len(piece) <= SHORT else _of_run(piece):
+            yield begin + first, begin + last, made
+        done = end
+
+
+def _unusual_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Where runs of all but plain characters have something unusual, with the plain one before that marks may be on."""
+    done = 0
+    for found in _UNUSUAL.finditer(text):
+        if found.start() < done:
+            continue
+        begin = found.start()
+        while begin > done and not (" " <= text[begin - 1] <= "~" or text[begin - 1] in "\t\n\r"):
+            begin -= 1
+        run = _RUN.match(text, begin)
+        done = run.end() if run else found.end()
+        yield max(begin - 1, 0), done
 
 
 def _of_run(piece: str) -> Iterator[tuple[int, int, str]]:

@@ -1,5 +1,6 @@
 """Numbers in a text: their digits in plain form, their check digit, and what a longer identifier is."""
 
+from broker.guardrails.characters import beyond_ascii, replaced
 from broker.guardrails.patterns import pattern
 
 ZEROS = "\u0660\u06f0\u0966\u09e6\u0e50\uff10"
@@ -10,13 +11,13 @@ HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
 OTHER = {"\uff0b": "+", "\uff0e": ".", "\uff1a": ":", "\uff0f": "/", "\uff20": "@", "\uff08": "(", "\uff09": ")"}
 
 PLAIN = {
-    **{ord(zero) + digit: str(digit) for zero in ZEROS for digit in range(10)},
-    **{ord(space): " " for space in SPACES},
-    **{ord(hyphen): "-" for hyphen in HYPHENS},
-    **{ord(wide): plain for wide, plain in OTHER.items()},
+    **{chr(ord(zero) + digit): str(digit) for zero in ZEROS for digit in range(10)},
+    **dict.fromkeys(SPACES, " "),
+    **dict.fromkeys(HYPHENS, "-"),
+    **OTHER,
 }
 
-UNUSUAL = pattern("[" + "".join(map(chr, PLAIN)) + "]")
+UNUSUAL = pattern("[" + "".join(PLAIN) + "]")
 
 DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 SINGLE = bytes.maketrans(b"0123456789", bytes(range(10)))
@@ -29,7 +30,7 @@ REACH = 300
 
 def plain(text: str) -> str:
     """The text with the digits, spaces and hyphens of other scripts as ASCII ones, each at the place where it was."""
-    return text if text.isascii() or not UNUSUAL.search(text) else text.translate(PLAIN)
+    return replaced(text, {char: PLAIN[char] for char in set(UNUSUAL.findall(beyond_ascii(text)))})
 
 
 def luhn(digits: str) -> bool:

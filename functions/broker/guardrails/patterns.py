@@ -3,7 +3,7 @@
 import re
 from typing import Any, AnyStr, Generic, cast
 
-USED = ("match", "fullmatch", "search", "finditer", "findall", "sub")
+USED = ("match", "fullmatch", "search", "finditer", "findall", "split", "sub")
 
 
 class _Pattern(Generic[AnyStr]):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from broker.guardrails.characters import beyond_ascii
 from broker.guardrails.checks.base import About
 from broker.guardrails.spans import Span
 
@@ -12,18 +13,22 @@ TAGS = re.compile("(\U0001f3f4)?[\U000e0001\U000e0020-\U000e007f]{3,}")
 OVERRIDES = re.compile("[\u202d\u202e]")
 """They turn the order of letters round; no text needs them that has embeddings and isolates (UAX 9)."""
 
-BETWEEN_LATIN = re.compile("(?<=[A-Za-z])[\u200b-\u200d\u2060\u2061-\u2064\u180e\ufeff]+(?=[A-Za-z])")
+_JOINER = "[\u180e\u200b-\u200d\u2060-\u2064\ufeff]"
+BETWEEN_LATIN = re.compile(f"{_JOINER}(?<=[A-Za-z]{_JOINER}){_JOINER}*(?=[A-Za-z])")
 """Joiners of Persian, Indic scripts and emoji, and spaces of no width, have no work between Latin letters."""
 
 RUNS = re.compile("[\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,}")
 """So many in a row carry a message of their own."""
 
 KINDS = (
-    ("tag_characters", TAGS),
-    ("direction_override", OVERRIDES),
-    ("invisible_in_word", BETWEEN_LATIN),
-    ("invisible_run", RUNS),
+    ("tag_characters", re.compile("[\U000e0001\U000e0020-\U000e007f]"), TAGS),
+    ("direction_override", OVERRIDES, OVERRIDES),
+    ("invisible_in_word", re.compile(_JOINER), BETWEEN_LATIN),
+    ("invisible_run", re.compile("[\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\U000e0100-\U000e01ef]"), RUNS),
 )
+"""Each with a character that it needs."""
+
+ANY_OF_THEM = re.compile("[\u180e\u200b-\u200f\u202d\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0001-\U000e01ef]")
 
 UNSEEN = re.compile(
     r"(?:display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|font-size\s{0,3}:\s{0,3}0(?![.\d])"
@@ -51,9 +56,10 @@ class HiddenText:
 
     def find(self, text: str, about: About) -> Iterator[Span]:
         """See `Check.find`."""
-        if not text.isascii():
-            for kind, pattern in KINDS:
-                for found in pattern.finditer(text):
+        beyond = beyond_ascii(text)
+        if ANY_OF_THEM.search(beyond):
+            for kind, needed, pattern in KINDS:
+                for found in pattern.finditer(text) if needed.search(beyond) else ():
                     if not (found.lastindex and found.group(1)):
                         yield Span(*found.span(), kind)
         if "<" in text:
