@@ -127,9 +127,9 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
 
 
 def has_parts(request: Mapping[str, Any]) -> bool:
-    """True where a message of a request is in several parts, so that engines may read some of it twice."""
+    """True where a message of a request has several texts, so that engines may read some of it twice."""
     contents = [message.get("content") for message in request.get("input", {}).get("messages", ())]
-    return any(isinstance(content, list) and len(content) > 1 for content in contents)
+    return any(sum("text" in part for part in content) > 1 for content in contents if isinstance(content, list))
 
 
 def _joins_a_word(seen: Seen) -> bool:
