@@ -60,6 +60,7 @@ ROUTES: list[dict[str, Any]] = [
         "fallbacks": ["answers"],
         "postprocess": {"strip_html": True, "trim": True, "max_chars": 60, "languages": ["en"]},
     },
+    {"id": "plain-picks", "query_type": "plain-picks", "models": ["revised"], "postprocess": {"pick": "$.answer"}},
 ]
 
 PRICE_IN_USD, PRICE_OUT_USD = 1, 2

@@ -115,6 +115,21 @@ def test_the_cache_keeps_the_processed_answer_for_the_same_rules_alone(flow: Flo
     assert shown == [("One", False), ("One", True), ("Two\n", False), ("Two\n", True), ("<p>Three</p>", False)]
 
 
+@pytest.mark.parametrize(("query_type", "kind"), [("plain", "semantic"), ("founded", None)])
+def test_no_answer_to_a_similar_question_is_given_where_citations_are_checked(
+    flow: Flow, query_type: str, kind: str | None
+) -> None:
+    """Its citations are those of another input."""
+    founded = {"id": "founded", "query_type": "founded", "models": ["small"], "postprocess": {"citations": True}}
+    register(flow, {"routes": [founded]})
+    flow.world.register(a_model("embedder", tasks=["embed"]))
+    flow.tenant(cache_embedding_model="embedder")
+    body: dict[str, Any] = {"cache": {"similarity": 0.9}, "routing": {"query_type": query_type}}
+    flow(body | {"input": {"text": "[1] It was lit at dusk. [2] And out at dawn."}})
+    again = flow.look(flow(body | {"input": {"text": "[1] It was lit at dusk."}}).id)
+    assert (again["cache"].get("kind"), again["status"]) == (kind, "succeeded")
+
+
 def test_rules_are_those_of_when_the_job_was_accepted(flow: Flow) -> None:
     says(flow, "<p>One</p>")
     waiting = flow.submit({"input": {"text": "When?"}, **ON_ROUTE})
