@@ -77,6 +77,15 @@ def test_a_request_is_held_before_any_model_and_goes_on_when_it_is_released(stac
     assert events[:4] == ["job.accepted", "job.started", "job.held", "job.released"]
 
 
+def test_who_waits_is_told_at_once_that_a_person_has_to_look(stack: Stack, api: Client) -> None:
+    reply = api.submit(chat(BEFORE, model="echoes"), prefer="wait=25")
+    assert (reply.status, reply.body["review"]["state"]) == (202, "held")
+    shown = signed(stack, "GET", f"/admin/reviews/{reply.body['id']}").body
+    assert [each["text"] for each in shown["texts"]] == [BEFORE], "nothing but what a person would judge"
+    assert decide(stack, reply.body, "reject").status == 200
+    assert api.call("GET", f"/jobs/{reply.body['id']}?wait=25").body["status"] == "blocked"
+
+
 def test_an_answer_is_held_and_released_with_one_call_that_is_paid_for_once(stack: Stack, api: Client) -> None:
     body = chat(AFTER, model="echoes", cache={})
     job = held(api, body)
@@ -178,6 +187,21 @@ def test_a_tenant_that_floods_the_queue_hides_nobody_elses_jobs(stack: Stack, ap
     for job_id in flood:
         api.call("POST", f"/jobs/{job_id}/cancel")
     assert decide(stack, mine, "reject").status == 200
+
+
+def test_feedback_on_what_was_not_found_is_refused_with_the_field(stack: Stack, api: Client) -> None:
+    job = held(api, chat(BEFORE, model="echoes"))
+    path = f"/jobs/{job['id']}/feedback"
+    wrong = {"about": "guardrails", "verdict": "false_positive"}
+    for said, param in (({"stage": "output"}, "stage"), ({"rule": "secrets"}, "rule"), ({"kind": "visa"}, "kind")):
+        refused = api.call("POST", path, wrong | said)
+        assert (refused.status, refused.body["error"]["param"]) == (400, param)
+        assert refused.body["error"]["code"] == "no_such_finding"
+    assert api.call("POST", path, wrong | {"rule": "denied_terms"}).status == 201
+    assert api.call("POST", path, wrong | {"verdict": "missed", "rule": "topics", "kind": "x" * 200}).status == 201
+    assert decide(stack, job, "reject", reason="x" * 10_000).body["error"]["param"] == "reason"
+    assert decide(stack, job, "reject", reason=" ").status == 400
+    assert decide(stack, job, "reject", reason="\x1b[2J<b>\n\u202e").status == 200
 
 
 def test_feedback_is_listed_and_exported_as_rows(stack: Stack, api: Client, tmp_path: Path) -> None:
