@@ -13,6 +13,7 @@ from broker.storage import Update
 
 from local.client import Client, HttpReply
 from local.listening import Listener
+from local.receiver import Receiver
 from tests.e2e.files import Files
 from tests.e2e.stack import Stack, chat, until
 from tests.e2e.test_admin import signed
@@ -84,6 +85,24 @@ def test_who_waits_is_told_at_once_that_a_person_has_to_look(stack: Stack, api: 
     assert [each["text"] for each in shown["texts"]] == [BEFORE], "nothing but what a person would judge"
     assert decide(stack, reply.body, "reject").status == 200
     assert api.call("GET", f"/jobs/{reply.body['id']}?wait=25").body["status"] == "blocked"
+
+
+def test_a_webhook_that_asks_is_told_of_a_hold_and_of_the_end(stack: Stack, api: Client) -> None:
+    with Receiver() as receiver:
+        hook = {"url": receiver.url, "events": ["job.held", "job.blocked"]}
+        job = held(api, chat(BEFORE, model="echoes", webhook=hook))
+        (arrived,) = receiver.wait()
+        body = json.loads(arrived.body)
+        assert (body["type"], body["data"]["job_id"], body["data"]["review"]["stage"]) == (
+            "job.held",
+            job["id"],
+            "input",
+        )
+        assert "stork" not in json.dumps(body)
+        assert decide(stack, job, "reject").status == 200
+        _, ended = receiver.wait(2)
+        assert json.loads(ended.body)["type"] == "job.blocked"
+    assert arrived.headers["webhook-id"] != ended.headers["webhook-id"]
 
 
 def test_an_answer_is_held_and_released_with_one_call_that_is_paid_for_once(stack: Stack, api: Client) -> None:
