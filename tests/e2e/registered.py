@@ -264,7 +264,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},
             *({"id": name, "guardrails": [name]} for name in JUDGED),
-            {"id": "reviewed", "guardrails": ["birds"]},
+            {"id": "reviewed", "guardrails": ["birds"], "webhook_secret": "tenants/demo/webhook"},
             {"id": "reviewed-too", "guardrails": ["birds"]},
             {"id": "trying", "guardrails": ["herons-tried"]},
             {"id": "discreet", "guardrails": ["discretion"], "redaction_secret": "redaction/discreet"},

@@ -1,6 +1,8 @@
 """Held jobs on the deployed stack: before and after the model, by all doors, and how people end it."""
 
 import json
+import random
+import string
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from broker.cli.reviewing import export_feedback
 from broker.clock import now_ms
 from broker.jobs.head import job_pk
 from broker.storage import Update
+from standardwebhooks import Webhook
 
 from local.client import Client, HttpReply
 from local.listening import Listener
@@ -92,12 +95,9 @@ def test_a_webhook_that_asks_is_told_of_a_hold_and_of_the_end(stack: Stack, api:
         hook = {"url": receiver.url, "events": ["job.held", "job.blocked"]}
         job = held(api, chat(BEFORE, model="echoes", webhook=hook))
         (arrived,) = receiver.wait()
-        body = json.loads(arrived.body)
-        assert (body["type"], body["data"]["job_id"], body["data"]["review"]["stage"]) == (
-            "job.held",
-            job["id"],
-            "input",
-        )
+        body = Webhook(stack.seeded.webhook_secret).verify(arrived.body, arrived.headers)
+        assert (body["type"], body["data"]["job_id"]) == ("job.held", job["id"])
+        assert body["data"]["review"]["stage"] == "input"
         assert "stork" not in json.dumps(body)
         assert decide(stack, job, "reject").status == 200
         _, ended = receiver.wait(2)
@@ -134,6 +134,16 @@ def test_a_rejected_answer_is_blocked_paid_for_and_not_shown(stack: Stack, api: 
     trail = signed(stack, "GET", f"/admin/reviews/{job['id']}").body["audit"]
     assert [(each["what"], each["reason"]) for each in trail] == [("rejected", "I looked at it.")]
     assert trail[0]["by"]
+
+
+def test_a_large_request_lies_in_the_bucket_and_is_shown_whole(stack: Stack, api: Client) -> None:
+    text = BEFORE + "".join(random.Random(11).choices(string.ascii_letters + '"\\\x01é', k=700_000))
+    job = held(api, {"input": {"text": text}, "model": "echoes"})
+    shown = signed(stack, "GET", f"/admin/reviews/{job['id']}")
+    assert (shown.status, shown.body["complete"]) == (200, True)
+    assert [each["text"] for each in shown.body["texts"]] == [text]
+    assert decide(stack, job, "release").status == 200
+    assert api.finished(job["id"])["output"]["text"].endswith(text[-100:])
 
 
 def test_of_two_reviewers_one_has_the_claim(stack: Stack, api: Client) -> None:

@@ -75,6 +75,16 @@ def test_after_the_repair_the_next_candidate_is_asked(flow: Flow) -> None:
     assert outcomes(flow, job.id) == [("small", "BadOutput"), ("small", "BadOutput"), ("large", "succeeded")]
 
 
+def test_what_the_limit_on_tokens_cut_off_is_asked_for_once(flow: Flow) -> None:
+    picks = {"id": "picks", "query_type": "picks", "models": ["small", "large"], "postprocess": {"pick": "$.when"}}
+    register(flow, {"routes": [picks]})
+    says(flow, '{"who": {"when": "never"}, "when": "at du', finish_reason="length")
+    job = flow({"input": {"text": "When?"}, "routing": {"query_type": "picks"}})
+    assert (job.status, (job.error or {})["code"]) == (Status.FAILED, "output_truncated")
+    assert outcomes(flow, job.id) == [("small", "Truncated")]
+    assert job.spent == 7 * 1 + 3 * 2
+
+
 def test_where_no_model_gives_a_good_one_the_job_fails_and_keeps_none(flow: Flow) -> None:
     says(flow, "See [2].", "Nobody knows.")
     job = flow(ASK | {"model": "small"})
