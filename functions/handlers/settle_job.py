@@ -22,7 +22,12 @@ def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
         }
         metric({"stage": head.review["stage"]}, facts, JobsHeld=1)
     elif head.status is Status.QUEUED:
-        facts = {"message": "job waits for a circuit", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
+        facts = {
+            "message": f"job waits for {head.waits_for}",
+            "job_id": head.id,
+            "tenant": head.tenant,
+            "runs": head.run,
+        }
         metric({"lane": head.lane}, facts, JobsWaiting=1)
     return {"job_id": head.id, "status": head.status.value}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from broker.errors import Conflict
+from broker.jobs.transitions import START_LEASE_MS
+from broker.steps.settling import NOT_STARTED
 from cfnlint.api import lint_all
 from jsonata.jsonata import Jsonata
 
@@ -111,13 +113,31 @@ def test_no_error_name_stands_behind_one_that_takes_all(tasks: dict[str, dict[st
                 assert "States.ALL" not in rule, f"{name}: what follows States.ALL in {field} is never reached"
 
 
+def test_what_was_not_started_is_tried_for_longer_and_before_all_else(tasks: dict[str, dict[str, Any]]) -> None:
+    for name, state in tasks.items():
+        first, *others = state["Retry"]
+        assert set(first["ErrorEquals"]) == NOT_STARTED, (
+            f"{name} takes a function that was not started for one that failed"
+        )
+        assert not {each for rule in others for each in rule["ErrorEquals"]} & NOT_STARTED
+        pauses = [
+            min(first["IntervalSeconds"] * first["BackoffRate"] ** tries, first["MaxDelaySeconds"])
+            for tries in range(first["MaxAttempts"])
+        ]
+        # Within the lease of a run that has not called anybody, or the sweep starts another beside it.
+        assert 20 <= sum(pauses) < START_LEASE_MS / 1000 or name == SETTLES, f"{name} waits {sum(pauses)} s"
+
+
 def test_each_task_has_its_own_retry_with_jitter(tasks: dict[str, dict[str, Any]]) -> None:
     for name, state in tasks.items():
         assert state.get("Retry"), f"{name} has no Retry"
         for rule in state["Retry"]:
             if rule.get("MaxAttempts") != 0:
                 assert rule.get("JitterStrategy") == "FULL", f"{name}: the retry of {rule['ErrorEquals']} has no jitter"
-                assert rule.get("MaxAttempts", 3) <= 5, f"{name}: the retry of {rule['ErrorEquals']} goes on for long"
+                most = 12 if name == SETTLES and set(rule["ErrorEquals"]) == NOT_STARTED else 5
+                assert rule.get("MaxAttempts", 3) <= most, (
+                    f"{name}: the retry of {rule['ErrorEquals']} goes on for long"
+                )
         assert rule_for(state, "Retry", "Lambda.TooManyRequestsException"), (
             f"{name} does not retry a throttled function"
         )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from broker.steps.settling import NOT_STARTED
 from jsonata.jsonata import Jsonata
 
 from tests.contract.workflows import INVOKES, PLATFORM, SETTLES, inference, rule_for
@@ -54,7 +55,7 @@ def test_a_wait_is_as_long_as_the_step_says() -> None:
 @pytest.mark.parametrize(
     ("place", "following", "assigned"), [(0, INVOKES, {"place": 1}), (1, INVOKES, {"place": 2}), (2, SETTLES, {})]
 )
-@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"}))
+@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"} - NOT_STARTED))
 def test_a_function_that_died_costs_its_candidate_the_turn(
     error: str, place: int, following: str, assigned: dict[str, Any]
 ) -> None:
@@ -67,6 +68,14 @@ def test_a_function_that_died_costs_its_candidate_the_turn(
     assert rule["Next"] == "What Next?"
     assert way_from(held["asked"]) == (following, assigned)
     assert held["ending"] == {"failure": failed["errorOutput"]}
+
+
+@pytest.mark.parametrize("error", sorted(NOT_STARTED))
+def test_a_function_that_was_not_started_costs_no_candidate_its_turn(error: str) -> None:
+    rule = rule_for(inference()[INVOKES], "Catch", error)
+    failed = {"errorOutput": {"Error": error, "Cause": "x"}}
+    assert rule["Next"] == SETTLES
+    assert value(rule["Assign"]["ending"], states=failed) == {"failure": failed["errorOutput"]}
 
 
 @pytest.mark.parametrize("name", ["Find Similar", "Invoke Model"])
@@ -136,20 +145,23 @@ def test_a_step_that_holds_a_job_says_so_to_settle_job(name: str, blocked: bool)
     assert ending.get("held") == (None if blocked else held)
 
 
-@pytest.mark.parametrize(("reply", "told"), [({"redacted": True}, {"redacted": True}), ({}, {})])
-def test_all_steps_after_check_input_are_told_of_what_was_redacted(reply: dict[str, Any], told: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "told", [{}, {"redacted": True}, {"redacts": True}, {"redacts": False}, {"redacted": True, "redacts": True}]
+)
+def test_all_steps_after_check_input_are_told_of_what_was_redacted(told: dict[str, Any]) -> None:
     known = inference()
     given = {
         "input": {"job_id": "job_1"},
         "context": {"Execution": {"Id": "e-1"}},
-        "result": {"Payload": {"blocked": False, "rules": [], **reply}},
+        "result": {"Payload": {"blocked": False, "rules": [], **told}},
     }
     run = value(known["Check Input"]["Assign"]["run"], states=given)
     assert run == {"job_id": "job_1", "execution": "e-1"} | told
-    for name in ("Select Model", "Find Similar", "Invoke Model", "Moderate Output", "Settle Job"):
-        variables = {"run": run, "asked": {"answer": {"output": "OUTPUT#1.1"}}, "candidates": [], "place": 0}
+    steps = ("Ask Engines", "Select Model", "Find Similar", "Invoke Model", "Ask Engines Again", "Moderate Output")
+    for name in (*steps, "Settle Job"):
+        variables = {"run": run, "ask": "", "asked": {"answer": {"output": "OUTPUT#1.1"}}, "candidates": [], "place": 0}
         payload = value(known[name]["Arguments"]["Payload"], **variables, ending={})
-        assert payload.get("redacted") == told.get("redacted"), name
+        assert {fact: payload[fact] for fact in ("redacted", "redacts") if fact in payload} == told, name
         if "run" in (assign := known[name].get("Assign", {})):
             run = value(assign["run"], run=run, states={"result": {"Payload": {"candidates": []}}})
 

@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+from broker.steps.settling import NOT_STARTED
+
 from tests.contract.stack import workflow_files
 
-PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown"}
-"""Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time."""
+PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown", *NOT_STARTED}
+"""Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time or never began."""
 
 INVOKES = "Invoke Model"
 SETTLES = "Settle Job"

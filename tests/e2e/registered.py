@@ -54,6 +54,13 @@ ROUTES: list[dict[str, Any]] = [
         for objective in ("cost", "quality", "latency", "balanced")
     ),
     {
+        "id": "records",
+        "query_type": "records",
+        "models": ["american", "european"],
+        "fallbacks": ["echoes"],
+        "residency": {"regions": ["eu"]},
+    },
+    {
         "id": "plain-texts",
         "query_type": "plain-texts",
         "models": ["revised"],
@@ -140,11 +147,12 @@ POLICIES = [
     },
     {
         "id": "fences",
+        "mark_untrusted": "datamarking",
         "rules": [
             {"check": "links", "action": "block", "domains": ["lamps.example"]},
             {"check": "markup", "action": "block"},
             {"check": "tool_calls", "action": "block", "tools": ["look"]},
-            {"check": "prompt_leak", "action": "block"},
+            {"check": "prompt_leak", "action": "block", "canary": True},
             {"check": "personal_data", "action": "block", "kinds": ["email"], "stages": ["output"], "only_new": True},
         ],
     },

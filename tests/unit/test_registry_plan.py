@@ -123,6 +123,14 @@ def test_what_was_disabled_comes_back() -> None:
         ({"routes": [{"id": "r", "task": "chat", "models": ["none"]}]}, "unknown_model", "routes.0.models.0.model"),
         ({"routes": [{"id": "r", "task": "chat", "fallbacks": ["none"]}]}, "unknown_model", "routes.0.fallbacks.0"),
         ({"routes": [{"id": "r", "models": ["small"]}]}, "duplicate_route", "routes.0.query_type"),
+        (
+            {"routes": [{"id": "r", "task": "chat", "residency": {"regions": ["us"], "providers": ["openai"]}}]},
+            *("unknown_region", "routes.0.residency.regions.0"),
+        ),
+        (
+            {"routes": [{"id": "r", "task": "chat", "residency": {"providers": ["openai", "opanai"]}}]},
+            *("unknown_provider", "routes.0.residency.providers.1"),
+        ),
         ({"tenants": [{"id": "x", "models": ["small", "none"]}]}, "unknown_model", "tenants.0.models.1"),
         ({"tenants": [{"id": "x", "cache_embedding_model": "n"}]}, "unknown_model", "tenants.0.cache_embedding_model"),
     ],
@@ -140,6 +148,23 @@ def test_names_may_come_with_the_same_document() -> None:
         "routes": [{"id": "chats", "task": "chat", "models": ["latest"], "fallbacks": ["new"]}],
     }
     assert len(Stands().apply(document).changes) == 4
+
+
+def test_a_demand_for_residency_is_shown_by_the_plan_and_read_by_the_functions() -> None:
+    stands = Stands()
+    demand = {"regions": ["eu"], "providers": ["openai"]}
+    route = BASE["routes"][0] | {"residency": demand}
+    document = {"models": [model("small", regions=["eu"]), model("large")], "routes": [route]}
+    (change,) = [each for each in shown(stands.plan(document))["changes"] if each["kind"] == "routes"]
+    assert change["fields"] == [{"name": "residency", "old": None, "new": demand}]
+    stands.apply(document)
+    (known,) = Models(stands.database).catalog(NOW).residency({"task": "chat"})
+    assert (known.route, known.regions, known.providers) == ("default", {"eu"}, {"openai"})
+    assert stands.apply(document).changes == ()
+    stands.apply({"routes": [route | {"residency": {"providers": ["openai"]}}]})
+    assert Models(stands.database).catalog(NOW).residency({"task": "chat"})[0].regions == frozenset()
+    stands.apply({"routes": BASE["routes"]})
+    assert Models(stands.database).catalog(NOW).residency({"task": "chat"}) == ()
 
 
 def test_a_route_may_take_the_place_of_one_that_goes() -> None:

@@ -32,7 +32,7 @@ class Started(Shown):
 
 
 class Waiting(Shown):
-    """Circuits kept all its models away, so the job went back to its queue."""
+    """The job went back to its queue, and will be tried again."""
 
     at: Time
     """For the first time."""
@@ -41,6 +41,9 @@ class Waiting(Shown):
     """How often it has been put back."""
     until: Time | None
     """When it will be sent again; null once it was."""
+    reason: Literal["circuits", "capacity", "moderation"]
+    """The last time: circuits kept all its models away, there was no function to run in, or none could check the answer
+    that is kept."""
 
 
 class Held(Shown):

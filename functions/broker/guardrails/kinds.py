@@ -50,6 +50,7 @@ _KINDS: Mapping[str, Callable[[], frozenset[str]]] = {
     "card_numbers": _cards,
     "personal_data": _personal,
     "hidden_text": _hidden,
+    "prompt_leak": lambda: frozenset(("system_prompt", "canary")),
     "markup": lambda: frozenset(("script_url", "active_html", "remote_picture")),
     "tool_calls": lambda: frozenset(("tool_not_allowed", "denied_argument")),
 }

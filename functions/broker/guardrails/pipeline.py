@@ -48,6 +48,9 @@ class Report:
     """The rules that want a person to look."""
     asking: list[tuple[Policy, Rule]] = field(default_factory=list)
     """The rules for which engines have to be asked; none where the job is blocked anyway."""
+    redacts: bool | None = None
+    """True where all rules that take personal data out of a request have read all of it, False where one has not; None
+    where there were none."""
 
     @property
     def blocked(self) -> bool:
@@ -327,7 +330,21 @@ class _Run:
         findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
         asking = [] if self.blocking else [each for each in self.every if each in self.asking - self.settled]
         edits = edits_of(self.changes, self.texts)
-        return Report(findings[:MOST_FINDINGS], edits, self.blocking, self.holding, asking)
+        return Report(findings[:MOST_FINDINGS], edits, self.blocking, self.holding, asking, self._redacts())
+
+    def _redacts(self) -> bool | None:
+        """See `Report.redacts`; a rule that now asks its engines has taken nothing out yet."""
+        rules = [
+            (policy, rule)
+            for policy, rule in self.rules
+            if rule.redacts and not policy.shadow and not (rule.needs_cause and (policy, rule) in self.asking)
+        ]
+        unread = {
+            (policy, rule)
+            for policy, rule, kind, action, _ in self.tallies
+            if action == "error" or kind in (NOT_ALL, NOT_ALL_READ)
+        }
+        return unread.isdisjoint(rules) if rules else None
 
 
 def _back(normal: Normal, hidden: Decoded, begin: int, end: int) -> tuple[int, int]:

@@ -1,8 +1,10 @@
 """What is looked for, in which order, and what follows: policies, as operators register them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
+
+from broker.guardrails.untrusted import Marking
 
 Stage = Literal["input", "output"]
 
@@ -12,6 +14,12 @@ the job before it goes on, or it ends."""
 
 STRICTNESS: Mapping[str, int] = {"flag": 0, "mask": 1, "hash": 2, "redact": 3, "remove": 4, "review": 5, "block": 6}
 """Where policies differ, the strictest wins."""
+
+CHANGES: frozenset[Action] = frozenset({"mask", "hash", "redact", "remove"})
+"""The actions that change a text."""
+
+PERSONAL = "personal_data"
+"""The check whose finds have to be taken out for a request to be redacted (`routing.residency`)."""
 
 MOST_INPUT_CHARS = 4_000_000
 
@@ -54,6 +62,8 @@ class Rule:
     """Of `tool_calls`: the tools that a model may call."""
     only_new: bool = False
     """Of an answer, only what was not in the request."""
+    canary: bool = False
+    """Of `prompt_leak`: instructions get a word that only who repeats them can know (`canary`)."""
     max_chars: int = MOST_INPUT_CHARS
     """Of `max_input_chars`."""
     engines: tuple[str, ...] = ()
@@ -86,6 +96,11 @@ class Rule:
         return not self.engines or EMBEDDED in self.engines
 
     @property
+    def redacts(self) -> bool:
+        """True where it takes personal data out of what models get."""
+        return self.check == PERSONAL and "input" in self.stages and self.action in CHANGES
+
+    @property
     def needs_cause(self) -> bool:
         """True where its models are only asked for what the check itself has found, or is unsure of."""
         return bool(self.models) and EMBEDDED in self.engines and self.combine != "any"
@@ -114,6 +129,8 @@ class Policy:
     version: int = 0
     rules: tuple[Rule, ...] = ()
     shadow: bool = False
+    mark_untrusted: Marking | None = None
+    """How a model is shown what came from elsewhere."""
 
     @property
     def name(self) -> str:
@@ -124,7 +141,8 @@ class Policy:
     def from_item(cls, policy_id: str, item: Mapping[str, Any]) -> Self:
         """Read the stored form."""
         rules = tuple(Rule.from_item(each) for each in item.get("rules", ()))
-        return cls(policy_id, int(item.get("version", 0)), rules, bool(item.get("shadow", False)))
+        facts = int(item.get("version", 0)), rules, bool(item.get("shadow", False)), item.get("mark_untrusted")
+        return cls(policy_id, *facts)
 
 
 UNSEEN_CHARACTERS = ("tag_characters", "direction_override", "invisible_in_word", "invisible_run")
@@ -143,6 +161,11 @@ DEFAULT = Policy(
     )
 )
 """Of who registered none."""
+
+
+def redacts(policies: Iterable[Policy]) -> bool:
+    """True where policies take personal data out of what models get, unless a check of theirs should fail."""
+    return any(rule.redacts for policy in policies if not policy.shadow for rule in policy.rules)
 
 
 def of_tenant(settings: Mapping[str, Any], named: tuple[Policy, ...] = ()) -> tuple[Policy, ...]:

@@ -32,6 +32,12 @@ SOURCES: Mapping[str, Source] = {
 }
 """By the role of a message."""
 
+TEXTS = frozenset({"text", "refusal"})
+"""The types of parts of a message that are texts and nothing else."""
+
+HOLDERS = frozenset({"image_url", "file", "input_audio"})
+"""Fields of a part that may hold bytes, or say where they are."""
+
 OTHERS: Mapping[str, Source] = {"tools": "operator", "tool_choice": "operator", "documents": "untrusted"}
 """By the part of an input, beside messages."""
 
@@ -115,6 +121,22 @@ def input_texts(request: Mapping[str, Any]) -> Iterator[Seen]:
                 yield from _conversation(path, value)
             else:
                 yield from _texts(path, value, OTHERS.get(part, "user"))
+
+
+def has_unread(request: Mapping[str, Any]) -> bool:
+    """True where a model would get more of a request than its texts: pictures, documents, sounds, a body of any form.
+
+    Nothing is taken out of those, whatever is in them.
+    """
+    given = request.get("input", {})
+    if given.get("file") is not None or given.get("body") is not None:
+        return True
+    contents = (message.get("content") for message in given.get("messages") or ())
+    return any(_is_no_text(part) for content in contents if isinstance(content, list) for part in content)
+
+
+def _is_no_text(part: Any) -> bool:
+    return not isinstance(part, Mapping) or part.get("type") not in TEXTS or not HOLDERS.isdisjoint(part)
 
 
 def output_texts(output: Any) -> Iterator[Seen]:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from broker.errors import Conflict
 from broker.jobs import calls
@@ -121,7 +121,8 @@ class Head:
     lease_expirations: int = 0
     """How many runs that had begun to call ended with their lease, not with a result."""
     waits: dict[str, int] = field(default_factory=dict)
-    """That open circuits sent it back to its queue: `since` when, and how many `times`; empty for nearly all jobs."""
+    """That it was sent back to its queue: `since` when, and how many `times`; the last time by open circuits, or for
+    the reason that is named beside (`transitions.put_back`). Empty for nearly all jobs."""
     review: dict[str, Any] = field(default_factory=dict)
     """That guardrails held it for a person (`jobs.reviewing`); empty for nearly all jobs."""
     webhook: tuple[str, ...] = ()
@@ -198,6 +199,13 @@ class Head:
     def is_over(self) -> bool:
         """True where it has ended."""
         return self.status.terminal
+
+    @property
+    def waits_for(self) -> Literal["circuits", "capacity", "moderation"]:
+        """Why it was sent back to its queue the last time, where it was."""
+        if "capacity" in self.waits:
+            return "capacity"
+        return "moderation" if "moderation" in self.waits else "circuits"
 
     @property
     def is_held(self) -> bool:

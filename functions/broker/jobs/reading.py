@@ -175,7 +175,11 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
         seen.append((head.started_at, "job.started", {"runs": head.run}))
     if head.waits:
         waiting = head.status is Status.QUEUED and not head.nudges
-        facts = {"times": head.waits["times"], "until": iso(head.due_at) if waiting else None}
+        facts = {
+            "times": head.waits["times"],
+            "until": iso(head.due_at) if waiting else None,
+            "reason": head.waits_for,
+        }
         seen.append((head.waits["since"], "job.waiting", facts))
     for call in (calls.described(each) for each in head.calls.values()):
         if "ended_at" in call:

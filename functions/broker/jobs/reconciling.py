@@ -17,6 +17,13 @@ NUDGES_MS = (60_000, 600_000, 3_600_000)
 """When a job that is still queued is sent again: after a minute, ten minutes, then hourly. Its message may be lost
 or may wait in a long queue; a second message starts nothing, so sending is always safe."""
 
+WAITED_FOR = {
+    "circuits": ("Open circuits kept it waiting", "circuits_open"),
+    "capacity": ("There was no capacity for it", "no_capacity"),
+    "moderation": ("Its answer could not be checked", "not_moderated"),
+}
+"""What a job is told that waited until its deadline, and the code of that, by `Head.waits_for`."""
+
 
 def reconcile(head: Head, *, now: int) -> Head:
     """What the sweep does with a job that is due: expire it, send it again, take it back from a dead run, or wait on.
@@ -56,8 +63,8 @@ def send_soon(head: Head, *, now: int) -> Head:
     """What the sweep does with a job whose message died in its lane: it is sent again within a minute.
 
     Raises:
-        Conflict: it is not queued, is held for a review, or waits for a circuit and is sent when that may let it
-            through.
+        Conflict: it is not queued, is held for a review, or waits for a circuit or for capacity and is sent
+            when its time has come.
     """
     if head.status is not Status.QUEUED or head.is_held or (head.waits and not head.nudges):
         raise Conflict(f"job {head.id} does not wait for a message")
@@ -72,7 +79,7 @@ def _expiry(head: Head) -> dict[str, str]:
         return error | {"code": "not_reviewed", "message": message}
     if not head.waits:
         return error
-    message = f"{error['message']} Open circuits kept it waiting since {iso(head.waits['since'])}."
+    why, code = WAITED_FOR[head.waits_for]
+    message = f"{error['message']} {why} since {iso(head.waits['since'])}."
     # In a run that goes on, something else took the rest of its time.
-    code = "circuits_open" if head.status is Status.QUEUED else error["code"]
-    return error | {"code": code, "message": message}
+    return error | {"code": code if head.status is Status.QUEUED else error["code"], "message": message}

@@ -5,7 +5,7 @@ What a provider call does to the head is in `jobs.call_transitions`; the sweep's
 
     queued ──claim──► running ──finish──► succeeded | failed | blocked
       ▲  │               │  └───finish──► canceled | expired | failed
-      │  └──finish──►    │ release, requeue, wait
+      │  └──finish──►    │ release, requeue, wait, put_back
       └──────────────────┘
     queued ──finish──► canceled | expired | blocked | failed
 
@@ -14,6 +14,7 @@ Each raises `Conflict` when the head is not where the transition starts: the cal
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from broker.errors import Conflict, NotCancelable
 from broker.jobs.calls import Facts
@@ -25,9 +26,9 @@ comes each minute, and the work needs time."""
 
 SPREADS_MS = (60_000, 120_000, 240_000, 300_000)
 SPREAD_OF_WAIT = 8
-"""Jobs that wait for a circuit come back spread over so long, by how often they did, or over an eighth of the time that
-they have waited if that is more. Of hundreds one is the probe, so most are to come when it has ended; and as a circuit
-cools for longer each time, they may come later each time."""
+"""Jobs that wait for a circuit, or for a function to run in, come back spread over so long, by how often they did, or
+over an eighth of the time that they have waited if that is more. Of hundreds one is the probe, so most are to come when
+it has ended; and as a circuit cools for longer each time, they may come later each time."""
 
 START_LEASE_MS = 90_000
 """From the claim to the first provider call, which extends the lease by its own timeout."""
@@ -113,6 +114,38 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
     head = owned(head, fence)
     if has_asked(head, fence.run):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
+    return _queued_until(head, until, now, chance)
+
+
+def is_unfinished(head: Head, run: int) -> bool:
+    """True where another run would make no call twice: this one asked nobody, or has a call that is not settled.
+
+    Of that the answer may be kept, or the provider goes on by itself; the next run takes it or asks after it.
+    """
+    return bool(head.open_calls) or not has_asked(head, run)
+
+
+def put_back(head: Head, fence: Fence, reason: Literal["capacity", "moderation"], *, now: int, chance: float) -> Head:
+    """`running → queued` for a run that could not go on, for no fault of the job's. The sweep sends it again.
+
+    Args:
+        head: the job.
+        fence: of the execution.
+        reason: there was no function to run in, or none could check the answer that is kept.
+        now: milliseconds.
+        chance: as of `wait`.
+
+    Raises:
+        Conflict: the fence is stale, or the run has asked in vain.
+    """
+    head = owned(head, fence)
+    if not is_unfinished(head, fence.run):
+        raise Conflict(f"job {head.id} has calls in run {head.run}")
+    after = _queued_until(head, now, now, chance)
+    return replace(after, waits=after.waits | {reason: 1})
+
+
+def _queued_until(head: Head, until: int, now: int, chance: float) -> Head:
     since, times = head.waits.get("since", now), head.waits.get("times", 0)
     spread = max(SPREADS_MS[min(times, len(SPREADS_MS) - 1)], (now - since) // SPREAD_OF_WAIT)
     # Half of the time that is then left stays for the work. Where none is, there is nothing to come back for.

@@ -36,6 +36,10 @@ class Names:
     """Whether a prompt has a version."""
     policies: Mapping[str, bool]
     """Whether each is in use."""
+    regions: frozenset[str] = frozenset()
+    """The data regions that models keep to."""
+    providers: frozenset[str] = frozenset()
+    """The providers that models have."""
 
     @classmethod
     def of(
@@ -52,6 +56,8 @@ class Names:
             {key: frozenset(routes) for key, routes in rows.items()},
             has_version,
             {policy: content.get("enabled", True) for policy, content in contents["guardrails"].items()},
+            frozenset(region for content in contents["models"].values() for region in content.get("regions", ())),
+            frozenset(content["provider"] for content in contents["models"].values() if "provider" in content),
         )
 
 
@@ -109,6 +115,13 @@ def _route(entry: RouteEntry, names: Names) -> Iterator[Fault]:
     yield from _unknown(((f"models.{at}.model", each.model) for at, each in enumerate(entry.models)), known)
     yield from _unknown(_listed("fallbacks", entry.fallbacks), known)
     yield from _policies(entry.guardrails, names, in_use=entry.enabled)
+    if entry.residency is not None:
+        for place, region in _listed("residency.regions", entry.residency.regions):
+            if region not in names.regions:
+                yield place, "unknown_region", f"no model keeps to a region {region!r}"
+        for place, provider in _listed("residency.providers", entry.residency.providers):
+            if provider not in names.providers:
+                yield place, "unknown_provider", f"no model has a provider {provider!r}"
     others = names.rows.get((entry.task and entry.task.value, entry.query_type), frozenset()) - {entry.id}
     if entry.enabled and others:
         yield "query_type", "duplicate_route", f"the route {min(others)!r} is for the same task and query type"

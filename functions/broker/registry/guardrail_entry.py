@@ -8,7 +8,17 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, fiel
 from broker.errors import InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.kinds import kinds_of
-from broker.guardrails.policy import DEFAULT, EMBEDDED, MOST_INPUT_CHARS, TENANTS_OWN, Action, Combine, Stage
+from broker.guardrails.policy import (
+    CHANGES,
+    DEFAULT,
+    EMBEDDED,
+    MOST_INPUT_CHARS,
+    TENANTS_OWN,
+    Action,
+    Combine,
+    Stage,
+)
+from broker.guardrails.untrusted import Marking
 from broker.jobs.field_errors import Spelled, here
 from broker.prompts.variables import check_pattern
 from broker.registry.entry import Entry, Name, StrictEntry
@@ -21,6 +31,7 @@ OPTIONS: dict[str, frozenset[str]] = {
     "patterns": frozenset({"denied_patterns", "tool_calls"}),
     "domains": frozenset({"links", "markup"}),
     "tools": frozenset({"tool_calls"}),
+    "canary": frozenset({"prompt_leak"}),
     "max_chars": frozenset({SIZE}),
     "engines": frozenset({"injection", "personal_data", *BY_ENGINES}),
     "topics": frozenset({"topics"}),
@@ -35,9 +46,6 @@ NEEDED: dict[str, tuple[str, ...]] = {
 }
 """Options without which a check finds nothing."""
 
-CHANGES = frozenset({"mask", "hash", "redact", "remove"})
-"""The actions that change a text."""
-
 SCORES = frozenset({"threshold", "block_from"})
 
 NOT_OF: dict[str, frozenset[str]] = {
@@ -49,7 +57,7 @@ NOT_OF: dict[str, frozenset[str]] = {
     "links": SCORES | {"input", "kinds"},
     "markup": SCORES | {"input"},
     SIZE: CHANGES | SCORES | {"review", "output", "kinds", "only_new", "fail_open"},
-    "prompt_leak": SCORES | {"input", "kinds", "only_new"},
+    "prompt_leak": SCORES | {"input", "only_new"},
     "topics": CHANGES | {"kinds", "only_new"},
     "tool_calls": CHANGES | SCORES | {"input", "only_new"},
 }
@@ -125,6 +133,8 @@ class RuleEntry(StrictEntry):
     """Of `links` and `markup`: where an answer may point to, with all below."""
     tools: list[ToolName] | None = Field(default=None, max_length=128)
     """Of `tool_calls`: the tools that a model may call."""
+    canary: bool | None = None
+    """Of `prompt_leak`: instructions get a word that only who repeats them can know."""
     max_chars: int | None = Field(default=None, ge=1, le=MOST_INPUT_CHARS)
     """Of `max_input_chars`."""
     combine: Combine | None = None
@@ -236,6 +246,9 @@ class GuardrailEntry(Entry):
     """It notes what it finds, and never acts."""
     shared: bool = False
     """Every tenant may try a text against it (`POST /v1/guardrails/check`); otherwise, those that name it."""
+    mark_untrusted: Marking | None = None
+    """How a model is shown what tools gave and what prompts mark as data: between markers, also with a character in
+    the place of each space, or encoded."""
     rules: list[RuleEntry] = Field(min_length=1, max_length=MOST_RULES)
     """In the order in which they are run."""
     enabled: bool = True

@@ -157,6 +157,20 @@ Choice = Annotated[ChoiceEntry, BeforeValidator(_of_name, json_schema_input_type
 """A name alone will do."""
 
 
+class ResidencyEntry(StrictEntry):
+    """Where data has to stay that is not redacted; a model meets it by its regions or by its provider."""
+
+    regions: list[Word] = Field(default_factory=list, max_length=16)
+    """Data regions, as models have them; a model may keep to no other."""
+    providers: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list, max_length=16)
+
+    @model_validator(mode="after")
+    def _demands_something(self) -> Self:
+        if not self.regions and not self.providers:
+            raise here("regions or providers are needed")
+        return self
+
+
 class RouteEntry(Entry):
     """One row: which models do this task or kind of work; without both it is the default."""
 
@@ -174,6 +188,8 @@ class RouteEntry(Entry):
     """Policies that hold for jobs that follow it, on top of their tenants'."""
     postprocess: PostprocessEntry | None = None
     """What is done to answers of jobs that follow it, after what their prompt says."""
+    residency: ResidencyEntry | None = None
+    """Where data stays that is not redacted, of all jobs of the row's task and query type."""
     enabled: bool = True
 
     @field_validator("postprocess")

@@ -7,6 +7,7 @@ from broker.clock import NANO, iso
 from broker.errors import BrokerError, CircuitOpen, Forbidden, InvalidRequest, TimedOut
 from broker.routing.model import Model
 from broker.routing.question import Question
+from broker.routing.residency import outside
 from broker.token_estimates import estimate, family_of
 
 Check = Callable[[Model, Question], str | None]
@@ -65,6 +66,10 @@ def _regions(model: Model, question: Question) -> str | None:
     return f"{kept}, and {', '.join(asked)} is asked for"
 
 
+def _residency(model: Model, question: Question) -> str | None:
+    return outside(model, question.residency)
+
+
 def _context(model: Model, question: Question) -> str | None:
     if question.request.get("context", {}).get("strategy", "error") != "error":
         return None  # the prompt will be made to fit
@@ -113,6 +118,7 @@ CONSTRAINTS = (
     Constraint("capabilities", _capabilities),
     Constraint("texts", _texts),
     Constraint("regions", _regions),
+    Constraint("residency", _residency),
     Constraint("context", _context),
     Constraint("limit", _limit),
     Constraint("held", _held),

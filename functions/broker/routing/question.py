@@ -7,6 +7,7 @@ from typing import Any
 from broker.routing.circuits import CLOSED, State
 from broker.routing.figures import Figures
 from broker.routing.model import Model
+from broker.routing.residency import Residency
 from broker.routing.units import most_units, pictures
 
 USUAL_OUTPUT = 400
@@ -40,6 +41,10 @@ class Question:
     """Nano-dollars that are held for the job's further calls."""
     policies: tuple[str, ...] = ()
     """The guardrail policies of the prompt that it was filled from."""
+    redacts: bool = False
+    """True where rules take personal data out of all that models get; where that is not known, it is unredacted."""
+    residency: tuple[Residency, ...] = ()
+    """What routes demand of the models; the selection finds it."""
 
     @property
     def task(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from broker.errors import InvalidRequest
 from broker.routing.model import Model
+from broker.routing.residency import Residency
 from broker.storage import Item
 
 ALIAS, ROUTE = "ALIAS#", "ROUTE#"
@@ -57,13 +58,16 @@ class Route:
     """The policies that hold for what follows it."""
     postprocess: str | None = None
     """What is done to answers, as JSON (`postprocessing.processing`)."""
+    residency: Residency | None = None
+    """Where unredacted data of all jobs that it covers has to stay, whether they follow it or not."""
     version: int = 1
 
     @classmethod
     def from_item(cls, item: Item) -> Self:
         """Read the stored form."""
+        route_id, residency = item["sk"].removeprefix(ROUTE), item.get("residency")
         return cls(
-            id=item["sk"].removeprefix(ROUTE),
+            id=route_id,
             task=item.get("task"),
             query_type=item.get("query_type"),
             models=tuple(Choice(each["model"], each.get("weight")) for each in item.get("models", ())),
@@ -71,6 +75,7 @@ class Route:
             fallbacks=tuple(item.get("fallbacks", ())),
             guardrails=tuple(item.get("guardrails", ())),
             postprocess=item.get("postprocess"),
+            residency=Residency.from_item(route_id, residency) if residency else None,
             version=item.get("version", 1),
         )
 
@@ -89,9 +94,28 @@ class Catalog:
 
         A row of which no model does the task is passed over, so a default of chat models is none for embeddings.
         """
-        keys = ((task, query_type), (None, query_type), (task, None), (None, None))
-        rows = (self.routes[key] for key in keys if key in self.routes)
+        rows = self._covering(task, query_type)
         return next((row for row in rows if any(task in self.models[each].tasks for each in self.chosen(row))), None)
+
+    def residency(self, request: Mapping[str, Any], *, redacts: bool = False) -> tuple[Residency, ...]:
+        """All that is demanded of the models that a job asks; nothing where rules take out what is personal.
+
+        The demands of all rows that cover the job hold together, whichever it follows: neither a model that it names
+        nor a kind of work takes one away that a wider row makes.
+
+        Args:
+            request: the job's, as stored.
+            redacts: whether personal data is taken out of all that models get of it.
+        """
+        if redacts:
+            return ()
+        rows = self._covering(request.get("task", "chat"), request.get("routing", {}).get("query_type"))
+        return tuple(row.residency for row in rows if row.residency is not None)
+
+    def _covering(self, task: str, query_type: str | None) -> list[Route]:
+        """The rows that are for a job, the one that fits best first."""
+        keys = dict.fromkeys(((task, query_type), (None, query_type), (task, None), (None, None)))
+        return [self.routes[key] for key in keys if key in self.routes]
 
     def chosen(self, row: Route) -> dict[str, int | None]:
         """The models of a row without its fallbacks, in order, with their weights; by rank where it names none."""

@@ -67,6 +67,7 @@ def select(question: Question, catalog: Catalog) -> Selection:
     Raises:
         InvalidRequest: a model is named that does not exist; `param` is the field.
     """
+    question = replace(question, residency=catalog.residency(question.request, redacts=question.redacts))
     order = order_for(question.request, catalog)
     names = order.names if order else [Named(each, "") for each in catalog.open()]
     entries, replaced = _succeeded([(each, catalog.models[each.model]) for each in names], catalog, question)

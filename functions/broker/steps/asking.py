@@ -29,13 +29,24 @@ from broker.guardrails.engines.questions import (
     questions_of,
     service_request,
 )
-from broker.guardrails.engines.verdicts import FAILED, FLAGGED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
+from broker.guardrails.engines.verdicts import (
+    FAILED,
+    FLAGGED,
+    NOT_ALL,
+    OUTSIDE,
+    REFUSED,
+    Find,
+    TooMany,
+    Unreadable,
+    Verdict,
+)
 from broker.guardrails.engines.weighing import is_attack, next_engines
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
 from broker.routing.model import Model
+from broker.routing.residency import Residency, outside
 from broker.steps.auxiliary import engine_task
 from broker.steps.calling import Auxiliary
 from broker.steps.context import Run, enter, material
@@ -85,7 +96,8 @@ class AskEngines:
             heard = self._heard(run, stage, rules, texts, now)
             began = time.monotonic()
             while waiting := self._waiting(heard):
-                self._hear(run, stage, heard, waiting, texts, now + round((time.monotonic() - began) * 1000))
+                later = now + round((time.monotonic() - began) * 1000)
+                self._hear(run, stage, heard, waiting, texts, self._residency(run, later), later)
             # What is kept of a job that has ended meanwhile goes as the rest of it.
             enter(self.jobs, run)
         return {"redacted": True} if run.redacted else {}
@@ -113,8 +125,25 @@ class AskEngines:
         engines = {f"{engine}/{rule.check}" for _, rule in heard.rules for engine in next_engines(rule, heard.verdicts)}
         return [each for each in questions_of(rule for _, rule in heard.rules) if each.name in engines]
 
+    def _residency(self, run: Run, now: int) -> Sequence[Residency]:
+        """What routes demand of those who are asked; the request is only read where some route demands anything.
+
+        An answer to unredacted data is such data as well, and what engines would take out is not out before they read.
+        """
+        catalog = self.models.catalog(now)
+        if run.redacts or not any(route.residency for route in catalog.routes.values()):
+            return ()
+        return catalog.residency(material(self.payloads, run))
+
     def _hear(
-        self, run: Run, stage: Stage, heard: Heard, questions: Sequence[Question], texts: Sequence[Seen], now: int
+        self,
+        run: Run,
+        stage: Stage,
+        heard: Heard,
+        questions: Sequence[Question],
+        texts: Sequence[Seen],
+        residency: Sequence[Residency],
+        now: int,
     ) -> None:
         """One round; what was heard is kept before the calls are settled, so that nobody pays for it twice."""
         calls: list[tuple[Question, Model, Auxiliary]] = []
@@ -123,6 +152,8 @@ class AskEngines:
             given = passages(question.check, texts)
             if model is None:
                 heard.verdicts[question.name] = Verdict(failed=FAILED)
+            elif outside(model, residency):
+                heard.verdicts[question.name] = Verdict(failed=OUTSIDE, version=_version(question, model))
             elif not given:
                 heard.verdicts[question.name] = Verdict(version=_version(question, model))
             else:

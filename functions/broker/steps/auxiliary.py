@@ -17,6 +17,7 @@ from broker.guardrails.engines.questions import (
 from broker.guardrails.policy import Policy
 from broker.routing.model import Model
 from broker.routing.question import Question
+from broker.routing.residency import Residency, outside
 from broker.routing.routes import Catalog
 from broker.routing.units import most_units_of_text
 from broker.tenants.registry import Tenant
@@ -30,8 +31,17 @@ SUMMARISERS = "summarizer"
 """The alias by which operators may say which models summarise."""
 
 
-def summariser(catalog: Catalog, allowed: Collection[str] | None, tokens: int) -> Model | None:
-    """The first model of the alias, or else the cheapest chat model, that the tenant may use; None for none."""
+def summariser(
+    catalog: Catalog, allowed: Collection[str] | None, tokens: int, residency: Collection[Residency] = ()
+) -> Model | None:
+    """The first model of the alias, or else the cheapest chat model, that may see the turns; None for none.
+
+    Args:
+        catalog: the models.
+        allowed: those that the tenant may use; None for all.
+        tokens: of a summary.
+        residency: what routes demand of the models that the job asks.
+    """
     named = catalog.aliases.get(SUMMARISERS)
     fit = [
         model
@@ -41,6 +51,7 @@ def summariser(catalog: Catalog, allowed: Collection[str] | None, tokens: int) -
         and model.status == "active"
         and not model.asynchronous
         and (allowed is None or model.id in allowed)
+        and outside(model, residency) is None
         and model.context_window >= LEAST_WINDOWS * tokens
     ]
     if named:
@@ -108,7 +119,8 @@ def worst_auxiliary(question: Question, catalog: Catalog, tenant: Tenant) -> int
     """Nano-dollars that a job's summary and embedding can cost; 0 for a job that asks for neither."""
     worst = 0
     if question.request.get("context", {}).get("strategy") == "summarize":
-        cheap = summariser(catalog, tenant.models, SUMMARY_TOKENS)
+        residency = catalog.residency(question.request, redacts=question.redacts)
+        cheap = summariser(catalog, tenant.models, SUMMARY_TOKENS, residency)
         worst += cheap.worst_case(question.tokens(cheap), SUMMARY_TOKENS) if cheap else 0
     embedding = catalog.models.get(tenant.cache_embedding_model or "")
     if embedding and "similarity" in question.request.get("cache", {}):

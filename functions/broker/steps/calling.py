@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.errors import BadOutput, BrokerError, Conflict, CutShort, ModelTimedOut, TimedOut
+from broker.guardrails.untrusted import marked
 from broker.jobs.call_transitions import start_call
 from broker.jobs.calls import Facts
 from broker.jobs.ending import settle_call
@@ -219,7 +220,7 @@ class Calling:
         return Call(
             task=request["task"],
             model=model.name,
-            input=request.get("input", {}),
+            input=marked(request).get("input", {}),
             parameters=request.get("parameters", {}) | {"max_output_tokens": most},
             timeout=plan.time_slice.seconds,
             secret=self.secret(model.secret) if model.secret else None,

@@ -33,6 +33,9 @@ class Run:
     """The job as it was started, told until the run has changed it; what it decides is refused where it is old."""
     redacted: bool = False
     """True where models may only see what Check Input left of the request."""
+    redacts: bool | None = None
+    """True where rules took the personal data out of all that models get, found or not: data may leave the residency
+    that routes demand. Not so unless Check Input said it; False where it found that a rule has not read all."""
     released: tuple[str, ...] = ()
     """The stages at which a person let the job go on."""
 
@@ -52,6 +55,7 @@ class Run:
             keeps=bool(event.get("keep")),
             head=head,
             redacted=bool(event.get("redacted")),
+            redacts=event.get("redacts"),
             released=tuple(event.get("released", ())),
         )
 

@@ -9,7 +9,7 @@ from broker.guardrails.blocked import sentence
 from broker.guardrails.engines.weighing import weigh
 from broker.guardrails.pipeline import Report, inspect
 from broker.guardrails.policy import Stage
-from broker.guardrails.walk import Seen, input_texts, output_texts
+from broker.guardrails.walk import Seen, has_unread, input_texts, output_texts
 from broker.jobs.store import Jobs, Payloads
 from broker.steps.context import Run, enter, material, original
 from broker.steps.hearing import Heard, digest_of, kept_verdicts, named, naming
@@ -33,8 +33,9 @@ class Guard:
         """Check the request; or what engines that were `asked` (`hearing.naming`) said of it.
 
         Returns:
-            As `outcome`; with `"redacted": True` where models may not see all of it, with `ask` where engines are to be
-            asked: the rules (`naming`) that they judge for; and with `"judges": True` where they judge the answer, too.
+            As `outcome`; with `"redacted": True` where models may not see all of it, with `redacts` as in `Run` where
+            rules take personal data out, with `ask` where engines are to be asked: the rules (`naming`) that they judge
+            for; and with `"judges": True` where they judge the answer, too.
 
         Raises:
             Conflict: the run is stale.
@@ -45,6 +46,9 @@ class Guard:
         told = self._outcome(run, "input", report, now)
         if redact_request(self.jobs, self.payloads, run, request, report.edits, key):
             told["redacted"] = True
+        taken = {report.redacts, run.redacts if asked else None} - {None}
+        if taken:
+            told["redacts"] = all(taken) and not has_unread(request)
         return (
             ({"redacted": True} if run.redacted else {}) | ({"judges": True} if self._judges(run, now) else {}) | told
         )

@@ -8,17 +8,18 @@ from typing import Any
 
 from broker.cache.single_flight import Leader
 from broker.clock import now_ms
-from broker.errors import BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest
+from broker.errors import BrokerError, CircuitOpen, Conflict, ContextExceeded, InvalidRequest, Rejected
 from broker.jobs.head import Head
 from broker.jobs.store import ERASED, Jobs, Moved, Payloads
 from broker.jobs.transitions import owned
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.routing.model import Model
+from broker.routing.residency import outside
 from broker.steps.calling import Calling, of_run
 from broker.steps.context import Run, enter, material
 from broker.steps.exchanging import Begun, Planned
-from broker.steps.repeating import check_tries
+from broker.steps.repeating import answer_on_record, check_tries
 from broker.steps.shortening import Shorten
 from broker.steps.single_flight import SingleFlight
 from broker.steps.timing import time_slice_of
@@ -64,10 +65,8 @@ class InvokeModel:
     def _entered(self, run: Run, model_id: str, following: Sequence[str], now: int) -> dict[str, Any]:
         """The same by the head as it is."""
         head = enter(self.jobs, run)
-        for key in head.open_calls:
-            name = f"OUTPUT#{key}"
-            if (kept := self.payloads.facts(head.id, name)) and "operation" not in kept:
-                return {"output": name, "facts": kept, "head": head.to_item()}
+        if answer := answer_on_record(self.payloads, head):
+            return answer
         request = material(self.payloads, run)
         going_on = self._pending_call(head, now)
         if going_on is not None:
@@ -75,12 +74,26 @@ class InvokeModel:
             return self.calling.poll(run, head, going_on, model, request, now)
         model = self.models.get(model_id, now)
         mine = of_run(head, run)
+        self._check_residency(run, model, request, now)
         self._check_window(model, mine, now)
         try:
             return self._ask(run, head, model, mine, request, following, now)
-        except CircuitOpen as error:  # nothing was sent, so no attempt tells of it
-            self.jobs.note(run, f"SKIPPED#{run.fence.run}#{model.id}", {"model": model.id, "why": error.message})
+        except CircuitOpen as error:
+            self._skip(run, model, error.message)
             raise
+
+    def _outside(self, run: Run, model: Model, request: Mapping[str, Any], now: int) -> str | None:
+        """Why a model may not be told what the job asks: of who was selected, where an operator changed it since."""
+        return outside(model, self.models.catalog(now).residency(request, redacts=bool(run.redacts)))
+
+    def _check_residency(self, run: Run, model: Model, request: Mapping[str, Any], now: int) -> None:
+        if why := self._outside(run, model, request, now):
+            self._skip(run, model, why)
+            raise Rejected(f"{model.id!r} may not be told this ({why}).", code="outside_residency")
+
+    def _skip(self, run: Run, model: Model, why: str) -> None:
+        """Say why a model was not asked, beside the job: nothing was sent, so no attempt tells of it."""
+        self.jobs.note(run, f"SKIPPED#{run.fence.run}#{model.id}", {"model": model.id, "why": why})
 
     def _begun(self, run: Run, model_id: str, following: Sequence[str], now: int) -> Begun | None:
         """A run's first call, put on record by the head that travelled with it.
@@ -95,6 +108,8 @@ class InvokeModel:
             if request.get("coalesce") or request.get("context", {}).get("strategy", "error") != "error":
                 return None
             model = self.models.get(model_id, now)
+            if self._outside(run, model, request, now):
+                return None
             time_slice = time_slice_of(model, owned(run.head, run.fence), now, self._usual(following, now))
             return self.calling.begin(Planned(run, run.head, model, request, time_slice, now), once=True)
         except (Moved, BrokerError):
@@ -134,15 +149,18 @@ class InvokeModel:
             self.share.brought(flight, run, made)
         return made
 
-    def embed(self, run: Run, model_id: str, text: str, now: int) -> list[float]:
-        """The embedding of a text, by an auxiliary call.
+    def embed(self, run: Run, asked: Mapping[str, Any], model_id: str, text: str, now: int) -> list[float]:
+        """The embedding of a text of the job's request (`asked`), by an auxiliary call.
 
         Raises:
+            InvalidRequest: the model gives none.
+            Rejected: it may not be told the text.
             BrokerError: by the table `consequences`.
         """
         model = self.models.get(model_id, now)
         if EMBEDS not in model.tasks or model.asynchronous:
             raise InvalidRequest(f"{model_id!r} gives no embeddings.", code="no_embedding_model")
+        self._check_residency(run, model, asked, now)
         request: dict[str, Any] = {"task": EMBEDS, "input": {"text": text}, "parameters": {"max_output_tokens": 1}}
         with self.cleared_up(run, now):
             made = self.calling.auxiliary(run, model, request, EMBEDS, now)

@@ -1,17 +1,23 @@
 """Before a job is accepted: fill its prompt, check that some model can do it, and hold its worst case."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.errors import PolicyMissing
+from broker.guardrails.canary import planted
+from broker.guardrails.policy import Policy, redacts
+from broker.guardrails.untrusted import strongest
+from broker.guardrails.walk import has_unread
 from broker.jobs.accepting import Hold, Prepared
 from broker.jobs.media_references import check_media
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
 from broker.routing.question import Question
+from broker.routing.routes import order_for
 from broker.routing.selection import Selection, select, worst_case_price
 from broker.steps.auxiliary import worst_auxiliary, worst_guarding
 from broker.steps.token_counter import counter
@@ -46,7 +52,12 @@ class Prepare:
         """
         question = self.question(tenant_id, document, now)
         chosen = self._chosen(question)
-        hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question), question, now)
+        holding = self._holding(chosen, question)
+        armed = _armed(question.request, tenant_id, holding)
+        if armed != question.request:
+            question = replace(question, request=armed, tokens=counter(armed))
+            chosen = self._chosen(question)
+        hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question, holding), question, now)
         tokens = {family_of(model.name): question.tokens(model) for model in chosen.candidates}
         policies = tuple(dict.fromkeys(question.policies + chosen.policies))
         document = dict(question.request)
@@ -66,10 +77,12 @@ class Prepare:
         if schema := filled.get("output_schema"):
             checking.check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, policies=policies)
+        asked = replace(asked, redacts=self._redacts(asked))
         if "conversation_id" not in filled or filled["task"] != "chat":
             return asked
         recalled = self._recalled(asked)
-        return replace(asked, request=recalled, tokens=counter(recalled))
+        taken = asked.redacts and not has_unread(recalled)  # earlier turns may have pictures
+        return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
 
     def worst(self, question: Question) -> tuple[int, int | None]:
         """What the job can cost at most, whatever circuits and live figures say when it runs, and how long it may take.
@@ -81,7 +94,7 @@ class Prepare:
             InvalidRequest, Forbidden: no model could do it.
         """
         chosen = self._chosen(question)
-        return self._worst(chosen, question), _wait(chosen)
+        return self._worst(chosen, question, self._holding(chosen, question)), _wait(chosen)
 
     def _chosen(self, question: Question) -> Selection:
         chosen = select(question, self.models.catalog(question.now))
@@ -89,15 +102,32 @@ class Prepare:
             raise chosen.refusal()
         return chosen
 
-    def _worst(self, chosen: Selection, question: Question) -> int:
-        tenant, catalog = self.tenants.get(question.tenant, question.now), self.models.catalog(question.now)
+    def _holding(self, chosen: Selection, question: Question) -> tuple[Policy, ...]:
+        """The guardrail policies that will hold for the job."""
+        named = dict.fromkeys(question.policies + chosen.policies)
         try:
-            named = dict.fromkeys(question.policies + chosen.policies)
-            holding = self.policies.holding(tenant, named, question.now)
+            return self.policies.holding(self.tenants.get(question.tenant, question.now), named, question.now)
         except PolicyMissing:  # the job will end by it, before anything is asked
-            holding = ()
+            return ()
+
+    def _worst(self, chosen: Selection, question: Question, holding: tuple[Policy, ...]) -> int:
+        tenant, catalog = self.tenants.get(question.tenant, question.now), self.models.catalog(question.now)
         guarding = worst_guarding(holding, question, chosen.candidates, catalog)
         return worst_case_price(chosen, question) + worst_auxiliary(question, catalog, tenant) + guarding
+
+    def _redacts(self, question: Question) -> bool:
+        """As `Question.redacts`, as far as it can be told before the rules are run; asked where routes demand it."""
+        catalog = self.models.catalog(question.now)
+        if not catalog.residency(question.request):
+            return False
+        order = order_for(question.request, catalog)
+        followed = order.route.guardrails if order and order.route else ()
+        tenant = self.tenants.get(question.tenant, question.now)
+        try:
+            holding = self.policies.holding(tenant, question.policies + followed, question.now)
+        except PolicyMissing:  # the job will end by it, before anything is asked
+            return True
+        return redacts(holding) and not has_unread(question.request)
 
     def _recalled(self, question: Question) -> dict[str, Any]:
         """The request with its conversation's turns before its own, as many as the first candidate has room for."""
@@ -131,6 +161,15 @@ class Prepare:
             ledger.open_period(self.database, tenant.id, period, tenant.monthly_budget)
             self.opened[tenant.id, period] = tenant.monthly_budget
         return Hold(worst, {ledger.bucket_of(tenant.id, period): worst})
+
+
+def _armed(request: Mapping[str, Any], tenant: str, holding: tuple[Policy, ...]) -> dict[str, Any]:
+    """The request with what its policies want in it: a canary, and how its data is to be marked."""
+    acting = [policy for policy in holding if not policy.shadow]
+    if any(rule.canary for policy in acting for rule in policy.rules):
+        request = planted(request, tenant)
+    marking = strongest([policy.mark_untrusted for policy in acting if policy.mark_untrusted])
+    return {**request, **({"marking": marking} if marking else {})}
 
 
 def _wait(chosen: Selection) -> int | None:

@@ -1,4 +1,4 @@
-"""Whether a model is asked again in a run: read off the calls that are on record, so it holds whatever is repeated."""
+"""Whether a model is asked again, in a run or by the next: by what is on record, so it holds whatever is repeated."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from typing import Any
 from broker import errors
 from broker.consequences import of_outcome
 from broker.errors import BrokerError
+from broker.jobs.head import Head
+from broker.jobs.store import Payloads
 from broker.routing.model import Model
 
 Calls = Mapping[str, dict[str, Any]]
@@ -14,6 +16,15 @@ Calls = Mapping[str, dict[str, Any]]
 
 MOST_TRIES = 2
 """Calls of one model in one run that end in the same failure: the first, and one repeat."""
+
+
+def answer_on_record(payloads: Payloads, head: Head) -> dict[str, Any] | None:
+    """The answer that a call brought before its run broke off, as Invoke Model gives it: no call is made twice."""
+    for key in head.open_calls:
+        name = f"OUTPUT#{key}"
+        if (kept := payloads.facts(head.id, name)) and "operation" not in kept:
+            return {"output": name, "facts": kept, "head": head.to_item()}
+    return None
 
 
 def may_ask(model_id: str, mine: Calls) -> bool:

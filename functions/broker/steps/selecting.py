@@ -14,6 +14,7 @@ from broker.routing.question import Question
 from broker.routing.selection import Selection, select
 from broker.steps.cache_lookup import CacheLookup
 from broker.steps.context import Run, enter, material
+from broker.steps.repeating import answer_on_record
 from broker.steps.token_counter import counter
 from broker.tenants.registry import Tenants
 
@@ -32,8 +33,9 @@ class SelectModel:
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
         """Returns `{"candidates": [model ids]}`, and what `CacheLookup` has to say for a job that asked for the cache.
 
-        With them goes the `route` where it is short: what the run writes next takes it along. Of a job whose answer a
-        person released there is nothing to choose: `released` is the answer, as Invoke Model gave it.
+        With them goes the `route` where it is short: what the run writes next takes it along. Of a job whose answer is
+        there, from a run that broke off or as a person released it, there is nothing to choose: `released` is the
+        answer, as Invoke Model gave it.
 
         A stale run only writes its own notes; what follows is fenced.
 
@@ -47,6 +49,8 @@ class SelectModel:
         """
         if "output" in run.released:
             return {"candidates": [], "released": self._released(run)}
+        if run.fence.run > 1 and (answer := answer_on_record(self.payloads, enter(self.jobs, run))):
+            return {"candidates": [], "released": answer}
         request = material(self.payloads, run)
         tenant = self.tenants.get(run.tenant, now)
         question = Question(
@@ -60,6 +64,7 @@ class SelectModel:
             figures=self.health.figures(now),
             left_ms=run.until - now,
             held=run.held,
+            redacts=bool(run.redacts),
         )
         chosen = self._select(question)
         reasons = packed(chosen.route)

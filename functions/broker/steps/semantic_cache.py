@@ -1,6 +1,6 @@
 """Find Similar: one call of the tenant's embedding model, and a look among the questions that were answered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ class FindSimilar:
     payloads: Payloads
     tenants: Tenants
     cache_lookup: CacheLookup
-    embed: Callable[[Run, str, str, int], Sequence[float]]
-    """Asks a model (its id) for the embedding of a text, and books the call."""
+    embed: Callable[[Run, Mapping[str, Any], str, str, int], Sequence[float]]
+    """Asks a model (its id) for the embedding of a text of the request, and books the call."""
 
     def __call__(self, run: Run, now: int) -> dict[str, Any]:
         """Returns `{"cached": {"output", "facts", "given"}}`, or nothing.
@@ -37,7 +37,7 @@ class FindSimilar:
             return {}  # the operators took it away since
         request = material(self.payloads, run)
         try:
-            return self.cache_lookup.similar(run, request, lambda text: self.embed(run, model, text, now), now)
+            return self.cache_lookup.similar(run, request, lambda text: self.embed(run, request, model, text, now), now)
         except (Conflict, Refused):
             raise
         except BrokerError:  # its attempt tells why

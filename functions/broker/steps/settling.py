@@ -1,8 +1,9 @@
 """Settle Job: how a run ended, from what the workflow knows of it, and the commit.
 
-A run that could ask nobody, because circuits are open, is no end: its job goes back to its queue and waits. Where a
-model was asked in vain it is one, also if a circuit then kept the repeat or the next model back: the hold covers one
-run's calls, and another run would ask, and pay, again.
+A run that could ask nobody, because circuits are open or because there was no function to run in, is no end: its job
+goes back to its queue and waits. Where a model was asked in vain it is one, also if a circuit then kept the repeat or
+the next model back: the hold covers one run's calls, and another run would ask, and pay, again. An answer that is there
+is never given up for want of a function to check it: the next run takes it.
 """
 
 import json
@@ -10,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from broker.context.conversations import Turns, turn_of
 from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, TimedOut, shortened
@@ -22,7 +23,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
 from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import REDACTED, Jobs, Payloads
-from broker.jobs.transitions import Outcome, finish, has_asked, wait
+from broker.jobs.transitions import Outcome, finish, has_asked, is_unfinished, put_back, wait
 from broker.reviews.record import opened
 from broker.steps.context import Run, material
 from broker.steps.timing import DEADLINE_PASSED
@@ -30,6 +31,14 @@ from broker.storage import Put
 
 if TYPE_CHECKING:
     from broker.steps.cache_lookup import CacheLookup
+
+NOT_STARTED = frozenset(
+    {
+        *("Lambda.TooManyRequestsException", "Lambda.ServiceException"),
+        *("Lambda.SdkClientException", "Lambda.AWSLambdaException"),
+    }
+)
+"""As Step Functions tells of a function that was not started, or may not have been: throttled, or Lambda failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,10 @@ class SettleJob:
         turned_away = failure.get("error") == CircuitOpen.__name__
         if turned_away and not has_asked(before, run.fence.run):
             return self._wait(run, before, failure, now)
+        if reason := _interrupted(failure, with_answer=answer is not None):
+            if is_unfinished(before, run.fence.run):
+                return self._put_back(run, before, reason, now)
+            turned_away = True
         outcome = outcome_of(ending)
         if outcome.status is Status.FAILED:
             outcome = _with_attempts(outcome, before, turned_away=turned_away)
@@ -102,6 +115,12 @@ class SettleJob:
         until, chance = now + round(failure.get("retry_after", 0) * 1000), self.chance()
         return self.jobs.change(
             run.id, lambda current: wait(current, run.fence, until=until, now=now, chance=chance), known=before
+        )
+
+    def _put_back(self, run: Run, before: Head, reason: Literal["capacity", "moderation"], now: int) -> Head:
+        chance = self.chance()
+        return self.jobs.change(
+            run.id, lambda current: put_back(current, run.fence, reason, now=now, chance=chance), known=before
         )
 
     def _keep(self, run: Run, before: Head, outcome: Outcome, now: int, ends: Mapping[str, calls.Facts]) -> bool:
@@ -136,7 +155,8 @@ class SettleJob:
 def _with_attempts(outcome: Outcome, head: Head, *, turned_away: bool) -> Outcome:
     """Where several models were asked in vain, the error says what became of each.
 
-    Where a circuit turned the last question away, the error is that of the last call: it is what the job failed for.
+    Where the last question was never put (a circuit was open, or there was no function to run in), the error is that
+    of the last call: it is what the job failed for.
     """
     tried = [calls.described(call) for key, call in in_order(head) if "o" in call and "w" not in call]
     failed = [call for call in tried if "error" in call]
@@ -150,6 +170,13 @@ def _with_attempts(outcome: Outcome, head: Head, *, turned_away: bool) -> Outcom
         each = "; ".join(f"{call['model']}: {call['outcome']} ({call['error']['code']})" for call in failed)
         error = error | {"message": shortened(f"{error['message']} Attempts: {each}.", LONGEST_MESSAGE)}
     return replace(outcome, error=error)
+
+
+def _interrupted(failure: dict[str, Any], *, with_answer: bool) -> Literal["capacity", "moderation"] | None:
+    """Why a run could not go on where that is no fault of the job's, by the workflow's word of it."""
+    if failure.get("error") in NOT_STARTED:
+        return "capacity"
+    return "moderation" if with_answer and failure and "facts" not in failure else None
 
 
 def call_of(output: str) -> str:

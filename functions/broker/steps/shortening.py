@@ -89,7 +89,7 @@ class Shorten:
         known = summary_of(request)
         parted = cut(request, fitted, room, family_of(model.name))
         try:
-            text = self._summary(run, parted.to_summarise, model, now)
+            text = self._summary(run, request, parted.to_summarise, model, now)
         except (Conflict, TimedOut):
             raise
         except BrokerError:  # older turns are then left out, and the job says so
@@ -103,13 +103,14 @@ class Shorten:
         done = {"strategy": SUMMARIZES, "dropped_turns": dropped, "summary": MADE}
         return head, with_summary(parted.request, text), done
 
-    def _summary(self, run: Run, turns: Sequence[Message], model: Model, now: int) -> str:
+    def _summary(self, run: Run, request: dict[str, Any], turns: Sequence[Message], model: Model, now: int) -> str:
         """Of these turns; kept beside the job, so that another candidate does not pay for it again."""
         name = f"SUMMARY#{zlib.crc32(json.dumps(turns, sort_keys=True).encode()):08x}"
         if kept := self.payloads.load(run.id, name):
             return str(kept["text"])
-        allowed = self.tenants.get(run.tenant, now).models
-        cheap = summariser(self.models.catalog(now), allowed, SUMMARY_TOKENS) or model
+        allowed, catalog = self.tenants.get(run.tenant, now).models, self.models.catalog(now)
+        residency = catalog.residency(request, redacts=bool(run.redacts))
+        cheap = summariser(catalog, allowed, SUMMARY_TOKENS, residency) or model
         asked = summary_request(turns, cheap.context_window, family_of(cheap.name))
         text = str(self.calling.auxiliary(run, cheap, asked, SUMMARIZES, now).get("text", ""))
         self.payloads.save(run, name, {"text": text})

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from broker.guardrails.untrusted import marked
 from broker.jobs.store import TOKENS
 from broker.routing.model import Model
 from broker.token_estimates import estimate_input, family_of
@@ -29,7 +30,7 @@ def counter(request: Mapping[str, Any]) -> Callable[[Model], int]:
     def tokens(model: Model) -> int:
         family = family_of(model.name)
         if family not in known:
-            known[family] = estimate_input(request, family)
+            known[family] = estimate_input(marked(request), family)
         return known[family]
 
     return tokens

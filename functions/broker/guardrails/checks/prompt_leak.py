@@ -1,10 +1,11 @@
-"""Instructions of the operator, word for word, in an answer."""
+"""Instructions of the operator in an answer: word for word, or by the canary that was planted in them."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from broker.guardrails.canary import words_in
 from broker.guardrails.checks.base import About
 from broker.guardrails.normal import normalised
 from broker.guardrails.spans import Span
@@ -22,12 +23,15 @@ LEAST = 12
 class PromptLeak:
     """Compares words in a row: it does not matter how they are set, nor whether they were encoded."""
 
-    version = "1"
+    version = "2"
     threshold = 0.0
     reads_original = False
 
     def find(self, text: str, about: About) -> Iterator[Span]:
         """See `Check.find`."""
+        if about.rule.canary:
+            for canary in _canaries(about.asked):
+                yield from (Span(*found.span(), "canary") for found in canary.finditer(text))
         words = [(found.start(), found.end(), found.group().casefold()) for found in WORD.finditer(text)]
         if len(words) < SHINGLE:
             return
@@ -51,10 +55,19 @@ class PromptLeak:
 @lru_cache(maxsize=1)
 def _instructions(asked: Callable[[], Mapping[str, Any]]) -> tuple[set[tuple[str, ...]], int]:
     """All words in a row of the instructions, and how many of them are a leak."""
-    texts = [_words(seen.text) for seen in input_texts(asked()) if _instructs(seen.source, seen.path.steps())]
+    texts = [_words(text) for text in _instructing(asked)]
     longest = max(map(len, texts), default=0)
     known = {tuple(words[at : at + SHINGLE]) for words in texts for at in range(len(words) - SHINGLE + 1)}
     return known, max(SHINGLE, min(LEAST, longest * 4 // 5))
+
+
+@lru_cache(maxsize=1)
+def _canaries(asked: Callable[[], Mapping[str, Any]]) -> list[re.Pattern[str]]:
+    return words_in(_instructing(asked))
+
+
+def _instructing(asked: Callable[[], Mapping[str, Any]]) -> Iterator[str]:
+    return (seen.text for seen in input_texts(asked()) if _instructs(seen.source, seen.path.steps()))
 
 
 def _instructs(source: str, steps: Iterable[str | int]) -> bool:

@@ -13,6 +13,8 @@ FAILED = "engine_failed"
 NOT_ALL = "not_all_read"
 """Where a text was too long for it."""
 
+OUTSIDE = "outside_residency"
+"""Where it was not asked, for a route demands that unredacted data stays elsewhere."""
 
 FLAGGED = "flagged"
 """The kind of what a service flags without a category that says why."""

@@ -66,9 +66,9 @@ def weigh(
         weighing.add(policy, rule, verdicts)
     weighing.findings.sort(key=lambda each: -STRICTNESS.get(each.action, len(STRICTNESS)))
     documents = {tuple(each.path.steps()): each.text for each in seen if each.seam is None and not each.is_key}
-    return Report(
-        weighing.findings[:MOST_FINDINGS], edits_of(weighing.changes, documents), weighing.blocking, weighing.holding
-    )
+    edits = edits_of(weighing.changes, documents)
+    taken = weighing.redacts
+    return Report(weighing.findings[:MOST_FINDINGS], edits, weighing.blocking, weighing.holding, redacts=taken)
 
 
 class _Said(NamedTuple):
@@ -94,9 +94,13 @@ class _Weighing:
     holding: set[str] = field(default_factory=set)
     read: dict[str, _Read] = field(default_factory=dict)
     """By check."""
+    redacts: bool | None = None
+    """As `Report.redacts`."""
 
     def add(self, policy: Policy, rule: Rule, verdicts: Verdicts) -> None:
         """One rule."""
+        if rule.redacts and not policy.shadow and self.redacts is None:
+            self.redacts = True
         said = [_Said(engine, verdicts.get(name_of(rule, engine), Verdict(failed=FAILED))) for engine in rule.models]
         if rule.combine == "cascade":
             heard = [each for each in said if name_of(rule, each.engine) in verdicts]
@@ -122,6 +126,8 @@ class _Weighing:
 
     def _failed(self, policy: Policy, rule: Rule, said: _Said) -> None:
         self._note(policy, rule, said, said.verdict.failed, "error", 0.0, 1)
+        if rule.redacts and not policy.shadow:
+            self.redacts = False
         acts = rule.action != "flag" or (said.verdict.failed == NOT_ALL and rule.block_from is not None)
         if acts and not rule.fail_open and not policy.shadow:
             (self.holding if rule.action == "review" else self.blocking).add(rule.check)

@@ -1,0 +1,104 @@
+"""Words that came from elsewhere, marked so that a model can tell them from instructions.
+
+What tools gave is put between markers that it cannot forge, and the model is told what they mean; values that a prompt
+filled in have such markers from there. Two stronger ways also change how it is written: `datamarking` puts a character
+in the place of each space, so that no passage reads as an instruction does, and `base64` encodes it (both: Hines et
+al., "Defending Against Indirect Prompt Injection Attacks With Spotlighting", 2024).
+
+It is done when a model is called: what is kept, checked and remembered is as it came.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+from broker.guardrails.markers import RULE, between, unforgeable
+
+Marking = Literal["delimiters", "datamarking", "base64"]
+"""From the mildest to the strongest."""
+
+MARKS = ("\u02c6", "\u00ac", *map(chr, range(0xE000, 0xE100)))
+"""Of these, one that is nowhere in the texts stands for a space."""
+
+SPACES = "In data, {mark} stands for a space."
+ENCODED = "Data is written in base64."
+
+_VALUE = re.compile("<(data_[0-9a-f]{12})>(.*?)</\\1>", re.DOTALL)
+
+
+def strongest(ways: list[Marking]) -> Marking | None:
+    """Of several, the one that holds; None of none."""
+    return max(ways, key=get_args(Marking).index, default=None)
+
+
+def marked(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A request as a model gets it, by its `marking`; the request itself where it has none, or nothing to mark.
+
+    Args:
+        request: as it is kept; it is left as it is.
+    """
+    way: Marking | None = request.get("marking")
+    messages = request.get("input", {}).get("messages") if way else None
+    if way is None or not messages:
+        return request
+    write, told = _writing(way, [text for message in messages for text in _texts(message)])
+    nonce = unforgeable("\n".join(text for message in messages if _is_tools(message) for text in _texts(message)))
+
+    def of_tools(text: str) -> str:
+        return between(write(text), nonce)
+
+    def of_values(text: str) -> str:
+        return _VALUE.sub(lambda found: f"<{found[1]}>{write(found[2])}</{found[1]}>", text)
+
+    made = [_changed(each, of_tools if _is_tools(each) else of_values) for each in messages]
+    rules = [RULE.format(nonce=nonce)] if any(map(_is_tools, messages)) else []
+    if made != messages and told:
+        rules.append(told)
+    if not rules:
+        return request
+    return {**request, "input": {**request["input"], "messages": _instructed(made, "\n\n".join(rules))}}
+
+
+def _writing(way: Marking, texts: list[str]) -> tuple[Callable[[str], str], str]:
+    """How data is written, and what a model is told of that."""
+    if way == "base64":
+        return (lambda text: base64.b64encode(text.encode()).decode()), ENCODED
+    if way == "datamarking":
+        mark = next((each for each in MARKS if not any(each in text for text in texts)), MARKS[-1])
+        return (lambda text: text.replace(" ", mark)), SPACES.format(mark=mark)
+    return (lambda text: text), ""
+
+
+def _is_tools(message: Mapping[str, Any]) -> bool:
+    return message.get("role") == "tool"
+
+
+def _texts(message: Mapping[str, Any]) -> list[str]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return [content]
+    return [part["text"] for part in content or () if isinstance(part.get("text"), str)]
+
+
+def _changed(message: Mapping[str, Any], change: Callable[[str], str]) -> Mapping[str, Any]:
+    """The message with each of its texts changed; a model's own words stay."""
+    content = message.get("content")
+    if message.get("role") == "assistant" or not content:
+        return message
+    if isinstance(content, str):
+        return {**message, "content": change(content)}
+    parts = [{**part, "text": change(part["text"])} if isinstance(part.get("text"), str) else part for part in content]
+    return {**message, "content": parts}
+
+
+def _instructed(messages: list[Mapping[str, Any]], rules: str) -> list[Mapping[str, Any]]:
+    """With the rules at the end of the first instructions, or before all where there are none."""
+    for number, message in enumerate(messages):
+        content = message.get("content")
+        if message.get("role") in ("system", "developer") and content:
+            longer = (
+                f"{content}\n\n{rules}" if isinstance(content, str) else [*content, {"type": "text", "text": rules}]
+            )
+            return [*messages[:number], {**message, "content": longer}, *messages[number + 1 :]]
+    return [{"role": "system", "content": rules}, *messages]

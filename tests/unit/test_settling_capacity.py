@@ -1,0 +1,121 @@
+"""Jobs for which there was no function to run in: they wait, and an answer that is there is not given up."""
+
+from typing import Any
+
+import pytest
+from broker.errors import Conflict, Throttled
+from broker.jobs.ending import cancel_job
+from broker.jobs.head import Head, Status
+from broker.jobs.reading import timeline
+from broker.jobs.reconciling import reconcile
+from broker.routing.circuits import State
+from broker.steps.selecting import SelectModel
+from broker.steps.settling import NOT_STARTED
+from broker.tenants.registry import Tenants
+
+from tests.fakes.circuits import FakeCircuits
+from tests.fakes.provider import failing
+from tests.fakes.questions import cache_lookup_of
+from tests.fakes.stage import Stage
+from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW
+from tests.unit.settling_case import failure, settle
+
+THROTTLED = {"failure": {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate Exceeded."}}
+DIED = {"failure": {"Error": "States.Timeout", "Cause": ""}}
+
+
+def waited(head: Head) -> dict[str, Any]:
+    return next(each for each in timeline(head, {}) if each["event"] == "job.waiting")
+
+
+@pytest.mark.parametrize("error", sorted(NOT_STARTED))
+def test_a_run_that_was_not_let_in_leaves_its_job_waiting(error: str) -> None:
+    stage = Stage(hold=500)
+    head = settle(stage, {"failure": {"Error": error, "Cause": ""}})
+    assert (head.status, head.error, head.ended_at, head.limit) == (Status.QUEUED, None, None, 500)
+    assert head.due_at == NOW + 5 + MINUTE // 2, "spread over a minute"
+    assert stage.world.spent() == {}
+    assert (waited(head)["reason"], waited(head)["times"]) == ("capacity", 1)
+    with pytest.raises(Conflict):
+        settle(stage, THROTTLED)
+    assert stage.head == head, "a repeat changes nothing"
+
+
+def test_each_time_it_waits_for_longer_and_its_loss_is_not_counted() -> None:
+    stage, now, dues = Stage(), NOW, []
+    for number in range(4):
+        run = stage.world.start(JOB_ID, f"exec-{number}", now) if number else stage.run
+        head = settle(stage, THROTTLED, run, now)
+        dues.append((head.due_at or 0) - now)
+        now += 10 * MINUTE
+    assert dues == [MINUTE // 2, MINUTE, 2 * MINUTE, 2.5 * MINUTE]
+    assert (stage.head.lease_expirations, stage.head.waits["times"]) == (0, 4)
+
+
+def test_an_answer_waits_with_its_job_and_is_not_asked_for_again() -> None:
+    for ending, reason in ((THROTTLED, "capacity"), (DIED, "moderation")):
+        stage = Stage()
+        answer = stage()
+        head = settle(stage, {"answer": answer, **ending})
+        assert (head.status, head.open_calls, waited(head)["reason"]) == (Status.QUEUED, ["1.1"], reason)
+        run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+        again = stage(run=run, now=NOW + 2 * MINUTE)
+        assert again["output"] == answer["output"]
+        ended = settle(stage, {"answer": again}, run, NOW + 2 * MINUTE)
+        assert (ended.status, ended.output, ended.spent) == (Status.SUCCEEDED, "OUTPUT#1.1", answer["facts"]["cost"])
+        assert (len(stage.provider.calls), stage.world.spent()["calls"]) == (1, 1), "one call, paid for once"
+
+
+def test_the_next_run_takes_it_though_no_model_could_be_asked_any_more() -> None:
+    stage = Stage()
+    stage.world.tenant()
+    settle(stage, {"answer": stage(), **THROTTLED})
+    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+    shut = FakeCircuits({name: State("open", NOW + HOUR) for name in ("small", "large")})
+    world = stage.world
+    models, tenants = world.models(), Tenants(world.database)
+    select = SelectModel(world.jobs, world.payloads, models, tenants, cache_lookup_of(world), shut)
+    released = select(run, NOW + 2 * MINUTE)["released"]
+    assert settle(stage, {"answer": released}, run, NOW + 2 * MINUTE).status is Status.SUCCEEDED
+
+
+def test_what_was_asked_in_vain_is_not_asked_again() -> None:
+    stage = Stage()
+    stage.fails(failing(Throttled))
+    head = settle(stage, THROTTLED)
+    assert (head.status, (head.error or {})["code"]) == (Status.FAILED, "throttled")
+    assert (head.error or {})["message"].startswith("The provider says Throttled.")
+
+
+def test_work_that_goes_on_by_itself_is_asked_after_by_the_next_run() -> None:
+    stage = Stage()
+    stage()  # on record, and its end is not settled
+    assert settle(stage, THROTTLED).status is Status.QUEUED
+
+
+def test_what_a_step_says_itself_ends_the_job_as_ever() -> None:
+    stage = Stage()
+    answer = stage()
+    head = settle(stage, {"answer": answer, **failure(failing(Throttled))})
+    assert (head.status, (head.error or {})["code"]) == (Status.FAILED, "throttled")
+    assert settle(Stage(), DIED).status is Status.FAILED
+
+
+def test_one_that_was_canceled_meanwhile_stays_so() -> None:
+    stage = Stage()
+    stage.world.database.meanwhile.append(lambda: cancel_job(stage.world.jobs, JOB_ID, "acme", NOW))
+    with pytest.raises(Conflict):
+        settle(stage, THROTTLED)
+    assert stage.head.status is Status.CANCELED
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "why"),
+    [(THROTTLED, "no_capacity", "no capacity for it"), (DIED, "not_moderated", "could not be checked")],
+)
+def test_at_its_deadline_it_is_told_what_it_waited_for(ending: dict[str, Any], code: str, why: str) -> None:
+    stage = Stage()
+    head = settle(stage, {"answer": stage(), **ending})
+    ended = reconcile(head, now=head.deadline_at)
+    assert (ended.status, (ended.error or {})["code"]) == (Status.EXPIRED, code)
+    assert why in (ended.error or {})["message"]
