@@ -11,7 +11,7 @@ from broker.cloud import bus
 from broker.contract.common import TREE
 from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
-from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, event_of, webhook_body
+from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, event_of, held_body, held_facts, webhook_body
 from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
@@ -188,6 +188,13 @@ def test_a_webhook_is_as_published(world: World, head: Head) -> None:
     assert body["type"] in head.webhook
 
 
+def test_a_webhook_of_a_hold_is_as_published() -> None:
+    head = World().held()
+    body = held_body(head, held_facts(head))
+    check("webhook", body)
+    assert (body["type"], body["data"]["url"]) == ("job.held", f"/v1/jobs/{head.id}")
+
+
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_events_and_webhooks_hold_nothing_of_prompt_and_answer(world: World, head: Head) -> None:
     sent = json.dumps([event_of(None, head), webhook_body(head), timeline(head, world.jobs.notes(head.id))])
@@ -216,6 +223,7 @@ REQUESTS: list[tuple[dict[str, Any], bool]] = [
     ({"input": {"messages": [{"role": "user", "content": "Hello"}]}, "parameters": {"temperature": 0.2}}, True),
     ({"prompt": {"id": "summarize", "version": 3, "variables": {"document": "…"}}, "output_schema": {}}, True),
     ({"input": {"text": "x"}, "webhook": {"url": "https://example.com/", "events": ["job.failed"]}}, True),
+    ({"input": {"text": "x"}, "webhook": {"url": "https://example.com/", "events": ["job.held"]}}, True),
     ({"input": {"text": "x"}, "webhook": {"url": "https://example.com/", "events": ["job.started"]}}, False),
     ({"input": {"text": "x"}, "colour": "blue"}, False),
     ({"input": {"text": "x"}, "task": "sing"}, False),

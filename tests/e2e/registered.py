@@ -67,6 +67,7 @@ ROUTES: list[dict[str, Any]] = [
         "fallbacks": ["answers"],
         "postprocess": {"strip_html": True, "trim": True, "max_chars": 60, "languages": ["en"]},
     },
+    {"id": "plain-picks", "query_type": "plain-picks", "models": ["revised"], "postprocess": {"pick": "$.answer"}},
 ]
 
 PRICE_IN_USD, PRICE_OUT_USD = 1, 2
@@ -282,7 +283,7 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},
             *({"id": name, "guardrails": [name]} for name in JUDGED),
-            {"id": "reviewed", "guardrails": ["birds"]},
+            {"id": "reviewed", "guardrails": ["birds"], "webhook_secret": "tenants/demo/webhook"},
             {"id": "reviewed-too", "guardrails": ["birds"]},
             {"id": "trying", "guardrails": ["herons-tried"]},
             {"id": "discreet", "guardrails": ["discretion"], "redaction_secret": "redaction/discreet"},

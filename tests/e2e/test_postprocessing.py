@@ -69,6 +69,17 @@ def test_a_prompts_rules_pick_and_fill(stack: Stack, shaky: ProviderServer) -> N
     assert job["output"]["json"] == {"names": ["Ann", "Bob"], "by": "nobody"}
 
 
+def test_what_is_picked_takes_the_texts_place_whatever_it_is(stack: Stack, shaky: ProviderServer) -> None:
+    shaky.answer(*says('So: {"answer": null, "notes": "not for anybody"}', '{"notes": {"answer": 1}, "answer": 2,}'))
+    body = chat("Which?", routing={"query_type": "plain-picks"})
+    job = stack.run(body)
+    assert (job["output"]["text"], job["output"]["json"]) == ("null", None)
+    job = stack.run(body)
+    assert (job["status"], job["error"]["code"]) == ("failed", "not_json"), "a piece of broken JSON is none"
+    shaky.answer(*says('{"answer": 1e999}'))
+    assert stack.run(body)["error"]["code"] == "not_json"
+
+
 def test_a_citation_of_nothing_is_repaired_then_another_models(stack: Stack, shaky: ProviderServer) -> None:
     variables = {"question": "When?", "text": "The lamp was lit at dusk."}
     body = {"prompt": {"id": "of-documents", "variables": variables}, "model": "revised"}

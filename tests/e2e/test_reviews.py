@@ -1,6 +1,8 @@
 """Held jobs on the deployed stack: before and after the model, by all doors, and how people end it."""
 
 import json
+import random
+import string
 import time
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ from broker.cli.reviewing import export_feedback
 from broker.clock import now_ms
 from broker.jobs.head import job_pk
 from broker.storage import Update
+from standardwebhooks import Webhook
 
 from local.client import Client, HttpReply
 from local.listening import Listener
+from local.receiver import Receiver
 from tests.e2e.files import Files
 from tests.e2e.stack import Stack, chat, until
 from tests.e2e.test_admin import signed
@@ -77,6 +81,30 @@ def test_a_request_is_held_before_any_model_and_goes_on_when_it_is_released(stac
     assert events[:4] == ["job.accepted", "job.started", "job.held", "job.released"]
 
 
+def test_who_waits_is_told_at_once_that_a_person_has_to_look(stack: Stack, api: Client) -> None:
+    reply = api.submit(chat(BEFORE, model="echoes"), prefer="wait=25")
+    assert (reply.status, reply.body["review"]["state"]) == (202, "held")
+    shown = signed(stack, "GET", f"/admin/reviews/{reply.body['id']}").body
+    assert [each["text"] for each in shown["texts"]] == [BEFORE], "nothing but what a person would judge"
+    assert decide(stack, reply.body, "reject").status == 200
+    assert api.call("GET", f"/jobs/{reply.body['id']}?wait=25").body["status"] == "blocked"
+
+
+def test_a_webhook_that_asks_is_told_of_a_hold_and_of_the_end(stack: Stack, api: Client) -> None:
+    with Receiver() as receiver:
+        hook = {"url": receiver.url, "events": ["job.held", "job.blocked"]}
+        job = held(api, chat(BEFORE, model="echoes", webhook=hook))
+        (arrived,) = receiver.wait()
+        body = Webhook(stack.seeded.webhook_secret).verify(arrived.body, arrived.headers)
+        assert (body["type"], body["data"]["job_id"]) == ("job.held", job["id"])
+        assert body["data"]["review"]["stage"] == "input"
+        assert "stork" not in json.dumps(body)
+        assert decide(stack, job, "reject").status == 200
+        _, ended = receiver.wait(2)
+        assert json.loads(ended.body)["type"] == "job.blocked"
+    assert arrived.headers["webhook-id"] != ended.headers["webhook-id"]
+
+
 def test_an_answer_is_held_and_released_with_one_call_that_is_paid_for_once(stack: Stack, api: Client) -> None:
     body = chat(AFTER, model="echoes", cache={})
     job = held(api, body)
@@ -106,6 +134,16 @@ def test_a_rejected_answer_is_blocked_paid_for_and_not_shown(stack: Stack, api: 
     trail = signed(stack, "GET", f"/admin/reviews/{job['id']}").body["audit"]
     assert [(each["what"], each["reason"]) for each in trail] == [("rejected", "I looked at it.")]
     assert trail[0]["by"]
+
+
+def test_a_large_request_lies_in_the_bucket_and_is_shown_whole(stack: Stack, api: Client) -> None:
+    text = BEFORE + "".join(random.Random(11).choices(string.ascii_letters + '"\\\x01é', k=700_000))
+    job = held(api, {"input": {"text": text}, "model": "echoes"})
+    shown = signed(stack, "GET", f"/admin/reviews/{job['id']}")
+    assert (shown.status, shown.body["complete"]) == (200, True)
+    assert [each["text"] for each in shown.body["texts"]] == [text]
+    assert decide(stack, job, "release").status == 200
+    assert api.finished(job["id"])["output"]["text"].endswith(text[-100:])
 
 
 def test_of_two_reviewers_one_has_the_claim(stack: Stack, api: Client) -> None:
@@ -178,6 +216,21 @@ def test_a_tenant_that_floods_the_queue_hides_nobody_elses_jobs(stack: Stack, ap
     for job_id in flood:
         api.call("POST", f"/jobs/{job_id}/cancel")
     assert decide(stack, mine, "reject").status == 200
+
+
+def test_feedback_on_what_was_not_found_is_refused_with_the_field(stack: Stack, api: Client) -> None:
+    job = held(api, chat(BEFORE, model="echoes"))
+    path = f"/jobs/{job['id']}/feedback"
+    wrong = {"about": "guardrails", "verdict": "false_positive"}
+    for said, param in (({"stage": "output"}, "stage"), ({"rule": "secrets"}, "rule"), ({"kind": "visa"}, "kind")):
+        refused = api.call("POST", path, wrong | said)
+        assert (refused.status, refused.body["error"]["param"]) == (400, param)
+        assert refused.body["error"]["code"] == "no_such_finding"
+    assert api.call("POST", path, wrong | {"rule": "denied_terms"}).status == 201
+    assert api.call("POST", path, wrong | {"verdict": "missed", "rule": "topics", "kind": "x" * 200}).status == 201
+    assert decide(stack, job, "reject", reason="x" * 10_000).body["error"]["param"] == "reason"
+    assert decide(stack, job, "reject", reason=" ").status == 400
+    assert decide(stack, job, "reject", reason="\x1b[2J<b>\n\u202e").status == 200
 
 
 def test_feedback_is_listed_and_exported_as_rows(stack: Stack, api: Client, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_review_is_listed_shown_claimed_and_released(session: Any, capsys: pyt
     listed = run(capsys, "reviews", "list", "--tenant", "acme")
     assert JOB_ID in listed and listed.endswith("1 held\n")
     assert run(capsys, "reviews", "list", "--tenant", "other") == "0 held\n"
-    assert "--- input.text\nA heron." in run(capsys, "reviews", "show", JOB_ID)
+    assert "--- input.text\n  A heron." in run(capsys, "reviews", "show", JOB_ID)
     assert "claimed by arn:aws:sts" in run(capsys, "reviews", "claim", JOB_ID, "--reviewer", "ada")
     assert main(["reviews", "release", JOB_ID, "input", "--reason", "Fine."]) == 1, "somebody else of this identity"
     capsys.readouterr()
@@ -104,7 +104,7 @@ def test_a_review_is_listed_shown_claimed_and_released(session: Any, capsys: pyt
 def test_feedback_is_written_as_rows(session: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = stack_outputs(session, "my-broker")
     jobs = _jobs(tables_of(session, outputs))
-    said = parse_feedback({"about": "guardrails", "verdict": "false_positive"})
+    said = parse_feedback({"about": "guardrails", "verdict": "missed"})
     feedback.give(jobs, jobs.get(JOB_ID), said, "key:1", now_ms())
     file = tmp_path / "rows.jsonl"
     assert run(capsys, "feedback", "export", str(file)).startswith("1 rows written")

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker.errors import BrokerError, Conflict
+from broker.errors import BrokerError, Conflict, InvalidRequest
+from broker.guardrails.pipeline import MOST_FINDINGS
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status
 from broker.rest.http import Request
 from broker.reviews.bodies import parse_feedback
 from broker.reviews.feedback import MOST, found, give, row, shown
-from broker.storage import Item
+from broker.storage import Item, Put
 
 from bench.guardrails import read
 from bench.train_detector import read as read_for_training
@@ -59,9 +60,9 @@ def test_a_job_takes_so_much_feedback_and_no_more() -> None:
     flow = Flow()
     head = flow(chat("Hi"))
     for _ in range(MOST):
-        say(flow, head)
+        say(flow, head, verdict="missed")
     with pytest.raises(Conflict) as refused:
-        say(flow, head)
+        say(flow, head, verdict="missed")
     assert refused.value.code == "feedback_full"
 
 
@@ -69,10 +70,10 @@ def test_calls_at_the_same_moment_get_no_more_of_it_in() -> None:
     flow = Flow()
     head, database = flow(chat("Hi")), flow.world.database
     for _ in range(MOST - 1):
-        say(flow, head)
-    database.meanwhile.append(lambda: say(flow, head, comment="the last place"))
+        say(flow, head, verdict="missed")
+    database.meanwhile.append(lambda: say(flow, head, verdict="missed", comment="the last place"))
     with pytest.raises(Conflict):
-        say(flow, head, comment="one too many")
+        say(flow, head, verdict="missed", comment="one too many")
     notes, _ = found(database, tenant="acme", limit=99, cursor=None)
     assert (len(notes), notes[0]["comment"]) == (MOST, "the last place")
 
@@ -85,12 +86,63 @@ def test_calls_at_the_same_moment_get_no_more_of_it_in() -> None:
         ({"about": "guardrails", "verdict": "good"}, "verdict"),
         ({"about": "guardrails", "verdict": "missed", "comment": "x" * 1001}, "comment"),
         ({"about": "guardrails", "verdict": "missed", "by": "me"}, "by"),
+        ({"about": "guardrails", "verdict": "missed", "kind": "x" * 201}, "kind"),
+        ({"about": "guardrails", "verdict": "missed", "rule": ""}, "rule"),
     ],
 )
 def test_a_fault_is_named(body: dict[str, str], param: str) -> None:
     with pytest.raises(BrokerError) as refused:
         parse_feedback(body)
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        ({"stage": "output"}, "stage"),
+        ({"rule": "secrets"}, "rule"),
+        ({"rule": "heron"}, "rule"),
+        ({"rule": "denied_terms", "kind": "visa"}, "kind"),
+        ({"kind": "visa"}, "kind"),
+    ],
+)
+def test_what_was_not_found_was_not_found_wrongly(said: dict[str, str], param: str) -> None:
+    flow = Flow([WORDS | {"stages": ["input"]}])
+    head = flow(chat("A heron."))
+    with pytest.raises(InvalidRequest) as refused:
+        say(flow, head, **said)
+    assert (refused.value.param, refused.value.code) == (param, "no_such_finding")
+    assert rows(flow) == [], "no row says that it is ordinary text"
+    say(flow, head, rule="denied_terms", kind="denied_term")
+    say(flow, head)
+
+
+def test_of_a_job_without_findings_there_is_no_false_positive() -> None:
+    flow = Flow([WORDS])
+    flow(chat("A heron."), "other")
+    with pytest.raises(InvalidRequest) as refused:
+        say(flow, flow(chat("A lamp.")))
+    assert refused.value.param == "stage"
+
+
+def test_findings_that_were_not_kept_may_be_spoken_of() -> None:
+    flow = Flow([WORDS | {"stages": ["input"]}])
+    head = flow(chat("A heron."))
+    (note,) = flow.world.jobs.notes(head.id, "GUARD#").values()
+    flow.world.database.write(Put("jobs", note | {"findings": note["findings"] * MOST_FINDINGS}))
+    assert say(flow, head, rule="secrets")["rule"] == "secrets"
+    with pytest.raises(InvalidRequest):
+        say(flow, head, rule="secrets", stage="output")
+
+
+def test_missed_may_be_what_no_rule_found_by_a_check_that_there_is() -> None:
+    flow = Flow()
+    head = flow(chat("A lamp."))
+    for rule in ("injection", "topics", "max_input_chars"):
+        assert say(flow, head, verdict="missed", rule=rule, kind="x" * 200)["rule"] == rule
+    with pytest.raises(InvalidRequest) as refused:
+        say(flow, head, verdict="missed", rule="injections")
+    assert refused.value.param == "rule"
 
 
 def test_a_row_has_the_texts_where_the_rule_found_something() -> None:
@@ -142,15 +194,16 @@ def test_feedback_on_a_blocked_answer_has_it_too() -> None:
     assert made is not None and made["text"] == "You: A heron."
 
 
-def test_long_texts_leave_operators_a_page_that_a_function_may_give() -> None:
+@pytest.mark.parametrize("character", ["é", '"', "\x01", "\\"])
+def test_long_texts_leave_operators_a_page_that_a_function_may_give(character: str) -> None:
     flow = Flow()
     for _ in range(20):
-        say(flow, flow(chat("é" * 170_000)))
+        say(flow, flow(chat(character * 170_000)), verdict="missed")
     request = Request("GET", "/admin/feedback/rows", {}, {}, {}, None, "", "arn:ada", frozenset(), "r-1", 0.0)
     reply = reviews_of(flow.world, flow.world.queue).list_rows(request)
     assert len(reply.body["data"]) == 20
     # Source: Lambda developer guide, "Lambda quotas": 6 MB for a synchronous reply.
-    assert len(json.dumps(reply.body, ensure_ascii=False).encode()) < 6_000_000
+    assert len(json.dumps(reply.proxy("r-1"), ensure_ascii=False).encode()) < 6_000_000
 
 
 def test_what_was_redacted_stays_out_of_rows() -> None:

@@ -75,6 +75,16 @@ def test_after_the_repair_the_next_candidate_is_asked(flow: Flow) -> None:
     assert outcomes(flow, job.id) == [("small", "BadOutput"), ("small", "BadOutput"), ("large", "succeeded")]
 
 
+def test_what_the_limit_on_tokens_cut_off_is_asked_for_once(flow: Flow) -> None:
+    picks = {"id": "picks", "query_type": "picks", "models": ["small", "large"], "postprocess": {"pick": "$.when"}}
+    register(flow, {"routes": [picks]})
+    says(flow, '{"who": {"when": "never"}, "when": "at du', finish_reason="length")
+    job = flow({"input": {"text": "When?"}, "routing": {"query_type": "picks"}})
+    assert (job.status, (job.error or {})["code"]) == (Status.FAILED, "output_truncated")
+    assert outcomes(flow, job.id) == [("small", "Truncated")]
+    assert job.spent == 7 * 1 + 3 * 2
+
+
 def test_where_no_model_gives_a_good_one_the_job_fails_and_keeps_none(flow: Flow) -> None:
     says(flow, "See [2].", "Nobody knows.")
     job = flow(ASK | {"model": "small"})
@@ -113,6 +123,21 @@ def test_the_cache_keeps_the_processed_answer_for_the_same_rules_alone(flow: Flo
     bare = flow.look(flow({"input": {"text": "When?"}, "cache": {}, "model": "small"}).id)
     shown = [(each["output"]["text"], each["cache"]["hit"]) for each in [*first, *other, bare]]
     assert shown == [("One", False), ("One", True), ("Two\n", False), ("Two\n", True), ("<p>Three</p>", False)]
+
+
+@pytest.mark.parametrize(("query_type", "kind"), [("plain", "semantic"), ("founded", None)])
+def test_no_answer_to_a_similar_question_is_given_where_citations_are_checked(
+    flow: Flow, query_type: str, kind: str | None
+) -> None:
+    """Its citations are those of another input."""
+    founded = {"id": "founded", "query_type": "founded", "models": ["small"], "postprocess": {"citations": True}}
+    register(flow, {"routes": [founded]})
+    flow.world.register(a_model("embedder", tasks=["embed"]))
+    flow.tenant(cache_embedding_model="embedder")
+    body: dict[str, Any] = {"cache": {"similarity": 0.9}, "routing": {"query_type": query_type}}
+    flow(body | {"input": {"text": "[1] It was lit at dusk. [2] And out at dawn."}})
+    again = flow.look(flow(body | {"input": {"text": "[1] It was lit at dusk."}}).id)
+    assert (again["cache"].get("kind"), again["status"]) == (kind, "succeeded")
 
 
 def test_rules_are_those_of_when_the_job_was_accepted(flow: Flow) -> None:

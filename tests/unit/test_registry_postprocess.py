@@ -1,6 +1,7 @@
 """Rules for answers as operators write them: what is refused at which field, and what is kept."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -66,6 +67,8 @@ def test_an_entry_without_rules_has_none() -> None:
         ({"fields": {}}, ".fields", "1 entries at least"),
         ({"fields": {"b": "$["}}, ".fields.b", "is no step of a path"),
         ({"defaults": {"a": "x" * 20_001}}, ".defaults", "20000 characters together at most"),
+        ({"defaults": {"a": {"at": date(2026, 1, 1)}}}, ".defaults", "dates are texts, in quotation marks"),
+        ({"defaults": {"a": b"x"}}, ".defaults", "values of JSON"),
         ({"max_chars": 0}, ".max_chars", "1 at least"),
         ({"over": "cut", "trim": True}, ".over", "it needs max_chars"),
         ({"max_chars": 5, "over": "hide"}, ".over", "'cut' or 'fail'"),

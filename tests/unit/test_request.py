@@ -62,7 +62,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("an empty text among others", {"input": {"text": ["a", ""]}}, "input.text.1"),
     ("a blank text among others", {"task": "embed", "input": {"text": ["a", " "]}}, "input.text.1"),
     ("a hundred unknown inputs", {"input": {f"x{n}": n for n in range(101)}}, "input"),
-    ("events without end", {**CHAT, "webhook": {"url": URL, "events": ["job.failed"] * 11}}, "webhook.events"),
+    ("events without end", {**CHAT, "webhook": {"url": URL, "events": ["job.failed"] * 13}}, "webhook.events"),
     ("no messages", {"input": {"messages": []}}, "input.messages"),
     ("an unknown role", {"input": {"messages": [USER, {**USER, "role": "robot"}]}}, "input.messages.1.role"),
     ("no role", {"input": {"messages": [{"content": "Hi"}]}}, "input.messages.0.role"),

@@ -3,13 +3,14 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from broker.bootstrap import adapters, doors, running
 from broker.cloud import clients
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Head
+from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
 from broker.observability import logger
 from broker.rest.api import MOST_WAIT_S, ROUTES, _idempotency_key, _preferred_wait
@@ -87,6 +88,50 @@ def test_a_wait_ends_with_the_job() -> None:
 def test_a_wait_that_is_over_is_a_job_that_goes_on() -> None:
     reply = Door()("POST", "/jobs", BODY, prefer="wait=1")
     assert (reply.status, reply.body["status"]) == (202, "queued")
+
+
+HELD = {"state": "held", "stage": "input", "rules": ["words"], "since": NOW}
+
+
+class Held(Jobs):
+    """Jobs that are held when they are looked at again, `left` times; then they are released, and end."""
+
+    left = 0
+
+    def get(self, job_id: str) -> Head:
+        self.left -= 1
+        head = super().get(job_id)
+        return replace(head, review=HELD) if self.left >= 0 else replace(head, status=Status.BLOCKED, ended_at=NOW)
+
+
+@pytest.mark.parametrize("route", [("POST", "/jobs"), ("GET", "/jobs/{id}")])
+def test_a_wait_ends_when_a_person_has_to_look(route: tuple[str, str]) -> None:
+    door = Door()
+    door.world.put(a_head())
+    door.world.jobs = held = Held(door.world.database, ())
+    held.left = 1
+    reply = door(*route, BODY, query={"wait": "25"}, prefer="wait=25")
+    assert (reply.body["status"], reply.body["review"]["state"], held.left) == ("queued", "held", 0)
+    assert reply.status == (202 if route[0] == "POST" else 200)
+
+
+def test_a_repeat_for_a_held_job_is_answered_at_once() -> None:
+    door = Door()
+    job_id = door("POST", "/jobs", BODY, idempotency_key="one").body["id"]
+    door.world.jobs.change(job_id, lambda head: head.next(review=HELD))
+    door.world.jobs = held = Held(door.world.database, ())
+    assert door("POST", "/jobs", BODY, idempotency_key="one", prefer="wait=25").body["review"]["state"] == "held"
+    assert held.left == 0, "nobody looked again"
+
+
+def test_a_long_poll_of_a_held_job_waits_for_what_becomes_of_it() -> None:
+    """Answered at once, a client's loop of long polls would have no pause."""
+    door = Door()
+    door.world.put(a_head(review=HELD))
+    door.world.jobs = held = Held(door.world.database, ())
+    held.left = 3
+    reply = door("GET", "/jobs/{id}", query={"wait": "25"})
+    assert (reply.body["status"], held.left) == ("blocked", -1)
 
 
 class Unseen(Jobs):

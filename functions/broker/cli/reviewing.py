@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from broker.cli.printable import block, on_one_line
 from broker.cli.stack import caller, tables_of
 from broker.clock import iso, now_ms
 from broker.cloud.payloads import PayloadStore
@@ -16,10 +17,11 @@ from broker.jobs.reading import finding
 from broker.jobs.store import Jobs
 from broker.prompts import experiments
 from broker.reviews import feedback, record
+from broker.reviews.bodies import parse_claim, parse_decision
 from broker.reviews.deciding import Decide, Reviewer, audit_of
 from broker.reviews.queue import Wanted, listed
 from broker.reviews.record import STATES, shown
-from broker.reviews.texts import seen_at
+from broker.reviews.texts import seen_at, to_judge
 from broker.storage import Item
 from broker.tenants import ledger
 
@@ -65,13 +67,16 @@ def review(session: Any, outputs: dict[str, str], options: argparse.Namespace) -
     if options.action == "show":
         head, found = decide.find(options.job)
         texts = seen_at(payloads, head, found["stage"], head.review.get("output"))
-        said = [f"--- {each.path}\n{each.text}" for each in texts or ()] or ["The texts are not kept any more."]
-        return "\n".join([_line(found, now), *_known(jobs.notes(head.id)), *said])
-    who = Reviewer(caller(session), options.reviewer)
+        said = [f"--- {on_one_line(str(each.path))}\n{block(each.text)}" for each in to_judge(texts or ())]
+        gone = ["The texts are not kept any more."] if texts is None else []
+        return "\n".join([_line(found, now), *_known(jobs.notes(head.id)), *said, *gone])
+    named = {"reviewer": options.reviewer} if options.reviewer is not None else {}
     if options.action == "claim":
+        who = Reviewer(caller(session), parse_claim(named).reviewer)
         return _line(decide.claim(options.job, who, now), now)
+    body = parse_decision({"stage": options.stage, "reason": options.reason} | named)
     act = decide.release if options.action == "release" else decide.reject
-    line = _line(act(options.job, options.stage, who, options.reason, now), now)
+    line = _line(act(options.job, body.stage, Reviewer(caller(session), body.reviewer), body.reason, now), now)
     return f"{line}; its message could not be sent, so the sweep sends it within a minute" if unsent else line
 
 
@@ -83,10 +88,10 @@ def _known(notes: dict[str, Item]) -> Iterator[str]:
             facts = (
                 f"{each['stage']} {each['rule']}/{each['kind']} {each['action']}, {each['count']} in {each['place']}"
             )
-            yield f"{facts}, score {each['score']}, {each['policy']}{reasons}"
+            yield on_one_line(f"{facts}, score {each['score']}, {each['policy']}{reasons}")
     for note in audit_of(notes):
         reason = f": {note['reason']}" if "reason" in note else ""
-        yield f"{iso(note['at'])} {note['what']} by {note.get('reviewer') or note['by']}{reason}"
+        yield on_one_line(f"{iso(note['at'])} {note['what']} by {note.get('reviewer') or note['by']}{reason}")
 
 
 def export_feedback(session: Any, outputs: dict[str, str], path: Path) -> str:

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 from broker import errors
 from broker.clock import iso
 from broker.errors import BrokerError
-from broker.jobs.fields import TERMINAL_EVENTS
+from broker.jobs.fields import TERMINAL_EVENTS, WEBHOOK_EVENTS
 from broker.jobs.head import BLOCKERS
 
 TREE = tuple(kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BrokerError))
@@ -58,6 +58,7 @@ EventId = Annotated[str, Field(pattern="^evt_")]
 Count = Annotated[int, Field(ge=0)]
 Usd = Annotated[float, Field(ge=0)]
 TerminalEvent = Annotated[str, OneOf(TERMINAL_EVENTS)]
+WebhookEvent = Annotated[str, OneOf(WEBHOOK_EVENTS)]
 
 
 class JobError(Shown):

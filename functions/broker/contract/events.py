@@ -9,7 +9,7 @@ from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
 from broker.envelope import SOURCE, VERSION
 from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
-from broker.jobs.head import Status
+from broker.jobs.head import HELD_EVENT, Status
 
 
 class JobFacts(Shown):
@@ -111,13 +111,46 @@ class Event(BaseModel):
     source: Annotated[str, OneOf((SOURCE,))]
 
 
-class WebhookBody(Shown):
-    """The body of a webhook, signed as Standard Webhooks has it."""
+class EndedWebhook(Shown):
+    """A job ended."""
 
     type: TerminalEvent
     timestamp: Time
-    """When the job ended."""
+    """When it ended."""
     data: JobFacts
+
+
+class Hold(Shown):
+    """Why guardrails hold a job, and how long somebody may take to look at it."""
+
+    stage: Stage
+    rules: list[str]
+    until: Time
+    """The job's deadline."""
+
+
+class HeldFacts(Shown):
+    """A job that is held; nothing is known of its end yet."""
+
+    job_id: JobId
+    status: Annotated[str, OneOf((Status.QUEUED.value,))]
+    task: Task
+    url: str
+    """Path of the job, from the host of the API."""
+    review: Hold
+
+
+class HeldWebhook(Shown):
+    """A job is held for a review; what became of it since, the job tells."""
+
+    type: Annotated[str, OneOf((HELD_EVENT,))]
+    timestamp: Time
+    """Since when it is held."""
+    data: HeldFacts
+
+
+class WebhookBody(RootModel[Annotated[EndedWebhook | HeldWebhook, Field(discriminator="type")]]):
+    """The body of a webhook, signed as Standard Webhooks has it."""
 
 
 def event_models() -> dict[str, type[BaseModel]]:

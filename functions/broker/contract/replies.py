@@ -14,10 +14,10 @@ from broker.contract.common import (
     JobId,
     OneOf,
     Shown,
-    TerminalEvent,
     Time,
     Usage,
     Usd,
+    WebhookEvent,
 )
 from broker.guardrails.policy import Stage
 from broker.jobs.calls import UNKNOWN
@@ -158,7 +158,7 @@ class Delivery(Shown):
 
     id: EventId
     """The same in every attempt (`webhook-id`)."""
-    event: TerminalEvent
+    event: WebhookEvent
     state: Literal["pending", "delivered", "failed", "disabled"]
     """`failed` when the schedule is over, `disabled` when the receiver answered 410."""
     next_at: Time | None

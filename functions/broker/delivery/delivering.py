@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.delivery.events import webhook_body
+from broker.delivery.events import held_body, webhook_body
 from broker.delivery.publishing import SAFETY_MS, Deliveries
 from broker.delivery.schedule import next_attempt, verdict
 from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
@@ -138,7 +138,8 @@ class Deliver:
 
     def _send(self, head: Head, note: Item, now: int) -> Sent:
         try:
-            body = json.dumps(webhook_body(head), separators=(",", ":")).encode()
+            told = held_body(head, note["held"]) if "held" in note else webhook_body(head)
+            body = json.dumps(told, separators=(",", ":")).encode()
             return self.send(note["tenant"], note["url"], note["event_id"], now, body)
         except BrokerError as error:
             return Sent(None, error.code, None, 0)

@@ -1,10 +1,11 @@
 """What the outside is told of a job: events and webhook bodies, made from the head alone, never with a payload."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from broker.clock import iso, usd
 from broker.envelope import envelope
-from broker.jobs.head import Head, Status
+from broker.jobs.head import HELD_EVENT, Head, Status
 
 DETAIL_TYPES = {
     Status.QUEUED: "JobAccepted",
@@ -45,9 +46,14 @@ def review_event_of(before: Head | None, after: Head) -> tuple[str, dict[str, An
     held, released = REVIEW_TYPES
     kind, at = (held, review["since"]) if after.is_held else (released, review["at"])
     shown = {"stage": review["stage"], "rules": review["rules"], "url": f"/v1/admin/reviews/{after.id}"}
-    event_id = f"evt_{after.id.removeprefix('job_')}_{review['state']}_{after.run}"
+    event_id = review_event_id(after)
     facts = job_facts(after) | {"review": shown}
     return kind, envelope(event_id, after.correlation_id, after.tenant, at, facts)
+
+
+def review_event_id(head: Head) -> str:
+    """The stable id of a hold or a release; a job may be held in two of its runs."""
+    return f"evt_{head.id.removeprefix('job_')}_{head.review['state']}_{head.run}"
 
 
 def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:
@@ -65,3 +71,20 @@ def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | N
 def webhook_body(head: Head) -> dict[str, Any]:
     """The body of a webhook (`schemas/webhook.json`), in the form that Standard Webhooks recommends."""
     return {"type": f"job.{head.status.value}", "timestamp": iso(head.ended_at), "data": job_facts(head)}
+
+
+def held_facts(head: Head) -> dict[str, Any]:
+    """Of a job that is held, what a delivery keeps: when it goes out, the job may have moved on."""
+    return {name: head.review[name] for name in ("stage", "rules", "since")}
+
+
+def held_body(head: Head, held: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a webhook that tells of a hold, the same however late it is sent.
+
+    Args:
+        head: the job, as it is now.
+        held: as `held_facts` gave it.
+    """
+    review = {"stage": held["stage"], "rules": held["rules"], "until": iso(head.deadline_at)}
+    facts = {"job_id": head.id, "status": Status.QUEUED.value, "task": head.task, "url": f"/v1/jobs/{head.id}"}
+    return {"type": HELD_EVENT, "timestamp": iso(held["since"]), "data": facts | {"review": review}}

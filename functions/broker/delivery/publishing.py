@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.delivery.events import event_of, review_event_of
-from broker.jobs.head import Head, due_partition
+from broker.delivery.events import event_of, held_facts, review_event_id, review_event_of
+from broker.jobs.head import HELD_EVENT, Head, due_partition
 from broker.jobs.store import Jobs, note_item
 from broker.storage import ConditionFailed, Database, If, Item, Put
 
@@ -82,38 +82,40 @@ class Publish:
         for change in news:
             if refused and change is refused[0]:
                 break
-            if not change.after.status.terminal:
+            ended = change.after.status.terminal
+            if not ended and not change.after.is_held:
                 continue
             if not time_left():
                 return failed or change.sequence
             try:
                 self._notify(change.after, now)
-                self.count(change.after, now)
+                if ended:
+                    self.count(change.after, now)
             except Exception as error:
                 self.on_failure(change.after, error)
                 failed = failed or change.sequence
-            if failed is None:  # else it is observed when it comes again
+            if ended and failed is None:  # else it is observed when it comes again
                 self.observe(change.after)
         return failed or (refused[0].sequence if refused else None)
 
     def _notify(self, head: Head, now: int) -> None:
-        event = f"job.{head.status.value}"
+        event = HELD_EVENT if head.is_held else f"job.{head.status.value}"
         if event not in head.webhook:
             return
         asked = self.jobs.notes(head.id, "ASKED").get("ASKED")
         if asked is None:
             self.on_gone(head)  # its record was over first; nobody could be sent to
             return
-        if "webhook_url" not in asked:
-            return  # told before, and erased since
+        if "webhook_url" not in asked or (head.is_held and "erased" in asked):
+            return  # told before, and erased since; or it is to be told of its end alone
         self._start(head, event, asked, now)
         if "erased" in asked:
             self.jobs.note(head, "ASKED", {"metadata": {}})
 
     def _start(self, head: Head, event: str, asked: Item, now: int) -> None:
-        name = f"DELIVERY#{event}"
+        name = f"DELIVERY#{event}" + (f"#{head.run}" if head.is_held else "")
         facts = {
-            "event_id": head.event_id,
+            "event_id": review_event_id(head) if head.is_held else head.event_id,
             "event": event,
             "url": asked["webhook_url"],
             "tenant": head.tenant,
@@ -123,6 +125,8 @@ class Publish:
             "due": due_partition(head.id),
             "due_at": now + SAFETY_MS,
         }
+        if head.is_held:
+            facts["held"] = held_facts(head)
         if "erased" in asked:
             facts["erased"] = True
         try:

@@ -44,6 +44,9 @@ OTHERS: Mapping[str, Source] = {"tools": "operator", "tool_choice": "operator", 
 LONG_NUMBERS = (10**11, 10**19)
 """JSON numbers of 12 to 19 digits may be card numbers."""
 
+LONGEST_NAME, LONGEST_PLACE = 64, 500
+"""Characters of a name of a field, and of a whole place, as findings tell them."""
+
 SEAM = 256
 """Characters on each side of a seam that are read as one: longer than any number, key or name that could be cut."""
 
@@ -69,7 +72,10 @@ class Path:
     name: str | int
 
     def __str__(self) -> str:
-        return ".".join(str(each) for each in self.steps())
+        """As findings name it: names that somebody made long are cut, and so is a place of many, for it is kept."""
+        names = (each if len(each) <= LONGEST_NAME else f"{each[:LONGEST_NAME]}…" for each in map(str, self.steps()))
+        place = ".".join(names)
+        return place if len(place) <= LONGEST_PLACE else f"{place[:LONGEST_PLACE]}…"
 
     def steps(self) -> list[str | int]:
         """The way from the document's root."""

@@ -41,7 +41,8 @@ def erase(
     deliveries = {name: note for name, note in notes.items() if name.startswith("DELIVERY#")}
     address = notes.get("ASKED", {}).get("webhook_url")
     # An address may hold a token. It stays as long as the webhook is to be sent, and goes with the last attempt.
-    waits = address and not deliveries and f"job.{head.status}" in head.webhook
+    end = f"job.{head.status}"
+    waits = address and f"DELIVERY#{end}" not in deliveries and end in head.webhook
     jobs.note(head, "ASKED", {"metadata": {}, **({"webhook_url": address, "erased": True} if waits else {})})
     for name, note in notes.items():
         if name.startswith(FEEDBACK) and "comment" in note:

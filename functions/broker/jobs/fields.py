@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, Tag, model_validator
 
 from broker.jobs.exact import Exact
 from broker.jobs.field_errors import Spelled, few, here, one_of
+from broker.jobs.head import HELD_EVENT
 from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
 
 MAX_BODY_BYTES = 5_000_000
@@ -19,6 +20,9 @@ MOST_DOCUMENTS = 100
 """That come with a text to judge."""
 
 TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.blocked", "job.canceled", "job.expired")
+
+WEBHOOK_EVENTS = (*TERMINAL_EVENTS, HELD_EVENT)
+"""What a webhook may be told of. Who names no events is told of ends alone."""
 
 
 class Task(StrEnum):
@@ -253,11 +257,9 @@ class Context(Strict):
     strategy: Strategy = Strategy.ERROR
 
 
-TerminalEvent = Annotated[
+WebhookEvent = Annotated[
     str,
-    Spelled(
-        f"^({'|'.join(TERMINAL_EVENTS)})$".replace(".", r"\."), f"it has to be one of {', '.join(TERMINAL_EVENTS)}"
-    ),
+    Spelled(f"^({'|'.join(WEBHOOK_EVENTS)})$".replace(".", r"\."), f"it has to be one of {', '.join(WEBHOOK_EVENTS)}"),
 ]
 
 
@@ -265,6 +267,6 @@ class Webhook(Strict):
     """Where to send what happened, and which of it."""
 
     url: Annotated[str, Field(min_length=8, max_length=2048)]
-    events: list[TerminalEvent] = Field(
-        default_factory=lambda: list(TERMINAL_EVENTS), min_length=1, max_length=2 * len(TERMINAL_EVENTS)
+    events: list[WebhookEvent] = Field(
+        default_factory=lambda: list(TERMINAL_EVENTS), min_length=1, max_length=2 * len(WEBHOOK_EVENTS)
     )

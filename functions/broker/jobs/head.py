@@ -19,6 +19,9 @@ from broker.storage import Item
 HELD = "held"
 """In a head's `review`: it waits for a person. After `released` it is a job like any other."""
 
+HELD_EVENT = "job.held"
+"""What webhooks that ask for it are told then."""
+
 SHARDS = 8
 """Partitions of the due index: enough for several thousand jobs a second, few enough to sweep each minute."""
 

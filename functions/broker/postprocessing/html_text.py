@@ -7,6 +7,7 @@ Placeholders and hashes of guardrails (`<EMAIL_1>`) are no markup either.
 """
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 from broker.errors import BadOutput
@@ -40,18 +41,21 @@ class _Reader(HTMLParser):
         super().__init__()
         self.pieces: list[str] = []
         self._unseen: list[str] = []
+        self._open: Counter[str] = Counter()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in UNSEEN:
             self._unseen.append(tag)
+            self._open[tag] += 1
         self._break(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)  # a slash at its end closes no element of HTML
 
     def handle_endtag(self, tag: str) -> None:
-        if self._unseen and self._unseen[-1] == tag:
-            self._unseen.pop()
+        left = self._open[tag] - 1
+        while self._open[tag] > max(left, 0):  # it ends what was begun in it, too
+            self._open[self._unseen.pop()] -= 1
         self._break(tag)
 
     def handle_data(self, data: str) -> None:

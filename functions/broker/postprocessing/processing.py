@@ -9,16 +9,18 @@ hold for what it says beside them.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from broker.errors import BadOutput
+from broker.errors import BadOutput, Truncated
 from broker.guardrails.walk import input_texts
 from broker.json_text import DEEPEST, is_deeper
 from broker.postprocessing import citations, languages, lengths, paths, texts
 from broker.postprocessing.html_text import text_of
 from broker.providers.wire.saying import json_of
-from broker.providers.wire.structured import loads
+from broker.providers.wire.structured import check_storable, loads
 
 Rules = Mapping[str, Any]
 """Of one prompt or route, as `registry.postprocess_entry` stores them."""
@@ -34,6 +36,15 @@ CLEAN_UPS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 ON_JSON = ("defaults", "pick", "fields")
 
+_BEGINS = re.compile(r'\{\s*"|\[\s*[\[{"]')
+"""What is JSON from here on, or was meant to be."""
+
+_BRACKETS = re.compile(r'[][{}]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)', re.DOTALL)
+"""And texts, whose brackets are none; one that does not end goes on to the end, so that none is read twice."""
+
+_MOST_BEGINNINGS = 8
+"""That are looked at."""
+
 
 def processed(rules: Rules, output: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """An answer as the rules make it: its `text`, and its `json` where it has one. Other answers stay as they are.
@@ -45,6 +56,7 @@ def processed(rules: Rules, output: Mapping[str, Any], request: Mapping[str, Any
 
     Raises:
         BadOutput: it is not what the rules ask for. The message says which, and quotes nothing of it.
+        Truncated: it was cut off by the limit on tokens, before its JSON was whole or before it said anything.
     """
     if not isinstance(output.get("text"), str):
         return dict(output)
@@ -61,7 +73,7 @@ def processed(rules: Rules, output: Mapping[str, Any], request: Mapping[str, Any
 
     if "json" in made:
         made["json"] = _mapped(made["json"], cleaned)
-        if made["json"] != output.get("json"):
+        if "json" not in output or made["json"] != output["json"]:
             made["text"] = _told(made["json"])
     else:
         made["text"] = cleaned(made["text"])
@@ -70,7 +82,7 @@ def processed(rules: Rules, output: Mapping[str, Any], request: Mapping[str, Any
 
 def _picked(rules: Rules, output: Mapping[str, Any]) -> Any:
     """The JSON of an answer with its defaults, or what is picked of it."""
-    value = output["json"] if "json" in output else _read(output["text"])
+    value = output["json"] if "json" in output else _read(output)
     if "defaults" in rules:
         if not isinstance(value, dict):
             raise _bad("no_object", "The model's answer is no JSON object.")
@@ -85,14 +97,42 @@ def _picked(rules: Rules, output: Mapping[str, Any]) -> Any:
     return value
 
 
-def _read(text: str) -> Any:
+def _read(output: Mapping[str, Any]) -> Any:
+    """The JSON that a text holds.
+
+    A piece of JSON that is broken elsewhere is none: it might have what is asked for, from a place that nobody meant.
+    """
+    if _is_cut_off(output):
+        raise _cut_off("The model reached its limit before its JSON was whole.")
+    text = output["text"]
+    found = json_of(text)
     try:
-        value = loads(json_of(text).strip("\ufeff \t\r\n"))
+        if _stands_in_broken(text, text.find(found)):
+            raise ValueError
+        value = loads(found.strip("\ufeff \t\r\n"))
+        check_storable(value)
     except ValueError:
         raise _bad("not_json", "The model's answer is not JSON.") from None
     if is_deeper(value, DEEPEST):
         raise _bad("too_deep", f"The model's answer is nested deeper than {DEEPEST} levels.")
     return value
+
+
+def _stands_in_broken(text: str, place: int) -> bool:
+    """True where JSON begins before this place of a text, and has not ended there."""
+    for begins in islice(_BEGINS.finditer(text), _MOST_BEGINNINGS):
+        if begins.start() >= place:
+            break
+        brackets = (found[0] for found in _BRACKETS.finditer(text, begins.start(), place))
+        depth = 1
+        next(brackets, None)
+        for bracket in brackets:
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(bracket, 0)
+            if not depth:
+                break
+        else:
+            return True
+    return False
 
 
 def with_defaults(value: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,13 +176,13 @@ def _told(value: Any) -> str:
 
 def _checked(rules: Rules, output: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """The answer, cut where it is too long and may be cut; a JSON value may not, but for a text."""
-    if not output["text"].strip():
-        raise _bad("empty_answer", "Nothing is left of the model's answer.")
+    _check_said(output)
     most = rules.get("max_chars", len(output["text"]))
     if len(output["text"]) > most:
         if rules.get("over", "cut") == "fail" or not isinstance(output.get("json", ""), str):
             raise _bad("too_long", f"The model's answer has more than {most} characters.")
         output["text"] = lengths.cut(output["text"], most)
+        _check_said(output)
         if "json" in output:
             output["json"] = output["text"]
     said = "\n".join(_strings(output["json"])) if "json" in output else output["text"]
@@ -158,6 +198,22 @@ def _checked(rules: Rules, output: dict[str, Any], request: Mapping[str, Any]) -
         if fault := citations.fault(rules["citations"], said, documents):
             raise _bad("unfounded_citation", fault)
     return output
+
+
+def _check_said(output: Mapping[str, Any]) -> None:
+    if output["text"].strip():
+        return
+    if _is_cut_off(output):
+        raise _cut_off("The model reached its limit before it said anything.")
+    raise _bad("empty_answer", "Nothing is left of the model's answer.")
+
+
+def _is_cut_off(output: Mapping[str, Any]) -> bool:
+    return output.get("finish_reason") == "length"
+
+
+def _cut_off(message: str) -> Truncated:
+    return Truncated(message, code="output_truncated", maybe_paid=True)
 
 
 def _bad(code: str, message: str) -> BadOutput:

@@ -2,6 +2,9 @@
 
 import re
 
+_FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*", re.DOTALL)
+"""The line that begins one: CommonMark has no backticks behind backticks."""
+
 _THINKING = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 
 
@@ -25,10 +28,14 @@ def without_thinking(text: str) -> str:
 def without_fence(text: str) -> str:
     """A text without the one code fence that stands around all of it."""
     lines = text.strip().split("\n")
-    fenced = len(lines) > 1 and lines[0].startswith("```") and lines[-1].rstrip() == "```"
-    if not fenced or any(line.lstrip().startswith("```") for line in lines[1:-1]):
+    begins = _FENCE.fullmatch(lines[0])
+    if begins is None or len(lines) < 2:
         return text
-    return "\n".join(lines[1:-1])
+    fence = begins[1] or begins[2]
+    ends = lines[-1].startswith(fence) and not lines[-1].strip(fence[0])
+    if not ends or any(line.lstrip().startswith(fence) for line in lines[1:-1]):
+        return text
+    return "\n".join(lines[1:-1]).removesuffix("\r")
 
 
 def with_single_blank_lines(text: str) -> str:

@@ -40,7 +40,11 @@ def _is_known(language: str) -> str:
 
 
 def _is_short(defaults: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(defaults)) > MOST_DEFAULT_CHARS:
+    try:
+        length = len(json.dumps(defaults))
+    except TypeError:  # YAML has dates, bytes and sets
+        raise here("they have to be values of JSON; dates are texts, in quotation marks") from None
+    if length > MOST_DEFAULT_CHARS:
         raise here(f"they have to have {MOST_DEFAULT_CHARS} characters together at most")
     return defaults
 

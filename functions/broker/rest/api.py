@@ -66,7 +66,10 @@ class Api:
         return answer(self, request)
 
     def submit(self, request: Request) -> Reply:
-        """`POST /jobs`: `202` and the job; with `Prefer: wait=n`, `200` and the finished job where it ends in time."""
+        """`POST /jobs`: `202` and the job; with `Prefer: wait=n`, `200` and the finished job where it ends in time.
+
+        A job that is held for a person is told at once, by a `202`.
+        """
         return self._submit(request, request.json())
 
     def run_prompt(self, request: Request) -> Reply:
@@ -79,7 +82,7 @@ class Api:
         caller = Caller(request.tenant, request.principal, "rest", request.request_id)
         key = _idempotency_key(request.headers.get("idempotency-key"))
         accepted = self.accept(body, caller, now_ms(), key)
-        head = self._wait(accepted.head, request.began + wait)
+        head = self._wait(accepted.head, request.began + wait, seen=0)
         headers = {"location": f"/v1/jobs/{head.id}"}
         if wait:
             headers["preference-applied"] = f"wait={wait}"
@@ -99,7 +102,8 @@ class Api:
             raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
         seen = looked_at(self.jobs, request.path["id"], request.tenant)
         if wait and not seen.head.status.terminal:
-            head = self._wait(seen.head, request.began + wait)
+            held_since = seen.head.review["since"] if seen.head.is_held else 0
+            head = self._wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
         shown = self._shown(seen, request)
         if is_gone(seen.head, shown["output"]):
@@ -199,9 +203,16 @@ class Api:
         kept = self.payloads.load(head.id, REDACTED, fresh=True) or {}
         return restored(output, kept.get("mapping", {}))
 
-    def _wait(self, head: Head, until: float) -> Head:
+    def _wait(self, head: Head, until: float, *, seen: int) -> Head:
+        """The job once it has ended, or is held for a person, who may take days; as it is when the time is over.
+
+        Who asks for one that is held already, since `seen`, waits for more than that: else a loop of long polls would
+        be one without a pause.
+        """
         pause = FIRST_POLL_S
         while not head.status.terminal and (left := until - time.monotonic()) > 0:
+            if head.is_held and head.review["since"] != seen:
+                break
             time.sleep(min(pause, left))
             pause = min(pause * SLOWER_BY, SLOWEST_POLL_S)
             head = self.jobs.get(head.id)

@@ -18,11 +18,12 @@ from broker.reviews.bodies import parse_claim, parse_decision
 from broker.reviews.deciding import Decide, Reviewer, audit_of
 from broker.reviews.queue import Wanted, listed
 from broker.reviews.record import STATES, shown
-from broker.reviews.texts import MOST_BYTES, beginning, seen_at
+from broker.reviews.texts import MOST_BYTES, beginning, seen_at, to_judge
 from broker.reviews.texts import listed as listed_texts
 from broker.storage import Database
 
 MOST_LISTED = 100
+LONGEST_TENANT = 63
 MOST_ROWS = 20
 """Of one page; each may be a long text."""
 MOST_ROW_BYTES = MOST_BYTES // MOST_ROWS
@@ -46,7 +47,7 @@ class Reviews:
             raise InvalidRequest(f"state is one of {', '.join(STATES)}.", param="state")
         if stage is not None and stage not in get_args(Stage):
             raise InvalidRequest(f"stage is one of {', '.join(get_args(Stage))}.", param="stage")
-        wanted = Wanted(state, query.get("tenant") or None, stage, _limit(request, MOST_LISTED))  # type: ignore[arg-type]
+        wanted = Wanted(state, _tenant(request), stage, _limit(request, MOST_LISTED))  # type: ignore[arg-type]
         return Reply(200, listed(self.database, wanted, query.get("cursor") or None, now_ms()))
 
     def get_review(self, request: Request) -> Reply:
@@ -57,8 +58,9 @@ class Reviews:
         output = head.review.get("output")
         asked = seen_at(self.payloads, head, "input", None)
         answered = seen_at(self.payloads, head, "output", output) if output else None
-        texts, complete = listed_texts([*(asked or ()), *(answered or ())])
         found = [each for name, note in sorted(notes.items()) if name.startswith("GUARD#") for each in note["findings"]]
+        seen = to_judge([*(asked or ()), *(answered or ())])
+        texts, complete = listed_texts(seen, {each["place"] for each in found})
         trail = [
             {name: note.get(name) for name in ("what", "stage", "by", "reviewer", "reason")} | {"at": iso(note["at"])}
             for note in audit_of(notes)
@@ -108,11 +110,18 @@ class Reviews:
     def _feedback(self, request: Request, most: int) -> tuple[list[dict[str, Any]], str | None]:
         query = request.query
         limit, cursor = _limit(request, most), query.get("cursor") or None
-        return feedback.found(self.database, tenant=query.get("tenant") or None, limit=limit, cursor=cursor)
+        return feedback.found(self.database, tenant=_tenant(request), limit=limit, cursor=cursor)
 
 
 def _by(request: Request) -> str:
     return request.principal or "local"
+
+
+def _tenant(request: Request) -> str | None:
+    tenant = request.query.get("tenant") or None
+    if tenant is not None and len(tenant) > LONGEST_TENANT:  # no key of the table's is that long
+        raise InvalidRequest(f"tenant has {LONGEST_TENANT} characters at most.", param="tenant")
+    return tenant
 
 
 def _limit(request: Request, most: int) -> int:

@@ -5,10 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from broker.guardrails.policy import Stage
+from broker.jobs.field_errors import Spelled
 from broker.jobs.fields import Strict
 from broker.jobs.request import parsed
 
 Word = Annotated[str, Field(min_length=1, max_length=64)]
+
+Kind = Annotated[str, Field(min_length=1, max_length=200)]
+"""Of a finding: topics are told in the words of their policy."""
 
 
 class Claim(Strict):
@@ -23,7 +27,9 @@ class Decision(Strict):
 
     stage: Stage
     """What was judged: the request, or the answer."""
-    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+    reason: Annotated[
+        str, Field(min_length=1, max_length=1000), Spelled(r"\S", "it has to say something, in 1000 characters")
+    ]
     """For the audit trail; the job's user is not told."""
     reviewer: Word | None = None
     """As it was claimed."""
@@ -38,7 +44,7 @@ class Feedback(Strict):
     """Of the request, or of the answer."""
     rule: Word | None = None
     """The check, as findings name it."""
-    kind: Word | None = None
+    kind: Kind | None = None
     """What it found, as findings tell it, or what it should have."""
     comment: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 

@@ -4,11 +4,12 @@ The text of a row is that of the job as models and clients saw it, as long as it
 it, and of what is gone there is no row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.clock import iso
-from broker.errors import Conflict
+from broker.errors import Conflict, InvalidRequest
+from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.walk import Seen
 from broker.jobs.head import Head, job_id_of, job_pk
 from broker.jobs.store import FEEDBACK, Jobs, Look, Payloads
@@ -26,6 +27,11 @@ KIND = "FEEDBACK"
 
 MISSED = "missed"
 
+RULES = (*sorted({*CHECKS, *BY_ENGINES, SIZE}),)
+"""All checks, as findings name them."""
+
+NO_FINDING = "no_such_finding"
+
 KINDS: Mapping[str, str] = {
     "secrets": "secret",
     "card_numbers": "pii-number",
@@ -41,8 +47,14 @@ def give(jobs: Jobs, head: Head, said: Feedback, by: str, now: int) -> Item:
     """Keep what somebody says of a job, with its record. Gives the note.
 
     Raises:
+        InvalidRequest: of a false positive, the job has no such finding; of what was missed, there is no such check.
         Conflict: there is enough of it.
     """
+    notes = jobs.notes(head.id)
+    if said.verdict == MISSED:
+        _check_known(said)
+    else:
+        _check_found(notes, said)
     facts = said.model_dump(exclude_none=True) | {"at": now, "by": by, "of": head.tenant}
     places = {
         "due": partition(KIND, head.id),
@@ -50,10 +62,39 @@ def give(jobs: Jobs, head: Head, said: Feedback, by: str, now: int) -> Item:
         "tenant": partition_of_tenant(KIND, head.tenant),
         "id": head.id,
     }
-    for number in range(len(jobs.notes(head.id, FEEDBACK)), MOST):
+    for number in range(sum(name.startswith(FEEDBACK) for name in notes), MOST):
         if jobs.note_once(head, f"{FEEDBACK}{number:02d}", facts | places):  # of two at once, one has the next place
             return {"pk": job_pk(head.id), **facts}
     raise Conflict(f"A job has {MOST} pieces of feedback at most.", code="feedback_full")
+
+
+def _check_known(said: Feedback) -> None:
+    if said.rule is not None and said.rule not in RULES:
+        raise InvalidRequest(f"rule is one of {', '.join(RULES)}.", code=NO_FINDING, param="rule")
+
+
+def _check_found(notes: Mapping[str, Item], said: Feedback) -> None:
+    """Hold what is said against what was found: a row of it would teach something about a text that nobody judged."""
+    from broker.guardrails.pipeline import MOST_FINDINGS  # with what runs checks, which this function else does not
+
+    kept = list(_findings(notes))
+    if any(len(some) >= MOST_FINDINGS and some[0]["stage"] == said.stage for some in kept):
+        return  # there were more, which were not kept
+    found = [each for some in kept for each in some]
+    for name in ("stage", "rule", "kind"):
+        wanted = getattr(said, name)
+        of_it = [each for each in found if wanted in (None, each.get(name, ""))]
+        if not of_it:
+            there = sorted({each.get(name, "") for each in found})
+            what = f"; of {name} there is {', '.join(there)}" if there else ""
+            message = f"Guardrails found nothing of the job with the {name} {wanted}{what}."
+            raise InvalidRequest(message, code=NO_FINDING, param=name)
+        found = of_it
+
+
+def _findings(notes: Mapping[str, Item]) -> Iterator[Sequence[Item]]:
+    """What was found, by the note that keeps it: of a stage of a run, and of engines apart."""
+    return (note["findings"] for name, note in notes.items() if name.startswith("GUARD#"))
 
 
 def shown(note: Item) -> dict[str, Any]:
@@ -110,8 +151,8 @@ def _last_answer(head: Head) -> str | None:
 
 
 def _places(notes: Mapping[str, Item], stage: str, rule: str | None) -> set[str]:
-    findings = (each for name, note in notes.items() if name.startswith("GUARD#") for each in note["findings"])
-    return {each["place"] for each in findings if (each["stage"], each["rule"]) == (stage, rule)}
+    found = (each for some in _findings(notes) for each in some)
+    return {each["place"] for each in found if (each["stage"], each["rule"]) == (stage, rule)}
 
 
 def _is_theirs(seen: Seen) -> bool:

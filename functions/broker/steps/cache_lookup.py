@@ -50,7 +50,8 @@ class CacheLookup:
         if asked is None or asked.get("mode") == "bypass":
             return {}
         guardrails = self.policies.settings(tenant, run.policies, now)
-        embedding_model = tenant.cache_embedding_model if "similarity" in asked else None
+        compares = "similarity" in asked and not _checks_citations(request)
+        embedding_model = tenant.cache_embedding_model if compares else None
         question = cache_key_of(tenant.id, request, candidates, guardrails, embedding_model=embedding_model)
         if question is None:
             return {}
@@ -124,6 +125,11 @@ class CacheLookup:
         if output is None or ended.model is None:
             return False
         return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
+
+
+def _checks_citations(request: Mapping[str, Any]) -> bool:
+    """True where the answer may only cite the request's own input: one to a similar question cites another."""
+    return any("citations" in rules for rules in request.get("postprocess", ()))
 
 
 def _embedded(embed: Callable[[str], Sequence[float]], request: Mapping[str, Any]) -> Vector:

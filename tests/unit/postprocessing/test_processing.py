@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from broker.errors import BadOutput
+from broker.errors import BadOutput, Truncated
 from broker.postprocessing.processing import processed, with_defaults
 from broker.registry.postprocess_entry import PostprocessEntry
 
@@ -48,6 +48,11 @@ def test_a_text_that_is_picked_is_the_answers_text() -> None:
     assert output == {"text": "One.", "json": "One."}
 
 
+def test_null_that_is_picked_takes_the_place_of_the_text_like_any_other_value() -> None:
+    assert made({"pick": "$.a"}, text='{"a": null, "secret": 1}') == {"text": "null", "json": None}
+    assert made({"pick": "$.a"}, text='{"a": false}') == {"text": "false", "json": False}
+
+
 def test_an_answer_that_stays_as_it_is_has_the_text_that_the_model_wrote() -> None:
     answer = {"text": '{ "a":1 }', "json": {"a": 1}}
     assert made({"defaults": {"a": 2}, "trim": True}, **answer) == answer
@@ -67,6 +72,11 @@ def test_null_is_a_value_and_objects_are_filled_field_by_field() -> None:
     [
         ({"pick": "$.a"}, {"text": "no JSON"}, "not_json"),
         ({"pick": "$.a"}, {"text": "[" * 100_000}, "not_json"),
+        ({"pick": "$.a"}, {"text": '{"a": 1e999}'}, "not_json"),
+        ({"defaults": {"b": 1}}, {"text": '{"a": [-1e999]}'}, "not_json"),
+        ({"pick": "$.a"}, {"text": '{"b": {"a": 1}, "a": 2,}'}, "not_json"),
+        ({"pick": "$.a"}, {"text": 'So:\n```json\n[{"a": 1}, {"a": 2,}]\n```'}, "not_json"),
+        ({"max_chars": 5}, {"text": "<EMAIL_1>, <EMAIL_2>"}, "empty_answer"),
         ({"pick": "$[0]"}, {"text": "[" * 100 + "]" * 100}, "too_deep"),
         ({"pick": "$.a"}, {"text": "{}"}, "nothing_picked"),
         ({"fields": {"a": "$.b"}}, {"text": "{}"}, "nothing_picked"),
@@ -87,6 +97,33 @@ def test_null_is_a_value_and_objects_are_filled_field_by_field() -> None:
 )
 def test_an_answer_that_does_not_fit_is_a_bad_one(rules: dict[str, Any], output: dict[str, Any], code: str) -> None:
     assert code_of(rules, **output) == code
+
+
+@pytest.mark.parametrize(
+    ("rules", "text"),
+    [
+        ({"pick": "$.a"}, '{"b": {"a": 1}, "a": "so and'),
+        ({"defaults": {"a": 1}}, '{"b": 1}'),
+        ({"strip_thinking": True}, "<think>first of all"),
+        ({"strip_html": True}, "<script>let"),
+    ],
+)
+def test_what_the_limit_cut_off_is_no_fault_of_the_models(rules: dict[str, Any], text: str) -> None:
+    """A repair would meet the same limit, and be paid for: the contract tells such an answer as truncated."""
+    with pytest.raises(Truncated):
+        made(rules, text=text, finish_reason="length")
+
+
+def test_prose_before_json_is_passed_over() -> None:
+    text = 'Given {x} and [1], as "[so on": {"n": 1} or rather\n{"a": {"n": 2}, "b": 3}'
+    assert made({"pick": "$.a.n"}, text=text)["json"] == 2
+    assert made({"pick": "$.a"}, text='As {"a": value, "b": "}"} has it:\n{"a": 5}')["json"] == 5
+
+
+@pytest.mark.parametrize("unit", ['{"', '{"a":', "[[", '\\"', '"', "```\n", "{ "])
+def test_json_that_does_not_end_is_given_up_in_time(unit: str) -> None:
+    """Work that grew with the square of its length would take hours."""
+    assert code_of({"pick": "$.a"}, text='{"' + unit * 400_000 + '{"a": 1}') == "not_json"
 
 
 def test_what_the_model_itself_said_before_is_no_document() -> None:

@@ -37,6 +37,12 @@ def test_thinking_is_left_out(said: str, kept: str) -> None:
         ("Here:\n```\na\n```", "Here:\n```\na\n```"),
         ("```\na\n```\nand\n```\nb\n```", "```\na\n```\nand\n```\nb\n```"),
         ("```", "```"),
+        ("````markdown\n```py\na\n```\n````", "```py\na\n```"),
+        ("~~~\na\n~~~", "a"),
+        ("```\r\na\r\nb\r\n```\r\n", "a\r\nb"),
+        ("``` `a` b\nc\n```", "``` `a` b\nc\n```"),
+        ("```\na\n````\nb\n```", "```\na\n````\nb\n```"),
+        ("````\na\n```", "````\na\n```"),
     ],
 )
 def test_the_fence_around_all_of_a_text_goes(said: str, kept: str) -> None:
@@ -60,6 +66,9 @@ def test_no_blank_line_follows_another(said: str, kept: str) -> None:
         ("a<!-- hidden --><script>alert(1)</script><style>p{}</style>b", "ab"),
         ("<img src=x onerror='go(\">\")'>a<br/>b", "a\nb"),
         ("<script><b>x</b>", ""),
+        ("a<template><object>x</template>b", "ab"),
+        ("a<object><object>x</object>y</object>b</object>c", "abc"),
+        ("a<object>x</template>y</object>b", "ab"),
         ("a&lt;script&gt;x&lt;/script&gt;b", "ab"),
         ("a&amp;lt;b&amp;gt;c", "ac"),
         ("if x < y and y > z", "if x < y and y > z"),
@@ -106,6 +115,12 @@ def test_markup_in_entities_of_entities_is_a_bad_answer() -> None:
         ("abcdefgh", 3, "abc"),
         ("一つ。二つ。三つ。", 7, "一つ。二つ。"),
         ("  abcdefgh", 4, "  ab"),
+        (" " * 9 + "One. Two.", 5, "One."),
+        (" " * 9 + "One.", 5, "One."),
+        ("a,<EMAIL_12>,b", 9, "a,"),
+        ("a,&lt;EMAIL_12&gt;,b", 9, "a,"),
+        ("a,<EMAIL_12>,b", 12, "a,<EMAIL_12>"),
+        ("<EMAIL_12>,b", 9, ""),
     ],
 )
 def test_a_text_is_cut_after_a_sentence_else_after_a_word(said: str, most: int, kept: str) -> None:
@@ -116,8 +131,8 @@ def test_a_text_is_cut_after_a_sentence_else_after_a_word(said: str, most: int, 
 def test_a_cut_text_is_a_beginning_of_the_text_and_no_longer_than_allowed(said: str, most: int) -> None:
     kept = lengths.cut(said, most) if len(said) > most else said
     assert len(kept) <= most
-    assert said.startswith(kept)
-    assert kept or not said.strip() or len(said) <= most
+    assert said.startswith(kept) or said.lstrip().startswith(kept)
+    assert kept.strip() or not said.strip() or len(said) <= most
 
 
 HOSTILE = (
@@ -125,6 +140,10 @@ HOSTILE = (
     *("<a b='\"", '<a x=">', "--><!--", "&lt;a&gt;", "<template>", "<a/", " ", "\n", " \n", ".", '."', "…", "“", "„"),
     *("«", '"', '"a ', "`", "```", "[1,", "[1-9", "<think>", "</think>", "a", "der ", "https://"),
 )
+
+
+def test_ends_without_their_beginning_are_not_looked_for_in_all_that_is_open() -> None:
+    assert text_of("a" + "<object>" * 100_000 + "</template>" * 100_000 + "b") == "a"
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

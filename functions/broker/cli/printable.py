@@ -1,0 +1,24 @@
+"""Strangers' texts on an operator's terminal: they are shown, and do nothing there."""
+
+import re
+
+_ACTING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Control characters (escape sequences move the cursor and rename windows), what changes the direction of a line, and
+tag characters, which nobody sees."""
+
+
+def printable(text: str) -> str:
+    """A text whose characters are all to be seen: those that would act on the terminal are told by their number."""
+    return _ACTING.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)
+
+
+def on_one_line(text: str) -> str:
+    """The same of a word, which begins no line of its own."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def block(text: str) -> str:
+    """The same of a longer text. Each line is set in, so that none looks like one of ours."""
+    return "\n".join(f"  {line}" for line in printable(text).split("\n"))
