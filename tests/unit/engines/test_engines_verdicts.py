@@ -22,6 +22,7 @@ def test_a_judge_blocks_the_answer(flow: Flow) -> None:
     head = flow(said(BAD))  # the model echoes it
     assert head.status is Status.BLOCKED and head.error is not None and head.error["code"] == "blocked_output"
     assert findings(flow, head) == [("output", "crime", "block", "judge")]
+    assert [each["place"] for each in flow.look(head.id)["guardrails"]] == ["output"]
     assert flow.look(head.id)["output"] is None
 
 
