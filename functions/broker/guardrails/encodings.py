@@ -33,6 +33,7 @@ _ESCAPE, _ENTITY = r"\\u[0-9a-fA-F]{4}", r"&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s
 ESCAPES = re.compile(f"{_ESCAPE}(?:{_ESCAPE}){{2,}}+")
 ENTITIES = re.compile(f"{_ENTITY}(?:{_ENTITY}){{2,}}+")
 SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
+_LETTER = re.compile(r"(\w)([ .*_-]{0,2})")
 SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")
 _READABLE = re.compile(r"[\w\s.,;:!?'\"()/<>@#&=+-]")
 
@@ -235,6 +236,17 @@ def from_escapes(word: str) -> str:
     return word.encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def from_spaced(word: str) -> str:
+    """What letters one by one say: where some stand further apart than others, or spaces among signs, a word ends."""
+    apart = [(letter, gap) for letter, gap in _LETTER.findall(word) if letter.isalnum()]
+    gaps = {gap for _, gap in apart if gap}
+    if {len(gap) for gap in gaps} == {1, 2}:
+        ends = {gap for gap in gaps if len(gap) == 2}
+    else:
+        ends = {gap for gap in gaps if gap.isspace()}
+    return "".join(letter + " " * (gap in ends and ends != gaps) for letter, gap in apart)
+
+
 ENCODINGS: tuple[tuple[str, int, Callable[[Signs], Iterator[re.Match[str]]], Callable[[str], str | None]], ...] = (
     ("base64", LONG_WORD, in_base64, from_base64),
     ("hex", LONG_WORD, in_hex_words, from_hex),
@@ -243,6 +255,6 @@ ENCODINGS: tuple[tuple[str, int, Callable[[Signs], Iterator[re.Match[str]]], Cal
     ("percent", 6, in_percents, lambda word: plain(unquote(word).encode())),
     ("escapes", 18, in_escapes, from_escapes),
     ("entities", 12, in_entities, html.unescape),
-    ("spaced_letters", 11, in_spaced, lambda word: "".join(char for char in word if char.isalnum())),
+    ("spaced_letters", 11, in_spaced, from_spaced),
 )
 """By what findings call them: the fewest characters, where they are, and what they say (None for what is no text)."""

@@ -42,7 +42,7 @@ def _personal() -> frozenset[str]:
 def _hidden() -> frozenset[str]:
     from broker.guardrails.checks.hidden_text import KINDS
 
-    return frozenset((*(kind for kind, *_ in KINDS), "hidden_style", "comment"))
+    return frozenset((*(kind for kind, *_ in KINDS), "hidden_style", "comment", "alternative_text"))
 
 
 _KINDS: Mapping[str, Callable[[], frozenset[str]]] = {

@@ -38,19 +38,32 @@ UNSEEN = re.compile(
 )
 """How an element of a page says that it is not shown."""
 
-SAYING = ("style", " hidden", " color=")
+SAYING = re.compile("style|\\shidden|\\scolor=", re.IGNORECASE)
 """Where to look for it."""
 
 LONGEST_TAG = 500
 
 MOST_HIDDEN = 2000
-"""Characters of what an element hides that are counted to it."""
+"""Characters of what an element hides that are read; what hides more hides something."""
+
+TAG = re.compile(r"<(/?)([a-z][a-z0-9-]{0,30})[^<>]{0,500}>", re.IGNORECASE)
+
+EMPTY = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
+"""Elements that have nothing in them (HTML Living Standard, "Void elements")."""
+
+ALTERNATIVES = re.compile(
+    r"\s(?:alt|title|aria-label|aria-description|aria-placeholder|placeholder|summary|content)\s{0,3}=\s{0,3}([\"'])",
+    re.IGNORECASE,
+)
+"""Attributes whose text is shown where something else is not, or to nobody but programs."""
 
 
 class HiddenText:
     """Looks at the text as it came."""
 
-    version = "1"
+    version = "2"
     threshold = 0.0
     reads_original = True
 
@@ -65,21 +78,56 @@ class HiddenText:
         if "<" in text:
             yield from _unseen(text)
             yield from _comments(text)
+            yield from _alternatives(text)
 
 
 def _unseen(text: str) -> Iterator[Span]:
-    lower = text.lower()
-    for word in SAYING:
-        last, at = 0, lower.find(word)
-        while at >= 0:
-            begin = text.rfind("<", max(last, at - LONGEST_TAG), at)
-            close = text.find(">", at, at + LONGEST_TAG) if begin >= 0 else -1
-            if close >= 0 and text[begin + 1].isalpha() and UNSEEN.search(text, begin, close + 1):
-                shown_again = text.find("<", close, close + MOST_HIDDEN)
-                last = shown_again if shown_again >= 0 else min(close + MOST_HIDDEN, len(text))
-                if text[close + 1 : last].strip():
-                    yield Span(begin, last, "hidden_style")
-            at = lower.find(word, max(at + len(word), last))
+    """Elements that are not shown, with all that is in them."""
+    last = 0
+    while found := SAYING.search(text, last):
+        at = found.start()
+        begin = text.rfind("<", max(last, at - LONGEST_TAG), at)
+        tag = TAG.match(text, begin) if begin >= 0 else None
+        if tag is None or tag.end() <= at or tag[1] or tag[2].lower() in EMPTY or not UNSEEN.search(tag[0]):
+            last = found.end()
+            continue
+        last, has_text = _element(text, tag)
+        if has_text:
+            yield Span(begin, last, "hidden_style")
+
+
+def _element(text: str, opened: re.Match[str]) -> tuple[int, bool]:
+    """Where an element ends, and whether it has a text in it; it has where its end is not in sight."""
+    name, depth, at, has_text = opened[2].lower(), 1, opened.end(), False
+    limit = min(len(text), at + MOST_HIDDEN)
+    for tag in TAG.finditer(text, at, limit):
+        has_text = has_text or (not text[at : tag.start()].isspace() and at < tag.start())
+        at = tag.end()
+        if tag[2].lower() == name:
+            depth += -1 if tag[1] else 1
+            if not depth:
+                return at, has_text
+    rest = text[at:limit]
+    return limit, has_text or limit < len(text) or bool(rest.strip())
+
+
+def _alternatives(text: str) -> Iterator[Span]:
+    last = 0
+    nowhere = {'"': 0, "'": 0}
+    """Up to where there is no such quotation mark: not to look for it again."""
+    while found := ALTERNATIVES.search(text, last):
+        quote, begin = found[1], found.end()
+        last = begin
+        if begin < nowhere[quote]:
+            continue
+        end = text.find(quote, begin, begin + MOST_HIDDEN)
+        if end < 0:
+            nowhere[quote] = begin + MOST_HIDDEN
+            continue
+        opened = text.rfind("<", max(0, found.start() - LONGEST_TAG), found.start())
+        if opened >= 0 and text.find(">", opened, found.start()) < 0 and text[begin:end].strip():
+            yield Span(found.start() + 1, end + 1, "alternative_text")
+            last = end
 
 
 def _comments(text: str) -> Iterator[Span]:
