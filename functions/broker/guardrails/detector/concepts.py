@@ -84,21 +84,28 @@ class Meaning(NamedTuple):
 def meanings(words: list[str]) -> Meaning:
     """The terms of these words, and the concepts of each."""
     lex = lexicon()
-    terms, concepts = ["."], [lex.exact["."]]
-    leet = 0
-    for place, word in enumerate(words):
-        if word > SPACED and unspaced(word):
-            _cut(word, lex, terms, concepts)
-            continue
-        found, disguised = _concepts(word)
-        leet += disguised
-        if word in lex.phrases and place + 1 < len(words):
+    distinct = set(words)
+    runs = {word for word in distinct if word > SPACED and unspaced(word)}
+    known = {word: ((), False) if word in runs else _concepts(word) for word in distinct}
+    disguised = {word for word, (_, leet) in known.items() if leet}
+    found = [known[word][0] for word in words]
+    starts = distinct & lex.phrases.keys()
+    for place, word in enumerate(words) if starts else ():
+        if word in starts and place + 1 < len(words):
             for rest, concept in lex.phrases[word].get(words[place + 1], ()):
-                if words[place + 2 : place + 2 + len(rest)] == rest and concept not in found:
-                    found = (*found, concept)
-        terms.append(word)
-        concepts.append(found)
-    return Meaning(terms, concepts, leet)
+                if words[place + 2 : place + 2 + len(rest)] == rest and concept not in found[place]:
+                    found[place] = (*found[place], concept)
+    terms, concepts = ["."], [lex.exact["."]]
+    if not runs:
+        terms += words
+        concepts += found
+    for word, of in zip(words, found, strict=True) if runs else ():
+        if word in runs:
+            _cut(word, lex, terms, concepts)
+        else:
+            terms.append(word)
+            concepts.append(of)
+    return Meaning(terms, concepts, sum(map(disguised.__contains__, words)))
 
 
 @lru_cache(maxsize=50_000)

@@ -1,11 +1,9 @@
 """What the model weighs: concepts near each other, by pairs and threes, in windows of a text; and the text's signs."""
 
 import math
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from itertools import combinations, count
+from itertools import combinations
 from typing import NamedTuple
 from zlib import crc32
 
@@ -22,6 +20,9 @@ PIECE, OVERLAP = 20_000, 600
 
 EACH_PIECE = 80
 """Steps that a piece takes whatever is in it."""
+
+MOST_NUMBERS, MOST_MADE = 1 << 16, 50_000
+"""Numbers that words get by their concepts; of pairs of them, how many have their features kept in memory."""
 
 WORDINGS, WORDING = 1 << 15, 3.0
 """Numbers for words and pairs of words, and how much all of a window's count beside one feature."""
@@ -98,107 +99,166 @@ class Window(NamedTuple):
     """Its words and pairs of words, hashed; one may be there often."""
 
     def share(self) -> float:
-        """How much each of `wording` counts: a long window's do not add up to more than a short one's."""
-        return WORDING / math.sqrt(max(len(self.wording), 16))
+        """How much each of `wording` counts."""
+        return share(len(self.wording))
+
+
+class Piece(NamedTuple):
+    """What is weighed of one piece of a text."""
+
+    signs: set[int]
+    """The features of the piece as a whole, which each of its windows has."""
+    blocks: list[set[int]]
+    """Those that begin in each `STRIDE` words; a window has two such blocks."""
+    wording: list[int]
+    """Two numbers for each word."""
+
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """Of each window its first block, and where its wording begins and ends."""
+        words = len(self.wording) // 2
+        for block, first in enumerate(range(0, max(words - STRIDE, 1), STRIDE)):
+            yield block, 2 * first, 2 * min(first + WINDOW, words)
+
+    def features(self, block: int) -> set[int]:
+        """All features of the window that begins with a block."""
+        return self.signs.union(*self.blocks[block : block + WINDOW // STRIDE])
+
+
+def share(wording: int) -> float:
+    """How much each of so many counts: those of a long window do not add up to more than a short one's."""
+    return WORDING / math.sqrt(max(wording, 16))
 
 
 def windows(text: str, work: Work) -> Iterator[Window]:
     """The features of each window of a text, as far as the work goes; at least one window."""
+    for piece in pieces(text, work):
+        for block, begin, end in piece.places():
+            yield Window(piece.features(block), piece.wording[begin:end])
+
+
+def pieces(text: str, work: Work) -> Iterator[Piece]:
+    """The pieces of a text, as far as the work goes; at least one."""
     for begin in range(0, max(len(text) - OVERLAP, 1), PIECE - OVERLAP):
         if begin and work.spent:
             return
-        yield from _windows(text[begin : begin + PIECE], work)
+        yield _piece(text[begin : begin + PIECE], work)
 
 
-def _windows(text: str, work: Work) -> Iterator[Window]:
+def _piece(text: str, work: Work) -> Piece:
     words, disguises = read(text)
     terms, concepts, leet = meanings(words)
     first_sign = space().signs
-    common = {first_sign + NUMBERS[name] for name in signs(text, words, disguises, leet)}
-    wording = _hashed(terms)
-    numbers = array("H", map(_number, concepts)).tobytes()
-    hits = [place for place, of in enumerate(concepts) if of]
-    around = [numbers[2 * place : 2 * (place + SPAN + 1)] for place in hits]
-    features = {each: _of(each) for each in set(around)}
-    work.take(EACH_PIECE + len(terms) + len(hits) + sum(map(len, features.values())))
-    for first in range(0, max(len(concepts) - STRIDE, 1), STRIDE):
-        here = set(around[bisect_left(hits, first) : bisect_left(hits, first + WINDOW)])
-        yield Window(common.union(*(features[each] for each in here)), wording[2 * first : 2 * (first + WINDOW)])
+    work.take(EACH_PIECE + len(terms))
+    return Piece(
+        {first_sign + NUMBERS[name] for name in signs(text, words, disguises, leet)},
+        _blocks(concepts, work),
+        _hashed(terms),
+    )
 
 
 def _hashed(terms: list[str]) -> list[int]:
     """Two numbers for each term: of itself, and of it and the one before."""
     encoded = {term: b"0" if term.isdigit() else term.encode("utf-8", "replace") for term in set(terms)}
-    coded = {term: (own, crc32(own)) for term, own in encoded.items()}
-    hashed: list[int] = []
-    before = 0
-    for term in terms:
-        own, alone = coded[term]
-        hashed += (alone & (WORDINGS - 1), crc32(own, before) & (WORDINGS - 1))
-        before = alone
-    return hashed
+    crcs = {term: crc32(own) for term, own in encoded.items()}
+    alone = [crcs[term] for term in terms]
+    hashed = [0] * (2 * len(terms))
+    hashed[0::2] = alone
+    hashed[1::2] = map(crc32, [encoded[term] for term in terms], [0, *alone])
+    return [number & (WORDINGS - 1) for number in hashed]
 
 
-_meant: dict[int, tuple[int, ...]] = {}
-"""All concepts that words were seen to have together, by the number that `_number` gave them."""
+class _Numbers(dict[tuple[int, ...], int]):
+    """A number for all concepts that a word has together: there are not many more than the lexicon has entries."""
 
-_free = count()
+    def __init__(self) -> None:
+        super().__init__({(): 0})
+        self.concepts: list[tuple[int, ...]] = [()]
+        self.hot = [0]
+        """Those that count by threes, as bits."""
 
-
-@cache
-def _number(of: tuple[int, ...]) -> int:
-    """A number of two bytes for a word's concepts: there are not many more of them than the lexicon has entries."""
-    number = next(_free)
-    _meant[number] = of
-    return number
-
-
-@lru_cache(maxsize=4096)
-def _of(numbers: bytes) -> list[int]:
-    """The features that begin with the first of these words: its concepts, its pairs and threes with the others.
-
-    Args:
-        numbers: of the words' concepts. Where the same come again, as in tables, nothing is to be worked out.
-    """
-    of, *following = [_meant[number] for number in array("H", numbers)]
-    hot = _hot(of)
-    features = list(of)
-    warm: set[int] = set()
-    for apart, others in enumerate(following, start=1):
-        if others:
-            if apart <= CLOSE:
-                features += _pairs(of, others, apart <= NEAR)
-            warm.update(_hot(others))
-    if hot and len(warm) > 1:
-        group = frozenset(warm)
-        for first in hot:
-            features += _threes(first, group)
-    return features
+    def __missing__(self, of: tuple[int, ...]) -> int:
+        number = self[of] = len(self.concepts)
+        self.concepts.append(of)
+        self.hot.append(sum(1 << hot for hot in {space().tripled[concept] for concept in of} if hot >= 0))
+        return number
 
 
-@lru_cache(maxsize=50_000)
-def _hot(of: tuple[int, ...]) -> tuple[int, ...]:
-    """Those of a word's concepts that count by threes, by their numbers there."""
-    tripled = space().tripled
-    return tuple(tripled[concept] for concept in of if tripled[concept] >= 0)
+class _Made(dict[int, tuple[int, ...]]):
+    """What becomes of two words by their numbers, worked out when it is first asked for."""
+
+    def __init__(self, make: Callable[[int, int], tuple[int, ...]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, both: int) -> tuple[int, ...]:
+        made = self._make(*divmod(both, MOST_NUMBERS))
+        if len(self) < MOST_MADE:
+            self[both] = made
+        return made
 
 
-@lru_cache(maxsize=50_000)
-def _pairs(of: tuple[int, ...], others: tuple[int, ...], near: bool) -> tuple[int, ...]:
-    """The pairs of one word's concepts with those of a later one; near pairs are close ones too."""
-    count = space().concepts
-    close = tuple(count + first * count + second for first in of for second in others)
-    return (*close, *(pair + count * count for pair in close)) if near else close
+def _pairs(first: int, second: int) -> tuple[int, ...]:
+    """The close pairs of one word's concepts with those of a later one."""
+    concepts, count = _numbers.concepts, space().concepts
+    return tuple(count + one * count + other for one in concepts[first] for other in concepts[second])
 
 
-@lru_cache(maxsize=4096)
-def _threes(first: int, others: frozenset[int]) -> tuple[int, ...]:
-    """The threes of a concept with each two of others, whatever their order."""
-    _, _, threes, *_ = space()
-    hot = len(TRIPLED)
-    below, above = (sorted(filter(side, others)) for side in (first.__gt__, first.__lt__))
-    return (
-        *(threes + (low * hot + middle) * hot + first for low, middle in combinations(below, 2)),
-        *(threes + (low * hot + first) * hot + high for low in below for high in above),
-        *(threes + (first * hot + middle) * hot + high for middle, high in combinations(above, 2)),
-    )
+def _near_pairs(first: int, second: int) -> tuple[int, ...]:
+    """The same for words that are near: near pairs are close ones too."""
+    close = _pairs(first, second)
+    return (*close, *(pair + space().concepts ** 2 for pair in close))
+
+
+_numbers = _Numbers()
+_close, _near = _Made(_pairs), _Made(_near_pairs)
+
+
+def _blocks(concepts: list[tuple[int, ...]], work: Work) -> list[set[int]]:
+    """The features that begin in each block: concepts, and the pairs and threes with those that follow."""
+    numbers = list(map(_numbers.__getitem__, concepts))
+    hits = [place for place, number in enumerate(numbers) if number]
+    words = [numbers[place] for place in hits]
+    hots = list(map(_numbers.hot.__getitem__, words))
+    hits.append(len(numbers) + STRIDE + SPAN)  # behind all, so that each search below ends
+    blocks = []
+    at = together = 0
+    for end in range(STRIDE, len(numbers) + STRIDE, STRIDE):
+        first = at
+        near, close, threes = set[int](), set[int](), set[tuple[int, int]]()
+        while (place := hits[at]) < end:
+            number, hot, other = words[at] * MOST_NUMBERS, 0, at + 1
+            while hits[other] - place <= NEAR:
+                near.add(number + words[other])
+                hot |= hots[other]
+                other += 1
+            while hits[other] - place <= CLOSE:
+                close.add(number + words[other])
+                hot |= hots[other]
+                other += 1
+            while hits[other] - place <= SPAN:
+                hot |= hots[other]
+                other += 1
+            if hots[at] and hot & (hot - 1):  # two at least
+                threes.add((hots[at], hot))
+            together += other - at
+            at += 1
+        alone = map(_numbers.concepts.__getitem__, set(words[first:at]))
+        made = [_threes(*both) for both in threes]
+        together += sum(map(len, made))
+        blocks.append(set().union(*alone, *map(_near.__getitem__, near), *map(_close.__getitem__, close), *made))
+    work.take(together)
+    return blocks
+
+
+def _bits(hot: int) -> list[int]:
+    return [number for number in range(hot.bit_length()) if hot >> number & 1]
+
+
+@lru_cache(maxsize=MOST_MADE)
+def _threes(own: int, others: int) -> tuple[int, ...]:
+    """The threes of each of a word's concepts with each two of others, whatever their order; both as bits."""
+    threes, count = space().threes, len(TRIPLED)
+    three = {
+        tuple(sorted((first, *two))) for first in _bits(own) for two in combinations(_bits(others & ~(1 << first)), 2)
+    }
+    return tuple(threes + (low * count + middle) * count + high for low, middle, high in three)

@@ -6,10 +6,13 @@ import math
 from array import array
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate
 from typing import NamedTuple
 
-from broker.guardrails.detector.features import name_of, number_of, space, windows
+from broker.guardrails.detector.features import name_of, number_of, pieces, share, space
 from broker.guardrails.work import Work
+
+THOUSAND = 1000
 
 REASONS = 5
 """How many features a verdict names at most."""
@@ -34,8 +37,11 @@ class Thresholds(NamedTuple):
 class Weights(NamedTuple):
     """The model as it is kept."""
 
-    features: list[float]
-    wording: list[float]
+    features: list[int]
+    """In thousandths: in whole numbers, no order of adding makes a difference."""
+    wording: list[int]
+    """In steps."""
+    step: float
     bias: float
     mixture: tuple[float, float, float]
     """The shares of the highest window, the second and the mean."""
@@ -48,14 +54,14 @@ class Weights(NamedTuple):
 def weights() -> Weights:
     """The weights, read at first use."""
     kept = json.loads(files("broker.guardrails").joinpath("data/detector.json").read_text("utf-8"))
-    features = [0.0] * space().size
+    features = [0] * space().size
     for name, weight in kept["weights"].items():
-        features[number_of(name)] = weight
+        features[number_of(name)] = round(weight * THOUSAND)
     mixture = kept["mixture"]
-    wording = array("b", base64.b64decode(kept["wording"]))
     return Weights(
         features,
-        [weight * kept["wording_step"] for weight in wording],
+        list(array("b", base64.b64decode(kept["wording"]))),
+        kept["wording_step"],
         kept["bias"],
         (mixture["highest"], mixture["second"], mixture["mean"]),
         kept["centre"],
@@ -78,17 +84,25 @@ def mix(scores: list[float], mixture: tuple[float, float, float]) -> float:
 def judge_text(text: str, work: Work | None = None) -> Verdict:
     """Judge one text, as far as the work goes. Linear in its length, for a window's work is bounded."""
     model = weights()
-    weigh, weigh_words = model.features.__getitem__, model.wording.__getitem__
+    weigh = model.features.__getitem__
     scores: list[float] = []
     best, highest, worded = set[int](), -math.inf, 0.0
-    for window in windows(text, work or Work()):
-        wording = window.share() * sum(map(weigh_words, window.wording))
-        score = model.bias + wording + sum(map(weigh, window.features))
-        scores.append(score)
-        if score > highest:
-            best, highest, worded = window.features, score, wording
+    for piece in pieces(text, work or Work()):
+        wording = list(accumulate(map(model.wording.__getitem__, piece.wording), initial=0))
+        every = sum(map(weigh, piece.signs))
+        blocks = [sum(map(weigh, block)) for block in piece.blocks]
+        for block, begin, end in piece.places():
+            # What both blocks of a window have counts once.
+            both = piece.blocks[block].intersection(*piece.blocks[block + 1 : block + 2])
+            features = (
+                every + sum(blocks[block : block + 2]) - (sum(map(weigh, both)) if block + 1 < len(blocks) else 0)
+            )
+            told = share(end - begin) * model.step * (wording[end] - wording[begin])
+            scores.append(model.bias + told + features / THOUSAND)
+            if scores[-1] > highest:
+                best, highest, worded = piece.features(block), scores[-1], told
     mixed = mix(scores, model.mixture) - model.centre
-    weighed = [(weigh(feature), name_of(feature)) for feature in best] + [(worded, "wording")]
+    weighed = [(weigh(feature) / THOUSAND, name_of(feature)) for feature in best] + [(worded, "wording")]
     reasons = sorted((each for each in weighed if each[0] > 0), key=lambda each: (-each[0], each[1]))
     return Verdict(
         1 / (1 + math.exp(-max(min(mixed, 30.0), -30.0))),

@@ -5,6 +5,8 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
+from broker.guardrails.characters import beyond_ascii, replaced
+
 UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 """Thai, Lao, Khmer, kana and Han: scripts that are written without spaces."""
 
@@ -22,6 +24,14 @@ LOOKALIKES = str.maketrans(
     "абвгдезіїјкмнорсԁтухьѕһԛԝыαβγεηικνορτυχωɑɡıɩʟɴʀɪɢʜ",
     "abbrge3iijkmhopcdtyxbshqwbabyenikvoptuxwagiilnrigh",
 )
+
+
+LATIN = re.compile("[a-z]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FOLDED = re.compile(
+    "[^\x00-\x7f\u0430-\u0438\u043a-\u044f\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3]"
+)
+"""What may become another letter: all but ASCII, plain Cyrillic, kana, Han and Hangul."""
 
 
 class Words(NamedTuple):
@@ -56,7 +66,14 @@ def _folding() -> _Folding:
 
 def fold(text: str) -> str:
     """The text in one form: no case, no accents, no width, nothing invisible. Linear, one character at a time."""
-    return text.lower() if text.isascii() else text.translate(_folding())
+    lower = text.lower()
+    if text.isascii():
+        return lower
+    letters = set(_FOLDED.findall(beyond_ascii(lower)))
+    controls = set(_CONTROL.findall(lower)) if _CONTROL.search(lower) else ()
+    folding = _folding()
+    others = {letter: folding[ord(letter)] for letter in (*letters, *controls)}
+    return replaced(lower, {letter: other for letter, other in others.items() if other != letter})
 
 
 def unspaced(word: str) -> bool:
@@ -83,16 +100,20 @@ def read(text: str) -> Words:
         words = WORD.findall(folded)
     else:
         words = ANY_WORD.findall(folded)
-        mixed = 0
-        for place, word in enumerate(words):
-            if not word.isascii() and re.search("[a-z]", word) and not unspaced(word):
-                words[place] = word.translate(LOOKALIKES)
-                mixed += words[place] != word
+        mixed = {
+            word: plain
+            for word in set(words)
+            if not word.isascii()
+            and LATIN.search(word)
+            and not unspaced(word)
+            and (plain := word.translate(LOOKALIKES)) != word
+        }
         if mixed:
-            disguises["mixed_script"] = mixed
+            disguises["mixed_script"] = sum(map(mixed.__contains__, words))
+            words = [mixed.get(word, word) for word in words]
     if sum(map(len, words)) < 2 * len(words) and (runs := SPACED.findall(folded)):
         disguises["spaced"] = len(runs)
         words += [re.sub(r"[ .\-*\\/|+~]", "", run) for run in runs]
     if "'" in folded:
-        words = [word.replace("'", "") for word in words]
+        words = [word.replace("'", "") if "'" in word else word for word in words]
     return Words(words, disguises)

@@ -2,6 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from broker.guardrails.characters import beyond_ascii
 
 LITERALS: dict[str, tuple[str, ...]] = {
     "role_token": (
@@ -48,10 +52,12 @@ LITERALS: dict[str, tuple[str, ...]] = {
 
 TURN = re.compile(r"\n(?:# |### |\[|\*\*)?(?:system|assistant|human|user|ai)(?:\]:|:)")
 CLOSING_FIRST = re.compile(r"\W{0,3}[\"'\])}]{1,3}[\s.\\]")
-SHOUT = re.compile(r"\b[A-Z]{3,20}(?:\W{1,3}[A-Z]{2,20}){2}")
-LEET_INSIDE = re.compile(r"(?<=[A-Za-z])[0134578@$!|€](?=[A-Za-z])")
+# What begins with a set of characters is looked for quickly: what stands before is asked afterwards.
+SHOUT = re.compile(r"[A-Z](?<!\w.)[A-Z]{2,19}(?:\W{1,3}[A-Z]{2,20}){2}")
+LEET_INSIDE = re.compile(r"[0134578@$!|€](?<=[A-Za-z].)(?=[A-Za-z])")
 LETTERS_AND_DIGITS = re.compile(r"[0-9][a-z]|[a-z][0-9]")
-PLAIN = re.compile(r"[\w\s]+")
+MARK = re.compile(r"[^\w\s]")
+_NO_MARKS = bytes(code for code in range(128) if not MARK.match(chr(code)))
 
 ENCODED = 28
 """Letters of a word that is none in any language."""
@@ -73,9 +79,7 @@ NUMBERS = {name: number for number, name in enumerate(NAMES)}
 def signs(text: str, words: list[str], disguises: dict[str, int], leet: int) -> Iterator[str]:
     """The names of the signs of a text whose words were read."""
     lower = f"\n{text.lower()}\n"
-    for name, literals in LITERALS.items():
-        if any(literal in lower for literal in literals):
-            yield name
+    yield from _named(lower)
     if TURN.search(lower):
         yield "turn"
     if CLOSING_FIRST.match(text):
@@ -100,9 +104,10 @@ def signs(text: str, words: list[str], disguises: dict[str, int], leet: int) -> 
     inside = len(LEET_INSIDE.findall(text))
     if inside > 2 and inside * 12 > size:
         yield "leet_inside"
-    if sum(1 for word in words if not word.isalpha() and LETTERS_AND_DIGITS.search(word)) * 7 > size:
+    digits = {word for word in set(words) if not word.isalpha() and LETTERS_AND_DIGITS.search(word)}
+    if digits and sum(map(digits.__contains__, words)) * 7 > size:
         yield "digits_inside"
-    other = len(text) - sum(map(len, PLAIN.findall(text)))
+    other = _marks(text)
     if other * 7 > len(text):
         yield "marks"
     if other * 3 > len(text):
@@ -110,3 +115,25 @@ def signs(text: str, words: list[str], disguises: dict[str, int], leet: int) -> 
     if not text.isascii():
         yield "not_ascii"
     yield f"length_{min(LENGTHS - 1, size.bit_length() - 1)}"
+
+
+@cache
+def _literals() -> tuple[Any, list[str]]:
+    from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+    table = [(literal.encode(), name) for name, literals in LITERALS.items() for literal in literals]
+    search = BytesAhoCorasick([literal for literal, _ in table], implementation=Implementation.DFA)
+    return search, [name for _, name in table]
+
+
+def _named(lower: str) -> set[str]:
+    """Which of the literals' names a text has, all of them in one pass."""
+    search, names = _literals()
+    found = search.find_matches_as_indexes(lower.encode("ascii", "replace"), overlapping=True)
+    return {names[literal] for literal, _, _ in found}
+
+
+def _marks(text: str) -> int:
+    """How many characters are neither letters, digits nor white space."""
+    plain = len(text.encode("ascii", "ignore").translate(None, _NO_MARKS))
+    return plain + len(MARK.findall(beyond_ascii(text)))
