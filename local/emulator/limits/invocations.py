@@ -35,7 +35,7 @@ MEASURED = f"""            _reply = json.dumps({{"status": "ok", "result": resul
 """
 
 MOST_RECORD_BYTES = 1_500_000
-"""Of a message (1 MiB) or a stream's record (two images of 400 KB) within an event: few of them need not be measured."""
+"""Of a message (1 MiB) or a record of a stream (two images of 400 KB) in an event: few need not be measured."""
 
 
 def patch() -> None:
