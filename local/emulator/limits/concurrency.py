@@ -12,7 +12,7 @@ Here, as on AWS:
 - A stream waits, as after any failure.
 """
 
-import time
+from time import sleep, time
 from typing import Any
 
 from ministack.services import eventbridge, lambda_svc, stepfunctions
@@ -68,7 +68,7 @@ def run_until(function: Any, event: Any, until: float) -> Any:
 def _run(function: Any, event: Any, until: float, pause: float, longest: float) -> Any:
     while True:
         result = lambda_svc._execute_function(function, event)
-        if not result.get("throttle") or time.time() + pause > until:
+        if not result.get("throttle") or time() + pause > until:
             return result
-        time.sleep(pause)
+        sleep(pause)
         pause = min(2 * pause, longest)

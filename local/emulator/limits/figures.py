@@ -1,4 +1,4 @@
-"""The limits, in bytes and seconds, each with the page of AWS's documentation that gives it (as of November 2026)."""
+"""The limits, each with the page of AWS's documentation that gives it (as of November 2026)."""
 
 REQUEST_BYTES = 6_291_456
 """Of a synchronous invocation, and of the event that a queue or a stream makes of a batch: 6 MB (Lambda Developer
@@ -13,7 +13,7 @@ EVENT_REQUEST_BYTES = 1_048_576
 GATEWAY_BYTES = 10_485_760
 """Of a request to a REST API: 10 MB (API Gateway Developer Guide, "Quotas for configuring and running a REST API")."""
 
-INTEGRATION_S = 29.0
+INTEGRATION_MS = 29_000
 """What an integration of a REST API may take, where its `timeoutInMillis` says nothing else (same page)."""
 
 STATE_BYTES = 262_144

@@ -2,7 +2,8 @@
 
 - A request above 10 MB is answered by the gateway response REQUEST_TOO_LARGE. So is one of which Lambda does not take
   the event: a body of less than 6 MB may be too large, for it is a string of JSON there.
-- A function that takes more than 29 s is not waited for (INTEGRATION_TIMEOUT, 504); it goes on.
+- A function that takes more than 29 s, or its integration's `timeoutInMillis`, is not waited for (INTEGRATION_TIMEOUT,
+  504); it goes on. MiniStack forgets that figure of a document.
 - What a function failed of, nobody is told: 502 for an error and for what is no reply, 500 where it was throttled
   (repost.aws, "How do I resolve HTTP 502 errors from API Gateway REST APIs with Lambda proxy integration"). MiniStack
   shows the error, or that the function was throttled.
@@ -15,7 +16,7 @@ from typing import Any
 
 from ministack.services import apigateway_v1
 
-from local.emulator.limits.figures import GATEWAY_BYTES, INTEGRATION_S, REQUEST_BYTES
+from local.emulator.limits.figures import GATEWAY_BYTES, INTEGRATION_MS, REQUEST_BYTES
 from local.emulator.rewriting import rewrite
 
 MOST_ESCAPED = 6
@@ -48,6 +49,11 @@ REPLY_OR_NOTHING = """    if hidden := failure_of(result):
     lambda_response, _ = _lambda_proxy_response(result)
 """
 
+IMPORTED = """            "uri": integration.get("uri"),
+"""
+IMPORTED_WITH_TIME = f"""{IMPORTED}            "timeoutInMillis": integration.get("timeoutInMillis", {INTEGRATION_MS}),
+"""
+
 _going_on: set[asyncio.Future[Any]] = set()
 """Calls that nobody waits for any more: the loop itself keeps no hold of them."""
 
@@ -59,6 +65,7 @@ def patch() -> None:
         DoesNotFit: this MiniStack is not the one that was patched.
     """
     rewrite(apigateway_v1, "_invoke_lambda_proxy_v1", (CALL, CALL_IN_TIME), (REPLY, REPLY_OR_NOTHING))
+    rewrite(apigateway_v1, "_import_operation", (IMPORTED, IMPORTED_WITH_TIME))
     apigateway_v1.is_too_large = is_too_large
     apigateway_v1.in_time = in_time
     apigateway_v1.failure_of = failure_of
@@ -96,9 +103,8 @@ async def in_time(call: Awaitable[Any], integration: dict[str, Any]) -> Any:
     Raises:
         TimeoutError: it took longer than its integration may; it goes on.
     """
-    seconds = integration.get("timeoutInMillis", INTEGRATION_S * 1000) / 1000
     under_way = asyncio.ensure_future(call)
-    done, _ = await asyncio.wait({under_way}, timeout=seconds)
+    done, _ = await asyncio.wait({under_way}, timeout=integration["timeoutInMillis"] / 1000)
     if not done:
         _going_on.add(under_way)
         under_way.add_done_callback(_going_on.discard)
