@@ -39,6 +39,9 @@ def handler(event, context):
         time.sleep(0.01)
     if isinstance(event, dict) and "letters" in event:
         return event["letters"] * event["many"]
+    if isinstance(event, dict) and "takes_mb" in event:
+        taken = b"x" * (event["takes_mb"] << 20)
+        return len(taken) >> 20
     if isinstance(event, dict) and "replies" in event:
         return event["replies"]
     if isinstance(event, dict) and event.get("fails"):
@@ -113,6 +116,7 @@ def one_function() -> Iterator[Invoke]:
         "Runtime": f"python3.{sys.version_info.minor}",
         "Handler": "f.handler",
         "Timeout": 30,
+        "MemorySize": 192,
         "TracingConfig": {"Mode": "Active"},
     }
     function = {"config": config, "code_zip": packed.getvalue()}
