@@ -5,16 +5,16 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from local.client import Client
+from local.demo import Listener
 from local.emulator.limits.figures import ENTRIES_BYTES, REQUEST_BYTES
 from local.servers import REGION
-from tests.e2e.stack import Stack, chat, until
+from tests.e2e.stack import Stack, chat, put_event
 
 
 @contextmanager
@@ -85,17 +85,10 @@ def test_what_services_refuse_for_its_size(stack: Stack) -> None:
 
 
 def test_an_event_of_nearly_a_megabyte_is_a_job(stack: Stack) -> None:
-    detail = json.dumps(chat("x" * 900_000, metadata={"mark": uuid.uuid4().hex}) | {"model": "echoes"})
-    entry = {"EventBusName": stack.outputs["BusName"], "Source": "tests.orders", "DetailType": "InferenceRequested"}
-    sent = stack.cloud.client("events").put_events(Entries=[entry | {"Detail": detail}])["Entries"][0]
-
-    def job() -> dict[str, Any] | None:
-        listed = stack.api.call("GET", "/jobs?limit=100").body["data"]
-        return next((each for each in listed if each.get("correlation_id") == sent["EventId"]), None)
-
-    found = until(job)
-    assert found, "no job came of it"
-    assert stack.api.finished(found["id"])["status"] == "succeeded"
+    with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
+        sent = put_event(stack, chat("x" * 900_000, model="echoes"))
+        event = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent)
+    assert event is not None
 
 
 def test_who_may_not_list_a_bucket_is_not_told_what_is_missing(stack: Stack) -> None:

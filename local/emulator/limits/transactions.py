@@ -1,11 +1,13 @@
 """Transactions take time, and those that meet on an item meanwhile are refused, as are plain writes of it.
 
 (DynamoDB Developer Guide, "Transaction conflict handling in DynamoDB".) In MiniStack nothing ever meets, for it does
-one request after the other. Here a transaction holds its items for `HOLDS_S` before it is carried out.
+one request after the other. Here a transaction holds its items for `HOLDS_S`, however busy the emulator is, and is
+answered when that time is over.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,8 +24,9 @@ REASON = "Transaction is ongoing for the item"
 
 Key = tuple[str, ...]
 
-_held: set[Key] = set()
-"""Items of transactions that are under way. Only the emulator's one loop touches it."""
+_held: dict[Key, float] = {}
+"""Items of transactions that are under way, and until when by the monotonic clock. Only the emulator's one loop touches
+it."""
 
 
 def patch() -> None:
@@ -32,18 +35,25 @@ def patch() -> None:
 
     async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
-        if action == "TransactWriteItems" or (_held and action in PLAIN | TOGETHER):
-            keys = list(_keys(action, body))
-            if not _held.isdisjoint(keys):
-                return _refusal(action, keys)
-            if action == "TransactWriteItems":
-                _held.update(keys)
-                try:
-                    await asyncio.sleep(HOLDS_S)
-                    return await handle(method, path, headers, body, query)
-                finally:
-                    _held.difference_update(keys)
-        return await handle(method, path, headers, body, query)
+        writes = action == "TransactWriteItems"
+        if not writes and not (_held and action in PLAIN | TOGETHER):
+            return await handle(method, path, headers, body, query)
+        keys = list(_keys(action, body))
+        now = time.monotonic()
+        met = [_held.get(key, now) > now for key in keys]
+        if any(met):
+            return _refusal(action, met)
+        if not writes:
+            return await handle(method, path, headers, body, query)
+        _held.update(dict.fromkeys(keys, now + HOLDS_S))
+        try:
+            answer = await handle(method, path, headers, body, query)
+            await asyncio.sleep(now + HOLDS_S - time.monotonic())
+        finally:
+            for key in keys:
+                if _held.get(key) == now + HOLDS_S:
+                    del _held[key]
+        return answer
 
     dynamodb.handle_request = handle_request
 
@@ -61,11 +71,11 @@ def _keys(action: str, body: bytes) -> Iterator[Key]:
             yield get_account_id(), get_region(), str(name), *parts
 
 
-def _refusal(action: str, keys: list[Key]) -> Any:
+def _refusal(action: str, met: list[bool]) -> Any:
     if action in PLAIN:
         return error_response_json("TransactionConflictException", REASON, 400)
     conflict = {"Code": "TransactionConflict", "Message": REASON}
-    reasons = [conflict if key in _held else {"Code": "None"} for key in keys]
+    reasons = [conflict if each else {"Code": "None"} for each in met]
     codes = ", ".join(reason["Code"] for reason in reasons)
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
     name = "TransactionCanceledException"
