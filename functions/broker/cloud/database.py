@@ -14,8 +14,8 @@ KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck"}
 """What a transaction calls them."""
 
 CONFLICT_TRIES = 10
-"""Transactions that meet on one item cancel each other; DynamoDB leaves the repeat to the caller. All jobs that a tenant
-sends at a time meet on its budget, and hold it for some ten milliseconds each."""
+"""Transactions that meet on one item cancel each other; DynamoDB leaves the repeat to the caller. All jobs of a tenant
+meet on its budget, and hold it for some ten milliseconds each."""
 
 LONGEST_PAUSE_S = 0.64
 
