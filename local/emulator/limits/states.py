@@ -17,15 +17,16 @@ from local.emulator.limits.figures import STATE_BYTES
 TERMINAL = {"States.DataLimitExceeded", "States.Runtime"}
 """Errors that are only caught by their names."""
 
-CARRIED = {
-    "_apply_jsonata_arguments": "input",
-    "_apply_parameters": "input",
-    "_invoke_resource": "result",
-    "_invoke_with_callback": "result",
-    "_apply_jsonata_output": "output",
-    "_apply_output_path": "output",
+RESULTS = ("_invoke_resource", "_invoke_with_callback")
+"""Functions of MiniStack that give a task's result."""
+
+FIELDS = {
+    "_apply_jsonata_arguments": ("Arguments", "input"),
+    "_apply_parameters": ("Parameters", "input"),
+    "_apply_jsonata_output": ("Output", "output"),
+    "_apply_result_path": ("ResultPath", "output"),
 }
-"""Functions of MiniStack, and what is measured of each: what it gives."""
+"""Functions that give something new where a state has a field; else it was measured before."""
 
 
 def patch() -> None:
@@ -34,8 +35,10 @@ def patch() -> None:
     Raises:
         AttributeError: this MiniStack is not the one that was patched.
     """
-    for name, what in CARRIED.items():
-        setattr(stepfunctions, name, _measured(getattr(stepfunctions, name), what))
+    for name in RESULTS:
+        setattr(stepfunctions, name, _of_result(getattr(stepfunctions, name)))
+    for name, (field, what) in FIELDS.items():
+        setattr(stepfunctions, name, _of_field(getattr(stepfunctions, name), field, what))
     stepfunctions._apply_state_assign = _assigned(stepfunctions._apply_state_assign)
     for name in ("_start_execution", "_start_sync_execution"):
         setattr(stepfunctions, name, _started(getattr(stepfunctions, name)))
@@ -54,10 +57,20 @@ def _check(value: Any, what: str) -> None:
         raise stepfunctions._ExecutionError("States.DataLimitExceeded", cause)
 
 
-def _measured(work: Callable[..., Any], what: str) -> Callable[..., Any]:
-    def measured(*arguments: Any, **named: Any) -> Any:
-        value = work(*arguments, **named)
-        _check(value, what)
+def _of_result(work: Callable[..., Any]) -> Callable[..., Any]:
+    def measured(*arguments: Any) -> Any:
+        value = work(*arguments)
+        _check(value, "result")
+        return value
+
+    return measured
+
+
+def _of_field(work: Callable[..., Any], field: str, what: str) -> Callable[..., Any]:
+    def measured(state: Any, *arguments: Any, **named: Any) -> Any:
+        value = work(state, *arguments, **named)
+        if field in state:
+            _check(value, what)
         return value
 
     return measured

@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import dynamodb
 
-HOLDS_S = 0.005
+HOLDS_S = 0.002
 """A transaction takes some milliseconds more than a plain write on AWS, too."""
 
 PLAIN = {"PutItem", "UpdateItem", "DeleteItem"}
