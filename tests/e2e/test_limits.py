@@ -4,17 +4,18 @@ import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from broker.steps.settling import THROTTLED
 
 from local.client import Client
 from local.demo import Listener
 from local.emulator.limits.figures import ENTRIES_BYTES, REQUEST_BYTES
 from local.servers import REGION
-from tests.e2e.stack import Stack, chat, put_event
+from tests.e2e.stack import Stack, chat, put_event, until
 
 
 @contextmanager
@@ -49,10 +50,23 @@ def test_a_throttled_api_tells_no_more_than_that_it_failed(stack: Stack) -> None
     assert stack.api.call("GET", "/models").status == 200
 
 
-def test_a_job_waits_for_a_function_that_was_throttled(stack: Stack) -> None:
-    with throttled(stack, "Dispatch", "SelectModel"):
+def test_a_message_waits_for_a_function_that_is_throttled(stack: Stack) -> None:
+    with throttled(stack, "Dispatch"):
         job_id = stack.api.submit(chat()).body["id"]
-        assert stack.api.call("GET", f"/jobs/{job_id}").body["status"] == "queued"
+        assert stack.api.call("GET", f"/jobs/{job_id}?wait=2").body["status"] == "queued"
+    assert stack.api.finished(job_id)["status"] == "succeeded"
+
+
+def test_a_workflow_waits_for_a_function_that_is_throttled(stack: Stack) -> None:
+    def refused() -> bool:
+        with suppress(stack.cloud.client("stepfunctions").exceptions.ExecutionDoesNotExist):
+            failed = [event.get("taskFailedEventDetails", {}) for event in stack.history(job_id)]
+            return THROTTLED in [each.get("error") for each in failed]
+        return False
+
+    with throttled(stack, "SelectModel"):
+        job_id = stack.api.submit(chat(timeout_seconds=600)).body["id"]
+        assert until(refused)
     assert stack.api.finished(job_id)["status"] == "succeeded"
 
 
