@@ -5,7 +5,7 @@ MiniStack itself has those of SQS (a message and a batch of 1 MiB, visibility, r
 most of DynamoDB's: items of 400 KB, transactions of 100 items and 4 MB, batches of 25 and 100, pages of 1 MB.
 """
 
-from local.emulator.limits import concurrency, ends, entries, invocations, missing_keys, rest_api, states, transactions
+from local.emulator.limits import concurrency, ends, invocations, messages, missing_keys, rest_api, states, transactions
 
 
 def patch() -> None:
@@ -14,5 +14,5 @@ def patch() -> None:
     Raises:
         DoesNotFit: this MiniStack is not the one that was patched.
     """
-    for each in (invocations, concurrency, rest_api, states, entries, missing_keys, transactions, ends):
+    for each in (invocations, concurrency, rest_api, states, messages, missing_keys, transactions, ends):
         each.patch()

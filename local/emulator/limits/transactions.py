@@ -7,8 +7,8 @@ answered when that time is over.
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from ministack.core.responses import error_response_json, get_account_id, get_region
@@ -39,7 +39,7 @@ def patch() -> None:
         if not writes and not (_held and action in PLAIN | TOGETHER):
             return await handle(method, path, headers, body, query)
         keys = list(_keys(action, body))
-        now = time.monotonic()
+        now = monotonic()
         met = [_held.get(key, now) > now for key in keys]
         if any(met):
             return _refusal(action, met)
@@ -48,7 +48,7 @@ def patch() -> None:
         _held.update(dict.fromkeys(keys, now + HOLDS_S))
         try:
             answer = await handle(method, path, headers, body, query)
-            await asyncio.sleep(now + HOLDS_S - time.monotonic())
+            await asyncio.sleep(now + HOLDS_S - monotonic())
         finally:
             for key in keys:
                 if _held.get(key) == now + HOLDS_S:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ministack.services import eventbridge, sqs
 
-from local.emulator.limits.entries import size
 from local.emulator.limits.figures import ENTRIES_BYTES
+from local.emulator.limits.messages import size
 
 
 def put(*details: str) -> tuple[int, dict[str, Any]]:
@@ -71,6 +71,11 @@ def test_a_message_is_of_a_mebibyte(queue: str) -> None:
     sqs._act_send_message({"QueueUrl": queue, "MessageBody": "x" * 1_048_576}, "")
     with pytest.raises(sqs._Err, match="1048576"):
         sqs._act_send_message({"QueueUrl": queue, "MessageBody": "x" * 1_048_577}, "")
+    reason = {"why": {"DataType": "String", "StringValue": "é"}}
+    asked = {"QueueUrl": queue, "MessageAttributes": reason}
+    sqs._act_send_message(asked | {"MessageBody": "x" * (1_048_576 - len("whyString") - 2)}, "")
+    with pytest.raises(sqs._Err, match="1048576"):
+        sqs._act_send_message(asked | {"MessageBody": "x" * (1_048_576 - len("whyString") - 1)}, "")
     entries = [{"Id": str(number), "MessageBody": "x" * 524_289} for number in range(2)]
     with pytest.raises(sqs._Err, match="1048576"):
         sqs._act_send_message_batch({"QueueUrl": queue, "Entries": entries}, "")

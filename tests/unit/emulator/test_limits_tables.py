@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from ministack.services import dynamodb
 
+from local.emulator.limits import transactions
+
 NAMES = {"AttributeDefinitions": [{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")]}
 KEYS = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]}
 
@@ -30,7 +32,9 @@ def together(*calls: Awaitable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(autouse=True)
-def table(patched: None) -> Iterator[None]:
+def table(patched: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A table, while the clock by which items are held stands still."""
+    monkeypatch.setattr(transactions, "monotonic", lambda: 100.0)
     asyncio.run(call("CreateTable", TableName="limits", BillingMode="PAY_PER_REQUEST", **NAMES, **KEYS))
     yield
     asyncio.run(call("DeleteTable", TableName="limits"))
@@ -80,6 +84,13 @@ def test_reads_that_meet_a_transaction() -> None:
     )
     assert met["CancellationReasons"][0]["Code"] == "TransactionConflict"
     assert "__type" not in plain
+
+
+def test_a_busy_emulator_holds_no_item_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 100.0, 100.0 + transactions.HOLDS_S, 101.0])
+    monkeypatch.setattr(transactions, "monotonic", lambda: next(clock))
+    first, second = together(puts("a"), puts("a"))
+    assert "__type" not in first | second
 
 
 def test_an_item_is_released_after_a_transaction_that_failed() -> None:
