@@ -6,7 +6,6 @@ What a function's task gives has on AWS some hundred bytes of the call's metadat
 """
 
 import json
-import marshal
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +16,6 @@ from local.emulator.limits.figures import STATE_BYTES
 
 TERMINAL = {"States.DataLimitExceeded", "States.Runtime"}
 """Errors that are only caught by their names."""
-
-MOST_GROWTH = 8
-"""JSON is never so many times as long as what `marshal` makes: a byte becomes six at most, and a value has a comma."""
 
 RESULTS = ("_invoke_resource", "_invoke_with_callback")
 """Functions of MiniStack that give a task's result."""
@@ -56,8 +52,7 @@ def size(value: Any) -> int:
 
 
 def _check(value: Any, what: str) -> None:
-    # Nearly all are small, and `marshal` (without references, version 2) tells so in a fifth of the time of JSON.
-    if len(marshal.dumps(value, 2)) * MOST_GROWTH > STATE_BYTES and size(value) > STATE_BYTES:
+    if size(value) > STATE_BYTES:
         cause = f"The state's {what} has a size exceeding the maximum number of bytes service limit."
         raise stepfunctions._ExecutionError("States.DataLimitExceeded", cause)
 

@@ -83,6 +83,14 @@ def test_what_a_state_assigns(run: Run) -> None:
         assert ended["status"] == status
 
 
+def test_whatever_an_expression_gives_is_measured(run: Run) -> None:
+    odd = "{% {'nothing': null, 'some': [1, 2, 3][$ > 1], 'failure': {'retry_after': 60.5, 'yes': true}} %}"
+    ended = run(
+        task({"replies": {"a": None}}, Assign={"ending": odd}, Output="{% $merge([$states.result, {'b': null}]) %}")
+    )
+    assert (ended["status"], ended.get("error")) == ("SUCCEEDED", None)
+
+
 @pytest.mark.parametrize("start", ["_start_execution", "_start_sync_execution"])
 def test_an_executions_input(run: Run, start: str) -> None:
     given = json.dumps("é" * (STATE_BYTES // 2), ensure_ascii=False)
