@@ -10,7 +10,7 @@ from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job, settle_call, settle_job
 from broker.jobs.head import Head, Status
 from broker.jobs.reviewing import hold_for_review
-from broker.jobs.transitions import Fence, Outcome, put_back, wait
+from broker.jobs.transitions import Fence, Outcome, wait
 from broker.reviews.deciding import Reviewer
 from broker.reviews.record import opened
 from broker.steps.context import Run, enter
@@ -166,20 +166,17 @@ class JobMachine(Life):
 
     @rule(
         execution=executions,
-        ms=st.sampled_from([None, SECOND, MINUTE, 5 * MINUTE, 2 * HOUR]),
+        ms=st.sampled_from([SECOND, MINUTE, 5 * MINUTE, 2 * HOUR]),
         chance=st.sampled_from([0.0, 0.5, 1.0]),
         crash=CRASHES,
         canceled=st.booleans(),
     )
-    def turn_away(self, execution: Execution, ms: int | None, chance: float, crash: int | None, canceled: bool) -> None:
-        """Circuits let nothing of the run through, or Lambda (no `ms`); it waits, unless it has asked a model."""
+    def turn_away(self, execution: Execution, ms: int, chance: float, crash: int | None, canceled: bool) -> None:
+        """Circuits let nothing of the run through; it waits, unless it has asked a model."""
 
-        def turned_away(current: Head) -> Head:
+        def put_back(current: Head) -> Head:
             asked = [key for key in current.calls if key.startswith(f"{execution.fence.run}.")]
-            if ms is None:
-                after = put_back(current, execution.fence, now=self.now, chance=chance)
-            else:
-                after = wait(current, execution.fence, until=self.now + ms, now=self.now, chance=chance)
+            after = wait(current, execution.fence, until=self.now + ms, now=self.now, chance=chance)
             assert not asked
             assert (after.limit, after.calls, after.lease_expirations) == (
                 current.limit,
@@ -192,7 +189,7 @@ class JobMachine(Life):
 
         others = [lambda: cancel_job(self.world.jobs, execution.job_id, "acme", self.now)] if canceled else []
         with self.crashing(crash, *others):
-            self.world.jobs.change(execution.job_id, turned_away)
+            self.world.jobs.change(execution.job_id, put_back)
 
     @rule(execution=executions, crash=CRASHES, canceled=st.booleans())
     def hold_before(self, execution: Execution, crash: int | None, canceled: bool) -> None:

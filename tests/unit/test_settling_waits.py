@@ -26,36 +26,6 @@ def test_a_run_that_no_circuit_let_through_leaves_its_job_waiting() -> None:
     assert stage.head == head, "a repeat changes nothing"
 
 
-REFUSED = {"failure": {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate Exceeded. (Service: Lambda, …)"}}
-
-
-def test_a_run_that_got_no_function_leaves_its_job_queued() -> None:
-    stage = Stage(hold=500)
-    head = settle(stage, REFUSED)
-    assert (head.status, head.error, head.ended_at, head.waits) == (Status.QUEUED, None, None, {})
-    assert (head.due_at, head.limit) == (NOW + 5 + MINUTE // 2, 500)
-    assert stage.world.spent() == {}, "nothing is booked or given back"
-    with pytest.raises(Conflict):
-        settle(stage, REFUSED)
-    assert stage.head == head, "a repeat changes nothing"
-
-
-def test_a_job_that_got_no_function_runs_again_and_is_answered() -> None:
-    stage = Stage()
-    settle(stage, REFUSED)
-    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
-    answer = stage(run=run, now=NOW + 2 * MINUTE)
-    head = settle(stage, {"answer": answer}, run, NOW + 2 * MINUTE)
-    assert (head.status, head.run, head.lease_expirations) == (Status.SUCCEEDED, 2, 0)
-
-
-def test_a_run_that_asked_and_then_got_no_function_is_an_end() -> None:
-    stage = Stage()
-    stage()
-    head = settle(stage, REFUSED)
-    assert (head.status, (head.error or {})["code"]) == (Status.FAILED, "workflow_error")
-
-
 def test_a_job_that_waits_runs_again_and_is_answered() -> None:
     stage = Stage()
     settle(stage, failure(SHUT))

@@ -5,7 +5,7 @@ What a provider call does to the head is in `jobs.call_transitions`; the sweep's
 
     queued ──claim──► running ──finish──► succeeded | failed | blocked
       ▲  │               │  └───finish──► canceled | expired | failed
-      │  └──finish──►    │ release, requeue, wait, put_back
+      │  └──finish──►    │ release, requeue, wait
       └──────────────────┘
     queued ──finish──► canceled | expired | blocked | failed
 
@@ -126,25 +126,6 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
         waits={"since": since, "times": times + 1},
         due_at=min(until + later, last, head.deadline_at),
     )
-
-
-def put_back(head: Head, fence: Fence, *, now: int, chance: float) -> Head:
-    """`running → queued` for a run that got no function to ask a model in. The sweep sends it again within two minutes.
-
-    Args:
-        head: the job.
-        fence: of the execution.
-        now: milliseconds.
-        chance: from 0 to 1, where in a minute it comes: all that were throttled would come at once.
-
-    Raises:
-        Conflict: the fence is stale, or the run did ask.
-    """
-    head = owned(head, fence)
-    if has_asked(head, fence.run):
-        raise Conflict(f"job {head.id} has calls in run {head.run}")
-    due_at = min(now + int(chance * SPREADS_MS[0]), head.deadline_at)
-    return head.next(status=Status.QUEUED, execution=None, claimed_by=None, lease_until=None, due_at=due_at)
 
 
 def check_fence(head: Head, fence: Fence) -> None:

@@ -2,8 +2,7 @@
 
 A run that could ask nobody, because circuits are open, is no end: its job goes back to its queue and waits. Where a
 model was asked in vain it is one, also if a circuit then kept the repeat or the next model back: the hold covers one
-run's calls, and another run would ask, and pay, again. Nor is it an end where Lambda let no function run, because the
-account runs as many as it may.
+run's calls, and another run would ask, and pay, again.
 """
 
 import json
@@ -23,19 +22,16 @@ from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
 from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import REDACTED, Jobs, Payloads
-from broker.jobs.transitions import Outcome, has_asked, put_back, wait
+from broker.jobs.transitions import Outcome, has_asked, wait
 from broker.reviews.record import opened
 from broker.steps.context import Run, material
 from broker.steps.timing import DEADLINE_PASSED
 from broker.storage import Put
 
-THROTTLED = "Lambda.TooManyRequestsException"
-"""What Step Functions calls it where no function could run, after its repeats."""
-
 
 @dataclass(frozen=True, slots=True)
 class SettleJob:
-    """Ends one run's job, or lets it wait: for a circuit, for a person, or for a function to run in."""
+    """Ends one run's job, or lets it wait: for a circuit, or for a person."""
 
     jobs: Jobs
     payloads: Payloads
@@ -47,7 +43,7 @@ class SettleJob:
         """The one terminal commit, with the call whose answer was taken; see `outcome_of` for `ending`.
 
         Returns:
-            The head: ended, or queued where its circuits or Lambda keep the job waiting, or a person has to look at it.
+            The head: ended, or queued where its circuits keep the job waiting, or a person has to look at it.
 
         Raises:
             Conflict: another run owns the job, or it was ended from outside; the answer was then dropped, but is paid
@@ -63,11 +59,8 @@ class SettleJob:
         if "held" in ending and not failure:
             return self._hold(run, before, ending["held"], answer, now)
         turned_away = failure.get("error") == CircuitOpen.__name__
-        if not has_asked(before, run.fence.run):
-            if turned_away:
-                return self._wait(run, before, failure, now)
-            if failure.get("error") == THROTTLED:
-                return self._put_back(run, before, now)
+        if turned_away and not has_asked(before, run.fence.run):
+            return self._wait(run, before, failure, now)
         outcome = outcome_of(ending)
         if outcome.status is Status.FAILED:
             outcome = _with_attempts(outcome, before, turned_away=turned_away)
@@ -95,12 +88,6 @@ class SettleJob:
         until, chance = now + round(failure.get("retry_after", 0) * 1000), self.chance()
         return self.jobs.change(
             run.id, lambda current: wait(current, run.fence, until=until, now=now, chance=chance), known=before
-        )
-
-    def _put_back(self, run: Run, before: Head, now: int) -> Head:
-        chance = self.chance()
-        return self.jobs.change(
-            run.id, lambda current: put_back(current, run.fence, now=now, chance=chance), known=before
         )
 
     def _turn(self, run: Run, head: Head, outcome: Outcome) -> Put | None:
