@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from broker.steps.settling import THROTTLED
 
 from local.client import Client
 from local.demo import Listener
@@ -61,7 +60,7 @@ def test_a_workflow_waits_for_a_function_that_is_throttled(stack: Stack) -> None
     def refused() -> bool:
         with suppress(stack.cloud.client("stepfunctions").exceptions.ExecutionDoesNotExist):
             failed = [event.get("taskFailedEventDetails", {}) for event in stack.history(job_id)]
-            return THROTTLED in [each.get("error") for each in failed]
+            return "Lambda.TooManyRequestsException" in [each.get("error") for each in failed]
         return False
 
     with throttled(stack, "SelectModel"):
