@@ -56,7 +56,8 @@ PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
 """Of one function, at a time; what is more waits."""
 
 FORKS = os.environ.get("FORK_FUNCTIONS", "on") == "on"
-"""Off where each process is to be known by its command, and to hold only what it loads itself."""
+"""Off where each process is to be known by its command, and to hold only what it loads itself: its memory is measured
+then, and not limited."""
 
 STARTS_IN_S = 0.5
 """What a process takes to start, until it was measured: on a busy machine it is more. To wait as long for one that is
@@ -118,7 +119,7 @@ class MarkedWorker(AsShipped):  # type: ignore[misc]  # MiniStack has no types
         """Run one invocation; a process that has taken too much memory is killed."""
         response: dict[str, Any] = super().invoke(event, request_id, **more)
         process = self._proc
-        if process and takes_too_much(process.pid, self.config.get("MemorySize", SMALLEST_MB)):
+        if FORKS and process and takes_too_much(process.pid, self.config.get("MemorySize", SMALLEST_MB)):
             self._proc = None
             process.kill()
             process.wait(KILLED_WITHIN_S)
