@@ -31,6 +31,9 @@ SERVERS_FILE = "SERVERS_FILE"
 RESULTS = "sagemaker-output"
 """The bucket that asynchronous endpoints write to (the template's `SageMakerOutputBucket`)."""
 
+LAMBDA_CONCURRENCY = "1000"
+"""Functions that run at a time, unless the variable of that name says so: AWS's default for an account and region."""
+
 STARTS_WITHIN_S = 90
 
 _started: list[subprocess.Popen[bytes]] = []
@@ -183,6 +186,7 @@ class Servers:
             "IOT_MTLS_ENABLED": "0",  # it would listen on all interfaces
             "SFTP_ENABLED": "0",
             "AUTH": "true",  # a function may do what its role allows, and nothing else
+            "LAMBDA_ACCOUNT_CONCURRENCY": os.environ.get("LAMBDA_CONCURRENCY", LAMBDA_CONCURRENCY),
             "LOG_LEVEL": os.environ.get("CLOUD_LOG_LEVEL", "WARNING"),
             "TMPDIR": str(self.folder / "tmp"),
             "PERSIST_STATE": "1" if persist else "0",

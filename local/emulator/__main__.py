@@ -2,7 +2,7 @@
 
 from ministack import app as ministack_app
 
-from local.emulator import bedrock, fidelity, gateway, memory, processes, speed
+from local.emulator import bedrock, fidelity, gateway, limits, memory, processes, speed
 from local.emulator.counting import counted
 from local.emulator.serving import serve
 
@@ -12,6 +12,7 @@ def main() -> None:
     fidelity.patch()
     gateway.patch()
     bedrock.patch()
+    limits.patch()
     speed.patch()
     processes.patch()
     memory.patch()

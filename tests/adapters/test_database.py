@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from broker.cloud.database import DynamoDatabase
+from broker.cloud.database import CONFLICT_TRIES, LONGEST_PAUSE_S, DynamoDatabase
 from broker.storage import Check, ConditionFailed, Database, If, Item, Put, Update
 
 from tests.adapters.conftest import INDEXES, SCHEMA, TABLES
@@ -214,6 +214,51 @@ def test_refuses_an_item_twice_in_one_transaction(database: Database) -> None:
     with pytest.raises(REFUSED):
         database.write(Update("ledger", "L", "1", add={"n": 1}), Update("ledger", "L", "1", add={"n": 2}))
     assert database.get("ledger", "L", "1") is None
+
+
+ACTIONS = {"transact_write_items": (Put("jobs", row()), Put("jobs", row("B"))), "put_item": (Put("jobs", row()),)}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_meets_a_transaction_is_repeated_for_a_while(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr("broker.cloud.database.time.sleep", paused.append)
+    met = {
+        "transact_write_items": dynamodb.exceptions.TransactionCanceledException(
+            {
+                "Error": {"Code": "TransactionCanceledException"},
+                "CancellationReasons": [{"Code": "TransactionConflict"}],
+            },
+            "TransactWriteItems",
+        ),
+        "put_item": dynamodb.exceptions.TransactionConflictException(
+            {"Error": {"Code": "TransactionConflictException"}}, "PutItem"
+        ),
+    }[action]
+
+    class Busy:
+        """A table that other transactions hold for some requests."""
+
+        exceptions = dynamodb.exceptions
+
+        def __init__(self, times: int) -> None:
+            self.left = times
+
+        def __getattr__(self, name: str) -> Any:
+            def call(**request: Any) -> None:
+                self.left -= 1
+                if name != action or self.left >= 0:
+                    raise met
+
+            return call
+
+    DynamoDatabase(Busy(CONFLICT_TRIES - 1), TABLES).write(*ACTIONS[action])
+    assert len(paused) == CONFLICT_TRIES - 1
+    assert all(0 <= pause <= min(0.02 * 2**place, LONGEST_PAUSE_S) for place, pause in enumerate(paused))
+    with pytest.raises(type(met)):
+        DynamoDatabase(Busy(CONFLICT_TRIES), TABLES).write(*ACTIONS[action])
 
 
 def test_index_gives_keys_only_and_only_what_has_them(database: Database) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from broker.cloud.queues import DeliveryQueue, JobDeadLetters, JobQueue, RejectedEvents
+from broker.cloud.queues import MOST_BYTES, DeliveryQueue, JobDeadLetters, JobQueue, RejectedEvents
 from broker.jobs.head import Head
 
 from tests.adapters.conftest import Client
@@ -62,6 +62,19 @@ def test_a_rejected_event_is_kept_as_it_came_with_the_reason(sqs: Any) -> None:
     (message,) = read(sqs, url)
     assert message["Body"] == "{not json"
     assert message["MessageAttributes"]["reason"]["StringValue"] == "invalid_json: é"
+
+
+@pytest.mark.parametrize(("over", "reasons"), [(0, {"reason"}), (1, set())])
+def test_a_rejected_event_that_fills_a_message_is_kept_without_the_reason(over: int, reasons: set[str]) -> None:
+    sent: list[dict[str, Any]] = []
+
+    class Queue:
+        def send_message(self, **message: Any) -> None:
+            sent.append(message)
+
+    body = "x" * (MOST_BYTES - len("reasonString") - len("é".encode()) + over)
+    RejectedEvents(Queue(), "url").send(body, "é")
+    assert (sent[0]["MessageBody"], set(sent[0]["MessageAttributes"])) == (body, reasons)
 
 
 def test_dead_letters_of_all_lanes_are_read_and_deleted_on_demand(sqs: Any) -> None:

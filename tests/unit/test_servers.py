@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.servers import Server, Servers, _start_time, free_port
+from local.servers import LAMBDA_CONCURRENCY, Server, Servers, _start_time, free_port
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -98,3 +98,13 @@ def test_a_server_is_told_to_stay_on_the_loopback(tmp_path: Path, monkeypatch: p
     assert {given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"]} == {"test"}
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & given.keys()
     assert given["STATE_DIR"].startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(("said", "most"), [(None, LAMBDA_CONCURRENCY), ("20", "20")])
+def test_how_many_functions_run_at_a_time_can_be_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str | None, most: str
+) -> None:
+    monkeypatch.delenv("LAMBDA_CONCURRENCY", raising=False)
+    if said:
+        monkeypatch.setenv("LAMBDA_CONCURRENCY", said)
+    assert Servers(tmp_path, print)._environment(1, False)["LAMBDA_ACCOUNT_CONCURRENCY"] == most

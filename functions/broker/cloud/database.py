@@ -13,8 +13,11 @@ INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
 KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck"}
 """What a transaction calls them."""
 
-CONFLICT_TRIES = 6
-"""Transactions that meet on one item cancel each other; DynamoDB leaves the repeat to the caller."""
+CONFLICT_TRIES = 10
+"""Transactions that meet on one item cancel each other; DynamoDB leaves the repeat to the caller. All jobs of a tenant
+meet on its budget, and hold it for some ten milliseconds each."""
+
+LONGEST_PAUSE_S = 0.64
 
 
 class DynamoDatabase:
@@ -149,7 +152,7 @@ class DynamoDatabase:
 
 
 def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    time.sleep(random.uniform(0, min(0.02 * 2**attempt, LONGEST_PAUSE_S)))  # noqa: S311 - jitter, not a secret
 
 
 class _Expression:

@@ -66,6 +66,10 @@ class FilesQueue:
         self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant, DelaySeconds=delay_s)
 
 
+MOST_BYTES = 1_048_576
+"""Of a message with its attributes: name, type and value count (SQS Developer Guide, "Message quotas")."""
+
+
 class RejectedEvents:
     """Where events go that could not become jobs, with the reason beside them."""
 
@@ -74,9 +78,11 @@ class RejectedEvents:
         self._url = url
 
     def send(self, body: str, reason: str) -> None:
-        """Keep an event as it came."""
+        """Keep an event as it came; one that fills a message by itself is kept without the reason."""
         attribute = {"DataType": "String", "StringValue": reason}
-        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes={"reason": attribute})
+        fits = len(body.encode()) + len("reasonString") + len(reason.encode()) <= MOST_BYTES
+        attributes = {"reason": attribute} if fits else {}
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes=attributes)
 
 
 class JobDeadLetters:

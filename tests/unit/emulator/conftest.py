@@ -11,16 +11,19 @@ import pytest
 from jsonata.parser import Parser
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
-from ministack.services import dynamodb, lambda_svc, stepfunctions
+from ministack.services import apigateway_v1, dynamodb, eventbridge, lambda_svc, s3, sqs, stepfunctions
 
-from local.emulator import fidelity, processes, speed
+from local.emulator import fidelity, limits, processes, speed
 
 PATCHED = (
-    Parser, processes.AsShipped, app, dynamodb, iam_actions, iam_evaluator, lambda_runtime, lambda_svc, stepfunctions,
+    Parser, processes.AsShipped, apigateway_v1, app, dynamodb, eventbridge, iam_actions, iam_evaluator, lambda_runtime,
+    lambda_svc, s3, sqs, stepfunctions,
 )  # fmt: skip
 
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:patched"
+
 CODE = """
-import os, sys
+import json, os, sys, time
 
 class Unavailable(Exception):
     pass
@@ -30,6 +33,17 @@ served = 0
 def handler(event, context):
     global served
     served += 1
+    if isinstance(event, dict) and event.get("httpMethod"):
+        event = json.loads(event["body"])
+    while isinstance(event, dict) and "waits" in event and not os.path.exists(event["waits"]):
+        time.sleep(0.01)
+    if isinstance(event, dict) and "letters" in event:
+        return event["letters"] * event["many"]
+    if isinstance(event, dict) and "takes_mb" in event:
+        taken = b"x" * (event["takes_mb"] << 20)
+        return len(taken) >> 20
+    if isinstance(event, dict) and "replies" in event:
+        return event["replies"]
     if isinstance(event, dict) and event.get("fails"):
         raise Unavailable("why")
     if isinstance(event, dict) and "lines" in event:
@@ -70,6 +84,7 @@ def as_it_runs() -> Iterator[None]:
     """The emulator with all patches, for a time."""
     with restored():
         fidelity.patch()
+        limits.patch()
         speed.patch()
         processes.patch()
         yield
@@ -91,23 +106,26 @@ def invoke() -> Iterator[Invoke]:
 
 @contextmanager
 def one_function() -> Iterator[Invoke]:
-    """The same, for a time."""
+    """The same, for a time; other services of the emulator know it by its ARN."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("f.py", CODE)
     config = {
         "FunctionName": "patched",
-        "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:patched",
+        "FunctionArn": FUNCTION,
         "Runtime": f"python3.{sys.version_info.minor}",
         "Handler": "f.handler",
         "Timeout": 30,
+        "MemorySize": 192,
         "TracingConfig": {"Mode": "Active"},
     }
     function = {"config": config, "code_zip": packed.getvalue()}
     with as_it_runs():
+        lambda_svc._functions["patched"] = function
         try:
             yield lambda event: lambda_svc._execute_function_warm(function, event, "req-1")
         finally:
+            lambda_svc._functions.pop("patched")
             started = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
             lambda_runtime.reset()
             processes.zygotes.stop()

@@ -1,18 +1,20 @@
 """Where the emulator is made more like AWS: it still fits, and what it is patched for is patched."""
 
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import apigateway_v1, eventbridge, lambda_svc, stepfunctions
 
-from local.emulator import fidelity, processes
+from local.emulator import fidelity, limits, processes
+from local.emulator.limits import concurrency, rest_api
 from local.emulator.rewriting import DoesNotFit
 from tests.fakes.own_time import own_time
 from tests.unit.emulator.conftest import Invoke, restored
 
 
-@pytest.mark.parametrize("patch", [fidelity.patch, processes.patch])
+@pytest.mark.parametrize("patch", [fidelity.patch, limits.patch, processes.patch])
 def test_another_emulator_is_refused(patch: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lambda_runtime, "_PYTHON_WORKER_SCRIPT", "another script")
     before = lambda_svc._execute_function_warm
@@ -20,6 +22,27 @@ def test_another_emulator_is_refused(patch: Callable[[], None], monkeypatch: pyt
         with pytest.raises(DoesNotFit, match="not as the patch knows it"):
             patch()
         assert lambda_svc._execute_function_warm is before
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "patch"),
+    [
+        (stepfunctions, "_call_lambda", concurrency.patch),
+        (lambda_svc, "invoke_async_with_retry", concurrency.patch),
+        (lambda_svc, "_run_sqs_batch", concurrency.patch),
+        (eventbridge, "_dispatch_to_lambda", concurrency.patch),
+        (apigateway_v1, "_invoke_lambda_proxy_v1", rest_api.patch),
+        (apigateway_v1, "_import_operation", rest_api.patch),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_a_service_that_works_otherwise_is_refused(
+    monkeypatch: pytest.MonkeyPatch, service: ModuleType, name: str, patch: Callable[[], None]
+) -> None:
+    with restored():
+        monkeypatch.setattr(service, name, lambda: None)
+        with pytest.raises(DoesNotFit, match=f"{name} is not as the patch knows it"):
+            patch()
 
 
 def test_traces_are_sampled_as_by_the_default_rule(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,6 +173,12 @@ def test_where_nothing_is_forked_the_command_names_the_function(
         assert ("ministack-lambda-patched" in Path(f"/proc/{process}/cmdline").read_text()) is named
 
 
+def test_where_nothing_is_forked_memory_is_measured_and_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "FORKS", False)
+    with one_function() as invoke:
+        assert invoke({"takes_mb": 200})["body"] == 200
+
+
 def test_what_is_loaded_exists_and_is_not_ours() -> None:
     assert {name for name in LOADED if find_spec(name) is None} == set()
     assert not {name.partition(".")[0] for name in LOADED} & {"broker", "handlers"}
