@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -49,6 +50,25 @@ def test_defaults_are_arm64_and_traces_that_the_api_begins() -> None:
     assert parameters["Architecture"]["Default"] == "arm64"
     assert parameters["TraceSampling"]["Default"] == "PassThrough", "else each job of a quiet stack is traced"
     assert parameters["Target"]["Default"] == "aws"
+
+
+def test_the_build_the_stack_and_what_is_deployed_by_default_are_of_one_runtime() -> None:
+    told = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+    deployed = dict(each.split("=") for each in told["deploy"]["parameters"]["parameter_overrides"].split())
+    makefile = (ROOT / "functions" / "Makefile").read_text()
+    for name in ("Runtime", "Architecture"):
+        default = template()["Parameters"][name]["Default"]
+        built = re.findall(rf"\(call told,{name}\),(\S+)\)", makefile)
+        assert ([deployed[name]], built) == ([default], [default]), name
+    assert not told["build"]["parameters"].get("cached"), "SAM's cache would keep what was built for another"
+
+
+def test_only_the_embedded_cloud_has_a_runtime_that_aws_gives_up() -> None:
+    (rule,) = template()["Rules"].values()
+    offered = set(template()["Parameters"]["Runtime"]["AllowedValues"])
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Target"}, "aws"]}
+    refused = {each["Assert"]["Fn::Not"][0]["Fn::Equals"][1] for each in rule["Assertions"]}
+    assert offered - refused == {"python3.12", "python3.13", "python3.14"}
 
 
 @each_function
