@@ -241,6 +241,37 @@ def test_no_part_of_aws_is_taken_for_granted() -> None:
         assert "arn:aws:" not in path.read_text(), f"{path.name} would not work in China or GovCloud"
 
 
+def principals(node: Any) -> list[Any]:
+    """Each service that a policy of the template speaks of, as the template names it."""
+    if isinstance(node, list):
+        return [each for inner in node for each in principals(inner)]
+    if not isinstance(node, dict):
+        return []
+    own = (
+        node["Principal"]["Service"]
+        if isinstance(node.get("Principal"), dict) and "Service" in node["Principal"]
+        else []
+    )
+    return [*as_list(own), *principals(list(node.values()))]
+
+
+def test_services_are_named_as_in_every_partition() -> None:
+    """All have one name everywhere but CloudWatch Logs, whose name has its region and the partition's domain."""
+    named = principals(template()["Resources"])
+    assert {"Fn::Sub": "logs.${AWS::Region}.${AWS::URLSuffix}"} in named
+    plain = {each for each in named if isinstance(each, str)}
+    everywhere = {"apigateway", "bedrock", "cloudwatch", "events", "lambda", "states"}
+    assert plain == {f"{each}.amazonaws.com" for each in everywhere}
+    assert len(named) == sum(isinstance(each, str) for each in named) + 1
+
+
+def test_what_is_kept_is_not_kept_of_a_first_deployment_that_failed() -> None:
+    kept = {name: each.get("DeletionPolicy", "") for name, each in template()["Resources"].items()}
+    assert {name for name, policy in kept.items() if policy == "Retain"} == set(), (
+        "it would be in the way, or be litter"
+    )
+
+
 def test_the_key_is_rotated() -> None:
     assert of_type("AWS::KMS::Key")["Key"]["EnableKeyRotation"] is True
 
