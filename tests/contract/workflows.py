@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
-from broker.steps.settling import NOT_STARTED
+from broker.steps.settling import NOT_STARTED, OUT_OF_MEMORY
 
 from tests.contract.stack import workflow_files
 
-PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown", *NOT_STARTED}
-"""Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time or never began."""
+DIED = {"Runtime.ExitError", OUT_OF_MEMORY}
+PLATFORM = {"States.ALL", "States.Timeout", "States.TaskFailed", "Sandbox.Timedout", "Lambda.Unknown"}
+PLATFORM |= {*NOT_STARTED, *DIED}
+"""Error names that AWS gives: Step Functions' own, and Lambda's for a function that ran out of time or memory, whose
+process ended, or that never began."""
 
 INVOKES = "Invoke Model"
 SETTLES = "Settle Job"
