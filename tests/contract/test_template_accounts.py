@@ -35,6 +35,22 @@ def test_what_goes_with_the_stack_says_so_and_stays_when_it_is_replaced(kind: st
         assert resource["UpdateReplacePolicy"] == "Retain", f"{name} would be deleted when it is replaced"
 
 
+def test_the_documents_say_of_each_thing_that_stays_what_it_is_and_what_it_costs() -> None:
+    text = (ROOT / "docs" / "removing.md").read_text()
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    told = {name for what, _, _ in rows for name in re.findall(r"`(\w+)`", what)}
+    stays = {name for name, each in template()["Resources"].items() if "Retain" in each.get("DeletionPolicy", "")}
+    assert told == stays
+    assert all(costs.strip() for _, _, costs in rows)
+
+
+def test_what_stays_has_no_name_that_would_be_in_the_way_of_the_next_stack() -> None:
+    for name, each in template()["Resources"].items():
+        if "Retain" in each.get("DeletionPolicy", ""):
+            named = {key for key in each["Properties"] if key.endswith("Name")}
+            assert not named, f"{name} would be there already"
+
+
 def test_the_stage_comes_after_the_accounts_log_role() -> None:
     (api,) = of_type("AWS::Serverless::Api").values()
     logs = of_type("AWS::Logs::LogGroup")[target(api["AccessLogSetting"]["DestinationArn"])]

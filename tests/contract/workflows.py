@@ -1,6 +1,7 @@
 """The workflows' definitions, and where to look in them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from broker.steps.settling import NOT_STARTED, OUT_OF_MEMORY
@@ -15,6 +16,9 @@ process ended, or that never began."""
 
 INVOKES = "Invoke Model"
 SETTLES = "Settle Job"
+LANDED = {path.name.split(".")[0]: path for path in sorted(Path(__file__).with_name("landed").glob("*.json"))}
+"""The definitions that have been deployed and may still have executions, by the day: docs/upgrading.md."""
+
 DEFINITIONS = {path.stem: path for path in workflow_files()}
 
 
