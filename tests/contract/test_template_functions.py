@@ -71,6 +71,44 @@ def test_only_the_embedded_cloud_has_a_runtime_that_aws_gives_up() -> None:
     assert offered - refused == {"python3.12", "python3.13", "python3.14"}
 
 
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+def reserved() -> dict[str, tuple[str, Any]]:
+    """Of functions that have a reserve: the condition, and how much."""
+    found = {name: each.get("ReservedConcurrentExecutions") for name, each in functions().items()}
+    off = {name: each["Fn::If"][2] for name, each in found.items() if each}
+    assert set(map(str, off.values())) <= {str(NOTHING)}, "a reserve that nobody asked for"
+    return {name: tuple(each["Fn::If"][:2]) for name, each in found.items() if each}
+
+
+def test_concurrency_is_kept_for_what_takes_and_ends_jobs_where_it_is_asked_for() -> None:
+    for condition, parameter in {
+        "Reserves": "ReservedConcurrency",
+        "BoundsInvokeModel": "InvokeModelConcurrency",
+    }.items():
+        assert template()["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, "0"]}]}
+        # A new account has less to give than all of it together.
+        assert template()["Parameters"][parameter]["Default"] == 0
+    kept = reserved()
+    assert kept.pop("InvokeModelFunction") == ("BoundsInvokeModel", {"Ref": "InvokeModelConcurrency"})
+    for name in ("AuthorizeFunction", "ApiFunction", "SettleJobFunction", "PublishFunction"):
+        assert kept.pop(name) == ("Reserves", {"Ref": "ReservedConcurrency"})
+    assert kept.keys() == {"DispatchFunction", "SweepFunction"}
+
+
+def test_a_reserve_is_enough_for_all_that_read_a_functions_queues() -> None:
+    """Else batches are throttled, and messages end as dead letters (Lambda developer guide, "Maximum concurrency")."""
+    for name, (_, most) in reserved().items():
+        readers = [
+            source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+            for source in functions()[name].get("Events", {}).values()
+            if source["Type"] == "SQS"
+        ]
+        assert not readers or most >= sum(readers), name
+    assert reserved()["DispatchFunction"][1] == 55
+
+
 @each_function
 def test_the_function_has_a_log_group_and_a_role_of_its_own(name: str, properties: Resource) -> None:
     group = target(properties["LoggingConfig"]["LogGroup"])
