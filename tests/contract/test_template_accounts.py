@@ -140,8 +140,14 @@ def _nodes(node: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "taken"), [("", True), ("o-a1b2c3d4e5", True), ("*", False), ("123456789012", False), ("o-short", False)]
+    ("parameter", "given", "taken"),
+    [
+        *(("SenderOrganization", each, True) for each in ("", "o-a1b2c3d4e5")),
+        *(("SenderOrganization", each, False) for each in ("*", "123456789012", "o-short")),
+        *(("SenderAccounts", each, True) for each in ("", "123456789012", "123456789012,210987654321")),
+        *(("SenderAccounts", each, False) for each in ("*", "12345678901", "123456789012, 210987654321")),
+    ],
 )
-def test_an_organization_is_an_organizations_id(given: str, taken: bool) -> None:
-    pattern = template()["Parameters"]["SenderOrganization"]["AllowedPattern"]
+def test_senders_are_named_by_their_ids(parameter: str, given: str, taken: bool) -> None:
+    pattern = template()["Parameters"][parameter]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, given)) is taken
