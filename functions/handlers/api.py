@@ -23,4 +23,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         metric({"door": "rest"}, line, **{"JobsAccepted" if reply.status < 400 else "JobsRefused": 1})
     elif request.method != "GET":  # a look changes nothing, and API Gateway's own log has it
         log("answered", **facts)
-    return reply.proxy(request.request_id)
+    return reply.proxy(request.request_id, doors.cors_origin())

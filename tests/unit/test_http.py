@@ -155,6 +155,18 @@ def test_a_reply_is_json_that_nobody_keeps() -> None:
     assert Reply(204, None).proxy("r")["body"] == ""
 
 
+def test_a_reply_may_be_read_by_pages_of_the_origin_that_is_allowed_and_by_no_others() -> None:
+    headers = Reply(202, {}, {"location": "/x", "retry-after": "1"}).proxy("req-1", "https://app.example.com")[
+        "headers"
+    ]
+    assert headers["access-control-allow-origin"] == "https://app.example.com"
+    readable = set(headers["access-control-expose-headers"].split(", "))
+    plain = {"content-type", "cache-control"}  # of these each page may read the values
+    allowing = {name for name in headers if name.startswith("access-control-")}
+    assert headers.keys() - plain - allowing <= readable
+    assert not [name for name in Reply(202, {}).proxy("req-1")["headers"] if name.startswith("access-control-")]
+
+
 @pytest.mark.parametrize(
     ("error", "status", "headers"),
     [

@@ -228,7 +228,7 @@ def test_the_smaller_routes() -> None:
 
 @pytest.fixture
 def nothing_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A process without the function's environment."""
+    """A process without most of the function's environment."""
     built = [
         each
         for each in (*vars(adapters).values(), *vars(doors).values(), *vars(running).values(), clients.client)
@@ -237,11 +237,25 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for each in built:
         each.cache_clear()
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("CORS_ORIGIN", "")
     for name in ("JOBS_TABLE", "REGISTRY_TABLE", "LEDGER_TABLE", "CACHE_TABLE"):
         monkeypatch.delenv(name, raising=False)
     yield
     for each in built:
         each.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_built")
+@pytest.mark.parametrize("origin", ["", "https://app.example.com"])
+def test_a_page_of_the_origin_that_is_allowed_may_read_even_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    monkeypatch.setenv("CORS_ORIGIN", origin)
+    who = {"tenant": "acme", "principal": "ci", "scopes": "*"}
+    event = {"httpMethod": "GET", "resource": "/models", "headers": {"Origin": "https://evil.example.com"}}
+    reply = handler(event | {"requestContext": {"requestId": "req-1", "authorizer": who}}, None)
+    assert reply["statusCode"] == 500
+    assert reply["headers"].get("access-control-allow-origin", "") == origin
 
 
 @pytest.mark.usefixtures("nothing_built")

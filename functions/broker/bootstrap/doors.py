@@ -83,6 +83,11 @@ def identify() -> "Callable[[str, int], Identity]":
     return lambda header, now: authenticate(header, database(), now, verifier)
 
 
+def cors_origin() -> str:
+    """The origin whose pages may call the REST API; empty where none may."""
+    return setting("CORS_ORIGIN")
+
+
 @cache
 def api() -> "Api":
     """The REST door."""

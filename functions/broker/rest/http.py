@@ -10,6 +10,9 @@ from broker import json_text
 from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
 
+READABLE = "idempotent-replayed, location, preference-applied, retry-after, x-request-id"
+"""The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
+
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
 
@@ -120,9 +123,11 @@ class Reply:
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
 
-    def proxy(self, request_id: str) -> dict[str, Any]:
-        """The form that API Gateway takes."""
+    def proxy(self, request_id: str, origin: str = "") -> dict[str, Any]:
+        """The form that API Gateway takes; pages of `origin` (one, or `*`) may read it in browsers."""
         headers = {"content-type": "application/json", "cache-control": "no-store", "x-request-id": request_id}
+        if origin:
+            headers |= {"access-control-allow-origin": origin, "access-control-expose-headers": READABLE}
         return {
             "statusCode": self.status,
             "headers": headers | self.headers,
