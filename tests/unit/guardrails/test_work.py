@@ -16,7 +16,7 @@ from broker.guardrails.policy import DEFAULT, MOST_INPUT_CHARS, Policy, Rule
 from broker.guardrails.secrets import find_secrets
 from broker.guardrails.spans import Span
 from broker.guardrails.walk import input_texts
-from broker.guardrails.work import EACH_TEXT, MOST_WORK, NOT_ALL_READ, Work
+from broker.guardrails.work import EACH_FIND, EACH_TEXT, MOST_WORK, NOT_ALL_READ, Work
 
 FINDERS = {
     "injection": lambda text, work: judge_text(text, work),
@@ -99,6 +99,27 @@ def test_of_many_short_texts_so_many_are_read_in_full(check: str) -> None:
     values = [f"{_PICK.choice(NAMES)} {_PICK.choice(NAMES)} {number}" for number in range(1000)]
     part = EACH_TEXT * len(values) + sum(done(check, value) for value in values)
     assert MOST_VALUES // len(values) * part < MOST_WORK[check]
+
+
+@pytest.mark.parametrize("check", MOST_WORK)
+def test_a_large_list_of_contacts_is_read_in_full(check: str) -> None:
+    contacts = [
+        {
+            "name": f"{_PICK.choice(NAMES)} {_PICK.choice(NAMES)} {at}",
+            "email": f"{_PICK.choice(NAMES)}{at}@mail.example.org",
+            "phone": f"+49 30 {_PICK.randrange(10**6, 10**8)}",
+            "street": f"{_PICK.choice(NAMES)} {at}",
+            "note": " ".join(_PICK.choices(NAMES, k=6)),
+        }
+        for at in range(500)
+    ]
+    steps = 0
+    for seen in input_texts({"input": {"json": contacts}}):
+        if not seen.is_key and (seen.seam is None or check != "injection"):
+            work = Work()
+            found = FINDERS[check](seen.text, work)
+            steps += EACH_TEXT + work.done + (EACH_FIND * len(found) if check != "injection" else EACH_FIND)
+    assert 20_000 // len(contacts) * steps < MOST_WORK[check]
 
 
 class Counting:
