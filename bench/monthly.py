@@ -53,6 +53,7 @@ BY_USE = {
 FREE = frozenset(
     {
         "AWS::ApiGateway::Account",
+        "AWS::Events::EventBusPolicy",  # who sends an event to another account's bus pays for it
         "AWS::Events::Rule",  # an event is paid for when it is put, not when a rule hands it on
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Role",

@@ -17,6 +17,9 @@ from local.servers import REGION, RESULTS, ROOT
 STACK = "inference-broker"
 ARTIFACTS = "inference-broker-artifacts"
 
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+"""That of functions here: this interpreter runs them."""
+
 LOOPS = ("--language-extensions",)
 """Lets SAM CLI write the template's loops out. samconfig.toml says so too, but is not read for a template elsewhere."""
 
@@ -70,8 +73,7 @@ def _client(url: str, service: str) -> Any:
 def overrides() -> list[str]:
     """The template's parameters for this machine: the interpreter and processor at hand."""
     machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return ["Target=local", f"Runtime={runtime}", f"Architecture={machine}", f"SageMakerOutputBucket={RESULTS}"]
+    return ["Target=local", f"Runtime={RUNTIME}", f"Architecture={machine}", f"SageMakerOutputBucket={RESULTS}"]
 
 
 def build(folder: Path) -> None:
@@ -82,7 +84,7 @@ def build(folder: Path) -> None:
     """
     _sam("build", "--cached", "--parallel", *LOOPS, "--build-dir", str(folder / "build"),
          "--cache-dir", str(folder / "build-cache"), "--parameter-overrides", *overrides(),
-         environment={"BUILD_PYTHON": sys.executable, "BUILD_PLATFORM": ""})  # fmt: skip
+         environment={"BUILD_RUNTIME": RUNTIME, "BUILD_PYTHON": sys.executable, "BUILD_PLATFORM": ""})  # fmt: skip
 
 
 def deploy(cloud: Cloud, folder: Path, stack: str = STACK, *, extra: tuple[str, ...] = ()) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
@@ -11,6 +12,7 @@ from broker.cloud import clients
 from broker.cloud.clients import client
 from broker.cloud.fault_injection import FaultInjected, Faulty
 from broker.cloud.lean import LeanClient
+from broker.cloud.payloads import PayloadStore
 
 from tests.fakes.json_service import REGION, Answer, JsonService, serving
 from tests.fakes.own_time import own_time
@@ -43,6 +45,37 @@ def test_services_that_speak_json_are_called_by_the_short_way(service: JsonServi
     for name in ("dynamodb", "sqs", "stepfunctions", "events", "secretsmanager"):
         assert isinstance(client.__wrapped__(name), LeanClient), name
     assert not isinstance(client.__wrapped__("s3"), LeanClient)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "payloads-1.s3.us-east-1.amazonaws.com"),
+        ("eu-central-1", "payloads-1.s3.eu-central-1.amazonaws.com"),
+        ("cn-north-1", "payloads-1.s3.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_a_link_leads_to_the_buckets_own_region_and_is_signed_for_it(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch, region: str, host: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    store = PayloadStore(None, "jobs", "payloads-1", lambda: client.__wrapped__("s3"), None, lambda: 0)  # type: ignore[arg-type]
+    link = urlsplit(store.link("job_1", "OUTPUT#1.1", 1))
+    signed = parse_qs(link.query)
+    assert (link.scheme, link.netloc) == ("https", host)
+    assert signed["X-Amz-Credential"][0].split("/")[2:4] == [region, "s3"]
+    assert signed["X-Amz-SignedHeaders"] == ["host"], "then another host would not do"
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_a_link_leads_to_where_s3_is_said_to_be(
+    service: JsonService, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv(variable, "http://localhost:4566")
+    store = PayloadStore(None, "jobs", "payloads-1", lambda: client.__wrapped__("s3"), None, lambda: 0)  # type: ignore[arg-type]
+    assert store.link("job_1", "OUTPUT#1.1", 1).startswith("http://localhost:4566/payloads-1/")
 
 
 def test_that_there_are_no_credentials_is_told_by_botocore(

@@ -208,14 +208,29 @@ def test_a_function_may_read_the_secrets_of_its_own_work(name: str) -> None:
     assert allowed == ([{"Fn::Sub": f"{SECRETS}{mine[name]}"}] if name in mine else [])
 
 
-INBOX, INBOX_FILES = {"Fn::GetAtt": ["InboxBucket", "Arn"]}, {"Fn::Sub": "${InboxBucket.Arn}/*"}
+def readers(bucket: str) -> set[str]:
+    """The functions that may read objects of a bucket, wherever these lie in it."""
+    start = f"${{{bucket}.Arn}}/"
+    return {
+        name
+        for name in functions()
+        for each in rights(f"{name.removesuffix('Function')}Role")
+        for place in as_list(each["Resource"])
+        if "s3:GetObject" in as_list(each["Action"]) and isinstance(place, dict)
+        if str(place.get("Fn::Sub", "")).startswith(start)
+    }
 
 
-def test_who_reads_files_is_told_when_one_is_gone() -> None:
+@pytest.mark.parametrize("bucket", ["InboxBucket", "PayloadsBucket"])
+def test_who_reads_objects_is_told_when_one_is_gone_and_nobody_else_may_list_them(bucket: str) -> None:
     """Who may not list a bucket is answered 403 for what is not there (Amazon S3 API reference, GetObject)."""
-    readers = {name for name in functions() if "s3:GetObject" in rights_on(name, INBOX_FILES)}
-    assert readers == {"InvokeModelFunction", "TakeFileFunction"}
-    assert {name for name in functions() if "s3:ListBucket" in rights_on(name, INBOX)} == readers
+    whole = {"Fn::GetAtt": [bucket, "Arn"]}
+    assert readers(bucket) == {name for name in functions() if "s3:ListBucket" in rights_on(name, whole)}
+
+
+def test_some_functions_read_objects() -> None:
+    assert readers("InboxBucket") == {"InvokeModelFunction", "TakeFileFunction"}
+    assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
 
 def test_who_cleans_deletes_what_is_kept_for_jobs_and_reads_nothing() -> None:

@@ -8,7 +8,6 @@ from broker.rest.api import MOST_WAIT_S
 from broker.steps.asking import MOST_S
 
 from tests.contract.stack import (
-    ROOT,
     Resource,
     as_list,
     events,
@@ -18,7 +17,6 @@ from tests.contract.stack import (
     rights,
     target,
     template,
-    workflow_files,
 )
 
 FOREVER = 14 * 86_400
@@ -29,6 +27,8 @@ EXPIRING = {"JobsTable", "CacheTable", "LedgerTable"}
 
 READ = {target(each["Queue"]): function for function, _, each in events("SQS")}
 """The queues that functions read."""
+
+RULES = of_type("AWS::Events::Rule")
 
 DEAD_LETTERS = {
     name: target(queue["RedrivePolicy"]["deadLetterTargetArn"])
@@ -76,7 +76,7 @@ def test_messages_stay_hidden_for_six_times_the_function(name: str, properties: 
     )
 
 
-@each(queues())
+@each({name: queue for name, queue in queues().items() if name != "RuleDeadLetters"})
 def test_a_queue_is_encrypted_with_the_stacks_key(name: str, properties: Resource) -> None:
     assert target(properties["KmsMasterKeyId"]) == "Key", name
     assert properties["KmsDataKeyReusePeriodSeconds"] >= 300, f"{name}: each data key costs a call of KMS"
@@ -101,13 +101,36 @@ def test_a_stream_gives_up_to_a_queue(function: str, event: str, source: Resourc
     assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES", f"{event}: changes have two sides"
 
 
-@each(of_type("AWS::Events::Rule"))
+@each(RULES)
 def test_a_target_has_dead_letters_and_a_retry_policy(name: str, properties: Resource) -> None:
     for each in properties["Targets"]:
         assert target(each["DeadLetterConfig"]["Arn"]) in queues(), f"{name}: {each['Id']} has no dead-letter queue"
         assert each["RetryPolicy"].keys() == {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"}, (
             f"{name}: {each['Id']}"
         )
+
+
+def test_what_could_not_be_handed_on_for_want_of_the_key_does_not_need_it() -> None:
+    queue = queues()["RuleDeadLetters"]
+    assert (queue["SqsManagedSseEnabled"], "KmsMasterKeyId" in queue) == (True, False)
+    assert {target(each["DeadLetterConfig"]["Arn"]) for rule in RULES.values() for each in rule["Targets"]} == {
+        "RuleDeadLetters"
+    }
+
+
+@each(RULES)
+def test_an_event_that_is_not_handed_on_raises_an_alarm(name: str, properties: Resource) -> None:
+    (alarm,) = (
+        each
+        for each in of_type("AWS::CloudWatch::Alarm").values()
+        if each["MetricName"] == "FailedInvocations" and name in str(each["Dimensions"])
+    )
+    on_bus = "EventBusName" in properties
+    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+    # An ARN ends in `rule/name` on the default bus, and elsewhere in `rule/bus/name`.
+    assert dimensions.pop("RuleName")["Fn::Select"][0] == (2 if on_bus else 1)
+    assert dimensions == ({"EventBusName": properties["EventBusName"]} if on_bus else {})
+    assert (alarm["Namespace"], alarm["Threshold"], alarm["Period"]) == ("AWS/Events", 0, 60)
 
 
 @pytest.mark.parametrize(("function", "event", "source"), events("Schedule"))
@@ -190,55 +213,6 @@ def test_what_jobs_leave_expires_and_texts_of_prompts_never_do() -> None:
     cleaned = {rule["Prefix"] for rule in rules if rule.get("AbortIncompleteMultipartUpload")}
     assert cleaned == kept
     assert all(rule["Status"] == "Enabled" for rule in rules)
-
-
-@pytest.mark.parametrize("kind", ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key"])
-def test_what_holds_data_outlives_the_stack(kind: str) -> None:
-    for name, resource in template()["Resources"].items():
-        if resource["Type"] == kind:
-            assert resource.get("DeletionPolicy", "").startswith("Retain"), f"{name} would be deleted with the stack"
-            assert resource.get("UpdateReplacePolicy") == "Retain", f"{name} would be deleted when it is replaced"
-
-
-ONLY_COPIES = {"IntakeQueue", "IntakeDeadLetters", "RejectedQueue", "RuleDeadLetters"}
-"""Queues of events that are nowhere else; what is in all others names something that a table or a bucket holds."""
-
-
-def test_queues_that_have_the_only_copy_outlive_the_stack() -> None:
-    kept = {name for name in queues() if template()["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"}
-    assert kept == ONLY_COPIES
-    fed = [target(each["Arn"]) for rule in of_type("AWS::Events::Rule").values() for each in rule["Targets"]]
-    assert kept >= set(fed) - {"FilesQueue"}, "what EventBridge hands over has no other copy, but for files"
-
-
-@pytest.mark.parametrize("kind", ["AWS::SQS::Queue", "AWS::Logs::LogGroup"])
-def test_what_goes_with_the_stack_says_so_and_stays_when_it_is_replaced(kind: str) -> None:
-    for name in of_type(kind):
-        resource = template()["Resources"][name]
-        assert resource["DeletionPolicy"] == ("RetainExceptOnCreate" if name in ONLY_COPIES else "Delete"), name
-        assert resource["UpdateReplacePolicy"] == "Retain", f"{name} would be deleted when it is replaced"
-
-
-def test_the_stage_comes_after_the_accounts_log_role() -> None:
-    (api,) = of_type("AWS::Serverless::Api").values()
-    logs = of_type("AWS::Logs::LogGroup")[target(api["AccessLogSetting"]["DestinationArn"])]
-    after = [tag["Value"]["Fn::If"] for tag in logs["Tags"] if "Fn::If" in tag["Value"]]
-    account = template()["Resources"]["ApiAccount"]
-    assert after == [[account["Condition"], {"Ref": "ApiAccount"}, "existing"]]
-    assert account["DependsOn"] == "Api", "an account without any API takes no role"
-
-
-def test_nothing_waits_for_what_a_condition_may_leave_out() -> None:
-    # It would be left out as well (CloudFormation template reference, "Condition attribute").
-    resources = template()["Resources"]
-    for name, resource in resources.items():
-        for each in as_list(resource.get("DependsOn", [])):
-            assert resources[each].get("Condition") in (None, resource.get("Condition")), f"{name} depends on {each}"
-
-
-def test_no_part_of_aws_is_taken_for_granted() -> None:
-    for path in (ROOT / "template.yaml", *workflow_files()):
-        assert "arn:aws:" not in path.read_text(), f"{path.name} would not work in China or GovCloud"
 
 
 def test_the_key_is_rotated() -> None:

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -49,6 +50,63 @@ def test_defaults_are_arm64_and_traces_that_the_api_begins() -> None:
     assert parameters["Architecture"]["Default"] == "arm64"
     assert parameters["TraceSampling"]["Default"] == "PassThrough", "else each job of a quiet stack is traced"
     assert parameters["Target"]["Default"] == "aws"
+
+
+def test_the_build_the_stack_and_what_is_deployed_by_default_are_of_one_runtime() -> None:
+    told = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+    deployed = dict(each.split("=") for each in told["deploy"]["parameters"]["parameter_overrides"].split())
+    makefile = (ROOT / "functions" / "Makefile").read_text()
+    for name in ("Runtime", "Architecture"):
+        default = template()["Parameters"][name]["Default"]
+        built = re.findall(rf"\(call told,{name}\),(\S+)\)", makefile)
+        assert ([deployed[name]], built) == ([default], [default]), name
+    assert not told["build"]["parameters"].get("cached"), "SAM's cache would keep what was built for another"
+
+
+def test_only_the_embedded_cloud_has_a_runtime_that_aws_gives_up() -> None:
+    (rule,) = template()["Rules"].values()
+    offered = set(template()["Parameters"]["Runtime"]["AllowedValues"])
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Target"}, "aws"]}
+    refused = {each["Assert"]["Fn::Not"][0]["Fn::Equals"][1] for each in rule["Assertions"]}
+    assert offered - refused == {"python3.12", "python3.13", "python3.14"}
+
+
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+def reserved() -> dict[str, tuple[str, Any]]:
+    """Of functions that have a reserve: the condition, and how much."""
+    found = {name: each.get("ReservedConcurrentExecutions") for name, each in functions().items()}
+    off = {name: each["Fn::If"][2] for name, each in found.items() if each}
+    assert set(map(str, off.values())) <= {str(NOTHING)}, "a reserve that nobody asked for"
+    return {name: tuple(each["Fn::If"][:2]) for name, each in found.items() if each}
+
+
+def test_concurrency_is_kept_for_what_takes_and_ends_jobs_where_it_is_asked_for() -> None:
+    for condition, parameter in {
+        "Reserves": "ReservedConcurrency",
+        "BoundsInvokeModel": "InvokeModelConcurrency",
+    }.items():
+        assert template()["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, "0"]}]}
+        # A new account has less to give than all of it together.
+        assert template()["Parameters"][parameter]["Default"] == 0
+    kept = reserved()
+    assert kept.pop("InvokeModelFunction") == ("BoundsInvokeModel", {"Ref": "InvokeModelConcurrency"})
+    for name in ("AuthorizeFunction", "ApiFunction", "SettleJobFunction", "PublishFunction"):
+        assert kept.pop(name) == ("Reserves", {"Ref": "ReservedConcurrency"})
+    assert kept.keys() == {"DispatchFunction", "SweepFunction"}
+
+
+def test_a_reserve_is_enough_for_all_that_read_a_functions_queues() -> None:
+    """Else batches are throttled, and messages end as dead letters (Lambda developer guide, "Maximum concurrency")."""
+    for name, (_, most) in reserved().items():
+        readers = [
+            source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+            for source in functions()[name].get("Events", {}).values()
+            if source["Type"] == "SQS"
+        ]
+        assert not readers or most >= sum(readers), name
+    assert reserved()["DispatchFunction"][1] == 55
 
 
 @each_function

@@ -214,7 +214,7 @@ def test_variables_are_assigned_before_they_are_used(definition: dict[str, Any])
         for part in [state, *state.get("Catch", []), *state.get("Choices", [])]
         for name in part.get("Assign", {})
     }
-    functions = {"merge", "exists", "parse", "count", "string", "number", "boolean", "not"}
+    functions = {"merge", "exists", "parse", "contains", "count", "string", "number", "boolean", "not"}
     used = {name for text in texts(definition) for name in re.findall(r"\$(\w+)", text) if "{%" in text}
     strange = used - assigned - functions - {"states"}
     assert not strange, f"nobody assigns {sorted(strange)}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from broker.steps.settling import NOT_STARTED
+from broker.steps.settling import NOT_STARTED, OUT_OF_MEMORY, outcome_of
 from jsonata.jsonata import Jsonata
 
 from tests.contract.workflows import INVOKES, PLATFORM, SETTLES, inference, rule_for
@@ -55,7 +55,7 @@ def test_a_wait_is_as_long_as_the_step_says() -> None:
 @pytest.mark.parametrize(
     ("place", "following", "assigned"), [(0, INVOKES, {"place": 1}), (1, INVOKES, {"place": 2}), (2, SETTLES, {})]
 )
-@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL"} - NOT_STARTED))
+@pytest.mark.parametrize("error", sorted(PLATFORM - {"States.ALL", OUT_OF_MEMORY} - NOT_STARTED))
 def test_a_function_that_died_costs_its_candidate_the_turn(
     error: str, place: int, following: str, assigned: dict[str, Any]
 ) -> None:
@@ -68,6 +68,26 @@ def test_a_function_that_died_costs_its_candidate_the_turn(
     assert rule["Next"] == "What Next?"
     assert way_from(held["asked"]) == (following, assigned)
     assert held["ending"] == {"failure": failed["errorOutput"]}
+
+
+KILLED = (
+    '{"errorType":"Runtime.ExitError","errorMessage":"RequestId: 1 Error: Runtime exited with error: signal: killed"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [("Runtime.ExitError", {"Error": "Runtime.ExitError", "Cause": KILLED}), (OUT_OF_MEMORY, {"Error": OUT_OF_MEMORY})],
+)
+def test_a_function_that_ran_out_of_memory_is_not_asked_for_each_candidate(error: str, failed: dict[str, Any]) -> None:
+    invokes = inference()[INVOKES]
+    assert rule_for(invokes, "Retry", error)["MaxAttempts"] <= 1, "a process that had grown before is not there again"
+    assign = rule_for(invokes, "Catch", error)["Assign"]
+    variables = {"states": {"errorOutput": failed}, "place": 0, "candidates": ["a", "b", "c"]}
+    held = {name: value(text, **variables) for name, text in assign.items()}
+    assert way_from(held["asked"]) == (SETTLES, {})
+    error_told = outcome_of(held["ending"]).error or {}
+    assert (error_told["type"], error_told["code"]) == ("internal_error", "out_of_memory")
 
 
 @pytest.mark.parametrize("error", sorted(NOT_STARTED))

@@ -70,6 +70,10 @@ class Flow:
     now: int = NOW
     repeats: bool = False
     """Each step is made twice, as where its reply was lost or where it broke off."""
+    definition: dict[str, dict[str, Any]] = field(default_factory=inference)
+    """The workflow's states: today's, unless said."""
+    visited: set[str] = field(default_factory=set)
+    """The states that jobs came through."""
 
     def __post_init__(self) -> None:
         self.hold(*self.rules)
@@ -112,10 +116,11 @@ class Flow:
         return self.world.jobs.get(head.id)
 
     def _follow(self, given: dict[str, Any]) -> None:
-        states, steps, name = inference(), self._steps(), "Check Input"
+        steps, name = self._steps(), "Check Input"
         held: dict[str, Any] = {}
         while True:
-            state = states[name]
+            state = self.definition[name]
+            self.visited.add(name)
             result: Any = None
             if state["Type"] == "Task":
                 payload = _value(state["Arguments"]["Payload"], held, given)

@@ -239,11 +239,14 @@ def test_a_secret_is_stored_and_replaced(
         assert secret(session, "providers/openai") == text
 
 
-def test_a_secret_is_encrypted_with_the_stacks_key(session: Any) -> None:
+@pytest.mark.parametrize("left_behind", [False, True])
+def test_a_secret_is_encrypted_with_the_stacks_key(session: Any, left_behind: bool) -> None:
     outputs = stack_outputs(session, "my-broker")
+    manager, name = session.client("secretsmanager"), "my-broker/tenants/acme/webhook"
+    if left_behind:
+        manager.create_secret(Name=name, SecretString="old", KmsKeyId="key-of-a-stack-that-is-gone")
     put_secret(session, outputs, "tenants/acme/webhook", "whsec_x")
-    secret = session.client("secretsmanager").describe_secret(SecretId="my-broker/tenants/acme/webhook")
-    assert secret["KmsKeyId"] == outputs["KeyArn"]
+    assert manager.describe_secret(SecretId=name)["KmsKeyId"] == outputs["KeyArn"]
 
 
 @pytest.mark.parametrize(

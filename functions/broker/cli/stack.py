@@ -57,7 +57,8 @@ def put_secret(session: Any, outputs: dict[str, str], name: str, text: str) -> N
     try:
         client.create_secret(Name=full, SecretString=text, KmsKeyId=outputs["KeyArn"])
     except client.exceptions.ResourceExistsException:
-        client.put_secret_value(SecretId=full, SecretString=text)
+        # One that a stack of this name left behind is encrypted with that stack's key.
+        client.update_secret(SecretId=full, SecretString=text, KmsKeyId=outputs["KeyArn"])
 
 
 def replay_all(session: Any, outputs: dict[str, str]) -> int:

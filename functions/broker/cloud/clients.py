@@ -16,6 +16,10 @@ CONNECT_S, READ_S = 3, 10
 ATTEMPTS = 4
 """Of one request."""
 
+REGIONAL: Any = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+"""Of S3. botocore's default signs links for the bucket's region and has them lead to `s3.amazonaws.com`. That redirects
+for new buckets, so that the signature holds no more, and refuses for newer regions (S3 API, "Request routing")."""
+
 
 @cache
 def _session() -> Any:
@@ -71,8 +75,14 @@ def _of_botocore(service: str, attempts: int) -> Any:
         user_agent=_user_agent(),
         # Links to objects that are encrypted with a key of KMS need it; all other services sign so anyway.
         signature_version="s3v4" if service == "s3" else None,
+        s3=REGIONAL if service == "s3" and not _elsewhere() else None,
     )
     return _session().create_client(service, config=config)
+
+
+def _elsewhere() -> bool:
+    """True where S3 is at an address of its own, which need not have names for buckets below it."""
+    return any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"))
 
 
 def _user_agent() -> str:

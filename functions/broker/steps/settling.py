@@ -40,6 +40,10 @@ NOT_STARTED = frozenset(
 )
 """As Step Functions tells of a function that was not started, or may not have been: throttled, or Lambda failed."""
 
+OUT_OF_MEMORY = "Runtime.OutOfMemory"
+KILLED = "signal: killed"
+"""In the cause of a `Runtime.ExitError`: Lambda killed the function's process, as it does for its memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class SettleJob:
@@ -218,10 +222,13 @@ def _failure(ending: dict[str, Any]) -> dict[str, Any]:
     with suppress(ValueError, LookupError, TypeError):
         cause: dict[str, Any] = json.loads(json.loads(failure["Cause"])["errorMessage"])
         return {"error": cause["error"], "facts": cause["facts"], "retry_after": cause.get("retry_after", 0)}
-    return {"error": failure["Error"]}
+    return {"error": OUT_OF_MEMORY if KILLED in str(failure.get("Cause")) else failure["Error"]}
 
 
 def _failed(failure: dict[str, Any]) -> Outcome:
+    if failure["error"] == OUT_OF_MEMORY:
+        message = "A function ran out of memory over what the job says or what a model said to it."
+        return Outcome(Status.FAILED, error=_facts(BrokerError.type, "out_of_memory", message))
     if "facts" not in failure:
         message = f"The workflow could not go on ({failure['error']})."
         return Outcome(Status.FAILED, error=_facts(BrokerError.type, "workflow_error", message))
