@@ -14,6 +14,9 @@ from broker.guardrails.markers import unforgeable
 from broker.guardrails.policy import JudgePrompt, Rule, Stage
 from broker.guardrails.walk import Seen, Source
 
+MADE = ["output", "files"]
+"""Where an answer tells of its files; the names and types there are the broker's own words."""
+
 BETWEEN = "\n\n"
 """Between two texts that are read as one."""
 
@@ -48,7 +51,7 @@ class Question(NamedTuple):
     topics: tuple[str, ...] = ()
     prompt: JudgePrompt | None = None
     pictures: bool = False
-    """Of a request, the pictures are shown too."""
+    """Pictures are shown too."""
 
     @property
     def name(self) -> str:
@@ -113,6 +116,7 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
         and not (by_source and seen.source in ("operator", "model"))
         and seen.text.strip()
         and seen.path.name != "role"
+        and seen.path.steps()[:2] != MADE
         and (seen.path.name, seen.text) != ("type", "text")
     ]
     found: list[Passage] = []
@@ -205,6 +209,11 @@ def service_request(task: str, given: Sequence[Passage], stage: Stage) -> dict[s
     if task == "entities":
         return {"task": task, "input": {"text": text, "features": ["pii"]}, "parameters": {}}
     return {"task": task, "input": {"text": text, "stage": stage}, "parameters": {}}
+
+
+def picture_request(file: Mapping[str, str], stage: Stage) -> dict[str, Any]:
+    """The same for one picture (`pictures.file_of`), to a service that moderates."""
+    return {"task": "moderate", "input": {"file": dict(file), "stage": stage}, "parameters": {}}
 
 
 def kinds_of(question: Question) -> list[str]:
