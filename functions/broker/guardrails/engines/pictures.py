@@ -25,7 +25,10 @@ OF_PICTURES = frozenset({"analyze_image", "moderate"})
 Part = Mapping[str, Any]
 """A content part (`{"type": "image_url", …}`), as requests have it."""
 
-_DATA = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,", re.IGNORECASE)
+UNKNOWN = "application/octet-stream"
+"""The type of bytes of which nothing else was said; who reads them looks at them."""
+
+_DATA = re.compile("data:([^;,]*)[^,]*;base64,", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def file_of(picture: Part) -> dict[str, str] | None:
     if address.lower().startswith("s3:"):
         return {"s3": address}
     head = _DATA.match(address)
-    return {"data": address[head.end() :], "media_type": head.group(1).lower()} if head else None
+    return {"data": address[head.end() :], "media_type": head.group(1).lower() or UNKNOWN} if head else None
 
 
 def _part(address: str) -> Part:

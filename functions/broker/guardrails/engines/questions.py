@@ -14,6 +14,9 @@ from broker.guardrails.markers import unforgeable
 from broker.guardrails.policy import JudgePrompt, Rule, Stage
 from broker.guardrails.walk import Seen, Source
 
+TYPES = {("type", "text"), ("type", "image_url")}
+"""What the contract calls the parts of a message."""
+
 MADE = ["output", "files"]
 """Where an answer tells of its files; the names and types there are the broker's own words."""
 
@@ -117,7 +120,7 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
         and seen.text.strip()
         and seen.path.name != "role"
         and seen.path.steps()[:2] != MADE
-        and (seen.path.name, seen.text) != ("type", "text")
+        and (seen.path.name, seen.text) not in TYPES
     ]
     found: list[Passage] = []
     for source, group in groupby(read, key=lambda seen: seen.source):
