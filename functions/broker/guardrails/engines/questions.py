@@ -17,9 +17,6 @@ from broker.guardrails.walk import Seen, Source
 TYPES = {("type", "text"), ("type", "image_url")}
 """What the contract calls the parts of a message."""
 
-MADE = ["output", "files"]
-"""Where an answer tells of its files; the names and types there are the broker's own words."""
-
 BETWEEN = "\n\n"
 """Between two texts that are read as one."""
 
@@ -107,6 +104,8 @@ def questions_of(rules: Iterable[Rule]) -> list[Question]:
 def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
     """What an engine reads for a check: all but what stands there twice; of some checks, not the operator's words.
 
+    The contract's own words are left out, so that an answer of pictures alone has no text.
+
     A word that is cut by the end of a part of a message is read as a whole, too, with what is around it; but for
     personal data, which is taken out of each part by its places.
     """
@@ -119,7 +118,7 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
         and not (by_source and seen.source in ("operator", "model"))
         and seen.text.strip()
         and seen.path.name != "role"
-        and seen.path.steps()[:2] != MADE
+        and not _is_ours(seen)
         and (seen.path.name, seen.text) not in TYPES
     ]
     found: list[Passage] = []
@@ -131,6 +130,12 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
             length += len(seen.text) + len(BETWEEN)
         found.append(Passage(source, BETWEEN.join(seen.text for _, seen in parts), tuple(parts)))
     return found
+
+
+def _is_ours(seen: Seen) -> bool:
+    """True for what an answer tells of its files, and for the names of its own fields: they are the broker's words."""
+    steps = seen.path.steps()
+    return steps[:2] == ["output", "files"] or (seen.is_key and steps == ["output"])
 
 
 def has_parts(request: Mapping[str, Any]) -> bool:
