@@ -78,9 +78,10 @@ def of_answer(output: Any, read: Callable[[int], bytes | None]) -> Pictures:
     made = [(at, file) for at, file in enumerate(files, 1) if file["media_type"].startswith("image/")]
     if len(made) > MOST_MADE or sum(file["bytes"] for _, file in made) > MOST_MADE_BYTES:
         return Pictures(few=False)
-    found = [(read(at), file["media_type"]) for at, file in made]
     parts = tuple(
-        _part(f"data:{media_type};base64,{base64.b64encode(data).decode()}") for data, media_type in found if data
+        _part(f"data:{file['media_type']};base64,{base64.b64encode(data).decode()}")
+        for at, file in made
+        if (data := read(at))  # one after the other: all are in memory as they are sent, and none twice
     )
     return Pictures(parts, few=len(parts) == len(made), apart=True)
 
