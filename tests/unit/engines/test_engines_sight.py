@@ -132,6 +132,28 @@ def test_what_a_service_cannot_be_given_was_not_all_read(
 
 
 @pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_image", "image_url": url(b"a bomb")},
+        {"type": "Image", "source": {"type": "base64", "data": "AAAA"}},
+        {"type": "image_embeds", "image_embeds": "AAAA"},
+        {"type": "text", "text": "Look!", "image_url": {"url": url(b"a bomb")}},
+    ],
+)
+@pytest.mark.parametrize("engine", ["shield", "judge"])
+def test_no_picture_passes_in_a_form_that_is_not_the_contracts(
+    flow: Flow, judging: Judging, engine: str, part: dict[str, Any]
+) -> None:
+    flow.world.register(a_model("judge", name="judge", capabilities=["vision"], by_name_only=True))
+    flow.hold(rule(engine, **BY_SIGHT))
+    body = shows(url())
+    body["input"]["messages"][0]["content"].append(part)
+    head = flow(body)
+    assert (head.status, guards(head)) == (Status.BLOCKED, [])
+    assert findings(flow, head) == [("input", "not_all_read", "error", engine)]
+
+
+@pytest.mark.parametrize(
     ("error", "kind"),
     [
         (Rejected("It takes no picture of this format.", code="unsupported_media_type"), "not_all_read"),

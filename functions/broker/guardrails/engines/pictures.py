@@ -37,7 +37,7 @@ class Pictures:
 
     parts: tuple[Part, ...] = ()
     few: bool = True
-    """False where there are more, or larger ones, than engines are shown."""
+    """False where not all are shown: there are too many, or too large ones, or some in a form of somebody's own."""
     apart: bool = False
     """True where a judge is shown one at a time, for together they may be more than a request takes."""
 
@@ -54,17 +54,18 @@ def of_request(request: Mapping[str, Any]) -> Pictures:
     """All that messages have, whosever they are, in order; or the file of a task that looks at a picture."""
     given = request.get("input", {})
     contents = [message.get("content") for message in given.get("messages", ())]
-    parts = [
-        part
-        for content in contents
-        if isinstance(content, list)
-        for part in content
-        if isinstance(part, Mapping) and part.get("type") == "image_url"
-    ]
+    held = [part for content in contents if isinstance(content, list) for part in content if _holds_a_picture(part)]
+    parts = [part for part in held if part.get("type") == "image_url"]
+    all_told = len(parts) == len(held)
     if request.get("task") in OF_PICTURES and (file := given.get("file")):
         parts.append(_part(file.get("s3") or f"data:{file.get('media_type')};base64,{file.get('data')}"))
     few = len(parts) <= MOST_PICTURES and sum(len(address_of(each)) for each in parts) <= MOST_CHARACTERS
-    return Pictures(tuple(parts), few)
+    return Pictures(tuple(parts), few and all_told)
+
+
+def _holds_a_picture(part: Any) -> bool:
+    """True also for what is not in the contract's form (`input_image`): some models may take it, and no engine does."""
+    return isinstance(part, Mapping) and ("image" in str(part.get("type")).lower() or "image_url" in part)
 
 
 def of_answer(output: Any, read: Callable[[int], bytes | None]) -> Pictures:
