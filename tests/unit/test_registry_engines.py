@@ -202,6 +202,14 @@ def test_no_service_looks_for_attacks_on_pictures(stands: Stands) -> None:
     assert "judge" in error.message
 
 
+@pytest.mark.parametrize("provider", ["azure_content_safety", "comprehend"])
+def test_a_service_for_texts_sees_nothing_whatever_it_is_registered_with(stands: Stands, provider: str) -> None:
+    sees = SHIELD | {"provider": provider, "capabilities": ["vision"]}
+    error = stands.fails({"models": [sees], "guardrails": [by_sight("shield")]})
+    assert (error.code, error.param) == ("no_vision", "guardrails.0.rules.1.engines.0")
+    assert provider in error.message
+
+
 EYES = model("eyes", provider="rekognition", tasks=["moderate"], capabilities=["vision"])
 
 

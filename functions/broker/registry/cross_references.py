@@ -215,12 +215,15 @@ def _unfit(model: str, content: Mapping[str, Any], rule: Mapping[str, Any], *, i
         yield "tasks", "no_engine", f"the model {model!r} has to do {tasks} to judge for {check}"
     if content.get("asynchronous"):
         yield "asynchronous", "no_engine", f"the model {model!r} has to answer at once to judge"
-    if rule.get("pictures") and task is not None and not can_see(check, task, content.get("capabilities", ())):
-        if task in BY_SIGHT.get(check, ()):
-            yield "capabilities", "no_vision", f"the model {model!r} needs the capability vision to see pictures"
-        else:
+    provider, capabilities = content.get("provider", ""), content.get("capabilities", ())
+    if rule.get("pictures") and task is not None and not can_see(check, task, provider, capabilities):
+        if task not in BY_SIGHT.get(check, ()):
             yield "tasks", "no_vision", f"the model {model!r} has to be a judge with vision to see pictures for {check}"
-    if not reads_texts(content.get("provider", ""), task):
+        elif "vision" in capabilities:
+            yield "provider", "no_vision", f"the model {model!r} moderates texts alone: {provider} takes no pictures"
+        else:
+            yield "capabilities", "no_vision", f"the model {model!r} needs the capability vision to see pictures"
+    if not reads_texts(provider, task):
         if not rule.get("pictures"):
             yield "provider", "no_texts", f"the model {model!r} reads no texts, so the rule needs pictures: true"
         elif rule.get("combine") in ("all", "cascade"):

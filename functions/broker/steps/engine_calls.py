@@ -53,7 +53,8 @@ def calls_of(
         pictures: that it is shown. A service judges one at a time, as it does texts.
     """
     task = engine_task(model, question.check)
-    if pictures.are_there and not (pictures.few and can_see(question.check, task, model.capabilities)):
+    sees = pictures.few and can_see(question.check, task, model.provider, model.capabilities)
+    if pictures.are_there and not sees:
         return []
     asked = (
         _of_judge(stage, question, model, given, words, pictures)

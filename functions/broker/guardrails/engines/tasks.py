@@ -20,6 +20,9 @@ BY_SIGHT: Mapping[str, tuple[str, ...]] = {
 SIGHT_ALONE = frozenset({"rekognition"})
 """Providers whose services moderate pictures, and no texts."""
 
+TEXTS_ALONE = frozenset({"azure_content_safety", "comprehend"})
+"""Providers whose services moderate texts, and no pictures."""
+
 PLACED = frozenset({"personal_data"})
 """Checks whose engines tell where in the text something stands."""
 
@@ -32,9 +35,10 @@ def task_for(check: str, tasks: Collection[str], *, asynchronous: bool = False) 
     return None if asynchronous else next((task for task in TASKS[check] if task in tasks), None)
 
 
-def can_see(check: str, task: str | None, capabilities: Collection[str]) -> bool:
-    """True where a model that judges by this task is shown pictures for a check."""
-    return task in BY_SIGHT.get(check, ()) and "vision" in capabilities
+def can_see(check: str, task: str | None, provider: str, capabilities: Collection[str]) -> bool:
+    """True where a model of this provider that judges by this task is shown pictures for a check."""
+    blind = task == "moderate" and provider in TEXTS_ALONE
+    return task in BY_SIGHT.get(check, ()) and "vision" in capabilities and not blind
 
 
 def reads_texts(provider: str, task: str | None) -> bool:
