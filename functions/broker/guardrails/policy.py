@@ -97,7 +97,7 @@ class Rule:
     prompt: JudgePrompt | None = None
     """By which its judges are asked; unless said, by the broker's own words."""
     pictures: bool = False
-    """Its judges are shown the pictures of a request, too."""
+    """Its engines are shown the pictures of the request, and of the answer, too."""
 
     def to_item(self) -> dict[str, Any]:
         """The stored form, as `from_item` reads it."""
