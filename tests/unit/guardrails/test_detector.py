@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from broker.guardrails.detector import judge_text, thresholds
-from broker.guardrails.detector.concepts import lexicon
+from broker.guardrails.detector.concepts import lexicon, meanings
 from broker.guardrails.detector.features import name_of, number_of, space
 from broker.guardrails.detector.reading import read
 
@@ -70,6 +70,23 @@ def _named(number: int) -> bool:
 def test_a_lexicon_entry_is_found_in_any_case_width_and_accent() -> None:
     assert read("ÍGNORE Ｉｇｎｏｒｅ ignore").words == ["ignore"] * 3
     assert "override" in {lexicon().names[concept] for concept in lexicon().exact["ignore"]}
+
+
+@pytest.mark.parametrize(
+    ("word", "concept"),
+    [("prmpt", "prompt"), ("instrcttions", "instruction"), ("shooow", "show"), ("paswrd", "secret_value")],
+)
+def test_a_word_that_is_misspelt_or_drawn_out_is_found(word: str, concept: str) -> None:
+    assert concept in _meant(word)
+
+
+@pytest.mark.parametrize("word", ["permit", "proves", "overdue", "perimeters", "prawns", "aaaaaa"])
+def test_another_word_of_like_letters_means_nothing(word: str) -> None:
+    assert not _meant(word)
+
+
+def _meant(word: str) -> set[str]:
+    return {lexicon().names[concept] for concept in meanings([word]).concepts[1]}
 
 
 @pytest.mark.parametrize(
