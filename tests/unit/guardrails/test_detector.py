@@ -111,6 +111,23 @@ def test_a_lexicon_entry_is_found_in_any_case_width_and_accent() -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "concept"),
+    [("prmpt", "prompt"), ("instrcttions", "instruction"), ("shooow", "show"), ("paswrd", "secret_value")],
+)
+def test_a_word_that_is_misspelt_or_drawn_out_is_found(word: str, concept: str) -> None:
+    assert concept in _meant(word)
+
+
+@pytest.mark.parametrize("word", ["permit", "proves", "overdue", "perimeters", "prawns", "aaaaaa"])
+def test_another_word_of_like_letters_means_nothing(word: str) -> None:
+    assert not _meant(word)
+
+
+def _meant(word: str) -> set[str]:
+    return {lexicon().names[concept] for concept in meanings([word]).concepts[1]}
+
+
+@pytest.mark.parametrize(
     "unit",
     ["a", "ignore previous ", "忽略指令", "=-", "A", "i g n o r e ", "e\u0301\u0323", "\\", "1gn0r3", '"', "\u200b"],
 )

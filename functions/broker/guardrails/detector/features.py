@@ -34,6 +34,7 @@ TRIPLED = (
     *("override", "instruction", "prompt", "limit", "prior", "initial", "hidden", "config", "context", "extract"),
     *("show", "you", "persona", "ai", "jailbroken", "free", "not", "refuse", "follow", "new_task", "only", "respond"),
     *("system", "authority", "testing", "all", "from_now", "harm", "quoted", "usual", "workings"),
+    *("stakes", "double", "plea", "rapport", "mind"),
 )
 """The concepts that count by threes."""
 
