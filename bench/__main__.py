@@ -8,7 +8,7 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("startup", "packing", "calls", "pictures", "guardrails")
+ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails")
 """What needs no stack."""
 
 WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "all")
@@ -62,6 +62,10 @@ def main() -> int:
         from bench import pictures
 
         pictures.run()
+    if asked.what in ("checking", "all"):
+        from bench import checking
+
+        checking.run()
     if asked.what in ("emulator", "all"):
         from bench import emulator
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 TEXTS = Path(__file__).parent / "sentences"
-FILES = ("attacks.txt", "ordinary.txt")
+FILES = ("attacks.txt", "ordinary.txt", "personas.txt", "extraction.txt", "pressure.txt", "about.txt")
 SLOT = re.compile(r"(?<!\{)\{(\w+)\}")
 SOURCE = "own"
 EACH = 12

@@ -26,7 +26,6 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 from local.emulator.forking import Zygotes
-from local.emulator.limits.ends import KILLED, takes_too_much
 from local.emulator.rewriting import replaced, rewrite
 from local.emulator.unpacking import Archive
 
@@ -46,11 +45,6 @@ LOG_ENDS_WITHIN_S = 5.0
 
 LOOKS_AGAIN_S = 0.05
 """Whether the log was closed, while no line comes."""
-
-SMALLEST_MB = 128
-"""Of a function whose memory nobody said."""
-
-KILLED_WITHIN_S = 5
 
 PROCESSES = int(os.environ.get("PROCESSES_PER_FUNCTION", "8"))
 """Of one function, at a time; what is more waits."""
@@ -106,25 +100,12 @@ AsShipped: Any = lambda_runtime.Worker
 
 
 class MarkedWorker(AsShipped):  # type: ignore[misc]  # MiniStack has no types
-    """A function's process whose log says where an invocation's lines end; its start is timed, its memory limited."""
-
-    _proc: Any
+    """A function's process whose log says where an invocation's lines end, and whose start is timed."""
 
     def _spawn(self) -> None:
         began = time.monotonic()
         super()._spawn()
         _processes_of(self.func_name).starts_in_s = time.monotonic() - began
-
-    def invoke(self, event: Any, request_id: str, **more: Any) -> dict[str, Any]:
-        """Run one invocation; a process that has taken too much memory is killed."""
-        response: dict[str, Any] = super().invoke(event, request_id, **more)
-        process = self._proc
-        if FORKS and process and takes_too_much(process.pid, self.config.get("MemorySize", SMALLEST_MB)):
-            self._proc = None
-            process.kill()
-            process.wait(KILLED_WITHIN_S)
-            return response | {"status": "error", "error": KILLED}
-        return response
 
     def _drain_stderr(self) -> str:
         lines: str = super()._drain_stderr()

@@ -208,6 +208,15 @@ def test_files_are_kept_with_their_types_and_go_with_their_document(store: Paylo
     assert objects(bucket) == []
 
 
+def test_files_are_read_back_one_by_one_as_long_as_they_are_there(payloads: Payloads) -> None:
+    payloads.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
+    read = [payloads.load_file(JOB_ID, "OUTPUT#1.1", number) for number in range(1, len(FILES) + 2)]
+    assert read == [data for data, _ in FILES] + [None]
+    assert payloads.load_file("job_of_another", "OUTPUT#1.1", 1) is None
+    payloads.erase(JOB_ID)
+    assert payloads.load_file(JOB_ID, "OUTPUT#1.1", 1) is None
+
+
 def test_a_link_leads_to_one_file_for_a_while(store: PayloadStore) -> None:
     keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
     link = store.link(JOB_ID, "OUTPUT#1.1", 2)

@@ -72,6 +72,16 @@ def test_an_answer_is_kept_found_and_forgotten(database: Database, shelf: Shelf)
     assert answers.find_similar(its, Vector.of(vector), NOW) is None
 
 
+def test_an_answer_that_is_withdrawn_may_be_given_again(database: Database, shelf: Shelf) -> None:
+    answers, jobs, its = Answers(database, shelf), Jobs(database, ()), wish(BODY)
+    jobs.note(a_head(), NOTE, its.note())
+    for _ in range(2):
+        assert answers.keep(a_head(), GIVEN, NOW)
+        assert answers.find(its, NOW) == Hit(GIVEN, "exact", 0)
+        answers.withdraw(a_head().id)
+        assert answers.find(its, NOW) is None
+
+
 def test_one_of_several_leads_and_the_others_take_its_answer(database: Database) -> None:
     members = [Member(f"job_{number}", 1, NOW, NOW + 60_000) for number in range(3)]
     turns = [Flights(database).join("acme", "k", each, NOW, 30_000) for each in members]

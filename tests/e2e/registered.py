@@ -108,7 +108,12 @@ ON_AWS: dict[str, dict[str, Any]] = {
         "name": "arn:aws:comprehend:us-east-1:aws:document-classifier-endpoint/prompt-safety",
         "tasks": ["moderate"],
     },
-    "aws-eyes": {"provider": "rekognition", "tasks": ["moderate"], "capabilities": ["vision"]},
+    "aws-eyes": {
+        "provider": "rekognition",
+        "tasks": ["moderate"],
+        "capabilities": ["vision"],
+        "unit_prices_usd": {"images": 0.001},
+    },
     "aws-translate": {"provider": "translate", "tasks": ["translate"]},
     "aws-lex": {"provider": "lex", "name": "ABCDEFGHIJ/TSTALIASID/en_US", "tasks": ["converse"]},
     "aws-transcribe": {
@@ -175,6 +180,10 @@ JUDGED: dict[str, list[dict[str, Any]]] = {
         HARM | {"engines": ["judge"], "stages": ["input"], "prompt": {"id": "house-rules", "version": 1}}
     ],
     "judged-by-sight": [HARM | {"engines": ["judge-sees"], "stages": ["input"], "pictures": True}],
+    "judged-by-sight-after": [HARM | {"engines": ["judge-sees"], "stages": ["output"], "pictures": True}],
+    "judged-by-shield": [HARM | {"engines": ["shield-sees"], "stages": ["input"], "pictures": True}],
+    "judged-by-eyes": [HARM | {"engines": ["aws-eyes"], "pictures": True}],
+    "judged-by-eyes-else": [HARM | {"engines": ["aws-eyes"], "pictures": True, "kinds": ["nudity"]}],
     "judged-in-shadow": [HARM | {"engines": ["judge"]}],
     "judged-names": [
         {"check": "personal_data", "action": "redact", "kinds": ["email"]},
@@ -188,6 +197,13 @@ ENGINES: list[dict[str, Any]] = [
     {"id": "judge-sees", "name": "small", "capabilities": ["json", "schema", "vision"], "by_name_only": True},
     {"id": "judge-down", "name": "small!500", "by_name_only": True},
     {"id": "shield", "name": "omni-moderation", "tasks": ["moderate"], "by_name_only": True},
+    {
+        "id": "shield-sees",
+        "name": "omni-moderation",
+        "tasks": ["moderate"],
+        "capabilities": ["vision"],
+        "by_name_only": True,
+    },
 ]
 
 PROMPTS = [

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from local.client import Client
+from local.model_server.brain.painting import paint
 from tests.e2e.files import Files
 from tests.e2e.stack import Stack, chat, put_event, until
+from tests.e2e.test_services import download, put
 from tests.unit.dialects.openai import OpenAIDialect
 from tests.unit.provider_server import ProviderServer, Script
 
@@ -155,6 +157,61 @@ def test_a_judge_that_sees_is_shown_all_pictures_or_lets_none_pass(
     job = stack.run(body, stack.as_tenant("judged-by-sight"))
     assert (job["status"], guards(job)) == (status, asked), job["error"]
     assert told(job) == ([] if asked else [("input", "not_all_read", "error", "judge-sees")])
+
+
+def shows(*urls: str, text: str = "What is this?") -> dict[str, Any]:
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    content = [{"type": "text", "text": text}, *pictures]
+    return {"model": "of-openai", "input": {"messages": [{"role": "user", "content": content}]}}
+
+
+def test_a_service_gets_the_text_and_each_picture_of_a_request(stack: Stack) -> None:
+    api = stack.as_tenant("judged-by-shield")
+    kept = put(stack, "judged.png", paint("a lamp", 32, 32), "image/png", "judged-by-shield")
+    job = stack.run(shows(PICTURE, kept), api)
+    assert (job["status"], guards(job), told(job)) == ("succeeded", ["shield-sees"] * 3, []), job["error"]
+    job = stack.run(shows(PICTURE, text=HARM), api)
+    assert (job["status"], [each[0] for each in told(job)]) == ("blocked", ["input"])
+
+
+def test_what_rekognition_sees_on_a_picture_blocks_and_texts_are_not_shown_to_it(stack: Stack) -> None:
+    api = stack.as_tenant("judged-by-eyes")
+    job = stack.run(shows(PICTURE), api)
+    assert (job["status"], job["error"]["code"]) == ("blocked", "blocked_input")
+    assert told(job) == [("input", "smoking", "block", "aws-eyes")]
+    assert [(each["model"], each["operation"], each["cost_usd"]) for each in job["attempts"]] == [
+        ("aws-eyes", "guard", pytest.approx(0.001))
+    ]
+    job = stack.run(chat(HARM, model="echoes"), api)
+    assert (job["status"], guards(job)) == ("succeeded", [])
+
+
+def test_a_picture_that_is_not_there_was_not_read(stack: Stack) -> None:
+    api, inbox = stack.as_tenant("judged-by-shield"), stack.outputs["InboxBucket"]
+    job = stack.run(shows(f"s3://{inbox}/judged-by-shield/media/none.png"), api)
+    assert (job["status"], told(job)) == ("blocked", [("input", "not_all_read", "error", "shield-sees")])
+
+
+def test_pictures_that_were_made_are_judged_before_anybody_gets_a_link(stack: Stack) -> None:
+    body = {"task": "generate_image", "model": "local-painter", "input": {"text": "A lamp.", "count": 2}}
+    api = stack.as_tenant("judged-by-eyes")
+    job = stack.run(body, api)
+    assert (job["status"], job["error"]["code"], job["output"]) == ("blocked", "blocked_output", None)
+    assert told(job) == [("output", "smoking", "block", "aws-eyes")]
+    timeline = api.call("GET", f"/jobs/{job['id']}/events").body
+    assert "https://" not in str(job) + str(timeline) and "X-Amz" not in str(job) + str(timeline)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "engine"), [("judged-by-eyes-else", "aws-eyes"), ("judged-by-sight-after", "judge-sees")]
+)
+def test_pictures_that_pass_are_linked_and_each_verdict_is_on_the_bill(stack: Stack, tenant: str, engine: str) -> None:
+    body = {"task": "generate_image", "model": "local-painter", "input": {"text": "A lamp.", "count": 2}}
+    job = stack.run(body, stack.as_tenant(tenant))
+    assert (job["status"], guards(job), told(job)) == ("succeeded", [engine] * 2, []), job["error"]
+    assert [download(file)[:4] for file in job["output"]["files"]] == [b"\x89PNG"] * 2
+    cost = sum(each["cost_usd"] for each in job["attempts"])
+    assert job["usage"]["cost_usd"] == pytest.approx(cost)
 
 
 def circuit(client: Client, model: str) -> str:

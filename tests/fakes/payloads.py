@@ -41,6 +41,11 @@ class FakePayloads:
         """See `Payloads.link`."""
         return f"https://files.example/{job_id}/{name}-{number}"
 
+    def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
+        """See `Payloads.load_file`."""
+        kept = self.files.get((job_id, name), [])
+        return kept[number - 1][0] if number <= len(kept) else None
+
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`."""
         if (job.id, name) in self._kept:

@@ -70,7 +70,7 @@ class Stage:
         exchange = Exchange(
             world.jobs,
             world.payloads,
-            {"fake": self.provider, "mute": Mute()}.__getitem__,
+            {"fake": self.provider, "rekognition": self.provider, "mute": Mute()}.__getitem__,
             admission,
             lambda head, facts: self.observed.append(facts),
             self._notice,

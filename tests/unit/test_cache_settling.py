@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from broker.cache.answers import NOTE
+from broker.cache.answers import NOTE, Given
 from broker.errors import Conflict
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Status
+from broker.jobs.reconciling import reconcile
 from broker.steps.context import Run
 from broker.steps.selecting import SelectModel
 from broker.steps.settling import SettleJob
@@ -16,10 +17,11 @@ from tests.fakes.circuits import FakeCircuits
 from tests.fakes.questions import cache_lookup_of
 from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
-from tests.fakes.world import NOW, World
+from tests.fakes.world import MINUTE, NOW, World
 
 CACHED: dict[str, Any] = {"input": {"text": "How are you?"}, "cache": {}}
 LATER = NOW + 5
+MUCH_LATER = NOW + 10 * MINUTE
 
 
 def started(world: World, body: dict[str, Any] | None = None) -> Run:
@@ -134,4 +136,59 @@ def test_an_answer_that_cannot_be_kept_costs_its_job_nothing() -> None:
     step = SettleJob(world.jobs, world.payloads, lambda: world.turns, broken, unkept)
     assert step(run, ending, LATER, keeps=True).status is Status.SUCCEEDED
     assert told == [f"{run.id}: no table"]
+    assert not hit(stage.world)
+
+
+def broke_off(stage: Stage, run: Run, ending: dict[str, Any]) -> Run:
+    """The next run of a job whose function was killed between the cache and the job's end."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill() -> None:
+        raise Killed
+
+    stage.world.database.meanwhile += [lambda: None, kill]
+    with pytest.raises(Killed):
+        settling_of(stage.world)(run, ending, LATER, keeps=True)
+    stage.world.jobs.change(run.id, lambda head: reconcile(head, now=MUCH_LATER))
+    return stage.world.start(run.id, "exec-2", MUCH_LATER)
+
+
+@pytest.mark.parametrize("mode", ["use", "refresh"])
+def test_a_run_that_broke_off_after_it_gave_its_answer_leaves_the_next_one_free(mode: str) -> None:
+    """Of an answer that another job's call brought, the next run finds nothing: it has to ask the cache again."""
+    stage = Stage()
+    stage.world.tenant()
+    run = started(stage.world, CACHED | {"cache": {"mode": mode}})
+    assert select(stage.world, run)["keep"] is True
+    given = cache_lookup_of(stage.world).answers
+    output = "OUTPUT#kept.1.00000000"
+    stage.world.payloads.save(run, output, {"text": "Fine."})
+    facts = {"model": "large", "input_tokens": 1, "output_tokens": 2}
+    again = broke_off(stage, run, {"answer": {"output": output, "facts": facts, "given": True}})
+    assert hit(stage.world), "it had passed the rules"
+    found = select(stage.world, again)
+    assert "cached" in found if mode == "use" else found["keep"] is True
+    ending = {"answer": found.get("cached") or stage("small", again, MUCH_LATER)}
+    head = settling_of(stage.world)(again, ending, MUCH_LATER, keeps=bool(found.get("keep")))
+    assert head.status is Status.SUCCEEDED
+    given.forget(run.id)
+    assert not hit(stage.world), "whatever it gave goes with the job"
+
+
+def test_what_is_given_while_it_is_withdrawn_is_still_found_to_be_forgotten() -> None:
+    stage, run, ending = asked()
+    step, answers = settling_of(stage.world), cache_lookup_of(stage.world).answers
+    head = step(run, ending, LATER, keeps=True)
+
+    def meanwhile() -> None:
+        answers.withdraw(run.id)
+        given = Given("large", {"text": "Well."}, {}, 1)
+        assert answers.keep(head, given, LATER + 1)
+
+    stage.world.database.meanwhile.append(meanwhile)
+    answers.withdraw(run.id)
+    assert hit(stage.world)
+    answers.forget(run.id)
     assert not hit(stage.world)

@@ -123,3 +123,13 @@ def test_a_budget_that_others_hold_does_not_cover_it(world: World) -> None:
         estimate(world, CHAT)
     world.tenant(monthly_budget=2 * 10**9)  # what an operator adds shows at once, as when submitting
     assert estimate(world, CHAT)["candidates"]
+
+
+def test_what_policies_want_in_a_request_is_estimated_with_it(world: World) -> None:
+    rules = [{"check": "prompt_leak", "action": "block", "stages": ["output"], "canary": True}]
+    world.policy("reading", rules=rules, mark_untrusted="base64")
+    world.tenant("reading", guardrails=["reading"], monthly_budget=10**9)
+    body = {"input": {"messages": [{"role": "system", "content": "Be brief."}, CHAT["input"]["messages"][0]]}}
+    held = world.accept(body, tenant="reading").head.limit
+    assert round(estimate(world, body, "reading")["worst_cost_usd"] * 1e9) == held
+    assert round(estimate(world, body)["worst_cost_usd"] * 1e9) < held

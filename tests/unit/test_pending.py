@@ -5,12 +5,15 @@ from dataclasses import replace
 import pytest
 from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, TimedOut, Unavailable
 from broker.jobs.ending import cancel_job
+from broker.jobs.head import job_pk
 from broker.jobs.reconciling import reconcile
 from broker.jobs.transitions import Fence, claim
 from broker.providers.wire.base import OperationStarted
 from broker.steps.exchanging import AFTER_CALL_MS
 from broker.steps.timing import LONGEST_POLL_S
+from broker.storage import Update
 
+from tests.fakes.asking import row
 from tests.fakes.provider import ANSWER, failing
 from tests.fakes.stage import Stage
 from tests.fakes.world import JOB_ID, MINUTE, NOW, SECOND, a_model
@@ -67,6 +70,20 @@ def test_work_whose_handle_was_lost_with_its_function_is_begun_under_the_same_na
     assert [call.token for call in stage.provider.calls] == [f"{JOB_ID}-1-1"] * 2
     assert stage()["output"] == "OUTPUT#1.1"
     assert list(stage.head.calls) == ["1.1"], "one call is on record, and paid for once"
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_work_whose_handle_was_lost_is_not_told_again_to_a_model_outside_of_its_residency(lost: bool) -> None:
+    stage = Stage(timeout_s=600)
+    stage.world.register(a_model("small", asynchronous=True), a_model("large", regions=["eu"]))
+    stage.fails_with(Pending, STARTED)
+    if lost:
+        key, call = next(iter(stage.head.calls.items()))
+        known = {key: {name: value for name, value in call.items() if name != "h"}}
+        stage.world.database.write(Update("jobs", job_pk(JOB_ID), "HEAD", set={"calls": known}))
+    stage.world.register(row("all", residency={"regions": ["eu"]}))
+    assert stage("large")["facts"]["model"] == ("large" if lost else "small")
+    assert [call.model for call in stage.provider.calls] == (["small-1", "large-1"] if lost else ["small-1"])
 
 
 def test_a_probe_that_began_work_is_given_back(invoke: Stage) -> None:

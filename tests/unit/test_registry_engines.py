@@ -184,26 +184,71 @@ def by_sight(engine: str = "judge", check: str = "harmful_content") -> dict[str,
     return made
 
 
-def test_judges_of_pictures_have_to_see_and_to_go_on_seeing(stands: Stands) -> None:
-    for engine in ("judge", "shield"):
-        error = stands.fails({"guardrails": [by_sight(engine)]})
-        assert (error.code, error.param) == ("no_vision", "guardrails.0.rules.1.engines.0")
-    stands.apply({"models": [SEEING], "guardrails": [by_sight()]})
-    error = stands.fails({"models": [JUDGE]})
-    assert (error.code, error.param) == ("engine_in_use", "models.judge.capabilities")
+@pytest.mark.parametrize("engine", [JUDGE, SHIELD])
+def test_engines_that_are_shown_pictures_have_to_see_and_to_go_on_seeing(
+    stands: Stands, engine: dict[str, Any]
+) -> None:
+    error = stands.fails({"guardrails": [by_sight(engine["id"])]})
+    assert (error.code, error.param) == ("no_vision", "guardrails.0.rules.1.engines.0")
+    stands.apply({"models": [engine | {"capabilities": ["vision"]}], "guardrails": [by_sight(engine["id"])]})
+    error = stands.fails({"models": [engine]})
+    assert (error.code, error.param) == ("engine_in_use", f"models.{engine['id']}.capabilities")
+
+
+def test_no_service_looks_for_attacks_on_pictures(stands: Stands) -> None:
+    sees = SHIELD | {"capabilities": ["vision"]}
+    error = stands.fails({"models": [sees], "guardrails": [by_sight("shield", "injection")]})
+    assert (error.code, error.param) == ("no_vision", "guardrails.0.rules.1.engines.0")
+    assert "judge" in error.message
+
+
+@pytest.mark.parametrize("provider", ["azure_content_safety", "comprehend"])
+def test_a_service_for_texts_sees_nothing_whatever_it_is_registered_with(stands: Stands, provider: str) -> None:
+    sees = SHIELD | {"provider": provider, "capabilities": ["vision"]}
+    error = stands.fails({"models": [sees], "guardrails": [by_sight("shield")]})
+    assert (error.code, error.param) == ("no_vision", "guardrails.0.rules.1.engines.0")
+    assert provider in error.message
+
+
+EYES = model("eyes", provider="rekognition", tasks=["moderate"], capabilities=["vision"])
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"engines": ["eyes"]},
+        {"engines": ["eyes", "judge"], "combine": "any"},
+        {"engines": ["eyes", "judge"], "pictures": True, "combine": "cascade"},
+        {"engines": ["judge", "eyes"], "pictures": True, "combine": "all"},
+    ],
+)
+def test_what_reads_no_texts_neither_judges_them_nor_has_a_say_in_it(stands: Stands, facts: dict[str, Any]) -> None:
+    made = policy()
+    made["rules"][1] |= facts
+    error = stands.fails({"models": [EYES, SEEING], "guardrails": [made]})
+    place = facts["engines"].index("eyes")
+    assert (error.code, error.param) == ("no_texts", f"guardrails.0.rules.1.engines.{place}")
+
+
+def test_what_reads_no_texts_sees_beside_a_judge_and_is_not_put_in_its_place(stands: Stands) -> None:
+    made = by_sight()
+    made["rules"][1]["engines"] = ["eyes", "judge"]
+    stands.apply({"models": [EYES, SEEING], "guardrails": [made]})
+    stands.apply({"models": [SHIELD | {"capabilities": ["vision"]}], "guardrails": [policy(engine="shield")]})
+    error = stands.fails({"models": [SHIELD | {"provider": "rekognition", "capabilities": ["vision"]}]})
+    assert (error.code, error.param) == ("engine_in_use", "models.shield.provider")
 
 
 @pytest.mark.parametrize(
     "facts",
     [
         {"engines": None},
-        {"check": "harmful_content", "stages": ["output"]},
         {"engines": ["rules", "judge"], "combine": "cascade"},
         {"engines": ["rules", "judge"], "combine": "all"},
         {"check": "personal_data"},
     ],
 )
-def test_pictures_that_no_judge_would_be_shown_are_refused(facts: dict[str, Any]) -> None:
+def test_pictures_that_no_engine_would_be_shown_are_refused(facts: dict[str, Any]) -> None:
     rule = {"check": "injection", "action": "block", "engines": ["judge"], "pictures": True} | facts
     with pytest.raises(InvalidRequest) as failure:
         parse_entry("guardrails", {"id": "strict", "rules": [{k: v for k, v in rule.items() if v is not None}]})

@@ -86,6 +86,15 @@ def test_neither_do_many_nor_what_has_long_names(fields: dict[str, Any]) -> None
     assert size_of(body) < MOST_OF_A_REPLY
 
 
+def test_a_finding_of_what_lies_across_texts_brings_them_to_the_front() -> None:
+    filler = {"role": "user", "content": "x" * 2_500_000}
+    seen = [each for each in input_texts({"input": {"text": "0", "messages": [filler, filler]}}) if not each.seam]
+    (first, *_), complete = listed(to_judge(seen), {"input.messages"})
+    assert (first["place"], complete) == ("input.messages.0.content", False)
+    (first, *_), complete = listed(to_judge(seen), {"input.mess"})
+    assert first["place"] == "input.text", "no other field's name begins a place"
+
+
 def test_a_findings_place_is_short_whatever_a_field_is_called() -> None:
     """A finding is kept in an item of the table, which holds 400 KB."""
     flow = Flow([HERONS | {"action": "flag"}])

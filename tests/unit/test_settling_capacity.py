@@ -3,21 +3,23 @@
 from typing import Any
 
 import pytest
-from broker.errors import Conflict, Throttled
+from broker.errors import CircuitOpen, Conflict, Pending, Throttled, Unavailable
 from broker.jobs.ending import cancel_job
-from broker.jobs.head import Head, Status
+from broker.jobs.head import Head, Status, job_pk
 from broker.jobs.reading import timeline
 from broker.jobs.reconciling import reconcile
+from broker.providers.wire.base import OperationStarted
 from broker.routing.circuits import State
 from broker.steps.selecting import SelectModel
 from broker.steps.settling import NOT_STARTED
+from broker.storage import Update
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import failing
 from tests.fakes.questions import cache_lookup_of
 from tests.fakes.stage import Stage
-from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW
+from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, a_model
 from tests.unit.settling_case import failure, settle
 
 THROTTLED = {"failure": {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate Exceeded."}}
@@ -71,11 +73,7 @@ def test_the_next_run_takes_it_though_no_model_could_be_asked_any_more() -> None
     stage.world.tenant()
     settle(stage, {"answer": stage(), **THROTTLED})
     run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
-    shut = FakeCircuits({name: State("open", NOW + HOUR) for name in ("small", "large")})
-    world = stage.world
-    models, tenants = world.models(), Tenants(world.database)
-    select = SelectModel(world.jobs, world.payloads, models, tenants, cache_lookup_of(world), shut)
-    released = select(run, NOW + 2 * MINUTE)["released"]
+    released = selecting(stage)(run, NOW + 2 * MINUTE)["released"]
     assert settle(stage, {"answer": released}, run, NOW + 2 * MINUTE).status is Status.SUCCEEDED
 
 
@@ -87,10 +85,60 @@ def test_what_was_asked_in_vain_is_not_asked_again() -> None:
     assert (head.error or {})["message"].startswith("The provider says Throttled.")
 
 
-def test_work_that_goes_on_by_itself_is_asked_after_by_the_next_run() -> None:
+def test_a_call_that_an_earlier_run_lost_lets_no_model_be_asked_again_and_again() -> None:
     stage = Stage()
-    stage()  # on record, and its end is not settled
+    stage.world.payloads.drop(JOB_ID, stage()["output"])  # as where its function died before the answer came
     assert settle(stage, THROTTLED).status is Status.QUEUED
+    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+    stage.provider.script.append(failing(Throttled))
+    with pytest.raises(Throttled):
+        stage(run=run, now=NOW + 2 * MINUTE)
+    head = settle(stage, THROTTLED, run, NOW + 2 * MINUTE)
+    assert (head.status, (head.error or {})["code"]) == (Status.FAILED, "throttled")
+
+
+def test_an_answer_after_a_failure_is_not_given_up_though_its_step_died() -> None:
+    stage = Stage()
+    stage.fails(failing(Unavailable))
+    answer = stage("large")
+    assert settle(stage, THROTTLED).status is Status.QUEUED
+    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+    assert stage(run=run, now=NOW + 2 * MINUTE)["output"] == answer["output"]
+
+
+def selecting(stage: Stage) -> SelectModel:
+    world = stage.world
+    lookup, shut = cache_lookup_of(world), {name: State("open", NOW + HOUR) for name in ("small", "large")}
+    return SelectModel(world.jobs, world.payloads, world.models(), Tenants(world.database), lookup, FakeCircuits(shut))
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": "disabled"}, {"tasks": ["embed"]}, {"price_out": 10**9}, {}], ids=lambda change: str(change)
+)
+def test_work_that_goes_on_by_itself_is_asked_after_by_the_next_run(change: dict[str, Any]) -> None:
+    """Whatever became of its model, also where the job's limit covers no second call."""
+    stage = Stage(timeout_s=600)
+    stage.world.tenant()
+    stage.fails_with(Pending, OperationStarted({"job": "t-1"}, check_after_s=7))
+    spent = stage.head.reserved
+    stage.world.database.write(Update("jobs", job_pk(JOB_ID), "HEAD", set={"limit": spent}))
+    assert settle(stage, THROTTLED).status is Status.QUEUED
+    stage.world.register(a_model("small", asynchronous=True, **change))
+    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+    assert run.held == 0
+    (model,) = selecting(stage)(run, NOW + 2 * MINUTE)["candidates"]
+    answer = stage(model, run, NOW + 2 * MINUTE)
+    head = settle(stage, {"answer": answer}, run, NOW + 2 * MINUTE)
+    assert (head.status, list(head.calls), len(stage.provider.calls)) == (Status.SUCCEEDED, ["1.1"], 1)
+
+
+def test_where_no_work_goes_on_the_next_run_is_refused_as_ever() -> None:
+    stage = Stage()
+    stage.world.tenant()
+    settle(stage, THROTTLED)
+    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+    with pytest.raises(CircuitOpen):
+        selecting(stage)(run, NOW + 2 * MINUTE)
 
 
 def test_what_a_step_says_itself_ends_the_job_as_ever() -> None:

@@ -211,7 +211,7 @@ class Answers:
             "jobs",
             job_pk(job.id),
             SK,
-            set={"kept": [[item["pk"], item["sk"]] for item in items]},
+            set={"kept": [[item["pk"], item["sk"]] for item in items], "kept_at": now},
             remove=("vector", "square"),
             when=(If("pk", "exists"), If("erased", "absent")),
         )
@@ -233,15 +233,18 @@ class Answers:
 
     def withdraw(self, job_id: str) -> None:
         """Drop what a job gave to the cache; another run of it may give again. May be repeated."""
-        self._drop(job_id)
-        taken = Update("jobs", job_pk(job_id), SK, remove=("kept",), when=(If("pk", "exists"),))
-        with suppress(ConditionFailed):
-            self._database.write(taken)
+        note = self._drop(job_id)
+        if "kept" in note:
+            # Only what was dropped: what another run gives meanwhile has to be found by `forget`.
+            same = If("kept_at", "=", note["kept_at"])
+            with suppress(ConditionFailed):
+                self._database.write(Update("jobs", job_pk(job_id), SK, remove=("kept",), when=(same,)))
 
-    def _drop(self, job_id: str) -> None:
+    def _drop(self, job_id: str) -> Item:
         note = self._database.get("jobs", job_pk(job_id), SK) or {}
         for kept_pk, kept_sk in note.get("kept", ()):
             self._shelf.drop(kept_pk, kept_sk, job_id)
+        return note
 
 
 def _answer_pk(tenant: str, key: str) -> str:

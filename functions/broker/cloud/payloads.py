@@ -74,6 +74,15 @@ class PayloadStore:
         what = {"Bucket": self._bucket, "Key": _file_key(job_id, name, number)}
         return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
 
+    def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
+        """See `Payloads.load_file`."""
+        try:
+            return self._objects.get(_file_key(job_id, name, number))
+        except ObjectMissing as missing:
+            if not missing.certain and self._stands(job_id, name):
+                raise
+            return None
+
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`. One that lies in the bucket stays there, so that nothing is left of what it was."""
         pk, packed = job_pk(job.id), pack(document)

@@ -8,15 +8,17 @@ belongs to its tenant: another tenant's of the same name is another one.
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from broker.clock import iso
-from broker.context.fitting import Message
+from broker.context.fitting import Count, Message, message_tokens
 from broker.context.pairs import calls_of, open_results
 from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
 from broker.errors import InvalidRequest, NotFound
 from broker.guardrails.placeholders import Placeholders, named_in, restored
+from broker.guardrails.untrusted import marked
 from broker.jobs.head import JOB_ID, Head
 from broker.storage import Put
 from broker.token_estimates import estimate_input, estimate_message
@@ -133,7 +135,7 @@ def room_for_history(document: Mapping[str, Any], window: int, output_reserve: i
     """
     if _summarises(document):
         return None
-    return window - output_reserve - estimate_input(document, family)
+    return window - output_reserve - estimate_input(marked(document), family)
 
 
 def recall(
@@ -162,7 +164,8 @@ def recall(
     own: list[Message] = list(given.pop("messages", ()))
     if isinstance(given.get("text"), str):
         own.append({"role": "user", "content": given.pop("text")})
-    earlier = _with_room(found, room, family, own)
+    count = partial(message_tokens, way=document.get("marking"), family=family)
+    earlier = _with_room(found, room, count, own)
     start = next((number for number, each in enumerate(own) if each["role"] not in INSTRUCTIONS), len(own))
     names = Placeholders(mapping=summary.mapping if summary else {})
     changed_names = {kept.job_id: names.take_in(kept.mapping()) for kept in reversed(found)}
@@ -187,7 +190,7 @@ def _summarises(document: Mapping[str, Any]) -> bool:
 
 
 def _with_room(
-    found: Sequence[KeptTurn], room: int | None, family: str | None, own: Sequence[Message]
+    found: Sequence[KeptTurn], room: int | None, count: Count, own: Sequence[Message]
 ) -> list[tuple[KeptTurn, list[Message]]]:
     """The newest of them that have room, oldest first.
 
@@ -205,7 +208,7 @@ def _with_room(
             continue
         answered = waiting & calls_of(messages)
         if left is not None:
-            left -= sum(estimate_message(message, family) for message in messages)
+            left -= sum(map(count, messages))
             if left < 0 and not answered:
                 break
         waiting -= answered

@@ -12,6 +12,7 @@ from typing import Any
 
 from broker.context.pairs import pairs
 from broker.errors import ContextExceeded
+from broker.guardrails.untrusted import Marking, for_counting, marked
 from broker.token_estimates import estimate_input, estimate_message
 
 Message = Mapping[str, Any]
@@ -61,7 +62,7 @@ def fit_request(request: Mapping[str, Any], window: int, output_reserve: int, fa
     Raises:
         ContextExceeded: it does not fit, and the strategy may not or cannot help.
     """
-    before = estimate_input(request, family)
+    before = estimate_input(marked(request), family)
     if before + output_reserve <= window:
         return FittedRequest(dict(request))
     given = dict(request.get("input", {}))
@@ -69,13 +70,21 @@ def fit_request(request: Mapping[str, Any], window: int, output_reserve: int, fa
     if isinstance(given.get("text"), str):
         messages.append({"role": "user", "content": given.pop("text")})
     strategy = request.get("context", {}).get("strategy", "error")
+    count = partial(message_tokens, way=request.get("marking"), family=family)
     aside = estimate_input({**request, "input": given}, family)
-    fitted = fit(messages, window - aside, output_reserve, strategy, partial(estimate_message, family=family))
+    if "marking" in request:  # what the model is told of its markers
+        aside = max(aside, before - sum(map(count, messages)))
+    fitted = fit(messages, window - aside, output_reserve, strategy, count)
     changed = {**request, "input": given | {"messages": fitted.messages}}
-    after = estimate_input(changed, family) + (SUMMARY_TOKENS if fitted.to_summarise else 0)
+    after = estimate_input(marked(changed), family) + (SUMMARY_TOKENS if fitted.to_summarise else 0)
     tokens = {"tokens_before": before, "tokens_after": after}
     done = {"strategy": strategy, "dropped_turns": fitted.dropped, **tokens}
     return FittedRequest(changed, done, fitted.to_summarise)
+
+
+def message_tokens(message: Message, way: Marking | None, family: str | None) -> int:
+    """Tokens of a message as a model gets it, by the `marking` of its request."""
+    return estimate_message(for_counting(message, way), family)
 
 
 def fit(messages: Sequence[Message], window: int, output_reserve: int, strategy: str, count: Count) -> Fitted:

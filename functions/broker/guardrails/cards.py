@@ -86,8 +86,10 @@ class Found(NamedTuple):
 def find_cards(text: str, work: Work | None = None) -> Iterator[Span]:
     """The card numbers in a text, in order; a number may stand in groups with one space, hyphen, dot or line break."""
     text, work = plain(text), work or Work()
-    near = Near(text, work)
     classes = text.encode("latin-1", "replace").translate(CLASSES)
+    if classes.count(DIGIT) < SHORTEST:
+        return
+    near = Near(text, work)
     for run in CHAIN.finditer(classes):
         begin, end = run.span()
         long = end - begin > LONG

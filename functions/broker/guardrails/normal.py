@@ -204,11 +204,9 @@ def _changes(text: str) -> tuple[str, Iterable[tuple[int, int, str]]]:
 
 def _of_all(text: str, become: Mapping[str, str], unusual: bool) -> Iterator[tuple[int, int, str]]:
     """Runs with what is not usual as a whole; of the others, each character that becomes several."""
-    several = re.compile(f"[{re.escape(''.join(become))}]" if become else "(?!)")
-    done = 0
+    several, done = re.compile(f"[{re.escape(''.join(become))}]" if become else "(?!)"), 0
     for begin, end in chain(_unusual_runs(text) if unusual else (), ((len(text), len(text)),)):
-        for found in several.finditer(text, done, begin) if become else ():
-            yield *found.span(), become[found.group()]
+        yield from ((*found.span(), become[found.group()]) for found in several.finditer(text, done, begin))
         piece = text[begin:end]
         for first, last, made in _of_short(piece) if len(piece) <= SHORT else _of_run(piece):
             yield begin + first, begin + last, made

@@ -1,23 +1,23 @@
 """Runs policies over texts: what each check finds, what follows, and where the texts are to be changed."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from broker.guardrails import checks
 from broker.guardrails.checks import ALIKE_FOR_ALL_RULES, BY_NAME, BY_SOURCE, SIZE
 from broker.guardrails.checks.base import About, Check
-from broker.guardrails.decoding import NOT_ALL, Decoded, decoded
+from broker.guardrails.decoding import NOT_ALL
 from broker.guardrails.edits import Change, Edit, Place, edits_of
 from broker.guardrails.engines.verdicts import counts_from
 from broker.guardrails.findings import Finding
-from broker.guardrails.normal import Normal, applied, normalised
+from broker.guardrails.normal import Normal, applied
 from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import CHANGES, STRICTNESS, Action, Policy, Rule, Stage
 from broker.guardrails.spans import Span
-from broker.guardrails.walk import Path, Seen
+from broker.guardrails.views import View, Views, joined, pieces_of, stands_across
+from broker.guardrails.walk import Seen
 from broker.guardrails.work import EACH_FIND, EACH_TEXT, NOT_ALL_READ, Work
 
 MOST_FINDINGS = 40
@@ -25,16 +25,6 @@ MOST_FINDINGS = 40
 
 MOST_ROUNDS = 4
 """How often a text is read again without what was removed; one that then still has more of it blocks."""
-
-MOST_DECODED_IN_ALL = 2_000_000
-"""Characters that are decoded of all texts together."""
-
-SHORT, MOST_SHORT = 64, 4096
-"""Characters of a text whose like are read once, and how many such texts are remembered: roles, types and the keys of
-rows come again and again."""
-
-SHORTEST_HIDDEN = 12
-"""Characters of a text that may have something encoded in it."""
 
 
 @dataclass(slots=True)
@@ -74,19 +64,6 @@ class Report:
             self.blocking.add(action)
         for edits in self.edits.values():
             edits[:] = [edit._replace(action="remove") if edit.action == action else edit for edit in edits]
-
-
-class _View(NamedTuple):
-    """A text as checks read it, and where its characters stand in the text itself."""
-
-    text: str
-    seen: Seen
-    hidden: str
-    back: Any
-    spans: dict[str, list[Span]]
-    """What checks found that are alike for all rules."""
-    across: tuple[tuple[int, int], ...] = ()
-    """Where something was removed: what does not stand across one of them was found before."""
 
 
 @dataclass(slots=True)
@@ -147,8 +124,7 @@ class _Run:
         self.works = {rule.check: Work.of(rule.check) for _, rule in self.rules}
         self.holding: set[str] = set()
         self.size = 0
-        self.left_to_decode = MOST_DECODED_IN_ALL
-        self.short: dict[tuple[object, ...], list[_View]] = {}
+        self.views = Views()
 
     def read(self, seen: Seen) -> None:
         """One text."""
@@ -156,7 +132,7 @@ class _Run:
             self.size += len(seen.text)
             if not seen.is_key:
                 self.texts[tuple(seen.path.steps())] = seen.text
-        views: list[_View] | None = None
+        views: list[View] | None = None
         for policy, rule in self.rules:
             if (seen.again and rule.check not in BY_SOURCE) or (seen.seam == "pair" and rule.check not in BY_NAME):
                 continue
@@ -164,36 +140,17 @@ class _Run:
                 self._not_all_read(policy, rule, seen)
                 continue
             if self.check_of(rule.check).reads_original:
-                self._run(policy, rule, _View(seen.text, seen, "", None, {}))
+                self._run(policy, rule, View(seen.text, seen, "", None, {}))
                 continue
             if views is None:
-                views = self._known_views(seen)
+                views = self.views.known(seen)
             for view in views:
                 if view.hidden == NOT_ALL:
                     self._note(policy, rule, "flag", view._replace(hidden=""), Span(0, 0, NOT_ALL))
                 else:
                     self._run(policy, rule, view)
 
-    def _known_views(self, seen: Seen) -> list[_View]:
-        """The views of a text, with what was found in one like it."""
-        if len(seen.text) > SHORT or seen.seam:
-            return list(self._views(seen))
-        key = (seen.text, seen.source, seen.is_key)
-        if key not in self.short and len(self.short) < MOST_SHORT:
-            self.short[key] = list(self._views(seen))
-        known = self.short.get(key)
-        return [view._replace(seen=seen) for view in known] if known else list(self._views(seen))
-
-    def _views(self, seen: Seen) -> Iterator[_View]:
-        normal = normalised(seen.text)
-        yield _View(normal.text, seen, "", normal.back if normal.changes else None, {})
-        if len(normal.text) < SHORTEST_HIDDEN:
-            return
-        for each in decoded(normal.text, self.left_to_decode):
-            self.left_to_decode -= len(each.text)
-            yield _View(each.text, seen, each.how, partial(_back, normal, each), {})
-
-    def _run(self, policy: Policy, rule: Rule, view: _View) -> None:
+    def _run(self, policy: Policy, rule: Rule, view: View) -> None:
         check, work = self.check_of(rule.check), self.works[rule.check]
         least = rule.least(view.seen.source, check.threshold)
         if rule.combine == "cascade" and rule.models:
@@ -215,7 +172,7 @@ class _Run:
         if work.spent:
             self._not_all_read(policy, rule, view.seen)
 
-    def _spans(self, check: Check, rule: Rule, view: _View) -> Sequence[Span]:
+    def _spans(self, check: Check, rule: Rule, view: View) -> Sequence[Span]:
         """What a check finds with what it may still do; nothing is read where that is nothing."""
         if (known := view.spans.get(rule.check)) is not None:
             return known
@@ -234,23 +191,20 @@ class _Run:
 
     def _not_all_read(self, policy: Policy, rule: Rule, seen: Seen) -> None:
         """What was not read, from this text on, may have what the rule would act on. Told once."""
-        if (
-            id(policy),
-            id(rule),
-        ) in self.unread:  # quicker than their hashes
+        told = id(policy), id(rule)  # quicker than their hashes
+        if told in self.unread:
             return
-        self.unread.add((id(policy), id(rule)))
+        self.unread.add(told)
         acts = (rule.action != "flag" or rule.block_from is not None) and not rule.fail_open
-        key = (policy, rule, NOT_ALL_READ, "block" if acts else "flag", "")
-        self.tallies[key] = _Tally(1, str(seen.path), 1.0, ())
+        self.tallies[policy, rule, NOT_ALL_READ, "block" if acts else "flag", ""] = _Tally(1, str(seen.path), 1.0, ())
         if acts and not policy.shadow:
             self.blocking.add(rule.check)
 
-    def _found(self, policy: Policy, rule: Rule, view: _View, span: Span) -> None:
+    def _found(self, policy: Policy, rule: Rule, view: View, span: Span) -> None:
         begin, end = view.back(span.begin, span.end) if view.back else (span.begin, span.end)
-        if view.across and not _stands_across(view.across, begin, end):
+        if view.across and not stands_across(view.across, begin, end):
             return
-        pieces = list(_pieces(view.seen, begin, end))
+        pieces = list(pieces_of(view.seen, begin, end))
         if view.seen.seam and len(pieces) < 2 - (view.seen.seam == "pair"):
             return  # it stands in one of the texts, and was found there
         if rule.needs_cause and (rule.combine == "all" or span.score < rule.unsure[1]):
@@ -281,7 +235,7 @@ class _Run:
             self.removed.setdefault(tuple(view.seen.path.steps()), (view.seen, []))[1].append((begin, end))
         self.changes.append(Change(span.kind, action, places))
 
-    def _note(self, policy: Policy, rule: Rule, action: str, view: _View, span: Span) -> None:
+    def _note(self, policy: Policy, rule: Rule, action: str, view: View, span: Span) -> None:
         key = (policy, rule, span.kind, action, view.hidden)
         if (tally := self.tallies.get(key)) is None:
             self.tallies[key] = _Tally(1, str(view.seen.path), span.score, span.reasons)
@@ -296,9 +250,9 @@ class _Run:
         for _ in range(MOST_ROUNDS):
             waiting, self.removed = self.removed, {}
             for place, (seen, found) in waiting.items():
-                spans[place] = _joined([*spans.get(place, ()), *found])
+                spans[place] = joined([*spans.get(place, ()), *found])
                 left = applied(seen.text, [(*span, "") for span in spans[place]])
-                for view in self._views(seen._replace(text=left.text)):
+                for view in self.views.of(seen._replace(text=left.text)):
                     back = partial(_through, left, view.back)
                     for policy, rule in self.rules:
                         if not self.check_of(rule.check).reads_original and view.hidden != NOT_ALL:
@@ -342,40 +296,5 @@ class _Run:
         return unread.isdisjoint(rules) if rules else None
 
 
-def _back(normal: Normal, hidden: Decoded, begin: int, end: int) -> tuple[int, int]:
-    return normal.back(*hidden.where(begin, end))
-
-
 def _through(left: Normal, back: Any, begin: int, end: int) -> tuple[int, int]:
     return left.back(*(back(begin, end) if back else (begin, end)))
-
-
-def _stands_across(spans: Sequence[tuple[int, int]], begin: int, end: int) -> bool:
-    """True where one of the spans, which are apart and in order, lies between."""
-    following = bisect_right(spans, begin, key=lambda span: span[0])
-    return following < len(spans) and spans[following][1] < end
-
-
-def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans without those that touch each other, in order."""
-    joined: list[tuple[int, int]] = []
-    for begin, end in sorted(spans):
-        if joined and begin <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((begin, end))
-    return joined
-
-
-def _pieces(seen: Seen, begin: int, end: int) -> Iterator[tuple[Path, int, int]]:
-    """Where characters of a text stand in the document: path, begin and end; across a seam, in each text there."""
-    if seen.seam is None:
-        yield seen.path, begin, end
-        return
-    at = max(bisect_right(seen.pieces, begin, key=lambda piece: piece.begin) - 1, 0)
-    while at < len(seen.pieces) and (piece := seen.pieces[at]).begin < end:
-        at += 1
-        upto = seen.pieces[at].begin if at < len(seen.pieces) else len(seen.text) - (seen.seam == "pair")
-        first, last = max(begin, piece.begin), min(end, upto)
-        if first < last:
-            yield piece.path, first - piece.begin + piece.offset, last - piece.begin + piece.offset

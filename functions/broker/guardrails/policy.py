@@ -97,7 +97,7 @@ class Rule:
     prompt: JudgePrompt | None = None
     """By which its judges are asked; unless said, by the broker's own words."""
     pictures: bool = False
-    """Its judges are shown the pictures of a request, too."""
+    """Its engines are shown the pictures of the request, and of the answer, too."""
 
     def to_item(self) -> dict[str, Any]:
         """The stored form, as `from_item` reads it."""
@@ -181,7 +181,7 @@ class Policy:
 UNSEEN_CHARACTERS = ("tag_characters", "direction_override", "invisible_in_word", "invisible_run")
 """Of `hidden_text`: pages have comments and hidden parts by habit, characters are hidden on purpose."""
 
-INJECTION_BLOCKS_FROM = 0.962
+INJECTION_BLOCKS_FROM = 0.906
 """The second threshold of the detector, which one ordinary text in a thousand reaches (`data/detector.json`)."""
 
 DEFAULT = Policy(
@@ -194,7 +194,7 @@ DEFAULT = Policy(
             *("injection", "flag", ("input",)),
             block_from=INJECTION_BLOCKS_FROM,
             untrusted_threshold=0.35,
-            untrusted_block_from=0.9,
+            untrusted_block_from=0.8,
         ),
     )
 )

@@ -2,8 +2,8 @@
 
 What tools gave is put between markers that it cannot forge, and the model is told what they mean; values that a prompt
 filled in have such markers from there. Two stronger ways also change how it is written: `datamarking` puts a character
-in the place of each space, so that no passage reads as an instruction does, and `base64` encodes it (both: Hines et
-al., "Defending Against Indirect Prompt Injection Attacks With Spotlighting", 2024).
+in the place of each space, and before all other white space, so that no passage reads as an instruction does, and
+`base64` encodes it (both: Hines et al., "Defending Against Indirect Prompt Injection Attacks With Spotlighting", 2024).
 
 It is done when a model is called: what is kept, checked and remembered is as it came.
 """
@@ -11,9 +11,10 @@ It is done when a model is called: what is kept, checked and remembered is as it
 import base64
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, get_args
 
-from broker.guardrails.markers import RULE, between, unforgeable
+from broker.guardrails.markers import DIGITS, RULE, between, unforgeable
 
 Marking = Literal["delimiters", "datamarking", "base64"]
 """From the mildest to the strongest."""
@@ -21,10 +22,15 @@ Marking = Literal["delimiters", "datamarking", "base64"]
 MARKS = ("\u02c6", "\u00ac", *map(chr, range(0xE000, 0xE100)))
 """Of these, one that is nowhere in the texts stands for a space."""
 
-SPACES = "In data, {mark} stands for a space."
+SPACES = "In data, {mark} stands for a space, or, before other white space, for nothing."
 ENCODED = "Data is written in base64."
 
-_VALUE = re.compile("<(data_[0-9a-f]{12})>(.*?)</\\1>", re.DOTALL)
+_SPACE = re.compile(r"\s")
+
+_RULE = "[0-9a-f]{12}".join(map(re.escape, RULE.split("{nonce}")))
+
+_VALUE = re.compile(f"{_RULE}|<(data_[0-9a-f]{{12}})>(.*?)</\\1>", re.DOTALL)
+"""A value, or the line that says what its markers mean, which has them as well."""
 
 
 def strongest(ways: list[Marking]) -> Marking | None:
@@ -48,10 +54,7 @@ def marked(request: Mapping[str, Any]) -> Mapping[str, Any]:
     def of_tools(text: str) -> str:
         return between(write(text), nonce)
 
-    def of_values(text: str) -> str:
-        return _VALUE.sub(lambda found: f"<{found[1]}>{write(found[2])}</{found[1]}>", text)
-
-    made = [_changed(each, of_tools if _is_tools(each) else of_values) for each in messages]
+    made = [_changed(each, of_tools if _is_tools(each) else partial(_with_values, write)) for each in messages]
     rules = [RULE.format(nonce=nonce)] if any(map(_is_tools, messages)) else []
     if made != messages and told:
         rules.append(told)
@@ -66,8 +69,29 @@ def _writing(way: Marking, texts: list[str]) -> tuple[Callable[[str], str], str]
         return (lambda text: base64.b64encode(text.encode()).decode()), ENCODED
     if way == "datamarking":
         mark = next((each for each in MARKS if not any(each in text for text in texts)), MARKS[-1])
-        return (lambda text: text.replace(" ", mark)), SPACES.format(mark=mark)
+        return partial(_datamarked, mark=mark), SPACES.format(mark=mark)
     return (lambda text: text), ""
+
+
+def for_counting(message: Mapping[str, Any], way: Marking | None) -> Mapping[str, Any]:
+    """A message by itself as a model gets it, about: what the model is told of the markers is not in it."""
+    if way is None:
+        return message
+    write, _ = _writing(way, [])
+    if _is_tools(message):
+        return _changed(message, lambda text: between(write(text), "0" * DIGITS))
+    return _changed(message, partial(_with_values, write))
+
+
+def _datamarked(text: str, mark: str) -> str:
+    return _SPACE.sub(lambda found: mark if found[0] == " " else mark + found[0], text)
+
+
+def _with_values(write: Callable[[str], str], text: str) -> str:
+    return _VALUE.sub(
+        lambda found: f"<{found[1]}>{write(found[2])}</{found[1]}>" if found[1] else found[0],
+        text,
+    )
 
 
 def _is_tools(message: Mapping[str, Any]) -> bool:

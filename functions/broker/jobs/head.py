@@ -223,6 +223,11 @@ class Head:
         return [key for key, call in self.calls.items() if "c" not in call]
 
     @property
+    def going_on(self) -> list[str]:
+        """Keys of those whose providers are known to go on by themselves."""
+        return [key for key in self.open_calls if "h" in self.calls[key]]
+
+    @property
     def reserved(self) -> int:
         """Nano-dollars at most of the calls that have not been settled: they may have been paid for."""
         return sum(self.calls[key]["r"] for key in self.open_calls)

@@ -85,6 +85,10 @@ class Payloads(Protocol):
         """A URL at which anyone may read a document's file (`number` counts from 1) for a quarter of an hour."""
         ...
 
+    def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
+        """Read a document's file (`number` counts from 1); None where it is not there any more."""
+        ...
+
     def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
         """Read it back; None where there is none, where it was erased, and from the job's `payloads_until` on.
 

@@ -117,21 +117,33 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
     return _queued_until(head, until, now, chance)
 
 
-def is_unfinished(head: Head, run: int) -> bool:
-    """True where another run would make no call twice: this one asked nobody, or has a call that is not settled.
+def is_unfinished(head: Head, run: int, *, answered: bool) -> bool:
+    """True where another run would not ask anew what this one asked in vain.
 
-    Of that the answer may be kept, or the provider goes on by itself; the next run takes it or asks after it.
+    So it is where no call for the job's answer has failed in it, where the job is `answered` (the answer is kept, and
+    the next run takes it), or where a provider goes on by itself, and the next run asks after that. That some call is
+    open says nothing: a run that died may have left it.
     """
-    return bool(head.open_calls) or not has_asked(head, run)
+    failed = any("c" in call and "w" not in call for call in head.calls_of(run).values())
+    return answered or bool(head.going_on) or not failed
 
 
-def put_back(head: Head, fence: Fence, reason: Literal["capacity", "moderation"], *, now: int, chance: float) -> Head:
+def put_back(
+    head: Head,
+    fence: Fence,
+    reason: Literal["capacity", "moderation"],
+    *,
+    answered: bool,
+    now: int,
+    chance: float,
+) -> Head:
     """`running → queued` for a run that could not go on, for no fault of the job's. The sweep sends it again.
 
     Args:
         head: the job.
         fence: of the execution.
         reason: there was no function to run in, or none could check the answer that is kept.
+        answered: as of `is_unfinished`.
         now: milliseconds.
         chance: as of `wait`.
 
@@ -139,7 +151,7 @@ def put_back(head: Head, fence: Fence, reason: Literal["capacity", "moderation"]
         Conflict: the fence is stale, or the run has asked in vain.
     """
     head = owned(head, fence)
-    if not is_unfinished(head, fence.run):
+    if not is_unfinished(head, fence.run, answered=answered):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
     after = _queued_until(head, now, now, chance)
     return replace(after, waits=after.waits | {reason: 1})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.errors import InvalidRequest
-from broker.guardrails.engines.tasks import TASKS, task_for
+from broker.guardrails.engines.tasks import BY_SIGHT, TASKS, can_see, reads_texts, task_for
 from broker.guardrails.policy import EMBEDDED
 from broker.prompts.judging import wording
 from broker.prompts.texts import ROLES
@@ -215,8 +215,20 @@ def _unfit(model: str, content: Mapping[str, Any], rule: Mapping[str, Any], *, i
         yield "tasks", "no_engine", f"the model {model!r} has to do {tasks} to judge for {check}"
     if content.get("asynchronous"):
         yield "asynchronous", "no_engine", f"the model {model!r} has to answer at once to judge"
-    if rule.get("pictures") and (task != "chat" or "vision" not in content.get("capabilities", ())):
-        yield "capabilities", "no_vision", f"the model {model!r} has to be a judge with vision to see pictures"
+    provider, capabilities = content.get("provider", ""), content.get("capabilities", ())
+    if rule.get("pictures") and task is not None and not can_see(check, task, provider, capabilities):
+        if task not in BY_SIGHT.get(check, ()):
+            yield "tasks", "no_vision", f"the model {model!r} has to be a judge with vision to see pictures for {check}"
+        elif "vision" in capabilities:
+            yield "provider", "no_vision", f"the model {model!r} moderates texts alone: {provider} takes no pictures"
+        else:
+            yield "capabilities", "no_vision", f"the model {model!r} needs the capability vision to see pictures"
+    if not reads_texts(provider, task):
+        if not rule.get("pictures"):
+            yield "provider", "no_texts", f"the model {model!r} reads no texts, so the rule needs pictures: true"
+        elif rule.get("combine") in ("all", "cascade"):
+            why = "would have no say in what others find in texts: it needs combine: any"
+            yield "provider", "no_texts", f"the model {model!r} reads no texts, and {why}"
 
 
 def _listed(field: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -163,7 +163,7 @@ class RuleEntry(StrictEntry):
     prompt: JudgePromptEntry | None = None
     """By which models judge, instead of the broker's own words: with the variable `material` in its user part."""
     pictures: bool | None = None
-    """Judges, all of which then have to see, are shown the pictures of a request, too."""
+    """Engines, all of which then have to see, are shown the pictures of requests and answers, too."""
 
     @field_validator("kinds", "threshold", "block_from", "fail_open", "only_new", *OPTIONS)
     @classmethod
@@ -233,8 +233,6 @@ class RuleEntry(StrictEntry):
     @field_validator("pictures")
     @classmethod
     def _are_seen(cls, pictures: bool | None, others: ValidationInfo) -> bool | None:
-        if pictures and "input" not in (others.data.get("stages") or ["input"]):
-            raise here("it needs the stage input")
         if pictures and EMBEDDED in others.data["engines"] and others.data.get("combine") in ("all", "cascade"):
             raise here(f"with {EMBEDDED} first, engines would only be asked for texts: it needs combine: any")
         return pictures

@@ -75,12 +75,13 @@ def listed(texts: Sequence[Seen], found: Collection[str]) -> tuple[list[dict[str
     shown, complete = _as_many_as_go(texts)
     if complete:
         return shown, True
-    return _as_many_as_go(sorted(texts, key=lambda seen: not _is_at(str(seen.path), found)))
-
-
-def _is_at(place: str, found: Collection[str]) -> bool:
-    """True for a place of a finding, and for what is below one: a finding may be of all messages together."""
-    return any(place == each or place.startswith(f"{each}.") for each in found)
+    # What is below such a place counts too: a finding may be of all messages together.
+    below = tuple(f"{place}." for place in found)
+    first: list[Seen] = []
+    others: list[Seen] = []
+    for seen in texts:
+        (first if f"{seen.path}.".startswith(below) else others).append(seen)
+    return _as_many_as_go([*first, *others])
 
 
 def _as_many_as_go(texts: Iterable[Seen]) -> tuple[list[dict[str, str]], bool]:

@@ -4,36 +4,19 @@ Each call is on record as the operation `guard`, like all that a job pays for. W
 decides by it; an engine that gave no verdict is kept as just that, for what then follows is the rule's to say.
 """
 
-import hashlib
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from broker.errors import BrokerError, ContextExceeded, InvalidRequest, Refused
-from broker.guardrails.engines import verdicts
-from broker.guardrails.engines.pictures import Part, are_few, pictures_of
+from broker.errors import BrokerError, InvalidRequest
+from broker.guardrails.engines.pictures import NONE, Pictures, of_answer, of_request
 from broker.guardrails.engines.places import looked_up
-from broker.guardrails.engines.questions import (
-    MARKER_TOKENS,
-    MOST_PARTS,
-    OURS,
-    VERDICT_TOKENS,
-    Passage,
-    Question,
-    Wording,
-    cut,
-    judge_request,
-    judges,
-    kinds_of,
-    one,
-    passages,
-    questions_of,
-    service_request,
-)
-from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, OUTSIDE, REFUSED, Find, TooMany, Unreadable, Verdict
-from broker.guardrails.engines.weighing import answers, most_rounds, name_of, next_engines
+from broker.guardrails.engines.questions import OURS, Question, Wording, one, passages, questions_of
+from broker.guardrails.engines.tasks import reads_texts
+from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, OUTSIDE, Verdict
+from broker.guardrails.engines.weighing import most_rounds, name_of, next_engines
 from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
@@ -46,13 +29,11 @@ from broker.routing.residency import Residency, outside
 from broker.steps.auxiliary import engine_task
 from broker.steps.calling import Auxiliary
 from broker.steps.context import Run, enter, material
+from broker.steps.engine_calls import OPERATION, both, calls_of, verdict_of, version_of
 from broker.steps.hearing import Heard, digest_of, earlier_verdicts, keep_verdicts, kept_verdicts, named
 from broker.steps.invoking import InvokeModel
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
-from broker.token_estimates import estimate, estimate_input, family_of
-
-OPERATION = "guard"
 
 MOST_S = 290
 """Seconds that all engines of a stage have: as the longest call of a model, for the function has not much longer."""
@@ -93,6 +74,7 @@ class AskEngines:
         with self.invoke.cleared_up(run, now):
             enter(self.jobs, run)
             texts = self._texts(run, stage, output)
+            pictures = cache(lambda: self._pictures(run, stage, output))
             heard = self._heard(run, stage, rules, texts, now)
             began = time.monotonic()
             while waiting := self._waiting(heard):
@@ -100,7 +82,7 @@ class AskEngines:
                 # Each engine of a cascade has its share, so that one that hangs leaves the next one some.
                 within_s = (MOST_S - took) / most_rounds((rule for _, rule in heard.rules), heard.verdicts)
                 later = now + round(took * 1000)
-                self._hear(run, stage, heard, waiting, texts, self._residency(run, later), later, within_s)
+                self._hear(run, stage, heard, waiting, texts, pictures, later, within_s)
             # What is kept of a job that has ended meanwhile goes as the rest of it.
             enter(self.jobs, run)
         return {"redacted": True} if run.redacted else {}
@@ -124,17 +106,26 @@ class AskEngines:
             return list(input_texts(material(self.payloads, run)))
         return list(output_texts(self.payloads.load(run.id, str(output), fresh=True)))
 
+    def _pictures(self, run: Run, stage: Stage, output: str | None) -> Pictures:
+        if stage == "input":
+            return of_request(material(self.payloads, run))
+        name = str(output)
+        answer = self.payloads.load(run.id, name, fresh=True)
+        return of_answer(answer, lambda number: self.payloads.load_file(run.id, name, number))
+
     def _waiting(self, heard: Heard) -> list[Question]:
         wanted = {name_of(rule, each) for _, rule in heard.rules for each in next_engines(rule, heard.verdicts)}
         return [each for each in questions_of(rule for _, rule in heard.rules) if each.name in wanted]
 
-    def _residency(self, run: Run, now: int) -> Sequence[Residency]:
-        """What routes demand of those who are asked; the request is only read where some route demands anything.
+    def _residency(self, run: Run, now: int, *, sees: bool) -> Sequence[Residency]:
+        """What routes demand of who is asked; the request is only read where some route demands anything.
 
         An answer to unredacted data is such data as well, and what engines would take out is not out before they read.
+        Nothing is taken out of pictures.
         """
         catalog = self.models.catalog(now)
-        if run.redacts or not any(route.residency for route in catalog.routes.values()):
+        redacted = run.redacts and not sees
+        if redacted or not any(route.residency for route in catalog.routes.values()):
             return ()
         return catalog.residency(material(self.payloads, run))
 
@@ -145,44 +136,56 @@ class AskEngines:
         heard: Heard,
         questions: Sequence[Question],
         texts: Sequence[Seen],
-        residency: Sequence[Residency],
+        pictures: Callable[[], Pictures],
         now: int,
         within_s: float,
     ) -> None:
         """One round; what was heard is kept before the calls are settled, so that nobody pays for it twice."""
-        calls: list[tuple[Question, Model, Auxiliary]] = []
-        sees = stage == "input" and any(question.pictures for question in questions)
-        pictures = pictures_of(material(self.payloads, run)) if sees else []
+        calls: list[tuple[Question, Auxiliary]] = []
+        residency = cache(lambda sees: self._residency(run, now, sees=sees))
         for question in questions:
-            model = self._engine(question, now)
-            given, shown = passages(question.check, texts), pictures if question.pictures else []
-            if model is None:
-                heard.verdicts[question.name] = Verdict(failed=FAILED)
-            elif outside(model, residency):
-                heard.verdicts[question.name] = Verdict(failed=OUTSIDE, version=_version(question, model))
-            elif not given and not shown:
-                heard.verdicts[question.name] = Verdict(version=_version(question, model))
+            shown = pictures() if question.pictures else NONE
+            asked = self._calls(stage, question, texts, shown, residency, now)
+            if isinstance(asked, Verdict):
+                heard.verdicts[question.name] = asked
             else:
-                try:
-                    asked = _requests(stage, question, model, given, self._words(question), shown)
-                except BrokerError:  # the prompt is not there, or could not be read
-                    heard.verdicts[question.name] = Verdict(failed=FAILED, version=_version(question, model))
-                    continue
-                if not asked:
-                    heard.verdicts[question.name] = Verdict(failed=NOT_ALL, version=_version(question, model))
-                calls += [
-                    (question, model, _call(stage, question, model, part, each)) for part, each in enumerate(asked)
-                ]
-        answers = self.invoke.calling.side_by_side(run, [call for _, _, call in calls], now, within_s)
-        for (question, model, _), answer in zip(calls, answers, strict=True):
-            verdict = _verdict(question, model, answer.output, answer.error)
+                calls += [(question, call) for call in asked]
+        answers = self.invoke.calling.side_by_side(run, [call for _, call in calls], now, within_s)
+        for (question, call), answer in zip(calls, answers, strict=True):
+            verdict = verdict_of(question, call, answer.output, answer.error)
             known = heard.verdicts.get(question.name)
-            heard.verdicts[question.name] = _both(known, verdict) if known else verdict
+            heard.verdicts[question.name] = both(known, verdict) if known else verdict
         for question in questions:
             heard.verdicts[question.name] = self._looked_up(run, stage, heard, question, texts)
         keep_verdicts(self.payloads, run, stage, heard)
         for answer in answers:
             self.invoke.calling.close(run, answer)
+
+    def _calls(
+        self,
+        stage: Stage,
+        question: Question,
+        texts: Sequence[Seen],
+        shown: Pictures,
+        residency: Callable[[bool], Sequence[Residency]],
+        now: int,
+    ) -> list[Auxiliary] | Verdict:
+        """The calls for one question; or what it comes to without any."""
+        model = self._engine(question, now)
+        if model is None:
+            return Verdict(failed=FAILED)
+        version = version_of(question, model)
+        by_sight = question.pictures and not reads_texts(model.provider, engine_task(model, question.check))
+        given = [] if by_sight else passages(question.check, texts)
+        if outside(model, residency(shown.are_there)):
+            return Verdict(failed=OUTSIDE, version=version)
+        if not given and not shown.are_there:
+            return Verdict(version=version)
+        try:
+            asked = calls_of(stage, question, model, given, self._words(question), shown)
+        except BrokerError:  # the prompt is not there, or could not be read
+            return Verdict(failed=FAILED, version=version)
+        return asked or Verdict(failed=NOT_ALL, version=version)
 
     def _words(self, question: Question) -> Wording:
         """The operators' own for a judge, where they have some."""
@@ -206,70 +209,3 @@ class AskEngines:
         except InvalidRequest:  # the operators took it away since
             return None
         return model if model.status != "disabled" and engine_task(model, question.check) is not None else None
-
-
-def _requests(
-    stage: Stage, question: Question, model: Model, given: Sequence[Passage], words: Wording, pictures: Sequence[Part]
-) -> list[dict[str, Any]]:
-    """What the engine is asked; nothing where it cannot read all: the text is too long, or there are many pictures."""
-    task = engine_task(model, question.check)
-    if pictures and (task != "chat" or "vision" not in model.capabilities or not are_few(pictures)):
-        return []
-    if task != "chat":
-        return [service_request(str(task), given, stage)]
-    family = family_of(model.name)
-    seen = estimate_input({"input": {"messages": [{"role": "user", "content": [*pictures]}]}}, family)
-    room = model.context_window - VERDICT_TOKENS - question.frame_tokens - (seen if pictures else 0)
-    tokens = sum(estimate(passage.text, family) + MARKER_TOKENS for passage in given)
-    parts = -(-tokens * 5 // (room * 4)) if room > 0 else MOST_PARTS + 1  # not every part is of the usual length
-    if parts > MOST_PARTS:
-        return []
-    pieces = [list(given)] if parts <= 1 else cut(given, parts)
-    return [judge_request(stage, question, each, words, () if place else pictures) for place, each in enumerate(pieces)]
-
-
-def _verdict(question: Question, model: Model, output: Any, error: BrokerError | None) -> Verdict:
-    version = _version(question, model)
-    if isinstance(error, Refused):
-        return Verdict((Find(REFUSED, 1.0),), version=version)
-    if error is not None:
-        return Verdict(failed=NOT_ALL if isinstance(error, ContextExceeded) else FAILED, version=version)
-    try:
-        finds = _finds(question, model, output)
-        # A service that knows of no attacks has not said that there is none.
-        if finds and not any(answers(question.check, each) for each in finds):
-            return Verdict(failed=FAILED, version=version)
-        return Verdict(finds, NOT_ALL if verdicts.is_partial(output) else "", version)
-    except TooMany:
-        return Verdict(failed=NOT_ALL, version=version)
-    except (Unreadable, LookupError, TypeError):
-        return Verdict(failed=FAILED, version=version)
-
-
-def _finds(question: Question, model: Model, output: Any) -> tuple[Find, ...]:
-    match engine_task(model, question.check):
-        case "chat":
-            return verdicts.judged(output, kinds_of(question), question.topics)
-        case "entities":
-            return verdicts.recognised(output)
-        case _:
-            return verdicts.personal(output) if question.check == "personal_data" else verdicts.moderated(output)
-
-
-def _both(one: Verdict, other: Verdict) -> Verdict:
-    """Of two parts of a text."""
-    return Verdict(one.finds + other.finds, one.failed or other.failed, one.version)
-
-
-def _call(stage: Stage, question: Question, model: Model, part: int, asked: dict[str, Any]) -> Auxiliary:
-    """An answer that is kept is found by all that was asked, for one to something else says nothing of it."""
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    mark = f"{stage}/{question.name}/{part}/{digest}"
-    return Auxiliary(model, asked, OPERATION, mark, str(question.prompt or ""))
-
-
-def _version(question: Question, model: Model) -> str:
-    """Of the model's record, and of a judge's instructions."""
-    if engine_task(model, question.check) != "chat":
-        return str(model.version)
-    return f"{model.version}.{judges()['version']}" + (f".{question.prompt}" if question.prompt else "")

@@ -3,25 +3,29 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from broker.context.fitting import SUMMARY_TOKENS
+from broker.guardrails.engines.pictures import MOST_PICTURES, file_of, of_request
 from broker.guardrails.engines.questions import (
     MARKER_TOKENS,
     MOST_PARTS,
     VERDICT_TOKENS,
     has_parts,
+    picture_request,
     questions_of,
 )
 from broker.guardrails.engines.questions import (
     Question as Asked,
 )
-from broker.guardrails.engines.tasks import task_for
-from broker.guardrails.policy import Policy
+from broker.guardrails.engines.tasks import reads_texts, task_for
+from broker.guardrails.policy import Policy, Stage
 from broker.routing.model import Model
 from broker.routing.question import Question
 from broker.routing.residency import Residency, outside
 from broker.routing.routes import Catalog
 from broker.routing.units import most_units_of_text
+from broker.routing.units import pictures as pictures_made
+from broker.steps.token_counter import counter
 from broker.tenants.registry import Tenant
-from broker.token_estimates import family_of, most_of_another
+from broker.token_estimates import PICTURES, family_of, most_of_another
 
 LEAST_WINDOWS = 4
 """A model that summarises has room for several summaries, or a transcript would lose all but its ends."""
@@ -77,9 +81,26 @@ def worst_guarding(
             task = engine_task(model, asked.check) if model else None
             if model is None or task is None:
                 continue
-            tokens = _tokens_asked(question, model) if stage == "input" else _most_read(longest, model)
-            worst += _worst_verdict(model, task, tokens, asked, question)
+            if asked.pictures:
+                worst += _worst_of_pictures(model, task, stage, asked, question)
+            if not asked.pictures or reads_texts(model.provider, task):
+                tokens = _tokens_asked(question, model) if stage == "input" else _most_read(longest, model)
+                worst += _worst_verdict(model, task, tokens, asked, question)
     return worst
+
+
+def _worst_of_pictures(model: Model, task: str, stage: Stage, asked: Asked, question: Question) -> int:
+    """What the calls can cost in which an engine is shown one picture, and no text beside it."""
+    made = pictures_made(question.request) if question.task == "generate_image" else 0
+    if task == "chat":  # of a request, it is shown them with the texts
+        read = asked.frame_tokens + MARKER_TOKENS + PICTURES[family_of(model.name)]
+        return made * model.worst_case(read, VERDICT_TOKENS) if stage == "output" else 0
+    if stage == "output":
+        files = [MADE] * made
+    else:
+        files = [file for each in of_request(question.request).parts[:MOST_PICTURES] if (file := file_of(each))]
+    requests = [picture_request(file, stage) for file in files]
+    return sum(Question(request, counter(request), question.now).worst(model) for request in requests)
 
 
 def _tokens_asked(question: Question, engine: Model) -> int:
@@ -108,6 +129,9 @@ def _worst_verdict(model: Model, task: str, tokens: int, asked: Asked, question:
     read = tokens * (1 if parts == 1 else 2) + MARKER_TOKENS * (passages + parts) + parts * frame
     return model.worst_case(read, parts * VERDICT_TOKENS)
 
+
+MADE = {"data": "", "media_type": "image/png"}
+"""A picture that is not there yet: what is charged for one does not go by its size."""
 
 ESTIMATED_MORE = 1.25
 """An estimate is typically a fifth above what is counted, and the length of an answer is counted."""

@@ -15,6 +15,7 @@ from broker.cache.vectors import Vector
 from broker.errors import BadOutput, Conflict
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
+from broker.jobs.transitions import owned
 from broker.routing.model import Model
 from broker.steps.context import Run
 from broker.tenants.policies import Policies
@@ -58,8 +59,23 @@ class CacheLookup:
         wish = Wish.of(question, asked)
         if hit := self.answers.find(wish, now):
             return {"cached": self.give(run, hit)}
-        self.answers.note(run, wish.note(self._embedded_before(run, wish)))
+        self._note(run, wish.note(self._embedded_before(run, wish)))
         return {"keep": True} | ({"embed": True} if wish.compares else {})
+
+    def _note(self, run: Run, facts: Mapping[str, Any]) -> None:
+        """Say beside the job what the cache did for it.
+
+        A run that broke off between the cache and its end has given an answer that nobody took: it is withdrawn first.
+
+        Raises:
+            Conflict: the job has ended, or another run owns it.
+        """
+        try:
+            self.answers.note(run, facts)
+        except Conflict:
+            owned(self.jobs.get(run.id), run.fence)
+            self.answers.withdraw(run.id)
+            self.answers.note(run, facts)
 
     def _embedded_before(self, run: Run, wish: Wish) -> Vector | None:
         """The embedding that an earlier run of the job paid for, where it is of the same question."""
@@ -96,7 +112,7 @@ class CacheLookup:
             vector = _embedded(embed, request)
         if hit := self.answers.find_similar(wish, vector, now):
             return {"cached": self.give(run, hit)}
-        self.answers.note(run, wish.note(vector))
+        self._note(run, wish.note(vector))
         return {}
 
     def give(self, run: Run, hit: Hit) -> dict[str, Any]:
@@ -109,7 +125,7 @@ class CacheLookup:
         output = f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
         self.payloads.save(run, output, hit.given.output)
         try:
-            self.answers.note(run, hit.note())
+            self._note(run, hit.note())
             if self.jobs.get(run.id).status.terminal:
                 raise Conflict(f"job {run.id} has ended")
         except Conflict:

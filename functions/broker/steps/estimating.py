@@ -32,8 +32,7 @@ class EstimateJob:
         """
         if request.webhook:
             self.check_webhook(request.webhook.url)
-        question = self.prepare.question(tenant_id, stored_form(request), now)
-        worst, usual_s = self.prepare.worst(question)
+        question, worst, usual_s = self.prepare.quote(tenant_id, stored_form(request), now)
         budget = self.prepare.tenants.get(tenant_id, now).monthly_budget
         if budget is not None:
             ledger.check_covers(self.prepare.database, tenant_id, ledger.period_of(now), budget, worst)

@@ -71,7 +71,9 @@ class InvokeModel:
         going_on = self._pending_call(head, now)
         if going_on is not None:
             model = self.models.get(head.calls[going_on]["m"], now)
-            return self.calling.poll(run, head, going_on, model, request, now)
+            # Without an operation id it is told all again.
+            if going_on in head.going_on or not self._outside(run, model, request, now):
+                return self.calling.poll(run, head, going_on, model, request, now)
         model = self.models.get(model_id, now)
         mine = of_run(head, run)
         self._check_residency(run, model, request, now)
@@ -196,7 +198,7 @@ class InvokeModel:
         name, and a service that starts a name once gives the same work.
         """
         known = self.models.all(now)
-        begun = (key for key in head.open_calls if "h" in head.calls[key] or _by_itself(known, head.calls[key]))
+        begun = (key for key in head.open_calls if key in head.going_on or _by_itself(known, head.calls[key]))
         return next(begun, None)
 
     def _check_window(self, model: Model, mine: dict[str, dict[str, Any]], now: int) -> None:

@@ -50,13 +50,7 @@ class Prepare:
             InvalidRequest: an unknown model or prompt, a variable at fault, or no model that could do it.
             Forbidden: the tenant may not use what it names.
         """
-        question = self.question(tenant_id, document, now)
-        chosen = self._chosen(question)
-        holding = self._holding(chosen, question)
-        armed = _armed(question.request, tenant_id, holding)
-        if armed != question.request:
-            question = replace(question, request=armed, tokens=counter(armed))
-            chosen = self._chosen(question)
+        question, chosen, holding = self._ready(tenant_id, document, now)
         hold = self._hold(self.tenants.get(tenant_id, now), self._worst(chosen, question, holding), question, now)
         tokens = {family_of(model.name): question.tokens(model) for model in chosen.candidates}
         policies = tuple(dict.fromkeys(question.policies + chosen.policies))
@@ -65,12 +59,33 @@ class Prepare:
             document["postprocess"] = [*document.get("postprocess", ()), json.loads(chosen.postprocess)]
         return Prepared(document, hold, _wait(chosen), tokens, policies)
 
-    def question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
-        """The request as the models will get it, and who asks.
+    def quote(self, tenant_id: str, document: dict[str, Any], now: int) -> tuple[Question, int, int | None]:
+        """What a request is, and what it can cost at most, whatever circuits and live figures say when it runs.
+
+        Returns:
+            The request as the models will get it, and who asks; nano-dollars; seconds as `Prepared.timeout_s`.
 
         Raises:
             The same as a call.
         """
+        question, chosen, holding = self._ready(tenant_id, document, now)
+        return question, self._worst(chosen, question, holding), _wait(chosen)
+
+    def _ready(
+        self, tenant_id: str, document: dict[str, Any], now: int
+    ) -> tuple[Question, Selection, tuple[Policy, ...]]:
+        """The request as the models will get it; those that could do it; the guardrail policies that will hold."""
+        question = self._question(tenant_id, document, now)
+        chosen = self._chosen(question)
+        holding = self._holding(chosen, question)
+        armed = _armed(question.request, tenant_id, holding)
+        if armed != question.request:
+            question = replace(question, request=armed, tokens=counter(armed))
+            chosen = self._chosen(question)
+        return question, chosen, holding
+
+    def _question(self, tenant_id: str, document: dict[str, Any], now: int) -> Question:
+        """The request with its prompt filled and its conversation in it, and who asks."""
         tenant = self.tenants.get(tenant_id, now)
         check_media(document, tenant_id, self.inbox)
         filled, policies = self._fill(tenant_id, document, now)
@@ -83,18 +98,6 @@ class Prepare:
         recalled = self._recalled(asked)
         taken = asked.redacts and not has_unread(recalled)  # earlier turns may have pictures
         return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
-
-    def worst(self, question: Question) -> tuple[int, int | None]:
-        """What the job can cost at most, whatever circuits and live figures say when it runs, and how long it may take.
-
-        Returns:
-            Nano-dollars; seconds as `Prepared.timeout_s`.
-
-        Raises:
-            InvalidRequest, Forbidden: no model could do it.
-        """
-        chosen = self._chosen(question)
-        return self._worst(chosen, question, self._holding(chosen, question)), _wait(chosen)
 
     def _chosen(self, question: Question) -> Selection:
         chosen = select(question, self.models.catalog(question.now))
@@ -130,11 +133,15 @@ class Prepare:
         return redacts(holding) and not has_unread(question.request)
 
     def _recalled(self, question: Question) -> dict[str, Any]:
-        """The request with its conversation's turns before its own, as many as the first candidate has room for."""
-        first = self._chosen(question).candidates[0]
+        """The request with its conversation's turns before its own, as many as the first candidate has room for.
+
+        What policies want in it comes first, for it takes room: data that is encoded is longer.
+        """
+        chosen = self._chosen(question)
+        first, armed = chosen.candidates[0], _armed(question.request, question.tenant, self._holding(chosen, question))
         family = family_of(first.name)
-        room = room_for_history(question.request, first.context_window, question.most_output(first), family)
-        return recall(self.turns, question.tenant, question.request, room, family, question.now).document
+        room = room_for_history(armed, first.context_window, question.most_output(first), family)
+        return recall(self.turns, question.tenant, armed, room, family, question.now).document
 
     def _fill(self, tenant_id: str, document: dict[str, Any], now: int) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The request with its prompt filled in, the prompt's hints, and the arm that was taken (`prompt_used`).

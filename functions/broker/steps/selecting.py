@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from broker.errors import InvalidRequest
+from broker.errors import CircuitOpen, Forbidden, InvalidRequest, TimedOut
 from broker.jobs.explained import on_head, packed
 from broker.jobs.reviewing import kept_answer
 from broker.jobs.store import Jobs, Payloads
@@ -35,7 +35,8 @@ class SelectModel:
 
         With them goes the `route` where it is short: what the run writes next takes it along. Of a job whose answer is
         there, from a run that broke off or as a person released it, there is nothing to choose: `released` is the
-        answer, as Invoke Model gave it.
+        answer, as Invoke Model gave it. Where nobody could be asked, but a provider goes on by itself with the call of
+        a run that broke off, its model is the one candidate: it is only asked after that.
 
         A stale run only writes its own notes; what follows is fenced.
 
@@ -49,8 +50,22 @@ class SelectModel:
         """
         if "output" in run.released:
             return {"candidates": [], "released": self._released(run)}
-        if run.fence.run > 1 and (answer := answer_on_record(self.payloads, enter(self.jobs, run))):
+        if run.fence.run == 1:
+            return self._choose(run, now)
+        head = enter(self.jobs, run)
+        if answer := answer_on_record(self.payloads, head):
             return {"candidates": [], "released": answer}
+        try:
+            return self._choose(run, now)
+        except (InvalidRequest, Forbidden, CircuitOpen, TimedOut):
+            known = self.models.all(now)
+            going_on = [model for key in head.going_on if (model := head.calls[key]["m"]) in known]
+            if not going_on:
+                raise
+            return {"candidates": going_on[:1]}
+
+    def _choose(self, run: Run, now: int) -> dict[str, Any]:
+        """Choose, where nothing is there."""
         request = material(self.payloads, run)
         tenant = self.tenants.get(run.tenant, now)
         question = Question(

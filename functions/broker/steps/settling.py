@@ -26,6 +26,7 @@ from broker.jobs.store import REDACTED, Jobs, Payloads
 from broker.jobs.transitions import Outcome, finish, has_asked, is_unfinished, put_back, wait
 from broker.reviews.record import opened
 from broker.steps.context import Run, material
+from broker.steps.repeating import answer_on_record
 from broker.steps.timing import DEADLINE_PASSED
 from broker.storage import Put
 
@@ -85,8 +86,9 @@ class SettleJob:
         if turned_away and not has_asked(before, run.fence.run):
             return self._wait(run, before, failure, now)
         if reason := _interrupted(failure, with_answer=answer is not None):
-            if is_unfinished(before, run.fence.run):
-                return self._put_back(run, before, reason, now)
+            answered = bool(ends) or answer_on_record(self.payloads, before) is not None
+            if is_unfinished(before, run.fence.run, answered=answered):
+                return self._put_back(run, before, reason, now, answered=answered)
             turned_away = True
         outcome = outcome_of(ending)
         if outcome.status is Status.FAILED:
@@ -121,11 +123,15 @@ class SettleJob:
             run.id, lambda current: wait(current, run.fence, until=until, now=now, chance=chance), known=before
         )
 
-    def _put_back(self, run: Run, before: Head, reason: Literal["capacity", "moderation"], now: int) -> Head:
+    def _put_back(
+        self, run: Run, before: Head, reason: Literal["capacity", "moderation"], now: int, *, answered: bool
+    ) -> Head:
         chance = self.chance()
-        return self.jobs.change(
-            run.id, lambda current: put_back(current, run.fence, reason, now=now, chance=chance), known=before
-        )
+
+        def back(current: Head) -> Head:
+            return put_back(current, run.fence, reason, answered=answered, now=now, chance=chance)
+
+        return self.jobs.change(run.id, back, known=before)
 
     def _keep(self, run: Run, before: Head, outcome: Outcome, now: int, ends: Mapping[str, calls.Facts]) -> bool:
         if outcome.status is not Status.SUCCEEDED:

@@ -20,6 +20,7 @@ from broker.context.summaries import (
 )
 from broker.context.summarising import summary_request, with_summary
 from broker.errors import BrokerError, Conflict, TimedOut
+from broker.guardrails.untrusted import marked
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
 from broker.routing.catalog import Models
@@ -77,8 +78,8 @@ class Shorten:
             return head, request
         else:
             shortened, done = fitted.request, fitted.done
-        before = told_in_full(request, estimate_input(request, family), family)
-        tokens = {"tokens_before": before, "tokens_after": estimate_input(shortened, family)}
+        before = told_in_full(request, estimate_input(marked(request), family), family)
+        tokens = {"tokens_before": before, "tokens_after": estimate_input(marked(shortened), family)}
         self.jobs.note(run, f"CONTEXT#{run.fence.run}", done | tokens | {"model": model.id})
         return head, shortened | {SHORTENED: True}
 

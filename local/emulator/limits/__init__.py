@@ -5,6 +5,9 @@ MiniStack itself has those of SQS (a message and a batch of 1 MiB, visibility, r
 most of DynamoDB's: items of 400 KB, transactions of 100 items and 4 MB, batches of 25 and 100, pages of 1 MB.
 """
 
+import sys
+
+from local.emulator import processes
 from local.emulator.limits import concurrency, ends, invocations, messages, missing_keys, rest_api, states, transactions
 
 
@@ -14,5 +17,7 @@ def patch() -> None:
     Raises:
         DoesNotFit: this MiniStack is not the one that was patched.
     """
-    for each in (invocations, concurrency, rest_api, states, messages, missing_keys, transactions, ends):
+    for each in (invocations, concurrency, rest_api, states, messages, missing_keys, transactions):
         each.patch()
+    # Elsewhere nothing is forked, and the kernel counts in other units.
+    ends.patch(limit_memory=processes.FORKS and sys.platform == "linux")

@@ -1,17 +1,18 @@
 """How a function's process ends that has taken too much memory, and what is told of one that ended by itself.
 
 AWS kills an environment that has more than its function's `MemorySize`; the invocation fails of `Runtime.ExitError`, as
-it does when the process exits (Lambda Developer Guide, "Troubleshoot execution issues in Lambda"). Here the largest
-size of the process so far (`VmHWM` of `/proc/[pid]/status`) is looked at when an invocation ends, and counts with what
-Lambda's own runtime takes. MiniStack kills nothing, and calls an exit `Runtime.HandlerError`.
+it does when the process exits (Lambda Developer Guide, "Troubleshoot execution issues in Lambda"). Here the process
+looks, when an invocation ends, at the largest size that it has had (`ru_maxrss` of `getrusage(2)`), to which comes what
+Lambda's own runtime takes, and has itself ended. MiniStack ends none for that, and tells an exit as any other failure.
 """
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
+
+from local.emulator.rewriting import replaced
 
 RUNTIME_MB = 20
 """What Lambda's runtime takes beside the function's process. It is more (`bench.memory` assumes 30), but a forked
@@ -23,21 +24,32 @@ EXITED = "Runtime exited without providing a reason"
 ENDS = {KILLED: KILLED, "Worker process died": EXITED}
 """What a worker says of its process, and what AWS says."""
 
-PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+AS_SHIPPED = """        try:
+            result = handler_fn(event, context)
+"""
+
+# A reply of this status has MiniStack end the process. The line before the handler's reply, whatever that says.
+LOOKED_AT = f"""        try:
+            try:
+                result = handler_fn(event, context)
+            finally:
+                _took_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + {RUNTIME_MB}
+                if _took_mb > init.get("memory", 128):
+                    _real_stdout.write(json.dumps({{"status": "error", "error": {KILLED!r}}}) + "\\n")
+"""
 
 
-def patch() -> None:
-    """Change MiniStack in memory, before it starts."""
+def patch(*, limit_memory: bool) -> None:
+    """Change MiniStack in memory, before it starts.
+
+    Raises:
+        DoesNotFit: this MiniStack is not the one that was patched.
+    """
+    if limit_memory:
+        script = f"import resource\n{lambda_runtime._PYTHON_WORKER_SCRIPT}"
+        where = "the script that runs functions"
+        lambda_runtime._PYTHON_WORKER_SCRIPT = replaced(script, AS_SHIPPED, LOOKED_AT, where=where)
     lambda_svc._execute_function_warm = _told(lambda_svc._execute_function_warm)
-
-
-def takes_too_much(process: int, memory_mb: int) -> bool:
-    """Whether a function's process has had more memory than its function has; never where there is no `/proc`."""
-    try:
-        peak = PEAK.search(Path(f"/proc/{process}/status").read_text())
-    except OSError:
-        return False
-    return peak is not None and int(peak[1]) / 1024 + RUNTIME_MB > memory_mb
 
 
 def _told(execute: Callable[[Any, Any, str], Any]) -> Callable[[Any, Any, str], Any]:

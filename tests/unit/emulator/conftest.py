@@ -41,6 +41,8 @@ def handler(event, context):
         return event["letters"] * event["many"]
     if isinstance(event, dict) and "takes_mb" in event:
         taken = b"x" * (event["takes_mb"] << 20)
+        if event.get("fails"):
+            raise Unavailable("why")
         return len(taken) >> 20
     if isinstance(event, dict) and "replies" in event:
         return event["replies"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from broker.errors import InvalidRequest
-from broker.guardrails.canary import LENGTH, LETTERS, planted
+from broker.guardrails.canary import LENGTH, LETTERS, LINE, planted
 from broker.guardrails.checks import CHECKS
 from broker.guardrails.pipeline import inspect
 from broker.guardrails.policy import Policy, Rule
@@ -45,6 +45,15 @@ def test_it_stands_at_the_end_of_the_first_instructions_and_changes_nothing_else
     assert request["input"]["messages"][1] == SYSTEM, "the request that came in is left as it is"
     parts = planted(asked({"role": "system", "content": [{"type": "text", "text": "Be kind."}]}), "acme")
     assert [each["type"] for each in parts["input"]["messages"][0]["content"]] == ["text", "text"]
+
+
+@pytest.mark.parametrize("content", [SYSTEM["content"], [{"type": "text", "text": "Be kind."}]])
+def test_it_is_planted_once_and_nobody_can_bring_their_own(content: Any) -> None:
+    request = asked({"role": "system", "content": content}, USER)
+    once = planted(request, "acme")
+    assert planted(once, "acme") == once
+    for forged in (planted(request, "zeta"), asked({"role": "system", "content": LINE.format(word="b" * LENGTH)})):
+        assert len(re.findall("reference is", str(planted(forged, "acme")))) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,29 @@ import hashlib
 import json
 import sys
 from importlib.resources import files
+from itertools import combinations, product
 from types import FrameType
 from typing import Any
 
 import pytest
 from broker.guardrails.detector import judge_text, thresholds
-from broker.guardrails.detector.concepts import lexicon
-from broker.guardrails.detector.features import name_of, number_of, space
-from broker.guardrails.detector.reading import read
+from broker.guardrails.detector.concepts import lexicon, meanings
+from broker.guardrails.detector.features import (
+    CLOSE,
+    NEAR,
+    SPAN,
+    STRIDE,
+    TRIPLED,
+    WINDOW,
+    name_of,
+    number_of,
+    space,
+    windows,
+)
+from broker.guardrails.detector.reading import fold, read
+from broker.guardrails.work import Work
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.guardrails.detector_texts import ATTACKS, ORDINARY
 
@@ -47,6 +62,29 @@ def test_reasons_are_names_of_features_and_never_the_text() -> None:
         assert set(judge_text(text).reasons) <= known
 
 
+@pytest.mark.parametrize("text", [*ATTACKS.values(), *ORDINARY.values(), " ".join(ATTACKS.values())])
+def test_the_features_of_a_window_are_all_that_its_words_make_together(text: str) -> None:
+    names, concepts = lexicon().names, meanings(read(text).words).concepts
+    for number, window in enumerate(windows(text, Work())):
+        wanted: set[str] = set()
+        for place in range(number * STRIDE, min(number * STRIDE + WINDOW, len(concepts))):
+            first, behind = concepts[place], concepts[place + 1 : place + 1 + SPAN]
+            wanted |= {names[one] for one in first}
+            for apart, second in enumerate(behind, start=1):
+                for one, other in product(first, second):
+                    wanted |= {f"{names[one]}>{names[other]}"} if apart <= CLOSE else set()
+                    wanted |= {f"{names[one]}>>{names[other]}"} if apart <= NEAR else set()
+            warm = {names[other] for second in behind for other in second} & set(TRIPLED)
+            for hot in {names[one] for one in first} & set(TRIPLED):
+                wanted |= {"+".join(sorted((hot, *two), key=TRIPLED.index)) for two in combinations(warm - {hot}, 2)}
+        assert {name for name in map(name_of, window.features) if not name.startswith("sign:")} == wanted
+
+
+@given(text=st.text(st.one_of(st.sampled_from("aZß İΣςйЁがﬁ\x00\u0301\u200b"), st.characters()), max_size=20))
+def test_a_text_is_folded_as_each_of_its_characters(text: str) -> None:
+    assert fold(f"字{text}") == "字" + "".join(fold(f"字{char}")[1:] for char in text)
+
+
 def test_an_empty_text_is_ordinary() -> None:
     assert judge_text("").score < thresholds().flag
     assert judge_text(" \n ").score < thresholds().flag
@@ -70,6 +108,23 @@ def _named(number: int) -> bool:
 def test_a_lexicon_entry_is_found_in_any_case_width_and_accent() -> None:
     assert read("ÍGNORE Ｉｇｎｏｒｅ ignore").words == ["ignore"] * 3
     assert "override" in {lexicon().names[concept] for concept in lexicon().exact["ignore"]}
+
+
+@pytest.mark.parametrize(
+    ("word", "concept"),
+    [("prmpt", "prompt"), ("instrcttions", "instruction"), ("shooow", "show"), ("paswrd", "secret_value")],
+)
+def test_a_word_that_is_misspelt_or_drawn_out_is_found(word: str, concept: str) -> None:
+    assert concept in _meant(word)
+
+
+@pytest.mark.parametrize("word", ["permit", "proves", "overdue", "perimeters", "prawns", "aaaaaa"])
+def test_another_word_of_like_letters_means_nothing(word: str) -> None:
+    assert not _meant(word)
+
+
+def _meant(word: str) -> set[str]:
+    return {lexicon().names[concept] for concept in meanings([word]).concepts[1]}
 
 
 @pytest.mark.parametrize(

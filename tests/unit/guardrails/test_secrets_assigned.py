@@ -47,6 +47,48 @@ def test_shapes_of_an_assignment(shape: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "shape",
+    [
+        "acme CLIENT SECRET {}",
+        "acmeToken {}",
+        "the api key {} is for the new stage",
+        "access-token-{}",
+        "API KEY\n{}\n",
+    ],
+)
+def test_a_name_of_a_secret_with_nothing_between_it_and_the_value(shape: str) -> None:
+    assert values(shape.format(VALUE)) == [VALUE]
+    assert not values(shape.format("orchard-gate-of-the-2nd-house"))
+
+
+@pytest.mark.parametrize("text", [f"the commit with the token {HEX}", "secret santa2024partyInvitationText for all"])
+def test_hashes_and_words_behind_a_name_of_a_secret_are_none(text: str) -> None:
+    assert not values(text)
+
+
+@pytest.mark.parametrize(
+    "shape", ["datadog SECRET {}", 'twilioAuthToken = "{}"', "MAILGUN_PRIVATE_KEY={}\n", "airtable key-{}"]
+)
+@pytest.mark.parametrize("value", ["abcdef1234567890abcdef1234567890ab", "ABCDEFGHIJ1234567890klmnop"])
+def test_what_an_issuers_name_calls_a_secret_may_be_typed_in_rows_and_of_any_length(shape: str, value: str) -> None:
+    assert values(shape.format(value)) == [value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "github_token_name = base64EncodedDeployToken2",
+        "stripe secret-key-of-the-2nd-account",
+        "the openai token: see-page-12-of-the-manual",
+        "datadog_api_key_arn: prod-2-datadog-agent-key",
+        "twilio_auth_token = xxxxxxxxxxxx1234567890",
+    ],
+)
+def test_names_of_settings_beside_an_issuers_name_are_no_secrets(text: str) -> None:
+    assert not values(text)
+
+
+@pytest.mark.parametrize(
     "name",
     ["password", "passwd", "pwd", "Passwort", "mot_de_passe", "contraseña", "senha", "wachtwoord", "parola chiave"],
 )

@@ -10,7 +10,7 @@ REPEATED = (
     "ghp_", "sk-", "key:", "key=", "password=", "password=a1b2c3 ", "datadog ", "datadog 1a ", "eyJ", "-u a:",
     "eyJhbGciOiJIUzI1NiJ9.", "-----BEGIN PRIVATE KEY-----", "://a:bcde", "authorization: ", "PuTTY-User-Key-File-2: ",
     '"d":"0a1b2c3d4e5f6a7b8c9d"', "server=a;uid=b;pwd=ab1;", "a", "4 ", "0123456789abcdef", "AAAA", '{"token":',
-    "machine a login b ",
+    "machine a login b ", "datadog key ", "datadog token-1", "secret 0a1b2c3d4e5f6a7b8c9d0 ", "token token ",
 )  # fmt: skip
 
 

@@ -57,6 +57,14 @@ def test_either_kind_may_be_left_alone_and_so_many_asked_for() -> None:
     assert told("It was lit [1].", at_least=1) is None
 
 
+@pytest.mark.parametrize("blanks", [" ", "  ", "\n", "\t \r\n", "\u00a0", "\u2003\u3000", "\x0b\x1f\x85\u2028"])
+def test_white_space_is_one_blank_of_whatever_kind_and_length(blanks: str) -> None:
+    words = blanks.join("THE lamp was lit at dusk".split())
+    assert told(f'"{words}"' if "\n" not in words else "“The lamp was lit at dusk”") is None
+    rule = {"marks": True, "quotes": True, "at_least": 1}
+    assert fault(rule, '"the lamp was lit at dusk"', ["x" * 65_530 + f" {words}"]) is None, "at any place of an input"
+
+
 def test_there_are_only_so_many_passages() -> None:
     message = told('"the lamp was lit at dusk" ' * (MOST_PASSAGES + 1))
     assert message == f"The model's answer quotes more than {MOST_PASSAGES} passages."

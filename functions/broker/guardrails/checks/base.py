@@ -14,7 +14,7 @@ def _nothing() -> Mapping[str, Any]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class About:
     """What a check may know of a text beside the text itself."""
 

@@ -69,8 +69,7 @@ class HiddenText:
 
     def find(self, text: str, about: About) -> Iterator[Span]:
         """See `Check.find`."""
-        beyond = beyond_ascii(text)
-        if ANY_OF_THEM.search(beyond):
+        if not text.isascii() and ANY_OF_THEM.search(beyond := beyond_ascii(text)):
             for kind, needed, pattern in KINDS:
                 for found in pattern.finditer(text) if needed.search(beyond) else ():
                     if not (found.lastindex and found.group(1)):

@@ -1,5 +1,6 @@
 """What words mean: each word's concepts by `data/concepts.txt`, in many languages."""
 
+import re
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -8,6 +9,11 @@ from broker.guardrails.detector.reading import LEET, fold, unspaced
 
 LONGEST_STEM = 14
 """Characters of a word that are looked up as stems."""
+
+VOWELS, REPEATED, DRAWN_OUT = re.compile("[aeiou]"), re.compile(r"(.)\1+"), re.compile(r"(.)\1\1+")
+
+SHORTEST = 5
+"""Letters of a word that may be misspelt: shorter ones are others."""
 
 SPACED = "\u0dff"
 """The last letter of the scripts that are written with spaces, but for Korean."""
@@ -22,6 +28,8 @@ class Lexicon(NamedTuple):
     names: tuple[str, ...]
     exact: dict[str, tuple[int, ...]]
     stems: dict[str, tuple[int, ...]]
+    skeletons: dict[str, tuple[int, ...]]
+    """What is left of words that are known without their vowels, too."""
     runs: list[tuple[str, tuple[int, ...]]]
     """Entries of scripts without spaces, found anywhere in a run."""
     search: Any
@@ -43,6 +51,7 @@ def parse(source: str) -> Lexicon:
     names: list[str] = []
     exact: dict[str, set[int]] = {}
     stems: dict[str, set[int]] = {}
+    skeletons: dict[str, set[int]] = {}
     runs: dict[str, set[int]] = {}
     phrases: dict[str, dict[str, list[tuple[list[str], int]]]] = {}
     for line in source.splitlines():
@@ -56,6 +65,9 @@ def parse(source: str) -> Lexicon:
                     runs.setdefault(word, set()).add(concept)
                 elif word.endswith("*"):
                     stems.setdefault(word[:-1], set()).add(concept)
+                elif word.endswith("~"):
+                    exact.setdefault(word[:-1], set()).add(concept)
+                    skeletons.setdefault(skeleton(word[:-1]), set()).add(concept)
                 elif "_" in word.strip("_"):
                     first, second, *rest = word.strip("_").split("_")
                     phrases.setdefault(first, {}).setdefault(second, []).append((rest, concept))
@@ -63,7 +75,14 @@ def parse(source: str) -> Lexicon:
                     exact.setdefault(word.strip("_"), set()).add(concept)
     exact["\n"] = exact["."]
     search = AhoCorasick(list(runs), matchkind=MatchKind.LeftmostLongest)
-    return Lexicon(tuple(names), _frozen(exact), _frozen(stems), list(_frozen(runs).items()), search, phrases)
+    return Lexicon(
+        tuple(names), _frozen(exact), _frozen(stems), _frozen(skeletons), list(_frozen(runs).items()), search, phrases
+    )
+
+
+def skeleton(word: str) -> str:
+    """A word's first letter and its consonants, one for two: `prompt`, `prmpt` and `prommpt` have the same."""
+    return REPEATED.sub(r"\1", word[0] + VOWELS.sub("", word[1:]))
 
 
 def _frozen(table: dict[str, set[int]]) -> dict[str, tuple[int, ...]]:
@@ -116,6 +135,8 @@ def _concepts(word: str) -> tuple[tuple[int, ...], bool]:
         plain = word.translate(LEET)
         found = _plain_concepts(plain) or _plain_concepts(plain.replace("i", "l"))
         return found, bool(found)
+    if not found and len(word) >= SHORTEST and word.isascii():
+        found = _plain_concepts(DRAWN_OUT.sub(r"\1", word)) or lexicon().skeletons.get(skeleton(word), ())
     return found, False
 
 

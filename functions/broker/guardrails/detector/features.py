@@ -18,8 +18,8 @@ WINDOW, STRIDE = 60, 30
 PIECE, OVERLAP = 20_000, 600
 """Characters that are read at a time, and how many are read again, so that nothing is lost between two pieces."""
 
-EACH_PIECE = 80
-"""Steps that a piece takes whatever is in it."""
+EACH_PIECE, PAIRS_OF_STEP = 35, 8
+"""Steps that a piece takes whatever is in it, and how many pairs of words with a meaning are looked at in one."""
 
 MOST_NUMBERS, MOST_MADE = 1 << 16, 50_000
 """Numbers that words get by their concepts; of pairs of them, how many have their features kept in memory."""
@@ -34,6 +34,7 @@ TRIPLED = (
     *("override", "instruction", "prompt", "limit", "prior", "initial", "hidden", "config", "context", "extract"),
     *("show", "you", "persona", "ai", "jailbroken", "free", "not", "refuse", "follow", "new_task", "only", "respond"),
     *("system", "authority", "testing", "all", "from_now", "harm", "quoted", "usual", "workings"),
+    *("stakes", "double", "plea", "rapport", "mind"),
 )
 """The concepts that count by threes."""
 
@@ -221,7 +222,7 @@ def _blocks(concepts: list[tuple[int, ...]], work: Work) -> list[set[int]]:
     hots = list(map(_numbers.hot.__getitem__, words))
     hits.append(len(numbers) + STRIDE + SPAN)  # behind all, so that each search below ends
     blocks = []
-    at = together = 0
+    at = pairs = steps = 0
     for end in range(STRIDE, len(numbers) + STRIDE, STRIDE):
         first = at
         near, close, threes = set[int](), set[int](), set[tuple[int, int]]()
@@ -240,13 +241,13 @@ def _blocks(concepts: list[tuple[int, ...]], work: Work) -> list[set[int]]:
                 other += 1
             if hots[at] and hot & (hot - 1):  # two at least
                 threes.add((hots[at], hot))
-            together += other - at
+            pairs += other - at
             at += 1
         alone = map(_numbers.concepts.__getitem__, set(words[first:at]))
         made = [_threes(*both) for both in threes]
-        together += sum(map(len, made))
+        steps += sum(map(len, made))
         blocks.append(set().union(*alone, *map(_near.__getitem__, near), *map(_close.__getitem__, close), *made))
-    work.take(together)
+    work.take(steps + pairs // PAIRS_OF_STEP)
     return blocks
 
 

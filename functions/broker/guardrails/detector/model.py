@@ -92,11 +92,10 @@ def judge_text(text: str, work: Work | None = None) -> Verdict:
         every = sum(map(weigh, piece.signs))
         blocks = [sum(map(weigh, block)) for block in piece.blocks]
         for block, begin, end in piece.places():
-            # What both blocks of a window have counts once.
-            both = piece.blocks[block].intersection(*piece.blocks[block + 1 : block + 2])
-            features = (
-                every + sum(blocks[block : block + 2]) - (sum(map(weigh, both)) if block + 1 < len(blocks) else 0)
-            )
+            features = every + blocks[block]
+            if block + 1 < len(blocks):  # what both blocks of a window have counts once
+                both = piece.blocks[block] & piece.blocks[block + 1]
+                features += blocks[block + 1] - sum(map(weigh, both))
             told = share(end - begin) * model.step * (wording[end] - wording[begin])
             scores.append(model.bias + told + features / THOUSAND)
             if scores[-1] > highest:

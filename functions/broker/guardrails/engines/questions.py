@@ -14,6 +14,9 @@ from broker.guardrails.markers import unforgeable
 from broker.guardrails.policy import JudgePrompt, Rule, Stage
 from broker.guardrails.walk import Seen, Source
 
+TYPES = {("type", "text"), ("type", "image_url")}
+"""What the contract calls the parts of a message."""
+
 BETWEEN = "\n\n"
 """Between two texts that are read as one."""
 
@@ -48,7 +51,7 @@ class Question(NamedTuple):
     topics: tuple[str, ...] = ()
     prompt: JudgePrompt | None = None
     pictures: bool = False
-    """Of a request, the pictures are shown too."""
+    """Pictures are shown too."""
 
     @property
     def name(self) -> str:
@@ -101,6 +104,8 @@ def questions_of(rules: Iterable[Rule]) -> list[Question]:
 def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
     """What an engine reads for a check: all but what stands there twice; of some checks, not the operator's words.
 
+    The contract's own words are left out, so that an answer of pictures alone has no text.
+
     A word that is cut by the end of a part of a message is read as a whole, too, with what is around it; but for
     personal data, which is taken out of each part by its places.
     """
@@ -113,7 +118,8 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
         and not (by_source and seen.source in ("operator", "model"))
         and seen.text.strip()
         and seen.path.name != "role"
-        and (seen.path.name, seen.text) != ("type", "text")
+        and not _is_ours(seen)
+        and (seen.path.name, seen.text) not in TYPES
     ]
     found: list[Passage] = []
     for source, group in groupby(read, key=lambda seen: seen.source):
@@ -124,6 +130,12 @@ def passages(check: str, texts: Iterable[Seen]) -> list[Passage]:
             length += len(seen.text) + len(BETWEEN)
         found.append(Passage(source, BETWEEN.join(seen.text for _, seen in parts), tuple(parts)))
     return found
+
+
+def _is_ours(seen: Seen) -> bool:
+    """True for what an answer tells of its files, and for the names of its own fields: they are the broker's words."""
+    steps = seen.path.steps()
+    return steps[:2] == ["output", "files"] or (seen.is_key and steps == ["output"])
 
 
 def has_parts(request: Mapping[str, Any]) -> bool:
@@ -205,6 +217,11 @@ def service_request(task: str, given: Sequence[Passage], stage: Stage) -> dict[s
     if task == "entities":
         return {"task": task, "input": {"text": text, "features": ["pii"]}, "parameters": {}}
     return {"task": task, "input": {"text": text, "stage": stage}, "parameters": {}}
+
+
+def picture_request(file: Mapping[str, str], stage: Stage) -> dict[str, Any]:
+    """The same for one picture (`pictures.file_of`), to a service that moderates."""
+    return {"task": "moderate", "input": {"file": dict(file), "stage": stage}, "parameters": {}}
 
 
 def kinds_of(question: Question) -> list[str]:

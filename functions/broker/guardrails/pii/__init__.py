@@ -16,7 +16,7 @@ from broker.guardrails.pii.words import mentions
 from broker.guardrails.spans import Span
 from broker.guardrails.work import Work
 
-EACH_TEXT = 30
+EACH_TEXT = 15
 """Steps that its finders take for a text in which nothing is."""
 
 

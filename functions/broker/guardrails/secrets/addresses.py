@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from broker.guardrails.secrets.issued import Scan
+from broker.guardrails.secrets.issued import CLOSE_LOOK, Scan
 from broker.guardrails.secrets.randomness import is_placeholder
 from broker.guardrails.secrets.values import is_told
 from broker.guardrails.spans import Span
@@ -61,6 +61,7 @@ def find_connection(scan: Scan, begin: int, end: int) -> Iterator[Span]:
         return
     if not found["value"].strip("*xX.") or found["value"].lower() in PRINTED:
         return
+    scan.work.take(CLOSE_LOOK)
     around = lower[max(0, begin - AROUND) : begin] + ";" + lower[found.end() : found.end() + AROUND]
     if any(word in around for word in ("server", "source", "host", "database")) and len(PARTS.findall(around)) >= 2:
         yield Span(*found.span("value"), "connection_string", 0.8)

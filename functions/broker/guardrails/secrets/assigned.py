@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from broker.guardrails.secrets.issued import CLOSE_LOOK, Scan, stands_alone
 from broker.guardrails.secrets.randomness import HASH_NAMES
-from broker.guardrails.secrets.values import OF_A_SECRET, OTHER_NAMES, is_secret, is_told
+from broker.guardrails.secrets.values import OF_A_SECRET, OTHER_NAMES, is_generated, is_secret, is_told
 from broker.guardrails.spans import Span
 
 VALUE = (
@@ -42,6 +42,13 @@ SETTING = re.compile(r"[A-Z0-9_]{0,20}+=(?P<value>[^\s\"'`<>$(){}\[\],;]{6,100}+
 SENTENCE = re.compile(r"(?:\s[\w\-\"'`@ ]{0,40}?)?\s(?:is|ist|est|es|è|é)\s{1,2}[\"'`](?P<value>[^\s\"'`]{4,60})[\"'`]")
 """`the password for that user is "…"`."""
 
+BARE = re.compile(
+    r"(?:[-_. ]?(?:key|token|secret|value|access|private))?(?:[ \t]{1,4}|-|\r?\n)[\"'`]?"
+    r"(?P<value>[0-9A-Za-z+/_\-]{20,200}={0,2})(?![^\s\"'`.,;)])",
+    re.I,
+)
+"""`CLIENT SECRET …` and `the token …`: no sign between name and value, which then has to look made by a machine."""
+
 SURE_OF_VALUE, SURE_OF_PLAIN = 0.6, 0.5
 
 
@@ -74,6 +81,10 @@ def _given(scan: Scan, begin: int, end: int, strength: str) -> tuple[int, int] |
     if strength != "weak" and text[begin - 1 : begin] == "-" and (found := OPTION.match(text, end)):
         place, _ = _value(found)
         if is_secret(text[slice(*place)], strength, quoted=True) and _is_named(scan.lower, begin, end, place[0]):
+            return place
+    if strength == "secret" and (found := BARE.match(text, end)):
+        place = found.span("value")
+        if is_generated(found["value"]) and _is_named(scan.lower, begin, end, place[0]):
             return place
     return None
 

@@ -8,7 +8,15 @@ from functools import cached_property
 from broker.guardrails.secrets.checksums import CHECKSUMS
 from broker.guardrails.secrets.forms import BEGIN, END, Form
 from broker.guardrails.secrets.issuers import Issuer
-from broker.guardrails.secrets.randomness import HASH_NAMES, is_placeholder, looks_random, reads_as_words
+from broker.guardrails.secrets.randomness import (
+    DIGIT,
+    HASH_NAMES,
+    LEAD,
+    LETTER,
+    is_placeholder,
+    looks_random,
+    reads_as_words,
+)
 from broker.guardrails.spans import Span
 from broker.guardrails.work import Work
 
@@ -17,10 +25,6 @@ REACH = 60
 
 SECRETISH = re.compile(r"key|token|secret|pass|pwd|auth|cred|api|sid\b|bearer|login|hook|access|private|\bpat\b|\bid\b")
 
-LEAD = 24
-"""A generated value has a digit among so many characters."""
-
-DIGIT = re.compile("[0-9]")
 START = re.compile(
     "(?:"
     + BEGIN
@@ -31,6 +35,16 @@ ASSIGNED = re.compile(r"[\w.\-]{0,24}[\"'\])}\s>]{0,4}(?:=|:|=>|,|\()[\s\"'`(=>]
 
 ADJACENT = re.compile(r"[\s\"'`]{1,4}\Z")
 HEX = re.compile(r"[0-9a-f]+\Z")
+
+CALLED = re.compile(
+    r"[-_. ]{0,3}(?:[a-z]{2,8}[-_ ]?){0,2}(?:key|token|secret|password|private|access)"
+    r"(?:[\"'`]?[ \t]{0,4}(?:=>|[:=])[ \t]{0,4}|[ \t]{1,4}|-)[\"'`]?"
+    r"(?P<value>[0-9a-z_\-+/]{16,200}={0,2})(?![^\s\"'`.,;)])",
+    re.I,
+)
+"""Behind an issuer's name: a word that calls it a secret, and a value, of whatever form."""
+
+TYPED = re.compile("abcde|fghij|klmno|pqrst|uvwxy|zyxwv|qwert|12345|67890|98765", re.I)
 
 LOOK, CLOSE_LOOK = 3, 25
 """The steps of a look at a place where a literal stands, and of one at what stands beside a name."""
@@ -120,6 +134,8 @@ class Beside:
             if found and self._fits(lower, begin, end, found):
                 yield Span(found.start(), found.end(), self._rows[(found.lastindex or 1) - 1].id, NEAR)
                 return
+        if (found := CALLED.match(text, end)) and is_varied(found["value"]):
+            yield Span(*found.span("value"), self._rows[0].id, UNSUMMED)
 
     def _fits(self, lower: str, begin: int, end: int, found: re.Match[str]) -> bool:
         between = lower[end : found.start()]
@@ -142,6 +158,12 @@ def stands_alone(text: str, begin: int, end: int) -> bool:
     if not after.isalpha() or not after.islower() or end - begin >= 8:
         return True
     return bool(SECRETISH.match(text[end : end + 8].lower()))
+
+
+def is_varied(value: str) -> bool:
+    """True for many different letters and digits that are no words, or that are typed in rows: `abcdef0123456789`."""
+    varied = LETTER.search(value) is not None and DIGIT.search(value[:LEAD]) is not None and len(set(value)) >= 10
+    return varied and not is_placeholder(value) and (TYPED.search(value) is not None or not reads_as_words(value))
 
 
 def is_inside_base64(before: str) -> bool:

@@ -38,6 +38,9 @@ HASH_NAMES = re.compile(
 JUDGED = 160
 """Characters of a value that are looked at: more say nothing new."""
 
+LEAD = 24
+"""A generated value has a digit among so many characters."""
+
 DIGIT, LETTER, NO_LETTERS = re.compile("[0-9]"), re.compile("[A-Za-z]"), re.compile("[^A-Za-z]")
 CAPITALS, SMALL = re.compile("[A-Z]"), re.compile("[a-z]")
 HEX = re.compile(r"(?:[0-9a-f-]+|[0-9A-F-]+)\Z")

@@ -2,7 +2,7 @@
 
 import re
 
-from broker.guardrails.secrets.randomness import DIGIT, JUDGED, is_placeholder, looks_random, reads_as_words
+from broker.guardrails.secrets.randomness import DIGIT, HEX, JUDGED, LEAD, is_placeholder, looks_random, reads_as_words
 
 REFERENCES = re.compile(
     r"""(?x)
@@ -67,6 +67,17 @@ def is_told(value: str) -> bool:
         value.lower() not in STOCK
         and bool(value.strip(".-_"))
         and not (is_placeholder(value) or REFERENCES.match(value))
+    )
+
+
+def is_generated(value: str) -> bool:
+    """Whether a value that only follows the name of a secret was made by a machine: digits among letters, no hash."""
+    return (
+        DIGIT.search(value[:LEAD]) is not None
+        and not HEX.match(value)
+        and not is_placeholder(value)
+        and looks_random(value, 20)
+        and not REFERENCES.match(value)
     )
 
 
