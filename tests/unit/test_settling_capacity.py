@@ -1,5 +1,6 @@
 """Jobs for which there was no function to run in: they wait, and an answer that is there is not given up."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import failing
 from tests.fakes.questions import cache_lookup_of
+from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, a_model
 from tests.unit.settling_case import failure, settle
@@ -52,6 +54,23 @@ def test_each_time_it_waits_for_longer_and_its_loss_is_not_counted() -> None:
         now += 10 * MINUTE
     assert dues == [MINUTE // 2, MINUTE, 2 * MINUTE, 2.5 * MINUTE]
     assert (stage.head.lease_expirations, stage.head.waits["times"]) == (0, 4)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_an_answer_that_kills_its_checks_is_checked_ever_more_rarely_and_once_more_at_the_end(chance: float) -> None:
+    stage, times = Stage(timeout_s=12 * 3600), [NOW]
+    answer, run = stage(), stage.run
+    settling = replace(settling_of(stage.world), chance=lambda: chance)
+    while True:
+        head = settling(run, {"answer": answer, **DIED}, times[-1])
+        now = max(head.due_at or 0, times[-1] + MINUTE)  # the sweep comes each minute
+        if now >= head.deadline_at:
+            break
+        run = stage.world.start(JOB_ID, f"exec-{len(times)}", now)
+        times.append(now)
+    assert (head.deadline_at - NOW, len(stage.provider.calls)) == (24 * HOUR, 1)
+    assert sum(at < NOW + HOUR for at in times) <= 12 and len(times) <= 24
+    assert head.deadline_at - times[-1] <= 2 * MINUTE
 
 
 def test_an_answer_waits_with_its_job_and_is_not_asked_for_again() -> None:

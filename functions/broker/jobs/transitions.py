@@ -153,7 +153,10 @@ def put_back(
     head = owned(head, fence)
     if not is_unfinished(head, fence.run, answered=answered):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
-    after = _queued_until(head, now, now, chance)
+    until = now
+    if reason == "moderation":  # what kills its checks may well kill them again, at the cost of all others
+        until += (now - head.waits.get("since", now)) // 2
+    after = _queued_until(head, min(until, max(now, head.deadline_at - LAST_CHANCE_MS)), now, chance)
     return replace(after, waits=after.waits | {reason: 1})
 
 
