@@ -96,6 +96,16 @@ def test_the_next_run_takes_it_though_no_model_could_be_asked_any_more() -> None
     assert settle(stage, {"answer": released}, run, NOW + 2 * MINUTE).status is Status.SUCCEEDED
 
 
+def test_an_answer_that_the_workflow_was_not_told_of_waits_too() -> None:
+    stage = Stage()
+    answer = stage()  # its function died right after it, and there is no other candidate
+    assert (settle(stage, DIED).status, waited(stage.head)["reason"]) == (Status.QUEUED, "moderation")
+    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+    assert settle(stage, DIED, run, NOW + 2 * MINUTE).status is Status.QUEUED, "the next run's checks died before it"
+    run = stage.world.start(JOB_ID, "exec-3", NOW + 9 * MINUTE)
+    assert stage(run=run, now=NOW + 9 * MINUTE)["output"] == answer["output"]
+
+
 def test_what_was_asked_in_vain_is_not_asked_again() -> None:
     stage = Stage()
     stage.fails(failing(Throttled))
