@@ -9,6 +9,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status, job_pk
 from broker.jobs.reading import timeline
 from broker.jobs.reconciling import reconcile
+from broker.jobs.reviewing import let_go
 from broker.providers.wire.base import OperationStarted
 from broker.routing.circuits import State
 from broker.steps.selecting import SelectModel
@@ -104,6 +105,26 @@ def test_an_answer_that_the_workflow_was_not_told_of_waits_too() -> None:
     assert settle(stage, DIED, run, NOW + 2 * MINUTE).status is Status.QUEUED, "the next run's checks died before it"
     run = stage.world.start(JOB_ID, "exec-3", NOW + 9 * MINUTE)
     assert stage(run=run, now=NOW + 9 * MINUTE)["output"] == answer["output"]
+
+
+def test_a_reason_is_told_since_when_it_is_one() -> None:
+    """Else a job that waited for hours for something else, or for a person, comes back hours later."""
+    stage, later = Stage(timeout_s=12 * 3600), NOW + 10 * HOUR
+    settle(stage, failure(CircuitOpen("…", code="circuits_open", retry_after=60)))
+    run = stage.world.start(JOB_ID, "exec-2", later)
+    answer = {name: fact for name, fact in stage(run=run, now=later).items() if name != "head"}
+    head = settle(stage, {"answer": answer, **DIED}, run, later)
+    assert (head.waits["since"], waited(head)["times"], waited(head)["reason"]) == (later, 2, "moderation")
+    assert (head.due_at or 0) <= later + MINUTE
+    run = stage.world.start(JOB_ID, "exec-3", later + MINUTE)
+    held = {"stage": "output", "rules": ["secrets"], "message": "No."}
+    head = settle(stage, {"answer": answer, "held": held}, run, later + MINUTE)
+    assert waited(head)["until"] is None, "it waits for a person now"
+    released = later + 10 * HOUR
+    stage.world.jobs.change(JOB_ID, lambda current: let_go(current, now=released))
+    run = stage.world.start(JOB_ID, "exec-4", released)
+    head = settle(stage, {"answer": answer, **DIED}, run, released)
+    assert (head.due_at or 0) <= released + 4 * MINUTE
 
 
 def test_what_was_asked_in_vain_is_not_asked_again() -> None:
