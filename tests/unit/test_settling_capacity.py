@@ -1,5 +1,6 @@
 """Jobs for which there was no function to run in: they wait, and an answer that is there is not given up."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status, job_pk
 from broker.jobs.reading import timeline
 from broker.jobs.reconciling import reconcile
+from broker.jobs.reviewing import let_go
 from broker.providers.wire.base import OperationStarted
 from broker.routing.circuits import State
 from broker.steps.selecting import SelectModel
@@ -18,6 +20,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import failing
 from tests.fakes.questions import cache_lookup_of
+from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
 from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, a_model
 from tests.unit.settling_case import failure, settle
@@ -54,6 +57,23 @@ def test_each_time_it_waits_for_longer_and_its_loss_is_not_counted() -> None:
     assert (stage.head.lease_expirations, stage.head.waits["times"]) == (0, 4)
 
 
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_an_answer_that_kills_its_checks_is_checked_ever_more_rarely_and_once_more_at_the_end(chance: float) -> None:
+    stage, times = Stage(timeout_s=12 * 3600), [NOW]
+    answer, run = stage(), stage.run
+    settling = replace(settling_of(stage.world), chance=lambda: chance)
+    while True:
+        head = settling(run, {"answer": answer, **DIED}, times[-1])
+        now = max(head.due_at or 0, times[-1] + MINUTE)  # the sweep comes each minute
+        if now >= head.deadline_at:
+            break
+        run = stage.world.start(JOB_ID, f"exec-{len(times)}", now)
+        times.append(now)
+    assert (head.deadline_at - NOW, len(stage.provider.calls)) == (24 * HOUR, 1)
+    assert sum(at < NOW + HOUR for at in times) <= 12 and len(times) <= 24
+    assert head.deadline_at - times[-1] <= 2 * MINUTE
+
+
 def test_an_answer_waits_with_its_job_and_is_not_asked_for_again() -> None:
     for ending, reason in ((THROTTLED, "capacity"), (DIED, "moderation")):
         stage = Stage()
@@ -75,6 +95,36 @@ def test_the_next_run_takes_it_though_no_model_could_be_asked_any_more() -> None
     run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
     released = selecting(stage)(run, NOW + 2 * MINUTE)["released"]
     assert settle(stage, {"answer": released}, run, NOW + 2 * MINUTE).status is Status.SUCCEEDED
+
+
+def test_an_answer_that_the_workflow_was_not_told_of_waits_too() -> None:
+    stage = Stage()
+    answer = stage()  # its function died right after it, and there is no other candidate
+    assert (settle(stage, DIED).status, waited(stage.head)["reason"]) == (Status.QUEUED, "moderation")
+    run = stage.world.start(JOB_ID, "exec-2", NOW + 2 * MINUTE)
+    assert settle(stage, DIED, run, NOW + 2 * MINUTE).status is Status.QUEUED, "the next run's checks died before it"
+    run = stage.world.start(JOB_ID, "exec-3", NOW + 9 * MINUTE)
+    assert stage(run=run, now=NOW + 9 * MINUTE)["output"] == answer["output"]
+
+
+def test_a_reason_is_told_since_when_it_is_one() -> None:
+    """Else a job that waited for hours for something else, or for a person, comes back hours later."""
+    stage, later = Stage(timeout_s=12 * 3600), NOW + 10 * HOUR
+    settle(stage, failure(CircuitOpen("…", code="circuits_open", retry_after=60)))
+    run = stage.world.start(JOB_ID, "exec-2", later)
+    answer = {name: fact for name, fact in stage(run=run, now=later).items() if name != "head"}
+    head = settle(stage, {"answer": answer, **DIED}, run, later)
+    assert (head.waits["since"], waited(head)["times"], waited(head)["reason"]) == (later, 2, "moderation")
+    assert (head.due_at or 0) <= later + MINUTE
+    run = stage.world.start(JOB_ID, "exec-3", later + MINUTE)
+    held = {"stage": "output", "rules": ["secrets"], "message": "No."}
+    head = settle(stage, {"answer": answer, "held": held}, run, later + MINUTE)
+    assert waited(head)["until"] is None, "it waits for a person now"
+    released = later + 10 * HOUR
+    stage.world.jobs.change(JOB_ID, lambda current: let_go(current, now=released))
+    run = stage.world.start(JOB_ID, "exec-4", released)
+    head = settle(stage, {"answer": answer, **DIED}, run, released)
+    assert (head.due_at or 0) <= released + 4 * MINUTE
 
 
 def test_what_was_asked_in_vain_is_not_asked_again() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from broker.guardrails.canary import INSTRUCTING, unplanted
+
 Source = Literal["operator", "user", "model", "untrusted"]
 """Whose words: instructions and tools, the user's, the model's own, or what came from elsewhere (a tool's result)."""
 
@@ -145,6 +147,7 @@ def output_texts(output: Any) -> Iterator[Seen]:
 
 
 def _conversation(path: Path, messages: list[Any]) -> Iterator[Seen]:
+    messages = [unplanted(message) if _instructs(message) else message for message in messages]
     for number, message in enumerate(messages):
         role = message.get("role") if isinstance(message, Mapping) else None
         yield from _texts(Path(path, number), message, SOURCES.get(str(role), "user"))
@@ -155,6 +158,10 @@ def _conversation(path: Path, messages: list[Any]) -> Iterator[Seen]:
     asked = [texts for texts, message in zip(said, messages, strict=True) if _is_users(message)]
     if 1 < len(asked) < len(said):
         yield from _across("messages", path, "user", asked)
+
+
+def _instructs(message: Any) -> bool:
+    return isinstance(message, Mapping) and message.get("role") in INSTRUCTING
 
 
 def _is_users(message: Any) -> bool:

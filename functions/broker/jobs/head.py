@@ -121,8 +121,8 @@ class Head:
     lease_expirations: int = 0
     """How many runs that had begun to call ended with their lease, not with a result."""
     waits: dict[str, int] = field(default_factory=dict)
-    """That it was sent back to its queue: `since` when, and how many `times`; the last time by open circuits, or for
-    the reason that is named beside (`transitions.put_back`). Empty for nearly all jobs."""
+    """That it was sent back to its queue, how many `times`, and `since` when for the last reason: open circuits, or the
+    one that is named beside (`transitions.put_back`). Empty for nearly all jobs."""
     review: dict[str, Any] = field(default_factory=dict)
     """That guardrails held it for a person (`jobs.reviewing`); empty for nearly all jobs."""
     webhook: tuple[str, ...] = ()

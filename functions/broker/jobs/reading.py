@@ -175,7 +175,7 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
     if head.started_at:
         seen.append((head.started_at, "job.started", {"runs": head.run}))
     if head.waits:
-        waiting = head.status is Status.QUEUED and not head.nudges
+        waiting = head.status is Status.QUEUED and not head.nudges and not head.is_held
         facts = {
             "times": head.waits["times"],
             "until": iso(head.due_at) if waiting else None,

@@ -30,6 +30,9 @@ SPREAD_OF_WAIT = 8
 over an eighth of the time that they have waited if that is more. Of hundreds one is the probe, so most are to come when
 it has ended; and as a circuit cools for longer each time, they may come later each time."""
 
+Reason = Literal["circuits", "capacity", "moderation"]
+"""Why a job goes back to its queue."""
+
 START_LEASE_MS = 90_000
 """From the claim to the first provider call, which extends the lease by its own timeout."""
 
@@ -114,7 +117,7 @@ def wait(head: Head, fence: Fence, *, until: int, now: int, chance: float) -> He
     head = owned(head, fence)
     if has_asked(head, fence.run):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
-    return _queued_until(head, until, now, chance)
+    return _queued_until(head, until, "circuits", now, chance)
 
 
 def is_unfinished(head: Head, run: int, *, answered: bool) -> bool:
@@ -153,12 +156,19 @@ def put_back(
     head = owned(head, fence)
     if not is_unfinished(head, fence.run, answered=answered):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
-    after = _queued_until(head, now, now, chance)
-    return replace(after, waits=after.waits | {reason: 1})
+    until = now
+    if reason == "moderation":  # what kills its checks may well kill them again, at the cost of all others
+        until += (now - _waits_since(head, reason, now)) // 2
+    return _queued_until(head, min(until, max(now, head.deadline_at - LAST_CHANCE_MS)), reason, now, chance)
 
 
-def _queued_until(head: Head, until: int, now: int, chance: float) -> Head:
-    since, times = head.waits.get("since", now), head.waits.get("times", 0)
+def _waits_since(head: Head, reason: Reason, now: int) -> int:
+    """Since when it waits for this reason; while it waited for another, or for a person, it did not."""
+    return max(head.waits["since"], head.review.get("at", 0)) if head.waits and head.waits_for == reason else now
+
+
+def _queued_until(head: Head, until: int, reason: Reason, now: int, chance: float) -> Head:
+    since, times = _waits_since(head, reason, now), head.waits.get("times", 0)
     spread = max(SPREADS_MS[min(times, len(SPREADS_MS) - 1)], (now - since) // SPREAD_OF_WAIT)
     # Half of the time that is then left stays for the work. Where none is, there is nothing to come back for.
     later = int(chance * min(spread, max(0, head.deadline_at - until) // 2))
@@ -168,7 +178,7 @@ def _queued_until(head: Head, until: int, now: int, chance: float) -> Head:
         execution=None,
         claimed_by=None,
         lease_until=None,
-        waits={"since": since, "times": times + 1},
+        waits={"since": since, "times": times + 1, **({} if reason == "circuits" else {reason: 1})},
         due_at=min(until + later, last, head.deadline_at),
     )
 

@@ -85,8 +85,10 @@ class SettleJob:
         turned_away = failure.get("error") == CircuitOpen.__name__
         if turned_away and not has_asked(before, run.fence.run):
             return self._wait(run, before, failure, now)
-        if reason := _interrupted(failure, with_answer=answer is not None):
-            answered = bool(ends) or answer_on_record(self.payloads, before) is not None
+        by_workflow = bool(failure) and "facts" not in failure
+        # Also one that the workflow was not told of, because its function died after it, or a later run before it.
+        answered = by_workflow and (bool(ends) or answer_on_record(self.payloads, before) is not None)
+        if reason := _interrupted(failure, with_answer=answered or answer is not None):
             if is_unfinished(before, run.fence.run, answered=answered):
                 return self._put_back(run, before, reason, now, answered=answered)
             turned_away = True

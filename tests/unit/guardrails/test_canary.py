@@ -74,8 +74,9 @@ def test_the_same_request_of_a_tenant_has_the_same_and_others_have_others() -> N
 @pytest.mark.parametrize("number", range(200))
 def test_no_other_check_minds_it(number: int) -> None:
     request = planted(asked({**SYSTEM, "content": f"Rule {number}."}, USER), "acme")
+    words = tuple(LINE.replace("{word}", "").replace(",", "").replace(".", "").split())
     policy = Policy(
-        rules=tuple(Rule(check, terms=("x-ray",), patterns=("x-ray",), stages=("input", "output")) for check in CHECKS)
+        rules=tuple(Rule(check, terms=words, patterns=("private",), stages=("input", "output")) for check in CHECKS)
     )
     assert inspect("input", input_texts(request), (policy,)).findings == []
 

@@ -63,7 +63,7 @@ def _instructions(asked: Callable[[], Mapping[str, Any]]) -> tuple[set[tuple[str
 
 @lru_cache(maxsize=1)
 def _canaries(asked: Callable[[], Mapping[str, Any]]) -> list[re.Pattern[str]]:
-    return words_in(_instructing(asked))
+    return words_in(asked())
 
 
 def _instructing(asked: Callable[[], Mapping[str, Any]]) -> Iterator[str]:
