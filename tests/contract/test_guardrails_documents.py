@@ -8,7 +8,8 @@ import yaml
 from broker.contract.replies import Finding
 from broker.guardrails.policy import DEFAULT, Action, Policy
 from broker.registry.document import parse_registry
-from broker.registry.guardrail_entry import CHECK_NAMES, GuardrailEntry, RuleEntry
+from broker.registry.guardrail_entry import GuardrailEntry
+from broker.registry.rule_entry import CHECK_NAMES, RuleEntry
 
 from tests.contract.stack import ROOT
 

@@ -9,8 +9,8 @@ from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.kinds import kinds_of
 from broker.guardrails.policy import Action, Policy, Rule, Stage
 from broker.registry.document import parse_entry, parse_registry
-from broker.registry.guardrail_entry import NEEDED, NOT_OF, OPTIONS, RuleEntry
 from broker.registry.plan import plan_entry, plan_rollback
+from broker.registry.rule_entry import NEEDED, NOT_OF, OPTIONS, RuleEntry
 from broker.tenants.registry import Tenants
 
 from tests.fakes.texts import long_text

@@ -10,10 +10,11 @@ from broker.guardrails.policy import EMBEDDED
 from broker.prompts.judging import wording
 from broker.prompts.texts import ROLES
 from broker.registry.entry import Entry
-from broker.registry.guardrail_entry import GuardrailEntry, JudgePromptEntry, RuleEntry
+from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
+from broker.registry.rule_entry import JudgePromptEntry, RuleEntry
 from broker.registry.tenants import TenantEntry
 
 NAMING = ("models", "aliases", "routes", "guardrails")
