@@ -10,6 +10,7 @@ It is done when a model is called: what is kept, checked and remembered is as it
 
 import base64
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, get_args
@@ -29,8 +30,10 @@ _SPACE = re.compile(r"\s")
 
 _RULE = "[0-9a-f]{12}".join(map(re.escape, RULE.split("{nonce}")))
 
-_VALUE = re.compile(f"{_RULE}|<(data_[0-9a-f]{{12}})>(.*?)</\\1>", re.DOTALL)
-"""A value, or the line that says what its markers mean, which has them as well."""
+_OPENING = re.compile(f"{_RULE}|<data_([0-9a-f]{{12}})>")
+"""Where a value begins; or the line that says what its markers mean, which has them as well."""
+
+_CLOSING = re.compile("</data_([0-9a-f]{12})>")
 
 
 def strongest(ways: list[Marking]) -> Marking | None:
@@ -68,7 +71,8 @@ def _writing(way: Marking, texts: list[str]) -> tuple[Callable[[str], str], str]
     if way == "base64":
         return (lambda text: base64.b64encode(text.encode()).decode()), ENCODED
     if way == "datamarking":
-        mark = next((each for each in MARKS if not any(each in text for text in texts)), MARKS[-1])
+        taken = set().union(*texts)
+        mark = next((each for each in MARKS if each not in taken), MARKS[-1])
         return partial(_datamarked, mark=mark), SPACES.format(mark=mark)
     return (lambda text: text), ""
 
@@ -88,10 +92,18 @@ def _datamarked(text: str, mark: str) -> str:
 
 
 def _with_values(write: Callable[[str], str], text: str) -> str:
-    return _VALUE.sub(
-        lambda found: f"<{found[1]}>{write(found[2])}</{found[1]}>" if found[1] else found[0],
-        text,
-    )
+    closings: dict[str, list[int]] = {}
+    """Where each is closed: to look for that anew at each opening would take a time by the square of the text."""
+    for found in _CLOSING.finditer(text):
+        closings.setdefault(found[1], []).append(found.start())
+    made, at = [], 0
+    for found in _OPENING.finditer(text):
+        ends = closings.get(found[1], [])
+        place = bisect_left(ends, found.end())
+        if found.start() >= at and place < len(ends):
+            made += [text[at : found.end()], write(text[found.end() : ends[place]])]
+            at = ends[place]
+    return "".join([*made, text[at:]])
 
 
 def _is_tools(message: Mapping[str, Any]) -> bool:

@@ -25,6 +25,7 @@ from tests.fakes.questions import SMALL
 from tests.fakes.stage import Stage
 from tests.fakes.world import NOW, World, a_model
 
+RULE_OF_A = RULE.format(nonce="00112233aabb")
 SYSTEM = {"role": "system", "content": "You read pages."}
 USER = {"role": "user", "content": "What does it say?"}
 READ = {"id": "1", "type": "function", "function": {"name": "read", "arguments": "{}"}}
@@ -91,6 +92,35 @@ def test_no_white_space_gets_past_datamarking(space: str) -> None:
     value = {"role": "user", "content": f"<data_00112233aabb>{page}</data_00112233aabb>"}
     for said in texts(marked(asked(SYSTEM, value, {**RESULT, "content": page}, marking="datamarking")))[1:]:
         assert not re.search(r"[a-z]\s+[a-z]", said) and said.count(MARKS[0]) == 3 * len(space)
+
+
+PIECES = (
+    "<data_00112233aabb>",
+    "</data_00112233aabb>",
+    "<data_ccddeeff0011>",
+    "</data_ccddeeff0011>",
+    "a b",
+    RULE_OF_A,
+)
+
+
+@given(st.lists(st.sampled_from(PIECES)))
+def test_values_are_those_that_a_search_by_pattern_would_find(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    value = re.compile(f"{re.escape(RULE_OF_A)}|<(data_[0-9a-f]{{12}})>(.*?)</\\1>", re.DOTALL)
+    mark = next(each for each in MARKS if each not in text)
+    expected = value.sub(
+        lambda found: f"<{found[1]}>{found[2].replace(' ', mark)}</{found[1]}>" if found[1] else found[0], text
+    )
+    (made,) = texts(marked(asked({"role": "user", "content": text}, marking="datamarking")))[-1:]
+    assert made == expected
+
+
+@pytest.mark.parametrize("marking", ["delimiters", "datamarking", "base64"])
+def test_openings_without_an_end_are_each_looked_at_once(marking: str) -> None:
+    """Were the end of each searched for, four million characters would take hours."""
+    text = "".join(f"<data_{number:012x}> a" for number in range(180_000))
+    assert texts(marked(asked({"role": "user", "content": text}, marking=marking))) == [text]
 
 
 @pytest.mark.parametrize("marking", ["datamarking", "base64"])
