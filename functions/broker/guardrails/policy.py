@@ -181,7 +181,7 @@ class Policy:
 UNSEEN_CHARACTERS = ("tag_characters", "direction_override", "invisible_in_word", "invisible_run")
 """Of `hidden_text`: pages have comments and hidden parts by habit, characters are hidden on purpose."""
 
-INJECTION_BLOCKS_FROM = 0.906
+INJECTION_BLOCKS_FROM = 0.907
 """The second threshold of the detector, which one ordinary text in a thousand reaches (`data/detector.json`)."""
 
 DEFAULT = Policy(
