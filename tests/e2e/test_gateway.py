@@ -45,3 +45,14 @@ def test_what_is_no_utf8_reaches_the_job_as_a_text(stack: Stack) -> None:
     answer = stack.api.call("POST", "/jobs", b'{"model": "echoes", "input": {"text": "caf\xe9 or caf\xc3\xa9"}}')
     assert answer.status == 202, answer.body
     assert stack.api.finished(answer.body["id"])["output"]["text"] == "caf\ufffd or caf\u00e9"
+
+
+def test_a_page_that_nobody_allowed_is_told_of_no_origin(stack: Stack) -> None:
+    unknown = Client(stack.base_url, stack.unknown_key())
+    for client, method, path in (
+        (stack.api, "OPTIONS", "/jobs"),
+        (stack.api, "GET", "/models"),
+        (unknown, "GET", "/jobs"),
+    ):
+        answer = client.call(method, path)
+        assert not [name for name in answer.headers if name.lower() == "access-control-allow-origin"], (method, path)
