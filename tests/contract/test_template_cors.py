@@ -60,6 +60,13 @@ def test_a_preflight_needs_no_credential_and_allows_what_the_route_takes(path: s
     assert not said & {"x-amz-date", "x-amz-security-token"}, "pages could send what operators sign"
 
 
+@pytest.mark.parametrize("path", sorted({route["Path"] for _, _, route in events("Api")}))
+def test_the_headers_of_a_preflight_are_declared_as_the_document_has_headers(path: str) -> None:
+    assert document()["swagger"] == "2.0"
+    declared = document()["paths"][path]["options"]["responses"]["200"]["headers"]
+    assert set(map(str, declared.values())) <= {"{'type': 'string'}", "{'type': 'integer'}"}
+
+
 def test_what_api_gateway_refuses_can_be_read_as_well() -> None:
     (gateway,) = of_type("AWS::Serverless::Api").values()
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= gateway["GatewayResponses"].keys()

@@ -45,3 +45,9 @@ def test_what_is_no_utf8_reaches_the_job_as_a_text(stack: Stack) -> None:
     answer = stack.api.call("POST", "/jobs", b'{"model": "echoes", "input": {"text": "caf\xe9 or caf\xc3\xa9"}}')
     assert answer.status == 202, answer.body
     assert stack.api.finished(answer.body["id"])["output"]["text"] == "caf\ufffd or caf\u00e9"
+
+
+def test_a_page_that_nobody_allowed_is_told_of_no_origin(stack: Stack) -> None:
+    unknown = Client(stack.base_url, stack.unknown_key())
+    for client, path in ((stack.api, "/models"), (unknown, "/jobs"), (stack.api, "/nowhere")):
+        assert "access-control-allow-origin" not in client.call("GET", path).headers, path
