@@ -11,7 +11,7 @@ FOLDER = ROOT / ".local" / "bench"
 ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails")
 """What needs no stack."""
 
-WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "all")
+WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "overload", "all")
 
 
 def main() -> int:
@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator run")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
     parser.add_argument("--within", type=float, default=120, help="seconds until the throughput run is over")
+    parser.add_argument("--concurrency", type=int, default=10, help="functions that run at a time in the overload run")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
     asked = parser.parse_intermixed_args()  # files may come behind options
     if (asked.what == "guardrails") != bool(asked.files):
@@ -87,6 +88,11 @@ def main() -> int:
     if asked.what in ("throughput", "all"):
         with running(folder / "plain", PLAIN, keep=asked.keep_running) as stack:
             throughput.run(stack, asked.jobs, asked.clients, asked.within)
+    if asked.what == "overload":
+        from bench import overload
+
+        with running(folder / "scarce", PLAIN, keep=asked.keep_running, concurrency=asked.concurrency) as stack:
+            status = overload.run(stack, asked.jobs, asked.concurrency)
     return status
 
 

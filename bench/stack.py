@@ -31,6 +31,10 @@ SLOW_MODEL = "bench-slow"
 SLOW_S = 20
 """What it takes to answer: long enough to be polled meanwhile."""
 
+UNHURRIED_MODEL = "bench-unhurried"
+UNHURRIED_S = 5
+"""What it takes to answer: a usual model."""
+
 REFUSED_MODEL = "bench-refused"
 """Its provider does not take our key."""
 
@@ -41,6 +45,7 @@ KINDS: dict[str, dict[str, Any]] = {
     MODEL: {"name": "small!echo"},
     LARGE_MODEL: {"name": "small!echo", "context_window": 5_000_000},
     SLOW_MODEL: {"name": f"small!echo,latency={SLOW_S}"},
+    UNHURRIED_MODEL: {"name": f"small!echo,latency={UNHURRIED_S}"},
     REFUSED_MODEL: {"name": "small!401"},
 }
 
@@ -144,12 +149,14 @@ def _started(servers: Servers, folder: Path, *, metered: bool) -> Bench:
 
 
 @contextmanager
-def running(folder: Path, emulator: str, *, keep: bool) -> Iterator[Bench]:
+def running(folder: Path, emulator: str, *, keep: bool, concurrency: int | None = None) -> Iterator[Bench]:
     """The stack (`METERED` or `PLAIN`), started where it does not run yet; stopped at the end unless it is kept.
 
-    Its functions are not forked: as in Lambda, each process holds what it loads itself.
+    Its functions are not forked: as in Lambda, each process holds what it loads itself. With a `concurrency` no more
+    functions run at a time, and they are forked, for what counts is how they wait.
     """
-    servers = Servers(folder, show, emulator=emulator, FORK_FUNCTIONS="off")
+    own = {"LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency)} if concurrency else {"FORK_FUNCTIONS": "off"}
+    servers = Servers(folder, show, emulator=emulator, **own)
     try:
         with redirect_stdout(sys.stderr):  # what is printed is for tables
             bench = _started(servers, folder, metered=emulator == METERED)
