@@ -31,10 +31,6 @@ SLOW_MODEL = "bench-slow"
 SLOW_S = 20
 """What it takes to answer: long enough to be polled meanwhile."""
 
-UNHURRIED_MODEL = "bench-unhurried"
-UNHURRIED_S = 5
-"""What it takes to answer: a usual model."""
-
 REFUSED_MODEL = "bench-refused"
 """Its provider does not take our key."""
 
@@ -45,7 +41,6 @@ KINDS: dict[str, dict[str, Any]] = {
     MODEL: {"name": "small!echo"},
     LARGE_MODEL: {"name": "small!echo", "context_window": 5_000_000},
     SLOW_MODEL: {"name": f"small!echo,latency={SLOW_S}"},
-    UNHURRIED_MODEL: {"name": f"small!echo,latency={UNHURRIED_S}"},
     REFUSED_MODEL: {"name": "small!401"},
 }
 
@@ -107,8 +102,8 @@ class Bench:
         return {"model": MODEL, **said, **more}
 
 
-def _register(bench: Bench) -> None:
-    """Add the bench's models to the registry."""
+def register(bench: Bench, kinds: dict[str, dict[str, Any]]) -> None:
+    """Add models to the registry. Each makes the reasons of all jobs longer, so those of one run alone are its own."""
     common = {
         "provider": "openai",
         "endpoint": f"{bench.up.models_url}/v1",
@@ -121,7 +116,7 @@ def _register(bench: Bench) -> None:
         "rank": 1000,
         "timeout_s": 60,
     }
-    document = parse_registry({"models": [{"id": name, **common, **own} for name, own in KINDS.items()]})
+    document = parse_registry({"models": [{"id": name, **common, **own} for name, own in kinds.items()]})
     apply(registry_of(bench.cloud, bench.up.outputs), document, by="bench", now=now_ms())
 
 
@@ -140,7 +135,7 @@ def _started(servers: Servers, folder: Path, *, metered: bool) -> Bench:
         (folder / "seeded.json").unlink(missing_ok=True)
         servers.start(persist=False)
     bench = Bench(up(persist=False, folder=folder), servers.running()["cloud"].pid)
-    _register(bench)
+    register(bench, KINDS)
     if metered:
         bench.rows()
         _mark(bench)
