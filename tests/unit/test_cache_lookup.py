@@ -1,70 +1,27 @@
 """The cache in the workflow: Select Model finds an answer, and the job that ends well gives its own."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.cache.answers import NOTE
-from broker.errors import BadOutput, Conflict, Unavailable
+from broker.errors import Conflict
 from broker.jobs.ending import cancel_job, settle_job
 from broker.jobs.erasing import erase
-from broker.jobs.head import Head, Status
+from broker.jobs.head import Status
 from broker.jobs.transitions import Outcome
 from broker.steps.cache_lookup import CacheLookup
-from broker.steps.context import Run
 from broker.steps.selecting import SelectModel
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.questions import answers, cache_lookup_of
 from tests.fakes.world import MINUTE, NOW, World, a_model
-
-BODY: dict[str, Any] = {"input": {"text": "How are you?"}}
-CACHED: dict[str, Any] = {**BODY, "cache": {}}
-SIMILAR: dict[str, Any] = {**BODY, "cache": {"similarity": 0.9}}
-OUTPUT = {"text": "Fine, thanks.", "finish_reason": "stop"}
-USAGE = {"input_tokens": 5, "output_tokens": 3}
+from tests.unit.cache_case import BODY, CACHED, OUTPUT, USAGE, answered, make_world, note, select, started, succeed
 
 
 @pytest.fixture
 def world() -> World:
-    made = World()
-    made.register(a_model("small", rank=1), a_model("large", rank=2))
-    made.tenant(cache_embedding_model="titan")
-    made.tenant("zeta")
-    return made
-
-
-def select(world: World, run: Run, now: int = NOW) -> dict[str, Any]:
-    step = SelectModel(
-        world.jobs, world.payloads, world.models(), Tenants(world.database), cache_lookup_of(world), FakeCircuits()
-    )
-    return step(run, now)
-
-
-def started(world: World, body: dict[str, Any], *, tenant: str = "acme", now: int = NOW) -> Run:
-    return world.start(world.accept(body, tenant=tenant, now=now).head.id, now=now)
-
-
-def succeed(world: World, run: Run, model: str = "small", now: int = NOW) -> Head:
-    """The rest of a run that goes well."""
-    world.payloads.save(world.jobs.get(run.id), "OUTPUT#1.1", OUTPUT)
-    outcome = Outcome(Status.SUCCEEDED, model=model, output="OUTPUT#1.1", usage=USAGE)
-    return settle_job(world.jobs, world.jobs.get(run.id), run.fence, outcome, now)
-
-
-def answered(world: World, body: dict[str, Any] = CACHED, now: int = NOW) -> Head:
-    """A job that found nothing and gave its answer."""
-    run = started(world, body, now=now)
-    assert select(world, run, now)["keep"] is True
-    head = succeed(world, run, now=now)
-    assert cache_lookup_of(world).keep(head, now)
-    return head
-
-
-def note(world: World, job_id: str) -> dict[str, Any] | None:
-    return world.jobs.notes(job_id).get(NOTE)
+    return make_world()
 
 
 class Untouchable:
@@ -238,81 +195,3 @@ def test_a_doubled_execution_does_not_hide_what_the_job_gave(world: World) -> No
         select(world, double)
     answers(world.database).forget(run.id)
     assert "cached" not in select(world, started(world, CACHED))
-
-
-# ------------------------------------------------------------ similar questions
-
-
-def embed(*vector: float) -> Any:
-    def ask(text: str) -> Sequence[float]:
-        assert text
-        return vector
-
-    return ask
-
-
-def similar(world: World, run: Run, *vector: float, now: int = NOW) -> dict[str, Any]:
-    return cache_lookup_of(world).similar(run, {"task": "chat", "input": world.prompt(run.id)}, embed(*vector), now)
-
-
-def test_a_similar_question_is_worth_a_look_where_tenant_and_job_ask_for_it(world: World) -> None:
-    assert select(world, started(world, SIMILAR)).get("embed") is True
-    assert "embed" not in select(world, started(world, CACHED))
-    assert "embed" not in select(world, started(world, SIMILAR, tenant="zeta")), "it has no embedding model"
-    assert "embed" not in select(world, started(world, {**SIMILAR, "cache": {"similarity": 0.9, "mode": "refresh"}}))
-
-
-def test_a_repeat_asks_for_no_second_embedding(world: World) -> None:
-    run = started(world, SIMILAR)
-    select(world, run)
-    assert similar(world, run, 1.0, 0.1) == {}
-    assert similar(world, run) == {}, "an empty embedding would be an error"
-
-
-def test_a_similar_question_takes_the_answer(world: World) -> None:
-    run = started(world, SIMILAR)
-    select(world, run)
-    assert similar(world, run, 1.0, 0.1) == {}
-    assert cache_lookup_of(world).keep(succeed(world, run), NOW)
-    other = started(world, {**SIMILAR, "input": {"text": "How do you do?"}})
-    assert select(world, other)["embed"] is True
-    result = similar(world, other, 1.0, 0.2, now=NOW + MINUTE)
-    assert world.payloads.load(other.id, result["cached"]["output"]) == OUTPUT
-    shown = note(world, other.id)
-    assert shown is not None
-    assert (shown["kind"], shown["similarity"] > 9_000) == ("semantic", True)
-
-
-def test_a_job_that_was_erased_meanwhile_has_nothing_of_its_embedding(world: World) -> None:
-    run = started(world, SIMILAR)
-    select(world, run)
-
-    def end() -> None:
-        cancel_job(world.jobs, run.id, run.tenant, NOW)
-        answers(world.database).forget(run.id)
-
-    world.database.meanwhile.append(end)
-    with pytest.raises(Conflict):
-        similar(world, run, 1.0, 0.5)
-    assert "vector" not in (note(world, run.id) or {})
-
-
-def test_an_embedding_that_is_none_is_the_models_fault(world: World) -> None:
-    run = started(world, SIMILAR)
-    select(world, run)
-    with pytest.raises(BadOutput):
-        similar(world, run, 0.0, 0.0)
-
-
-def test_an_embedding_that_fails_leaves_the_job_as_it_was(world: World) -> None:
-    run = started(world, SIMILAR)
-    select(world, run)
-    before = note(world, run.id)
-
-    def fail(text: str) -> Sequence[float]:
-        raise Unavailable("Down.")
-
-    with pytest.raises(Unavailable):
-        cache_lookup_of(world).similar(run, {"input": world.prompt(run.id)}, fail, NOW)
-    assert note(world, run.id) == before
-    assert cache_lookup_of(world).keep(succeed(world, run), NOW), "it is kept for the same question"
