@@ -24,11 +24,16 @@ class Seeded:
     webhook_secret: str
 
 
+def document(models_url: str, batch_role: str) -> str:
+    """The registry of the demo, as JSON."""
+    text = (ROOT / "local" / "registry.json").read_text()
+    return text.replace("${MODELS_URL}", models_url).replace("${BATCH_ROLE}", batch_role)
+
+
 def seed(cloud: Cloud, outputs: dict[str, str], models_url: str, folder: Path) -> Seeded:
     """Write the registry anew, and keys and secrets where they are missing."""
     database = tables_of(cloud, outputs)
-    text = (ROOT / "local" / "registry.json").read_text()
-    text = text.replace("${MODELS_URL}", models_url).replace("${BATCH_ROLE}", outputs["BatchInferenceRole"])
+    text = document(models_url, outputs["BatchInferenceRole"])
     apply(registry_of(cloud, outputs), parse_registry(json.loads(text)), by="local", now=now_ms())
     kept = folder / "seeded.json"
     if kept.exists():

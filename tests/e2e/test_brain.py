@@ -13,7 +13,7 @@ from tests.e2e.stack import Stack, chat
 ROWS = [
     ("summarize", "haiku", "bedrock"),
     ("creative", "gpt", "openai"),
-    ("technical", "technical-endpoint", "sagemaker"),
+    ("technical", "local-technical", "sagemaker"),
     (None, "sonnet", "anthropic"),
 ]
 """The kind of work, the stand-in that does it, and the wire format that it speaks."""
@@ -39,11 +39,11 @@ def test_the_endpoint_of_a_route_falls_back(stack: Stack) -> None:
     job = stack.run(chat(f"Summarize: {uuid.uuid4()}.", routing={"query_type": "technical"}))
     assert job["status"] == "succeeded"
     asked = [(each["model"], each["outcome"]) for each in job["attempts"]]
-    assert asked == [("technical-endpoint", "BadOutput")] * 2 + [("sonnet", "succeeded")], "once more, then the next"
+    assert asked == [("local-technical", "BadOutput")] * 2 + [("sonnet", "succeeded")], "once more, then the next"
 
 
 def test_an_alias_is_a_list_of_models(stack: Stack) -> None:
-    assert stack.run(chat(model="fast"))["model"] == "haiku"
+    assert stack.run(chat(model="local-fast"))["model"] == "haiku"
 
 
 def test_an_estimate_says_what_a_job_would_do_and_holds_nothing(stack: Stack) -> None:
