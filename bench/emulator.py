@@ -89,7 +89,7 @@ def _start(folder: Path, name: str, emulator: str) -> Side:
     servers = Servers(folder / name, show, emulator=emulator)
     servers.start(persist=False)
     stack = up(persist=False, folder=folder / name)
-    client = Client(stack.cloud.base_url(stack.outputs["ApiId"]), stack.seeded.api_key)
+    client = Client(stack.outputs["ApiUrl"], stack.seeded.api_key)
     return Side(name, servers, client, servers.running()["cloud"].pid)
 
 

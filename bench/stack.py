@@ -60,7 +60,7 @@ class Bench:
     @property
     def api(self) -> Client:
         """The REST API as the tenant `demo`."""
-        return Client(self.cloud.base_url(self.up.outputs["ApiId"]), self.up.seeded.api_key)
+        return Client(self.up.outputs["ApiUrl"], self.up.seeded.api_key)
 
     @property
     def other(self) -> Client:

@@ -45,10 +45,10 @@ class Client:
         return self.call("POST", "/jobs", body, {name.replace("_", "-"): value for name, value in headers.items()})
 
     def finished(self, job_id: str, waits: int = 6) -> dict[str, Any]:
-        """Long-poll until the job has ended, at most so many times 20 seconds; gives it as it is then."""
+        """Long-poll until the job has ended, at most so many times 20 seconds; gives it as it is then, in full."""
         job: dict[str, Any] = {}
         for _ in range(waits):
-            job = self.call("GET", f"/jobs/{job_id}?wait=20").body
+            job = self.call("GET", f"/jobs/{job_id}?wait=20&include=route").body
             if job.get("ended_at"):
                 break
         return job

@@ -33,7 +33,7 @@ class Demo:
         self._outputs = outputs
         self._seeded = seeded
         self._say = say
-        self._api = Client(cloud.base_url(outputs["ApiId"]), seeded.api_key)
+        self._api = Client(outputs["ApiUrl"], seeded.api_key)
         self._document = (EXAMPLES / "lighthouse.txt").read_text()
 
     def run(self) -> None:

@@ -104,7 +104,8 @@ def deploy(cloud: Cloud, folder: Path, stack: str = STACK, *, extra: tuple[str, 
         s3.create_bucket(Bucket=ARTIFACTS)
     _sam("deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack,
          "--s3-bucket", ARTIFACTS, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset",
-         "--no-fail-on-empty-changeset", "--no-progressbar", *LOOPS, "--parameter-overrides", *overrides(), *extra,
+         "--no-fail-on-empty-changeset", "--no-progressbar", *LOOPS, "--parameter-overrides", *overrides(),
+         f"PublicUrl={cloud.base_url('{api}')}", *extra,
          environment=cloud.environment())  # fmt: skip
     return cloud.outputs(stack)
 

@@ -81,8 +81,8 @@ class Database(Protocol):
         """Read the items of one partition whose `sk` begins with `prefix`, in order of `sk`, as of the last write."""
         ...
 
-    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
-        """Read the items of one partition from `sk` on, in order of `sk`, as of the last write."""
+    def query_since(self, table: TableName, pk: str, sk: str, limit: int | None = None) -> list[Item]:
+        """Read the items of one partition from `sk` on, `limit` at most, in order of `sk`, as of the last write."""
         ...
 
     def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:

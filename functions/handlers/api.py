@@ -14,7 +14,7 @@ ACCEPTING = ("POST /jobs", "POST /prompts/{id}/run")
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one call."""
-    request = Request.of(event)
+    request = Request.of(event, doors.public_url())
     reply = answered(request, lambda asked: doors.api()(asked))
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from broker.bootstrap import running
+from broker.bootstrap import adapters, running
 from broker.clock import now_ms
 from broker.observability import invocation
 
@@ -19,4 +19,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _deliver(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
-    running.deliver()(message["job_id"], message["name"], now_ms())
+    running.deliver()(message["job_id"], message["name"], now_ms(), adapters.base_url())

@@ -74,6 +74,8 @@ def test_queries_from_a_key_on(database: Database) -> None:
     put(database, row(sk="1"), row(sk="2"), row(sk="10"), row(sk="3"), row(pk="B", sk="2"))
     assert [item["sk"] for item in database.query_since("jobs", "A", "2")] == ["2", "3"]
     assert database.query_since("jobs", "A", "4") == []
+    assert [item["sk"] for item in database.query_since("jobs", "A", "2", 1)] == ["2"]
+    assert [item["sk"] for item in database.query_since("jobs", "A", "2", 9)] == ["2", "3"]
 
 
 def test_queries_from_a_key_to_a_key(database: Database) -> None:

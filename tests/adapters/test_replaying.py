@@ -19,7 +19,7 @@ from broker.jobs.transitions import cancel, claim
 from moto import mock_aws
 
 from tests.fakes.bus import FakeBus
-from tests.fakes.world import JOB_ID, NOW, a_head
+from tests.fakes.world import BASE_URL, JOB_ID, NOW, a_head
 
 NAMES = {"jobs": "jobs", "registry": "registry", "ledger": "ledger"}
 
@@ -44,7 +44,7 @@ class Scene:
         self.bus = FakeBus()
         database = DynamoDatabase(dynamodb, NAMES)  # type: ignore[arg-type]  # literal keys
         self.jobs = Jobs(database, ())
-        publish = Publish(database, self.jobs, self.bus, Nowhere(), lambda head: None)
+        publish = Publish(database, self.jobs, self.bus, Nowhere(), BASE_URL, lambda head: None)
         self.replay = Replay(self.sqs, self.streams, self.url, publish)
 
     def give_up(self, first: int, last: int) -> None:

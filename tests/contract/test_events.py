@@ -30,7 +30,7 @@ from tests.contract.test_schemas import check
 from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.database import FakeDatabase
 from tests.fakes.queue import FakeRejections
-from tests.fakes.world import JOB_ID, a_head
+from tests.fakes.world import BASE_URL, JOB_ID, a_head
 
 ACCOUNT = "123456789012"
 RULES = of_type("AWS::Events::Rule")
@@ -128,13 +128,13 @@ def test_the_example_of_an_end_is_as_published_and_as_it_is_told() -> None:
     _, event_shown = examples()
     check("event", event_shown)
     ended = World().ended(Status.SUCCEEDED)
-    kind, detail = event_of(None, ended) or ("", {})
+    kind, detail = event_of(None, ended, BASE_URL) or ("", {})
     event = sent(kind, detail)
     assert shape(event_shown) == shape(event), "the example has other fields than the broker's"
     assert rules_for(event_shown) == []
     facts, metadata = event_shown["detail"]["data"], event_shown["detail"]["metadata"]
     assert metadata["event_id"] == replace(ended, id=facts["job_id"]).event_id
-    assert facts["url"] == f"/v1/jobs/{facts['job_id']}"
+    assert facts["url"].endswith(f"/v1/jobs/{facts['job_id']}")
 
 
 def shape(value: Any) -> Any:
@@ -153,7 +153,7 @@ def test_what_reaches_the_intake_becomes_a_job() -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_an_event_of_a_job_never_comes_back_as_work(head: Head) -> None:
-    kind, detail = event_of(None, head) or ("", {})
+    kind, detail = event_of(None, head, BASE_URL) or ("", {})
     event = sent(kind, detail)
     assert event["source"] == SOURCE
     assert rules_for(event) == [], f"{kind} would be taken for a request"
@@ -171,7 +171,7 @@ def test_other_events_are_left_alone(kind: str) -> None:
 
 def test_the_archive_holds_the_brokers_events_and_no_requests() -> None:
     for name, archive in of_type("AWS::Events::Archive").items():
-        kind, detail = event_of(None, World().submitted()) or ("", {})
+        kind, detail = event_of(None, World().submitted(), BASE_URL) or ("", {})
         assert matches(archive["EventPattern"], sent(kind, detail)), f"{name} misses the broker's events"
         assert not matches(archive["EventPattern"], requested("shop", ASK)), f"{name} would keep prompts"
 
@@ -265,7 +265,7 @@ def test_what_is_held_and_what_is_released_is_told_whether_progress_is_or_not(pr
     (_, held), (_, released) = database.stream[1:]
     for kind, before, after in (("JobHeld", database.stream[0][1], held), ("JobReleased", held, released)):
         assert comes_through(stream_record(after, "MODIFY", before), progress=progress), kind
-        told = review_event_of(Head.from_item(before), Head.from_item(after))
+        told = review_event_of(Head.from_item(before), Head.from_item(after), BASE_URL)
         assert told is not None
         event = sent(*told)
         check("event", event)

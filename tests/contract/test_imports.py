@@ -81,6 +81,7 @@ ARROWS: dict[str, set[str]] = {
         "errors",
         "guardrails",
         "jobs",
+        "prompts",
         "registry",
         "rest",
         "reviews",

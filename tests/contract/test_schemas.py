@@ -25,6 +25,7 @@ from jsonschema.exceptions import ValidationError
 from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.batches import Files
 from tests.fakes.queue import FakeRejections
+from tests.fakes.world import BASE_URL
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "schemas"
@@ -107,14 +108,14 @@ def test_a_job_without_one_of_its_fields_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_the_event_of_each_status_is_as_published(world: World, head: Head) -> None:
-    event = event_of(None, head)
+    event = event_of(None, head, BASE_URL)
     assert event is not None
     kind, detail = event
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
 
 
 def test_an_event_with_the_status_of_another_is_refused() -> None:
-    kind, detail = event_of(None, World().submitted()) or ("", {})
+    kind, detail = event_of(None, World().submitted(), BASE_URL) or ("", {})
     with pytest.raises(ValidationError):
         check("event", {"source": bus.SOURCE, "detail-type": "JobFailed", "detail": detail})
     with pytest.raises(ValidationError):
@@ -183,21 +184,23 @@ def test_every_detail_type_of_the_code_is_published() -> None:
 
 @pytest.mark.parametrize(("world", "head"), [each for each in JOBS if each.values[1].status.terminal])
 def test_a_webhook_is_as_published(world: World, head: Head) -> None:
-    body = webhook_body(head)
+    body = webhook_body(head, BASE_URL)
     check("webhook", body)
     assert body["type"] in head.webhook
 
 
 def test_a_webhook_of_a_hold_is_as_published() -> None:
     head = World().held()
-    body = held_body(head, held_facts(head))
+    body = held_body(head, held_facts(head), BASE_URL)
     check("webhook", body)
-    assert (body["type"], body["data"]["url"]) == ("job.held", f"/v1/jobs/{head.id}")
+    assert (body["type"], body["data"]["url"]) == ("job.held", f"{BASE_URL}/jobs/{head.id}")
 
 
 @pytest.mark.parametrize(("world", "head"), JOBS)
 def test_events_and_webhooks_hold_nothing_of_prompt_and_answer(world: World, head: Head) -> None:
-    sent = json.dumps([event_of(None, head), webhook_body(head), timeline(head, world.jobs.notes(head.id))])
+    sent = json.dumps(
+        [event_of(None, head, BASE_URL), webhook_body(head, BASE_URL), timeline(head, world.jobs.notes(head.id))]
+    )
     assert "Hello" not in sent
 
 

@@ -82,6 +82,7 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
             f"from broker.bootstrap import doors, running\n(getattr(doors, {builder!r}, None) or running.{builder})()\n"
         )
     names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
+        "BASE_URL",
         "EXPRESS_WORKFLOW",
         "STANDARD_WORKFLOW",
     }

@@ -23,6 +23,7 @@ from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import Fence, Outcome, cancel, claim, finish, wait
 from broker.prompts import experiments
+from broker.prompts.listing import Listing
 from broker.prompts.templates import Prompts
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -53,6 +54,7 @@ from tests.fakes.queue import FakeDeliveries, FakeQueue
 from tests.fakes.reviews import reviews_of
 from tests.fakes.shelf import FakeShelf
 from tests.fakes.texts import FakeTexts
+from tests.fakes.world import BASE_URL
 
 NOW = 1_762_000_000_000
 ERROR = {"type": "unavailable", "code": "runs_exhausted", "message": "The job was started 3 times."}
@@ -98,7 +100,7 @@ class World:
         self.deliver = Deliver(
             self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None
         )
-        self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), lambda head: None)
+        self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), BASE_URL, lambda head: None)
         forget = Answers(self.database, FakeShelf(self.database)).forget
         self.circuits = Breakers(self.database, Board(self.database), chance=lambda: 0.0)
         estimate = EstimateJob(prepare, self.circuits, lambda url: None)
@@ -115,6 +117,7 @@ class World:
             self.circuits,
             estimate,
             TryPolicies(tenants, Policies(self.database)),
+            Listing(self.database, prompts),
         )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
@@ -123,7 +126,9 @@ class World:
         scopes = facts.pop("scopes", frozenset("*"))
         operators = Admin(self.database, self.registry, reviews_of(self, FakeQueue()))
         door = operators if (method, resource) in ADMIN_ROUTES else self.api
-        return door(Request(method, resource, principal="me", scopes=scopes, request_id="r-1", **facts))
+        return door(
+            Request(method, resource, principal="me", scopes=scopes, request_id="r-1", base_url=BASE_URL, **facts)
+        )
 
     def submitted(self) -> Head:
         """A queued job with a webhook and metadata."""
@@ -185,7 +190,7 @@ class World:
                 after = finish(before, outcome, now=NOW + 2000, fence=fence)
         self._write(after)
         self.publish([HeadChange("1", before, after)], NOW + 2100)
-        self.deliver(after.id, f"DELIVERY#job.{status.value}", NOW + 2200)
+        self.deliver(after.id, f"DELIVERY#job.{status.value}", NOW + 2200, BASE_URL)
         return after
 
     def reckoned(self) -> Head:

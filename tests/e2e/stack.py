@@ -39,7 +39,7 @@ class Stack:
     @property
     def base_url(self) -> str:
         """Where the REST API is."""
-        return self.cloud.base_url(self.outputs["ApiId"])
+        return self.outputs["ApiUrl"]
 
     @property
     def database(self) -> DynamoDatabase:

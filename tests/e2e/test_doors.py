@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+import urllib3
 
 from local.listening import Listener
 from tests.e2e.stack import Stack, chat, put_event, until
@@ -13,7 +14,8 @@ from tests.e2e.stack import Stack, chat, put_event, until
 def test_a_job_is_accepted_polled_and_told_in_full(stack: Stack) -> None:
     answer = stack.api.submit(chat(metadata={"order": "17"}))
     assert answer.status == 202
-    assert answer.headers["location"] == f"/v1/jobs/{answer.body['id']}"
+    url = answer.headers["location"]
+    assert url == answer.body["urls"]["get"] == f"{stack.base_url}/jobs/{answer.body['id']}"
     assert answer.body["status"] == "queued"
     job = stack.api.finished(answer.body["id"])
     assert job["status"] == "succeeded"
@@ -23,8 +25,21 @@ def test_a_job_is_accepted_polled_and_told_in_full(stack: Stack) -> None:
     assert job["usage"]["cost_usd"] > 0
     assert job["metadata"] == {"order": "17"}
     assert stack.calls_of(job) == ["sonnet"]
-    assert {each["model"]: each["taken"] for each in job["route"]}["sonnet"]
+    taken = [each["model"] for each in job["route"] if each["taken"]]
+    assert taken[0] == "sonnet" and len(taken) < len(job["route"])
     assert all(each["why"] for each in job["route"])
+    looked = urllib3.request("GET", url, headers={"authorization": f"Bearer {stack.seeded.api_key}"}, retries=False)
+    assert [each["model"] for each in looked.json()["route"]] == taken, "in short, unless it is asked for"
+
+
+def test_no_header_of_a_caller_says_where_a_job_is(stack: Stack) -> None:
+    forged = {"x_forwarded_host": "evil.example", "forwarded": "host=evil.example", "x_forwarded_prefix": "/evil"}
+    with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
+        answer = stack.api.submit(chat(), **forged)
+        job_id = answer.body["id"]
+        event = heard.wait("JobSucceeded", lambda detail: detail["data"]["job_id"] == job_id)
+    assert answer.headers["location"] == f"{stack.base_url}/jobs/{job_id}"
+    assert event and event["detail"]["data"]["url"] == answer.headers["location"]
 
 
 def test_a_client_that_prefers_to_wait_gets_the_finished_job(stack: Stack) -> None:

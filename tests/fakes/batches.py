@@ -18,7 +18,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.bus import FakeBus
 from tests.fakes.files import FakeCollects, FakeInbox, FakeOutbox
 from tests.fakes.queue import FakeDeliveries
-from tests.fakes.world import NOW, World, a_model
+from tests.fakes.world import BASE_URL, NOW, World, a_model
 
 PROMPT = {"pk": "PROMPT#summarize", "sk": "LATEST", "user": "Summarize:\n{{document}}"}
 
@@ -85,7 +85,9 @@ class Files:
     def collect(self, batch_id: str, now: int = NOW) -> Batch | None:
         """Collect a batch."""
         world = self.world
-        return Collect(world.database, world.jobs, world.payloads, self.outbox, self.bus.put_one)(batch_id, now)
+        return Collect(world.database, world.jobs, world.payloads, self.outbox, BASE_URL, self.bus.put_one)(
+            batch_id, now
+        )
 
     def batch(self, batch_id: str) -> Batch:
         """The record."""
@@ -108,7 +110,9 @@ class Files:
     def publish(self, *changes: HeadChange) -> str | None:
         """What the stream sets off."""
         world = self.world
-        publish = Publish(world.database, world.jobs, FakeBus(), FakeDeliveries(), lambda head: None, self.count)
+        publish = Publish(
+            world.database, world.jobs, FakeBus(), FakeDeliveries(), BASE_URL, lambda head: None, self.count
+        )
         return publish(changes, NOW)
 
     def finish(self, batch_id: str) -> None:

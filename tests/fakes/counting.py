@@ -53,10 +53,10 @@ class CountingDatabase(FakeDatabase):
         self.reads += 1
         return FakeDatabase.query(self, table, pk, prefix)
 
-    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+    def query_since(self, table: TableName, pk: str, sk: str, limit: int | None = None) -> list[Item]:
         """See `Database.query_since`."""
         self.reads += 1
-        return FakeDatabase.query_since(self, table, pk, sk)
+        return FakeDatabase.query_since(self, table, pk, sk, limit)
 
     def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
         """See `Database.query_between`."""

@@ -44,9 +44,9 @@ class FakeDatabase:
         """See `Database.query`."""
         return self._matching(table, pk, lambda key: key.startswith(prefix))
 
-    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+    def query_since(self, table: TableName, pk: str, sk: str, limit: int | None = None) -> list[Item]:
         """See `Database.query_since`."""
-        return self._matching(table, pk, lambda key: key >= sk)
+        return self._matching(table, pk, lambda key: key >= sk)[:limit]
 
     def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
         """See `Database.query_between`."""

@@ -36,7 +36,7 @@ from tests.fakes.provider import FakeProvider
 from tests.fakes.questions import answers, cache_lookup_of
 from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
-from tests.fakes.world import NOW, SECOND, World
+from tests.fakes.world import BASE_URL, NOW, SECOND, World
 
 CONTEXT = SimpleNamespace(aws_request_id="7d5a3b1c-0f5e-4a53-b6f0-2f6f6f1c1a2b")
 
@@ -182,16 +182,17 @@ class Flow:
             raise CredentialRejected(f"There is no secret {name!r}.", code="no_secret")
         return self.keys[name]
 
-    def look(self, job_id: str, scopes: str = "jobs:read", tenant: str = "acme", **path: str) -> Any:
+    def look(self, job_id: str, scopes: str = "jobs:read", tenant: str = "acme", include: str = "", **path: str) -> Any:
         """What a caller gets by REST: of a job, or of another `resource`."""
         world, nothing = self.world, lambda *_: None
         api = Api(
             *(world.accepting(), world.jobs, world.payloads, world.models(), Tenants(world.database)),
-            *(nothing, answers(world.database).forget, world.turns, FakeCircuits(), nothing, nothing),
+            *(nothing, answers(world.database).forget, world.turns, FakeCircuits(), nothing, nothing, nothing),
         )  # type: ignore[arg-type, misc]
         who = frozenset(scopes.split())
         resource = path.get("resource", "/jobs/{id}")
-        call = Request("GET", resource, {"id": job_id}, {}, {}, None, tenant, "ci", who, "r-1", time.monotonic())
+        query, began = {"include": include}, time.monotonic()
+        call = Request("GET", resource, {"id": job_id}, query, {}, None, tenant, "ci", who, "r-1", BASE_URL, began)
         return api(call).body
 
     def kept(self) -> str:

@@ -13,7 +13,7 @@ from broker.token_estimates import estimate_input, family_of
 from tests.fakes.provider import FakeProvider
 from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
-from tests.fakes.world import NOW, SECOND, a_model
+from tests.fakes.world import BASE_URL, NOW, SECOND, a_model
 
 FILLER = " The keeper wrote down what the lamp had done in the night." * 40
 WINDOW, LONGEST = 5_000, 500
@@ -98,4 +98,4 @@ class Talk:
 
     def shown(self, head: Head) -> dict[str, Any]:
         world = self.stage.world
-        return view(world.jobs.get(head.id), world.jobs.notes(head.id), None)
+        return view(world.jobs.get(head.id), world.jobs.notes(head.id), None, BASE_URL)

@@ -37,6 +37,9 @@ JOB_ID = "job_0193a000000070008000000000000001"
 
 INBOX = "inbox"
 
+BASE_URL = "https://api.example.com/v1"
+"""Of the REST API."""
+
 CHAT = {"input": {"messages": [{"role": "user", "content": "How are you?"}]}}
 
 

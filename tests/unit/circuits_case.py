@@ -37,9 +37,9 @@ class Refusing(FakeDatabase):
         self._refuse(pk)
         return super().query(table, pk, prefix)
 
-    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+    def query_since(self, table: TableName, pk: str, sk: str, limit: int | None = None) -> list[Item]:
         self._refuse(pk)
-        return super().query_since(table, pk, sk)
+        return super().query_since(table, pk, sk, limit)
 
     def write(self, *operations: Put | Update | Check) -> None:
         for each in operations:

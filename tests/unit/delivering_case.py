@@ -9,7 +9,7 @@ from broker.jobs.head import Status, due_partition
 from broker.storage import Item
 
 from tests.fakes.queue import FakeDeliveries
-from tests.fakes.world import JOB_ID, NOW, World, a_head
+from tests.fakes.world import BASE_URL, JOB_ID, NOW, World, a_head
 
 NAME = "DELIVERY#job.failed"
 EVENT_ID = "evt_1"
@@ -47,7 +47,7 @@ class Courier:
         return Deliver(world.database, world.jobs, self.queue, self._send, self._observe, lambda *what: gone(what))
 
     def __call__(self, now: int = NOW) -> str:
-        return self.deliver(JOB_ID, NAME, now)
+        return self.deliver(JOB_ID, NAME, now, BASE_URL)
 
     def _send(self, tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:
         self.posts.append((tenant, url, event_id, now, body))

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from tests.fakes.bus import FakeBus
 from tests.fakes.database import Crash
 from tests.fakes.queue import Down, FakeDeadLetters, FakeDeliveries
-from tests.fakes.world import HOUR, NOW, World
+from tests.fakes.world import BASE_URL, HOUR, NOW, World
 
 ALLOWED = 2_000
 PERIOD = "2026-11"
@@ -138,7 +138,7 @@ class Life(RuleBasedStateMachine):
         self.money_adds_up()
         self.history_is_legal()
         bus = FakeBus()
-        publish = Publish(self.database, self.world.jobs, bus, FakeDeliveries(), lambda head: None)
+        publish = Publish(self.database, self.world.jobs, bus, FakeDeliveries(), BASE_URL, lambda head: None)
         changes = [
             HeadChange(str(place), Head.from_item(old) if old else None, Head.from_item(new))
             for place, (old, new) in enumerate(self.database.stream)

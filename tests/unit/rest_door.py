@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BrokerError
+from broker.prompts.listing import Listing
 from broker.rest.api import Api
 from broker.rest.http import Reply, Request
 from broker.steps.estimating import EstimateJob
@@ -17,7 +18,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.questions import answers
-from tests.fakes.world import CHAT, JOB_ID, World, a_model
+from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
 
 BODY = json.dumps(CHAT)
 
@@ -68,12 +69,15 @@ class Door:
             self.health,
             estimate,
             TryPolicies(tenants, Policies(world.database)),
+            Listing(world.database, world.prompts()),
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}
         who = frozenset(scopes.split())
         began = time.monotonic() - ago_s
-        return api(Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", began))
+        return api(
+            Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", BASE_URL, began)
+        )
 
     def fails(self, *arguments: Any, **options: Any) -> BrokerError:
         with pytest.raises(BrokerError) as failure:

@@ -36,7 +36,7 @@ from tests.fakes.provider import FakeProvider
 from tests.fakes.queue import FakeDeliveries
 from tests.fakes.settling import settling_of
 from tests.fakes.stage import Stage
-from tests.fakes.world import NOW, World, a_model
+from tests.fakes.world import BASE_URL, NOW, World, a_model
 
 REQUESTS = 13
 WRITE_UNITS = 14
@@ -124,11 +124,11 @@ class Plain:
         assert settle(run | {"ending": {"answer": answer}}, CONTEXT)["status"] == "succeeded"
         self._publish(seen)
         found, notes, item = looked_at(world.jobs, head.id, "acme")
-        return view(found, notes, self.payloads.load(head.id, found.output or "", item))
+        return view(found, notes, self.payloads.load(head.id, found.output or "", item), BASE_URL, whole_route=True)
 
     def _publish(self, seen: int) -> None:
         """As the stream's filter lets it through: news, without progress."""
-        publish = Publish(self.database, self.world.jobs, self.bus, FakeDeliveries(), job_ended)
+        publish = Publish(self.database, self.world.jobs, self.bus, FakeDeliveries(), BASE_URL, job_ended)
         changes = [
             HeadChange("1", Head.from_item(old) if old else None, Head.from_item(new))
             for old, new in self.database.stream[seen:]

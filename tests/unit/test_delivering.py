@@ -10,7 +10,7 @@ from broker.delivery.schedule import PAUSES_S
 from broker.errors import InvalidRequest, Unavailable
 from broker.jobs.reading import view
 
-from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, SECOND
+from tests.fakes.world import BASE_URL, HOUR, JOB_ID, MINUTE, NOW, SECOND
 from tests.unit.delivering_case import BROKEN, EVENT_ID, GONE, NAME, Courier
 
 
@@ -133,7 +133,7 @@ def test_the_sweep_asks_once_for_what_is_due() -> None:
 def test_the_job_shows_its_deliveries() -> None:
     courier = Courier([BROKEN])
     courier()
-    (shown,) = view(courier.world.jobs.get(JOB_ID), courier.world.jobs.notes(JOB_ID), None)["delivery"]
+    (shown,) = view(courier.world.jobs.get(JOB_ID), courier.world.jobs.notes(JOB_ID), None, BASE_URL)["delivery"]
     assert (shown["id"], shown["event"], shown["state"]) == (EVENT_ID, "job.failed", "pending")
     assert shown["attempts"] == [{"at": "2026-11-18T11:06:40.000Z", "status": 500, "error": None, "latency_ms": 7}]
     assert "url" not in shown

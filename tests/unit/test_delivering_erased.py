@@ -5,13 +5,13 @@ from broker.delivery.delivering import Sent
 from broker.errors import InvalidRequest
 from broker.jobs.erasing import erase
 
-from tests.fakes.world import HOUR, JOB_ID, NOW
+from tests.fakes.world import BASE_URL, HOUR, JOB_ID, NOW
 from tests.unit.delivering_case import BROKEN, GONE, NAME, OK, Courier
 
 
 def test_a_delivery_that_went_with_its_job_ends_in_silence() -> None:
     courier = Courier()
-    assert courier.deliver("job_none", NAME, NOW) == "gone"
+    assert courier.deliver("job_none", NAME, NOW, BASE_URL) == "gone"
     assert (courier.gone, courier.posts, courier.queue.sent) == ([("job_none", NAME)], [], [])
 
 

@@ -14,7 +14,7 @@ from broker.jobs.transitions import Fence, Outcome, claim
 from broker.storage import Item, Put
 from broker.tenants import ledger
 
-from tests.fakes.world import JOB_ID, MINUTE, NOW, World, a_head
+from tests.fakes.world import BASE_URL, JOB_ID, MINUTE, NOW, World, a_head
 
 BUDGET, HOLD, RESERVE = 1_000, 400, 100
 WON = Outcome(Status.SUCCEEDED, model="small", output="OUTPUT#1.1")
@@ -193,7 +193,7 @@ def test_an_ended_jobs_lost_calls_are_reckoned_when_their_time_is_over(world: Wo
     assert world.available() == BUDGET - 3 * RESERVE
     spent = world.spent()
     assert (spent["nusd"], spent["calls"], spent["unknown"], spent["unknown_nusd"]) == (300, 3, 3, 300)
-    shown = view(after, {}, None)["attempts"]
+    shown = view(after, {}, None, BASE_URL)["attempts"]
     assert [(each["outcome"], each["paid"]) for each in shown] == [("unknown", "unknown")] * 3
 
 

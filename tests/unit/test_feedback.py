@@ -199,7 +199,7 @@ def test_long_texts_leave_operators_a_page_that_a_function_may_give(character: s
     flow = Flow()
     for _ in range(20):
         say(flow, flow(chat(character * 170_000)), verdict="missed")
-    request = Request("GET", "/admin/feedback/rows", {}, {}, {}, None, "", "arn:ada", frozenset(), "r-1", 0.0)
+    request = Request("GET", "/admin/feedback/rows", {}, {}, {}, None, "", "arn:ada", frozenset(), "r-1", "", 0.0)
     reply = reviews_of(flow.world, flow.world.queue).list_rows(request)
     assert len(reply.body["data"]) == 20
     # Source: Lambda developer guide, "Lambda quotas": 6 MB for a synchronous reply.

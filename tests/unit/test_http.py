@@ -21,6 +21,9 @@ def event(**changes: Any) -> dict[str, Any]:
         "isBase64Encoded": False,
         "requestContext": {
             "requestId": "req-1",
+            "apiId": "a1b2c3",
+            "domainName": "a1b2c3.execute-api.eu-central-1.amazonaws.com",
+            "path": "/v1/jobs/job_1",
             "authorizer": {"tenant": "acme", "principal": "ci", "scopes": "jobs:read jobs:write"},
         },
     }
@@ -132,7 +135,7 @@ def test_what_is_no_number(text: str) -> None:
     ],
 )
 def test_a_scope_is_needed(scopes: str, may: bool) -> None:
-    context = {"requestId": "r", "authorizer": {"tenant": "acme", "principal": "ci", "scopes": scopes}}
+    context = event()["requestContext"] | {"authorizer": {"tenant": "acme", "principal": "ci", "scopes": scopes}}
     request = Request.of(event(requestContext=context))
     if may:
         request.need("jobs:read")
@@ -195,3 +198,39 @@ def test_an_error_names_what_is_known_of_it() -> None:
         }
     }
     assert error_reply(NotFound("m"), "r").body["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("resource", "domain", "path", "base_url"),
+    [
+        ("/jobs", "a1.execute-api.eu-central-1.amazonaws.com", "/v1/jobs", "{}/v1"),
+        ("/jobs", "a1.execute-api.eu-central-1.amazonaws.com", "/v1/jobs/", "{}/v1"),
+        ("/jobs/{id}", "a1.execute-api.cn-north-1.amazonaws.com.cn", "/v1/jobs/job_1", "{}/v1"),
+        ("/jobs/{id}/cancel", "api.example.com", "/jobs/job_1/cancel", "{}"),
+        ("/jobs/{id}/cancel", "api.example.com", "/broker/jobs/job_1/cancel", "{}/broker"),
+        ("/jobs", "api.example.com", "/work/broker/jobs", "{}/work/broker"),
+        ("/jobs", "api.example.com", "/broker/v1/jobs", "{}/broker/v1"),
+    ],
+)
+def test_links_hang_on_the_way_by_which_the_call_came(resource: str, domain: str, path: str, base_url: str) -> None:
+    """The stage's own domain, a custom one, and one with a mapping of one or two levels, with or without the stage."""
+    usual = event()["requestContext"]
+    forged = {name: "evil.example" for name in ("Host", "X-Forwarded-Host", "Forwarded", "X-Forwarded-Prefix")}
+    called = event(resource=resource, headers=forged, requestContext=usual | {"domainName": domain, "path": path})
+    assert Request.of(called).base_url == f"https://{base_url.format(domain)}"
+
+
+def test_operators_say_where_the_api_is_reached() -> None:
+    assert Request.of(event(), "https://api.example.com/ai").base_url == "https://api.example.com/ai"
+    assert Request.of(event(), "http://127.0.0.1:4566/{api}/v1").base_url == "http://127.0.0.1:4566/a1b2c3/v1"
+
+
+@pytest.mark.parametrize(("asked", "found"), [({}, []), ({"include": ""}, []), ({"include": "a, b"}, ["a", "b"])])
+def test_include_names_what_is_shown_beside(asked: dict[str, str], found: list[str]) -> None:
+    assert Request.of(event(queryStringParameters=asked)).included(("a", "b", "c")) == found
+
+
+def test_include_takes_what_it_knows_alone() -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        Request.of(event(queryStringParameters={"include": "a,x"})).included(("a",))
+    assert (failure.value.param, failure.value.message) == ("include", "include is one of a.")

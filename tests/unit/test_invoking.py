@@ -19,7 +19,7 @@ from tests.fakes.counting import bytes_of
 from tests.fakes.database import Crash
 from tests.fakes.provider import ANSWER
 from tests.fakes.stage import Stage
-from tests.fakes.world import CHAT, JOB_ID, NOW, a_model
+from tests.fakes.world import BASE_URL, CHAT, JOB_ID, NOW, a_model
 from tests.unit.invoking_case import COST
 
 
@@ -142,7 +142,7 @@ def test_the_reasons_of_a_run_are_shown_from_its_first_call_on(invoke: Stage) ->
     kept = packed([{"model": "small", "taken": True, "why": "rank 1"}])
     run = replace(invoke.run, fence=replace(invoke.run.fence, route=on_head(kept)))
     invoke(run=run)
-    assert view(invoke.head, {}, None)["route"] == [{"model": "small", "taken": True, "why": "rank 1"}]
+    assert view(invoke.head, {}, None, BASE_URL)["route"] == [{"model": "small", "taken": True, "why": "rank 1"}]
 
 
 def test_a_plain_jobs_head_fits_a_write_unit_with_the_longest_route(invoke: Stage) -> None:

@@ -14,7 +14,7 @@ from broker.routing.circuits import State
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.provider import failing
 from tests.fakes.stage import Stage
-from tests.fakes.world import JOB_ID, NOW
+from tests.fakes.world import BASE_URL, JOB_ID, NOW
 from tests.unit.invoking_case import ENDINGS
 
 
@@ -75,7 +75,7 @@ def test_a_model_that_is_left_alone_is_not_called(invoke: Stage) -> None:
         invoke()
     assert (invoke.provider.calls, invoke.head.calls, invoke.circuits.recorded) == ([], {}, [])
     invoke.world.jobs.note(invoke.run, "ROUTE#1", {"route": [{"model": "small", "taken": True, "why": "rank 1"}]})
-    (row,) = view(invoke.head, invoke.world.jobs.notes(JOB_ID), None)["route"]
+    (row,) = view(invoke.head, invoke.world.jobs.notes(JOB_ID), None, BASE_URL)["route"]
     assert row["why"].startswith("rank 1; passed over: ")
 
 

@@ -15,7 +15,7 @@ from tests.contract.world import World as Door
 from tests.fakes.batches import Files, chat, jsonl
 from tests.fakes.bus import FakeBus
 from tests.fakes.queue import FakeDeadLetters, FakeDeliveries
-from tests.fakes.world import CHAT, HOUR, MINUTE, NOW, SECOND, World, a_model
+from tests.fakes.world import BASE_URL, CHAT, HOUR, MINUTE, NOW, SECOND, World, a_model
 
 DAY = 24 * HOUR
 SHORT = {**CHAT, "ttl_seconds": 60}
@@ -60,7 +60,7 @@ def test_a_job_whose_time_is_over_still_ends_and_is_told(world: World) -> None:
     ended = world.jobs.get(head.id)
     assert ended.status is Status.EXPIRED
     bus, deliveries = FakeBus(), FakeDeliveries()
-    publish = Publish(world.database, world.jobs, bus, deliveries, lambda head: None)
+    publish = Publish(world.database, world.jobs, bus, deliveries, BASE_URL, lambda head: None)
     world.age(NOW + 2 * DAY + MINUTE)
     assert publish([HeadChange("s-1", head, ended)], NOW + 2 * DAY + MINUTE) is None
     assert bus.kinds == ["JobExpired"]

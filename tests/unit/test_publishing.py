@@ -13,7 +13,7 @@ from broker.jobs.head import Head, Status, due_partition
 
 from tests.fakes.bus import FakeBus
 from tests.fakes.queue import Down, FakeDeliveries
-from tests.fakes.world import JOB_ID, NOW, World, a_head
+from tests.fakes.world import BASE_URL, JOB_ID, NOW, World, a_head
 
 QUEUED = a_head(webhook=("job.succeeded",))
 RUNNING = replace(QUEUED, status=Status.RUNNING, run=1, started_at=NOW + 5, rev=2)
@@ -49,7 +49,7 @@ class Outbox:
 
         world = self.world
         publish = Publish(
-            *(world.database, world.jobs, self.bus, self.deliveries, observe),
+            *(world.database, world.jobs, self.bus, self.deliveries, BASE_URL, observe),
             on_failure=on_failure,
             on_gone=lambda head: self.gone.append(head.id),
         )
@@ -85,7 +85,7 @@ def publish() -> Outbox:
     ],
 )
 def test_each_change_of_status_is_one_event(before: Head | None, after: Head, kind: str | None) -> None:
-    event = event_of(before, after)
+    event = event_of(before, after, BASE_URL)
     assert (event and event[0]) == kind
 
 
@@ -230,7 +230,7 @@ def test_an_erased_job_keeps_its_webhooks_address_only_until_it_is_sent(publish:
     deliver = Deliver(
         *(world.database, world.jobs, publish.deliveries, lambda *a: Sent(204, None, None, 1), lambda *a: None)
     )
-    assert deliver(JOB_ID, NAME, NOW) == "delivered"
+    assert deliver(JOB_ID, NAME, NOW, BASE_URL) == "delivered"
     assert addresses(world) == []
     assert publish(change) is None
     assert (len(publish.deliveries.sent), publish.gone) == (1, [])
@@ -260,7 +260,7 @@ def test_publishing_goes_on_from_where_its_time_was_over(publish: Outbox) -> Non
 
 
 def test_a_webhooks_body_is_the_fact() -> None:
-    body = webhook_body(replace(DONE, status=Status.FAILED, error={"type": "t", "code": "c", "message": "m"}))
+    body = webhook_body(replace(DONE, status=Status.FAILED, error={"type": "t", "code": "c", "message": "m"}), BASE_URL)
     assert (body["type"], body["timestamp"]) == ("job.failed", "2026-11-18T11:06:40.009Z")
     assert (body["data"]["job_id"], body["data"]["error"]["code"]) == (JOB_ID, "c")
 

@@ -15,7 +15,7 @@ from tests.fakes.bus import FakeBus
 from tests.fakes.flow import Flow
 from tests.fakes.queue import FakeDeliveries
 from tests.fakes.reviews import decide_of
-from tests.fakes.world import HOUR, SECOND
+from tests.fakes.world import BASE_URL, HOUR, SECOND
 
 HERONS = {"check": "denied_terms", "action": "review", "stages": ["input", "output"], "terms": ["heron"]}
 HOOK = {"url": "https://example.com/hook", "events": ["job.held", "job.canceled"]}
@@ -47,7 +47,7 @@ class Told:
             if new.get("news")
         ]
         publish = Publish(
-            *(world.database, world.jobs, FakeBus(), self.queue),
+            *(world.database, world.jobs, FakeBus(), self.queue, BASE_URL),
             observe=lambda head: self.observed.append(head.status),
             count=lambda head, now: self.counted.append(head.status),
         )
@@ -58,7 +58,7 @@ class Told:
         world, sent = self.flow.world, self.queue.sent[:]
         self.queue.sent.clear()
         deliver = Deliver(world.database, world.jobs, self.queue, self._receive, lambda *_: None)
-        return [deliver(job_id, name, self.flow.now) for job_id, _, name, _ in sent]
+        return [deliver(job_id, name, self.flow.now, BASE_URL) for job_id, _, name, _ in sent]
 
     def _receive(self, tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:
         self.received.append((event_id, json.loads(body)))

@@ -11,7 +11,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.reading import owned, page, timeline, view
 
 from tests.fakes.questions import answers
-from tests.fakes.world import CHAT, HOUR, JOB_ID, NOW, World, a_head
+from tests.fakes.world import BASE_URL, CHAT, HOUR, JOB_ID, NOW, World, a_head
 
 THROTTLED = {"type": "throttled", "code": "throttled", "message": "Later."}
 CALLS = {
@@ -52,8 +52,38 @@ def world() -> World:
     return made
 
 
+ROUTE = [
+    {"model": "large", "taken": False, "why": "has no capability vision"},
+    {"model": "small", "taken": True, "why": "rank 1"},
+    {"model": "spare", "taken": True, "why": "rank 2"},
+    {"model": "vectors", "taken": False, "why": "does not do the task chat"},
+]
+
+
+@pytest.mark.parametrize(
+    ("taken", "skipped", "short"),
+    [
+        ({"small", "spare"}, set(), ["small", "spare"]),
+        ({"small"}, {"vectors"}, ["small", "vectors"]),
+        (set(), set(), ["large", "small", "spare", "vectors"]),
+    ],
+)
+def test_a_route_is_short_unless_it_took_none_or_the_whole_is_asked_for(
+    world: World, taken: set[str], skipped: set[str], short: list[str]
+) -> None:
+    head = world.jobs.get(JOB_ID)
+    world.jobs.note(head, "ROUTE#1", {"route": [row | {"taken": row["model"] in taken} for row in ROUTE]})
+    for model in skipped:
+        world.jobs.note(head, f"SKIPPED#1#{model}", {"model": model, "why": "its circuit is open"})
+    notes = world.jobs.notes(JOB_ID)
+    told = [row["model"] for row in view(head, notes, None, BASE_URL)["route"]]
+    assert told == short
+    whole = view(head, notes, None, BASE_URL, whole_route=True)["route"]
+    assert [row["model"] for row in whole] == [row["model"] for row in ROUTE]
+
+
 def test_the_view_shows_the_whole_job(world: World) -> None:
-    shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), {"text": "Fine."})
+    shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), {"text": "Fine."}, BASE_URL)
     assert (shown["id"], shown["object"], shown["status"], shown["task"]) == (JOB_ID, "job", "succeeded", "chat")
     assert (shown["model"], shown["output"], shown["error"]) == ("small", {"text": "Fine."}, None)
     assert (shown["created_at"], shown["started_at"]) == ("2026-11-18T11:06:40.000Z", "2026-11-18T11:06:40.010Z")
@@ -63,14 +93,14 @@ def test_the_view_shows_the_whole_job(world: World) -> None:
         *(("pii", "flag", 1.0), ("secrets", "block", 1.0)),
     ]
     assert (shown["metadata"], shown["erased"]) == ({"order": "17"}, False)
-    assert shown["urls"]["cancel"] == f"/v1/jobs/{JOB_ID}/cancel"
+    assert shown["urls"]["cancel"] == f"{BASE_URL}/jobs/{JOB_ID}/cancel"
     (delivery,) = shown["delivery"]
     assert (delivery["state"], delivery["next_at"]) == ("pending", "2026-11-18T12:06:40.000Z")
     assert delivery["attempts"][0]["at"] == "2026-11-18T11:06:40.060Z"
 
 
 def test_the_view_shows_a_call_that_may_have_been_paid_for(world: World) -> None:
-    shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), None)["attempts"]
+    shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), None, BASE_URL)["attempts"]
     assert [(each["model"], each["outcome"], each["paid"], each["cost_usd"]) for each in shown] == [
         ("large", "Throttled", "no", 0),
         ("small", "succeeded", "yes", 0.5),
@@ -81,12 +111,12 @@ def test_the_view_shows_a_call_that_may_have_been_paid_for(world: World) -> None
 
 def test_attempts_are_shown_in_the_order_they_were_made() -> None:
     calls = {f"{run}.{number}": {"m": "a", "r": 1} for number, run in ((10, 2), (2, 1), (1, 1), (11, 2))}
-    shown = view(a_head(calls=calls), {}, None)["attempts"]
+    shown = view(a_head(calls=calls), {}, None, BASE_URL)["attempts"]
     assert [each["id"] for each in shown] == ["1.1", "1.2", "2.10", "2.11"]
 
 
 def test_a_new_job_shows_what_was_asked_for() -> None:
-    shown = view(a_head(asked="auto"), {}, None)
+    shown = view(a_head(asked="auto"), {}, None, BASE_URL)
     assert (shown["status"], shown["model"], shown["started_at"], shown["attempts"]) == ("queued", "auto", None, [])
 
 
@@ -129,7 +159,7 @@ def test_erasing_leaves_the_record_and_may_be_repeated(world: World) -> None:
     for _ in range(2):
         erase(world.jobs, world.payloads, answers(world.database).forget, world.turns.erase_turn, head)
     assert world.payloads.names(JOB_ID) == []
-    shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), None)
+    shown = view(world.jobs.get(JOB_ID), world.jobs.notes(JOB_ID), None, BASE_URL)
     assert (shown["metadata"], shown["erased"], shown["status"]) == ({}, True, "succeeded")
     assert shown["usage"]["cost_usd"] == 0.5
 
@@ -157,7 +187,7 @@ def many() -> World:
 def test_the_list_pages_newest_first(many: World) -> None:
     seen, cursor = [], None
     for _ in range(4):
-        shown = page(many.jobs, "acme", status=None, limit=3, cursor=cursor)
+        shown = page(many.jobs, "acme", BASE_URL, status=None, limit=3, cursor=cursor)
         assert len(shown["data"]) <= 3
         seen += [row["id"] for row in shown["data"]]
         cursor = shown["next_cursor"]
@@ -167,26 +197,26 @@ def test_the_list_pages_newest_first(many: World) -> None:
 
 
 def test_a_row_shows_no_payload(many: World) -> None:
-    row = page(many.jobs, "acme", status=None, limit=1, cursor=None)["data"][0]
+    row = page(many.jobs, "acme", BASE_URL, status=None, limit=1, cursor=None)["data"][0]
     assert {"output", "metadata", "guardrails"}.isdisjoint(row)
     assert (row["id"], row["status"], row["created_at"]) == ("job_6", "queued", "2026-11-18T11:06:40.006Z")
 
 
 def test_the_list_by_status(many: World) -> None:
-    shown = page(many.jobs, "acme", status="failed", limit=100, cursor=None)
+    shown = page(many.jobs, "acme", BASE_URL, status="failed", limit=100, cursor=None)
     assert [row["id"] for row in shown["data"]] == ["job_5", "job_3", "job_1"]
 
 
 def test_a_new_job_does_not_shift_the_pages(many: World) -> None:
-    first = page(many.jobs, "acme", status=None, limit=3, cursor=None)
+    first = page(many.jobs, "acme", BASE_URL, status=None, limit=3, cursor=None)
     many.put(a_head(id="job_9"))
-    second = page(many.jobs, "acme", status=None, limit=3, cursor=first["next_cursor"])
+    second = page(many.jobs, "acme", BASE_URL, status=None, limit=3, cursor=first["next_cursor"])
     assert [row["id"] for row in second["data"]] == ["job_3", "job_2", "job_1"]
 
 
 def test_a_job_that_its_ttl_deleted_is_left_out(many: World) -> None:
     many.database.delete("jobs", "JOB#job_5", "HEAD")
-    shown = page(many.jobs, "acme", status=None, limit=100, cursor=None)
+    shown = page(many.jobs, "acme", BASE_URL, status=None, limit=100, cursor=None)
     assert "job_5" not in [row["id"] for row in shown["data"]]
 
 
@@ -204,18 +234,18 @@ def test_a_job_that_its_ttl_deleted_is_left_out(many: World) -> None:
 )
 def test_a_bad_query_is_named(many: World, changes: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as failure:
-        page(many.jobs, "acme", **({"status": None, "limit": 10, "cursor": None} | changes))
+        page(many.jobs, "acme", BASE_URL, **({"status": None, "limit": 10, "cursor": None} | changes))
     assert failure.value.param == param
 
 
 def test_a_cursor_never_shows_another_tenants_jobs(many: World) -> None:
-    cursor = page(many.jobs, "acme", status=None, limit=3, cursor=None)["next_cursor"]
-    assert page(many.jobs, "other", status=None, limit=3, cursor=cursor)["data"] == []
+    cursor = page(many.jobs, "acme", BASE_URL, status=None, limit=3, cursor=None)["next_cursor"]
+    assert page(many.jobs, "other", BASE_URL, status=None, limit=3, cursor=cursor)["data"] == []
 
 
 def test_the_error_is_shown() -> None:
     error = {"type": "refused", "code": "refused", "message": "No."}
-    assert view(replace(finished(), status=Status.BLOCKED, error=error), {}, None)["error"] == error
+    assert view(replace(finished(), status=Status.BLOCKED, error=error), {}, None, BASE_URL)["error"] == error
 
 
 @pytest.mark.parametrize(
@@ -233,7 +263,7 @@ def test_the_error_is_shown() -> None:
     ],
 )
 def test_a_job_says_what_the_cache_spared(note: dict[str, Any] | None, shown: dict[str, Any] | None) -> None:
-    assert view(a_head(), {"CACHE": note} if note else {}, None)["cache"] == shown
+    assert view(a_head(), {"CACHE": note} if note else {}, None, BASE_URL)["cache"] == shown
 
 
 def test_erasing_drops_what_the_job_gave_to_the_cache_and_asks_for_nothing_else(world: World) -> None:

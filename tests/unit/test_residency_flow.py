@@ -26,7 +26,7 @@ def test_what_nobody_redacts_stays_here_and_the_route_says_why(flow: Flow, rules
     flow.hold(*rules)
     head = flow(said("How do you do?"))
     assert (head.status, head.model, asked(flow)) == (Status.SUCCEEDED, "here", {"here"})
-    told = {each["model"]: each["why"] for each in flow.look(head.id)["route"]}
+    told = {each["model"]: each["why"] for each in flow.look(head.id, include="route")["route"]}
     assert told["there"] == "may send data to us, and route all keeps unredacted data in eu"
     with pytest.raises(InvalidRequest):
         flow.submit(said("How do you do?", model="there"))

@@ -15,7 +15,7 @@ from broker.reviews.deciding import Decide, Reviewer, audit_of
 from tests.fakes.flow import Flow
 from tests.fakes.queue import FakeDeadLetters
 from tests.fakes.reviews import decide_of
-from tests.fakes.world import HOUR, MINUTE, SECOND
+from tests.fakes.world import BASE_URL, HOUR, MINUTE, SECOND
 
 ADA, BO = Reviewer("arn:ada"), Reviewer("arn:bo")
 HERONS = {"check": "denied_terms", "action": "review", "stages": ["input", "output"], "terms": ["heron"]}
@@ -230,7 +230,7 @@ def test_each_hold_and_each_release_is_told_once() -> None:
     flow = Flow([HERONS])
     head = release(flow, release(flow, flow(ask("A heron.")), "input"), "output")
     changes = [(Head.from_item(old) if old else None, Head.from_item(new)) for old, new in flow.world.database.stream]
-    told = [event for change in changes if (event := review_event_of(*change))]
+    told = [event for change in changes if (event := review_event_of(*change, BASE_URL))]
     assert [(kind, detail["data"]["review"]["stage"]) for kind, detail in told] == [
         ("JobHeld", "input"),
         ("JobReleased", "input"),

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from broker.bootstrap import adapters, doors, running
@@ -17,7 +18,7 @@ from broker.rest.api import MOST_WAIT_S, ROUTES, _idempotency_key, _preferred_wa
 from broker.rest.http import Reply
 from handlers.api import handler
 
-from tests.fakes.world import JOB_ID, NOW, a_head
+from tests.fakes.world import BASE_URL, JOB_ID, NOW, a_head
 from tests.unit.rest_door import BODY, Door
 
 
@@ -57,7 +58,7 @@ def test_a_job_is_taken() -> None:
     door = Door()
     reply = door("POST", "/jobs", BODY)
     job_id = reply.body["id"]
-    assert (reply.status, reply.headers) == (202, {"location": f"/v1/jobs/{job_id}"})
+    assert (reply.status, reply.headers) == (202, {"location": f"{BASE_URL}/jobs/{job_id}"})
     assert [head.id for head in door.world.queue.sent] == [job_id]
     assert door("GET", "/jobs/{id}", job_id=job_id).body["status"] == "queued"
     assert [row["id"] for row in door("GET", "/jobs").body["data"]] == [job_id]
@@ -238,11 +239,17 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         each.cache_clear()
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("CORS_ORIGIN", "")
+    monkeypatch.setenv("PUBLIC_URL", "")
     for name in ("JOBS_TABLE", "REGISTRY_TABLE", "LEDGER_TABLE", "CACHE_TABLE"):
         monkeypatch.delenv(name, raising=False)
     yield
     for each in built:
         each.cache_clear()
+
+
+def context(who: dict[str, str]) -> dict[str, Any]:
+    """What API Gateway says of a call of the stage's own domain."""
+    return {"requestId": "req-1", "authorizer": who, "apiId": "a1", "domainName": "a1.example.com", "path": "/v1/x"}
 
 
 @pytest.mark.usefixtures("nothing_built")
@@ -253,7 +260,7 @@ def test_a_page_of_the_origin_that_is_allowed_may_read_even_what_went_wrong(
     monkeypatch.setenv("CORS_ORIGIN", origin)
     who = {"tenant": "acme", "principal": "ci", "scopes": "*"}
     event = {"httpMethod": "GET", "resource": "/models", "headers": {"Origin": "https://evil.example.com"}}
-    reply = handler(event | {"requestContext": {"requestId": "req-1", "authorizer": who}}, None)
+    reply = handler(event | {"requestContext": context(who)}, None)
     assert reply["statusCode"] == 500
     assert reply["headers"].get("access-control-allow-origin", "") == origin
 
@@ -266,10 +273,18 @@ def test_an_unexpected_error_is_told_without_its_text(
         monkeypatch.setattr(each, "stream", sys.stdout)
     who = {"tenant": "acme", "principal": "ci", "scopes": "*"}
     event = {"httpMethod": "POST", "resource": "/jobs", "body": '{"input": {"text": "the prompt"}}', "headers": {}}
-    reply = handler(event | {"requestContext": {"requestId": "req-1", "authorizer": who}}, None)
+    reply = handler(event | {"requestContext": context(who)}, None)
     assert (reply["statusCode"], reply["headers"]["x-request-id"]) == (500, "req-1")
     error = json.loads(reply["body"])["error"]
     assert (error["type"], error["request_id"]) == ("internal_error", "req-1")
     assert "_TABLE" not in reply["body"] and "KeyError" not in reply["body"]
     said = capsys.readouterr().out
     assert "unexpected error" in said and '"error":"KeyError"' in said and "the prompt" not in said
+
+
+def test_a_look_is_refused_before_it_waits_where_it_asks_for_what_there_is_not() -> None:
+    door = Door()
+    job_id = door("POST", "/jobs", BODY).body["id"]
+    refused = door.fails("GET", "/jobs/{id}", job_id=job_id, query={"include": "routes", "wait": "25"})
+    assert (refused.status, refused.param) == (400, "include")
+    assert door("GET", "/jobs/{id}", job_id=job_id, query={"include": "route"}).status == 200

@@ -25,6 +25,8 @@ class Collect:
     jobs: Jobs
     payloads: Payloads
     outbox: Outbox
+    base_url: str
+    """Of the REST API, for the links of jobs."""
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
 
@@ -84,4 +86,4 @@ class Collect:
             return {"error": {**gone.facts(), "param": None}}
         notes, item = self.jobs.around(head)
         output = self.payloads.load(head.id, head.output, item) if head.output else None
-        return {"custom_id": notes.get("ASKED", {}).get("custom_id"), "job": view(head, notes, output)}
+        return {"custom_id": notes.get("ASKED", {}).get("custom_id"), "job": view(head, notes, output, self.base_url)}

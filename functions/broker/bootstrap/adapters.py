@@ -33,6 +33,11 @@ def is_local() -> bool:
     return os.environ.get("TARGET") == "local"
 
 
+def base_url() -> str:
+    """Of the REST API, for links in what no request asked for: events, webhooks, results of files."""
+    return setting("BASE_URL")
+
+
 @cache
 def database() -> "DynamoDatabase":
     """The tables."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
     answers,
+    base_url,
     bus,
     circuits,
     conversations,
@@ -88,10 +89,17 @@ def cors_origin() -> str:
     return setting("CORS_ORIGIN")
 
 
+def public_url() -> str:
+    """Where operators say that the REST API is reached, perhaps with `{api}` for its id; empty where they do not."""
+    return setting("PUBLIC_URL")
+
+
 @cache
 def api() -> "Api":
     """The REST door."""
     from broker.delivery.addresses import check_form
+    from broker.prompts.listing import Listing
+    from broker.prompts.templates import Prompts
     from broker.rest.api import Api
     from broker.steps.estimating import EstimateJob
 
@@ -110,7 +118,7 @@ def api() -> "Api":
 
     return Api(
         *(accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits()),
-        *(estimate, try_policies),
+        *(estimate, try_policies, Listing(database(), Prompts(database(), prompt_texts()))),
     )
 
 
@@ -157,4 +165,4 @@ def collect() -> "Collect":
     """The result of a file."""
     from broker.batches.collecting import Collect
 
-    return Collect(database(), jobs(), payloads(), outbox(), bus().put_one)
+    return Collect(database(), jobs(), payloads(), outbox(), base_url(), bus().put_one)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
     answers,
+    base_url,
     bus,
     circuits,
     conversations,
@@ -158,7 +159,7 @@ def publish() -> "Publish":
     from broker.metrics import job_ended, publishing_stopped, webhook_gone
 
     return Publish(
-        *(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped),
+        *(database(), jobs(), bus(), delivery_queue(), base_url(), job_ended, count_line(), publishing_stopped),
         lambda head: webhook_gone(head.id, f"job.{head.status}"),
     )
 

@@ -70,6 +70,7 @@ def replay_all(session: Any, outputs: dict[str, str]) -> int:
         Jobs(database, ()),
         Bus(session.client("events"), outputs["BusName"]),
         nowhere,
+        outputs["ApiUrl"],
         lambda head: None,
         Count(database, nowhere),
     )

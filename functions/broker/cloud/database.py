@@ -41,16 +41,16 @@ class DynamoDatabase:
             condition, values = "pk = :pk AND begins_with(sk, :prefix)", values | {":prefix": {"S": prefix}}
         return self._query(table, condition, values)
 
-    def query_since(self, table: TableName, pk: str, sk: str) -> list[Item]:
+    def query_since(self, table: TableName, pk: str, sk: str, limit: int | None = None) -> list[Item]:
         """See `Database.query_since`."""
-        return self._query(table, "pk = :pk AND sk >= :sk", {":pk": {"S": pk}, ":sk": {"S": sk}})
+        return self._query(table, "pk = :pk AND sk >= :sk", {":pk": {"S": pk}, ":sk": {"S": sk}}, limit)
 
     def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
         """See `Database.query_between`."""
         values = {":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": last}}
         return self._query(table, "pk = :pk AND sk BETWEEN :first AND :last", values)
 
-    def _query(self, table: TableName, condition: str, values: dict[str, Any]) -> list[Item]:
+    def _query(self, table: TableName, condition: str, values: dict[str, Any], limit: int | None = None) -> list[Item]:
         request: dict[str, Any] = {
             "TableName": self._names[table],
             "KeyConditionExpression": condition,
@@ -59,9 +59,11 @@ class DynamoDatabase:
         }
         items: list[Item] = []
         while True:
+            if limit is not None:
+                request["Limit"] = limit - len(items)
             reply = self._client.query(**request)
             items += [decode_item(item) for item in reply["Items"]]
-            if "LastEvaluatedKey" not in reply:
+            if "LastEvaluatedKey" not in reply or len(items) == limit:
                 return items
             request["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
 

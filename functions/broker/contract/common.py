@@ -55,6 +55,13 @@ Time = Annotated[
 ]
 JobId = Annotated[str, Field(pattern="^job_[0-9a-f]{32}$", json_schema_extra={"examples": [EXAMPLE_JOB]})]
 EventId = Annotated[str, Field(pattern="^evt_")]
+Url = Annotated[
+    str,
+    Field(
+        pattern="^https?://",
+        json_schema_extra={"format": "uri", "examples": [f"https://api.example.com/v1/jobs/{EXAMPLE_JOB}"]},
+    ),
+]
 Count = Annotated[int, Field(ge=0)]
 Usd = Annotated[float, Field(ge=0)]
 TerminalEvent = Annotated[str, OneOf(TERMINAL_EVENTS)]

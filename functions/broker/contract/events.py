@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel, create_model
 
-from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Usage
+from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Url, Usage
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
 from broker.envelope import SOURCE, VERSION
 from broker.guardrails.policy import Stage
@@ -22,8 +22,8 @@ class JobFacts(Shown):
     """The model that answered."""
     error: JobError | None
     usage: Usage
-    url: str
-    """Path of the job, from the host of the API."""
+    url: Url
+    """Of the job, at the API."""
 
 
 class ReviewFacts(Shown):
@@ -31,8 +31,8 @@ class ReviewFacts(Shown):
 
     stage: Stage
     rules: list[str]
-    url: str
-    """Path of the operators' route, from the host of the API."""
+    url: Url
+    """Of the operators' route, at the API."""
 
 
 class ReviewedFacts(JobFacts):
@@ -135,8 +135,8 @@ class HeldFacts(Shown):
     job_id: JobId
     status: Annotated[str, OneOf((Status.QUEUED.value,))]
     task: Task
-    url: str
-    """Path of the job, from the host of the API."""
+    url: Url
+    """Of the job, at the API."""
     review: Hold
 
 

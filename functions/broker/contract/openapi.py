@@ -12,7 +12,7 @@ from broker.contract.common import EXAMPLE_JOB, Plain
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
-from broker.contract.prompt_runs import PromptRun
+from broker.contract.prompt_runs import PromptList, PromptRun
 from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
@@ -21,8 +21,9 @@ from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
 from broker.jobs.trial import Trial
+from broker.prompts.listing import MOST_LISTED
 from broker.rest.admin import ADMIN_ROUTES
-from broker.rest.api import MOST_WAIT_S, ROUTES
+from broker.rest.api import INCLUDED, MOST_WAIT_S, ROUTES
 from broker.reviews.bodies import Feedback
 
 ERRORS = {
@@ -46,7 +47,10 @@ WITH_RETRY_AFTER = (409, 429, 503)
 
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
-    "Location": {"description": "Path of the job.", "schema": {"type": "string"}},
+    "Location": {
+        "description": "The job, as the caller reaches the API.",
+        "schema": {"type": "string", "format": "uri"},
+    },
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
     "Idempotent-Replayed": {
         "description": "`true` where the job was there already.",
@@ -97,11 +101,25 @@ PAGE = (
     parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
 )
 
+PROMPTS_PAGE = (
+    parameter(
+        "query", "limit", "Prompts on a page.", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": 20}
+    ),
+    parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+)
+
 WAIT = parameter(
     "query",
     "wait",
     "Long poll: answer when the job has ended, or after so many seconds.",
     {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0},
+)
+
+INCLUDE = parameter(
+    "query",
+    "include",
+    "More of the job: `route` tells of every registered model why it was taken or left out.",
+    {"type": "string", "enum": [*INCLUDED]},
 )
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -116,7 +134,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
     ("GET", "/jobs/{id}"): Operation(
-        "Get a job", "jobs", {200: Job, 410: GoneJob}, errors=(400, 404), parameters=(JOB_ID, WAIT)
+        "Get a job", "jobs", {200: Job, 410: GoneJob}, errors=(400, 404), parameters=(JOB_ID, WAIT, INCLUDE)
     ),
     ("DELETE", "/jobs/{id}"): Operation(
         "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",
@@ -141,6 +159,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 404, 409, 413),
         parameters=(JOB_ID,),
         body=Feedback,
+    ),
+    ("GET", "/prompts"): Operation(
+        "List the stored prompts that the tenant may run",
+        "prompts",
+        {200: PromptList},
+        errors=(400, 503),
+        parameters=PROMPTS_PAGE,
     ),
     ("POST", "/prompts/{id}/run"): Operation(
         "Submit a job from a stored prompt and its variables",

@@ -15,6 +15,7 @@ from broker.contract.common import (
     OneOf,
     Shown,
     Time,
+    Url,
     Usage,
     Usd,
     WebhookEvent,
@@ -166,11 +167,11 @@ class Delivery(Shown):
 
 
 class Urls(Shown):
-    """Paths of the job's own routes, from the host of the API."""
+    """The job's own routes, as whoever reads this reaches the API."""
 
-    get: str
-    cancel: str
-    events: str
+    get: Url
+    cancel: Url
+    events: Url
 
 
 class JobSummary(Shown):
@@ -198,7 +199,8 @@ class Job(JobSummary):
     something out; callers with the scope `pii:read` get the values in their place."""
     attempts: list[Attempt]
     route: list[Candidate]
-    """Every registered model, as the last run judged it."""
+    """The models that the last run took, and why; where it took none, every registered model and why not.
+    `?include=route` always tells of every one."""
     guardrails: list[Finding]
     review: JobReview | None
     """Null where nobody has or had to look at it."""

@@ -53,8 +53,14 @@ class Deliver:
     on_gone: Callable[[str, str], None] = lambda job_id, name: None
     """Told of a delivery whose job is gone, by the job's id and the note's name."""
 
-    def __call__(self, job_id: str, name: str, now: int) -> str:
+    def __call__(self, job_id: str, name: str, now: int, base_url: str) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
+
+        Args:
+            job_id: the job.
+            name: of the note.
+            now: milliseconds.
+            base_url: of the REST API, for the links of the body.
 
         Returns:
             Its state: `delivered`, `pending`, `failed` (given up), `disabled` (the receiver said 410), or `gone` with
@@ -76,7 +82,7 @@ class Deliver:
             self._write(_ended(claimed | {"state": "failed"}), claimed["tries"])
             self.on_gone(job_id, name)
             return "gone"
-        sent = self._send(head, claimed, now)
+        sent = self._send(head, claimed, now, base_url)
         settled = self._settle(claimed, sent, now)
         try:
             self._write(settled, claimed["tries"])
@@ -136,9 +142,9 @@ class Deliver:
             self.queue.send(job_id, note["tenant"], name)
         return [note["event_id"] for note in notes.values()]
 
-    def _send(self, head: Head, note: Item, now: int) -> Sent:
+    def _send(self, head: Head, note: Item, now: int, base_url: str) -> Sent:
         try:
-            told = held_body(head, note["held"]) if "held" in note else webhook_body(head)
+            told = held_body(head, note["held"], base_url) if "held" in note else webhook_body(head, base_url)
             body = json.dumps(told, separators=(",", ":")).encode()
             return self.send(note["tenant"], note["url"], note["event_id"], now, body)
         except BrokerError as error:

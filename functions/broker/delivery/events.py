@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.clock import iso, usd
 from broker.envelope import envelope
-from broker.jobs.head import HELD_EVENT, Head, Status
+from broker.jobs.head import HELD_EVENT, Head, Status, job_url
 
 DETAIL_TYPES = {
     Status.QUEUED: "JobAccepted",
@@ -21,8 +21,8 @@ REVIEW_TYPES = ("JobHeld", "JobReleased")
 """Of jobs that are held for a review, which are queued meanwhile."""
 
 
-def job_facts(head: Head) -> dict[str, Any]:
-    """The small facts of a job that events and webhooks carry."""
+def job_facts(head: Head, base_url: str) -> dict[str, Any]:
+    """The small facts of a job that events and webhooks carry; `base_url` is that of the REST API."""
     return {
         "job_id": head.id,
         "status": head.status.value,
@@ -34,20 +34,20 @@ def job_facts(head: Head) -> dict[str, Any]:
             "output_tokens": head.usage.get("output_tokens", 0),
             "cost_usd": usd(head.spent),
         },
-        "url": f"/v1/jobs/{head.id}",
+        "url": job_url(head, base_url),
     }
 
 
-def review_event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:
+def review_event_of(before: Head | None, after: Head, base_url: str) -> tuple[str, dict[str, Any]] | None:
     """The event of a job that is held for a review, or released; operators go by it, so it is always told."""
     if before is None or before.is_held is after.is_held or after.status.terminal:
         return None
     review = after.review
     held, released = REVIEW_TYPES
     kind, at = (held, review["since"]) if after.is_held else (released, review["at"])
-    shown = {"stage": review["stage"], "rules": review["rules"], "url": f"/v1/admin/reviews/{after.id}"}
+    shown = {"stage": review["stage"], "rules": review["rules"], "url": f"{base_url}/admin/reviews/{after.id}"}
     event_id = review_event_id(after)
-    facts = job_facts(after) | {"review": shown}
+    facts = job_facts(after, base_url) | {"review": shown}
     return kind, envelope(event_id, after.correlation_id, after.tenant, at, facts)
 
 
@@ -56,7 +56,7 @@ def review_event_id(head: Head) -> str:
     return f"evt_{head.id.removeprefix('job_')}_{head.review['state']}_{head.run}"
 
 
-def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | None:
+def event_of(before: Head | None, after: Head, base_url: str) -> tuple[str, dict[str, Any]] | None:
     """The event of a change of a head as `(detail-type, detail)`; None where nobody needs to be told.
 
     A job that goes back to its queue tells nothing: it was accepted before.
@@ -64,13 +64,14 @@ def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | N
     if before is not None and (before.status is after.status or after.status is Status.QUEUED):
         return None
     at = {Status.QUEUED: after.created_at, Status.RUNNING: after.started_at}.get(after.status, after.ended_at)
-    detail = envelope(after.event_id, after.correlation_id, after.tenant, at or after.created_at, job_facts(after))
+    facts = job_facts(after, base_url)
+    detail = envelope(after.event_id, after.correlation_id, after.tenant, at or after.created_at, facts)
     return DETAIL_TYPES[after.status], detail
 
 
-def webhook_body(head: Head) -> dict[str, Any]:
+def webhook_body(head: Head, base_url: str) -> dict[str, Any]:
     """The body of a webhook (`schemas/webhook.json`), in the form that Standard Webhooks recommends."""
-    return {"type": f"job.{head.status.value}", "timestamp": iso(head.ended_at), "data": job_facts(head)}
+    return {"type": f"job.{head.status.value}", "timestamp": iso(head.ended_at), "data": job_facts(head, base_url)}
 
 
 def held_facts(head: Head) -> dict[str, Any]:
@@ -78,13 +79,14 @@ def held_facts(head: Head) -> dict[str, Any]:
     return {name: head.review[name] for name in ("stage", "rules", "since")}
 
 
-def held_body(head: Head, held: Mapping[str, Any]) -> dict[str, Any]:
+def held_body(head: Head, held: Mapping[str, Any], base_url: str) -> dict[str, Any]:
     """The body of a webhook that tells of a hold, the same however late it is sent.
 
     Args:
         head: the job, as it is now.
         held: as `held_facts` gave it.
+        base_url: that of the REST API.
     """
     review = {"stage": held["stage"], "rules": held["rules"], "until": iso(head.deadline_at)}
-    facts = {"job_id": head.id, "status": Status.QUEUED.value, "task": head.task, "url": f"/v1/jobs/{head.id}"}
+    facts = {"job_id": head.id, "status": Status.QUEUED.value, "task": head.task, "url": job_url(head, base_url)}
     return {"type": HELD_EVENT, "timestamp": iso(held["since"]), "data": facts | {"review": review}}

@@ -46,6 +46,8 @@ class Publish:
     jobs: Jobs
     bus: EventBus
     deliveries: Deliveries
+    base_url: str
+    """Of the REST API, for the links of events."""
     observe: Callable[[Head], None]
     """Told of each job that ended."""
     count: Callable[[Head, int], None] = lambda head, now: None
@@ -70,8 +72,8 @@ class Publish:
         """
         news, loud = [], []
         for change in changes:
-            reviewed = review_event_of(change.before, change.after)
-            if event := reviewed or event_of(change.before, change.after):
+            reviewed = review_event_of(change.before, change.after, self.base_url)
+            if event := reviewed or event_of(change.before, change.after, self.base_url):
                 news.append(change)
                 if reviewed or not change.after.quiet:
                     loud.append((change, event))

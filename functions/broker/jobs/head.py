@@ -245,3 +245,8 @@ class Head:
         """The stable id of the event that tells of this status; the same however often it is told."""
         stage = f"{self.status.value}_{self.run}" if self.status is Status.RUNNING else self.status.value
         return f"evt_{self.id.removeprefix('job_')}_{stage}"
+
+
+def job_url(head: Head, base_url: str) -> str:
+    """Where a job is looked at; `base_url` is that of the REST API."""
+    return f"{base_url}/jobs/{head.id}"

@@ -8,7 +8,7 @@ from broker.clock import iso, usd
 from broker.errors import Gone, InvalidRequest, NotFound
 from broker.jobs import calls
 from broker.jobs.explained import unpacked
-from broker.jobs.head import JOB_ID, Head, Status
+from broker.jobs.head import JOB_ID, Head, Status, job_url
 from broker.jobs.reviewing import AUDIT, state_of
 from broker.jobs.store import ERASED, Jobs, Look
 from broker.storage import Item
@@ -40,8 +40,18 @@ def looked_at(jobs: Jobs, job_id: str, tenant: str) -> Look:
     return seen
 
 
-def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, Any]:
-    """The job in its public form (`schemas/job.json`)."""
+def view(
+    head: Head, notes: dict[str, Item], output: Any | None, base_url: str, *, whole_route: bool = False
+) -> dict[str, Any]:
+    """The job in its public form (`schemas/job.json`).
+
+    Args:
+        head: the job.
+        notes: what stands beside it.
+        output: its answer, where there is one.
+        base_url: of the REST API, as whoever reads this reaches it.
+        whole_route: tell of every registered model, and not of those alone that were taken.
+    """
     asked = notes.get("ASKED", {})
     return {
         "id": head.id,
@@ -60,7 +70,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             "cost_usd": usd(head.spent),
         },
         "attempts": [_attempt(key, call) for key, call in in_order(head)],
-        "route": _route(head, notes),
+        "route": _route(head, notes, whole_route),
         "guardrails": [
             finding(each)
             for name, note in sorted(notes.items())
@@ -76,9 +86,9 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "metadata": asked.get("metadata", {}),
         "erased": ERASED in notes or is_gone(head, output),
         "urls": {
-            "get": f"/v1/jobs/{head.id}",
-            "cancel": f"/v1/jobs/{head.id}/cancel",
-            "events": f"/v1/jobs/{head.id}/events",
+            "get": job_url(head, base_url),
+            "cancel": f"{job_url(head, base_url)}/cancel",
+            "events": f"{job_url(head, base_url)}/events",
         },
     }
 
@@ -102,13 +112,19 @@ def gone(notes: dict[str, Item]) -> Gone:
     return Gone("The job's answer was kept no longer than its ttl_seconds.", code="payload_expired")
 
 
-def _route(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
-    """The reasons as they were when models were selected, and why one was passed over when its turn came."""
+def _route(head: Head, notes: dict[str, Item], whole: bool) -> list[dict[str, Any]]:
+    """The reasons as they were when models were selected, and why one was passed over when its turn came.
+
+    Of the models that were taken or whose turn came, unless the `whole` is asked for; where there is none, why is all
+    that there is to tell.
+    """
     skipped = {note["model"]: note["why"] for name, note in notes.items() if name.startswith(f"SKIPPED#{head.run}#")}
-    return [
+    rows = [
         row | {"why": f"{row['why']}; passed over: {skipped[row['model']]}"} if row["model"] in skipped else row
         for row in unpacked({"route": head.route} if head.route else notes.get(f"ROUTE#{head.run}", {}))
     ]
+    short = [row for row in rows if row["taken"] or row["model"] in skipped]
+    return rows if whole else short or rows
 
 
 def _context(note: Item | None) -> dict[str, Any] | None:
@@ -201,7 +217,9 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
     return [{"at": iso(at), "event": event, **facts} for at, event, facts in sorted(seen, key=lambda each: each[0])]
 
 
-def page(jobs: Jobs, tenant: str, *, status: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+def page(
+    jobs: Jobs, tenant: str, base_url: str, *, status: str | None, limit: int, cursor: str | None
+) -> dict[str, Any]:
     """A page of a tenant's jobs, newest first. With a `status`, a page may be short and still have a `next_cursor`.
 
     Raises:
@@ -212,7 +230,7 @@ def page(jobs: Jobs, tenant: str, *, status: str | None, limit: int, cursor: str
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidRequest(f"limit is from 1 to {MAX_PAGE}.", param="limit")
     heads, following = jobs.of_tenant(tenant, limit=limit, cursor=_read_cursor(cursor, tenant))
-    rows = [view(head, {}, None) for head in heads if status in (None, head.status.value)]
+    rows = [view(head, {}, None, base_url) for head in heads if status in (None, head.status.value)]
     shown = (
         "id",
         "object",

@@ -13,11 +13,12 @@ from broker.guardrails.placeholders import named_in, restored
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
-from broker.jobs.head import Head
+from broker.jobs.head import Head, job_url
 from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
 from broker.jobs.store import REDACTED, Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
+from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
@@ -30,6 +31,9 @@ from broker.tenants.registry import Tenants
 
 MOST_WAIT_S = 25
 """From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
+
+INCLUDED = ("route",)
+"""What `include` may ask for: `route` is why each registered model was taken or left out."""
 
 FIRST_POLL_S, SLOWEST_POLL_S, SLOWER_BY = 0.03, 1.0, 1.5
 """A long poll looks soon, then ever less often: ten reads of one small item in three seconds, at most some thirty."""
@@ -51,6 +55,7 @@ class Api:
     health: Health
     estimate: Callable[[JobRequest, str, int], dict[str, Any]]
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
+    prompts: Listing
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -83,21 +88,21 @@ class Api:
         key = _idempotency_key(request.headers.get("idempotency-key"))
         accepted = self.accept(body, caller, now_ms(), key)
         head = self._wait(accepted.head, request.began + wait, seen=0)
-        headers = {"location": f"/v1/jobs/{head.id}"}
+        headers = {"location": job_url(head, request.base_url)}
         if wait:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
-            shown = view(head, {"ASKED": {"metadata": body.metadata}}, None)
+            shown = view(head, {"ASKED": {"metadata": body.metadata}}, None, request.base_url)
         else:
             shown = self._view(head, request)
         return Reply(200 if head.status.terminal else 202, shown, headers)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
-        wait = request.number("wait", 0)
+        wait, included = request.number("wait", 0), request.included(INCLUDED)
         if wait > MOST_WAIT_S:
             raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
         seen = looked_at(self.jobs, request.path["id"], request.tenant)
@@ -105,7 +110,7 @@ class Api:
             held_since = seen.head.review["since"] if seen.head.is_held else 0
             head = self._wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
-        shown = self._shown(seen, request)
+        shown = self._shown(seen, request, whole_route="route" in included)
         if is_gone(seen.head, shown["output"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
@@ -117,6 +122,7 @@ class Api:
         found = page(
             self.jobs,
             request.tenant,
+            request.base_url,
             status=query.get("status"),
             limit=request.number("limit", 20),
             cursor=query.get("cursor") or None,
@@ -179,13 +185,25 @@ class Api:
         ]
         return Reply(200, {"object": "list", "data": rows})
 
+    def list_prompts(self, request: Request) -> Reply:
+        """`GET /prompts`: what may be run, and which variables it takes."""
+        limit, now = request.number("limit", 20), now_ms()
+        if not 1 <= limit <= MOST_LISTED:
+            raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
+        allowed, catalog = self.tenants.get(request.tenant, now).models, self.models.catalog(now)
+
+        def may_use(name: str) -> bool:
+            return name == "auto" or allowed is None or not allowed.isdisjoint(catalog.expand(name))
+
+        return Reply(200, self.prompts(may_use, limit=limit, after=request.query.get("cursor") or None))
+
     def _owned(self, request: Request) -> Head:
         return owned(self.jobs, request.path["id"], request.tenant)
 
     def _view(self, head: Head, request: Request) -> dict[str, Any]:
         return self._shown(Look(head, *self.jobs.around(head)), request)
 
-    def _shown(self, seen: Look, request: Request) -> dict[str, Any]:
+    def _shown(self, seen: Look, request: Request, *, whole_route: bool = False) -> dict[str, Any]:
         """The job in its public form, as this caller may see it."""
         head, notes, item = seen
         output = self.payloads.load(head.id, head.output, item) if head.output else None
@@ -194,7 +212,7 @@ class Api:
         if output and head.output:
             for number, file in enumerate(output.get("files", ()), 1):
                 file["url"] = self.payloads.link(head.id, head.output, number)
-        return view(head, notes, output)
+        return view(head, notes, output, request.base_url, whole_route=whole_route)
 
     def _filled(self, head: Head, output: Any) -> Any:
         """An answer with the values in the place of its placeholders; one that has none costs no read."""
@@ -247,6 +265,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/jobs/{id}/events"): ("jobs:read", Api.events),
     ("POST", "/jobs/{id}/redeliver"): ("jobs:write", Api.send_again),
     ("POST", "/jobs/{id}/feedback"): ("jobs:write", Api.give_feedback),
+    ("GET", "/prompts"): ("models:read", Api.list_prompts),
     ("POST", "/prompts/{id}/run"): ("jobs:write", Api.run_prompt),
     ("GET", "/conversations/{id}"): ("jobs:read", Api.get_conversation),
     ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),

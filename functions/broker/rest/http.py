@@ -32,23 +32,35 @@ class Request:
     principal: str
     scopes: frozenset[str]
     request_id: str
+    base_url: str
+    """Of the REST API, as the caller reached it or as operators say it is reached; empty for operators' routes."""
     began: float = field(default_factory=time.monotonic)
     """When the function got it, by the clock that only goes forward."""
 
     @classmethod
-    def of(cls, event: dict[str, Any]) -> "Request":
-        """Read a proxy event; the identity is the authorizer's, never the client's."""
+    def of(cls, event: dict[str, Any], public_url: str = "") -> "Request":
+        """Read a proxy event; the identity is the authorizer's, never the client's.
+
+        Args:
+            event: API Gateway's.
+            public_url: the base URL that operators name, perhaps with `{api}` for the API's id; empty for none.
+        """
         identity = event["requestContext"]["authorizer"]
-        return cls._read(event, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split()))
+        base_url = _base_url(event["requestContext"], event["resource"], public_url)
+        return cls._read(
+            event, base_url, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split())
+        )
 
     @classmethod
     def signed(cls, event: dict[str, Any]) -> "Request":
         """Read a proxy event of an IAM-signed route: the principal is the caller's ARN, empty where there is none."""
         identity = event["requestContext"].get("identity") or {}
-        return cls._read(event, "", identity.get("userArn") or "", frozenset())
+        return cls._read(event, "", "", identity.get("userArn") or "", frozenset())
 
     @classmethod
-    def _read(cls, event: dict[str, Any], tenant: str, principal: str, scopes: frozenset[str]) -> "Request":
+    def _read(
+        cls, event: dict[str, Any], base_url: str, tenant: str, principal: str, scopes: frozenset[str]
+    ) -> "Request":
         body = event.get("body")
         if body and event.get("isBase64Encoded"):
             body = _decoded(body)
@@ -63,6 +75,7 @@ class Request:
             principal=principal,
             scopes=scopes,
             request_id=event["requestContext"]["requestId"],
+            base_url=base_url,
         )
 
     def need(self, scope: str) -> None:
@@ -95,6 +108,17 @@ class Request:
             raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large")
         return json_text.read(self.body)
 
+    def included(self, known: tuple[str, ...]) -> list[str]:
+        """What `include` asks for, by commas.
+
+        Raises:
+            InvalidRequest: it names something that is not known here.
+        """
+        asked = [name.strip() for name in self.query["include"].split(",")] if self.query.get("include") else []
+        if set(asked) - {*known}:
+            raise InvalidRequest(f"include is one of {', '.join(known)}.", param="include")
+        return asked
+
     def number(self, name: str, default: int) -> int:
         """A whole number from the query.
 
@@ -105,6 +129,19 @@ class Request:
         if not text.isascii() or not text.isdigit() or len(text) > 9:
             raise InvalidRequest(f"{name} is a whole number.", param=name)
         return int(text)
+
+
+def _base_url(context: dict[str, Any], resource: str, public_url: str) -> str:
+    """The URL that the API's routes hang on.
+
+    API Gateway names the domain that it took the call for, which is one of the API's own and no header of the caller's,
+    and the path as it was called, with the stage or the base path of a custom domain before the resource ("Input format
+    of a Lambda function for proxy integration", API Gateway Developer Guide).
+    """
+    if public_url:
+        return public_url.replace("{api}", context["apiId"])
+    before = context["path"].rstrip("/").split("/")[: -resource.count("/")]
+    return f"https://{context['domainName']}{'/'.join(before)}"
 
 
 def _decoded(body: str) -> str:
