@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import environment
 from local.deployment import Cloud, DeployFailed, build, deploy
 from local.seeding import Seeded, seed
 from local.servers import ROOT, NotStarted, Servers
@@ -48,22 +49,31 @@ def up(*, persist: bool, folder: Path = FOLDER, parameters: tuple[str, ...] = ()
     cloud = Cloud(running["cloud"].url)
     outputs = deploy(cloud, built or folder, extra=parameters)
     seeded = seed(cloud, outputs, running["models"].url, folder)
-    return Up(cloud, outputs, seeded, running["models"].url)
+    stack = Up(cloud, outputs, seeded, running["models"].url)
+    environment.write(stack, folder)
+    return stack
 
 
 def tell(stack: Up) -> None:
-    """What to try next."""
-    base = stack.cloud.base_url(stack.outputs["ApiId"])
-    say(f"\nbase URL  {base}\nAPI key   {stack.seeded.api_key}\n\nTry:\n")
-    say(f"""  curl -s {base}/jobs -H 'Prefer: wait=20' \\
-    -H 'Authorization: Bearer {stack.seeded.api_key}' -H 'Content-Type: application/json' \\
-    -d '{{"input": {{"text": "Summarize: The lamp needed nobody. The keeper distrusted it, then slept."}}}}'
+    """What it is called by, and what to try next. Its secrets are of this machine alone, so they are shown."""
+    known = environment.variables(stack)
+    width = max(map(len, known))
+    say("\nThe stack runs:\n")
+    for name in (name for name in known if name.startswith("BROKER_")):
+        say(f"  {name:{width}}  {known[name]}")
+    file = FOLDER / environment.NAME
+    file = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    say(f"""
+All of this, and what the AWS CLI needs, is in {file}. Try:
 
-For the AWS CLI and .venv/bin/broker:
-""")
-    for name, value in stack.cloud.environment().items():
-        say(f"  export {name}={value}")
-    say("\n`make down` stops it.")
+  . {file}
+  curl -s "$BROKER_URL/jobs" -H "Authorization: Bearer $BROKER_API_KEY" -H 'Content-Type: application/json' \\
+    -H 'Prefer: wait=20' -d '{{"input": "Summarize: The lamp needed nobody. The keeper distrusted it, then slept."}}'
+
+  .venv/bin/broker submit --text "Summarize: The lamp needed nobody. The keeper distrusted it, then slept."
+  .venv/bin/broker plan examples/registry
+
+`make down` stops it.""")
 
 
 def main() -> int:
@@ -72,6 +82,7 @@ def main() -> int:
     parser.add_argument("command", choices=["up", "demo", "down"])
     command = parser.parse_args().command
     if command == "down":
+        environment.remove(FOLDER)
         stopped = Servers(FOLDER, say).stop()
         say(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
         return 0

@@ -106,7 +106,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "pydantic": {"contract", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "stdnum": {"guardrails"},
-    "urllib3": {"cloud", "delivery", "providers", "tenants"},
+    "urllib3": {"cli", "cloud", "delivery", "providers", "tenants"},
     "yaml": {"cli"},
 }
 """Which rooms may import which package."""

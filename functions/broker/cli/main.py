@@ -5,62 +5,52 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import version
+from pathlib import Path
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from broker.cli import jobs, keys
+from broker.cli.completion import SHELLS, script
 from broker.cli.documents import read
+from broker.cli.local import local_stack
+from broker.cli.printable import on_one_line
 from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
+from broker.cli.shell import Shell
 from broker.cli.showing import history_text, plan_text, record_line
-from broker.cli.stack import (
-    ALL_SCOPES,
-    KNOWN_SCOPES,
-    caller,
-    create_key,
-    put_secret,
-    registry_of,
-    replay_all,
-    stack_outputs,
-    tables_of,
-)
+from broker.cli.stack import caller, put_secret, replay_all
 from broker.clock import now_ms
 from broker.errors import BrokerError, InvalidRequest
 from broker.registry.applying import apply
 from broker.registry.document import KINDS, parse_arms, parse_registry
 from broker.registry.plan import make_plan, plan_label, plan_rollback
-from broker.registry.versions import Registry
-from broker.tenants.registry import Tenants
 
-
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """One command: its arguments, the shell's AWS session, and the stack's outputs."""
-
-    options: argparse.Namespace
-    session: Any
-    outputs: dict[str, str]
-
-    @property
-    def registry(self) -> Registry:
-        """The stack's registry."""
-        return registry_of(self.session, self.outputs)
+STACK = "inference-broker"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(keys.spelled_out(sys.argv[1:] if arguments is None else arguments))
     try:
-        session = boto3.Session()
-        print(COMMANDS[options.command](Shell(options, session, stack_outputs(session, options.stack))))
+        print(COMMANDS[options.command](_shell(options)))
+    except jobs.NotSucceeded as error:
+        print(error.message)
     except BrokerError as error:
-        print(f"broker: {error.message}", file=sys.stderr)
+        print(f"broker: {on_one_line(error.message)}", file=sys.stderr)
     except (BotoCoreError, ClientError, OSError, ValueError) as error:  # no stack, no credentials, no such file
         print(f"broker: {error}", file=sys.stderr)
     else:
         return 0
     return 1
+
+
+def _shell(options: argparse.Namespace) -> Shell:
+    named = options.stack or os.environ.get("BROKER_STACK")
+    local = local_stack(wanted=options.local, named=bool(named), environment=os.environ, folder=Path.cwd())
+    options.stack = named or STACK
+    if local and options.command != "completion":
+        print(f"broker: on the stack of this machine, {local['BROKER_URL']}", file=sys.stderr)
+    return Shell(options, {**(local or {}), **os.environ}, local)
 
 
 def _plan(shell: Shell) -> str:
@@ -105,18 +95,6 @@ def _arm(text: str) -> dict[str, int]:
         raise InvalidRequest(f"{text!r} is no version with a weight; write 4 or 4:10.", param="arms") from None
 
 
-def _key(shell: Shell) -> str:
-    options = shell.options
-    scopes = tuple(options.scopes.split(","))
-    if strange := set(scopes) - {*KNOWN_SCOPES}:
-        raise InvalidRequest(f"Unknown scopes: {', '.join(sorted(strange))}.", param="scopes")
-    if options.days is not None and options.days < 1:
-        raise InvalidRequest("A key is valid for a day at least.", param="days")
-    tables = tables_of(shell.session, shell.outputs)
-    Tenants(tables).get(options.tenant, now_ms())  # a key of one that is not registered opens nothing
-    return create_key(tables, options.tenant, options.principal, scopes, options.days)
-
-
 def _secret(shell: Shell) -> str:
     put_secret(shell.session, shell.outputs, shell.options.name, sys.stdin.read().strip())
     return f"{shell.options.name} stored"
@@ -138,24 +116,38 @@ def _outputs(shell: Shell) -> str:
     return json.dumps(shell.outputs, indent=2)
 
 
+def _completion(shell: Shell) -> str:
+    return script(_parser(), shell.options.shell)
+
+
 COMMANDS: dict[str, Callable[[Shell], str]] = {
     "plan": _plan,
     "apply": _apply,
     "history": _history,
     "rollback": _rollback,
     "label": _label,
-    "key": _key,
+    "key": keys.key,
     "secret": _secret,
     "replay": _replay,
     "reviews": _reviews,
     "feedback": _feedback,
     "outputs": _outputs,
+    "submit": jobs.submit,
+    "get": jobs.get,
+    "wait": jobs.wait,
+    "cancel": jobs.cancel,
+    "jobs": jobs.jobs,
+    "prompts": jobs.prompts,
+    "models": jobs.models,
+    "completion": _completion,
 }
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="broker", description="Operate a deployed inference broker.")
-    parser.add_argument("--stack", default=os.environ.get("BROKER_STACK", "inference-broker"))
+    parser = argparse.ArgumentParser(prog="broker", description="Use and operate a deployed inference broker.")
+    parser.add_argument("--version", action="version", version=f"broker {version('inference-broker')}")
+    parser.add_argument("--stack", help=f"its name; BROKER_STACK, or {STACK}, when left out")
+    parser.add_argument("--local", action="store_true", help="the one that `make up` started, whatever the shell says")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (("plan", "show what a registry document would change"), ("apply", "change it")):
         one = commands.add_parser(name, help=what)
@@ -170,17 +162,16 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("id", help="the prompt's")
     one.add_argument("label", help="such as production or staging")
     one.add_argument("arms", nargs="*", metavar="VERSION[:WEIGHT]", help="4, or 3:90 4:10 to divide the traffic")
-    one = commands.add_parser("key", help="make an API key; it is shown once")
-    one.add_argument("tenant")
-    one.add_argument("--principal", required=True, help="who will use it")
-    one.add_argument("--scopes", default=",".join(ALL_SCOPES), help="comma-separated")
-    one.add_argument("--days", type=int, help="how long it is valid; for ever when left out")
+    keys.add(commands.add_parser("key", help="make API keys, list and revoke them"))
     one = commands.add_parser("secret", help="store a secret read from standard input")
     one.add_argument("name", help="such as providers/openai or tenants/acme/webhook")
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
     commands.add_parser("outputs", help="show the stack's outputs")
+    jobs.add(commands)
+    one = commands.add_parser("completion", help="print a script that completes this command in your shell")
+    one.add_argument("shell", choices=SHELLS)
     return parser
 
 

@@ -1,6 +1,8 @@
 """Strangers' texts on an operator's terminal: they are shown, and do nothing there."""
 
+import json
 import re
+from typing import Any
 
 _ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
@@ -22,3 +24,9 @@ def on_one_line(text: str) -> str:
 def block(text: str) -> str:
     """The same of a longer text. Each line is set in, so that none looks like one of ours."""
     return "\n".join(f"  {line}" for line in printable(text).split("\n"))
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON, in which such characters are escaped as JSON has it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _ACTING.sub(lambda found: json.dumps(found[0])[1:-1], text)

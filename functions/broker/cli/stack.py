@@ -11,8 +11,7 @@ from broker.cloud.texts import BucketTexts
 from broker.delivery.publishing import Publish
 from broker.jobs.store import Jobs
 from broker.registry.versions import Registry
-from broker.storage import Put
-from broker.tenants.api_keys import key_item, new_key
+from broker.tenants.api_keys import kept, key_item, new_key
 
 ALL_SCOPES = ("jobs:read", "jobs:write", "models:read", "usage:read")
 """What a key has unless its scopes are named."""
@@ -46,7 +45,7 @@ def create_key(
     now = now_ms()
     expires = None if days is None else now + days * 86_400_000
     item = key_item(digest, tenant=tenant, principal=principal, scopes=scopes, created_at=now, expires_at=expires)
-    database.write(Put("registry", item))
+    database.write(*kept(item))
     return key
 
 

@@ -4,7 +4,9 @@ A key is `ib_`, 43 characters of base64url, and 8 hexadecimal digits of CRC-32. 
 an unknown one without a read, and lets secret scanners be sure of what they found. A plain SHA-256 is enough of a hash,
 for there is nothing to guess in 256 random bits.
 
-Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, valid_until.
+Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, valid_until;
+and once more for those who list a tenant's keys, as pk `KEYS#<tenant>`, sk the beginning of the hash, with all of it as
+`digest`.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ import re
 import secrets
 import zlib
 
-from broker.storage import Item
+from broker.storage import Database, If, Item, Put, Update
 
 PREFIX = "ib_"
 FORM = re.compile(r"ib_[A-Za-z0-9_-]{43}[0-9a-f]{8}", re.ASCII)
@@ -50,6 +52,32 @@ def key_item(
     }
     # Not `expires_at`: that is the tables' TTL attribute, in seconds, and an expired key should say why it fails.
     return item if expires_at is None else item | {"valid_until": expires_at}
+
+
+def key_id(digest: str) -> str:
+    """By what people name a key: enough of its hash to tell those of a tenant apart, and nothing of the key."""
+    return digest[:16]
+
+
+def kept(item: Item) -> tuple[Put, Put]:
+    """The writes of a new key."""
+    return Put("registry", item), _listed(item)
+
+
+def of_tenant(database: Database, tenant: str) -> list[Item]:
+    """The keys of a tenant, by their ids."""
+    return database.query("registry", f"KEYS#{tenant}")
+
+
+def revocation(item: Item, *, by: str, now: int) -> tuple[Update, Put]:
+    """The writes that end a key, from its item; `by` says who, `now` is in milliseconds. May be repeated."""
+    facts = {"status": "revoked", "revoked_at": now, "revoked_by": by}
+    return Update("registry", item["pk"], item["sk"], set=facts, when=(If("pk", "exists"),)), _listed(item | facts)
+
+
+def _listed(item: Item) -> Put:
+    digest = item["pk"].removeprefix("KEY#")
+    return Put("registry", {**item, "pk": f"KEYS#{item['tenant']}", "sk": key_id(digest), "digest": digest})
 
 
 def _checksum(body: str) -> str:

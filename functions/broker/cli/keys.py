@@ -1,0 +1,99 @@
+"""`broker key`: API keys of tenants, which are shown once, when they are made."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+from broker.cli.printable import on_one_line
+from broker.cli.shell import Shell
+from broker.cli.stack import ALL_SCOPES, KNOWN_SCOPES, caller, create_key, tables_of
+from broker.clock import iso, now_ms
+from broker.errors import Forbidden, InvalidRequest, NotFound
+from broker.storage import Item
+from broker.tenants.api_keys import key_hash, key_id, of_tenant, revocation, well_formed
+from broker.tenants.registry import Tenants
+
+ACTIONS = ("create", "list", "revoke")
+
+
+def spelled_out(arguments: list[str]) -> list[str]:
+    """`broker key acme …` is `broker key create acme …`; a tenant called as an action needs the longer form."""
+    place = next((place for place, each in enumerate(arguments) if each == "key"), None)
+    following = arguments[place + 1 : place + 2] if place is not None else []
+    if place is None or not following or following[0] in (*ACTIONS, "-h", "--help"):
+        return arguments
+    return [*arguments[: place + 1], "create", *arguments[place + 1 :]]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `broker key`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="{TENANT,list,revoke}")
+    one = actions.add_parser("create", help="make a key for a tenant; it is shown once (`create` may be left out)")
+    one.add_argument("tenant")
+    one.add_argument("--principal", required=True, help="who will use it")
+    one.add_argument("--scopes", default=",".join(ALL_SCOPES), help="comma-separated")
+    one.add_argument("--days", type=int, help="how long it is valid; for ever when left out")
+    one = actions.add_parser("list", help="the keys that there are, by their ids; never the keys themselves")
+    one.add_argument("tenant", nargs="?", help="of this tenant alone")
+    one = actions.add_parser("revoke", help="have a key open nothing any more, within a minute or two")
+    one.add_argument("tenant", nargs="?", help="whose it is")
+    one.add_argument(
+        "id", nargs="?", help="as `list` shows it; without both, the key itself is read from standard input"
+    )
+
+
+def key(shell: Shell) -> str:
+    """Do what `broker key` was asked; gives what it prints."""
+    return {"create": _create, "list": _list, "revoke": _revoke}[shell.options.action](shell)
+
+
+def _create(shell: Shell) -> str:
+    options = shell.options
+    scopes = tuple(options.scopes.split(","))
+    if strange := set(scopes) - {*KNOWN_SCOPES}:
+        raise InvalidRequest(f"Unknown scopes: {', '.join(sorted(strange))}.", param="scopes")
+    if options.days is not None and options.days < 1:
+        raise InvalidRequest("A key is valid for a day at least.", param="days")
+    tables = tables_of(shell.session, shell.outputs)
+    try:
+        Tenants(tables).get(options.tenant, now_ms())  # a key of one that is not registered opens nothing
+    except Forbidden as error:
+        if error.code != "unknown_tenant":
+            raise
+        what = f"The tenant {options.tenant!r} is not registered; `broker apply` registers tenants."
+        raise Forbidden(what, code=error.code, param="tenant") from None
+    return create_key(tables, options.tenant, options.principal, scopes, options.days)
+
+
+def _list(shell: Shell) -> str:
+    tables, now = tables_of(shell.session, shell.outputs), now_ms()
+    named = shell.options.tenant
+    tenants = [named] if named else sorted(shell.registry.all("tenants"))
+    found = [_line(item, now) for tenant in tenants for item in of_tenant(tables, tenant)]
+    return "\n".join([*found, f"{len(found)} keys"])
+
+
+def _line(item: Item, now: int) -> str:
+    until = item.get("valid_until")
+    state = item["status"] if item["status"] != "active" or not until or until > now else "expired"
+    facts: Iterable[str] = (
+        *(item["sk"], item["tenant"], item["principal"], state, ",".join(item["scopes"])),
+        *(f"since {iso(item['created_at'])}", f"until {iso(until)}" if until else "for ever"),
+    )
+    return on_one_line("  ".join(facts))
+
+
+def _revoke(shell: Shell) -> str:
+    tables, options = tables_of(shell.session, shell.outputs), shell.options
+    if options.tenant and not options.id:
+        raise InvalidRequest("The key's id is needed too; `broker key list` shows it.", param="id")
+    if options.id:
+        digest = next((each["digest"] for each in of_tenant(tables, options.tenant) if each["sk"] == options.id), None)
+    else:
+        text = sys.stdin.read().strip()
+        digest = key_hash(text) if well_formed(text) else None
+    item = tables.get("registry", f"KEY#{digest}", "KEY") if digest else None
+    if item is None or digest is None:
+        raise NotFound("There is no such key.", code="unknown_key", param="id")
+    tables.write(*revocation(item, by=caller(shell.session), now=now_ms()))
+    return f"{key_id(digest)} of {item['tenant']} is revoked; API Gateway may take it for a minute more"
