@@ -20,6 +20,9 @@ ARTIFACTS = "inference-broker-artifacts"
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 """That of functions here: this interpreter runs them."""
 
+APIS = "/_aws/execute-api"
+"""Where the REST API is for plain clients, which cannot set the Host header that AWS routes by."""
+
 LOOPS = ("--language-extensions",)
 """Lets SAM CLI write the template's loops out. samconfig.toml says so too, but is not read for a template elsewhere."""
 
@@ -52,10 +55,6 @@ class Cloud:
         """The stack's outputs."""
         found = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
         return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
-
-    def base_url(self, api_id: str) -> str:
-        """The REST API for plain clients, which cannot set the Host header that AWS routes by."""
-        return f"{self.url}/_aws/execute-api/{api_id}/v1"
 
 
 @cache
@@ -105,7 +104,7 @@ def deploy(cloud: Cloud, folder: Path, stack: str = STACK, *, extra: tuple[str, 
     _sam("deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack,
          "--s3-bucket", ARTIFACTS, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset",
          "--no-fail-on-empty-changeset", "--no-progressbar", *LOOPS, "--parameter-overrides", *overrides(),
-         f"PublicUrl={cloud.base_url('{api}')}", *extra,
+         f"LocalUrl={cloud.url}{APIS}", *extra,
          environment=cloud.environment())  # fmt: skip
     return cloud.outputs(stack)
 

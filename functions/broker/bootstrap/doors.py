@@ -90,7 +90,7 @@ def cors_origin() -> str:
 
 
 def public_url() -> str:
-    """Where operators say that the REST API is reached, perhaps with `{api}` for its id; empty where they do not."""
+    """The base URL that is told to clients, perhaps with `{api}` for the API's id; empty for the way that they came."""
     return setting("PUBLIC_URL")
 
 

@@ -43,7 +43,7 @@ class Request:
 
         Args:
             event: API Gateway's.
-            public_url: the base URL that operators name, perhaps with `{api}` for the API's id; empty for none.
+            public_url: the base URL to tell, perhaps with `{api}` for the API's id; empty for the caller's own way.
         """
         identity = event["requestContext"]["authorizer"]
         base_url = _base_url(event["requestContext"], event["resource"], public_url)
