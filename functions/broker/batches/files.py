@@ -49,6 +49,8 @@ NO_TEXTS: dict[bytes, str] = {
 }
 """What is often put where documents are taken, by how it begins."""
 
+TAKEN = "The inbox takes texts in UTF-8, one request as .json, and one for each line of a .jsonl."
+
 MEDIA = "media/"
 """Below the tenant's own prefix: pictures, documents and sounds that requests point to."""
 
@@ -177,12 +179,16 @@ def _body(data: bytes) -> Any:
 def _document(data: bytes, prompt: str) -> Any:
     if found := next((what for beginning, what in NO_TEXTS.items() if data.startswith(beginning)), None):
         message = (
-            f"The file is {found}, and documents are taken as texts. Put it below {{tenant}}/{MEDIA} and send a job "
-            "that names it: the task extract_text reads a PDF or a picture, transcribe a sound."
+            f"The file is {found}. {TAKEN} Put it below {{tenant}}/{MEDIA} and send a job that names it: the task "
+            "extract_text reads a PDF or a picture, transcribe a sound."
         )
         raise InvalidRequest(message, code="unsupported_file")
+    try:
+        text = _text(data)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{error.message} {TAKEN}", code=error.code) from None
     return {
-        "prompt": {"id": prompt, "variables": {"document": _text(data)}},
+        "prompt": {"id": prompt, "variables": {"document": text}},
         "priority": "bulk",
         "deadline_seconds": DOCUMENT_DEADLINE_S,
     }

@@ -11,15 +11,15 @@ from typing import Any
 from broker.cli.printable import as_json, on_one_line, printable
 from broker.cli.rest_client import RestClient
 from broker.cli.shell import Shell
-from broker.errors import BrokerError, InvalidRequest
+from broker.errors import InvalidRequest
 from broker.jobs.head import Status
 
 POLL_S = 20
 """A long poll, within what API Gateway allows."""
 
 
-class NotSucceeded(BrokerError):
-    """The job that was waited for ended otherwise; it is told all the same."""
+class NotSucceeded(Exception):
+    """The job that was waited for ended otherwise; its text is what is shown of it."""
 
 
 def add(commands: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 
 from broker.errors import InvalidRequest
 
@@ -42,10 +43,13 @@ class LocalSession:
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._endpoint = variables["AWS_ENDPOINT_URL"]
+        # Whichever profile the shell names, even one that is not there.
+        bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         self._session = boto3.Session(
             variables["AWS_ACCESS_KEY_ID"],
             variables["AWS_SECRET_ACCESS_KEY"],
             region_name=variables["AWS_DEFAULT_REGION"],
+            botocore_session=bare,
         )
 
     def client(self, service: str) -> Any:

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         print(COMMANDS[options.command](_shell(options)))
     except jobs.NotSucceeded as error:
-        print(error.message)
+        print(error)
     except BrokerError as error:
         print(f"broker: {on_one_line(error.message)}", file=sys.stderr)
     except (BotoCoreError, ClientError, OSError, ValueError) as error:  # no stack, no credentials, no such file
@@ -45,12 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _shell(options: argparse.Namespace) -> Shell:
-    named = options.stack or os.environ.get("BROKER_STACK")
-    local = local_stack(wanted=options.local, named=bool(named), environment=os.environ, folder=Path.cwd())
-    options.stack = named or STACK
+    named = options.stack is not None
+    local = local_stack(wanted=options.local, named=named, environment=os.environ, folder=Path.cwd())
+    options.stack = options.stack or (None if local else os.environ.get("BROKER_STACK")) or STACK
     if local and options.command != "completion":
         print(f"broker: on the stack of this machine, {local['BROKER_URL']}", file=sys.stderr)
-    return Shell(options, {**(local or {}), **os.environ}, local)
+    environment = {**(local or {}), **os.environ}
+    return Shell(options, environment | ({"BROKER_URL": local["BROKER_URL"]} if local else {}), local)
 
 
 def _plan(shell: Shell) -> str:
