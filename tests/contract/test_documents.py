@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from broker.batches import files
 
 from tests.contract.stack import ROOT
 
@@ -45,3 +46,12 @@ def test_make_lists_every_command() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our own
     listed = re.findall(r"^  make (\w+) +\S", done.stdout, re.MULTILINE)
     assert listed == phony.split(), "in the order of the file"
+
+
+def test_the_contract_says_what_the_inbox_takes() -> None:
+    rows = re.findall(r"^\| (.+?) \| .+ \| (.+?) \|$", (ROOT / "docs" / "contract.md").read_text(), re.MULTILINE)
+    known = dict(rows)
+    assert known["`.jsonl`"] == f"{files.MAX_LINES:,} requests, {files.MAX_LINES_BYTES:,} bytes"
+    assert known["`.json`"] == f"{files.MAX_REQUEST_BYTES:,} bytes"
+    assert known["any other (`.txt`, `.md`, `.csv`, none, …)"] == f"{files.MAX_DOCUMENT_BYTES:,} bytes"
+    assert f"`{files.MEDIA}…`" in known

@@ -124,6 +124,15 @@ def test_a_file_of_which_nothing_can_become_a_job_is_rejected_with_the_reason(
     assert files.world.queue.sent == []
 
 
+@pytest.mark.parametrize(
+    "data", ["Grüße".encode("latin-1"), b"%PDF-1.7", b"PK\x03\x04", b"\x00\x00\x00\x18ftypmp42\xff"]
+)
+def test_what_is_no_text_is_told_what_the_inbox_takes(files: Files, data: bytes) -> None:
+    files.taken("acme/a", data)
+    message = json.loads(files.outbox.objects["acme/a.error.json"])["error"]["message"]
+    assert "texts in UTF-8, one request as .json, and one for each line of a .jsonl" in message
+
+
 def test_lines_are_limited_by_size_before_they_are_read(files: Files) -> None:
     event = files.inbox.put(KEY, LINES)
     event["detail"]["object"]["size"] = MAX_LINES_BYTES + 1
