@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.contract.openapi_calls import DOCUMENT
-from tests.contract.stack import events, of_type, template
+from tests.contract.stack import events, of_type
 
 DOCUMENTED = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
 
@@ -78,9 +78,3 @@ def test_replies_of_the_gateway_are_as_documented() -> None:
 def test_the_gateway_and_the_document_have_the_same_stage() -> None:
     (api,) = of_type("AWS::Serverless::Api").values()
     assert DOCUMENT["servers"][0]["url"].endswith(f"/{api['StageName']}")
-    base_url = template()["Outputs"]["ApiUrl"]["Value"]
-    for own in base_url["Fn::If"][2]["Fn::If"][1:]:
-        assert own["Fn::Sub"].endswith(f"/{api['StageName']}")
-    functions = of_type("AWS::Serverless::Function").values()
-    told = [each.get("Environment", {}).get("Variables", {}).get("BASE_URL") for each in functions]
-    assert {str(each) for each in told if each} == {str(base_url)}, "all say the same"

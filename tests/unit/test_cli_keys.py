@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from broker.cli import main, registry_of, stack_outputs
+from broker.cli.keys import spelled_out
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.tenants.api_keys import key_hash, key_id
@@ -105,6 +106,24 @@ def test_a_tenant_that_is_not_registered_is_said_to_be_none(
     register(session, "acme")
     assert main(["key", "acmee", "--principal", "ci"]) == 1
     assert "The tenant 'acmee' is not registered; `broker apply` registers tenants." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read_as"),
+    [
+        ("key acme --principal ci", "key create acme --principal ci"),
+        ("--stack key --local key acme", "--stack key --local key create acme"),
+        ("key list acme", "key list acme"),
+        ("key create list", "key create list"),
+        ("key", "key"),
+        ("key --help", "key --help"),
+        ("history prompts key", "history prompts key"),
+        ("rollback prompts key 3", "rollback prompts key 3"),
+        ("--local", "--local"),
+    ],
+)
+def test_what_is_made_may_be_left_unsaid(arguments: str, read_as: str) -> None:
+    assert spelled_out(arguments.split()) == read_as.split()
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

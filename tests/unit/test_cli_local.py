@@ -15,6 +15,7 @@ from broker.cli.local import ANOTHER
 from moto.server import ThreadedMotoServer
 
 from local import environment
+from local.__main__ import tell
 from local.deployment import Cloud
 from local.seeding import Seeded
 from tests.unit.rest_door import Door
@@ -137,3 +138,12 @@ def test_a_shell_takes_the_file_as_it_stands(folder: Path) -> None:
     told = environment.variables(stack)
     assert {name: known[name] for name in told} == told
     assert told["BROKER_INBOX"] == "in box'"
+
+
+def test_all_that_a_newcomer_needs_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = Running("http://127.0.0.1:4566", "http://127.0.0.1:4566/v1")
+    tell(stack)  # type: ignore[arg-type]
+    shown = capsys.readouterr().out
+    assert all(f"{name}  " in shown and value in shown for name, value in environment.variables(stack).items()
+               if name.startswith("BROKER_"))  # fmt: skip
+    assert "whsec_x" in shown and "ib_other" in shown and "bus" in shown and "in box'" in shown

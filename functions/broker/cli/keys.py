@@ -18,11 +18,18 @@ ACTIONS = ("create", "list", "revoke")
 
 def spelled_out(arguments: list[str]) -> list[str]:
     """`broker key acme …` is `broker key create acme …`; a tenant called as an action needs the longer form."""
-    place = next((place for place, each in enumerate(arguments) if each == "key"), None)
-    following = arguments[place + 1 : place + 2] if place is not None else []
-    if place is None or not following or following[0] in (*ACTIONS, "-h", "--help"):
+    command = next(
+        (
+            place
+            for place, each in enumerate(arguments)
+            if not each.startswith("-") and arguments[place - 1 : place] != ["--stack"]
+        ),
+        len(arguments),
+    )
+    following = arguments[command + 1 : command + 2]
+    if arguments[command : command + 1] != ["key"] or not following or following[0] in (*ACTIONS, "-h", "--help"):
         return arguments
-    return [*arguments[: place + 1], "create", *arguments[place + 1 :]]
+    return [*arguments[: command + 1], "create", *arguments[command + 1 :]]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
