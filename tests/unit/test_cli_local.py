@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from broker.cli import main
-from broker.cli.local import ANOTHER
+from broker.cli.this_machine import ANOTHER
 from moto.server import ThreadedMotoServer
 
 from local import environment

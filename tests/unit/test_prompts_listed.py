@@ -99,3 +99,8 @@ def test_pages_follow_each_other_to_the_end() -> None:
 @pytest.mark.parametrize("limit", ["0", "101", "x", "-1"])
 def test_a_bad_limit_is_named(limit: str) -> None:
     assert Door().fails("GET", "/prompts", query={"limit": limit}).param == "limit"
+
+
+@pytest.mark.parametrize("cursor", ["x" * 129, "a b", "\0", "ü", "\ud800"])
+def test_a_cursor_that_the_table_would_not_take_is_named(cursor: str) -> None:
+    assert Door().fails("GET", "/prompts", query={"cursor": cursor}).param == "cursor"

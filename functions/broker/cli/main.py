@@ -10,15 +10,15 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broker.cli import jobs, keys
+from broker.cli import asking, keys
 from broker.cli.completion import SHELLS, script
 from broker.cli.documents import read
-from broker.cli.local import local_stack
 from broker.cli.printable import on_one_line
 from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
 from broker.cli.shell import Shell
 from broker.cli.showing import history_text, plan_text, record_line
 from broker.cli.stack import caller, put_secret, replay_all
+from broker.cli.this_machine import local_stack
 from broker.clock import now_ms
 from broker.errors import BrokerError, InvalidRequest
 from broker.registry.applying import apply
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(keys.spelled_out(sys.argv[1:] if arguments is None else arguments))
     try:
         print(COMMANDS[options.command](_shell(options)))
-    except jobs.NotSucceeded as error:
+    except asking.NotSucceeded as error:
         print(error)
     except BrokerError as error:
         print(f"broker: {on_one_line(error.message)}", file=sys.stderr)
@@ -133,13 +133,13 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "reviews": _reviews,
     "feedback": _feedback,
     "outputs": _outputs,
-    "submit": jobs.submit,
-    "get": jobs.get,
-    "wait": jobs.wait,
-    "cancel": jobs.cancel,
-    "jobs": jobs.jobs,
-    "prompts": jobs.prompts,
-    "models": jobs.models,
+    "submit": asking.submit,
+    "get": asking.get,
+    "wait": asking.wait,
+    "cancel": asking.cancel,
+    "jobs": asking.jobs,
+    "prompts": asking.prompts,
+    "models": asking.models,
     "completion": _completion,
 }
 
@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
     commands.add_parser("outputs", help="show the stack's outputs")
-    jobs.add(commands)
+    asking.add(commands)
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser

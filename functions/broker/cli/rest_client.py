@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from broker.cli.local import is_loopback
+from broker.cli.this_machine import is_loopback
 from broker.errors import BrokerError, InvalidRequest
 
 TIMEOUT_S = 40
@@ -57,7 +57,7 @@ class RestClient:
             told = json.loads(reply.data) if reply.data else None
         except ValueError:
             told = None
-        if reply.status >= 400 and not _is_job(told):
+        if reply.status >= 300 and not _is_job(told):
             raise BrokerError(_message(told, reply.status))
         return told
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 
-from broker.cli.local import LocalSession
 from broker.cli.stack import registry_of, stack_outputs
+from broker.cli.this_machine import LocalSession
 from broker.registry.versions import Registry
 
 

@@ -190,12 +190,15 @@ class Api:
         limit, now = request.number("limit", 20), now_ms()
         if not 1 <= limit <= MOST_LISTED:
             raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
+        after = request.query.get("cursor") or None
+        if after is not None and not re.fullmatch("[!-~]{1,128}", after):
+            raise InvalidRequest("The cursor is not one of ours.", param="cursor")
         allowed, catalog = self.tenants.get(request.tenant, now).models, self.models.catalog(now)
 
         def may_use(name: str) -> bool:
             return name == "auto" or allowed is None or not allowed.isdisjoint(catalog.expand(name))
 
-        return Reply(200, self.prompts(may_use, limit=limit, after=request.query.get("cursor") or None))
+        return Reply(200, self.prompts(may_use, limit=limit, after=after))
 
     def _owned(self, request: Request) -> Head:
         return owned(self.jobs, request.path["id"], request.tenant)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from broker.cli.printable import as_json, on_one_line, printable
 from broker.cli.rest_client import RestClient
@@ -65,7 +66,7 @@ def submit(shell: Shell) -> str:
 def get(shell: Shell) -> str:
     """`broker get`."""
     include = {"include": "route" if shell.options.route else None}
-    return _told(client_of(shell).call("GET", f"/jobs/{shell.options.id}", query=include), shell.options)
+    return _told(client_of(shell).call("GET", _path(shell.options.id), query=include), shell.options)
 
 
 def wait(shell: Shell) -> str:
@@ -75,7 +76,7 @@ def wait(shell: Shell) -> str:
 
 def cancel(shell: Shell) -> str:
     """`broker cancel`."""
-    return as_json(client_of(shell).call("POST", f"/jobs/{shell.options.id}/cancel"))
+    return as_json(client_of(shell).call("POST", f"{_path(shell.options.id)}/cancel"))
 
 
 def jobs(shell: Shell) -> str:
@@ -116,6 +117,10 @@ def client_of(shell: Shell) -> RestClient:
     return RestClient(shell.environment.get("BROKER_URL") or shell.outputs["ApiUrl"], key)
 
 
+def _path(job_id: str) -> str:
+    return f"/jobs/{quote(job_id, safe='')}"
+
+
 def _request(options: argparse.Namespace) -> Any:
     if options.body is not None:
         text = sys.stdin.read() if str(options.body) == "-" else options.body.read_text(encoding="utf-8")
@@ -123,6 +128,8 @@ def _request(options: argparse.Namespace) -> Any:
             body = json.loads(text)
         except ValueError as error:
             raise InvalidRequest(f"{options.body} is not JSON: {error}", param="body") from None
+        if not isinstance(body, dict):
+            raise InvalidRequest(f"{options.body} is no JSON object.", param="body")
     else:
         body = {"input": options.text} if options.text is not None else {}
         if options.prompt:
@@ -154,7 +161,7 @@ def _ended(client: RestClient, job_id: str, seconds: int | None, options: argpar
     until = None if seconds is None else time.monotonic() + seconds
     while True:
         left = POLL_S if until is None else max(0, min(POLL_S, round(until - time.monotonic())))
-        job = client.call("GET", f"/jobs/{job_id}", query={"wait": left})
+        job = client.call("GET", _path(job_id), query={"wait": left})
         if job["ended_at"] or (until is not None and time.monotonic() >= until):
             break
     if job["status"] != Status.SUCCEEDED:

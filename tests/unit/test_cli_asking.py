@@ -155,6 +155,9 @@ def test_lists_have_a_line_each_and_follow_the_pages(
     [
         (["get", "job_none"], "There is no such job. (id)"),
         (["submit", "Hi", "--model", "none"], "(model)"),
+        (["get", "../models"], "(id)"),
+        (["submit", "--body", str(Path(__file__))], "is not JSON"),
+        (["submit", "--body", "{list}", "--model", "small"], "is no JSON object"),
         (["submit"], "There is nothing to do"),
         (["submit", "--prompt", "shorten", "--set", "text"], "write NAME=VALUE"),
         (["submit", "--prompt", "shorten"], "(prompt.variables.text)"),
@@ -162,9 +165,10 @@ def test_lists_have_a_line_each_and_follow_the_pages(
     ],
 )
 def test_a_fault_is_one_line_that_says_what_is_wrong(
-    server: RestServer, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    server: RestServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    assert main(arguments) == 1
+    (tmp_path / "list.json").write_text("[1]")
+    assert main([each.format(list=tmp_path / "list.json") for each in arguments]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("broker: ") and said in printed.err and printed.err.count("\n") == 1
