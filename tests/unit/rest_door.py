@@ -52,6 +52,7 @@ class Door:
         job_id: str = JOB_ID,
         query: dict[str, str] | None = None,
         ago_s: float = 0,
+        base_url: str = BASE_URL,
         **headers: str,
     ) -> Reply:
         world = self.world
@@ -76,7 +77,7 @@ class Door:
         who = frozenset(scopes.split())
         began = time.monotonic() - ago_s
         return api(
-            Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", BASE_URL, began)
+            Request(method, resource, path, query or {}, named, body, tenant, "ci", who, "req-1", base_url, began)
         )
 
     def fails(self, *arguments: Any, **options: Any) -> BrokerError:

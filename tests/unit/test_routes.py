@@ -282,6 +282,18 @@ def test_an_unexpected_error_is_told_without_its_text(
     assert "unexpected error" in said and '"error":"KeyError"' in said and "the prompt" not in said
 
 
+def test_links_are_made_for_whoever_looks_and_kept_nowhere() -> None:
+    door, theirs = Door(), "https://proxy.example.net/x"
+    job = door("POST", "/jobs", BODY, idempotency_key="k-1", base_url=theirs)
+    assert job.headers["location"] == f"{theirs}/jobs/{job.body['id']}"
+    again = door("POST", "/jobs", BODY, idempotency_key="k-1")
+    assert again.headers["location"] == again.body["urls"]["get"] == f"{BASE_URL}/jobs/{job.body['id']}"
+    looked = door("GET", "/jobs/{id}", job_id=job.body["id"]).body["urls"].values()
+    listed = door("GET", "/jobs").body["data"][0]["urls"].values()
+    assert all(url.startswith(BASE_URL) for url in (*looked, *listed))
+    assert "example.net" not in str(door.world.database.items()) + str(door.world.queue.sent)
+
+
 def test_a_look_is_refused_before_it_waits_where_it_asks_for_what_there_is_not() -> None:
     door = Door()
     job_id = door("POST", "/jobs", BODY).body["id"]
