@@ -35,6 +35,8 @@ ANOTHER = (
 
 LINE = re.compile(r"export ([A-Z_]+)=(.*)")
 
+NEEDED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -87,6 +89,8 @@ def _read(file: Path) -> dict[str, str]:
         raise InvalidRequest(f"{file} is not yours, so it is not followed.")
     lines = (LINE.fullmatch(line) for line in file.read_text(encoding="utf-8").splitlines())
     found = {line[1]: "".join(shlex.split(line[2])) for line in lines if line}
+    if missing := next((name for name in NEEDED if not found.get(name)), None):
+        raise InvalidRequest(f"{file} has no {missing}, so it is not followed.")
     for name in ("AWS_ENDPOINT_URL", "BROKER_URL"):
         if not is_loopback(found.get(name, "")):
             raise InvalidRequest(f"{file}: {name} is not on this machine, so it is not followed.")
