@@ -10,7 +10,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 RIGHTS = {
     "apigateway": {"get_account": "apigateway:GET"},
     "bedrock": {
-        "get_foundation_model": "bedrock:GetFoundationModel",
         "get_foundation_model_availability": "bedrock:GetFoundationModelAvailability",
         "get_guardrail": "bedrock:GetGuardrail",
         "get_inference_profile": "bedrock:GetInferenceProfile",

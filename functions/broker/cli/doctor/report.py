@@ -56,7 +56,7 @@ def doctor(session: Any, options: argparse.Namespace) -> tuple[str, int]:
     """What is printed, and the exit status: 2 with an error, 1 with a warning, or 0."""
     if options.policy:
         return policy(), 0
-    found = list(dict.fromkeys(look(Account(session), options.stack, now_ms())))
+    found = list(look(Account(session), options.stack, now_ms()))
     status = exit_status(finding for _, finding in found)
     return (_as_json if options.json else _as_text)(options.stack, found), status
 
@@ -76,7 +76,8 @@ def look(account: Account, name: str, now: int) -> Iterator[Found]:
         if deployed.is_local and check in ON_AWS:
             yield check, Finding(Severity.UNCHECKED, f"the embedded cloud has no {ON_AWS[check]}")
         elif deployed.outputs or check == "stack":
-            yield from ((check, each) for each in readable(deployed, run(deployed)))
+            # A right that is missing is missed for each model and function.
+            yield from ((check, each) for each in dict.fromkeys(readable(deployed, run(deployed))))
 
 
 def _deployed(account: Account, name: str, now: int) -> Deployed | None:

@@ -41,7 +41,7 @@ class _Region:
 
     def command(self, text: str) -> str:
         """A command of the AWS CLI for the region."""
-        return f"aws bedrock {text} --region {self.name}"
+        return f"aws bedrock {text} --region {shlex.quote(self.name)}"
 
 
 def bedrock(deployed: Deployed) -> Iterator[Finding]:
@@ -148,7 +148,7 @@ def endpoints(deployed: Deployed) -> Iterator[Finding]:
 def _endpoint(deployed: Deployed, name: str, model: Mapping[str, Any]) -> Iterator[Finding]:
     endpoint, region = model["name"], model.get("endpoint") or deployed.region
     found = deployed.account.ask("sagemaker", "describe_endpoint", region=region, none=UNKNOWN, EndpointName=endpoint)
-    of = f"--endpoint-name {shlex.quote(endpoint)} --region {region}"
+    of = f"--endpoint-name {shlex.quote(endpoint)} --region {shlex.quote(region)}"
     if found is None:
         make = f"aws sagemaker create-endpoint {of} --endpoint-config-name {shlex.quote(endpoint)}"
         yield error(f"there is no SageMaker endpoint {endpoint} ({name}) in {region}", make)

@@ -130,7 +130,7 @@ def secrets(deployed: Deployed) -> Iterator[Finding]:
 
 def _secret(deployed: Deployed, name: str, by: str) -> Iterator[Finding]:
     full = f"{deployed.outputs['SecretsPrefix']}{name}"
-    store = deployed.broker(f"secret {shlex.quote(name)} < {name.rpartition('/')[2]}.txt")
+    store = deployed.broker(f"secret {shlex.quote(name)} < {shlex.quote(name.rpartition('/')[2])}.txt")
     found = deployed.account.ask("secretsmanager", "describe_secret", SecretId=full)
     key = str((found or {}).get("KmsKeyId") or "").rpartition("/")[2]
     if found is None:
