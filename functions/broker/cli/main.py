@@ -26,6 +26,7 @@ from broker.cli.stack import (
     stack_outputs,
     tables_of,
 )
+from broker.cli.teardown import add_teardown, teardown
 from broker.clock import now_ms
 from broker.errors import BrokerError, InvalidRequest
 from broker.registry.applying import apply
@@ -157,7 +158,10 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "outputs": _outputs,
 }
 
-OF_ANY_STATE: dict[str, Callable[[Any, argparse.Namespace], tuple[str, int]]] = {"doctor": doctor}
+OF_ANY_STATE: dict[str, Callable[[Any, argparse.Namespace], tuple[str, int]]] = {
+    "doctor": doctor,
+    "teardown": teardown,
+}
 """Commands for stacks that may be broken, or gone: what they print, and the exit status."""
 
 
@@ -189,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
     add_doctor(commands.add_parser("doctor", help="find what keeps the stack from working, and how to mend it"))
+    add_teardown(commands.add_parser("teardown", help="remove the stack and all that it holds"))
     commands.add_parser("outputs", help="show the stack's outputs")
     return parser
 
