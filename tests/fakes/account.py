@@ -76,7 +76,8 @@ class _FarEnd:
         told = self.account.answer(f"{self._service}:{model.name}", self._asked)
         if isinstance(told, Refusal):
             return _response(400), {"Error": {"Code": told.code, "Message": told.message}, "ResponseMetadata": {}}
-        validate_parameters(told, model.output_shape)
+        if model.output_shape:
+            validate_parameters(told, model.output_shape)
         return _response(200), told | {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
 

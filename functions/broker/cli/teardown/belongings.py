@@ -1,6 +1,6 @@
 """What belongs to a stack and outlives it, what it holds, and how it is removed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,8 +136,8 @@ KINDS: dict[str, tuple[Callable[[Any, str], str | None], Callable[[Any, str], No
 """Types of what may outlive a stack, beside its key: what it holds, and how it goes."""
 
 
-def secrets_of(session: Any, prefix: str, key: str, days: int) -> Iterator[Belonging]:
-    """The secrets of a stack: of its prefix, and encrypted with its key.
+def secrets_of(session: Any, prefix: str, keys: Collection[str], days: int) -> Iterator[Belonging]:
+    """The secrets of a stack: of its prefix, and encrypted with a key of its own.
 
     The prefix alone would do as well for the secrets of a later stack of the same name.
     """
@@ -145,9 +145,9 @@ def secrets_of(session: Any, prefix: str, key: str, days: int) -> Iterator[Belon
     for page in client.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [prefix]}]):
         for each in page["SecretList"]:
             name = each["Name"]
-            if name.startswith(prefix) and _is_of(client.describe_secret(SecretId=name), key):
+            if name.startswith(prefix) and _is_of(client.describe_secret(SecretId=name), keys):
                 yield Belonging(f"secret {name}", name, _secret, delete_secret(days))
 
 
-def _is_of(secret: dict[str, Any], key: str) -> bool:
-    return not secret.get("DeletedDate") and str(secret.get("KmsKeyId", "")).rpartition("/")[2] == key
+def _is_of(secret: dict[str, Any], keys: Collection[str]) -> bool:
+    return not secret.get("DeletedDate") and str(secret.get("KmsKeyId", "")).rpartition("/")[2] in keys

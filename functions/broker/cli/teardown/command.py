@@ -1,25 +1,20 @@
-"""What `broker teardown` shows, refuses and does: first the stack goes, so that nobody writes any more; last its key."""
+"""What `broker teardown` shows, refuses and does: the stack first, so that nobody writes any more, and its key last."""
 
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from broker.cli.printable import on_one_line
-from broker.cli.teardown.belongings import KINDS, Belonging, NotRemoved, code_of, secrets_of
+from broker.cli.teardown.belongings import KINDS, Belonging, NotRemoved, secrets_of
+from broker.cli.teardown.leaving import Leaving, delete, find
 
 FEWEST_DAYS, MOST_DAYS = 7, 30
 """That KMS and Secrets Manager wait before something is gone for good."""
 
 KEY = "AWS::KMS::Key"
-
-RETAINED = ("Retain", "RetainExceptOnCreate")
-
-POLL_S, POLLS = 5, 720
-"""How often it is asked whether the stack is gone: for an hour."""
 
 
 def add_teardown(parser: argparse.ArgumentParser) -> None:
@@ -35,130 +30,50 @@ def add_teardown(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Stack:
-    """The stack that is to go, or that went and left things; resources as CloudFormation lists them."""
-
-    id: str
-    name: str
-    status: str
-    protected: bool
-    resources: list[dict[str, Any]]
-    kept: frozenset[str]
-    """Logical ids of what it leaves."""
-
-    @property
-    def is_deleted(self) -> bool:
-        return self.status == "DELETE_COMPLETE"
-
-    def left(self) -> Iterator[tuple[str, str, str]]:
-        """Logical id, type and physical id of what outlives it, as far as we know how to remove it."""
-        for each in self.resources:
-            if each["LogicalResourceId"] in self.kept and each.get("PhysicalResourceId"):
-                yield each["LogicalResourceId"], each["ResourceType"], each["PhysicalResourceId"]
-
-
 def teardown(session: Any, options: argparse.Namespace) -> tuple[str, int]:
     """What is printed at the end, and the exit status: 0 when all is gone, 1 when it was refused or not all went."""
     try:
-        stack = _find(session, options.stack)
-        key = next((physical for _, kind, physical in stack.left() if kind == KEY), None)
-        belongings = list(_belongings(session, stack, key, options.days))
-        shown = list(_shown(session, stack, belongings, key))
+        stack = find(session, options.stack)
+        keys = [each.physical for each in stack.left if each.kind == KEY]
+        belongings = list(_belongings(session, stack, keys, options.days))
+        shown = list(_shown(session, stack, belongings, keys))
         if not options.yes:
             return "\n".join([*shown, "Nothing was done. With --yes all of this goes, and nothing brings it back."]), 1
-        if stack.protected and not stack.is_deleted:
+        if stack.is_protected and not stack.is_deleted:
             raise NotRemoved(
                 f"the stack {stack.name} is protected; if it is to go: aws cloudformation "
                 f"update-termination-protection --no-enable-termination-protection --stack-name {stack.name}"
             )
-        _delete(session, stack)
+        if not stack.is_deleted:
+            _say(f"deleting the stack {stack.name} …")
+            delete(session, stack)
         failed = [why for each in belongings if (why := _remove(session, each))]
         if failed:
-            return "\n".join(
-                [*failed, "The key stays until the rest is gone. Begin again when the cause is mended."]
-            ), 1
-        return _end(session, stack, key, options.days), 0
+            return "\n".join([*failed, "The key stays until the rest is gone: begin again when that is mended."]), 1
+        return "\n".join([f"{stack.name} is gone.", *(_end(session, key, options.days) for key in keys)]), 0
     except NotRemoved as error:
         return f"Nothing more was done: {error}", 1
 
 
-def _find(session: Any, name: str) -> _Stack:
-    """The stack of a name or id; where there is none of the name any more, the last that was deleted."""
-    client = session.client("cloudformation")
-    try:
-        (found,) = client.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if code_of(error) != "ValidationError":
-            raise
-        found = _last_deleted(client, name)
-    stack_id = found["StackId"]
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-    resources = [each for page in pages for each in page["StackResourceSummaries"]]
-    if found["StackStatus"] == "DELETE_COMPLETE":
-        kept = {each["LogicalResourceId"] for each in resources if each["ResourceStatus"] == "DELETE_SKIPPED"}
-    else:
-        declared = client.get_template(StackName=stack_id, TemplateStage="Processed")["TemplateBody"]["Resources"]
-        kept = {each for each, resource in declared.items() if resource.get("DeletionPolicy") in RETAINED}
-    protected = bool(found.get("EnableTerminationProtection"))
-    return _Stack(stack_id, found["StackName"], found["StackStatus"], protected, resources, frozenset(kept))
+def _belongings(session: Any, stack: Leaving, keys: list[str], days: int) -> Iterator[Belonging]:
+    for each in stack.left:
+        if each.kind in KINDS:
+            yield Belonging(each.name, each.physical, *KINDS[each.kind])
+    yield from secrets_of(session, f"{stack.name}/", frozenset(keys), days)
 
 
-def _last_deleted(client: Any, name: str) -> dict[str, Any]:
-    pages = client.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
-    found = [each for page in pages for each in page["StackSummaries"] if each["StackName"] == name]
-    if not found:
-        raise NotRemoved(f"there is no stack {name} in this account and region, and none was deleted within 90 days")
-    return dict(max(found, key=lambda each: each["DeletionTime"]))
-
-
-def _belongings(session: Any, stack: _Stack, key: str | None, days: int) -> Iterator[Belonging]:
-    for name, kind, physical in stack.left():
-        if kind in KINDS:
-            yield Belonging(name, physical, *KINDS[kind])
-    if key is not None:
-        yield from secrets_of(session, f"{stack.name}/", key.rpartition("/")[2], days)
-
-
-def _shown(session: Any, stack: _Stack, belongings: list[Belonging], key: str | None) -> Iterator[str]:
+def _shown(session: Any, stack: Leaving, belongings: list[Belonging], keys: list[str]) -> Iterator[str]:
     if stack.is_deleted:
-        yield f"The stack {stack.name} is gone, and left:"
+        yield f"The stack {stack.name} ({stack.id}) is gone, and left:"
     else:
-        went = len(stack.resources) - sum(1 for _ in stack.left())
-        yield f"The stack {stack.name} ({stack.id}): {went} resources without data, and"
+        yield f"The stack {stack.name} ({stack.id}): {stack.goes} resources without data, and"
     for each in belongings:
-        holds = each.holds(session, each.physical)
-        yield on_one_line(f"  {each.name}: {holds or 'gone already'}")
-    if key is not None:
-        yield f"  Key: {key}, without which nothing of it can be read"
-    for name, kind, physical in stack.left():
-        if kind not in KINDS and kind != KEY:
-            yield f"Left in any case: {name} ({physical}), with which other APIs of the account may log"
-
-
-def _delete(session: Any, stack: _Stack) -> None:
-    """Delete the stack, and wait until it is gone."""
-    if stack.is_deleted:
-        return
-    client = session.client("cloudformation")
-    _say(f"deleting the stack {stack.name} …")
-    client.delete_stack(StackName=stack.id)
-    try:
-        client.get_waiter("stack_delete_complete").wait(
-            StackName=stack.id, WaiterConfig={"Delay": POLL_S, "MaxAttempts": POLLS}
-        )
-    except WaiterError:
-        pages = client.get_paginator("list_stack_resources").paginate(StackName=stack.id)
-        stuck = [
-            f"{each['LogicalResourceId']} ({each.get('ResourceStatusReason', 'no reason is given')})"
-            for page in pages
-            for each in page["StackResourceSummaries"]
-            if each["ResourceStatus"] == "DELETE_FAILED"
-        ]
-        why = f"of {', '.join(stuck)}" if stuck else "it takes too long"
-        raise NotRemoved(
-            f"the stack {stack.name} is not gone, because {why}; begin again when that is mended"
-        ) from None
+        yield on_one_line(f"  {each.name} ({each.physical}): {each.holds(session, each.physical) or 'gone already'}")
+    for key in keys:
+        yield f"  Key ({key}): without it nothing of this can be read"
+    for left in stack.left:
+        if left.kind not in KINDS and left.kind != KEY:
+            yield f"Kept in any case: {left.name} ({left.physical}), with which other APIs of the account may log"
 
 
 def _remove(session: Any, belonging: Belonging) -> str | None:
@@ -172,18 +87,16 @@ def _remove(session: Any, belonging: Belonging) -> str | None:
     return None
 
 
-def _end(session: Any, stack: _Stack, key: str | None, days: int) -> str:
-    if key is None:
-        return f"{stack.name} is gone."
+def _end(session: Any, key: str, days: int) -> str:
     client = session.client("kms")
     try:
         metadata = client.describe_key(KeyId=key)["KeyMetadata"]
         if metadata["KeyState"] != "PendingDeletion":
             metadata = client.schedule_key_deletion(KeyId=key, PendingWindowInDays=days)
     except client.exceptions.NotFoundException:
-        return f"{stack.name} is gone, and so is its key."
+        return f"The key {key} is gone as well."
     until = f"{metadata['DeletionDate']:%Y-%m-%d}"
-    return f"{stack.name} is gone. Its key goes on {until}; aws kms cancel-key-deletion --key-id {key} keeps it."
+    return f"Its key goes on {until}; aws kms cancel-key-deletion --key-id {key} keeps it."
 
 
 def _say(line: str) -> None:
