@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shlex
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +14,10 @@ from broker.cli.doctor.deployed import GIVE_RIGHTS
 from broker.cli.doctor.finding import Severity
 from broker.cli.doctor.report import CHECKS, ON_AWS, doctor, look
 
+from tests.contract.stack import ROOT
 from tests.fakes.account import Account, Refusal
 from tests.unit.doctor.cases import CASES, ERROR, GONE, WARNING, described, policy_of, registry
+from tests.unit.doctor.commands import check_command
 from tests.unit.doctor.conftest import NOW, Doctor, chat
 from tests.unit.doctor.healthy import (
     KEY,
@@ -213,3 +216,23 @@ def test_a_strangers_text_does_nothing_on_the_terminal_or_in_the_shell(examine: 
     ((_, told),) = found
     assert shlex.split(told.mend)[4] == odd, "one word"
     assert "\x1b" not in doctor(account, asked())[0]
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+def test_the_documents_say_of_each_check_what_it_looks_at() -> None:
+    assert re.findall(r"^\| `([a-z ]+)` \|", page("account.md"), re.MULTILINE) == list(CHECKS)
+
+
+@pytest.mark.parametrize("name", ["account.md", "removing.md", "upgrading.md"])
+def test_the_commands_of_the_documents_can_be_run(name: str) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", page(name), re.DOTALL)
+    lines = [line for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines()]
+    commands = [re.split(r"\s+# ", line.strip())[0] for line in lines]
+    own = [each for each in commands if each.startswith(("aws ", "broker ", "sam build"))]
+    assert own
+    for each in own:
+        if not each.startswith("aws s3 "):  # the AWS CLI's own, which no service has
+            check_command(each)
