@@ -37,6 +37,12 @@ def described(status: str = "UPDATE_COMPLETE", **parameters: str) -> dict[str, A
     return stack(status, WHOLE, **parameters)
 
 
+def unprotected() -> dict[str, Any]:
+    told = described()
+    told["Stacks"][0]["EnableTerminationProtection"] = False
+    return told
+
+
 def registry(**changed: Any) -> dict[str, Any]:
     return REGISTRY | changed
 
@@ -63,6 +69,10 @@ CASES: list[tuple[str, dict[str, Any], Severity, str, str]] = [
      "rolled back", "sam build && sam deploy"),
     ("stack", {"cloudformation__DescribeStacks": described("UPDATE_IN_PROGRESS")}, WARNING,
      "is being changed", f"aws cloudformation wait stack-update-complete --stack-name {NAME}"),
+    ("protection", {"cloudformation__DescribeStacks": unprotected()}, WARNING, "one command deletes the stack",
+     f"aws cloudformation update-termination-protection --enable-termination-protection --stack-name {NAME}"),
+    ("protection", {"cloudformation__GetStackPolicy": {}}, WARNING, "may replace a table",
+     f"aws cloudformation set-stack-policy --stack-name {NAME} --stack-policy-body file://stack-policy.json"),
     ("functions", {"lambda__GetFunctionConfiguration": by(rest=function(), **{"api-function": GONE})}, ERROR,
      "ApiFunction is gone", "aws cloudformation create-change-set "),
     ("functions", {"lambda__GetFunctionConfiguration": by(rest=function(), **{"api-function": function(

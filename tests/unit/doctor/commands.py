@@ -9,12 +9,17 @@ import boto3
 from botocore import xform_name
 from broker.cli.main import _parser
 from samcli.commands.build.command import cli as sam_build
+from samcli.commands.delete.command import cli as sam_delete
 from samcli.commands.deploy.command import cli as sam_deploy
 
-from tests.contract.stack import template
+from local.gradual import gradual
+from tests.contract.stack import written
 
-GLOBAL = {"region", "query", "output"}
+GLOBAL = {"region", "query", "output", "max-items"}
 """Options that all commands of the AWS CLI have."""
+
+SERVICES = {"s3api": "s3"}
+"""Services that it calls otherwise than botocore does."""
 
 RENAMED = {"notification-endpoint": "endpoint"}
 """Options that the AWS CLI calls otherwise than the API does."""
@@ -47,15 +52,22 @@ def _ours(words: list[str]) -> None:
 
 
 def _sam(words: list[str]) -> None:
-    command = {"build": sam_build, "deploy": sam_deploy}[words[0]]
+    command = {"build": sam_build, "delete": sam_delete, "deploy": sam_deploy}[words[0]]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {each for each in words if each.startswith("--")} <= known, words
     if "--parameter-overrides" in words:
         for each in words[words.index("--parameter-overrides") + 1 :]:
             name, _, value = each.partition("=")
-            parameter = template()["Parameters"][name]
+            parameter = _parameters()[name]
             assert value in parameter.get("AllowedValues", [value]), f"{name} is not {value}"
             assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value), f"{name} is not {value}"
+
+
+@cache
+def _parameters() -> dict[str, Any]:
+    """Those of the template, and of the one with aliases."""
+    parameters: dict[str, Any] = gradual(written(), "1")["Parameters"]
+    return parameters
 
 
 @cache
@@ -65,7 +77,7 @@ def _client(service: str) -> Any:
 
 def _aws(words: list[str]) -> None:
     service, command, *options = words
-    client = _client(service)
+    client = _client(SERVICES.get(service, service))
     if command == "wait":
         waiters = {xform_name(each, "-"): each for each in client._get_waiter_config()["waiters"]}
         assert options[0] in waiters, f"{service} waits for no {options[0]}"

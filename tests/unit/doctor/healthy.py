@@ -39,6 +39,7 @@ def stack(status: str = "UPDATE_COMPLETE", outputs: dict[str, str] | None = None
         "StackName": NAME,
         "StackId": STACK_ID,
         "StackStatus": status,
+        "EnableTerminationProtection": True,
         "CreationTime": datetime(2026, 11, 30, tzinfo=UTC),
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
         "Outputs": [
@@ -141,6 +142,7 @@ def answers(outputs: dict[str, str]) -> dict[str, Any]:
     return {
         "cloudformation:DescribeStacks": stack(outputs={**OUTPUTS, **outputs}),
         "cloudformation:ListStackResources": resources(),
+        "cloudformation:GetStackPolicy": {"StackPolicyBody": "{}"},
         "lambda:GetFunctionConfiguration": function(),
         "lambda:GetLayerVersionByArn": {"CompatibleRuntimes": ["python3.13"], "CompatibleArchitectures": ["arm64"]},
         "lambda:GetEventSourceMapping": {"State": "Enabled", "ScalingConfig": {"MaximumConcurrency": 10}},

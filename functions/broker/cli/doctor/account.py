@@ -18,6 +18,7 @@ RIGHTS = {
     },
     "cloudformation": {
         "describe_stacks": "cloudformation:DescribeStacks",
+        "get_stack_policy": "cloudformation:GetStackPolicy",
         "list_stack_resources": "cloudformation:ListStackResources",
     },
     "cloudwatch": {"describe_alarms": "cloudwatch:DescribeAlarms"},

@@ -17,6 +17,7 @@ from broker.clock import now_ms
 
 CHECKS: dict[str, Callable[[Deployed], Iterator[Finding]]] = {
     "stack": running.stack,
+    "protection": running.protection,
     "functions": running.functions,
     "sources": running.sources,
     "key": running.key,
@@ -34,6 +35,7 @@ CHECKS: dict[str, Callable[[Deployed], Iterator[Finding]]] = {
 }
 
 ON_AWS = {
+    "protection": "need of protection",
     "bedrock": "subscriptions of models",
     "endpoints": "states of endpoints and guardrails",
     "rates": "quotas of an account",

@@ -33,6 +33,18 @@ def stack(deployed: Deployed) -> Iterator[Finding]:
         yield warning(f"the stack is being changed ({status}); look again when that is done", mend)
 
 
+def protection(deployed: Deployed) -> Iterator[Finding]:
+    """That a wrong command or a careless change does not part the stack from what it holds."""
+    if not deployed.description.get("EnableTerminationProtection"):
+        on = "update-termination-protection --enable-termination-protection"
+        yield warning("one command deletes the stack", f"aws cloudformation {on} --stack-name {deployed.name}")
+    told = deployed.account.ask("cloudformation", "get_stack_policy", StackName=deployed.name) or {}
+    if not told.get("StackPolicyBody"):
+        given = f"--stack-name {deployed.name} --stack-policy-body file://stack-policy.json"
+        what = "a deployment may replace a table or a bucket by an empty one"
+        yield warning(what, f"aws cloudformation set-stack-policy {given}")
+
+
 def functions(deployed: Deployed) -> Iterator[Finding]:
     """That each function is there and can start, with a layer that was built for what it runs on."""
     layers: dict[str, Any] = {}
