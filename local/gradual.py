@@ -68,8 +68,11 @@ def gradual(template: Template, release: str) -> Template:
         elif _type(each) == "AWS::Serverless::StateMachine":
             given = each["Properties"]["DefinitionSubstitutions"]
             given.update({token: _alias_of(value, functions) for token, value in given.items()})
-        elif _type(each) == "AWS::IAM::Role":
+        elif _type(each) in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
             _allow_aliases(each["Properties"], functions)
+        elif _type(each) == "AWS::Serverless::Function":
+            variables = each["Properties"].get("Environment", {}).get("Variables", {})
+            variables.update({name: _alias_of(value, functions) for name, value in variables.items()})
     return made
 
 
@@ -79,17 +82,20 @@ def _type(resource: Any) -> str:
 
 
 def _alias_of(value: Any, functions: list[str]) -> Any:
-    """The alias where a function is meant."""
-    function = value["Fn::GetAtt"][0] if isinstance(value, dict) and "Fn::GetAtt" in value else None
-    return {"Ref": f"{function}.Alias"} if function in functions else value
+    """The alias where a function is meant, by its ARN or by its name."""
+    match value:
+        case {"Fn::GetAtt": [str(function), "Arn"]} | {"Ref": str(function)} if function in functions:
+            return {"Ref": f"{function}.Alias"}
+    return value
 
 
-def _allow_aliases(role: Template, functions: list[str]) -> None:
+def _allow_aliases(holder: Template, functions: list[str]) -> None:
     """Whoever may invoke a function may invoke its alias; an execution that began before there was one names none."""
-    for policy in role.get("Policies", ()):
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if statement["Action"] == "lambda:InvokeFunction":
-                statement["Resource"] += [_alias_of(each, functions) for each in statement["Resource"]]
+    documents = [each["PolicyDocument"] for each in [holder, *holder.get("Policies", ())] if "PolicyDocument" in each]
+    for statement in (each for document in documents for each in document["Statement"]):
+        if "lambda:InvokeFunction" in statement.get("Action", ()):
+            named = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            statement["Resource"] = [*named, *(_alias_of(each, functions) for each in named)]
 
 
 def _alarm(function: str) -> Template:

@@ -70,7 +70,18 @@ ARROWS: dict[str, set[str]] = {
     # operators' and developers' tools: no function loads them
     "cli": {
         *("clock", "errors", "storage"),
-        *("batches", "cloud", "delivery", "guardrails", "jobs", "prompts", "registry", "reviews", "tenants"),
+        *(
+            "batches",
+            "cloud",
+            "delivery",
+            "guardrails",
+            "jobs",
+            "prompts",
+            "providers",
+            "registry",
+            "reviews",
+            "tenants",
+        ),
     },
     "contract": {
         "clock",

@@ -13,7 +13,7 @@ from samtranslator.translator.translator import Translator
 
 from local.gradual import ALIAS, SCHEDULES, gradual
 from tests.contract.loops import unrolled
-from tests.contract.stack import ROOT, functions, written
+from tests.contract.stack import ROOT, as_list, functions, statements, written
 
 FUNCTIONS = sorted(functions())
 
@@ -93,20 +93,39 @@ def test_every_route_and_the_authorizer_call_the_alias() -> None:
     assert leads_to_alias(uri[1]["__FunctionArn__"])
 
 
-def test_workflows_call_the_alias_and_may() -> None:
+def test_workflows_call_the_alias() -> None:
     for workflow in of_type("AWS::StepFunctions::StateMachine").values():
         given = {name: each for name, each in workflow["DefinitionSubstitutions"].items() if name.endswith("Function")}
         assert len(given) == 5
         for token, value in given.items():
             assert value == {"Ref": f"{token}Alias{ALIAS}"}
-    (statement,) = (
-        each
-        for each in of_type("AWS::IAM::Role")["WorkflowRole"]["Policies"][0]["PolicyDocument"]["Statement"]
-        if each["Action"] == "lambda:InvokeFunction"
-    )
-    named = [each["Fn::GetAtt"][0] for each in statement["Resource"] if "Fn::GetAtt" in each]
-    aliases = [each["Ref"] for each in statement["Resource"] if "Ref" in each]
-    assert aliases == [f"{each}Alias{ALIAS}" for each in named], "executions that began before name the function itself"
+
+
+def invoking() -> dict[str, dict[str, Any]]:
+    """Roles and policies that let somebody invoke a function: the statement of each."""
+    found = of_type("AWS::IAM::Role") | of_type("AWS::IAM::ManagedPolicy")
+    return {
+        name: each
+        for name, properties in found.items()
+        for each in statements(properties)
+        if "lambda:InvokeFunction" in as_list(each["Action"])
+    }
+
+
+def test_whoever_may_invoke_a_function_may_invoke_its_alias() -> None:
+    assert "WorkflowRole" in invoking()
+    for name, statement in invoking().items():
+        named = [each["Fn::GetAtt"][0] for each in statement["Resource"] if "Fn::GetAtt" in each]
+        aliases = [each["Ref"] for each in statement["Resource"] if "Ref" in each]
+        assert named, "executions that began before name the function itself"
+        assert aliases == [f"{each}Alias{ALIAS}" for each in named], name
+
+
+def test_a_function_that_is_told_of_another_is_told_of_its_alias() -> None:
+    for name, properties in of_type("AWS::Lambda::Function").items():
+        told = [each for each in properties["Environment"]["Variables"].values() if isinstance(each, dict)]
+        plain = [each for each in told if each.get("Ref") in FUNCTIONS]
+        assert not plain, f"{name} would call {plain} as it stands, not as it is released"
 
 
 def versions(resources: dict[str, Any]) -> set[str]:
@@ -140,7 +159,7 @@ def test_all_else_is_as_without() -> None:
     assert added == {f"{name.removesuffix('Function')}ShiftAlarm" for name in FUNCTIONS}
     assert plain["Resources"].keys() <= other["Resources"].keys()
     touched = {name for name, each in plain["Resources"].items() if other["Resources"][name] != each}
-    assert touched == {*FUNCTIONS, "Api", "DependenciesLayer", "ExpressWorkflow", "StandardWorkflow", "WorkflowRole"}
+    assert touched == {*FUNCTIONS, *invoking(), "Api", "DependenciesLayer", "ExpressWorkflow", "StandardWorkflow"}
     assert {name for name in plain if plain[name] != other[name]} == {"Parameters", "Globals", "Resources"}
 
 
