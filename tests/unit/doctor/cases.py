@@ -79,7 +79,9 @@ CASES: list[tuple[str, dict[str, Any], Severity, str, str]] = [
         State="Failed", StateReasonCode="InvalidSecurityGroup")})}, ERROR,
      "ApiFunction cannot start (InvalidSecurityGroup)", "sam build && sam deploy"),
     ("functions", {"lambda__GetFunctionConfiguration": function(Runtime="python3.14")}, ERROR,
-     "was built for python3.13 on arm64", "--parameter-overrides Runtime=python3.14 Architecture=arm64"),
+     "was built for python3.13 on arm64", "sam build && sam deploy"),
+    ("functions", {"lambda__GetFunctionConfiguration": function(Runtime="python3.12")}, ERROR,
+     "was built for python3.13 on arm64", "sam build && sam deploy"),
     ("functions", {"lambda__GetLayerVersionByArn": GONE}, ERROR, "the layer of ApiFunction is gone",
      "create-change-set"),
     ("functions", {"lambda__GetFunctionConfiguration": by(rest=function(), **{"api-function": function(

@@ -24,6 +24,9 @@ SERVICES = {"s3api": "s3"}
 RENAMED = {"notification-endpoint": "endpoint"}
 """Options that the AWS CLI calls otherwise than the API does."""
 
+ASSIGNMENT = re.compile(r"BUILD_(RUNTIME|ARCHITECTURE)=")
+"""What `sam build` goes by (functions/Makefile)."""
+
 INNER = re.compile(r"\$\((.+)\)$")
 
 
@@ -40,6 +43,8 @@ def check_command(line: str) -> None:
         for word in words:
             if inner := INNER.match(word):
                 check_command(inner[1])
+        while ASSIGNMENT.match(words[0]):
+            words = words[1:]
         tool, *rest = words
         {"broker": _ours, "sam": _sam, "aws": _aws}[tool](rest)
 

@@ -211,6 +211,16 @@ def test_commands_name_a_stack_that_is_not_the_usual_one(account: Account, exami
     assert "sam build && sam deploy --stack-name broker-2 --parameter-overrides ApiLogRole=create" in mends
 
 
+def test_a_runtime_that_aws_mends_no_more_is_told_once_with_the_newest(account: Account, examine: Doctor) -> None:
+    examine()
+    told = [each for _, each in look(Asking(account), NAME, NOW + 4 * 365 * 86_400_000)]
+    ended = [each for each in told if "no more" in each.what]
+    assert [(each.severity, each.what) for each in ended] == [(WARNING, "AWS mends python3.13 no more")]
+    build = "BUILD_RUNTIME=python3.14 sam build && sam deploy --parameter-overrides Runtime=python3.14"
+    assert ended[0].mend == build
+    check_command(build)
+
+
 def test_a_strangers_text_does_nothing_on_the_terminal_or_in_the_shell(examine: Doctor, account: Account) -> None:
     odd = "a\x1b[2J; rm -rf ~"
     found = examine({"models": [chat("own", "sagemaker", name=odd)], "tenants": [{"id": "acme"}]})

@@ -67,7 +67,9 @@ def _function(deployed: Deployed, logical: str, name: str, layers: dict[str, Any
         yield error(f"{logical} cannot start ({why})", deployed.deploy())
     if ENDS.get(runtime, "9") <= deployed.today and runtime not in seen:
         seen.add(runtime)
-        yield warning(f"AWS mends {runtime} no more", deployed.deploy(Runtime=max(ENDS, key=lambda each: ENDS[each])))
+        newest = max(ENDS, key=lambda each: (ENDS[each], each))
+        mend = f"BUILD_RUNTIME={newest} {deployed.deploy(Runtime=newest)}"
+        yield warning(f"AWS mends {runtime} no more", mend)
     for arn in (layer["Arn"] for layer in found.get("Layers", ())):
         if arn not in layers:
             layers[arn] = deployed.account.ask("lambda", "get_layer_version_by_arn", Arn=arn)
@@ -79,7 +81,7 @@ def _function(deployed: Deployed, logical: str, name: str, layers: dict[str, Any
         if runtime not in given[0] or machine not in given[1]:
             made = f"{', '.join(given[0])} on {', '.join(given[1])}"
             what = f"{logical} runs on {runtime} on {machine}, and its layer was built for {made}"
-            yield error(what, deployed.deploy(Runtime=runtime, Architecture=machine))
+            yield error(what, deployed.deploy())  # both from samconfig.toml, so of one runtime
 
 
 def sources(deployed: Deployed) -> Iterator[Finding]:
