@@ -56,7 +56,9 @@ def test_each_function_has_an_alias_that_is_moved_by_schedule_and_back_by_its_al
         alarm = f"{name.removesuffix('Function')}ShiftAlarm"
         assert group["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": alarm}}]}
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-        watched = {each["Name"]: each["Value"] for each in of_type("AWS::CloudWatch::Alarm")[alarm]["Dimensions"]}
+        rings = of_type("AWS::CloudWatch::Alarm")[alarm]
+        assert (rings["MetricName"], rings["Threshold"], rings["Period"]) == ("Errors", 5, 60)
+        watched = {each["Name"]: each["Value"] for each in rings["Dimensions"]}
         assert watched == {"FunctionName": {"Ref": name}, "Resource": {"Fn::Join": [":", [{"Ref": name}, ALIAS]]}}
 
 

@@ -235,6 +235,7 @@ def page(name: str) -> str:
 
 def test_the_documents_say_of_each_check_what_it_looks_at() -> None:
     assert re.findall(r"^\| `([a-z ]+)` \|", page("account.md"), re.MULTILINE) == list(CHECKS)
+    assert f"{len(CHECKS)} checks;" in page("account.md")
 
 
 @pytest.mark.parametrize("name", ["account.md", "removing.md", "upgrading.md"])

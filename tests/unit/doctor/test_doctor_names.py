@@ -48,7 +48,7 @@ def test_a_name_that_leads_nowhere_is_an_error(examine: Doctor, register: Regist
         ({"routes": [{"id": "r", "task": "embed", "models": ["old"]}]}, "the route r", Severity.ERROR),
         ({"tenants": [{"id": "acme", "models": ["old"]}]}, "the tenant acme", Severity.ERROR),
         ({"tenants": [{"id": "acme", "models": ["old", "nova"]}]}, "the tenant acme", Severity.WARNING),
-        ({"tenants": [{"id": "acme", "cache_embedding_model": "old"}]}, "the tenant acme", Severity.ERROR),
+        ({"tenants": [{"id": "acme", "cache_embedding_model": "old"}]}, "the tenant acme", Severity.WARNING),
         (
             {"guardrails": [{"id": "strict", "rules": [
                 {"check": "harmful_content", "action": "block", "engines": ["old"]}]}]},

@@ -91,7 +91,8 @@ def _namings(deployed: Deployed, aliases: Mapping[str, Mapping[str, Any]]) -> It
     for name, tenant in deployed.entries("tenants").items():
         if tenant.get("enabled", True):
             yield _Naming(f"the tenant {name}", tenant.get("models") or ())
-            yield _Naming(f"the tenant {name}", [tenant[each] for each in ("cache_embedding_model",) if each in tenant])
+            if embeds := tenant.get("cache_embedding_model"):
+                yield _Naming(f"the tenant {name}", [embeds], needed=False)  # without it, questions are just not alike
     for name, policy in deployed.entries("guardrails").items():
         if policy.get("enabled", True):
             for rule in policy["rules"]:
