@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.documents.document import BrokenDocument, TooMuch
-from broker.documents.layout import Cell, Line, written
+from broker.documents.layout import Box, read_lines, written
 from broker.documents.worker import peak_mb
 
 SURE = 0.5
@@ -34,6 +34,10 @@ class LocalOcr:
             TooMuch: it takes longer than `seconds`.
             BrokenDocument: it cannot be read.
         """
+        return [written(read_lines(pieces)) for pieces in self.pieces(pictures, seconds)]
+
+    def pieces(self, pictures: list[Path], seconds: float) -> list[list[tuple[Box, str]]]:
+        """Pieces of text and where they stand, in dots; raises as above."""
         process = subprocess.Popen(
             [sys.executable, "-m", "local.ocr"],
             stdin=subprocess.PIPE,
@@ -50,53 +54,30 @@ class LocalOcr:
         with suppress(ValueError):
             told: dict[str, Any] = json.loads(said)
             self.peak_mb = told["peak_mb"]
-            texts: list[str] = told["texts"]
-            return texts
+            return [[(tuple(box), text) for box, text in pieces] for pieces in told["pictures"]]
         raise BrokenDocument("Its pictures could not be read.")
 
 
-def lines_of(boxes: list[tuple[list[tuple[float, float]], str]]) -> list[Line]:
-    """Pieces of text with their corners (from the top left) as lines from top to bottom, their pieces from the left."""
-    lines: list[Line] = []
-    tops: list[float] = []
-    for corners, text in sorted(boxes, key=lambda box: sum(y for _, y in box[0])):
-        left, right = min(x for x, _ in corners), max(x for x, _ in corners)
-        top, bottom = min(y for _, y in corners), max(y for _, y in corners)
-        cell = Cell(left, right, text)
-        if lines and (top + bottom) / 2 < -lines[-1].bottom and tops[-1] < (top + bottom) / 2:
-            lines[-1].cells.append(cell)
-            lines[-1].cells.sort(key=lambda each: each.left)
-        else:
-            lines.append(Line([cell], -bottom, bottom - top))  # upwards, as in PDF
-            tops.append(top)
-    return lines
-
-
 def main() -> None:
-    """Read paths of pictures from standard input, one a line; print their texts as JSON."""
+    """Read paths of pictures from standard input, one a line; print what is in them as JSON."""
     import logging
 
     logging.disable()
     from rapidocr import RapidOCR
 
     engine = RapidOCR()
-    texts = []
+    found = []
     for path in sys.stdin.read().splitlines():
-        found: Any = engine(path)
-        boxes = zip(found.boxes, found.txts, found.scores, strict=True) if found.boxes is not None else ()
-        kept = [([(float(x), float(y)) for x, y in box], text) for box, text, score in boxes if score > SURE]
-        texts.append(written(_even(lines_of(kept))))
-    print(json.dumps({"texts": texts, "peak_mb": peak_mb()}))
+        read: Any = engine(path)
+        boxes = zip(read.boxes, read.txts, read.scores, strict=True) if read.boxes is not None else ()
+        found.append([[_around(corners), text] for corners, text, score in boxes if score > SURE])
+    print(json.dumps({"pictures": found, "peak_mb": peak_mb()}))
 
 
-def _even(lines: list[Line]) -> list[Line]:
-    """Make heights that are nearly the middle one the same: a box is as high as its tallest letter."""
-    heights = sorted(line.height for line in lines)
-    usual = heights[len(heights) // 2] if heights else 0.0
-    for line in lines:
-        if abs(line.height - usual) < 0.3 * usual:
-            line.height = usual
-    return lines
+def _around(corners: Any) -> Box:
+    """The upright box around four corners."""
+    across, down = [float(x) for x, _ in corners], [float(y) for _, y in corners]
+    return min(across), min(down), max(across), max(down)
 
 
 if __name__ == "__main__":

@@ -55,13 +55,13 @@ ARROWS: dict[str, set[str]] = {
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": set(),
-    "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "batches": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
+    "cloud": {"clock", "context", "delivery", "documents", "envelope", "errors", "jobs", "providers", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery"),
+        *("batches", "cache", "cloud", "delivery", "documents"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {

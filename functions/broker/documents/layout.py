@@ -22,6 +22,9 @@ GAP = 0.95
 APART = 1.7
 """From line to line, by their height; what is further apart is a new paragraph."""
 
+UNEVEN = 0.3
+"""Of heights of lines that were read in a picture, by the middle one."""
+
 LONGEST_CELL = 90
 """Characters, of the middle one: longer ones are columns of prose."""
 
@@ -148,3 +151,32 @@ def _row(line: Line, columns: list[tuple[float, float]]) -> list[str]:
         place = next(number for number, (left, right) in enumerate(columns) if left <= cell.left <= right)
         texts[place] = f"{texts[place]} {cell.text}".strip()
     return texts
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom; from the top left of a picture."""
+
+
+def read_lines(pieces: Iterable[tuple[Box, str]]) -> list[Line]:
+    """Pieces of text that were read in a picture as lines from top to bottom, their cells from the left."""
+    lines: list[Line] = []
+    tops: list[float] = []
+    for (left, top, right, bottom), text in sorted(pieces, key=lambda piece: piece[0][1] + piece[0][3]):
+        middle = (top + bottom) / 2
+        if lines and tops[-1] < middle < -lines[-1].bottom:
+            lines[-1].cells.append(Cell(left, right, text))
+            lines[-1].cells.sort(key=lambda cell: cell.left)
+        else:
+            lines.append(Line([Cell(left, right, text)], -bottom, bottom - top))  # upwards, as in PDF
+            tops.append(top)
+    return _evened(lines)
+
+
+def _evened(lines: list[Line]) -> list[Line]:
+    """Make heights that are nearly the middle one the same: a box is as high as its tallest letter."""
+    heights = sorted(line.height for line in lines)
+    usual = heights[len(heights) // 2] if heights else 0.0
+    for line in lines:
+        if abs(line.height - usual) < UNEVEN * usual:
+            line.height = usual
+    return lines

@@ -1,5 +1,6 @@
 """Reads a file in a process of its own, and the files inside of it each in one too."""
 
+import ctypes
 import json
 import os
 import subprocess
@@ -24,6 +25,19 @@ LARGEST_REPLY = 200_000_000
 
 GRACE_S = 1.0
 """A process has this long beyond its time to say by itself that it is over."""
+
+
+PR_SET_DUMPABLE = 4
+"""prctl(2)."""
+
+
+def hide() -> None:
+    """Keep the processes that read files from looking into this one, which has credentials in its environment.
+
+    On Linux, where `/proc` shows it to all processes of a user. May be repeated; it holds until the process ends.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class _Work:
@@ -160,6 +174,9 @@ def _told(path: Path, name: str, folder: Path, work: _Work) -> dict[str, Any]:
         if len(said) > LARGEST_REPLY:
             process.kill()
             raise TooMuch("The text is above the limit.", code="too_much_text")
+    except BaseException:
+        process.kill()
+        raise
     finally:
         timer.cancel()
         stdout.close()
