@@ -11,7 +11,7 @@ DocumentError            the file gives nothing; `code` says why
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 
 class DocumentError(Exception):
@@ -34,37 +34,37 @@ class DocumentError(Exception):
 class BrokenDocument(DocumentError):
     """It cannot be read as what it is."""
 
-    code: ClassVar[str] = "broken_document"  # type: ignore[misc]
+    code = "broken_document"
 
 
 class EncryptedDocument(DocumentError):
     """It needs a password, and none is taken."""
 
-    code: ClassVar[str] = "encrypted_document"  # type: ignore[misc]
+    code = "encrypted_document"
 
 
 class EmptyDocument(DocumentError):
     """No text, no picture of text, no file inside."""
 
-    code: ClassVar[str] = "empty_document"  # type: ignore[misc]
+    code = "empty_document"
 
 
 class UnknownDocument(DocumentError):
     """No kind that is read."""
 
-    code: ClassVar[str] = "unsupported_document"  # type: ignore[misc]
+    code = "unsupported_document"
 
 
 class DangerousDocument(DocumentError):
     """A name in it leads out of its folder."""
 
-    code: ClassVar[str] = "unsafe_path"  # type: ignore[misc]
+    code = "unsafe_path"
 
 
 class TooMuch(DocumentError):
     """A limit of `limits.Limits` was met."""
 
-    code: str = "document_too_large"
+    code = "document_too_large"
 
 
 @dataclass(frozen=True, slots=True)
