@@ -9,9 +9,8 @@ DocumentError            the file gives nothing; `code` says why
 └── TooMuch              it is above a limit; `code` names which
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 
 class DocumentError(Exception):
@@ -109,7 +108,6 @@ class Document:
     seconds: float = 0.0
     peak_mb: float = 0.0
     """Of the process that read it, MiB; 0 where it ended before it could say."""
-    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:

@@ -44,6 +44,7 @@ class Source:
     """For pictures of pages, and for files inside; it is empty at first."""
     _characters: int = field(default=0)
     _files: int = field(default=0)
+    _scans: int = field(default=0)
 
     @property
     def data(self) -> bytes:
@@ -101,8 +102,6 @@ class Source:
         if self._scans > self.limits.scans:
             raise TooMuch(f"More than {self.limits.scans} pages are pictures.", code="too_many_scans")
         return self.folder / f"page-{number:05d}.png"
-
-    _scans: int = field(default=0)
 
 
 def extractor(kind: str) -> Callable[[Source], Extract]:
