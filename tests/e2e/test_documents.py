@@ -21,7 +21,9 @@ def test_documents_of_many_kinds_become_answers(stack: Stack) -> None:
     keys = [files.put(name, data) for name, data in sent.items()]
     for key in keys:
         job = json.loads(files.text(f"{key}.result.json"))
-        assert (job["status"], "lamp" in job["output"]["text"]) == ("succeeded", True), key
+        assert job["status"] == "succeeded", key
+        # A summary by extraction says whole sentences of what it was given.
+        assert any(word in job["output"]["text"] for word in ("lamp", "keeper", "oil", "Lamps")), job["output"]
 
 
 def test_a_scanned_page_is_read(stack: Stack) -> None:
@@ -31,7 +33,9 @@ def test_a_scanned_page_is_read(stack: Stack) -> None:
     with Image.open(io.BytesIO(picture("The keeper distrusted the lamp."))) as image:
         image.save(file, "PDF")
     files = Files(stack)
-    job = json.loads(files.text(f"{files.put('scan.pdf', file.getvalue())}.result.json"))
+    job = json.loads(
+        files.text(f"{files.put('scan.pdf', file.getvalue())}.result.json", 240)
+    )  # what reads it starts anew
     assert (job["status"], "keeper" in job["output"]["text"]) == ("succeeded", True)
 
 
