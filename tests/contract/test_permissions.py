@@ -234,7 +234,7 @@ def test_who_reads_objects_is_told_when_one_is_gone_and_nobody_else_may_list_the
 
 
 def test_some_functions_read_objects() -> None:
-    assert readers("InboxBucket") == {"InvokeModelFunction", "TakeFileFunction"}
+    assert readers("InboxBucket") == {"InvokeModelFunction", "ReadDocumentFunction", "TakeFileFunction"}
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
 
