@@ -53,5 +53,11 @@ def test_the_contract_says_what_the_inbox_takes() -> None:
     known = dict(rows)
     assert known["`.jsonl`"] == f"{files.MAX_LINES:,} requests, {files.MAX_LINES_BYTES:,} bytes"
     assert known["`.json`"] == f"{files.MAX_REQUEST_BYTES:,} bytes"
-    assert known["any other (`.txt`, `.md`, `.csv`, none, …)"] == f"{files.MAX_DOCUMENT_BYTES:,} bytes"
+    assert known["any other"] == f"{files.MAX_FILE_BYTES:,} bytes, {files.MAX_DOCUMENT_BYTES:,} bytes of text"
     assert f"`{files.MEDIA}…`" in known
+
+
+def test_who_sent_what_is_not_read_is_told_of_the_kinds_that_the_documents_name() -> None:
+    kinds = "\n".join(re.findall(r"^\| (.+?) \|", (ROOT / "docs" / "documents.md").read_text(), re.MULTILINE))
+    for kind in re.findall(r"\b[A-Z]{3,}\b", files.TAKEN):
+        assert kind in kinds, kind

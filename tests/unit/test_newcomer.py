@@ -42,8 +42,8 @@ def test_the_readme_has_commands_and_leaves_out_what_needs_an_account_alone() ->
     blocks = list(blocks_of(ROOT / "README.md"))
     assert any("make demo" in block.commands for block in blocks)
     left_out = [block for block in blocks if block.left_out]
-    assert [block.left_out for block in left_out] == ["it needs an account"]
-    assert "sam deploy" in left_out[0].commands
+    assert [block.left_out for block in left_out] == ["it needs an account", "it looks at an account"]
+    assert "sam deploy" in left_out[0].commands and "broker doctor" in left_out[1].commands
 
 
 def test_a_command_that_fails_ends_it(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@
     broker key revoke TENANT ID           have one open nothing any more
     broker secret NAME < file             a provider's key (`providers/…`) or a webhook secret (`tenants/…`)
     broker replay                         tell again what the stream's reader gave up on
+    broker doctor                         what keeps the stack from working, and the commands that mend it
+    broker teardown                       remove the stack and all that it holds
     broker outputs                        the stack's outputs
     broker submit TEXT --wait             a job, and its answer
     broker get|wait|cancel ID             a job that was submitted

@@ -7,17 +7,20 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broker.cli import asking, keys
 from broker.cli.completion import SHELLS, script
+from broker.cli.doctor import add_doctor, doctor
 from broker.cli.documents import read
 from broker.cli.printable import on_one_line
 from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
 from broker.cli.shell import Shell
 from broker.cli.showing import history_text, plan_text, record_line
 from broker.cli.stack import caller, put_secret, replay_all
+from broker.cli.teardown import add_teardown, teardown
 from broker.cli.this_machine import local_stack
 from broker.clock import now_ms
 from broker.errors import BrokerError, InvalidRequest
@@ -32,7 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     options = _parser().parse_args(keys.spelled_out(sys.argv[1:] if arguments is None else arguments))
     try:
-        print(COMMANDS[options.command](_shell(options)))
+        shell = _shell(options)
+        if of_any_state := OF_ANY_STATE.get(options.command):
+            text, status = of_any_state(shell.session, options)
+            print(text)
+            return status
+        print(COMMANDS[options.command](shell))
     except asking.NotSucceeded as error:
         print(error)
     except BrokerError as error:
@@ -143,6 +151,12 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "completion": _completion,
 }
 
+OF_ANY_STATE: dict[str, Callable[[Any, argparse.Namespace], tuple[str, int]]] = {
+    "doctor": doctor,
+    "teardown": teardown,
+}
+"""Commands for stacks that may be broken, or gone: what they print, and the exit status."""
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="broker", description="Use and operate a deployed inference broker.")
@@ -169,6 +183,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
+    add_doctor(commands.add_parser("doctor", help="find what keeps the stack from working, and how to mend it"))
+    add_teardown(commands.add_parser("teardown", help="remove the stack and all that it holds"))
     commands.add_parser("outputs", help="show the stack's outputs")
     asking.add(commands)
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")

@@ -54,9 +54,9 @@ class LocalSession:
             botocore_session=bare,
         )
 
-    def client(self, service: str) -> Any:
-        """A client of a service."""
-        return self._session.client(service, endpoint_url=self._endpoint)  # type: ignore[call-overload]  # any name
+    def client(self, service: str, **options: Any) -> Any:
+        """A client of a service; options as those of boto3."""
+        return self._session.client(service, endpoint_url=self._endpoint, **options)  # type: ignore[call-overload]  # any name
 
 
 def local_stack(*, wanted: bool, named: bool, environment: Mapping[str, str], folder: Path) -> dict[str, str] | None:
