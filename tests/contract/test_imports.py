@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
-    "context": {"clock", "errors", "guardrails", "jobs", "storage", "token_estimates"},
+    "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
     "prompts": {"errors", "guardrails", "json_schema", "storage"},
     "postprocessing": {"errors", "guardrails", "json_text", "providers"},
     "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
     "jobs": {"clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "storage", "tenants"},
-    "reviews": {"clock", "errors", "guardrails", "jobs", "storage"},
+    "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
@@ -56,7 +56,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
+    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "json_text", "providers", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),

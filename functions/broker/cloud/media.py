@@ -53,7 +53,7 @@ class JobMedia:
             return self._place(reference)
         data = _decoded(reference["data"])
         name = f"MEDIA#{hashlib.sha256(data).hexdigest()[:16]}"
-        (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])])
+        (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])]).files
         return self._bucket, key
 
     def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:

@@ -7,7 +7,7 @@ what is too large for the table pays for it. The notes have no TTL of their own:
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 from broker.cloud.attributes import encode_item
 from broker.jobs.cleaning import Ending, ends_partition
@@ -47,8 +47,8 @@ class BucketObjects:
         note: Item = {"pk": pk, "sk": f"{PREFIX}{key}", "due": partition, "due_at": until * 1000}
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(note))
 
-    def put(self, pk: str, key: str, data: bytes, until: int, **how: str) -> None:
-        """Keep an object until then; again overwrites. `how` is more for `PutObject`."""
+    def put(self, pk: str, key: str, data: bytes | IO[bytes], until: int, **how: str) -> None:
+        """Keep an object (bytes, or a file of them) until then; again overwrites. `how` is more for `PutObject`."""
         self.announce(pk, key, until)
         self._s3().put_object(Bucket=self._bucket, Key=key, Body=data, **how)
 

@@ -16,19 +16,29 @@ NAMED = 0x20
 """The bit of the second byte that says that the next four name a dictionary (RFC 1950, section 2.2)."""
 
 
+OBJECT = b"{"
+"""How JSON of an object begins, and nothing that is compressed (RFC 1950: the low half of the first byte is 8)."""
+
+
 def pack(document: Any) -> bytes:
     """A JSON document, with the newest dictionary."""
+    return pack_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def pack_text(text: bytes) -> bytes:
+    """The same of a document that is JSON already."""
     packer = _primed().copy()
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     return bytes(packer.compress(text) + packer.flush())
 
 
 def unpack(packed: bytes) -> Any:
-    """The document, with whatever dictionary it was packed.
+    """The document, with whatever dictionary it was packed; or JSON as it is (`cloud.plain`).
 
     Raises:
         KeyError: a dictionary that is not known here.
     """
+    if packed[:1] == OBJECT:
+        return json.loads(packed)
     if not packed[1] & NAMED:
         return json.loads(zlib.decompress(packed))
     unpacker = zlib.decompressobj(zdict=_dictionaries()[int.from_bytes(packed[2:6], "big")])

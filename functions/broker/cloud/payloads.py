@@ -6,9 +6,10 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.cloud.objects import BucketObjects, ObjectMissing, keys_in
-from broker.cloud.packing import pack, unpack
+from broker.cloud.packing import pack, pack_text, unpack
+from broker.cloud.plain import MEDIA_TYPE, PlainJson, plain
 from broker.jobs.head import job_pk
-from broker.jobs.store import NoteOwner
+from broker.jobs.store import OUTPUT, Linked, NoteOwner, Saved
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 INLINE_BYTES = 256 * 1024
@@ -49,30 +50,54 @@ class PayloadStore:
         document: Any,
         facts: dict[str, Any] | None = None,
         files: Sequence[tuple[bytes, str]] = (),
-    ) -> list[str]:
+    ) -> Saved:
         """See `Payloads.save`."""
-        packed = pack(document)
+        text = plain(document)
+        is_linked = name.startswith(OUTPUT) and not text.is_shown
         pk, until = job_pk(job.id), job.payloads_until
         item: dict[str, Any] = {"pk": pk, "sk": name, "expires_at": until}
         if facts:
-            item["f"] = pack(facts)  # half of what a map takes
+            item["f"] = pack(facts | {"linked": True} if is_linked else facts)  # half of what a map takes
         keys = [_file_key(job.id, name, number) for number in range(1, len(files) + 1)]
         if keys:
             item["files"] = keys
         for key, (data, media_type) in zip(keys, files, strict=True):
             self._objects.put(pk, key, data, until, ContentType=media_type)
-        if len(packed) <= INLINE_BYTES:
-            item["z"] = packed
-        else:
-            item["s3"] = _key(job.id, name)
-            self._objects.put(pk, item["s3"], packed, until)
-        self._database.write(Put("jobs", item))
-        return keys
+        self._database.write(Put("jobs", item | self._placed(job, name, text, linked=is_linked)))
+        return Saved(keys, is_linked)
+
+    def _placed(
+        self, job: NoteOwner, name: str, text: PlainJson, *, linked: bool, in_bucket: bool = False
+    ) -> dict[str, Any]:
+        """What an item has to say where its document is: the document itself, where it is small; else a key.
+
+        An answer that is given out by a link lies in the bucket as it is, with its size in bytes beside the key.
+        """
+        key = _key(job.id, name)
+        if linked:
+            self._objects.put(job_pk(job.id), key, text.body, job.payloads_until, ContentType=MEDIA_TYPE)
+            return {"s3": key, "plain": text.size} | ({"wordless": True} if text.wordless else {})
+        packed = pack_text(text.read())
+        if len(packed) <= INLINE_BYTES and not in_bucket:
+            return {"z": packed}
+        self._objects.put(job_pk(job.id), key, packed, job.payloads_until)
+        return {"s3": key}
+
+    def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
+        """See `Payloads.linked`."""
+        item = item or self._database.get("jobs", job_pk(job_id), name)
+        if item is None or self._is_over(item) or "plain" not in item:
+            return None
+        left = item["expires_at"] - self._clock() // 1000
+        return Linked(self._signed(item["s3"], min(LINK_S, left)), item["plain"], MEDIA_TYPE)
 
     def link(self, job_id: str, name: str, number: int) -> str:
         """See `Payloads.link`."""
-        what = {"Bucket": self._bucket, "Key": _file_key(job_id, name, number)}
-        return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
+        return self._signed(_file_key(job_id, name, number), LINK_S)
+
+    def _signed(self, key: str, seconds: int) -> str:
+        what = {"Bucket": self._bucket, "Key": key}
+        return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=seconds))
 
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """See `Payloads.load_file`."""
@@ -85,20 +110,20 @@ class PayloadStore:
 
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`. One that lies in the bucket stays there, so that nothing is left of what it was."""
-        pk, packed = job_pk(job.id), pack(document)
+        pk, text = job_pk(job.id), plain(document)
         item = self._database.get("jobs", pk, name)
         if item is None:
             return
-        if "s3" in item or len(packed) > INLINE_BYTES:
-            key = _key(job.id, name)
-            self._objects.put(pk, key, packed, job.payloads_until)
-            change = Update("jobs", pk, name, set={"s3": key}, remove=("z",), when=(If("pk", "exists"),))
-        else:
-            change = Update("jobs", pk, name, set={"z": packed}, when=(If("pk", "exists"),))
+        is_linked = name.startswith(OUTPUT) and not text.is_shown
+        placed = self._placed(job, name, text, linked=is_linked, in_bucket="s3" in item)
+        others = tuple(each for each in ("z", "s3", "plain", "wordless") if each not in placed)
+        change = Update("jobs", pk, name, set=placed, remove=others, when=(If("pk", "exists"),))
         with suppress(ConditionFailed):  # it was erased meanwhile; what it left in the bucket ends by its note
             self._database.write(change)
 
-    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
+    def load(
+        self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False, words: bool = False
+    ) -> Any | None:
         """See `Payloads.load`."""
         if not fresh:
             # Most documents do not change once they are kept: a replica that has it will do, at half the price.
@@ -108,6 +133,8 @@ class PayloadStore:
             return None
         if "z" in item:
             return unpack(item["z"])
+        if words and "wordless" in item:
+            return {}
         try:
             return unpack(self._objects.get(item["s3"]))
         except ObjectMissing as missing:

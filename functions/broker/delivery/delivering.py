@@ -12,7 +12,7 @@ from broker.delivery.publishing import SAFETY_MS, Deliveries
 from broker.delivery.schedule import next_attempt, verdict
 from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
 from broker.jobs.head import Head, due_partition, job_id_of
-from broker.jobs.store import Jobs
+from broker.jobs.store import Jobs, Linked
 from broker.storage import ConditionFailed, Database, If, Item, Put
 
 QUEUE_MOST_S = 900
@@ -52,6 +52,8 @@ class Deliver:
     observe: Callable[[Item, Sent], None]
     on_gone: Callable[[str, str], None] = lambda job_id, name: None
     """Told of a delivery whose job is gone, by the job's id and the note's name."""
+    link: Callable[[Head], Linked | None] = lambda head: None
+    """Gives a link to a job's answer; asked for where it is given out by one."""
 
     def __call__(self, job_id: str, name: str, now: int) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
@@ -138,11 +140,14 @@ class Deliver:
 
     def _send(self, head: Head, note: Item, now: int) -> Sent:
         try:
-            told = held_body(head, note["held"]) if "held" in note else webhook_body(head)
+            told = held_body(head, note["held"]) if "held" in note else self._ended(head)
             body = json.dumps(told, separators=(",", ":")).encode()
             return self.send(note["tenant"], note["url"], note["event_id"], now, body)
         except BrokerError as error:
             return Sent(None, error.code, None, 0)
+
+    def _ended(self, head: Head) -> dict[str, Any]:
+        return webhook_body(head, self.link(head) if head.linked else None)
 
     def _settle(self, note: Item, sent: Sent, now: int) -> Item:
         made = note["tries"] - note.get("schedule_from", 0)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from broker.errors import Conflict, NotFound
@@ -33,8 +34,11 @@ REDACTED = "REDACTED"
 """That of what guardrails took out of it and of the answer: `request`, as models may see it, where something was, and
 `mapping`, what each placeholder stands for. It sorts behind the outputs, so who looks at a job does not read it."""
 
+OUTPUT = "OUTPUT#"
+"""What the names of answers begin with."""
+
 LAST_OUTPUT = "OUTPUT$"
-"""Behind the names of all outputs (`OUTPUT#…`)."""
+"""Behind them all."""
 
 
 class NoteOwner(Protocol):
@@ -56,6 +60,25 @@ class NoteOwner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """An answer that is too large for a reply: where it is, as plain JSON, for who has the URL."""
+
+    url: str
+    """Works for a quarter of an hour, and no longer than the answer is kept."""
+    bytes: int
+    media_type: str
+
+
+class Saved(NamedTuple):
+    """What became of a document that was saved."""
+
+    files: list[str]
+    """The keys of its files in the bucket."""
+    linked: bool
+    """True for an answer that is given out by a link."""
+
+
 class Payloads(Protocol):
     """Where prompts and answers live: compressed, in the table or, when large, in the bucket."""
 
@@ -66,7 +89,7 @@ class Payloads(Protocol):
         document: Any,
         facts: dict[str, Any] | None = None,
         files: Sequence[tuple[bytes, str]] = (),
-    ) -> list[str]:
+    ) -> Saved:
         """Keep a JSON document under the job, with small facts and files beside it; the same name again overwrites.
 
         Args:
@@ -77,7 +100,15 @@ class Payloads(Protocol):
             files: bytes, and the type of each (`image/png`).
 
         Returns:
-            The keys of the files in the bucket.
+            Where the files are, and whether the document is given out by a link; its facts then say so as well
+            (`linked`).
+        """
+        ...
+
+    def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
+        """An answer that is too large for a reply; None for all others, and where there is none (any more).
+
+        As of the last write; with the `item`, as `load` has it, there is nothing to read.
         """
         ...
 
@@ -89,11 +120,14 @@ class Payloads(Protocol):
         """Read a document's file (`number` counts from 1); None where it is not there any more."""
         ...
 
-    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
+    def load(
+        self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False, words: bool = False
+    ) -> Any | None:
         """Read it back; None where there is none, where it was erased, and from the job's `payloads_until` on.
 
         What is erased or overwritten at this very moment may still be seen as it was, unless it has to be `fresh`: as
-        of the last write. With the `item`, which `Jobs.around` gives, there is nothing to read.
+        of the last write. With the `item`, which `Jobs.around` gives, there is nothing to read. Who wants `words` gets
+        an empty answer for a large one of numbers alone.
         """
         ...
 

@@ -14,7 +14,7 @@ from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import COHERE
-from broker.providers.wire.embeddings import is_vector
+from broker.providers.wire.embeddings import Vectors, is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
@@ -153,7 +153,7 @@ def _embed(call: Call) -> Answer:
     }
     if "dimensions" in call.options:
         asked["output_dimension"] = call.options["dimensions"]
-    vectors: list[Any] = []
+    vectors = Vectors()
     tokens = 0
     facts: dict[str, str] = {}
 
@@ -164,7 +164,7 @@ def _embed(call: Call) -> Answer:
         rows = field(reply.body, "embeddings", "float")
         if not isinstance(rows, list) or len(rows) != len(some) or not all(is_vector(each) for each in rows):
             bad("The provider's reply is not one vector of numbers for each text.")
-        vectors += rows
+        vectors.add(rows)
         reported = exchange.counted(field(reply.body, "meta", "billed_units", "input_tokens"))
         tokens += reported or exchange.used(None, "".join(some))
         facts = _facts(reply)

@@ -104,7 +104,7 @@ class AskEngines:
     def _texts(self, run: Run, stage: Stage, output: str | None) -> Sequence[Seen]:
         if stage == "input":
             return list(input_texts(material(self.payloads, run)))
-        return list(output_texts(self.payloads.load(run.id, str(output), fresh=True)))
+        return list(output_texts(self.payloads.load(run.id, str(output), fresh=True, words=True)))
 
     def _pictures(self, run: Run, stage: Stage, output: str | None) -> Pictures:
         if stage == "input":

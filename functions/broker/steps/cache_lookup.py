@@ -123,7 +123,7 @@ class CacheLookup:
         """
         # Each execution has a name of its own: one that is late drops what it wrote, and nothing else.
         output = f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
-        self.payloads.save(run, output, hit.given.output)
+        linked = {"linked": True} if self.payloads.save(run, output, hit.given.output).linked else {}
         try:
             self._note(run, hit.note())
             if self.jobs.get(run.id).status.terminal:
@@ -132,10 +132,12 @@ class CacheLookup:
             self.payloads.drop(run.id, output)
             raise
         self.observe(run, hit)
-        return {"output": output, "facts": {"model": hit.given.model, **hit.given.usage}, "given": True}
+        return {"output": output, "facts": {"model": hit.given.model, **hit.given.usage, **linked}, "given": True}
 
     def keep(self, ended: Head, now: int) -> bool:
         """Keep the answer of a job that succeeds, as its head will be; False where it is not kept, no error."""
+        if ended.linked:
+            return False  # larger than any that is kept
         # As of now: Moderate Output may just have changed it.
         output = self.payloads.load(ended.id, ended.output, fresh=True) if ended.output else None
         if output is None or ended.model is None:

@@ -216,7 +216,7 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
         message = ending["blocked"].get("message") or sentence(stage, ending["blocked"]["rules"])
         error = _facts("blocked", f"blocked_{stage}", message) | {"source": "policy"}
         return Outcome(Status.BLOCKED, **known, error=error)
-    return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"])
+    return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"], linked=facts.get("linked"))
 
 
 def _failure(ending: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from broker.providers.bedrock.embed import FAMILIES
 from broker.providers.bedrock.invoke import family
 from broker.providers.bedrock.service_errors import ERRORS, rejected
 from broker.providers.wire.base import Answer, Call, OperationStarted
-from broker.providers.wire.embeddings import is_vector
+from broker.providers.wire.embeddings import Vectors, is_vector
 from broker.providers.wire.exchange import texts as texts_of
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.failures import failure
@@ -199,13 +199,13 @@ def _said(call: Call, outputs: Mapping[str, Json]) -> Answer:
 
 def _embeddings(call: Call, outputs: Mapping[str, Json], facts: Mapping[str, str]) -> Answer:
     texts, kind = texts_of(call), family(call, FAMILIES)
-    vectors: list[Any] = []
+    vectors = Vectors()
     tokens = 0
     for output, each in zip(_in_order(outputs, len(texts)), texts, strict=True):
         found = kind.vectors(output)
         if not isinstance(found, list) or len(found) != 1 or not is_vector(found[0]):
             bad("The model's embeddings are not one vector of numbers for each text.")
-        vectors += found
+        vectors.add(found)
         reported = output.get("inputTextTokenCount")
         tokens += estimate(each) if reported is None else count(reported, "number of tokens")
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=dict(facts))

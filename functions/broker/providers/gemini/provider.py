@@ -19,7 +19,7 @@ from broker.providers.wire import exchange
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import GEMINI
-from broker.providers.wire.embeddings import is_vector
+from broker.providers.wire.embeddings import Vectors, is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Result, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply
@@ -166,7 +166,7 @@ def _embed(call: Call) -> Answer:
     texts = exchange.texts(call)
     options = {"taskType": call.options.get("task_type"), "outputDimensionality": call.options.get("dimensions")}
     more = {name: value for name, value in options.items() if value is not None}
-    vectors: list[Any] = []
+    vectors = Vectors()
     count = 0
 
     def ask(some: list[str], left: float) -> tuple[list[str], ProviderReply]:
@@ -179,7 +179,7 @@ def _embed(call: Call) -> Answer:
         found = [field(row, "values") for row in rows] if isinstance(rows, list) else []
         if len(found) != len(some) or not all(map(is_vector, found)):
             bad("The provider's reply is not one vector of numbers for each text.")
-        vectors += found
+        vectors.add(found)
         reported = exchange.counted(field(reply.body, "usageMetadata", "promptTokenCount"))
         count += reported or exchange.used(None, "".join(some))
     return Answer({"embeddings": vectors}, input_tokens=count)
