@@ -8,7 +8,7 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails")
+ALONE = ("startup", "packing", "calls", "pictures", "embeddings", "checking", "guardrails")
 """What needs no stack."""
 
 WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "overload", "all")
@@ -63,6 +63,10 @@ def main() -> int:
         from bench import pictures
 
         pictures.run()
+    if asked.what in ("embeddings", "all"):
+        from bench import embeddings
+
+        embeddings.run()
     if asked.what in ("checking", "all"):
         from bench import checking
 

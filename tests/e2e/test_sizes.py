@@ -4,7 +4,9 @@ import json
 import random
 import string
 import urllib.request
+import uuid
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from standardwebhooks import Webhook
@@ -54,6 +56,64 @@ def test_a_thousand_wide_embeddings_are_fetched_by_poll_wait_and_webhook(stack: 
     assert [len(vectors), {len(each) for each in vectors}] == [TEXTS, {NUMBERS}]
     alone = stack.run({**body, "input": {"text": texts[777]}})
     assert alone["output"]["embeddings"] == [vectors[777]]
+
+
+def test_a_link_is_for_the_owner_and_dies_with_the_answer(stack: Stack) -> None:
+    large = stack.run(large_answer())
+    assert large["status"] == "succeeded", large["error"]
+    assert large["output"] is None
+    assert stack.as_tenant("poor").call("GET", f"/jobs/{large['id']}").status == 404
+    _, data = fetched(large["output_url"])
+    assert json.loads(data)["text"].startswith("The lamp")
+    assert stack.api.call("DELETE", f"/jobs/{large['id']}").status == 204
+    with pytest.raises(HTTPError, match=r"40[34]"):
+        fetched(large["output_url"])
+    gone = stack.api.call("GET", f"/jobs/{large['id']}")
+    assert (gone.status, gone.body["error"]["code"], gone.body["output_url"]) == (410, "erased", None)
+
+
+def test_a_link_ends_with_the_time_of_the_answer(stack: Stack) -> None:
+    large = stack.run(large_answer())
+    stack.age(f"JOB#{large['id']}")
+    gone = stack.api.call("GET", f"/jobs/{large['id']}")
+    assert (gone.status, gone.body["error"]["code"], gone.body["output_url"]) == (410, "payload_expired", None)
+    stack.clean()
+    with pytest.raises(HTTPError, match=r"40[34]"):
+        fetched(large["output_url"])
+
+
+def test_a_large_turn_of_a_conversation_is_linked_too_and_goes_with_its_job(stack: Stack) -> None:
+    name = f"talk-{uuid.uuid4().hex[:8]}"
+    large = stack.run(large_answer(conversation_id=name))
+    shown = stack.api.call("GET", f"/conversations/{name}").body["data"]
+    (turn,) = shown
+    assert (turn["job_id"], turn["messages"]) == (large["id"], [])
+    media_type, data = fetched(turn["messages_url"])
+    assert (media_type, len(data)) == (turn["messages_media_type"], turn["messages_bytes"])
+    assert [each["role"] for each in json.loads(data)] == ["user", "assistant"]
+    assert stack.api.call("DELETE", f"/jobs/{large['id']}").status == 204
+    with pytest.raises(HTTPError, match=r"40[34]"):
+        fetched(turn["messages_url"])
+
+
+def test_values_are_filled_into_a_large_answer_for_who_may_see_them(stack: Stack) -> None:
+    discreet, reader = stack.as_tenant("discreet"), stack.as_tenant("discreet", scopes=["*", "pii:read"])
+    large = stack.run(large_answer("Write to ada@example.com. "), discreet)
+    _, held_back = fetched(large["output_url"])
+    seen = reader.call("GET", f"/jobs/{large['id']}").body
+    _, filled = fetched(seen["output_url"])
+    assert (b"ada@example.com" in held_back, b"<EMAIL_1>" in held_back) == (False, True)
+    assert (b"ada@example.com" in filled, b"<EMAIL_1>" in filled) == (True, False)
+    assert len(filled) == seen["output_bytes"]
+    assert discreet.call("DELETE", f"/jobs/{large['id']}").status == 204
+    with pytest.raises(HTTPError, match=r"40[34]"):
+        fetched(seen["output_url"])
+
+
+def large_answer(words: str = "", **more: Any) -> dict[str, Any]:
+    """A request whose answer is as large as the largest request."""
+    text = f"The lamp. {words}" + "".join(random.Random(9).choices(string.ascii_letters + "     ", k=4_600_000))
+    return {"input": {"text": text}, "model": "echoes", "timeout_seconds": 200, **more}
 
 
 def _ended(stack: Stack, job_id: str) -> Any:

@@ -30,7 +30,7 @@ class FakePayloads:
     ) -> Saved:
         """See `Payloads.save`."""
         self.drop(job.id, name)
-        self._kept[job.id, name] = json.dumps(document, default=list)
+        self._kept[job.id, name] = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=list)
         self._until[job.id, name] = job.payloads_until
         linked = self._is_linked(job.id, name)
         if facts:
@@ -61,7 +61,7 @@ class FakePayloads:
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`."""
         if (job.id, name) in self._kept:
-            self._kept[job.id, name] = json.dumps(document, default=list)
+            self._kept[job.id, name] = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=list)
 
     def load(
         self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False, words: bool = False

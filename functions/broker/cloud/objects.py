@@ -18,6 +18,9 @@ PREFIX = "ENDS#"
 MOST_ITEMS = 25
 """Of one BatchWriteItem."""
 
+LINK_S = 900
+"""How long a link to an object works; the function's own credentials may end it sooner."""
+
 MISSING = "NoSuchKey"
 FORBIDDEN = "AccessDenied"
 """What S3 says of an object that is not there to who may not list the bucket (Amazon S3 API reference, GetObject)."""
@@ -66,6 +69,11 @@ class BucketObjects:
             if code not in (MISSING, FORBIDDEN):
                 raise
             raise ObjectMissing(certain=code == MISSING) from error
+
+    def link(self, key: str, seconds: int = LINK_S) -> str:
+        """A URL at which anyone may read an object for so long."""
+        what = {"Bucket": self._bucket, "Key": key}
+        return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=seconds))
 
     def delete(self, pk: str, key: str, *, may_come_back: bool = False) -> None:
         """Delete an object and its note; may be repeated. What others may still write keeps its note."""

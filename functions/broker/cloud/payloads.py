@@ -1,22 +1,19 @@
 """Prompts and answers: compressed into the jobs table, or into the bucket when they stay large."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any
+from contextlib import closing, suppress
+from typing import IO, Any
 
 from broker.clock import now_ms
-from broker.cloud.objects import BucketObjects, ObjectMissing, keys_in
+from broker.cloud.objects import LINK_S, BucketObjects, ObjectMissing, keys_in
 from broker.cloud.packing import pack, pack_text, unpack
-from broker.cloud.plain import MEDIA_TYPE, PlainJson, plain
+from broker.cloud.plain import MEDIA_TYPE, plain
 from broker.jobs.head import job_pk
 from broker.jobs.store import OUTPUT, Linked, NoteOwner, Saved
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 INLINE_BYTES = 256 * 1024
 """Compressed; an item holds 400 KB at most, keys and names included."""
-
-LINK_S = 900
-"""How long a link to a file works; the function's own credentials may end it sooner."""
 
 HANDED = "services/"
 """Where objects lie that services read and write; one may still be written when the job is erased."""
@@ -52,36 +49,38 @@ class PayloadStore:
         files: Sequence[tuple[bytes, str]] = (),
     ) -> Saved:
         """See `Payloads.save`."""
-        text = plain(document)
-        is_linked = name.startswith(OUTPUT) and not text.is_shown
         pk, until = job_pk(job.id), job.payloads_until
-        item: dict[str, Any] = {"pk": pk, "sk": name, "expires_at": until}
-        if facts:
-            item["f"] = pack(facts | {"linked": True} if is_linked else facts)  # half of what a map takes
         keys = [_file_key(job.id, name, number) for number in range(1, len(files) + 1)]
-        if keys:
-            item["files"] = keys
         for key, (data, media_type) in zip(keys, files, strict=True):
             self._objects.put(pk, key, data, until, ContentType=media_type)
-        self._database.write(Put("jobs", item | self._placed(job, name, text, linked=is_linked)))
+        placed = self._placed(job, name, document)
+        is_linked = "plain" in placed
+        item: dict[str, Any] = {"pk": pk, "sk": name, "expires_at": until, **placed}
+        if facts:
+            item["f"] = pack(facts | {"linked": True} if is_linked else facts)  # half of what a map takes
+        if keys:
+            item["files"] = keys
+        self._database.write(Put("jobs", item))
         return Saved(keys, is_linked)
 
-    def _placed(
-        self, job: NoteOwner, name: str, text: PlainJson, *, linked: bool, in_bucket: bool = False
-    ) -> dict[str, Any]:
+    def _placed(self, job: NoteOwner, name: str, document: Any, *, in_bucket: bool = False) -> dict[str, Any]:
         """What an item has to say where its document is: the document itself, where it is small; else a key.
 
         An answer that is given out by a link lies in the bucket as it is, with its size in bytes beside the key.
         """
-        key = _key(job.id, name)
-        if linked:
-            self._objects.put(job_pk(job.id), key, text.body, job.payloads_until, ContentType=MEDIA_TYPE)
-            return {"s3": key, "plain": text.size} | ({"wordless": True} if text.wordless else {})
-        packed = pack_text(text.read())
+        with closing(plain(document)) as text:
+            if name.startswith(OUTPUT) and not text.is_shown:
+                self._put(job, name, text.body, ContentType=MEDIA_TYPE)
+                wordless = {"wordless": True} if text.wordless else {}
+                return {"s3": _key(job.id, name), "plain": text.size, **wordless}
+            packed = pack_text(text.read())
         if len(packed) <= INLINE_BYTES and not in_bucket:
             return {"z": packed}
-        self._objects.put(job_pk(job.id), key, packed, job.payloads_until)
-        return {"s3": key}
+        self._put(job, name, packed)
+        return {"s3": _key(job.id, name)}
+
+    def _put(self, job: NoteOwner, name: str, data: bytes | IO[bytes], **how: str) -> None:
+        self._objects.put(job_pk(job.id), _key(job.id, name), data, job.payloads_until, **how)
 
     def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
         """See `Payloads.linked`."""
@@ -89,15 +88,11 @@ class PayloadStore:
         if item is None or self._is_over(item) or "plain" not in item:
             return None
         left = item["expires_at"] - self._clock() // 1000
-        return Linked(self._signed(item["s3"], min(LINK_S, left)), item["plain"], MEDIA_TYPE)
+        return Linked(self._objects.link(item["s3"], min(LINK_S, left)), item["plain"], MEDIA_TYPE)
 
     def link(self, job_id: str, name: str, number: int) -> str:
         """See `Payloads.link`."""
-        return self._signed(_file_key(job_id, name, number), LINK_S)
-
-    def _signed(self, key: str, seconds: int) -> str:
-        what = {"Bucket": self._bucket, "Key": key}
-        return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=seconds))
+        return self._objects.link(_file_key(job_id, name, number))
 
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """See `Payloads.load_file`."""
@@ -110,12 +105,11 @@ class PayloadStore:
 
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`. One that lies in the bucket stays there, so that nothing is left of what it was."""
-        pk, text = job_pk(job.id), plain(document)
+        pk = job_pk(job.id)
         item = self._database.get("jobs", pk, name)
         if item is None:
             return
-        is_linked = name.startswith(OUTPUT) and not text.is_shown
-        placed = self._placed(job, name, text, linked=is_linked, in_bucket="s3" in item)
+        placed = self._placed(job, name, document, in_bucket="s3" in item)
         others = tuple(each for each in ("z", "s3", "plain", "wordless") if each not in placed)
         change = Update("jobs", pk, name, set=placed, remove=others, when=(If("pk", "exists"),))
         with suppress(ConditionFailed):  # it was erased meanwhile; what it left in the bucket ends by its note

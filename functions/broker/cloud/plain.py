@@ -22,7 +22,7 @@ VECTORS = "embeddings"
 
 @dataclass(frozen=True, slots=True)
 class PlainJson:
-    """A document as JSON: its bytes, or a file of them that is gone when it is closed."""
+    """A document as JSON: its bytes, or a file of them that is gone when it is closed. Who asks for it closes it."""
 
     body: bytes | IO[bytes]
     size: int
@@ -41,6 +41,11 @@ class PlainJson:
         """All of it."""
         return self.body if isinstance(self.body, bytes) else self.body.read()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        if not isinstance(self.body, bytes):
+            self.body.close()
+
 
 def plain(document: Any) -> PlainJson:
     """A document as JSON; one of many numbers does not become one text on the way."""
@@ -53,7 +58,7 @@ def plain(document: Any) -> PlainJson:
 
 
 def _written(vectors: Vectors) -> PlainJson:
-    file: IO[bytes] = tempfile.TemporaryFile()  # closed when who puts it into the bucket lets go of it
+    file: IO[bytes] = tempfile.TemporaryFile()
     before = f'{{"{VECTORS}":['
     for text in vectors.texts():
         file.write(f"{before}{text}".encode())

@@ -20,6 +20,8 @@ from broker.errors import InvalidRequest, NotFound
 from broker.guardrails.placeholders import Placeholders, named_in, restored
 from broker.guardrails.untrusted import marked
 from broker.jobs.head import JOB_ID, Head
+from broker.jobs.store import Linked
+from broker.json_text import MOST_IN_REPLY, in_reply
 from broker.storage import Put
 from broker.token_estimates import estimate_input, estimate_message
 
@@ -34,6 +36,9 @@ MOST_TOKENS = 1_000_000
 
 NEXT = "!"
 """Behind an id, it sorts after it and before all others."""
+
+LINK_FIELDS = ("messages_url", "messages_bytes", "messages_media_type")
+NOT_LINKED: dict[str, Any] = dict.fromkeys(LINK_FIELDS)
 
 INSTRUCTIONS = ("system", "developer")
 
@@ -101,6 +106,15 @@ class Turns(Summaries, Protocol):
 
     def drop(self, staged: Put) -> None:
         """Take a turn away, also one whose commit failed; may be repeated."""
+        ...
+
+    def link(
+        self, tenant: str, conversation: str, kept: KeptTurn, messages: Sequence[Message], *, filled: bool
+    ) -> Linked | None:
+        """Put a turn's messages, which no reply has room for, where a link leads to them; None if it was just erased.
+
+        They go with the turn. `filled` are those with the values in the place of their placeholders.
+        """
         ...
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
@@ -280,6 +294,8 @@ def listing(
 ) -> dict[str, Any]:
     """A page of the turns, newest first, in public form; `filled` has the values in the place of their placeholders.
 
+    It ends before a turn that the reply has no more room for; one for which no reply has room is given out by a link.
+
     Raises:
         InvalidRequest: names the field at fault.
         NotFound: the tenant has no such conversation.
@@ -291,7 +307,20 @@ def listing(
     found = turns.newest(tenant, conversation, limit=limit, now=now, before=cursor)
     if not found and cursor is None:
         raise NotFound("There is no such conversation.", code="no_conversation", param="id")
-    loaded = [(kept, restored(kept.load(), kept.mapping()) if filled else kept.load()) for kept in found]
-    rows = [{"job_id": kept.job_id, "at": iso(kept.at), "messages": messages} for kept, messages in loaded if messages]
-    following = found[-1].job_id if len(found) == limit else None
+    rows: list[dict[str, Any]] = []
+    left, shown = MOST_IN_REPLY, 0
+    for kept in found:
+        messages = restored(kept.load(), kept.mapping()) if filled else kept.load()
+        size = in_reply(json.dumps(messages, ensure_ascii=False))
+        linked = None
+        if messages and size > MOST_IN_REPLY:
+            linked = turns.link(tenant, conversation, kept, messages, filled=filled and bool(kept.mapping()))
+            messages, size = [], 0
+        if size > left:
+            break
+        left, shown = left - size, shown + 1
+        if messages or linked:
+            where = dict(zip(LINK_FIELDS, (linked.url, linked.bytes, linked.media_type), strict=True)) if linked else {}
+            rows.append({"job_id": kept.job_id, "at": iso(kept.at), "messages": messages} | NOT_LINKED | where)
+    following = found[shown - 1].job_id if shown < len(found) or len(found) == limit else None
     return {"object": "conversation", "id": conversation, "data": rows, "next_cursor": following}

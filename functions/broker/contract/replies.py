@@ -287,7 +287,13 @@ class ConversationTurn(Shown):
     at: Time
     """When the job was accepted."""
     messages: list[dict[str, Any]]
-    """Its messages without instructions, and its answer, in the form that OpenAI's clients send."""
+    """Its messages without instructions, and its answer, in the form that OpenAI's clients send; none where they are
+    too large (`messages_url`)."""
+    messages_url: str | None
+    """Where messages of more than about 4 MB are, for a quarter of an hour: a `GET` without any credential gives the
+    list."""
+    messages_bytes: Count | None
+    messages_media_type: str | None
 
 
 class Conversation(Shown):

@@ -47,20 +47,45 @@ class CacheLookup:
             Conflict: the job has ended meanwhile.
             PolicyMissing: a guardrail policy that is to hold is not there.
         """
-        asked = request.get("cache")
-        if asked is None or asked.get("mode") == "bypass":
+        wish = self._wish(run, request, tenant, candidates, now)
+        if wish is None:
             return {}
-        guardrails = self.policies.settings(tenant, run.policies, now)
-        compares = "similarity" in asked and not _checks_citations(request)
-        embedding_model = tenant.cache_embedding_model if compares else None
-        question = cache_key_of(tenant.id, request, candidates, guardrails, embedding_model=embedding_model)
-        if question is None:
-            return {}
-        wish = Wish.of(question, asked)
         if hit := self.answers.find(wish, now):
             return {"cached": self.give(run, hit)}
         self._note(run, wish.note(self._embedded_before(run, wish)))
         return {"keep": True} | ({"embed": True} if wish.compares else {})
+
+    def keep_for(
+        self, run: Run, request: Mapping[str, Any], tenant: Tenant, answered: Model, now: int
+    ) -> dict[str, Any]:
+        """The same for a run that takes an answer which an earlier run paid for: nothing is looked for.
+
+        It is kept for the question under the rules of now, by which it is held once more.
+
+        Returns:
+            `{"keep": True}`; nothing for a job that asked for no cache.
+
+        Raises:
+            Conflict, PolicyMissing: as above.
+        """
+        wish = self._wish(run, request, tenant, [answered], now)
+        if wish is None:
+            return {}
+        self._note(run, wish.note(self._embedded_before(run, wish)))
+        return {"keep": True}
+
+    def _wish(
+        self, run: Run, request: Mapping[str, Any], tenant: Tenant, candidates: Sequence[Model], now: int
+    ) -> Wish | None:
+        """What a job asks of the cache; None where it asks for nothing that there is."""
+        asked = request.get("cache")
+        if asked is None or asked.get("mode") == "bypass":
+            return None
+        guardrails = self.policies.settings(tenant, run.policies, now)
+        compares = "similarity" in asked and not _checks_citations(request)
+        embedding_model = tenant.cache_embedding_model if compares else None
+        question = cache_key_of(tenant.id, request, candidates, guardrails, embedding_model=embedding_model)
+        return None if question is None else Wish.of(question, asked)
 
     def _note(self, run: Run, facts: Mapping[str, Any]) -> None:
         """Say beside the job what the cache did for it.
