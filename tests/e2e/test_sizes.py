@@ -112,7 +112,7 @@ def test_values_are_filled_into_a_large_answer_for_who_may_see_them(stack: Stack
 
 def large_answer(words: str = "", **more: Any) -> dict[str, Any]:
     """A request whose answer is as large as the largest request."""
-    text = f"The lamp. {words}" + "".join(random.Random(9).choices(string.ascii_letters + "     ", k=4_600_000))
+    text = f"The lamp. {words}" + "The keeper of the lamp slept. " * 137_000
     return {"input": {"text": text}, "model": "echoes", "timeout_seconds": 200, **more}
 
 

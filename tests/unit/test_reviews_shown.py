@@ -59,7 +59,7 @@ def test_only_what_a_person_would_judge_is_shown() -> None:
         ("input.messages.1.content.0.text", "A bird?"),
         ("output_schema.properties", "bird"),
         ("output.text", '{"bird": "heron"}'),
-        ("output.json.bird", "heron"),
+        ("output.json.*0", "heron"),
     ]
 
 
@@ -104,7 +104,7 @@ def test_a_findings_place_is_short_whatever_a_field_is_called() -> None:
         deep = {"é" * 10_000: deep}
     head = flow({"task": "custom", "input": {"body": deep}})
     (place,) = {each["place"] for each in flow.look(head.id)["guardrails"] if each["stage"] == "input"}
-    assert place.startswith("input.body.é") and len(place) <= LONGEST_PLACE + 1
+    assert (place, len(place) <= LONGEST_PLACE) == (f"input.body{'.*0' * 30}", True)
     assert str(Path(Path(None, "input"), "text")) == "input.text"
 
 

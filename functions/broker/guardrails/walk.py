@@ -46,8 +46,8 @@ OTHERS: Mapping[str, Source] = {"tools": "operator", "tool_choice": "operator", 
 LONG_NUMBERS = (10**11, 10**19)
 """JSON numbers of 12 to 19 digits may be card numbers."""
 
-LONGEST_NAME, LONGEST_PLACE = 64, 500
-"""Characters of a name of a field, and of a whole place, as findings tell them."""
+LONGEST_PLACE = 500
+"""Characters of a place, as findings tell it."""
 
 SEAM = 256
 """Characters on each side of a seam that are read as one: longer than any number, key or name that could be cut."""
@@ -65,6 +65,14 @@ _WORDS = frozenset(
 )
 """Keys of the contract and of JSON Schema: they are nobody's words."""
 
+NAMED = _WORDS | frozenset(
+    "body categories data documents embeddings entities features fields files finish_reason flagged format input_audio "
+    "intent key_phrases label language media_type output output_schema pages pii query refusal results s3 score scores "
+    "seed segments sentiment session size slots source_language spans stage state stop tables target_language tool_use "
+    "value".split()
+)
+"""Names that a place may tell: these and no others, for a caller's own may say whatever it likes."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Path:
@@ -72,21 +80,32 @@ class Path:
 
     above: "Path | None"
     name: str | int
+    at: int = 0
+    """Of a name, which of its object's it is, from 0."""
 
     def __str__(self) -> str:
-        """As findings name it: names that somebody made long are cut, and so is a place of many, for it is kept."""
-        names = (each if len(each) <= LONGEST_NAME else f"{each[:LONGEST_NAME]}…" for each in map(str, self.steps()))
-        place = ".".join(names)
+        """As findings tell it: fields of the contract by their names, all others by their number (`input.body.*0`).
+
+        A place of many steps is cut, for it is kept.
+        """
+        told = (
+            f"*{each.at}" if isinstance(each.name, str) and each.name not in NAMED else str(each.name)
+            for each in self._way()
+        )
+        place = ".".join(told)
         return place if len(place) <= LONGEST_PLACE else f"{place[:LONGEST_PLACE]}…"
 
     def steps(self) -> list[str | int]:
         """The way from the document's root."""
-        steps: list[str | int] = []
+        return [each.name for each in self._way()]
+
+    def _way(self) -> "list[Path]":
+        way: list[Path] = []
         here: Path | None = self
         while here is not None:
-            steps.append(here.name)
+            way.append(here)
             here = here.above
-        return steps[::-1]
+        return way[::-1]
 
 
 class Piece(NamedTuple):
@@ -216,19 +235,20 @@ def _texts(root: Path, document: Any, source: Source) -> Iterator[Seen]:
         elif isinstance(value, Mapping):
             yield from (Seen(path, name, source, is_key=True) for name in value if name not in _WORDS)
             yield from _pairs(path, value, source)
-            waiting += [(Path(path, name), each) for name, each in reversed(list(value.items()))]
+            inner = [(Path(path, name, at), each) for at, (name, each) in enumerate(value.items())]
+            waiting += reversed(inner)
         elif isinstance(value, int | float) and _is_long(value):
             yield _number(path, value, source)
 
 
 def _pairs(path: Path, value: Mapping[str, Any], source: Source) -> Iterator[Seen]:
     """The values of an object beside their names: by a word such as `password` alone can some be told."""
-    given = [(name, name) for name in value if name not in _WORDS]
+    given = [(name, name, at) for at, name in enumerate(value) if name not in _WORDS]
     if isinstance(value.get("name"), str) and "value" in value:
-        given.append((value["name"], "value"))
-    for name, key in given:
+        given.append((value["name"], "value", 0))
+    for name, key, number in given:
         held = value[key]
-        at = Path(path, key)
+        at = Path(path, key, number)
         if isinstance(held, str) and PAIRED[0] <= len(held) <= PAIRED[1] and not _is_bytes(at, held):
             before = f'{name}: "'
             pieces = (Piece(len(before), at, 0),)
