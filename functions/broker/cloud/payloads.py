@@ -50,7 +50,7 @@ class PayloadStore:
     ) -> Saved:
         """See `Payloads.save`."""
         pk, until = job_pk(job.id), job.payloads_until
-        keys = [_file_key(job.id, name, number) for number in range(1, len(files) + 1)]
+        keys = [file_key(job.id, name, number) for number in range(1, len(files) + 1)]
         for key, (data, media_type) in zip(keys, files, strict=True):
             self._objects.put(pk, key, data, until, ContentType=media_type)
         placed = self._placed(job, name, document)
@@ -92,12 +92,12 @@ class PayloadStore:
 
     def link(self, job_id: str, name: str, number: int) -> str:
         """See `Payloads.link`."""
-        return self._objects.link(_file_key(job_id, name, number))
+        return self._objects.link(file_key(job_id, name, number))
 
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """See `Payloads.load_file`."""
         try:
-            return self._objects.get(_file_key(job_id, name, number))
+            return self._objects.get(file_key(job_id, name, number))
         except ObjectMissing as missing:
             if not missing.certain and self._stands(job_id, name):
                 raise
@@ -188,7 +188,8 @@ def _keys_of(item: Item) -> list[str]:
     return [*item.get("files", ()), *([item["s3"]] if "s3" in item else ())]
 
 
-def _file_key(job_id: str, name: str, number: int) -> str:
+def file_key(job_id: str, name: str, number: int) -> str:
+    """The key of a document's file in the bucket; `number` counts from 1."""
     return _key(job_id, f"{name}-{number}")
 
 
