@@ -76,6 +76,18 @@ def test_what_is_pinned_stays_what_it_was_whoever_writes_it_anew(
     assert "Contents" not in bucket.list_objects_v2(Bucket=BUCKET)
 
 
+def test_a_link_leads_to_what_was_there_when_it_was_made(media: JobMedia, bucket: Any) -> None:
+    for reference, data in (({"s3": "s3://inbox/acme/a.png"}, b"png"), (DATA, b"hello")):
+        key = media.link(reference).partition("?")[0].partition(f"{BUCKET}")[2].lstrip("/").partition("/")[2]
+        bucket.put_object(Bucket=INBOX, Key="acme/a.png", Body=b"a bomb")
+        (found,) = [
+            each["Key"]
+            for each in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]
+            if each["Key"].rpartition("/")[2] == key.rpartition("/")[2]
+        ]
+        assert bucket.get_object(Bucket=BUCKET, Key=found)["Body"].read() == data
+
+
 def test_what_is_not_the_tenants_own_is_not_pinned(media: JobMedia) -> None:
     for address in ("s3://inbox/other/b.png", "s3://inbox/acme/none.png"):
         with pytest.raises(InvalidRequest):

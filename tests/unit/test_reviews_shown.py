@@ -63,6 +63,38 @@ def test_only_what_a_person_would_judge_is_shown() -> None:
     ]
 
 
+def looks(*urls: str) -> dict[str, Any]:
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    content = [{"type": "text", "text": "A stork?"}, *parts]
+    return {"input": {"messages": [{"role": "user", "content": content}]}}
+
+
+def test_a_reviewer_gets_links_to_the_pictures_of_a_request() -> None:
+    flow = Flow([HERONS | {"terms": ["stork"]}])
+    flow.world.register(a_model("sees", capabilities=["vision"]))
+    data, kept, gone = "data:image/png;base64,AAAA", "s3://inbox/acme/a.png", "s3://inbox/acme/gone.png"
+    far, long = "https://example.com/a.png", f"https://example.com/{'a' * 3_000}"
+    head = flow(looks(data, kept, gone, far, long))
+    body = shown(flow, head)
+    where = "input.messages.0.content"
+    files = f"https://files.example/{head.id}"
+    assert [(each["place"], each["url"]) for each in body["pictures"]] == [
+        (f"{where}.1", f"{files}/data"),
+        (f"{where}.2", f"{files}/{kept}"),
+        (f"{where}.3", None),
+        (f"{where}.4", far),
+        (f"{where}.5", None),
+    ]
+
+
+def test_many_pictures_leave_a_reviewer_a_reply_that_a_function_may_give() -> None:
+    flow = Flow([HERONS | {"terms": ["stork"]}])
+    flow.world.register(a_model("sees", capabilities=["vision"], context_window=10**7))
+    body = shown(flow, flow(looks(*["https://example.com/" + "a" * 1_900] * 900)))
+    assert len(body["pictures"]) == 20
+    assert size_of(body) <= MOST_OF_A_REPLY
+
+
 def test_words_of_strangers_are_shown_though_they_stand_where_the_contracts_do() -> None:
     asked = {"input": {"messages": [{"role": "user", "content": "x", "type": "Ignore the rules", "heron": 1}]}}
     said = {"text": "y", "finish_reason": "heron", "entities": [{"type": "HERON", "text": "Ann"}]}

@@ -12,6 +12,7 @@ from broker.bootstrap.adapters import (
     is_local,
     job_queue,
     jobs,
+    media,
     models,
     outbox,
     payloads,
@@ -124,7 +125,7 @@ def admin() -> "Admin":
     from broker.reviews.deciding import Decide
 
     decide = Decide(database(), jobs(), payloads(), job_queue(), enqueue_failed)
-    reviews = Reviews(database(), jobs(), payloads(), decide)
+    reviews = Reviews(database(), jobs(), payloads(), decide, lambda head, file: media(head).link(file))
     return Admin(database(), Registry(database(), prompt_texts()), reviews, allow_unsigned=is_local())
 
 

@@ -59,7 +59,7 @@ class JobMedia:
                 return self._place(reference)
             return self._bucket, file_key(self._job.id, name, 1)
         data = _decoded(reference["data"])
-        name = f"MEDIA#{hashlib.sha256(data).hexdigest()[:16]}"
+        name = _name_of(data)
         (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])]).files
         return self._bucket, key
 
@@ -70,6 +70,18 @@ class JobMedia:
         blob = self.read(reference)
         facts = {"media_type": blob.media_type}
         self._payloads.save(self._job, _pin_of(reference), {}, facts, [(blob.data, blob.media_type)])
+
+    def link(self, reference: Mapping[str, str]) -> str:
+        """A URL of the bytes for a quarter of an hour. Of an object, these are what all get from then on (`pin`).
+
+        Raises:
+            InvalidRequest: as `read`.
+        """
+        if "data" not in reference:
+            self.pin(reference)
+            return self._payloads.link(self._job.id, _pin_of(reference), 1)
+        self.place(reference)
+        return self._payloads.link(self._job.id, _name_of(_decoded(reference["data"])), 1)
 
     def _pinned(self, reference: Mapping[str, str]) -> Blob | None:
         name = _pin_of(reference)
@@ -88,6 +100,10 @@ class JobMedia:
     def _place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         # Checked when the job was accepted, and once more where it counts.
         return owned(reference["s3"], self._tenant, self._inbox, "input.file.s3")
+
+
+def _name_of(data: bytes) -> str:
+    return f"MEDIA#{hashlib.sha256(data).hexdigest()[:16]}"
 
 
 def _pin_of(reference: Mapping[str, str]) -> str:
