@@ -16,9 +16,10 @@ from broker.guardrails.checks import check_of
 from broker.guardrails.checks.base import About
 from broker.guardrails.decoding import decoded
 from broker.guardrails.normal import normalised
+from broker.guardrails.path import Path
 from broker.guardrails.pipeline import inspect
 from broker.guardrails.policy import DEFAULT, Policy, Rule
-from broker.guardrails.walk import Path, Seen, input_texts
+from broker.guardrails.walk import Seen, input_texts
 from broker.guardrails.work import Work
 
 from bench.tables import Cell, keep, show, table

@@ -53,6 +53,18 @@ def test_what_a_reply_has_room_for_has_no_link(payloads: Payloads, document: dic
         )
 
 
+@pytest.mark.parametrize("document", [{"text": "short"}, LARGEST, LARGE])
+def test_what_is_copied_is_the_other_jobs_own(payloads: Payloads, document: dict[str, str]) -> None:
+    other = a_head(id="job_of_another")
+    payloads.save(a_head(), ANSWER, document, {"cost": 7})
+    saved = payloads.copy(other, "OUTPUT#kept.1", JOB_ID, ANSWER)
+    assert saved is not None and saved.linked == (document is LARGE)
+    payloads.erase(JOB_ID)
+    assert payloads.load("job_of_another", "OUTPUT#kept.1") == document
+    assert payloads.facts("job_of_another", "OUTPUT#kept.1") is None
+    assert payloads.copy(other, "OUTPUT#kept.2", JOB_ID, ANSWER) is None, "of what is gone there is no copy"
+
+
 def test_only_answers_are_given_out(payloads: Payloads) -> None:
     assert not payloads.save(a_head(), "BODY", LARGE).linked
     assert payloads.linked(JOB_ID, "BODY") is None

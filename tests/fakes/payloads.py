@@ -39,6 +39,11 @@ class FakePayloads:
             self.files[job.id, name] = list(files)
         return Saved([f"{job.id}/{name}-{number}" for number in range(1, len(files) + 1)], linked)
 
+    def copy(self, job: NoteOwner, name: str, source: str, source_name: str) -> Saved | None:
+        """See `Payloads.copy`."""
+        document = self.load(source, source_name)
+        return None if document is None else self.save(job, name, document)
+
     def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
         """See `Payloads.linked`."""
         if self.load(job_id, name) is None or not self._is_linked(job_id, name):

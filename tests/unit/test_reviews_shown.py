@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from broker.cli.printable import block, on_one_line, printable
 from broker.errors import BrokerError, InvalidRequest
-from broker.guardrails.walk import LONGEST_PLACE, Path, input_texts, output_texts
+from broker.guardrails.path import LONGEST_PLACE, Path
+from broker.guardrails.walk import input_texts, output_texts
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
 from broker.rest.http import Reply, Request

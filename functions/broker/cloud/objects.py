@@ -55,6 +55,19 @@ class BucketObjects:
         self.announce(pk, key, until)
         self._s3().put_object(Bucket=self._bucket, Key=key, Body=data, **how)
 
+    def copy(self, pk: str, key: str, source: str, until: int) -> None:
+        """Keep what another object holds under a key of its own until then; again overwrites.
+
+        Raises:
+            ObjectMissing: the other is not there, for all that S3 says.
+        """
+        self.announce(pk, key, until)
+        client = self._s3()
+        try:
+            client.copy_object(Bucket=self._bucket, Key=key, CopySource={"Bucket": self._bucket, "Key": source})
+        except client.exceptions.ClientError as error:
+            raise _missing(error) from error
+
     def get(self, key: str) -> bytes:
         """Read an object.
 
@@ -65,10 +78,7 @@ class BucketObjects:
         try:
             return bytes(client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         except client.exceptions.ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code not in (MISSING, FORBIDDEN):
-                raise
-            raise ObjectMissing(certain=code == MISSING) from error
+            raise _missing(error) from error
 
     def link(self, key: str, seconds: int = LINK_S) -> str:
         """A URL at which anyone may read an object for so long."""
@@ -93,6 +103,12 @@ class BucketObjects:
             # What is not processed is found again, and its object is deleted once more.
             self._dynamodb().batch_write_item(RequestItems={self._table: deletes})
         return len(gone)
+
+
+def _missing(error: Any) -> Exception:
+    """What an error of S3's means: that an object is not there, or the error itself."""
+    code = error.response["Error"]["Code"]
+    return ObjectMissing(certain=code == MISSING) if code in (MISSING, FORBIDDEN) else error
 
 
 def key_of(ending: Ending) -> str:

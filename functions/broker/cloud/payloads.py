@@ -82,6 +82,24 @@ class PayloadStore:
     def _put(self, job: NoteOwner, name: str, data: bytes | IO[bytes], **how: str) -> None:
         self._objects.put(job_pk(job.id), _key(job.id, name), data, job.payloads_until, **how)
 
+    def copy(self, job: NoteOwner, name: str, source: str, source_name: str) -> Saved | None:
+        """See `Payloads.copy`."""
+        item = self._database.get("jobs", job_pk(source), source_name)
+        if item is None or self._is_over(item):
+            return None
+        pk, until = job_pk(job.id), job.payloads_until
+        held: dict[str, Any] = {each: item[each] for each in ("z", "plain", "wordless") if each in item}
+        if "s3" in item:
+            held["s3"] = _key(job.id, name)
+            try:
+                self._objects.copy(pk, held["s3"], item["s3"], until)
+            except ObjectMissing as missing:
+                if not missing.certain and self._stands(source, source_name):
+                    raise
+                return None
+        self._database.write(Put("jobs", {"pk": pk, "sk": name, "expires_at": until, **held}))
+        return Saved([], "plain" in held)
+
     def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
         """See `Payloads.linked`."""
         item = item or self._database.get("jobs", job_pk(job_id), name)

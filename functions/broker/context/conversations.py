@@ -11,17 +11,14 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from broker.clock import iso
 from broker.context.fitting import Count, Message, message_tokens
 from broker.context.pairs import calls_of, open_results
 from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
-from broker.errors import InvalidRequest, NotFound
 from broker.guardrails.placeholders import Placeholders, named_in, restored
 from broker.guardrails.untrusted import marked
-from broker.jobs.head import JOB_ID, Head
+from broker.jobs.head import Head
 from broker.jobs.store import Linked
-from broker.json_text import MOST_IN_REPLY, in_reply
 from broker.storage import Put
 from broker.token_estimates import estimate_input, estimate_message
 
@@ -36,9 +33,6 @@ MOST_TOKENS = 1_000_000
 
 NEXT = "!"
 """Behind an id, it sorts after it and before all others."""
-
-LINK_FIELDS = ("messages_url", "messages_bytes", "messages_media_type")
-NOT_LINKED: dict[str, Any] = dict.fromkeys(LINK_FIELDS)
 
 INSTRUCTIONS = ("system", "developer")
 
@@ -287,40 +281,3 @@ def _answer(output: Mapping[str, Any]) -> Message:
         text = json.dumps(output["json"], ensure_ascii=False)
     calls = {"tool_calls": output["tool_calls"]} if output.get("tool_calls") else {}
     return {"role": "assistant", "content": text, **calls}
-
-
-def listing(
-    turns: Turns, tenant: str, conversation: str, *, limit: int, cursor: str | None, now: int, filled: bool = False
-) -> dict[str, Any]:
-    """A page of the turns, newest first, in public form; `filled` has the values in the place of their placeholders.
-
-    It ends before a turn that the reply has no more room for; one for which no reply has room is given out by a link.
-
-    Raises:
-        InvalidRequest: names the field at fault.
-        NotFound: the tenant has no such conversation.
-    """
-    if not 1 <= limit <= MOST_TURNS:
-        raise InvalidRequest(f"limit is from 1 to {MOST_TURNS}.", param="limit")
-    if cursor is not None and not JOB_ID.fullmatch(cursor):
-        raise InvalidRequest("The cursor is not one of ours.", param="cursor")
-    found = turns.newest(tenant, conversation, limit=limit, now=now, before=cursor)
-    if not found and cursor is None:
-        raise NotFound("There is no such conversation.", code="no_conversation", param="id")
-    rows: list[dict[str, Any]] = []
-    left, shown = MOST_IN_REPLY, 0
-    for kept in found:
-        messages = restored(kept.load(), kept.mapping()) if filled else kept.load()
-        size = in_reply(json.dumps(messages, ensure_ascii=False))
-        linked = None
-        if messages and size > MOST_IN_REPLY:
-            linked = turns.link(tenant, conversation, kept, messages, filled=filled and bool(kept.mapping()))
-            messages, size = [], 0
-        if size > left:
-            break
-        left, shown = left - size, shown + 1
-        if messages or linked:
-            where = dict(zip(LINK_FIELDS, (linked.url, linked.bytes, linked.media_type), strict=True)) if linked else {}
-            rows.append({"job_id": kept.job_id, "at": iso(kept.at), "messages": messages} | NOT_LINKED | where)
-    following = found[shown - 1].job_id if shown < len(found) or len(found) == limit else None
-    return {"object": "conversation", "id": conversation, "data": rows, "next_cursor": following}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import now_ms
-from broker.context.conversations import Turns, listing
+from broker.context.conversations import Turns
+from broker.context.listing import listing
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job

@@ -11,7 +11,7 @@ from broker.jobs.store import Payloads
 from broker.reviews.texts import request_of
 
 Link = Callable[[Head, Mapping[str, str]], str]
-"""A URL of what a request names (`jobs.fields.Media`), for a quarter of an hour; what it shows, models get from then on.
+"""A URL of what a request names (`jobs.fields.Media`), for a quarter of an hour; models get what it shows from then on.
 
 Raises `InvalidRequest` where it is not there any more.
 """

@@ -14,7 +14,7 @@ from broker.cache.canonical import cache_key_of, last_words
 from broker.cache.vectors import Vector
 from broker.errors import BadOutput, Conflict
 from broker.jobs.head import Head
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import Jobs, Payloads, Saved
 from broker.jobs.transitions import owned
 from broker.routing.model import Model
 from broker.steps.context import Run
@@ -146,9 +146,26 @@ class CacheLookup:
         Raises:
             Conflict: the job has ended meanwhile; it has nothing of the answer.
         """
-        # Each execution has a name of its own: one that is late drops what it wrote, and nothing else.
-        output = f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
-        linked = {"linked": True} if self.payloads.save(run, output, hit.given.output).linked else {}
+        output = _name_of(run)
+        return self._given(run, hit, output, self.payloads.save(run, output, hit.given.output))
+
+    def give_from(self, run: Run, hit: Hit, source: str, source_name: str) -> dict[str, Any] | None:
+        """The same for another job's answer, which is copied unseen; None where it is gone.
+
+        Args:
+            run: that gets it.
+            hit: what is known of it beside the answer.
+            source: the other job's id.
+            source_name: the payload's.
+
+        Raises:
+            Conflict: as `give`.
+        """
+        output = _name_of(run)
+        saved = self.payloads.copy(run, output, source, source_name)
+        return None if saved is None else self._given(run, hit, output, saved)
+
+    def _given(self, run: Run, hit: Hit, output: str, saved: Saved) -> dict[str, Any]:
         try:
             self._note(run, hit.note())
             if self.jobs.get(run.id).status.terminal:
@@ -157,7 +174,8 @@ class CacheLookup:
             self.payloads.drop(run.id, output)
             raise
         self.observe(run, hit)
-        return {"output": output, "facts": {"model": hit.given.model, **hit.given.usage, **linked}, "given": True}
+        facts = {"model": hit.given.model, **hit.given.usage, **({"linked": True} if saved.linked else {})}
+        return {"output": output, "facts": facts, "given": True}
 
     def keep(self, ended: Head, now: int) -> bool:
         """Keep the answer of a job that succeeds, as its head will be; False where it is not kept, no error."""
@@ -168,6 +186,11 @@ class CacheLookup:
         if output is None or ended.model is None:
             return False
         return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
+
+
+def _name_of(run: Run) -> str:
+    """Each execution has a name of its own: one that is late drops what it wrote, and nothing else."""
+    return f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
 
 
 def _checks_citations(request: Mapping[str, Any]) -> bool:
