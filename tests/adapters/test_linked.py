@@ -75,8 +75,10 @@ def test_a_link_is_gone_with_its_answer(payloads: Payloads) -> None:
     for gone in (lambda: payloads.drop(JOB_ID, ANSWER), lambda: payloads.erase(JOB_ID)):
         payloads.save(a_head(), ANSWER, LARGE)
         assert payloads.linked(JOB_ID, ANSWER)
+        assert payloads.stands(JOB_ID, ANSWER)
         gone()
         assert payloads.linked(JOB_ID, ANSWER) is None
+        assert not payloads.stands(JOB_ID, ANSWER)
 
 
 @pytest.mark.parametrize("before", [LARGEST, LARGE])

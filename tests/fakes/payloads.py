@@ -58,6 +58,10 @@ class FakePayloads:
         """See `Payloads.link`."""
         return f"https://files.example/{job_id}/{name}-{number}"
 
+    def stands(self, job_id: str, name: str) -> bool:
+        """See `Payloads.stands`."""
+        return self.load(job_id, name) is not None
+
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """See `Payloads.load_file`."""
         kept = self.files.get((job_id, name), [])

@@ -94,7 +94,7 @@ class PayloadStore:
             try:
                 self._objects.copy(pk, held["s3"], item["s3"], until)
             except ObjectMissing as missing:
-                if not missing.certain and self._stands(source, source_name):
+                if not missing.certain and self.stands(source, source_name):
                     raise
                 return None
         self._database.write(Put("jobs", {"pk": pk, "sk": name, "expires_at": until, **held}))
@@ -117,7 +117,7 @@ class PayloadStore:
         try:
             return self._objects.get(file_key(job_id, name, number))
         except ObjectMissing as missing:
-            if not missing.certain and self._stands(job_id, name):
+            if not missing.certain and self.stands(job_id, name):
                 raise
             return None
 
@@ -151,11 +151,12 @@ class PayloadStore:
             return unpack(self._objects.get(item["s3"]))
         except ObjectMissing as missing:
             # It was erased, or its time ended, since the item was read; an item that still stands was not to be read.
-            if not missing.certain and self._stands(job_id, name):
+            if not missing.certain and self.stands(job_id, name):
                 raise
             return None
 
-    def _stands(self, job_id: str, name: str) -> bool:
+    def stands(self, job_id: str, name: str) -> bool:
+        """See `Payloads.stands`."""
         item = self._database.get("jobs", job_pk(job_id), name)
         return item is not None and not self._is_over(item)
 

@@ -99,6 +99,10 @@ class Payloads(Protocol):
         """A URL at which anyone may read a document's file (`number` counts from 1) for a quarter of an hour."""
         ...
 
+    def stands(self, job_id: str, name: str) -> bool:
+        """Whether a document is there, as of the last write."""
+        ...
+
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """Read a document's file (`number` counts from 1); None where it is not there any more."""
         ...

@@ -27,7 +27,7 @@ def answer_of(payloads: Payloads, head: Head, item: Item | None, *, filled: bool
     """
     if head.output is None:
         return None
-    linked = payloads.linked(head.id, head.output, item) if item else None
+    linked = payloads.linked(head.id, head.output, item) if item or head.linked else None
     if linked and (not filled or linked.bytes > MOST_FILLED):
         return linked
     output = payloads.load(head.id, head.output, item)
@@ -57,7 +57,7 @@ def _mapping(payloads: Payloads, job_id: str, output: Any) -> dict[str, str]:
 def _put_aside(payloads: Payloads, head: Head, name: str, filled: Any) -> Linked | None:
     """Put a filled answer where a link leads to it; it goes with the job, and at once if that was just erased."""
     payloads.save(head, f"{name}{FILLED}", filled)
-    if payloads.linked(head.id, name) is None:
+    if not payloads.stands(head.id, name):
         payloads.drop(head.id, f"{name}{FILLED}")
         return None
     return payloads.linked(head.id, f"{name}{FILLED}")
