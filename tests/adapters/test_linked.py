@@ -10,7 +10,7 @@ from broker.cloud.payloads import PayloadStore
 from broker.cloud.plain import MANY_NUMBERS
 from broker.jobs.store import Payloads
 from broker.json_text import MOST_IN_REPLY
-from broker.providers.wire.embeddings import Vectors
+from broker.packed_numbers import Vectors
 
 from tests.adapters.conftest import BUCKET, TABLES
 from tests.fakes.world import JOB_ID, NOW, a_head

@@ -23,6 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "consequences": {"errors"},
     "storage": set(),
     "token_estimates": set(),
+    "packed_numbers": set(),
     "observability": {"clock"},
     "envelope": {"clock"},
     "json_text": {"errors"},
@@ -34,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
     "prompts": {"errors", "guardrails", "json_schema", "storage"},
     "postprocessing": {"errors", "guardrails", "json_text", "providers"},
-    "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
+    "providers": {"clock", "errors", "json_schema", "json_text", "packed_numbers", "token_estimates"},
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
@@ -56,7 +57,10 @@ ARROWS: dict[str, set[str]] = {
     },
     "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "json_text", "providers", "storage"},
+    "cloud": {
+        *("clock", "context", "delivery", "envelope", "errors", "jobs"),
+        *("json_text", "packed_numbers", "providers", "storage"),
+    },
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput
+from broker.packed_numbers import Vectors
 from broker.providers.azure import Azure
 from broker.providers.openai.provider import OpenAI
 from broker.providers.wire.base import Call
-from broker.providers.wire.embeddings import Vectors, from_base64
+from broker.providers.wire.embeddings import from_base64
 
 from tests.unit.provider_server import ProviderServer, Script
 

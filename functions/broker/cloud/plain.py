@@ -5,12 +5,11 @@ how all else is packed.
 """
 
 import json
-import tempfile
 from dataclasses import dataclass
 from typing import IO, Any
 
 from broker.json_text import MOST_IN_REPLY, in_reply
-from broker.providers.wire.embeddings import Vectors
+from broker.packed_numbers import Vectors
 
 MEDIA_TYPE = "application/json"
 
@@ -58,6 +57,8 @@ def plain(document: Any) -> PlainJson:
 
 
 def _written(vectors: Vectors) -> PlainJson:
+    import tempfile  # for this alone
+
     file: IO[bytes] = tempfile.TemporaryFile()
     before = f'{{"{VECTORS}":['
     for text in vectors.texts():

@@ -10,11 +10,12 @@ pictures), for embeddings `input_type` (`search_document` unless said) and `dime
 from typing import Any
 
 from broker.errors import BrokerError, ModelTimedOut, Refused, Unavailable
+from broker.packed_numbers import Vectors
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import COHERE
-from broker.providers.wire.embeddings import Vectors, is_vector
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json

@@ -11,10 +11,11 @@ server's own address, and so is one for pictures. Options of a model: `normalize
 
 from urllib.parse import quote
 
+from broker.packed_numbers import Vectors
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange, pictures
 from broker.providers.wire.base import Answer, Blob, Call
-from broker.providers.wire.embeddings import Vectors, is_vector
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import bad
 from broker.providers.wire.gathering import Part, gather
 from broker.providers.wire.http_client import ProviderReply, post_for_bytes, post_json

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from broker.errors import BrokerError, ModelGone, Rejected, Unavailable
+from broker.packed_numbers import Vectors
 from broker.providers.aws.client import UNREADABLE, Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     S3_ERRORS,
@@ -36,7 +37,7 @@ from broker.providers.bedrock.embed import FAMILIES
 from broker.providers.bedrock.invoke import family
 from broker.providers.bedrock.service_errors import ERRORS, rejected
 from broker.providers.wire.base import Answer, Call, OperationStarted
-from broker.providers.wire.embeddings import Vectors, is_vector
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import texts as texts_of
 from broker.providers.wire.exchange import unsupported_task
 from broker.providers.wire.failures import failure

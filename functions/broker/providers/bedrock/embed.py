@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from broker.packed_numbers import Vectors
 from broker.providers.bedrock.invoke import Exchanger, Json, exchanges, family
 from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire.base import Answer, Call
-from broker.providers.wire.embeddings import Vectors, is_vector
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import texts as texts_of
 from broker.token_estimates import estimate
 

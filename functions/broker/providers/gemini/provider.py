@@ -13,13 +13,14 @@ API takes them; for embeddings `task_type` and `dimensions`; for pictures those 
 import re
 from typing import Any
 
+from broker.packed_numbers import Vectors
 from broker.providers.gemini.format import answered, facts, post, tokens
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.abilities import cannot
 from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import GEMINI
-from broker.providers.wire.embeddings import Vectors, is_vector
+from broker.providers.wire.embeddings import is_vector
 from broker.providers.wire.exchange import Json, bad, field
 from broker.providers.wire.history import History, Result, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply

@@ -11,11 +11,12 @@ from importlib import import_module
 from typing import Any
 
 from broker.errors import Refused, Unavailable
+from broker.packed_numbers import Vectors
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange, failures, saying
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
-from broker.providers.wire.embeddings import Vectors, from_base64, is_vector
+from broker.providers.wire.embeddings import from_base64, is_vector
 from broker.providers.wire.exchange import Json, bad
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
