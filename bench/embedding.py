@@ -14,7 +14,7 @@ from broker.cloud import clients, database
 from broker.cloud.clients import client
 from broker.cloud.payloads import PayloadStore
 from broker.providers import lookup
-from broker.providers.wire.base import Call
+from broker.providers.wire.base import Answer, Call
 from handlers import invoke_model
 
 LOADED = (bootstrap, clients, database, invoke_model)
@@ -50,7 +50,7 @@ if __name__ == "__main__":
     began = time.process_time()
     answer = lookup(provider).invoke(call)
     came = time.process_time()
-    saved = store.save(Job(), "OUTPUT#1.1", answer.output) if count else None
+    saved = store.save(Job(), "OUTPUT#1.1", answer.output) if count and isinstance(answer, Answer) else None
     done = time.process_time()
     print(json.dumps([came - began, done - came, saved is not None and saved.linked, len(LOADED)]), flush=True)
     sys.stdin.read()
