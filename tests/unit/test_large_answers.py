@@ -98,6 +98,22 @@ def test_what_is_too_large_to_be_filled_in_is_linked_with_its_placeholders(kept:
     assert answer_of(payloads, head, FOUND, filled=True) == payloads.linked(head.id, NAME)
 
 
+class Wordless(FakePayloads):
+    """Large answers have numbers alone."""
+
+    def load(self, job_id: str, name: str, item: Any = None, *, fresh: bool = False, words: bool = False) -> Any:
+        found = super().load(job_id, name, item, fresh=fresh)
+        return {} if words and found is not None and self.linked(job_id, name) else found
+
+
+def test_numbers_are_linked_for_who_may_see_values_and_are_not_loaded_for_it() -> None:
+    payloads, head = Wordless(), a_head(status=Status.SUCCEEDED, output=NAME)
+    payloads.save(head, NAME, LARGE)
+    assert answer_of(payloads, head, FOUND, filled=True) == payloads.linked(head.id, NAME)
+    payloads.erase(head.id)
+    assert answer_of(payloads, head, FOUND, filled=True) is None
+
+
 class ErasedMeanwhile(FakePayloads):
     """The job is erased while a filled answer is written."""
 

@@ -30,9 +30,9 @@ def answer_of(payloads: Payloads, head: Head, item: Item | None, *, filled: bool
     linked = payloads.linked(head.id, head.output, item) if item or head.linked else None
     if linked and (not filled or linked.bytes > MOST_FILLED):
         return linked
-    output = payloads.load(head.id, head.output, item)
+    output = payloads.load(head.id, head.output, item, words=True)
     if not output:
-        return output
+        return linked if output is not None and linked else output  # numbers have no placeholders
     mapping = _mapping(payloads, head.id, output) if filled else {}
     if mapping:
         output = restored(output, mapping)
