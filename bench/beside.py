@@ -9,11 +9,12 @@ before and after, told.
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
@@ -60,8 +61,9 @@ def run(bench: Bench, environment: Path, rounds: int, jobs: int) -> None:
 class Proxy:
     """A proxy that runs."""
 
-    def __init__(self, pid: int, url: str, version: str) -> None:
+    def __init__(self, pid: int, url: str, key: str, version: str) -> None:
         self.version = version
+        self._key = key
         self._pid = pid
         self._url = f"{url}/v1/chat/completions"
         self._pool = urllib3.PoolManager(retries=False, timeout=60)
@@ -77,7 +79,7 @@ class Proxy:
         for place in range(number):
             messages = [{"role": "user", "content": said[place % len(said)]}]
             body = json.dumps({"model": "bench", "messages": messages, "max_tokens": 2000}).encode()
-            headers = {"content-type": "application/json", "authorization": "Bearer sk-bench"}
+            headers = {"content-type": "application/json", "authorization": f"Bearer {self._key}"}
             reply = self._pool.request("POST", self._url, body=body, headers=headers)
             if reply.status != 200:
                 raise RuntimeError(f"the proxy answered {reply.status}: {reply.data[:500]!r}")
@@ -95,7 +97,12 @@ def _proxy(environment: Path, models_url: str) -> Iterator[Proxy]:
     version = listed.stdout.partition("Version: ")[2].partition("\n")[0]
     config = environment / "bench.json"
     known = {"model": f"openai/{MODEL}", "api_base": f"{models_url}/v1", "api_key": "sk-local"}
-    config.write_text(json.dumps({"model_list": [{"model_name": "bench", "litellm_params": known}]}))  # YAML as well
+    key = f"sk-{secrets.token_urlsafe(32)}"
+    settings = {
+        "model_list": [{"model_name": "bench", "litellm_params": known}],
+        "general_settings": {"master_key": key},
+    }
+    config.write_text(json.dumps(settings))  # which is YAML as well
     port = free_port(0)
     asked = ["--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     own = {"LITELLM_TELEMETRY": "False", "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
@@ -110,9 +117,10 @@ def _proxy(environment: Path, models_url: str) -> Iterator[Proxy]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(process, url, environment / "bench.log")
-        yield Proxy(process.pid, url, version)
+        yield Proxy(process.pid, url, key, version)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
 
 
