@@ -118,9 +118,10 @@ def _lengths_in(shape: bytes) -> tuple[tuple[int, frozenset[int]], ...]:
         lengths, whole, form, dotted = set(), 0, "", False
         for place, (_, length, dot) in enumerate(groups[first:]):
             whole, form, dotted = whole + length, form + str(min(length, 9)), dotted or (dot and place > 0)
-            if not dotted or USUAL.fullmatch(form):
+            if whole >= SHORTEST and (not dotted or USUAL.fullmatch(form)):
                 lengths.add(whole)
-        found.append((at, frozenset(lengths)))
+        if lengths:
+            found.append((at, frozenset(lengths)))
     return tuple(found)
 
 
