@@ -6,8 +6,8 @@ from functools import lru_cache
 _ASCII = bytes(range(128))
 
 LEAST_KEPT, MOST_KEPT = 10_000, 2_000_000
-"""Characters of a text of which it is kept what is beyond ASCII: several checks ask for that of a text and of its normal
-form. Of shorter ones it is soon told, and of longer ones it takes memory."""
+"""Characters of a text of which it is kept what is beyond ASCII: checks ask for that of a text and of its normal form.
+Of shorter ones it is soon told, and of longer ones it takes memory."""
 
 MOST_ONE_BY_ONE = 32
 """So many characters are replaced one after the other: a table is asked for each character of a text."""
