@@ -106,6 +106,17 @@ def test_a_copy_and_a_file_have_the_items_themselves() -> None:
     assert written == {"a": {"HEAD": item("a")}}
 
 
+def test_a_state_that_was_saved_is_the_state_again() -> None:
+    asked("PutItem", Item=item("a"))
+    saved = json.dumps(dynamodb.get_state(), default=persistence._json_default)
+    asked("DeleteTable")
+    dynamodb.load_persisted_state(json.loads(saved, object_hook=persistence._json_object_hook))
+    asked("PutItem", Item=item("a", sk={"S": "NOTE"}))
+    one = {"ExpressionAttributeValues": {":v": {"S": "a"}}}
+    found = asked("Query", KeyConditionExpression="pk = :v", **one)["Items"]
+    assert found == [item("a"), item("a", sk={"S": "NOTE"})]
+
+
 def test_what_was_loaded_from_a_file_takes_writes() -> None:
     loaded: dict[str, Any] = {"a": {"HEAD": item("a"), "NOTE": item("a", sk={"S": "NOTE"})}}
     partition(loaded, "a")["HEAD"] = item("a", more={"S": "x"})
