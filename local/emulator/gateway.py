@@ -13,6 +13,7 @@ Bodies that come in need no patch: of an API without binary media types a functi
 
 import gzip
 import inspect
+from functools import wraps
 from typing import Any
 
 from ministack.services import apigateway_v1
@@ -56,6 +57,7 @@ def patch() -> None:
     apigateway_v1._import_rest_api = import_rest_api
     execute = apigateway_v1._handle_execute_in_scope
 
+    @wraps(execute)
     async def handle_execute_in_scope(
         api_id: str, stage: str, method: str, path: str, headers: dict[str, Any], *more: Any
     ) -> Reply:
