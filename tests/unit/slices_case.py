@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.storage import Put, Update
+from broker.storage import If, Item, Put, Update
 from broker.tenants import ledger, slices
 from broker.tenants.budgets import TRIES, Budgets
 
@@ -20,8 +20,6 @@ class Spending:
 
     database: FakeDatabase = field(default_factory=FakeDatabase)
     allowed: int = 1_600
-    held: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """The slice and the amount, by job that has not ended."""
 
     def __post_init__(self) -> None:
         self.process().open(TENANT, PERIOD, self.allowed)
@@ -32,13 +30,26 @@ class Spending:
 
     def hold(self, job_id: str, nusd: int, process: Budgets | None = None) -> str:
         """Accept a job; gives the slice."""
+        names: list[str] = []
 
         def write(name: str, writes: Sequence[Put | Update]) -> None:
-            self.database.write(Put("jobs", {"pk": job_id, "sk": "HEAD"}), *writes, tries=TRIES)
-            self.held[job_id] = (name, nusd)
+            names.append(name)
+            head = {"pk": job_id, "sk": "HEAD", "held_from": name, "nusd": nusd}
+            self.database.write(Put("jobs", head, (If("pk", "absent"),)), *writes, tries=TRIES)
 
         (process or self.opened()).hold(TENANT, PERIOD, nusd, job_id, write)
-        return self.held[job_id][0]
+        return names[-1]
+
+    def head(self, job_id: str) -> Item:
+        """The job's."""
+        found = self.database.get("jobs", job_id, "HEAD")
+        assert found is not None
+        return found
+
+    @property
+    def running(self) -> list[Item]:
+        """Heads of jobs that have not ended."""
+        return [item for item in self.database.items() if "held_from" in item and "spent" not in item]
 
     def opened(self) -> Budgets:
         """A fresh one that has seen the budget, as each does before it accepts a job."""
@@ -48,10 +59,10 @@ class Spending:
 
     def end(self, job_id: str, *costs: int) -> None:
         """End a job that made calls of these costs; without any it gives all back at once."""
-        name, nusd = self.held.pop(job_id)
-        calls = [call(cost) for cost in costs]
-        ended = Put("jobs", {"pk": job_id, "sk": "HEAD", "ended": True})
-        self.database.write(ended, *ledger.book(TENANT, PERIOD, job_id, calls, {name: nusd - sum(costs)}))
+        head = self.head(job_id)
+        calls, back = [call(cost) for cost in costs], head["nusd"] - sum(costs)
+        ended = Put("jobs", head | {"spent": sum(costs)}, (If("spent", "absent"),))
+        self.database.write(ended, *ledger.book(TENANT, PERIOD, job_id, calls, {head["held_from"]: back}))
 
     def crowd(self) -> None:
         """Others meet the next job on the first slice, until it has the budget cut."""

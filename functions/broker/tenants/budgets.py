@@ -56,8 +56,7 @@ class Budgets:
                     return
             except Contended as error:
                 last = error
-                if 1 in error.met:
-                    self._cut(bucket)
+                self._cut(bucket)
         raise last
 
     def _held(self, name: str, writes: Sequence[Put | Update], write: Write) -> bool:
