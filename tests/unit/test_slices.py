@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BudgetExceeded
-from broker.storage import ConditionFailed, Contended, Item, Put, TableName
+from broker.storage import ConditionFailed, Contended, If, Item, Put, TableName, Update
 from broker.tenants import ledger
 from broker.tenants.budgets import ATTEMPTS, TRIES
 from broker.tenants.slices import COUNT, bucket_of_slice, key_of, slice_of
@@ -238,6 +238,17 @@ def test_a_ledger_of_before_is_one_slice_and_can_be_cut() -> None:
     database.write(*ledger.book(TENANT, PERIOD, "job_old", [], {BUCKET: 100}))
     assert spending.stands.available == 200
     spending.hold("job_2", 200)
+
+
+def test_functions_of_before_hold_from_the_first_slice_and_give_back_to_any() -> None:
+    """While a version that knows of no slices runs beside this one, or again."""
+    spending = cut()
+    name = spending.hold("job_1", 60)
+    with pytest.raises(ConditionFailed):
+        spending.database.write(ledger.hold(BUCKET, 101))
+    # Of a bucket that is not the tenant's own, as the slice is to them, all comes back at once.
+    spending.database.write(Update("ledger", *key_of(name), add={"available": 60}, when=(If("pk", "exists"),)))
+    assert spending.stands.available == 1600
 
 
 def test_more_rows_than_a_transaction_takes_are_lent_all_the_same() -> None:

@@ -6,9 +6,9 @@
   504); it goes on. MiniStack forgets that figure of a document.
 - What a function failed of, nobody is told: 502 for an error and for what is no reply, 500 where it was throttled
   (repost.aws, "How do I resolve HTTP 502 errors from API Gateway REST APIs with Lambda proxy integration"). It is the
-  gateway response INTEGRATION_FAILURE, whose own status goes before these (repost.aws, "Inconsistencies in response codes
-  depending on whether API Gateway response settings are configured"). MiniStack shows the error, or that the function was
-  throttled.
+  gateway response INTEGRATION_FAILURE, whose own status goes before these (repost.aws, "Inconsistencies in response
+  codes depending on whether API Gateway response settings are configured"). MiniStack shows the error, or that the
+  function was throttled.
 - An authorizer that is throttled is one that failed (AUTHORIZER_FAILURE), as in MiniStack.
 """
 
