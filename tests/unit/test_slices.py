@@ -9,7 +9,7 @@ from broker.errors import BudgetExceeded
 from broker.storage import ConditionFailed, Contended, If, Item, Put, TableName, Update
 from broker.tenants import ledger
 from broker.tenants.budgets import ATTEMPTS, TRIES
-from broker.tenants.slices import COUNT, bucket_of_slice, key_of, slice_of
+from broker.tenants.slices import COUNT, bucket_of_slice, key_of, number_for, slice_of
 
 from tests.fakes.counting import CountingDatabase
 from tests.fakes.database import Crash, FakeDatabase
@@ -290,6 +290,46 @@ def test_money_that_moves_while_it_is_counted_refuses_nobody() -> None:
     database.before = [moved]
     spending.hold("job_3", 1600)
     assert spending.stands.available == 0
+
+
+def test_money_that_is_taken_while_others_lend_is_not_lent_twice() -> None:
+    """The slice that borrows has less by then than it was seen to have."""
+    database = Watched()
+    spending = cut(database=database)
+    number = number_for("job_1", 0, COUNT)
+    name = slice_of(BUCKET, number)
+    database.before = [lambda: database.write(ledger.hold(name, 100))]
+    spending.hold("job_1", 150)
+    assert all(item and item["available"] >= 0 for item in spending.found.items)
+    assert spending.stands.available == 1600 - 100 - 150
+
+
+def test_money_that_is_taken_while_a_budget_is_cut_is_not_cut() -> None:
+    spending = Spending()
+    spending.crowd()
+    spending.database.meanwhile = [lambda: spending.database.write(ledger.hold(BUCKET, 1550))]
+    spending.hold("job_1", 10)
+    assert all(item and item["available"] >= 0 for item in spending.found.items)
+    assert spending.stands.available == 40
+    with pytest.raises(BudgetExceeded):
+        spending.hold("job_2", 41)
+
+
+def test_what_the_first_slice_lacks_is_paid_before_others_lend() -> None:
+    """The process that lowered the allowance died before it was paid, and one that knows of nothing goes on."""
+    spending = cut()
+    for number in range(8):
+        spending.hold(f"job_{number}", 100)
+    process = spending.opened()
+    spending.allowed, spending.database.crash_in = 1100, 1
+    with pytest.raises(Crash):
+        spending.opened()
+    spending.database.crash_in = None
+    assert spending.found.lacks > 0
+    spending.hold("job_more", 250, process)
+    assert (spending.found.lacks, spending.stands.available) == (0, 50)
+    with pytest.raises(BudgetExceeded):
+        spending.hold("job_much", 51, process)
 
 
 def test_a_commit_whose_job_is_there_is_told_as_such() -> None:
