@@ -49,7 +49,7 @@ def test_a_budget_on_which_jobs_meet_is_cut_into_equal_slices() -> None:
     spending.hold("job_1", 30)
     items = spending.found.items
     assert len(items) == COUNT
-    shares = sorted(item["available"] for item in items if item)
+    shares = sorted(item["available"] for item in items)
     assert shares == [70, *(COUNT - 1) * [100]]
     assert (spending.stands.allowed, spending.stands.available, spending.stands.held) == (1600, 1570, 30)
 
@@ -107,7 +107,7 @@ def test_a_job_that_fits_into_all_together_is_taken(left: int) -> None:
     assert spending.stands.available == left, "who is refused has moved nothing away"
     spending.hold("job_2", left)
     assert spending.stands.available == 0
-    assert all(item and item["available"] == 0 for item in spending.found.items)
+    assert all(item["available"] == 0 for item in spending.found.items)
 
 
 def test_what_jobs_gave_back_to_any_slice_is_there_for_all() -> None:
@@ -181,7 +181,7 @@ def test_no_job_is_taken_from_a_slice_while_all_together_have_less_than_nothing(
     spending.allowed = 200
     process = spending.opened()
     assert spending.stands.available == -600
-    assert all(item and item["available"] <= 0 for item in spending.found.items)
+    assert all(item["available"] <= 0 for item in spending.found.items)
     for number in range(7):
         with pytest.raises(BudgetExceeded):
             spending.hold(f"job_more_{number}", 1, process)
@@ -300,7 +300,7 @@ def test_money_that_is_taken_while_others_lend_is_not_lent_twice() -> None:
     name = slice_of(BUCKET, number)
     database.before = [lambda: database.write(ledger.hold(name, 100))]
     spending.hold("job_1", 150)
-    assert all(item and item["available"] >= 0 for item in spending.found.items)
+    assert all(item["available"] >= 0 for item in spending.found.items)
     assert spending.stands.available == 1600 - 100 - 150
 
 
@@ -309,7 +309,7 @@ def test_money_that_is_taken_while_a_budget_is_cut_is_not_cut() -> None:
     spending.crowd()
     spending.database.meanwhile = [lambda: spending.database.write(ledger.hold(BUCKET, 1550))]
     spending.hold("job_1", 10)
-    assert all(item and item["available"] >= 0 for item in spending.found.items)
+    assert all(item["available"] >= 0 for item in spending.found.items)
     assert spending.stands.available == 40
     with pytest.raises(BudgetExceeded):
         spending.hold("job_2", 41)

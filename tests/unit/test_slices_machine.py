@@ -130,7 +130,7 @@ class BudgetMachine(RuleBasedStateMachine):
     def no_slice_has_what_is_not_there(self) -> None:
         """A job that any slice covers is covered by all together."""
         found = self.spending.found
-        most = max(item["available"] for item in found.items if item)
+        most = max(item["available"] for item in found.items)
         assert most <= max(0, found.available)
 
 

@@ -69,7 +69,7 @@ class Budgets:
             return False
         return True
 
-    def _borrowed(self, tenant: str, period: str, number: int, nusd: int) -> list[Put | Update]:
+    def _borrowed(self, tenant: str, period: str, number: int, nusd: int) -> list[Update]:
         """The writes that hold from a slice what all together have.
 
         A job is refused only by what was there at one moment. What came back is seen after the slices; where these are
@@ -92,9 +92,10 @@ class Budgets:
         """Cut a budget into slices, unless another process has done so, which this one learns here."""
         if self._counts.get(bucket, 1) > 1:
             return
-        first = self._database.get("ledger", *slices.key_of(bucket)) or {}
-        if "slices" not in first and self._count > 1:
+        first = self._database.get("ledger", *slices.key_of(bucket))
+        count = first.get("slices", 1) if first else 1
+        if first and count < self._count:
             with suppress(ConditionFailed, Contended):  # another did it, or will
-                self._database.write(*slices.cutting(first, self._count), tries=TRIES)
-                first["slices"] = self._count
-        self._counts[bucket] = first.get("slices", 1)
+                self._database.write(*slices.cutting(bucket, first["available"], self._count), tries=TRIES)
+                count = self._count
+        self._counts[bucket] = count

@@ -73,47 +73,44 @@ class Slices:
     """The slices of a bucket as they were read, one after the other, and then the rows of what was spent."""
 
     bucket: str
-    items: tuple[Item | None, ...]
-    """None for a slice that is not there."""
+    items: tuple[Item, ...]
     rows: tuple[Item, ...] = ()
 
     @property
     def allowed(self) -> int:
         """The allowance of the period, in nano-dollars."""
-        return self.items[0]["allowed"] if self.items[0] else 0
+        return int(self.items[0]["allowed"])
 
     @property
     def available(self) -> int:
         """What may still be held, of all together, with what came back."""
-        return sum(map(_available, self.items)) + sum(lender.amount for lender in self._rows())
+        return sum(lender.amount for lender in self._slices() + self._rows())
 
     @property
     def lacks(self) -> int:
         """What the others owe the first slice: a lowered allowance may leave it less than nothing."""
-        return max(0, -_available(self.items[0])) if len(self.items) > 1 else 0
+        return max(0, -self.items[0]["available"]) if len(self.items) > 1 else 0
 
-    def borrowing(self, number: int, nusd: int) -> list[Put | Update] | None:
+    def borrowing(self, number: int, nusd: int) -> list[Update] | None:
         """The writes that hold from one slice with what others lend it; all of them, or none.
 
         What they lend beyond the need makes the next jobs find enough: half of what another slice has more, all that
         a row has. None where more have to lend than a transaction takes.
         """
-        need = nusd - _available(self.items[number])
+        need = nusd - self.items[number]["available"]
         lent = self._lent(number, need)
         change = sum(amount for _, amount in lent)
         if change < need:
             return None
         change -= nusd
-        pk, sk = key_of(slice_of(self.bucket, number))
-        own: Put | Update = Put("ledger", {"pk": pk, "sk": sk, "available": change}, (If("pk", "absent"),))
-        if self.items[number] is not None:
-            own = Update("ledger", pk, sk, add={"available": change}, when=(If("available", ">=", -change),))
+        key, enough = key_of(slice_of(self.bucket, number)), If("available", ">=", -change)
+        own = Update("ledger", *key, add={"available": change}, when=(enough,))
         return [own, *(lender.gives(amount) for lender, amount in lent)]
 
     def paying(self, nusd: int) -> list[list[Update]]:
         """Transactions by which the others give the first slice so much, as far as they have it; one for each."""
         first, payments = key_of(self.bucket), []
-        for lender in _richest(self._slices(0) + self._rows()):
+        for lender in _richest(self._slices(but=0) + self._rows()):
             if (amount := min(nusd, lender.amount)) > 0:
                 nusd -= amount
                 paid = Update("ledger", *first, add={"available": amount}, when=(If("pk", "exists"),))
@@ -126,7 +123,7 @@ class Slices:
             return [(row, row.amount) for row in _richest(rows)[:MOST_LENDERS]]
         lent = [(row, row.amount) for row in rows if row.amount < 0][:MOST_LENDERS]
         need -= sum(amount for _, amount in lent)
-        lenders = [lender for lender in self._slices(number) + rows if lender.amount > 0]
+        lenders = [lender for lender in self._slices(but=number) + rows if lender.amount > 0]
         able = [lender for lender in lenders if lender.amount >= need]
         if able and need > 0:
             # Not always the richest: those that borrow at the same time would meet there.
@@ -139,34 +136,29 @@ class Slices:
                 need -= amount
         return lent
 
-    def _slices(self, number: int) -> list[Lender]:
-        """Those that are there, but for one."""
-        return [Lender(item, "available") for place, item in enumerate(self.items) if item and place != number]
+    def _slices(self, but: int | None = None) -> list[Lender]:
+        return [Lender(item, "available") for number, item in enumerate(self.items) if number != but]
 
     def _rows(self) -> list[Lender]:
         return [Lender(row, "returned") for row in self.rows if row.get("returned")]
 
 
-def cutting(first: Item, count: int) -> list[Put | Update]:
-    """The writes that cut a budget, which is whole, into slices of the same size."""
-    bucket = f"{first['pk'].removeprefix('BUDGET#')}/{first['sk']}"
-    share = max(0, first["available"]) // count
+def cutting(bucket: str, available: int, count: int) -> list[Put | Update]:
+    """The writes that cut a budget, which is whole and has so much, into slices of the same size."""
+    share = max(0, available) // count
     given = (count - 1) * share
     whole = (If("slices", "absent"), If("available", ">=", given))
-    writes: list[Put | Update] = [
-        Update("ledger", first["pk"], first["sk"], set={"slices": count}, add={"available": -given}, when=whole)
-    ]
-    for pk, sk in (key_of(slice_of(bucket, number)) for number in range(1, count)):
-        writes.append(Put("ledger", {"pk": pk, "sk": sk, "available": share}, (If("pk", "absent"),)))
-    return writes
+    keys = [key_of(slice_of(bucket, number)) for number in range(count)]
+    first = Update("ledger", *keys[0], set={"slices": count}, add={"available": -given}, when=whole)
+    others = [{"pk": pk, "sk": sk, "available": share} for pk, sk in keys[1:]]
+    return [first, *(Put("ledger", item, (If("pk", "absent"),)) for item in others)]
 
 
 def read(database: Database, bucket: str) -> Slices:
-    """The slices as of now; the first one says how many there are."""
-    first = database.get("ledger", *key_of(bucket))
-    count = first.get("slices", 1) if first else 1
-    others = (database.get("ledger", *key_of(slice_of(bucket, number))) for number in range(1, count))
-    return Slices(bucket, (first, *others))
+    """The slices as of now; the first one says how many there are. Of a budget that is not there: one without money."""
+    first = _read(database, bucket)
+    count = first.get("slices", 1)
+    return Slices(bucket, (first, *(_read(database, slice_of(bucket, number)) for number in range(1, count))))
 
 
 def read_all(database: Database, bucket: str) -> Slices:
@@ -178,9 +170,10 @@ def read_all(database: Database, bucket: str) -> Slices:
     return Slices(bucket, found.items, tuple(rows))
 
 
+def _read(database: Database, name: str) -> Item:
+    pk, sk = key_of(name)
+    return database.get("ledger", pk, sk) or {"pk": pk, "sk": sk, "available": 0, "allowed": 0}
+
+
 def _richest(lenders: list[Lender]) -> list[Lender]:
     return sorted(lenders, key=lambda lender: -lender.amount)
-
-
-def _available(item: Item | None) -> int:
-    return int(item["available"]) if item else 0
