@@ -46,5 +46,4 @@ def unavailable(error: Exception) -> Unavailable | None:
 
 
 def _contention() -> Unavailable:
-    what = "Other requests write the same at this moment, and nothing was done; try again."
-    return Unavailable(what, code="contention", retry_after=1)
+    return Unavailable("Other requests write the same at this moment; try again.", code="contention", retry_after=1)
