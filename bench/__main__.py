@@ -8,7 +8,7 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("startup", "packing", "calls", "pictures", "embeddings", "checking", "guardrails", "documents")
+ALONE = ("startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails", "documents")
 """What needs no stack."""
 
 WHAT = (*ALONE, "emulator", "cpu", "litellm", "price", "throughput", "overload", "all")
@@ -85,6 +85,10 @@ def main() -> int:
         from bench import checking
 
         checking.run()
+    if asked.what in ("contention", "all"):
+        from bench import contention
+
+        contention.run()
     if asked.what in ("emulator", "all"):
         from bench import emulator
 

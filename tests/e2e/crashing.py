@@ -112,7 +112,7 @@ def submit(api: Client, number: int, url: str) -> str | None:
         answer = api.submit(body, idempotency_key=key)
         if answer.status in (200, 202):  # 200: the job of the answer that was lost has ended meanwhile
             return str(answer.body["id"])
-        assert answer.status in (409, 500, 502), answer.body
+        assert answer.status in (409, 500, 503), answer.body
     return None
 
 

@@ -42,11 +42,23 @@ def test_a_body_that_is_too_large_is_told_in_the_errors_form(stack: Stack, text:
     assert (answer.body["error"]["type"], answer.body["error"]["code"]) == ("invalid_request", "body_too_large")
 
 
-def test_a_throttled_api_tells_no_more_than_that_it_failed(stack: Stack) -> None:
+def test_a_throttled_api_says_when_to_come_again(stack: Stack) -> None:
     with throttled(stack, "Api"):
-        answer = stack.api.call("GET", "/models")
-        assert (answer.status, answer.body["error"]["code"]) == (500, "internal_error")
+        for method, path, body in (("GET", "/models", None), ("POST", "/jobs", chat())):
+            answer = stack.api.call(method, path, body)
+            assert (answer.status, answer.body["error"]["code"]) == (503, "not_answered"), path
+            assert int(answer.headers["retry-after"]) > 0
     assert stack.api.call("GET", "/models").status == 200
+
+
+def test_a_throttled_authorizer_says_when_to_come_again_and_lets_nobody_in(stack: Stack) -> None:
+    """A policy is kept for a minute, so this is somebody who was not seen before."""
+    client = Client(stack.base_url, stack.unknown_key())
+    with throttled(stack, "Authorize"):
+        answer = client.call("GET", "/models")
+        assert (answer.status, answer.body["error"]["code"]) == (503, "not_answered")
+        assert int(answer.headers["retry-after"]) > 0
+    assert client.call("GET", "/models").status == 401
 
 
 def test_a_message_waits_for_a_function_that_is_throttled(stack: Stack) -> None:

@@ -38,11 +38,20 @@ if TYPE_CHECKING:
     from broker.rest.admin import Admin
     from broker.rest.api import Api
     from broker.steps.preparing import Prepare
+    from broker.tenants.budgets import Budgets
     from broker.tenants.identity import Identity
 
 
 QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest",)}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
+
+
+@cache
+def budgets() -> "Budgets":
+    """What this process knows of tenants' budgets."""
+    from broker.tenants.budgets import Budgets
+
+    return Budgets(database())
 
 
 @cache
@@ -52,7 +61,8 @@ def prepare() -> "Prepare":
     from broker.steps.preparing import Prepare
 
     prompts = Prompts(database(), prompt_texts())
-    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), setting("INBOX_BUCKET"))
+    inbox = setting("INBOX_BUCKET")
+    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets())
 
 
 @cache
@@ -64,6 +74,7 @@ def accept() -> "Accept":
 
     return Accept(
         database(),
+        budgets(),
         jobs(),
         payloads(),
         job_queue(),

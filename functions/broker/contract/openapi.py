@@ -38,10 +38,11 @@ ERRORS = {
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",
-    503: "The text of a stored prompt cannot be read right now, or a guardrail policy that is to hold is missing.",
+    503: "The broker is busy, or a store of its cannot be read right now: come again. Or a guardrail policy that is to "
+    "hold is missing.",
 }
-EVERYWHERE = (401, 403, 429, 500)
-SIGNED_EVERYWHERE = (403, 404, 429, 500)
+EVERYWHERE = (401, 403, 429, 500, 503)
+SIGNED_EVERYWHERE = (403, 404, 429, 500, 503)
 """API Gateway answers 404 to a call of the operators' routes that is not signed."""
 WITH_RETRY_AFTER = (409, 429, 503)
 
@@ -110,7 +111,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Submit a job",
         "jobs",
         {200: Job, 202: Job},
-        errors=(400, 402, 404, 409, 413, 422, 503),
+        errors=(400, 402, 404, 409, 413, 422),
         parameters=SUBMISSION,
         body=JobRequest,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
@@ -147,7 +148,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Submit a job from a stored prompt and its variables",
         "prompts",
         {200: Job, 202: Job},
-        errors=(400, 402, 404, 409, 413, 422, 503),
+        errors=(400, 402, 404, 409, 413, 422),
         parameters=(PROMPT_ID, *SUBMISSION),
         body=PromptRun,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
@@ -169,14 +170,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Try a text against the guardrail policies, without a job; nothing is kept",
         "guardrails",
         {200: TrialOutcome},
-        errors=(400, 404, 413, 503),
+        errors=(400, 404, 413),
         body=Trial,
     ),
     ("POST", "/estimates"): Operation(
         "Who would do a job and what it would cost, without running or holding anything",
         "models",
         {200: Estimate},
-        errors=(400, 402, 404, 413, 503),
+        errors=(400, 402, 404, 413),
         body=JobRequest,
     ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),

@@ -13,6 +13,7 @@ from broker.jobs.payloads import Linked as Linked
 from broker.jobs.payloads import NoteOwner as NoteOwner
 from broker.jobs.payloads import Payloads as Payloads
 from broker.jobs.payloads import Saved as Saved
+from broker.storage import TRIES as WRITE_TRIES
 from broker.storage import Check, ConditionFailed, Database, If, Item, Page, Put, Update
 
 TRIES = 8
@@ -85,13 +86,14 @@ class Jobs:
         item = self._database.get("jobs", job_pk(job_id), "HEAD")
         return Head.from_item(item) if item else None
 
-    def create(self, head: Head, *beside: Put | Update) -> None:
+    def create(self, head: Head, *beside: Put | Update, tries: int = WRITE_TRIES) -> None:
         """Write a new head and what must come into being with it.
 
         Raises:
             ConditionFailed: position 0 is the head (the job exists), others are in order of `beside`.
+            Contended: others were at the same items at each of the `tries`.
         """
-        self._database.write(Put("jobs", head.to_item() | NEWS, (If("pk", "absent"),)), *beside)
+        self._database.write(Put("jobs", head.to_item() | NEWS, (If("pk", "absent"),)), *beside, tries=tries)
 
     def change(
         self,
