@@ -1,5 +1,6 @@
 """What is logged and measured of the facts that use cases tell: ids and numbers, and dimensions of bounded variety."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from broker.consequences import of_outcome
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
+    from broker.jobs.sweeping import Swept
     from broker.steps.context import Run
 
 
@@ -118,6 +120,21 @@ def job_ended(head: "Head") -> None:
         JobEndToEndMs=whole,
         **parts,
     )
+
+
+def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:
+    """A sweep is over; gives what it did, as counts. How far it is behind is told each time."""
+    counts = asdict(done) | {"errors": len(done.errors)}
+    due_at = counts.pop("oldest_due_at")
+    metric(
+        {"stage": "sweep"},
+        {"message": "swept", **counts, "error_names": sorted(set(done.errors))},
+        SweepErrors=counts["errors"],
+        JobsRequeued=done.requeued,
+        DeadLetters=done.dead_letters,
+        SweepBehindSeconds=0 if due_at is None else max(0, now - due_at) // 1000,
+    )
+    return counts
 
 
 def webhook_gone(job_id: str, what: str) -> None:

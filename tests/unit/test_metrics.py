@@ -6,7 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 from broker.jobs.head import Status
-from broker.metrics import circuit_changed, job_ended, provider_called
+from broker.jobs.sweeping import Swept
+from broker.metrics import circuit_changed, job_ended, provider_called, sweep_ended
 
 from tests.fakes.world import NOW, a_head
 
@@ -132,3 +133,14 @@ def test_a_circuit_of_one_tenants_own_is_no_change_of_the_models(capsys: pytest.
     circuit_changed("m#acme", "opened")
     (shared,) = [line for line in written(capsys) if "CircuitChanges" in line]
     assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", 1)
+
+
+def test_how_far_the_sweep_is_behind_is_told_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    sweep_ended(Swept(requeued=3), NOW)
+    counts = sweep_ended(Swept(errors=["KeyError", "KeyError"], oldest_due_at=NOW - 90_500), NOW)
+    well, behind = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (well["SweepBehindSeconds"], well["JobsRequeued"], well["SweepErrors"]) == (0, 3, 0)
+    assert (behind["SweepBehindSeconds"], behind["error_names"]) == (90, ["KeyError"])
+    assert "SweepBehindSeconds" in [each["Name"] for each in behind["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+    assert behind["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["stage"]]
+    assert counts == {**{name: 0 for name in counts}, "errors": 2}

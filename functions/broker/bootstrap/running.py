@@ -205,10 +205,11 @@ def sweep() -> "Sweep":
     """The sweep."""
     from broker.cloud.clients import client
     from broker.cloud.queues import JobDeadLetters
+    from broker.cloud.workflows import can_start
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend)
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend, can_start)
 
 
 def reviews_standing(now: int) -> tuple[int, int]:

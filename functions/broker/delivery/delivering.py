@@ -4,6 +4,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,10 @@ from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
 from broker.jobs.head import Head, due_partition, job_id_of
 from broker.jobs.store import Jobs
 from broker.storage import ConditionFailed, Database, If, Item, Put
+
+SENT_MS = 86_400_000
+"""After so long the sweep asks again for a delivery that it is known to have asked for. Its message waits in a queue:
+SQS keeps it for four days."""
 
 QUEUE_MOST_S = 900
 """The longest delay of an SQS message; a later attempt waits in the due index."""
@@ -96,11 +101,9 @@ class Deliver:
         note = self.jobs.notes(job_id_of(item), name).get(name)
         if note is None or note["state"] != "pending" or note["due_at"] > now:
             return False
-        try:
-            self._write(note | {"due_at": now + SAFETY_MS}, note["tries"])
-        except ConditionFailed:
-            return False  # an attempt has begun
         self.queue.send(job_id_of(item), note["tenant"], name)
+        with suppress(ConditionFailed):  # an attempt has begun
+            self._write(note | {"asked_at": now, "due_at": now + SENT_MS}, note["tries"])
         return True
 
     def redeliver(self, job_id: str, now: int) -> list[str]:
