@@ -177,6 +177,25 @@ def test_a_message_too_many_meets_the_attempt_that_is_under_way() -> None:
     assert courier.note["due_at"] < NOW + 7 * SECOND, "the schedule of the attempt holds"
 
 
+def test_a_message_that_the_sweep_relied_on_and_that_came_too_early_is_not_relied_on() -> None:
+    courier = Courier([BROKEN])
+    courier()
+    (item,) = courier.due(NOW + MINUTE)
+    courier.deliver.resend(item, NOW + MINUTE)  # by a clock that is ahead
+    assert courier.due(NOW + HOUR) == []
+    assert courier(NOW + SECOND) == "pending"
+    assert len(courier.due(NOW + 2 * MINUTE)) == 1
+    assert (len(courier.posts), courier.note["state"]) == (1, "pending")
+
+
+def test_the_sweep_takes_nothing_back_that_an_attempt_has_brought() -> None:
+    courier = Courier()
+    item = {"pk": f"JOB#{JOB_ID}", "sk": f"NOTE#{NAME}"}
+    courier.world.database.meanwhile.append(courier)
+    assert courier.deliver.resend(item, NOW + MINUTE)
+    assert (courier.note["state"], "due_at" in courier.note) == ("delivered", False)
+
+
 def test_when_the_next_attempt_is_shows_on_the_job() -> None:
     courier = Courier([BROKEN])
 

@@ -10,6 +10,7 @@ from broker.bootstrap.adapters import (
     conversations,
     database,
     delivery_queue,
+    hasty_database,
     is_local,
     job_queue,
     jobs,
@@ -170,10 +171,11 @@ def deliver() -> "Deliver":
     from broker.delivery.addresses import resolve
     from broker.delivery.delivering import Deliver, make_sender
     from broker.delivery.post import post
+    from broker.delivery.receivers import Receivers
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
     from broker.jobs.head import job_id_of
-    from broker.metrics import webhook_attempted, webhook_gone
+    from broker.metrics import receivers_unread, webhook_attempted, webhook_gone
 
     def signing(tenant: str) -> list[str]:
         name = tenants().get(tenant, now_ms()).webhook_secret
@@ -186,6 +188,7 @@ def deliver() -> "Deliver":
         *(database(), jobs(), delivery_queue(), send),
         lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
         webhook_gone,
+        Receivers(hasty_database(), receivers_unread),
     )
 
 
