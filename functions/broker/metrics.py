@@ -93,6 +93,11 @@ def publishing_stopped(head: "Head", error: Exception) -> None:
     )
 
 
+def not_left_undone(head: "Head", error: Exception) -> None:
+    """A provider may go on with work that nobody waits for, and charge for it, until it ends by itself."""
+    warn("a provider could not be told to stop", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+
 def line_failed(batch_id: str, line: int, error: BaseException) -> None:
     """A line of a file could not be taken for a reason that nobody foresaw; the others go on."""
     warn("a line failed", batch_id=batch_id, line=line, error=type(error).__name__, at=place_of(error))
@@ -102,15 +107,16 @@ def job_ended(head: "Head") -> None:
     """A job reached its terminal status.
 
     Its time is told in parts: in its queue, with models, and the broker's own (checks, selection, moderation, writes).
-    The last two are left out for a job that never ran, and for one that somebody had to look at. What circuits kept
-    waiting was in its queue until its last run.
+    The last two are left out for a job that never ran, and for one that somebody had to look at. What was put back was
+    in its queue until its last run, but for the time of models that were asked before.
     """
-    began = head.started_at
+    began, asked = head.started_at, _asked_ms(head.calls)
+    before = 0
     if head.waits:
         began = head.claimed_at if head.claimed_by else None
-    queued = (began or head.ended_at or 0) - head.created_at
+        before = asked - (_asked_ms(head.calls_of(head.run)) if began else 0)
+    queued = max(0, (began or head.ended_at or 0) - head.created_at - before)
     whole = (head.ended_at or 0) - head.created_at
-    asked = sum(call.get("l", 0) for call in head.calls.values())
     parts = (
         {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at and not head.review else {}
     )
@@ -125,6 +131,10 @@ def job_ended(head: "Head") -> None:
         JobEndToEndMs=whole,
         **parts,
     )
+
+
+def _asked_ms(calls: dict[str, dict[str, Any]]) -> int:
+    return sum(call.get("l", 0) for call in calls.values())
 
 
 def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:

@@ -89,6 +89,19 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
     assert (never["JobQueuedMs"], never["JobOwnMs"]) == (100, 0)
 
 
+def test_a_models_time_is_none_of_its_queues_however_often_the_job_was_put_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls = {"1.1": {"m": "a", "r": 1, "l": 30}, "2.2": {"m": "b", "r": 1, "l": 15}}
+    waited = {"run": 2, "started_at": NOW + 5, "claimed_at": NOW + 80, "waits": {"since": NOW, "times": 1}}
+    job_ended(a_head(status=Status.SUCCEEDED, claimed_by="m2", ended_at=NOW + 100, calls=calls, **waited))
+    job_ended(a_head(status=Status.EXPIRED, ended_at=NOW + 200, calls=calls, **waited))
+    ran, waits_still = written(capsys)
+    names = ("JobQueuedMs", "JobModelMs", "JobOwnMs", "JobEndToEndMs")
+    assert [ran[name] for name in names] == [50, 45, 5, 100]
+    assert [waits_still[name] for name in names] == [155, 45, 0, 200]
+
+
 def test_how_long_somebody_looked_is_no_time_of_the_brokers_own(capsys: pytest.CaptureFixture[str]) -> None:
     review = {"state": "released", "stage": "input", "rules": ["words"], "since": NOW + 6, "at": NOW + 90}
     job_ended(a_head(status=Status.SUCCEEDED, started_at=NOW + 5, ended_at=NOW + 100, review=review))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.jobs.cleaning import Clean
+    from broker.jobs.head import Head
     from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
     from broker.steps.asking import AskEngines
@@ -156,11 +157,21 @@ def settle_job() -> "SettleJob":
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.metrics import job_ended, publishing_stopped, webhook_gone
+    from broker.metrics import job_ended, not_left_undone, publishing_stopped, webhook_gone
+
+    def leave_undone(head: "Head") -> None:
+        from broker.cloud.clients import client
+        from broker.cloud.functions import InvokeModelFunction
+
+        try:
+            InvokeModelFunction(client("lambda"), setting("INVOKE_MODEL_FUNCTION")).leave_undone(head.id)
+        except Exception as error:
+            not_left_undone(head, error)
 
     return Publish(
         *(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped),
         lambda head: webhook_gone(head.id, f"job.{head.status}"),
+        leave_undone,
     )
 
 
