@@ -185,6 +185,22 @@ def test_a_job_whose_messages_die_is_sent_until_its_deadline_at_pauses_that_grow
     assert (sweep.world.jobs.get(JOB_ID).status, now) == (Status.EXPIRED, NOW + 24 * HOUR)
 
 
+def test_while_no_workflow_can_be_started_a_job_is_sent_less_and_less_often(sweep: Sweeping) -> None:
+    world = sweep.world
+    world.put(a_head(deadline_at=NOW + 6 * HOUR))
+    world.workflows.down = True
+    sends = []
+    for now in range(NOW + MINUTE, NOW + 6 * HOUR, MINUTE):
+        if sweep(now).requeued:
+            sends.append(now)
+            with pytest.raises(Down):
+                dispatch(world.jobs, world.workflows, JOB_ID, f"m-{now}", now)
+    pauses = [(after - before) // MINUTE for before, after in pairwise(sends)]
+    assert pauses[:6] == [3, 6, 12, 24, 48, 60]
+    world.workflows.down = False
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "the first message", NOW + 6 * HOUR - 1) is not None
+
+
 def test_a_dead_letter_fails_its_job_only_where_no_workflow_can_be_started_for_it(sweep: Sweeping) -> None:
     sweep.world.put(a_head())
     sweep.world.put(a_head(id=OTHER))
