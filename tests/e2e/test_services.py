@@ -164,7 +164,9 @@ def test_a_batch_of_a_job_that_is_canceled_in_its_queue_is_stopped(stack: Stack)
     job_id = stack.api.submit({"model": "local-batch", "input": {"text": SLOW}}).body["id"]
     jobs = Jobs(stack.database, ())
     begun = until(lambda: [call["h"] for call in jobs.get(job_id).calls.values() if "h" in call])
-    stack.cloud.client("stepfunctions").stop_execution(executionArn=jobs.get(job_id).execution)  # nobody looks again
+    machine = stack.physical("StandardWorkflow").replace(":stateMachine:", ":execution:")
+    execution = f"{machine}:{jobs.get(job_id).execution}"
+    stack.cloud.client("stepfunctions").stop_execution(executionArn=execution)  # nobody looks again
 
     def back(head: Head) -> Head:
         fence = Fence(head.run, head.execution or "")
