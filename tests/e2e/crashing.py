@@ -79,12 +79,12 @@ class Ahead:
 
 
 def let_claims_run_out(stack: Stack, heads: list[Head]) -> None:
-    """Let the minute be over that an attempt at a delivery has, whether it died or not."""
+    """Let the minute be over that an attempt at a delivery has, and the time that its message is hidden if it died."""
     jobs = Jobs(stack.database, ())
     for head in heads:
         for name, note in jobs.notes(head.id, "DELIVERY#").items():
-            if note["state"] == "pending" and note.get("busy_until", 0) > now_ms():
-                over = {"busy_until": now_ms()}
+            if note["state"] == "pending":
+                over = {"busy_until": min(note.get("busy_until", 0), now_ms()), "due_at": now_ms()}
                 stack.database.write(Update("jobs", job_pk(head.id), f"NOTE#{name}", set=over))
 
 
