@@ -25,4 +25,6 @@ def _dispatch(record: dict[str, Any]) -> None:
     if head is None:
         log("nothing to start", job_id=job_id)
         return
-    tell("started", job_id, run=head.run, size=size_of(head))
+    size = size_of(head)
+    if head.run > 1 or size != "express":  # any other is told by its first step's line
+        tell("started", job_id, run=head.run, size=size)

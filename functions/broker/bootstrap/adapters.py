@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from broker.cloud.readings import DocumentReadings
     from broker.cloud.secrets import Secrets
     from broker.cloud.texts import BucketTexts
+    from broker.jobs.head import Head
     from broker.jobs.store import Jobs
     from broker.routing.breakers import Breakers
     from broker.routing.catalog import Models
@@ -45,6 +46,14 @@ def database() -> "DynamoDatabase":
     from broker.cloud.clients import client
 
     return _database(client("dynamodb"))
+
+
+@cache
+def impatient() -> "DynamoDatabase":
+    """The tables, for what no job waits for: each request is tried once."""
+    from broker.cloud.clients import client
+
+    return _database(client("dynamodb", 1))
 
 
 def _database(dynamodb: Any) -> "DynamoDatabase":
@@ -119,13 +128,11 @@ def models() -> "Models":
 @cache
 def circuits() -> "Breakers":
     """The circuits and live figures of the models; no job waits until they can be read or told."""
-    from broker.cloud.clients import client
     from broker.metrics import board_unread, circuit_changed
     from broker.routing.board import Board
     from broker.routing.breakers import Breakers
 
-    tables = _database(client("dynamodb", 1))
-    return Breakers(tables, Board(tables, board_unread), circuit_changed)
+    return Breakers(impatient(), Board(impatient(), board_unread), circuit_changed)
 
 
 @cache
@@ -200,13 +207,13 @@ def answers() -> "Answers":
     return Answers(database(), DynamoShelf(client("dynamodb"), setting("CACHE_TABLE")))
 
 
-def media(run: "Run") -> "JobMedia":
+def media(job: "Run | Head") -> "JobMedia":
     """What a job's request points to."""
     from broker.cloud.clients import client
     from broker.cloud.media import JobMedia
 
     return JobMedia(
-        run, run.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
+        job, job.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
     )
 
 
