@@ -38,7 +38,7 @@ THROTTLED = "Lambda.TooManyRequestsException"
 EXPRESS_MS = 5 * MINUTE
 """An Express execution is cut then, in silence."""
 
-BATCH, READERS = 10, {"interactive": 10, "bulk": 5}
+BATCH, READERS = 10, {"interactive": 5, "bulk": 3}
 VISIBLE_AGAIN_MS, MOST_RECEIVES = 360 * SECOND, 5
 """As the template has them: `test_the_simulation_has_the_templates_numbers`."""
 
@@ -121,13 +121,13 @@ class Overload:
             self.world.jobs, self.world.payloads, self.world.queue, self.dead, lambda item, now: False
         )
 
-    def run(self) -> list[Head]:
-        """All jobs to their ends, at most two hours."""
+    def run(self, until_ms: int = 2 * HOUR) -> list[Head]:
+        """All jobs to their ends, or until then."""
         for job_id, arrival in self.jobs.items():
             self.at(NOW + arrival.at, partial(self._arrive, job_id, arrival))
         self.at(NOW + MINUTE, self._sweep)
         last = NOW + max(arrival.at for arrival in self.arrivals)
-        while self._agenda and self.now < NOW + 2 * HOUR and not (self.now > last and self._is_over()):
+        while self._agenda and self.now < NOW + until_ms and not (self.now > last and self._is_over()):
             self.now, _, act = heapq.heappop(self._agenda)
             act()
         return [self.world.jobs.get(job_id) for job_id in self.jobs]
@@ -135,7 +135,7 @@ class Overload:
     def waits_ms(self, tenant: str) -> list[int]:
         """From the arrival of each of a tenant's jobs to the first question to its model, in order."""
         ours = ((job_id, arrival) for job_id, arrival in self.jobs.items() if arrival.tenant == tenant)
-        return sorted(self.asked_at[job_id] - NOW - arrival.at for job_id, arrival in ours)
+        return sorted(self.asked_at[job_id] - NOW - arrival.at for job_id, arrival in ours if job_id in self.asked_at)
 
     def at(self, when: int, act: Callable[[], None]) -> None:
         """Do something later."""

@@ -1,6 +1,6 @@
 """More jobs than Lambda lets run at once: they wait, none fails, and no call is made twice.
 
-`pytest -s tests/unit/test_overload.py` prints what happened.
+`python -m bench waiting` prints the same for full-sized loads.
 """
 
 from collections import Counter
@@ -27,18 +27,49 @@ account where 1,000 run at once, ten times smaller."""
 @pytest.mark.parametrize("load", LOADS)
 def test_overload_makes_jobs_wait_and_fails_none(load: str) -> None:
     concurrency, arrivals, model_s = LOADS[load]
-    overload = Overload(concurrency, [Arrival(at, model_s * SECOND) for at in arrivals])
+    lane = "bulk" if load.startswith("a file") else "interactive"
+    overload = Overload(concurrency, [Arrival(at, model_s * SECOND, lane=lane) for at in arrivals])
     heads = overload.run()
-    ends = Counter(head.status.value for head in heads)
-    took = sorted(((head.ended_at or 0) - head.created_at) / MINUTE for head in heads)
-    ideal = len(arrivals) * model_s / concurrency / 60
-    print(
-        f"\n{load}: {dict(ends)}; ended after {took[len(took) // 2]:.1f} min (median), {took[-1]:.1f} min (last), "
-        f"the models alone would take {ideal:.1f}; {overload.starts} executions, throttled {dict(overload.throttles)}; "
-        f"dispatch {overload.invocations['dispatch']}, {overload.metered.requests}, {overload.metered.reads} RU, {overload.metered.writes} WU, sent again {overload.sent_again}, busy {overload.most_busy}, dead {overload.dead_letters}"
-    )
-    assert ends == {Status.SUCCEEDED: len(arrivals)}
+    assert Counter(head.status for head in heads) == {Status.SUCCEEDED: len(arrivals)}
     assert {len(head.calls) for head in heads} == {1}, "no call is made twice"
+    assert overload.starts == len(arrivals), "no run was started for nothing"
+    assert overload.dead_letters == 0
+    assert not overload.throttles.keys() - {"dispatch"}, "what was started had a function at once"
+
+
+def test_without_a_bound_they_are_throttled_again_and_again_and_succeed_all_the_same() -> None:
+    overload = Overload(10, [Arrival(number * 10, 5 * SECOND) for number in range(100)], bounded=False)
+    heads = overload.run()
+    assert Counter(head.status for head in heads) == {Status.SUCCEEDED: 100}
+    assert {len(head.calls) for head in heads} == {1}
+    assert overload.starts > 100
+    assert overload.throttles["Check Input"] > 100
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "lane", "model_s"), [(10, "interactive", 60), (10, "bulk", 60), (100, "interactive", 300)]
+)
+def test_a_flood_of_slow_jobs_makes_no_other_tenant_wait(concurrency: int, lane: str, model_s: int) -> None:
+    """Another tenant's jobs are begun within five seconds, though nothing here is a fair queue."""
+    flood = [Arrival(number * 5, model_s * SECOND, "hostile", lane) for number in range(2_000)]
+    quiet = [Arrival(number * 20 * SECOND, 3 * SECOND, "quiet") for number in range(12)]
+    overload = Overload(concurrency, [*flood, *quiet])
+    overload.run(until_ms=5 * MINUTE)
+    waits = overload.waits_ms("quiet")
+    assert len(waits) == len(quiet)
+    assert waits[len(waits) // 2] <= SECOND
+    assert waits[-1] <= 5 * SECOND
+    assert len(overload.waits_ms("hostile")) >= concurrency // 2, "who floods has most of what there is"
+
+
+def test_twenty_floods_make_another_tenant_wait_no_longer_than_one_job_of_theirs_takes() -> None:
+    floods = [Arrival(0, MINUTE, f"hostile-{each}") for each in range(20) for _ in range(100)]
+    quiet = [Arrival((2 + number) * 30 * SECOND, SECOND, "quiet") for number in range(8)]
+    overload = Overload(100, [*floods, *quiet])
+    overload.run(until_ms=7 * MINUTE)
+    waits = overload.waits_ms("quiet")
+    assert len(waits) == len(quiet)
+    assert waits[-1] <= MINUTE + 20 * SECOND
 
 
 def test_the_simulation_has_the_templates_numbers() -> None:

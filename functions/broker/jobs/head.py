@@ -112,7 +112,7 @@ class Head:
     execution: str | None = None
     claimed_by: str | None = None
     claimed_at: int | None = None
-    """When the present run began; its time budget (`timeout_s`) counts from here."""
+    """When the present run began, or made its first call: its time budget (`timeout_s`) counts from here."""
     started_at: int | None = None
     ended_at: int | None = None
     lease_until: int | None = None

@@ -1,9 +1,10 @@
 """How many jobs run at once, and whose turn it is to have another started.
 
-Each process of dispatch remembers which jobs it started. As long as they are few it asks nobody. When they are more, it
-reads which of them have ended (their heads say so, and nothing has to give a slot back), tells the others which are
-left in an item of its own, and reads what they told: at most once a second, whatever it starts. No item is written by
-two, and a process that is gone is no loss: who finds that it has told nothing for a while takes its jobs over.
+Each process of dispatch remembers which jobs it started. As long as they are few it asks nobody, but for a look before
+its first. When they are more, it reads which of them have ended (their heads say so, and nothing has to give a slot
+back), tells the others which are left in an item of its own, and reads what they told: at most once a second, whatever
+it starts. No item is written by two, and a process that is gone is no loss: who finds that it has told nothing for a
+while takes its jobs over.
 
 The bound is soft. Processes that decide at the same moment share what is left, and what starts in excess all the same
 is throttled by Lambda and waits in its workflow.
@@ -42,12 +43,15 @@ AGAIN_MS = 60_000
 PRESSED_MS = 60_000
 """For so long after it had to leave a job, or met one that was left, a process starts none without a look."""
 
-FEW, PART = 2, 40
-"""So many jobs a process starts without a look: two, or this part of all. Fifteen processes at most read the lanes."""
+FEW, PART = 1, 40
+"""So many jobs a process starts without a look: one, or this part of all. Eight processes at most read the lanes."""
 
-TIMES_ROOM = 4
-"""A tenant may have so many times what is still free: alone three quarters, two of them three sevenths each. So there
-is always room for one that has none."""
+AT_LEAST = 5
+"""As many processes are taken to share what is free: those that have just begun have told nothing yet."""
+
+TIMES_ROOM, SPARE_PART = 4, 20
+"""A tenant may have so many times what is still free beside a twentieth of all: alone three quarters, two of them two
+fifths each. The rest, one at least, is for tenants that have none."""
 
 MOST_READ = 200
 """Heads that one look reads, oldest first: those have ended most likely."""
@@ -83,7 +87,7 @@ class InFlight:
     read_limit: Callable[[], int]
     """The same by the account's own limit."""
     on_failure: Callable[[Exception], None]
-    """Told why it could not look. It goes on by what it knew; where it knows no limit, there is none."""
+    """Told why it could not look. It goes on by what it knew, a job at a time; where it knows no limit, by none."""
     _own: dict[str, Started] = field(default_factory=dict)
     _told: frozenset[str] = frozenset()
     _told_at: int = 0
@@ -109,6 +113,7 @@ class InFlight:
             try:
                 self._look(now)
             except Exception as error:
+                self._may_start = max(self._may_start, FEW)
                 self.on_failure(error)
         if self._has_few(now) or self._has_room(head.lane, head.tenant):
             return True
@@ -122,8 +127,8 @@ class InFlight:
         self._may_start -= 1
 
     def _has_few(self, now: int) -> bool:
-        few = max(FEW, (self.fixed or self._limit or 0) // PART)
-        return now >= self._pressed_until and len(self._own) < few
+        few = max(FEW, (self._limit or 0) // PART)
+        return self._limit is not None and now >= self._pressed_until and len(self._own) < few
 
     def _has_room(self, lane: str, tenant: str) -> bool:
         if self._limit is None:
@@ -132,9 +137,10 @@ class InFlight:
         room = self._limit - running.total()
         if room <= 0 or self._may_start <= 0:
             return False
-        most = TIMES_ROOM * room
+        mine = running[lane, tenant]
+        most = TIMES_ROOM * (room - max(1, self._limit // SPARE_PART))
         bulk = sum(number for (each, _), number in running.items() if each == BULK)
-        return running[lane, tenant] < most and (lane != BULK or bulk < most)
+        return (mine < most or not mine) and (lane != BULK or bulk < most or not bulk)
 
     def _running(self) -> Counter[tuple[str, str]]:
         return self._others + Counter((job.lane, job.tenant) for job in self._own.values())
@@ -162,7 +168,7 @@ class InFlight:
         self._tell(now)
         self._limit = self._limit_of(limit, now)
         room = (self._limit or 0) - self._running().total()
-        self._may_start = ceil(max(0, room) / active)
+        self._may_start = ceil(max(0, room) / max(active, AT_LEAST))
 
     def _forget_ended(self, now: int) -> None:
         oldest = sorted(self._own, key=lambda job_id: self._own[job_id].at)[:MOST_READ]

@@ -62,7 +62,7 @@ def leave(lanes: Lanes, some: Sequence[Left], now: int, chance: float) -> list[s
     Returns:
         The ids of messages that could not be left: they have to come again by themselves.
     """
-    waiting = [each for each in some if now < (each.head.due_at or 0)]
+    waiting = [each for each in some if each.head.due_at is None or now < each.head.due_at]
     if not waiting:
         return []
     messages = [(each.again(), each.head.tenant, pause_s(each.head, now, chance)) for each in waiting]
