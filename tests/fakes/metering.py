@@ -74,7 +74,8 @@ class MeteredDatabase:
     def get_many(self, table: TableName, keys: Sequence[tuple[str, str]]) -> list[Item]:
         """See `Database.get_many`."""
         found = self.tables.get_many(table, keys)
-        self.requests["BatchGetItem"] += -(-len(keys) // 100)
+        if keys:
+            self.requests["BatchGetItem"] += -(-len(keys) // 100)
         self.reads += sum(-(-bytes_of(item) // READ_BYTES) for item in found) / 2
         return found
 

@@ -230,7 +230,7 @@ class Overload:
     def _new_process(self) -> InFlight:
         limit = int(self.concurrency * JOBS_PART) if self.bounded else 1_000_000
         self._count += 1
-        return InFlight(self.metered, f"p-{self._count}", None, lambda: limit, _never)
+        return InFlight(self.metered, f"p-{self._count}", None, lambda: limit, _never, self.dice.random)
 
     def _sweep(self) -> None:
         if not self._started("sweep", STEP_MS, self._swept):

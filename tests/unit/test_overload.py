@@ -50,7 +50,7 @@ def test_without_a_bound_they_are_throttled_again_and_again_and_succeed_all_the_
     ("concurrency", "lane", "model_s"), [(10, "interactive", 60), (10, "bulk", 60), (100, "interactive", 300)]
 )
 def test_a_flood_of_slow_jobs_makes_no_other_tenant_wait(concurrency: int, lane: str, model_s: int) -> None:
-    """Another tenant's jobs are begun within five seconds, though nothing here is a fair queue."""
+    """Another tenant's jobs are begun within ten seconds, though nothing here is a fair queue."""
     flood = [Arrival(number * 5, model_s * SECOND, "hostile", lane) for number in range(2_000)]
     quiet = [Arrival(number * 20 * SECOND, 3 * SECOND, "quiet") for number in range(12)]
     overload = Overload(concurrency, [*flood, *quiet])
@@ -58,18 +58,18 @@ def test_a_flood_of_slow_jobs_makes_no_other_tenant_wait(concurrency: int, lane:
     waits = overload.waits_ms("quiet")
     assert len(waits) == len(quiet)
     assert waits[len(waits) // 2] <= SECOND
-    assert waits[-1] <= 5 * SECOND
+    assert waits[-1] <= 10 * SECOND
     assert len(overload.waits_ms("hostile")) >= concurrency // 2, "who floods has most of what there is"
 
 
-def test_twenty_floods_make_another_tenant_wait_no_longer_than_one_job_of_theirs_takes() -> None:
+def test_twenty_floods_make_another_tenant_wait_no_longer() -> None:
     floods = [Arrival(0, MINUTE, f"hostile-{each}") for each in range(20) for _ in range(100)]
     quiet = [Arrival((2 + number) * 30 * SECOND, SECOND, "quiet") for number in range(8)]
     overload = Overload(100, [*floods, *quiet])
-    overload.run(until_ms=7 * MINUTE)
+    overload.run(until_ms=6 * MINUTE)
     waits = overload.waits_ms("quiet")
     assert len(waits) == len(quiet)
-    assert waits[-1] <= MINUTE + 20 * SECOND
+    assert waits[-1] <= 10 * SECOND
 
 
 def test_the_simulation_has_the_templates_numbers() -> None:

@@ -15,10 +15,10 @@ is throttled by Lambda and waits in its workflow.
 | what the account allows | `IN_FLIGHT` | `LIMIT` | `limit`, `read_at` |
 """
 
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 
 from broker.jobs.dispatching import size_of
 from broker.jobs.head import Head, Status, job_pk
@@ -46,8 +46,9 @@ PRESSED_MS = 60_000
 FEW, PART = 1, 40
 """So many jobs a process starts without a look: one, or this part of all. Eight processes at most read the lanes."""
 
-AT_LEAST = 5
-"""As many processes are taken to share what is free: those that have just begun have told nothing yet."""
+AT_LEAST, NEW_MS = 16, 5_000
+"""For so long a new process takes so many to share what is free, twice as many as there are readers: all may be new,
+and what each told is a second old."""
 
 TIMES_ROOM, SPARE_PART = 4, 20
 """A tenant may have so many times what is still free beside a twentieth of all: alone three quarters, two of them two
@@ -88,6 +89,8 @@ class InFlight:
     """The same by the account's own limit."""
     on_failure: Callable[[Exception], None]
     """Told why it could not look. It goes on by what it knew, a job at a time; where it knows no limit, by none."""
+    chance: Callable[[], float] = random.random
+    _first_look_at: int = 0
     _own: dict[str, Started] = field(default_factory=dict)
     _told: frozenset[str] = frozenset()
     _told_at: int = 0
@@ -146,6 +149,7 @@ class InFlight:
         return self._others + Counter((job.lane, job.tenant) for job in self._own.values())
 
     def _look(self, now: int) -> None:
+        self._first_look_at = self._first_look_at or now
         self._forget_ended(now)
         if self._has_few(now) and not self._told:
             return
@@ -165,10 +169,13 @@ class InFlight:
             elif item["jobs"]:
                 self._take_over(item)
         self._others = others
-        self._tell(now)
+        if self._own or self._told or now < self._pressed_until:
+            self._tell(now)
         self._limit = self._limit_of(limit, now)
         room = (self._limit or 0) - self._running().total()
-        self._may_start = ceil(max(0, room) / max(active, AT_LEAST))
+        # Where there is room for fewer than look, each starts one now and then.
+        share = max(0, room) / (active if now - self._first_look_at >= NEW_MS else max(active, AT_LEAST))
+        self._may_start = int(share + self.chance())
 
     def _forget_ended(self, now: int) -> None:
         oldest = sorted(self._own, key=lambda job_id: self._own[job_id].at)[:MOST_READ]
