@@ -8,7 +8,7 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails")
+ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails", "waiting")
 """What needs no stack."""
 
 WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "overload", "all")
@@ -67,6 +67,10 @@ def main() -> int:
         from bench import checking
 
         checking.run()
+    if asked.what == "waiting":
+        from bench import waiting
+
+        return waiting.run()
     if asked.what in ("emulator", "all"):
         from bench import emulator
 

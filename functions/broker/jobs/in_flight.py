@@ -43,8 +43,8 @@ AGAIN_MS = 60_000
 PRESSED_MS = 60_000
 """For so long after it had to leave a job, or met one that was left, a process starts none without a look."""
 
-FEW, PART = 1, 40
-"""So many jobs a process starts without a look: one, or this part of all. Eight processes at most read the lanes."""
+FEW, PART = 3, 40
+"""So many jobs a process starts without a look, or this part of all. Eight processes at most read the lanes."""
 
 AT_LEAST, NEW_MS = 16, 5_000
 """For so long a new process takes so many to share what is free, twice as many as there are readers: all may be new,
@@ -116,7 +116,7 @@ class InFlight:
             try:
                 self._look(now)
             except Exception as error:
-                self._may_start = max(self._may_start, FEW)
+                self._may_start = max(self._may_start, 1)
                 self.on_failure(error)
         if self._has_few(now) or self._has_room(head.lane, head.tenant):
             return True
@@ -130,8 +130,9 @@ class InFlight:
         self._may_start -= 1
 
     def _has_few(self, now: int) -> bool:
-        few = max(FEW, (self._limit or 0) // PART)
-        return self._limit is not None and now >= self._pressed_until and len(self._own) < few
+        if self._limit is None or now < self._pressed_until:
+            return False
+        return len(self._own) < max(1, min(FEW, self._limit // 2), self._limit // PART)
 
     def _has_room(self, lane: str, tenant: str) -> bool:
         if self._limit is None:
