@@ -6,9 +6,9 @@ runs in the account. Dollars are those of the price list, for what a job takes b
 """
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, NamedTuple
 
 from bench.figures import percentile
 from bench.pricing import MILLION, Function, PriceList, billed_ms
@@ -52,38 +52,49 @@ FLOODS: dict[str, tuple[int, list[Arrival]]] = {
 
 def run() -> int:
     """Simulate, print and keep; gives the exit status: 1 where a job did not succeed, or was called for twice."""
-    prices, rows, good = PriceList.load(), list[list[Cell]](), True
-    for name, (concurrency, arrivals) in LOADS.items():
-        print(f"{name} …", file=sys.stderr)
-        overload = Overload(concurrency, arrivals)
-        heads = overload.run(2 * HOUR)
-        succeeded = sum(head.status.value == "succeeded" for head in heads)
-        calls = Counter(len(head.calls) for head in heads)
-        late = sum((head.ended_at or sys.maxsize) > head.created_at + HOUR for head in heads)
-        good = good and succeeded == len(heads) and set(calls) == {1} and not late
-        minutes = [((head.ended_at or 0) - head.created_at) / MINUTE for head in heads]
-        row: list[Cell] = [concurrency, name, len(heads), succeeded, sum(calls.values()) - calls[1]]
-        throttled = sum(number for what, number in overload.throttles.items() if what not in ("dispatch", "sweep"))
-        row += [percentile(minutes, 50), max(minutes), overload.starts - len(heads), throttled]
-        rows.append([*row, _dollars(overload, heads, prices)])
-    heads_of = ["at once", "load", "jobs", "succeeded", "not called once", "min 50 %", "min last"]
-    heads_of += ["runs more", "throttled steps", "$ more a million"]
-    show(table("More jobs than may run at once, simulated", heads_of, rows, 2))
-    waits = [_waits(*each) for each in FLOODS.items()]
-    show(table("How long a tenant's own jobs wait for their model, seconds", _WAITS, waits, 1))
-    keep("waiting", {"rows": rows, "waits": waits})
-    return 0 if good else 1
+    with ProcessPoolExecutor() as pool:
+        found, waits = pool.map(_load, LOADS), pool.map(_flood, FLOODS)
+        loads, floods = list(found), list(waits)
+    show(table("More jobs than may run at once, simulated", _HEADS, [load.row for load in loads], 2))
+    show(table("Seconds that a tenant's own jobs wait for their model", _WAITS, floods, 1))
+    keep("waiting", {"rows": [load.row for load in loads], "waits": floods})
+    return 0 if all(load.good for load in loads) else 1
 
 
+class Row(NamedTuple):
+    """What became of a load."""
+
+    row: list[Cell]
+    good: bool
+    """All succeeded within an hour, and no call was made twice."""
+
+
+_HEADS = ["load", "at once", "jobs", "succeeded", "called twice", "min 50 %", "min last", "runs more", "throttled"]
+_HEADS += ["$ more a million"]
 _WAITS = ["beside", "at once", "jobs", "50 %", "95 %", "most"]
 
 
-def _waits(name: str, load: tuple[int, list[Arrival]]) -> list[Cell]:
-    print(f"{name} …", file=sys.stderr)
-    overload = Overload(*load)
+def _load(name: str) -> Row:
+    concurrency, arrivals = LOADS[name]
+    overload = Overload(concurrency, arrivals)
+    heads = overload.run(2 * HOUR)
+    succeeded = sum(head.status.value == "succeeded" and (head.ended_at or 0) <= head.deadline_at for head in heads)
+    twice = sum(len(head.calls) > 1 for head in heads)
+    minutes = [((head.ended_at or 0) - head.created_at) / MINUTE for head in heads]
+    throttled = sum(number for what, number in overload.throttles.items() if what not in ("dispatch", "sweep"))
+    row: list[Cell] = [name, concurrency, len(heads), succeeded, twice, percentile(minutes, 50), max(minutes)]
+    row += [overload.starts - len(heads), throttled, _dollars(overload, heads, PriceList.load())]
+    print(f"  simulated: {name}", file=sys.stderr)
+    return Row(row, succeeded == len(heads) and not twice)
+
+
+def _flood(name: str) -> list[Cell]:
+    concurrency, arrivals = FLOODS[name]
+    overload = Overload(concurrency, arrivals)
     overload.run(11 * MINUTE)
     seconds = [wait / SECOND for wait in overload.waits_ms("quiet")]
-    return [name, load[0], len(seconds), percentile(seconds, 50), percentile(seconds, 95), max(seconds)]
+    print(f"  simulated: {name}", file=sys.stderr)
+    return [name, concurrency, len(seconds), percentile(seconds, 50), percentile(seconds, 95), max(seconds)]
 
 
 def _dollars(overload: Overload, heads: Sequence[Any], prices: PriceList) -> float:

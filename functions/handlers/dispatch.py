@@ -10,6 +10,7 @@ from broker.clock import now_ms
 from broker.jobs.dispatching import size_of
 from broker.jobs.leaving import Left, leave
 from broker.jobs.starting import start
+from broker.metrics import jobs_left
 from broker.observability import invocation, log, tell, warn
 
 from handlers.batch import each_record
@@ -43,8 +44,7 @@ def _start(left: list[Left], record: dict[str, Any]) -> None:
 
 def _leave(left: list[Left]) -> list[str]:
     now = now_ms()
-    oldest_ms = max(now - each.head.created_at for each in left)
-    log("no room; left in the lane", lane=left[0].head.lane, jobs=len(left), oldest_ms=oldest_ms)
+    jobs_left(left[0].head.lane, len(left), max(now - each.head.created_at for each in left))
     try:
         return leave(adapters.job_queue(), left, now, random.random())  # noqa: S311 - jitter, not a secret
     except Exception as error:

@@ -37,6 +37,11 @@ UNKNOWN = "unknown"
 """The outcome of a call that may have been paid for without an answer, and what is then known of its payment."""
 
 
+def goes_on(call: Mapping[str, Any]) -> bool:
+    """True where its provider is known to go on by itself."""
+    return "h" in call and "c" not in call
+
+
 def settled(call: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     """The call with what became of it; `facts` by their long names, unknown ones are left out."""
     known = {name: value for name, value in facts.items() if name in SHORT and value is not None}

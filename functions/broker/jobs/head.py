@@ -225,7 +225,7 @@ class Head:
     @property
     def going_on(self) -> list[str]:
         """Keys of those whose providers are known to go on by themselves."""
-        return [key for key in self.open_calls if "h" in self.calls[key]]
+        return [key for key, call in self.calls.items() if calls.goes_on(call)]
 
     @property
     def reserved(self) -> int:

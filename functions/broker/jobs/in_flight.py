@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from broker.jobs.calls import goes_on
 from broker.jobs.dispatching import size_of
 from broker.jobs.head import Head, Status, job_pk
 from broker.jobs.transitions import START_LEASE_MS
@@ -184,7 +185,7 @@ class InFlight:
         heads = {item["pk"]: item for item in found}
         for job_id in oldest:
             item = heads.get(job_pk(job_id))
-            if item is None or not _runs(Head.from_item(item), self._own[job_id].at, now):
+            if item is None or not _runs(item, self._own[job_id].at, now):
                 del self._own[job_id]
 
     def _forget_told(self) -> None:
@@ -240,9 +241,9 @@ def _jobs_of(item: Item) -> dict[tuple[str, str], Sequence[str]]:
     return found
 
 
-def _runs(head: Head, started_at: int, now: int) -> bool:
-    """True while its workflow takes functions: what goes on at its provider does not."""
-    if head.status is Status.RUNNING:
-        return not head.going_on
+def _runs(head: Item, started_at: int, now: int) -> bool:
+    """True while its workflow takes functions: what goes on at its provider does not. There are many to look at."""
+    if head["status"] == Status.RUNNING:
+        return not any(goes_on(call) for call in head.get("calls", {}).values())
     # One that was only started is claimed by its first call.
-    return head.status is Status.QUEUED and head.run == 0 and now < started_at + START_LEASE_MS
+    return head["status"] == Status.QUEUED and head["run"] == 0 and now < started_at + START_LEASE_MS
