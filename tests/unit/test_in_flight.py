@@ -101,6 +101,15 @@ def test_jobs_one_after_the_other_cost_next_to_nothing(limit: int, every_s: int,
     assert account.database.reads / 400 <= 1
 
 
+@pytest.mark.parametrize("limit", [4, 8, 800])
+def test_no_job_is_left_while_each_has_ended_before_the_next(limit: int) -> None:
+    account = Account(limit)
+    process = account.process()
+    for number in range(1, 301):
+        assert account.start(process, 1, NOW + number * 100) == 1
+        account.change(number, status=Status.SUCCEEDED)
+
+
 def test_a_process_looks_once_a_second_however_many_come() -> None:
     account = Account(8)
     process = account.process()

@@ -28,8 +28,8 @@ from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 PK, LIMIT = "IN_FLIGHT", "LIMIT"
 
-LOOK_MS = 1_000
-"""A process looks no more often."""
+LOOK_MS, FORGET_MS = 1_000, 100
+"""A process looks no more often; and while it has left no job, at its own jobs."""
 
 TELL_MS = 5_000
 """What has not changed is told again after so long."""
@@ -100,6 +100,7 @@ class InFlight:
     _limit: int | None = None
     _limit_again_at: int = 0
     _looked_at: int = 0
+    _forgot_at: int = 0
     _pressed_until: int = 0
     _may_start: int = 0
     """Until it looks again."""
@@ -112,13 +113,16 @@ class InFlight:
             del self._own[job_id]
         if self._has_few(now):
             return True
-        if now - self._looked_at >= LOOK_MS:
-            self._looked_at = now
-            try:
+        try:
+            if now - self._forgot_at >= (FORGET_MS if now >= self._pressed_until else LOOK_MS):
+                self._forgot_at = now
+                self._forget_ended(now)
+            if now - self._looked_at >= LOOK_MS and not self._has_few(now):
+                self._looked_at, self._first_look_at = now, self._first_look_at or now
                 self._look(now)
-            except Exception as error:
-                self._may_start = max(self._may_start, 1)
-                self.on_failure(error)
+        except Exception as error:
+            self._looked_at, self._may_start = now, max(self._may_start, 1)
+            self.on_failure(error)
         if self._has_few(now) or self._has_room(head.lane, head.tenant):
             return True
         self._pressed_until = now + PRESSED_MS
@@ -151,10 +155,6 @@ class InFlight:
         return self._others + Counter((job.lane, job.tenant) for job in self._own.values())
 
     def _look(self, now: int) -> None:
-        self._first_look_at = self._first_look_at or now
-        self._forget_ended(now)
-        if self._has_few(now) and not self._told:
-            return
         found = {item["sk"]: item for item in self.database.query("ledger", PK)}
         limit, mine = found.pop(LIMIT, None), found.pop(self.process, None)
         if (mine["rev"] if mine else 0) != self._rev:
@@ -177,7 +177,7 @@ class InFlight:
         room = (self._limit or 0) - self._running().total()
         # Where there is room for fewer than look, each starts one now and then.
         share = max(0, room) / (active if now - self._first_look_at >= NEW_MS else max(active, AT_LEAST))
-        self._may_start = int(share + self.chance())
+        self._may_start = max(int(share + self.chance()), active == 1)
 
     def _forget_ended(self, now: int) -> None:
         oldest = sorted(self._own, key=lambda job_id: self._own[job_id].at)[:MOST_READ]
