@@ -10,8 +10,7 @@ from broker.clock import now_ms
 from broker.jobs.dispatching import size_of
 from broker.jobs.leaving import Left, leave
 from broker.jobs.starting import start
-from broker.metrics import jobs_left
-from broker.observability import invocation, log, tell, warn
+from broker.observability import invocation, log, metric, tell, warn
 
 from handlers.batch import each_record
 
@@ -44,7 +43,10 @@ def _start(left: list[Left], record: dict[str, Any]) -> None:
 
 def _leave(left: list[Left]) -> list[str]:
     now = now_ms()
-    jobs_left(left[0].head.lane, len(left), max(now - each.head.created_at for each in left))
+    # Their messages are new each time, so the age of their lane's oldest message does not tell how long they have waited.
+    oldest_ms = max(now - each.head.created_at for each in left)
+    line = {"message": "no room; left in the lane", "jobs": len(left)}
+    metric({"lane": left[0].head.lane}, line, OldestWaitMs=oldest_ms)
     try:
         return leave(adapters.job_queue(), left, now, random.random())  # noqa: S311 - jitter, not a secret
     except Exception as error:
