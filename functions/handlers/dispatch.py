@@ -43,7 +43,7 @@ def _start(left: list[Left], record: dict[str, Any]) -> None:
 
 def _leave(left: list[Left]) -> list[str]:
     now = now_ms()
-    # Their messages are new each time, so the age of their lane's oldest message does not tell how long they have waited.
+    # Their messages are new each time, so the age of their lane's oldest message does not tell how long they wait.
     oldest_ms = max(now - each.head.created_at for each in left)
     line = {"message": "no room; left in the lane", "jobs": len(left)}
     metric({"lane": left[0].head.lane}, line, OldestWaitMs=oldest_ms)
