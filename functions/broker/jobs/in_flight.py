@@ -144,12 +144,16 @@ class InFlight:
             return True
         running = self._running()
         room = self._limit - running.total()
-        if room <= 0 or self._may_start <= 0:
-            return False
         mine = running[lane, tenant]
-        most = TIMES_ROOM * (room - max(1, self._limit // SPARE_PART))
-        bulk = sum(number for (each, _), number in running.items() if each == BULK)
-        return (mine < most or not mine) and (lane != BULK or bulk < most or not bulk)
+        spare = max(1, self._limit // SPARE_PART)
+        most = TIMES_ROOM * (room - spare)
+        if lane == BULK:
+            bulk = sum(number for (each, _), number in running.items() if each == BULK)
+            if bulk and bulk >= most:
+                return False
+        if not mine:  # whoever has none comes before those who have some, though it be one too many
+            return room + spare > 0 and self._may_start + spare > 0
+        return mine < most and self._may_start > 0
 
     def _running(self) -> Counter[tuple[str, str]]:
         return self._others + Counter((job.lane, job.tenant) for job in self._own.values())
