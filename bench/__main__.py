@@ -8,7 +8,7 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails", "waiting")
+ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails", "documents", "waiting")
 """What needs no stack."""
 
 WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "overload", "all")
@@ -18,9 +18,14 @@ def main() -> int:
     """Run what was asked for; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("what", nargs="?", default="all", choices=WHAT)
-    parser.add_argument("files", nargs="*", type=Path, help="labelled rows (JSON lines, also .gz), of guardrails")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        help="of guardrails, labelled rows (JSON lines, also .gz); of documents, a folder",
+    )
     parser.add_argument("--policy", type=Path, help="of guardrails: a file with a policy; all checks without it")
-    parser.add_argument("--json", action="store_true", help="of guardrails, the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="of guardrails and documents, the figures as JSON")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="work folder; bench stacks that run there are used")
     parser.add_argument("--starts", type=int, default=7, help="fresh starts of each handler")
     parser.add_argument("--counted", type=int, default=3, help="jobs of each text that are counted one at a time")
@@ -39,13 +44,19 @@ def main() -> int:
     parser.add_argument("--concurrency", type=int, default=10, help="functions that run at a time in the overload run")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
     asked = parser.parse_intermixed_args()  # files may come behind options
-    if (asked.what == "guardrails") != bool(asked.files):
-        parser.error("guardrails takes files of labelled rows, and nothing else does")
+    if (asked.what in ("guardrails", "documents")) != bool(asked.files):
+        parser.error("guardrails takes files of labelled rows, documents a folder, and nothing else takes any")
     if asked.what == "guardrails":
         from bench import guardrails
 
         guardrails.run(asked.files, asked.policy, as_json=asked.json)
         return 0
+    if asked.what == "documents":
+        from bench import documents
+
+        if len(asked.files) != 1 or not asked.files[0].is_dir():
+            parser.error("documents takes one folder")
+        return documents.run(asked.files[0], as_json=asked.json)
     folder = asked.folder.resolve()
     if asked.what in ("startup", "all"):
         from bench import startup

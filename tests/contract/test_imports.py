@@ -54,13 +54,14 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
-    "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "documents": set(),
+    "batches": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
+    "cloud": {"clock", "context", "delivery", "documents", "envelope", "errors", "jobs", "providers", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery"),
+        *("batches", "cache", "cloud", "delivery", "documents"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
@@ -70,7 +71,18 @@ ARROWS: dict[str, set[str]] = {
     # operators' and developers' tools: no function loads them
     "cli": {
         *("clock", "errors", "storage"),
-        *("batches", "cloud", "delivery", "guardrails", "jobs", "prompts", "registry", "reviews", "tenants"),
+        *(
+            "batches",
+            "cloud",
+            "delivery",
+            "guardrails",
+            "jobs",
+            "prompts",
+            "providers",
+            "registry",
+            "reviews",
+            "tenants",
+        ),
     },
     "contract": {
         "clock",
@@ -97,14 +109,24 @@ THIRD_PARTY: dict[str, set[str]] = {
     "aws_lambda_powertools": {"observability"},
     "boto3": {"cli"},
     "botocore": {"cli", "cloud", "providers"},
+    "PIL": {"documents"},
+    "chardet": {"documents"},
+    "charset_normalizer": {"documents"},
+    "compressed_rtf": {"documents"},
     "httptools": {"cloud"},
     "jmespath": {"providers"},
     "jsonschema_rs": {"json_schema"},
+    "lxml": {"documents"},
+    "olefile": {"documents"},
+    "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
     "pydantic": {"contract", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
+    "pypdfium2": {"documents"},
+    "selectolax": {"documents"},
     "stdnum": {"guardrails"},
+    "striprtf": {"documents"},
     "urllib3": {"cloud", "delivery", "providers", "tenants"},
     "yaml": {"cli"},
 }

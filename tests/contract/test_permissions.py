@@ -85,6 +85,11 @@ def test_a_role_allows_only_what_it_names(name: str, role: Resource) -> None:
             assert not wide, f"{name} allows {sorted(wide)} on everything"
 
 
+def test_no_function_buys_anything() -> None:
+    actions = {each for role in roles().values() for one in statements(role) for each in as_list(one["Action"])}
+    assert not {each for each in actions if each.startswith("aws-marketplace:")}, "a job would subscribe to its model"
+
+
 @pytest.mark.parametrize("name", functions())
 def test_a_function_has_its_own_policy_and_no_other_functions(name: str) -> None:
     own = name.removesuffix("Function")
@@ -230,7 +235,7 @@ def test_who_reads_objects_is_told_when_one_is_gone_and_nobody_else_may_list_the
 
 
 def test_some_functions_read_objects() -> None:
-    assert readers("InboxBucket") == {"InvokeModelFunction", "TakeFileFunction"}
+    assert readers("InboxBucket") == {"InvokeModelFunction", "ReadDocumentFunction", "TakeFileFunction"}
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from broker.cloud.media import JobMedia
     from broker.cloud.payloads import PayloadStore
     from broker.cloud.queues import DeliveryQueue, JobQueue
+    from broker.cloud.readings import DocumentReadings
     from broker.cloud.secrets import Secrets
     from broker.cloud.texts import BucketTexts
     from broker.jobs.store import Jobs
@@ -99,6 +100,15 @@ def prompt_texts() -> "BucketTexts":
     from broker.cloud.texts import BucketTexts
 
     return BucketTexts(setting("PAYLOADS_BUCKET"), lambda: client("s3"))
+
+
+@cache
+def readings() -> "DocumentReadings":
+    """What was read of documents, and the queue of what is to be."""
+    from broker.cloud.clients import client
+    from broker.cloud.readings import DocumentReadings
+
+    return DocumentReadings(client("s3"), setting("PAYLOADS_BUCKET"), client("sqs"), setting("DOCUMENTS_QUEUE"))
 
 
 @cache
