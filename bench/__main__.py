@@ -8,10 +8,13 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("startup", "packing", "calls", "pictures", "checking", "guardrails", "documents", "waiting")
+ALONE = (
+    *("startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails", "documents"),
+    "waiting",
+)
 """What needs no stack."""
 
-WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "overload", "all")
+WHAT = (*ALONE, "emulator", "cpu", "litellm", "price", "throughput", "overload", "all")
 
 
 def main() -> int:
@@ -37,8 +40,9 @@ def main() -> int:
     parser.add_argument("--polls", type=float, default=1, help="of each job, of the price")
     parser.add_argument("--models", type=int, default=5, help="in use in a month, of the price")
     parser.add_argument("--secrets", type=int, default=3, help="of providers and of webhooks, of the price")
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of the cpu, emulator and throughput runs")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator run")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs of the cpu, litellm, emulator and throughput runs")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator and litellm runs")
+    parser.add_argument("--environment", type=Path, help="of litellm: a virtual environment that has `litellm[proxy]`")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
     parser.add_argument("--within", type=float, default=120, help="seconds until the throughput run is over")
     parser.add_argument("--concurrency", type=int, default=10, help="functions that run at a time in the overload run")
@@ -46,6 +50,8 @@ def main() -> int:
     asked = parser.parse_intermixed_args()  # files may come behind options
     if (asked.what in ("guardrails", "documents")) != bool(asked.files):
         parser.error("guardrails takes files of labelled rows, documents a folder, and nothing else takes any")
+    if (asked.what == "litellm") != bool(asked.environment):
+        parser.error("litellm takes the --environment that it is installed in, and nothing else does")
     if asked.what == "guardrails":
         from bench import guardrails
 
@@ -74,6 +80,10 @@ def main() -> int:
         from bench import pictures
 
         pictures.run()
+    if asked.what in ("embeddings", "all"):
+        from bench import embeddings
+
+        embeddings.run()
     if asked.what in ("checking", "all"):
         from bench import checking
 
@@ -82,6 +92,10 @@ def main() -> int:
         from bench import waiting
 
         return waiting.run()
+    if asked.what in ("contention", "all"):
+        from bench import contention
+
+        contention.run()
     if asked.what in ("emulator", "all"):
         from bench import emulator
 
@@ -96,6 +110,11 @@ def main() -> int:
     if asked.what in ("cpu", "all"):
         with running(folder / "plain", PLAIN, keep=asked.keep_running) as stack:
             cpu.run(stack, asked.jobs)
+    if asked.what == "litellm":
+        from bench import beside
+
+        with running(folder / "plain", PLAIN, keep=asked.keep_running) as stack:
+            beside.run(stack, asked.environment.resolve(), asked.rounds, asked.jobs)
     if asked.what in ("price", "all"):
         traffic = Traffic(asked.jobs_per_month, asked.polls, asked.models, asked.secrets)
         with running(folder / "metered", METERED, keep=asked.keep_running) as stack:

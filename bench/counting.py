@@ -28,6 +28,8 @@ class Counted:
     """The mean over the texts."""
     by_text: dict[str, Job]
     large: Job
+    spared: dict[str, Job]
+    """Of prose, by what they do without."""
     poll: Job
     background: Background
     series: set[Series]
@@ -84,6 +86,7 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
     say("  polls, large jobs, what runs by the clock, what is told of other jobs …")
     polled = runs.polls(bench)
     big = runs.spanned(lambda: runs.large(bench))
+    less = runs.spared(bench)
     clock = runs.by_the_clock(bench)
     runs.others(bench)
 
@@ -96,6 +99,7 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
         job=job(plain, plain.runs),
         by_text={kind: job(plain, each) for kind, each in kinds.items()},
         large=job(big, big.runs),
+        spared={name: job(span, span.runs) for name, span in less.items()},
         poll=job(polled, polled.runs),
         background=Background({name: job(span, span.runs) for name, span in clock.items()}, users),
         series={each for found in logs_of(bench, began).values() for each in found.series},

@@ -33,7 +33,11 @@ ENDED = frozenset({"succeeded", "failed", "blocked", "canceled", "expired"})
 
 
 def run(bench: Bench, jobs: int, concurrency: int) -> int:
-    """Measure, print and keep; gives the exit status: 1 where a job did not succeed, or was called for twice."""
+    """Measure, print and keep.
+
+    Gives the exit status: 1 where a job did not succeed or was called for twice, or a submit was refused otherwise than
+    by being told to come again.
+    """
     show(
         f"\noverload: {concurrency} functions at a time; {jobs} jobs and a file of {jobs} lines, {UNHURRIED_S} s each …"
     )
@@ -64,6 +68,7 @@ def run(bench: Bench, jobs: int, concurrency: int) -> int:
     show(f"\nall done after {took:.0f} s; submits that API Gateway refused and that were sent again: {dict(refused)}")
     show(f"jobs by their number of calls: {dict(calls)}")
     good = all(each["status"] == "succeeded" for group in groups.values() for each in group)
+    good &= all(status.endswith((": 429", ": 503")) for status in refused)
     keep("overload", {"jobs": jobs, "concurrency": concurrency, "seconds": took, "refused": refused, "calls": calls})
     return 0 if good and set(calls) == {1} and len(groups["the file"]) == jobs else 1
 
@@ -89,7 +94,7 @@ def _submit(client: Client, body: dict[str, Any], refused: Counter[str], who: st
         if answer.status == 202:
             return str(answer.body["id"])
         refused[f"{who}: {answer.status}"] += 1
-        time.sleep(0.5)
+        time.sleep(float(answer.headers.get("retry-after", 0.5)))
 
 
 def _file(bench: Bench, lines: int) -> None:

@@ -6,6 +6,9 @@ Sources: the quota pages of Lambda, Step Functions, API Gateway, DynamoDB, Event
 import math
 from dataclasses import dataclass
 
+from broker.tenants import slices
+
+from bench.contention import TRANSACTION_S
 from bench.pricing import Job, PriceList, billed_ms
 from bench.template import parameter, readers
 
@@ -41,7 +44,18 @@ def quotas(job: Job, prices: PriceList, model_s: float) -> list[Quota]:
             "ten times the concurrency",
         ),
         Quota("Lambda, all clients long-polling", 1_000, busy_s + model_s, "each job holds the api function as well"),
-        Quota("one tenant's budget item", 1_000, job.tenant_writes, "write units a second of one item; of one tenant"),
+        Quota(
+            "one tenant's budget, write units",
+            1_000 * slices.COUNT,
+            job.tenant_writes,
+            "a thousand a second for each of its slices; of one tenant",
+        ),
+        Quota(
+            "one tenant's budget, transactions",
+            slices.COUNT / TRANSACTION_S,
+            1,
+            "one at a time, of ten milliseconds, for each of its slices; of one tenant",
+        ),
         Quota("Express starts", 6_000, 1, "StartExecution of Express, a second"),
         Quota("API Gateway", 10_000, job.api_requests, "requests a second of the account; RequestRate sets less"),
         Quota(

@@ -1,5 +1,6 @@
 """What is logged and measured of the facts that use cases tell: ids and numbers, and dimensions of bounded variety."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from broker.consequences import of_outcome
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
+    from broker.jobs.sweeping import Swept
     from broker.steps.context import Run
 
 
@@ -91,6 +93,11 @@ def publishing_stopped(head: "Head", error: Exception) -> None:
     )
 
 
+def not_left_undone(head: "Head", error: Exception) -> None:
+    """A provider may go on with work that nobody waits for, and charge for it, until it ends by itself."""
+    warn("a provider could not be told to stop", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+
 def line_failed(batch_id: str, line: int, error: BaseException) -> None:
     """A line of a file could not be taken for a reason that nobody foresaw; the others go on."""
     warn("a line failed", batch_id=batch_id, line=line, error=type(error).__name__, at=place_of(error))
@@ -100,15 +107,16 @@ def job_ended(head: "Head") -> None:
     """A job reached its terminal status.
 
     Its time is told in parts: in its queue, with models, and the broker's own (checks, selection, moderation, writes).
-    The last two are left out for a job that never ran, and for one that somebody had to look at. What circuits kept
-    waiting was in its queue until its last run.
+    The last two are left out for a job that never ran, and for one that somebody had to look at. What was put back was
+    in its queue until its last run, but for the time of models that were asked before.
     """
-    began = head.started_at
+    began, asked = head.started_at, _asked_ms(head.calls)
+    before = 0
     if head.waits:
         began = head.claimed_at if head.claimed_by else None
-    queued = (began or head.ended_at or 0) - head.created_at
+        before = asked - (_asked_ms(head.calls_of(head.run)) if began else 0)
+    queued = max(0, (began or head.ended_at or 0) - head.created_at - before)
     whole = (head.ended_at or 0) - head.created_at
-    asked = sum(call.get("l", 0) for call in head.calls.values())
     parts = (
         {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at and not head.review else {}
     )
@@ -123,6 +131,30 @@ def job_ended(head: "Head") -> None:
         JobEndToEndMs=whole,
         **parts,
     )
+
+
+def _asked_ms(calls: dict[str, dict[str, Any]]) -> int:
+    return sum(call.get("l", 0) for call in calls.values())
+
+
+def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:
+    """A sweep is over; gives what it did, as counts. How far it is behind is told each time."""
+    counts = asdict(done) | {"errors": len(done.errors)}
+    due_at = counts.pop("oldest_due_at")
+    metric(
+        {"stage": "sweep"},
+        {"message": "swept", **counts, "error_names": sorted(set(done.errors))},
+        SweepErrors=counts["errors"],
+        JobsRequeued=done.requeued,
+        DeadLetters=done.dead_letters,
+        SweepBehindSeconds=0 if due_at is None else max(0, now - due_at) // 1000,
+    )
+    return counts
+
+
+def receivers_unread(error: Exception) -> None:
+    """Which receivers are slow could not be read or noted: webhooks go out without limit meanwhile."""
+    warn("the slow receivers could not be read", error=type(error).__name__, at=place_of(error))
 
 
 def webhook_gone(job_id: str, what: str) -> None:

@@ -66,6 +66,22 @@ class Unread(Exception):
     """Not all of what was to be read was; it is throttled, and may be asked for again."""
 
 
+class Contended(Exception):
+    """Others wrote the same items at the same moment, at each try; nothing was written, and a repeat may work.
+
+    `met` are the positions of the operations that they met.
+    """
+
+    def __init__(self, met: Sequence[int]) -> None:
+        super().__init__(f"others write at the same moment what operations {list(met)} write")
+        self.met = tuple(met)
+
+
+TRIES = 10
+"""Of a write that others meet: transactions on one item cancel each other, and hold it for some ten milliseconds each.
+DynamoDB leaves the repeat to the caller."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of an index, and the cursor to the next; None at the end."""
@@ -101,11 +117,12 @@ class Database(Protocol):
         """Read the items of one partition from `first` to `last`, both included, in order, as of the last write."""
         ...
 
-    def write(self, *operations: Put | Update | Check) -> None:
+    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
         """Write all or nothing: one operation as a plain write, several as one transaction.
 
         Raises:
             ConditionFailed: a condition did not hold, and nothing was written.
+            Contended: others held one of the items at each of the `tries`.
         """
         ...
 
@@ -114,6 +131,7 @@ class Database(Protocol):
 
         Raises:
             ConditionFailed: a condition did not hold, and nothing was written.
+            Contended: as for `write`.
         """
         ...
 

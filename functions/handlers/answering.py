@@ -1,4 +1,7 @@
-"""What the doors of the REST API share: an error that is not ours becomes `500` without its text."""
+"""What the doors of the REST API share: an error that is not ours becomes `503` where it passes by itself, else `500`.
+
+Neither has its text.
+"""
 
 from collections.abc import Callable
 
@@ -14,5 +17,10 @@ def answered(request: Request, door: Callable[[Request], Reply]) -> Reply:
     except BrokerError as error:
         return error_reply(error, request.request_id)
     except Exception as error:
-        warn("unexpected error", error=type(error).__name__, at=place_of(error), route=request.resource)
-        return error_reply(BrokerError("Something went wrong on our side."), request.request_id)
+        from broker.cloud.overload import unavailable
+
+        passes = unavailable(error)
+        what = "unexpected error" if passes is None else "answered that it is busy"
+        warn(what, error=type(error).__name__, at=place_of(error), route=request.resource)
+        told = passes or BrokerError("Something went wrong on our side.")
+        return error_reply(told, request.request_id)

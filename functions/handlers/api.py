@@ -18,9 +18,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     reply = answered(request, lambda asked: doors.api()(asked))
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
-    if route in ACCEPTING:
-        line = {"message": "answered", **facts}
-        metric({"door": "rest"}, line, **{"JobsAccepted" if reply.status < 400 else "JobsRefused": 1})
+    if route in ACCEPTING and reply.status < 400:
+        metric({"door": "rest"}, {"message": "job accepted", "job_id": reply.body["id"]}, JobsAccepted=1)
+    elif route in ACCEPTING:
+        metric({"door": "rest"}, {"message": "answered", **facts}, JobsRefused=1)
     elif request.method != "GET":  # a look changes nothing, and API Gateway's own log has it
         log("answered", **facts)
     return reply.proxy(request.request_id, doors.cors_origin())

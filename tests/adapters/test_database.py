@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from broker.cloud.database import CONFLICT_TRIES, LONGEST_PAUSE_S, DynamoDatabase
-from broker.storage import Check, ConditionFailed, Database, If, Item, Put, Unread, Update
+from broker.cloud.contention import LONGEST_PAUSE_S
+from broker.cloud.database import DynamoDatabase
+from broker.storage import TRIES, Check, ConditionFailed, Contended, Database, If, Item, Put, Unread, Update
 
 from tests.adapters.conftest import INDEXES, SCHEMA, TABLES
 from tests.contract.stack import of_type
+from tests.fakes.own_time import own_time
 
 REFUSED = (ValueError, ClientError)
 
@@ -245,7 +247,7 @@ def test_what_meets_a_transaction_is_repeated_for_a_while(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     paused: list[float] = []
-    monkeypatch.setattr("broker.cloud.database.time.sleep", paused.append)
+    own_time(monkeypatch, "broker.cloud.contention", sleep=paused.append)
     met = {
         "transact_write_items": dynamodb.exceptions.TransactionCanceledException(
             {
@@ -275,11 +277,14 @@ def test_what_meets_a_transaction_is_repeated_for_a_while(
 
             return call
 
-    DynamoDatabase(Busy(CONFLICT_TRIES - 1), TABLES).write(*ACTIONS[action])
-    assert len(paused) == CONFLICT_TRIES - 1
+    DynamoDatabase(Busy(TRIES - 1), TABLES).write(*ACTIONS[action])
+    assert len(paused) == TRIES - 1
     assert all(0 <= pause <= min(0.02 * 2**place, LONGEST_PAUSE_S) for place, pause in enumerate(paused))
-    with pytest.raises(type(met)):
-        DynamoDatabase(Busy(CONFLICT_TRIES), TABLES).write(*ACTIONS[action])
+    for tries in (1, 3, TRIES):
+        DynamoDatabase(Busy(tries - 1), TABLES).write(*ACTIONS[action], tries=tries)
+        with pytest.raises(Contended) as failure:
+            DynamoDatabase(Busy(tries), TABLES).write(*ACTIONS[action], tries=tries)
+        assert failure.value.met == (0,)
 
 
 def test_index_gives_keys_only_and_only_what_has_them(database: Database) -> None:

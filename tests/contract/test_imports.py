@@ -18,11 +18,13 @@ FUNCTIONS = ROOT / "functions"
 ARROWS: dict[str, set[str]] = {
     # leaves: they know nothing of the house
     "bounds": set(),
+    "side_by_side": set(),
     "clock": set(),
     "errors": set(),
     "consequences": {"errors"},
     "storage": set(),
     "token_estimates": set(),
+    "packed_numbers": set(),
     "observability": {"clock"},
     "envelope": {"clock"},
     "json_text": {"errors"},
@@ -31,15 +33,18 @@ ARROWS: dict[str, set[str]] = {
     "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
-    "context": {"clock", "errors", "guardrails", "jobs", "storage", "token_estimates"},
+    "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
     "prompts": {"errors", "guardrails", "json_schema", "storage"},
     "postprocessing": {"errors", "guardrails", "json_text", "providers"},
-    "providers": {"clock", "errors", "json_schema", "json_text", "token_estimates"},
+    "providers": {"clock", "errors", "json_schema", "json_text", "packed_numbers", "token_estimates"},
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
-    "jobs": {"clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "storage", "tenants"},
-    "reviews": {"clock", "errors", "guardrails", "jobs", "storage"},
+    "jobs": {
+        *("clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "side_by_side", "storage"),
+        "tenants",
+    },
+    "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
@@ -57,7 +62,10 @@ ARROWS: dict[str, set[str]] = {
     "documents": set(),
     "batches": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "context", "delivery", "documents", "envelope", "errors", "jobs", "providers", "storage"},
+    "cloud": {
+        *("clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
+        *("json_text", "packed_numbers", "providers", "storage"),
+    },
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
@@ -65,7 +73,7 @@ ARROWS: dict[str, set[str]] = {
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
-        *("bootstrap", "bounds", "clock", "consequences", "errors", "observability"),
+        *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
         *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them

@@ -71,8 +71,16 @@ def test_replies_of_the_gateway_are_as_documented() -> None:
             continue  # it keeps whatever status the gateway has
         status = response.get("StatusCode", 500)
         assert status in ERRORS, f"the gateway's response {name} has the status {status}, which is not documented"
-        if status == 429:
-            assert "Retry-After" in response["ResponseParameters"]["Headers"], name
+        if status in (429, 503):
+            assert int(response["ResponseParameters"]["Headers"]["Retry-After"].strip("'")) > 0, name
+
+
+def test_a_function_that_gives_no_answer_is_told_as_one_that_may_be_asked_again() -> None:
+    (api,) = of_type("AWS::Serverless::Api").values()
+    for name in ("INTEGRATION_FAILURE", "AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):
+        response = api["GatewayResponses"][name]
+        error = json.loads(response["ResponseTemplates"]["application/json"])["error"]
+        assert (response["StatusCode"], error["type"], error["code"]) == (503, "unavailable", "not_answered")
 
 
 def test_the_gateway_and_the_document_have_the_same_stage() -> None:

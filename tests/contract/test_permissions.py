@@ -159,7 +159,7 @@ def rights_on(name: str, resource: Resource) -> set[str]:
 
 
 TURNS = {
-    "ApiFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, shows them, erases them
+    "ApiFunction": {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"},  # recalls, shows, links and erases them
     "IntakeFunction": {"s3:GetObject"},
     "TakeFileFunction": {"s3:GetObject"},
     "CleanFunction": {"s3:DeleteObject"},  # ends them
@@ -235,7 +235,8 @@ def test_who_reads_objects_is_told_when_one_is_gone_and_nobody_else_may_list_the
 
 
 def test_some_functions_read_objects() -> None:
-    assert readers("InboxBucket") == {"InvokeModelFunction", "ReadDocumentFunction", "TakeFileFunction"}
+    readers_of_inbox = {"AdminFunction", "InvokeModelFunction", "ReadDocumentFunction", "TakeFileFunction"}
+    assert readers("InboxBucket") == readers_of_inbox
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
 

@@ -228,6 +228,7 @@ def test_the_api_is_guarded_measured_and_traced() -> None:
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*"), "some route is not throttled"
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys()
     assert settings["DataTraceEnabled"] is False, "API Gateway would log prompts"
+    assert 0 < api["MinimumCompressionSize"] <= 1000, "answers would go out as they are, and what goes out is paid for"
     assert target(api["AccessLogSetting"]["DestinationArn"]) in of_type("AWS::Logs::LogGroup")
     for word in ("body", "header", "querystring", "authorization"):
         assert word not in api["AccessLogSetting"]["Format"].lower(), f"the access log holds the request's {word}"

@@ -161,7 +161,15 @@ def test_all_else_is_as_without() -> None:
     assert added == {f"{name.removesuffix('Function')}ShiftAlarm" for name in FUNCTIONS}
     assert plain["Resources"].keys() <= other["Resources"].keys()
     touched = {name for name, each in plain["Resources"].items() if other["Resources"][name] != each}
-    assert touched == {*FUNCTIONS, *invoking(), "Api", "DependenciesLayer", "ExpressWorkflow", "StandardWorkflow"}
+    assert touched == {
+        *FUNCTIONS,
+        *invoking(),
+        "Api",
+        "DependenciesLayer",
+        "DocumentsLayer",
+        "ExpressWorkflow",
+        "StandardWorkflow",
+    }
     assert {name for name in plain if plain[name] != other[name]} == {"Parameters", "Globals", "Resources"}
 
 

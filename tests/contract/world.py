@@ -42,6 +42,7 @@ from broker.steps.preparing import Prepare
 from broker.steps.trying import TryPolicies
 from broker.storage import Put
 from broker.tenants import ledger
+from broker.tenants.budgets import Budgets
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
@@ -90,9 +91,11 @@ class World:
         apply(self.registry, parse_registry(REGISTRY), by="tests", now=NOW)
         self.turns = FakeTurns()
         prompts, policies = Prompts(self.database, self.texts), Policies(self.database)
-        prepare = Prepare(self.database, self.models, tenants, prompts, self.turns, policies, "inbox")
+        budgets = Budgets(self.database)
+        prepare = Prepare(self.database, self.models, tenants, prompts, self.turns, policies, "inbox", budgets)
         self.accept = Accept(
-            self.database, self.jobs, self.payloads, FakeQueue(), prepare, lambda url: None, lambda head, error: None
+            *(self.database, budgets, self.jobs, self.payloads, FakeQueue(), prepare),
+            *(lambda url: None, lambda head, error: None),
         )
         self.reply: Sent = Sent(200, None, None, 12)
         self.deliver = Deliver(

@@ -79,12 +79,12 @@ class Ahead:
 
 
 def let_claims_run_out(stack: Stack, heads: list[Head]) -> None:
-    """Let the minute be over that an attempt at a delivery has, whether it died or not."""
+    """Let the minute be over that an attempt at a delivery has, and the time that its message is hidden if it died."""
     jobs = Jobs(stack.database, ())
     for head in heads:
         for name, note in jobs.notes(head.id, "DELIVERY#").items():
-            if note["state"] == "pending" and note.get("busy_until", 0) > now_ms():
-                over = {"busy_until": now_ms()}
+            if note["state"] == "pending":
+                over = {"busy_until": min(note.get("busy_until", 0), now_ms()), "due_at": now_ms()}
                 stack.database.write(Update("jobs", job_pk(head.id), f"NOTE#{name}", set=over))
 
 
@@ -112,7 +112,7 @@ def submit(api: Client, number: int, url: str) -> str | None:
         answer = api.submit(body, idempotency_key=key)
         if answer.status in (200, 202):  # 200: the job of the answer that was lost has ended meanwhile
             return str(answer.body["id"])
-        assert answer.status in (409, 500, 502), answer.body
+        assert answer.status in (409, 500, 503), answer.body
     return None
 
 

@@ -14,6 +14,7 @@ from local.client import Client
 from local.demo import Listener
 from local.emulator.limits.figures import ENTRIES_BYTES, REQUEST_BYTES
 from local.servers import REGION
+from tests.contract.test_events import MOST_EVENT_BYTES
 from tests.e2e.stack import Stack, chat, put_event, until
 
 
@@ -42,11 +43,23 @@ def test_a_body_that_is_too_large_is_told_in_the_errors_form(stack: Stack, text:
     assert (answer.body["error"]["type"], answer.body["error"]["code"]) == ("invalid_request", "body_too_large")
 
 
-def test_a_throttled_api_tells_no_more_than_that_it_failed(stack: Stack) -> None:
+def test_a_throttled_api_says_when_to_come_again(stack: Stack) -> None:
     with throttled(stack, "Api"):
-        answer = stack.api.call("GET", "/models")
-        assert (answer.status, answer.body["error"]["code"]) == (500, "internal_error")
+        for method, path, body in (("GET", "/models", None), ("POST", "/jobs", chat())):
+            answer = stack.api.call(method, path, body)
+            assert (answer.status, answer.body["error"]["code"]) == (503, "not_answered"), path
+            assert int(answer.headers["retry-after"]) > 0
     assert stack.api.call("GET", "/models").status == 200
+
+
+def test_a_throttled_authorizer_says_when_to_come_again_and_lets_nobody_in(stack: Stack) -> None:
+    """A policy is kept for a minute, so this is somebody who was not seen before."""
+    client = Client(stack.base_url, stack.unknown_key())
+    with throttled(stack, "Authorize"):
+        answer = client.call("GET", "/models")
+        assert (answer.status, answer.body["error"]["code"]) == (503, "not_answered")
+        assert int(answer.headers["retry-after"]) > 0
+    assert client.call("GET", "/models").status == 401
 
 
 def test_a_message_waits_for_a_function_that_is_throttled(stack: Stack) -> None:
@@ -97,9 +110,11 @@ def test_what_services_refuse_for_its_size(stack: Stack) -> None:
         events.put_events(Entries=[entry | {"Detail": json.dumps("x" * ENTRIES_BYTES)}])
 
 
-def test_an_event_of_nearly_a_megabyte_is_a_job(stack: Stack) -> None:
+def test_an_event_of_the_most_that_is_promised_is_a_job(stack: Stack) -> None:
+    empty = chat("", model="echoes")
+    rest = len(json.dumps(empty)) + len("InferenceRequested") + 64  # and the source's name
     with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
-        sent = put_event(stack, chat("x" * 900_000, model="echoes"))
+        sent = put_event(stack, chat("x" * (MOST_EVENT_BYTES - rest), model="echoes"))
         event = heard.wait("JobSucceeded", lambda detail: detail["metadata"]["correlation_id"] == sent)
     assert event is not None
 

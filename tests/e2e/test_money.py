@@ -3,7 +3,7 @@
 import time
 
 from broker.clock import now_ms
-from broker.tenants.ledger import collect, period_of
+from broker.tenants.ledger import period_of, standing
 
 from tests.e2e.stack import Stack, chat
 
@@ -12,15 +12,12 @@ WHOLE = 1_000_000_000
 
 
 def _available(stack: Stack, tenant: str) -> int:
-    """What a hold could take, once what came back is counted."""
-    collect(stack.database, tenant, period_of(now_ms()))
-    item = stack.database.get("ledger", f"BUDGET#{tenant}", period_of(now_ms()))
-    assert item is not None
-    return int(item["available"])
+    """What a hold could take, with what came back."""
+    return standing(stack.database, tenant, period_of(now_ms())).available
 
 
 def _spent(stack: Stack, tenant: str) -> int:
-    return sum(item["nusd"] for item in stack.database.query("ledger", f"SPEND#{tenant}", period_of(now_ms())))
+    return standing(stack.database, tenant, period_of(now_ms())).spent
 
 
 def _kept(stack: Stack, tenant: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.storage import Check, Item, Put, TableName, Update
+from broker.storage import TRIES, Check, Item, Put, TableName, Update
 
 from tests.fakes.database import INDEX_KEYS, FakeDatabase
 
@@ -69,12 +69,12 @@ class CountingDatabase(FakeDatabase):
         self.reads += 1
         return FakeDatabase.query_between(self, table, pk, first, last)
 
-    def write(self, *operations: Put | Update | Check) -> None:
+    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
         """See `Database.write`."""
         self.writes += len(operations)
         self.requests += 1
         before = [self._item(operation) for operation in operations]
-        FakeDatabase.write(self, *operations)
+        FakeDatabase.write(self, *operations, tries=tries)
         for operation, old in zip(operations, before, strict=True):
             new = self._item(operation)
             size = max(bytes_of(item) for item in (old, new) if item is not None)

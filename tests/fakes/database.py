@@ -1,11 +1,12 @@
 """The tables in memory: conditions, transactions and indexes as DynamoDB has them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, Literal
 
-from broker.storage import Check, ConditionFailed, If, Item, Page, Put, TableName, Update
+from broker.storage import TRIES, Check, ConditionFailed, Contended, If, Item, Page, Put, TableName, Update
 
 MOST_AT_ONCE = 100
 """Operations of one transaction."""
@@ -31,6 +32,8 @@ class FakeDatabase:
     """What others do right before the next write; each is done once."""
     lose_reply_of: str | None = None
     """The reply to the next write of an item with this `sk` is lost, and the client makes it again."""
+    held: Counter[str] = field(default_factory=Counter)
+    """At how many tries others hold the items of a partition (`pk`)."""
     _items: dict[Key, Item] = field(default_factory=dict)
     _lock: Any = field(default_factory=RLock)
     """Each read and write is one step, for threads too."""
@@ -69,13 +72,23 @@ class FakeDatabase:
             self.write(operation)
             return dict(_copy(self._items[_key(operation)]))
 
-    def write(self, *operations: Put | Update | Check) -> None:
+    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
         """See `Database.write`."""
         with self._lock:
+            self._meet(operations, tries)
             self._write(operations)
             if self.lose_reply_of in [_key(operation)[2] for operation in operations]:
                 self.lose_reply_of = None
                 self._write(operations)
+
+    def _meet(self, operations: Sequence[Put | Update | Check], tries: int) -> None:
+        keys = [_key(operation)[1] for operation in operations]
+        for _ in range(tries):
+            met = [place for place, pk in enumerate(keys) if self.held[pk] > 0]
+            self.held.subtract(keys[place] for place in met)
+            if not met:
+                return
+        raise Contended(met)
 
     def _write(self, operations: Sequence[Put | Update | Check]) -> None:
         if self.meanwhile:

@@ -21,6 +21,7 @@ from broker.steps.context import Run, original
 from broker.steps.preparing import Prepare
 from broker.storage import Item, Put
 from broker.tenants import ledger
+from broker.tenants.budgets import Budgets
 from broker.tenants.ledger import period_of
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
@@ -122,20 +123,23 @@ class World:
         """The entries, as operators see them."""
         return Registry(self.database, self.texts)
 
-    def preparing(self) -> Prepare:
+    def preparing(self, budgets: Budgets | None = None) -> Prepare:
         """The use case as a fresh process builds it."""
         tenants = Tenants(self.database)
         policies = Policies(self.database)
-        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX)
+        budgets = budgets or Budgets(self.database)
+        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets)
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""
+        budgets = Budgets(self.database)
         return Accept(
             self.database,
+            budgets,
             self.jobs,
             self.payloads,
             self.queue,
-            self.preparing(),
+            self.preparing(budgets),
             self.check_webhook,
             lambda head, error: self.lost.append(head.id),
             self.quiet_doors,
@@ -175,14 +179,14 @@ class World:
 
     def available(self, tenant: str = "acme", now: int = NOW) -> int:
         """What is left of the tenant's budget, with what its jobs gave back."""
-        found = self.database.get("ledger", f"BUDGET#{tenant}", period_of(now))
-        assert found is not None
-        return int(found["available"]) + self.spent(tenant).get("returned", 0)
+        return ledger.standing(self.database, tenant, period_of(now)).available
 
     def spent(self, tenant: str = "acme") -> dict[str, int]:
-        """The tenant's spend over all models and shards."""
+        """The tenant's spend over all models, shards and slices."""
         total: dict[str, int] = {}
-        for item in self.database.query("ledger", f"SPEND#{tenant}"):
+        for item in self.database.items():
+            if not f"{item['pk']}#".startswith(f"SPEND#{tenant}#"):
+                continue
             for name, value in item.items():
                 if isinstance(value, int):
                     total[name] = total.get(name, 0) + value

@@ -8,7 +8,7 @@ from broker.errors import BrokerError, CircuitOpen, Unavailable
 from broker.routing.board import Board
 from broker.routing.breakers import Breakers
 from broker.routing.figures import SLOT_MS
-from broker.storage import Check, Item, Put, TableName, Update
+from broker.storage import TRIES, Check, Item, Put, TableName, Update
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.world import NOW, SECOND
@@ -41,10 +41,10 @@ class Refusing(FakeDatabase):
         self._refuse(pk)
         return super().query_since(table, pk, sk)
 
-    def write(self, *operations: Put | Update | Check) -> None:
+    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
         for each in operations:
             self._refuse(each.item["pk"] if isinstance(each, Put) else each.pk)
-        super().write(*operations)
+        super().write(*operations, tries=tries)
 
     def _refuse(self, pk: str) -> None:
         if pk.startswith(self.refused):

@@ -21,7 +21,6 @@ from tests.fakes.world import HOUR, NOW, World
 
 ALLOWED = 2_000
 PERIOD = "2026-11"
-BUCKET = "acme/2026-11"
 STATUSES = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED]
 CRASHES = st.none() | st.none() | st.integers(0, 2)
 EXPECTED = (Conflict, Moved, NotCancelable, BudgetExceeded, Down, Crash)
@@ -120,6 +119,7 @@ class Life(RuleBasedStateMachine):
         heads = self.heads()
         taken = sum(head.spent + head.reserved if head.status.terminal else head.limit for head in heads)
         assert self.world.available() == ALLOWED - taken
+        assert taken <= ALLOWED or self.overran, "more than the budget"
         over = [head for head in heads if head.status.terminal]
         spent = self.world.spent()
         assert spent.get("nusd", 0) == sum(head.spent for head in over)

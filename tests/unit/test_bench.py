@@ -199,9 +199,9 @@ def test_lambda_concurrency_binds_when_models_are_slow() -> None:
     assert binding(quotas(JOB, PRICES, 30)).jobs_s < 1000 / 30
 
 
-def test_a_tenant_is_bound_by_its_budget_item() -> None:
-    budget = next(quota for quota in quotas(JOB, PRICES, 3) if "budget" in quota.name)
-    assert budget.jobs_s == 250
+def test_a_tenant_is_bound_by_the_slices_of_its_budget() -> None:
+    found = {quota.name: quota.jobs_s for quota in quotas(JOB, PRICES, 3) if "budget" in quota.name}
+    assert found == {"one tenant's budget, write units": 4_000, "one tenant's budget, transactions": 1_600}
 
 
 def test_what_a_request_touches_is_told_without_ids() -> None:

@@ -1,18 +1,20 @@
 """Ending: one terminal commit with its refund, and calls settled whatever became of their job."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.errors import Conflict, NotCancelable, NotFound
+from broker.errors import BudgetExceeded, Conflict, NotCancelable, NotFound
 from broker.jobs.call_transitions import start_call
 from broker.jobs.ending import cancel_job, settle_call, settle_job, settle_orphaned_calls
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import view
 from broker.jobs.reconciling import reconcile
 from broker.jobs.transitions import Fence, Outcome, claim
-from broker.storage import Item, Put
+from broker.storage import Item, Put, Update
 from broker.tenants import ledger
+from broker.tenants.budgets import Budgets
 
 from tests.fakes.world import JOB_ID, MINUTE, NOW, World, a_head
 
@@ -73,9 +75,14 @@ def test_the_terminal_commit_books_the_answer_and_gives_back_the_rest(world: Wor
 def test_what_came_back_can_be_held_again(world: World) -> None:
     _, key = call(world)
     settle_job(world.jobs, world.jobs.get(JOB_ID), FENCE, WON, NOW, {key: facts(cost=30)})
-    assert ledger.collect(world.database, "acme", "2026-11") == HOLD - 30
-    assert budget(world)["available"] == BUDGET - 30 == world.available()
-    assert ledger.collect(world.database, "acme", "2026-11") == 0
+
+    def write(name: str, writes: Sequence[Put | Update]) -> None:
+        world.jobs.create(a_head(id=f"job_{len(writes)}", holds={name: BUDGET - 30}), *writes)
+
+    Budgets(world.database).hold("acme", "2026-11", BUDGET - 30, "job_2", write)
+    assert budget(world)["available"] == 0 == world.available()
+    with pytest.raises(BudgetExceeded):
+        Budgets(world.database).hold("acme", "2026-11", 1, "job_3", write)
 
 
 def test_calls_of_several_models_are_booked_in_one_commit(world: World) -> None:

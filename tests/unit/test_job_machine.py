@@ -1,10 +1,11 @@
 """A job's whole life at random: doubled messages, stale runs and heads, crashes, late answers, and the sweep."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from broker.errors import NotFound
+from broker.errors import BudgetExceeded, NotFound
 from broker.jobs.call_transitions import start_call
 from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job, settle_call, settle_job
@@ -14,15 +15,15 @@ from broker.jobs.transitions import Fence, Outcome, wait
 from broker.reviews.deciding import Reviewer
 from broker.reviews.record import opened
 from broker.steps.context import Run, enter
-from broker.storage import ConditionFailed
-from broker.tenants import ledger
+from broker.storage import Put, Update
+from broker.tenants.budgets import TRIES, Budgets
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, invariant, multiple, rule
 
 from tests.fakes.reviews import decide_of
 from tests.fakes.world import HOUR, MINUTE, SECOND, a_head
-from tests.unit.job_life import BUCKET, CRASHES, PERIOD, STATUSES, Execution, Life, Made
+from tests.unit.job_life import CRASHES, PERIOD, STATUSES, Execution, Life, Made
 
 
 class JobMachine(Life):
@@ -32,22 +33,26 @@ class JobMachine(Life):
     executions = Bundle("executions")
     calls = Bundle("calls")
 
-    @rule(target=jobs, hold=st.integers(1, 900))
-    def accept(self, hold: int) -> Any:
+    @rule(target=jobs, hold=st.integers(1, 900), crowded=st.sampled_from([False, False, True]))
+    def accept(self, hold: int, crowded: bool) -> Any:
+        """A job is accepted; where others crowd the budget, it is in slices from then on."""
         if len(self.heads()) == 3:
             return multiple()
-        head = a_head(id=f"job_{self.fresh()}", limit=hold, holds={BUCKET: hold}, created_at=self.now)
+        head = a_head(id=f"job_{self.fresh()}", limit=hold, created_at=self.now)
         head = replace(head, deadline_at=self.now + HOUR, due_at=self.now + MINUTE)
-        beside = ledger.hold(BUCKET, hold)
+
+        def write(name: str, writes: Sequence[Put | Update]) -> None:
+            self.world.jobs.create(replace(head, holds={name: hold}), *writes, tries=TRIES)
+
+        if crowded:
+            self.database.held["BUDGET#acme"] = TRIES
         try:
-            self.world.jobs.create(head, beside)
-        except ConditionFailed:
-            # As where a request is accepted: what jobs gave back is counted before one is refused.
-            back = ledger.collect(self.world.database, "acme", PERIOD)
-            if self.world.available() < hold:
-                return multiple()
-            assert back, "the budget covered it, and yet it was refused"
-            self.world.jobs.create(head, beside)
+            Budgets(self.database).hold("acme", PERIOD, hold, head.id, write)
+        except BudgetExceeded:
+            assert self.world.available() < hold, "the budget covered it, and yet it was refused"
+            return multiple()
+        finally:
+            self.database.held.clear()
         return head.id
 
     @rule(ms=st.sampled_from([SECOND, MINUTE, 2 * MINUTE, 11 * MINUTE]))
@@ -254,13 +259,6 @@ class JobMachine(Life):
         with self.crashing(crash, *([self.sweep_once] if twice else [])):
             self.sweep_once()
         self.world.queue.down = False
-
-    @rule()
-    def collect(self) -> None:
-        before = self.world.available()
-        ledger.collect(self.database, "acme", PERIOD)
-        assert self.world.available() == before
-        assert self.world.spent().get("returned", 0) == 0
 
 
 JobMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=40)

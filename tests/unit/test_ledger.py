@@ -129,39 +129,6 @@ def test_a_job_writes_one_item_for_each_of_its_models() -> None:
     ]
 
 
-def test_what_came_back_is_collected_once_however_many_ask() -> None:
-    database = opened()
-    for number in range(20):
-        database.write(ledger.hold(BUCKET, 5))
-        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], {BUCKET: 4}))
-    assert (budget(database) or {})["available"] == 0
-    database.meanwhile.append(lambda: ledger.collect(database, "acme", PERIOD))
-    assert ledger.collect(database, "acme", PERIOD) == 80, "the other one has moved it, so it is there"
-    assert (budget(database) or {})["available"] == 80
-    assert ledger.collect(database, "acme", PERIOD) == 0
-
-
-def test_what_was_overspent_is_collected_too() -> None:
-    database = opened()
-    database.write(*ledger.book("acme", PERIOD, "job_1", [call("a", 30)], {BUCKET: -10}))
-    assert ledger.collect(database, "acme", PERIOD) == -10
-    assert (budget(database) or {})["available"] == 90
-
-
-def test_a_job_that_ends_meanwhile_does_not_keep_the_rest_from_being_collected() -> None:
-    database = opened()
-    for number in range(20):
-        database.write(ledger.hold(BUCKET, 5))
-        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 1)], {BUCKET: 4}))
-    database.meanwhile.append(
-        lambda: database.write(*ledger.book("acme", PERIOD, "job_3", [call("a", 0)], {BUCKET: 7}))
-    )
-    ledger.collect(database, "acme", PERIOD)
-    left = sum(row.get("returned", 0) for row in database.query("ledger", "SPEND#acme", PERIOD))
-    assert 7 < left < 80 + 7, "all but the item of the job that ended"
-    assert (budget(database) or {})["available"] + left == 87
-
-
 def test_what_comes_back_to_another_bucket_is_there_at_once() -> None:
     """Whatever the buckets are, each gets its own back; the tenant's own waits beside its spend."""
     database = opened()
@@ -178,4 +145,4 @@ def test_what_comes_back_to_another_bucket_is_there_at_once() -> None:
     assert available() == [50, 10], "of two holds, both are taken or none"
     database.write(*ledger.book("acme", PERIOD, "job_1", [call("a", 30)], {BUCKET: 20, other: 20}))
     assert available() == [50, 30]
-    assert (ledger.collect(database, "acme", PERIOD), available()) == (20, [70, 30])
+    assert ledger.standing(database, "acme", PERIOD).available == 70

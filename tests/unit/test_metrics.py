@@ -6,7 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 from broker.jobs.head import Status
-from broker.metrics import circuit_changed, job_ended, provider_called
+from broker.jobs.sweeping import Swept
+from broker.metrics import circuit_changed, job_ended, provider_called, sweep_ended
 
 from tests.fakes.world import NOW, a_head
 
@@ -88,6 +89,19 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
     assert (never["JobQueuedMs"], never["JobOwnMs"]) == (100, 0)
 
 
+def test_a_models_time_is_none_of_its_queues_however_often_the_job_was_put_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls = {"1.1": {"m": "a", "r": 1, "l": 30}, "2.2": {"m": "b", "r": 1, "l": 15}}
+    waited = {"run": 2, "started_at": NOW + 5, "claimed_at": NOW + 80, "waits": {"since": NOW, "times": 1}}
+    job_ended(a_head(status=Status.SUCCEEDED, claimed_by="m2", ended_at=NOW + 100, calls=calls, **waited))
+    job_ended(a_head(status=Status.EXPIRED, ended_at=NOW + 200, calls=calls, **waited))
+    ran, waits_still = written(capsys)
+    names = ("JobQueuedMs", "JobModelMs", "JobOwnMs", "JobEndToEndMs")
+    assert [ran[name] for name in names] == [50, 45, 5, 100]
+    assert [waits_still[name] for name in names] == [155, 45, 0, 200]
+
+
 def test_how_long_somebody_looked_is_no_time_of_the_brokers_own(capsys: pytest.CaptureFixture[str]) -> None:
     review = {"state": "released", "stage": "input", "rules": ["words"], "since": NOW + 6, "at": NOW + 90}
     job_ended(a_head(status=Status.SUCCEEDED, started_at=NOW + 5, ended_at=NOW + 100, review=review))
@@ -132,3 +146,14 @@ def test_a_circuit_of_one_tenants_own_is_no_change_of_the_models(capsys: pytest.
     circuit_changed("m#acme", "opened")
     (shared,) = [line for line in written(capsys) if "CircuitChanges" in line]
     assert (shared["model"], shared["change"], shared["CircuitChanges"]) == ("m", "opened", 1)
+
+
+def test_how_far_the_sweep_is_behind_is_told_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    sweep_ended(Swept(requeued=3), NOW)
+    counts = sweep_ended(Swept(errors=["KeyError", "KeyError"], oldest_due_at=NOW - 90_500), NOW)
+    well, behind = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (well["SweepBehindSeconds"], well["JobsRequeued"], well["SweepErrors"]) == (0, 3, 0)
+    assert (behind["SweepBehindSeconds"], behind["error_names"]) == (90, ["KeyError"])
+    assert "SweepBehindSeconds" in [each["Name"] for each in behind["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+    assert behind["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["stage"]]
+    assert counts == {**{name: 0 for name in counts}, "errors": 2}

@@ -163,7 +163,7 @@ def test_a_job_that_is_due_is_left_to_the_sweep_so_that_it_has_one_message() -> 
     assert leave(lanes, [a_left(queued)], NOW + MINUTE, 0.5) == []
     assert lanes.sent == []
     again = world.jobs.change(JOB_ID, lambda head: reconcile(head, now=NOW + MINUTE))
-    assert (again.status, again.due_at) == (Status.QUEUED, NOW + 11 * MINUTE), "the sweep sends this"
+    assert (again.status, again.due_at) == (Status.QUEUED, NOW + HOUR), "the sweep sends this"
     leave(lanes, [a_left(again)], NOW + 2 * MINUTE, 0.5)
     assert len(lanes.sent) == 1
 

@@ -7,7 +7,8 @@ from broker.errors import Conflict
 from broker.jobs.head import Head
 from broker.jobs.store import TRIES, Jobs
 from broker.jobs.transitions import claim
-from broker.storage import Put, Update
+from broker.storage import TRIES as WRITE_TRIES
+from broker.storage import Check, Put, Update
 
 from tests.fakes.database import FakeDatabase
 from tests.fakes.world import JOB_ID, NOW, World, a_head
@@ -17,10 +18,10 @@ from tests.fakes.world import JOB_ID, NOW, World, a_head
 class LosesReplies(FakeDatabase):
     """Each write is done and its reply lost, so the client does it again: what botocore's retries may do."""
 
-    def write(self, *operations: Put | Update) -> None:
+    def write(self, *operations: Put | Update | Check, tries: int = WRITE_TRIES) -> None:
         """Write twice; the second time fails on what the first one wrote."""
-        FakeDatabase.write(self, *operations)
-        FakeDatabase.write(self, *operations)
+        FakeDatabase.write(self, *operations, tries=tries)
+        FakeDatabase.write(self, *operations, tries=tries)
 
 
 def _claim(head: Head) -> Head:

@@ -19,7 +19,7 @@ from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, U
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.head import job_pk
 from broker.jobs.request import parse_request
-from broker.storage import ConditionFailed, Database, If, Update
+from broker.storage import ConditionFailed, Contended, Database, If, Update
 from broker.tenants.registry import Tenant
 
 
@@ -154,7 +154,7 @@ class Split:
         todo = [entry for entry in found if entry.line not in counted and way.has(entry.line)]
         if way.is_backwards:
             todo.reverse()
-        held: BrokerError | None = None
+        held: Exception | None = None
         for place, entry in enumerate(todo):
             if not time_left():
                 self.later.again(way.cut(entry.line for entry in todo[place:]), batch.tenant, 0)
@@ -163,7 +163,7 @@ class Split:
                 with within(way.patience_s):
                     ends[self._take(file, batch, entry, clock(), begun)] += 1
                 way.succeed()
-            except (KeyInFlight, Unavailable) as error:
+            except (KeyInFlight, Unavailable, Contended) as error:
                 held = error  # it says itself that it will pass
                 way.held.append(entry.line)
             except InvalidRequest:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from broker.cloud.readings import DocumentReadings
     from broker.cloud.secrets import Secrets
     from broker.cloud.texts import BucketTexts
+    from broker.jobs.head import Head
     from broker.jobs.store import Jobs
     from broker.routing.breakers import Breakers
     from broker.routing.catalog import Models
@@ -201,13 +202,13 @@ def answers() -> "Answers":
     return Answers(database(), DynamoShelf(client("dynamodb"), setting("CACHE_TABLE")))
 
 
-def media(run: "Run") -> "JobMedia":
+def media(job: "Run | Head") -> "JobMedia":
     """What a job's request points to."""
     from broker.cloud.clients import client
     from broker.cloud.media import JobMedia
 
     return JobMedia(
-        run, run.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
+        job, job.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
     )
 
 

@@ -12,6 +12,7 @@ from broker.bootstrap.adapters import (
     is_local,
     job_queue,
     jobs,
+    media,
     models,
     outbox,
     payloads,
@@ -37,11 +38,20 @@ if TYPE_CHECKING:
     from broker.rest.admin import Admin
     from broker.rest.api import Api
     from broker.steps.preparing import Prepare
+    from broker.tenants.budgets import Budgets
     from broker.tenants.identity import Identity
 
 
 QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest",)}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
+
+
+@cache
+def budgets() -> "Budgets":
+    """What this process knows of tenants' budgets."""
+    from broker.tenants.budgets import Budgets
+
+    return Budgets(database())
 
 
 @cache
@@ -51,7 +61,8 @@ def prepare() -> "Prepare":
     from broker.steps.preparing import Prepare
 
     prompts = Prompts(database(), prompt_texts())
-    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), setting("INBOX_BUCKET"))
+    inbox = setting("INBOX_BUCKET")
+    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets())
 
 
 @cache
@@ -63,6 +74,7 @@ def accept() -> "Accept":
 
     return Accept(
         database(),
+        budgets(),
         jobs(),
         payloads(),
         job_queue(),
@@ -128,7 +140,7 @@ def admin() -> "Admin":
     from broker.reviews.deciding import Decide
 
     decide = Decide(database(), jobs(), payloads(), job_queue(), enqueue_failed)
-    reviews = Reviews(database(), jobs(), payloads(), decide)
+    reviews = Reviews(database(), jobs(), payloads(), decide, lambda head, file: media(head).link(file))
     return Admin(database(), Registry(database(), prompt_texts()), reviews, allow_unsigned=is_local())
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.jobs.cleaning import Clean
+    from broker.jobs.head import Head
     from broker.jobs.in_flight import InFlight
     from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
@@ -171,11 +172,21 @@ def settle_job() -> "SettleJob":
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.metrics import job_ended, publishing_stopped, webhook_gone
+    from broker.metrics import job_ended, not_left_undone, publishing_stopped, webhook_gone
+
+    def leave_undone(head: "Head") -> None:
+        from broker.cloud.clients import client
+        from broker.cloud.functions import InvokeModelFunction
+
+        try:
+            InvokeModelFunction(client("lambda"), setting("INVOKE_MODEL_FUNCTION")).leave_undone(head.id)
+        except Exception as error:
+            not_left_undone(head, error)
 
     return Publish(
         *(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped),
         lambda head: webhook_gone(head.id, f"job.{head.status}"),
+        leave_undone,
     )
 
 
@@ -186,10 +197,12 @@ def deliver() -> "Deliver":
     from broker.delivery.addresses import resolve
     from broker.delivery.delivering import Deliver, make_sender
     from broker.delivery.post import post
+    from broker.delivery.receivers import Receivers
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
-    from broker.jobs.head import job_id_of
-    from broker.metrics import webhook_attempted, webhook_gone
+    from broker.jobs.head import Head, job_id_of
+    from broker.jobs.store import Linked
+    from broker.metrics import receivers_unread, webhook_attempted, webhook_gone
 
     def signing(tenant: str) -> list[str]:
         name = tenants().get(tenant, now_ms()).webhook_secret
@@ -197,11 +210,16 @@ def deliver() -> "Deliver":
             raise CredentialRejected("The tenant has no webhook secret.", code="no_webhook_secret")
         return secrets().get_list(name)
 
+    def link(head: Head) -> Linked | None:
+        return payloads().linked(head.id, head.output) if head.output else None
+
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
     return Deliver(
         *(database(), jobs(), delivery_queue(), send),
         lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
         webhook_gone,
+        link,
+        Receivers(impatient(), receivers_unread),
     )
 
 
@@ -221,10 +239,11 @@ def sweep() -> "Sweep":
     """The sweep."""
     from broker.cloud.clients import client
     from broker.cloud.queues import JobDeadLetters
+    from broker.cloud.workflows import can_start
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend)
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend, can_start)
 
 
 def reviews_standing(now: int) -> tuple[int, int]:

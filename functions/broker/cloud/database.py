@@ -1,23 +1,19 @@
 """The tables in DynamoDB: the adapter of `broker.storage.Database`."""
 
-import random
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from broker.cloud.attributes import decode_item, encode, encode_item
-from broker.storage import Check, ConditionFailed, If, Item, Page, Put, TableName, Unread, Update
+from broker.cloud.contention import Met, persist
+from broker.storage import TRIES, Check, ConditionFailed, If, Item, Page, Put, TableName, Unread, Update
 
 INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
 
 KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck"}
 """What a transaction calls them."""
 
-CONFLICT_TRIES = 10
-"""Transactions that meet on one item cancel each other; DynamoDB leaves the repeat to the caller. All jobs of a tenant
-meet on its budget, and hold it for some ten milliseconds each."""
-
-LONGEST_PAUSE_S = 0.64
+MET = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons of a cancelled transaction that pass by themselves (DynamoDB API Reference, "TransactWriteItems")."""
 
 MOST_KEYS = 100
 """Of one BatchGetItem (API reference)."""
@@ -112,44 +108,46 @@ class DynamoDatabase:
         following = reply.get("LastEvaluatedKey")
         return Page([decode_item(item) for item in reply["Items"]], decode_item(following) if following else None)
 
-    def write(self, *operations: Put | Update | Check) -> None:
+    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
         """See `Database.write`."""
         if len(operations) == 1 and not isinstance(operations[0], Check):
-            self._write_one(operations[0])
+            self._write_one(operations[0], tries)
         else:
-            self._write_all(operations)
+            self._write_all(operations, tries)
 
     def update(self, operation: Update) -> Item:
         """See `Database.update`."""
-        return decode_item(self._write_one(operation, ReturnValues="ALL_NEW")["Attributes"])
+        return decode_item(self._write_one(operation, TRIES, ReturnValues="ALL_NEW")["Attributes"])
 
-    def _write_one(self, operation: Put | Update, **more: str) -> Any:
+    def _write_one(self, operation: Put | Update, tries: int, **more: str) -> Any:
         request = self._request(operation) | more
         call = self._client.put_item if isinstance(operation, Put) else self._client.update_item
-        for attempt in range(CONFLICT_TRIES):
+
+        def write() -> Any:
             try:
                 return call(**request)
             except self._client.exceptions.ConditionalCheckFailedException:
                 raise ConditionFailed([0]) from None
             except self._client.exceptions.TransactionConflictException:
-                if attempt == CONFLICT_TRIES - 1:
-                    raise
-                _pause(attempt)
+                raise Met([0]) from None
 
-    def _write_all(self, operations: Sequence[Put | Update | Check]) -> None:
+        return persist(write, tries)
+
+    def _write_all(self, operations: Sequence[Put | Update | Check], tries: int) -> None:
         requests = [{KINDS[type(operation)]: self._request(operation)} for operation in operations]
-        for attempt in range(CONFLICT_TRIES):
+
+        def write() -> None:
             try:
                 self._client.transact_write_items(TransactItems=requests)
-                return
             except self._client.exceptions.TransactionCanceledException as error:
                 codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-                failed = [place for place, code in enumerate(codes) if code == "ConditionalCheckFailed"]
-                if failed:
+                if failed := [place for place, code in enumerate(codes) if code == "ConditionalCheckFailed"]:
                     raise ConditionFailed(failed) from None
-                if attempt == CONFLICT_TRIES - 1 or not {"TransactionConflict", "ThrottlingError"} & set(codes):
-                    raise
-                _pause(attempt)
+                if met := [place for place, code in enumerate(codes) if code in MET]:
+                    raise Met(met) from None
+                raise
+
+        persist(write, tries)
 
     def _request(self, operation: Put | Update | Check) -> dict[str, Any]:
         expression = _Expression()
@@ -163,10 +161,6 @@ class DynamoDatabase:
         if operation.when:
             request["ConditionExpression"] = " AND ".join(expression.condition(each) for each in operation.when)
         return request | expression.placeholders()
-
-
-def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, min(0.02 * 2**attempt, LONGEST_PAUSE_S)))  # noqa: S311 - jitter, not a secret
 
 
 class _Expression:

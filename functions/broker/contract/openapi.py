@@ -13,9 +13,10 @@ from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
 from broker.contract.prompt_runs import PromptRun
-from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery
+from broker.contract.replies import Error, GoneJob, Job, JobList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
+from broker.contract.turns import Conversation
 from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
@@ -37,10 +38,11 @@ ERRORS = {
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",
-    503: "The text of a stored prompt cannot be read right now, or a guardrail policy that is to hold is missing.",
+    503: "The broker is busy, or a store of its cannot be read right now: come again. Or a guardrail policy that is to "
+    "hold is missing.",
 }
-EVERYWHERE = (401, 403, 429, 500)
-SIGNED_EVERYWHERE = (403, 404, 429, 500)
+EVERYWHERE = (401, 403, 429, 500, 503)
+SIGNED_EVERYWHERE = (403, 404, 429, 500, 503)
 """API Gateway answers 404 to a call of the operators' routes that is not signed."""
 WITH_RETRY_AFTER = (409, 429, 503)
 
@@ -109,7 +111,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Submit a job",
         "jobs",
         {200: Job, 202: Job},
-        errors=(400, 402, 404, 409, 413, 422, 503),
+        errors=(400, 402, 404, 409, 413, 422),
         parameters=SUBMISSION,
         body=JobRequest,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
@@ -146,7 +148,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Submit a job from a stored prompt and its variables",
         "prompts",
         {200: Job, 202: Job},
-        errors=(400, 402, 404, 409, 413, 422, 503),
+        errors=(400, 402, 404, 409, 413, 422),
         parameters=(PROMPT_ID, *SUBMISSION),
         body=PromptRun,
         headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
@@ -168,14 +170,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Try a text against the guardrail policies, without a job; nothing is kept",
         "guardrails",
         {200: TrialOutcome},
-        errors=(400, 404, 413, 503),
+        errors=(400, 404, 413),
         body=Trial,
     ),
     ("POST", "/estimates"): Operation(
         "Who would do a job and what it would cost, without running or holding anything",
         "models",
         {200: Estimate},
-        errors=(400, 402, 404, 413, 503),
+        errors=(400, 402, 404, 413),
         body=JobRequest,
     ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),

@@ -1,7 +1,7 @@
 """Accepting a job: the same for every door."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.clock import new_job_id
@@ -9,11 +9,12 @@ from broker.errors import BrokerError, BudgetExceeded
 from broker.jobs import idempotency
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
-from broker.jobs.reconciling import NUDGES_MS
+from broker.jobs.reconciling import UNSENT_MS
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import REQUEST, TOKENS, Jobs, Payloads, Queue
-from broker.storage import ConditionFailed, Database
+from broker.storage import ConditionFailed, Contended, Database, Put, Update
 from broker.tenants import ledger
+from broker.tenants.budgets import TRIES, Budgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Accept:
     def __init__(
         self,
         database: Database,
+        budgets: Budgets,
         jobs: Jobs,
         payloads: Payloads,
         queue: Queue,
@@ -90,6 +92,7 @@ class Accept:
     ) -> None:
         """Of a job that comes in by one of the `quiet_doors` the bus is told only where its request asks for that."""
         self._database = database
+        self._budgets = budgets
         self._jobs = jobs
         self._payloads = payloads
         self._queue = queue
@@ -108,13 +111,14 @@ class Accept:
 
         Raises:
             InvalidRequest: and its kin: unknown model, refused address, no budget, a key misused.
+            Contended: others held the tenant's budget all the time; nothing is left of the request.
         """
         document = stored_form(request)
         mine, job_id = job_id is None, job_id or new_job_id(now)
         if key is None:
             try:
                 return Acceptance(self._create(job_id, request, document, caller, now), repeated=False)
-            except BudgetExceeded:
+            except (BudgetExceeded, Contended):
                 self._drop(job_id, request, caller, now)
                 raise
         fingerprint = idempotency.fingerprint(document)
@@ -130,9 +134,11 @@ class Accept:
             return Acceptance(there, repeated=True)
         try:
             head = self._create(held.job_id, request, document, caller, now)
-        except BrokerError as error:
+        except (BrokerError, Contended) as error:
             alone = idempotency.free(self._database, held, job_id)
-            if alone and mine and isinstance(error, BudgetExceeded):  # all else is refused before anything is kept
+            if (
+                alone and mine and isinstance(error, BudgetExceeded | Contended)
+            ):  # all else is refused before it is kept
                 self._drop(job_id, request, caller, now)
             raise
         idempotency.settle(self._database, held)
@@ -164,7 +170,7 @@ class Accept:
             asked=request.model,
             created_at=now,
             deadline_at=deadline,
-            due_at=min(now + NUDGES_MS[0], deadline),
+            due_at=min(now + UNSENT_MS, deadline),
             payloads_until=payloads_until,
             expires_at=record_until(payloads_until, deadline),
             timeout_s=budget,
@@ -186,10 +192,13 @@ class Accept:
         if request.metadata or asked:
             self._jobs.note(head, "ASKED", {**asked, "metadata": request.metadata})
         try:
-            self._create_with(head, hold)
-        except ConditionFailed:
+            head = self._create_with(head, hold)
+        except (ConditionFailed, Contended):
             # A crashed first try got this far, or this one: its reply was lost, and the client's repeat failed on it.
-            head = self._jobs.get(job_id)
+            there = self._jobs.find(job_id)
+            if there is None:
+                raise
+            head = there
             if head.status is not Status.QUEUED:
                 return head
         try:
@@ -202,34 +211,35 @@ class Accept:
     def _is_quiet(self, request: JobRequest, door: str) -> bool:
         return door in self._quiet_doors if request.bus_events is None else not request.bus_events
 
-    def _create_with(self, head: Head, hold: Hold) -> None:
-        """Write the head and its holds; where a bucket does not cover one, what came back is counted first.
+    def _create_with(self, head: Head, hold: Hold) -> Head:
+        """Write the head and its holds; gives it as written, with the slice of the tenant's budget that it holds from.
 
         Raises:
             ConditionFailed: the job exists.
-            BudgetExceeded: a bucket does not cover it all the same.
+            BudgetExceeded: a bucket does not cover it.
+            Contended: others were at the tenant's budget all the time.
         """
-        beside = [ledger.hold(bucket, amount) for bucket, amount in hold.buckets.items()]
-        try:
-            self._jobs.create(head, *beside)
-            return
-        except ConditionFailed as error:
-            if 0 in error.failed:
-                raise
-        # Only a tenant's own bucket is given back to beside its spend.
         period = ledger.period_of(head.created_at)
-        if not ledger.collect(self._database, head.tenant, period):
-            raise self._exceeded(head, period, hold)
+        others = dict(hold.buckets)
+        own = others.pop(ledger.bucket_of(head.tenant, period), 0)
+        beside = [ledger.hold(bucket, amount) for bucket, amount in others.items()]
+        made = head
+
+        def write(name: str, writes: Sequence[Put | Update]) -> None:
+            nonlocal made
+            made = replace(head, holds={name: own, **others})
+            self._jobs.create(made, *writes, *beside, tries=TRIES)
+
         try:
-            self._jobs.create(head, *beside)
+            if own:
+                self._budgets.hold(head.tenant, period, own, head.id, write)
+            else:
+                self._jobs.create(head, *beside)
         except ConditionFailed as error:
             if 0 in error.failed:
                 raise
-            raise self._exceeded(head, period, hold) from None
-
-    def _exceeded(self, head: Head, period: str, hold: Hold) -> BudgetExceeded:
-        own = hold.buckets.get(ledger.bucket_of(head.tenant, period), 0)
-        return ledger.exceeded(ledger.standing(self._database, head.tenant, period), own)
+            raise ledger.exceeded(ledger.standing(self._database, head.tenant, period), own) from None
+        return made
 
 
 def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from broker.jobs.head import Head
 from broker.jobs.reading import owned
 from broker.jobs.store import Jobs, Payloads
 from broker.jobs.transitions import Fence, Outcome, cancel, finish
-from broker.storage import Put
+from broker.storage import Contended, Put
 
 
 def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
@@ -20,9 +20,13 @@ def cancel_job(jobs: Jobs, job_id: str, tenant: str, now: int) -> Head:
     Raises:
         NotFound: no such job of this tenant.
         NotCancelable: it has ended.
+        Contended: it would not hold still.
     """
     head = owned(jobs, job_id, tenant)
-    return jobs.change(job_id, lambda current: cancel(current, now=now), known=head)
+    try:
+        return jobs.change(job_id, lambda current: cancel(current, now=now), known=head)
+    except Conflict:
+        raise Contended([0]) from None
 
 
 def settle_job(

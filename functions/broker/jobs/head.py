@@ -118,6 +118,7 @@ class Head:
     lease_until: int | None = None
     due_at: int | None = None
     nudges: int = 0
+    """How often the sweep sent it, since it came into its queue."""
     lease_expirations: int = 0
     """How many runs that had begun to call ended with their lease, not with a result."""
     waits: dict[str, int] = field(default_factory=dict)
@@ -147,6 +148,8 @@ class Head:
     """The model that answered."""
     output: str | None = None
     """The payload's name of the answer."""
+    linked: bool | None = None
+    """True where it is so large that a link is given out in its place."""
     usage: dict[str, int] = field(default_factory=dict)
     error: dict[str, str] | None = None
 

@@ -37,6 +37,10 @@ START_LEASE_MS = 90_000
 """From the claim to the first provider call, which extends the lease by its own timeout."""
 
 
+MOST_PAUSE_MS = 3_600_000
+"""Until a job is sent again whose messages come to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
     """What a workflow shows with each write: the run it was started for, and which execution it is."""
@@ -60,6 +64,8 @@ class Outcome:
     output: str | None = None
     usage: dict[str, int] | None = None
     error: dict[str, str] | None = None
+    linked: bool | None = None
+    """True where the answer is given out by a link."""
 
 
 def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
@@ -84,16 +90,19 @@ def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
         claimed_at=now,
         started_at=head.started_at or now,
         lease_until=lease,
-        nudges=0,
         due_at=min(head.due_at or lease, lease),
     )
 
 
 def release(head: Head, *, by: str) -> Head:
-    """`running → queued` when the claimed run could not be started; only for who claimed it."""
+    """`running → queued` when the claimed run could not be started; only for who claimed it.
+
+    Its message comes again by itself, minutes later; the sweep sends another one sooner, but each time less soon.
+    """
     if head.status is not Status.RUNNING or head.claimed_by != by or head.execution:
         raise Conflict(f"job {head.id} is not held by {by}")
-    return head.next(status=Status.QUEUED, claimed_by=None, lease_until=None)
+    soon = (head.claimed_at or head.created_at) + min(START_LEASE_MS << min(head.nudges, 10), MOST_PAUSE_MS)
+    return head.next(status=Status.QUEUED, claimed_by=None, lease_until=None, due_at=min(soon, head.deadline_at))
 
 
 def has_asked(head: Head, run: int) -> bool:
@@ -178,6 +187,7 @@ def _queued_until(head: Head, until: int, reason: Reason, now: int, chance: floa
         execution=None,
         claimed_by=None,
         lease_until=None,
+        nudges=0,
         waits={"since": since, "times": times + 1, **({} if reason == "circuits" else {reason: 1})},
         due_at=min(until + later, last, head.deadline_at),
     )
@@ -238,6 +248,7 @@ def finish(
         ended_at=now,
         model=outcome.model,
         output=outcome.output,
+        linked=outcome.linked,
         usage=outcome.usage or {},
         error=outcome.error,
         execution=fence.execution if fence else head.execution,

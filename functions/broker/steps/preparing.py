@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.context.conversations import Turns, recall, room_for_history
@@ -23,6 +23,7 @@ from broker.steps.auxiliary import worst_auxiliary, worst_guarding
 from broker.steps.token_counter import counter
 from broker.storage import Database
 from broker.tenants import ledger
+from broker.tenants.budgets import Budgets
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenant, Tenants
 from broker.token_estimates import family_of
@@ -40,8 +41,7 @@ class Prepare:
     policies: Policies
     inbox: str
     """The bucket that requests may point into."""
-    opened: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The allowances of the budgets that this process has seen open, by tenant and period."""
+    budgets: Budgets
 
     def __call__(self, tenant_id: str, document: dict[str, Any], now: int) -> Prepared:
         """Prepare one request.
@@ -164,9 +164,7 @@ class Prepare:
         if worst == 0:
             return Hold()
         period = ledger.period_of(now)
-        if self.opened.get((tenant.id, period)) != tenant.monthly_budget:
-            ledger.open_period(self.database, tenant.id, period, tenant.monthly_budget)
-            self.opened[tenant.id, period] = tenant.monthly_budget
+        self.budgets.open(tenant.id, period, tenant.monthly_budget)
         return Hold(worst, {ledger.bucket_of(tenant.id, period): worst})
 
 

@@ -2,14 +2,14 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| a bucket: what may still be spent | `BUDGET#scope` | period | `available`, `allowed` (nano-dollars) |
-| what was spent | `SPEND#tenant` | `period#model#shard` | `nusd`, `calls`, tokens, how much is `unknown`; `returned` |
+| a bucket: what may still be spent | `BUDGET#scope` | period | `available`, `allowed` (nano-dollars), `slices` |
+| what was spent | `SPEND#scope` | `period#model#shard` | `nusd`, `calls`, tokens, how much is `unknown`; `returned` |
 
-A job holds its worst case in one bucket or several; a tenant's own has the tenant for its scope. `available` is the
-allowance less what is held and spent, but for what jobs gave back to their tenant's bucket when they ended: that is
-`returned`, beside their spend, so that the end of a job costs one item of the ledger and meets no other job's. It is
-moved to `available` when a hold asks for more than is there (`collect`). What comes back to any other bucket is added
-to it at once.
+A job holds its worst case in one bucket or several; a tenant's own has the tenant for its scope, and may lie in slices
+(`tenants.slices`), of which a job holds from one. `available` is the allowance less what is held and spent, but for
+what jobs gave back to their tenant's bucket when they ended: that is `returned`, beside their spend, so that the end of
+a job costs one item of the ledger and meets no other job's. The commit of a job that asks for more than is available
+moves it there. What comes back to any other bucket is added to it at once.
 """
 
 import zlib
@@ -22,11 +22,10 @@ from typing import Any, Protocol
 
 from broker.clock import NANO, iso, usd
 from broker.errors import BudgetExceeded
-from broker.storage import ConditionFailed, Database, If, Item, Put, Update
+from broker.storage import ConditionFailed, Contended, Database, If, Put, Update
+from broker.tenants.slices import Slices, bucket_of_slice, key_of, read_all
 
 SPEND_SHARDS = 8
-MOST_AT_ONCE = 90
-"""Rows that are moved in one transaction, which takes a hundred items."""
 
 
 def period_of(ms: int) -> str:
@@ -39,37 +38,56 @@ def bucket_of(scope: str, period: str) -> str:
     return f"{scope}/{period}"
 
 
-def open_period(database: Database, tenant: str, period: str, allowed: int) -> None:
+def open_period(database: Database, tenant: str, period: str, allowed: int) -> int:
     """Make sure that the budget of a period exists and has this allowance; repeats change nothing.
 
     An allowance that was changed within the period changes what is available by the difference, which may leave less
     than nothing: then no job is accepted until enough has come back.
+
+    Returns:
+        How many slices it has.
     """
-    pk = f"BUDGET#{tenant}"
-    item = database.get("ledger", pk, period)
+    bucket = bucket_of(tenant, period)
+    pk, sk = key_of(bucket)
+    item = database.get("ledger", pk, sk)
     if item is None:
-        budget = {"pk": pk, "sk": period, "available": allowed, "allowed": allowed}
-        write: Put | Update = Put("ledger", budget, (If("pk", "absent"),))
+        item = {"pk": pk, "sk": sk, "available": allowed, "allowed": allowed}
+        with suppress(ConditionFailed):  # another request did it
+            database.write(Put("ledger", item, (If("pk", "absent"),)))
     elif item["allowed"] != allowed:
         known = (If("allowed", "=", item["allowed"]),)
         more = {"available": allowed - item["allowed"]}
-        write = Update("ledger", pk, period, set={"allowed": allowed}, add=more, when=known)
-    else:
-        return
-    with suppress(ConditionFailed):  # another request did it
-        database.write(write)
+        with suppress(ConditionFailed):
+            item = database.update(Update("ledger", pk, sk, set={"allowed": allowed}, add=more, when=known))
+    if item["available"] < 0 and "slices" in item:
+        found = read_all(database, bucket)
+        pay(database, found, found.lacks)  # by each process that opens the period, for one may end before it is done
+    return int(item.get("slices", 1))
+
+
+def pay(database: Database, known: Slices, nusd: int) -> None:
+    """Move so much to the first slice, as far as others have it. May be repeated and run side by side."""
+    for payment in known.paying(nusd):
+        with suppress(ConditionFailed, Contended):
+            database.write(*payment)
 
 
 def hold(bucket: str, nusd: int) -> Update:
-    """Take the worst case out of what is available; its condition fails when the bucket does not cover it."""
-    scope, _, period = bucket.rpartition("/")
-    return Update("ledger", f"BUDGET#{scope}", period, add={"available": -nusd}, when=(If("available", ">=", nusd),))
+    """Take the worst case out of what is available; its condition fails when the bucket or slice does not cover it."""
+    pk, sk = key_of(bucket)
+    return Update("ledger", pk, sk, add={"available": -nusd}, when=(If("available", ">=", nusd),))
 
 
 def release(bucket: str, nusd: int) -> Update:
-    """Raise what is available; by a negative amount, lower it."""
+    """Raise what is available; by a negative amount, lower it.
+
+    For a slice beyond the first it is kept with what came back beside spend, of no model: so it is there for what the
+    first one lacks.
+    """
     scope, _, period = bucket.rpartition("/")
-    return Update("ledger", f"BUDGET#{scope}", period, add={"available": nusd}, when=(If("pk", "exists"),))
+    if bucket != bucket_of_slice(bucket):
+        return Update("ledger", f"SPEND#{scope}", f"{period}##0", add={"returned": nusd})
+    return Update("ledger", *key_of(bucket), add={"available": nusd}, when=(If("pk", "exists"),))
 
 
 def book(
@@ -80,12 +98,15 @@ def book(
     Args:
         tenant: whose.
         period: the job's.
-        job_id: chooses the shard.
+        job_id: chooses the shard, where no slice does.
         calls: by the long names of `jobs.calls`; `paid` is `unknown` where one may or may not have been paid for, and
             is booked at its worst.
         back: nano-dollars by bucket; negative where calls cost more than was held for them.
     """
-    shard = zlib.crc32(job_id.encode()) % SPEND_SHARDS
+    own = next((bucket for bucket in back if bucket_of_slice(bucket) == bucket_of(tenant, period)), None)
+    scope, shard = tenant, zlib.crc32(job_id.encode()) % SPEND_SHARDS
+    if own is not None and own != bucket_of_slice(own):
+        scope, shard = own.rpartition("/")[0], 0  # a slice is a shard
     rows: dict[str, Counter[str]] = {}
     for call in calls:
         row = rows.setdefault(call["model"], Counter())
@@ -93,45 +114,12 @@ def book(
         row.update({"nusd": call["cost"], "calls": 1})
         if call["paid"] == "unknown":
             row.update({"unknown": 1, "unknown_nusd": call["cost"]})
-    own = bucket_of(tenant, period)
-    if rows and back.get(own):
+    if rows and own and back[own]:
         next(iter(rows.values()))["returned"] = back[own]
     at_once = {bucket: amount for bucket, amount in back.items() if amount and not (rows and bucket == own)}
     return [
-        Update("ledger", f"SPEND#{tenant}", f"{period}#{model}#{shard}", add=dict(row)) for model, row in rows.items()
+        Update("ledger", f"SPEND#{scope}", f"{period}#{model}#{shard}", add=dict(row)) for model, row in rows.items()
     ] + [release(bucket, amount) for bucket, amount in at_once.items()]
-
-
-def collect(database: Database, tenant: str, period: str) -> int:
-    """Move what jobs gave back to what is available. May be repeated and run side by side.
-
-    Returns:
-        The nano-dollars that were there to be moved, whether this request moved them or another one at the same time.
-    """
-    rows = [row for row in database.query("ledger", f"SPEND#{tenant}", f"{period}#") if row.get("returned")]
-    for begin in range(0, len(rows), MOST_AT_ONCE):
-        some = rows[begin : begin + MOST_AT_ONCE]
-        try:
-            _move(database, tenant, period, some)
-        except ConditionFailed:
-            for row in some:  # a job ended meanwhile, or another request moves the same: what can be moved is
-                with suppress(ConditionFailed):
-                    _move(database, tenant, period, [row])
-    return sum(row["returned"] for row in rows)
-
-
-def _move(database: Database, tenant: str, period: str, rows: Sequence[Item]) -> None:
-    taken = [
-        Update(
-            "ledger",
-            row["pk"],
-            row["sk"],
-            add={"returned": -row["returned"]},
-            when=(If("returned", "=", row["returned"]),),
-        )
-        for row in rows
-    ]
-    database.write(release(bucket_of(tenant, period), sum(row["returned"] for row in rows)), *taken)
 
 
 class Spender(Protocol):
@@ -184,7 +172,7 @@ def bookings(before: Spender, after: Spender) -> list[Update]:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a tenant's budget stands in a period, in nano-dollars. `available` counts what `collect` would move to it."""
+    """How a tenant's budget stands in a period, in nano-dollars. `available` counts what came back."""
 
     period: str
     allowed: int
@@ -204,12 +192,15 @@ class Standing:
 
 
 def standing(database: Database, tenant: str, period: str, allowed: int | None = None) -> Standing:
-    """How a budget stands; with another allowance than the period was opened with, how it will."""
-    item = database.get("ledger", f"BUDGET#{tenant}", period) or {"available": 0, "allowed": 0}
-    rows = database.query("ledger", f"SPEND#{tenant}", f"{period}#")
-    spent, returned = (sum(row.get(name, 0) for row in rows) for name in ("nusd", "returned"))
-    known = item["allowed"] if allowed is None else allowed
-    return Standing(period, known, item["available"] + known - item["allowed"] + returned, spent)
+    """How a budget stands, all its slices together; with another allowance than it was opened with, how it will."""
+    return standing_of(read_all(database, bucket_of(tenant, period)), allowed)
+
+
+def standing_of(found: Slices, allowed: int | None = None) -> Standing:
+    """The same of what was read."""
+    known = found.allowed if allowed is None else allowed
+    spent = sum(row.get("nusd", 0) for row in found.rows)
+    return Standing(found.bucket.rpartition("/")[2], known, found.available + known - found.allowed, spent)
 
 
 def check_covers(database: Database, tenant: str, period: str, allowed: int, nusd: int) -> None:
@@ -218,7 +209,7 @@ def check_covers(database: Database, tenant: str, period: str, allowed: int, nus
     Raises:
         BudgetExceeded: the budget does not cover it.
     """
-    item = database.get("ledger", f"BUDGET#{tenant}", period) or {"available": 0, "allowed": 0}
+    item = database.get("ledger", *key_of(bucket_of(tenant, period))) or {"available": 0, "allowed": 0}
     if nusd <= max(0, item["available"] + allowed - item["allowed"]):
         return
     stands = standing(database, tenant, period, allowed)

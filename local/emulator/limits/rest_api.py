@@ -5,8 +5,11 @@
 - A function that takes more than 29 s, or its integration's `timeoutInMillis`, is not waited for (INTEGRATION_TIMEOUT,
   504); it goes on. MiniStack forgets that figure of a document.
 - What a function failed of, nobody is told: 502 for an error and for what is no reply, 500 where it was throttled
-  (repost.aws, "How do I resolve HTTP 502 errors from API Gateway REST APIs with Lambda proxy integration"). MiniStack
-  shows the error, or that the function was throttled.
+  (repost.aws, "How do I resolve HTTP 502 errors from API Gateway REST APIs with Lambda proxy integration"). It is the
+  gateway response INTEGRATION_FAILURE, whose own status goes before these (repost.aws, "Inconsistencies in response
+  codes depending on whether API Gateway response settings are configured"). MiniStack shows the error, or that the
+  function was throttled.
+- An authorizer that is throttled is one that failed (AUTHORIZER_FAILURE), as in MiniStack.
 """
 
 import asyncio
@@ -85,9 +88,19 @@ def patch() -> None:
 
     def gateway_error_response(error: Any, request: Any) -> Any:
         status, headers, body = respond(error, request)
-        return (getattr(error, "status", status) if status == 500 else status), headers, body
+        return status_of(error, request) or status, headers, body
 
     apigateway_v1._gateway_error_response = gateway_error_response
+
+
+def status_of(error: Any, request: Any) -> int | None:
+    """The status of what a function failed of; None for another error."""
+    if not hasattr(error, "status"):
+        return None
+    deployed = apigateway_v1._deployed_gateway_responses.get(request["api_id"], {})
+    responses = deployed.get(request["stage"].get("deploymentId")) or {}
+    told = (responses.get(name, {}).get("statusCode") for name in (error.response_type, "DEFAULT_5XX"))
+    return next((int(status) for status in told if status), error.status)
 
 
 def is_too_large(event: dict[str, Any]) -> bool:
@@ -117,7 +130,7 @@ def failure_of(result: dict[str, Any]) -> Any:
     refused = result.get("throttle")
     if not refused and not result.get("error") and isinstance(result.get("body"), dict):
         return None
-    error = apigateway_v1._gw_error("DEFAULT_5XX", "Internal server error")
+    error = apigateway_v1._gw_error("INTEGRATION_FAILURE", "Internal server error")
     error.error_type = "InternalServerErrorException"
     error.status = 500 if refused else 502
     return error

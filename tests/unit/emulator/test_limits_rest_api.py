@@ -88,13 +88,20 @@ def test_what_a_function_failed_of_is_not_told(ask: Ask, request_body: Any) -> N
     assert (status, answer) == (502, {"message": "Internal server error"})
     assert headers["x-amzn-ErrorType"] == "InternalServerErrorException"
     status, _, answer = ask(request_body, DEFAULT_5XX={"responseTemplates": TEMPLATE})
-    assert (status, answer) == (502, {"type": "DEFAULT_5XX", "told": "Internal server error"})
+    assert (status, answer) == (502, {"type": "INTEGRATION_FAILURE", "told": "Internal server error"})
     assert ask(request_body, DEFAULT_5XX={"statusCode": 503, "responseTemplates": TEMPLATE})[0] == 503
+    assert ask(request_body, INTEGRATION_FAILURE={"statusCode": 503, "responseTemplates": TEMPLATE})[0::2] == (
+        503,
+        answer,
+    )
 
 
 def test_that_a_function_was_throttled_is_not_told(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lambda_svc, "_ACCOUNT_CONCURRENCY_CAP", 1)
     slot, _ = lambda_svc._acquire_execution_slot({}, {"FunctionName": "other"})
     assert ask(OK)[0::2] == (500, {"message": "Internal server error"})
+    busy = {"statusCode": 503, "responseParameters": {"gatewayresponse.header.Retry-After": "'2'"}}
+    status, headers, _ = ask(OK, INTEGRATION_FAILURE=busy, DEFAULT_5XX={"statusCode": 599})
+    assert (status, headers["Retry-After"]) == (503, "2")
     lambda_svc._release_execution_slot(slot)
     assert ask(OK)[0] == 202
