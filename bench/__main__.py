@@ -8,7 +8,10 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails", "documents")
+ALONE = (
+    *("startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails", "documents"),
+    "waiting",
+)
 """What needs no stack."""
 
 WHAT = (*ALONE, "emulator", "cpu", "litellm", "price", "throughput", "overload", "all")
@@ -85,6 +88,10 @@ def main() -> int:
         from bench import checking
 
         checking.run()
+    if asked.what == "waiting":
+        from bench import waiting
+
+        return waiting.run()
     if asked.what in ("contention", "all"):
         from bench import contention
 

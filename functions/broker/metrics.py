@@ -77,6 +77,11 @@ def board_unread(error: Exception) -> None:
     warn("the circuits could not be read", error=type(error).__name__, at=place_of(error))
 
 
+def room_unknown(error: Exception) -> None:
+    """What runs at once could not be read or told: this process goes by what it knew."""
+    warn("what runs could not be read", error=type(error).__name__, at=place_of(error))
+
+
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from broker.cloud.attributes import decode_item, encode, encode_item
 from broker.cloud.contention import Met, persist
-from broker.storage import TRIES, Check, ConditionFailed, If, Item, Page, Put, TableName, Update
+from broker.storage import TRIES, Check, ConditionFailed, If, Item, Page, Put, TableName, Unread, Update
 
 INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
 
@@ -14,6 +14,9 @@ KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck"}
 
 MET = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """Reasons of a cancelled transaction that pass by themselves (DynamoDB API Reference, "TransactWriteItems")."""
+
+MOST_KEYS = 100
+"""Of one BatchGetItem (API reference)."""
 
 
 class DynamoDatabase:
@@ -29,6 +32,17 @@ class DynamoDatabase:
             TableName=self._names[table], Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=not eventual
         )
         return decode_item(reply["Item"]) if "Item" in reply else None
+
+    def get_many(self, table: TableName, keys: Sequence[tuple[str, str]]) -> list[Item]:
+        """See `Database.get_many`."""
+        name, found = self._names[table], list[Item]()
+        for start in range(0, len(keys), MOST_KEYS):
+            asked = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys[start : start + MOST_KEYS]]
+            reply = self._client.batch_get_item(RequestItems={name: {"Keys": asked, "ConsistentRead": False}})
+            if reply.get("UnprocessedKeys"):
+                raise Unread(table)
+            found += [decode_item(item) for item in reply["Responses"].get(name, [])]
+        return found
 
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
         """See `Database.query`."""

@@ -30,6 +30,7 @@ SERVICES = {
     "dynamodb": Service(
         *("dynamodb", "DYNAMODB", "1.0", "DynamoDB_20120810"),
         {
+            "batch_get_item": "BatchGetItem",
             "batch_write_item": "BatchWriteItem",
             "delete_item": "DeleteItem",
             "get_item": "GetItem",
@@ -42,7 +43,12 @@ SERVICES = {
     ),
     "sqs": Service(
         *("sqs", "SQS", "1.0", "AmazonSQS"),
-        {"delete_message": "DeleteMessage", "receive_message": "ReceiveMessage", "send_message": "SendMessage"},
+        {
+            "delete_message": "DeleteMessage",
+            "receive_message": "ReceiveMessage",
+            "send_message": "SendMessage",
+            "send_message_batch": "SendMessageBatch",
+        },
         keeps_codes=True,
     ),
     "stepfunctions": Service(*("states", "SFN", "1.0", "AWSStepFunctions"), {"start_execution": "StartExecution"}),
