@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
+    "metrics": {"cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "storage", "token_estimates"},
@@ -56,7 +56,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
-    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "providers", "storage"},
+    "cloud": {"clock", "context", "delivery", "envelope", "errors", "jobs", "observability", "providers", "storage"},
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),

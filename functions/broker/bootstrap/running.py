@@ -25,6 +25,7 @@ from broker.bootstrap.adapters import (
 
 if TYPE_CHECKING:
     from broker.batches.counting import Count
+    from broker.cloud.queues import Ends
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.jobs.cleaning import Clean
@@ -198,6 +199,15 @@ def clean() -> "Clean":
 
     table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
     return Clean(database(), BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb")))
+
+
+@cache
+def ends() -> "Ends":
+    """The queues that should be empty."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import Ends
+
+    return Ends(client("sqs"), setting("END_QUEUES").split())
 
 
 @cache

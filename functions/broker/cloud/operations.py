@@ -42,7 +42,12 @@ SERVICES = {
     ),
     "sqs": Service(
         *("sqs", "SQS", "1.0", "AmazonSQS"),
-        {"delete_message": "DeleteMessage", "receive_message": "ReceiveMessage", "send_message": "SendMessage"},
+        {
+            "delete_message": "DeleteMessage",
+            "get_queue_attributes": "GetQueueAttributes",
+            "receive_message": "ReceiveMessage",
+            "send_message": "SendMessage",
+        },
         keeps_codes=True,
     ),
     "stepfunctions": Service(*("states", "SFN", "1.0", "AWSStepFunctions"), {"start_execution": "StartExecution"}),
