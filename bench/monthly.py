@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from broker.observability import STACK
 
-from bench.pricing import HOURS_A_MONTH, Function, Job, Line, PriceList, Traffic, function_usd
+from bench.pricing import HOURS_A_MONTH, Function, Job, Line, PriceList, Traffic, function_usd, gb_s, summed, waits_ms
 from bench.template import detailed_metrics, every_minutes, memory_mb, readers, resources, watched_metrics
 from tests.contract.stack import of_type
 from tests.contract.told import metrics_told
@@ -137,7 +137,7 @@ def idle(prices: PriceList, **parameters: str) -> list[Line]:
     runs, cost = 0.0, 0.0
     for name, minutes in every_minutes().items():
         times = HOURS_A_MONTH * 60 / minutes
-        runs, cost = runs + times, cost + times * _run_usd(clock_run(name, prices), prices)
+        runs, cost = runs + times, cost + times * _run_usd(name, prices)
     return [
         *lines,
         Line("reading empty queues", receives, "requests", receives * usd["sqs_request"]),
@@ -149,24 +149,29 @@ def idle(prices: PriceList, **parameters: str) -> list[Line]:
 def busy(prices: PriceList, traffic: Traffic, table_users: int, **parameters: str) -> list[Line]:
     """The lines that a month with jobs in each hour has beside, however many they are."""
     usd, assumed = prices.usd, prices.assumed
-    series = round(sum(each.billed for each in metrics(prices)), 2)
+    series = [Line(each.name, each.billed, "metrics", each.billed * usd["metric"]) for each in metrics(prices)]
     routes = assumed["routes_in_use"] * assumed["metrics_of_a_route"] * detailed_metrics(**parameters)
     queues = resources(**parameters)["AWS::SQS::Queue"]
     kms = table_users * HOURS_A_MONTH * 60 / assumed["table_key_minutes"]
     kms += queues * assumed["users_of_a_queue"] * HOURS_A_MONTH
     return [
-        Line("custom metrics", series, "metrics", series * usd["metric"]),
+        Line("custom metrics", sum(each.quantity for each in series), "metrics", summed(series)),
         Line("API Gateway's metrics by route", routes, "metrics", routes * usd["metric"]),
         Line("secrets", traffic.secrets, "", traffic.secrets * usd["secret"]),
         Line("KMS requests of jobs, at most", kms, "requests", kms * usd["kms_request"]),
     ]
 
 
-def _run_usd(run: Job, prices: PriceList) -> float:
-    functions: list[Function] = list(run.functions.values())
-    logs = sum(each.log_bytes for each in functions) / 1e9 * prices.usd["log_gb"]
-    asked = sum(number for each in functions for name, number in each.requests.items() if name.startswith("sqs."))
-    queues = asked * prices.usd["sqs_request"]
+def _run_usd(name: str, prices: PriceList) -> float:
+    usd, run = prices.usd, clock_run(name, prices)
+    function = run.functions[name]
+    waits = waits_ms(function.requests, prices.assumed["latency_ms"])
+    spared = waits - prices.assumed["clock"][name].get("waits_ms", waits)
+    asked = sum(number for operation, number in function.requests.items() if operation.startswith("sqs."))
     return (
-        sum(function_usd(each, prices) for each in functions) + run.reads * prices.usd["dynamodb_read"] + logs + queues
+        function_usd(function, prices)
+        - gb_s(function.memory_mb, spared) * usd["lambda_gb_s"]
+        + function.log_bytes / 1e9 * usd["log_gb"]
+        + run.reads * usd["dynamodb_read"]
+        + asked * usd["sqs_request"]
     )

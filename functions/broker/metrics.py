@@ -4,6 +4,7 @@ A metric is what an alarm or the dashboard needs (`bench/prices.json` has what e
 other); the lines are for Logs Insights, whose saved queries read their facts by name.
 """
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from broker.consequences import of_outcome, whose
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
+    from broker.jobs.sweeping import Swept
     from broker.steps.context import Run
 
 
@@ -86,6 +88,11 @@ def board_unread(error: Exception) -> None:
     warn("the circuits could not be read", error=type(error).__name__, at=place_of(error))
 
 
+def receivers_unread(error: Exception) -> None:
+    """Which receivers are slow could not be read or noted: webhooks go out without limit meanwhile."""
+    warn("the slow receivers could not be read", error=type(error).__name__, at=place_of(error))
+
+
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(
@@ -97,6 +104,11 @@ def publishing_stopped(head: "Head", error: Exception) -> None:
     )
 
 
+def not_left_undone(head: "Head", error: Exception) -> None:
+    """A provider may go on with work that nobody waits for, and charge for it, until it ends by itself."""
+    warn("a provider could not be told to stop", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+
 def line_failed(batch_id: str, line: int, error: BaseException) -> None:
     """A line of a file could not be taken for a reason that nobody foresaw; the others go on."""
     warn("a line failed", batch_id=batch_id, line=line, error=type(error).__name__, at=place_of(error))
@@ -106,15 +118,17 @@ def job_ended(head: "Head") -> None:
     """A job reached its terminal status.
 
     Its time is told in parts: in its queue, with models, and the broker's own (checks, selection, moderation, writes).
-    The last two are left out for a job that never ran, and for one that somebody had to look at. What circuits kept
-    waiting was in its queue until its last run. `JobsFailed` is told of each, as 0 or 1: its mean is a share.
+    The last two are left out for a job that never ran, and for one that somebody had to look at. What was put back was
+    in its queue until its last run, but for the time of models that were asked before. `JobsFailed` is told of each, as
+    0 or 1: its mean is a share.
     """
-    began = head.started_at
+    began, asked = head.started_at, _asked_ms(head.calls)
+    before = 0
     if head.waits:
         began = head.claimed_at if head.claimed_by else None
-    queued = (began or head.ended_at or 0) - head.created_at
+        before = asked - (_asked_ms(head.calls_of(head.run)) if began else 0)
+    queued = max(0, (began or head.ended_at or 0) - head.created_at - before)
     whole = (head.ended_at or 0) - head.created_at
-    asked = sum(call.get("l", 0) for call in head.calls.values())
     ran = head.started_at and not head.review
     line: dict[str, Any] = {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
     line |= {"outcome": head.status.value, "lane": head.lane}
@@ -137,6 +151,23 @@ def is_failure(head: "Head") -> bool:
     if head.status == "expired":  # one that a person should have looked at has an alarm of its own
         return head.deadline_at - head.created_at >= FAIR_MS and not head.review
     return head.status == "failed" and whose((head.error or {}).get("type", "")) in FAULTS
+
+
+def _asked_ms(calls: dict[str, dict[str, Any]]) -> int:
+    return sum(call.get("l", 0) for call in calls.values())
+
+
+def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:
+    """A sweep is over; gives what it did, as counts. A metric that is told each minute would be paid for all month."""
+    counts = asdict(done) | {"errors": len(done.errors)}
+    due_at = counts.pop("oldest_due_at")
+    behind_s = 0 if due_at is None else max(0, now - due_at) // 1000
+    if done.dead_letters:
+        metric({}, DeadLetters=done.dead_letters)
+    if behind_s:
+        metric({}, SweepBehindSeconds=behind_s)
+    say({"message": "swept", **counts, "behind_s": behind_s, "error_names": sorted(set(done.errors))})
+    return counts
 
 
 def webhook_gone(job_id: str, what: str) -> None:

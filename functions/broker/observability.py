@@ -61,7 +61,7 @@ def tell(stage: str, job_id: str, **facts: Any) -> None:
 
 
 def _print(line: dict[str, Any]) -> None:
-    print(json.dumps(line, separators=(",", ":")))
+    print(json.dumps(line, separators=(",", ":")) + "\n", end="")  # in one piece, for threads print side by side
 
 
 def place_of(error: BaseException) -> str:

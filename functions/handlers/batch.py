@@ -13,10 +13,12 @@ event source it knows.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from broker.bounds import Overrun, within
 from broker.observability import place_of, warn
+from broker.side_by_side import Work, side_by_side
 
 MARGIN_S = 2.0
 """Kept for the answer."""
@@ -54,6 +56,34 @@ def each_record(
             warn("record failed; it will come again", **facts)
             failures.append(record["messageId"])
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+
+
+def records_at_once(
+    event: dict[str, Any],
+    context: Any,
+    work: Callable[[Record], None],
+    together: Callable[[list[Work], Callable[[], float]], None] = side_by_side,
+) -> dict[str, Any]:
+    """Do the work for all records at the same time, which is for work that waits and bounds its own waiting.
+
+    Gives the partial batch response; what is not done when the time is over comes again, as from a crash.
+    """
+    done: set[str] = set()
+
+    def do(record: Record) -> None:
+        try:
+            work(record)
+        except Exception as error:
+            facts = {"message_id": record["messageId"], "error": type(error).__name__, "at": place_of(error)}
+            warn("record failed; it will come again", **facts)
+        else:
+            done.add(record["messageId"])
+
+    records = event["Records"]
+    works: list[Work] = [partial(do, record) for record in records]
+    together(works, lambda: context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
+    left = [each["messageId"] for each in records if each["messageId"] not in done]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
 
 
 def in_turn(records: list[Record]) -> list[Record]:

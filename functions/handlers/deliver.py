@@ -7,14 +7,14 @@ from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.observability import invocation
 
-from handlers.batch import each_record
+from handlers.batch import records_at_once
 
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Attempt each; what is not delivered comes again by the schedule, not by the queue's retry."""
     running.deliver()  # what a cold start builds is not in the first record's time
-    return each_record(event, context, _deliver)
+    return records_at_once(event, context, _deliver)
 
 
 def _deliver(record: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from broker.bootstrap import running
 from broker.clock import now_ms
-from broker.observability import span
+from broker.observability import invocation, span
 from broker.steps.context import Run
 
 from handlers.step import step
@@ -19,4 +19,15 @@ def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
         return running.advance()(run, event["candidates"], event["place"], now_ms())
 
 
-handler = step(_invoke_model)
+_step = step(_invoke_model)
+
+
+@invocation
+def _leave_undone(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    running.invoke_model().leave_undone(event["leave_undone"], now_ms())
+    return {}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A step of the workflow; or, asked by `publish`, the end of work that nobody waits for any more."""
+    return _leave_undone(event, context) if "leave_undone" in event else _step(event, context)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from botocore.stub import Stubber
-from broker.cloud.workflows import StateMachines
+from broker.cloud.workflows import MOST_INPUT_BYTES, StateMachines, can_start
 
 from tests.adapters.conftest import Client
 from tests.fakes.world import JOB_ID, a_head
@@ -48,3 +48,10 @@ def test_a_run_that_was_started_is_not_started_again(client: Client) -> None:
         stub.add_client_error("start_execution", "ExecutionAlreadyExists")
         StateMachines(states, ARNS).start(a_head(run=1), a_head(), "standard")
         stub.assert_no_pending_responses()
+
+
+def test_a_head_that_is_more_than_an_execution_takes_cannot_be_started() -> None:
+    calls = {f"1.{number}": {"m": "small", "r": 7, "c": 7, "o": "Unavailable"} for number in range(100)}
+    assert can_start(a_head(calls=calls))
+    assert not can_start(a_head(calls={f"{key}{run}": call for key, call in calls.items() for run in range(50)}))
+    assert MOST_INPUT_BYTES == 262_144

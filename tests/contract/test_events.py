@@ -10,6 +10,7 @@ import pytest
 from broker.cli.documents import read
 from broker.cloud.attributes import encode_item
 from broker.cloud.bus import SOURCE, Bus
+from broker.cloud.queues import MOST_BYTES
 from broker.cloud.stream import change_of
 from broker.contract.events import event_models
 from broker.delivery.events import event_of, review_event_of
@@ -25,12 +26,16 @@ from broker.registry.document import parse_registry
 from broker.storage import Item
 from moto.events.models import EventPattern
 
+from local.emulator.limits.messages import size
 from tests.contract.stack import ROOT, events, of_type, target
 from tests.contract.test_schemas import check
 from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.database import FakeDatabase
 from tests.fakes.queue import FakeRejections
 from tests.fakes.world import JOB_ID, a_head
+
+MOST_EVENT_BYTES = 1_048_000
+"""Of an entry, as the contract has it."""
 
 ACCOUNT = "123456789012"
 RULES = of_type("AWS::Events::Rule")
@@ -295,3 +300,18 @@ def test_publish_reads_what_the_filter_lets_through() -> None:
     after = claim(before, now=NOW, lease_ms=1000, by="m-1")
     assert change_of(record(after, "MODIFY", before)["dynamodb"]) == HeadChange("1", before, after)
     assert change_of(record(before, "INSERT")["dynamodb"]) == HeadChange("1", None, before)
+
+
+def test_an_event_of_the_most_that_is_promised_fits_a_message() -> None:
+    assert f"An entry may have {MOST_EVENT_BYTES:,} bytes" in (ROOT / "docs" / "contract.md").read_text()
+    entry = {"Source": "s" * 256, "DetailType": "InferenceRequested", "Resources": ["arn:" + "r" * 60] * 20}
+    counted = {"Time": 1, **entry, "Detail": ""}
+    entry["Detail"] = json.dumps({"input": "x" * (MOST_EVENT_BYTES - size(counted) - len('{"input": ""}'))})
+    assert size({"Time": 1, **entry}) == MOST_EVENT_BYTES
+    event = {
+        **{"version": "0", "id": "4f5a0c9e-7f0c-4a63-9a6b-0d3f5f6b7c11", "detail-type": entry["DetailType"]},
+        **{"source": entry["Source"], "account": ACCOUNT, "time": "2026-11-29T09:00:02Z", "region": "ap-southeast-1"},
+        **{"resources": entry["Resources"], "detail": "@"},
+    }
+    handed_on = json.dumps(event).replace('"@"', entry["Detail"])
+    assert MOST_EVENT_BYTES < len(handed_on.encode()) <= MOST_BYTES

@@ -18,6 +18,7 @@ FUNCTIONS = ROOT / "functions"
 ARROWS: dict[str, set[str]] = {
     # leaves: they know nothing of the house
     "bounds": set(),
+    "side_by_side": set(),
     "clock": set(),
     "errors": set(),
     "consequences": {"errors"},
@@ -38,7 +39,10 @@ ARROWS: dict[str, set[str]] = {
     "routing": {"clock", "consequences", "errors", "storage", "token_estimates"},
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
-    "jobs": {"clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "storage", "tenants"},
+    "jobs": {
+        *("clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "side_by_side", "storage"),
+        "tenants",
+    },
     "reviews": {"clock", "errors", "guardrails", "jobs", "storage"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
@@ -64,7 +68,7 @@ ARROWS: dict[str, set[str]] = {
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
-        *("bootstrap", "bounds", "clock", "consequences", "errors", "observability"),
+        *("bootstrap", "bounds", "clock", "consequences", "errors", "metrics", "observability", "side_by_side"),
         *("cloud", "jobs", "rest", "steps", "tenants"),
     },
     # operators' and developers' tools: no function loads them

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from broker.clock import iso
 from broker.delivery.delivering import Sent, make_sender
 from broker.delivery.publishing import SAFETY_MS
 from broker.delivery.schedule import PAUSES_S
@@ -166,9 +167,47 @@ def test_a_doubled_message_brings_no_attempt_forward() -> None:
     assert len(courier.posts) == 1
 
 
-def test_the_sweep_leaves_alone_what_is_being_attempted() -> None:
+def test_a_message_too_many_meets_the_attempt_that_is_under_way() -> None:
     courier = Courier([BROKEN])
     item = {"pk": f"JOB#{JOB_ID}", "sk": f"NOTE#{NAME}"}
     courier.world.database.meanwhile.append(courier)
-    assert courier.deliver.resend(item, NOW + MINUTE) is False
-    assert len(courier.posts) == 1
+    assert courier.deliver.resend(item, NOW + MINUTE)
+    assert courier(NOW + SECOND) == "pending"
+    assert (len(courier.posts), courier.note["tries"]) == (1, 1)
+    assert courier.note["due_at"] < NOW + 7 * SECOND, "the schedule of the attempt holds"
+
+
+def test_a_message_that_the_sweep_relied_on_and_that_came_too_early_is_not_relied_on() -> None:
+    courier = Courier([BROKEN])
+    courier()
+    (item,) = courier.due(NOW + MINUTE)
+    courier.deliver.resend(item, NOW + MINUTE)  # by a clock that is ahead
+    assert courier.due(NOW + HOUR) == []
+    assert courier(NOW + SECOND) == "pending"
+    assert len(courier.due(NOW + 2 * MINUTE)) == 1
+    assert (len(courier.posts), courier.note["state"]) == (1, "pending")
+
+
+def test_the_sweep_takes_nothing_back_that_an_attempt_has_brought() -> None:
+    courier = Courier()
+    item = {"pk": f"JOB#{JOB_ID}", "sk": f"NOTE#{NAME}"}
+    courier.world.database.meanwhile.append(courier)
+    assert courier.deliver.resend(item, NOW + MINUTE)
+    assert (courier.note["state"], "due_at" in courier.note) == ("delivered", False)
+
+
+def test_when_the_next_attempt_is_shows_on_the_job() -> None:
+    courier = Courier([BROKEN])
+
+    def next_at() -> str | None:
+        (shown,) = view(courier.world.jobs.get(JOB_ID), courier.world.jobs.notes(JOB_ID), None)["delivery"]
+        return shown["next_at"]  # type: ignore[no-any-return]
+
+    assert next_at() == iso(NOW + SAFETY_MS)
+    (item,) = courier.due(NOW + SAFETY_MS)
+    courier.deliver.resend(item, NOW + SAFETY_MS)
+    assert next_at() == iso(NOW + SAFETY_MS)
+    courier(NOW + 2 * SAFETY_MS)
+    assert next_at() == iso(courier.note["due_at"])
+    courier(NOW + HOUR)
+    assert next_at() is None

@@ -6,7 +6,15 @@ from typing import Any
 import jsonschema
 import pytest
 from broker.jobs.head import Status
-from broker.metrics import circuit_changed, credential_rejected, is_failure, job_ended, provider_called
+from broker.jobs.sweeping import Swept
+from broker.metrics import (
+    circuit_changed,
+    credential_rejected,
+    is_failure,
+    job_ended,
+    provider_called,
+    sweep_ended,
+)
 
 from tests.fakes.world import NOW, a_head
 
@@ -86,6 +94,19 @@ def test_what_circuits_kept_waiting_was_in_its_queue(capsys: pytest.CaptureFixtu
     ran, never = written(capsys)
     assert (ran["JobQueuedMs"], ran["JobOwnMs"]) == (80, 20)
     assert (never["JobQueuedMs"], never["JobOwnMs"]) == (100, 0)
+
+
+def test_a_models_time_is_none_of_its_queues_however_often_the_job_was_put_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls = {"1.1": {"m": "a", "r": 1, "l": 30}, "2.2": {"m": "b", "r": 1, "l": 15}}
+    waited = {"run": 2, "started_at": NOW + 5, "claimed_at": NOW + 80, "waits": {"since": NOW, "times": 1}}
+    job_ended(a_head(status=Status.SUCCEEDED, claimed_by="m2", ended_at=NOW + 100, calls=calls, **waited))
+    job_ended(a_head(status=Status.EXPIRED, ended_at=NOW + 200, calls=calls, **waited))
+    ran, waits_still = written(capsys)
+    names = ("JobQueuedMs", "JobModelMs", "JobOwnMs", "JobEndToEndMs")
+    assert [ran[name] for name in names] == [50, 45, 5, 100]
+    assert [waits_still[name] for name in names] == [155, 45, 0, 200]
 
 
 def test_how_long_somebody_looked_is_no_time_of_the_brokers_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,3 +211,14 @@ def test_a_circuit_of_one_tenants_own_is_no_change_of_the_models(capsys: pytest.
     circuit_changed("m#acme", "opened")
     (shared,) = [line for line in written(capsys) if line["message"] == "circuit changed"]
     assert (shared["model"], shared["change"]) == ("m", "opened")
+
+
+def test_how_far_the_sweep_is_behind_is_told_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    sweep_ended(Swept(requeued=3), NOW)
+    (well,) = written(capsys)
+    assert (well["behind_s"], well["requeued"], "_aws" in well) == (0, 3, False), "an idle stack pays for no metric"
+    counts = sweep_ended(Swept(errors=["KeyError", "KeyError"], oldest_due_at=NOW - 90_500, dead_letters=2), NOW)
+    dead, behind, line = written(capsys)
+    assert (dead["DeadLetters"], behind["SweepBehindSeconds"]) == (2, 90)
+    assert (line["behind_s"], line["error_names"]) == (90, ["KeyError"])
+    assert counts == {**{name: 0 for name in counts}, "errors": 2, "dead_letters": 2}

@@ -7,7 +7,7 @@ from broker.errors import BadOutput, BrokerError, Conflict, Pending, Throttled, 
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import job_pk
 from broker.jobs.reconciling import reconcile
-from broker.jobs.transitions import Fence, claim
+from broker.jobs.transitions import Fence, claim, put_back
 from broker.providers.wire.base import OperationStarted
 from broker.steps.exchanging import AFTER_CALL_MS
 from broker.steps.timing import LONGEST_POLL_S
@@ -151,6 +151,20 @@ def test_work_that_nobody_waits_for_is_stopped(invoke: Stage) -> None:
     cancel_job(invoke.world.jobs, JOB_ID, "acme", NOW)
     with pytest.raises(Conflict):
         invoke()
+    assert invoke.provider.stopped == [{"job": "t-1"}]
+    assert invoke.head.open_calls == ["1.1"], "what was done until then may be paid for"
+
+
+def test_work_of_a_job_that_ended_while_it_waited_in_its_queue_is_stopped(invoke: Stage) -> None:
+    fence = Fence(1, invoke.head.execution or "")
+    invoke.world.jobs.change(
+        JOB_ID, lambda head: put_back(head, fence, "capacity", answered=False, now=NOW, chance=0.5)
+    )
+    invoke.invoke().leave_undone(JOB_ID, NOW)
+    assert invoke.provider.stopped == [], "the next run asks after it"
+    cancel_job(invoke.world.jobs, JOB_ID, "acme", NOW)
+    for job_id in (JOB_ID, "job_gone"):
+        invoke.invoke().leave_undone(job_id, NOW)
     assert invoke.provider.stopped == [{"job": "t-1"}]
     assert invoke.head.open_calls == ["1.1"], "what was done until then may be paid for"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from broker.delivery.addresses import Target
-from broker.delivery.post import WebhookReply, post
+from broker.delivery.post import WebhookReply, post, tls
 from broker.errors import Unavailable
 from cryptography import x509
 
@@ -26,6 +26,14 @@ LONGER_THAN_ANY = 30
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for one name that nobody but its file vouches for, with its key."""
     return write_certificate(tmp_path_factory.mktemp("tls"), x509.DNSName(NAME))
+
+
+@pytest.fixture(autouse=True)
+def new_process() -> Iterator[None]:
+    """Who is trusted is read once in a process, and each test has its own."""
+    tls.cache_clear()
+    yield
+    tls.cache_clear()
 
 
 @pytest.fixture

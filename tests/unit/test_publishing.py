@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from broker.delivery.delivering import Deliver, Sent
@@ -39,6 +40,7 @@ class Outbox:
     stopped: list[tuple[str, str]] = field(default_factory=list)
 
     gone: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
 
     def __call__(self, *changes: HeadChange, time_left: Callable[[], bool] = lambda: True) -> str | None:
         def observe(head: Head) -> None:
@@ -52,6 +54,7 @@ class Outbox:
             *(world.database, world.jobs, self.bus, self.deliveries, observe),
             on_failure=on_failure,
             on_gone=lambda head: self.gone.append(head.id),
+            leave_undone=lambda head: self.undone.append(head.id),
         )
         return publish(changes, NOW, time_left)
 
@@ -280,3 +283,25 @@ def test_an_event_that_is_refused_among_quiet_jobs_comes_again_with_what_follows
     assert publish.observed == ["job_1"]
     assert publish(*changes[1:]) is None
     assert publish.observed == ["job_1", "job_2", "job_3"]
+
+
+@pytest.mark.parametrize("before", [RUNNING, QUEUED])
+def test_what_a_provider_goes_on_with_is_left_undone_when_its_job_ends(publish: Outbox, before: Head) -> None:
+    goes_on = {"1.1": {"m": "small", "r": 9, "h": {"job": "t-1"}, "s": NOW}}
+    ended = replace(DONE, status=Status.CANCELED, calls=goes_on)
+    publish(HeadChange("1", replace(before, calls=goes_on), ended))
+    assert publish.undone == [JOB_ID]
+
+
+@pytest.mark.parametrize(
+    ("status", "call"),
+    [
+        (Status.SUCCEEDED, {"c": 5}),
+        (Status.CANCELED, {}),
+        (Status.CANCELED, {"c": 5, "h": {"job": "t-1"}}),
+        (Status.QUEUED, {"h": {"job": "t-1"}}),
+    ],
+)
+def test_nobody_is_asked_to_stop_where_nobody_goes_on(publish: Outbox, status: Status, call: dict[str, Any]) -> None:
+    publish(HeadChange("1", RUNNING, replace(DONE, status=status, calls={"1.1": {"m": "small", "r": 9, **call}})))
+    assert publish.undone == []

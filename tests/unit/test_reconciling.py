@@ -2,17 +2,18 @@
 
 import pytest
 from broker.jobs.head import Head, Status
-from broker.jobs.reconciling import reconcile
+from broker.jobs.reconciling import reconcile, send_soon
 
 from tests.fakes.world import HOUR, MINUTE, NOW, a_head
 from tests.unit.transitions_case import running
 
+DAY_LATER = 24 * HOUR + MINUTE
+
 TENDED = [
     ("past its deadline while queued", a_head(), HOUR, Status.EXPIRED, None),
     ("past its deadline while running", running(lease_until=NOW + 2 * HOUR), HOUR, Status.EXPIRED, None),
-    ("never sent", a_head(), MINUTE, Status.QUEUED, NOW + 11 * MINUTE),
-    ("still not claimed", a_head(nudges=1), 11 * MINUTE, Status.QUEUED, NOW + HOUR),
-    ("not claimed before its deadline", a_head(nudges=5), 50 * MINUTE, Status.QUEUED, NOW + HOUR),
+    ("sent", a_head(), MINUTE, Status.QUEUED, NOW + HOUR),
+    ("sent, with days to its deadline", a_head(deadline_at=NOW + 99 * HOUR), MINUTE, Status.QUEUED, NOW + DAY_LATER),
     ("under its lease", running(lease_until=NOW + 2 * MINUTE), MINUTE, Status.RUNNING, NOW + 2 * MINUTE),
     ("with a dead run", running(), 2 * MINUTE, Status.QUEUED, NOW + 3 * MINUTE),
     ("with a third dead run", running(lease_expirations=2), 2 * MINUTE, Status.FAILED, None),
@@ -42,6 +43,8 @@ def test_the_sweep_counts_what_it_did() -> None:
     assert (reconcile(a_head(), now=NOW + HOUR).error or {})["code"] == "deadline_passed"
 
 
-def test_a_nudged_job_waits_an_hour_at_most() -> None:
-    head = a_head(nudges=7, deadline_at=NOW + 24 * HOUR)
-    assert reconcile(head, now=NOW).due_at == NOW + HOUR
+def test_a_dead_letter_brings_its_job_forward_and_each_time_by_less() -> None:
+    dues = [send_soon(a_head(nudges=n, due_at=NOW + 24 * HOUR, deadline_at=NOW + 99 * HOUR), now=NOW) for n in range(9)]
+    assert [(head.due_at or 0) - NOW for head in dues] == [MINUTE << n for n in range(6)] + [HOUR] * 3
+    near = send_soon(a_head(nudges=8, due_at=NOW + 2 * MINUTE, deadline_at=NOW + 2 * MINUTE), now=NOW)
+    assert near.due_at == NOW + 2 * MINUTE

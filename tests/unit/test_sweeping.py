@@ -1,14 +1,19 @@
 """The sweep: with it, a job ends whatever crashed on its way."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
+from threading import Event, Semaphore
 
 import pytest
 from broker.jobs.call_transitions import start_call
+from broker.jobs.dispatching import dispatch
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import SHARDS, Head, Status, due_partition
 from broker.jobs.store import Jobs
-from broker.jobs.sweeping import PAGE, TURN, Sweep, Swept
+from broker.jobs.sweeping import PAGE, Sweep, Swept
+from broker.side_by_side import Work, side_by_side
 from broker.steps.context import Run
 from broker.storage import Item, Page, Put
 
@@ -26,8 +31,12 @@ class Sweeping:
     dead: FakeDeadLetters = field(default_factory=FakeDeadLetters)
     resent: list[str] = field(default_factory=list)
 
+    @property
+    def sweep(self) -> Sweep:
+        return Sweep(self.world.jobs, self.world.payloads, self.world.queue, self.dead, self.resend)
+
     def __call__(self, now: int) -> Swept:
-        return Sweep(self.world.jobs, self.world.payloads, self.world.queue, self.dead, self.resend)(now)
+        return self.sweep(now)
 
     def resend(self, item: Item, now: int) -> bool:
         self.resent.append(item["sk"])
@@ -45,11 +54,11 @@ def test_nothing_is_due(sweep: Sweeping) -> None:
     assert sweep.world.jobs.get(JOB_ID) == a_head()
 
 
-def test_a_job_that_was_never_sent_is_sent_until_it_is_claimed(sweep: Sweeping) -> None:
+def test_a_job_that_was_never_sent_is_sent_and_then_known_to_be(sweep: Sweeping) -> None:
     sweep.world.put(a_head())
     for minute in range(1, 59):
         sweep(NOW + minute * MINUTE)
-    assert [head.id for head in sweep.world.queue.sent] == [JOB_ID] * 2
+    assert [head.id for head in sweep.world.queue.sent] == [JOB_ID]
     sweep.world.start(JOB_ID, now=NOW + 58 * MINUTE)
     assert sweep(NOW + 59 * MINUTE).requeued == 0
 
@@ -121,9 +130,11 @@ def test_a_lost_requeue_is_sent_by_the_next_sweep(sweep: Sweeping) -> None:
     sweep.world.put(a_head())
     sweep.world.start(JOB_ID)
     sweep.world.queue.down = True
-    assert sweep(NOW + 2 * MINUTE).errors == ["Down"]
+    swept = sweep(NOW + 2 * MINUTE)
+    assert (swept.errors, swept.oldest_due_at) == (["Down"], NOW + MINUTE)
     sweep.world.queue.down = False
     assert sweep(NOW + 3 * MINUTE).requeued == 1
+    assert sweep(NOW + 20 * MINUTE).requeued == 0
     assert [sent.id for sent in sweep.world.queue.sent] == [JOB_ID]
 
 
@@ -150,7 +161,7 @@ def test_due_deliveries_are_sent_again(sweep: Sweeping) -> None:
 
 
 def test_a_job_whose_message_died_is_sent_again_within_a_minute(sweep: Sweeping) -> None:
-    sweep.world.put(a_head(due_at=NOW + HOUR, nudges=3))
+    sweep.world.put(a_head(due_at=NOW + HOUR))
     sweep.world.put(a_head(id=OTHER))
     sweep.world.start(OTHER)
     sweep.dead.job_ids = [JOB_ID, OTHER, "job_gone"]
@@ -159,6 +170,33 @@ def test_a_job_whose_message_died_is_sent_again_within_a_minute(sweep: Sweeping)
     assert [sweep.world.jobs.get(each).status for each in (JOB_ID, OTHER)] == [Status.QUEUED, Status.RUNNING]
     assert sweep(NOW + MINUTE).requeued == 1
     assert [head.id for head in sweep.world.queue.sent] == [JOB_ID]
+
+
+def test_a_job_whose_messages_die_is_sent_until_its_deadline_at_pauses_that_grow(sweep: Sweeping) -> None:
+    sweep.world.put(a_head(deadline_at=NOW + 24 * HOUR))
+    now, sends = NOW, []
+    while sweep.world.jobs.get(JOB_ID).status is Status.QUEUED:
+        now += MINUTE
+        if sweep(now).requeued:
+            sends.append(now)
+            sweep.dead.job_ids = [JOB_ID]  # dispatch fails with it, each time
+    pauses = [(after - before) // MINUTE for before, after in pairwise(sends)]
+    assert pauses[:7] == [3, 5, 9, 17, 33, 61, 61], "a minute until it is found, and the pause"
+    assert (sweep.world.jobs.get(JOB_ID).status, now) == (Status.EXPIRED, NOW + 24 * HOUR)
+
+
+def test_a_dead_letter_fails_its_job_only_where_no_workflow_can_be_started_for_it(sweep: Sweeping) -> None:
+    sweep.world.put(a_head())
+    sweep.world.put(a_head(id=OTHER))
+    sweep.dead.job_ids = [JOB_ID, OTHER]
+    world = sweep.world
+    swept = Sweep(
+        *(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend), can_start=lambda head: head.id != JOB_ID
+    )(NOW)
+    assert (swept.dead_letters, swept.failed, sweep.dead.job_ids) == (2, 1, [])
+    failed, other = world.jobs.get(JOB_ID), world.jobs.get(OTHER)
+    assert (failed.status, (failed.error or {})["code"]) == (Status.FAILED, "cannot_be_started")
+    assert other.status is Status.QUEUED
 
 
 def test_one_dead_message_does_not_fail_a_job_that_has_time_left(sweep: Sweeping) -> None:
@@ -182,24 +220,28 @@ def test_one_bad_job_does_not_keep_the_others_waiting(sweep: Sweeping) -> None:
     sweep.world.database.write(Put("jobs", {"pk": "JOB#bad", "sk": "HEAD", "due": due_partition(OTHER), "due_at": 1}))
     sweep.world.put(a_head(id=OTHER))
     swept = sweep(NOW + HOUR)
-    assert (swept.expired, swept.errors) == (1, ["KeyError"])
+    assert (swept.expired, swept.errors, swept.oldest_due_at) == (1, ["KeyError"], 1)
 
 
 def test_two_sweeps_at_once_do_it_once(sweep: Sweeping) -> None:
     sweep.world.put(a_head())
+    sweep.world.put(a_head(id=OTHER, deadline_at=NOW + MINUTE))
     sweep.world.database.meanwhile.append(lambda: sweep(NOW + MINUTE))
     sweep(NOW + MINUTE)
-    head = sweep.world.jobs.get(JOB_ID)
-    assert (len(sweep.world.queue.sent), head.nudges, head.rev) == (1, 1, 2)
+    ended = [new["status"] for _, new in sweep.world.database.stream if new["id"] == OTHER]
+    assert ended == ["queued", "expired"]
+    for _ in range(2):  # each sent a message; a second one starts nothing
+        dispatch(sweep.world.jobs, sweep.world.workflows, JOB_ID, "m", NOW + MINUTE)
+    assert len(sweep.world.workflows.started) == 1
 
 
-def test_a_job_claimed_meanwhile_is_left_alone(sweep: Sweeping) -> None:
+def test_a_job_that_changed_while_it_was_sent_is_left_alone(sweep: Sweeping) -> None:
     sweep.world.put(a_head(due_at=NOW))
     sweep.world.database.meanwhile.append(
         lambda: sweep.world.jobs.change(JOB_ID, lambda head: replace(head, rev=head.rev + 1, due_at=NOW + HOUR))
     )
-    assert sweep(NOW) == Swept()
-    assert sweep.world.queue.sent == []
+    assert sweep(NOW) == Swept(requeued=1)
+    assert sweep.world.jobs.get(JOB_ID) == a_head(rev=2, due_at=NOW + HOUR)
 
 
 def test_it_stops_when_its_time_is_over_and_goes_on_the_next_time(sweep: Sweeping) -> None:
@@ -211,8 +253,8 @@ def test_it_stops_when_its_time_is_over_and_goes_on_the_next_time(sweep: Sweepin
     first = Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
         NOW + HOUR, time_left=lambda: next(left, False)
     )
-    assert first.expired == 10
-    assert sweep(NOW + HOUR).expired == len(ids) - 10
+    assert (first.expired, first.oldest_due_at) == (10, NOW + MINUTE)
+    assert sweep(NOW + HOUR) == Swept(expired=len(ids) - 10)
 
 
 def test_a_down_queue_is_not_an_end(sweep: Sweeping) -> None:
@@ -233,43 +275,48 @@ def test_a_sweep_goes_on_while_it_has_time(sweep: Sweeping) -> None:
     assert sweep(NOW + MINUTE).requeued == SHARDS * 2 * PAGE
 
 
-def test_every_shard_and_the_dead_letters_have_their_turn_in_a_flood(sweep: Sweeping) -> None:
+def test_a_shard_that_is_done_alone_is_another_each_minute(sweep: Sweeping) -> None:
     flood(sweep, SHARDS * PAGE)
-    sweep.dead.job_ids = ["job_dead"]
-    left = iter(range(SHARDS * TURN + 1))
-    world = sweep.world
-    Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
-        NOW + MINUTE, time_left=lambda: next(left, None) is not None
-    )
-    touched = Counter(due_partition(head.id) for head in world.queue.sent)
-    assert touched == {f"DUE#{shard}": TURN for shard in range(SHARDS)}
-    assert sweep.dead.job_ids == []
-
-
-def test_a_careless_tenants_flood_of_one_shard_takes_no_turn_from_a_good_ones_job(sweep: Sweeping) -> None:
-    world, flooded = sweep.world, f"DUE#{NOW // MINUTE % SHARDS}"
-    ids = [f"job_{number:032d}" for number in range(2_000)]
-    for job_id in [each for each in ids if due_partition(each) == flooded]:
-        world.jobs.create(a_head(id=job_id, tenant="careless", due_at=NOW - HOUR, deadline_at=NOW + HOUR))
-    good = next(each for each in ids if due_partition(each) != flooded)
-    world.jobs.create(a_head(id=good, due_at=NOW))
-    left = iter(range(2 * TURN))
-    Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
-        NOW, time_left=lambda: next(left, None) is not None
-    )
-    assert len(world.queue.sent) == 2 * TURN
-    assert good in {head.id for head in world.queue.sent}
-
-
-def test_a_sweep_that_is_always_short_of_time_begins_elsewhere_each_minute(sweep: Sweeping) -> None:
-    flood(sweep, SHARDS * PAGE)
-    world = sweep.world
     for minute in range(SHARDS):
-        left = iter(range(TURN))
-        Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(
-            NOW + (1 + minute) * MINUTE, time_left=lambda left=left: next(left, None) is not None
-        )
-    assert len({due_partition(head.id) for head in world.queue.sent}) == SHARDS
+        left = iter(range(20))
+        sweep.sweep(NOW + (1 + minute) * MINUTE, time_left=lambda left=left: next(left, None) is not None)
+    assert len({due_partition(head.id) for head in sweep.world.queue.sent}) == SHARDS
+
+
+def test_an_item_that_hangs_keeps_no_other_shard_and_no_dead_letter(sweep: Sweeping) -> None:
+    flood(sweep, SHARDS * 10)
+    bad = next(
+        each for each in (f"job_{number:032d}" for number in range(SHARDS * 10)) if due_partition(each) == "DUE#3"
+    )
+    sweep.dead.job_ids = ["job_dead"]
+    release, ended, over = Event(), Semaphore(0), list[bool]()
+
+    class Hanging(Jobs):
+        def get(self, job_id: str) -> Head:
+            if job_id == bad:
+                release.wait()
+            return super().get(job_id)
+
+    def all_but_one(works: Sequence[Work]) -> None:
+        def counted(work: Work) -> None:
+            work()
+            ended.release()
+
+        def no_time_is_left_when_the_others_have_ended() -> float:
+            for _ in range(0 if over else len(works) - 1):
+                ended.acquire()
+            over.append(True)
+            return 0.0
+
+        side_by_side([partial(counted, work) for work in works], no_time_is_left_when_the_others_have_ended)
+
+    world = sweep.world
+    hanging = Sweep(Hanging(world.database, ()), world.payloads, world.queue, sweep.dead, sweep.resend)
+    swept = hanging(NOW + 2 * MINUTE, together=all_but_one)
+    release.set()
+    assert (swept.errors, swept.oldest_due_at) == (["Stuck"], NOW + MINUTE), "what it hangs in is still due"
+    assert sweep.dead.job_ids == []
+    assert {due_partition(head.id) for head in world.queue.sent} >= {f"DUE#{n}" for n in range(SHARDS) if n != 3}
 
 
 def test_a_shard_that_cannot_be_read_does_not_keep_the_others(sweep: Sweeping) -> None:

@@ -50,7 +50,7 @@ def test_only_legal_steps_are_taken(status: Status, name: str) -> None:
 def test_claim_begins_a_run_under_a_lease() -> None:
     head = claim(a_head(nudges=2), now=NOW + 5, lease_ms=90_000, by="m1")
     assert (head.status, head.run, head.rev) == (Status.RUNNING, 1, 2)
-    assert (head.claimed_by, head.execution, head.nudges) == ("m1", None, 0)
+    assert (head.claimed_by, head.execution, head.nudges) == ("m1", None, 2)
     assert (head.started_at, head.lease_until) == (NOW + 5, NOW + 90_005)
 
 

@@ -41,6 +41,14 @@ def database() -> "DynamoDatabase":
     return _database(client("dynamodb"))
 
 
+@cache
+def hasty_database() -> "DynamoDatabase":
+    """The tables, asked once: for what nothing should wait for."""
+    from broker.cloud.clients import client
+
+    return _database(client("dynamodb", 1))
+
+
 def _database(dynamodb: Any) -> "DynamoDatabase":
     from broker.cloud.database import DynamoDatabase
 
@@ -104,12 +112,11 @@ def models() -> "Models":
 @cache
 def circuits() -> "Breakers":
     """The circuits and live figures of the models; no job waits until they can be read or told."""
-    from broker.cloud.clients import client
     from broker.metrics import board_unread, circuit_changed
     from broker.routing.board import Board
     from broker.routing.breakers import Breakers
 
-    tables = _database(client("dynamodb", 1))
+    tables = hasty_database()
     return Breakers(tables, Board(tables, board_unread), circuit_changed)
 
 

@@ -10,6 +10,7 @@ from broker.bootstrap.adapters import (
     conversations,
     database,
     delivery_queue,
+    hasty_database,
     is_local,
     job_queue,
     jobs,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.jobs.cleaning import Clean
+    from broker.jobs.head import Head
     from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
     from broker.steps.asking import AskEngines
@@ -156,11 +158,21 @@ def settle_job() -> "SettleJob":
 def publish() -> "Publish":
     """The outbox."""
     from broker.delivery.publishing import Publish
-    from broker.metrics import job_ended, publishing_stopped, webhook_gone
+    from broker.metrics import job_ended, not_left_undone, publishing_stopped, webhook_gone
+
+    def leave_undone(head: "Head") -> None:
+        from broker.cloud.clients import client
+        from broker.cloud.functions import InvokeModelFunction
+
+        try:
+            InvokeModelFunction(client("lambda"), setting("INVOKE_MODEL_FUNCTION")).leave_undone(head.id)
+        except Exception as error:
+            not_left_undone(head, error)
 
     return Publish(
         *(database(), jobs(), bus(), delivery_queue(), job_ended, count_line(), publishing_stopped),
         lambda head: webhook_gone(head.id, f"job.{head.status}"),
+        leave_undone,
     )
 
 
@@ -171,10 +183,11 @@ def deliver() -> "Deliver":
     from broker.delivery.addresses import resolve
     from broker.delivery.delivering import Deliver, make_sender
     from broker.delivery.post import post
+    from broker.delivery.receivers import Receivers
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
     from broker.jobs.head import job_id_of
-    from broker.metrics import webhook_attempted, webhook_gone
+    from broker.metrics import receivers_unread, webhook_attempted, webhook_gone
 
     def signing(tenant: str) -> list[str]:
         name = tenants().get(tenant, now_ms()).webhook_secret
@@ -187,6 +200,7 @@ def deliver() -> "Deliver":
         *(database(), jobs(), delivery_queue(), send),
         lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
         webhook_gone,
+        Receivers(hasty_database(), receivers_unread),
     )
 
 
@@ -215,10 +229,11 @@ def sweep() -> "Sweep":
     """The sweep."""
     from broker.cloud.clients import client
     from broker.cloud.queues import JobDeadLetters
+    from broker.cloud.workflows import can_start
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend)
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend, can_start)
 
 
 def reviews_standing(now: int) -> tuple[int, int]:

@@ -8,6 +8,7 @@ timeout: throttled to the last, a request takes up to seven seconds.
 
 import os
 from functools import cache, partial
+from threading import Lock
 from typing import Any
 
 CONNECT_S, READ_S = 3, 10
@@ -19,6 +20,10 @@ ATTEMPTS = 4
 REGIONAL: Any = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
 """Of S3. botocore's default signs links for the bucket's region and has them lead to `s3.amazonaws.com`. That redirects
 for new buckets, so that the signature holds no more, and refuses for newer regions (S3 API, "Request routing")."""
+
+
+_making = Lock()
+"""A session makes clients in one thread at a time (boto3 guide, "Multithreading or multiprocessing with clients")."""
 
 
 @cache
@@ -77,7 +82,8 @@ def _of_botocore(service: str, attempts: int) -> Any:
         signature_version="s3v4" if service == "s3" else None,
         s3=REGIONAL if service == "s3" and not _elsewhere() else None,
     )
-    return _session().create_client(service, config=config)
+    with _making:
+        return _session().create_client(service, config=config)
 
 
 def _elsewhere() -> bool:

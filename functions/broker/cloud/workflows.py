@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from broker.jobs.head import Head
 
+MOST_INPUT_BYTES = 262_144
+"""Of an execution (Step Functions developer guide, "Service quotas": maximum input or output size)."""
+
 
 def facts_of(head: Head, stored: Head) -> dict[str, Any]:
     """What travels through a run's workflow, so that its steps need not read it (`steps.context.Run`); as `start`."""
@@ -27,6 +30,11 @@ def facts_of(head: Head, stored: Head) -> dict[str, Any]:
     if released := head.review.get("released"):
         facts["released"] = released
     return facts | ({"held": head.limit - head.spent - head.reserved} if head.limit else {})
+
+
+def can_start(head: Head) -> bool:
+    """False where the head has grown to more than an execution takes: no start of the job would ever work."""
+    return len(json.dumps(facts_of(head, head))) <= MOST_INPUT_BYTES
 
 
 class StateMachines:

@@ -4,16 +4,27 @@ import json
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from broker.delivery.events import held_body, webhook_body
 from broker.delivery.publishing import SAFETY_MS, Deliveries
+from broker.delivery.receivers import AllAtOnce, Slot, Slots
 from broker.delivery.schedule import next_attempt, verdict
 from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
 from broker.jobs.head import Head, due_partition, job_id_of
 from broker.jobs.store import Jobs
-from broker.storage import ConditionFailed, Database, If, Item, Put
+from broker.storage import ConditionFailed, Database, If, Item, Put, Update
+
+SENT_MS = 86_400_000
+"""After so long the sweep asks again for a delivery that it is known to have asked for. Its message waits in a queue:
+SQS keeps it for four days."""
+
+PUT_OFF_S = 15
+MOST_PUT_OFF = 400
+"""A delivery whose receiver has no slot left comes again after so long, and twice as long each time, up to what a
+message may wait; so often, which is some three days, as the whole schedule is. Then it is given up."""
 
 QUEUE_MOST_S = 900
 """The longest delay of an SQS message; a later attempt waits in the due index."""
@@ -52,20 +63,33 @@ class Deliver:
     observe: Callable[[Item, Sent], None]
     on_gone: Callable[[str, str], None] = lambda job_id, name: None
     """Told of a delivery whose job is gone, by the job's id and the note's name."""
+    slots: Slots = field(default_factory=AllAtOnce)
+    """Whose receivers may be attempted now."""
+    chance: Callable[[], float] = random.random
+    """From 0 to 1: receivers that failed together should not be called together."""
 
     def __call__(self, job_id: str, name: str, now: int) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
 
         Returns:
-            Its state: `delivered`, `pending`, `failed` (given up), `disabled` (the receiver said 410), or `gone` with
-            its job, whose `ttl_seconds` were over.
+            Its state: `delivered`, `pending` (also where its receiver has no slot left), `failed` (given up),
+            `disabled` (the receiver said 410), or `gone` with its job, whose `ttl_seconds` were over.
         """
         note = self.jobs.notes(job_id, name).get(name)
         if note is None:
             self.on_gone(job_id, name)
             return "gone"
-        if note["state"] != "pending" or max(note.get("busy_until", 0), note.get("not_before", 0)) > now:
-            return str(note["state"])  # a doubled message brings no attempt forward
+        if note["state"] != "pending":
+            return str(note["state"])
+        then = max(note.get("busy_until", 0), note.get("not_before", 0))
+        if then > now:  # a doubled message brings no attempt forward
+            if note["due_at"] > then + SAFETY_MS:  # the sweep took it for the one that would make the attempt
+                self._look_again(note, then + SAFETY_MS)
+            return "pending"
+        with self.slots.slot(note["tenant"], note["url"]) as slot:
+            return self._attempt(job_id, name, note, slot, now) if slot else self._put_off(job_id, name, note, now)
+
+    def _attempt(self, job_id: str, name: str, note: Item, slot: Slot, now: int) -> str:
         claimed = note | {"tries": note["tries"] + 1, "busy_until": now + SAFETY_MS, "due_at": now + SAFETY_MS}
         try:
             self._write(claimed, note["tries"])
@@ -76,7 +100,7 @@ class Deliver:
             self._write(_ended(claimed | {"state": "failed"}), claimed["tries"])
             self.on_gone(job_id, name)
             return "gone"
-        sent = self._send(head, claimed, now)
+        sent = slot.timed(lambda: self._send(head, claimed, now))
         settled = self._settle(claimed, sent, now)
         try:
             self._write(settled, claimed["tries"])
@@ -90,17 +114,32 @@ class Deliver:
                 self.queue.send(job_id, note["tenant"], name, delay)
         return str(settled["state"])
 
+    def _put_off(self, job_id: str, name: str, note: Item, now: int) -> str:
+        """Have it come again later, without an attempt; it is no failure of the receiver's."""
+        times = note.get("put_off", 0) + 1
+        if times > MOST_PUT_OFF:
+            missed = {"at": now, "status": None, "error": "receiver_slow", "latency_ms": 0}
+            after = _ended(note | {"state": "failed", "attempts": [*note["attempts"], missed]})
+        else:
+            pause_s = min(PUT_OFF_S << min(times - 1, 10), QUEUE_MOST_S) * (1 + self.chance()) / 2
+            then = now + round(pause_s * 1000)
+            after = note | {"put_off": times, "not_before": then, "due_at": then + SAFETY_MS}
+        try:
+            self._write(after, note["tries"])
+        except ConditionFailed:
+            return "pending"  # another attempt is under way
+        if after["state"] == "pending":
+            self.queue.send(job_id, note["tenant"], name, math.ceil(pause_s))
+        return str(after["state"])
+
     def resend(self, item: Item, now: int) -> bool:
         """Queue a delivery that is due (from the sweep); True when it was."""
         name = item["sk"].removeprefix("NOTE#")
         note = self.jobs.notes(job_id_of(item), name).get(name)
         if note is None or note["state"] != "pending" or note["due_at"] > now:
             return False
-        try:
-            self._write(note | {"due_at": now + SAFETY_MS}, note["tries"])
-        except ConditionFailed:
-            return False  # an attempt has begun
         self.queue.send(job_id_of(item), note["tenant"], name)
+        self._look_again(note, now + SENT_MS, asked_at=now)
         return True
 
     def redeliver(self, job_id: str, now: int) -> list[str]:
@@ -123,6 +162,7 @@ class Deliver:
                 "schedule_from": note["tries"],
                 "busy_until": 0,
                 "not_before": 0,
+                "put_off": 0,
                 "due": due_partition(job_id),
                 "due_at": now + SAFETY_MS,
             }
@@ -150,7 +190,7 @@ class Deliver:
             *note["attempts"],
             {"at": now, "status": sent.status, "error": sent.error, "latency_ms": sent.latency_ms},
         ]
-        following = next_attempt(made, now, sent.retry_after_s, random.random())  # noqa: S311 - jitter, not a secret
+        following = next_attempt(made, now, sent.retry_after_s, self.chance())
         match verdict(sent.status) if sent.status else "retry":
             case "delivered":
                 state = "delivered"
@@ -163,9 +203,16 @@ class Deliver:
             "state": state,
             "busy_until": 0,
             "not_before": following or 0,
+            "put_off": 0,
             "due_at": following,
         }
         return _ended(settled)
+
+    def _look_again(self, note: Item, due_at: int, **facts: int) -> None:
+        """Set when the sweep looks at it; not where an attempt has begun or ended since."""
+        as_found = (If("tries", "=", note["tries"]), If("state", "=", "pending"))
+        with suppress(ConditionFailed):
+            self.database.write(Update("jobs", note["pk"], note["sk"], set={"due_at": due_at, **facts}, when=as_found))
 
     def _write(self, note: Item, tries: int) -> None:
         erased = () if "erased" in note else (If("erased", "absent"),)

@@ -54,6 +54,8 @@ class Publish:
     """Told why a job's webhook or line could not be started; the job comes again, and those after it are not kept."""
     on_gone: Callable[[Head], None] = lambda head: None
     """Told of a job that was gone, and its webhook's address with it, before it could be told of."""
+    leave_undone: Callable[[Head], None] = lambda head: None
+    """Has providers stop what they go on with for a job that ended; as well as it can, for nobody waits for it."""
 
     def __call__(
         self, changes: Sequence[HeadChange], now: int, time_left: Callable[[], bool] = lambda: True
@@ -91,6 +93,8 @@ class Publish:
                 self._notify(change.after, now)
                 if ended:
                     self.count(change.after, now)
+                    if change.after.going_on:
+                        self.leave_undone(change.after)
             except Exception as error:
                 self.on_failure(change.after, error)
                 failed = failed or change.sequence

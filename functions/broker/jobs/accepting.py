@@ -9,7 +9,7 @@ from broker.errors import BrokerError, BudgetExceeded
 from broker.jobs import idempotency
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
-from broker.jobs.reconciling import NUDGES_MS
+from broker.jobs.reconciling import UNSENT_MS
 from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import REQUEST, TOKENS, Jobs, Payloads, Queue
 from broker.storage import ConditionFailed, Database
@@ -164,7 +164,7 @@ class Accept:
             asked=request.model,
             created_at=now,
             deadline_at=deadline,
-            due_at=min(now + NUDGES_MS[0], deadline),
+            due_at=min(now + UNSENT_MS, deadline),
             payloads_until=payloads_until,
             expires_at=record_until(payloads_until, deadline),
             timeout_s=budget,

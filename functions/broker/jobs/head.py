@@ -118,6 +118,7 @@ class Head:
     lease_until: int | None = None
     due_at: int | None = None
     nudges: int = 0
+    """How often the sweep sent it, since it came into its queue."""
     lease_expirations: int = 0
     """How many runs that had begun to call ended with their lease, not with a result."""
     waits: dict[str, int] = field(default_factory=dict)

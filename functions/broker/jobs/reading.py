@@ -164,9 +164,16 @@ def _delivery(note: Item) -> dict[str, Any]:
         "id": note["event_id"],
         "event": note["event"],
         "state": note["state"],
-        "next_at": iso(note.get("due_at")),
+        "next_at": iso(_next_attempt(note)),
         "attempts": [{**each, "at": iso(each["at"])} for each in note["attempts"]],
     }
+
+
+def _next_attempt(note: Item) -> int | None:
+    """Where the sweep asked for it, when it looks again says nothing: the message waits its turn."""
+    if "due_at" not in note:
+        return None
+    return int(note.get("not_before") or note.get("asked_at") or note["due_at"])
 
 
 def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:

@@ -13,9 +13,16 @@ MAX_LEASE_EXPIRATIONS = 3
 kill it again. A run that called nobody does not count, for it may never have got a function to run in (Lambda throttles
 all of an account at once); its job is started again until its deadline."""
 
-NUDGES_MS = (60_000, 600_000, 3_600_000)
-"""When a job that is still queued is sent again: after a minute, ten minutes, then hourly. Its message may be lost
-or may wait in a long queue; a second message starts nothing, so sending is always safe."""
+UNSENT_MS = 60_000
+"""After so long a job that is still queued is sent by the sweep. Whether it was sent before is not on record, for that
+would cost each job a write; a second message starts nothing, so sending is always safe."""
+
+SENT_MS = 86_400_000
+"""After so long the sweep sends a job again that it is known to have sent. SQS keeps a message for four days, and what
+dies is in the dead letters: it only waits in a long queue, which a third message would make longer."""
+
+PAUSE_MS, MOST_PAUSE_MS = 60_000, 3_600_000
+"""From a dead letter until its job is sent again: twice as long each time, up to an hour."""
 
 WAITED_FOR = {
     "circuits": ("Open circuits kept it waiting", "circuits_open"),
@@ -25,10 +32,15 @@ WAITED_FOR = {
 """What a job is told that waited until its deadline, and the code of that, by `Head.waits_for`."""
 
 
-def reconcile(head: Head, *, now: int) -> Head:
-    """What the sweep does with a job that is due: expire it, send it again, take it back from a dead run, or wait on.
+def is_to_be_sent(head: Head, *, now: int) -> bool:
+    """True for a job that only waits for a message: it is to be sent, and that noted by `reconcile`."""
+    return head.status is Status.QUEUED and not head.is_held and now < head.deadline_at
 
-    A job that comes back `queued` has to be sent to its queue; one that comes back unchanged in status just waits.
+
+def reconcile(head: Head, *, now: int) -> Head:
+    """What the sweep does with a job that is due: end it, note that it was sent, take it back from a dead run, or wait.
+
+    A job that was running and comes back `queued` has to be sent; one that comes back unchanged in status just waits.
     """
     if head.status.terminal:
         raise Conflict(f"job {head.id} has ended")
@@ -37,8 +49,7 @@ def reconcile(head: Head, *, now: int) -> Head:
     if head.is_held:
         raise Conflict(f"job {head.id} waits for a person")
     if head.status is Status.QUEUED:
-        pause = NUDGES_MS[min(head.nudges + 1, len(NUDGES_MS) - 1)]
-        return head.next(nudges=head.nudges + 1, due_at=min(now + pause, head.deadline_at))
+        return head.next(nudges=head.nudges + 1, due_at=min(now + SENT_MS, head.deadline_at))
     lease = head.lease_until or 0
     if now < lease:
         return head.next(due_at=min(lease, head.deadline_at))
@@ -55,12 +66,13 @@ def reconcile(head: Head, *, now: int) -> Head:
         lease_expirations=lease_expirations,
         lease_until=None,
         claimed_by=None,
-        due_at=min(now + NUDGES_MS[0], head.deadline_at),
+        nudges=0,
+        due_at=min(now + UNSENT_MS, head.deadline_at),
     )
 
 
 def send_soon(head: Head, *, now: int) -> Head:
-    """What the sweep does with a job whose message died in its lane: it is sent again within a minute.
+    """What the sweep does with a job whose message died in its lane: it is sent again, after a pause that grows.
 
     Raises:
         Conflict: it is not queued, is held for a review, or waits for a circuit or for capacity and is sent
@@ -68,8 +80,21 @@ def send_soon(head: Head, *, now: int) -> Head:
     """
     if head.status is not Status.QUEUED or head.is_held or (head.waits and not head.nudges):
         raise Conflict(f"job {head.id} does not wait for a message")
-    soon = now + NUDGES_MS[0]
-    return head.next(due_at=min(head.due_at or soon, soon))
+    soon = now + min(PAUSE_MS << min(head.nudges, 10), MOST_PAUSE_MS)
+    return head.next(due_at=min(head.due_at or soon, soon, head.deadline_at))
+
+
+def give_up(head: Head, *, now: int) -> Head:
+    """End a job that no message will ever start: what is kept of it has become more than a workflow is started with.
+
+    Raises:
+        Conflict: it has ended, or runs.
+    """
+    if head.status is not Status.QUEUED:
+        raise Conflict(f"job {head.id} does not wait for a message")
+    message = "The record of the job's calls has become too long for it to be started again."
+    error = {"type": "unavailable", "code": "cannot_be_started", "message": message}
+    return finish(head, Outcome(Status.FAILED, error=error), now=now)
 
 
 def _expiry(head: Head) -> dict[str, str]:

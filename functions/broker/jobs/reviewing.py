@@ -16,7 +16,7 @@ from broker.errors import Conflict
 from broker.guardrails.policy import Stage
 from broker.jobs.calls import Facts
 from broker.jobs.head import HELD, Head, Status
-from broker.jobs.reconciling import NUDGES_MS
+from broker.jobs.reconciling import UNSENT_MS
 from broker.jobs.transitions import Fence, Outcome, finish, owned
 
 RELEASED, REJECTED = "released", "rejected"
@@ -75,7 +75,7 @@ def let_go(head: Head, *, now: int) -> Head:
     return head.next(
         review=head.review | {"state": RELEASED, "at": now, "released": stages},
         nudges=0,
-        due_at=min(now + NUDGES_MS[0], head.deadline_at),
+        due_at=min(now + UNSENT_MS, head.deadline_at),
     )
 
 

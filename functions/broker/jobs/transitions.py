@@ -84,7 +84,6 @@ def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
         claimed_at=now,
         started_at=head.started_at or now,
         lease_until=lease,
-        nudges=0,
         due_at=min(head.due_at or lease, lease),
     )
 
@@ -178,6 +177,7 @@ def _queued_until(head: Head, until: int, reason: Reason, now: int, chance: floa
         execution=None,
         claimed_by=None,
         lease_until=None,
+        nudges=0,
         waits={"since": since, "times": times + 1, **({} if reason == "circuits" else {reason: 1})},
         due_at=min(until + later, last, head.deadline_at),
     )

@@ -185,6 +185,12 @@ class InvokeModel:
                     self.payloads.erase(run.id)
             raise
 
+    def leave_undone(self, job_id: str, now: int) -> None:
+        """Stop what providers go on with for a job that has ended, where no run will ask after it; may be repeated."""
+        head = self.jobs.find(job_id)
+        if head is not None and head.status.terminal:
+            self._stop(head, now)
+
     def _stop(self, head: Head, now: int) -> None:
         known = self.models.all(now)
         for key in head.open_calls:

@@ -23,6 +23,10 @@ STATE_BYTES = 262_144
 ENTRIES_BYTES = 1_048_576
 """What all entries of a `PutEvents` stay below: 1 MB, since January 2026 (EventBridge API Reference, "PutEvents")."""
 
+MESSAGE_BYTES = 1_048_576
+"""Of a message: 1 MiB, since August 2025 (SQS Developer Guide, "Message quotas"). What a rule hands on is an event, and
+longer than its entry (EventBridge User Guide, "Calculating PutEvents event entry size")."""
+
 ENTRY_TIME_BYTES = 14
 """What an entry's time counts, where it has one (EventBridge User Guide, "Calculating PutEvents event entry size")."""
 

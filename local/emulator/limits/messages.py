@@ -2,16 +2,20 @@
 
 The entries of a `PutEvents` count together: all are refused, not only one that is too large by itself. Of a queue's
 message its attributes count, each by name, type and value (SQS Developer Guide, "Message metadata"); MiniStack counts
-the body only.
+the body only, and not at all what a rule hands on: what is too large for its queue is too large for the rule's dead
+letters as well, and lost.
 """
 
+import logging
 from typing import Any
 
 from ministack.core.responses import error_response_json
 from ministack.services import eventbridge, sqs
 
-from local.emulator.limits.figures import ENTRIES_BYTES, ENTRY_TIME_BYTES
+from local.emulator.limits.figures import ENTRIES_BYTES, ENTRY_TIME_BYTES, MESSAGE_BYTES
 from local.emulator.rewriting import rewrite
+
+logger = logging.getLogger(__name__)
 
 BODY = """    body_bytes = len(body_text.encode("utf-8"))
 """
@@ -35,6 +39,15 @@ def patch() -> None:
         return put(data, *more, **named)
 
     eventbridge._put_events = put_events
+    hand_on = eventbridge._dispatch_to_sqs
+
+    def dispatch_to_sqs(spec: Any, payload: str, *more: Any, **named: Any) -> None:
+        if len(payload.encode()) > MESSAGE_BYTES:
+            logger.warning("an event is too large for %s", spec)
+            return
+        hand_on(spec, payload, *more, **named)
+
+    eventbridge._dispatch_to_sqs = dispatch_to_sqs
 
 
 def size(entry: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ministack.services import eventbridge, sqs
 
-from local.emulator.limits.figures import ENTRIES_BYTES
+from local.emulator.limits.figures import ENTRIES_BYTES, MESSAGE_BYTES
 from local.emulator.limits.messages import size
 
 
@@ -35,6 +35,14 @@ def test_the_entries_of_a_request_count_together(patched: None) -> None:
     status, refused = put(text(half), text(half))
     assert (status, refused["__type"]) == (400, "ValidationException")
     assert "Total size of the entries" in refused["message"]
+
+
+def test_an_event_that_is_larger_than_a_message_is_handed_to_no_queue(queue: str) -> None:
+    arn = eventbridge.parse_arn("arn:aws:sqs:us-east-1:000000000000:limits")
+    eventbridge._dispatch_to_sqs(arn, "x" * (MESSAGE_BYTES + 1))
+    assert receive(queue) == []
+    eventbridge._dispatch_to_sqs(arn, "x" * MESSAGE_BYTES)
+    assert len(receive(queue)) == 1
 
 
 @pytest.fixture
