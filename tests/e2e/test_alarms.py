@@ -10,6 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from broker.clock import now_ms
+from broker.jobs.head import job_pk
+from broker.reviews.record import OPEN
+from broker.storage import Update
 
 from local.client import Client
 from tests.contract.ringing import ALARM, OK, alarms, states
@@ -108,6 +112,20 @@ def test_a_lanes_dead_letters_ring_though_the_sweep_takes_them_at_once(stack: St
     stack.sweep()
     assert depth(stack, queue) == "0", "a gauge of the queue would show nothing"
     assert after(stack, "DeadLettersAlarm", until(lambda: told("Sweep", "DeadLetters"))) == ALARM
+
+
+def test_a_job_that_nobody_looks_at_rings(stack: Stack, told: Told) -> None:
+    api = stack.as_tenant("reviewed")
+    job_id = api.submit(chat("Repeat: a stork at the door")).body["id"]
+    assert until(lambda: api.call("GET", f"/jobs/{job_id}").body["review"]), "it is not held"
+    stack.clean()
+    assert after(stack, "ReviewAlarm", [max(told("Clean", "OldestReviewMs"))]) == OK
+    record = next(item for item in stack.database.query("jobs", job_pk(job_id)) if item.get("due", "").startswith(OPEN))
+    half_an_hour_ago = now_ms() - 1_801_000
+    stack.database.write(Update("jobs", record["pk"], record["sk"], set={"due_at": half_an_hour_ago}))
+    stack.clean()
+    assert after(stack, "ReviewAlarm", [max(told("Clean", "OldestReviewMs"))]) == ALARM
+    api.call("POST", f"/jobs/{job_id}/cancel")
 
 
 def test_a_sweep_that_fails_rings(stack: Stack) -> None:

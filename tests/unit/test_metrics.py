@@ -16,6 +16,7 @@ from broker.metrics import (
     sweep_ended,
 )
 
+from tests.contract.ringing import ALARM, OK, alarms, states
 from tests.fakes.world import NOW, a_head
 
 
@@ -222,3 +223,11 @@ def test_how_far_the_sweep_is_behind_is_told_where_it_is(capsys: pytest.CaptureF
     assert (dead["DeadLetters"], behind["SweepBehindSeconds"]) == (2, 90)
     assert (line["behind_s"], line["error_names"]) == (90, ["KeyError"])
     assert counts == {**{name: 0 for name in counts}, "errors": 2, "dead_letters": 2}
+
+
+@pytest.mark.parametrize(("late_s", "state"), [(300, OK), (301, ALARM)])
+def test_a_sweep_that_stays_behind_rings(capsys: pytest.CaptureFixture[str], late_s: int, state: str) -> None:
+    for _ in range(5):
+        sweep_ended(Swept(oldest_due_at=NOW - late_s * 1000), NOW)
+    told = [[line["SweepBehindSeconds"]] for line in written(capsys) if "SweepBehindSeconds" in line]
+    assert states(alarms()["SweepBehindAlarm"], told)[-1] == state
