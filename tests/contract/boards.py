@@ -51,15 +51,6 @@ def saved_groups(saved: Resource) -> list[str]:
     return found
 
 
-def saved_query(saved: Resource) -> str:
-    """What a saved query asks."""
-    match saved["QueryString"]:
-        case {"Fn::FindInMap": [mapping, first, second]}:
-            return str(template()["Mappings"][mapping][first][second])
-        case text:
-            return str(text)
-
-
 def body(*, all_alarms: bool = True) -> dict[str, Any]:
     """What the dashboard says: JSON, its queries and alarms filled in, all other placeholders as they are.
 
@@ -75,8 +66,8 @@ def body(*, all_alarms: bool = True) -> dict[str, Any]:
 
 def _filled(value: Any, all_alarms: bool) -> str:
     match value:
-        case {"Fn::FindInMap": [mapping, first, second]}:
-            return str(template()["Mappings"][mapping][first][second])
+        case str():
+            return value
         case {"Fn::If": ["HasAllAlarms", one, other]}:
             return _filled(one if all_alarms else other, all_alarms)
         case {"Fn::Sub": str(text)}:
