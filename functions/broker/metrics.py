@@ -88,11 +88,6 @@ def board_unread(error: Exception) -> None:
     warn("the circuits could not be read", error=type(error).__name__, at=place_of(error))
 
 
-def receivers_unread(error: Exception) -> None:
-    """Which receivers are slow could not be read or noted: webhooks go out without limit meanwhile."""
-    warn("the slow receivers could not be read", error=type(error).__name__, at=place_of(error))
-
-
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(
@@ -168,6 +163,11 @@ def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:
         metric({}, SweepBehindSeconds=behind_s)
     say({"message": "swept", **counts, "behind_s": behind_s, "error_names": sorted(set(done.errors))})
     return counts
+
+
+def receivers_unread(error: Exception) -> None:
+    """Which receivers are slow could not be read or noted: webhooks go out without limit meanwhile."""
+    warn("the slow receivers could not be read", error=type(error).__name__, at=place_of(error))
 
 
 def webhook_gone(job_id: str, what: str) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 import urllib3
+from broker.clock import now_ms
+from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
+from broker.jobs.transitions import Fence, put_back
 
 from local.emulator.bedrock import SLOW
 from local.model_server.brain.painting import paint
@@ -154,6 +157,22 @@ def test_a_batch_that_nobody_waits_for_is_stopped(stack: Stack) -> None:
     assert stack.api.call("POST", f"/jobs/{accepted.body['id']}/cancel").status == 200
     stopped = until(lambda: bedrock.get_model_invocation_job(jobIdentifier=begun[0]["job"])["status"] == "Stopped")
     assert stopped, "the run finds the job canceled at its next look, and says so"
+
+
+def test_a_batch_of_a_job_that_is_canceled_in_its_queue_is_stopped(stack: Stack) -> None:
+    bedrock = stack.cloud.client("bedrock")
+    job_id = stack.api.submit({"model": "local-batch", "input": {"text": SLOW}}).body["id"]
+    jobs = Jobs(stack.database, ())
+    begun = until(lambda: [call["h"] for call in jobs.get(job_id).calls.values() if "h" in call])
+    stack.cloud.client("stepfunctions").stop_execution(executionArn=jobs.get(job_id).execution)  # nobody looks again
+
+    def back(head: Head) -> Head:
+        fence = Fence(head.run, head.execution or "")
+        return put_back(head, fence, "capacity", answered=False, now=now_ms(), chance=1.0)
+
+    assert jobs.change(job_id, back).status is Status.QUEUED
+    assert stack.api.call("POST", f"/jobs/{job_id}/cancel").status == 200
+    assert until(lambda: bedrock.get_model_invocation_job(jobIdentifier=begun[0]["job"])["status"] == "Stopped")
 
 
 def test_a_chat_may_take_the_way_of_a_batch(stack: Stack) -> None:

@@ -8,6 +8,7 @@ import pytest
 from broker.delivery.receivers import (
     KEPT,
     KEPT_OF_TENANT,
+    LONG_MS,
     LOOK_MS,
     MANY,
     MOST,
@@ -200,6 +201,36 @@ def test_a_receiver_that_stays_slow_is_noted_once_a_minute(all_: Processes) -> N
     for _ in range(5):
         all_.attempt(process, "https://slow.example/", SLOW_MS)
     assert all_.database.writes == 1 + 2 * 5, "each takes a slot, and gives it back"
+
+
+def test_a_tenant_that_holds_a_process_for_most_of_its_time_has_slots_as_well(all_: Processes) -> None:
+    often, seldom, quick = all_.one(), all_.one(), all_.one()
+    for _ in range(20):
+        all_.attempt(seldom, "https://seldom.example/", LONG_MS, "other")
+        all_.now += 2 * LONG_MS
+        for _ in range(100):
+            all_.attempt(quick, "https://quick.example/", LONG_MS // 2, "third")
+    assert all_.database.writes == 0
+    for number in range(MANY * 12):
+        all_.attempt(often, f"https://{number}.example/", LONG_MS)
+    with ExitStack() as stack:
+        assert held(all_, stack, lambda n: f"https://new-{n}.example/", lambda n: "acme", 10) == MOST_OF_TENANT
+        assert all_.may(all_.one(), "https://seldom.example/", "other")
+        assert all_.may(all_.one(), "https://quick.example/", "third")
+
+
+def test_attempts_at_the_same_time_hold_a_process_once(all_: Processes) -> None:
+    process = all_.one()
+    for _ in range(9):
+        with ExitStack() as stack:
+            slots = [stack.enter_context(process.slot("acme", "https://h.example/")) for _ in range(10)]
+            began = all_.now
+            for slot in slots:
+                assert slot
+                all_.now = began
+                slot.timed(lambda: setattr(all_, "now", all_.now + LONG_MS))
+        all_.now += LONG_MS
+    assert all_.database.writes == 0, "half of the time is its own"
 
 
 def test_any_number_of_names_pushes_nobody_elses_out(all_: Processes) -> None:

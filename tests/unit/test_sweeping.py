@@ -18,7 +18,7 @@ from broker.steps.context import Run
 from broker.storage import Item, Page, Put
 
 from tests.fakes.queue import Down, FakeDeadLetters
-from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, World, a_head
+from tests.fakes.world import HOUR, JOB_ID, MINUTE, NOW, SECOND, World, a_head
 
 OTHER = "job_0193a000000070008000000000000002"
 
@@ -185,6 +185,22 @@ def test_a_job_whose_messages_die_is_sent_until_its_deadline_at_pauses_that_grow
     assert (sweep.world.jobs.get(JOB_ID).status, now) == (Status.EXPIRED, NOW + 24 * HOUR)
 
 
+def test_while_no_workflow_can_be_started_a_job_is_sent_less_and_less_often(sweep: Sweeping) -> None:
+    world = sweep.world
+    world.put(a_head(deadline_at=NOW + 6 * HOUR))
+    world.workflows.down = True
+    sends = []
+    for now in range(NOW + MINUTE, NOW + 6 * HOUR, MINUTE):
+        if sweep(now).requeued:
+            sends.append(now)
+            with pytest.raises(Down):
+                dispatch(world.jobs, world.workflows, JOB_ID, f"m-{now}", now)
+    pauses = [(after - before) // MINUTE for before, after in pairwise(sends)]
+    assert pauses[:6] == [3, 6, 12, 24, 48, 60]
+    world.workflows.down = False
+    assert dispatch(world.jobs, world.workflows, JOB_ID, "the first message", NOW + 6 * HOUR - 1) is not None
+
+
 def test_a_dead_letter_fails_its_job_only_where_no_workflow_can_be_started_for_it(sweep: Sweeping) -> None:
     sweep.world.put(a_head())
     sweep.world.put(a_head(id=OTHER))
@@ -221,6 +237,25 @@ def test_one_bad_job_does_not_keep_the_others_waiting(sweep: Sweeping) -> None:
     sweep.world.put(a_head(id=OTHER))
     swept = sweep(NOW + HOUR)
     assert (swept.expired, swept.errors, swept.oldest_due_at) == (1, ["KeyError"], 1)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_the_sweep_sends_is_claimed_whether_that_is_noted_yet_or_not(sweep: Sweeping, noted: bool) -> None:
+    world = sweep.world
+    world.put(a_head())
+    if not noted:
+        world.database.meanwhile.append(lambda: dispatch_told(world))
+    sweep(NOW + MINUTE)
+    (told,) = world.queue.sent
+    assert (told.rev, told.due_at) == (1, NOW + HOUR), "who looks at the message sees how long it is good for"
+    dispatch_told(world)
+    head = world.jobs.get(JOB_ID)
+    assert (head.status, head.run, head.due_at) == (Status.RUNNING, 1, NOW + 150 * SECOND)
+    assert len(world.workflows.started) == 1, "no message of the sweep's starts a job that it has not claimed"
+
+
+def dispatch_told(world: World) -> None:
+    dispatch(world.jobs, world.workflows, JOB_ID, "m", NOW + MINUTE, world.queue.sent[0])
 
 
 def test_two_sweeps_at_once_do_it_once(sweep: Sweeping) -> None:

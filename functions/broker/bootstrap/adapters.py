@@ -42,8 +42,8 @@ def database() -> "DynamoDatabase":
 
 
 @cache
-def hasty_database() -> "DynamoDatabase":
-    """The tables, asked once: for what nothing should wait for."""
+def impatient() -> "DynamoDatabase":
+    """The tables, for what no job waits for: each request is tried once."""
     from broker.cloud.clients import client
 
     return _database(client("dynamodb", 1))
@@ -116,8 +116,7 @@ def circuits() -> "Breakers":
     from broker.routing.board import Board
     from broker.routing.breakers import Breakers
 
-    tables = hasty_database()
-    return Breakers(tables, Board(tables, board_unread), circuit_changed)
+    return Breakers(impatient(), Board(impatient(), board_unread), circuit_changed)
 
 
 @cache

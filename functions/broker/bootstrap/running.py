@@ -10,7 +10,7 @@ from broker.bootstrap.adapters import (
     conversations,
     database,
     delivery_queue,
-    hasty_database,
+    impatient,
     is_local,
     job_queue,
     jobs,
@@ -200,7 +200,7 @@ def deliver() -> "Deliver":
         *(database(), jobs(), delivery_queue(), send),
         lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
         webhook_gone,
-        Receivers(hasty_database(), receivers_unread),
+        Receivers(impatient(), receivers_unread),
     )
 
 

@@ -5,7 +5,8 @@ the queue has but a few invocations at a time. So an attempt at a receiver that 
 invocation's, for all attempts of its batch at that receiver. There are so many at a time for a tenant's receiver, for a
 tenant, and in all. Who gets none is put off.
 
-Slow is who took `SLOW_MS`, whatever was answered. It is a tenant's receiver that is slow, by its host: what one tenant
+Slow is who took `SLOW_MS`, whatever was answered; and who took `LONG_MS`, where attempts of that length for its tenant
+hold a process for more than half of its time. It is a tenant's receiver that is slow, by its host: what one tenant
 has a host do takes nothing from others that send there. A tenant may have any number of names, where its DNS answers to
 all of them; so its hosts that nobody knows count as slow, too, as soon as `MANY` of it are.
 
@@ -31,6 +32,9 @@ from broker.storage import ConditionFailed, Database, If, Item, Put
 
 SLOW_MS = 2_000
 """What an attempt may take, a name's lookup with it."""
+
+LONG_MS, MOST_HELD_MS, HALF = 1_000, 5_000, 2
+"""What may hold a process, and how much more of it than half of the time that passes."""
 
 SLOW_FOR_MS, NOTED_MS = 600_000, 60_000
 """How long who was slow counts as slow, and how often that is written at most."""
@@ -110,6 +114,8 @@ class Receivers:
         self._slow: dict[str, int] = {}
         self._read_at = -LOOK_MS
         self._held: Counter[str] = Counter()
+        self._holds: dict[str, tuple[int, int]] = {}
+        """By tenant: for how long it has held this process beyond half of the time, and until when that is counted."""
 
     @contextmanager
     def slot(self, tenant: str, url: str) -> Iterator[Slot | None]:
@@ -149,7 +155,7 @@ class Receivers:
 
     def _told(self, receiver: str, took_ms: int) -> None:
         now = self._clock()
-        if took_ms >= SLOW_MS:
+        if took_ms >= SLOW_MS or (took_ms >= LONG_MS and self._holds_too_much(receiver, took_ms, now)):
             self._quick.pop(receiver, None)
             self._guarded(lambda: self._note_slow(receiver))
         elif self._slow.get(receiver, 0) <= now:
@@ -158,6 +164,15 @@ class Receivers:
                 self._quick[receiver] = now + QUICK_FOR_MS  # the newest comes last
                 while len(self._quick) > QUICK_KEPT:
                     self._quick.pop(next(iter(self._quick)))
+
+    def _holds_too_much(self, receiver: str, took_ms: int, now: int) -> bool:
+        tenant = receiver.partition("/")[0]
+        with self._lock:
+            held, counted = self._holds.get(tenant, (0, 0))
+            passed = now - counted
+            held = max(0, held - passed // HALF) + min(took_ms, passed)  # of attempts at the same time, one counts
+            self._holds[tenant] = held, now
+        return held > MOST_HELD_MS
 
     def _note_slow(self, receiver: str) -> None:
         now = self._clock()

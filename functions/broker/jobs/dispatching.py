@@ -79,4 +79,4 @@ def dispatch(
 
 def _is_untouched(head: Head, now: int) -> bool:
     """True for a job as it was accepted, as long as the sweep cannot have sent it again. It may have been canceled."""
-    return head.rev == 1 and now < min(head.due_at or 0, head.deadline_at)
+    return head.rev == 1 and not head.nudges and now < min(head.due_at or 0, head.deadline_at)

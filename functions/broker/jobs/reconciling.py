@@ -6,7 +6,7 @@ Pure functions from one head to the next, as those of `jobs.transitions`.
 from broker.clock import iso
 from broker.errors import Conflict
 from broker.jobs.head import Head, Status
-from broker.jobs.transitions import Outcome, finish
+from broker.jobs.transitions import MOST_PAUSE_MS, Outcome, finish
 
 MAX_LEASE_EXPIRATIONS = 3
 """A job that lost so many runs with their lease, each after a first call, is failed: what kills its workflow would only
@@ -21,8 +21,8 @@ SENT_MS = 86_400_000
 """After so long the sweep sends a job again that it is known to have sent. SQS keeps a message for four days, and what
 dies is in the dead letters: it only waits in a long queue, which a third message would make longer."""
 
-PAUSE_MS, MOST_PAUSE_MS = 60_000, 3_600_000
-"""From a dead letter until its job is sent again: twice as long each time, up to an hour."""
+PAUSE_MS = 60_000
+"""From a dead letter until its job is sent again: twice as long each time, up to `MOST_PAUSE_MS`."""
 
 WAITED_FOR = {
     "circuits": ("Open circuits kept it waiting", "circuits_open"),

@@ -7,7 +7,7 @@ for replies. So one that hangs keeps no other.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 from broker.errors import Conflict, NotFound
@@ -208,11 +208,16 @@ class Sweep:
             swept.waiting += 1
 
     def _send(self, head: Head, now: int, swept: Swept) -> None:
-        """Send a queued job, and note that then, not before: what is noted is known to have been sent."""
-        self._queue.send(head)
+        """Send a queued job, and note that then, not before: what is noted is known to have been sent.
+
+        The message tells the job as it will be noted, at the revision that it has: who is faster than the note claims
+        it by that.
+        """
+        noted = reconcile(head, now=now)
+        self._queue.send(replace(noted, rev=head.rev))
         swept.requeued += 1
-        with suppress(Moved, Conflict):  # it has been started meanwhile
-            self._jobs.change(head.id, lambda current: reconcile(current, now=now), known=head, once=True)
+        with suppress(Moved):  # it has been started meanwhile
+            self._jobs.change(head.id, lambda _: noted, known=head, once=True)
 
 
 def _if_due(head: Head, now: int, status: Status | None = None) -> Head:

@@ -37,6 +37,10 @@ START_LEASE_MS = 90_000
 """From the claim to the first provider call, which extends the lease by its own timeout."""
 
 
+MOST_PAUSE_MS = 3_600_000
+"""Until a job is sent again whose messages come to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
     """What a workflow shows with each write: the run it was started for, and which execution it is."""
@@ -89,10 +93,14 @@ def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
 
 
 def release(head: Head, *, by: str) -> Head:
-    """`running → queued` when the claimed run could not be started; only for who claimed it."""
+    """`running → queued` when the claimed run could not be started; only for who claimed it.
+
+    Its message comes again by itself, minutes later; the sweep sends another one sooner, but each time less soon.
+    """
     if head.status is not Status.RUNNING or head.claimed_by != by or head.execution:
         raise Conflict(f"job {head.id} is not held by {by}")
-    return head.next(status=Status.QUEUED, claimed_by=None, lease_until=None)
+    soon = (head.claimed_at or head.created_at) + min(START_LEASE_MS << min(head.nudges, 10), MOST_PAUSE_MS)
+    return head.next(status=Status.QUEUED, claimed_by=None, lease_until=None, due_at=min(soon, head.deadline_at))
 
 
 def has_asked(head: Head, run: int) -> bool:
