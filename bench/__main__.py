@@ -8,7 +8,7 @@ from local.servers import ROOT
 
 FOLDER = ROOT / ".local" / "bench"
 
-ALONE = ("idle", "startup", "packing", "calls", "pictures", "checking", "guardrails")
+ALONE = ("idle", "startup", "packing", "calls", "pictures", "checking", "guardrails", "waiting")
 """What needs no stack."""
 
 WHAT = (*ALONE, "emulator", "cpu", "price", "throughput", "overload", "all")
@@ -71,6 +71,10 @@ def main() -> int:
         from bench import checking
 
         checking.run()
+    if asked.what == "waiting":
+        from bench import waiting
+
+        return waiting.run()
     if asked.what in ("emulator", "all"):
         from bench import emulator
 

@@ -88,6 +88,19 @@ def board_unread(error: Exception) -> None:
     warn("the circuits could not be read", error=type(error).__name__, at=place_of(error))
 
 
+def room_unknown(error: Exception) -> None:
+    """What runs at once could not be read or told: this process goes by what it knew."""
+    warn("what runs could not be read", error=type(error).__name__, at=place_of(error))
+
+
+def jobs_left(lane: str, jobs: int, oldest_ms: int) -> None:
+    """There was no room for some jobs, of which the first has waited for so long.
+
+    Their messages are new each time, so the age of their lane's oldest message does not tell it.
+    """
+    metric({"lane": lane}, {"message": "no room; left in the lane", "jobs": jobs}, OldestWaitMs=oldest_ms)
+
+
 def publishing_stopped(head: "Head", error: Exception) -> None:
     """A job's webhook or its line of a batch could not be started; the stream brings the job again."""
     warn(

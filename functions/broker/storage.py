@@ -62,6 +62,10 @@ class ConditionFailed(Exception):
         self.failed = tuple(failed)
 
 
+class Unread(Exception):
+    """Not all of what was to be read was; it is throttled, and may be asked for again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of an index, and the cursor to the next; None at the end."""
@@ -75,6 +79,14 @@ class Database(Protocol):
 
     def get(self, table: TableName, pk: str, sk: str, *, eventual: bool = False) -> Item | None:
         """Read one item, as of the last write; `eventual` costs half and may not see the last second's."""
+        ...
+
+    def get_many(self, table: TableName, keys: Sequence[tuple[str, str]]) -> list[Item]:
+        """Read those of some items that there are, in no order; what the last second wrote may not be seen.
+
+        Raises:
+            Unread: DynamoDB would not read them all now.
+        """
         ...
 
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:

@@ -1,28 +1,52 @@
 """Dispatch: from the lanes to the workflow."""
 
 import json
+import random
+from functools import partial
 from typing import Any
 
 from broker.bootstrap import adapters, running
 from broker.clock import now_ms
-from broker.jobs.dispatching import dispatch, known_of, size_of
-from broker.observability import invocation, log, tell
+from broker.jobs.dispatching import size_of
+from broker.jobs.leaving import Left, leave
+from broker.jobs.starting import start
+from broker.metrics import jobs_left
+from broker.observability import invocation, log, tell, warn
 
 from handlers.batch import each_record
 
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Claim each job and start its workflow; a message that was there before starts nothing."""
+    """Claim each job and start its workflow; a message that was there before starts nothing.
+
+    A job that there is no room for is left in its lane.
+    """
     running.workflows()  # what a cold start builds is not in the first record's time
-    return each_record(event, context, _dispatch)
+    left: list[Left] = []
+    answer = each_record(event, context, partial(_start, left))
+    if left:
+        answer["batchItemFailures"] += [{"itemIdentifier": each} for each in _leave(left)]
+    return answer
 
 
-def _dispatch(record: dict[str, Any]) -> None:
-    message = json.loads(record["body"])
-    job_id, known = message["job_id"], known_of(message, int(record["attributes"]["ApproximateReceiveCount"]))
-    head = dispatch(adapters.jobs(), running.workflows(), job_id, record["messageId"], now_ms(), known)
-    if head is None:
-        log("nothing to start", job_id=job_id)
-        return
-    tell("started", job_id, run=head.run, size=size_of(head))
+def _start(left: list[Left], record: dict[str, Any]) -> None:
+    message, receives = json.loads(record["body"]), int(record["attributes"]["ApproximateReceiveCount"])
+    use = adapters.jobs(), running.workflows(), running.in_flight()
+    head = start(*use, message, record["messageId"], receives, now_ms())
+    if isinstance(head, Left):
+        left.append(head)
+    elif head is None:
+        log("nothing to start", job_id=message["job_id"])
+    else:
+        tell("started", head.id, run=head.run, size=size_of(head))
+
+
+def _leave(left: list[Left]) -> list[str]:
+    now = now_ms()
+    jobs_left(left[0].head.lane, len(left), max(now - each.head.created_at for each in left))
+    try:
+        return leave(adapters.job_queue(), left, now, random.random())  # noqa: S311 - jitter, not a secret
+    except Exception as error:
+        warn("could not leave jobs; their messages come again", error=type(error).__name__)
+        return [each.message_id for each in left]

@@ -7,7 +7,7 @@
 - It samples the trace of every invocation. X-Ray's default rule is one a second and one in twenty of the others (AWS
   X-Ray Developer Guide, "Configuring sampling rules").
 - It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`, has a permission of its
-  own for Bedrock's Converse (on AWS it is that of InvokeModel), and holds the buckets' rule about TLS against the
+  own for Bedrock's Converse (on AWS it is that of InvokeModel) and for SendMessageBatch (SendMessage's), and holds the buckets' rule about TLS against the
   loopback interface.
 
 A test fails when a new release no longer fits.
@@ -30,8 +30,12 @@ MARK = "__raised__"
 SAMPLED_SHARE = 0.05
 """Of the invocations that are not a second's first."""
 
-ACTIONS: dict[str | None, str] = {"bedrock:Converse": "bedrock:InvokeModel"}
-"""Permissions that AWS has for what MiniStack calls otherwise (Bedrock API Reference, `Converse`)."""
+ACTIONS: dict[str | None, str] = {
+    "bedrock:Converse": "bedrock:InvokeModel",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+"""Permissions that AWS has for what MiniStack calls otherwise (Bedrock API Reference, `Converse`; Amazon SQS Developer
+Guide, "Amazon SQS API permissions")."""
 
 AS_SHIPPED = """            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")
 """

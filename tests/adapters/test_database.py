@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from broker.cloud.database import CONFLICT_TRIES, LONGEST_PAUSE_S, DynamoDatabase
-from broker.storage import Check, ConditionFailed, Database, If, Item, Put, Update
+from broker.storage import Check, ConditionFailed, Database, If, Item, Put, Unread, Update
 
 from tests.adapters.conftest import INDEXES, SCHEMA, TABLES
 from tests.contract.stack import of_type
@@ -92,6 +92,27 @@ def test_reads_one_item_as_strictly_as_asked(dynamodb: Any, eventual: bool) -> N
     put(tables, row())
     assert tables.get("jobs", "A", "1", eventual=eventual) == row()
     assert asked == [not eventual]
+
+
+@pytest.mark.parametrize("number", [0, 1, 100, 101, 250])
+def test_reads_many_items_and_leaves_out_what_is_not_there(database: Database, number: int) -> None:
+    keys = [(f"P{each}", "1") for each in range(number)]
+    put(database, *(row(pk=pk, n=1) for pk, _ in keys[::2]), row(pk="P0", sk="2"))
+    found = database.get_many("jobs", keys)
+    assert sorted(item["pk"] for item in found) == sorted(pk for pk, _ in keys[::2])
+    assert all(item == row(pk=item["pk"], n=1) for item in found)
+
+
+def test_many_that_are_not_all_read_are_none(dynamodb: Any) -> None:
+    """What was not read may well be there."""
+
+    class Throttled:
+        def batch_get_item(self, **request: Any) -> dict[str, Any]:
+            (asked,) = request["RequestItems"].items()
+            return {"Responses": {asked[0]: []}, "UnprocessedKeys": dict([asked])}
+
+    with pytest.raises(Unread):
+        DynamoDatabase(Throttled(), TABLES).get_many("jobs", [("A", "1")])  # type: ignore[arg-type]
 
 
 def test_an_update_gives_what_stands_after_it(database: Database) -> None:

@@ -40,6 +40,28 @@ def test_a_job_goes_to_its_lane_in_its_tenants_group(sqs: Any, lane: str) -> Non
     assert message["Attributes"]["MessageGroupId"] == "acme"
 
 
+def test_what_is_left_in_a_lane_is_seen_later_in_its_tenants_group(sqs: Any) -> None:
+    urls = {each: make(sqs, each) for each in ("interactive", "bulk")}
+    some = [({"job_id": f"job_{number}", "left": True}, f"t-{number}", 0) for number in range(9)]
+    assert JobQueue(sqs, urls).send_later("bulk", [*some, ({"job_id": "later"}, "acme", 20)]) == []
+    assert read(sqs, urls["interactive"]) == []
+    found = {json.loads(each["Body"])["job_id"]: each for each in read(sqs, urls["bulk"])}
+    assert found.keys() == {f"job_{number}" for number in range(9)}
+    message = found["job_3"]
+    assert message["Attributes"]["MessageGroupId"] == "t-3"
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+    counts = sqs.get_queue_attributes(QueueUrl=urls["bulk"], AttributeNames=["All"])["Attributes"]
+    assert counts["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
+def test_what_a_lane_did_not_take_is_told() -> None:
+    class Queue:
+        def send_message_batch(self, **request: Any) -> dict[str, Any]:
+            return {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "SenderFault": False, "Code": "InternalError"}]}
+
+    assert JobQueue(Queue(), {"bulk": "url"}).send_later("bulk", [({}, "a", 1), ({}, "b", 1)]) == [1]
+
+
 def test_a_delivery_names_its_note(sqs: Any) -> None:
     url = make(sqs, "deliveries")
     DeliveryQueue(sqs, url).send(JOB_ID, "acme", "DELIVERY#job.failed")

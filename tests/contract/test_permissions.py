@@ -37,6 +37,7 @@ WITHOUT_RESOURCE = {
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
     "dynamodb:ListStreams",
+    "lambda:GetAccountSettings",
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
     "logs:UpdateLogDelivery",

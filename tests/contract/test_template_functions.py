@@ -104,7 +104,7 @@ def test_a_reserve_is_enough_for_all_that_read_a_functions_queues() -> None:
             if source["Type"] == "SQS"
         ]
         assert not readers or most >= sum(readers), name
-    assert reserved()["DispatchFunction"][1] == 55
+    assert reserved()["DispatchFunction"][1] == 8
 
 
 @each_function

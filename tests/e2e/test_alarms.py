@@ -155,4 +155,4 @@ def test_the_dashboard_is_made(stack: Stack) -> None:
     assert {"Jobs by outcome", "Tokens and cost by tenant and model", "Alarms"} <= set(titles)
     assert "${" not in found["DashboardBody"], "something was not filled in"
     (shown,) = (each["properties"]["alarms"] for each in body["widgets"] if each["type"] == "alarm")
-    assert all(arn.startswith("arn:aws:cloudwatch:") for arn in shown) and len(shown) == 17
+    assert all(arn.startswith("arn:aws:cloudwatch:") for arn in shown) and len(shown) == 19

@@ -1,5 +1,6 @@
 """The tables in memory, with a count of what each request would be on the bill."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,11 @@ class CountingDatabase(FakeDatabase):
         """See `Database.get`."""
         self.reads += 1
         return FakeDatabase.get(self, table, pk, sk, eventual=eventual)
+
+    def get_many(self, table: TableName, keys: Sequence[tuple[str, str]]) -> list[Item]:
+        """See `Database.get_many`."""
+        self.reads += 1
+        return FakeDatabase.get_many(self, table, keys)
 
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
         """See `Database.query`."""

@@ -40,6 +40,12 @@ class FakeDatabase:
         found = self._items.get((table, pk, sk))
         return None if found is None else _copy(found)
 
+    def get_many(self, table: TableName, keys: Sequence[tuple[str, str]]) -> list[Item]:
+        """See `Database.get_many`."""
+        if len(set(keys)) < len(keys):
+            raise ValueError("an item is read once")
+        return [_copy(found) for key in keys if (found := self._items.get((table, *key))) is not None]
+
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
         """See `Database.query`."""
         return self._matching(table, pk, lambda key: key.startswith(prefix))

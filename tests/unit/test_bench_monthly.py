@@ -68,7 +68,7 @@ def test_a_stack_that_does_nothing_and_has_few_alarms_costs_three_dollars() -> N
 def test_metrics_cost_less_than_five_dollars_whatever_the_jobs_models_and_tenants() -> None:
     (told, routes, *_) = busy(PRICES, Traffic(jobs_per_month=100_000), table_users=10)
     assert (told.name, told.usd <= 5, routes.usd) == ("custom metrics", True, 0)
-    assert all(set(each.dimensions) <= {"service"} for each in metrics(PRICES)), "a dimension without a bound"
+    assert all(set(each.dimensions) <= {"service", "lane"} for each in metrics(PRICES)), "a dimension without a bound"
     more = busy(PRICES, Traffic(), 10, ApiMetrics="on")
     assert more[1].usd == pytest.approx(10 * 0.30)
 

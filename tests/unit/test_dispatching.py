@@ -121,7 +121,7 @@ def test_a_run_that_was_only_started_claims_its_job_with_its_first_write() -> No
     first, second = (world.start_first(head, name) for head in [world.put(a_head())] for name in ("exec-1", "exec-2"))
     called = world.jobs.change(JOB_ID, lambda head: call(head, second))
     assert (called.status, called.run, called.execution) == (Status.RUNNING, 1, "exec-2")
-    assert (called.claimed_at, called.started_at, called.claimed_by) == (NOW, NOW, "message-exec-2")
+    assert (called.claimed_at, called.started_at, called.claimed_by) == (NOW + SECOND, NOW, "message-exec-2")
     with pytest.raises(Conflict):
         world.jobs.change(JOB_ID, lambda head: call(head, first))
     assert [new["status"] for _, new in world.database.stream if "news" in new] == ["queued", "running"]
@@ -185,6 +185,24 @@ def test_a_start_that_failed_leaves_an_untouched_job_as_it_was() -> None:
     with pytest.raises(Down):
         dispatch(world.jobs, world.workflows, JOB_ID, "m1", NOW, queued)
     assert world.jobs.get(JOB_ID) == queued, "its message comes again"
+
+
+@pytest.mark.parametrize(("calls", "status"), [(False, Status.QUEUED), (True, Status.FAILED)])
+def test_a_lost_lease_is_a_loss_only_where_the_run_got_as_far_as_a_call(calls: bool, status: Status) -> None:
+    world = World()
+    world.put(a_head())
+    sweep = Sweep(world.jobs, world.payloads, world.queue, FakeDeadLetters(), lambda item, now: False)
+    now = NOW
+    for number in range(3):
+        run = world.start(JOB_ID, f"exec-{number}", now)
+        enter(world.jobs, run)
+        if calls:
+            world.jobs.change(JOB_ID, lambda head, run=run: call(head, run))  # type: ignore[misc]
+        now += 2 * MINUTE
+        assert not sweep(now).errors
+    head = world.jobs.get(JOB_ID)
+    assert (head.status, head.lease_expirations) == (status, 2 if calls else 0)
+    assert head.run == 3
 
 
 def call(head: Head, run: Run) -> Head:

@@ -12,6 +12,7 @@ from broker.metrics import (
     credential_rejected,
     is_failure,
     job_ended,
+    jobs_left,
     provider_called,
     sweep_ended,
 )
@@ -49,8 +50,10 @@ def test_all_lines_are_emf_and_have_what_their_directives_name(capsys: pytest.Ca
     job_ended(a_head(status=Status.SUCCEEDED, started_at=NOW + 1, ended_at=NOW + 9, prompt={"id": "p", "version": 1}))
     provider_called(a_head(), {**CALLED, "outcome": "ModelGone"})
     credential_rejected()
+    jobs_left("bulk", 7, 90_000)
     lines = [line for line in written(capsys) if "_aws" in line]
-    assert len(lines) == 3  # a model that is gone rings an alarm
+    assert len(lines) == 4  # a model that is gone rings an alarm
+    assert (lines[-1]["lane"], lines[-1]["jobs"], lines[-1]["OldestWaitMs"]) == ("bulk", 7, 90_000)
     for line in lines:
         jsonschema.validate(line, EMF)
         for directive in line["_aws"]["CloudWatchMetrics"]:

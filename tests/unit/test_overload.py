@@ -1,6 +1,6 @@
 """More jobs than Lambda lets run at once: they wait, none fails, and no call is made twice.
 
-`pytest -s tests/unit/test_overload.py` prints what happened.
+`python -m bench waiting` prints the same for full-sized loads.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from broker.jobs.head import Status
 
 from tests.contract.stack import functions, queues
 from tests.fakes.world import MINUTE, SECOND
-from tests.unit.overload_case import BATCH, LANE_MOST, MOST_RECEIVES, VISIBLE_AGAIN_MS, Overload
+from tests.unit.overload_case import BATCH, MOST_RECEIVES, READERS, VISIBLE_AGAIN_MS, Arrival, Overload
 
 LOADS = {
     "20 jobs at once, a new account": (10, [0] * 20, 10),
@@ -27,22 +27,56 @@ account where 1,000 run at once, ten times smaller."""
 @pytest.mark.parametrize("load", LOADS)
 def test_overload_makes_jobs_wait_and_fails_none(load: str) -> None:
     concurrency, arrivals, model_s = LOADS[load]
-    overload = Overload(concurrency, arrivals, model_s * SECOND)
+    lane = "bulk" if load.startswith("a file") else "interactive"
+    overload = Overload(concurrency, [Arrival(at, model_s * SECOND, lane=lane) for at in arrivals])
     heads = overload.run()
-    ends = Counter(head.status.value for head in heads)
-    took = sorted(((head.ended_at or 0) - head.created_at) / MINUTE for head in heads)
-    ideal = len(arrivals) * model_s / concurrency / 60
-    print(
-        f"\n{load}: {dict(ends)}; ended after {took[len(took) // 2]:.1f} min (median), {took[-1]:.1f} min (last), "
-        f"the models alone would take {ideal:.1f}; {overload.starts} executions, throttled {dict(overload.throttles)}"
-    )
-    assert ends == {Status.SUCCEEDED: len(arrivals)}
+    assert Counter(head.status for head in heads) == {Status.SUCCEEDED: len(arrivals)}
     assert {len(head.calls) for head in heads} == {1}, "no call is made twice"
+    assert overload.starts == len(arrivals), "no run was started for nothing"
+    assert overload.dead_letters == 0
+    assert not overload.throttles.keys() - {"dispatch"}, "what was started had a function at once"
+
+
+def test_without_a_bound_they_are_throttled_again_and_again_and_succeed_all_the_same() -> None:
+    overload = Overload(10, [Arrival(number * 10, 5 * SECOND) for number in range(100)], bounded=False)
+    heads = overload.run()
+    assert Counter(head.status for head in heads) == {Status.SUCCEEDED: 100}
+    assert {len(head.calls) for head in heads} == {1}
+    assert overload.starts > 100
+    assert overload.throttles["Check Input"] > 100
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "lane", "model_s"), [(10, "interactive", 60), (10, "bulk", 60), (100, "interactive", 300)]
+)
+def test_a_flood_of_slow_jobs_makes_no_other_tenant_wait(concurrency: int, lane: str, model_s: int) -> None:
+    """Another tenant's jobs are begun within ten seconds, though nothing here is a fair queue."""
+    flood = [Arrival(number * 5, model_s * SECOND, "hostile", lane) for number in range(2_000)]
+    quiet = [Arrival(number * 20 * SECOND, 3 * SECOND, "quiet") for number in range(12)]
+    overload = Overload(concurrency, [*flood, *quiet])
+    overload.run(until_ms=5 * MINUTE)
+    waits = overload.waits_ms("quiet")
+    assert len(waits) == len(quiet)
+    assert waits[len(waits) // 2] <= SECOND
+    assert waits[-1] <= 10 * SECOND
+    assert len(overload.waits_ms("hostile")) >= concurrency // 2, "who floods has most of what there is"
+
+
+def test_twenty_floods_keep_nobody_out() -> None:
+    """Nearly all tenants want more than there is; one that asks for little is begun before most of theirs."""
+    floods = [Arrival(0, MINUTE, f"hostile-{each}") for each in range(20) for _ in range(100)]
+    quiet = [Arrival((2 + number) * 30 * SECOND, SECOND, "quiet") for number in range(8)]
+    overload = Overload(100, [*floods, *quiet])
+    overload.run(until_ms=6 * MINUTE)
+    waits = overload.waits_ms("quiet")
+    assert len(waits) == len(quiet)
+    assert waits[len(waits) // 2] <= 10 * SECOND
 
 
 def test_the_simulation_has_the_templates_numbers() -> None:
-    source = functions()["DispatchFunction"]["Events"]["Interactive"]["Properties"]
-    lane = queues()["InteractiveQueue"]
-    assert (source["BatchSize"], source["ScalingConfig"]["MaximumConcurrency"]) == (BATCH, LANE_MOST)
-    assert lane["VisibilityTimeout"] * SECOND == VISIBLE_AGAIN_MS
-    assert lane["RedrivePolicy"]["maxReceiveCount"] == MOST_RECEIVES
+    for name, lane in (("Interactive", "interactive"), ("Bulk", "bulk")):
+        source = functions()["DispatchFunction"]["Events"][name]["Properties"]
+        assert (source["BatchSize"], source["ScalingConfig"]["MaximumConcurrency"]) == (BATCH, READERS[lane])
+        queue = queues()[f"{name}Queue"]
+        assert queue["VisibilityTimeout"] * SECOND == VISIBLE_AGAIN_MS
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == MOST_RECEIVES

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from broker.delivery.publishing import Publish
     from broker.jobs.cleaning import Clean
     from broker.jobs.head import Head
+    from broker.jobs.in_flight import InFlight
     from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
     from broker.steps.asking import AskEngines
@@ -61,6 +62,20 @@ def workflows() -> Any:
 
     arns = {"express": setting("EXPRESS_WORKFLOW"), "standard": setting("STANDARD_WORKFLOW")}
     return StateMachines(client("stepfunctions"), arns)
+
+
+@cache
+def in_flight() -> "InFlight":
+    """How many jobs run at once. What no job should wait for is tried once."""
+    import os
+
+    from broker.cloud.capacity import jobs_at_once
+    from broker.cloud.clients import client
+    from broker.jobs.in_flight import InFlight
+    from broker.metrics import room_unknown
+
+    fixed = int(setting("JOBS_AT_ONCE")) or int(setting("INVOKE_MODEL_CONCURRENCY")) or None
+    return InFlight(impatient(), os.urandom(6).hex(), fixed, lambda: jobs_at_once(client("lambda", 1)), room_unknown)
 
 
 @cache

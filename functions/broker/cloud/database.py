@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from broker.cloud.attributes import decode_item, encode, encode_item
-from broker.storage import Check, ConditionFailed, If, Item, Page, Put, TableName, Update
+from broker.storage import Check, ConditionFailed, If, Item, Page, Put, TableName, Unread, Update
 
 INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
 
@@ -18,6 +18,9 @@ CONFLICT_TRIES = 10
 meet on its budget, and hold it for some ten milliseconds each."""
 
 LONGEST_PAUSE_S = 0.64
+
+MOST_KEYS = 100
+"""Of one BatchGetItem (API reference)."""
 
 
 class DynamoDatabase:
@@ -33,6 +36,17 @@ class DynamoDatabase:
             TableName=self._names[table], Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=not eventual
         )
         return decode_item(reply["Item"]) if "Item" in reply else None
+
+    def get_many(self, table: TableName, keys: Sequence[tuple[str, str]]) -> list[Item]:
+        """See `Database.get_many`."""
+        name, found = self._names[table], list[Item]()
+        for start in range(0, len(keys), MOST_KEYS):
+            asked = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys[start : start + MOST_KEYS]]
+            reply = self._client.batch_get_item(RequestItems={name: {"Keys": asked, "ConsistentRead": False}})
+            if reply.get("UnprocessedKeys"):
+                raise Unread(table)
+            found += [decode_item(item) for item in reply["Responses"].get(name, [])]
+        return found
 
     def query(self, table: TableName, pk: str, prefix: str = "") -> list[Item]:
         """See `Database.query`."""

@@ -30,6 +30,7 @@ SERVICES = {
     "dynamodb": Service(
         *("dynamodb", "DYNAMODB", "1.0", "DynamoDB_20120810"),
         {
+            "batch_get_item": "BatchGetItem",
             "batch_write_item": "BatchWriteItem",
             "delete_item": "DeleteItem",
             "get_item": "GetItem",
@@ -47,6 +48,7 @@ SERVICES = {
             "get_queue_attributes": "GetQueueAttributes",
             "receive_message": "ReceiveMessage",
             "send_message": "SendMessage",
+            "send_message_batch": "SendMessageBatch",
         },
         keeps_codes=True,
     ),

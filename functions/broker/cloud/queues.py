@@ -1,7 +1,7 @@
 """The SQS queues: accepted jobs by lane, deliveries, and what died on the way."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from broker.jobs.head import Head
@@ -11,7 +11,7 @@ DEAD_LETTER_BATCHES = 20
 
 
 class JobQueue:
-    """The lanes; the adapter of `jobs.accepting.Queue`."""
+    """The lanes; the adapter of `jobs.accepting.Queue` and `jobs.leaving.Lanes`."""
 
     def __init__(self, client: Any, urls: Mapping[str, str]) -> None:
         """`urls` by lane."""
@@ -29,6 +29,15 @@ class JobQueue:
             MessageBody=json.dumps({"job_id": head.id, "head": head.to_item()}),
             MessageGroupId=head.tenant,
         )
+
+    def send_later(self, lane: str, messages: Sequence[tuple[dict[str, Any], str, int]]) -> list[int]:
+        """See `Lanes.send_later`."""
+        entries = [
+            {"Id": str(place), "MessageBody": json.dumps(body), "MessageGroupId": tenant, "DelaySeconds": delay_s}
+            for place, (body, tenant, delay_s) in enumerate(messages)
+        ]
+        reply = self._client.send_message_batch(QueueUrl=self._urls[lane], Entries=entries)
+        return [int(each["Id"]) for each in reply.get("Failed") or ()]
 
 
 class DeliveryQueue:

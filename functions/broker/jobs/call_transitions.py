@@ -8,8 +8,26 @@ from collections.abc import Mapping
 from broker.errors import BudgetExceeded
 from broker.jobs import calls
 from broker.jobs.calls import Facts
+from broker.jobs.dispatching import EXPRESS_BUDGET_S
 from broker.jobs.head import Head
 from broker.jobs.transitions import Fence, check_fence, owned
+
+EXPRESS_CALLS_MS = 270_000
+"""After so long an Express run asks nobody any more: it has half a minute left to check and to end."""
+
+
+def clock_of(head: Head, fence: Fence, now: int) -> int:
+    """Since when the run's time budget counts: from its first call, for until then it may have waited for a function.
+
+    Engines that judge are asked before it. An Express run cannot wait for long and then have all of its time.
+    """
+    since = head.claimed_at or now
+    if head.going_on or any(call.get("w") != calls.GUARD for call in head.calls_of(fence.run).values()):
+        return since
+    latest = now
+    if head.timeout_s <= EXPRESS_BUDGET_S:
+        latest = (fence.claimed_at or since) + EXPRESS_CALLS_MS - head.timeout_s * 1000
+    return max(since, min(now, latest))
 
 
 def start_call(
@@ -30,7 +48,9 @@ def start_call(
     key = f"{fence.run}.{len(head.calls) + 1}"
     made = calls.settled({}, {"model": model, "version": version, "reserved": reserve})
     lease = max(head.lease_until or 0, now + lease_ms)
-    return head.next(execution=fence.execution, calls={**head.calls, key: made}, lease_until=lease), key
+    after = {**head.calls, key: made}
+    since = clock_of(head, fence, now)
+    return head.next(execution=fence.execution, claimed_at=since, calls=after, lease_until=lease), key
 
 
 def keep_pending(

@@ -30,8 +30,16 @@ not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked
 Facts = Mapping[str, Any]
 """What became of a call, by its long names."""
 
+GUARD = "guard"
+"""The operation of calls of engines that judge."""
+
 UNKNOWN = "unknown"
 """The outcome of a call that may have been paid for without an answer, and what is then known of its payment."""
+
+
+def goes_on(call: Mapping[str, Any]) -> bool:
+    """True where its provider is known to go on by itself."""
+    return "h" in call and "c" not in call
 
 
 def settled(call: Mapping[str, Any], facts: Facts) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head
+from broker.jobs.leaving import CAME_BEFORE
 from broker.jobs.store import Jobs
 from broker.jobs.transitions import START_LEASE_MS, claim, release
 
@@ -33,7 +34,13 @@ def size_of(head: Head) -> Literal["express", "standard"]:
 
 def known_of(message: Mapping[str, Any], receives: int) -> Head | None:
     """The head that a message tells; None where it came before, and may have started its job then."""
-    return Head.from_item(message["head"]) if receives == 1 and "head" in message else None
+    head = told_by(message)
+    return head if receives == 1 and CAME_BEFORE not in message else None
+
+
+def told_by(message: Mapping[str, Any]) -> Head | None:
+    """The head as it was when the message was sent."""
+    return Head.from_item(message["head"]) if "head" in message else None
 
 
 def dispatch(

@@ -112,7 +112,7 @@ class Head:
     execution: str | None = None
     claimed_by: str | None = None
     claimed_at: int | None = None
-    """When the present run began; its time budget (`timeout_s`) counts from here."""
+    """When the present run began, or made its first call: its time budget (`timeout_s`) counts from here."""
     started_at: int | None = None
     ended_at: int | None = None
     lease_until: int | None = None
@@ -226,7 +226,7 @@ class Head:
     @property
     def going_on(self) -> list[str]:
         """Keys of those whose providers are known to go on by themselves."""
-        return [key for key in self.open_calls if "h" in self.calls[key]]
+        return [key for key, call in self.calls.items() if calls.goes_on(call)]
 
     @property
     def reserved(self) -> int:

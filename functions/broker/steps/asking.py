@@ -20,6 +20,7 @@ from broker.guardrails.engines.weighing import most_rounds, name_of, next_engine
 from broker.guardrails.novelty import Novelty
 from broker.guardrails.policy import Stage
 from broker.guardrails.walk import Seen, input_texts, output_texts
+from broker.jobs.calls import GUARD
 from broker.jobs.store import Jobs, Payloads
 from broker.prompts.judging import wording
 from broker.prompts.templates import Prompts
@@ -29,7 +30,7 @@ from broker.routing.residency import Residency, outside
 from broker.steps.auxiliary import engine_task
 from broker.steps.calling import Auxiliary
 from broker.steps.context import Run, enter, material
-from broker.steps.engine_calls import OPERATION, both, calls_of, verdict_of, version_of
+from broker.steps.engine_calls import both, calls_of, verdict_of, version_of
 from broker.steps.hearing import Heard, digest_of, earlier_verdicts, keep_verdicts, kept_verdicts, named
 from broker.steps.invoking import InvokeModel
 from broker.tenants.policies import Policies
@@ -98,7 +99,7 @@ class AskEngines:
                 heard = Heard(asked, earlier, heard.of)
                 keep_verdicts(self.payloads, run, stage, heard)
         elif heard.verdicts:
-            self.invoke.calling.close_kept(run, OPERATION, [f"{stage}/{name}/" for name in heard.verdicts])
+            self.invoke.calling.close_kept(run, GUARD, [f"{stage}/{name}/" for name in heard.verdicts])
         return heard
 
     def _texts(self, run: Run, stage: Stage, output: str | None) -> Sequence[Seen]:

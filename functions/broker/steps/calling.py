@@ -99,7 +99,7 @@ class Calling:
     def poll(self, run: Run, head: Head, key: str, model: Model, request: Request, now: int) -> dict[str, Any]:
         """Ask after a call that goes on by itself; as `make`."""
         try:
-            plan = Planned(run, head, model, request, time_slice_of(model, head, now), now)
+            plan = Planned(run, head, model, request, time_slice_of(model, head, run.fence, now), now)
             call = self._build(plan, key)
         except TimedOut:
             self.stop(head, key, model)
@@ -160,7 +160,7 @@ class Calling:
                 made.append(Answered(key, facts, self.payloads.load(run.id, f"OUTPUT#{key}") or {}))
                 continue
             try:
-                time_slice = time_slice_of(each.model, head, now, [None]).within(until - time.monotonic())
+                time_slice = time_slice_of(each.model, head, run.fence, now, [None]).within(until - time.monotonic())
                 named = each.operation, each.question, each.prompt
                 begun = self.begin(Planned(run, head, each.model, each.request, time_slice, now, *named), turns=turns)
             except Conflict:

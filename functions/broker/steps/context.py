@@ -39,6 +39,14 @@ class Run:
     released: tuple[str, ...] = ()
     """The stages at which a person let the job go on."""
 
+    def left_ms(self, now: int) -> int:
+        """The time for its calls, before the first: the whole of its budget, within what is left until the deadline.
+
+        Where the head no longer travels with it, the deadline is taken to be as far off as it was when the run began.
+        """
+        budget = self.until - (self.fence.claimed_at or now)
+        return min(budget, self.head.deadline_at - now) if self.head else budget
+
     @classmethod
     def of(cls, event: dict[str, Any]) -> "Run":
         """Read them from a state's payload: what `cloud.workflows` started it with, and its `execution`."""

@@ -26,12 +26,11 @@ from broker.guardrails.engines.tasks import can_see
 from broker.guardrails.engines.verdicts import FAILED, NOT_ALL, REFUSED, Find, TooMany, Unreadable, Verdict
 from broker.guardrails.engines.weighing import answers
 from broker.guardrails.policy import Stage
+from broker.jobs.calls import GUARD
 from broker.routing.model import Model
 from broker.steps.auxiliary import engine_task
 from broker.steps.calling import Auxiliary
 from broker.token_estimates import estimate, estimate_input, family_of
-
-OPERATION = "guard"
 
 
 def calls_of(
@@ -102,7 +101,7 @@ def _call(stage: Stage, question: Question, model: Model, part: int, asked: dict
     """An answer that is kept is found by all that was asked, for one to something else says nothing of it."""
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     mark = f"{stage}/{question.name}/{part}/{digest}"
-    return Auxiliary(model, asked, OPERATION, mark, str(question.prompt or ""))
+    return Auxiliary(model, asked, GUARD, mark, str(question.prompt or ""))
 
 
 def verdict_of(question: Question, call: Auxiliary, output: Any, error: BrokerError | None) -> Verdict:

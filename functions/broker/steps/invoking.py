@@ -112,7 +112,7 @@ class InvokeModel:
             model = self.models.get(model_id, now)
             if self._outside(run, model, request, now):
                 return None
-            time_slice = time_slice_of(model, owned(run.head, run.fence), now, self._usual(following, now))
+            time_slice = time_slice_of(model, owned(run.head, run.fence), run.fence, now, self._usual(following, now))
             return self.calling.begin(Planned(run, run.head, model, request, time_slice, now), once=True)
         except (Moved, BrokerError):
             return None
@@ -134,14 +134,16 @@ class InvokeModel:
     ) -> dict[str, Any]:
         check_tries(model, mine)
         usual = self._usual(following, now)
-        flight = self.share.join(run, head, request, model, time_slice_of(model, head, now, usual).seconds, now)
+        flight = self.share.join(
+            run, head, request, model, time_slice_of(model, head, run.fence, now, usual).seconds, now
+        )
         if isinstance(flight, dict):
             return flight
         try:
             began = time.monotonic()
             head, fitted = self.shorten(run, head, model, request, now)
             later = now + round((time.monotonic() - began) * 1000)  # a summary may have taken its time
-            time_slice = time_slice_of(model, head, later, usual)
+            time_slice = time_slice_of(model, head, run.fence, later, usual)
             made = self.calling.make(Planned(run, head, model, fitted, time_slice, later))
         except BrokerError as error:
             if isinstance(flight, Leader):

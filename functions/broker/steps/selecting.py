@@ -77,7 +77,7 @@ class SelectModel:
             job_id=run.id,
             states=self.health.states(now, run.tenant),
             figures=self.health.figures(now),
-            left_ms=run.until - now,
+            left_ms=run.left_ms(now),
             held=run.held,
             redacts=bool(run.redacts),
         )

@@ -3,10 +3,12 @@
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.errors import BrokerError, CutShort, ModelTimedOut, TimedOut
+from broker.jobs.call_transitions import clock_of
 from broker.jobs.head import Head
+from broker.jobs.transitions import Fence
 from broker.routing.model import Model
 
 LEAST_MS = 50
@@ -42,7 +44,7 @@ class TimeSlice:
         return self if self.seconds <= seconds else TimeSlice(seconds, CutShort)
 
 
-def time_slice_of(model: Model, head: Head, now: int, following: Sequence[int | None] = ()) -> TimeSlice:
+def time_slice_of(model: Model, head: Head, fence: Fence, now: int, following: Sequence[int | None] = ()) -> TimeSlice:
     """The time of the call that asks a model now: its own limit, within what is left of the job's time.
 
     Each candidate that follows keeps a slice of it: as long as it usually takes, but no more than an equal share of
@@ -50,26 +52,24 @@ def time_slice_of(model: Model, head: Head, now: int, following: Sequence[int | 
 
     Args:
         model: that is asked.
-        head: of the job; a run's time budget counts from its claim, and ends with the job's deadline at the latest.
+        head: of the job; a run's time budget counts from its first call, and ends with the job's deadline at the
+            latest.
+        fence: of the run.
         now: milliseconds.
         following: the 95th percentiles, in milliseconds, of the candidates that follow; None where it is not known.
 
     Raises:
         TimedOut: nothing is left.
     """
-    left = left_ms(head, now)
+    since = clock_of(head, fence, now)
+    left = min(since + head.timeout_s * 1000, head.deadline_at) - now
     if left < LEAST_MS:
-        raise spent(head)
+        raise spent(replace(head, claimed_at=since))
     share = left // (len(following) + 1)
     mine = left - sum(share if usual is None else min(usual, share) for usual in following)
     if model.timeout_s * 1000 <= mine:
         return TimeSlice(model.timeout_s, ModelTimedOut)
     return TimeSlice(mine / 1000, CutShort if following else TimedOut)
-
-
-def left_ms(head: Head, now: int) -> int:
-    """Milliseconds that are left of a run's time budget and of the job's deadline."""
-    return min((head.claimed_at or now) + head.timeout_s * 1000, head.deadline_at) - now
 
 
 def spent(head: Head) -> TimedOut:

@@ -1,0 +1,249 @@
+"""How many jobs run at once, and whose turn it is to have another started.
+
+Each process of dispatch remembers which jobs it started. As long as they are few it asks nobody, but for a look before
+its first. When they are more, it reads which of them have ended (their heads say so, and nothing has to give a slot
+back), tells the others which are left in an item of its own, and reads what they told: at most once a second, whatever
+it starts. No item is written by two, and a process that is gone is no loss: who finds that it has told nothing for a
+while takes its jobs over.
+
+The bound is soft. Processes that decide at the same moment share what is left, and what starts in excess all the same
+is throttled by Lambda and waits in its workflow.
+
+| item of the ledger | pk | sk | attributes |
+|---|---|---|---|
+| what a process started | `IN_FLIGHT` | its name | `jobs` (ids by lane and tenant), `told_at`, `rev` |
+| what the account allows | `IN_FLIGHT` | `LIMIT` | `limit`, `read_at` |
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from broker.jobs.calls import goes_on
+from broker.jobs.dispatching import size_of
+from broker.jobs.head import Head, Status, job_pk
+from broker.jobs.transitions import START_LEASE_MS
+from broker.storage import ConditionFailed, Database, If, Item, Put, Update
+
+PK, LIMIT = "IN_FLIGHT", "LIMIT"
+
+LOOK_MS, FORGET_MS = 1_000, 100
+"""A process looks no more often; and while it has left no job, at its own jobs."""
+
+TELL_MS = 5_000
+"""What has not changed is told again after so long."""
+
+STALE_MS = 15_000
+"""Who has told nothing for so long may be gone, and its jobs are taken over. It will notice when it tells again."""
+
+LIMIT_MS = 900_000
+"""For so long the account's limit is taken as read; where it could not be, it is asked for after `AGAIN_MS`."""
+AGAIN_MS = 60_000
+
+PRESSED_MS = 60_000
+"""For so long after it had to leave a job, or met one that was left, a process starts none without a look."""
+
+FEW, PART = 3, 40
+"""So many jobs a process starts without a look, or this part of all. Eight processes at most read the lanes."""
+
+AT_LEAST, NEW_MS = 16, 5_000
+"""For so long a new process takes so many to share what is free, twice as many as there are readers: all may be new,
+and what each told is a second old."""
+
+TIMES_ROOM, SPARE_PART = 4, 20
+"""A tenant may have so many times what is still free beside a twentieth of all: alone three quarters, two of them two
+fifths each. The rest, one at least, is for tenants that have none."""
+
+MOST_READ = 200
+"""Heads that one look reads, oldest first: those have ended most likely."""
+
+EXPRESS_MS, MARGIN_MS = 300_000, 60_000
+"""An Express execution is over after five minutes; of a Standard one so much is kept beside its time budget."""
+
+EXPIRES_S = 3_600
+
+BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A job that was started."""
+
+    lane: str
+    tenant: str
+    at: int
+    over_at: int | None
+    """When its workflow cannot run any more; None where that is not known."""
+
+
+@dataclass(slots=True)
+class InFlight:
+    """What one process of dispatch knows of the jobs that run."""
+
+    database: Database
+    process: str
+    """Its name, unlike all others'."""
+    fixed: int | None
+    """How many jobs may run at once, where an operator said so."""
+    read_limit: Callable[[], int]
+    """The same by the account's own limit."""
+    on_failure: Callable[[Exception], None]
+    """Told why it could not look. It goes on by what it knew, a job at a time; where it knows no limit, by none."""
+    chance: Callable[[], float] = random.random
+    _first_look_at: int = 0
+    _own: dict[str, Started] = field(default_factory=dict)
+    _told: frozenset[str] = frozenset()
+    _told_at: int = 0
+    _rev: int = 0
+    _others: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _limit: int | None = None
+    _limit_again_at: int = 0
+    _looked_at: int = 0
+    _forgot_at: int = 0
+    _pressed_until: int = 0
+    _may_start: int = 0
+    """Until it looks again."""
+
+    def admits(self, head: Head, now: int, *, was_left: bool = False) -> bool:
+        """True where there is room for this job; a job that `was_left` says that there was none."""
+        if was_left:
+            self._pressed_until = now + PRESSED_MS
+        for job_id in [each for each, job in self._own.items() if job.over_at is not None and job.over_at <= now]:
+            del self._own[job_id]
+        if self._has_few(now):
+            return True
+        try:
+            if now - self._forgot_at >= (FORGET_MS if now >= self._pressed_until else LOOK_MS):
+                self._forgot_at = now
+                self._forget_ended(now)
+            if now - self._looked_at >= LOOK_MS and not self._has_few(now):
+                self._looked_at, self._first_look_at = now, self._first_look_at or now
+                self._look(now)
+        except Exception as error:
+            self._looked_at, self._may_start = now, max(self._may_start, 1)
+            self.on_failure(error)
+        if self._has_few(now) or self._has_room(head.lane, head.tenant):
+            return True
+        self._pressed_until = now + PRESSED_MS
+        return False
+
+    def started(self, head: Head, now: int) -> None:
+        """Remember a job that was started."""
+        runs_ms = EXPRESS_MS if size_of(head) == "express" else head.timeout_s * 1000 + MARGIN_MS
+        self._own[head.id] = Started(head.lane, head.tenant, now, now + runs_ms)
+        self._may_start -= 1
+
+    def _has_few(self, now: int) -> bool:
+        if self._limit is None or now < self._pressed_until:
+            return False
+        return len(self._own) < max(1, min(FEW, self._limit // 2), self._limit // PART)
+
+    def _has_room(self, lane: str, tenant: str) -> bool:
+        if self._limit is None:
+            return True
+        running = self._running()
+        room = self._limit - running.total()
+        if room <= 0 or self._may_start <= 0:
+            return False
+        mine = running[lane, tenant]
+        most = TIMES_ROOM * (room - max(1, self._limit // SPARE_PART))
+        bulk = sum(number for (each, _), number in running.items() if each == BULK)
+        return (mine < most or not mine) and (lane != BULK or bulk < most or not bulk)
+
+    def _running(self) -> Counter[tuple[str, str]]:
+        return self._others + Counter((job.lane, job.tenant) for job in self._own.values())
+
+    def _look(self, now: int) -> None:
+        found = {item["sk"]: item for item in self.database.query("ledger", PK)}
+        limit, mine = found.pop(LIMIT, None), found.pop(self.process, None)
+        if (mine["rev"] if mine else 0) != self._rev:
+            # Another has taken over what was told, or the reply to what was told last was lost.
+            self._rev = mine["rev"] if mine else 0
+            if mine is None or not mine["jobs"]:
+                self._forget_told()
+        others: Counter[tuple[str, str]] = Counter()
+        active = 1
+        for item in found.values():
+            if now - item["told_at"] < STALE_MS:
+                active += 1
+                others.update({key: len(ids) for key, ids in _jobs_of(item).items()})
+            elif item["jobs"]:
+                self._take_over(item)
+        self._others = others
+        if self._own or self._told or now < self._pressed_until:
+            self._tell(now)
+        self._limit = self._limit_of(limit, now)
+        room = (self._limit or 0) - self._running().total()
+        # Where there is room for fewer than look, each starts one now and then.
+        share = max(0, room) / (active if now - self._first_look_at >= NEW_MS else max(active, AT_LEAST))
+        self._may_start = max(int(share + self.chance()), active == 1)
+
+    def _forget_ended(self, now: int) -> None:
+        oldest = sorted(self._own, key=lambda job_id: self._own[job_id].at)[:MOST_READ]
+        found = self.database.get_many("jobs", [(job_pk(each), "HEAD") for each in oldest])
+        heads = {item["pk"]: item for item in found}
+        for job_id in oldest:
+            item = heads.get(job_pk(job_id))
+            if item is None or not _runs(item, self._own[job_id].at, now):
+                del self._own[job_id]
+
+    def _forget_told(self) -> None:
+        for job_id in self._told:
+            self._own.pop(job_id, None)
+        self._told = frozenset()
+
+    def _take_over(self, item: Item) -> None:
+        taken = Update(
+            *("ledger", PK, item["sk"]), set={"jobs": {}, "rev": item["rev"] + 1}, when=(If("rev", "=", item["rev"]),)
+        )
+        try:
+            self.database.write(taken)
+        except ConditionFailed:
+            return  # another was first, or it is there after all
+        for (lane, tenant), ids in _jobs_of(item).items():
+            self._own.update({job_id: Started(lane, tenant, item["told_at"], None) for job_id in ids})
+
+    def _tell(self, now: int) -> None:
+        ids = frozenset(self._own)
+        if ids == self._told and now - self._told_at < TELL_MS:
+            return
+        jobs: dict[str, list[str]] = {}
+        for job_id, job in self._own.items():
+            jobs.setdefault(f"{job.lane}/{job.tenant}", []).append(job_id)
+        item = {"pk": PK, "sk": self.process, "jobs": jobs, "told_at": now, "expires_at": now // 1000 + EXPIRES_S}
+        as_known = If("rev", "=", self._rev) if self._rev else If("pk", "absent")
+        try:
+            self.database.write(Put("ledger", item | {"rev": self._rev + 1}, (as_known,)))
+        except ConditionFailed:
+            self._forget_told()
+            return
+        self._told, self._told_at, self._rev = ids, now, self._rev + 1
+
+    def _limit_of(self, kept: Item | None, now: int) -> int | None:
+        if self.fixed is not None:
+            return self.fixed
+        known = kept["limit"] if kept else self._limit
+        if (kept and now - kept["read_at"] < LIMIT_MS) or now < self._limit_again_at:
+            return known
+        self._limit_again_at = now + AGAIN_MS
+        limit = self.read_limit()
+        self.database.write(Put("ledger", {"pk": PK, "sk": LIMIT, "limit": limit, "read_at": now}))
+        return limit
+
+
+def _jobs_of(item: Item) -> dict[tuple[str, str], Sequence[str]]:
+    """Job ids by lane and tenant."""
+    found: dict[tuple[str, str], Sequence[str]] = {}
+    for name, ids in item["jobs"].items():
+        lane, _, tenant = name.partition("/")
+        found[lane, tenant] = ids
+    return found
+
+
+def _runs(head: Item, started_at: int, now: int) -> bool:
+    """True while its workflow takes functions: what goes on at its provider does not. There are many to look at."""
+    if head["status"] == Status.RUNNING:
+        return not any(goes_on(call) for call in head.get("calls", {}).values())
+    # One that was only started is claimed by its first call.
+    return head["status"] == Status.QUEUED and head["run"] == 0 and now < started_at + START_LEASE_MS

@@ -1,0 +1,75 @@
+"""Leaving jobs in their lanes while there is no room: each as a new message, which is seen some seconds later.
+
+A message that is only not deleted stays hidden for its queue's whole visibility timeout, has been received once more
+and is dead after five times; so has one whose visibility is changed. A new one costs one request for ten as well, has
+never been received, and is not among the messages in flight, of which a queue takes 120,000.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.jobs.head import Head
+
+FIRST_S, LAST_S, PART_OF_WAIT = 5, 20, 4
+"""A job is looked at again after a quarter of the time that it has waited, within these bounds."""
+
+LEFT = "left"
+"""In a message: its job was left before."""
+
+CAME_BEFORE = "came_before"
+"""In a message: it, or the one that it stands for, came before, and may have started its job then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A message whose job there is no room for."""
+
+    message_id: str
+    body: dict[str, Any]
+    head: Head
+    """As the message tells it."""
+    receives: int
+
+    def again(self) -> dict[str, Any]:
+        """The body of the message that takes its place."""
+        return self.body | {LEFT: True} | ({CAME_BEFORE: True} if self.receives > 1 else {})
+
+
+class Lanes(Protocol):
+    """The queues of accepted jobs, one for each lane."""
+
+    def send_later(self, lane: str, messages: Sequence[tuple[dict[str, Any], str, int]]) -> list[int]:
+        """Send ten messages at most, each with its tenant and the seconds until it is seen.
+
+        Returns:
+            The positions of those that were not taken.
+        """
+        ...
+
+
+def leave(lanes: Lanes, some: Sequence[Left], now: int, chance: float) -> list[str]:
+    """Leave the jobs of some messages of one lane, ten at most.
+
+    A job that is due is the sweep's: it sends it again in any case, and one message of a job is enough.
+
+    Args:
+        lanes: the queues.
+        some: messages.
+        now: milliseconds.
+        chance: from 0 to 1: batches come back spread, and each as one, for a batch costs what a message does.
+
+    Returns:
+        The ids of messages that could not be left: they have to come again by themselves.
+    """
+    waiting = [each for each in some if each.head.due_at is None or now < each.head.due_at]
+    if not waiting:
+        return []
+    messages = [(each.again(), each.head.tenant, pause_s(each.head, now, chance)) for each in waiting]
+    return [waiting[place].message_id for place in lanes.send_later(waiting[0].head.lane, messages)]
+
+
+def pause_s(head: Head, now: int, chance: float) -> int:
+    """Seconds until there may be room."""
+    usual = min(max((now - head.created_at) / 1000 / PART_OF_WAIT, FIRST_S), LAST_S)
+    return round(usual * (1 + chance) / 2)
