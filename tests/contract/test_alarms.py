@@ -201,3 +201,13 @@ def test_what_is_said_of_a_model_that_bedrock_refuses_speaks_of_its_access_and_n
     assert "Bedrock" in means + do and "model access" in means + do
     means, do = rows("Alarms, and what to do")["Credential"]
     assert "broker secret" in do and "role" in means + do
+
+
+@pytest.mark.parametrize(("lane", "wait_ms"), [("interactive", 5 * 60_000), ("bulk", 60 * 60_000)])
+def test_each_lane_rings_where_nobody_takes_its_messages_and_where_there_is_no_room(lane: str, wait_ms: int) -> None:
+    by_lane = {name: alarm for name, alarm in alarms().items() if dimensions(watched(alarm)[0]).get("lane", "") == lane}
+    ((name, room),) = by_lane.items()
+    age = alarms()[name.replace("Wait", "Age")]
+    assert target(dimensions(age)["QueueName"]) == f"{lane.title()}Queue"
+    assert room["Threshold"] == 1000 * age["Threshold"] == wait_ms
+    assert states(room, [[wait_ms + 1.0, 5.0]] * 2)[-1] == ALARM
