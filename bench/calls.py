@@ -1,4 +1,8 @@
-"""CPU time of one call to AWS: by botocore's client and by the short way of the functions, each with TLS too."""
+"""CPU time of one call to AWS: by botocore's client and by the short way of the functions, each with TLS too.
+
+The embedded cloud speaks plain HTTP and AWS does not, so what TLS adds is measured here, and is in `prices.json`: to a
+request over a kept connection, and to a connection that is made anew.
+"""
 
 import ipaddress
 import json
@@ -89,7 +93,11 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         certificate = write_certificate(Path(folder), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         with _server(None) as plain, _server(certificate) as tls:
-            _measure([*_clients(f"http://127.0.0.1:{plain}"), *_clients(f"https://127.0.0.1:{tls}", str(certificate))])
+            urls = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}"
+            rows = _measure([*_clients(urls[0]), *_clients(urls[1], str(certificate))])
+            anew = _anew([(urls[0], None), (urls[1], str(certificate))])
+    show(f"\na new connection: {anew[0]:.0f} microseconds more, with TLS {anew[1]:.0f}")
+    keep("calls", {"rows": rows, "new_connection": anew[0], "new_tls_connection": anew[1]})
 
 
 @contextmanager
@@ -117,7 +125,23 @@ def _clients(url: str, verify: Any = True) -> list[Any]:
     return [made, lean]
 
 
-def _measure(clients: list[Any]) -> None:
+def _anew(servers: list[tuple[str, str | None]]) -> list[float]:
+    """Microseconds of CPU that a request takes more for a connection of its own: its client's side alone."""
+    headers, found = {"x-amz-target": "DynamoDB_20120810.PutItem"}, list[float]()
+    for url, bundle in servers:
+        connection = partial(KeepAlive, url, connect_s=3, read_s=10, bundle=bundle)
+        kept = connection()
+        once = min(_time(partial(kept.post, "/", headers, b"{}")) for _ in range(3))
+        anew = min(_time(partial(_post_anew, connection, headers)) for _ in range(3))
+        found.append((anew - once) / CALLS * 1e6)
+    return found
+
+
+def _post_anew(connection: Callable[[], KeepAlive], headers: dict[str, str]) -> None:
+    connection().post("/", headers, b"{}")
+
+
+def _measure(clients: list[Any]) -> list[dict[str, Any]]:
     rows: list[list[Cell]] = []
     for name, request in CALLED.items():
         ways = [partial(getattr(client, name), **request) for client in clients]
@@ -128,7 +152,7 @@ def _measure(clients: list[Any]) -> None:
         rows.append([name, botocore, lean, 100 * lean / botocore, botocore_tls, lean_tls, lean_tls - lean])
     heads = ["call", "by botocore", "the short way", "%", "botocore, TLS", "short, TLS", "TLS alone"]
     show(table("CPU time of one call (microseconds)", heads, rows))
-    keep("calls", {"rows": [dict(zip(heads, row, strict=True)) for row in rows]})
+    return [dict(zip(heads, row, strict=True)) for row in rows]
 
 
 def _time(work: Callable[[], object]) -> float:

@@ -26,6 +26,8 @@ class Counted:
     """The mean over the texts."""
     by_text: dict[str, Job]
     large: Job
+    spared: dict[str, Job]
+    """Of prose, by what they do without."""
     poll: Job
     clock: dict[str, Job]
     """One run of each function that runs by the clock, with nothing to do."""
@@ -83,6 +85,7 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
     say("  polls, large jobs, what runs by the clock, what is told of other jobs …")
     polled = runs.polls(bench)
     big = runs.spanned(lambda: runs.large(bench))
+    less = runs.spared(bench)
     clock = runs.by_the_clock(bench)
     runs.others(bench)
 
@@ -95,6 +98,7 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
         job=job(plain, plain.runs),
         by_text={kind: job(plain, each) for kind, each in kinds.items()},
         large=job(big, big.runs),
+        spared={name: job(span, span.runs) for name, span in less.items()},
         poll=job(polled, polled.runs),
         clock={name: job(span, span.runs) for name, span in clock.items()},
         table_users=users,

@@ -27,9 +27,14 @@ IDLE = '{"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": true}}}'
 def run(bench: Bench, jobs: int) -> None:
     """Run so many jobs through the handlers; print and keep."""
     show(f"\ncpu: {jobs} jobs in one process …")
+    keep("cpu", measure(environment(bench), bench.body(), jobs))
+
+
+def measure(variables: dict[str, str], body: dict[str, Any], jobs: int) -> dict[str, Any]:
+    """The same, in an `environment` that a stack gave once; printed, and given as JSON."""
     context = get_context("spawn")
     here, there = context.Pipe()
-    worker = context.Process(target=_work, args=(there, _environment(bench), bench.body(), jobs), daemon=True)
+    worker = context.Process(target=_work, args=(there, variables, body, jobs), daemon=True)
     worker.start()
     there.close()
     try:
@@ -38,10 +43,10 @@ def run(bench: Bench, jobs: int) -> None:
         raise RuntimeError("the process with the handlers ended; what it printed says why") from None
     finally:
         worker.join()
-    keep("cpu", _report(jobs, measured))
+    return _report(jobs, measured)
 
 
-def _environment(bench: Bench) -> dict[str, str]:
+def environment(bench: Bench) -> dict[str, str]:
     """What the functions are given, all in one; with a lane and a workflow of the bench's own."""
     found: dict[str, str] = {}
     for each in bench.functions().values():

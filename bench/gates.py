@@ -4,7 +4,7 @@ from bench.pricing import Job
 
 MOST = {
     "AWS requests": 13,
-    "DynamoDB write units": 15.4,
+    "DynamoDB write units": 14.6,
     "DynamoDB read units": 3,
     "invocations": 9,
     "states of the workflow": 8,

@@ -102,7 +102,7 @@ class Job:
         record = {
             "messageId": job_id,
             "receiptHandle": "x",
-            "body": json.dumps({"job_id": job_id}),
+            "body": self._meter.last["send_message"]["MessageBody"],
             "attributes": {"ApproximateReceiveCount": "1"},
         }
         self._call("dispatch", dispatch.handler, {"Records": [record | {"eventSource": "aws:sqs"}]})
@@ -110,7 +110,7 @@ class Job:
         run = json.loads(self._meter.last["start_execution"]["input"]) | {"execution": f"{job_id}:1"}
         self._call("check_input", check_input.handler, run)
         selected = self._call("select_model", select_model.handler, run)
-        run |= {"keep": selected["keep"]} if "keep" in selected else {}
+        run |= {name: selected[name] for name in ("keep", "route") if name in selected}
         asked = self._call(
             "invoke_model", invoke_model.handler, run | {"candidates": selected["candidates"], "place": 0}
         )

@@ -11,6 +11,7 @@ from bench.counting import Counted
 from bench.monthly import busy, exceeded, idle
 from bench.pricing import MILLION, Job, Line, PriceList, Traffic, bill, billed_ms, cpu_ms, standard, summed
 from bench.refreshing import with_refreshes
+from bench.runs import ON_REQUEST, PROSE
 from bench.stack import Bench
 from bench.tables import Cell, Table, keep, markdown, show, table
 
@@ -53,6 +54,7 @@ def _facts(counted: Counted) -> dict[str, Any]:
         "job": asdict(counted.job),
         "poll": asdict(counted.poll),
         "large": asdict(counted.large),
+        "spared": {name: asdict(job) for name, job in counted.spared.items()},
         "states": counted.states,
         "clock": {name: asdict(run) for name, run in counted.clock.items()},
         "table_users": counted.table_users,
@@ -67,7 +69,7 @@ def priced(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[
     """The tables that the documentation holds."""
     yield _taken(counted)
     bills = [bill(at(counted, prices, traffic, each), prices, traffic, each) for each in seconds]
-    yield _bill(bills, seconds, traffic)
+    yield _bill(bills, [less(counted, ON_REQUEST, prices, traffic, each) for each in seconds], seconds, traffic)
     yield _month(counted, bills, seconds, prices, traffic)
     yield _apart(counted, prices, traffic, seconds)
     yield _quotas(counted, prices, seconds)
@@ -77,6 +79,12 @@ def at(counted: Counted, prices: PriceList, traffic: Traffic, model_s: float) ->
     """A job as it is at some traffic."""
     job = counted.job.with_polls(counted.poll, traffic.polls - 1)
     return with_refreshes(job, counted.refreshes, prices, traffic, model_s)
+
+
+def less(counted: Counted, name: str, prices: PriceList, traffic: Traffic, model_s: float) -> float:
+    """Dollars by which a million jobs of prose cost more where they do without something: a negative number."""
+    without, plain = (bill(each, prices, traffic, model_s) for each in (counted.spared[name], counted.by_text[PROSE]))
+    return summed(without) - summed(plain)
 
 
 def _heads(seconds: list[float]) -> list[str]:
@@ -112,12 +120,14 @@ def _taken(counted: Counted) -> Table:
     return Table("What one job takes", ["", *kinds, "mean", "at most"], rows, 1)
 
 
-def _bill(bills: list[list[Line]], seconds: list[float], traffic: Traffic) -> Table:
+def _bill(bills: list[list[Line]], on_request: list[float], seconds: list[float], traffic: Traffic) -> Table:
     rows: list[list[Cell]] = []
     for lines in zip(*bills, strict=True):
         quantities = dict.fromkeys(f"{line.quantity:.4g} {line.unit}".strip() for line in lines)
         rows.append([lines[0].name, ", ".join(quantities), *(line.usd for line in lines)])
     rows.append(["**together**", "", *(summed(lines) for lines in bills)])
+    quiet = [summed(lines) + change for lines, change in zip(bills, on_request, strict=True)]
+    rows.append([f"**with {ON_REQUEST}**", "", *quiet])
     title = f"$ per million jobs, of {traffic.jobs_per_month:,.0f} a month (polls of each: {traffic.polls:g})"
     return Table(title, ["", "for one job", *_heads(seconds)], rows, 2)
 
@@ -152,6 +162,8 @@ def _apart(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[
     more = [one - other for one, other in zip(large, plain, strict=True)]
     rows.append(["a prompt of 600 KB, which goes to the bucket", *more])
     rows.append(["a Standard workflow", *(standard(job, prices) - each for each in express)])
+    for name in counted.spared:
+        rows.append([name, *(less(counted, name, prices, traffic, each) for each in seconds)])
     return Table("$ more per million jobs", ["", *_heads(seconds)], rows, 2)
 
 

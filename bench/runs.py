@@ -1,6 +1,5 @@
 """The jobs and calls that are counted: one at a time on a quiet stack, each with what it took by the meter."""
 
-import json
 import random
 import string
 import time
@@ -13,7 +12,7 @@ from bench.storing import s3_stored, stored
 from bench.tally import Tally, grown, total
 from bench.template import every_minutes
 from bench.texts import texts
-from local.client import HttpReply
+from local.client import Client, HttpReply
 from local.receiver import Receiver
 
 QUIET_S = 1.5
@@ -22,6 +21,10 @@ QUIET_S = 1.5
 WITHIN_S = 90
 
 POLLS = 10
+
+ON_REQUEST, NO_BUDGET = "events on request (`RestJobEvents=on_request`)", "a tenant without a monthly budget"
+PROSE = "prose"
+"""The text that those are of."""
 
 LARGE_BYTES = 600_000
 """Of letters at random, which no compressor packs to much less than 60 %: the table takes less, so they go to the
@@ -85,23 +88,23 @@ def ended(bench: Bench, job_id: str) -> None:
 
 
 def size_of(answer: HttpReply) -> int:
-    """Bytes of a reply: its body and its headers as HTTP/1.1 writes them."""
+    """Bytes of a reply: its body, compressed where it was, and its headers as HTTP/1.1 writes them."""
     headers = sum(len(name) + len(value) + 4 for name, value in answer.headers.items())
-    return len(json.dumps(answer.body, ensure_ascii=False).encode()) + headers
+    return int(answer.headers["content-length"]) + headers
 
 
-def one_job(bench: Bench, body: dict[str, Any]) -> Run:
-    """Submit, wait until it has ended and was published, poll once.
+def one_job(bench: Bench, body: dict[str, Any], api: Client | None = None) -> Run:
+    """Submit, wait until it has ended and was published, poll once; as the tenant `demo` unless said.
 
     Raises:
         RuntimeError: it did not succeed.
     """
-    before = quiet(bench)
-    answer = bench.api.submit(body)
+    before, api = quiet(bench), api or bench.api
+    answer = api.submit(body)
     job_id = answer.body["id"]
     ended(bench, job_id)
     quiet(bench)
-    polled = bench.api.call("GET", f"/jobs/{job_id}")
+    polled = api.call("GET", f"/jobs/{job_id}")
     if polled.body["status"] != "succeeded":
         raise RuntimeError(f"a job ended as {polled.body['status']}: {polled.body['error']}")
     tally = grown(before, quiet(bench))
@@ -135,6 +138,20 @@ def large(bench: Bench) -> list[Run]:
     """Jobs whose prompt and answer do not fit the table."""
     letters = "".join(random.Random(7).choices(string.ascii_lowercase, k=LARGE_BYTES))  # noqa: S311 - no secret
     return [one_job(bench, bench.body(letters, model=LARGE_MODEL)) for _ in range(3)]
+
+
+def spared(bench: Bench) -> dict[str, Span]:
+    """Jobs of 2 KB of prose that take less, by what they do without."""
+    kinds: dict[str, tuple[dict[str, Any], Client]] = {
+        ON_REQUEST: (bench.body(bus_events=False), bench.api),
+        NO_BUDGET: (bench.body(), bench.other),
+    }
+    for body, api in kinds.values():  # what the tenant's first job asks, others do not
+        one_job(bench, body, api)
+    return {
+        name: spanned(lambda body=body, api=api: [one_job(bench, body, api) for _ in range(3)])  # type: ignore[misc]
+        for name, (body, api) in kinds.items()
+    }
 
 
 def polls(bench: Bench) -> Span:

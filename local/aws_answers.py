@@ -4,13 +4,21 @@ Operations that it does not know, or answers without a look at the request, are 
 answer is as its service has it (the operation's page in its API Reference), and says something of what was asked.
 """
 
+import base64
+import io
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-Answer = Callable[[Json], Json]
+Answer = Callable[[Json], Json | None]
+"""What the service says; None where moto is to say it."""
+
+OCR_S = 60.0
+"""A picture's time."""
 
 NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+\b")
 """A capital that no sentence asks for."""
@@ -84,6 +92,43 @@ def _document(asked: Json) -> Json:
     return {"DocumentMetadata": {"Pages": 1}, "Blocks": blocks}
 
 
+def _read(asked: Json) -> Json | None:
+    """What stands in a picture that is one; all else, such as a document in a bucket, is moto's."""
+    from PIL import Image
+
+    from local.ocr import LocalOcr
+
+    data = base64.b64decode(asked["Document"].get("Bytes", ""))
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+            picture.verify()
+    except (OSError, SyntaxError, ValueError):
+        return None
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        file.write(data)
+        file.flush()
+        ((*pieces,),) = LocalOcr().pieces([Path(file.name)], OCR_S)
+    blocks = [
+        {
+            "BlockType": "LINE",
+            "Id": f"line-{number}",
+            "Confidence": 99.0,
+            "Text": text,
+            "Geometry": {
+                "BoundingBox": {
+                    "Left": left / width,
+                    "Top": top / height,
+                    "Width": (right - left) / width,
+                    "Height": (bottom - top) / height,
+                }
+            },
+        }
+        for number, ((left, top, right, bottom), text) in enumerate(pieces, start=1)
+    ]
+    return {"DocumentMetadata": {"Pages": 1}, "Blocks": blocks}
+
+
 def _turn(asked: Json) -> Json:
     intent = {"name": "Echo", "state": "Fulfilled", "slots": {}}
     said = {"contentType": "PlainText", "content": f"You said: {asked['text']}"}
@@ -106,6 +151,7 @@ ANSWERS: dict[str, Answer] = {
     "Comprehend_20171127.DetectToxicContent": _toxic,
     "RekognitionService.DetectModerationLabels": _moderation,
     "Textract.AnalyzeDocument": _document,
+    "Textract.DetectDocumentText": _read,
 }
 """By `X-Amz-Target`."""
 
@@ -118,10 +164,14 @@ def answering(served: Any) -> Any:
         if known is None and TURN.fullmatch(environ.get("PATH_INFO", "")):
             known = _turn
         if known is None:
-            answered: Iterable[bytes] = served(moto, environ, start_response)
+            unknown: Iterable[bytes] = served(moto, environ, start_response)
+            return unknown
+        sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        said = known(json.loads(sent))
+        if said is None:
+            answered: Iterable[bytes] = served(moto, {**environ, "wsgi.input": io.BytesIO(sent)}, start_response)
             return answered
-        asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-        body = json.dumps(known(asked)).encode()
+        body = json.dumps(said).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
 

@@ -26,7 +26,7 @@ class Client:
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> HttpReply:
         """Call a route, such as `/jobs`; bytes go as they are, anything else as JSON."""
-        sent = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        sent = {"accept-encoding": "gzip"} | ({"authorization": f"Bearer {self.key}"} if self.key else {})
         if body is not None:
             sent["content-type"] = "application/json"
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()

@@ -195,6 +195,7 @@ class Servers:
             SERVERS_FILE: str(self._file),
             "S3_DATA_DIR": str(self.folder / "s3"),
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",  # else each of forty threads keeps for itself what it gave back (mallopt(3))
         }
 
     def _wait(self, server: Server) -> None:

@@ -1,4 +1,4 @@
-"""JSON that comes in, at every door: how it is read, and how deep it may be nested."""
+"""JSON that comes in, at every door: how it is read, and how deep it may be nested; and how much goes out at once."""
 
 import json
 from typing import Any
@@ -10,6 +10,10 @@ DEEPEST = 64
 
 MARK = "\ufeff"
 """A byte order mark, which some editors and clients write before a text."""
+
+MOST_IN_REPLY = 4_000_000
+"""Bytes of a job's answer, or of other texts together, in one reply, as `in_reply` counts; other fields have the rest.
+Lambda takes 6,291,556 bytes of a function (Lambda Developer Guide, "Lambda quotas")."""
 
 _NESTING = frozenset({dict, list})
 
@@ -26,6 +30,11 @@ def read(text: str) -> Any:
         raise _too_deep() from None
     except ValueError:
         raise InvalidRequest("The body is not JSON.", code="invalid_json") from None
+
+
+def in_reply(text: str) -> int:
+    """Bytes that JSON has in a function's reply: that is JSON, in which the body is a text."""
+    return len(text.encode()) + text.count('"') + text.count("\\")
 
 
 def check_depth(value: Any) -> None:

@@ -18,7 +18,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     reply = answered(request, lambda asked: doors.api()(asked))
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
-    if route in ACCEPTING:
+    if route in ACCEPTING and reply.status < 400:
+        say({"message": "job accepted", "job_id": reply.body["id"]})
+    elif route in ACCEPTING:
         say({"message": "answered", **facts})
     elif request.method != "GET":  # a look changes nothing, and API Gateway's own log has it
         log("answered", **facts)

@@ -38,7 +38,7 @@ def _start(left: list[Left], record: dict[str, Any]) -> None:
         left.append(head)
     elif head is None:
         log("nothing to start", job_id=message["job_id"])
-    else:
+    elif head.run > 1 or size_of(head) != "express":  # any other is told by its first step's line
         tell("started", head.id, run=head.run, size=size_of(head))
 
 

@@ -34,4 +34,4 @@ def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
     return {"job_id": head.id, "status": head.status.value}
 
 
-handler = step(_settle_job)
+handler = step(_settle_job, told=False)  # the stream has `job ended`, and what is no end is told above

@@ -12,8 +12,8 @@ from broker.steps.context import Run
 Step = Callable[[Run, dict[str, Any]], dict[str, Any]]
 
 
-def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Make a handler of a step: its name is the function's.
+def step(work: Step, *, told: bool = True) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Make a handler of a step: its name is the function's. One that went well says so in the logs, where it is `told`.
 
     An error of the tree is an answer (`{"failure"}`, see `BrokerError.failure`), and ends the job. An exception it is
     only where the workflow has to act by itself: `Conflict`, the one name it knows, and what is worth a repeat.
@@ -32,7 +32,8 @@ def step(work: Step) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
             if isinstance(error, Conflict) or consequence(type(error)).repeat != "no":
                 raise type(error)(error.cause()) from None
             return {"failure": error.failure()}
-        tell(stage, run.id, run=run.fence.run, took_ms=round((time.monotonic() - began) * 1000))
+        if told:
+            tell(stage, run.id, run=run.fence.run, took_ms=round((time.monotonic() - began) * 1000))
         return result
 
     return handler

@@ -2,7 +2,7 @@
 
 from ministack import app as ministack_app
 
-from local.emulator import bedrock, fidelity, gateway, limits, memory, processes, speed
+from local.emulator import bedrock, fidelity, gateway, limits, memory, processes, speed, stored
 from local.emulator.counting import counted
 from local.emulator.serving import serve
 
@@ -16,6 +16,7 @@ def main() -> None:
     speed.patch()
     processes.patch()
     memory.patch()
+    stored.patch()
     serve(counted(ministack_app.app))
 
 

@@ -4,20 +4,34 @@ It answers what it refuses by an API's gateway responses, as AWS does, but takes
 where SAM writes those of the template (`x-amazon-apigateway-gateway-responses` at its root, API Gateway Developer
 Guide). Here they are put when the document is imported, before the deployment that they are part of.
 
-Bodies need no patch: of an API without binary media types a function gets a UTF-8 string, on AWS as well ("Content type
-conversions", same guide), in which U+FFFD stands for whatever was none.
+It compresses no reply. AWS does where the API names a least size, for clients that say that they take gzip ("Receive an
+API response with a compressed payload", same guide).
+
+Bodies that come in need no patch: of an API without binary media types a function gets a UTF-8 string, on AWS as well
+("Content type conversions", same guide), in which U+FFFD stands for whatever was none.
 """
 
+import gzip
 import inspect
+from functools import wraps
 from typing import Any
 
 from ministack.services import apigateway_v1
 
 from local.emulator.rewriting import DoesNotFit
 
+Reply = tuple[int, dict[str, Any], bytes]
+
 EXTENSION = "x-amazon-apigateway-gateway-responses"
 
-_KNOWN = {"_import_rest_api": ["spec", "base_data"], "_put_gateway_response": ["api_id", "response_type", "data"]}
+_KNOWN = {
+    "_import_rest_api": ["spec", "base_data"],
+    "_put_gateway_response": ["api_id", "response_type", "data"],
+    "_handle_execute_in_scope": [
+        *("api_id", "stage_name", "method", "path", "headers", "body", "query_params"),
+        *("owner_account_id", "owner_region"),
+    ],
+}
 """What is called here, and with what."""
 
 
@@ -41,3 +55,24 @@ def patch() -> None:
         return api_id
 
     apigateway_v1._import_rest_api = import_rest_api
+    execute = apigateway_v1._handle_execute_in_scope
+
+    @wraps(execute)
+    async def handle_execute_in_scope(
+        api_id: str, stage: str, method: str, path: str, headers: dict[str, Any], *more: Any
+    ) -> Reply:
+        reply = await execute(api_id, stage, method, path, headers, *more)
+        least = (apigateway_v1._rest_apis.get(api_id) or {}).get("minimumCompressionSize")
+        accepted = apigateway_v1._header_ci(headers, "accept-encoding")
+        return reply if least is None else compressed(reply, int(least), accepted)
+
+    apigateway_v1._handle_execute_in_scope = handle_execute_in_scope
+
+
+def compressed(reply: Reply, least: int, accepted: str) -> Reply:
+    """A reply as a client gets it that accepts these encodings; what is encoded already stays as it is."""
+    status, headers, body = reply
+    takes = {each.partition(";")[0].strip().lower() for each in accepted.split(",")}
+    if "gzip" not in takes or len(body) < least or apigateway_v1._header_ci(headers, "content-encoding"):
+        return reply
+    return status, {**headers, "Content-Encoding": "gzip"}, gzip.compress(body)

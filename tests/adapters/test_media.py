@@ -59,6 +59,41 @@ def test_what_is_no_base64_is_named(media: JobMedia) -> None:
     assert failure.value.param == "input.file.data"
 
 
+def test_what_is_pinned_stays_what_it_was_whoever_writes_it_anew(
+    media: JobMedia, store: PayloadStore, bucket: Any
+) -> None:
+    kept = {"s3": "s3://inbox/acme/a.png"}
+    media.pin(kept)
+    for changed in (b"a bomb", b"another bomb"):
+        bucket.put_object(Bucket=INBOX, Key="acme/a.png", Body=changed, ContentType="image/gif")
+        media.pin(kept)
+        assert media.read(kept) == Blob(b"png", "image/png")
+    where, key = media.place(kept)
+    assert bucket.get_object(Bucket=where, Key=key)["Body"].read() == b"png"
+    other = JobMedia(a_head(id="job_of_another"), "acme", INBOX, store, BUCKET, lambda: bucket)
+    assert other.read(kept).data == b"another bomb", "it is this job's alone"
+    store.erase(JOB_ID)
+    assert "Contents" not in bucket.list_objects_v2(Bucket=BUCKET)
+
+
+def test_a_link_leads_to_what_was_there_when_it_was_made(media: JobMedia, bucket: Any) -> None:
+    for reference, data in (({"s3": "s3://inbox/acme/a.png"}, b"png"), (DATA, b"hello")):
+        key = media.link(reference).partition("?")[0].partition(f"{BUCKET}")[2].lstrip("/").partition("/")[2]
+        bucket.put_object(Bucket=INBOX, Key="acme/a.png", Body=b"a bomb")
+        (found,) = [
+            each["Key"]
+            for each in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]
+            if each["Key"].rpartition("/")[2] == key.rpartition("/")[2]
+        ]
+        assert bucket.get_object(Bucket=BUCKET, Key=found)["Body"].read() == data
+
+
+def test_what_is_not_the_tenants_own_is_not_pinned(media: JobMedia) -> None:
+    for address in ("s3://inbox/other/b.png", "s3://inbox/acme/none.png"):
+        with pytest.raises(InvalidRequest):
+            media.pin({"s3": address})
+
+
 def test_what_is_handed_to_a_service_lies_in_one_folder(media: JobMedia, bucket: Any) -> None:
     where, key = media.hand("b/in.jsonl", b"{}")
     assert (where, bucket.get_object(Bucket=where, Key=key)["Body"].read()) == (BUCKET, b"{}")

@@ -9,7 +9,8 @@ from broker.cloud.conversations import ConversationStore
 from broker.cloud.database import DynamoDatabase
 from broker.cloud.objects import BucketObjects, ObjectMissing
 from broker.cloud.payloads import PayloadStore
-from broker.context.conversations import Turn, listing
+from broker.context.conversations import Turn
+from broker.context.listing import listing
 from broker.errors import NotFound
 from broker.jobs.cleaning import Clean, Cleaned
 from broker.storage import Put

@@ -201,7 +201,7 @@ def test_what_has_to_be_fresh_is_read_as_of_the_last_write() -> None:
 
 
 def test_files_are_kept_with_their_types_and_go_with_their_document(store: PayloadStore, bucket: Any) -> None:
-    keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
+    keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES).files
     found = [bucket.get_object(Bucket=BUCKET, Key=key) for key in keys]
     assert [(each["Body"].read(), each["ContentType"]) for each in found] == FILES
     store.drop(JOB_ID, "OUTPUT#1.1")
@@ -218,7 +218,7 @@ def test_files_are_read_back_one_by_one_as_long_as_they_are_there(payloads: Payl
 
 
 def test_a_link_leads_to_one_file_for_a_while(store: PayloadStore) -> None:
-    keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES)
+    keys = store.save(a_head(), "OUTPUT#1.1", SMALL, files=FILES).files
     link = store.link(JOB_ID, "OUTPUT#1.1", 2)
     assert f"{BUCKET}" in link
     assert keys[1] in link

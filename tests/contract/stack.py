@@ -38,7 +38,13 @@ def of_type(kind: str) -> dict[str, Resource]:
 def functions() -> dict[str, Resource]:
     """The functions, each with what `Globals` adds."""
     common = template()["Globals"]["Function"]
-    return {name: common | each for name, each in of_type("AWS::Serverless::Function").items()}
+    return {name: _merged(common, each) for name, each in of_type("AWS::Serverless::Function").items()}
+
+
+def _merged(common: Resource, own: Resource) -> Resource:
+    """As SAM does it: of lists the common comes first and the own behind it (SAM developer guide, Globals section)."""
+    layers = [*common.get("Layers", []), *own.get("Layers", [])]
+    return {**common, **own, "Layers": layers}
 
 
 def queues() -> dict[str, Resource]:

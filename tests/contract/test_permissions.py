@@ -85,6 +85,11 @@ def test_a_role_allows_only_what_it_names(name: str, role: Resource) -> None:
             assert not wide, f"{name} allows {sorted(wide)} on everything"
 
 
+def test_no_function_buys_anything() -> None:
+    actions = {each for role in roles().values() for one in statements(role) for each in as_list(one["Action"])}
+    assert not {each for each in actions if each.startswith("aws-marketplace:")}, "a job would subscribe to its model"
+
+
 @pytest.mark.parametrize("name", functions())
 def test_a_function_has_its_own_policy_and_no_other_functions(name: str) -> None:
     own = name.removesuffix("Function")
@@ -154,7 +159,7 @@ def rights_on(name: str, resource: Resource) -> set[str]:
 
 
 TURNS = {
-    "ApiFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, shows them, erases them
+    "ApiFunction": {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"},  # recalls, shows, links and erases them
     "IntakeFunction": {"s3:GetObject"},
     "TakeFileFunction": {"s3:GetObject"},
     "CleanFunction": {"s3:DeleteObject"},  # ends them
@@ -230,7 +235,8 @@ def test_who_reads_objects_is_told_when_one_is_gone_and_nobody_else_may_list_the
 
 
 def test_some_functions_read_objects() -> None:
-    assert readers("InboxBucket") == {"InvokeModelFunction", "TakeFileFunction"}
+    readers_of_inbox = {"AdminFunction", "InvokeModelFunction", "ReadDocumentFunction", "TakeFileFunction"}
+    assert readers("InboxBucket") == readers_of_inbox
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
 

@@ -52,6 +52,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "invoke_model": ("advance", {"broker.providers"}),
     "moderate_output": ("guard", set()),
     "publish": ("publish", set()),
+    "read_document": ("read_document", {"pydantic"} | S3),
     "select_model": ("select_model", set()),
     "settle_job": ("settle_job", set()),
     "take_file": ("split", {"pydantic"} | S3),

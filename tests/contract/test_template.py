@@ -175,7 +175,7 @@ def test_what_jobs_leave_expires_and_texts_of_prompts_never_do() -> None:
     expiring = {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
     kept = prefixes("PayloadsBucket")
     assert PREFIX in kept
-    days = dict.fromkeys(kept - {PREFIX}, 366) | {"services/": 8}
+    days = dict.fromkeys(kept - {PREFIX}, 366) | {"services/": 8, "documents/": 30}
     assert expiring == days, "a rule without a prefix would take what prompts say"
     cleaned = {rule["Prefix"] for rule in rules if rule.get("AbortIncompleteMultipartUpload")}
     assert cleaned == kept
@@ -195,6 +195,7 @@ def test_the_api_is_guarded_measured_and_traced() -> None:
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*"), "some route is not throttled"
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys()
     assert settings["DataTraceEnabled"] is False, "API Gateway would log prompts"
+    assert 0 < api["MinimumCompressionSize"] <= 1000, "answers would go out as they are, and what goes out is paid for"
     assert target(api["AccessLogSetting"]["DestinationArn"]) in of_type("AWS::Logs::LogGroup")
     for word in ("body", "header", "querystring", "authorization"):
         assert word not in api["AccessLogSetting"]["Format"].lower(), f"the access log holds the request's {word}"

@@ -1,5 +1,6 @@
 """What the template promises to the account that has it: any partition, first deployments, removal, other senders."""
 
+import json
 import re
 from typing import Any
 
@@ -42,6 +43,20 @@ def test_the_documents_say_of_each_thing_that_stays_what_it_is_and_what_it_costs
     stays = {name for name, each in template()["Resources"].items() if "Retain" in each.get("DeletionPolicy", "")}
     assert told == stays
     assert all(costs.strip() for _, _, costs in rows)
+
+
+def test_the_stack_policy_keeps_a_deployment_from_replacing_or_deleting_what_holds_data() -> None:
+    allow, deny = json.loads((ROOT / "stack-policy.json").read_text())["Statement"]
+    # A stack that has a policy takes no change that it does not allow (CloudFormation user guide, "Stack policies").
+    assert allow == {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}
+    assert (deny["Effect"], deny["Principal"], set(deny["Action"])) == (
+        "Deny",
+        "*",
+        {"Update:Replace", "Update:Delete"},
+    )
+    named = {each.removeprefix("LogicalResourceId/") for each in deny["Resource"]}
+    holds = {name for name, each in template()["Resources"].items() if "Retain" in each.get("DeletionPolicy", "")}
+    assert named == holds - {"ApiAccount", "ApiAccountRole"}
 
 
 def test_what_stays_has_no_name_that_would_be_in_the_way_of_the_next_stack() -> None:

@@ -28,7 +28,7 @@ class Files:
         facts = {"key": key, "size": found["ContentLength"], "etag": found["ETag"].strip('"')}
         return {"bucket": {"name": self._inbox}, "object": facts}
 
-    def text(self, key: str) -> str:
+    def text(self, key: str, seconds: float = 60) -> str:
         """A file of the outbox, as soon as it is there."""
 
         def read() -> str:
@@ -37,7 +37,7 @@ class Files:
             except self._s3.exceptions.NoSuchKey:
                 return ""
 
-        found: str = until(read)
+        found: str = until(read, seconds)
         assert found, f"{key} is not in the outbox"
         return found
 

@@ -40,6 +40,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "american": {"order": "", "regions": ["us"], "quality": 5, "price_out_usd": 9},
     "disabled": {"order": "", "status": "disabled"},
     "over": {"order": "", "status": "deprecated", "sunset": "2026-01-01", "successor": "american"},
+    "wide": {"order": "", "tasks": ["embed"], "timeout_s": 240, "options": {"dimensions": 3072}},
     "ending": {"order": "", "status": "deprecated", "sunset": "2126-01-01", "successor": "american"},
 }
 """Models by id; the order tells the local model server how to misbehave."""

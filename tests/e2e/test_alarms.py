@@ -94,7 +94,10 @@ def test_what_ends_in_a_queue_rings_until_it_has_been_taken_out(stack: Stack, to
     assert len(told("Clean", "DeadLetters")) == len(found) + bool(others), "nothing is told where nothing lies"
 
 
-END_QUEUES = ("IntakeDeadLetters", "FilesDeadLetters", "DeliveriesDeadLetters", "RejectedQueue", "PublishDeadLetters")
+END_QUEUES = (
+    *("IntakeDeadLetters", "FilesDeadLetters", "DocumentsDeadLetters", "DeliveriesDeadLetters"),
+    *("RejectedQueue", "PublishDeadLetters"),
+)
 
 
 def depth(stack: Stack, queue: str) -> str:

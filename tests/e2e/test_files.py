@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_taken_is_answered_with_the_reason(stack: Stack) -
     cases = {
         files.put("a.txt", "Hello.", tenant="nobody"): "unknown_tenant",
         files.put("b.json", "{"): "invalid_json",
-        files.put("c.txt", b"\xff\xfe"): "invalid_encoding",
+        files.put("c.json", b'{"input": {"text": "\xff"}}'): "invalid_encoding",
         files.put("d.jsonl", "{}\n" * 1001): "too_many_lines",
         files.put("e.txt", ""): "empty_file",
     }

@@ -47,6 +47,17 @@ def test_what_is_no_utf8_reaches_the_job_as_a_text(stack: Stack) -> None:
     assert stack.api.finished(answer.body["id"])["output"]["text"] == "caf\ufffd or caf\u00e9"
 
 
+def test_an_answer_is_compressed_for_a_client_that_takes_it(stack: Stack) -> None:
+    said = "The lamp needed nobody, and the keeper slept. " * 50
+    job_id = stack.api.submit({"model": "echoes", "input": {"text": said}}).body["id"]
+    assert said.strip() in stack.api.finished(job_id)["output"]["text"]
+    answers = [stack.api.call("GET", f"/jobs/{job_id}", headers={"accept-encoding": each}) for each in ("gzip", "*")]
+    assert [answer.headers.get("content-encoding") for answer in answers] == ["gzip", None]
+    sizes = [int(answer.headers["content-length"]) for answer in answers]
+    assert sizes[0] < sizes[1] / 2
+    assert answers[0].body == answers[1].body
+
+
 def test_a_page_that_nobody_allowed_is_told_of_no_origin(stack: Stack) -> None:
     unknown = Client(stack.base_url, stack.unknown_key())
     for client, path in ((stack.api, "/models"), (unknown, "/jobs"), (stack.api, "/nowhere")):

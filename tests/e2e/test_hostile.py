@@ -80,8 +80,9 @@ def test_a_line_that_is_too_deep_or_hostile_is_one_rejected_line(stack: Stack) -
     assert codes == ["succeeded", "too_deep", "too_deep", "schema_too_large", "succeeded"]
 
 
-def test_a_pdf_among_the_documents_is_told_where_to_go(stack: Stack) -> None:
+def test_a_pdf_that_is_none_is_told_of_and_a_sound_is_no_document(stack: Stack) -> None:
     files = Files(stack)
-    error = json.loads(files.text(f"{files.put('scan.pdf', '%PDF-1.7')}.error.json"))["error"]
-    assert error["code"] == "unsupported_file"
-    assert "extract_text" in error["message"]
+    cases = {"scan.pdf": ("%PDF-1.7", "broken_document"), "call.mp3": (b"ID3\x04\xff\xfe", "unsupported_document")}
+    for name, (data, code) in cases.items():
+        error = json.loads(files.text(f"{files.put(name, data)}.error.json"))["error"]
+        assert (error["code"], error["type"]) == (code, "invalid_request")

@@ -3,20 +3,23 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from broker.batches.batch import Batch
 from broker.batches.collecting import Collect
 from broker.batches.counting import Count
+from broker.batches.reading import ReadDocument
 from broker.batches.splitting import Split, Taken
 from broker.batches.tries import LINE_S
 from broker.delivery.publishing import HeadChange, Publish
+from broker.documents.document import Document
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
 from broker.tenants.registry import Tenants
 
 from tests.fakes.bus import FakeBus
-from tests.fakes.files import FakeCollects, FakeInbox, FakeOutbox
+from tests.fakes.files import FakeCollects, FakeInbox, FakeOutbox, FakeReadings
 from tests.fakes.queue import FakeDeliveries
 from tests.fakes.world import NOW, World, a_model
 
@@ -41,6 +44,7 @@ class Files:
     inbox: FakeInbox = field(default_factory=FakeInbox)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     collects: FakeCollects = field(default_factory=FakeCollects)
+    readings: FakeReadings = field(default_factory=FakeReadings)
     bus: FakeBus = field(default_factory=FakeBus)
     failed: list[tuple[int, str]] = field(default_factory=list)
     line_s: float = LINE_S
@@ -61,7 +65,17 @@ class Files:
         world, tenant_of = self.world, Tenants(self.world.database).get
         accept, tell, failed = world.accepting(), self.bus.put_one, self.failed
         split = Split(
-            *(world.database, self.inbox, self.outbox, tenant_of, accept, self.count, tell, self.collects),
+            *(
+                world.database,
+                self.inbox,
+                self.outbox,
+                tenant_of,
+                accept,
+                self.count,
+                tell,
+                self.collects,
+                self.readings,
+            ),
             lambda batch_id, line, error: failed.append((line, type(error).__name__)),
             self.line_s,
         )
@@ -75,6 +89,13 @@ class Files:
             waited += delay_s
             self.split(event, now + waited * 1000)
         return waited
+
+    def read(self, answer: Callable[[Path, str], Document]) -> None:
+        """Read the documents that are asked for, as another function does."""
+        use_case = ReadDocument(self.inbox, self.readings, answer, self.collects.again)
+        while self.readings.asked:
+            event, _ = self.readings.asked.pop(0)
+            use_case(event)
 
     def taken(self, key: str, data: bytes | str, now: int = NOW) -> Taken:
         """Put a file and take it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from broker.context.conversations import KeptTurn, Turn
 from broker.context.summaries import Summary, SummaryPlace
+from broker.jobs.store import Linked
 from broker.storage import ConditionFailed, If, Item, Put
 
 from tests.fakes.database import FakeDatabase
@@ -63,6 +64,15 @@ class FakeTurns:
     def drop(self, staged: Put) -> None:
         """See `Turns.drop`."""
         self.database.delete("jobs", staged.item["pk"], staged.item["sk"])
+
+    def link(
+        self, tenant: str, conversation: str, kept: KeptTurn, messages: Sequence[Any], *, filled: bool
+    ) -> Linked | None:
+        """See `Turns.link`."""
+        if self.database.get("jobs", _pk(tenant, conversation), f"TURN#{kept.job_id}") is None:
+            return None
+        size = len(json.dumps(messages, ensure_ascii=False, separators=(",", ":")).encode())
+        return Linked(f"https://files.example/{conversation}/{kept.job_id}/{filled}", size, "application/json")
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from broker.errors import NotFound
@@ -32,6 +33,10 @@ class FakeInbox:
         """Delete an object with all its versions."""
         for place in [place for place in self._objects if place[0] == key]:
             del self._objects[place]
+
+    def fetch(self, bucket: str, key: str, etag: str, version: str | None, path: Path) -> None:
+        """See `Fetches.fetch`."""
+        path.write_bytes(self.read(bucket, key, etag, version))
 
     def read(self, bucket: str, key: str, etag: str, version: str | None) -> bytes:
         """See `Inbox.read`."""
@@ -76,3 +81,27 @@ class FakeCollects:
         if not 0 <= delay_s <= 900:
             raise ValueError("a message waits for 900 seconds at most")
         self.later.append((json.loads(json.dumps(event)), delay_s))
+
+
+@dataclass(slots=True)
+class FakeReadings:
+    """See `broker.batches.reading.Readings`."""
+
+    asked: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def ask(self, event: dict[str, Any], tenant: str) -> None:
+        """See `Readings.ask`."""
+        self.asked.append((json.loads(json.dumps(event)), tenant))
+
+    def load(self, batch_id: str) -> dict[str, Any] | None:
+        """See `Readings.load`."""
+        return self.kept.get(batch_id)
+
+    def keep(self, batch_id: str, facts: dict[str, Any]) -> None:
+        """See `Readings.keep`."""
+        self.kept[batch_id] = json.loads(json.dumps(facts))
+
+    def forget(self, batch_id: str) -> None:
+        """See `Readings.forget`."""
+        self.kept.pop(batch_id, None)

@@ -15,6 +15,7 @@ class FakeMedia:
     objects: dict[str, Blob] = field(default_factory=dict)
     placed: dict[str, Blob] = field(default_factory=dict)
     """Bytes of requests that were put into S3, by their keys."""
+    pinned: dict[str, Blob] = field(default_factory=dict)
     handed: dict[str, bytes | None] = field(default_factory=dict)
     """What was handed to services, by its keys; None for what they are to write."""
 
@@ -22,6 +23,8 @@ class FakeMedia:
         """See `Media.read`."""
         if "data" in reference:
             return Blob(base64.b64decode(reference["data"]), reference["media_type"])
+        if reference["s3"] in self.pinned:
+            return self.pinned[reference["s3"]]
         if reference["s3"] not in self.objects:
             raise InvalidRequest("There is no such object.", code="no_such_object", param="input.file")
         return self.objects[reference["s3"]]
@@ -34,6 +37,11 @@ class FakeMedia:
             return "payloads", key
         bucket, _, key = reference["s3"].removeprefix("s3://").partition("/")
         return bucket, key
+
+    def pin(self, reference: Mapping[str, str]) -> None:
+        """See `Media.pin`."""
+        if "data" not in reference and reference["s3"] not in self.pinned:
+            self.pinned[reference["s3"]] = self.read(reference)
 
     def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
         """See `Media.hand`."""

@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from broker.jobs.store import NoteOwner
+from broker.jobs.store import OUTPUT, Linked, NoteOwner, Saved
+from broker.json_text import MOST_IN_REPLY, in_reply
 from broker.storage import Item
 
 
@@ -26,20 +27,40 @@ class FakePayloads:
         document: Any,
         facts: dict[str, Any] | None = None,
         files: Sequence[tuple[bytes, str]] = (),
-    ) -> list[str]:
+    ) -> Saved:
         """See `Payloads.save`."""
         self.drop(job.id, name)
-        self._kept[job.id, name] = json.dumps(document)
+        self._kept[job.id, name] = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=list)
         self._until[job.id, name] = job.payloads_until
+        linked = self._is_linked(job.id, name)
         if facts:
-            self._facts[job.id, name] = facts
+            self._facts[job.id, name] = facts | {"linked": True} if linked else facts
         if files:
             self.files[job.id, name] = list(files)
-        return [f"{job.id}/{name}-{number}" for number in range(1, len(files) + 1)]
+        return Saved([f"{job.id}/{name}-{number}" for number in range(1, len(files) + 1)], linked)
+
+    def copy(self, job: NoteOwner, name: str, source: str, source_name: str) -> Saved | None:
+        """See `Payloads.copy`."""
+        document = self.load(source, source_name)
+        return None if document is None else self.save(job, name, document)
+
+    def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
+        """See `Payloads.linked`."""
+        if self.load(job_id, name) is None or not self._is_linked(job_id, name):
+            return None
+        size = len(self._kept[job_id, name].encode())
+        return Linked(f"https://files.example/{job_id}/{name}", size, "application/json")
+
+    def _is_linked(self, job_id: str, name: str) -> bool:
+        return name.startswith(OUTPUT) and in_reply(self._kept[job_id, name]) > MOST_IN_REPLY
 
     def link(self, job_id: str, name: str, number: int) -> str:
         """See `Payloads.link`."""
         return f"https://files.example/{job_id}/{name}-{number}"
+
+    def stands(self, job_id: str, name: str) -> bool:
+        """See `Payloads.stands`."""
+        return self.load(job_id, name) is not None
 
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """See `Payloads.load_file`."""
@@ -49,9 +70,11 @@ class FakePayloads:
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`."""
         if (job.id, name) in self._kept:
-            self._kept[job.id, name] = json.dumps(document)
+            self._kept[job.id, name] = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=list)
 
-    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
+    def load(
+        self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False, words: bool = False
+    ) -> Any | None:
         """See `Payloads.load`."""
         text = self._kept.get((job_id, name))
         return None if text is None or self._until[job_id, name] * 1000 <= self.now else json.loads(text)

@@ -1,7 +1,9 @@
 """The operators' routes of reviews, on the fakes."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from broker.errors import InvalidRequest
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs
 from broker.rest.reviews import Reviews
@@ -28,4 +30,11 @@ def decide_of(world: Deployment, queue: FakeQueue, unsent: list[Head] | None = N
 
 def reviews_of(world: Deployment, queue: FakeQueue) -> Reviews:
     """Their routes."""
-    return Reviews(world.database, world.jobs, world.payloads, decide_of(world, queue))
+    return Reviews(world.database, world.jobs, world.payloads, decide_of(world, queue), linked)
+
+
+def linked(head: Head, file: Mapping[str, str]) -> str:
+    """A link to what a request names; nothing is there whose key says so."""
+    if "gone" in file.get("s3", ""):
+        raise InvalidRequest("The file is not in the inbox.", code="file_gone")
+    return f"https://files.example/{head.id}/{file.get('s3') or 'data'}"

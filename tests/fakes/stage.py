@@ -7,7 +7,7 @@ import pytest
 from broker.cache.single_flight import Flights
 from broker.errors import BrokerError
 from broker.jobs.head import Head
-from broker.providers.wire.base import Answer, Call, NoMedia, OperationStarted
+from broker.providers.wire.base import Answer, Call, OperationStarted
 from broker.steps.admitting import Admission
 from broker.steps.calling import Calling
 from broker.steps.context import Run
@@ -19,6 +19,7 @@ from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
+from tests.fakes.media import FakeMedia
 from tests.fakes.provider import ANSWER, FakeProvider
 from tests.fakes.questions import cache_lookup_of
 from tests.fakes.world import HOUR, JOB_ID, NOW, World, a_head, a_model
@@ -43,6 +44,7 @@ class Stage:
     world: World = field(default_factory=World)
     provider: FakeProvider = field(default_factory=FakeProvider)
     circuits: FakeCircuits = field(default_factory=FakeCircuits)
+    media: FakeMedia = field(default_factory=FakeMedia)
     observed: list[dict[str, Any]] = field(default_factory=list)
     noticed: list[tuple[str, str]] = field(default_factory=list)
     """Faults of our own: what, and the job."""
@@ -76,7 +78,7 @@ class Stage:
             self._notice,
         )
         calling = Calling(
-            *(world.jobs, world.payloads, lambda name: f"secret of {name}", lambda run: NoMedia(), admission, exchange)
+            *(world.jobs, world.payloads, lambda name: f"secret of {name}", lambda run: self.media, admission, exchange)
         )
         tenants = Tenants(world.database)
         shorten = Shorten(world.jobs, world.payloads, world.models(), tenants, calling, lambda: world.turns)

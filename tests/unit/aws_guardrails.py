@@ -10,7 +10,7 @@ USAGE = {
     "contentPolicyUnits": 1,
     "wordPolicyUnits": 1,
     "sensitiveInformationPolicyUnits": 1,
-    "sensitiveInformationPolicyFreeUnits": 1,
+    "sensitiveInformationPolicyFreeUnits": 0,
     "contextualGroundingPolicyUnits": 0,
 }
 UNITS = {"content_units": 1, "topic_units": 1, "pii_units": 1}

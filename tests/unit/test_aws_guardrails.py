@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from broker.errors import BadOutput, ModelGone, ModelTimedOut, Rejected, Throttled
+from broker.guardrails.engines.verdicts import Unreadable
+from broker.guardrails.engines.verdicts import personal as personal_data
 from broker.providers.aws import service
 from broker.providers.bedrock.guardrails import BedrockGuardrails
 from broker.providers.wire.base import Answer, Blob
@@ -51,6 +53,31 @@ def test_a_megabyte_is_judged_whole_and_its_worst_part_counts(wire: Wire) -> Non
     assert max(len(each.encode()) for each in sent(wire)) <= 25_000
     assert done.output == {"flagged": True, "categories": {"prompt_attack": 0.9}}
     assert done.units["content_units"] == parts
+
+
+ORDERS = {"name": "orders", "match": "A-17", "regex": "A-..", "action": "BLOCKED"}
+PATTERN = {"sensitiveInformationPolicy": {"piiEntities": [], "regexes": [ORDERS]}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "finds"),
+    [
+        (applied(sensitiveInformationPolicyFreeUnits=1), []),
+        (applied("GUARDRAIL_INTERVENED", PATTERN, sensitiveInformationPolicyFreeUnits=1), ["regex_orders"]),
+        (CLEAN, None),
+    ],
+    ids=["no match", "a match", "no patterns"],
+)
+def test_a_guardrail_of_patterns_alone_looks_for_personal_data(
+    wire: Wire, reply: Reply, finds: list[str] | None
+) -> None:
+    """It lists no pattern that did not match, so by its lists alone it would be as one that looks for none."""
+    output = judged(wire, {"text": "My order is A-17."}, reply).output
+    if finds is None:
+        with pytest.raises(Unreadable):
+            personal_data(output)
+    else:
+        assert [find.kind for find in personal_data(output) if find.score] == finds
 
 
 def test_a_larger_quota_is_used(wire: Wire) -> None:

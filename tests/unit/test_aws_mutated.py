@@ -53,7 +53,7 @@ def check(work: Callable[[], Any]) -> None:
         return
     assert isinstance(done, Answer | OperationStarted)
     if isinstance(done, Answer):
-        json.dumps(done.output, allow_nan=False, ensure_ascii=False).encode()
+        json.dumps(done.output, allow_nan=False, ensure_ascii=False, default=list).encode()
         assert all(type(count) is int and count >= 0 for count in done.units.values())
 
 

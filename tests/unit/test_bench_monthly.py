@@ -60,9 +60,11 @@ def test_the_documentation_has_what_a_stack_costs_that_does_nothing_as_it_is_now
         assert markdown(*each) in documented, f"`python -m bench idle --markdown` prints {each.title!r} anew"
 
 
-def test_a_stack_that_does_nothing_and_has_few_alarms_costs_three_dollars() -> None:
-    assert summed(idle(PRICES, AlarmSet="few")) <= 3
-    assert summed(idle(PRICES)) <= 5
+def test_a_stack_that_does_nothing_costs_what_its_key_and_queues_do_and_its_alarms() -> None:
+    alarm_lines = {"metrics that alarms look at", "composite alarms"}
+    assert summed([each for each in idle(PRICES) if each.name not in alarm_lines]) <= 2.80
+    assert summed(idle(PRICES, AlarmSet="few")) <= 3.30
+    assert summed(idle(PRICES)) <= 5.30
 
 
 def test_metrics_cost_less_than_five_dollars_whatever_the_jobs_models_and_tenants() -> None:
@@ -125,7 +127,14 @@ def test_lambdas_own_lines_count_where_they_are_logged() -> None:
 
 def test_what_the_clock_runs_is_read_from_the_template() -> None:
     assert every_minutes()["SweepFunction"] == 1
-    assert set(readers()) == {"InteractiveQueue", "BulkQueue", "FilesQueue", "DeliveriesQueue", "IntakeQueue"}
+    assert set(readers()) == {
+        "InteractiveQueue",
+        "BulkQueue",
+        "FilesQueue",
+        "DeliveriesQueue",
+        "IntakeQueue",
+        "DocumentsQueue",
+    }
     runs = sum(730 * 60 / minutes for minutes in every_minutes().values())
     assert line("what runs by the clock").quantity == runs
 

@@ -177,6 +177,41 @@ def test_a_run_that_broke_off_after_it_gave_its_answer_leaves_the_next_one_free(
     assert not hit(stage.world), "whatever it gave goes with the job"
 
 
+def test_the_next_run_that_takes_an_answer_which_is_there_gives_it_to_the_cache() -> None:
+    stage, run, _ = asked()
+    assert stage.world.jobs.get(run.id).open_calls, "the answer is paid for, and its run dies"
+    stage.world.jobs.change(run.id, lambda head: reconcile(head, now=MUCH_LATER))
+    again = stage.world.start(run.id, "exec-2", MUCH_LATER)
+    taken = select(stage.world, again)
+    assert (taken["candidates"], taken["keep"]) == ([], True)
+    head = settling_of(stage.world)(again, {"answer": taken["released"]}, MUCH_LATER, keeps=True)
+    assert (head.status, len(head.calls)) == (Status.SUCCEEDED, 1)
+    assert hit(stage.world)
+    cache_lookup_of(stage.world).answers.forget(run.id)
+    assert not hit(stage.world), "and it goes with the job"
+
+
+def test_a_job_without_the_cache_gives_it_nothing_in_its_second_run_either() -> None:
+    stage = Stage()
+    stage.world.tenant()
+    run = started(stage.world, {"input": {"text": "How are you?"}})
+    stage("large", run)
+    stage.world.jobs.change(run.id, lambda head: reconcile(head, now=MUCH_LATER))
+    assert "keep" not in select(stage.world, stage.world.start(run.id, "exec-2", MUCH_LATER))
+
+
+@pytest.mark.parametrize("stage_of", ["input", "output"])
+def test_what_a_run_gave_that_broke_off_is_taken_back_where_the_next_one_blocks_it(stage_of: str) -> None:
+    stage, run, ending = asked()
+    again = broke_off(stage, run, ending)
+    assert hit(stage.world), "then nothing is proved"
+    blocked: dict[str, Any] = {"blocked": {"stage": stage_of, "rules": ["secrets"]}}
+    if stage_of == "output":
+        blocked["answer"] = select(stage.world, again)["released"]
+    assert settling_of(stage.world)(again, blocked, MUCH_LATER).status is Status.BLOCKED
+    assert not hit(stage.world)
+
+
 def test_what_is_given_while_it_is_withdrawn_is_still_found_to_be_forgotten() -> None:
     stage, run, ending = asked()
     step, answers = settling_of(stage.world), cache_lookup_of(stage.world).answers

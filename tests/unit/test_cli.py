@@ -249,6 +249,14 @@ def test_a_secret_is_encrypted_with_the_stacks_key(session: Any, left_behind: bo
     assert manager.describe_secret(SecretId=name)["KmsKeyId"] == outputs["KeyArn"]
 
 
+def test_the_name_of_a_secret_that_is_about_to_be_deleted_can_be_used_again(session: Any) -> None:
+    outputs = stack_outputs(session, "my-broker")
+    put_secret(session, outputs, "providers/openai", "old")
+    session.client("secretsmanager").delete_secret(SecretId="my-broker/providers/openai", RecoveryWindowInDays=30)
+    put_secret(session, outputs, "providers/openai", "new")
+    assert secret(session, "providers/openai") == "new"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["apply"], ["key", "acme"], ["secret"], ["key", "a", "--days", "x"], ["fly"], ["history", "colours", "x"]],

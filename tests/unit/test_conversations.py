@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from broker.context.conversations import MOST_TOKENS, Turn, listing, recall, room_for_history, turn_of
+from broker.context.conversations import MOST_TOKENS, Turn, recall, room_for_history, turn_of
 from broker.context.fitting import SUMMARY_TOKENS, fit_request
+from broker.context.listing import listing
 from broker.context.pairs import open_results
 from broker.context.summaries import cut
 from broker.errors import InvalidRequest, NotFound

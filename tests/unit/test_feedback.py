@@ -252,3 +252,29 @@ def test_rows_are_what_the_bench_and_the_trainer_take(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(each) + "\n" for each in rows(flow)))
     assert [(each.label, each.kind) for each in read([file])] == [(True, "injection"), (False, "benign")]
     assert len(read_for_training(file)) == 2
+
+
+def test_a_comment_on_a_job_that_was_erased_is_not_kept() -> None:
+    flow = Flow([WORDS])
+    head = flow(chat("A heron."))
+    erased(flow, head)
+    assert "comment" not in say(flow, head, rule="denied_terms", comment="Ada said so.")
+    (note,), _ = found(flow.world.database, tenant=None, limit=9, cursor=None)
+    assert (shown(note)["comment"], shown(note)["rule"]) == (None, "denied_terms")
+
+
+def test_neither_is_one_that_is_given_while_the_job_is_erased() -> None:
+    for meanwhile in range(4):
+        flow = Flow([WORDS])
+        head = flow(chat("A heron."))
+        flow.world.database.meanwhile += [*[lambda: None] * meanwhile, lambda f=flow, h=head: erased(f, h)]  # type: ignore[misc]
+        say(flow, head, rule="denied_terms", comment="Ada said so.")
+        if flow.world.database.meanwhile:
+            erased(flow, head)
+        (note,), _ = found(flow.world.database, tenant=None, limit=9, cursor=None)
+        assert "comment" not in note
+
+
+def erased(flow: Flow, head: Head) -> None:
+    flow.world.database.meanwhile.clear()
+    erase(flow.world.jobs, flow.world.payloads, lambda job_id: None, lambda *turn: None, flow.world.jobs.get(head.id))

@@ -82,6 +82,6 @@ def test_a_bent_reply(
         assert not isinstance(error, InvalidRequest), "no reply makes a request wrong for every model"
         return
     assert isinstance(answer, Answer)
-    json.dumps(answer.output, allow_nan=False, ensure_ascii=False).encode()
+    json.dumps(answer.output, allow_nan=False, ensure_ascii=False, default=list).encode()
     assert all(isinstance(file.data, bytes) and file.data for file in answer.files)
     assert min(answer.input_tokens, answer.output_tokens, *answer.units.values()) >= 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from broker.clock import now_ms
-from broker.errors import Throttled
+from broker.errors import Conflict, Throttled
 from broker.metrics import fault_noticed
 from broker.observability import NAMESPACE, invocation, log, logger, metric, say, span, warn
 from broker.steps.context import Run
@@ -159,6 +159,19 @@ def test_a_step_that_went_well_says_nothing_below_the_level(lines: Any) -> None:
     finally:
         logger().setLevel(logging.INFO)
     assert lines() == []
+
+
+def test_a_step_of_which_another_line_tells_says_nothing_where_it_went_well(lines: Any) -> None:
+    def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
+        if event.get("stale"):
+            raise Conflict("The run is stale.")
+        return {}
+
+    handler = step(_settle_job, told=False)
+    assert handler(EVENT, None) == {} and lines() == []
+    with pytest.raises(Conflict):
+        handler({**EVENT, "stale": True}, None)
+    assert [(line["message"], line["error"]) for line in lines()] == [("settle_job", "Conflict")]
 
 
 def test_a_step_that_measured_its_job_says_no_more(lines: Any) -> None:

@@ -137,10 +137,12 @@ class Counted(FakePayloads):
 
     reads = 0
 
-    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
+    def load(
+        self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False, words: bool = False
+    ) -> Any | None:
         """See `Payloads.load`."""
         self.reads += name == REQUEST
-        return super().load(job_id, name, item, fresh=fresh)
+        return super().load(job_id, name, item, fresh=fresh, words=words)
 
 
 def test_requests_are_read_for_a_demand_only_where_there_is_one() -> None:

@@ -15,7 +15,10 @@ from broker.errors import InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
 
 MAX_DOCUMENT_BYTES = 5_000_000
-"""Of a text document. It becomes one prompt, and no model's window holds more than a few million characters."""
+"""Of a document's text. It becomes one prompt, and no model's window holds more than a few million characters."""
+
+MAX_FILE_BYTES = 50_000_000
+"""Of a document as it comes, with its pictures and its form."""
 
 MAX_REQUEST_BYTES = MAX_BODY_BYTES
 """Of a `.json` file and of a line: what `POST /v1/jobs` takes, for it is the same body."""
@@ -39,15 +42,15 @@ LINE = MappingProxyType({"priority": "bulk"})
 MOST_ID_CHARS = 256
 """Of a line's `custom_id`."""
 
-NO_TEXTS: dict[bytes, str] = {
-    b"%PDF-": "a PDF",
-    b"PK\x03\x04": "an archive (.zip, .docx, .xlsx, .pptx)",
-    b"\xd0\xcf\x11\xe0": "an office document (.doc, .xls, .ppt)",
-    b"\x1f\x8b": "compressed (.gz)",
-    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*"), "a picture"),
-    **dict.fromkeys((b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb"), "a sound or a picture"),
-}
-"""What is often put where documents are taken, by how it begins."""
+BEGINNINGS = (
+    *(b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{\\rtf"),
+    *(b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"RIFF"),
+)
+"""How documents begin that are no text as they stand: PDF, archives and today's Office, old Office and Outlook, RTF,
+pictures."""
+
+READ_NAMES = (".eml", ".msg")
+"""Of documents that are texts, but not as people read them."""
 
 MEDIA = "media/"
 """Below the tenant's own prefix: pictures, documents and sounds that requests point to."""
@@ -55,7 +58,7 @@ MEDIA = "media/"
 LIMITS: dict[Kind, int] = {
     "lines": MAX_LINES_BYTES,
     "request": MAX_REQUEST_BYTES,
-    "document": MAX_DOCUMENT_BYTES,
+    "document": MAX_FILE_BYTES,
 }
 
 
@@ -175,12 +178,8 @@ def _body(data: bytes) -> Any:
 
 
 def _document(data: bytes, prompt: str) -> Any:
-    if found := next((what for beginning, what in NO_TEXTS.items() if data.startswith(beginning)), None):
-        message = (
-            f"The file is {found}, and documents are taken as texts. Put it below {{tenant}}/{MEDIA} and send a job "
-            "that names it: the task extract_text reads a PDF or a picture, transcribe a sound."
-        )
-        raise InvalidRequest(message, code="unsupported_file")
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise InvalidRequest(f"The text has more than {MAX_DOCUMENT_BYTES} bytes.", code="file_too_large")
     return {
         "prompt": {"id": prompt, "variables": {"document": _text(data)}},
         "priority": "bulk",

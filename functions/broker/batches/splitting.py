@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.batches.batch import ERROR, REJECTED, Batch, Outbox, batch_pk, event_id, lines_of
+from broker.batches.batch import ERROR, REJECTED, Batch, Outbox, batch_pk, event_id, kind_of, lines_of
 from broker.batches.counting import Count
 from broker.batches.files import LINE, MAX_KEY_BYTES, File, FileLine, custom_id_of, entries
+from broker.batches.reading import READ, Readings, has_to_be_read, taken
 from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
@@ -73,6 +74,7 @@ class Split:
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
     later: Later
+    readings: Readings
     on_failure: Callable[[str, int, BaseException], None] = lambda batch_id, line, error: None
     """Told of each line that failed as nobody foresaw."""
     line_s: float = LINE_S
@@ -102,7 +104,13 @@ class Split:
         tenant = None
         try:
             tenant = self._tenant(file, clock())
-            return self._split(Pass.of(event, self.line_s), file, tenant, batch, clock, time_left)
+            data = self._data(event, file, tenant)
+            if data is None:
+                return Taken(file.batch_id, tenant.id)
+            done = self._split(Pass.of(event, self.line_s), file, data, tenant, batch, clock, time_left)
+            if event.get(READ):
+                self.readings.forget(file.batch_id)
+            return done
         except KeyInFlight:
             raise
         except (InvalidRequest, LineFailed) as error:
@@ -114,17 +122,28 @@ class Split:
             raise Forbidden("The key does not begin with a tenant.", code="unknown_tenant")
         return self.tenant_of(file.tenant, now)
 
+    def _data(self, event: dict[str, Any], file: File, tenant: Tenant) -> bytes | None:
+        """The file as a text; None while a document is still to be read."""
+        file.check()
+        is_document = kind_of(file.key) == "document"
+        if is_document and event.get(READ) and (facts := self.readings.load(file.batch_id)):
+            return taken(facts)
+        data = self.inbox.read(file.bucket, file.key, file.etag, file.version)
+        if is_document and has_to_be_read(file.key, data):
+            self.readings.ask(event, tenant.id)
+            return None
+        return data
+
     def _split(
         self,
         way: Pass,
         file: File,
+        data: bytes,
         tenant: Tenant,
         batch: Batch | None,
         clock: Callable[[], int],
         time_left: Callable[[], bool],
     ) -> Taken:
-        file.check()
-        data = self.inbox.read(file.bucket, file.key, file.etag, file.version)
         prompt = batch.prompt if batch else tenant.document_prompt
         found = entries(file.key, data, prompt)
         begun = batch is not None

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from broker.cloud.media import JobMedia
     from broker.cloud.payloads import PayloadStore
     from broker.cloud.queues import DeliveryQueue, JobQueue
+    from broker.cloud.readings import DocumentReadings
     from broker.cloud.secrets import Secrets
     from broker.cloud.texts import BucketTexts
+    from broker.jobs.head import Head
     from broker.jobs.store import Jobs
     from broker.routing.breakers import Breakers
     from broker.routing.catalog import Models
@@ -99,6 +101,15 @@ def prompt_texts() -> "BucketTexts":
     from broker.cloud.texts import BucketTexts
 
     return BucketTexts(setting("PAYLOADS_BUCKET"), lambda: client("s3"))
+
+
+@cache
+def readings() -> "DocumentReadings":
+    """What was read of documents, and the queue of what is to be."""
+    from broker.cloud.clients import client
+    from broker.cloud.readings import DocumentReadings
+
+    return DocumentReadings(client("s3"), setting("PAYLOADS_BUCKET"), client("sqs"), setting("DOCUMENTS_QUEUE"))
 
 
 @cache
@@ -191,13 +202,13 @@ def answers() -> "Answers":
     return Answers(database(), DynamoShelf(client("dynamodb"), setting("CACHE_TABLE")))
 
 
-def media(run: "Run") -> "JobMedia":
+def media(job: "Run | Head") -> "JobMedia":
     """What a job's request points to."""
     from broker.cloud.clients import client
     from broker.cloud.media import JobMedia
 
     return JobMedia(
-        run, run.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
+        job, job.tenant, setting("INBOX_BUCKET"), payloads(), setting("PAYLOADS_BUCKET"), lambda: client("s3")
     )
 
 

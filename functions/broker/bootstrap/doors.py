@@ -12,11 +12,13 @@ from broker.bootstrap.adapters import (
     is_local,
     job_queue,
     jobs,
+    media,
     models,
     outbox,
     payloads,
     policies,
     prompt_texts,
+    readings,
     setting,
     tenants,
 )
@@ -24,9 +26,12 @@ from broker.bootstrap.running import count_line, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from broker.batches.collecting import Collect
+    from broker.batches.reading import ReadDocument
     from broker.batches.splitting import Split
+    from broker.documents.document import Document
     from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
     from broker.jobs.trial import Trial
@@ -124,7 +129,7 @@ def admin() -> "Admin":
     from broker.reviews.deciding import Decide
 
     decide = Decide(database(), jobs(), payloads(), job_queue(), enqueue_failed)
-    reviews = Reviews(database(), jobs(), payloads(), decide)
+    reviews = Reviews(database(), jobs(), payloads(), decide, lambda head, file: media(head).link(file))
     return Admin(database(), Registry(database(), prompt_texts()), reviews, allow_unsigned=is_local())
 
 
@@ -149,7 +154,30 @@ def split() -> "Split":
     from broker.metrics import line_failed
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
-    return Split(database(), inbox, outbox(), tenants().get, accept(), count_line(), bus().put_one, later, line_failed)
+    use_cases = tenants().get, accept(), count_line(), bus().put_one
+    return Split(database(), inbox, outbox(), *use_cases, later, readings(), line_failed)
+
+
+@cache
+def read_document() -> "ReadDocument":
+    """Reading a document of the inbox."""
+    from broker.batches.files import MAX_FILE_BYTES
+    from broker.batches.reading import ReadDocument
+    from broker.cloud.buckets import Inbox
+    from broker.cloud.clients import client
+    from broker.cloud.queues import FilesQueue
+    from broker.cloud.readings import TextractOcr
+    from broker.documents import sandbox
+    from broker.documents.limits import Limits
+
+    sandbox.hide()
+    ocr = TextractOcr(client("textract"))
+
+    def read(path: "Path", name: str) -> "Document":
+        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES), ocr)
+
+    later = FilesQueue(client("sqs"), setting("FILES_QUEUE"))
+    return ReadDocument(Inbox(client("s3")), readings(), read, later.again)
 
 
 @cache

@@ -201,7 +201,8 @@ def deliver() -> "Deliver":
     from broker.delivery.receivers import Receivers
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
-    from broker.jobs.head import job_id_of
+    from broker.jobs.head import Head, job_id_of
+    from broker.jobs.store import Linked
     from broker.metrics import receivers_unread, webhook_attempted, webhook_gone
 
     def signing(tenant: str) -> list[str]:
@@ -210,12 +211,16 @@ def deliver() -> "Deliver":
             raise CredentialRejected("The tenant has no webhook secret.", code="no_webhook_secret")
         return secrets().get_list(name)
 
+    def link(head: Head) -> Linked | None:
+        return payloads().linked(head.id, head.output) if head.output else None
+
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
     return Deliver(
         *(database(), jobs(), delivery_queue(), send),
         lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
         webhook_gone,
         Receivers(impatient(), receivers_unread),
+        link=link,
     )
 
 

@@ -7,6 +7,8 @@
     broker key TENANT --principal NAME    a new API key, shown once
     broker secret NAME < file             a provider's key (`providers/…`) or a webhook secret (`tenants/…`)
     broker replay                         tell again what the stream's reader gave up on
+    broker doctor                         what keeps the stack from working, and the commands that mend it
+    broker teardown                       remove the stack and all that it holds
     broker outputs                        the stack's outputs
 
 It uses the AWS credentials and region of the shell, and `--stack` or `BROKER_STACK`.

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from broker.cli.doctor import add_doctor, doctor
 from broker.cli.documents import read
 from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
 from broker.cli.showing import history_text, plan_text, record_line
@@ -25,6 +26,7 @@ from broker.cli.stack import (
     stack_outputs,
     tables_of,
 )
+from broker.cli.teardown import add_teardown, teardown
 from broker.clock import now_ms
 from broker.errors import BrokerError, InvalidRequest
 from broker.registry.applying import apply
@@ -53,6 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         session = boto3.Session()
+        if of_any_state := OF_ANY_STATE.get(options.command):
+            text, status = of_any_state(session, options)
+            print(text)
+            return status
         print(COMMANDS[options.command](Shell(options, session, stack_outputs(session, options.stack))))
     except BrokerError as error:
         print(f"broker: {error.message}", file=sys.stderr)
@@ -152,6 +158,12 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "outputs": _outputs,
 }
 
+OF_ANY_STATE: dict[str, Callable[[Any, argparse.Namespace], tuple[str, int]]] = {
+    "doctor": doctor,
+    "teardown": teardown,
+}
+"""Commands for stacks that may be broken, or gone: what they print, and the exit status."""
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="broker", description="Operate a deployed inference broker.")
@@ -180,6 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
+    add_doctor(commands.add_parser("doctor", help="find what keeps the stack from working, and how to mend it"))
+    add_teardown(commands.add_parser("teardown", help="remove the stack and all that it holds"))
     commands.add_parser("outputs", help="show the stack's outputs")
     return parser
 

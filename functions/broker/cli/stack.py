@@ -56,9 +56,13 @@ def put_secret(session: Any, outputs: dict[str, str], name: str, text: str) -> N
     full = f"{outputs['SecretsPrefix']}{name}"
     try:
         client.create_secret(Name=full, SecretString=text, KmsKeyId=outputs["KeyArn"])
-    except client.exceptions.ResourceExistsException:
-        # One that a stack of this name left behind is encrypted with that stack's key.
-        client.update_secret(SecretId=full, SecretString=text, KmsKeyId=outputs["KeyArn"])
+        return
+    except (client.exceptions.ResourceExistsException, client.exceptions.InvalidRequestException):
+        # While one is about to be deleted, nothing else can have its name.
+        if client.describe_secret(SecretId=full).get("DeletedDate"):
+            client.restore_secret(SecretId=full)
+    # One that a stack of this name left behind is encrypted with that stack's key.
+    client.update_secret(SecretId=full, SecretString=text, KmsKeyId=outputs["KeyArn"])
 
 
 def replay_all(session: Any, outputs: dict[str, str]) -> int:

@@ -1,8 +1,10 @@
 """The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `batches`."""
 
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from broker.errors import NotFound
@@ -23,6 +25,14 @@ class Inbox:
 
     def read(self, bucket: str, key: str, etag: str, version: str | None) -> bytes:
         """See `Inbox.read`."""
+        return bytes(self._body(bucket, key, etag, version).read())
+
+    def fetch(self, bucket: str, key: str, etag: str, version: str | None, path: Path) -> None:
+        """See `Fetches.fetch`."""
+        with path.open("wb") as file:
+            shutil.copyfileobj(self._body(bucket, key, etag, version), file)
+
+    def _body(self, bucket: str, key: str, etag: str, version: str | None) -> Any:
         which = {"VersionId": version} if version else {"IfMatch": f'"{etag}"'}
         try:
             reply = self._client.get_object(Bucket=bucket, Key=key, **which)
@@ -30,7 +40,7 @@ class Inbox:
             if error.response["Error"]["Code"] not in GONE:
                 raise
             raise NotFound("The file was deleted or overwritten before it was read.", code="file_gone") from None
-        return bytes(reply["Body"].read())
+        return reply["Body"]
 
 
 class Outbox:

@@ -14,6 +14,9 @@ from typing import Any
 CONNECT_S, READ_S = 3, 10
 """Seconds for a connection, and for each wait for bytes."""
 
+SLOW_S = {"textract": 60}
+"""Of services that take longer than that for one request: Textract reads a whole page."""
+
 ATTEMPTS = 4
 """Of one request."""
 
@@ -73,7 +76,7 @@ def _of_botocore(service: str, attempts: int) -> Any:
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
+        read_timeout=SLOW_S.get(service, READ_S),
         tcp_keepalive=True,
         parameter_validation=False,
         # botocore builds its own anew for each request, at a quarter of the CPU time that the whole call takes.

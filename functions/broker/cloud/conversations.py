@@ -20,9 +20,12 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
-from broker.cloud.objects import PREFIX, BucketObjects, ObjectMissing, keys_in
+from broker.cloud.objects import LINK_S, PREFIX, BucketObjects, ObjectMissing, keys_in
+from broker.cloud.plain import MEDIA_TYPE, plain
 from broker.context.conversations import KeptTurn, Turn
+from broker.context.fitting import Message
 from broker.context.summaries import Summary, SummaryPlace
+from broker.jobs.store import Linked
 from broker.storage import If, Item, Put
 
 INLINE_BYTES = 32 * 1024
@@ -31,6 +34,12 @@ INLINE_BYTES = 32 * 1024
 ERASED_S = 14 * 86_400
 """How long an erasure is remembered: twice as long as a job may take."""
 
+
+AS_KEPT, FILLED = "=kept", "=filled"
+"""How the keys of messages end that are given out by a link."""
+
+LEAST_ENDING, LAST_ENDING = "=", "=~"
+"""Around these endings; no id of a job has such a sign."""
 
 LAST_TURN, LAST_OBJECT = "TURN#~", f"{PREFIX}~"
 """Behind all of them."""
@@ -95,6 +104,19 @@ class ConversationStore:
         """See `Turns.drop`."""
         self._delete(staged.item)
 
+    def link(
+        self, tenant: str, conversation: str, kept: KeptTurn, messages: Sequence[Message], *, filled: bool
+    ) -> Linked | None:
+        """See `Turns.link`."""
+        pk, text = _pk(tenant, conversation), plain(list(messages))
+        key = f"{_object_key(tenant, conversation, kept.job_id)}{FILLED if filled else AS_KEPT}"
+        self._objects.put(pk, key, text.body, kept.expires_at, ContentType=MEDIA_TYPE)
+        if self._get(pk, f"TURN#{kept.job_id}") is None:
+            self._objects.delete(pk, key)
+            return None
+        left = kept.expires_at - now_ms() // 1000
+        return Linked(self._objects.link(key, min(LINK_S, max(left, 1))), text.size, MEDIA_TYPE)
+
     def erase(self, tenant: str, conversation: str, now: int) -> None:
         """See `Turns.erase`."""
         pk = _pk(tenant, conversation)
@@ -114,7 +136,10 @@ class ConversationStore:
         pk = _pk(tenant, conversation)
         self._delete_item(pk, f"TURN#{job_id}")
         # Also without an item: a function that died before its commit may have left the object.
-        self._objects.delete(pk, _object_key(tenant, conversation, job_id))
+        key = _object_key(tenant, conversation, job_id)
+        self._objects.delete(pk, key)
+        for beside in keys_in(self._query(pk, f"{PREFIX}{key}{LEAST_ENDING}", f"{PREFIX}{key}{LAST_ENDING}")):
+            self._objects.delete(pk, beside)
         stands = self._get(pk, "SUMMARY") or {}
         if not ("through" in stands and stands["through"] < job_id and self._renew_over(pk, stands["mark"])):
             self._renew(pk, now_ms())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from broker.cloud.buckets import GONE
+from broker.cloud.payloads import file_key
 from broker.errors import InvalidRequest
 from broker.jobs.media_references import owned
 from broker.jobs.store import NoteOwner, Payloads
@@ -34,6 +35,9 @@ class JobMedia:
         """See `Media.read`."""
         if "data" in reference:
             return Blob(_decoded(reference["data"]), reference["media_type"])
+        pinned = self._pinned(reference)
+        if pinned:
+            return pinned
         bucket, key = self._place(reference)
         client = self._s3()
         try:
@@ -41,7 +45,7 @@ class JobMedia:
         except client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] not in GONE:
                 raise
-            raise InvalidRequest("The file is not in the inbox.", code="file_gone", param="input.file.s3") from None
+            raise _gone() from None
         if reply["ContentLength"] > MOST_BYTES:
             message = f"The file is larger than {MOST_BYTES} bytes."
             raise InvalidRequest(message, code="file_too_large", param="input.file.s3")
@@ -50,11 +54,44 @@ class JobMedia:
     def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         """See `Media.place`."""
         if "data" not in reference:
-            return self._place(reference)
+            name = _pin_of(reference)
+            if self._payloads.facts(self._job.id, name) is None:
+                return self._place(reference)
+            return self._bucket, file_key(self._job.id, name, 1)
         data = _decoded(reference["data"])
-        name = f"MEDIA#{hashlib.sha256(data).hexdigest()[:16]}"
-        (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])])
+        name = _name_of(data)
+        (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])]).files
         return self._bucket, key
+
+    def pin(self, reference: Mapping[str, str]) -> None:
+        """See `Media.pin`. It is a copy that goes with the job; one that is there stays as it is."""
+        if "data" in reference or self._payloads.facts(self._job.id, _pin_of(reference)) is not None:
+            return
+        blob = self.read(reference)
+        facts = {"media_type": blob.media_type}
+        self._payloads.save(self._job, _pin_of(reference), {}, facts, [(blob.data, blob.media_type)])
+
+    def link(self, reference: Mapping[str, str]) -> str:
+        """A URL of the bytes for a quarter of an hour. Of an object, these are what all get from then on (`pin`).
+
+        Raises:
+            InvalidRequest: as `read`.
+        """
+        if "data" not in reference:
+            self.pin(reference)
+            return self._payloads.link(self._job.id, _pin_of(reference), 1)
+        self.place(reference)
+        return self._payloads.link(self._job.id, _name_of(_decoded(reference["data"])), 1)
+
+    def _pinned(self, reference: Mapping[str, str]) -> Blob | None:
+        name = _pin_of(reference)
+        facts = self._payloads.facts(self._job.id, name)
+        if facts is None:
+            return None
+        data = self._payloads.load_file(self._job.id, name, 1)
+        if data is None:
+            raise _gone()
+        return Blob(data, reference.get("media_type") or facts["media_type"])
 
     def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
         """See `Media.hand`."""
@@ -63,6 +100,18 @@ class JobMedia:
     def _place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         # Checked when the job was accepted, and once more where it counts.
         return owned(reference["s3"], self._tenant, self._inbox, "input.file.s3")
+
+
+def _name_of(data: bytes) -> str:
+    return f"MEDIA#{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def _pin_of(reference: Mapping[str, str]) -> str:
+    return f"MEDIA#pin-{hashlib.sha256(reference['s3'].encode()).hexdigest()[:32]}"
+
+
+def _gone() -> InvalidRequest:
+    return InvalidRequest("The file is not in the inbox.", code="file_gone", param="input.file.s3")
 
 
 def _decoded(text: str) -> bytes:

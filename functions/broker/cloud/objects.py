@@ -7,7 +7,7 @@ what is too large for the table pays for it. The notes have no TTL of their own:
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 from broker.cloud.attributes import encode_item
 from broker.jobs.cleaning import Ending, ends_partition
@@ -17,6 +17,9 @@ PREFIX = "ENDS#"
 
 MOST_ITEMS = 25
 """Of one BatchWriteItem."""
+
+LINK_S = 900
+"""How long a link to an object works; the function's own credentials may end it sooner."""
 
 MISSING = "NoSuchKey"
 FORBIDDEN = "AccessDenied"
@@ -47,10 +50,23 @@ class BucketObjects:
         note: Item = {"pk": pk, "sk": f"{PREFIX}{key}", "due": partition, "due_at": until * 1000}
         self._dynamodb().put_item(TableName=self._table, Item=encode_item(note))
 
-    def put(self, pk: str, key: str, data: bytes, until: int, **how: str) -> None:
-        """Keep an object until then; again overwrites. `how` is more for `PutObject`."""
+    def put(self, pk: str, key: str, data: bytes | IO[bytes], until: int, **how: str) -> None:
+        """Keep an object (bytes, or a file of them) until then; again overwrites. `how` is more for `PutObject`."""
         self.announce(pk, key, until)
         self._s3().put_object(Bucket=self._bucket, Key=key, Body=data, **how)
+
+    def copy(self, pk: str, key: str, source: str, until: int) -> None:
+        """Keep what another object holds under a key of its own until then; again overwrites.
+
+        Raises:
+            ObjectMissing: the other is not there, for all that S3 says.
+        """
+        self.announce(pk, key, until)
+        client = self._s3()
+        try:
+            client.copy_object(Bucket=self._bucket, Key=key, CopySource={"Bucket": self._bucket, "Key": source})
+        except client.exceptions.ClientError as error:
+            raise _missing(error) from error
 
     def get(self, key: str) -> bytes:
         """Read an object.
@@ -62,10 +78,12 @@ class BucketObjects:
         try:
             return bytes(client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         except client.exceptions.ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code not in (MISSING, FORBIDDEN):
-                raise
-            raise ObjectMissing(certain=code == MISSING) from error
+            raise _missing(error) from error
+
+    def link(self, key: str, seconds: int = LINK_S) -> str:
+        """A URL at which anyone may read an object for so long."""
+        what = {"Bucket": self._bucket, "Key": key}
+        return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=seconds))
 
     def delete(self, pk: str, key: str, *, may_come_back: bool = False) -> None:
         """Delete an object and its note; may be repeated. What others may still write keeps its note."""
@@ -85,6 +103,12 @@ class BucketObjects:
             # What is not processed is found again, and its object is deleted once more.
             self._dynamodb().batch_write_item(RequestItems={self._table: deletes})
         return len(gone)
+
+
+def _missing(error: Any) -> Exception:
+    """What an error of S3's means: that an object is not there, or the error itself."""
+    code = error.response["Error"]["Code"]
+    return ObjectMissing(certain=code == MISSING) if code in (MISSING, FORBIDDEN) else error
 
 
 def key_of(ending: Ending) -> str:

@@ -1,21 +1,19 @@
 """Prompts and answers: compressed into the jobs table, or into the bucket when they stay large."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any
+from contextlib import closing, suppress
+from typing import IO, Any
 
 from broker.clock import now_ms
-from broker.cloud.objects import BucketObjects, ObjectMissing, keys_in
-from broker.cloud.packing import pack, unpack
+from broker.cloud.objects import LINK_S, BucketObjects, ObjectMissing, keys_in
+from broker.cloud.packing import pack, pack_text, unpack
+from broker.cloud.plain import MEDIA_TYPE, plain
 from broker.jobs.head import job_pk
-from broker.jobs.store import NoteOwner
+from broker.jobs.store import OUTPUT, Linked, NoteOwner, Saved
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 INLINE_BYTES = 256 * 1024
 """Compressed; an item holds 400 KB at most, keys and names included."""
-
-LINK_S = 900
-"""How long a link to a file works; the function's own credentials may end it sooner."""
 
 HANDED = "services/"
 """Where objects lie that services read and write; one may still be written when the job is erased."""
@@ -49,56 +47,95 @@ class PayloadStore:
         document: Any,
         facts: dict[str, Any] | None = None,
         files: Sequence[tuple[bytes, str]] = (),
-    ) -> list[str]:
+    ) -> Saved:
         """See `Payloads.save`."""
-        packed = pack(document)
         pk, until = job_pk(job.id), job.payloads_until
-        item: dict[str, Any] = {"pk": pk, "sk": name, "expires_at": until}
-        if facts:
-            item["f"] = pack(facts)  # half of what a map takes
-        keys = [_file_key(job.id, name, number) for number in range(1, len(files) + 1)]
-        if keys:
-            item["files"] = keys
+        keys = [file_key(job.id, name, number) for number in range(1, len(files) + 1)]
         for key, (data, media_type) in zip(keys, files, strict=True):
             self._objects.put(pk, key, data, until, ContentType=media_type)
-        if len(packed) <= INLINE_BYTES:
-            item["z"] = packed
-        else:
-            item["s3"] = _key(job.id, name)
-            self._objects.put(pk, item["s3"], packed, until)
+        placed = self._placed(job, name, document)
+        is_linked = "plain" in placed
+        item: dict[str, Any] = {"pk": pk, "sk": name, "expires_at": until, **placed}
+        if facts:
+            item["f"] = pack(facts | {"linked": True} if is_linked else facts)  # half of what a map takes
+        if keys:
+            item["files"] = keys
         self._database.write(Put("jobs", item))
-        return keys
+        return Saved(keys, is_linked)
+
+    def _placed(self, job: NoteOwner, name: str, document: Any, *, in_bucket: bool = False) -> dict[str, Any]:
+        """What an item has to say where its document is: the document itself, where it is small; else a key.
+
+        An answer that is given out by a link lies in the bucket as it is, with its size in bytes beside the key.
+        """
+        with closing(plain(document)) as text:
+            if name.startswith(OUTPUT) and not text.is_shown:
+                self._put(job, name, text.body, ContentType=MEDIA_TYPE)
+                wordless = {"wordless": True} if text.wordless else {}
+                return {"s3": _key(job.id, name), "plain": text.size, **wordless}
+            packed = pack_text(text.read())
+        if len(packed) <= INLINE_BYTES and not in_bucket:
+            return {"z": packed}
+        self._put(job, name, packed)
+        return {"s3": _key(job.id, name)}
+
+    def _put(self, job: NoteOwner, name: str, data: bytes | IO[bytes], **how: str) -> None:
+        self._objects.put(job_pk(job.id), _key(job.id, name), data, job.payloads_until, **how)
+
+    def copy(self, job: NoteOwner, name: str, source: str, source_name: str) -> Saved | None:
+        """See `Payloads.copy`."""
+        item = self._database.get("jobs", job_pk(source), source_name)
+        if item is None or self._is_over(item):
+            return None
+        pk, until = job_pk(job.id), job.payloads_until
+        held: dict[str, Any] = {each: item[each] for each in ("z", "plain", "wordless") if each in item}
+        if "s3" in item:
+            held["s3"] = _key(job.id, name)
+            try:
+                self._objects.copy(pk, held["s3"], item["s3"], until)
+            except ObjectMissing as missing:
+                if not missing.certain and self.stands(source, source_name):
+                    raise
+                return None
+        self._database.write(Put("jobs", {"pk": pk, "sk": name, "expires_at": until, **held}))
+        return Saved([], "plain" in held)
+
+    def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
+        """See `Payloads.linked`."""
+        item = item or self._database.get("jobs", job_pk(job_id), name)
+        if item is None or self._is_over(item) or "plain" not in item:
+            return None
+        left = item["expires_at"] - self._clock() // 1000
+        return Linked(self._objects.link(item["s3"], min(LINK_S, left)), item["plain"], MEDIA_TYPE)
 
     def link(self, job_id: str, name: str, number: int) -> str:
         """See `Payloads.link`."""
-        what = {"Bucket": self._bucket, "Key": _file_key(job_id, name, number)}
-        return str(self._s3().generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
+        return self._objects.link(file_key(job_id, name, number))
 
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """See `Payloads.load_file`."""
         try:
-            return self._objects.get(_file_key(job_id, name, number))
+            return self._objects.get(file_key(job_id, name, number))
         except ObjectMissing as missing:
-            if not missing.certain and self._stands(job_id, name):
+            if not missing.certain and self.stands(job_id, name):
                 raise
             return None
 
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`. One that lies in the bucket stays there, so that nothing is left of what it was."""
-        pk, packed = job_pk(job.id), pack(document)
+        pk = job_pk(job.id)
         item = self._database.get("jobs", pk, name)
         if item is None:
             return
-        if "s3" in item or len(packed) > INLINE_BYTES:
-            key = _key(job.id, name)
-            self._objects.put(pk, key, packed, job.payloads_until)
-            change = Update("jobs", pk, name, set={"s3": key}, remove=("z",), when=(If("pk", "exists"),))
-        else:
-            change = Update("jobs", pk, name, set={"z": packed}, when=(If("pk", "exists"),))
+        placed = self._placed(job, name, document, in_bucket="s3" in item)
+        others = tuple(each for each in ("z", "s3", "plain", "wordless") if each not in placed)
+        change = Update("jobs", pk, name, set=placed, remove=others, when=(If("pk", "exists"),))
         with suppress(ConditionFailed):  # it was erased meanwhile; what it left in the bucket ends by its note
             self._database.write(change)
 
-    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
+    def load(
+        self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False, words: bool = False
+    ) -> Any | None:
         """See `Payloads.load`."""
         if not fresh:
             # Most documents do not change once they are kept: a replica that has it will do, at half the price.
@@ -108,15 +145,18 @@ class PayloadStore:
             return None
         if "z" in item:
             return unpack(item["z"])
+        if words and "wordless" in item:
+            return {}
         try:
             return unpack(self._objects.get(item["s3"]))
         except ObjectMissing as missing:
             # It was erased, or its time ended, since the item was read; an item that still stands was not to be read.
-            if not missing.certain and self._stands(job_id, name):
+            if not missing.certain and self.stands(job_id, name):
                 raise
             return None
 
-    def _stands(self, job_id: str, name: str) -> bool:
+    def stands(self, job_id: str, name: str) -> bool:
+        """See `Payloads.stands`."""
         item = self._database.get("jobs", job_pk(job_id), name)
         return item is not None and not self._is_over(item)
 
@@ -167,7 +207,8 @@ def _keys_of(item: Item) -> list[str]:
     return [*item.get("files", ()), *([item["s3"]] if "s3" in item else ())]
 
 
-def _file_key(job_id: str, name: str, number: int) -> str:
+def file_key(job_id: str, name: str, number: int) -> str:
+    """The key of a document's file in the bucket; `number` counts from 1."""
     return _key(job_id, f"{name}-{number}")
 
 

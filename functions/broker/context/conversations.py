@@ -11,15 +11,14 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from broker.clock import iso
 from broker.context.fitting import Count, Message, message_tokens
 from broker.context.pairs import calls_of, open_results
 from broker.context.summaries import SUMMARIZES, Summaries, SummaryPlace
 from broker.context.summarising import summary_message
-from broker.errors import InvalidRequest, NotFound
 from broker.guardrails.placeholders import Placeholders, named_in, restored
 from broker.guardrails.untrusted import marked
-from broker.jobs.head import JOB_ID, Head
+from broker.jobs.head import Head
+from broker.jobs.store import Linked
 from broker.storage import Put
 from broker.token_estimates import estimate_input, estimate_message
 
@@ -101,6 +100,15 @@ class Turns(Summaries, Protocol):
 
     def drop(self, staged: Put) -> None:
         """Take a turn away, also one whose commit failed; may be repeated."""
+        ...
+
+    def link(
+        self, tenant: str, conversation: str, kept: KeptTurn, messages: Sequence[Message], *, filled: bool
+    ) -> Linked | None:
+        """Put a turn's messages, which no reply has room for, where a link leads to them; None if it was just erased.
+
+        They go with the turn. `filled` are those with the values in the place of their placeholders.
+        """
         ...
 
     def erase(self, tenant: str, conversation: str, now: int) -> None:
@@ -273,25 +281,3 @@ def _answer(output: Mapping[str, Any]) -> Message:
         text = json.dumps(output["json"], ensure_ascii=False)
     calls = {"tool_calls": output["tool_calls"]} if output.get("tool_calls") else {}
     return {"role": "assistant", "content": text, **calls}
-
-
-def listing(
-    turns: Turns, tenant: str, conversation: str, *, limit: int, cursor: str | None, now: int, filled: bool = False
-) -> dict[str, Any]:
-    """A page of the turns, newest first, in public form; `filled` has the values in the place of their placeholders.
-
-    Raises:
-        InvalidRequest: names the field at fault.
-        NotFound: the tenant has no such conversation.
-    """
-    if not 1 <= limit <= MOST_TURNS:
-        raise InvalidRequest(f"limit is from 1 to {MOST_TURNS}.", param="limit")
-    if cursor is not None and not JOB_ID.fullmatch(cursor):
-        raise InvalidRequest("The cursor is not one of ours.", param="cursor")
-    found = turns.newest(tenant, conversation, limit=limit, now=now, before=cursor)
-    if not found and cursor is None:
-        raise NotFound("There is no such conversation.", code="no_conversation", param="id")
-    loaded = [(kept, restored(kept.load(), kept.mapping()) if filled else kept.load()) for kept in found]
-    rows = [{"job_id": kept.job_id, "at": iso(kept.at), "messages": messages} for kept, messages in loaded if messages]
-    following = found[-1].job_id if len(found) == limit else None
-    return {"object": "conversation", "id": conversation, "data": rows, "next_cursor": following}

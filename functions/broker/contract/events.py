@@ -111,13 +111,22 @@ class Event(BaseModel):
     source: Annotated[str, OneOf((SOURCE,))]
 
 
+class EndedFacts(JobFacts):
+    """A job that ended; where its answer is too large for a reply, with a link to it, made for this attempt."""
+
+    output_url: str | None = None
+    """Works for a quarter of an hour, without any credential."""
+    output_bytes: Count | None = None
+    output_media_type: str | None = None
+
+
 class EndedWebhook(Shown):
     """A job ended."""
 
     type: TerminalEvent
     timestamp: Time
     """When it ended."""
-    data: JobFacts
+    data: EndedFacts
 
 
 class Hold(Shown):

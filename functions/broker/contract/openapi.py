@@ -13,9 +13,10 @@ from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Json, Operation, parameter
 from broker.contract.prompt_runs import PromptRun
-from broker.contract.replies import Conversation, Error, GoneJob, Job, JobList, Redelivery
+from broker.contract.replies import Error, GoneJob, Job, JobList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
+from broker.contract.turns import Conversation
 from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE

@@ -194,8 +194,16 @@ class Job(JobSummary):
     """A job with all that is known of it."""
 
     output: dict[str, Any] | None
-    """The answer; null before there is one, and when it is not kept any more. It has placeholders where guardrails took
-    something out; callers with the scope `pii:read` get the values in their place."""
+    """The answer; null before there is one, when it is not kept any more, and where it is too large (`output_url`). It
+    has placeholders where guardrails took something out; callers with the scope `pii:read` get the values in their
+    place."""
+    output_url: str | None
+    """Where an answer of more than about 4 MB is, for a quarter of an hour: a `GET` without any credential gives it as
+    `output` would have it. Null for all others."""
+    output_bytes: Count | None
+    """How large it is."""
+    output_media_type: str | None
+    """What it is: `application/json`."""
     attempts: list[Attempt]
     route: list[Candidate]
     """Every registered model, as the last run judged it."""
@@ -270,23 +278,3 @@ class GoneJob(Job):
 
     error: ErrorFacts  # type: ignore[assignment]  # in place of the job's own, which it has none of
     """`erased` after `DELETE`, `payload_expired` after its `ttl_seconds`."""
-
-
-class ConversationTurn(Shown):
-    """What one job added to a conversation."""
-
-    job_id: JobId
-    at: Time
-    """When the job was accepted."""
-    messages: list[dict[str, Any]]
-    """Its messages without instructions, and its answer, in the form that OpenAI's clients send."""
-
-
-class Conversation(Shown):
-    """Turns that are kept of a conversation, newest first."""
-
-    id: str
-    object: Literal["conversation"]
-    data: list[ConversationTurn]
-    next_cursor: str | None
-    """For the next page; null on the last."""

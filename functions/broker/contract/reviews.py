@@ -54,6 +54,15 @@ class ReviewText(Shown):
     text: str
 
 
+class ReviewPicture(Shown):
+    """One picture of the request or of the answer."""
+
+    place: str
+    url: str | None
+    """Where it is, for a quarter of an hour; the address itself of one that the request has at somebody's own. Null for
+    what is gone."""
+
+
 class ReviewAction(Shown):
     """What somebody did with a review."""
 
@@ -74,6 +83,8 @@ class ReviewDetail(Review):
     """Of the request as models see it, and of the answer where that is held. What was redacted has placeholders."""
     complete: bool
     """False where the texts are too long for one reply."""
+    pictures: list[ReviewPicture]
+    """Those of the request, and those of the answer where that is held."""
     gone: bool
     """True where the texts are not kept any more."""
     audit: list[ReviewAction]

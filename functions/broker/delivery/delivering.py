@@ -14,7 +14,7 @@ from broker.delivery.receivers import AllAtOnce, Slot, Slots
 from broker.delivery.schedule import next_attempt, verdict
 from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
 from broker.jobs.head import Head, due_partition, job_id_of
-from broker.jobs.store import Jobs
+from broker.jobs.store import Jobs, Linked
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 SENT_MS = 86_400_000
@@ -67,6 +67,8 @@ class Deliver:
     """Whose receivers may be attempted now."""
     chance: Callable[[], float] = random.random
     """From 0 to 1: receivers that failed together should not be called together."""
+    link: Callable[[Head], Linked | None] = lambda head: None
+    """Gives a link to a job's answer; asked for where it is given out by one."""
 
     def __call__(self, job_id: str, name: str, now: int) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
@@ -178,11 +180,14 @@ class Deliver:
 
     def _send(self, head: Head, note: Item, now: int) -> Sent:
         try:
-            told = held_body(head, note["held"]) if "held" in note else webhook_body(head)
+            told = held_body(head, note["held"]) if "held" in note else self._ended(head)
             body = json.dumps(told, separators=(",", ":")).encode()
             return self.send(note["tenant"], note["url"], note["event_id"], now, body)
         except BrokerError as error:
             return Sent(None, error.code, None, 0)
+
+    def _ended(self, head: Head) -> dict[str, Any]:
+        return webhook_body(head, self.link(head) if head.linked else None)
 
     def _settle(self, note: Item, sent: Sent, now: int) -> Item:
         made = note["tries"] - note.get("schedule_from", 0)

@@ -1,4 +1,7 @@
-"""What the outside is told of a job: events and webhook bodies, made from the head alone, never with a payload."""
+"""What the outside is told of a job: events and webhook bodies, made from the head alone, never with a payload.
+
+Where the answer is given out by a link, webhooks have one as well.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +9,8 @@ from typing import Any
 from broker.clock import iso, usd
 from broker.envelope import envelope
 from broker.jobs.head import HELD_EVENT, Head, Status
+from broker.jobs.reading import link_fields
+from broker.jobs.store import Linked
 
 DETAIL_TYPES = {
     Status.QUEUED: "JobAccepted",
@@ -68,9 +73,10 @@ def event_of(before: Head | None, after: Head) -> tuple[str, dict[str, Any]] | N
     return DETAIL_TYPES[after.status], detail
 
 
-def webhook_body(head: Head) -> dict[str, Any]:
+def webhook_body(head: Head, linked: Linked | None = None) -> dict[str, Any]:
     """The body of a webhook (`schemas/webhook.json`), in the form that Standard Webhooks recommends."""
-    return {"type": f"job.{head.status.value}", "timestamp": iso(head.ended_at), "data": job_facts(head)}
+    facts = job_facts(head) | (link_fields(linked) if linked else {})
+    return {"type": f"job.{head.status.value}", "timestamp": iso(head.ended_at), "data": facts}
 
 
 def held_facts(head: Head) -> dict[str, Any]:

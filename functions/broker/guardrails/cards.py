@@ -13,20 +13,21 @@ from broker.guardrails.patterns import pattern
 from broker.guardrails.spans import Span
 from broker.guardrails.work import Work
 
-DIGIT, SIGN, RETURN, OTHER = b"9", b" ", b"r", b"."
+DIGIT, SIGN, DOT, RETURN, OTHER = b"9", b" ", b"d", b"r", b"x"
+SIGNS = {b" -\n": SIGN, b".": DOT, b"\r": RETURN, b"0123456789": DIGIT}
 CLASSES = b"".join(
-    DIGIT if 48 <= code < 58 else SIGN if code in b" .-\n" else RETURN if code == 13 else OTHER for code in range(256)
+    next((name for signs, name in SIGNS.items() if bytes([code]) in signs), OTHER) for code in range(256)
 )
 """What may stand between groups is one sign; a line may end with a carriage return."""
 
-DIGITS = pattern(rb"9+")
-PARTS = pattern(rb"r? |r")
+GROUPS = pattern(rb"(r?[ d]?)(9+)")
+PARTS = pattern(rb"r?[ d]|r")
 NO_SIGNS = dict.fromkeys(b" .-\n\r")
 
-CHAIN = pattern(rb"9(?<!99)(?<!9[ r]9)(?<!9r 9)(?:r? ?9){%d,}+" % (SHORTEST - 1))
+CHAIN = pattern(rb"9(?<!99)(?<!9[ dr]9)(?<!9r[ d]9)(?:r?[ d]?9){%d,}+" % (SHORTEST - 1))
 """From its first digit on: where that is too short, so is all behind it."""
 
-PIECE = pattern(rb"9{4,}+(?:r? 9{3,}+)*+(?:r? 9{1,2}(?!9))?")
+PIECE = pattern(rb"9{4,}+(?:r?[ d]9{3,}+)*+(?:r?[ d]9{1,2}(?!9))?")
 """In a long chain, groups as cards have them."""
 
 LONG = 80
@@ -107,12 +108,20 @@ def _may_begin(text: str, begin: int, shape: bytes) -> bool:
 
 @lru_cache(maxsize=4096)
 def _lengths_in(shape: bytes) -> tuple[tuple[int, frozenset[int]], ...]:
-    """Where groups begin in a chain, and the lengths of the numbers that do so there."""
-    groups = [(group.start(), len(group.group())) for group in DIGITS.finditer(shape)]
+    """Where groups begin in a chain, and the lengths of the numbers that do so there.
+
+    Addresses of machines and times stand in each line of a log: with a dot in it, only usual groups are a card.
+    """
+    groups = [(each.start(2), len(each.group(2)), DOT in each.group(1)) for each in GROUPS.finditer(shape)]
     found = []
-    for first, (at, _) in enumerate(groups):
-        lengths = frozenset(accumulate(length for _, length in groups[first:]))
-        found.append((at, lengths))
+    for first, (at, _, _) in enumerate(groups):
+        lengths, whole, form, dotted = set(), 0, "", False
+        for place, (_, length, dot) in enumerate(groups[first:]):
+            whole, form, dotted = whole + length, form + str(min(length, 9)), dotted or (dot and place > 0)
+            if whole >= SHORTEST and (not dotted or USUAL.fullmatch(form)):
+                lengths.add(whole)
+        if lengths:
+            found.append((at, frozenset(lengths)))
     return tuple(found)
 
 

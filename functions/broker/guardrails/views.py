@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from broker.guardrails.decoding import Decoded, decoded
 from broker.guardrails.normal import Normal, normalised
+from broker.guardrails.path import Path
 from broker.guardrails.spans import Span
-from broker.guardrails.walk import Path, Seen
+from broker.guardrails.walk import Seen
 
 MOST_DECODED_IN_ALL = 2_000_000
 """Characters that are decoded of all texts together."""

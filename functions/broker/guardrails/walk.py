@@ -7,10 +7,10 @@ each other) is also given across its seams, so that nothing hides by being cut i
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from broker.guardrails.canary import INSTRUCTING, unplanted
+from broker.guardrails.path import WORDS, Path
 
 Source = Literal["operator", "user", "model", "untrusted"]
 """Whose words: instructions and tools, the user's, the model's own, or what came from elsewhere (a tool's result)."""
@@ -46,9 +46,6 @@ OTHERS: Mapping[str, Source] = {"tools": "operator", "tool_choice": "operator", 
 LONG_NUMBERS = (10**11, 10**19)
 """JSON numbers of 12 to 19 digits may be card numbers."""
 
-LONGEST_NAME, LONGEST_PLACE = 64, 500
-"""Characters of a name of a field, and of a whole place, as findings tell them."""
-
 SEAM = 256
 """Characters on each side of a seam that are read as one: longer than any number, key or name that could be cut."""
 
@@ -57,36 +54,6 @@ _VALUE = re.compile("<(data_[0-9a-f]{12})>")
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}\Z")
 _DATA_URL = re.compile(r"data:(?:image|audio|video|application)/[a-z0-9.+-]+;base64,", re.IGNORECASE)
-
-_WORDS = frozenset(
-    "additionalProperties anyOf arguments content description enum file function id image_url input items json labels "
-    "max_output_tokens message messages name parameters properties required role strict temperature text texts title "
-    "tool_call_id tool_calls tool_choice tools top_p type url usage".split()
-)
-"""Keys of the contract and of JSON Schema: they are nobody's words."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Path:
-    """Where something stands in a document: the last step of the way, and what leads to it."""
-
-    above: "Path | None"
-    name: str | int
-
-    def __str__(self) -> str:
-        """As findings name it: names that somebody made long are cut, and so is a place of many, for it is kept."""
-        names = (each if len(each) <= LONGEST_NAME else f"{each[:LONGEST_NAME]}…" for each in map(str, self.steps()))
-        place = ".".join(names)
-        return place if len(place) <= LONGEST_PLACE else f"{place[:LONGEST_PLACE]}…"
-
-    def steps(self) -> list[str | int]:
-        """The way from the document's root."""
-        steps: list[str | int] = []
-        here: Path | None = self
-        while here is not None:
-            steps.append(here.name)
-            here = here.above
-        return steps[::-1]
 
 
 class Piece(NamedTuple):
@@ -214,21 +181,22 @@ def _texts(root: Path, document: Any, source: Source) -> Iterator[Seen]:
             yield from _across("parts", path, source, [[text] for text in _listed(path, value)])
             waiting += [(Path(path, at), each) for at, each in reversed(list(enumerate(value)))]
         elif isinstance(value, Mapping):
-            yield from (Seen(path, name, source, is_key=True) for name in value if name not in _WORDS)
+            yield from (Seen(path, name, source, is_key=True) for name in value if name not in WORDS)
             yield from _pairs(path, value, source)
-            waiting += [(Path(path, name), each) for name, each in reversed(list(value.items()))]
+            inner = [(Path(path, name, at), each) for at, (name, each) in enumerate(value.items())]
+            waiting += reversed(inner)
         elif isinstance(value, int | float) and _is_long(value):
             yield _number(path, value, source)
 
 
 def _pairs(path: Path, value: Mapping[str, Any], source: Source) -> Iterator[Seen]:
     """The values of an object beside their names: by a word such as `password` alone can some be told."""
-    given = [(name, name) for name in value if name not in _WORDS]
+    given = [(name, name, at) for at, name in enumerate(value) if name not in WORDS]
     if isinstance(value.get("name"), str) and "value" in value:
-        given.append((value["name"], "value"))
-    for name, key in given:
+        given.append((value["name"], "value", 0))
+    for name, key, number in given:
         held = value[key]
-        at = Path(path, key)
+        at = Path(path, key, number)
         if isinstance(held, str) and PAIRED[0] <= len(held) <= PAIRED[1] and not _is_bytes(at, held):
             before = f'{name}: "'
             pieces = (Piece(len(before), at, 0),)

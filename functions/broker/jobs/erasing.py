@@ -44,12 +44,17 @@ def erase(
     end = f"job.{head.status}"
     waits = address and f"DELIVERY#{end}" not in deliveries and end in head.webhook
     jobs.note(head, "ASKED", {"metadata": {}, **({"webhook_url": address, "erased": True} if waits else {})})
-    for name, note in notes.items():
-        if name.startswith(FEEDBACK) and "comment" in note:
-            jobs.note(head, name, {each: note[each] for each in note.keys() - {"pk", "sk", "comment"}})
     jobs.note(head, ERASED, {})
+    for name, note in jobs.notes(head.id, FEEDBACK).items():  # after it: whoever gives a comment later sees that
+        if "comment" in note:
+            jobs.note(head, name, without_comment(note))
     if deliveries:
         _forget_addresses(jobs, head)
+
+
+def without_comment(note: Item) -> Item:
+    """What is kept of feedback on a job that was erased."""
+    return {name: note[name] for name in note.keys() - {"pk", "sk", "comment"}}
 
 
 def _forget_addresses(jobs: Jobs, head: Head) -> None:

@@ -148,6 +148,8 @@ class Head:
     """The model that answered."""
     output: str | None = None
     """The payload's name of the answer."""
+    linked: bool | None = None
+    """True where it is so large that a link is given out in its place."""
     usage: dict[str, int] = field(default_factory=dict)
     error: dict[str, str] | None = None
 

@@ -10,10 +10,12 @@ from broker.jobs import calls
 from broker.jobs.explained import unpacked
 from broker.jobs.head import JOB_ID, Head, Status
 from broker.jobs.reviewing import AUDIT, state_of
-from broker.jobs.store import ERASED, Jobs, Look
+from broker.jobs.store import ERASED, Jobs, Linked, Look
 from broker.storage import Item
 
 MAX_PAGE = 100
+
+LINK_FIELDS = ("output_url", "output_bytes", "output_media_type")
 
 
 def owned(jobs: Jobs, job_id: str, tenant: str) -> Head:
@@ -40,8 +42,8 @@ def looked_at(jobs: Jobs, job_id: str, tenant: str) -> Look:
     return seen
 
 
-def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, Any]:
-    """The job in its public form (`schemas/job.json`)."""
+def view(head: Head, notes: dict[str, Item], output: Any | Linked | None) -> dict[str, Any]:
+    """The job in its public form (`schemas/job.json`), with its answer or a link to it."""
     asked = notes.get("ASKED", {})
     return {
         "id": head.id,
@@ -52,7 +54,7 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
         "created_at": iso(head.created_at),
         "started_at": iso(head.started_at),
         "ended_at": iso(head.ended_at),
-        "output": output,
+        **answer_fields(output),
         "error": head.error,
         "usage": {
             "input_tokens": head.usage.get("input_tokens", 0),
@@ -81,6 +83,18 @@ def view(head: Head, notes: dict[str, Item], output: Any | None) -> dict[str, An
             "events": f"/v1/jobs/{head.id}/events",
         },
     }
+
+
+def answer_fields(output: Any | Linked | None) -> dict[str, Any]:
+    """A job's answer, or where it is, by the names of `schemas/job.json`."""
+    if not isinstance(output, Linked):
+        return {"output": output, **dict.fromkeys(LINK_FIELDS)}
+    return {"output": None, **link_fields(output)}
+
+
+def link_fields(linked: Linked) -> dict[str, Any]:
+    """Where an answer is that is too large for a reply, as jobs and webhooks tell it."""
+    return dict(zip(LINK_FIELDS, (linked.url, linked.bytes, linked.media_type), strict=True))
 
 
 def finding(note: Item) -> dict[str, Any]:

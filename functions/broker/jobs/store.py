@@ -6,6 +6,13 @@ from typing import Any, NamedTuple, Protocol
 
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head, job_pk
+from broker.jobs.payloads import OUTPUT as OUTPUT
+from broker.jobs.payloads import REDACTED as REDACTED
+from broker.jobs.payloads import REQUEST as REQUEST
+from broker.jobs.payloads import Linked as Linked
+from broker.jobs.payloads import NoteOwner as NoteOwner
+from broker.jobs.payloads import Payloads as Payloads
+from broker.jobs.payloads import Saved as Saved
 from broker.storage import Check, ConditionFailed, Database, If, Item, Page, Put, Update
 
 TRIES = 8
@@ -26,96 +33,8 @@ ERASED = "ERASED"
 FEEDBACK = "FEEDBACK#"
 """What the notes of what somebody said of the job begin with."""
 
-REQUEST = "BODY"
-"""The payload's name of the request as it was prepared."""
-
-REDACTED = "REDACTED"
-"""That of what guardrails took out of it and of the answer: `request`, as models may see it, where something was, and
-`mapping`, what each placeholder stands for. It sorts behind the outputs, so who looks at a job does not read it."""
-
 LAST_OUTPUT = "OUTPUT$"
-"""Behind the names of all outputs (`OUTPUT#…`)."""
-
-
-class NoteOwner(Protocol):
-    """A job, as far as its notes need to know it: a head, or the facts that a run travels with."""
-
-    @property
-    def id(self) -> str:
-        """The job's."""
-        ...
-
-    @property
-    def payloads_until(self) -> int:
-        """Epoch seconds at which its prompt and answer are over."""
-        ...
-
-    @property
-    def expires_at(self) -> int:
-        """Epoch seconds at which its record may be deleted."""
-        ...
-
-
-class Payloads(Protocol):
-    """Where prompts and answers live: compressed, in the table or, when large, in the bucket."""
-
-    def save(
-        self,
-        job: NoteOwner,
-        name: str,
-        document: Any,
-        facts: dict[str, Any] | None = None,
-        files: Sequence[tuple[bytes, str]] = (),
-    ) -> list[str]:
-        """Keep a JSON document under the job, with small facts and files beside it; the same name again overwrites.
-
-        Args:
-            job: whose.
-            name: of the document.
-            document: what to keep.
-            facts: whole numbers, strings, and maps of them.
-            files: bytes, and the type of each (`image/png`).
-
-        Returns:
-            The keys of the files in the bucket.
-        """
-        ...
-
-    def link(self, job_id: str, name: str, number: int) -> str:
-        """A URL at which anyone may read a document's file (`number` counts from 1) for a quarter of an hour."""
-        ...
-
-    def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
-        """Read a document's file (`number` counts from 1); None where it is not there any more."""
-        ...
-
-    def load(self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False) -> Any | None:
-        """Read it back; None where there is none, where it was erased, and from the job's `payloads_until` on.
-
-        What is erased or overwritten at this very moment may still be seen as it was, unless it has to be `fresh`: as
-        of the last write. With the `item`, which `Jobs.around` gives, there is nothing to read.
-        """
-        ...
-
-    def replace(self, job: NoteOwner, name: str, document: Any) -> None:
-        """Change a document that is kept; facts and files beside it stay. One that is gone does not come back."""
-        ...
-
-    def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
-        """The small facts beside a document, as long as they are there; None where there is none."""
-        ...
-
-    def hand(self, job: NoteOwner, name: str, data: bytes | None = None) -> str:
-        """Key of an object that a service reads, or will write where there is no data; it goes with the job."""
-        ...
-
-    def drop(self, job_id: str, name: str) -> None:
-        """Delete one document and its files; may be repeated."""
-        ...
-
-    def erase(self, job_id: str) -> None:
-        """Delete all documents of the job and their files; may be repeated."""
-        ...
+"""Behind them all."""
 
 
 class Queue(Protocol):

@@ -64,6 +64,8 @@ class Outcome:
     output: str | None = None
     usage: dict[str, int] | None = None
     error: dict[str, str] | None = None
+    linked: bool | None = None
+    """True where the answer is given out by a link."""
 
 
 def claim(head: Head, *, now: int, lease_ms: int, by: str) -> Head:
@@ -246,6 +248,7 @@ def finish(
         ended_at=now,
         model=outcome.model,
         output=outcome.output,
+        linked=outcome.linked,
         usage=outcome.usage or {},
         error=outcome.error,
         execution=fence.execution if fence else head.execution,

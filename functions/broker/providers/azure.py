@@ -63,6 +63,7 @@ def _service(call: Call) -> openai_format.OpenAIService:
         headers=exchange.headers(call, "api-key", "{}"),
         limit="max_completion_tokens",
         links=True,
+        packs=True,
         dialect=AZURE,
         more={"user": call.caller["tenant"]} if call.caller else {},
     )

@@ -10,6 +10,7 @@ pictures), for embeddings `input_type` (`search_document` unless said) and `dime
 from typing import Any
 
 from broker.errors import BrokerError, ModelTimedOut, Refused, Unavailable
+from broker.packed_numbers import Vectors
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.base import Answer, Blob, Call
@@ -153,7 +154,7 @@ def _embed(call: Call) -> Answer:
     }
     if "dimensions" in call.options:
         asked["output_dimension"] = call.options["dimensions"]
-    vectors: list[Any] = []
+    vectors = Vectors()
     tokens = 0
     facts: dict[str, str] = {}
 
@@ -164,7 +165,7 @@ def _embed(call: Call) -> Answer:
         rows = field(reply.body, "embeddings", "float")
         if not isinstance(rows, list) or len(rows) != len(some) or not all(is_vector(each) for each in rows):
             bad("The provider's reply is not one vector of numbers for each text.")
-        vectors += rows
+        vectors.add(rows)
         reported = exchange.counted(field(reply.body, "meta", "billed_units", "input_tokens"))
         tokens += reported or exchange.used(None, "".join(some))
         facts = _facts(reply)

@@ -9,9 +9,9 @@ server's own address, and so is one for pictures. Options of a model: `normalize
 `openai.py`, `image` for further parameters of pictures (`{"num_inference_steps": 4}`).
 """
 
-from typing import Any
 from urllib.parse import quote
 
+from broker.packed_numbers import Vectors
 from broker.providers.openai import format as openai_format
 from broker.providers.wire import exchange, pictures
 from broker.providers.wire.base import Answer, Blob, Call
@@ -70,13 +70,13 @@ def _extract(call: Call) -> Answer:
         asked = {"inputs": some, **more}
         return len(some), post_json(url, asked, headers=headers, timeout=left)
 
-    vectors: list[Any] = []
+    vectors = Vectors()
     facts: dict[str, str] = {}
     for count, reply in in_batches(texts, MOST_TEXTS, call.timeout, ask):
         if not isinstance(reply.body, list) or len(reply.body) != count or not all(map(is_vector, reply.body)):
             # Models that were not made for sentences give one vector for each token.
             bad("The model's reply is not one vector of numbers for each text.")
-        vectors += reply.body
+        vectors.add(reply.body)
         facts = exchange.facts(reply)
     return Answer({"embeddings": vectors}, input_tokens=exchange.used(None, "".join(texts)), facts=facts)
 

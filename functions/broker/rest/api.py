@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import now_ms
-from broker.context.conversations import Turns, listing
+from broker.context.conversations import Turns
+from broker.context.listing import listing
 from broker.errors import InvalidRequest, NotFound
-from broker.guardrails.placeholders import named_in, restored
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head
 from broker.jobs.reading import gone, is_gone, looked_at, owned, page, timeline, view
 from broker.jobs.request import JobRequest, parse_request
-from broker.jobs.store import REDACTED, Jobs, Look, Payloads
+from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
+from broker.rest.answers import answer_of
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
@@ -106,7 +107,7 @@ class Api:
             head = self._wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
         shown = self._shown(seen, request)
-        if is_gone(seen.head, shown["output"]):
+        if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
         return Reply(200, shown)
@@ -188,20 +189,7 @@ class Api:
     def _shown(self, seen: Look, request: Request) -> dict[str, Any]:
         """The job in its public form, as this caller may see it."""
         head, notes, item = seen
-        output = self.payloads.load(head.id, head.output, item) if head.output else None
-        if output and request.may_see_values():
-            output = self._filled(head, output)
-        if output and head.output:
-            for number, file in enumerate(output.get("files", ()), 1):
-                file["url"] = self.payloads.link(head.id, head.output, number)
-        return view(head, notes, output)
-
-    def _filled(self, head: Head, output: Any) -> Any:
-        """An answer with the values in the place of its placeholders; one that has none costs no read."""
-        if not named_in(output):
-            return output
-        kept = self.payloads.load(head.id, REDACTED, fresh=True) or {}
-        return restored(output, kept.get("mapping", {}))
+        return view(head, notes, answer_of(self.payloads, head, item, filled=request.may_see_values()))
 
     def _wait(self, head: Head, until: float, *, seen: int) -> Head:
         """The job once it has ended, or is held for a person, who may take days; as it is when the time is over.

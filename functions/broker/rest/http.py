@@ -13,6 +13,12 @@ from broker.jobs.fields import MAX_BODY_BYTES
 READABLE = "idempotent-replayed, location, preference-applied, retry-after, x-request-id"
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 
+AS_A_FILE = (
+    "Send it as a file: below your prefix of the inbox bucket, one request as .json, several as the lines of a .jsonl; "
+    "pictures, documents and sounds below media/, named by s3:// in the request."
+)
+"""What to do with a body that is too large; the template's reply of API Gateway says the same."""
+
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
 
@@ -92,7 +98,7 @@ class Request:
         except UnicodeEncodeError:
             raise InvalidRequest("The body is not UTF-8.", code="invalid_encoding") from None
         if size > MAX_BODY_BYTES:
-            raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large")
+            raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes. {AS_A_FILE}", code="body_too_large")
         return json_text.read(self.body)
 
     def number(self, name: str, default: int) -> int:

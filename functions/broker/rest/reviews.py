@@ -16,6 +16,7 @@ from broker.rest.http import Reply, Request
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_claim, parse_decision
 from broker.reviews.deciding import Decide, Reviewer, audit_of
+from broker.reviews.pictures import Link, pictures_of
 from broker.reviews.queue import Wanted, listed
 from broker.reviews.record import STATES, shown
 from broker.reviews.texts import MOST_BYTES, beginning, seen_at, to_judge
@@ -38,6 +39,8 @@ class Reviews:
     jobs: Jobs
     payloads: Payloads
     decide: Decide
+    link: Link
+    """Gives a link to a picture that a request names."""
 
     def list_reviews(self, request: Request) -> Reply:
         """`GET /admin/reviews`: what is held, the longest first; with another `state`, what was, the newest first."""
@@ -69,6 +72,7 @@ class Reviews:
             "findings": [finding(each) for each in found],
             "texts": texts,
             "complete": complete,
+            "pictures": pictures_of(self.payloads, head, output, self.link),
             "gone": asked is None,
             "audit": trail,
         }

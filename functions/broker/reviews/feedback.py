@@ -11,8 +11,9 @@ from broker.clock import iso
 from broker.errors import Conflict, InvalidRequest
 from broker.guardrails.checks import BY_ENGINES, CHECKS, SIZE
 from broker.guardrails.walk import Seen
+from broker.jobs.erasing import without_comment
 from broker.jobs.head import Head, job_id_of, job_pk
-from broker.jobs.store import FEEDBACK, Jobs, Look, Payloads
+from broker.jobs.store import ERASED, FEEDBACK, Jobs, Look, Payloads
 from broker.reviews.bodies import Feedback
 from broker.reviews.queue import page
 from broker.reviews.record import partition, partition_of_tenant
@@ -44,7 +45,7 @@ ORDINARY, OTHER = "benign", "other"
 
 
 def give(jobs: Jobs, head: Head, said: Feedback, by: str, now: int) -> Item:
-    """Keep what somebody says of a job, with its record. Gives the note.
+    """Keep what somebody says of a job, with its record; of one that was erased, without the comment. Gives the note.
 
     Raises:
         InvalidRequest: of a false positive, the job has no such finding; of what was missed, there is no such check.
@@ -62,9 +63,16 @@ def give(jobs: Jobs, head: Head, said: Feedback, by: str, now: int) -> Item:
         "tenant": partition_of_tenant(KIND, head.tenant),
         "id": head.id,
     }
+    if ERASED in notes:
+        facts = without_comment(facts)
     for number in range(sum(name.startswith(FEEDBACK) for name in notes), MOST):
-        if jobs.note_once(head, f"{FEEDBACK}{number:02d}", facts | places):  # of two at once, one has the next place
-            return {"pk": job_pk(head.id), **facts}
+        name = f"{FEEDBACK}{number:02d}"
+        if not jobs.note_once(head, name, facts | places):
+            continue  # of two at once, one has the next place
+        if "comment" in facts and ERASED in jobs.notes(head.id, ERASED):  # it was erased meanwhile
+            facts = without_comment(facts)
+            jobs.note(head, name, facts | places)
+        return {"pk": job_pk(head.id), **facts}
     raise Conflict(f"A job has {MOST} pieces of feedback at most.", code="feedback_full")
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from broker.guardrails.walk import Seen, input_texts, output_texts
 from broker.jobs.head import Head
 from broker.jobs.store import REDACTED, REQUEST, Payloads
+from broker.json_text import MOST_IN_REPLY
 
-MOST_BYTES = 4_000_000
-"""Of all texts together, with their places, as `weight` counts: a function's reply has six megabytes at most."""
+MOST_BYTES = MOST_IN_REPLY
+"""Of all texts together, with their places, as `weight` counts."""
 
 OF_EACH = 60
 """Bytes of a text's own, for the names of its fields and what stands between."""

@@ -6,12 +6,12 @@ decides by it; an engine that gave no verdict is kept as just that, for what the
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from broker.errors import BrokerError, InvalidRequest
-from broker.guardrails.engines.pictures import NONE, Pictures, of_answer, of_request
+from broker.guardrails.engines.pictures import NONE, Pictures, file_of, of_answer, of_request
 from broker.guardrails.engines.places import looked_up
 from broker.guardrails.engines.questions import OURS, Question, Wording, one, passages, questions_of
 from broker.guardrails.engines.tasks import reads_texts
@@ -105,14 +105,25 @@ class AskEngines:
     def _texts(self, run: Run, stage: Stage, output: str | None) -> Sequence[Seen]:
         if stage == "input":
             return list(input_texts(material(self.payloads, run)))
-        return list(output_texts(self.payloads.load(run.id, str(output), fresh=True)))
+        return list(output_texts(self.payloads.load(run.id, str(output), fresh=True, words=True)))
 
     def _pictures(self, run: Run, stage: Stage, output: str | None) -> Pictures:
         if stage == "input":
-            return of_request(material(self.payloads, run))
+            return self._pinned(run, of_request(material(self.payloads, run)))
         name = str(output)
         answer = self.payloads.load(run.id, name, fresh=True)
         return of_answer(answer, lambda number: self.payloads.load_file(run.id, name, number))
+
+    def _pinned(self, run: Run, pictures: Pictures) -> Pictures:
+        """The same, where what is in the inbox stays what it is now: for all engines, and for the model after them."""
+        media = self.invoke.calling.media(run)
+        try:
+            for each in pictures.parts if pictures.few else ():
+                if (file := file_of(each)) and "s3" in file:
+                    media.pin(file)
+        except InvalidRequest:
+            return replace(pictures, few=False)
+        return pictures
 
     def _waiting(self, heard: Heard) -> list[Question]:
         wanted = {name_of(rule, each) for _, rule in heard.rules for each in next_engines(rule, heard.verdicts)}

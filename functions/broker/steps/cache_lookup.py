@@ -14,7 +14,7 @@ from broker.cache.canonical import cache_key_of, last_words
 from broker.cache.vectors import Vector
 from broker.errors import BadOutput, Conflict
 from broker.jobs.head import Head
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import Jobs, Payloads, Saved
 from broker.jobs.transitions import owned
 from broker.routing.model import Model
 from broker.steps.context import Run
@@ -47,20 +47,45 @@ class CacheLookup:
             Conflict: the job has ended meanwhile.
             PolicyMissing: a guardrail policy that is to hold is not there.
         """
-        asked = request.get("cache")
-        if asked is None or asked.get("mode") == "bypass":
+        wish = self._wish(run, request, tenant, candidates, now)
+        if wish is None:
             return {}
-        guardrails = self.policies.settings(tenant, run.policies, now)
-        compares = "similarity" in asked and not _checks_citations(request)
-        embedding_model = tenant.cache_embedding_model if compares else None
-        question = cache_key_of(tenant.id, request, candidates, guardrails, embedding_model=embedding_model)
-        if question is None:
-            return {}
-        wish = Wish.of(question, asked)
         if hit := self.answers.find(wish, now):
             return {"cached": self.give(run, hit)}
         self._note(run, wish.note(self._embedded_before(run, wish)))
         return {"keep": True} | ({"embed": True} if wish.compares else {})
+
+    def keep_for(
+        self, run: Run, request: Mapping[str, Any], tenant: Tenant, answered: Model, now: int
+    ) -> dict[str, Any]:
+        """The same for a run that takes an answer which an earlier run paid for: nothing is looked for.
+
+        It is kept for the question under the rules of now, by which it is held once more.
+
+        Returns:
+            `{"keep": True}`; nothing for a job that asked for no cache.
+
+        Raises:
+            Conflict, PolicyMissing: as above.
+        """
+        wish = self._wish(run, request, tenant, [answered], now)
+        if wish is None:
+            return {}
+        self._note(run, wish.note(self._embedded_before(run, wish)))
+        return {"keep": True}
+
+    def _wish(
+        self, run: Run, request: Mapping[str, Any], tenant: Tenant, candidates: Sequence[Model], now: int
+    ) -> Wish | None:
+        """What a job asks of the cache; None where it asks for nothing that there is."""
+        asked = request.get("cache")
+        if asked is None or asked.get("mode") == "bypass":
+            return None
+        guardrails = self.policies.settings(tenant, run.policies, now)
+        compares = "similarity" in asked and not _checks_citations(request)
+        embedding_model = tenant.cache_embedding_model if compares else None
+        question = cache_key_of(tenant.id, request, candidates, guardrails, embedding_model=embedding_model)
+        return None if question is None else Wish.of(question, asked)
 
     def _note(self, run: Run, facts: Mapping[str, Any]) -> None:
         """Say beside the job what the cache did for it.
@@ -121,9 +146,26 @@ class CacheLookup:
         Raises:
             Conflict: the job has ended meanwhile; it has nothing of the answer.
         """
-        # Each execution has a name of its own: one that is late drops what it wrote, and nothing else.
-        output = f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
-        self.payloads.save(run, output, hit.given.output)
+        output = _name_of(run)
+        return self._given(run, hit, output, self.payloads.save(run, output, hit.given.output))
+
+    def give_from(self, run: Run, hit: Hit, source: str, source_name: str) -> dict[str, Any] | None:
+        """The same for another job's answer, which is copied unseen; None where it is gone.
+
+        Args:
+            run: that gets it.
+            hit: what is known of it beside the answer.
+            source: the other job's id.
+            source_name: the payload's.
+
+        Raises:
+            Conflict: as `give`.
+        """
+        output = _name_of(run)
+        saved = self.payloads.copy(run, output, source, source_name)
+        return None if saved is None else self._given(run, hit, output, saved)
+
+    def _given(self, run: Run, hit: Hit, output: str, saved: Saved) -> dict[str, Any]:
         try:
             self._note(run, hit.note())
             if self.jobs.get(run.id).status.terminal:
@@ -132,15 +174,23 @@ class CacheLookup:
             self.payloads.drop(run.id, output)
             raise
         self.observe(run, hit)
-        return {"output": output, "facts": {"model": hit.given.model, **hit.given.usage}, "given": True}
+        facts = {"model": hit.given.model, **hit.given.usage, **({"linked": True} if saved.linked else {})}
+        return {"output": output, "facts": facts, "given": True}
 
     def keep(self, ended: Head, now: int) -> bool:
         """Keep the answer of a job that succeeds, as its head will be; False where it is not kept, no error."""
+        if ended.linked:
+            return False  # larger than any that is kept
         # As of now: Moderate Output may just have changed it.
         output = self.payloads.load(ended.id, ended.output, fresh=True) if ended.output else None
         if output is None or ended.model is None:
             return False
         return self.answers.keep(ended, Given(ended.model, output, dict(ended.usage), ended.spent), now)
+
+
+def _name_of(run: Run) -> str:
+    """Each execution has a name of its own: one that is late drops what it wrote, and nothing else."""
+    return f"OUTPUT#kept.{run.fence.run}.{crc32(run.fence.execution.encode()):08x}"
 
 
 def _checks_citations(request: Mapping[str, Any]) -> bool:

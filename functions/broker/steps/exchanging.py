@@ -15,7 +15,7 @@ from broker.errors import AdapterFailed, BrokerError, Conflict, Pending, Throttl
 from broker.jobs.call_transitions import keep_pending
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
-from broker.jobs.store import Jobs, Payloads
+from broker.jobs.store import OUTPUT, Jobs, Payloads
 from broker.providers.wire.base import Answer, Asynchronous, Call, OperationStarted, Provider
 from broker.providers.wire.sending import watched
 from broker.routing.model import Model
@@ -123,8 +123,8 @@ class Exchange:
         if plan.prompt:
             facts["prompt"] = plan.prompt
         self.admission.record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
-        if answer and failure is None:
-            self._keep(head, key, answer, facts)
+        if answer and failure is None and self._keep(head, key, answer, facts):
+            facts["linked"] = True
         self.observe(head, facts)
         if failure is None:
             return {"output": f"OUTPUT#{key}", "facts": facts, "head": head.to_item()}
@@ -145,7 +145,8 @@ class Exchange:
             )
         return Pending("The provider goes on by itself.", retry_after=poll_s(head, key, started.check_after_s, now))
 
-    def _keep(self, head: Head, key: str, answer: Answer, facts: dict[str, Any]) -> None:
+    def _keep(self, head: Head, key: str, answer: Answer, facts: dict[str, Any]) -> bool:
+        """Keep the answer with what it cost; True where it is given out by a link."""
         output = answer.output
         if answer.files:
             files = [
@@ -154,9 +155,8 @@ class Exchange:
             ]
             output = output | {"files": files}
         known = {name: value for name, value in facts.items() if value is not None}
-        self.payloads.save(
-            head, f"OUTPUT#{key}", output, known, [(file.data, file.media_type) for file in answer.files]
-        )
+        made = [(file.data, file.media_type) for file in answer.files]
+        return self.payloads.save(head, f"{OUTPUT}{key}", output, known, made).linked
 
 
 def _processed(rules: Sequence[Mapping[str, Any]], answer: Answer, request: Request) -> dict[str, Any]:

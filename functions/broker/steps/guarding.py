@@ -67,7 +67,7 @@ class Guard:
             # The cache finds an answer by the rules that held, so it has to have passed none that are older.
             self.tenants.forget(run.tenant)
             self.policies.forget()
-        answer = self.payloads.load(run.id, output, fresh=bool(asked))
+        answer = self.payloads.load(run.id, output, fresh=bool(asked), words=True)
         report, key = self._report(run, "output", output_texts(answer), asked, now)
         if report.edits:
             redact_answer(self.jobs, self.payloads, run, output, answer, report.edits, key)

@@ -54,7 +54,7 @@ class SelectModel:
             return self._choose(run, now)
         head = enter(self.jobs, run)
         if answer := answer_on_record(self.payloads, head):
-            return {"candidates": [], "released": answer}
+            return {"candidates": [], "released": answer} | self._keep(run, answer["facts"]["model"], now)
         try:
             return self._choose(run, now)
         except (InvalidRequest, Forbidden, CircuitOpen, TimedOut):
@@ -90,6 +90,14 @@ class SelectModel:
             raise chosen.refusal()
         found = self.cache_lookup(run, request, tenant, chosen.candidates, now)
         return {"candidates": [model.id for model in chosen.candidates]} | ({"route": short} if short else {}) | found
+
+    def _keep(self, run: Run, model_id: str, now: int) -> dict[str, Any]:
+        """Whether an answer that is there is to be kept for who asks the same; not where its model is no more."""
+        answered = self.models.all(now).get(model_id)
+        if answered is None:
+            return {}
+        request, tenant = material(self.payloads, run), self.tenants.get(run.tenant, now)
+        return self.cache_lookup.keep_for(run, request, tenant, answered, now)
 
     def _released(self, run: Run) -> dict[str, Any]:
         """The answer that a person let pass, as Invoke Model gave it."""

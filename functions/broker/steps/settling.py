@@ -95,6 +95,8 @@ class SettleJob:
         outcome = outcome_of(ending)
         if outcome.status is Status.FAILED:
             outcome = _with_attempts(outcome, before, turned_away=turned_away)
+        if run.fence.run > 1 and outcome.status is not Status.SUCCEEDED:
+            self._withdraw(run)
         turn = self._turn(run, before, outcome)
         kept = keeps and self._keep(run, before, outcome, now, ends)
         try:
@@ -145,6 +147,13 @@ class SettleJob:
         except Exception as error:
             self.unkept(run, error)
             return False
+
+    def _withdraw(self, run: Run) -> None:
+        """Take back what a run gave to the cache that broke off before its job's end: it does not pass any more."""
+        try:
+            self.cache().answers.withdraw(run.id)
+        except Exception as error:
+            self.unkept(run, error)
 
     def _turn(self, run: Run, head: Head, outcome: Outcome) -> Put | None:
         """What a job that succeeds adds to its conversation, ready to join the commit."""
@@ -216,7 +225,7 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
         message = ending["blocked"].get("message") or sentence(stage, ending["blocked"]["rules"])
         error = _facts("blocked", f"blocked_{stage}", message) | {"source": "policy"}
         return Outcome(Status.BLOCKED, **known, error=error)
-    return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"])
+    return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"], linked=facts.get("linked"))
 
 
 def _failure(ending: dict[str, Any]) -> dict[str, Any]:

@@ -66,11 +66,8 @@ class SingleFlight:
         return role
 
     def _taken(self, run: Run, shared: Shared, now: int) -> dict[str, Any] | None:
-        output = self.payloads.load(shared.job_id, shared.output)
-        if output is None:
-            return None  # it was erased
-        given = Given(shared.model, output, shared.usage, shared.cost)
-        return self.cache_lookup.give(run, Hit(given, "coalesced", max(0, now - shared.ended_at)))
+        hit = Hit(Given(shared.model, {}, shared.usage, shared.cost), "coalesced", max(0, now - shared.ended_at))
+        return self.cache_lookup.give_from(run, hit, shared.job_id, shared.output)  # None where it was erased
 
     def brought(self, leading: Leader, run: Run, result: Mapping[str, Any]) -> None:
         """The call was answered: `told` is what the workflow gets."""

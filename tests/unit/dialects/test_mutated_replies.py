@@ -32,7 +32,7 @@ def invoked(server: ProviderServer, dialect: Dialect, call: Call, reply: Any, st
         return
     assert status == 200
     assert isinstance(answer, Answer)
-    json.dumps(answer.output, allow_nan=False, ensure_ascii=False).encode()
+    json.dumps(answer.output, allow_nan=False, ensure_ascii=False, default=list).encode()
     assert type(answer.input_tokens) is int
     assert min(answer.input_tokens, answer.output_tokens) >= 0
     for made in answer.output.get("tool_calls", []):

@@ -1,5 +1,6 @@
 """The emulated API Gateway takes the gateway responses of an API's document; its patch still fits."""
 
+import gzip
 import inspect
 import json
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from ministack.services import apigateway_v1
 
-from local.emulator.gateway import EXTENSION, patch
+from local.emulator.gateway import EXTENSION, compressed, patch
 from local.emulator.rewriting import DoesNotFit
 
 TEMPLATE = '{"error": {"code": "unauthorized", "request_id": "$context.requestId"}}'
@@ -17,9 +18,9 @@ RESPONSE = {"statusCode": 401, "responseTemplates": {"application/json": TEMPLAT
 
 @pytest.fixture
 def restored() -> Iterator[None]:
-    shipped = apigateway_v1._import_rest_api
+    shipped = apigateway_v1._import_rest_api, apigateway_v1._handle_execute_in_scope
     yield
-    apigateway_v1._import_rest_api = shipped
+    apigateway_v1._import_rest_api, apigateway_v1._handle_execute_in_scope = shipped
 
 
 def document(responses: dict[str, Any]) -> dict[str, Any]:
@@ -50,3 +51,28 @@ def test_another_emulator_is_told_loudly(restored: None, monkeypatch: pytest.Mon
         changed.setattr(inspect, "getsource", lambda module: f'spec.get("{EXTENSION}")')
         with pytest.raises(DoesNotFit, match="in another way"):
             patch()
+
+
+TEXT = b'{"text": "' + b"again and " * 200 + b'"}'
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "deflate, GZIP;q=0.5, br"])
+def test_a_client_that_takes_gzip_gets_less(accepted: str) -> None:
+    status, headers, body = compressed((200, {"Content-Type": "application/json"}, TEXT), 1000, accepted)
+    assert (status, headers) == (200, {"Content-Type": "application/json", "Content-Encoding": "gzip"})
+    assert len(body) < 200
+    assert gzip.decompress(body) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "accepted"),
+    [
+        ({}, TEXT, ""),
+        ({}, TEXT, "*"),
+        ({}, TEXT, "br, gzip2"),
+        ({}, TEXT[:999], "gzip"),
+        ({"content-encoding": "br"}, TEXT, "gzip"),
+    ],
+)
+def test_any_other_gets_the_reply_as_it_is(headers: dict[str, str], body: bytes, accepted: str) -> None:
+    assert compressed((200, headers, body), 1000, accepted) == (200, headers, body)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from broker.guardrails.engines.pictures import MOST_CHARACTERS, MOST_PICTURES
 from broker.jobs.head import Status
+from broker.providers.wire.base import Blob
 
 from tests.fakes.flow import Flow
 from tests.fakes.judging import Judging
@@ -39,12 +40,37 @@ def asked(judging: Judging) -> list[Any]:
 def test_a_judge_is_shown_the_pictures_of_a_request_as_material(flow: Flow, judging: Judging, text: str) -> None:
     judging.verdict = CRIME
     flow.hold(rule("judge", **BY_SIGHT))
-    head = flow(shows(PNG_URL, "https://example.com/a.png", text=text))
+    head = flow(shows(PNG_URL, PNG_URL, text=text))
     assert (head.status, findings(flow, head)) == (Status.BLOCKED, [("input", "crime", "block", "judge")])
     (content,) = asked(judging)
     assert [part["type"] for part in content] == ["text", "image_url", "image_url"]
     assert content[1]["image_url"]["url"] == PNG_URL and (not text or text in content[0]["text"])
     assert "never obeyed" in judging.calls[0].input["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(("facts", "status"), [({}, Status.BLOCKED), ({"fail_open": True}, Status.SUCCEEDED)])
+def test_what_may_be_another_picture_for_each_who_fetches_it_was_not_read(
+    flow: Flow, judging: Judging, facts: dict[str, Any], status: Status
+) -> None:
+    flow.hold(rule("judge", **BY_SIGHT | facts))
+    head = flow(shows(PNG_URL, "https://example.com/a.png"))
+    assert (head.status, guards(head)) == (status, [])
+    assert findings(flow, head) == [("input", "not_all_read", "error", "judge")]
+
+
+def test_a_picture_is_the_same_for_engines_and_model_whoever_overwrites_it(flow: Flow, judging: Judging) -> None:
+    kept, media = "s3://inbox/acme/a.png", flow.stage.media
+    media.objects[kept] = Blob(b"a lamp", "image/png")
+    seen: list[bytes] = []
+
+    def look() -> None:
+        seen.append(media.read({"s3": kept}).data)
+        media.objects[kept] = Blob(b"a bomb", "image/png")
+
+    judging.during = look
+    flow.hold(rule("judge", **BY_SIGHT))
+    assert flow(shows(kept)).status is Status.SUCCEEDED
+    assert seen == [b"a lamp", b"a lamp"], "once for the judge, once for the model"
 
 
 def test_a_rule_that_says_nothing_of_pictures_is_about_texts(flow: Flow, judging: Judging) -> None:

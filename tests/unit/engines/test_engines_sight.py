@@ -7,6 +7,7 @@ import pytest
 from broker.errors import BrokerError, InvalidRequest, Rejected
 from broker.guardrails.engines.pictures import MOST_CHARACTERS, MOST_PICTURES
 from broker.jobs.head import Status
+from broker.providers.wire.base import Blob
 
 from tests.fakes.flow import Flow
 from tests.fakes.judging import DOWN, PNG, REFUSED, Judging
@@ -29,6 +30,7 @@ def shows(*urls: Any, text: str = "What is this?") -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _seeing(flow: Flow) -> None:
+    flow.stage.media.objects[KEPT] = Blob(PNG, "image/png")
     seen = {"capabilities": ["vision"], "by_name_only": True, "tasks": ["moderate"]}
     flow.world.register(
         a_model("sees", name="sees", capabilities=["vision"], by_name_only=True, context_window=10**7),
@@ -207,6 +209,7 @@ def test_calls_for_pictures_are_held_for_and_paid_for_once(flow: Flow, judging: 
     flow.world.register(a_model("eyes", name="eyes", provider="rekognition", by_name_only=True, **priced))
     flow.tenant("acme", monthly_budget=10**13)
     flow.hold(rule("eyes", **BY_SIGHT))
+    flow.stage.media.objects["s3://inbox/acme/kept-without-a-type"] = Blob(PNG, "")
     head = flow(shows(*[url()] * (MOST_PICTURES - 1), "s3://inbox/acme/kept-without-a-type"))
     assert (head.status, guards(head)) == (Status.SUCCEEDED, ["eyes"] * MOST_PICTURES)
     assert sum(call["r"] for call in head.calls.values()) <= (head.limit or 0)

@@ -46,8 +46,8 @@ def test_all_that_a_model_reads_is_there_in_order() -> None:
         ("input.tools.0.type", "function"),
         ("input.tools.0.function.name", "search"),
         ("parameters.stop.0", "END"),
-        ("output_schema.properties.a.description", "an a"),
-        ("output_schema.properties.a.enum.0", "x"),
+        ("output_schema.properties.*0.description", "an a"),
+        ("output_schema.properties.*0.enum.0", "x"),
     ]
 
 
@@ -65,7 +65,7 @@ def test_the_names_of_things_are_texts_too() -> None:
     hidden = {"input": {"messages": [{"role": "user", "content": "hi", CARD: 1}], "body": {"deep": {CARD: {}}}}}
     assert [str(each.path) for each in input_texts(hidden) if each.text == CARD] == [
         "input.messages.0",
-        "input.body.deep",
+        "input.body.*0",
     ]
 
 
@@ -105,9 +105,16 @@ def test_an_answer_is_read_whole() -> None:
     assert alone(list(output_texts(output))) == [
         ("output.text", "Hello"),
         ("output.tool_calls.0.arguments", '{"a": 1}'),
-        ("output.json.a.0", "b"),
+        ("output.json.*0.0", "b"),
     ]
     assert list(output_texts({})) == list(output_texts(None)) == list(input_texts({})) == []
+
+
+def test_a_place_tells_nothing_of_what_callers_call_their_fields() -> None:
+    hidden = {"Ada Lovelace": {"text": "x", "ada@example.com": ["y", {"id": "z", CARD: "w"}]}, "Ada's": "v"}
+    for texts in (input_texts({"input": {"body": hidden}}), output_texts({"body": hidden})):
+        places = {each.text: str(each.path).partition("body.")[2] for each in texts if not (each.is_key or each.seam)}
+        assert places == {"x": "*0.text", "y": "*0.*1.0", "z": "*0.*1.1.id", "w": "*0.*1.1.*1", "v": "*1"}
 
 
 def test_a_document_may_be_nested_deeper_than_python() -> None:

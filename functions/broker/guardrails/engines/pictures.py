@@ -37,7 +37,8 @@ class Pictures:
 
     parts: tuple[Part, ...] = ()
     few: bool = True
-    """False where not all are shown: there are too many, or too large ones, or some in a form of somebody's own."""
+    """False where not all are shown: there are too many, or too large ones, or some in a form of somebody's own, or at
+    an address of somebody's own."""
     apart: bool = False
     """True where a judge is shown one at a time, for together they may be more than a request takes."""
 
@@ -60,7 +61,8 @@ def of_request(request: Mapping[str, Any]) -> Pictures:
     if request.get("task") in OF_PICTURES and (file := given.get("file")):
         parts.append(_part(file.get("s3") or f"data:{file.get('media_type')};base64,{file.get('data')}"))
     few = len(parts) <= MOST_PICTURES and sum(len(address_of(each)) for each in parts) <= MOST_CHARACTERS
-    return Pictures(tuple(parts), few and all_told)
+    # What lies at somebody's own address may be another picture for each who fetches it.
+    return Pictures(tuple(parts), few and all_told and all(file_of(each) for each in parts))
 
 
 def _holds_a_picture(part: Any) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from broker.errors import BrokerError, ModelGone, Rejected, Unavailable
+from broker.packed_numbers import Vectors
 from broker.providers.aws.client import UNREADABLE, Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     S3_ERRORS,
@@ -199,13 +200,13 @@ def _said(call: Call, outputs: Mapping[str, Json]) -> Answer:
 
 def _embeddings(call: Call, outputs: Mapping[str, Json], facts: Mapping[str, str]) -> Answer:
     texts, kind = texts_of(call), family(call, FAMILIES)
-    vectors: list[Any] = []
+    vectors = Vectors()
     tokens = 0
     for output, each in zip(_in_order(outputs, len(texts)), texts, strict=True):
         found = kind.vectors(output)
         if not isinstance(found, list) or len(found) != 1 or not is_vector(found[0]):
             bad("The model's embeddings are not one vector of numbers for each text.")
-        vectors += found
+        vectors.add(found)
         reported = output.get("inputTextTokenCount")
         tokens += estimate(each) if reported is None else count(reported, "number of tokens")
     return Answer({"embeddings": vectors}, input_tokens=tokens, facts=dict(facts))

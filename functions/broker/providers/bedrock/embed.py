@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from broker.packed_numbers import Vectors
 from broker.providers.bedrock.invoke import Exchanger, Json, exchanges, family
 from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire.base import Answer, Call
@@ -77,7 +78,7 @@ def embed(call: Call, ask: Exchanger) -> Answer:
     """Embed one text or several; see `Provider`. Tokens are the service's count, else an estimate."""
     texts, kind = texts_of(call), family(call, FAMILIES)
     groups = [texts[place : place + kind.most] for place in range(0, len(texts), kind.most)]
-    vectors: list[Any] = []
+    vectors = Vectors()
     tokens = 0
     facts: dict[str, str] = {}
     replies = exchanges(call, ask, (kind.body(group, call) for group in groups))
@@ -85,7 +86,7 @@ def embed(call: Call, ask: Exchanger) -> Answer:
         found = kind.vectors(reply.body)
         if not isinstance(found, list) or len(found) != len(group) or not all(map(is_vector, found)):
             bad("The model's embeddings are not one vector of numbers for each text.")
-        vectors += found
+        vectors.add(found)
         reported = reply.input_tokens()
         tokens += estimate("".join(group)) if reported is None else reported
         facts = reply.facts()

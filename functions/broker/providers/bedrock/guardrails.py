@@ -51,6 +51,13 @@ UNITS = {
 """What a reply's usage charges for, and our name of it; words and patterns are free."""
 
 
+PATTERNS = "sensitiveInformationPolicyFreeUnits"
+"""What a reply's usage counts where the guardrail has patterns of personal data, which are free. Also with its full
+scope, the service lists no pattern that did not match (ApplyGuardrail, `outputScope`)."""
+LOOKED_FOR = "regex"
+"""The category that says that none of them did."""
+
+
 class Found(NamedTuple):
     """One thing that a policy found: `match` is its text, where it is a text that can be found again."""
 
@@ -72,9 +79,9 @@ class BedrockGuardrails:
 
         Returns:
             Categories are `hate`, `insults`, `sexual`, `violence`, `misconduct`, `prompt_attack`; `topic/{name}`,
-            `words`, `profanity`, `pii/{type}`, `regex/{name}`; `grounding` and `relevance`, where 1 is not grounded at
-            all. Of one text, `spans` tell where matches stand. With `"partial": True` the service has not read all, or
-            there are more places than are told.
+            `words`, `profanity`, `pii/{type}`, `regex/{name}`, or `regex` where no pattern matched; `grounding` and
+            `relevance`, where 1 is not grounded at all. Of one text, `spans` tell where matches stand. With
+            `"partial": True` the service has not read all, or there are more places than are told.
         """
         if call.task not in self.tasks:
             raise unsupported_task()
@@ -170,6 +177,8 @@ class _Judging(Exchange):
         categories: dict[str, float] = {}
         for each in found:
             categories[each.category] = max(each.score, categories.get(each.category, 0.0))
+        if counted(reply["usage"].get(PATTERNS)) and not any(each.startswith(LOOKED_FOR) for each in categories):
+            categories[LOOKED_FOR] = 0.0
         least = self._flagged_at
         flagged = action != "NONE" or (least is not None and any(each >= least for each in categories.values()))
         return {"flagged": flagged, "categories": categories}, [each for each in found if each.score]

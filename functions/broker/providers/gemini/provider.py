@@ -13,6 +13,7 @@ API takes them; for embeddings `task_type` and `dimensions`; for pictures those 
 import re
 from typing import Any
 
+from broker.packed_numbers import Vectors
 from broker.providers.gemini.format import answered, facts, post, tokens
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
@@ -166,7 +167,7 @@ def _embed(call: Call) -> Answer:
     texts = exchange.texts(call)
     options = {"taskType": call.options.get("task_type"), "outputDimensionality": call.options.get("dimensions")}
     more = {name: value for name, value in options.items() if value is not None}
-    vectors: list[Any] = []
+    vectors = Vectors()
     count = 0
 
     def ask(some: list[str], left: float) -> tuple[list[str], ProviderReply]:
@@ -179,7 +180,7 @@ def _embed(call: Call) -> Answer:
         found = [field(row, "values") for row in rows] if isinstance(rows, list) else []
         if len(found) != len(some) or not all(map(is_vector, found)):
             bad("The provider's reply is not one vector of numbers for each text.")
-        vectors += found
+        vectors.add(found)
         reported = exchange.counted(field(reply.body, "usageMetadata", "promptTokenCount"))
         count += reported or exchange.used(None, "".join(some))
     return Answer({"embeddings": vectors}, input_tokens=count)

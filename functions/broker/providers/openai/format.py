@@ -4,20 +4,23 @@ Source: the API reference of OpenAI, `POST /v1/chat/completions` and `POST /v1/e
 """
 
 import re
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 from broker.errors import Refused, Unavailable
+from broker.packed_numbers import Vectors
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange, failures, saying
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.dialects import COMPATIBLE, Dialect
-from broker.providers.wire.embeddings import is_vector
+from broker.providers.wire.embeddings import from_base64, is_vector
 from broker.providers.wire.exchange import Json, bad
 from broker.providers.wire.history import History, Part, Spoken, prepare
 from broker.providers.wire.http_client import ProviderReply, post_json
+from broker.providers.wire.several_requests import in_batches
 from broker.providers.wire.tools import NAMED, DialectTool
 from broker.providers.wire.wrapping import is_plain, unwrapped, wrapped
 
@@ -35,6 +38,10 @@ MORE = {
 REFUSALS = frozenset({"content_filter", "safety", "sensitive", "refusal", "guardrail_intervened"})
 FAILURES = frozenset({"error", "network_error", "insufficient_system_resource"})
 """Why a model stopped that refused, and that failed, as the format's services say it."""
+
+MOST_TEXTS = {"float": 64, "base64": 256}
+"""To embed in one request, by the form that the numbers come in: replies of some 4 MB, should each have 3,072. As words
+a number has up to 22 bytes, as a 32-bit float in base64 five and a third."""
 
 _SPEAKER = re.compile(r"[^\s<|\\/>]{1,64}")
 """What may stand as a message's `name`."""
@@ -55,6 +62,8 @@ class OpenAIService:
     seed: str = "seed"
     links: bool = False
     """Whether the service fetches pictures itself."""
+    packs: bool = False
+    """Whether it surely gives embeddings as base64 where it is asked to."""
     more: Json = field(default_factory=dict)
     """Further fields of a chat."""
     dialect: Dialect = COMPATIBLE
@@ -123,21 +132,46 @@ def request(call: Call, service: OpenAIService, history: History) -> Json:
 
 
 def embed(call: Call, service: OpenAIService) -> Answer:
-    """A vector for each text; see `Provider.invoke`."""
+    """A vector for each text, in several requests where there are many; see `Provider.invoke`.
+
+    A thousand embeddings of 3,072 numbers are 67 MB in words. So as few come at once as little memory holds.
+    """
     texts = exchange.texts(call)
-    reply = _post(call, service, "embeddings", {"model": call.model, "input": texts})
+    form = "base64" if service.packs and len(texts) > MOST_TEXTS["float"] else "float"
+    asked: Json = {"model": call.model} | ({"encoding_format": form} if form == "base64" else {})
+    if "dimensions" in call.options:
+        asked["dimensions"] = call.options["dimensions"]
+    vectors = Vectors()
+    used = 0
+    facts: dict[str, str] = {}
+
+    def ask(some: list[str], left: float) -> tuple[list[str], ProviderReply]:
+        return some, _post(replace(call, timeout=left), service, "embeddings", {**asked, "input": some})
+
+    for some, reply in in_batches(texts, MOST_TEXTS[form], call.timeout, ask):
+        vectors.add(_vectors(reply, len(some)))
+        used += _tokens(reply, "prompt_tokens") or exchange.used(None, "".join(some))
+        facts = exchange.facts(reply)
+    return Answer({"embeddings": vectors}, input_tokens=used, facts=facts)
+
+
+def _vectors(reply: ProviderReply, wanted: int) -> list[Any]:
+    """A reply's vectors in order: lists of numbers, or those that were packed."""
     exchange.first(reply.body, "data")
     rows = reply.body["data"]
-    if len(rows) != len(texts) or not all(isinstance(row, dict) for row in rows):
+    if len(rows) != wanted or not all(isinstance(row, dict) for row in rows):
         bad("The provider's reply has another number of embeddings.")
     places = [row.get("index", place) for place, row in enumerate(rows)]
-    if set(map(type, places)) != {int} or sorted(places) != list(range(len(texts))):
+    if set(map(type, places)) != {int} or sorted(places) != list(range(wanted)):
         bad("The provider's embeddings are numbered wrongly.")
     ordered = [row.get("embedding") for _, row in sorted(zip(places, rows, strict=True), key=lambda each: each[0])]
-    if not all(is_vector(each) for each in ordered):
+    try:
+        ordered = [from_base64(each) if isinstance(each, str) else each for each in ordered]
+    except ValueError:
         bad("The provider's embeddings are no vectors of numbers.")
-    used = _tokens(reply, "prompt_tokens") or exchange.used(None, "".join(texts))
-    return Answer({"embeddings": ordered}, input_tokens=used, facts=exchange.facts(reply))
+    if not all(isinstance(each, array) or is_vector(each) for each in ordered):
+        bad("The provider's embeddings are no vectors of numbers.")
+    return ordered
 
 
 def more(call: Call, service: OpenAIService) -> Answer:

@@ -2,7 +2,8 @@
 
 Options of a model: `links` is true where a compatible server fetches `https` pictures itself and may do so: what it
 can reach, a tenant can then make it fetch. `caller` is true where it may be told whose call it is
-(`safety_identifier`), as OpenAI is. And those of `wire.abilities`.
+(`safety_identifier`), as OpenAI is. `dimensions` of embeddings, where it is not the model's own number. And those of
+`wire.abilities`.
 """
 
 from broker.providers.openai import format as openai_format
@@ -52,6 +53,7 @@ def service(call: Call) -> openai_format.OpenAIService:
         headers=exchange.headers(call),
         limit="max_completion_tokens" if own else "max_tokens",
         links=own or call.options.get("links") is True,
+        packs=own,
         dialect=OPENAI if own else COMPATIBLE,
         more=({} if own else UNSTREAMED) | _caller(call, own),
     )

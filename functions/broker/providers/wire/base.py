@@ -29,6 +29,14 @@ class MediaReader(Protocol):
         """Bucket and key of it, for services that read S3 themselves; bytes of a request are put there first."""
         ...
 
+    def pin(self, reference: Mapping[str, str]) -> None:
+        """Let all who read an object from now on get its bytes as they are now, whoever writes it anew.
+
+        Raises:
+            InvalidRequest: as `read`.
+        """
+        ...
+
     def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:
         """Bucket and key of what is handed to a service; without data, of what the service will write there.
 
@@ -46,6 +54,10 @@ class NoMedia:
 
     def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         """See `MediaReader.place`."""
+        raise LookupError("the call has no media")
+
+    def pin(self, reference: Mapping[str, str]) -> None:
+        """See `MediaReader.pin`."""
         raise LookupError("the call has no media")
 
     def hand(self, name: str, data: bytes | None = None) -> tuple[str, str]:

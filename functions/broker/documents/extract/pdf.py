@@ -1,0 +1,141 @@
+"""PDF, by PDFium: the text of each page with headings, tables and filled-in forms; pages without text as pictures."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from broker.documents import decoding, markdown
+from broker.documents.document import BrokenDocument, DocumentError, EncryptedDocument, Extract, Inner, Page
+from broker.documents.extract import Source
+from broker.documents.extract.pdf_forms import filled_in
+from broker.documents.extract.pdf_layout import laid_out
+
+PASSWORD = 4
+"""FPDF_ERR_PASSWORD."""
+
+HYPHEN = re.compile(r"(?<=\w)[\x02\ufffe\xad](?:\r?\n)?(?=\w)")
+"""PDFium's sign for a hyphen that the line's end made; the word goes on."""
+
+UNREADABLE = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
+MOST_UNREADABLE = 0.3
+"""Of a page's characters: above, its fonts do not say which letters they show, and it is read from its picture."""
+
+FEWEST_LETTERS = 40
+"""Of a page that is mostly a picture: below, they are a stamp or a page number on a scan."""
+
+COVERED = 0.5
+"""Of a page's area by one picture, which makes it mostly a picture."""
+
+DOTS_AN_INCH = 200
+MOST_DOTS = 4_000
+MOST_OBJECTS = 500
+"""Of a page that are looked at for pictures."""
+
+IMAGE = 3
+"""FPDF_PAGEOBJ_IMAGE."""
+
+
+def extract(source: Source) -> Extract:
+    """The pages; files that are attached as files inside."""
+    import pypdfium2 as pdfium
+
+    try:
+        document = pdfium.PdfDocument(source.path)
+    except pdfium.PdfiumError as error:
+        if error.err_code == PASSWORD:
+            raise EncryptedDocument("The PDF needs a password.") from error
+        raise BrokenDocument("The file cannot be read as a PDF.") from error
+    try:
+        count = len(document)
+        if not count:
+            raise BrokenDocument("The PDF has no pages.")
+        source.count(count)
+        if document.get_formtype():
+            document.init_forms()
+        pages = tuple(_page(document, number, source) for number in range(1, count + 1))
+        return Extract(pages, tuple(_attached(document, source)))
+    finally:
+        document.close()
+
+
+def _page(document: Any, number: int, source: Source) -> Page:
+    """One page; what cannot be read of it is left out, for the others can."""
+    import pypdfium2 as pdfium
+
+    try:
+        page = document[number - 1]
+    except pdfium.PdfiumError:
+        return Page(number, "")
+    try:
+        said, letters = _text(page)
+        forms = filled_in(document, page)
+        if not letters or (letters < FEWEST_LETTERS and _is_mostly_picture(page)):
+            scan = _picture(page, number, source)
+            return Page(number, source.said(markdown.blocks([said, forms])), scan=scan)
+        return Page(number, source.said(markdown.blocks([said, forms])))
+    finally:
+        page.close()
+
+
+def _text(page: Any) -> tuple[str, int]:
+    """The text of a page, and how many letters it has; none where its fonts do not say which letters they show."""
+    import pypdfium2 as pdfium
+
+    try:
+        text_page = page.get_textpage()
+    except pdfium.PdfiumError:
+        return "", 0
+    try:
+        raw = text_page.get_text_range() if text_page.count_chars() else ""
+        if len(UNREADABLE.findall(raw.replace("\x02", ""))) > MOST_UNREADABLE * len(raw):
+            return "", 0
+        laid = laid_out(text_page, raw) if page.get_rotation() in (0, 180) else raw
+    finally:
+        text_page.close()
+    said = markdown.neat(decoding.tidy(HYPHEN.sub("", laid)))
+    return said, sum(not letter.isspace() for letter in said)
+
+
+def _is_mostly_picture(page: Any) -> bool:
+    import pypdfium2 as pdfium
+
+    width, height = page.get_size()
+    for each in islice(page.get_objects(filter=[IMAGE], max_depth=3), MOST_OBJECTS):
+        try:
+            left, bottom, right, top = each.get_bounds()
+        except pdfium.PdfiumError:
+            continue  # of nothing that could be seen
+        if (right - left) * (top - bottom) > COVERED * width * height:
+            return True
+    return False
+
+
+def _picture(page: Any, number: int, source: Source) -> Path | None:
+    """The page as a picture; None where nothing is on it."""
+    if next(iter(page.get_objects(max_depth=1)), None) is None:
+        return None
+    width, height = page.get_size()
+    if width <= 0 or height <= 0:
+        return None
+    scale = min(DOTS_AN_INCH / 72, MOST_DOTS / max(width, height))
+    picture = page.render(scale=scale, grayscale=True).to_pil()
+    darkest, lightest = picture.getextrema()
+    if darkest == lightest:
+        return None
+    path = source.picture_path(number)
+    picture.save(path, "PNG", compress_level=1)
+    return path
+
+
+def _attached(document: Any, source: Source) -> Iterator[Inner]:
+    for place in range(document.count_attachments()):
+        attachment = document.get_attachment(place)
+        name = decoding.tidy(attachment.get_name())[:255] or f"attachment-{place + 1}"
+        data: bytes | DocumentError
+        try:
+            data = bytes(attachment.get_data())
+        except Exception:
+            data = BrokenDocument("The attached file cannot be read.")
+        yield source.inner(name, data)

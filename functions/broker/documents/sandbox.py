@@ -1,0 +1,190 @@
+"""Reads a file in a process of its own, and the files inside of it each in one too."""
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from broker.documents.document import BrokenDocument, Document, DocumentError, EmptyDocument, Inner, Page, TooMuch
+from broker.documents.limits import Limits
+
+Ocr = Callable[[list[Path], float], list[str]]
+"""Reads the text of pictures, within so many seconds. Raises DocumentError."""
+
+LARGEST_REPLY = 200_000_000
+"""Bytes of JSON that a process may say."""
+
+GRACE_S = 1.0
+"""A process has this long beyond its time to say by itself that it is over."""
+
+
+PR_SET_DUMPABLE = 4
+"""prctl(2)."""
+
+
+def hide() -> None:
+    """Keep the processes that read files from looking into this one, which has credentials in its environment.
+
+    On Linux, where `/proc` shows it to all processes of a user. May be repeated; it holds until the process ends.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+class _Work:
+    """What is left of the limits for one file and all that is inside of it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.ends = time.monotonic() + limits.seconds
+        self.files = limits.files
+        self.characters = limits.characters
+        self.scans = limits.scans
+
+    @property
+    def seconds(self) -> float:
+        return self.ends - time.monotonic()
+
+
+def read(path: Path, name: str | None = None, limits: Limits | None = None, ocr: Ocr | None = None) -> Document:
+    """Read a file; whatever it is, this comes back within the limits' seconds.
+
+    Args:
+        path: the file; it is only read.
+        name: what its sender calls it; by it kinds of text are told apart.
+        limits: of this file with all that is inside.
+        ocr: reads pages that are pictures; without it they stay without text.
+    """
+    work = _Work(limits or Limits())
+    with tempfile.TemporaryDirectory(prefix="document-") as folder:
+        return _read(path, name or path.name, 0, Path(folder), work, ocr)
+
+
+def _read(path: Path, name: str, depth: int, folder: Path, work: _Work, ocr: Ocr | None) -> Document:
+    begun = time.monotonic()
+    kind, peak = None, 0.0
+    try:
+        _check(path, depth, work)
+        own = Path(tempfile.mkdtemp(dir=folder))
+        told = _told(path, name, own, work)
+        kind, peak = told.get("kind"), told.get("peak_mb", 0.0)
+        if error := told.get("error"):
+            raise DocumentError(error["message"], code=error["code"])
+        pages = _pages(told["pages"], work, ocr)
+        children = tuple(_child(Inner(**each), depth, folder, work, ocr) for each in told["inner"])
+        if not children and not any(page.text for page in pages):
+            raise EmptyDocument("No text was found in the document.")
+        pages = pages if any(page.text for page in pages) else ()
+        return Document(name, kind, pages, children, None, time.monotonic() - begun, peak)
+    except DocumentError as error:
+        return Document(name, kind, error=error, seconds=time.monotonic() - begun, peak_mb=peak)
+
+
+def _check(path: Path, depth: int, work: _Work) -> None:
+    size = path.stat().st_size
+    if not size:
+        raise EmptyDocument("The file has no bytes.")
+    if size > work.limits.bytes:
+        raise TooMuch(f"The file has more than {work.limits.bytes} bytes.")
+    if depth > work.limits.depth:
+        raise TooMuch("Files lie inside of files too deeply.", code="nested_too_deep")
+    if work.seconds <= 0:
+        raise TooMuch("The time for the document is over.", code="document_timed_out")
+
+
+def _child(inner: Inner, depth: int, folder: Path, work: _Work, ocr: Ocr | None) -> Document:
+    work.files -= 1
+    if inner.error:
+        return Document(inner.name, error=_error(inner.error))
+    if work.files < 0:
+        return Document(inner.name, error=TooMuch("There are too many files inside.", code="too_many_files"))
+    path = Path(inner.path or "")
+    try:
+        return _read(path, inner.name, depth + 1, folder, work, ocr)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _error(facts: Any) -> DocumentError:
+    return facts if isinstance(facts, DocumentError) else DocumentError(facts["message"], code=facts["code"])
+
+
+def _pages(told: list[dict[str, Any]], work: _Work, ocr: Ocr | None) -> tuple[Page, ...]:
+    pages = [Page(each["number"], each["text"], Path(each["scan"]) if each["scan"] else None) for each in told]
+    scans = [page.scan for page in pages if page.scan]
+    if scans and ocr:
+        work.scans -= len(scans)
+        if work.scans < 0:
+            raise TooMuch(f"More than {work.limits.scans} pages are pictures.", code="too_many_scans")
+        texts = iter(ocr(scans, work.seconds))
+        pages = [_joined(page, next(texts)) if page.scan else page for page in pages]
+    work.characters -= sum(len(page.text) for page in pages)
+    if work.characters < 0:
+        raise TooMuch(f"The text has more than {work.limits.characters} characters.", code="too_much_text")
+    for scan in scans:
+        scan.unlink(missing_ok=True)
+    return tuple(replace(page, scan=None) for page in pages)
+
+
+def _joined(page: Page, text: str) -> Page:
+    """What was read from the picture holds what stood there as text, unless that is a stamp above it."""
+    own = page.text if page.text and page.text not in text else ""
+    return replace(page, text="\n\n".join(part for part in (own, text) if part.strip()), ocr=bool(text.strip()))
+
+
+def _told(path: Path, name: str, folder: Path, work: _Work) -> dict[str, Any]:
+    """What the process says of the file.
+
+    Raises:
+        DocumentError: it did not come to its end.
+    """
+    seconds = work.seconds
+    task = {"path": str(path.resolve()), "name": name, "folder": str(folder), "seconds": seconds}
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)]),
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(folder),
+        "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", ""),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "broker.documents.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
+    stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
+    timer = threading.Timer(max(seconds, 0) + GRACE_S, process.kill)
+    timer.start()
+    try:
+        with suppress(BrokenPipeError), stdin:
+            stdin.write(json.dumps({**task, "limits": work.limits.facts()}).encode())
+        said = stdout.read(LARGEST_REPLY + 1)
+        if len(said) > LARGEST_REPLY:
+            process.kill()
+            raise TooMuch("The text is above the limit.", code="too_much_text")
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        timer.cancel()
+        stdout.close()
+        code = process.wait()
+    if work.seconds <= 0 or code == -24:  # SIGXCPU
+        raise TooMuch(f"Reading it takes more than {work.limits.seconds:g} seconds.", code="document_timed_out")
+    try:
+        found: dict[str, Any] = json.loads(said)
+        return found
+    except ValueError:
+        raise BrokenDocument("Its reader ended without a word: the file is damaged, or made to do harm.") from None
