@@ -9,8 +9,8 @@ from local.servers import ROOT
 FOLDER = ROOT / ".local" / "bench"
 
 ALONE = (
-    *("startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails", "documents"),
-    "waiting",
+    *("idle", "startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails"),
+    *("documents", "waiting"),
 )
 """What needs no stack."""
 
@@ -32,13 +32,12 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="work folder; bench stacks that run there are used")
     parser.add_argument("--starts", type=int, default=7, help="fresh starts of each handler")
     parser.add_argument("--counted", type=int, default=3, help="jobs of each text that are counted one at a time")
-    parser.add_argument("--markdown", action="store_true", help="of the price, the tables of docs/operations.md alone")
+    parser.add_argument("--markdown", action="store_true", help="of idle and price, the tables for the docs alone")
     parser.add_argument("--jobs-per-month", type=float, default=1_000_000, help="of the price")
     parser.add_argument(
         "--seconds", type=float, nargs="+", default=[3.0, 30.0], help="that a model takes, of the price"
     )
     parser.add_argument("--polls", type=float, default=1, help="of each job, of the price")
-    parser.add_argument("--models", type=int, default=5, help="in use in a month, of the price")
     parser.add_argument("--secrets", type=int, default=3, help="of providers and of webhooks, of the price")
     parser.add_argument("--jobs", type=int, default=100, help="jobs of the cpu, litellm, emulator and throughput runs")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator and litellm runs")
@@ -56,6 +55,11 @@ def main() -> int:
         from bench import guardrails
 
         guardrails.run(asked.files, asked.policy, as_json=asked.json)
+        return 0
+    if asked.what == "idle":
+        from bench import idle
+
+        idle.run(plain_markdown=asked.markdown)
         return 0
     if asked.what == "documents":
         from bench import documents
@@ -116,7 +120,7 @@ def main() -> int:
         with running(folder / "plain", PLAIN, keep=asked.keep_running) as stack:
             beside.run(stack, asked.environment.resolve(), asked.rounds, asked.jobs)
     if asked.what in ("price", "all"):
-        traffic = Traffic(asked.jobs_per_month, asked.polls, asked.models, asked.secrets)
+        traffic = Traffic(asked.jobs_per_month, asked.polls, asked.secrets)
         with running(folder / "metered", METERED, keep=asked.keep_running) as stack:
             status = price.run(stack, asked.counted, traffic, asked.seconds, plain_markdown=asked.markdown)
     if asked.what in ("throughput", "all"):

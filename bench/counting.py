@@ -1,13 +1,11 @@
 """Counts what one job takes: runs of each kind, and what grew between before and after."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
 from bench import runs
-from bench.logs import Logged, Series, logged
-from bench.monthly import Background
+from bench.logs import Logged, logged
 from bench.pricing import Function, Job
 from bench.refreshing import Refresh, refreshed, refreshes
 from bench.runs import Run, Span
@@ -31,8 +29,10 @@ class Counted:
     spared: dict[str, Job]
     """Of prose, by what they do without."""
     poll: Job
-    background: Background
-    series: set[Series]
+    clock: dict[str, Job]
+    """One run of each function that runs by the clock, with nothing to do."""
+    table_users: int
+    """Pairs of a function and a table that it used, in all that ran."""
     requests: Tally
     """Of one job."""
     refreshes: list[Refresh]
@@ -72,7 +72,6 @@ def logs_of(bench: Bench, began_ms: int, ended_ms: int | None = None) -> dict[st
 
 def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
     """Run `rounds` jobs of each text, and a few of all other kinds."""
-    began = int(time.time() * 1000)
     say("  the states of a job …")
     states = states_of(bench)
     say(f"  {rounds} jobs of each of {len(texts())} texts …")
@@ -101,8 +100,8 @@ def count(bench: Bench, rounds: int, say: Callable[[str], None]) -> Counted:
         large=job(big, big.runs),
         spared={name: job(span, span.runs) for name, span in less.items()},
         poll=job(polled, polled.runs),
-        background=Background({name: job(span, span.runs) for name, span in clock.items()}, users),
-        series={each for found in logs_of(bench, began).values() for each in found.series},
+        clock={name: job(span, span.runs) for name, span in clock.items()},
+        table_users=users,
         requests=firm(without(tallies, refreshed)),
         refreshes=refreshes(tallies, {name: facts["MemorySize"] for name, facts in bench.functions().items()}),
         states=states,

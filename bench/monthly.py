@@ -2,22 +2,24 @@
 
 Every type of resource is in one of three tables here, which a test holds against the template: each piece has a price
 of its own (`PER_PIECE`, so another alarm is counted by itself), or it is paid by use (`BY_USE` names the lines of
-`bench.pricing.bill` or of this module that have it), or it is free (`FREE`).
+`bench.pricing.bill` or of this module that have it), or it is free (`FREE`). Nothing here needs a stack that runs.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.logs import Series
-from bench.pricing import HOURS_A_MONTH, Function, Job, Line, PriceList, Traffic, function_usd
-from bench.template import detailed_metrics, every_minutes, readers
+from broker.observability import STACK
 
-SECRETS_TYPE = "AWS::SecretsManager::Secret"
+from bench.pricing import HOURS_A_MONTH, Function, Job, Line, PriceList, Traffic, function_usd, gb_s, summed, waits_ms
+from bench.template import detailed_metrics, every_minutes, memory_mb, readers, resources, watched_metrics
+from tests.contract.stack import of_type
+from tests.contract.told import metrics_told
 
 PER_PIECE = {
-    "AWS::CloudWatch::Alarm": ("alarms", "alarm"),
+    "AWS::CloudWatch::Alarm": ("metrics that alarms look at", "alarm"),
+    "AWS::CloudWatch::CompositeAlarm": ("composite alarms", "composite_alarm"),
+    "AWS::CloudWatch::Dashboard": ("dashboards", "dashboard"),
     "AWS::KMS::Key": ("KMS key", "kms_key"),
-    SECRETS_TYPE: ("secrets", "secret"),
 }
 """By type: the line, and the price of one for a month."""
 
@@ -30,13 +32,14 @@ BY_USE = {
         "DynamoDB reads",
         "DynamoDB storage",
         "DynamoDB point-in-time recovery",
-        "KMS requests, at most",
+        "KMS requests",
+        "KMS requests of jobs, at most",
     ),
     "AWS::Events::Archive": ("EventBridge archive, taken in", "EventBridge archive, kept"),
     "AWS::Events::EventBus": ("EventBridge events",),
     "AWS::Logs::LogGroup": LOGS,
     "AWS::S3::Bucket": S3,
-    "AWS::SQS::Queue": ("SQS requests", "reading empty queues", "KMS requests, at most"),
+    "AWS::SQS::Queue": ("SQS requests", "reading empty queues", "KMS requests of jobs, at most"),
     "AWS::Serverless::Api": ("API Gateway requests", "API Gateway's metrics by route", "Data out"),
     "AWS::Serverless::Function": (
         "Lambda invocations",
@@ -44,6 +47,7 @@ BY_USE = {
         "Lambda, all other time",
         "what runs by the clock",
         "custom metrics",
+        "secrets",
     ),
     "AWS::Serverless::StateMachine": ("Express workflow, starts", "Express workflow, duration"),
     "AWS::XRay::SamplingRule": ("X-Ray traces",),
@@ -58,6 +62,8 @@ FREE = frozenset(
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Role",
         "AWS::KMS::Alias",
+        "AWS::Logs::MetricFilter",  # what it counts is a custom metric, where there is something to count
+        "AWS::Logs::QueryDefinition",  # a query is paid for when somebody runs it
         "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription",
         "AWS::SNS::Topic",  # alarms that ring: 0.02 dollars for a thousand mails
@@ -68,66 +74,104 @@ FREE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
-    """What runs whatever the jobs do."""
+class Metric:
+    """A custom metric in a month that has jobs in each of its hours."""
 
-    runs: Mapping[str, Job]
-    """One run of each function that runs by the clock."""
-    table_users: int
+    name: str
+    dimensions: tuple[str, ...]
+    """Beside the stack."""
+    sets: int
+    """Of their values."""
+    share: float
+    """Of a month's hours, those in which it is told."""
+
+    @property
+    def billed(self) -> float:
+        """How many metrics a month is billed for: CloudWatch bills each name with each set of values, by the hour."""
+        return self.sets * self.share
 
 
-def series_seen(seen: Collection[Series], prices: PriceList, models: int) -> dict[tuple[str, ...], float]:
-    """By dimensions, how many metrics a month is billed for: CloudWatch bills each name with each set of values.
-
-    The names are those that the handlers told; how many values their dimensions have in a month is assumed. A metric is
-    billed for the hours in which it is told (`share`).
+def metrics(prices: PriceList) -> list[Metric]:
+    """All that the code tells and filters count, whatever came up in a run. A stack without jobs has none of them.
 
     Raises:
-        KeyError: nothing is assumed of these dimensions.
+        KeyError: nothing is assumed of one.
     """
-    names: dict[tuple[str, ...], set[str]] = {}
-    for name, dimensions in seen:
-        names.setdefault(tuple(key for key, _ in dimensions if key != "service"), set()).add(name)
-    series = {}
-    for keys, found in names.items():
-        assumed = prices.assumed["metric_series"][",".join(keys)]
-        sets = assumed.get("sets", 1) * (models if "model" in keys else 1)
-        series[keys] = len(found) * sets * assumed.get("share", 1)
-    return series
+    filters = of_type("AWS::Logs::MetricFilter").values()
+    counted = {each["MetricName"]: frozenset[str]() for found in filters for each in found["MetricTransformations"]}
+    found = []
+    for name, dimensions in sorted((metrics_told() | counted).items()):
+        assumed = prices.assumed["metric_series"][name]
+        keys = tuple(sorted(dimensions - {STACK}))
+        found.append(Metric(name, keys, assumed.get("sets", 1), assumed.get("share", 1)))
+    return found
 
 
-def kms_requests(table_users: int, queues: int, prices: PriceList) -> float:
-    """What a month takes at most, however many jobs there are."""
-    tables = table_users * HOURS_A_MONTH * 60 / prices.assumed["table_key_minutes"]
-    return float(tables + queues * prices.assumed["users_of_a_queue"] * HOURS_A_MONTH)
+def clock_run(name: str, prices: PriceList) -> Job:
+    """One run of a function that runs by the clock, with nothing to do."""
+    run = prices.assumed["clock"][name]
+    function = Function(memory_mb(name), 1, run["requests"], run["log_bytes"])
+    return Job(functions={name: function}, reads=run["reads"])
 
 
-def monthly(
-    pieces: Mapping[str, int], background: Background, seen: Collection[Series], prices: PriceList, traffic: Traffic
-) -> list[Line]:
-    """The lines of a month; `pieces` are the template's resources by type."""
-    usd, assumed = prices.usd, prices.assumed
-    beside = {SECRETS_TYPE: traffic.secrets}
-    numbers = {kind: pieces.get(kind, 0) + beside.get(kind, 0) for kind in PER_PIECE}
-    lines = [Line(name, numbers[kind], "", numbers[kind] * usd[price]) for kind, (name, price) in PER_PIECE.items()]
-    series = round(sum(series_seen(seen, prices, traffic.models).values()), 2)
-    routes = assumed["routes_in_use"] * assumed["metrics_of_a_route"] * detailed_metrics()
-    kms = kms_requests(background.table_users, pieces.get("AWS::SQS::Queue", 0), prices)
+def exceeded(counted: Mapping[str, Job], prices: PriceList) -> list[str]:
+    """The functions whose run by the clock was counted as more than is assumed."""
+    found = []
+    for name, run in counted.items():
+        assumed = clock_run(name, prices)
+        ours, theirs = run.functions[name], assumed.functions[name]
+        asked = any(number > theirs.requests.get(operation, 0) for operation, number in ours.requests.items())
+        if asked or run.reads > assumed.reads or ours.log_bytes > theirs.log_bytes:
+            found.append(name)
+    return found
+
+
+def idle(prices: PriceList, **parameters: str) -> list[Line]:
+    """The lines of a month of a stack on AWS that does nothing; these parameters, else defaults."""
+    usd, assumed, pieces = prices.usd, prices.assumed, resources(**parameters)
+    pieces["AWS::CloudWatch::Alarm"] = watched_metrics(**parameters)
+    lines = [Line(name, pieces[kind], "", pieces[kind] * usd[price]) for kind, (name, price) in PER_PIECE.items()]
+    # Each of them reads one table, and DynamoDB asks for its key anew for each.
+    kms = len(every_minutes()) * HOURS_A_MONTH * 60 / assumed["table_key_minutes"]
     receives = len(readers()) * assumed["pollers"] * HOURS_A_MONTH * 3600 / assumed["poll_s"]
-    lines += [
-        Line("custom metrics", series, "metrics", series * usd["metric"]),
-        Line("API Gateway's metrics by route", routes, "metrics", routes * usd["metric"]),
-        Line("KMS requests, at most", kms, "requests", kms * usd["kms_request"]),
-        Line("reading empty queues", receives, "requests", receives * usd["sqs_request"]),
-    ]
     runs, cost = 0.0, 0.0
     for name, minutes in every_minutes().items():
         times = HOURS_A_MONTH * 60 / minutes
-        runs, cost = runs + times, cost + times * _run_usd(background.runs[name], prices)
-    return [*lines, Line("what runs by the clock", runs, "runs", cost)]
+        runs, cost = runs + times, cost + times * _run_usd(name, prices)
+    return [
+        *lines,
+        Line("reading empty queues", receives, "requests", receives * usd["sqs_request"]),
+        Line("what runs by the clock", runs, "runs", cost),
+        Line("KMS requests", kms, "requests", kms * usd["kms_request"]),
+    ]
 
 
-def _run_usd(run: Job, prices: PriceList) -> float:
-    functions: list[Function] = list(run.functions.values())
-    logs = sum(each.log_bytes for each in functions) / 1e9 * prices.usd["log_gb"]
-    return sum(function_usd(each, prices) for each in functions) + run.reads * prices.usd["dynamodb_read"] + logs
+def busy(prices: PriceList, traffic: Traffic, table_users: int, **parameters: str) -> list[Line]:
+    """The lines that a month with jobs in each hour has beside, however many they are."""
+    usd, assumed = prices.usd, prices.assumed
+    series = [Line(each.name, each.billed, "metrics", each.billed * usd["metric"]) for each in metrics(prices)]
+    routes = assumed["routes_in_use"] * assumed["metrics_of_a_route"] * detailed_metrics(**parameters)
+    queues = resources(**parameters)["AWS::SQS::Queue"]
+    kms = table_users * HOURS_A_MONTH * 60 / assumed["table_key_minutes"]
+    kms += queues * assumed["users_of_a_queue"] * HOURS_A_MONTH
+    return [
+        Line("custom metrics", sum(each.quantity for each in series), "metrics", summed(series)),
+        Line("API Gateway's metrics by route", routes, "metrics", routes * usd["metric"]),
+        Line("secrets", traffic.secrets, "", traffic.secrets * usd["secret"]),
+        Line("KMS requests of jobs, at most", kms, "requests", kms * usd["kms_request"]),
+    ]
+
+
+def _run_usd(name: str, prices: PriceList) -> float:
+    usd, run = prices.usd, clock_run(name, prices)
+    function = run.functions[name]
+    waits = waits_ms(function.requests, prices.assumed["latency_ms"])
+    spared = waits - prices.assumed["clock"][name].get("waits_ms", waits)
+    asked = sum(number for operation, number in function.requests.items() if operation.startswith("sqs."))
+    return (
+        function_usd(function, prices)
+        - gb_s(function.memory_mb, spared) * usd["lambda_gb_s"]
+        + function.log_bytes / 1e9 * usd["log_gb"]
+        + run.reads * usd["dynamodb_read"]
+        + asked * usd["sqs_request"]
+    )

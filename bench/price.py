@@ -8,13 +8,12 @@ from typing import Any
 
 from bench import counting, gates, polls, quotas
 from bench.counting import Counted
-from bench.monthly import monthly, series_seen
+from bench.monthly import busy, exceeded, idle
 from bench.pricing import MILLION, Job, Line, PriceList, Traffic, bill, billed_ms, cpu_ms, standard, summed
 from bench.refreshing import with_refreshes
 from bench.runs import ON_REQUEST, PROSE
 from bench.stack import Bench
 from bench.tables import Cell, Table, keep, markdown, show, table
-from bench.template import resources
 
 BUDGET = {3.0: (40, 25, 549), 30.0: (110, 60, 729)}
 """Seconds of model time: the design's budget for a million jobs, its aim, and its (quoted) figure for a naive one."""
@@ -32,11 +31,6 @@ def run(bench: Bench, rounds: int, traffic: Traffic, seconds: list[float], *, pl
     print(f"price: {rounds} jobs of each text, one at a time …", file=sys.stderr)
     prices = PriceList.load()
     counted = counting.count(bench, rounds, lambda line: print(line, file=sys.stderr))
-    unseen = prices.assumed["metric_series"].keys() - {",".join(_without_service(pairs)) for _, pairs in counted.series}
-    for dimensions in sorted(unseen):
-        print(
-            f"  no metric by ({dimensions}) was told in this run: the month has fewer than it should", file=sys.stderr
-        )
     found = list(priced(counted, prices, traffic, seconds))
     if plain_markdown:
         show("\n\n".join(markdown(*each) for each in found))
@@ -48,8 +42,10 @@ def run(bench: Bench, rounds: int, traffic: Traffic, seconds: list[float], *, pl
     for name in too_much:
         number = gates.taken(counted.job)[name]
         print(f"TOO MUCH: {name}, {number:.2f} a job, {gates.MOST[name]} at most", file=sys.stderr)
+    for name in (by_the_clock := exceeded(counted.clock, prices)):
+        print(f"TOO MUCH: {name} by the clock, {counted.clock[name]}", file=sys.stderr)
     keep("price", {"as_of": prices.as_of, "traffic": asdict(traffic), **_facts(counted)})
-    return int(bool(too_much))
+    return int(bool(too_much or by_the_clock))
 
 
 def _facts(counted: Counted) -> dict[str, Any]:
@@ -60,7 +56,8 @@ def _facts(counted: Counted) -> dict[str, Any]:
         "large": asdict(counted.large),
         "spared": {name: asdict(job) for name, job in counted.spared.items()},
         "states": counted.states,
-        "series": sorted(counted.series),
+        "clock": {name: asdict(run) for name, run in counted.clock.items()},
+        "table_users": counted.table_users,
         "requests": [
             dict(zip(("function", "operation", "target"), row, strict=True)) | measured
             for row, measured in counted.requests.items()
@@ -74,7 +71,6 @@ def priced(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[
     bills = [bill(at(counted, prices, traffic, each), prices, traffic, each) for each in seconds]
     yield _bill(bills, [less(counted, ON_REQUEST, prices, traffic, each) for each in seconds], seconds, traffic)
     yield _month(counted, bills, seconds, prices, traffic)
-    yield _metrics(counted, prices, traffic)
     yield _apart(counted, prices, traffic, seconds)
     yield _quotas(counted, prices, seconds)
 
@@ -139,28 +135,14 @@ def _bill(bills: list[list[Line]], on_request: list[float], seconds: list[float]
 def _month(
     counted: Counted, bills: list[list[Line]], seconds: list[float], prices: PriceList, traffic: Traffic
 ) -> Table:
-    lines = monthly(resources(), counted.background, counted.series, prices, traffic)
-    rows: list[list[Cell]] = [[line.name, f"{line.quantity:,.0f} {line.unit}".strip(), line.usd] for line in lines]
-    fixed = summed(lines)
-    rows.append(["**together, without a job**", "", fixed])
+    lines = busy(prices, traffic, counted.table_users)
+    fixed = summed(idle(prices)) + summed(lines)
+    rows: list[list[Cell]] = [["without a job", "", summed(idle(prices))]]
+    rows += [[line.name, f"{line.quantity:,.0f} {line.unit}".strip(), line.usd] for line in lines]
     for each, one in zip(seconds, bills, strict=True):
         whole = fixed + round(summed(one) * traffic.jobs_per_month / MILLION, 2)
         rows.append([f"**with {traffic.jobs_per_month:,.0f} jobs of {each:g} s**", "", whole])
-    return Table(f"$ a month, with {traffic.models} models", ["", "", "$"], rows, 2)
-
-
-def _metrics(counted: Counted, prices: PriceList, traffic: Traffic) -> Table:
-    rows: list[list[Cell]] = []
-    one, many = (series_seen(counted.series, prices, models) for models in (1, traffic.models))
-    for keys in sorted(one, key=lambda keys: (-one[keys], keys)):
-        names = sorted({name for name, pairs in counted.series if keys == _without_service(pairs)})
-        rows.append([", ".join(f"`{name}`" for name in names), ", ".join(keys) or "none", one[keys], many[keys]])
-    rows.append(["**together**", "", sum(one.values()), sum(many.values())])
-    return Table("Custom metrics", ["", "by", "one model", f"{traffic.models} models"], rows, 2)
-
-
-def _without_service(pairs: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    return tuple(name for name, _ in pairs if name != "service")
+    return Table("$ a month, with jobs", ["", "", "$"], rows, 2)
 
 
 def _apart(counted: Counted, prices: PriceList, traffic: Traffic, seconds: list[float]) -> Table:

@@ -114,7 +114,6 @@ class Traffic:
     jobs_per_month: float = MILLION
     polls: float = 1
     """Of each job, without holding a connection."""
-    models: int = 5
     secrets: int = 3
     """Keys of providers, and of tenants' webhooks."""
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from tests.contract.stack import events, of_type, target, template
+from tests.contract.ringing import watched
+from tests.contract.stack import events, functions, of_type, target, template
 
 MINUTES = {"minute": 1, "minutes": 1, "hour": 60, "hours": 60, "day": 1440, "days": 1440}
 
@@ -13,15 +14,43 @@ def parameter(name: str) -> Any:
     return template()["Parameters"][name]["Default"]
 
 
-def resources() -> Counter[str]:
-    """How many there are of each type, with the loops written out."""
-    return Counter(str(each["Type"]) for each in template()["Resources"].values())
+def resources(**parameters: str) -> Counter[str]:
+    """How many of each type a stack on AWS has, with the loops written out; by these parameters, else by defaults."""
+    return Counter(str(each["Type"]) for each in standing(**parameters).values())
 
 
-def detailed_metrics() -> bool:
+def standing(**parameters: str) -> dict[str, Any]:
+    """The resources that a stack on AWS has, by logical id."""
+    named = template()["Resources"].items()
+    return {name: each for name, each in named if "Condition" not in each or holds(each["Condition"], **parameters)}
+
+
+def holds(condition: Any, **parameters: str) -> bool:
+    """Whether a condition of the template does."""
+    match condition:
+        case str():
+            return holds(template()["Conditions"][condition], **parameters)
+        case {"Condition": str(name)}:
+            return holds(name, **parameters)
+        case {"Fn::Not": [one]}:
+            return not holds(one, **parameters)
+        case {"Fn::And": list(some)}:
+            return all(holds(each, **parameters) for each in some)
+        case {"Fn::Equals": [{"Ref": str(name)}, value]}:
+            return str(parameters.get(name, parameter(name))) == str(value)
+    raise AssertionError(f"{condition!r} is not known here")
+
+
+def watched_metrics(**parameters: str) -> int:
+    """The metrics that alarms look at: each is paid for, also where an alarm reckons with several."""
+    alarms = (each for each in standing(**parameters).values() if each["Type"] == "AWS::CloudWatch::Alarm")
+    return sum(len(watched(each["Properties"])) for each in alarms)
+
+
+def detailed_metrics(**parameters: str) -> bool:
     """True where API Gateway's metrics are told by route."""
     return any(
-        setting.get("MetricsEnabled")
+        holds(setting["MetricsEnabled"]["Fn::If"][0], **parameters)
         for api in of_type("AWS::Serverless::Api").values()
         for setting in api.get("MethodSettings", [])
     )
@@ -35,6 +64,11 @@ def reservoir() -> float:
 def readers() -> dict[str, float]:
     """The queues that functions read, with how many readers each may have at a time."""
     return {target(each["Queue"]): float(each["ScalingConfig"]["MaximumConcurrency"]) for _, _, each in events("SQS")}
+
+
+def memory_mb(function: str) -> int:
+    """A function's memory, where no parameter sets it."""
+    return int(functions()[function]["MemorySize"])
 
 
 def every_minutes() -> dict[str, int]:

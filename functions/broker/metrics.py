@@ -1,10 +1,15 @@
-"""What is logged and measured of the facts that use cases tell: ids and numbers, and dimensions of bounded variety."""
+"""What is logged and measured of the facts that use cases tell: ids and numbers, and dimensions of bounded variety.
+
+A metric is what an alarm or the dashboard needs (`bench/prices.json` has what each costs, and a test that there is no
+other); the lines are for Logs Insights, whose saved queries read their facts by name.
+"""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from broker.consequences import of_outcome
-from broker.observability import log, metric, place_of, warn
+from broker.consequences import of_outcome, whose
+from broker.errors import CredentialRejected
+from broker.observability import log, metric, place_of, say, warn
 
 if TYPE_CHECKING:
     from broker.cache.answers import Hit
@@ -14,8 +19,15 @@ if TYPE_CHECKING:
     from broker.steps.context import Run
 
 
-OF_ANSWERS = {"InputTokens": "input_tokens", "OutputTokens": "output_tokens", "CostNanoUsd": "cost"}
-"""Measured where there is something to measure: a call that failed has no tokens, and often no cost."""
+OF_ANSWERS = {"input_tokens": "input_tokens", "output_tokens": "output_tokens", "cost_nano_usd": "cost"}
+"""Told where there is something to tell: a call that failed has no tokens, and often no cost."""
+
+FAULTS = ("operator", "provider", "us")
+"""Whose faults make a job's end a failure that an operator hears of. A caller cannot make one: of what a model answers
+to a schema that nothing fits, nobody can tell whose fault it is."""
+
+FAIR_MS = 60_000
+"""A job that expires sooner was given too little time by its caller."""
 
 
 def enqueue_failed(head: "Head", error: Exception) -> None:
@@ -23,23 +35,26 @@ def enqueue_failed(head: "Head", error: Exception) -> None:
     warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
 
 
+def credential_rejected() -> None:
+    """A provider does not take our key, AWS not our role, or there is none: an alarm rings."""
+    metric({}, CredentialsRejected=1)
+
+
 def model_to_mend() -> None:
-    """A model cannot be used until somebody mends its key, its name or our adapter: an alarm rings."""
+    """A model cannot be used until somebody mends its name, our access to it or our adapter: an alarm rings."""
     metric({}, ModelsToMend=1)
 
 
 def provider_called(head: "Head", facts: dict[str, Any]) -> None:
     """A provider call was made; `facts` are the attempt's record."""
-    if of_outcome(facts["outcome"]).alarm:
+    if facts["outcome"] == CredentialRejected.__name__:
+        credential_rejected()
+    elif of_outcome(facts["outcome"]).alarm:
         model_to_mend()
-    metric(
-        {"model": facts["model"], "outcome": facts["outcome"]},
-        {"message": "provider called", "job_id": head.id, "tenant": head.tenant, "paid": facts["paid"]},
-        ProviderCalls=1,
-        ProviderLatencyMs=facts["latency_ms"],
-        **{name: facts[fact] for name, fact in OF_ANSWERS.items() if facts.get(fact)},
-        **({"Fallbacks": 1} if len(head.calls) > 1 else {}),
-    )
+    line = {"message": "provider called", "job_id": head.id, "tenant": head.tenant}
+    line |= {name: facts[name] for name in ("model", "outcome", "latency_ms", "paid")}
+    line |= {name: facts[fact] for name, fact in OF_ANSWERS.items() if facts.get(fact)}
+    say(line | ({"call": len(head.calls)} if len(head.calls) > 1 else {}))
 
 
 def fault_noticed(what: str, job: "Head | Run", error: Exception) -> None:
@@ -49,12 +64,8 @@ def fault_noticed(what: str, job: "Head | Run", error: Exception) -> None:
 
 def answer_given(run: "Run", hit: "Hit") -> None:
     """A job was answered by what was kept or shared."""
-    metric(
-        {"kind": hit.kind},
-        {"message": "answer given", "job_id": run.id, "tenant": run.tenant},
-        CacheHits=1,
-        SavedNanoUsd=hit.given.cost,
-    )
+    facts = {"kind": hit.kind, "saved_nano_usd": hit.given.cost}
+    say({"message": "answer given", "job_id": run.id, "tenant": run.tenant, **facts})
 
 
 def answer_unkept(run: "Run", error: Exception) -> None:
@@ -69,7 +80,7 @@ def circuit_changed(name: str, to: str) -> None:
     if tenant:
         log("circuit of a tenant changed", model=model, tenant=tenant, change=to)
         return
-    metric({"model": model, "change": to}, {"message": "circuit changed"}, CircuitChanges=1)
+    say({"message": "circuit changed", "model": model, "change": to})
 
 
 def board_unread(error: Exception) -> None:
@@ -108,7 +119,8 @@ def job_ended(head: "Head") -> None:
 
     Its time is told in parts: in its queue, with models, and the broker's own (checks, selection, moderation, writes).
     The last two are left out for a job that never ran, and for one that somebody had to look at. What was put back was
-    in its queue until its last run, but for the time of models that were asked before.
+    in its queue until its last run, but for the time of models that were asked before. `JobsFailed` is told of each, as
+    0 or 1: its mean is a share.
     """
     began, asked = head.started_at, _asked_ms(head.calls)
     before = 0
@@ -117,20 +129,28 @@ def job_ended(head: "Head") -> None:
         before = asked - (_asked_ms(head.calls_of(head.run)) if began else 0)
     queued = max(0, (began or head.ended_at or 0) - head.created_at - before)
     whole = (head.ended_at or 0) - head.created_at
-    parts = (
-        {"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if head.started_at and not head.review else {}
-    )
-    line = {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
+    ran = head.started_at and not head.review
+    line: dict[str, Any] = {"message": "job ended", "job_id": head.id, "tenant": head.tenant, "runs": head.run}
+    line |= {"outcome": head.status.value, "lane": head.lane}
+    if head.error:
+        line["error"] = head.error["code"]
     if head.prompt:  # no dimension: versions have no end, and what came of each is counted in the ledger
         line["prompt"] = f"{head.prompt['id']}@{head.prompt['version']}"
     metric(
-        {"outcome": head.status.value, "lane": head.lane},
+        {},
         line,
-        JobsEnded=1,
+        JobsFailed=int(is_failure(head)),
         JobQueuedMs=queued,
         JobEndToEndMs=whole,
-        **parts,
+        **({"JobModelMs": asked, "JobOwnMs": max(0, whole - queued - asked)} if ran else {}),
     )
+
+
+def is_failure(head: "Head") -> bool:
+    """True where a job ended without its answer, and neither its caller nor what it says is the reason."""
+    if head.status == "expired":  # one that a person should have looked at has an alarm of its own
+        return head.deadline_at - head.created_at >= FAIR_MS and not head.review
+    return head.status == "failed" and whose((head.error or {}).get("type", "")) in FAULTS
 
 
 def _asked_ms(calls: dict[str, dict[str, Any]]) -> int:
@@ -138,17 +158,15 @@ def _asked_ms(calls: dict[str, dict[str, Any]]) -> int:
 
 
 def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:
-    """A sweep is over; gives what it did, as counts. How far it is behind is told each time."""
+    """A sweep is over; gives what it did, as counts. A metric that is told each minute would be paid for all month."""
     counts = asdict(done) | {"errors": len(done.errors)}
     due_at = counts.pop("oldest_due_at")
-    metric(
-        {"stage": "sweep"},
-        {"message": "swept", **counts, "error_names": sorted(set(done.errors))},
-        SweepErrors=counts["errors"],
-        JobsRequeued=done.requeued,
-        DeadLetters=done.dead_letters,
-        SweepBehindSeconds=0 if due_at is None else max(0, now - due_at) // 1000,
-    )
+    behind_s = 0 if due_at is None else max(0, now - due_at) // 1000
+    if done.dead_letters:
+        metric({}, DeadLetters=done.dead_letters)
+    if behind_s:
+        metric({}, SweepBehindSeconds=behind_s)
+    say({"message": "swept", **counts, "behind_s": behind_s, "error_names": sorted(set(done.errors))})
     return counts
 
 
@@ -165,5 +183,5 @@ def webhook_gone(job_id: str, what: str) -> None:
 def webhook_attempted(job_id: str, note: dict[str, Any], sent: "Sent") -> None:
     """A webhook was posted, or could not be."""
     facts = {"job_id": job_id, "tenant": note["tenant"], "event_id": note["event_id"]}
-    line = {"message": "webhook attempted", **facts, "status": sent.status, "error": sent.error}
-    metric({"state": note["state"]}, line, WebhookAttempts=1, WebhookLatencyMs=sent.latency_ms)
+    became = {"state": note["state"], "status": sent.status, "error": sent.error, "latency_ms": sent.latency_ms}
+    say({"message": "webhook attempted", **facts, **became})

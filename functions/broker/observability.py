@@ -1,7 +1,8 @@
 """Logs, metrics and traces: the only import of Powertools.
 
 Logs are one line for a stage, with ids and counts and never a payload. Metrics are EMF on that same line: they cost no
-call, and nothing is written twice. What all jobs write is short, for a gigabyte of logs costs half a dollar: no level
+call, and nothing is written twice. A metric is what an alarm or the dashboard needs; all else is counted from lines, by
+queries. What all jobs write is short, for a gigabyte of logs costs half a dollar: no level
 where nothing is wrong, no request id where there is a job's, no unit that a metric's name says, and no metrics that are
 zero. Powertools' Tracer loads the X-Ray SDK, which more than doubles a start: Lambda's
 active tracing already shows each function, so the SDK is loaded only when an invocation is sampled, for what it alone
@@ -23,8 +24,11 @@ from broker.clock import now_ms
 
 NAMESPACE, SERVICE = "InferenceBroker", "inference-broker"
 
+STACK = "stack"
+"""The dimension of every metric, so that no stack's trouble is told of another in the account."""
+
 _measured: set[str] = set()
-"""The jobs that lines of metrics told of in the invocation that is under way."""
+"""The jobs that lines to count told of in the invocation that is under way."""
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -50,7 +54,7 @@ def tell(stage: str, job_id: str, **facts: Any) -> None:
     """One line for a stage of a job that went well, as short as can be: there are several for each job.
 
     The job's id finds it; whose it is stands on the lines of its calls and of its end. How long a stage takes is also
-    Lambda's own `Duration`, for free. There is no line where one of metrics has told of the job in this invocation.
+    Lambda's own `Duration`, for free. There is no line where one to count has told of the job in this invocation.
     """
     if logger().log_level <= logging.INFO and job_id not in _measured:
         _print({"message": stage, "job_id": job_id, **facts})
@@ -66,28 +70,34 @@ def place_of(error: BaseException) -> str:
     return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
 
 
+def say(line: dict[str, Any]) -> None:
+    """A line that queries count: a `message`, and facts as for `log`, flat. It is written whatever the level is."""
+    # What is said of a job is found by the job's id.
+    place = {} if "job_id" in line else {"request_id": logger().get_current_keys().get("request_id")}
+    if "job_id" in line:
+        _measured.add(line["job_id"])
+    _print({**line, **place})
+
+
 def metric(dimensions: dict[str, str], line: dict[str, Any] | None = None, /, **values: float) -> None:
-    """EMF metrics with dimensions of bounded variety; names ending in `Ms` are milliseconds, others counts.
+    """EMF metrics of this stack, with further dimensions of bounded variety; names end in their unit, or are counts.
 
-    The form is CloudWatch's "Specification: Embedded metric format", of which Powertools' classes make twice the work.
+    The form is CloudWatch's "Specification: Embedded metric format", of which Powertools' classes make twice the work;
+    a unit is optional there.
 
-    `line` makes it a log line as well: its `message`, and facts as for `log`.
+    `line` makes it a line to count as well, as for `say`.
 
-    A tenant is never a dimension: their number has no bound, and each would be a paid metric. Tenants are found in the
-    logs, and their spend in the ledger.
-
-    Source: the CloudWatch embedded metric format specification. A unit is optional there. A set of dimensions has one
-    at least: the service, where there is no other.
+    Each metric with each set of values is paid for. So a tenant, a model or a version of a prompt is never a dimension:
+    their number has no bound. They are found in the lines, and spend in the ledger.
     """
     names = [{"Name": name} for name in values]
-    named = dimensions or {"service": SERVICE}
+    named = {STACK: os.environ.get("STACK_NAME", SERVICE), **dimensions}
     directive = {"Namespace": NAMESPACE, "Dimensions": [list(named)], "Metrics": names}
-    # What is said of a job is found by the job's id.
-    place = {} if not line or "job_id" in line else {"request_id": logger().get_current_keys().get("request_id")}
-    if line and "job_id" in line:
-        _measured.add(line["job_id"])
-    directives = {"Timestamp": now_ms(), "CloudWatchMetrics": [directive]}
-    _print({**(line or {}), **place, **named, **values, "_aws": directives})
+    measured = {**named, **values, "_aws": {"Timestamp": now_ms(), "CloudWatchMetrics": [directive]}}
+    if line is None:
+        _print(measured)
+    else:
+        say({**line, **measured})
 
 
 def _sampled() -> bool:

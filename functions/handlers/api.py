@@ -3,7 +3,7 @@
 from typing import Any
 
 from broker.bootstrap import doors
-from broker.observability import invocation, log, metric
+from broker.observability import invocation, log, say
 from broker.rest.http import Request
 
 from handlers.answering import answered
@@ -19,9 +19,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
     if route in ACCEPTING and reply.status < 400:
-        metric({"door": "rest"}, {"message": "job accepted", "job_id": reply.body["id"]}, JobsAccepted=1)
+        say({"message": "job accepted", "job_id": reply.body["id"]})
     elif route in ACCEPTING:
-        metric({"door": "rest"}, {"message": "answered", **facts}, JobsRefused=1)
+        say({"message": "answered", **facts})
     elif request.method != "GET":  # a look changes nothing, and API Gateway's own log has it
         log("answered", **facts)
     return reply.proxy(request.request_id, doors.cors_origin())

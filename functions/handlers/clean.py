@@ -1,4 +1,4 @@
-"""Clean: every five minutes, the objects of payloads whose time is over."""
+"""Clean: every five minutes, the objects of payloads whose time is over, and a look at what waits for an operator."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.errors import Unavailable
-from broker.observability import invocation, log
+from broker.observability import invocation, log, metric
 
 MARGIN_MS = 10_000
 """Stop so long before the timeout; the rest goes five minutes later."""
@@ -22,6 +22,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     cleaned = running.clean()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
     counts = asdict(cleaned)
     log("cleaned", **counts)
+    _look()
     if cleaned.failed:
         raise Unavailable(f"{cleaned.failed} objects could not be deleted.", code="not_cleaned")
     return counts
+
+
+def _look() -> None:
+    """Metrics of what waits, where anything does: a metric that is told each time is paid for all month."""
+    if ended := running.ends().messages():
+        metric({}, {"message": "dead letters", "queues": ended}, DeadLetters=sum(ended.values()))
+    held, oldest_ms = running.reviews_standing(now_ms())
+    if held:
+        metric({}, {"message": "jobs are held for review", "held": held}, OldestReviewMs=oldest_ms)

@@ -4,7 +4,7 @@ from typing import Any
 
 from broker.bootstrap import doors
 from broker.clock import now_ms
-from broker.observability import invocation, metric
+from broker.observability import invocation, say
 
 from handlers.batch import each_record
 
@@ -19,8 +19,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _take(record: dict[str, Any]) -> None:
     accepted = doors.event_consumer()(record["body"], now_ms())
     if accepted is None:
-        metric({"door": "event"}, {"message": "event rejected", "message_id": record["messageId"]}, JobsRefused=1)
+        say({"message": "event rejected", "message_id": record["messageId"]})
         return
     head = accepted.head
     facts = {"job_id": head.id, "tenant": head.tenant, "repeated": accepted.repeated}
-    metric({"door": "event"}, {"message": "event accepted", **facts}, JobsAccepted=int(not accepted.repeated))
+    say({"message": "event accepted", **facts})

@@ -5,7 +5,7 @@ from typing import Any
 from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.jobs.head import Status
-from broker.observability import metric
+from broker.observability import say
 from broker.steps.context import Run
 
 from handlers.step import step
@@ -19,16 +19,18 @@ def _settle_job(run: Run, event: dict[str, Any]) -> dict[str, Any]:
             "job_id": head.id,
             "tenant": head.tenant,
             "rules": head.review["rules"],
+            "stage": head.review["stage"],
         }
-        metric({"stage": head.review["stage"]}, facts, JobsHeld=1)
+        say(facts)
     elif head.status is Status.QUEUED:
         facts = {
             "message": f"job waits for {head.waits_for}",
             "job_id": head.id,
             "tenant": head.tenant,
             "runs": head.run,
+            "lane": head.lane,
         }
-        metric({"lane": head.lane}, facts, JobsWaiting=1)
+        say(facts)
     return {"job_id": head.id, "status": head.status.value}
 
 

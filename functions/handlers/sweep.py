@@ -5,7 +5,7 @@ from typing import Any
 from broker.bootstrap import running
 from broker.clock import now_ms
 from broker.metrics import sweep_ended
-from broker.observability import invocation, metric
+from broker.observability import invocation
 from broker.side_by_side import side_by_side
 
 MARGIN_MS = 5_000
@@ -27,7 +27,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         time_left=lambda: left_ms() > MARGIN_MS,
         together=lambda strands: side_by_side(strands, lambda: (left_ms() - ANSWER_MS) / 1000),
     )
-    held, oldest_ms = running.reviews_standing(now_ms())
-    if held:
-        metric({}, ReviewsWaiting=held, OldestReviewMs=oldest_ms)
     return sweep_ended(swept, now_ms())

@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.bootstrap import doors
 from broker.clock import now_ms
-from broker.observability import invocation, log, metric
+from broker.observability import invocation, log, say
 
 from handlers.batch import each_record
 
@@ -36,4 +36,4 @@ def _take(record: dict[str, Any], time_left: Callable[[], bool]) -> None:
     if taken is None:
         return
     facts = {"batch_id": taken.batch_id, "tenant": taken.tenant, "error": taken.error}
-    metric({"door": "s3"}, {"message": "file taken", **facts}, JobsAccepted=taken.accepted, JobsRefused=taken.refused)
+    say({"message": "file taken", **facts, "accepted": taken.accepted, "refused": taken.refused})

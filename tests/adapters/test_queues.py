@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from broker.cloud.queues import MOST_BYTES, DeliveryQueue, JobDeadLetters, JobQueue, RejectedEvents
+from broker.cloud.queues import MOST_BYTES, DeliveryQueue, Ends, JobDeadLetters, JobQueue, RejectedEvents
 from broker.jobs.head import Head
 
 from tests.adapters.conftest import Client
@@ -118,3 +118,12 @@ def test_dead_letters_of_all_lanes_are_read_and_deleted_on_demand(sqs: Any) -> N
 
 def test_no_dead_letters(sqs: Any) -> None:
     assert list(JobDeadLetters(sqs, [make(sqs, "dead")]).take()) == []
+
+
+def test_the_ends_that_have_messages_are_counted_and_left_as_they_are(sqs: Any) -> None:
+    urls = [make(sqs, name) for name in ("files", "rejected", "rules")]
+    for body in ("1", "2"):
+        sqs.send_message(QueueUrl=urls[1], MessageBody=body)
+    ends = Ends(sqs, urls)
+    assert ends.messages() == ends.messages() == {"rejected": 2}
+    assert len(read(sqs, urls[1])) == 2, "whoever mends the cause needs them"

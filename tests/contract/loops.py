@@ -2,8 +2,9 @@
 
 Of what that transform knows, the template uses this: a loop in `Resources` over a list of names; its identifier in the
 keys of what is repeated (`${Name}`), in the strings of `Fn::Sub`, and alone as `Ref`; `Fn::Sub` inside `Ref` and
-`Fn::GetAtt`; and `Fn::FindInMap` by the identifier. Anything else of a loop is refused here, so that no test passes on
-what AWS would read otherwise (template reference, "Fn::ForEach", "Ref", "Fn::GetAtt").
+`Fn::GetAtt`; and `Fn::FindInMap` by the identifier, or outside of loops by plain names. Anything else of a loop is
+refused here, so that no test passes on what AWS would read otherwise (template reference, "Fn::ForEach", "Ref",
+"Fn::GetAtt").
 """
 
 import re
@@ -28,11 +29,23 @@ def unrolled(template: dict[str, Any]) -> dict[str, Any]:
     )
     resources: dict[str, Any] = {}
     for key, resource in template["Resources"].items():
-        made = _turns(key, resource, mappings) if key.startswith(LOOP) else {key: resource}
+        made = _turns(key, resource, mappings) if key.startswith(LOOP) else {key: _looked_up(resource, mappings)}
         twice = resources.keys() & made.keys()
         assert not twice, f"{key} makes {sorted(twice)} again"
         resources |= made
     return template | {"Resources": resources}
+
+
+def _looked_up(node: Any, mappings: dict[str, Any]) -> Any:
+    """A part that is not repeated, with what it finds in mappings by plain names."""
+    match node:
+        case {"Fn::FindInMap": [str(mapping), str(first), str(second)]}:
+            return mappings[mapping][first][second]
+        case dict():
+            return {key: _looked_up(each, mappings) for key, each in node.items()}
+        case list():
+            return [_looked_up(each, mappings) for each in node]
+    return node
 
 
 def _turns(key: str, loop: Any, mappings: dict[str, Any]) -> dict[str, Any]:

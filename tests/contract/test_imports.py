@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"cache", "consequences", "delivery", "jobs", "observability", "steps"},
+    "metrics": {"cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
@@ -64,7 +64,7 @@ ARROWS: dict[str, set[str]] = {
     # adapters
     "cloud": {
         *("clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
-        *("json_text", "packed_numbers", "providers", "storage"),
+        *("json_text", "observability", "packed_numbers", "providers", "storage"),
     },
     # what puts it together
     "bootstrap": {

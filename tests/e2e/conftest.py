@@ -18,6 +18,8 @@ from tests.unit.provider_server import ProviderServer
 TESTS = ROOT / ".local" / "tests"
 """Where the artefacts are, which all workers deploy."""
 
+PARAMETERS = ("ProgressEvents=on", "Dashboard=on")
+
 FOLDER = TESTS / os.environ.get("PYTEST_XDIST_WORKER", "")
 """The worker's own."""
 
@@ -45,7 +47,7 @@ def stack(issuer: Issuer, shaky: ProviderServer) -> Iterator[Stack]:
         with _in_turn() as first:
             if first:
                 build(TESTS)
-            running = up(persist=False, folder=FOLDER, parameters=("ProgressEvents=on",), built=TESTS)
+            running = up(persist=False, folder=FOLDER, parameters=PARAMETERS, built=TESTS)
         stack = Stack(running.cloud, running.outputs, running.seeded, running.models_url)
         guardrail = _guardrail(running.cloud)
         stack.register(registry(stack.models_url, issuer.jwks_url, guardrail, f"{shaky.url}/v1"))

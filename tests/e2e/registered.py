@@ -8,6 +8,8 @@ from tests.e2e.odd import models as odd_models
 ORDERS: dict[str, dict[str, Any]] = {
     "answers": {"order": "", "tasks": ["chat", "embed"]},
     "bad-key": {"order": "!401"},
+    "alarmed-key": {"order": "!401"},
+    "alarmed-gone": {"order": "!404"},
     "no-secret": {"order": "", "secret": "providers/nowhere"},
     "throttles": {"order": "!429=60"},
     "throttles-a-second": {"order": "!429=1"},

@@ -1,60 +1,78 @@
 """What a month costs: each resource of the template is in the bill, each metric is counted."""
 
-import ast
 import re
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.logs import Logged, series_of
-from bench.monthly import BY_USE, FREE, PER_PIECE, Background, monthly, series_seen
-from bench.pricing import Function, Job, Line, PriceList, Traffic, bill
-from bench.template import every_minutes, readers, resources
+from bench import idle as printed
+from bench.logs import Logged
+from bench.monthly import BY_USE, FREE, PER_PIECE, Metric, busy, clock_run, exceeded, idle, metrics
+from bench.pricing import Function, Job, Line, PriceList, Traffic, bill, summed
+from bench.tables import markdown
+from bench.template import every_minutes, holds, readers, resources, watched_metrics
+from tests.contract.ringing import alarms
+from tests.contract.stack import template
 
 ROOT = Path(__file__).parents[2]
 
 PRICES = PriceList.load()
 
-RUN = Job(functions={"SweepFunction": Function(256, 1, {"dynamodb.Query": 8})}, reads=4)
-
-BACKGROUND = Background(dict.fromkeys(every_minutes(), RUN), table_users=10)
-
-TOLD = {
-    ("ProviderCalls", (("model", "a"), ("outcome", "succeeded"), ("service", "x"))),
-    ("ProviderCalls", (("model", "b"), ("outcome", "succeeded"), ("service", "x"))),
-    ("InputTokens", (("model", "a"), ("outcome", "succeeded"), ("service", "x"))),
-    ("ModelsToMend", (("service", "x"),)),
-}
+JOB = Job(functions={"InvokeModelFunction": Function(128, 1)})
 
 
-def line(name: str, pieces: Counter[str] | None = None) -> Line:
-    lines = monthly(pieces or resources(), BACKGROUND, TOLD, PRICES, Traffic())
-    return next(each for each in lines if each.name == name)
+def lines_of_all_bills() -> Iterator[Line]:
+    yield from bill(JOB, PRICES, Traffic(), 3)
+    yield from idle(PRICES)
+    yield from busy(PRICES, Traffic(), table_users=10)
+
+
+def line(name: str, **parameters: str) -> Line:
+    return next(each for each in idle(PRICES, **parameters) if each.name == name)
 
 
 def test_each_kind_of_resource_has_its_place_in_the_bill() -> None:
     known = [*PER_PIECE, *BY_USE, *FREE]
     assert len(known) == len(set(known)), "a kind has two places"
-    assert resources().keys() - set(known) == set(), "what does it cost?"
+    kinds = {each["Type"] for each in template()["Resources"].values()}
+    assert kinds - set(known) == set(), "what does it cost?"
 
 
 def test_what_is_paid_by_use_is_a_line_of_a_bill() -> None:
-    job = Job(functions={"InvokeModelFunction": Function(128, 1)})
-    lines = [*bill(job, PRICES, Traffic(), 3), *monthly(resources(), BACKGROUND, TOLD, PRICES, Traffic())]
-    names = [each.name for each in lines]
+    names = [each.name for each in lines_of_all_bills()]
     assert {name for used in BY_USE.values() for name in used} | {name for name, _ in PER_PIECE.values()} == set(names)
     assert len(names) == len(set(names)), "a line is counted twice"
 
 
-def test_the_documentation_has_each_line_of_both_bills() -> None:
+def test_the_documentation_has_each_line_of_all_bills() -> None:
     documented = (ROOT / "docs" / "operations.md").read_text()
-    job = Job(functions={"InvokeModelFunction": Function(128, 1)})
-    for each in [*bill(job, PRICES, Traffic(), 3), *monthly(resources(), BACKGROUND, TOLD, PRICES, Traffic())]:
+    for each in lines_of_all_bills():
         assert f"\n| {each.name} | " in documented, (
             f"`python -m bench price --markdown` prints {each.name}; the docs lack it"
         )
+
+
+def test_the_documentation_has_what_a_stack_costs_that_does_nothing_as_it_is_now() -> None:
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    for each in printed.tables(PRICES):
+        assert markdown(*each) in documented, f"`python -m bench idle --markdown` prints {each.title!r} anew"
+
+
+def test_a_stack_that_does_nothing_costs_what_its_key_and_queues_do_and_its_alarms() -> None:
+    alarm_lines = {"metrics that alarms look at", "composite alarms"}
+    assert summed([each for each in idle(PRICES) if each.name not in alarm_lines]) <= 2.80
+    assert summed(idle(PRICES, AlarmSet="few")) <= 3.30
+    assert summed(idle(PRICES)) <= 5.30
+
+
+def test_metrics_cost_less_than_five_dollars_whatever_the_jobs_models_and_tenants() -> None:
+    (told, routes, *_) = busy(PRICES, Traffic(jobs_per_month=100_000), table_users=10)
+    assert (told.name, told.usd <= 5, routes.usd) == ("custom metrics", True, 0)
+    assert all(set(each.dimensions) <= {"service", "lane"} for each in metrics(PRICES)), "a dimension without a bound"
+    more = busy(PRICES, Traffic(), 10, ApiMetrics="on")
+    assert more[1].usd == pytest.approx(10 * 0.30)
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -63,51 +81,39 @@ def tables(text: str) -> list[list[list[str]]]:
     return [[[cell.strip() for cell in row.strip("|").split("|")] for row in block.splitlines()] for block in blocks]
 
 
-@pytest.mark.parametrize("head", ["$ per million jobs", "$ a month"])
+@pytest.mark.parametrize("head", ["$ per million jobs, of", "$ a month, without a job"])
 def test_what_the_documentation_shows_adds_up(head: str) -> None:
     found = tables((ROOT / "docs" / "operations.md").read_text())
-    heads, _, *rows = next(table for table in found if table[0][0].startswith(head + ","))
+    heads, _, *rows = next(table for table in found if table[0][0].startswith(head))
     whole = next(row for row in rows if row[0].startswith("**together"))
     for column in range(2, len(heads)):
         cents = [round(100 * float(row[column].replace(",", ""))) for row in rows if not row[0].startswith("**")]
         assert sum(cents) == round(100 * float(whole[column].replace(",", "")))
 
 
-def test_another_piece_costs_more_by_itself() -> None:
-    more = resources() + Counter({"AWS::CloudWatch::Alarm": 2, "AWS::SecretsManager::Secret": 1})
-    assert line("alarms", more).usd == pytest.approx(line("alarms").usd + 2 * 0.10)
-    assert line("secrets", more).usd == pytest.approx(line("secrets").usd + 0.40)
-    assert line("alarms").quantity == resources()["AWS::CloudWatch::Alarm"] > 0
+def test_each_metric_that_an_alarm_looks_at_is_paid_for() -> None:
+    shown = line("metrics that alarms look at")
+    assert shown.quantity == watched_metrics() == len(alarms()), "an alarm that reckons with two metrics costs two"
+    assert shown.usd == pytest.approx(0.10 * shown.quantity)
+    assert line("metrics that alarms look at", AlarmSet="few").quantity == 5
+    assert [line("composite alarms", AlarmSet=each).usd for each in ("all", "few")] == [0.50, 0]
+    assert [line("dashboards", Dashboard=each).usd for each in ("off", "on")] == [0, 3]
 
 
-def test_a_metric_is_paid_for_each_set_of_values() -> None:
-    assumed = PRICES.assumed | {"metric_series": {"model,outcome": {"sets": 3}, "": {"share": 0.05}}}
-    prices = replace(PRICES, assumed=assumed)
-    assert series_seen(TOLD, prices, 1) == {("model", "outcome"): 2 * 3, (): 0.05}
-    assert series_seen(TOLD, prices, 5) == {("model", "outcome"): 2 * 3 * 5, (): 0.05}
+def test_what_a_parameter_leaves_out_is_not_in_the_bill() -> None:
+    assert resources(AlarmSet="few")["AWS::CloudWatch::Alarm"] < resources()["AWS::CloudWatch::Alarm"]
+    assert resources(Target="local")["AWS::CloudWatch::CompositeAlarm"] == 0
+    assert holds("CreatesApiLogRole") and not holds("CreatesApiLogRole", ApiLogRole="existing")
+    assert not holds("HasAlarmEmail") and holds("HasAlarmEmail", AlarmEmail="a@example.com")
 
 
-def test_each_metric_of_the_code_has_its_number_of_values_assumed() -> None:
-    found = set()
-    for path in (ROOT / "functions").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "metric":
-                assert isinstance(node.args[0], ast.Dict), f"{path}: dimensions that cannot be read"
-                found.add(",".join(sorted(ast.literal_eval(key) for key in node.args[0].keys if key)))
-    assert found == PRICES.assumed["metric_series"].keys()
+def test_each_metric_of_the_code_and_of_filters_has_its_hours_assumed() -> None:
+    assert [each.name for each in metrics(PRICES)] == sorted(PRICES.assumed["metric_series"])
 
 
-EMF = (
-    '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"N","Dimensions":[["service","lane"]],'
-    '"Metrics":[{"Name":"Ended","Unit":"Count"},{"Name":"Ms","Unit":"Milliseconds"}]}]},'
-    '"lane":"bulk","service":"s","Ended":[1.0],"Ms":[5.0]}'
-)
-
-
-def test_metrics_are_read_from_the_lines_that_make_them() -> None:
-    dimensions = (("lane", "bulk"), ("service", "s"))
-    assert series_of(EMF) == {("Ended", dimensions), ("Ms", dimensions)}
-    assert series_of('{"message":"plain"}') == set()
+def test_a_metric_is_paid_for_each_set_of_values_in_the_hours_that_have_it() -> None:
+    assert Metric("A", ("service",), 2, 0.05).billed == pytest.approx(0.1)
+    assert Metric("A", (), 1, 1).billed == 1
 
 
 def test_lambdas_own_lines_count_where_they_are_logged() -> None:
@@ -121,6 +127,24 @@ def test_lambdas_own_lines_count_where_they_are_logged() -> None:
 
 def test_what_the_clock_runs_is_read_from_the_template() -> None:
     assert every_minutes()["SweepFunction"] == 1
-    assert set(readers()) == {"InteractiveQueue", "BulkQueue", "FilesQueue", "DeliveriesQueue", "IntakeQueue"}
+    assert set(readers()) == {
+        "InteractiveQueue",
+        "BulkQueue",
+        "FilesQueue",
+        "DeliveriesQueue",
+        "IntakeQueue",
+        "DocumentsQueue",
+    }
     runs = sum(730 * 60 / minutes for minutes in every_minutes().values())
     assert line("what runs by the clock").quantity == runs
+
+
+def test_a_run_by_the_clock_that_takes_more_than_is_assumed_is_told() -> None:
+    assumed = {name: clock_run(name, PRICES) for name in every_minutes()}
+    assert exceeded(assumed, PRICES) == []
+    sweep = assumed["SweepFunction"]
+    more = sweep.functions["SweepFunction"].plus(Function(0, 0, {"dynamodb.Query": 1}), 1)
+    assert exceeded(assumed | {"SweepFunction": replace(sweep, functions={"SweepFunction": more})}, PRICES) == [
+        "SweepFunction"
+    ]
+    assert exceeded(assumed | {"SweepFunction": replace(sweep, reads=sweep.reads + 1)}, PRICES) == ["SweepFunction"]

@@ -11,7 +11,7 @@ import pytest
 from broker.clock import now_ms
 from broker.errors import Conflict, Throttled
 from broker.metrics import fault_noticed
-from broker.observability import NAMESPACE, invocation, log, logger, metric, span, warn
+from broker.observability import NAMESPACE, invocation, log, logger, metric, say, span, warn
 from broker.steps.context import Run
 from handlers.step import step
 
@@ -77,15 +77,14 @@ def test_what_is_below_the_level_is_not_written(lines: Any) -> None:
 
 
 def test_a_metric_is_a_line_of_emf(lines: Any) -> None:
-    metric({"model": "small", "outcome": "ok"}, ProviderCalls=1, ProviderLatencyMs=12.5)
+    metric({"service": "states"}, CallsThrottled=1, WaitedMs=12.5)
     (line,) = lines()
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == NAMESPACE
-    assert [row["Name"] for row in directive["Metrics"]] == ["ProviderCalls", "ProviderLatencyMs"]
+    assert [row["Name"] for row in directive["Metrics"]] == ["CallsThrottled", "WaitedMs"]
     (dimensions,) = directive["Dimensions"]
-    assert sorted(dimensions) == ["model", "outcome"]
-    assert (line["model"], line["outcome"]) == ("small", "ok")
-    assert (line["ProviderCalls"], line["ProviderLatencyMs"]) == (1, 12.5)
+    assert sorted(dimensions) == ["service", "stack"]
+    assert (line["service"], line["CallsThrottled"], line["WaitedMs"]) == ("states", 1, 12.5)
     assert abs(line["_aws"]["Timestamp"] - now_ms()) < 60_000
 
 
@@ -94,8 +93,15 @@ def test_metrics_do_not_mix(lines: Any) -> None:
     metric({}, B=2)
     first, second = lines()
     assert (first["A"], second["B"]) == (1, 2)
-    assert second["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    assert second["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["stack"]]
     assert "door" not in second and "A" not in second
+
+
+def test_a_metric_is_of_its_stack(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("test", "production"):
+        monkeypatch.setenv("STACK_NAME", name)
+        metric({}, DeadLetters=1)
+    assert [line["stack"] for line in lines()] == ["test", "production"], "one stack's trouble would ring the other's"
 
 
 @pytest.mark.parametrize("value", ["Sampled=0", "", None, "Root=1-2;Parent=3"])
@@ -171,7 +177,7 @@ def test_a_step_of_which_another_line_tells_says_nothing_where_it_went_well(line
 def test_a_step_that_measured_its_job_says_no_more(lines: Any) -> None:
     def _invoke_model(run: Run, event: dict[str, Any]) -> dict[str, Any]:
         if event["asked"]:
-            metric({}, {"message": "provider called", "job_id": run.id}, ProviderCalls=1)
+            say({"message": "provider called", "job_id": run.id})
         return {}
 
     for asked in (True, False):
@@ -179,11 +185,20 @@ def test_a_step_that_measured_its_job_says_no_more(lines: Any) -> None:
     assert [line["message"] for line in lines()] == ["provider called", "invoke_model"]
 
 
-def test_a_line_of_metrics_is_found_by_its_job_or_else_by_its_request(lines: Any) -> None:
+def test_a_line_to_count_is_written_at_each_level(lines: Any) -> None:
+    logger().setLevel(logging.ERROR)
+    try:
+        say({"message": "provider called", "job_id": "job_1"})
+    finally:
+        logger().setLevel(logging.INFO)
+    assert [line["message"] for line in lines()] == ["provider called"], "queries would count too few"
+
+
+def test_a_line_to_count_is_found_by_its_job_or_else_by_its_request(lines: Any) -> None:
     @invocation
     def handler(event: Any, context: Any) -> None:
-        metric({"door": "rest"}, {"message": "refused"}, JobsRefused=1)
-        metric({"door": "rest"}, {"message": "accepted", "job_id": "job_1"}, JobsAccepted=1)
+        say({"message": "refused"})
+        metric({}, {"message": "accepted", "job_id": "job_1"}, JobsFailed=0)
 
     handler({}, SimpleNamespace(aws_request_id="req-1"))
     refused, accepted = lines()

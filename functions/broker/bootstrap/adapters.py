@@ -220,10 +220,10 @@ def media(job: "Run | Head") -> "JobMedia":
 def secrets_get(name: str) -> str:
     """A provider's key; the client is made only where a model has one."""
     from broker.errors import CredentialRejected
-    from broker.metrics import model_to_mend
+    from broker.metrics import credential_rejected
 
     try:
         return secrets().get(name)
     except CredentialRejected:
-        model_to_mend()
+        credential_rejected()
         raise

@@ -27,6 +27,7 @@ from broker.bootstrap.adapters import (
 
 if TYPE_CHECKING:
     from broker.batches.counting import Count
+    from broker.cloud.queues import Ends
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.jobs.cleaning import Clean
@@ -219,8 +220,8 @@ def deliver() -> "Deliver":
         *(database(), jobs(), delivery_queue(), send),
         lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
         webhook_gone,
-        link,
         Receivers(impatient(), receivers_unread),
+        link=link,
     )
 
 
@@ -233,6 +234,15 @@ def clean() -> "Clean":
 
     table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
     return Clean(database(), BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb")))
+
+
+@cache
+def ends() -> "Ends":
+    """The queues that should be empty."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import Ends
+
+    return Ends(client("sqs"), setting("END_QUEUES").split())
 
 
 @cache

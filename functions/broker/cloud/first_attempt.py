@@ -5,14 +5,25 @@ network.
 """
 
 import io
+import os
 from contextvars import ContextVar
 from typing import Any
 
 import urllib3
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from broker.cloud.keep_alive import Reply
+from broker.observability import metric
+
+THROTTLED = frozenset(
+    {
+        *("ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException", "RequestLimitExceeded"),
+        *("RequestThrottled", "ThrottledException", "Throttling", "ThrottlingError", "ThrottlingException"),
+        *("ExecutionLimitExceeded", "TooManyRequestsException"),
+    }
+)
+"""Codes of errors, and of reasons for which DynamoDB cancels a transaction (API references of the services here)."""
 
 _outcome: ContextVar[AWSResponse | HTTPClientError | None] = ContextVar("outcome", default=None)
 """On its way to botocore's client."""
@@ -25,12 +36,26 @@ def listen(client: Any) -> None:
 
 
 def judged(client: Any, method: str, request: dict[str, Any], outcome: Reply | OSError) -> Any:
-    """What botocore makes of a request whose first attempt had this outcome: it may send it again, or raise."""
+    """What botocore makes of a request whose first attempt had this outcome: it may send it again, or raise.
+
+    That AWS throttled it to the last is measured, by service.
+    """
     before = _outcome.set(_outcome_of(client.meta.endpoint_url, outcome))
     try:
         return getattr(client, method)(**request)
+    except ClientError as error:
+        if throttled(error) and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            service = client.meta.service_model.endpoint_prefix
+            metric({"service": service}, {"message": "call throttled", "operation": method}, CallsThrottled=1)
+        raise
     finally:
         _outcome.reset(before)
+
+
+def throttled(error: ClientError) -> bool:
+    """True where AWS asked for less: by the error itself, or by the reasons of a transaction."""
+    reasons: Any = error.response.get("CancellationReasons", [])
+    return bool(THROTTLED & {error.response["Error"].get("Code"), *(each.get("Code") for each in reasons)})
 
 
 def _outcome_of(url: str, outcome: Reply | OSError) -> AWSResponse | HTTPClientError:

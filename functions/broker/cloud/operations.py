@@ -45,6 +45,7 @@ SERVICES = {
         *("sqs", "SQS", "1.0", "AmazonSQS"),
         {
             "delete_message": "DeleteMessage",
+            "get_queue_attributes": "GetQueueAttributes",
             "receive_message": "ReceiveMessage",
             "send_message": "SendMessage",
             "send_message_batch": "SendMessageBatch",

@@ -115,6 +115,23 @@ class JobDeadLetters:
         return lambda: self._client.delete_message(QueueUrl=url, ReceiptHandle=handle)
 
 
+class Ends:
+    """The queues where messages end that nobody here takes out again."""
+
+    def __init__(self, client: Any, urls: list[str]) -> None:
+        self._client = client
+        self._urls = urls
+
+    def messages(self) -> dict[str, int]:
+        """How many messages lie in each that has some, by the queue's name. Those that somebody looks at are hidden."""
+        found = {url.rpartition("/")[2]: self._count(url) for url in self._urls}
+        return {name: count for name, count in found.items() if count}
+
+    def _count(self, url: str) -> int:
+        reply = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(reply["Attributes"]["ApproximateNumberOfMessages"])
+
+
 def _job_id(body: str) -> str:
     """The job that a message is about; empty for a message that is not ours, which no job answers to."""
     try:

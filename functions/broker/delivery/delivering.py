@@ -63,12 +63,12 @@ class Deliver:
     observe: Callable[[Item, Sent], None]
     on_gone: Callable[[str, str], None] = lambda job_id, name: None
     """Told of a delivery whose job is gone, by the job's id and the note's name."""
-    link: Callable[[Head], Linked | None] = lambda head: None
-    """Gives a link to a job's answer; asked for where it is given out by one."""
     slots: Slots = field(default_factory=AllAtOnce)
     """Whose receivers may be attempted now."""
     chance: Callable[[], float] = random.random
     """From 0 to 1: receivers that failed together should not be called together."""
+    link: Callable[[Head], Linked | None] = lambda head: None
+    """Gives a link to a job's answer; asked for where it is given out by one."""
 
     def __call__(self, job_id: str, name: str, now: int, base_url: str) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
