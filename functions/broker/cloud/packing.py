@@ -23,26 +23,30 @@ OBJECT = b"{"
 UTF_8 = "utf-8"
 
 
+MOST_BYTES = 1_000_000
+"""Of a text that is tried in an encoding of its script: larger ones lie in a bucket, where a kilobyte costs nothing."""
+
+
 def pack(document: Any) -> bytes:
     """A JSON document, with the newest dictionary for what it is written in."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    if text.isascii():
-        return pack_text(text.encode())
-    from broker.cloud.scripts import script_of  # where used: most starts need it late or never
-
-    if script := script_of(text):
-        encoded = script.encoded(text)
-        # Some encodings write two letters as one (EUC-JP a yen as a backslash): what would be read has to be this.
-        read = encoded.decode(script.encoding)
-        if read == text or _loaded(read) == document:
-            return pack_text(encoded, script.encoding)
-    return pack_text(text.encode())
+    return pack_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def pack_text(text: bytes, encoding: str = UTF_8) -> bytes:
-    """The same of a document that is JSON in an encoding already."""
+def pack_text(text: bytes) -> bytes:
+    """The same of a document that is JSON in UTF-8 already."""
+    encoding, encoded = UTF_8, text
+    if len(text) <= MOST_BYTES and not text.isascii():
+        from broker.cloud.scripts import script_of  # where used: most starts need it late or never
+
+        words = text.decode()
+        if script := script_of(words):
+            shorter = script.encoded(words)
+            # Some encodings write two letters as one (EUC-JP a yen as a backslash): what would be read has to be this.
+            read = shorter.decode(script.encoding)
+            if read == words or _loaded(read) == json.loads(words):
+                encoding, encoded = script.encoding, shorter
     packer = _primed(encoding).copy()
-    return bytes(packer.compress(text) + packer.flush())
+    return bytes(packer.compress(encoded) + packer.flush())
 
 
 def unpack(packed: bytes) -> Any:
