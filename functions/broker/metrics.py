@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from broker.consequences import of_outcome, whose
-from broker.errors import CredentialRejected
+from broker.errors import CredentialRejected, Unavailable
 from broker.observability import log, metric, place_of, say, warn
 
 if TYPE_CHECKING:
@@ -158,7 +158,12 @@ def _asked_ms(calls: dict[str, dict[str, Any]]) -> int:
 
 
 def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:
-    """A sweep is over; gives what it did, as counts. A metric that is told each minute would be paid for all month."""
+    """A sweep is over; gives what it did, as counts. A metric that is told each minute would be paid for all month.
+
+    Raises:
+        Unavailable: some of what is due could not be read, so nothing else says that it waits; an alarm rings where
+            that goes on.
+    """
     counts = asdict(done) | {"errors": len(done.errors)}
     due_at = counts.pop("oldest_due_at")
     behind_s = 0 if due_at is None else max(0, now - due_at) // 1000
@@ -167,6 +172,8 @@ def sweep_ended(done: "Swept", now: int) -> dict[str, Any]:
     if behind_s:
         metric({}, SweepBehindSeconds=behind_s)
     say({"message": "swept", **counts, "behind_s": behind_s, "error_names": sorted(set(done.errors))})
+    if done.unread:
+        raise Unavailable(f"{done.unread} parts of what is due could not be read.", code="not_swept")
     return counts
 
 

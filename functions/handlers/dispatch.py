@@ -44,9 +44,9 @@ def _start(left: list[Left], record: dict[str, Any]) -> None:
 def _leave(left: list[Left]) -> list[str]:
     now = now_ms()
     # Their messages are new each time, so the age of their lane's oldest message does not tell how long they wait.
-    oldest_ms = max(now - each.head.created_at for each in left)
-    line = {"message": "no room; left in the lane", "jobs": len(left)}
-    metric({"lane": left[0].head.lane}, line, OldestWaitMs=oldest_ms)
+    oldest = min(left, key=lambda each: each.since)
+    line = {"message": "no room; left in the lane", "jobs": len(left), "tenant": oldest.head.tenant}
+    metric({"lane": oldest.head.lane}, line, OldestWaitMs=now - oldest.since)
     try:
         return leave(adapters.job_queue(), left, now, random.random())  # noqa: S311 - jitter, not a secret
     except Exception as error:

@@ -17,7 +17,11 @@ ANSWER_MS = 2_000
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Sweep once and say what was done, as counts."""
+    """Sweep once and say what was done, as counts.
+
+    Raises:
+        Unavailable: some of what is due could not be read; all else was done.
+    """
 
     def left_ms() -> int:
         return int(context.get_remaining_time_in_millis())

@@ -53,6 +53,16 @@ def test_what_a_reply_has_room_for_has_no_link(payloads: Payloads, document: dic
         )
 
 
+@pytest.mark.parametrize("document", [LARGEST, LARGE])
+def test_what_has_a_link_can_be_read_as_the_json_that_it_is(payloads: Payloads, document: dict[str, str]) -> None:
+    assert payloads.plain_json(JOB_ID, ANSWER) is None
+    payloads.save(a_head(), ANSWER, document)
+    found = payloads.plain_json(JOB_ID, ANSWER)
+    assert found == (json.dumps(LARGE, separators=(",", ":")).encode() if document is LARGE else None)
+    payloads.erase(JOB_ID)
+    assert payloads.plain_json(JOB_ID, ANSWER) is None
+
+
 @pytest.mark.parametrize("document", [{"text": "short"}, LARGEST, LARGE])
 def test_what_is_copied_is_the_other_jobs_own(payloads: Payloads, document: dict[str, str]) -> None:
     other = a_head(id="job_of_another")

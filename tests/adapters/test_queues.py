@@ -42,7 +42,7 @@ def test_a_job_goes_to_its_lane_in_its_tenants_group(sqs: Any, lane: str) -> Non
 
 def test_what_is_left_in_a_lane_is_seen_later_in_its_tenants_group(sqs: Any) -> None:
     urls = {each: make(sqs, each) for each in ("interactive", "bulk")}
-    some = [({"job_id": f"job_{number}", "left": True}, f"t-{number}", 0) for number in range(9)]
+    some = [({"job_id": f"job_{number}", "left": 1}, f"t-{number}", 0) for number in range(9)]
     assert JobQueue(sqs, urls).send_later("bulk", [*some, ({"job_id": "later"}, "acme", 20)]) == []
     assert read(sqs, urls["interactive"]) == []
     found = {json.loads(each["Body"])["job_id"]: each for each in read(sqs, urls["bulk"])}

@@ -96,7 +96,7 @@ def test_what_ends_in_a_queue_rings_until_it_has_been_taken_out(stack: Stack, to
 
 END_QUEUES = (
     *("IntakeDeadLetters", "FilesDeadLetters", "DocumentsDeadLetters", "DeliveriesDeadLetters"),
-    *("RejectedQueue", "PublishDeadLetters"),
+    "PublishDeadLetters",
 )
 
 

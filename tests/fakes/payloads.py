@@ -46,13 +46,17 @@ class FakePayloads:
 
     def linked(self, job_id: str, name: str, item: Item | None = None) -> Linked | None:
         """See `Payloads.linked`."""
-        if self.load(job_id, name) is None or not self._is_linked(job_id, name):
+        if self._text(job_id, name) is None or not self._is_linked(job_id, name):
             return None
         size = len(self._kept[job_id, name].encode())
         return Linked(f"https://files.example/{job_id}/{name}", size, "application/json")
 
     def _is_linked(self, job_id: str, name: str) -> bool:
         return name.startswith(OUTPUT) and in_reply(self._kept[job_id, name]) > MOST_IN_REPLY
+
+    def plain_json(self, job_id: str, name: str, item: Item | None = None) -> bytes | None:
+        """See `Payloads.plain_json`."""
+        return self._kept[job_id, name].encode() if self.linked(job_id, name) else None
 
     def link(self, job_id: str, name: str, number: int) -> str:
         """See `Payloads.link`."""
@@ -76,8 +80,12 @@ class FakePayloads:
         self, job_id: str, name: str, item: Item | None = None, *, fresh: bool = False, words: bool = False
     ) -> Any | None:
         """See `Payloads.load`."""
+        text = self._text(job_id, name)
+        return None if text is None else json.loads(text)
+
+    def _text(self, job_id: str, name: str) -> str | None:
         text = self._kept.get((job_id, name))
-        return None if text is None or self._until[job_id, name] * 1000 <= self.now else json.loads(text)
+        return None if text is None or self._until[job_id, name] * 1000 <= self.now else text
 
     def facts(self, job_id: str, name: str) -> dict[str, Any] | None:
         """See `Payloads.facts`."""

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from broker.jobs.head import Status
+from broker.jobs.store import OUTPUT
 
 from tests.fakes.batches import Files, chat, jsonl
 from tests.fakes.bus import FakeBus
 from tests.fakes.database import Crash
+from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import Down
 from tests.fakes.world import HOUR, NOW
 
@@ -20,6 +22,15 @@ class RefusingBus(FakeBus):
 
     def put_one(self, kind: str, detail: dict[str, Any]) -> None:
         raise Down
+
+
+class Unread(FakePayloads):
+    """Answers as numbers are: a thousand embeddings of 3,072 take seconds of a processor to read and to write again."""
+
+    def load(self, job_id: str, name: str, item: Any = None, *, fresh: bool = False, words: bool = False) -> Any:
+        if name.startswith(OUTPUT):
+            raise AssertionError
+        return super().load(job_id, name, item, fresh=fresh, words=words)
 
 
 @pytest.fixture
@@ -99,6 +110,20 @@ def test_one_request_gives_the_job_itself(files: Files, name: str) -> None:
     (job,) = files.rows(f"acme/{name}.result.json")
     assert (job["object"], job["status"], job["output"]) == ("job", "succeeded", {"text": "Fine."})
     assert job["id"] == files.jobs(taken.batch_id)[0].id
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_an_answer_that_is_too_large_for_a_reply_is_whole_and_never_loaded(files: Files, name: str) -> None:
+    files.world.payloads = Unread()
+    taken = files.taken(f"acme/{name}", json.dumps(chat("One.")))
+    large = 'é"\n' * 2_000_000
+    files.publish(*(files.end(head, text=large) for head in files.jobs(taken.batch_id)))
+
+    files.collect(taken.batch_id)
+    (row,) = files.rows(f"acme/{name}.result{'s' if name == 'a.jsonl' else ''}.{name.rpartition('.')[2]}")
+    job = row["job"] if name == "a.jsonl" else row
+    assert job["output"] == {"text": large}
+    assert (job["output_url"], job["erased"]) == (None, False)
 
 
 def test_an_open_batch_is_not_collected(files: Files, batch_id: str) -> None:

@@ -208,6 +208,31 @@ def test_what_no_longer_takes_functions_makes_room(how: str) -> None:
     assert filled(account, process, now + 2 * LOOK_MS) >= got - 2
 
 
+def test_who_cancels_jobs_does_not_get_the_places_of_functions_that_still_wait_for_a_model() -> None:
+    account = Account(8)
+    process = account.process()
+    got = filled(account, process)
+    now = NOW + MINUTE
+    call = {"1.1": {"m": "slow", "r": 1}}
+    for number in range(1, got + 1):
+        account.change(number, status=Status.CANCELED, run=1, calls=call, due_at=now + MINUTE)
+    assert account.start(process, 5, now + LOOK_MS) == 0
+    assert account.start(process, 1, now + 2 * LOOK_MS, "other") == 1
+    for number in range(1, got + 1):
+        account.change(number, calls={"1.1": call["1.1"] | {"c": 1, "o": "succeeded", "p": "yes"}}, due_at=None)
+    assert account.start(process, 2, now + 3 * LOOK_MS) == 2
+
+
+def test_a_call_that_nobody_settles_holds_its_place_until_its_lease_is_over() -> None:
+    account = Account(8)
+    process = account.process()
+    now = NOW + MINUTE
+    for number in range(1, filled(account, process) + 1):
+        account.change(number, status=Status.EXPIRED, run=1, calls={"1.1": {"m": "x", "r": 1}}, due_at=now + MINUTE)
+    assert account.start(process, 1, now + MINUTE - 1) == 0
+    assert account.start(process, 1, now + MINUTE + LOOK_MS) == 1
+
+
 def test_a_job_that_runs_for_long_keeps_its_place_and_one_that_never_began_does_not() -> None:
     account = Account(8)
     process = account.process()

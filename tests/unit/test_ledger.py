@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from broker.errors import BudgetExceeded
 from broker.storage import ConditionFailed
 from broker.tenants import ledger
 
@@ -38,6 +39,25 @@ def test_opening_a_period_again_changes_nothing() -> None:
     found = budget(database)
     assert found is not None
     assert (found["available"], found["allowed"]) == (60, 100)
+
+
+@pytest.mark.parametrize(("allowed", "left"), [(100, 30), (50, -20)])
+def test_a_budget_that_is_given_within_the_month_counts_what_was_spent_before(allowed: int, left: int) -> None:
+    database = FakeDatabase()
+    for number in range(10):
+        database.write(*ledger.book("acme", PERIOD, f"job_{number}", [call("a", 7)], {}))
+        database.write(*ledger.book("other", PERIOD, f"job_{number}", [call("a", 9)], {}))
+    before = ledger.standing(database, "acme", PERIOD, allowed)
+    with pytest.raises(BudgetExceeded):
+        ledger.check_covers(database, "acme", PERIOD, allowed, 31)
+    ledger.open_period(database, "acme", PERIOD, allowed)
+    stands = ledger.standing(database, "acme", PERIOD)
+    assert (stands.allowed, stands.spent, stands.held, stands.available) == (allowed, 70, 0, left)
+    assert stands == before, "as it was told that it would be"
+    with pytest.raises(ConditionFailed):
+        database.write(ledger.hold(BUCKET, 31))
+    told = ledger.exceeded(stands, 31).message
+    assert told.count("USD 0.00000007 are spent") == 1
 
 
 def test_two_that_open_a_period_at_once_open_it_once() -> None:

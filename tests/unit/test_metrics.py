@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from broker.errors import Unavailable
 from broker.jobs.head import Status
 from broker.jobs.sweeping import Swept
 from broker.metrics import (
@@ -234,3 +235,13 @@ def test_a_sweep_that_stays_behind_rings(capsys: pytest.CaptureFixture[str], lat
         sweep_ended(Swept(oldest_due_at=NOW - late_s * 1000), NOW)
     told = [[line["SweepBehindSeconds"]] for line in written(capsys) if "SweepBehindSeconds" in line]
     assert states(alarms()["SweepBehindAlarm"], told)[-1] == state
+
+
+def test_a_sweep_that_could_not_read_what_is_due_says_what_it_did_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Unavailable) as caught:
+        sweep_ended(Swept(requeued=3, unread=2, errors=["ClientError"] * 2), NOW)
+    assert caught.value.code == "not_swept"
+    (line,) = written(capsys)
+    assert (line["requeued"], line["unread"], line["error_names"]) == (3, 2, ["ClientError"])
+    alarm = alarms()["SweepAlarm"]
+    assert (alarm["MetricName"], states(alarm, [[1]] * 5)[-1]) == ("Errors", ALARM), "Lambda counts what fails"

@@ -74,7 +74,7 @@ def test_it_costs_the_tables_nothing_to_leave_a_job() -> None:
     full = Full(World(database))
     full.started(JOB_ID, NOW + SECOND)
     database.reads = database.writes = 0
-    body = message(a_head(), left=True)
+    body = message(a_head(), left=NOW)
     assert isinstance(full.of(body, NOW + SECOND + 1), Left)
     assert (database.reads, database.writes) == (0, 0)
 
@@ -122,7 +122,7 @@ def test_a_message_that_tells_no_head_is_never_left() -> None:
 
 
 def a_left(head: Head, receives: int = 1, **more: Any) -> Left:
-    return Left(f"m-{head.id}", message(head, **more), head, receives)
+    return Left(f"m-{head.id}", message(head, **more), head, receives, head.created_at)
 
 
 def test_what_is_left_comes_back_as_a_new_message_of_the_same_job_and_tenant() -> None:
@@ -131,7 +131,7 @@ def test_what_is_left_comes_back_as_a_new_message_of_the_same_job_and_tenant() -
     ((lane, body, tenant, delay_s),) = lanes.sent
     assert (lane, tenant, delay_s) == ("bulk", "beta", FIRST_S)
     assert known_of(body, 1) == head, "it has never been received, so it burns none of its receives"
-    assert body["left"] is True
+    assert body["left"] == NOW
 
 
 @pytest.mark.parametrize("left", [a_left(a_head(), 2), a_left(a_head(), came_before=True)])
@@ -153,8 +153,18 @@ def test_messages_that_came_together_come_back_together() -> None:
     [(0, 1, FIRST_S), (0, 0, 2), (40 * SECOND, 1, 10), (HOUR, 1, LAST_S), (HOUR, 0, LAST_S // 2)],
 )
 def test_who_has_waited_for_longer_is_looked_at_less_often(waited_ms: int, chance: float, seconds: int) -> None:
-    assert pause_s(a_head(), NOW + waited_ms, chance) == seconds
-    assert 0 < pause_s(a_head(), NOW + waited_ms, chance) <= 900
+    assert pause_s(NOW, NOW + waited_ms, chance) == seconds
+    assert 0 < pause_s(NOW, NOW + waited_ms, chance) <= 900
+
+
+def test_what_a_job_waited_for_before_is_no_wait_for_room() -> None:
+    full = Full()
+    assert full.started(JOB_ID, NOW + 30 * SECOND).since == NOW, "this one has waited since it came"
+    back = {"created_at": NOW - HOUR, "due_at": NOW + HOUR, "run": 1, "waits": {"since": NOW - HOUR, "times": 9}}
+    found = full.started("job_back", NOW + MINUTE, **back)
+    assert found.since == NOW + MINUTE, "its circuit was open"
+    again = full.of(found.again(), NOW + 80 * SECOND)
+    assert again.since == NOW + MINUTE, "however often it is looked at"
 
 
 def test_a_job_that_is_due_is_left_to_the_sweep_so_that_it_has_one_message() -> None:

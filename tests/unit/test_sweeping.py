@@ -1,6 +1,6 @@
 """The sweep: with it, a job ends whatever crashed on its way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
@@ -364,5 +364,20 @@ def test_a_shard_that_cannot_be_read_does_not_keep_the_others(sweep: Sweeping) -
     flood(sweep, SHARDS * 4)
     world = sweep.world
     swept = Sweep(Shaky(world.database, ()), world.payloads, world.queue, sweep.dead, sweep.resend)(NOW + MINUTE)
-    assert swept.errors == ["Down"]
+    assert (swept.errors, swept.unread) == (["Down"], 1), "nobody knows since when something has been due there"
     assert len({due_partition(head.id) for head in world.queue.sent}) == SHARDS - 1
+
+
+def test_what_hangs_before_it_has_read_anything_was_not_read(sweep: Sweeping) -> None:
+    world = sweep.world
+    swept = Sweep(world.jobs, world.payloads, world.queue, sweep.dead, sweep.resend)(NOW, together=lambda works: None)
+    assert (swept.unread, set(swept.errors)) == (SHARDS + 1, {"Stuck"})
+
+
+def test_dead_letters_that_cannot_be_read_are_told_of(sweep: Sweeping) -> None:
+    class Refused(FakeDeadLetters):
+        def take(self) -> Iterator[tuple[str, Callable[[], None]]]:
+            raise Down
+
+    world = sweep.world
+    assert Sweep(world.jobs, world.payloads, world.queue, Refused(), sweep.resend)(NOW).unread == 1

@@ -114,12 +114,7 @@ class PayloadStore:
 
     def load_file(self, job_id: str, name: str, number: int) -> bytes | None:
         """See `Payloads.load_file`."""
-        try:
-            return self._objects.get(file_key(job_id, name, number))
-        except ObjectMissing as missing:
-            if not missing.certain and self.stands(job_id, name):
-                raise
-            return None
+        return self._read(job_id, name, file_key(job_id, name, number))
 
     def replace(self, job: NoteOwner, name: str, document: Any) -> None:
         """See `Payloads.replace`. One that lies in the bucket stays there, so that nothing is left of what it was."""
@@ -147,8 +142,19 @@ class PayloadStore:
             return unpack(item["z"])
         if words and "wordless" in item:
             return {}
+        found = self._read(job_id, name, item["s3"])
+        return None if found is None else unpack(found)
+
+    def plain_json(self, job_id: str, name: str, item: Item | None = None) -> bytes | None:
+        """See `Payloads.plain_json`."""
+        item = item or self._database.get("jobs", job_pk(job_id), name)
+        if item is None or self._is_over(item) or "plain" not in item:
+            return None
+        return self._read(job_id, name, item["s3"])
+
+    def _read(self, job_id: str, name: str, key: str) -> bytes | None:
         try:
-            return unpack(self._objects.get(item["s3"]))
+            return self._objects.get(key)
         except ObjectMissing as missing:
             # It was erased, or its time ended, since the item was read; an item that still stands was not to be read.
             if not missing.certain and self.stands(job_id, name):

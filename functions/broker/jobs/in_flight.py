@@ -247,7 +247,11 @@ def _jobs_of(item: Item) -> dict[tuple[str, str], Sequence[str]]:
 
 def _runs(head: Item, started_at: int, now: int) -> bool:
     """True while its workflow takes functions: what goes on at its provider does not. There are many to look at."""
+    calls = head.get("calls", {}).values()
     if head["status"] == Status.RUNNING:
-        return not any(goes_on(call) for call in head.get("calls", {}).values())
+        return not any(goes_on(call) for call in calls)
     # One that was only started is claimed by its first call.
-    return head["status"] == Status.QUEUED and head["run"] == 0 and now < started_at + START_LEASE_MS
+    if head["status"] == Status.QUEUED:
+        return head["run"] == 0 and now < started_at + START_LEASE_MS
+    # A function that waits for a model does so to the end of its call, though its job was canceled or has expired.
+    return now < head.get("due_at", 0) and any("c" not in call and not goes_on(call) for call in calls)

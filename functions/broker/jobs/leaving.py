@@ -5,7 +5,7 @@ and is dead after five times; so has one whose visibility is changed. A new one 
 never been received, and is not among the messages in flight, of which a queue takes 120,000.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ FIRST_S, LAST_S, PART_OF_WAIT = 5, 20, 4
 """A job is looked at again after a quarter of the time that it has waited, within these bounds."""
 
 LEFT = "left"
-"""In a message: its job was left before."""
+"""In a message: its job was left before; since when it waits for room (milliseconds)."""
 
 CAME_BEFORE = "came_before"
 """In a message: it, or the one that it stands for, came before, and may have started its job then."""
@@ -30,10 +30,20 @@ class Left:
     head: Head
     """As the message tells it."""
     receives: int
+    since: int
+    """Milliseconds: as `waits_since`."""
 
     def again(self) -> dict[str, Any]:
         """The body of the message that takes its place."""
-        return self.body | {LEFT: True} | ({CAME_BEFORE: True} if self.receives > 1 else {})
+        return self.body | {LEFT: self.since} | ({CAME_BEFORE: True} if self.receives > 1 else {})
+
+
+def waits_since(head: Head, body: Mapping[str, Any], now: int) -> int:
+    """Since when a job waits for room: from its acceptance, or since it was first left after it waited for more."""
+    if head.run == 0 and not head.review:
+        return head.created_at
+    since: int = body.get(LEFT, now)
+    return since
 
 
 class Lanes(Protocol):
@@ -65,11 +75,11 @@ def leave(lanes: Lanes, some: Sequence[Left], now: int, chance: float) -> list[s
     waiting = [each for each in some if each.head.due_at is None or now < each.head.due_at]
     if not waiting:
         return []
-    messages = [(each.again(), each.head.tenant, pause_s(each.head, now, chance)) for each in waiting]
+    messages = [(each.again(), each.head.tenant, pause_s(each.since, now, chance)) for each in waiting]
     return [waiting[place].message_id for place in lanes.send_later(waiting[0].head.lane, messages)]
 
 
-def pause_s(head: Head, now: int, chance: float) -> int:
-    """Seconds until there may be room."""
-    usual = min(max((now - head.created_at) / 1000 / PART_OF_WAIT, FIRST_S), LAST_S)
+def pause_s(since: int, now: int, chance: float) -> int:
+    """Seconds until there may be room for a job that waits for it `since` then."""
+    usual = min(max((now - since) / 1000 / PART_OF_WAIT, FIRST_S), LAST_S)
     return round(usual * (1 + chance) / 2)

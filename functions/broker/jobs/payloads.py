@@ -95,6 +95,10 @@ class Payloads(Protocol):
         """
         ...
 
+    def plain_json(self, job_id: str, name: str, item: Item | None = None) -> bytes | None:
+        """The JSON of an answer that is too large for a reply, as it lies there; None as of `linked`."""
+        ...
+
     def link(self, job_id: str, name: str, number: int) -> str:
         """A URL at which anyone may read a document's file (`number` counts from 1) for a quarter of an hour."""
         ...

@@ -5,7 +5,7 @@ from typing import Any
 from broker.jobs.dispatching import Workflows, dispatch, known_of, told_by
 from broker.jobs.head import Head
 from broker.jobs.in_flight import InFlight
-from broker.jobs.leaving import LEFT, Left
+from broker.jobs.leaving import LEFT, Left, waits_since
 from broker.jobs.store import Jobs
 
 
@@ -37,7 +37,7 @@ def start(
     """
     told = told_by(message)
     if told and now < told.deadline_at and not in_flight.admits(told, now, was_left=LEFT in message):
-        return Left(message_id, message, told, receives)
+        return Left(message_id, message, told, receives, waits_since(told, message, now))
     head = dispatch(jobs, workflows, message["job_id"], message_id, now, known_of(message, receives))
     if head is not None:
         in_flight.started(head, now)

@@ -47,6 +47,8 @@ class Swept:
     deliveries: int = 0
     batches: int = 0
     dead_letters: int = 0
+    unread: int = 0
+    """Shards, and the dead letters, of which nobody knows what waits there: they could not be read to their end."""
     errors: list[str] = field(default_factory=list)
     """Names of exceptions; what they struck is still due and comes again."""
     oldest_due_at: int | None = None
@@ -80,13 +82,16 @@ class _Strand:
             self.work(self)
         except Exception as error:  # what it is to go through could not be read
             self.swept.errors.append(type(error).__name__)
+            self.swept.unread += 1
         self.is_over = True
 
     def closed(self) -> Swept:
         """What it did; and what it hangs in, where it does."""
         if not self.is_over:
             self.swept.errors.append("Stuck")
-            if self.in_hand is not None:
+            if self.in_hand is None:
+                self.swept.unread += 1
+            else:
                 self.swept.leave(self.in_hand)
         return self.swept
 

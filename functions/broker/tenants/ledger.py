@@ -42,7 +42,8 @@ def open_period(database: Database, tenant: str, period: str, allowed: int) -> i
     """Make sure that the budget of a period exists and has this allowance; repeats change nothing.
 
     An allowance that was changed within the period changes what is available by the difference, which may leave less
-    than nothing: then no job is accepted until enough has come back.
+    than nothing: then no job is accepted until enough has come back. From one that is given within the period goes what
+    was spent of it without one.
 
     Returns:
         How many slices it has.
@@ -51,7 +52,8 @@ def open_period(database: Database, tenant: str, period: str, allowed: int) -> i
     pk, sk = key_of(bucket)
     item = database.get("ledger", pk, sk)
     if item is None:
-        item = {"pk": pk, "sk": sk, "available": allowed, "allowed": allowed}
+        spent = read_all(database, bucket).spent
+        item = {"pk": pk, "sk": sk, "available": allowed - spent, "allowed": allowed}
         with suppress(ConditionFailed):  # another request did it
             database.write(Put("ledger", item, (If("pk", "absent"),)))
     elif item["allowed"] != allowed:
@@ -199,8 +201,8 @@ def standing(database: Database, tenant: str, period: str, allowed: int | None =
 def standing_of(found: Slices, allowed: int | None = None) -> Standing:
     """The same of what was read."""
     known = found.allowed if allowed is None else allowed
-    spent = sum(row.get("nusd", 0) for row in found.rows)
-    return Standing(found.bucket.rpartition("/")[2], known, found.available + known - found.allowed, spent)
+    available = found.available if found.is_open else -found.spent
+    return Standing(found.bucket.rpartition("/")[2], known, available + known - found.allowed, found.spent)
 
 
 def check_covers(database: Database, tenant: str, period: str, allowed: int, nusd: int) -> None:
@@ -209,8 +211,8 @@ def check_covers(database: Database, tenant: str, period: str, allowed: int, nus
     Raises:
         BudgetExceeded: the budget does not cover it.
     """
-    item = database.get("ledger", *key_of(bucket_of(tenant, period))) or {"available": 0, "allowed": 0}
-    if nusd <= max(0, item["available"] + allowed - item["allowed"]):
+    item = database.get("ledger", *key_of(bucket_of(tenant, period)))
+    if item and nusd <= max(0, item["available"] + allowed - item["allowed"]):
         return
     stands = standing(database, tenant, period, allowed)
     if stands.available < nusd:

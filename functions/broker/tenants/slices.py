@@ -79,7 +79,17 @@ class Slices:
     @property
     def allowed(self) -> int:
         """The allowance of the period, in nano-dollars."""
-        return int(self.items[0]["allowed"])
+        return int(self.items[0].get("allowed", 0))
+
+    @property
+    def is_open(self) -> bool:
+        """False where there is no such budget (yet)."""
+        return "allowed" in self.items[0]
+
+    @property
+    def spent(self) -> int:
+        """Nano-dollars, with a budget or without."""
+        return sum(row.get("nusd", 0) for row in self.rows)
 
     @property
     def available(self) -> int:
@@ -172,7 +182,7 @@ def read_all(database: Database, bucket: str) -> Slices:
 
 def _read(database: Database, name: str) -> Item:
     pk, sk = key_of(name)
-    return database.get("ledger", pk, sk) or {"pk": pk, "sk": sk, "available": 0, "allowed": 0}
+    return database.get("ledger", pk, sk) or {"pk": pk, "sk": sk, "available": 0}
 
 
 def _richest(lenders: list[Lender]) -> list[Lender]:
