@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from broker.documents import markdown
 from broker.documents.document import BrokenDocument, Document, DocumentError, EmptyDocument, Inner, Page, TooMuch
 from broker.documents.limits import Limits
 
@@ -119,24 +121,25 @@ def _error(facts: Any) -> DocumentError:
 
 
 def _pages(told: list[dict[str, Any]], work: _Work, ocr: Ocr | None) -> tuple[Page, ...]:
-    pages = [Page(each["number"], each["text"], Path(each["scan"]) if each["scan"] else None) for each in told]
-    scans = [page.scan for page in pages if page.scan]
+    pages = [Page(each["number"], each["text"], tuple(map(Path, each["scans"]))) for each in told]
+    scans = [scan for page in pages for scan in page.scans]
     if scans and ocr:
         work.scans -= len(scans)
         if work.scans < 0:
             raise TooMuch(f"More than {work.limits.scans} pages are pictures.", code="too_many_scans")
         texts = iter(ocr(scans, work.seconds))
-        pages = [_joined(page, next(texts)) if page.scan else page for page in pages]
+        pages = [_joined(page, list(islice(texts, len(page.scans)))) if page.scans else page for page in pages]
     work.characters -= sum(len(page.text) for page in pages)
     if work.characters < 0:
         raise TooMuch(f"The text has more than {work.limits.characters} characters.", code="too_much_text")
     for scan in scans:
         scan.unlink(missing_ok=True)
-    return tuple(replace(page, scan=None) for page in pages)
+    return tuple(replace(page, scans=()) for page in pages)
 
 
-def _joined(page: Page, text: str) -> Page:
+def _joined(page: Page, texts: list[str]) -> Page:
     """What was read from the picture holds what stood there as text, unless that is a stamp above it."""
+    text = markdown.blocks(texts)
     own = page.text if page.text and page.text not in text else ""
     return replace(page, text="\n\n".join(part for part in (own, text) if part.strip()), ocr=bool(text.strip()))
 

@@ -32,7 +32,7 @@ def main() -> None:
         with path.open("rb") as file:
             kind = kind_of(file, task["name"])
         found = extractor(kind)(Source(path, task["name"], limits, Path(task["folder"])))
-        if not found.inner and not any(page.text.strip() or page.scan for page in found.pages):
+        if not found.inner and not any(page.text.strip() or page.scans for page in found.pages):
             raise EmptyDocument("The document has no text.")
         result = _facts(found)
     except DocumentError as error:
@@ -48,7 +48,8 @@ def main() -> None:
 def _facts(found: Extract) -> dict[str, Any]:
     return {
         "pages": [
-            {"number": page.number, "text": page.text, "scan": page.scan and str(page.scan)} for page in found.pages
+            {"number": page.number, "text": page.text, "scans": [str(scan) for scan in page.scans]}
+            for page in found.pages
         ],
         "inner": [
             {"name": each.name, "path": each.path and str(each.path), "error": each.error and each.error.facts()}

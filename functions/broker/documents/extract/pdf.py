@@ -8,7 +8,7 @@ from typing import Any
 
 from broker.documents import decoding, markdown
 from broker.documents.document import BrokenDocument, DocumentError, EncryptedDocument, Extract, Inner, Page
-from broker.documents.extract import Source
+from broker.documents.extract import Source, pictures
 from broker.documents.extract.pdf_forms import filled_in
 from broker.documents.extract.pdf_layout import laid_out
 
@@ -21,9 +21,6 @@ HYPHEN = re.compile(r"(?<=\w)[\x02\ufffe\xad](?:\r?\n)?(?=\w)")
 UNREADABLE = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
 MOST_UNREADABLE = 0.3
 """Of a page's characters: above, its fonts do not say which letters they show, and it is read from its picture."""
-
-FEWEST_LETTERS = 40
-"""Of a page that is mostly a picture: below, they are a stamp or a page number on a scan."""
 
 COVERED = 0.5
 """Of a page's area by one picture, which makes it mostly a picture."""
@@ -71,9 +68,9 @@ def _page(document: Any, number: int, source: Source) -> Page:
     try:
         said, letters = _text(page)
         forms = filled_in(document, page)
-        if not letters or (letters < FEWEST_LETTERS and _is_mostly_picture(page)):
+        if not letters or (letters < pictures.FEWEST_LETTERS and _is_mostly_picture(page)):
             scan = _picture(page, number, source)
-            return Page(number, source.said(markdown.blocks([said, forms])), scan=scan)
+            return Page(number, source.said(markdown.blocks([said, forms])), (scan,) if scan else ())
         return Page(number, source.said(markdown.blocks([said, forms])))
     finally:
         page.close()
@@ -124,9 +121,7 @@ def _picture(page: Any, number: int, source: Source) -> Path | None:
     darkest, lightest = picture.getextrema()
     if darkest == lightest:
         return None
-    path = source.picture_path(number)
-    picture.save(path, "PNG", compress_level=1)
-    return path
+    return pictures.kept(source, number, picture)
 
 
 def _attached(document: Any, source: Source) -> Iterator[Inner]:
