@@ -10,13 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from broker.documents.document import DocumentError, EmptyDocument, Extract, TooMuch
+from broker.documents.document import BrokenDocument, DocumentError, EmptyDocument, Extract, TooMuch
 from broker.documents.extract import Source, extractor
 from broker.documents.kinds import kind_of
 from broker.documents.limits import Limits
 
 MOST_OPEN_FILES = 64
 MIB = 1 << 20
+PR_SET_PDEATHSIG = 1
+"""prctl(2)."""
 
 
 def main() -> None:
@@ -39,6 +41,8 @@ def main() -> None:
         result = {"error": error.facts()}
     except MemoryError:
         result = {"error": TooMuch("Reading it takes more memory than it may have.", code="out_of_memory").facts()}
+    except OSError:
+        result = {"error": BrokenDocument("The file cannot be read from the disk.").facts()}
     except RecursionError:
         result = {"error": TooMuch("Its parts are nested too deeply.", code="nested_too_deep").facts()}
     facts = {**result, "kind": kind, "seconds": time.monotonic() - begun, "peak_mb": peak_mb()}
@@ -59,8 +63,10 @@ def _facts(found: Extract) -> dict[str, Any]:
 
 
 def _bound(limits: Limits, seconds: float) -> None:
-    """No more memory, CPU, files or output than the limits say; no core dump."""
+    """No more memory, CPU, files or output than the limits say; no core dump; and no life beyond who waits for it."""
+    import ctypes
     import resource
+    import signal
 
     cpu = int(seconds) + 2
     bounds = {
@@ -71,6 +77,7 @@ def _bound(limits: Limits, seconds: float) -> None:
     }
     if sys.platform == "linux":  # elsewhere it is not kept, or not given
         bounds[resource.RLIMIT_AS] = limits.memory_mb * MIB
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for which, most in bounds.items():
         hard = resource.getrlimit(which)[1]
         resource.setrlimit(which, (most, most) if hard == resource.RLIM_INFINITY else (min(most, hard), hard))

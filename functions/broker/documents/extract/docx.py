@@ -25,6 +25,8 @@ NOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
 HYPHENS = {"noBreakHyphen": "-", "softHyphen": "", "tab": "\t", "ptab": "\t"}
 SAME_PAGE = ("continuous", "nextColumn")
 """Sections that begin on the page where the one before ends."""
+NOTE = re.compile("\ue000([^\ue000\ue001]*)\ue001")
+"""Stands for the mark of a note."""
 PICTURE = re.compile("\ue004([0-9]+)\ue001")
 """Stands for a picture."""
 PAGE = "\ue002"
@@ -95,14 +97,13 @@ class _Reader:
     def notes_of(self, page: list[str]) -> list[str]:
         """The notes whose marks stand on a page, in their order."""
         text = "".join(page)
-        found = ((text.find(_mark(key)), key) for key in self._notes)
-        return [f"[^{key.partition(':')[2]}]: {self._notes[key]}" for place, key in sorted(found) if place >= 0]
+        keys = (key for key in dict.fromkeys(NOTE.findall(text)) if key in self._notes)
+        return [f"[^{key.partition(':')[2]}]: {self._notes[key]}" for key in keys]
 
     def without_marks(self, text: str) -> str:
         """Marks of notes as readers write them, and none of pictures."""
-        for key in self._notes if "\ue000" in text else ():
-            text = text.replace(_mark(key), f"[^{key.partition(':')[2]}]")
-        text = PICTURE.sub("", text).replace("\ue000", "").replace("\ue001", "")
+        text = NOTE.sub(lambda found: f"[^{found[1].partition(':')[2]}]" if found[1] in self._notes else "", text)
+        text = PICTURE.sub("", text)
         return markdown.neat(text) if any(letter.isalnum() for letter in text) else ""  # an empty table says nothing
 
     def pictures_of(self, page: list[str]) -> list[str]:

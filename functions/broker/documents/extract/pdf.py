@@ -23,7 +23,7 @@ MOST_UNREADABLE = 0.3
 """Of a page's characters: above, its fonts do not say which letters they show, and it is read from its picture."""
 
 COVERED = 0.5
-"""Of a page's area by one picture, which makes it mostly a picture."""
+"""Of a page's area by pictures, which makes it mostly a picture."""
 
 DOTS_AN_INCH = 200
 MOST_DOTS = 4_000
@@ -99,12 +99,14 @@ def _is_mostly_picture(page: Any) -> bool:
     import pypdfium2 as pdfium
 
     width, height = page.get_size()
+    covered = 0.0  # scanners cut a page into strips
     for each in islice(page.get_objects(filter=[IMAGE], max_depth=3), MOST_OBJECTS):
         try:
             left, bottom, right, top = each.get_bounds()
         except pdfium.PdfiumError:
             continue  # of nothing that could be seen
-        if (right - left) * (top - bottom) > COVERED * width * height:
+        covered += (right - left) * (top - bottom)
+        if covered > COVERED * width * height:
             return True
     return False
 

@@ -60,7 +60,8 @@ def upright(frame: "Image") -> "Image":
         frame = wide.convert("L")
     elif frame.mode == "1":
         frame = frame.convert("L")
-    found = ImageOps.exif_transpose(frame)
+    found = frame
+    ImageOps.exif_transpose(found, in_place=True)  # a copy of 120 million dots is 480 MB
     found.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     if "A" in found.getbands() or "transparency" in found.info:
         found = found.convert("RGBA")
