@@ -13,7 +13,19 @@ from broker.documents.limits import Limits
 from broker.documents.sandbox import read
 from PIL import Image
 
-from tests.unit.documents.samples import DRAWING, RELATIONS, docx, paragraph, picture, pptx, relations, shape, zipped
+from tests.unit.documents.samples import (
+    DRAWING,
+    RELATIONS,
+    docx,
+    epub,
+    odt,
+    paragraph,
+    picture,
+    pptx,
+    relations,
+    shape,
+    zipped,
+)
 
 BLIP = f'<a:blip xmlns:a="{DRAWING}" xmlns:r="{RELATIONS}" r:embed="{{}}"/>'
 DRAWN = f"<w:p><w:r><w:drawing>{BLIP}</w:drawing></w:r></w:p>"
@@ -88,6 +100,25 @@ def test_slides_that_are_pictures_are_read_each_under_its_number(looked):
     )
     found, _ = looked("a.pptx", data)
     assert [(page.number, page.text) for page in found.pages] == [(1, "# Plan"), (2, "read 1"), (3, "read 2")]
+
+
+def test_an_opendocument_text_that_is_a_picture_is_read_from_it(looked):
+    frame = '<draw:frame><draw:image xlink:href="Pictures/a%20b.png" xmlns:xlink="x"/></draw:frame>'
+    for body in (f"<text:p>{frame}</text:p>", frame):
+        found, _ = looked("a.odt", with_parts(odt(body), {"Pictures/a b.png": picture("x")}))
+        assert (found.outcome, found.text) == ("ocr", "read 1")
+
+
+def test_a_scanned_book_is_read_from_its_pictures(looked):
+    cover = '<svg><image xlink:href="../OEBPS/i%201.png"/></svg>'
+    data = epub('<p><img alt="" src="i%201.png"/></p>', cover, "<p>No more</p>", "<p>Ends</p><img src='gone.png'/>")
+    found, _ = looked("a.epub", with_parts(data, {"OEBPS/i 1.png": picture("x")}))
+    assert [(page.number, page.text) for page in found.pages] == [
+        (1, "read 1"),
+        (2, "read 2"),
+        (3, "No more"),
+        (4, "Ends"),
+    ]
 
 
 def test_a_picture_inside_that_is_a_bomb_keeps_no_text(looked):
