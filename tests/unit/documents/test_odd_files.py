@@ -91,6 +91,30 @@ def test_an_invitation_does_not_hide_the_letter(document):
     assert found.text.endswith("\n\npage words")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_subject_that_is_not_encoded_is_read_as_its_program_meant_it(document, encoding):
+    data = "From: a@b.example\nTo: c@d.example\nSubject: Prüfung der Größe für Köln\n\nwords".encode(encoding)
+    assert "Subject: Prüfung der Größe für Köln\n" in document("a.eml", data).text
+
+
+def test_why_a_mail_was_not_delivered_is_read(document):
+    data = (
+        "From: a@b.example\nTo: c@d.example\nSubject: s\nContent-Type: multipart/report; boundary=R\n\n"
+        "--R\nContent-Type: text/plain\n\nIt failed.\n--R\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; c@d.example\nStatus: 5.1.1\n--R--\n"
+    )
+    said = document("a.eml", data.encode()).text
+    assert said.endswith("Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; c@d.example\nStatus: 5.1.1")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("Voilà un café déjà vu", "cp1252"), ("Маяк горит всю ночь, смотритель спит, USB и Wi-Fi тоже.", "cp1251")],
+)
+def test_short_texts_have_letters_of_one_script(document, text, encoding):
+    assert document("a.txt", text.encode(encoding)).text == text
+
+
 @pytest.mark.parametrize("sender", ["(" * 100_000, "a@b.example, " * 50_000], ids=["brackets", "addresses"])
 def test_a_field_that_is_long_is_cut_before_it_is_taken_apart(document, sender):
     found = document("a.eml", f"From: {sender}\nTo: c@d.example\nSubject: s\n\nwords".encode())

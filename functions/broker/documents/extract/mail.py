@@ -12,6 +12,9 @@ from broker.documents.document import BrokenDocument, Extract, Inner, Page
 from broker.documents.extract import Source, html
 
 FIELDS = ("Subject", "From", "To", "Cc", "Date")
+STATUS = "message/delivery-status"
+"""Fields alone, in blocks: one for the message, one for each recipient (RFC 3464)."""
+
 LONGEST_PARSED = 8_000
 """Characters as they were sent, encoded, of which so many are read."""
 
@@ -43,6 +46,8 @@ def field(message: Message[Any, Any], name: str) -> str:
     """A field's value, decoded; one that cannot be is given as it stands."""
     try:
         raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+        if not raw.isascii():  # bytes as they are, which no standard allows: old programs send their own code page
+            raw = decoding.text_of(raw.encode("utf-8", "surrogateescape"))
         # Names and addresses are taken apart in a time that grows with the square of their number.
         value = policy.default.header_fetch_parse(name, raw[:LONGEST_PARSED])
     except Exception:
@@ -56,8 +61,8 @@ def _leaves(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], boo
     while stack:
         part = stack.pop()
         kind = part.get_content_type()
-        if kind == "message/rfc822":
-            yield part, False
+        if kind in ("message/rfc822", STATUS):
+            yield part, kind == STATUS
         elif kind == "multipart/alternative" and isinstance(part.get_payload(), list):
             stack.extend(reversed(_best(cast("list[Message[Any, Any]]", part.get_payload()))))
         elif part.is_multipart():
@@ -93,6 +98,9 @@ def _attached(way: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
 
 
 def _text(part: Message[Any, Any]) -> str:
+    if part.get_content_type() == STATUS and isinstance(part.get_payload(), list):
+        blocks = cast("list[Message[Any, Any]]", part.get_payload())
+        return markdown.blocks("\n".join(f"{name}: {field(block, name)}" for name in block) for block in blocks)
     data = _bytes(part)
     charset = part.get_content_charset() or None
     if part.get_content_type() == "text/html":
