@@ -58,7 +58,7 @@ def state(alarm: Resource, periods: Sequence[Period], before: str = INSUFFICIENT
     if alarm["TreatMissingData"] == "missing" and not any(window):
         return INSUFFICIENT_DATA if before == INSUFFICIENT_DATA or len(window) == alarm["EvaluationPeriods"] else before
     breaches = [_breaches(alarm, period) for period in window]
-    return ALARM if sum(breaches) >= alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) else OK
+    return ALARM if sum(breaches) >= int(alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]) else OK
 
 
 def states(alarm: Resource, periods: Sequence[Period]) -> list[str]:

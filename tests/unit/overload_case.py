@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from broker.cloud.capacity import JOBS_PART
 from broker.consequences import SUCCEEDED
@@ -26,6 +26,7 @@ from broker.jobs.starting import start
 from broker.jobs.sweeping import Sweep
 from broker.steps.context import Run
 from broker.steps.repeating import answer_on_record
+from broker.storage import Database
 
 from tests.contract.workflows import inference, rule_for
 from tests.fakes.metering import MeteredDatabase, QuickDatabase
@@ -230,7 +231,7 @@ class Overload:
     def _new_process(self) -> InFlight:
         limit = int(self.concurrency * JOBS_PART) if self.bounded else 1_000_000
         self._count += 1
-        return InFlight(self.metered, f"p-{self._count}", None, lambda: limit, _never, self.dice.random)
+        return InFlight(cast(Database, self.metered), f"p-{self._count}", None, lambda: limit, _never, self.dice.random)
 
     def _sweep(self) -> None:
         if not self._started("sweep", STEP_MS, self._swept):

@@ -22,13 +22,13 @@ from handlers.answering import answered
 from handlers.batch import each_record
 
 from tests.fakes.batches import Files, chat, jsonl
-from tests.fakes.world import CHAT, NOW, World, a_head
+from tests.fakes.world import BASE_URL, CHAT, NOW, World, a_head
 from tests.unit.accepting_case import accepting_world
 from tests.unit.test_batch_records import Clock
 from tests.unit.test_event_consumer import EVENT
 from tests.unit.test_event_consumer import Door as EventDoor
 
-REQUEST = Request("POST", "/jobs", {}, {}, {}, None, "acme", "key:1", frozenset("*"), "req-1")
+REQUEST = Request("POST", "/jobs", {}, {}, {}, None, "acme", "key:1", frozenset("*"), "req-1", BASE_URL)
 
 
 def refused(code: str, status: int = 400) -> ClientError:
