@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from broker.documents.sandbox import LEFT_S, PREFIX, read, sweep
+from broker.documents.sandbox import LEFT_S, PREFIX, end, read, sweep
 
+from local.ocr import LocalOcr
 from tests.unit.documents.samples import docx, paragraph, pdf, prose
 
 
@@ -108,3 +109,27 @@ def test_nothing_stays_of_files_that_were_read(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(data)
         read(tmp_path / name)
     assert not list(disk.iterdir())
+
+
+def test_what_a_reader_started_ends_with_it():
+    """A process of its own that holds its output open would be waited for without end."""
+    program = "import os, time\nif os.fork():\n    print('on', flush=True)\n    os._exit(0)\ntime.sleep(600)"
+    reader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603
+    with reader:
+        assert reader.stdout is not None and reader.stdout.readline() == b"on\n"
+        end(reader)
+        assert reader.stdout.read() == b""  # comes back, for nobody has it any more
+
+
+def test_what_reads_pictures_has_none_of_our_credentials(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    seen = {}
+
+    def popen(command, **given):
+        seen.update(given["env"])
+        raise ChildProcessError
+
+    monkeypatch.setattr("local.ocr.subprocess.Popen", popen)
+    with pytest.raises(ChildProcessError):
+        LocalOcr().pieces([], 1.0)
+    assert seen["PYTHONPATH"] and "canary" not in json.dumps(seen)
