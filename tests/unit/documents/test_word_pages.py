@@ -69,6 +69,10 @@ def test_two_pages_that_the_author_began_are_two(tmp_path):
 def test_a_document_does_not_begin_with_an_empty_page(tmp_path):
     body = '<w:p><w:pPr><w:pStyle w:val="Heading1"/><w:pageBreakBefore/></w:pPr><w:r><w:t>One</w:t></w:r></w:p>'
     assert pages(tmp_path, body) == ["# One"]
+    path = tmp_path / "a.docx"
+    notes = f'<w:footnotes xmlns:w="{WORD}"><w:footnote w:id="1">{paragraph("n")}</w:footnote></w:footnotes>'
+    path.write_bytes(docx(body, {"word/footnotes.xml": notes}, [("r9", "footnotes", "footnotes.xml")]))
+    assert [page.text for page in read(path).pages] == ["# One"]  # notes are read before it, and no part of it
 
 
 def test_a_continuous_section_begins_no_page(tmp_path):

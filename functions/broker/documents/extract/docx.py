@@ -76,10 +76,12 @@ class _Reader:
         self._relations = package.relations(main)
         self._styles = Styles(self._part("styles"), self._part("numbering"))
         self._sections = iter(sections)
-        self._at_top = False  # of a page that the author began, and that is empty so far
-        self._said = False
+        self._images = {each.id: each.target for each in self._relations if each.kind == "image"}
         self._pictures: list[str] = []
+        self._said = self._at_top = False
         self._notes = dict(self._all_notes())
+        self._said = False  # in the body
+        self._at_top = False  # of a page that the author began, and that is empty so far
 
     def _part(self, kind: str) -> Iterator[Any]:
         for each in self._relations:
@@ -205,7 +207,7 @@ class _Reader:
             self._said, self._at_top = True, False
 
     def _picture(self, id: str | None) -> str:
-        target = next((each.target for each in self._relations if each.id == id and each.kind == "image"), None)
+        target = self._images.get(id or "")
         if target is None:
             return ""
         self._pictures.append(target)
