@@ -13,12 +13,16 @@ from typing import Any
 
 from broker.documents.document import BrokenDocument, TooMuch
 from broker.documents.layout import Box, read_lines, written
+from broker.documents.sandbox import end
 from broker.documents.worker import peak_mb
 
 SURE = 0.5
 """How sure it has to be of a line."""
 
 THREADS = 2
+
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+"""Of the environment: what reads pictures of strangers gets no credentials."""
 
 
 class LocalOcr:
@@ -38,19 +42,22 @@ class LocalOcr:
 
     def pieces(self, pictures: list[Path], seconds: float) -> list[list[tuple[Box, str]]]:
         """Pieces of text and where they stand, in dots; raises as above."""
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         process = subprocess.Popen(
             [sys.executable, "-m", "local.ocr"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": str(THREADS)},
+            env={**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": str(THREADS)},
+            start_new_session=True,
         )
         try:
             said, _ = process.communicate("\n".join(map(str, pictures)).encode(), timeout=max(seconds, 0))
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
             raise TooMuch("Reading its pictures takes too long.", code="document_timed_out") from None
+        finally:
+            end(process)
+            process.communicate()
         with suppress(ValueError):
             told: dict[str, Any] = json.loads(said)
             self.peak_mb = told["peak_mb"]

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from broker.batches.files import BEGINNINGS, MAX_DOCUMENT_BYTES, READ_NAMES, TAKEN, File
 from broker.documents.document import Document, UnknownDocument
+from broker.documents.sandbox import PREFIX
 from broker.errors import InvalidRequest, NotFound
 
 READ = "read"
@@ -108,7 +109,7 @@ class ReadDocument:
     def __call__(self, event: dict[str, Any]) -> Document:
         """Read the file that S3's event tells of, keep what it says, and have the event come again."""
         file = File.of(event)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             path = Path(folder) / "document"
             try:
                 self.inbox.fetch(file.bucket, file.key, file.etag, file.version, path)

@@ -32,6 +32,9 @@ UNSURE = 0.1
 NEAR = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman")
 """What short texts of European languages are in, the most common first."""
 
+MIXED = re.compile(r"[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]")
+UNMIXED = re.compile(r"(?<![A-Za-z\u0370-\u04ff])[\u0370-\u04ff]{2,}(?![A-Za-z\u0370-\u04ff])")
+
 TIDY = {**dict.fromkeys((*range(9), *range(14, 32), 0x7F, 0xFEFF)), 0x0B: "\n"}
 LINE_ENDS = re.compile(r"\r\n?|\x85|\u2028|\u2029")
 
@@ -130,4 +133,11 @@ def _guessed(data: bytes) -> str:
         quiet = [match for match in from_bytes(sample, cp_isolation=list(NEAR)) if not match.chaos]
         could_be = [name for match in quiet for name in match.could_be_from_charset]
         encoding = next((name for name in NEAR if name in could_be), None) or encoding or NEAR[0]
+    if _mixes_scripts(sample.decode(encoding, "replace")):
+        encoding = NEAR[0]
     return data.decode(encoding, "replace")
+
+
+def _mixes_scripts(text: str) -> bool:
+    """True where Greek or Cyrillic letters stand in Latin words more often than by themselves: accents were meant."""
+    return len(MIXED.findall(text)) > len(UNMIXED.findall(text))

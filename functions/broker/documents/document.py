@@ -73,8 +73,8 @@ class Page:
     number: int
     text: str
     """Headings begin with `#`, tables are Markdown, paragraphs stand apart by an empty line."""
-    scan: Path | None = None
-    """A picture of the page, where its text has to be read from one."""
+    scans: tuple[Path, ...] = ()
+    """Pictures of the page, or on it, where its text has to be read from them."""
     ocr: bool = False
     """True where the text was read from the picture."""
 

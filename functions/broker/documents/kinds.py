@@ -16,6 +16,7 @@ HEAD_BYTES = 65_536
 """Of a file that is looked at to tell its kind."""
 
 BEGINNINGS: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "pdf"),
     (b"{\\rtf", "rtf"),
     (b"\x89PNG\r\n\x1a\n", "image"),
     (b"\xff\xd8\xff", "image"),
@@ -81,6 +82,8 @@ CONTENT_TYPES: tuple[tuple[bytes, str], ...] = (
     (b"ms-excel.sheet.macro", "xlsx"),
 )
 
+BINARY_WORKBOOK = b"ms-excel.sheet.binary"
+
 STREAMS: tuple[tuple[str, str], ...] = (
     ("WordDocument", "an old Word document (.doc)"),
     ("Workbook", "an old Excel workbook (.xls)"),
@@ -89,7 +92,7 @@ STREAMS: tuple[tuple[str, str], ...] = (
 )
 """Of OLE files that are not read."""
 
-HTML = re.compile(rb"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+HTML = re.compile(rb"\s*(?:<!--(?:(?!-->).)*-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 TAGS = re.compile(rb"</?(?:p|div|br|table|tr|td|ul|li|h[1-6]|span|a|b|title)\b[^>]{0,200}>", re.I)
 FIELD = re.compile(rb"(?:From |[A-Za-z][A-Za-z0-9-]{1,40}:[ \t])")
 MAIL_FIELDS = re.compile(
@@ -112,8 +115,6 @@ def kind_of(file: BinaryIO, name: str) -> str:
     file.seek(0)
     if not head:
         raise EmptyDocument("The file has no bytes.")
-    if b"%PDF-" in head[:1024]:
-        return "pdf"
     for beginning, kind in BEGINNINGS:
         if head.startswith(beginning):
             return kind
@@ -123,6 +124,8 @@ def kind_of(file: BinaryIO, name: str) -> str:
         return _ole(file)
     if head.startswith(ZIPS):
         return _zip(file)
+    if b"%PDF-" in head[:1024] and b" obj" in head:  # behind what a printer or a server put before it
+        return "pdf"
     for beginning, what in OTHERS:
         if head.startswith(beginning):
             raise UnknownDocument(f"The file is {what}, which is not read.")
@@ -180,6 +183,8 @@ def _zip(file: BinaryIO) -> str:
                     return kind
             if "[Content_Types].xml" in names and archive.getinfo("[Content_Types].xml").file_size < 1_000_000:
                 types = archive.read("[Content_Types].xml")
+                if BINARY_WORKBOOK in types:
+                    raise UnknownDocument("The file is a binary workbook (.xlsb), which is not read. Save it as .xlsx.")
                 return next((kind for word, kind in CONTENT_TYPES if word in types), "zip")
             if "META-INF/container.xml" in names:
                 return "epub"

@@ -29,6 +29,22 @@ LONGEST_CELL = 90
 """Characters, of the middle one: longer ones are columns of prose."""
 
 
+FEWEST_LINES = 5
+"""Of a column of prose."""
+
+FILLED = 0.75
+"""Of a column's width by a line of prose; and the share of its lines that are so long."""
+
+MOST_OVER = 0.25
+"""Of a page's lines that reach over both of its columns: titles, and what stands below pictures."""
+
+MOST_EDGES = 100
+"""Left edges that are tried for the right column's."""
+
+FEWEST_CHARACTERS, FEWEST_WORDS = 20, 3
+"""Of the middle line of a column of prose; what is shorter may be a table's."""
+
+
 @dataclass(slots=True)
 class Cell:
     """Words without a gap between them. Places are points from the left."""
@@ -108,6 +124,9 @@ def _table(lines: list[Line], at: int) -> tuple[int, str] | None:
     lengths = sorted(len(cell.text) for row in rows for cell in row.cells)
     if len(columns) < 2 or lengths[len(lengths) // 2] > LONGEST_CELL:
         return None
+    sides = [[cell for row in rows for cell in row.cells if left <= cell.left <= right] for left, right in columns]
+    if all(_is_prose(side) for side in sides):
+        return end, "\n\n".join("\n".join(cell.text for cell in side) for side in sides)
     found = [_row(row, columns) for row in rows]
     if sum(sum(1 for cell in row if cell) > 1 for row in found) < 0.7 * len(found):
         return None
@@ -145,6 +164,17 @@ def _columns(cells: Iterable[Cell]) -> list[tuple[float, float]]:
     return columns
 
 
+def _is_prose(cells: list[Cell]) -> bool:
+    """True for a column whose lines are sentences: most are as wide as it is."""
+    if len(cells) < FEWEST_LINES:
+        return False
+    width = max(cell.right for cell in cells) - min(cell.left for cell in cells)
+    texts = sorted((cell.text for cell in cells), key=len)
+    middle = texts[len(texts) // 2]
+    wide = sum(cell.right - cell.left >= FILLED * width for cell in cells)
+    return wide >= FILLED * len(cells) and len(middle) >= FEWEST_CHARACTERS and len(middle.split()) >= FEWEST_WORDS
+
+
 def _row(line: Line, columns: list[tuple[float, float]]) -> list[str]:
     texts = [""] * len(columns)
     for cell in line.cells:
@@ -157,8 +187,49 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom; from the top left of a picture."""
 
 
-def read_lines(pieces: Iterable[tuple[Box, str]]) -> list[Line]:
-    """Pieces of text that were read in a picture as lines from top to bottom, their cells from the left."""
+Piece = tuple[Box, str]
+
+
+def read_lines(pieces: Iterable[Piece]) -> list[Line]:
+    """Pieces of text that were read in a picture as lines from top to bottom, their cells from the left.
+
+    Of two columns of prose the left one comes first, as far as nothing reaches over both.
+    """
+    kept = list(pieces)
+    gutter = _gutter(kept)
+    if gutter is None:
+        return _evened(_below_each_other(kept))
+    lines: list[Line] = []
+    sides: tuple[list[Piece], list[Piece]] = ([], [])
+    for piece in sorted(kept, key=lambda piece: piece[0][1] + piece[0][3]):
+        (left, _, right, _), _ = piece
+        if left < gutter < right:
+            lines += [line for side in sides for line in _below_each_other(side)] + _below_each_other([piece])
+            sides = ([], [])
+        else:
+            sides[left >= gutter].append(piece)
+    lines += [line for side in sides for line in _below_each_other(side)]
+    return _evened(lines)
+
+
+def _gutter(pieces: list[Piece]) -> float | None:
+    """Where two columns of prose part: between the left edges of the right one and the right edges of the left one."""
+    width = max((right for (_, _, right, _), _ in pieces), default=0.0) or 1.0
+    edges: dict[int, float] = {}  # so many that a page of thousands of words takes no square of time
+    for (edge, _, _, _), _ in pieces:
+        place = int(edge / width * MOST_EDGES)
+        edges[place] = min(edge, edges.get(place, edge))
+    for _, edge in sorted(edges.items()):
+        gutter = edge - 1
+        left = [Cell(box[0], box[2], text) for box, text in pieces if box[2] <= gutter]
+        right = [Cell(box[0], box[2], text) for box, text in pieces if box[0] >= gutter]
+        over = len(pieces) - len(left) - len(right)
+        if over <= MOST_OVER * len(pieces) and _is_prose(left) and _is_prose(right):
+            return gutter
+    return None
+
+
+def _below_each_other(pieces: list[Piece]) -> list[Line]:
     lines: list[Line] = []
     tops: list[float] = []
     for (left, top, right, bottom), text in sorted(pieces, key=lambda piece: piece[0][1] + piece[0][3]):
@@ -169,7 +240,7 @@ def read_lines(pieces: Iterable[tuple[Box, str]]) -> list[Line]:
         else:
             lines.append(Line([Cell(left, right, text)], -bottom, bottom - top))  # upwards, as in PDF
             tops.append(top)
-    return _evened(lines)
+    return lines
 
 
 def _evened(lines: list[Line]) -> list[Line]:

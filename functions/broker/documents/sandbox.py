@@ -3,6 +3,8 @@
 import ctypes
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,9 +13,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from broker.documents import markdown
 from broker.documents.document import BrokenDocument, Document, DocumentError, EmptyDocument, Inner, Page, TooMuch
 from broker.documents.limits import Limits
 
@@ -27,6 +31,12 @@ GRACE_S = 1.0
 """A process has this long beyond its time to say by itself that it is over."""
 
 
+PREFIX = "broker-document-"
+"""Of the folders that hold what is read, and what is found in it."""
+
+LEFT_S = 3_600
+"""A folder that is older belongs to nobody."""
+
 PR_SET_DUMPABLE = 4
 """prctl(2)."""
 
@@ -38,6 +48,15 @@ def hide() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what readers left that were killed with us: on Lambda the disk outlives a function that ran too long."""
+    with suppress(OSError):
+        for path in folder.glob(f"{PREFIX}*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > LEFT_S:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 class _Work:
@@ -65,7 +84,8 @@ def read(path: Path, name: str | None = None, limits: Limits | None = None, ocr:
         ocr: reads pages that are pictures; without it they stay without text.
     """
     work = _Work(limits or Limits())
-    with tempfile.TemporaryDirectory(prefix="document-") as folder:
+    sweep(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         return _read(path, name or path.name, 0, Path(folder), work, ocr)
 
 
@@ -90,7 +110,10 @@ def _read(path: Path, name: str, depth: int, folder: Path, work: _Work, ocr: Ocr
 
 
 def _check(path: Path, depth: int, work: _Work) -> None:
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise BrokenDocument("The file cannot be opened.") from error
     if not size:
         raise EmptyDocument("The file has no bytes.")
     if size > work.limits.bytes:
@@ -119,26 +142,33 @@ def _error(facts: Any) -> DocumentError:
 
 
 def _pages(told: list[dict[str, Any]], work: _Work, ocr: Ocr | None) -> tuple[Page, ...]:
-    pages = [Page(each["number"], each["text"], Path(each["scan"]) if each["scan"] else None) for each in told]
-    scans = [page.scan for page in pages if page.scan]
+    pages = [Page(each["number"], each["text"], tuple(map(Path, each["scans"]))) for each in told]
+    scans = [scan for page in pages for scan in page.scans]
     if scans and ocr:
         work.scans -= len(scans)
         if work.scans < 0:
             raise TooMuch(f"More than {work.limits.scans} pages are pictures.", code="too_many_scans")
         texts = iter(ocr(scans, work.seconds))
-        pages = [_joined(page, next(texts)) if page.scan else page for page in pages]
+        pages = [_joined(page, list(islice(texts, len(page.scans)))) if page.scans else page for page in pages]
     work.characters -= sum(len(page.text) for page in pages)
     if work.characters < 0:
         raise TooMuch(f"The text has more than {work.limits.characters} characters.", code="too_much_text")
     for scan in scans:
         scan.unlink(missing_ok=True)
-    return tuple(replace(page, scan=None) for page in pages)
+    return tuple(replace(page, scans=()) for page in pages)
 
 
-def _joined(page: Page, text: str) -> Page:
+def _joined(page: Page, texts: list[str]) -> Page:
     """What was read from the picture holds what stood there as text, unless that is a stamp above it."""
+    text = markdown.blocks(texts)
     own = page.text if page.text and page.text not in text else ""
     return replace(page, text="\n\n".join(part for part in (own, text) if part.strip()), ocr=bool(text.strip()))
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a session of its own, with all that it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _told(path: Path, name: str, folder: Path, work: _Work) -> dict[str, Any]:
@@ -165,17 +195,16 @@ def _told(path: Path, name: str, folder: Path, work: _Work) -> dict[str, Any]:
         start_new_session=True,
     )
     stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
-    timer = threading.Timer(max(seconds, 0) + GRACE_S, process.kill)
+    timer = threading.Timer(max(seconds, 0) + GRACE_S, end, (process,))
     timer.start()
     try:
         with suppress(BrokenPipeError), stdin:
             stdin.write(json.dumps({**task, "limits": work.limits.facts()}).encode())
         said = stdout.read(LARGEST_REPLY + 1)
         if len(said) > LARGEST_REPLY:
-            process.kill()
             raise TooMuch("The text is above the limit.", code="too_much_text")
     except BaseException:
-        process.kill()
+        end(process)
         raise
     finally:
         timer.cancel()

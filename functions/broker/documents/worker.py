@@ -10,13 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from broker.documents.document import DocumentError, EmptyDocument, Extract, TooMuch
+from broker.documents.document import BrokenDocument, DocumentError, EmptyDocument, Extract, TooMuch
 from broker.documents.extract import Source, extractor
 from broker.documents.kinds import kind_of
 from broker.documents.limits import Limits
 
 MOST_OPEN_FILES = 64
 MIB = 1 << 20
+PR_SET_PDEATHSIG = 1
+"""prctl(2)."""
 
 
 def main() -> None:
@@ -32,13 +34,15 @@ def main() -> None:
         with path.open("rb") as file:
             kind = kind_of(file, task["name"])
         found = extractor(kind)(Source(path, task["name"], limits, Path(task["folder"])))
-        if not found.inner and not any(page.text.strip() or page.scan for page in found.pages):
+        if not found.inner and not any(page.text.strip() or page.scans for page in found.pages):
             raise EmptyDocument("The document has no text.")
         result = _facts(found)
     except DocumentError as error:
         result = {"error": error.facts()}
     except MemoryError:
         result = {"error": TooMuch("Reading it takes more memory than it may have.", code="out_of_memory").facts()}
+    except OSError:
+        result = {"error": BrokenDocument("The file cannot be read from the disk.").facts()}
     except RecursionError:
         result = {"error": TooMuch("Its parts are nested too deeply.", code="nested_too_deep").facts()}
     facts = {**result, "kind": kind, "seconds": time.monotonic() - begun, "peak_mb": peak_mb()}
@@ -48,7 +52,8 @@ def main() -> None:
 def _facts(found: Extract) -> dict[str, Any]:
     return {
         "pages": [
-            {"number": page.number, "text": page.text, "scan": page.scan and str(page.scan)} for page in found.pages
+            {"number": page.number, "text": page.text, "scans": [str(scan) for scan in page.scans]}
+            for page in found.pages
         ],
         "inner": [
             {"name": each.name, "path": each.path and str(each.path), "error": each.error and each.error.facts()}
@@ -58,8 +63,10 @@ def _facts(found: Extract) -> dict[str, Any]:
 
 
 def _bound(limits: Limits, seconds: float) -> None:
-    """No more memory, CPU, files or output than the limits say; no core dump."""
+    """No more memory, CPU, files or output than the limits say; no core dump; and no life beyond who waits for it."""
+    import ctypes
     import resource
+    import signal
 
     cpu = int(seconds) + 2
     bounds = {
@@ -70,6 +77,7 @@ def _bound(limits: Limits, seconds: float) -> None:
     }
     if sys.platform == "linux":  # elsewhere it is not kept, or not given
         bounds[resource.RLIMIT_AS] = limits.memory_mb * MIB
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for which, most in bounds.items():
         hard = resource.getrlimit(which)[1]
         resource.setrlimit(which, (most, most) if hard == resource.RLIM_INFINITY else (min(most, hard), hard))

@@ -93,7 +93,7 @@ class Source:
         return Inner(name, path)
 
     def picture_path(self, number: int) -> Path:
-        """Where the picture of a page goes.
+        """Where a picture of a page goes.
 
         Raises:
             TooMuch: too many pages have to be read from pictures.
@@ -101,7 +101,7 @@ class Source:
         self._scans += 1
         if self._scans > self.limits.scans:
             raise TooMuch(f"More than {self.limits.scans} pages are pictures.", code="too_many_scans")
-        return self.folder / f"page-{number:05d}.png"
+        return self.folder / f"page-{number:05d}-{self._scans:03d}.png"
 
 
 def extractor(kind: str) -> Callable[[Source], Extract]:

@@ -4,13 +4,16 @@ Pages are those that Word last laid out (`w:lastRenderedPageBreak`) and those th
 Word never laid out has the author's only.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from broker.documents import markdown
 from broker.documents.archives import Archive
 from broker.documents.document import Extract, Page
-from broker.documents.extract import Source
+from broker.documents.extract import Source, pictures
+from broker.documents.extract.docx_styles import Styles, number_of
 from broker.documents.office import Package, attribute, child, children, is_on, local
 
 LEFT_OUT = frozenset(
@@ -20,6 +23,12 @@ LEFT_OUT = frozenset(
 
 NOTES = (("footnotes", "footnote"), ("endnotes", "endnote"))
 HYPHENS = {"noBreakHyphen": "-", "softHyphen": "", "tab": "\t", "ptab": "\t"}
+SAME_PAGE = ("continuous", "nextColumn")
+"""Sections that begin on the page where the one before ends."""
+NOTE = re.compile("\ue000([^\ue000\ue001]*)\ue001")
+"""Stands for the mark of a note."""
+PICTURE = re.compile("\ue004([0-9]+)\ue001")
+"""Stands for a picture."""
 PAGE = "\ue002"
 """Stands for a page break while blocks are read; a form feed would be taken for a space."""
 
@@ -29,8 +38,8 @@ def extract(source: Source) -> Extract:
     with source.open() as file, Archive(file, source.limits.unpacked_bytes) as archive:
         package = Package(archive)
         main = package.main("word/document.xml")
-        reader = _Reader(package, main)
         body = child(package.root(main), "body")
+        reader = _Reader(package, main, islice(_sections(body), 1, None))
         parts: list[str] = []
         pages: list[list[str]] = [parts]
         for block in reader.blocks(body) if body is not None else ():
@@ -38,95 +47,78 @@ def extract(source: Source) -> Extract:
             pages[-1].append(first)
             pages += [[each] for each in further]
             source.count(len(pages))
-        texts = [markdown.neat(markdown.blocks([*page, *reader.notes_of(page)])) for page in pages]
-        texts = [reader.without_marks(text) for text in texts]
+        texts = [reader.without_marks(markdown.blocks([*page, *reader.notes_of(page)])) for page in pages]
+        scans = [
+            pictures.scans(source, archive, number, text, reader.pictures_of(page))
+            for number, (text, page) in enumerate(zip(texts, pages, strict=True), start=1)
+        ]
         heads, feet = reader.margins()
-        if texts:
-            texts[0] = markdown.blocks([*heads, texts[0]])
-            texts[-1] = markdown.blocks([texts[-1], *feet])
-        return Extract(tuple(Page(number, source.said(text)) for number, text in enumerate(texts, start=1)))
+        texts[0] = markdown.blocks([*heads, texts[0]])
+        texts[-1] = markdown.blocks([texts[-1], *feet])
+        said = enumerate(zip(texts, scans, strict=True), start=1)
+        return Extract(tuple(Page(number, source.said(text), scan) for number, (text, scan) in said))
+
+
+def _sections(body: Any) -> Iterator[str]:
+    """How each section begins, in their order: `nextPage`, unless it says otherwise."""
+    for each in body.iter() if body is not None else ():
+        if local(each) == "sectPr" and local(each.getparent()) != "sectPrChange":
+            kind = child(each, "type")
+            yield (attribute(kind, "val") if kind is not None else None) or "nextPage"
 
 
 class _Reader:
     """Reads blocks of a document; what they refer to is looked up once."""
 
-    def __init__(self, package: Package, main: str) -> None:
+    def __init__(self, package: Package, main: str, sections: Iterable[str]) -> None:
+        """`sections` are how the second section and each after it begins."""
         self._package = package
         self._relations = package.relations(main)
-        self._levels = self._heading_levels()
-        self._bullets = self._bullet_lists()
-        self._numbers: dict[tuple[str, int], int] = {}
+        self._styles = Styles(self._part("styles"), self._part("numbering"))
+        self._sections = iter(sections)
+        self._images = {each.id: each.target for each in self._relations if each.kind == "image"}
+        self._pictures: list[str] = []
+        self._said = self._at_top = False
         self._notes = dict(self._all_notes())
+        self._said = False  # in the body
+        self._at_top = False  # of a page that the author began, and that is empty so far
 
     def _part(self, kind: str) -> Iterator[Any]:
         for each in self._relations:
             if each.kind == kind and self._package.has(each.target):
                 yield self._package.root(each.target)
 
-    def _heading_levels(self) -> dict[str, int]:
-        """The heading level of each style that has one, through the styles that it is based on."""
-        own: dict[str, int | None] = {}
-        based: dict[str, str | None] = {}
-        for root in self._part("styles"):
-            for style in children(root, "style"):
-                name = attribute(style, "styleId") or ""
-                based[name] = attribute(child(style, "basedOn"), "val") if child(style, "basedOn") is not None else None
-                own[name] = _level_of_style(style)
-        found: dict[str, int] = {}
-        for name in own:
-            at: str | None = name
-            seen: set[str] = set()
-            while at is not None and at in own and at not in seen:
-                seen.add(at)
-                if (level := own[at]) is not None:
-                    if level:
-                        found[name] = level
-                    break
-                at = based.get(at)
-        return found
-
-    def _bullet_lists(self) -> dict[tuple[str, int], str]:
-        """The format of each list and level: `bullet`, `decimal` and so on."""
-        abstract: dict[str, dict[int, str]] = {}
-        found: dict[tuple[str, int], str] = {}
-        for root in self._part("numbering"):
-            for each in children(root, "abstractNum"):
-                levels = {}
-                for level in children(each, "lvl"):
-                    kind = child(level, "numFmt")
-                    levels[_int(attribute(level, "ilvl"))] = (attribute(kind, "val") if kind is not None else "") or ""
-                abstract[attribute(each, "abstractNumId") or ""] = levels
-            for each in children(root, "num"):
-                of = child(each, "abstractNumId")
-                for number, kind in abstract.get(attribute(of, "val") or "" if of is not None else "", {}).items():
-                    found[attribute(each, "numId") or "", number] = kind
-        return found
-
     def _all_notes(self) -> Iterator[tuple[str, str]]:
         for part, name in NOTES:
             for root in self._part(part):
                 for note in children(root, name):
                     if attribute(note, "type") in (None, "normal"):
-                        text = markdown.line(" ".join(self.blocks(note)).replace(PAGE, " "))
+                        text = markdown.line(PICTURE.sub("", " ".join(self.blocks(note)).replace(PAGE, " ")))
                         yield f"{name}:{attribute(note, 'id')}", text
 
     def notes_of(self, page: list[str]) -> list[str]:
         """The notes whose marks stand on a page, in their order."""
         text = "".join(page)
-        found = ((text.find(_mark(key)), key) for key in self._notes)
-        return [f"[^{key.partition(':')[2]}]: {self._notes[key]}" for place, key in sorted(found) if place >= 0]
+        keys = (key for key in dict.fromkeys(NOTE.findall(text)) if key in self._notes)
+        return [f"[^{key.partition(':')[2]}]: {self._notes[key]}" for key in keys]
 
     def without_marks(self, text: str) -> str:
-        """Marks of notes as readers write them."""
-        for key in self._notes if "\ue000" in text else ():
-            text = text.replace(_mark(key), f"[^{key.partition(':')[2]}]")
-        return text.replace("\ue000", "").replace("\ue001", "")
+        """Marks of notes as readers write them, and none of pictures."""
+        text = NOTE.sub(lambda found: f"[^{found[1].partition(':')[2]}]" if found[1] in self._notes else "", text)
+        text = PICTURE.sub("", text)
+        return markdown.neat(text) if any(letter.isalnum() for letter in text) else ""  # an empty table says nothing
+
+    def pictures_of(self, page: list[str]) -> list[str]:
+        """The parts that are the pictures of a page, each once."""
+        return list(dict.fromkeys(self._pictures[int(number)] for block in page for number in PICTURE.findall(block)))
 
     def margins(self) -> tuple[list[str], list[str]]:
         """Headers and footers, each text once."""
         found = []
         for kind in ("header", "footer"):
-            texts = (markdown.blocks(self.blocks(root)).replace(PAGE, "") for root in self._part(kind))
+            texts = (
+                self.without_marks(markdown.blocks(self.blocks(root)).replace(PAGE, "")) for root in self._part(kind)
+            )
             found.append(list(dict.fromkeys(text for text in texts if text.strip())))
         return found[0], found[1]
 
@@ -138,9 +130,8 @@ class _Reader:
                 if items:
                     yield "\n".join(items)
                     items = []
-                rows, behind = self._table(element)
-                yield rows
-                yield from behind
+                tables, behind = self._table(element)
+                yield from (*tables, *behind)
                 continue
             text, is_item, boxes = self._paragraph(element)
             if is_item:
@@ -156,39 +147,22 @@ class _Reader:
 
     def _paragraph(self, element: Any) -> tuple[str, bool, list[str]]:
         boxes: list[str] = []
-        raw = self._text(element, boxes)
         properties = child(element, "pPr")
-        style = child(properties, "pStyle") if properties is not None else None
-        level = self._levels.get(attribute(style, "val") or "", 0) if style is not None else 0
-        outline = child(properties, "outlineLvl") if properties is not None else None
-        if outline is not None and _int(attribute(outline, "val"), 9) < 6:
-            level = _int(attribute(outline, "val")) + 1
-        if properties is not None and is_on(child(properties, "pageBreakBefore")) and not raw.startswith(PAGE):
-            raw = PAGE + raw
+        own = properties is not None and is_on(child(properties, "pageBreakBefore")) and self._said
+        self._at_top = self._at_top or own
+        raw = (PAGE if own else "") + self._text(element, boxes)
+        if properties is not None and child(properties, "sectPr") is not None:
+            if next(self._sections, "continuous") not in SAME_PAGE:
+                raw += PAGE
+                self._at_top = True
         lead = raw[: len(raw) - len(raw.lstrip(PAGE))]
-        text = "\n".join(markdown.line(each) for each in raw.removeprefix(lead).split("\n")).strip()
-        if level and text.replace(PAGE, ""):
-            return lead + markdown.heading(text.replace(PAGE, " "), level), False, boxes
-        mark = self._list_mark(properties) if text.replace(PAGE, "") else ""
-        return lead + mark + text, bool(mark), boxes
-
-    def _list_mark(self, properties: Any) -> str:
-        numbering = child(properties, "numPr") if properties is not None else None
-        if numbering is None:
-            return ""
-        number, level = child(numbering, "numId"), child(numbering, "ilvl")
-        name, depth = attribute(number, "val") if number is not None else None, 0
-        if level is not None:
-            depth = min(_int(attribute(level, "val")), 8)
-        if name in (None, "0"):
-            return ""
-        kind = self._bullets.get((str(name), depth), "bullet")
-        if kind in ("bullet", "none", ""):
-            return "  " * depth + "- "
-        count = self._numbers[str(name), depth] = self._numbers.get((str(name), depth), 0) + 1
-        for below in range(depth + 1, 9):
-            self._numbers.pop((str(name), below), None)
-        return "  " * depth + f"{count}. "
+        raw = raw.removeprefix(lead)
+        tail = raw[len(raw.rstrip(PAGE)) :]
+        text = "\n".join(markdown.line(each) for each in raw.removesuffix(tail).split("\n")).strip()
+        level, mark, is_item = self._styles.of(properties) if text.replace(PAGE, "") else (0, "", False)
+        if level:
+            return lead + markdown.heading(mark + text.replace(PAGE, " "), level) + tail, False, boxes
+        return lead + mark + text + tail, is_item, boxes
 
     def _text(self, root: Any, boxes: list[str]) -> str:
         """The text of a paragraph; text boxes in it are put apart. Without recursion, but into boxes."""
@@ -201,15 +175,20 @@ class _Reader:
                 continue
             if name == "t":
                 found.append(element.text or "")
+                self._says(bool(found[-1].strip()))
             elif name in HYPHENS:
                 found.append(HYPHENS[name])
             elif name == "br":
-                found.append(PAGE if attribute(element, "type") == "page" else "\n")
+                is_page = attribute(element, "type") == "page"
+                self._at_top = self._at_top or is_page
+                found.append(PAGE if is_page else "\n")
             elif name == "cr":
                 found.append("\n")
             elif name == "lastRenderedPageBreak":
-                if not (found and found[-1] == PAGE):
-                    found.append(PAGE)
+                found.append("" if self._at_top else PAGE)  # Word marks the top of a page that the author began too
+            elif name in ("blip", "imagedata"):
+                self._says(True)
+                boxes.append(self._picture(attribute(element, "embed" if name == "blip" else "id")))
             elif name in ("footnoteReference", "endnoteReference"):
                 found.append(_mark(f"{name.removesuffix('Reference')}:{attribute(element, 'id')}"))
             elif name == "txbxContent":
@@ -222,10 +201,22 @@ class _Reader:
                 stack.extend(reversed(element))
         return "".join(found)
 
-    def _table(self, element: Any) -> tuple[str, list[str]]:
-        """The table, and the tables that lie in its cells, behind it."""
+    def _says(self, something: bool) -> None:
+        """Keep in mind that the page is not empty any more."""
+        if something:
+            self._said, self._at_top = True, False
+
+    def _picture(self, id: str | None) -> str:
+        target = self._images.get(id or "")
+        if target is None:
+            return ""
+        self._pictures.append(target)
+        return f"\ue004{len(self._pictures) - 1}\ue001"
+
+    def _table(self, element: Any) -> tuple[list[str], list[str]]:
+        """The table, in as many parts as pages that it is on, and the tables that lie in its cells, behind it."""
         behind: list[str] = []
-        rows = []
+        parts: list[list[list[str]]] = [[]]
         for row in _flat(element, ("tr",)):
             cells: list[str] = []
             for cell in _flat(row, ("tc",)):
@@ -237,14 +228,19 @@ class _Reader:
                 for inner in _flat(cell):
                     if local(inner) == "tbl":
                         nested, further = self._table(inner)
-                        behind += [nested, *further]
+                        behind += [*(each.replace(PAGE, " ") for each in nested), *further]
                     elif not goes_on:
                         text, _, boxes = self._paragraph(inner)
                         texts += [text, *boxes]
-                cells.append(" ".join(texts).replace(PAGE, " "))
-                cells += [""] * (min(_int(attribute(span, "val"), 1), 100) - 1 if span is not None else 0)
-            rows.append(cells)
-        return markdown.table(rows), behind
+                cells.append(" ".join(texts))
+                cells += [""] * (min(number_of(attribute(span, "val"), 1), 100) - 1 if span is not None else 0)
+            if any(cell.startswith(PAGE) for cell in cells):
+                parts.append([])
+            parts[-1].append([cell.replace(PAGE, " ") for cell in cells])
+            if any(PAGE in cell.lstrip(PAGE) for cell in cells):
+                parts.append([])
+        first, *further_parts = (markdown.table(rows) for rows in parts)
+        return [first, *(PAGE + each for each in further_parts)], behind
 
 
 def _flat(parent: Any, names: tuple[str, ...] = ("p", "tbl")) -> Iterator[Any]:
@@ -264,19 +260,6 @@ def _is_hidden(run: Any) -> bool:
     return properties is not None and is_on(child(properties, "vanish"))
 
 
-def _level_of_style(style: Any) -> int | None:
-    """1 to 6; 0 where the style says that it is body text, None where it leaves that to what it is based on."""
-    outline = child(style, "pPr", "outlineLvl")
-    if outline is not None:
-        level = _int(attribute(outline, "val"), 9)
-        return level + 1 if level < 6 else 0
-    name = child(style, "name")
-    words = (attribute(name, "val") or "").lower().split() if name is not None else []
-    if words[:1] == ["heading"] and words[1:] and words[1].isdecimal() and 1 <= int(words[1]) <= 6:
-        return int(words[1])
-    return 1 if words == ["title"] else None
-
-
 def _mark(key: str) -> str:
     return f"\ue000{key}\ue001"
 
@@ -288,10 +271,3 @@ def _symbol(code: str | None) -> str:
     except ValueError:
         return ""
     return chr(value) if 32 <= value < 0xD800 else "•" if 0xF000 <= value <= 0xF0FF else ""
-
-
-def _int(value: str | None, default: int = 0) -> int:
-    try:
-        return int(value or default)
-    except ValueError:
-        return default

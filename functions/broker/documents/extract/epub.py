@@ -1,16 +1,22 @@
 """Books (EPUB): a page for each chapter, in the order of the spine."""
 
 import posixpath
+import re
+from collections.abc import Iterator
+from html import unescape
 from urllib.parse import unquote
 
 from broker.documents import decoding
 from broker.documents.archives import Archive
 from broker.documents.document import BrokenDocument, EncryptedDocument, Extract, Page
-from broker.documents.extract import Source, html
+from broker.documents.extract import Source, html, pictures
 from broker.documents.office import children, local
 
 FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 """Of fonts alone, which are not read."""
+
+
+PICTURE = re.compile(r"<(?:img|image)\b[^<>]*?\s(?:src|(?:xlink:)?href)\s*=\s*(?:\"([^\"<>]+)\"|'([^'<>]+)')", re.I)
 
 
 def extract(source: Source) -> Extract:
@@ -40,10 +46,18 @@ def extract(source: Source) -> Extract:
             if name not in archive:
                 continue
             data = archive.read(name)
-            text = html.text_of(decoding.text_of(data, html.declared(data)))
-            if text:
-                pages.append(Page(len(pages) + 1, source.said(text)))
+            markup = decoding.text_of(data, html.declared(data))
+            text, at = html.text_of(markup), len(pages) + 1
+            shown = (posixpath.normpath(posixpath.join(posixpath.dirname(name), each)) for each in _pictures(markup))
+            scans = pictures.scans(source, archive, at, text, dict.fromkeys(shown))
+            if text or scans:
+                pages.append(Page(at, source.said(text), scans))
         return Extract(tuple(pages))
+
+
+def _pictures(markup: str) -> Iterator[str]:
+    """What a chapter shows: a scanned book is nothing else."""
+    return (unquote(unescape(found[1] or found[2])) for found in PICTURE.finditer(markup))
 
 
 def _refuse_locked(archive: Archive) -> None:

@@ -14,7 +14,20 @@ DECLARED = re.compile(
 """The encoding that the page says it has (HTML, section 13.2.3.2: in the first 1,024 bytes)."""
 
 SILENT = frozenset(
-    ("script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object", "canvas", "audio", "video")
+    (
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "head",
+        "svg",
+        "iframe",
+        "object",
+        "canvas",
+        "annotation",
+        "audio",
+        "video",
+    )
 )
 """Elements whose content nobody reads."""
 
@@ -95,7 +108,7 @@ class _Writer:
                 self._parts += [markdown.table(_rows(node)), ""]
             elif tag == "pre":
                 self._end_block()
-                self._parts.append(f"\n{node.text(deep=True).strip(chr(10))}\n")
+                self._parts.append(f"\n{_as_it_stands(node).strip(chr(10))}\n")
             else:
                 self._enter(node, tag)
                 stack.append((node, True))
@@ -163,6 +176,24 @@ class _Writer:
         self._parts.append("")
 
 
+def _as_it_stands(root: Any) -> str:
+    """The text of preformatted lines."""
+    found: list[str] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.tag == "-text":
+            found.append(node.text_content or "")
+        elif node.tag == "br":
+            found.append("\n")
+        elif node.tag not in SILENT and not node.tag.startswith(("-", "_", "!")) and not _is_hidden(node):
+            each = node.last_child
+            while each is not None:
+                stack.append(each)
+                each = each.prev
+    return "".join(found)
+
+
 def _start(node: Any) -> int:
     start = node.attributes.get("start") or ""
     return int(start) if start.isdecimal() and len(start) < 9 else 1
@@ -183,7 +214,8 @@ def _is_layout(table: Any) -> bool:
 def _rows(table: Any) -> list[list[str]]:
     rows: list[list[str]] = []
     below: dict[tuple[int, int], str] = {}
-    for number, row in enumerate(table.css("tr")):
+    shown = (row for row in table.css("tr") if not _is_hidden(row) and not _is_hidden(row.parent))
+    for number, row in enumerate(shown):
         cells: list[str] = []
         for cell in row.css("td, th"):
             while (number, len(cells)) in below:

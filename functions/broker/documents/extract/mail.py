@@ -12,6 +12,12 @@ from broker.documents.document import BrokenDocument, Extract, Inner, Page
 from broker.documents.extract import Source, html
 
 FIELDS = ("Subject", "From", "To", "Cc", "Date")
+STATUS = "message/delivery-status"
+"""Fields alone, in blocks: one for the message, one for each recipient (RFC 3464)."""
+
+LONGEST_PARSED = 8_000
+"""Characters as they were sent, encoded, of which so many are read."""
+
 LONGEST_FIELD = 1_000
 """Characters: a list of thousands of recipients is no text."""
 
@@ -39,9 +45,13 @@ def extract(source: Source) -> Extract:
 def field(message: Message[Any, Any], name: str) -> str:
     """A field's value, decoded; one that cannot be is given as it stands."""
     try:
-        value = str(message.get(name, ""))
+        raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+        if not raw.isascii():  # bytes as they are, which no standard allows: old programs send their own code page
+            raw = decoding.text_of(raw.encode("utf-8", "surrogateescape"))
+        # Names and addresses are taken apart in a time that grows with the square of their number.
+        value = policy.default.header_fetch_parse(name, raw[:LONGEST_PARSED])
     except Exception:
-        value = dict(message.raw_items()).get(name, "") if hasattr(message, "raw_items") else ""
+        value = raw
     return markdown.line(decoding.tidy(str(value)))[:LONGEST_FIELD]
 
 
@@ -51,8 +61,8 @@ def _leaves(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], boo
     while stack:
         part = stack.pop()
         kind = part.get_content_type()
-        if kind == "message/rfc822":
-            yield part, False
+        if kind in ("message/rfc822", STATUS):
+            yield part, kind == STATUS
         elif kind == "multipart/alternative" and isinstance(part.get_payload(), list):
             stack.extend(reversed(_best(cast("list[Message[Any, Any]]", part.get_payload()))))
         elif part.is_multipart():
@@ -64,13 +74,33 @@ def _leaves(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], boo
 
 
 def _best(ways: list[Message[Any, Any]]) -> list[Message[Any, Any]]:
-    """Of several forms of one body the first plain one that says something, else the last; attachments stay."""
+    """Of several forms of one body the first plain one that says something, else the last that can be one.
+
+    Attachments stay, also those that lie in a form that is not taken, as Apple's mails have them.
+    """
     plain = [way for way in ways if way.get_content_type() == "text/plain" and _text(way).strip()]
-    others = [way for way in ways if way.get_content_maintype() not in ("text", "multipart")]
-    return [plain[0] if plain else ways[-1], *(way for way in others if plain or way is not ways[-1])] if ways else []
+    rich = [way for way in ways if way.get_content_type() == "text/html" or way.is_multipart()]
+    taken = next((found for found in (plain[:1], rich[-1:], ways[-1:]) if found), [])
+    others = [way for way in ways if way not in taken]
+    inside = [part for way in others for part in _attached(way)]
+    return [*taken, *(way for way in others if way.get_content_maintype() not in ("text", "multipart")), *inside]
+
+
+def _attached(way: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
+    """What is attached inside of a form; not what its text shows in its place."""
+    stack = [way]
+    while stack:
+        part = stack.pop()
+        if part is not way and part.get_content_disposition() == "attachment":
+            yield part
+        elif part.get_content_maintype() == "multipart" and part.is_multipart():
+            stack.extend(reversed(cast("list[Message[Any, Any]]", part.get_payload())))
 
 
 def _text(part: Message[Any, Any]) -> str:
+    if part.get_content_type() == STATUS and isinstance(part.get_payload(), list):
+        blocks = cast("list[Message[Any, Any]]", part.get_payload())
+        return markdown.blocks("\n".join(f"{name}: {field(block, name)}" for name in block) for block in blocks)
     data = _bytes(part)
     charset = part.get_content_charset() or None
     if part.get_content_type() == "text/html":

@@ -1,14 +1,18 @@
 """OpenDocument texts: headings, lists, tables and notes; pages where the writer's program broke them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote, unquote
 
 from broker.documents import markdown
 from broker.documents.archives import Archive
 from broker.documents.document import EncryptedDocument, Extract, Page
-from broker.documents.extract import Source
+from broker.documents.extract import Source, pictures
 from broker.documents.office import attribute, child, local
 
+PICTURE = re.compile("\ue004([^\ue001]*)\ue001")
+"""Stands for a picture, with the name of its part."""
 PAGE = "\ue002"
 """Stands for a page break while blocks are read; a form feed would be taken for a space."""
 LEFT_OUT = frozenset(
@@ -35,8 +39,15 @@ def extract(source: Source) -> Extract:
             pages[-1].append(first)
             pages += [[each] for each in further]
             source.count(len(pages))
-        texts = (markdown.neat(markdown.blocks(page)) for page in pages)
-        return Extract(tuple(Page(number, source.said(text)) for number, text in enumerate(texts, start=1)))
+        return Extract(tuple(_page(source, archive, number, page) for number, page in enumerate(pages, start=1)))
+
+
+def _page(source: Source, archive: Archive, number: int, blocks: list[str]) -> Page:
+    said = markdown.blocks(blocks)
+    shown = list(dict.fromkeys(unquote(name) for name in PICTURE.findall(said)))
+    text = markdown.neat(PICTURE.sub("", said))
+    text = text if any(letter.isalnum() for letter in text) else ""  # an empty table says nothing
+    return Page(number, source.said(text), pictures.scans(source, archive, number, text, shown))
 
 
 def _breaking_styles(root: Any) -> Iterator[str]:
@@ -74,6 +85,8 @@ def _blocks(parent: Any, breaking: set[str]) -> Iterator[str]:
             yield PAGE
         elif name == "table":
             yield _table(element)
+        elif name == "image":
+            yield _picture(element)
         elif name == "list":
             stack.extend((each, depth + 1, "- ") for each in reversed(element))
         else:
@@ -108,6 +121,8 @@ def _text(paragraph: Any) -> tuple[str, list[Any]]:
             found.append(PAGE)
         elif name == "text-box":
             behind.append(element)
+        elif name == "image":
+            found.append(_picture(element))
         elif name == "note":
             body = child(element, "note-body")
             said = markdown.line(" ".join(_blocks(body, set()))) if body is not None else ""
@@ -117,6 +132,11 @@ def _text(paragraph: Any) -> tuple[str, list[Any]]:
                 found.append(element.text)
             stack.extend(reversed(element))
     return "\n".join(markdown.line(each) for each in "".join(found).split("\n")).strip(" "), behind
+
+
+def _picture(image: Any) -> str:
+    """A mark for a picture; its name has no spaces, so that it stays one word."""
+    return f"\ue004{quote(unquote(attribute(image, 'href') or ''))}\ue001"
 
 
 def _table(table: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from broker.documents import decoding, markdown
 from broker.documents.document import BrokenDocument, DocumentError, EncryptedDocument, Extract, Inner, Page
-from broker.documents.extract import Source
+from broker.documents.extract import Source, pictures
 from broker.documents.extract.pdf_forms import filled_in
 from broker.documents.extract.pdf_layout import laid_out
 
@@ -22,11 +22,8 @@ UNREADABLE = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
 MOST_UNREADABLE = 0.3
 """Of a page's characters: above, its fonts do not say which letters they show, and it is read from its picture."""
 
-FEWEST_LETTERS = 40
-"""Of a page that is mostly a picture: below, they are a stamp or a page number on a scan."""
-
 COVERED = 0.5
-"""Of a page's area by one picture, which makes it mostly a picture."""
+"""Of a page's area by pictures, which makes it mostly a picture."""
 
 DOTS_AN_INCH = 200
 MOST_DOTS = 4_000
@@ -71,9 +68,9 @@ def _page(document: Any, number: int, source: Source) -> Page:
     try:
         said, letters = _text(page)
         forms = filled_in(document, page)
-        if not letters or (letters < FEWEST_LETTERS and _is_mostly_picture(page)):
+        if not letters or (letters < pictures.FEWEST_LETTERS and _is_mostly_picture(page)):
             scan = _picture(page, number, source)
-            return Page(number, source.said(markdown.blocks([said, forms])), scan=scan)
+            return Page(number, source.said(markdown.blocks([said, forms])), (scan,) if scan else ())
         return Page(number, source.said(markdown.blocks([said, forms])))
     finally:
         page.close()
@@ -102,12 +99,14 @@ def _is_mostly_picture(page: Any) -> bool:
     import pypdfium2 as pdfium
 
     width, height = page.get_size()
+    covered = 0.0  # scanners cut a page into strips
     for each in islice(page.get_objects(filter=[IMAGE], max_depth=3), MOST_OBJECTS):
         try:
             left, bottom, right, top = each.get_bounds()
         except pdfium.PdfiumError:
             continue  # of nothing that could be seen
-        if (right - left) * (top - bottom) > COVERED * width * height:
+        covered += (right - left) * (top - bottom)
+        if covered > COVERED * width * height:
             return True
     return False
 
@@ -124,9 +123,7 @@ def _picture(page: Any, number: int, source: Source) -> Path | None:
     darkest, lightest = picture.getextrema()
     if darkest == lightest:
         return None
-    path = source.picture_path(number)
-    picture.save(path, "PNG", compress_level=1)
-    return path
+    return pictures.kept(source, number, picture)
 
 
 def _attached(document: Any, source: Source) -> Iterator[Inner]:

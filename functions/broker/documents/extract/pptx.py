@@ -6,7 +6,7 @@ from typing import Any
 from broker.documents import markdown
 from broker.documents.archives import Archive
 from broker.documents.document import BrokenDocument, Extract, Page
-from broker.documents.extract import Source
+from broker.documents.extract import Source, pictures
 from broker.documents.office import Package, attribute, child, children, local
 
 TITLES = ("title", "ctrTitle")
@@ -23,8 +23,11 @@ def extract(source: Source) -> Extract:
         order = child(package.root(main), "sldIdLst")
         slides = [targets.get(_relation_id(each) or "") for each in order] if order is not None else []
         source.count(len(slides))
-        texts = (_slide(package, part) if part and package.has(part) else "" for part in slides)
-        return Extract(tuple(Page(number, source.said(text)) for number, text in enumerate(texts, start=1)))
+        pages = []
+        for number, part in enumerate(slides, start=1):
+            text, shown = _slide(package, part) if part and package.has(part) else ("", [])
+            pages.append(Page(number, source.said(text), pictures.scans(source, archive, number, text, shown)))
+        return Extract(tuple(pages))
 
 
 def _relation_id(element: Any) -> str | None:
@@ -32,13 +35,18 @@ def _relation_id(element: Any) -> str | None:
     return next((str(value) for key, value in element.attrib.items() if key.endswith("}id")), None)
 
 
-def _slide(package: Package, part: str) -> str:
+def _slide(package: Package, part: str) -> tuple[str, list[str]]:
+    """A slide's text, and the parts that are its pictures."""
     tree = child(package.root(part), "cSld", "spTree")
     relations = package.relations(part)
     titles: list[str] = []
     parts: list[str] = []
+    images = {each.id: each.target for each in relations if each.kind == "image"}
+    shown: list[str] = []
     for shape in _shapes(tree) if tree is not None else ():
         place = _placeholder(shape)
+        if local(shape) != "graphicFrame":
+            shown += [images[id] for id in _pictures(shape) if id in images]
         if place in PLACES:
             continue
         if place in TITLES:
@@ -47,7 +55,13 @@ def _slide(package: Package, part: str) -> str:
             parts.append(_frame(package, shape, {each.id: each.target for each in relations}))
         else:
             parts.append(_body(shape))
-    return markdown.neat(markdown.blocks([*titles, *parts, *_notes(package, relations)]))
+    said = markdown.neat(markdown.blocks([*titles, *parts, *_notes(package, relations)]))
+    return said, list(dict.fromkeys(shown))
+
+
+def _pictures(shape: Any) -> Iterator[str]:
+    """The relations of the pictures that a shape is, or is filled with."""
+    return (id for each in shape.iter() if local(each) == "blip" and (id := attribute(each, "embed")))
 
 
 def _shapes(tree: Any) -> Iterator[Any]:
@@ -56,7 +70,7 @@ def _shapes(tree: Any) -> Iterator[Any]:
     while stack:
         shape = stack.pop()
         name = local(shape)
-        if name in ("sp", "graphicFrame", "cxnSp"):
+        if name in ("sp", "pic", "graphicFrame", "cxnSp"):
             yield shape
         elif name in ("grpSp", "AlternateContent", "Choice"):
             stack.extend(reversed(shape))

@@ -12,7 +12,7 @@ from broker.documents.document import BrokenDocument, DocumentError, Extract, Pa
 from broker.documents.extract import Source
 
 FORMULA_ALONE = re.compile(
-    rb"<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</|</(?:\w+:)?c>)"
+    rb"<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</|</(?:\w+:)?c>)"
 )
 """A formula without a value: the workbook was written by a program that does not compute."""
 
