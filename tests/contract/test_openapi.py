@@ -3,7 +3,8 @@
 import json
 
 from broker.contract.admin_operations import ADMIN_OPERATIONS
-from broker.contract.openapi import ERRORS, EVERYWHERE, OPERATIONS, SIGNED_EVERYWHERE
+from broker.contract.openapi import ERRORS, EVERYWHERE, SIGNED_EVERYWHERE
+from broker.contract.operations import OPERATIONS
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 from jsonschema import Draft202012Validator

@@ -1,0 +1,162 @@
+"""What clients may ask the REST API, route by route; operators' routes are in `admin_operations`."""
+
+from broker.context.conversations import MOST_TURNS
+from broker.contract.common import EXAMPLE_JOB
+from broker.contract.guardrails import TrialOutcome
+from broker.contract.models import Estimate, ModelList
+from broker.contract.operation import Operation, parameter
+from broker.contract.prompt_runs import PromptList, PromptRun
+from broker.contract.replies import GoneJob, Job, JobList, Redelivery
+from broker.contract.reviews import FeedbackGiven
+from broker.contract.timeline import Timeline
+from broker.contract.turns import Conversation
+from broker.jobs.head import Status
+from broker.jobs.reading import MAX_PAGE
+from broker.jobs.request import JobRequest
+from broker.jobs.trial import Trial
+from broker.prompts.listing import MOST_LISTED
+from broker.rest.api import INCLUDED, MOST_WAIT_S
+from broker.reviews.bodies import Feedback
+
+JOB_ID = parameter("path", "id", "The job.", {"type": "string"}, required=True, example=EXAMPLE_JOB)
+
+PROMPT_ID = parameter("path", "id", "The prompt.", {"type": "string"}, required=True, example="summarize")
+
+CONVERSATION_ID = parameter("path", "id", "The conversation.", {"type": "string"}, required=True, example="chat-17")
+
+TURNS_PAGE = (
+    parameter(
+        "query", "limit", "Turns on a page.", {"type": "integer", "minimum": 1, "maximum": MOST_TURNS, "default": 20}
+    ),
+    parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+)
+
+SUBMISSION = (
+    parameter(
+        "header",
+        "Idempotency-Key",
+        "The same key with the same body gives the same job, for a day.",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+    ),
+    parameter(
+        "header",
+        "Prefer",
+        f"`wait=n`: answer with the finished job if it ends within n seconds, at most {MOST_WAIT_S} (RFC 7240).",
+        {"type": "string"},
+        example="wait=20",
+    ),
+)
+
+PAGE = (
+    parameter("query", "status", "Only jobs that stand so.", {"type": "string", "enum": [*Status]}),
+    parameter(
+        "query", "limit", "Jobs on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20}
+    ),
+    parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+)
+
+PROMPTS_PAGE = (
+    parameter(
+        "query", "limit", "Prompts on a page.", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": 20}
+    ),
+    parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+)
+
+WAIT = parameter(
+    "query",
+    "wait",
+    "Long poll: answer when the job has ended, or after so many seconds.",
+    {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0},
+)
+
+INCLUDE = parameter(
+    "query",
+    "include",
+    "More of the job: `route` tells of every registered model why it was taken or left out.",
+    {"type": "string", "enum": [*INCLUDED]},
+)
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/jobs"): Operation(
+        "Submit a job",
+        "jobs",
+        {200: Job, 202: Job},
+        errors=(400, 402, 404, 409, 413, 422),
+        parameters=SUBMISSION,
+        body=JobRequest,
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+    ),
+    ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
+    ("GET", "/jobs/{id}"): Operation(
+        "Get a job", "jobs", {200: Job, 410: GoneJob}, errors=(400, 404), parameters=(JOB_ID, WAIT, INCLUDE)
+    ),
+    ("DELETE", "/jobs/{id}"): Operation(
+        "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",
+        "jobs",
+        {204: None},
+        errors=(400, 404),
+        parameters=(JOB_ID,),
+    ),
+    ("POST", "/jobs/{id}/cancel"): Operation(
+        "Cancel a job", "jobs", {200: Job}, errors=(404, 409), parameters=(JOB_ID,)
+    ),
+    ("GET", "/jobs/{id}/events"): Operation(
+        "What happened to a job, in order", "jobs", {200: Timeline}, errors=(404,), parameters=(JOB_ID,)
+    ),
+    ("POST", "/jobs/{id}/redeliver"): Operation(
+        "Send a job's webhooks once more", "jobs", {202: Redelivery}, errors=(400, 404), parameters=(JOB_ID,)
+    ),
+    ("POST", "/jobs/{id}/feedback"): Operation(
+        "Say what guardrails found wrongly, or missed",
+        "jobs",
+        {201: FeedbackGiven},
+        errors=(400, 404, 409, 413),
+        parameters=(JOB_ID,),
+        body=Feedback,
+    ),
+    ("GET", "/prompts"): Operation(
+        "List the stored prompts that the tenant may run",
+        "prompts",
+        {200: PromptList},
+        errors=(400, 503),
+        parameters=PROMPTS_PAGE,
+    ),
+    ("POST", "/prompts/{id}/run"): Operation(
+        "Submit a job from a stored prompt and its variables",
+        "prompts",
+        {200: Job, 202: Job},
+        errors=(400, 402, 404, 409, 413, 422),
+        parameters=(PROMPT_ID, *SUBMISSION),
+        body=PromptRun,
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+    ),
+    ("GET", "/conversations/{id}"): Operation(
+        "List the turns that are kept of a conversation, newest first",
+        "conversations",
+        {200: Conversation},
+        errors=(400, 404),
+        parameters=(CONVERSATION_ID, *TURNS_PAGE),
+    ),
+    ("DELETE", "/conversations/{id}"): Operation(
+        "Erase a conversation: its turns, and the summary of them",
+        "conversations",
+        {204: None},
+        parameters=(CONVERSATION_ID,),
+    ),
+    ("POST", "/guardrails/check"): Operation(
+        "Try a text against the guardrail policies, without a job; nothing is kept",
+        "guardrails",
+        {200: TrialOutcome},
+        errors=(400, 404, 413),
+        body=Trial,
+    ),
+    ("POST", "/estimates"): Operation(
+        "Who would do a job and what it would cost, without running or holding anything",
+        "models",
+        {200: Estimate},
+        errors=(400, 402, 404, 413),
+        body=JobRequest,
+    ),
+    ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
+}
+"""By method and path, as `ROUTES`."""
