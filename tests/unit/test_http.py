@@ -208,7 +208,7 @@ def test_an_error_names_what_is_known_of_it() -> None:
         ("/jobs/{id}", "a1.execute-api.cn-north-1.amazonaws.com.cn", "/v1/jobs/job_1", "{}/v1"),
         ("/jobs/{id}/cancel", "api.example.com", "/jobs/job_1/cancel", "{}"),
         ("/jobs/{id}/cancel", "api.example.com", "/broker/jobs/job_1/cancel", "{}/broker"),
-        ("/jobs", "api.example.com", "/work/broker/jobs", "{}/work/broker"),
+        ("/jobs", "api.example.com", "/ai/broker/jobs", "{}/ai/broker"),
         ("/jobs", "api.example.com", "/broker/v1/jobs", "{}/broker/v1"),
     ],
 )

@@ -11,7 +11,7 @@ from broker.documents.document import TooMuch
 from broker.documents.layout import Box, read_lines, written
 
 PREFIX = "documents/"
-"""Below it nothing is kept: each goes when it was taken, and all else after a week, by the bucket's rule."""
+"""Below it nothing is kept: each goes when it was taken, and all else after thirty days, by the bucket's rule."""
 
 
 class DocumentReadings:

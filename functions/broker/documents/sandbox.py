@@ -210,7 +210,7 @@ def _told(path: Path, name: str, folder: Path, work: _Work) -> dict[str, Any]:
         timer.cancel()
         stdout.close()
         code = process.wait()
-    if work.seconds <= 0 or code == -24:  # SIGXCPU
+    if work.seconds <= 0 or code == -signal.SIGXCPU:
         raise TooMuch(f"Reading it takes more than {work.limits.seconds:g} seconds.", code="document_timed_out")
     try:
         found: dict[str, Any] = json.loads(said)
