@@ -71,6 +71,9 @@ LAMBDA = {
 }
 """What Lambda sets, as far as clients look at it."""
 
+CHOICES = {"REST_JOB_EVENTS": "always", "DOCUMENT_SCANS": "on"}
+"""Variables that take certain words."""
+
 DOORS = sorted(door_of(name) for name in functions())
 
 
@@ -87,7 +90,7 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
         "EXPRESS_WORKFLOW",
         "STANDARD_WORKFLOW",
     }
-    given = {name: "x" for name in names if not name.startswith("POWERTOOLS_")} | LAMBDA | {"REST_JOB_EVENTS": "always"}
+    given = {name: "x" for name in names if not name.startswith("POWERTOOLS_")} | LAMBDA | CHOICES
     base = {"PYTHONPATH": str(ROOT / "functions"), "PATH": os.environ["PATH"]}
     command = [sys.executable, "-c", code + "print(*sys.modules)"]
     done = subprocess.run(command, env=base | (given if builder else {}), capture_output=True, text=True, timeout=60)  # noqa: S603

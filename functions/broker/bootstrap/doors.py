@@ -190,7 +190,7 @@ def read_document() -> "ReadDocument":
     from broker.documents.limits import Limits
 
     sandbox.hide()
-    ocr = TextractOcr(client("textract"))
+    ocr: sandbox.Ocr = TextractOcr(client("textract")) if setting("DOCUMENT_SCANS") == "on" else sandbox.refuse_scans
 
     def read(path: "Path", name: str) -> "Document":
         return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES), ocr)

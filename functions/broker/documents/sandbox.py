@@ -18,11 +18,30 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from broker.documents import markdown
-from broker.documents.document import BrokenDocument, Document, DocumentError, EmptyDocument, Inner, Page, TooMuch
+from broker.documents.document import (
+    BrokenDocument,
+    Document,
+    DocumentError,
+    EmptyDocument,
+    Inner,
+    Page,
+    TooMuch,
+    UnknownDocument,
+)
 from broker.documents.limits import Limits
 
 Ocr = Callable[[list[Path], float], list[str]]
 """Reads the text of pictures, within so many seconds. Raises DocumentError."""
+
+
+def refuse_scans(pictures: list[Path], seconds: float) -> list[str]:
+    """An `Ocr` of those who have none: a document whose pages are pictures is rejected, and none is left out unsaid.
+
+    Raises:
+        UnknownDocument: always.
+    """
+    raise UnknownDocument("Pages of it are pictures, which are not read here.", code="scans_not_read")
+
 
 LARGEST_REPLY = 200_000_000
 """Bytes of JSON that a process may say."""

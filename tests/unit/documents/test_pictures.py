@@ -10,7 +10,7 @@ import pytest
 from broker.documents.document import Document
 from broker.documents.extract import Source, pictures
 from broker.documents.limits import Limits
-from broker.documents.sandbox import read
+from broker.documents.sandbox import read, refuse_scans
 from PIL import Image
 
 from tests.unit.documents.samples import (
@@ -162,3 +162,11 @@ def test_a_picture_that_is_too_large_for_its_reader_is_made_smaller(tmp_path):
     assert path.stat().st_size <= pictures.MOST_BYTES
     with Image.open(path) as small:
         assert small.width > 1_500
+
+
+def test_where_pictures_are_not_read_a_document_that_has_them_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(picture("Invoice 2077"))
+    found = read(path, "scan.png", ocr=refuse_scans)
+    assert (found.outcome, found.pages) == ("error", ())
+    assert found.error is not None and found.error.code == "scans_not_read"
