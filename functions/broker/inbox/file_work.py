@@ -55,7 +55,7 @@ class Collects(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class FileWork:
     """One file and how far it has come. Times are milliseconds, `expires_at` SECONDS since the epoch."""
 
     id: str
