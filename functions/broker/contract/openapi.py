@@ -34,6 +34,8 @@ EVERYWHERE = (401, 403, 429, 500, 503)
 SIGNED_EVERYWHERE = (403, 404, 429, 500, 503)
 """API Gateway answers 404 to a call of the operators' routes that is not signed."""
 WITH_RETRY_AFTER = (409, 429, 503)
+IDS = ("Request-Id", "X-Request-Id")
+"""Headers of every reply."""
 
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
@@ -50,7 +52,16 @@ HEADERS: dict[str, Json] = {
         "description": "Seconds to wait before a repeat makes sense.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "Retry-After-Ms": {
+        "description": "The same in milliseconds, which clients prefer that know it.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
     "X-Request-Id": {"description": "The request's id, for support.", "schema": {"type": "string"}},
+    "Request-Id": {"description": "The same, where Anthropic's clients look for it.", "schema": {"type": "string"}},
+    "X-Should-Retry": {
+        "description": "Whether a client that repeats by itself is to.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+    },
 }
 
 
@@ -144,13 +155,15 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
 
 
 def _own(status: int, model: type[BaseModel] | None, headers: tuple[str, ...]) -> Json:
-    found: Json = {"description": OWN[status], "headers": _headers(*headers, "X-Request-Id")}
+    told = ("X-Should-Retry",) if status >= 400 else ()
+    found: Json = {"description": OWN[status], "headers": _headers(*headers, *told, *IDS)}
     return found | ({"content": _content(model)} if model else {})
 
 
 def _error(status: int) -> Json:
-    named = ("Retry-After",) if status in WITH_RETRY_AFTER else ()
-    return {"description": ERRORS[status], "headers": _headers(*named), "content": _content(Error)}
+    named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
+    headers = _headers(*named, "X-Should-Retry", *IDS)
+    return {"description": ERRORS[status], "headers": headers, "content": _content(Error)}
 
 
 def _headers(*names: str) -> Json:

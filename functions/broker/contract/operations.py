@@ -45,6 +45,12 @@ SUBMISSION = (
         {"type": "string"},
         example="wait=20",
     ),
+    parameter(
+        "header",
+        "X-Stainless-Retry-Count",
+        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first.",
+        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+    ),
 )
 
 PAGE = (

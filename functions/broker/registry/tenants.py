@@ -42,6 +42,9 @@ class TenantEntry(Entry):
     """The model that tells how alike questions are."""
     language: Language | None = None
     """In which its users are told what was blocked; English where it is unknown."""
+    repeat_window_seconds: int | None = Field(default=None, ge=1, le=600)
+    """Requests of one caller that are equal byte for byte, and have neither a key nor a count of tries, are one for so
+    long."""
     enabled: bool = True
 
     @property

@@ -10,7 +10,7 @@ from broker.clock import now_ms
 from broker.context.conversations import Turns
 from broker.context.listing import listing
 from broker.errors import InvalidRequest, NotFound
-from broker.jobs.accepting import Accept, Caller
+from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, job_url
@@ -23,6 +23,7 @@ from broker.rest.answers import answer_of
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
+from broker.rest.tries import asked_once
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
@@ -85,9 +86,7 @@ class Api:
     def _submit(self, request: Request, document: Any) -> Reply:
         wait = _preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
-        caller = Caller(request.tenant, request.principal, "rest", request.request_id)
-        key = _idempotency_key(request.headers.get("idempotency-key"))
-        accepted = self.accept(body, caller, now_ms(), key)
+        accepted = self.take(request, body, "rest")
         head = self._wait(accepted.head, request.began + wait, seen=0)
         headers = {"location": job_url(head, request.base_url)}
         if wait:
@@ -100,6 +99,13 @@ class Api:
         else:
             shown = self._view(head, request)
         return Reply(200 if head.status.terminal else 202, shown, headers)
+
+    def take(self, request: Request, body: JobRequest, door: str) -> Acceptance:
+        """Accept what came by a door; a repeat of the call gets the job of the first."""
+        now = now_ms()
+        caller = Caller(request.tenant, request.principal, door, request.request_id)
+        once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
+        return self.accept(body, caller, now, **once)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -236,14 +242,6 @@ def _preferred_wait(prefer: str) -> int:
         if name.lower() == "wait" and re.fullmatch("[0-9]{1,6}", value.strip()):
             return min(int(value), MOST_WAIT_S)
     return 0
-
-
-def _idempotency_key(header: str | None) -> str | None:
-    """The key, from a structured-field string (`"…"`, as the draft has it) or from a bare one, as many clients send."""
-    if header is None:
-        return None
-    text = header.strip()
-    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
 
 
 Route = tuple[str, Callable[[Api, Request], Reply]]

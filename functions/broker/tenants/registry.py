@@ -31,6 +31,8 @@ class Tenant:
     """In which its users are told what was blocked."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
+    repeat_window_seconds: int = 0
+    """For how long an equal request of the same caller is a repeat, where it has no key and no count of tries."""
 
 
 class Tenants:
@@ -64,6 +66,7 @@ class Tenants:
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
                 cache_embedding_model=item.get("cache_embedding_model"),
+                repeat_window_seconds=item.get("repeat_window_seconds", 0),
             )
             self._kept[tenant_id] = (now, tenant)
         if not tenant.enabled:
