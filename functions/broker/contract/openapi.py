@@ -24,9 +24,11 @@ ERRORS = {
     409: "The state of things forbids it now: the first request with this key is being accepted, the job has ended, or "
     "the entry was changed meanwhile.",
     413: f"The body has more than {MAX_BODY_BYTES:,} bytes.",
-    422: "The Idempotency-Key was used with another body.",
+    422: "The Idempotency-Key was used with another body; or, of a job that was waited for, no model took the request.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",
+    502: "A job that was waited for failed: its models gave no answer that is one, or would not let the broker ask.",
+    504: "The answer is not there yet, and goes on under the id that the error names; or the job's own time was over.",
     503: "The broker is busy, or a store of its cannot be read right now: come again. Or a guardrail policy that is to "
     "hold is missing.",
 }
@@ -112,6 +114,7 @@ def openapi() -> Json:
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
             {"name": "models", "description": "What can do the work."},
+            {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
         "paths": paths,

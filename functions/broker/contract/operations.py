@@ -3,7 +3,8 @@
 from broker.context.conversations import MOST_TURNS
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.guardrails import TrialOutcome
-from broker.contract.models import Estimate, ModelList
+from broker.contract.models import Estimate, Model, ModelList
+from broker.contract.openai_operations import OPENAI_OPERATIONS
 from broker.contract.operation import Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
 from broker.contract.replies import GoneJob, Job, JobList, Redelivery
@@ -23,6 +24,8 @@ JOB_ID = parameter("path", "id", "The job.", {"type": "string"}, required=True, 
 PROMPT_ID = parameter("path", "id", "The prompt.", {"type": "string"}, required=True, example="summarize")
 
 CONVERSATION_ID = parameter("path", "id", "The conversation.", {"type": "string"}, required=True, example="chat-17")
+
+MODEL_ID = parameter("path", "id", "The model.", {"type": "string"}, required=True, example="gpt-4o-mini")
 
 TURNS_PAGE = (
     parameter(
@@ -164,5 +167,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=JobRequest,
     ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
+    ("GET", "/models/{id}"): Operation(
+        "Get a model that the tenant may use", "models", {200: Model}, errors=(404,), parameters=(MODEL_ID,)
+    ),
+    **OPENAI_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

@@ -31,6 +31,9 @@ AS_A_FILE = (
 )
 """What to do with a body that is too large; the template's reply of API Gateway says the same."""
 
+MOST_WAIT_S = 25
+"""From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
+
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
 
