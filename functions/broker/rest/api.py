@@ -98,7 +98,7 @@ class Api:
             shown = view(head, {"ASKED": {"metadata": body.metadata}}, None, request.base_url)
         else:
             shown = self.view(head, request)
-        return Reply(200 if head.status.terminal else 202, shown, headers)
+        return Reply(200 if head.status.terminal else 202, shown, headers, head.id)
 
     def take(self, request: Request, body: JobRequest, door: str) -> Acceptance:
         """Accept what came by a door; a repeat of the call gets the job of the first."""

@@ -183,6 +183,8 @@ class Reply:
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
+    job_id: str | None = None
+    """Of the job that was accepted, or found again, by the call; it is not sent."""
 
     def proxy(self, request_id: str, origin: str = "") -> dict[str, Any]:
         """The form that API Gateway takes; pages of `origin` (one, or `*`) may read it in browsers."""

@@ -35,7 +35,7 @@ def create_response(api: "Api", request: Request) -> Reply:
     headers = _headers(head, request, repeated)
     if asked.waits:
         return _answered(api, request, head, headers, PREFIX, lambda view, _: response_of(view, stored_form(body)))
-    return Reply(200, response_of(api.view(head, request), stored_form(body)), headers)
+    return Reply(200, response_of(api.view(head, request), stored_form(body)), headers, head.id)
 
 
 def get_response(api: "Api", request: Request) -> Reply:
@@ -180,15 +180,15 @@ def _answered(
         known = public_id(prefix, head.id)
         message = f"The answer is not there yet; it goes on as {known}. Ask for that, do not send the request again."
         facts = {"type": "timed_out", "code": "still_running", "message": message, "param": None}
-        return _refused(504, facts, request, headers)
+        return _refused(504, facts, request, head)
     view = api.view(head, request)
     if head.output is None:
-        return _refused(*failure_of(view), request, headers)
+        return _refused(*failure_of(view), request, head)
     if view["output"] is None and not view["output_url"]:
         raise NotFound("The answer is not kept any more.", code="erased", param="id")
     if view["output"] is None and not packs:
         raise _too_large(head)
-    return Reply(200, shown(view, head), headers)
+    return Reply(200, shown(view, head), headers, head.id)
 
 
 def _too_large(head: Head) -> TooLarge:
@@ -198,8 +198,8 @@ def _too_large(head: Head) -> TooLarge:
     return TooLarge(message, code="answer_too_large")
 
 
-def _refused(status: int, facts: dict[str, Any], request: Request, headers: dict[str, str]) -> Reply:
-    return Reply(status, {"error": facts | {"request_id": request.request_id}}, headers | repeating(again=False))
+def _refused(status: int, facts: dict[str, Any], request: Request, head: Head) -> Reply:
+    return Reply(status, {"error": facts | {"request_id": request.request_id}}, repeating(again=False), head.id)
 
 
 def _owned(api: "Api", request: Request, prefix: str, task: str) -> Head:

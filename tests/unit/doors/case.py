@@ -111,7 +111,7 @@ class Server:
                 if fate == "lost":
                     self.close_connection = True
                     return
-                told = proxy if fate == "answered" else {"statusCode": int(fate), "headers": {}, "body": "{}"}
+                told: Json = proxy if fate == "answered" else {"statusCode": int(fate), "headers": {}, "body": "{}"}
                 content = told["body"].encode()
                 self.send_response(told["statusCode"])
                 for name, value in told["headers"].items():
