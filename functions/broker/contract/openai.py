@@ -161,7 +161,9 @@ class ResponseRequest(Said):
     service_tier: Tier | None = None
     store: bool | None = None
     """`false`: kept for ten minutes."""
-    stream: Literal[False] | None = None
+    stream: bool | None = None
+    """Not with `background`."""
+    stream_options: Object | None = None
     parallel_tool_calls: Literal[True] | None = None
     include: Annotated[list[str], Field(max_length=0)] | None = None
     top_logprobs: Literal[0] | None = None
@@ -184,7 +186,8 @@ class CompletionRequest(Said):
     service_tier: Tier | None = None
     n: Literal[1] | None = None
     store: bool | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = None
+    stream_options: Object | None = None
     parallel_tool_calls: Literal[True] | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None

@@ -53,6 +53,7 @@ OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=ANSWER,
         parameters=TRIES,
         body=ResponseRequest,
+        streams=True,
         headers=HEADERS,
     ),
     ("GET", "/responses/{id}"): Operation(
@@ -82,6 +83,7 @@ OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=ANSWER,
         parameters=TRIES,
         body=CompletionRequest,
+        streams=True,
         headers=HEADERS,
     ),
     ("GET", "/chat/completions/{id}"): Operation(

@@ -146,7 +146,7 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
         "summary": known.summary,
         "tags": [known.tag],
         "security": [security],
-        "responses": {str(status): _own(status, model, known.headers) for status, model in known.replies.items()},
+        "responses": {str(status): _own(status, model, known) for status, model in known.replies.items()},
     }
     for status in sorted({*known.errors, *everywhere}):
         found["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
@@ -157,10 +157,11 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
     return found
 
 
-def _own(status: int, model: type[BaseModel] | None, headers: tuple[str, ...]) -> Json:
+def _own(status: int, model: type[BaseModel] | None, known: Operation) -> Json:
     told = ("X-Should-Retry",) if status >= 400 else ()
-    found: Json = {"description": OWN[status], "headers": _headers(*headers, *told, *IDS)}
-    return found | ({"content": _content(model)} if model else {})
+    found: Json = {"description": OWN[status], "headers": _headers(*known.headers, *told, *IDS)}
+    stream: Json = {"text/event-stream": {"schema": {"type": "string"}}} if known.streams else {}
+    return found | ({"content": _content(model) | stream} if model else {})
 
 
 def _error(status: int) -> Json:

@@ -46,7 +46,7 @@ def job_of(body: Any) -> Asked:
     _response_format(fields, job)
     job |= lane(fields) | told_back(fields)
     fields.only("n", 1)
-    fields.only("stream", False)
+    streams, usage = _stream(fields)
     fields.only("store", False, True)  # each answer is kept, and can be asked for again, for as long as the job
     fields.only("logprobs", False)
     fields.only("top_logprobs", 0)
@@ -56,7 +56,7 @@ def job_of(body: Any) -> Asked:
     fields.only("logit_bias", {})
     fields.only("modalities", ["text"])
     fields.end()
-    return Asked(job, PLACES | places)
+    return Asked(job, PLACES | places, streams=streams, tells_usage=usage)
 
 
 def _parameters(fields: Fields) -> tuple[Json, dict[str, str]]:
@@ -74,6 +74,20 @@ def _parameters(fields: Fields) -> tuple[Json, dict[str, str]]:
         found["max_output_tokens"] = limit
         places["parameters.max_output_tokens"] = name
     return found, places
+
+
+def _stream(fields: Fields) -> tuple[bool, bool]:
+    """Whether a stream is wanted, and whether it is to tell the usage."""
+    streams, given = fields.truth("stream"), fields.take("stream_options")
+    if given is None:
+        return streams, False
+    if not streams:
+        refuse("stream_options", "it goes with stream", "invalid_field")
+    options = Fields(given, "stream_options")
+    usage = options.truth("include_usage")
+    options.only("include_obfuscation", False)
+    options.end()
+    return streams, usage
 
 
 def _response_format(fields: Fields, job: Json) -> None:

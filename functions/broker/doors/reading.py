@@ -17,6 +17,10 @@ class Asked:
     places: Mapping[str, str] = field(default_factory=dict)
     waits: bool = True
     """Whether the client wants the answer itself; else it asks for it later."""
+    streams: bool = False
+    """Whether it wants the answer as an event stream."""
+    tells_usage: bool = True
+    """Whether such a stream is to tell what was used."""
 
 
 def refuse(place: str, why: str, code: str = "unsupported") -> NoReturn:
@@ -86,6 +90,17 @@ class Fields:
         """
         value = self._left.pop(name, None)
         return [] if value is None else entries(value, self.place(name))
+
+    def truth(self, name: str) -> bool:
+        """True where the field says so; false where it does not, or is not there.
+
+        Raises:
+            InvalidRequest: it is neither true nor false.
+        """
+        value = self._left.pop(name, False)
+        if not isinstance(value, bool):
+            refuse(self.place(name), "it has to be true or false", "invalid_field")
+        return value
 
     def only(self, name: str, *values: Any) -> None:
         """A field that may only say what holds anyway.

@@ -87,24 +87,20 @@ def job_of(body: Any) -> Asked:
     _conversation(fields, job)
     _truncation(fields, job)
     job |= lane(fields) | told_back(fields)
-    background = _truth(fields, "background")
+    background = fields.truth("background")
     if fields.take("store") is False:
         if background:
             refuse("store", "an answer that is asked for later has to be kept", "invalid_field")
         job |= {"ttl_seconds": SHORT_S, "deadline_seconds": SHORT_S}
-    fields.only("stream", False)
+    streams = fields.truth("stream")
+    if streams and background:
+        refuse("stream", "an answer that is asked for later is not streamed")
     fields.only("parallel_tool_calls", True)
+    fields.only("stream_options", {"include_obfuscation": False}, {})
     fields.only("include", [])
     fields.only("top_logprobs", 0)
     fields.end()
-    return Asked(job, PLACES | places, waits=not background)
-
-
-def _truth(fields: Fields, name: str) -> bool:
-    value = fields.take(name)
-    if value not in (None, True, False) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        refuse(fields.place(name), "it has to be true or false", "invalid_field")
-    return bool(value)
+    return Asked(job, PLACES | places, waits=not background, streams=streams)
 
 
 def _prompt(fields: Fields) -> Json | None:

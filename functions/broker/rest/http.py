@@ -178,7 +178,7 @@ def _decoded(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back; `body` is made JSON."""
+    """What goes back; `body` is made JSON, but for a text, which is sent as it stands."""
 
     status: int
     body: Any
@@ -195,11 +195,11 @@ class Reply:
         }  # as OpenAI's clients read it, and Anthropic's
         if origin:
             headers |= {"access-control-allow-origin": origin, "access-control-expose-headers": READABLE}
-        return {
-            "statusCode": self.status,
-            "headers": headers | self.headers,
-            "body": "" if self.body is None else json.dumps(self.body, ensure_ascii=False),
-        }
+        if self.body is None or isinstance(self.body, str):
+            body = self.body or ""
+        else:
+            body = json.dumps(self.body, ensure_ascii=False)
+        return {"statusCode": self.status, "headers": headers | self.headers, "body": body}
 
 
 MOST_RETRY_AFTER_S = 120

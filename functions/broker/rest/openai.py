@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
@@ -12,7 +14,7 @@ from broker.jobs.head import Head, job_url
 from broker.jobs.reading import owned
 from broker.jobs.request import JobRequest, parse_request, stored_form
 from broker.jobs.store import REQUEST
-from broker.json_text import MOST_IN_REPLY
+from broker.json_text import MOST_IN_REPLY, in_reply
 from broker.rest.http import MOST_WAIT_S, Reply, Request, repeating
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from broker.rest.api import Api
 
 DOOR = "openai"
+
+MOST_STREAMED = 5_500_000
+"""Bytes of an event stream, which has an answer several times; Lambda takes some 6,290,000 of a reply."""
 
 MOST_PACKED = 20_000_000
 """Bytes of an answer of numbers that is packed for a reply: a million of them or so, for which there is memory."""
@@ -30,11 +35,13 @@ Mapping = Callable[[Any], "Asked"]
 def create_response(api: "Api", request: Request) -> Reply:
     """`POST /responses`: the answer; with `background`, at once the job as it stands."""
     from broker.doors.responses import PREFIX, job_of, response_of
+    from broker.doors.streaming import response_stream
 
     asked, body, head, repeated = _accepted(api, request, job_of)
     headers = _headers(head, request, repeated)
     if asked.waits:
-        return _answered(api, request, head, headers, PREFIX, lambda view, _: response_of(view, stored_form(body)))
+        reply = _answered(api, request, head, headers, PREFIX, lambda view, _: response_of(view, stored_form(body)))
+        return _streamed(reply, response_stream, head) if asked.streams else reply
     return Reply(200, response_of(api.view(head, request), stored_form(body)), headers, head.id)
 
 
@@ -83,10 +90,13 @@ def count_tokens(api: "Api", request: Request) -> Reply:
 def create_completion(api: "Api", request: Request) -> Reply:
     """`POST /chat/completions`: the answer."""
     from broker.doors.chat_completions import PREFIX, completion_of, job_of
+    from broker.doors.streaming import completion_stream
 
-    _, body, head, repeated = _accepted(api, request, job_of)
+    asked, body, head, repeated = _accepted(api, request, job_of)
     headers = _headers(head, request, repeated)
-    return _answered(api, request, head, headers, PREFIX, lambda view, _: completion_of(view, stored_form(body)))
+    reply = _answered(api, request, head, headers, PREFIX, lambda view, _: completion_of(view, stored_form(body)))
+    stream = partial(completion_stream, usage=asked.tells_usage)
+    return _streamed(reply, stream, head) if asked.streams else reply
 
 
 def get_completion(api: "Api", request: Request) -> Reply:
@@ -189,6 +199,18 @@ def _answered(
     if view["output"] is None and not packs:
         raise _too_large(head)
     return Reply(200, shown(view, head), headers, head.id)
+
+
+def _streamed(reply: Reply, stream: Callable[[dict[str, Any]], str], head: Head) -> Reply:
+    """The answer as an event stream; what is told in an answer's place stays as it is, with its true status."""
+    from broker.doors.streaming import MEDIA_TYPE
+
+    if reply.status != 200:
+        return reply
+    text = stream(reply.body)
+    if in_reply(text) > MOST_STREAMED:
+        raise _too_large(head)
+    return replace(reply, body=text, headers=reply.headers | {"content-type": MEDIA_TYPE})
 
 
 def _too_large(head: Head) -> TooLarge:

@@ -60,8 +60,10 @@ def test_a_body_is_a_job(given: dict[str, Any], made: dict[str, Any]) -> None:
     [
         ({"n": 2}, "n"),
         ({"n": True}, "n"),
-        ({"stream": True}, "stream"),
+        ({"stream": "yes"}, "stream"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"stream": True, "stream_options": {"include_usage": 1}}, "stream_options.include_usage"),
+        ({"stream": True, "stream_options": {"colour": "blue"}}, "stream_options.colour"),
         ({"logprobs": True}, "logprobs"),
         ({"frequency_penalty": 0.5}, "frequency_penalty"),
         ({"logit_bias": {"50256": -100}}, "logit_bias"),

@@ -136,6 +136,54 @@ def test_tools_and_schemas_of_chats(client: openai.OpenAI, door: Door) -> None:
     assert parsed.choices[0].message.parsed == Bird(name="heron")
 
 
+def test_a_chat_is_streamed_as_the_answer_that_it_is(client: openai.OpenAI, door: Door) -> None:
+    whole = client.chat.completions.create(model="small", messages=SAID)
+    with client.chat.completions.stream(model="small", messages=SAID, stream_options={"include_usage": True}) as stream:
+        streamed = stream.get_final_completion()
+    assert streamed.choices[0].message.content == whole.choices[0].message.content
+    assert (streamed.choices[0].finish_reason, streamed.usage) == ("stop", whole.usage)
+    answering(door).answer = says("", "tool_calls", tool_calls=[CALL])
+    with client.chat.completions.stream(model="small", messages=SAID, tools=[TOOL]) as stream:
+        (call,) = stream.get_final_completion().choices[0].message.tool_calls or ()
+    assert (call.function.name, call.function.arguments) == ("look", '{"a": 1}')
+
+
+def test_a_response_is_streamed_by_all_events_in_order(client: openai.OpenAI, door: Door) -> None:
+    answering(door).answer = says("I look.", "tool_calls", tool_calls=[CALL])
+    tool: Any = {
+        "type": "function",
+        "name": "look",
+        "parameters": {"type": "object", "properties": {}},
+        "strict": False,
+    }
+    events = list(client.responses.create(model="small", input="Look.", tools=[tool], stream=True))
+    assert [each.sequence_number for each in events] == list(range(len(events)))
+    assert [each.type.removeprefix("response.") for each in events] == [
+        *("created", "in_progress"),
+        *("output_item.added", "content_part.added", "output_text.delta", "output_text.done", "content_part.done"),
+        "output_item.done",
+        *("output_item.added", "function_call_arguments.delta", "function_call_arguments.done", "output_item.done"),
+        "completed",
+    ]
+    with client.responses.stream(model="small", input="Look.", tools=[tool]) as stream:
+        final = stream.get_final_response()
+    assert (final.output_text, final.output[1].type) == ("I look.", "function_call")
+    assert final.usage and final.usage.total_tokens == 13
+    answering(door).answer = says("I lo", "length")
+    with client.responses.stream(model="small", input="Look.") as stream:
+        assert [each.type for each in stream][-1] == "response.incomplete"
+
+
+def test_what_is_told_in_the_place_of_a_streamed_answer_has_its_status(client: openai.OpenAI, door: Door) -> None:
+    answering(door).answer = lambda request: Refused("m", code="model_refused")
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model="small", messages=SAID, stream=True)
+    answering(door).answer = says("x" * 1_500_000)
+    with pytest.raises(openai.APIStatusError) as failure:
+        client.responses.create(model="small", input="Much.", stream=True)
+    assert (failure.value.status_code, failure.value.code) == (413, "answer_too_large")
+
+
 @pytest.mark.parametrize("form", [None, "float", "base64"])
 def test_embeddings_come_as_the_package_asks_for_them(client: openai.OpenAI, door: Door, form: Any) -> None:
     answering(door).answer = lambda request: {"embeddings": [[0.5, -1.25], [3.0, 0.0]]}
@@ -207,7 +255,7 @@ def test_embeddings_are_no_response(client: openai.OpenAI, door: Door) -> None:
         ({"temperature": 3}, openai.BadRequestError, "temperature"),
         ({"tool_choice": "required"}, openai.BadRequestError, "tool_choice"),
         ({"n": 2}, openai.BadRequestError, "n"),
-        ({"stream": True}, openai.BadRequestError, "stream"),
+        ({"logprobs": True}, openai.BadRequestError, "logprobs"),
         ({"extra_body": {"colour": "blue"}}, openai.BadRequestError, "colour"),
         ({"model": "none"}, openai.BadRequestError, "model"),
         (

@@ -130,7 +130,8 @@ def test_items_are_messages_and_calls_belong_to_the_turn_before() -> None:
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"stream": True}, "stream"),
+        ({"stream": True, "background": True}, "stream"),
+        ({"stream_options": {"include_obfuscation": True}}, "stream_options"),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"reasoning": {"effort": "high"}}, "reasoning"),
         ({"include": ["reasoning.encrypted_content"]}, "include"),
