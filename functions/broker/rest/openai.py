@@ -40,9 +40,11 @@ def create_response(api: "Api", request: Request) -> Reply:
     asked, body, head, repeated = _accepted(api, request, job_of)
     headers = _headers(head, request, repeated)
     if asked.waits:
-        reply = _answered(api, request, head, headers, PREFIX, lambda view, _: response_of(view, stored_form(body)))
+        reply = _answered(
+            api, request, head, headers, PREFIX, lambda view, _: response_of(view, _asked(api, head, body))
+        )
         return _streamed(reply, response_stream, head) if asked.streams else reply
-    return Reply(200, response_of(api.view(head, request), stored_form(body)), headers, head.id)
+    return Reply(200, response_of(api.view(head, request), _asked(api, head, body)), headers, head.id)
 
 
 def get_response(api: "Api", request: Request) -> Reply:
@@ -94,7 +96,7 @@ def create_completion(api: "Api", request: Request) -> Reply:
 
     asked, body, head, repeated = _accepted(api, request, job_of)
     headers = _headers(head, request, repeated)
-    reply = _answered(api, request, head, headers, PREFIX, lambda view, _: completion_of(view, stored_form(body)))
+    reply = _answered(api, request, head, headers, PREFIX, lambda view, _: completion_of(view, _asked(api, head, body)))
     stream = partial(completion_stream, usage=asked.tells_usage)
     return _streamed(reply, stream, head) if asked.streams else reply
 
@@ -163,6 +165,13 @@ def _accepted(api: "Api", request: Request, mapping: Mapping) -> tuple["Asked", 
     except InvalidRequest as error:
         raise renamed(error, asked.places) from None
     return asked, body, found.head, found.repeated
+
+
+def _asked(api: "Api", head: Head, body: JobRequest) -> dict[str, Any]:
+    """The request as it is kept: a stored prompt says more than the body that named it."""
+    if body.prompt is None:
+        return stored_form(body)
+    return api.payloads.load(head.id, REQUEST) or stored_form(body)
 
 
 def _headers(head: Head, request: Request, repeated: bool) -> dict[str, str]:

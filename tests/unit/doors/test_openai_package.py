@@ -11,8 +11,11 @@ import openai
 import pytest
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Refused, Throttled, Unavailable
 from broker.jobs.head import Head
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 from pydantic import BaseModel
 
+from tests.fakes.world import NOW
 from tests.unit.doors.case import Answering, Server, a_door, says
 from tests.unit.rest_door import Door
 
@@ -69,6 +72,20 @@ def test_a_response_is_created_and_read(client: openai.OpenAI, door: Door) -> No
     again = client.responses.retrieve(response.id)
     assert again.to_dict() == response.to_dict()
     assert [head.door for head in sent(door)] == ["openai"]
+
+
+def test_a_stored_prompt_is_run_and_told_as_it_was_filled(client: openai.OpenAI, door: Door) -> None:
+    prompt = {
+        "id": "shorten",
+        "version": 1,
+        "user": "Shorten: {{document}}",
+        "hints": {"parameters": {"temperature": 0.25}},
+    }
+    apply(door.world.registry(), parse_registry({"prompts": [prompt]}), by="tests", now=NOW)
+    named: Any = {"id": "shorten", "version": "1", "variables": {"document": "The lamp."}}
+    response = client.responses.create(model="small", prompt=named)
+    assert (response.output_text, response.temperature) == ("Hello to you", 0.25)
+    assert client.responses.retrieve(response.id).to_dict() == response.to_dict()
 
 
 def test_a_response_in_the_background_is_polled_and_canceled(client: openai.OpenAI, door: Door) -> None:
