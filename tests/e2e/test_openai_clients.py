@@ -1,5 +1,6 @@
 """OpenAI's own package against the deployed stack, with only `base_url` and `api_key` changed."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -178,3 +179,20 @@ def test_calls_whose_function_crashes_at_random_get_one_job_each(stack: Stack) -
     shown = [api.call("GET", f"/jobs/{job['id']}").body for job in page]
     made = [each["metadata"]["text"] for each in shown if each["metadata"].get("text") in texts]
     assert sorted(made) == sorted(texts)
+
+
+def test_a_call_that_the_gateway_cuts_is_repeated_by_the_package_and_is_one_job(stack: Stack) -> None:
+    """Its function writes the job and hangs before it is sent, until the gateway gives up; the repeat finds the job."""
+    asked = unique()
+    with client_of(stack, "demo", max_retries=4) as client, ThreadPoolExecutor(1) as pool:
+
+        def ask() -> str:
+            response = client.responses.create(model="echoes", input=asked, metadata={"text": asked}, background=True)
+            return response.id
+
+        with stack.faults("hang:QueueUrl", ["Api"]):
+            told = pool.submit(ask)
+            time.sleep(20)
+            assert not told.done(), "the first try hangs"
+        known = told.result(timeout=120)
+        assert jobs_of(stack, asked) == [known.replace("resp_", "job_")]

@@ -64,7 +64,7 @@ class Response(Told):
     usage: ResponseUsage | None
     tools: list[Object]
     tool_choice: str | Object
-    parallel_tool_calls: Literal[True]
+    parallel_tool_calls: bool
     text: Object
     temperature: float | None
     top_p: float | None
@@ -164,7 +164,8 @@ class ResponseRequest(Said):
     stream: bool | None = None
     """Not with `background`."""
     stream_options: Object | None = None
-    parallel_tool_calls: Literal[True] | None = None
+    parallel_tool_calls: bool | None = None
+    """`false`: one call of a tool at most is given."""
     include: Annotated[list[str], Field(max_length=0)] | None = None
     top_logprobs: Literal[0] | None = None
 
@@ -188,7 +189,8 @@ class CompletionRequest(Said):
     store: bool | None = None
     stream: bool | None = None
     stream_options: Object | None = None
-    parallel_tool_calls: Literal[True] | None = None
+    parallel_tool_calls: bool | None = None
+    """`false`: one call of a tool at most is given."""
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None

@@ -6,6 +6,7 @@ Source: OpenAI's API reference, "Create chat completion", and the types of its P
 from typing import Any
 
 from broker.doors.openai import (
+    calls_of,
     lane,
     metadata_of,
     public_id,
@@ -50,7 +51,6 @@ def job_of(body: Any) -> Asked:
     fields.only("store", False, True)  # each answer is kept, and can be asked for again, for as long as the job
     fields.only("logprobs", False)
     fields.only("top_logprobs", 0)
-    fields.only("parallel_tool_calls", True)
     fields.only("frequency_penalty", 0, 0.0)
     fields.only("presence_penalty", 0, 0.0)
     fields.only("logit_bias", {})
@@ -112,7 +112,7 @@ def completion_of(view: Json, asked: Json) -> Json:
     output, usage = view["output"], view["usage"]
     metadata, said = metadata_of(view)
     message: Json = {"role": "assistant", "content": text_of(output) or None, "refusal": None, "annotations": []}
-    if calls := output.get("tool_calls"):
+    if calls := calls_of(view):
         message["tool_calls"] = calls
     elif message["content"] is None:
         message["content"] = ""

@@ -27,7 +27,7 @@ def job_of(body: Any) -> Asked:
     if isinstance(first, int | list) and not isinstance(first, bool):
         refuse("input", "tokens are not supported: send texts (of LangChain: check_embedding_ctx_length=False)")
     job: Json = {"task": "embed", "model": fields.need("model"), "input": {"text": text}}
-    job |= told_back(fields)
+    job |= told_back(fields, calls=False)
     form_of(fields)
     fields.end()
     return Asked(job, PLACES)

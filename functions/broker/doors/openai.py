@@ -12,14 +12,18 @@ OWN = "openai."
 SAID_OF_THE_USER = ("user", "safety_identifier", "prompt_cache_key")
 """Kept with the job and told back; nothing follows from them here."""
 
+ONE_CALL = f"{OWN}parallel_tool_calls"
+"""Kept with a job whose answer is to have one call of a tool at most: no more is given, whatever the model did."""
 
-def told_back(fields: Fields) -> Json:
-    """A job's metadata, with those fields that are only told back."""
+
+def told_back(fields: Fields, *, calls: bool = True) -> Json:
+    """A job's metadata, with those fields that are only told back; `calls` where the answer may call tools."""
     metadata = fields.take("metadata")
     said = {f"{OWN}{name}": text for name in SAID_OF_THE_USER if (text := fields.text(name)) is not None}
     if metadata is not None and not isinstance(metadata, dict):
         refuse(fields.place("metadata"), "it has to be an object", "invalid_field")
-    found = {**(metadata or {}), **said}
+    one = {} if not calls or fields.truth("parallel_tool_calls", True) else {ONE_CALL: "false"}
+    found = {**(metadata or {}), **said, **one}
     return {"metadata": found} if found else {}
 
 
@@ -69,6 +73,12 @@ def metadata_of(view: Json) -> tuple[Json, Json]:
     kept = view["metadata"]
     own = {name: text for name, text in kept.items() if not name.startswith(OWN)}
     return own, {name: kept[f"{OWN}{name}"] for name in SAID_OF_THE_USER if f"{OWN}{name}" in kept}
+
+
+def calls_of(view: Json) -> list[Json]:
+    """The calls of tools that the client is given."""
+    calls: list[Json] = (view["output"] or {}).get("tool_calls", [])
+    return calls[:1] if ONE_CALL in view["metadata"] else calls
 
 
 def text_of(output: Json) -> str:

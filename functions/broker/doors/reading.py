@@ -91,13 +91,13 @@ class Fields:
         value = self._left.pop(name, None)
         return [] if value is None else entries(value, self.place(name))
 
-    def truth(self, name: str) -> bool:
-        """True where the field says so; false where it does not, or is not there.
+    def truth(self, name: str, otherwise: bool = False) -> bool:
+        """What the field says; `otherwise` where it is not there.
 
         Raises:
             InvalidRequest: it is neither true nor false.
         """
-        value = self._left.pop(name, False)
+        value = self._left.pop(name, otherwise)
         if not isinstance(value, bool):
             refuse(self.place(name), "it has to be true or false", "invalid_field")
         return value

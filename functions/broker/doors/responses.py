@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 from broker.doors.openai import (
+    ONE_CALL,
+    calls_of,
     lane,
     metadata_of,
     public_id,
@@ -95,7 +97,6 @@ def job_of(body: Any) -> Asked:
     streams = fields.truth("stream")
     if streams and background:
         refuse("stream", "an answer that is asked for later is not streamed")
-    fields.only("parallel_tool_calls", True)
     fields.only("stream_options", {"include_obfuscation": False}, {})
     fields.only("include", [])
     fields.only("top_logprobs", 0)
@@ -207,11 +208,11 @@ def response_of(view: Json, asked: Json) -> Json:
         "error": _error(error) if status == "failed" else None,
         "incomplete_details": {"reason": cut} if cut else None,
         "model": view["model"],
-        "output": _items(view["id"], output, error, status),
+        "output": _items(view, error, status),
         "usage": _usage(view["usage"]) if view["ended_at"] else None,
         "tools": [{"type": "function", **tool["function"]} for tool in given.get("tools", [])],
         "tool_choice": _told_choice(given.get("tool_choice", "auto")),
-        "parallel_tool_calls": True,
+        "parallel_tool_calls": ONE_CALL not in view["metadata"],
         "text": {"format": _format(asked.get("output_schema"))},
         "temperature": parameters.get("temperature"),
         "top_p": parameters.get("top_p"),
@@ -230,9 +231,9 @@ def _error(error: Json) -> Json:
     return {"code": code, "message": error["message"], "type": error["type"], "param": error.get("param")}
 
 
-def _items(job_id: str, output: Json, error: Json, status: str) -> list[Json]:
+def _items(view: Json, error: Json, status: str) -> list[Json]:
     """What was said, and the calls of tools; a refusal is said in its own words."""
-    own = job_id.removeprefix("job_")
+    own, output = view["id"].removeprefix("job_"), view["output"]
     done = "incomplete" if status == "incomplete" else "completed"
     parts: list[Json] = []
     if output and (text := text_of(output)):
@@ -242,7 +243,7 @@ def _items(job_id: str, output: Json, error: Json, status: str) -> list[Json]:
     items: list[Json] = []
     if parts:
         items.append({"type": "message", "id": f"msg_{own}", "role": "assistant", "status": done, "content": parts})
-    for number, call in enumerate(output.get("tool_calls", ()), 1):
+    for number, call in enumerate(calls_of(view), 1):
         function = call["function"]
         known = {"name": function["name"], "arguments": function["arguments"], "status": done}
         items.append({"type": "function_call", "id": f"fc_{own}_{number}", "call_id": call["id"], **known})

@@ -45,6 +45,7 @@ def with_input(**more: Any) -> dict[str, Any]:
         ({"user": "u-1", "metadata": {"a": "b"}}, {"metadata": {"a": "b", "openai.user": "u-1"}}),
         ({"n": 1, "stream": False, "logprobs": False, "frequency_penalty": 0, "presence_penalty": 0.0}, {}),
         ({"store": True, "parallel_tool_calls": True, "modalities": ["text"], "logit_bias": {}}, {}),
+        ({"parallel_tool_calls": False}, {"metadata": {"openai.parallel_tool_calls": "false"}}),
         # What packages send for an option that was not given.
         ({"temperature": None, "tools": None, "stream_options": None, "reasoning_effort": None}, {}),
     ],
@@ -67,7 +68,7 @@ def test_a_body_is_a_job(given: dict[str, Any], made: dict[str, Any]) -> None:
         ({"logprobs": True}, "logprobs"),
         ({"frequency_penalty": 0.5}, "frequency_penalty"),
         ({"logit_bias": {"50256": -100}}, "logit_bias"),
-        ({"parallel_tool_calls": False}, "parallel_tool_calls"),
+        ({"parallel_tool_calls": "no"}, "parallel_tool_calls"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"functions": []}, "functions"),
         ({"reasoning_effort": "high"}, "reasoning_effort"),
@@ -138,6 +139,10 @@ def test_calls_of_tools_and_answers_in_form_are_told() -> None:
     (choice,) = completion_of(VIEW | {"output": output}, {})["choices"]
     assert (choice["finish_reason"], choice["message"]["content"]) == ("tool_calls", None)
     assert choice["message"]["tool_calls"] == [call]
+    two = VIEW | {"output": output | {"tool_calls": [call, call | {"id": "call_2"}]}}
+    assert len(completion_of(two, {})["choices"][0]["message"]["tool_calls"]) == 2
+    (choice,) = completion_of(two | {"metadata": {"openai.parallel_tool_calls": "false"}}, {})["choices"]
+    assert choice["message"]["tool_calls"] == [call], "one at most was asked for"
     picked = {"text": "", "finish_reason": "stop", "json": {"a": "ü"}}
     (choice,) = completion_of(VIEW | {"output": picked}, {})["choices"]
     assert choice["message"]["content"] == '{"a": "ü"}'

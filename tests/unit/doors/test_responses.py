@@ -229,6 +229,9 @@ def test_calls_of_tools_are_items_of_their_own() -> None:
     told = response_of(SHOWN | {"output": {"text": "", "finish_reason": "tool_calls", "tool_calls": [call]}}, {})
     (item,) = told["output"]
     assert (item["type"], item["call_id"], item["name"], item["arguments"]) == ("function_call", "call_1", "look", "{}")
+    two = {"text": "", "finish_reason": "tool_calls", "tool_calls": [call, call | {"id": "call_2"}]}
+    alone = response_of(SHOWN | {"output": two, "metadata": {"openai.parallel_tool_calls": "false"}}, {})
+    assert (len(alone["output"]), alone["parallel_tool_calls"], alone["metadata"]) == (1, False, {})
     # It can be sent back as it is.
     sent = [*SAID, item, {"type": "function_call_output", "call_id": "call_1", "output": "a heron"}]
     parse_request(job_of({"model": "small", "input": sent}).job)
