@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
         "tenants",
     },
     "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
+    "files": {"clock", "errors", "jobs", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
