@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from broker.errors import InvalidRequest, Unavailable
+from broker.files.keeping import Files
 from broker.files.record import Part, Stored, Target
+from broker.rest.files import FileDoor
+from broker.storage import Database
+from broker.tenants.registry import Tenants
 
 LEAST_PART = 5 * 1024 * 1024
 
@@ -87,6 +91,11 @@ class FakeFileBucket:
     def abort(self, key: str, upload: str) -> None:
         """See `FileBucket.abort`."""
         self.uploads.pop(upload, None)
+
+
+def a_file_door(database: Database, bucket: FakeFileBucket | None = None) -> FileDoor:
+    """The routes of files of a broker in memory."""
+    return FileDoor(Files(database, bucket or FakeFileBucket(), Tenants(database).get))
 
 
 def _etag(data: bytes) -> str:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from broker.clock import now_ms
@@ -20,6 +21,7 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.files import FILE_ROUTES, FileDoor
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
@@ -57,6 +59,7 @@ class Api:
     estimate: Callable[[JobRequest, str, int], dict[str, Any]]
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
     prompts: Listing
+    files: Callable[[], FileDoor]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -246,6 +249,14 @@ def _idempotency_key(header: str | None) -> str | None:
     return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
 
 
+def _of_files(answer: Callable[[FileDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    @wraps(answer)
+    def answered(api: Api, request: Request) -> Reply:
+        return answer(api.files(), request)
+
+    return answered
+
+
 Route = tuple[str, Callable[[Api, Request], Reply]]
 
 ROUTES: dict[tuple[str, str], Route] = {
@@ -264,5 +275,6 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     ("GET", "/models"): ("models:read", Api.list_models),
+    **{route: (scope, _of_files(answer)) for route, (scope, answer) in FILE_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""
