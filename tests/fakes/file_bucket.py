@@ -61,9 +61,15 @@ class FakeFileBucket:
         """See `FileBucket.join`."""
         if not time_left():
             raise Unavailable("There was no time.")
+        if not self.objects.keys() >= set(sources):
+            raise InvalidRequest("There is no such part.", code="no_such_part", param="part_ids")
         data = b"".join(self.objects[source] for source in sources)
         self.objects[key] = data
         return Stored(len(data), _etag(data)), hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+    def put_part(self, key: str, upload: str, number: int, data: bytes) -> None:
+        """What a client does with a part's target."""
+        self.uploads[upload][number] = data
 
     def start(self, key: str) -> str:
         """See `FileBucket.start`."""
@@ -83,7 +89,7 @@ class FakeFileBucket:
     def finish(self, key: str, upload: str, parts: Sequence[Part]) -> None:
         """See `FileBucket.finish`."""
         if any(part.bytes < LEAST_PART for part in parts[:-1]):
-            raise InvalidRequest("A part is too small.", code="part_too_small", param="bytes")
+            raise InvalidRequest("A part is too small.", code="parts_not_joined", param="bytes")
         kept = self.uploads.pop(upload, None)
         if kept is not None:
             self.objects[key] = b"".join(kept[part.number] for part in parts)
