@@ -40,8 +40,6 @@ NOT_SERVED = {
     "safety": "what OpenAI says of users",
     "content_provenance_checks": "where a picture came from",
     "decisions": "decisions of OpenAI's agents",
-    "files": "files: below the tenant's prefix of the inbox bucket",
-    "uploads": "files: below the tenant's prefix of the inbox bucket",
     "batches": "batches: a `.jsonl` in the inbox bucket",
     "webhook_endpoints": "a webhook stands in the request of a job",
     "webhook_event_types": "a webhook stands in the request of a job",

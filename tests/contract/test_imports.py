@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
         "tenants",
     },
     "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
+    "files": {"clock", "errors", "jobs", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
@@ -54,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     "doors": {"errors"},
     "rest": {
         "doors",
-        *("clock", "context", "errors", "guardrails", "jobs", "json_text"),
+        *("clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
@@ -65,13 +66,13 @@ ARROWS: dict[str, set[str]] = {
     "inbox": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
     "cloud": {
-        *("clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
+        *("clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
         *("json_text", "observability", "packed_numbers", "providers", "storage"),
     },
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("cache", "cloud", "delivery", "documents", "inbox"),
+        *("cache", "cloud", "delivery", "documents", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
@@ -101,6 +102,7 @@ ARROWS: dict[str, set[str]] = {
         "delivery",
         "envelope",
         "errors",
+        "files",
         "guardrails",
         "jobs",
         "prompts",
@@ -127,12 +129,13 @@ THIRD_PARTY: dict[str, set[str]] = {
     "httptools": {"cloud"},
     "jmespath": {"providers"},
     "jsonschema_rs": {"json_schema"},
+    "multipart": {"rest"},
     "lxml": {"documents"},
     "olefile": {"documents"},
     "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"contract", "jobs", "registry", "reviews", "schemas"},
+    "pydantic": {"contract", "files", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},

@@ -17,6 +17,7 @@ from broker.tenants.registry import Tenants
 
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
+from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.questions import answers
 from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
 
@@ -31,6 +32,7 @@ class Door:
     redelivered: list[str] = field(default_factory=list)
     turns: FakeTurns = field(default_factory=FakeTurns)
     health: FakeCircuits = field(default_factory=FakeCircuits)
+    bucket: FakeFileBucket = field(default_factory=FakeFileBucket)
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small"), a_model("large", status="disabled"))
@@ -71,6 +73,7 @@ class Door:
             estimate,
             TryPolicies(tenants, Policies(world.database)),
             Listing(world.database, world.prompts()),
+            lambda: a_file_door(world.database, self.bucket),
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}

@@ -42,7 +42,7 @@ IDS = ("Request-Id", "X-Request-Id")
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
     "Location": {
-        "description": "The job, as the caller reaches the API.",
+        "description": "The job, as the caller reaches the API; or where a file's bytes are.",
         "schema": {"type": "string", "format": "uri"},
     },
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
@@ -72,6 +72,7 @@ OWN = {
     201: "Kept.",
     202: "Taken; it goes on in the background.",
     204: "Done; there is nothing to show.",
+    307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
     410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
 }
 """Replies that a route describes itself, by status."""
@@ -113,6 +114,7 @@ def openapi() -> Json:
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
+            {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
@@ -153,7 +155,8 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
     if known.parameters:
         found["parameters"] = list(known.parameters)
     if known.body:
-        found["requestBody"] = {"required": True, "content": _content(known.body)}
+        form = _content(known.form, "multipart/form-data") if known.form else {}
+        found["requestBody"] = {"required": True, "content": _content(known.body) | form}
     return found
 
 
@@ -174,14 +177,14 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _content(model: type[BaseModel]) -> Json:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+def _content(model: type[BaseModel], kind: str = "application/json") -> Json:
+    return {kind: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
 def _schemas() -> Json:
     models: set[type[BaseModel]] = {Error}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
-        models |= {model for model in (known.body, *known.replies.values()) if model}
+        models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
     _, document = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",

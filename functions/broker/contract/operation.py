@@ -21,6 +21,8 @@ class Operation:
     body: type[BaseModel] | None = None
     streams: bool = False
     """Whether a success may also be an event stream, where the body asks for one."""
+    form: type[BaseModel] | None = None
+    """What may be sent as a form (`multipart/form-data`) in the place of the body."""
     headers: tuple[str, ...] = ()
     """Names of reply headers of the successes."""
 

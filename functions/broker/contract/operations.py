@@ -2,6 +2,7 @@
 
 from broker.context.conversations import MOST_TURNS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, Model, ModelList
 from broker.contract.openai_operations import OPENAI_OPERATIONS
@@ -171,5 +172,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Get a model that the tenant may use", "models", {200: Model}, errors=(404,), parameters=(MODEL_ID,)
     ),
     **OPENAI_OPERATIONS,
+    **FILE_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

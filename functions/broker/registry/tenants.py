@@ -45,6 +45,10 @@ class TenantEntry(Entry):
     repeat_window_seconds: int | None = Field(default=None, ge=1, le=600)
     """Requests of one caller that are equal byte for byte, and have neither a key nor a count of tries, are one for so
     long."""
+    max_files: int | None = Field(default=None, ge=0)
+    """How many files it may keep; 10,000 unless said."""
+    max_file_bytes: int | None = Field(default=None, ge=0)
+    """Of all its files together; 100 GB unless said."""
     enabled: bool = True
 
     @property

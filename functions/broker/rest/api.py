@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from broker.clock import now_ms
@@ -21,6 +21,7 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
@@ -33,6 +34,9 @@ from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
+
+if TYPE_CHECKING:
+    from broker.rest.files import FileDoor
 
 INCLUDED = ("route",)
 """What `include` may ask for: `route` is why each registered model was taken or left out."""
@@ -58,6 +62,7 @@ class Api:
     estimate: Callable[[JobRequest, str, int], dict[str, Any]]
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
     prompts: Listing
+    files: Callable[[], "FileDoor"]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -254,6 +259,15 @@ def _preferred_wait(prefer: str) -> int:
     return 0
 
 
+def _of_files(name: str) -> Callable[[Api, Request], Reply]:
+    def answered(api: Api, request: Request) -> Reply:
+        reply: Reply = getattr(api.files(), name)(request)
+        return reply
+
+    answered.__name__ = name
+    return answered
+
+
 Route = tuple[str, Callable[[Api, Request], Reply]]
 
 ROUTES: dict[tuple[str, str], Route] = {
@@ -274,5 +288,6 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models"): ("models:read", Api.list_models),
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
+    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

@@ -27,7 +27,8 @@ READABLE = (
 
 AS_A_FILE = (
     "Send it as a file: below your prefix of the inbox bucket, one request as .json, several as the lines of a .jsonl; "
-    "pictures, documents and sounds below media/, named by s3:// in the request."
+    "pictures, documents and sounds below media/, named by s3:// in the request. What /files is to keep is put to the "
+    "bucket (send its name and size as JSON to /files), or comes in parts by /uploads."
 )
 """What to do with a body that is too large; the template's reply of API Gateway says the same."""
 
@@ -131,6 +132,17 @@ class Request:
         if size > MAX_BODY_BYTES:
             raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes. {AS_A_FILE}", code="body_too_large")
         return json_text.read(self.body)
+
+    def raw_body(self) -> bytes:
+        """The body as it was sent, whatever it is; empty where there is none.
+
+        Raises:
+            InvalidRequest: it was text, and not UTF-8.
+        """
+        try:
+            return (self.body or "").encode(errors="surrogateescape")
+        except UnicodeEncodeError:
+            raise InvalidRequest("The body is not UTF-8.", code="invalid_encoding") from None
 
     def included(self, known: tuple[str, ...]) -> list[str]:
         """What `include` asks for, by commas.

@@ -8,6 +8,10 @@ from broker.storage import Database
 
 KEEP_MS = 30_000
 
+MOST_FILES = 10_000
+MOST_FILE_BYTES = 100_000_000_000
+"""What a tenant keeps at most where the operators say nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -33,6 +37,9 @@ class Tenant:
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
     repeat_window_seconds: int = 0
     """For how long an equal request of the same caller is a repeat, where it has no key and no count of tries."""
+    max_files: int = MOST_FILES
+    max_file_bytes: int = MOST_FILE_BYTES
+    """Of all its files together."""
 
 
 class Tenants:
@@ -67,6 +74,8 @@ class Tenants:
                 language=item.get("language", "en"),
                 cache_embedding_model=item.get("cache_embedding_model"),
                 repeat_window_seconds=item.get("repeat_window_seconds", 0),
+                max_files=item.get("max_files", MOST_FILES),
+                max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
             )
             self._kept[tenant_id] = (now, tenant)
         if not tenant.enabled:
