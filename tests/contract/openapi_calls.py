@@ -100,7 +100,7 @@ def calls() -> list[Any]:
     ]
 
 
-ANSWERS = {
+ANSWERS: dict[str, dict[str, Any]] = {
     "/responses": {"model": "small", "input": "Hello"},
     "/chat/completions": {"model": "small", "messages": [{"role": "user", "content": "Hello"}]},
     "/embeddings": {"model": "vectors", "input": "Hello"},

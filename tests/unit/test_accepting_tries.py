@@ -3,6 +3,7 @@
 import random
 from contextlib import suppress
 from itertools import count
+from typing import Any
 
 import pytest
 from broker.clock import NANO
@@ -35,7 +36,7 @@ def tried(
     tenant: str = "acme",
     of: str = "a body",
     waited_ms: int = 0,
-    body: dict[str, object] = CHAT,
+    body: Any = CHAT,
 ) -> Acceptance:
     """One try of a call; those with the same `of` are equal."""
     attempt = Attempt(of, number, waited_ms)
