@@ -38,9 +38,8 @@ def run(bench: Bench, jobs: int, lines: int, concurrency: int) -> int:
     Gives the exit status: 1 where a job did not succeed or was called for twice, or a submit was refused otherwise than
     by being told to come again.
     """
-    show(
-        f"\noverload: {concurrency} functions at a time; {jobs} jobs and a file of {lines} lines, {UNHURRIED_S} s each …"
-    )
+    load = f"{jobs} jobs and a file of {lines} lines, {UNHURRIED_S} s each"
+    show(f"\noverload: {concurrency} functions at a time; {load} …")
     register(bench, {UNHURRIED_MODEL: {"name": f"small!echo,latency={UNHURRIED_S}"}})
     time.sleep(KNOWN_S)
     refused: Counter[str] = Counter()

@@ -49,7 +49,7 @@ def _watch(replies, most_mb):
 
 def run():
 """
-"""What comes before the script's main function. A reply of that status tells MiniStack that the process is of no use."""
+"""What comes before the script's main function. A reply of that status has MiniStack end the process."""
 
 CHANGES = (
     ("\ndef run():\n", WATCH),
