@@ -1,4 +1,4 @@
-"""The metrics of AWS's own that alarms and the dashboard look at: the dimensions that AWS documents, and what to ask."""
+"""The metrics of AWS that alarms and the dashboard look at: the dimensions that are documented, and what to ask."""
 
 import re
 from typing import NamedTuple
