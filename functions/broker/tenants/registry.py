@@ -31,6 +31,8 @@ class Tenant:
     """In which its users are told what was blocked."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
+    version: int | None = None
+    """Of its entry; None where it was written by hand."""
 
 
 class Tenants:
@@ -64,6 +66,7 @@ class Tenants:
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
                 cache_embedding_model=item.get("cache_embedding_model"),
+                version=item.get("version"),
             )
             self._kept[tenant_id] = (now, tenant)
         if not tenant.enabled:
