@@ -12,12 +12,13 @@ from jsonata.parser import Parser
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import apigateway_v1, dynamodb, eventbridge, lambda_svc, s3, sqs, stepfunctions
+from ministack.services.cloudformation import provisioners
 
 from local.emulator import fidelity, limits, processes, speed, stored
 
 PATCHED = (
     Parser, processes.AsShipped, apigateway_v1, app, dynamodb, eventbridge, iam_actions, iam_evaluator, lambda_runtime,
-    lambda_svc, s3, sqs, stepfunctions,
+    lambda_svc, provisioners, s3, sqs, stepfunctions,
 )  # fmt: skip
 
 MEMORY_MB = 192
