@@ -101,6 +101,7 @@ ARROWS: dict[str, set[str]] = {
         "errors",
         "guardrails",
         "jobs",
+        "json_text",
         "prompts",
         "registry",
         "rest",

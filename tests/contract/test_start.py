@@ -33,7 +33,7 @@ HEAVY = (
 )
 """Packages and modules that cost a start more than a few milliseconds."""
 
-AT_START: dict[str, set[str]] = {"admin": {"pydantic"}, "api": {"pydantic"}}
+AT_START: dict[str, set[str]] = {"api": {"pydantic"}}
 """What a door may load when it is imported, beside what is not heavy; for most, nothing."""
 
 S3 = {"botocore.client", "botocore.session", "urllib3", "cryptography"}
@@ -52,10 +52,10 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "invoke_model": ("advance", {"broker.providers"}),
     "moderate_output": ("guard", set()),
     "publish": ("publish", set()),
-    "read_document": ("read_document", {"pydantic"} | S3),
+    "read_document": ("read_document", S3),
     "select_model": ("select_model", set()),
     "settle_job": ("settle_job", set()),
-    "take_file": ("split", {"pydantic"} | S3),
+    "take_file": ("split", S3),
     "sweep": ("sweep", set()),
 }
 """The use case behind each door, and what building it may load."""
