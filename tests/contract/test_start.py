@@ -33,9 +33,6 @@ HEAVY = (
 )
 """Packages and modules that cost a start more than a few milliseconds."""
 
-AT_START: dict[str, set[str]] = {"api": {"pydantic"}}
-"""What a door may load when it is imported, beside what is not heavy; for most, nothing."""
-
 S3 = {"botocore.client", "botocore.session", "urllib3", "cryptography"}
 """What a client of S3 needs, which no other service does (`broker.cloud.lean`); `cryptography` comes with it where
 pyOpenSSL is installed, which the layer has not."""
@@ -116,7 +113,7 @@ def test_each_function_is_looked_at() -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_door_loads_nothing_heavy_when_it_is_imported(door: str) -> None:
-    found = heavy(loaded(door)) - AT_START.get(door, set())
+    found = heavy(loaded(door))
     assert not found, f"importing handlers.{door} loads {sorted(found)}: import it where it is used"
 
 
@@ -130,8 +127,6 @@ def test_a_use_case_loads_only_what_it_needs(door: str) -> None:
 
 
 def test_what_is_allowed_is_loaded() -> None:
-    for door, allowed in AT_START.items():
-        assert allowed <= heavy(loaded(door)), f"handlers.{door} no longer loads {sorted(allowed)}: forbid it"
     for door, (builder, allowed) in AT_FIRST_USE.items():
         found = heavy(loaded(door, builder)) | {"cryptography"}
         assert allowed <= found, f"{door} no longer loads {sorted(allowed)}: forbid it"
