@@ -103,6 +103,7 @@ ARROWS: dict[str, set[str]] = {
         "files",
         "guardrails",
         "jobs",
+        "json_text",
         "prompts",
         "registry",
         "rest",

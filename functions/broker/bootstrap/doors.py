@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from broker.inbox.collecting import Collect
     from broker.inbox.reading import ReadDocument
     from broker.inbox.splitting import Split
-    from broker.jobs.accepting import Accept
+    from broker.jobs.accepting import Accept, Acceptance, Caller
     from broker.jobs.event_consumer import EventConsumer
+    from broker.jobs.request import JobRequest
     from broker.jobs.trial import Trial
     from broker.rest.admin import Admin
     from broker.rest.api import Api
@@ -183,8 +184,15 @@ def split() -> "Split":
     from broker.metrics import line_failed
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
-    use_cases = tenants().get, accept(), count_line(), bus().put_one
+    use_cases = tenants().get, _accept_later, count_line(), bus().put_one
     return Split(database(), inbox, outbox(), *use_cases, later, readings(), line_failed)
+
+
+def _accept_later(
+    request: "JobRequest", caller: "Caller", now: int, key: str | None, job_id: str | None
+) -> "Acceptance":
+    """As `accept`, which is built for the first request that comes."""
+    return accept()(request, caller, now, key, job_id)
 
 
 @cache

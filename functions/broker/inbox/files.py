@@ -12,7 +12,7 @@ from typing import Any
 from broker import json_text
 from broker.errors import InvalidRequest, TooLarge
 from broker.inbox.file_work import Kind, kind_of
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 MAX_DOCUMENT_BYTES = 5_000_000
 """Of a document's text. It becomes one prompt, and no model's window holds more than a few million characters."""

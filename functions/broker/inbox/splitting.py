@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
@@ -16,11 +16,13 @@ from broker.inbox.file_work import ERROR, REJECTED, FileWork, Outbox, batch_pk, 
 from broker.inbox.files import LINE, MAX_KEY_BYTES, File, FileLine, custom_id_of, entries
 from broker.inbox.reading import READ, Readings, has_to_be_read, taken
 from broker.inbox.tries import LINE_S, LineFailed, Pass
-from broker.jobs.accepting import Accept, Caller
 from broker.jobs.head import job_pk
-from broker.jobs.request import parse_request
 from broker.storage import ConditionFailed, Contended, Database, If, Update
 from broker.tenants.registry import Tenant
+
+if TYPE_CHECKING:
+    from broker.jobs.accepting import Acceptance, Caller
+    from broker.jobs.request import JobRequest
 
 
 class Inbox(Protocol):
@@ -69,7 +71,8 @@ class Split:
     outbox: Outbox
     tenant_of: Callable[[str, int], Tenant]
     """The tenant by its id; raises Forbidden."""
-    accept: Accept
+    accept: "Callable[[JobRequest, Caller, int, str | None, str | None], Acceptance]"
+    """See `jobs.accepting`."""
     count: Count
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
@@ -191,6 +194,10 @@ class Split:
         return batch
 
     def _take(self, file: File, batch: FileWork, entry: FileLine, now: int, begun: bool) -> str:
+        # With the first request; a document that has yet to be read needs no models of them.
+        from broker.jobs.accepting import Caller
+        from broker.jobs.request import parse_request
+
         name = f"file:{batch.id}:{entry.line}"
         # The line's own, however late it is repeated: keys are forgotten after a day, and a message may come later.
         job_id = new_job_id(batch.created_at, name)

@@ -164,7 +164,7 @@ class Prepare:
         if worst == 0:
             return Hold()
         period = ledger.period_of(now)
-        self.budgets.open(tenant.id, period, tenant.monthly_budget)
+        self.budgets.open(tenant.id, period, tenant.monthly_budget, tenant.version)
         return Hold(worst, {ledger.bucket_of(tenant.id, period): worst})
 
 
