@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from broker.batches.reading import Readings
 from broker.cloud.readings import DocumentReadings, TextractOcr
 from broker.documents.document import TooMuch
+from broker.inbox.reading import Readings
 
 from tests.adapters.conftest import Client
 from tests.fakes.files import FakeReadings

@@ -60,7 +60,7 @@ ARROWS: dict[str, set[str]] = {
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": {"postprocessing", "token_estimates"},
-    "batches": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "inbox": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
     "cloud": {
         *("clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
@@ -69,7 +69,7 @@ ARROWS: dict[str, set[str]] = {
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery", "documents"),
+        *("cache", "cloud", "delivery", "documents", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
@@ -80,7 +80,7 @@ ARROWS: dict[str, set[str]] = {
     "cli": {
         *("clock", "errors", "storage"),
         *(
-            "batches",
+            "inbox",
             "cloud",
             "delivery",
             "guardrails",

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker.batches.batch import ENDINGS
 from broker.cli.documents import read
 from broker.cloud import bus
 from broker.contract.common import TREE
@@ -13,6 +12,7 @@ from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, event_of, held_body, held_facts, webhook_body
 from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest
+from broker.inbox.file_work import ENDINGS
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import timeline
@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from tests.contract.world import ASK, NOW, World, every_job
-from tests.fakes.batches import Files
+from tests.fakes.inbox import Files
 from tests.fakes.queue import FakeRejections
 from tests.fakes.world import BASE_URL
 

@@ -14,7 +14,7 @@ from tests.fakes.queue import Down
 
 @dataclass(slots=True)
 class FakeInbox:
-    """See `broker.batches.splitting.Inbox`; `put` gives S3's event. It keeps versions unless told otherwise."""
+    """See `broker.inbox.splitting.Inbox`; `put` gives S3's event. It keeps versions unless told otherwise."""
 
     versioned: bool = True
     reads: int = 0
@@ -49,7 +49,7 @@ class FakeInbox:
 
 @dataclass(slots=True)
 class FakeOutbox:
-    """See `broker.batches.batch.Outbox`."""
+    """See `broker.inbox.file_work.Outbox`."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     puts: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class FakeOutbox:
 
 @dataclass(slots=True)
 class FakeCollects:
-    """See `broker.batches.batch.Collects` (ids of batches) and `broker.batches.splitting.Later` (`(event, delay)`)."""
+    """See `broker.inbox.file_work.Collects` (ids of batches) and `broker.inbox.splitting.Later` (`(event, delay)`)."""
 
     sent: list[str] = field(default_factory=list)
     later: list[tuple[dict[str, Any], int]] = field(default_factory=list)
@@ -85,7 +85,7 @@ class FakeCollects:
 
 @dataclass(slots=True)
 class FakeReadings:
-    """See `broker.batches.reading.Readings`."""
+    """See `broker.inbox.reading.Readings`."""
 
     asked: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from broker.batches.collecting import Collect
-    from broker.batches.reading import ReadDocument
-    from broker.batches.splitting import Split
     from broker.documents.document import Document
+    from broker.inbox.collecting import Collect
+    from broker.inbox.reading import ReadDocument
+    from broker.inbox.splitting import Split
     from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
     from broker.jobs.trial import Trial
@@ -166,10 +166,10 @@ def event_consumer() -> "EventConsumer":
 @cache
 def split() -> "Split":
     """The door for files."""
-    from broker.batches.splitting import Split
     from broker.cloud.buckets import Inbox
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
+    from broker.inbox.splitting import Split
     from broker.metrics import line_failed
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
@@ -180,14 +180,14 @@ def split() -> "Split":
 @cache
 def read_document() -> "ReadDocument":
     """Reading a document of the inbox."""
-    from broker.batches.files import MAX_FILE_BYTES
-    from broker.batches.reading import ReadDocument
     from broker.cloud.buckets import Inbox
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
     from broker.cloud.readings import TextractOcr
     from broker.documents import sandbox
     from broker.documents.limits import Limits
+    from broker.inbox.files import MAX_FILE_BYTES
+    from broker.inbox.reading import ReadDocument
 
     sandbox.hide()
     ocr: sandbox.Ocr = TextractOcr(client("textract")) if setting("DOCUMENT_SCANS") == "on" else sandbox.refuse_scans
@@ -202,6 +202,6 @@ def read_document() -> "ReadDocument":
 @cache
 def collect() -> "Collect":
     """The result of a file."""
-    from broker.batches.collecting import Collect
+    from broker.inbox.collecting import Collect
 
     return Collect(database(), jobs(), payloads(), outbox(), base_url(), bus().put_one)

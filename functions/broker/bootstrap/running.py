@@ -26,10 +26,10 @@ from broker.bootstrap.adapters import (
 )
 
 if TYPE_CHECKING:
-    from broker.batches.counting import Count
     from broker.cloud.queues import Ends
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
+    from broker.inbox.counting import Count
     from broker.jobs.cleaning import Clean
     from broker.jobs.head import Head
     from broker.jobs.in_flight import InFlight
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 @cache
 def count_line() -> "Count":
     """Counting what has ended of a batch."""
-    from broker.batches.counting import Count
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
+    from broker.inbox.counting import Count
 
     return Count(database(), FilesQueue(client("sqs"), setting("FILES_QUEUE")))
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from broker.batches.counting import Count
 from broker.clock import now_ms
 from broker.cloud.bus import Bus
 from broker.cloud.database import DynamoDatabase
 from broker.cloud.replaying import Nowhere, Replay
 from broker.cloud.texts import BucketTexts
 from broker.delivery.publishing import Publish
+from broker.inbox.counting import Count
 from broker.jobs.store import Jobs
 from broker.registry.versions import Registry
 from broker.tenants.api_keys import kept, key_item, new_key

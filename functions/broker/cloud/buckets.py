@@ -1,4 +1,4 @@
-"""The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `batches`."""
+"""The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `inbox`."""
 
 import shutil
 from collections.abc import Iterable, Iterator

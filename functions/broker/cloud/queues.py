@@ -58,7 +58,7 @@ class DeliveryQueue:
 
 
 class FilesQueue:
-    """The queue of files, and of batches to collect; `batches.batch.Collects` and `batches.splitting.Later`."""
+    """The queue of files, and of batches to collect; `inbox.file_work.Collects` and `inbox.splitting.Later`."""
 
     def __init__(self, client: Any, url: str) -> None:
         self._client = client

@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.batches.batch import ERROR, REJECTED, Batch, Outbox, batch_pk, event_id, kind_of, lines_of
-from broker.batches.counting import Count
-from broker.batches.files import LINE, MAX_KEY_BYTES, File, FileLine, custom_id_of, entries
-from broker.batches.reading import READ, Readings, has_to_be_read, taken
-from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
 from broker.envelope import envelope
 from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, Unavailable
+from broker.inbox.counting import Count
+from broker.inbox.file_work import ERROR, REJECTED, FileWork, Outbox, batch_pk, event_id, kind_of, lines_of
+from broker.inbox.files import LINE, MAX_KEY_BYTES, File, FileLine, custom_id_of, entries
+from broker.inbox.reading import READ, Readings, has_to_be_read, taken
+from broker.inbox.tries import LINE_S, LineFailed, Pass
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.head import job_pk
 from broker.jobs.request import parse_request
@@ -97,7 +97,7 @@ class Split:
         file = File.of(event)
         if file.is_folder or file.is_media:
             return None
-        batch = Batch.load(self.database, file.batch_id)
+        batch = FileWork.load(self.database, file.batch_id)
         if batch is not None and (batch.split or batch.state != "open"):
             self.count.finish(batch.id)
             return Taken(batch.id, batch.tenant)
@@ -140,7 +140,7 @@ class Split:
         file: File,
         data: bytes,
         tenant: Tenant,
-        batch: Batch | None,
+        batch: FileWork | None,
         clock: Callable[[], int],
         time_left: Callable[[], bool],
     ) -> Taken:
@@ -149,7 +149,7 @@ class Split:
         begun = batch is not None
         counted = {item["line"] for item in lines_of(self.database, file.batch_id)} if batch else set()
         if batch is None:
-            batch = self._begin(Batch.new(file.batch_id, tenant.id, file.key, prompt, len(found), clock()))
+            batch = self._begin(FileWork.new(file.batch_id, tenant.id, file.key, prompt, len(found), clock()))
         ends: Counter[str] = Counter()
         todo = [entry for entry in found if entry.line not in counted and way.has(entry.line)]
         if way.is_backwards:
@@ -183,14 +183,14 @@ class Split:
             self.count.finish(batch.id)
         return Taken(batch.id, batch.tenant, ends["accepted"], ends[REJECTED])
 
-    def _begin(self, batch: Batch) -> Batch:
+    def _begin(self, batch: FileWork) -> FileWork:
         try:
             self.database.write(batch.put())
         except ConditionFailed:  # a try at the same time was first, and it is the same batch
-            return Batch.load(self.database, batch.id) or batch
+            return FileWork.load(self.database, batch.id) or batch
         return batch
 
-    def _take(self, file: File, batch: Batch, entry: FileLine, now: int, begun: bool) -> str:
+    def _take(self, file: File, batch: FileWork, entry: FileLine, now: int, begun: bool) -> str:
         name = f"file:{batch.id}:{entry.line}"
         # The line's own, however late it is repeated: keys are forgotten after a day, and a message may come later.
         job_id = new_job_id(batch.created_at, name)
@@ -210,7 +210,7 @@ class Split:
             return self._end(batch, entry, error, now)
         return "repeated" if accepted.repeated else "accepted"
 
-    def _end(self, batch: Batch, entry: FileLine, error: BrokerError, now: int) -> str:
+    def _end(self, batch: FileWork, entry: FileLine, error: BrokerError, now: int) -> str:
         """Reject a line, or, by raising its error, the whole file that is this one request."""
         if batch.kind != "lines":
             raise error

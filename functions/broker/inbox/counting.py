@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.batches.batch import LOOK_MS, MOST_LOOK_MS, Batch, Collects, batch_id_of, batch_pk, line_item, line_of
+from broker.inbox.file_work import LOOK_MS, MOST_LOOK_MS, Collects, FileWork, batch_id_of, batch_pk, line_item, line_of
 from broker.jobs.head import Head
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -38,13 +38,13 @@ class Count:
 
         Every line looks, also one that was counted before: the one that counted it may have died before it could ask.
         """
-        batch = Batch.load(self.database, batch_id)
+        batch = FileWork.load(self.database, batch_id)
         if batch is not None and batch.state == "open" and batch.is_ready:
             self.collects.send(batch.id, batch.tenant)
 
     def resend(self, item: Item, now: int) -> bool:
         """Ask again for a collection whose message was lost (from the sweep); True when it was."""
-        batch = Batch.load(self.database, batch_id_of(item))
+        batch = FileWork.load(self.database, batch_id_of(item))
         if batch is None or batch.due_at is None or batch.due_at > now:
             return False
         as_found = If("due_at", "=", batch.due_at)

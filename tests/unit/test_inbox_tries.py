@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from broker.batches.files import MAX_LINES
-from broker.batches.tries import Pass
 from broker.bounds import Overrun
+from broker.inbox.files import MAX_LINES
+from broker.inbox.tries import Pass
 
-from tests.fakes.batches import Files, chat, jsonl
+from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.world import MINUTE, NOW
 from tests.unit.splitting_case import KEY, lines_of_jobs
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from broker.batches.batch import Batch
-from broker.batches.collecting import Collect
-from broker.batches.counting import Count
-from broker.batches.reading import ReadDocument
-from broker.batches.splitting import Split, Taken
-from broker.batches.tries import LINE_S
 from broker.delivery.publishing import HeadChange, Publish
 from broker.documents.document import Document
+from broker.inbox.collecting import Collect
+from broker.inbox.counting import Count
+from broker.inbox.file_work import FileWork
+from broker.inbox.reading import ReadDocument
+from broker.inbox.splitting import Split, Taken
+from broker.inbox.tries import LINE_S
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
 from broker.tenants.registry import Tenants
@@ -103,16 +103,16 @@ class Files:
         assert taken is not None
         return taken
 
-    def collect(self, batch_id: str, now: int = NOW) -> Batch | None:
+    def collect(self, batch_id: str, now: int = NOW) -> FileWork | None:
         """Collect a batch."""
         world = self.world
         return Collect(world.database, world.jobs, world.payloads, self.outbox, BASE_URL, self.bus.put_one)(
             batch_id, now
         )
 
-    def batch(self, batch_id: str) -> Batch:
+    def batch(self, batch_id: str) -> FileWork:
         """The record."""
-        found = Batch.load(self.world.database, batch_id)
+        found = FileWork.load(self.world.database, batch_id)
         assert found is not None
         return found
 

@@ -7,9 +7,9 @@ import pytest
 from broker.jobs.head import Status
 from broker.jobs.store import OUTPUT
 
-from tests.fakes.batches import Files, chat, jsonl
 from tests.fakes.bus import FakeBus
 from tests.fakes.database import Crash
+from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import Down
 from tests.fakes.world import HOUR, NOW

@@ -8,9 +8,9 @@ from broker.jobs.head import Status
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 
-from tests.fakes.batches import Files, chat, jsonl
 from tests.fakes.database import Crash
 from tests.fakes.files import FakeInbox
+from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.texts import long_text
 from tests.fakes.world import HOUR, MINUTE, NOW, a_model
 from tests.unit.splitting_case import KEY, LINES, lines_of_jobs

@@ -1,12 +1,12 @@
 """Counting: a line counts once, whoever tells of it how often; and the last one has the batch collected."""
 
 import pytest
-from broker.batches.batch import LOOK_MS, MOST_LOOK_MS
+from broker.inbox.file_work import LOOK_MS, MOST_LOOK_MS
 from broker.jobs.head import SHARDS, Status
 from broker.jobs.sweeping import Sweep, Swept
 from broker.storage import ConditionFailed
 
-from tests.fakes.batches import Files, chat, jsonl
+from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.queue import Down, FakeDeadLetters
 from tests.fakes.world import HOUR, NOW, a_head
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from broker.batches.files import MAX_DOCUMENT_BYTES, TAKEN
-from broker.batches.reading import READ
 from broker.documents.document import BrokenDocument, Document, Page, UnknownDocument
+from broker.inbox.files import MAX_DOCUMENT_BYTES, TAKEN
+from broker.inbox.reading import READ
 
-from tests.fakes.batches import Files
+from tests.fakes.inbox import Files
 from tests.fakes.world import NOW
 
 PDF = b"%PDF-1.7 \xe2\xe3"

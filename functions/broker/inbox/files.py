@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from broker import json_text
-from broker.batches.batch import Kind, kind_of
 from broker.errors import InvalidRequest, TooLarge
+from broker.inbox.file_work import Kind, kind_of
 from broker.jobs.fields import MAX_BODY_BYTES
 
 MAX_DOCUMENT_BYTES = 5_000_000

@@ -5,10 +5,10 @@ import re
 from typing import Any
 
 import pytest
-from broker.batches.batch import KEEP_S, LOOK_MS
-from broker.batches.files import MAX_DOCUMENT_BYTES, MAX_LINES, MAX_LINES_BYTES, MAX_REQUEST_BYTES
+from broker.inbox.file_work import KEEP_S, LOOK_MS
+from broker.inbox.files import MAX_DOCUMENT_BYTES, MAX_LINES, MAX_LINES_BYTES, MAX_REQUEST_BYTES
 
-from tests.fakes.batches import Files, chat, jsonl
+from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.world import NOW
 from tests.unit.splitting_case import KEY, LINES
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from broker.batches.batch import ENDINGS, REJECTED, Batch, Outbox, batch_pk, event_id, lines_of
 from broker.envelope import envelope
 from broker.errors import NotFound
+from broker.inbox.file_work import ENDINGS, REJECTED, FileWork, Outbox, batch_pk, event_id, lines_of
 from broker.jobs.reading import view
 from broker.jobs.store import Jobs, Payloads
 from broker.storage import ConditionFailed, Database, If, Item, Update
@@ -38,13 +38,13 @@ class Collect:
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
 
-    def __call__(self, batch_id: str, now: int) -> Batch | None:
+    def __call__(self, batch_id: str, now: int) -> FileWork | None:
         """Collect; None where there is nothing to do.
 
         Raises:
             Exception: of the cloud; the message should come again.
         """
-        batch = Batch.load(self.database, batch_id)
+        batch = FileWork.load(self.database, batch_id)
         if batch is None or batch.due_at is None or not batch.is_ready:
             return None
         lines = lines_of(self.database, batch_id)
@@ -65,17 +65,17 @@ class Collect:
         self.database.write(collected)
         return batch
 
-    def _complete(self, batch: Batch, now: int) -> Batch:
+    def _complete(self, batch: FileWork, now: int) -> FileWork:
         facts = {"state": "completed", "completed_at": now}
         try:
             self.database.write(
                 Update("jobs", batch_pk(batch.id), "BATCH", set=facts, when=(If("state", "=", "open"),))
             )
         except ConditionFailed:  # a collection at the same time wrote the same file and was first
-            return Batch.load(self.database, batch.id) or batch
+            return FileWork.load(self.database, batch.id) or batch
         return replace(batch, state="completed", completed_at=now)
 
-    def _result(self, batch: Batch, lines: list[Item]) -> Iterator[bytes]:
+    def _result(self, batch: FileWork, lines: list[Item]) -> Iterator[bytes]:
         """The file's parts, made one by one: together they may be more than memory holds."""
         for line in lines:
             ended, large = self._ended(line)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from broker.batches.files import BEGINNINGS, MAX_DOCUMENT_BYTES, READ_NAMES, TAKEN, File
 from broker.documents.document import Document, UnknownDocument
 from broker.documents.sandbox import PREFIX
 from broker.errors import InvalidRequest, NotFound
+from broker.inbox.files import BEGINNINGS, MAX_DOCUMENT_BYTES, READ_NAMES, TAKEN, File
 
 READ = "read"
 """In an event that comes again: its document was read."""
