@@ -4,8 +4,8 @@
 
 Units are the document's text without a gap, so each character of it is in some chunk, in order. A chunk ends where the
 structure has its strongest seam, if it is at least half full there; only where there is none does it end at a
-sentence, and only a sentence that is larger than a chunk is cut. A row of a table is never cut, unless it is larger than
-a chunk by itself: then it is cut between its cells, and the chunk says so.
+sentence, and only a sentence that is larger than a chunk is cut. A row of a table is never cut, unless it is larger
+than a chunk by itself: then it is cut between its cells, and the chunk says so.
 """
 
 from collections.abc import Iterator, Sequence
