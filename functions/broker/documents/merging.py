@@ -3,12 +3,12 @@
 | what stands at a place | becomes |
 |---|---|
 | objects | one object, field by field |
-| lists | one list in the order of the document, without doubles: an entry stands as often as in the part that has it most
-often. Entries that have the same key are merged as objects |
+| lists | one list in the order of the document, without doubles; entries that have the same key are merged as objects |
 | scalars that agree | that value |
 | scalars that do not | one of them by the rule, and a conflict that tells them all |
 
-Nothing, null and an empty text say nothing. Where values are of different types, those stay that the schema asks for,
+An entry stands in a list as often as in the part that has it most often. Nothing, null and an empty text say nothing.
+Where values are of different types, those stay that the schema asks for,
 else those of the first; the others are told as a conflict.
 """
 
@@ -149,8 +149,9 @@ class _Merging:
         return made
 
     def _sure(self, value: Mapping[str, Json]) -> float:
-        sure = value.get(self.rules.confidence)
-        return min(max(float(sure), 0.0), 1.0) if _kind(sure) is float and -1 <= sure <= 2 else 0.0
+        sure: Json = value.get(self.rules.confidence)
+        is_share = isinstance(sure, int | float) and not isinstance(sure, bool) and 0 <= sure <= 1
+        return float(sure) if is_share else 0.0
 
     def _at(self, said: Sequence[_Said], schema: Mapping[str, Any], path: str, name: str) -> Json:
         telling = [each for each in said if each.value is not None and each.value != ""]
