@@ -59,7 +59,7 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
-    "documents": {"postprocessing", "token_estimates"},
+    "documents": {"json_schema", "postprocessing", "token_estimates"},
     "inbox": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
     "cloud": {
