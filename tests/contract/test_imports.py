@@ -56,7 +56,7 @@ ARROWS: dict[str, set[str]] = {
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
-        *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
+        *("clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": {"json_schema", "postprocessing", "token_estimates"},
