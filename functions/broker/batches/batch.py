@@ -111,6 +111,10 @@ class Batch:
     """When it came to each status, by its name."""
     told: int = 0
     """The last twentieth of its rows that was told to the bus."""
+    told_at: int = 0
+    """When that was."""
+    erased_at: int | None = None
+    """Since when its rows are erased; all of them, once none of its shards is `open`."""
     looks: int = 0
     """How often the sweep looked in vain since something last changed."""
     due_at: int | None = None
