@@ -1,6 +1,5 @@
 """What a batch would cost, from a sample of its rows: nothing is run, kept or held."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

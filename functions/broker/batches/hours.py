@@ -10,9 +10,9 @@ Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 DAYS: tuple[Day, ...] = get_args(Day)
 
-AHEAD = 9
-"""Days to look at: the one before, whose hours may reach into today, and a week and a day, for hours that are of one
-weekday alone and may begin later on this very day."""
+AHEAD = 16
+"""Days to look at from the day before, whose hours may reach into today: two weeks, for hours of one weekday alone may
+fall into what the clock skips, and on the next they do not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """A few rows of a batch that is only asked about, and how many it has: a large file is read in parts."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
