@@ -99,6 +99,8 @@ def batch_view(
         "created_at": iso(batch.created_at),
         **{f"{name}_at": iso(batch.stamps.get(name)) for name in STAMPS},
         "expires_at": iso(batch.ends_at),
+        "not_before": iso(asked.get("not_before")),
+        "off_peak": asked.get("window"),
         "request_counts": {"total": batch.rows, "completed": done, "failed": sums.ended - done},
         "counts": {
             "waiting": progress.waiting,
@@ -126,7 +128,7 @@ def batch_view(
         "metadata": asked.get("metadata", {}),
         "retry_of": asked.get("retry_of"),
         "erased": batch.erased_at is not None,
-        "urls": {"get": url, **{each: f"{url}/{each}" for each in ("cancel", "pause", "resume", "results")}},
+        "urls": {"get": url, **{each: f"{url}/{each}" for each in ("cancel", "pause", "resume", "retry", "results")}},
     }
 
 
