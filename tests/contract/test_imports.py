@@ -60,16 +60,28 @@ ARROWS: dict[str, set[str]] = {
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": {"json_schema", "postprocessing", "token_estimates"},
-    "inbox": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "inbox": {
+        "batches",
+        "bounds",
+        "clock",
+        "documents",
+        "envelope",
+        "errors",
+        "jobs",
+        "json_text",
+        "storage",
+        "tenants",
+    },
     # adapters
     "cloud": {
-        *("clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
+        *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
         *("json_text", "observability", "packed_numbers", "providers", "storage"),
     },
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("cache", "cloud", "delivery", "documents", "inbox"),
+        *("batches", "cache", "cloud", "delivery", "documents", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {

@@ -121,6 +121,7 @@ class World:
             estimate,
             TryPolicies(tenants, Policies(self.database)),
             Listing(self.database, prompts),
+            lambda: self.batches().door(),
         )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:

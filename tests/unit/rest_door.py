@@ -15,6 +15,7 @@ from broker.steps.trying import TryPolicies
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
+from tests.fakes.batch_door import BatchWorld
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.questions import answers
@@ -31,8 +32,10 @@ class Door:
     redelivered: list[str] = field(default_factory=list)
     turns: FakeTurns = field(default_factory=FakeTurns)
     health: FakeCircuits = field(default_factory=FakeCircuits)
+    batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
+        self.batches = BatchWorld(self.world)
         self.world.register(a_model("small"), a_model("large", status="disabled"))
         self.world.tenant()
         self.world.tenant("other", models=["large"])
@@ -71,6 +74,7 @@ class Door:
             estimate,
             TryPolicies(tenants, Policies(world.database)),
             Listing(world.database, world.prompts()),
+            self.batches.door,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}

@@ -111,6 +111,10 @@ class Batch:
     """When it came to each status, by its name."""
     told: int = 0
     """The last twentieth of its rows that was told to the bus."""
+    told_at: int = 0
+    """When that was."""
+    erased_at: int | None = None
+    """Since when its rows are erased; all of them, once none of its shards is `open`."""
     looks: int = 0
     """How often the sweep looked in vain since something last changed."""
     due_at: int | None = None
@@ -157,6 +161,15 @@ class Batch:
         room = min(MOST_BUSY - len(self.busy), MOST_OPEN - len(self.open), self.shards - self.released)
         return max(0, room)
 
+    def opens_at(self, now: int) -> int:
+        """When rows may begin, by `not_before` and its off-peak hours: now, or later. Milliseconds."""
+        begins: int = max(now, self.asked.get("not_before", 0))
+        if "window" not in self.asked:
+            return begins
+        from broker.batches.hours import OffPeak  # few batches have hours, and time zones are slow to load
+
+        return OffPeak.of(self.asked["window"]).opens_at(begins)
+
     def planned(self, shards: int, rows: int, cursor: dict[str, int], *, is_last: bool, now: int) -> Self:
         """After more of its rows were laid out; `shards` and `rows` are those of all plans up to this."""
         if not is_last:
@@ -165,10 +178,15 @@ class Batch:
         return laid if self.has_stopped else laid._at(BatchStatus.IN_PROGRESS, now)
 
     def release(self, now: int) -> Self:
-        """After telling as many more shards to run as may; the same where none may."""
+        """After telling as many more shards to run as may; the same where none may.
+
+        Before its time only the sweep's look is put to when that comes; rows that are passed over wait for none.
+        """
         more = tuple(range(self.released, self.released + self.may_release))
         if not more:
             return self
+        if not self.has_stopped and (opens_at := self.opens_at(now)) > now:
+            return self if self.due_at == opens_at else replace(self, looks=0, due_at=opens_at)
         moved = replace(self, released=more[-1] + 1, open=self.open + more, busy=self.busy + more)
         return moved.looked_at(now)
 

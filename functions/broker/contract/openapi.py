@@ -38,7 +38,7 @@ WITH_RETRY_AFTER = (409, 429, 503)
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
     "Location": {
-        "description": "The job, as the caller reaches the API.",
+        "description": "The job or batch, as the caller reaches the API; or where a file's bytes are.",
         "schema": {"type": "string", "format": "uri"},
     },
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
@@ -59,6 +59,7 @@ OWN = {
     201: "Kept.",
     202: "Taken; it goes on in the background.",
     204: "Done; there is nothing to show.",
+    307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
     410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
 }
 """Replies that a route describes itself, by status."""
@@ -97,6 +98,7 @@ def openapi() -> Json:
         ],
         "tags": [
             {"name": "jobs", "description": "Work and what came of it."},
+            {"name": "batches", "description": "Rows of work as one."},
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
