@@ -83,6 +83,8 @@ class Batch:
     """The object that shards read their bytes of, one JSON value a line: `bucket`, `key`, `etag`, `version`."""
     cursor: dict[str, int] = field(default_factory=dict)
     """Where planning goes on: `offset` and `line`."""
+    stages: dict[str, Any] = field(default_factory=dict)
+    """Of a document (`batches.documents`), by name: `shard`, its first, and `rows`. The last may not be planned yet."""
     shards: int = 0
     """Planned so far, and all of them when `is_planned`."""
     rows: int = 0
@@ -176,6 +178,13 @@ class Batch:
             return replace(self, shards=shards, rows=rows, cursor=cursor)
         laid = replace(self, shards=shards, rows=rows, cursor={}, is_planned=True)
         return laid if self.has_stopped else laid._at(BatchStatus.IN_PROGRESS, now)
+
+    def with_stage(self, name: str, rows: int, rows_in: dict[str, Any]) -> Self:
+        """After more rows were asked for, those of another stage; the same where it has that stage."""
+        if name in self.stages or self.status.terminal:
+            return self
+        stages = {**self.stages, name: {"shard": self.shards, "rows": rows}}
+        return replace(self, stages=stages, rows_in=rows_in, is_planned=False, cursor={})
 
     def release(self, now: int) -> Self:
         """After telling as many more shards to run as may; the same where none may.
