@@ -15,12 +15,10 @@ from broker import json_text
 from broker.batches.batch import Batch
 from broker.batches.lines import LONGEST, is_blank, split
 from broker.batches.ports import RowBytes
+from broker.batches.request import row_body
 from broker.batches.shard import Shard
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
-
-BULK: dict[str, Any] = {"priority": "bulk"}
-"""What a row says unless it says otherwise: nobody waits for one of many."""
 
 MOST_ID_CHARS = 256
 """Of a row's `custom_id`."""
@@ -117,10 +115,8 @@ def _unwrapped(value: dict[str, Any]) -> Any:
 
 
 def _request(batch: Batch, value: Any) -> Any:
-    """A row's request: what it says itself, over what the batch says for all; or, of variables, the batch's prompt."""
-    defaults = BULK | batch.asked.get("defaults", {})
-    if prompt := batch.asked.get("prompt"):
-        if not isinstance(value, dict):
-            raise InvalidRequest("A row has to be an object: its names are the prompt's variables.", code="invalid_row")
-        return {**defaults, "prompt": {**prompt, "variables": value}}
-    return {**defaults, **value} if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return row_body(batch.asked, value)
+    if "prompt" in batch.asked:
+        raise InvalidRequest("A row has to be an object: its names are the prompt's variables.", code="invalid_row")
+    return value
