@@ -11,14 +11,14 @@ by the other, whatever these say.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from broker.batches.batch import KEEP_S, LOOK_MS, Batch
 from broker.batches.children import Child, Children
 from broker.batches.planning import Plan, facts_of
-from broker.batches.ports import BatchWorkflows, RowBytes
+from broker.batches.ports import BatchWorkflows, Results, RowBytes
 from broker.batches.recipes import Recipes
 from broker.batches.store import Batches
 from broker.clock import usd, uuid7_hex
@@ -54,7 +54,7 @@ class Readings(Protocol):
 class Outbox(Protocol):
     """The bucket that results go into."""
 
-    def put(self, key: str, parts: "list[bytes]") -> None:
+    def put(self, key: str, parts: Iterable[bytes]) -> None:
         """Write an object from its parts, over what was there before."""
         ...
 
@@ -119,6 +119,7 @@ class PlanDocument:
     readings: Readings
     recipes: Recipes
     outbox: Outbox
+    results: Results
 
     def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
         """Go on with a document, as far as there is something to be done.
@@ -194,6 +195,7 @@ class PlanDocument:
 
         after = self.batches.change(batch.id, decide)[1]
         self.readings.forget(batch.id)
+        self.results.forget(batch.id, batch.shards)
         return after
 
 

@@ -187,7 +187,8 @@ class RunRows:
             request = parse_request(content.body)
             if not self._follows(work, content, request):
                 named = batch.id, batch.id, content.line, content.custom_id, row
-                caller = Caller(batch.tenant, batch.principal, "batch", *named)
+                policies = tuple(batch.asked.get("policies", ()))
+                caller = Caller(batch.tenant, batch.principal, "batch", *named, policies=policies)
                 self.accept(in_time(request, batch, now), caller, now, job_id=job_id)
         except InvalidRequest as error:
             self._reject(work, [span.place], error)
