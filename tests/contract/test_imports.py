@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
         "tenants",
     },
     "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
+    "files": {"clock", "errors", "jobs", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
@@ -52,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
     "rest": {
-        *("clock", "context", "errors", "guardrails", "jobs", "json_text"),
+        *("clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
@@ -63,13 +64,13 @@ ARROWS: dict[str, set[str]] = {
     "inbox": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     # adapters
     "cloud": {
-        *("clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
+        *("clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
         *("json_text", "observability", "packed_numbers", "providers", "storage"),
     },
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("cache", "cloud", "delivery", "documents", "inbox"),
+        *("batches", "cache", "cloud", "delivery", "documents", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
@@ -99,6 +100,7 @@ ARROWS: dict[str, set[str]] = {
         "delivery",
         "envelope",
         "errors",
+        "files",
         "guardrails",
         "jobs",
         "prompts",
@@ -125,12 +127,13 @@ THIRD_PARTY: dict[str, set[str]] = {
     "httptools": {"cloud"},
     "jmespath": {"providers"},
     "jsonschema_rs": {"json_schema"},
+    "multipart": {"rest"},
     "lxml": {"documents"},
     "olefile": {"documents"},
     "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"contract", "jobs", "registry", "reviews", "schemas"},
+    "pydantic": {"contract", "files", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},

@@ -10,6 +10,7 @@ from broker.bootstrap.adapters import (
     circuits,
     conversations,
     database,
+    files,
     is_local,
     job_queue,
     jobs,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from broker.jobs.trial import Trial
     from broker.rest.admin import Admin
     from broker.rest.api import Api
+    from broker.rest.files import FileDoor
     from broker.steps.preparing import Prepare
     from broker.tenants.budgets import Budgets
     from broker.tenants.identity import Identity
@@ -134,8 +136,16 @@ def api() -> "Api":
 
     return Api(
         *(accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits()),
-        *(estimate, try_policies, Listing(database(), Prompts(database(), prompt_texts()))),
+        *(estimate, try_policies, Listing(database(), Prompts(database(), prompt_texts())), file_door),
     )
+
+
+@cache
+def file_door() -> "FileDoor":
+    """The routes of files."""
+    from broker.rest.files import FileDoor
+
+    return FileDoor(files())
 
 
 @cache

@@ -52,27 +52,35 @@ class Outbox:
 
     def put(self, key: str, parts: Iterable[bytes]) -> None:
         """See `Outbox.put`. A large object goes up piece by piece: outputs of a thousand jobs fit no memory or disk."""
-        where = {"Bucket": self._bucket, "Key": key}
-        kind = CONTENT_TYPES[key.rpartition(".")[2]]
-        pieces = _pieces(parts)
-        first = next(pieces, b"")
-        if len(first) < PIECE_BYTES:
-            self._client.put_object(**where, Body=first, ContentType=kind)
-            return
-        where["UploadId"] = self._client.create_multipart_upload(**where, ContentType=kind)["UploadId"]
-        try:
-            made = [self._upload(where, *each) for each in enumerate(chain([first], pieces), start=1)]
-            self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
-        except BaseException:
-            with suppress(Exception):  # what is left of it, the bucket deletes after a day
-                self._client.abort_multipart_upload(**where)
-            raise
+        put_pieces(self._client, {"Bucket": self._bucket, "Key": key}, CONTENT_TYPES[key.rpartition(".")[2]], parts)
 
-    def _upload(self, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
-        reply = self._client.upload_part(**where, PartNumber=number, Body=piece)
-        # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
-        checksums = {name: value for name, value in reply.items() if name.startswith("Checksum")}
-        return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
+
+def put_pieces(client: Any, where: dict[str, str], kind: str, parts: Iterable[bytes]) -> str:
+    """Write an object (`Bucket` and `Key`) from its parts, whatever sizes they have; gives its etag."""
+    pieces = _pieces(parts)
+    first = next(pieces, b"")
+    if len(first) < PIECE_BYTES:
+        return etag_of(client.put_object(**where, Body=first, ContentType=kind))
+    where = where | {"UploadId": client.create_multipart_upload(**where, ContentType=kind)["UploadId"]}
+    try:
+        made = [_upload(client, where, *each) for each in enumerate(chain([first], pieces), start=1)]
+        return etag_of(client.complete_multipart_upload(**where, MultipartUpload={"Parts": made}))
+    except BaseException:
+        with suppress(Exception):  # what is left of it, the bucket deletes after a day
+            client.abort_multipart_upload(**where)
+        raise
+
+
+def _upload(client: Any, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
+    reply = client.upload_part(**where, PartNumber=number, Body=piece)
+    # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
+    checksums = {name: value for name, value in reply.items() if name.startswith("Checksum")}
+    return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
+
+
+def etag_of(reply: Any) -> str:
+    """Without its quotes, as events tell it."""
+    return str(reply["ETag"]).strip('"')
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
