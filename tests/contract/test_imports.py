@@ -61,10 +61,22 @@ ARROWS: dict[str, set[str]] = {
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": set(),
-    "inbox": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "inbox": {
+        "batches",
+        "bounds",
+        "clock",
+        "documents",
+        "envelope",
+        "errors",
+        "jobs",
+        "json_text",
+        "storage",
+        "tenants",
+    },
     # adapters
     "cloud": {
-        *("clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
+        *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
         *("json_text", "observability", "packed_numbers", "providers", "storage"),
     },
     # what puts it together

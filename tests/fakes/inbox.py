@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.batches.tries import LINE_S
 from broker.delivery.publishing import HeadChange, Publish
 from broker.documents.document import Document
 from broker.inbox.collecting import Collect
@@ -13,7 +14,6 @@ from broker.inbox.counting import Count
 from broker.inbox.file_work import FileWork
 from broker.inbox.reading import ReadDocument
 from broker.inbox.splitting import Split, Taken
-from broker.inbox.tries import LINE_S
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
 from broker.tenants.registry import Tenants

@@ -23,7 +23,7 @@ class RowBytes(Protocol):
     """The objects that rows are read from, and written to where they came in another form."""
 
     def lines(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The lines of a part of one version of an object, one by one, each with its line end.
+        """The lines of a part of one version of an object, one by one, each with its line end (`lines.split`).
 
         Args:
             where: `bucket`, `key`, `etag`, `version` (None where the bucket keeps none).
@@ -32,6 +32,22 @@ class RowBytes(Protocol):
 
         Raises:
             NotFound: it was deleted, or overwritten where no versions are kept.
+        """
+        ...
+
+    def pieces(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The same part as it comes, in pieces of bounded size.
+
+        Raises:
+            NotFound: as for `lines`.
+        """
+        ...
+
+    def size(self, where: dict[str, Any]) -> int:
+        """Bytes of one version of an object.
+
+        Raises:
+            NotFound: as for `lines`.
         """
         ...
 

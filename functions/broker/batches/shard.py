@@ -110,6 +110,10 @@ class Shard:
     line: int
     """The number of its first line, from 1."""
     expires_at: int
+    doubles: tuple[int, ...] = ()
+    """Places of rows whose `custom_id` an earlier row of the batch has."""
+    lease_until: int | None = None
+    """Until when someone runs its rows, and nobody else does; past or 0 once that is over, None before the first."""
     is_sent: bool = False
     """True when each of its rows is a job, was rejected or passed over: its bytes need not be read to run it."""
     duplicates: int = 0
@@ -122,6 +126,7 @@ class Shard:
         """Read the stored form."""
         known = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
         ends = {int(name[1:]): RowEnd.read(value) for name, value in item.items() if is_end(name)}
+        known["doubles"] = tuple(item.get("doubles", ()))
         return cls(**known, ends=ends)
 
     def to_item(self) -> Item:
@@ -129,8 +134,8 @@ class Shard:
         item: Item = {"pk": shard_pk(self.batch, self.number), "sk": "SHARD"}
         for spec in fields(self):
             value = getattr(self, spec.name)
-            if spec.name != "ends" and value is not False:
-                item[spec.name] = value
+            if spec.name != "ends" and value is not None and value is not False and value != ():
+                item[spec.name] = list(value) if isinstance(value, tuple) else value
         return item | {end_name(place): str(end) for place, end in self.ends.items()}
 
     @property

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from broker.batches.batch import LISTED, Batch, batch_pk
-from broker.batches.shard import REJECTED, RowEnd, Shard, end_name, place_of_row, shard_pk
+from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, end_name, place_of_row, shard_pk
 from broker.errors import Conflict, NotFound
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -98,10 +99,15 @@ class Batches:
         Raises:
             NotFound: there is none of that number.
         """
-        item = self.database.get("jobs", shard_pk(batch_id, number), "SHARD")
-        if item is None:
+        shard = self.find_shard(batch_id, number)
+        if shard is None:
             raise NotFound("There is no such shard.")
-        return Shard.from_item(item)
+        return shard
+
+    def find_shard(self, batch_id: str, number: int) -> Shard | None:
+        """A shard as of now, or None."""
+        item = self.database.get("jobs", shard_pk(batch_id, number), "SHARD")
+        return Shard.from_item(item) if item else None
 
     def some_shards(self, batch_id: str, numbers: Sequence[int]) -> list[Shard]:
         """Some shards, in their order; what the last second wrote may not be seen.
@@ -111,6 +117,26 @@ class Batches:
         """
         found = self.database.get_many("jobs", [(shard_pk(batch_id, each), "SHARD") for each in numbers])
         return sorted((Shard.from_item(item) for item in found), key=lambda shard: shard.number)
+
+    def lease(self, shard: Shard, until: int, now: int) -> Shard | None:
+        """Be the one who runs a shard's rows until then (milliseconds); None where another is, or it is gone."""
+        if shard.lease_until is not None and shard.lease_until > now:
+            return None
+        found = If("lease_until", "absent") if shard.lease_until is None else If("lease_until", "=", shard.lease_until)
+        return self._set(shard, {"lease_until": until}, found)
+
+    def end_lease(self, shard: Shard, *, is_sent: bool = False) -> Shard | None:
+        """Let others run what is left of a shard's rows, or nobody where all have been; None where it is gone."""
+        return self._set(shard, {"lease_until": 0, "is_sent": True} if is_sent else {"lease_until": 0})
+
+    def _set(self, shard: Shard, facts: dict[str, Any], *when: If) -> Shard | None:
+        pk = shard_pk(shard.batch, shard.number)
+        try:
+            return Shard.from_item(
+                self.database.update(Update("jobs", pk, "SHARD", set=facts, when=(If("pk", "exists"), *when)))
+            )
+        except ConditionFailed:
+            return None
 
     def end_row(self, batch_id: str, row: int, end: RowEnd) -> Shard | None:
         """Count a row as ended, once however often; gives its shard as it stands then, None where it is gone."""
@@ -122,6 +148,10 @@ class Batches:
             return Shard.from_item(self.database.update(ended))
         except ConditionFailed:
             return None
+
+    def pass_over(self, shard: Shard, places: Sequence[int]) -> Shard | None:
+        """Count rows that are not begun, all by one write; as `end_row`."""
+        return self._set(shard, {end_name(place): str(RowEnd(PASSED_OVER)) for place in places})
 
     def reject_row(self, batch_id: str, row: int, error: dict[str, object]) -> Shard | None:
         """Keep why a row did not become a job, and count it; as `end_row`."""

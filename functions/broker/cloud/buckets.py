@@ -1,7 +1,7 @@
 """The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `inbox`."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ PIECE_BYTES = 8_000_000
 
 GONE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"}
 
-CONTENT_TYPES = {"json": "application/json", "jsonl": "application/x-ndjson"}
+CONTENT_TYPES = {"bin": "application/octet-stream", "json": "application/json", "jsonl": "application/x-ndjson"}
 
 
 class Inbox:
@@ -33,14 +33,24 @@ class Inbox:
             shutil.copyfileobj(self._body(bucket, key, etag, version), file)
 
     def _body(self, bucket: str, key: str, etag: str, version: str | None) -> Any:
-        which = {"VersionId": version} if version else {"IfMatch": f'"{etag}"'}
-        try:
-            reply = self._client.get_object(Bucket=bucket, Key=key, **which)
-        except self._client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in GONE:
-                raise
-            raise NotFound("The file was deleted or overwritten before it was read.", code="file_gone") from None
-        return reply["Body"]
+        return ask(self._client, self._client.get_object, bucket, key, etag, version)["Body"]
+
+
+def ask(
+    client: Any, operation: Callable[..., Any], bucket: str, key: str, etag: str, version: str | None, **more: Any
+) -> Any:
+    """Ask S3 (GetObject, HeadObject) for exactly one version of an object.
+
+    Raises:
+        NotFound: it was deleted, or overwritten where no versions are kept.
+    """
+    which = {"VersionId": version} if version else {"IfMatch": f'"{etag}"'}
+    try:
+        return operation(Bucket=bucket, Key=key, **which, **more)
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        raise NotFound("The file was deleted or overwritten before it was read.", code="file_gone") from None
 
 
 class Outbox:
@@ -52,23 +62,33 @@ class Outbox:
 
     def put(self, key: str, parts: Iterable[bytes]) -> None:
         """See `Outbox.put`. A large object goes up piece by piece: outputs of a thousand jobs fit no memory or disk."""
-        put_pieces(self._client, {"Bucket": self._bucket, "Key": key}, CONTENT_TYPES[key.rpartition(".")[2]], parts)
+        write(self._client, self._bucket, key, parts)
 
 
-def put_pieces(client: Any, where: dict[str, str], kind: str, parts: Iterable[bytes]) -> str:
-    """Write an object (`Bucket` and `Key`) from its parts, whatever sizes they have; gives its etag."""
+def write(client: Any, bucket: str, key: str, parts: Iterable[bytes]) -> dict[str, Any]:
+    """Write an object whose name says its kind, as `put_pieces`."""
+    return put_pieces(client, {"Bucket": bucket, "Key": key}, CONTENT_TYPES[key.rpartition(".")[2]], parts)
+
+
+def put_pieces(client: Any, where: dict[str, str], kind: str, parts: Iterable[bytes]) -> dict[str, Any]:
+    """Write an object (`Bucket` and `Key`) from its parts, whatever sizes they have, over what was there before.
+
+    Gives S3's reply, with `ETag` and, where the bucket keeps versions, `VersionId`.
+    """
     pieces = _pieces(parts)
     first = next(pieces, b"")
     if len(first) < PIECE_BYTES:
-        return etag_of(client.put_object(**where, Body=first, ContentType=kind))
+        reply: dict[str, Any] = client.put_object(**where, Body=first, ContentType=kind)
+        return reply
     where = where | {"UploadId": client.create_multipart_upload(**where, ContentType=kind)["UploadId"]}
     try:
         made = [_upload(client, where, *each) for each in enumerate(chain([first], pieces), start=1)]
-        return etag_of(client.complete_multipart_upload(**where, MultipartUpload={"Parts": made}))
+        completed: dict[str, Any] = client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
     except BaseException:
         with suppress(Exception):  # what is left of it, the bucket deletes after a day
             client.abort_multipart_upload(**where)
         raise
+    return completed
 
 
 def _upload(client: Any, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class FileObjects:
                 digest.update(data)
                 yield data
 
-        etag = put_pieces(client, self._at(key), MEDIA_TYPE, read())
+        etag = etag_of(put_pieces(client, self._at(key), MEDIA_TYPE, read()))
         return Stored(size, etag), digest.hexdigest()
 
     def start(self, key: str) -> str:

@@ -1,10 +1,14 @@
 """The SQS queues: accepted jobs by lane, deliveries, and what died on the way."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from broker.errors import Unavailable
 from broker.jobs.head import Head
+
+AT_ONCE = 10
+"""Messages that one SendMessageBatch takes."""
 
 DEAD_LETTER_BATCHES = 20
 """Of ten messages, for each queue and sweep."""
@@ -72,6 +76,34 @@ class FilesQueue:
     def again(self, event: dict[str, Any], tenant: str, delay_s: int) -> None:
         """See `Later.again`; up to 900 seconds."""
         body = json.dumps(event)
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant, DelaySeconds=delay_s)
+
+
+class ShardsQueue:
+    """The queue of shards of batches; the adapter of `batches.ports.ShardQueue`."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, batch_id: str, tenant: str, shards: Iterable[int]) -> None:
+        """See `ShardQueue.send`.
+
+        Raises:
+            Unavailable: SQS did not take them all; those that it took may come twice.
+        """
+        bodies = [json.dumps({"batch_id": batch_id, "shard": shard}) for shard in shards]
+        for start in range(0, len(bodies), AT_ONCE):
+            entries = [
+                {"Id": str(place), "MessageBody": body, "MessageGroupId": tenant}
+                for place, body in enumerate(bodies[start : start + AT_ONCE])
+            ]
+            if self._client.send_message_batch(QueueUrl=self._url, Entries=entries).get("Failed"):
+                raise Unavailable("The queue of shards did not take them all.", code="shards_unsent")
+
+    def again(self, message: dict[str, Any], tenant: str, delay_s: int) -> None:
+        """See `ShardQueue.again`."""
+        body = json.dumps(message)
         self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant, DelaySeconds=delay_s)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
 from broker.envelope import envelope
@@ -15,7 +16,6 @@ from broker.inbox.counting import Count
 from broker.inbox.file_work import ERROR, REJECTED, FileWork, Outbox, batch_pk, event_id, kind_of, lines_of
 from broker.inbox.files import LINE, MAX_KEY_BYTES, File, FileLine, custom_id_of, entries
 from broker.inbox.reading import READ, Readings, has_to_be_read, taken
-from broker.inbox.tries import LINE_S, LineFailed, Pass
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.head import job_pk
 from broker.jobs.request import parse_request

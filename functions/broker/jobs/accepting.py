@@ -57,6 +57,8 @@ class Caller:
     """Of the batch, where the request came with a file."""
     custom_id: str | None = None
     """What the client calls the line."""
+    row: int | None = None
+    """Its number among the rows of the batch, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ class Accept:
             try:
                 return Acceptance(self._create(job_id, request, document, caller, now), repeated=False)
             except (BudgetExceeded, Contended):
-                self._drop(job_id, request, caller, now)
+                if mine:
+                    self._drop(job_id, request, caller, now)
                 raise
         fingerprint = idempotency.fingerprint(document)
         held = idempotency.reserve(self._database, caller.tenant, key, fingerprint, job_id, now)
@@ -177,6 +180,7 @@ class Accept:
             correlation_id=caller.correlation_id,
             batch=caller.batch,
             line=caller.line,
+            row=caller.row,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             quiet=self._is_quiet(request, caller.door) or None,
             limit=hold.limit,

@@ -1,0 +1,110 @@
+"""Builds what runs batches: the steps of their workflow, and what becomes of a shard."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from broker.bootstrap.adapters import database, jobs, setting
+from broker.bootstrap.doors import accept
+
+if TYPE_CHECKING:
+    from broker.batches.planning import Plan
+    from broker.batches.releasing import Release
+    from broker.batches.running import RunRows
+    from broker.batches.steering import Expire, GiveUp, Run
+    from broker.batches.store import Batches
+    from broker.batches.tending import Tend
+    from broker.cloud.queues import ShardsQueue
+    from broker.cloud.rows import RowObjects
+    from broker.cloud.workflows import BatchMachine
+
+
+@cache
+def batches() -> "Batches":
+    """The batches."""
+    from broker.batches.store import Batches
+
+    return Batches(database())
+
+
+@cache
+def shard_queue() -> "ShardsQueue":
+    """The queue of shards."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import ShardsQueue
+
+    return ShardsQueue(client("sqs"), setting("SHARDS_QUEUE"))
+
+
+@cache
+def row_bytes() -> "RowObjects":
+    """What rows are read from."""
+    from broker.cloud.clients import client
+    from broker.cloud.rows import RowObjects
+
+    return RowObjects(client("s3"), setting("PAYLOADS_BUCKET"))
+
+
+@cache
+def batch_workflows() -> "BatchMachine":
+    """The workflow of batches."""
+    from broker.cloud.clients import client
+    from broker.cloud.workflows import BatchMachine
+
+    return BatchMachine(client("stepfunctions"), setting("BATCH_WORKFLOW"))
+
+
+@cache
+def release() -> "Release":
+    """Releasing shards."""
+    from broker.batches.releasing import Release
+
+    return Release(batches(), shard_queue())
+
+
+@cache
+def plan() -> "Plan":
+    """Laying out rows."""
+    from broker.batches.planning import Plan
+
+    return Plan(batches(), row_bytes())
+
+
+@cache
+def run() -> "Run":
+    """Letting rows run."""
+    from broker.batches.steering import Run
+
+    return Run(release(), shard_queue())
+
+
+@cache
+def expire() -> "Expire":
+    """The end of a batch's time."""
+    from broker.batches.steering import Expire
+
+    return Expire(release())
+
+
+@cache
+def give_up() -> "GiveUp":
+    """The end of a batch that could not be finished."""
+    from broker.batches.steering import GiveUp
+
+    return GiveUp(batches())
+
+
+@cache
+def run_rows() -> "RunRows":
+    """Rows into jobs."""
+    from broker.batches.running import RunRows
+    from broker.metrics import line_failed
+
+    return RunRows(batches(), row_bytes(), jobs(), accept(), shard_queue(), line_failed)
+
+
+@cache
+def tend() -> "Tend":
+    """What becomes of a shard."""
+    from broker.batches.tending import Tend
+
+    return Tend(batches(), run_rows(), lambda batch, shard, now: None, batch_workflows())
