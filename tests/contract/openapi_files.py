@@ -13,7 +13,9 @@ COMING = {"filename": "rows.jsonl", "bytes": 4, "purpose": "batch"}
 
 def form(name: str, data: str, **fields: str) -> dict[str, Any]:
     """A call's form with a file in a field of that name."""
-    parts = [f'--XX\r\nContent-Disposition: form-data; name="{each}"\r\n\r\n{text}\r\n' for each, text in fields.items()]
+    parts = [
+        f'--XX\r\nContent-Disposition: form-data; name="{each}"\r\n\r\n{text}\r\n' for each, text in fields.items()
+    ]
     file = f'--XX\r\nContent-Disposition: form-data; name="{name}"; filename="rows.jsonl"\r\n\r\n{data}\r\n--XX--\r\n'
     return {"headers": FORM, "body": "".join(parts) + file}
 

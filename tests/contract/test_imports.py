@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
+    "metrics": {"batches", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
@@ -53,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
     "rest": {
-        *("clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
+        *("batches", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
@@ -106,6 +106,7 @@ ARROWS: dict[str, set[str]] = {
         ),
     },
     "contract": {
+        "batches",
         "clock",
         "consequences",
         "context",
@@ -145,7 +146,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"contract", "files", "jobs", "registry", "reviews", "schemas"},
+    "pydantic": {"batches", "contract", "files", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},

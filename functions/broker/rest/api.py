@@ -21,8 +21,8 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
-from broker.rest.files import FILE_ROUTES, FileDoor
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
+from broker.rest.files import FILE_ROUTES, FileDoor
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
