@@ -188,13 +188,17 @@ def receivers_unread(error: Exception) -> None:
     warn("the slow receivers could not be read", error=type(error).__name__, at=place_of(error))
 
 
-def webhook_gone(job_id: str, what: str) -> None:
+def _owner(owner: str) -> dict[str, str]:
+    return {"batch_id" if owner.startswith("batch_") else "job_id": owner}
+
+
+def webhook_gone(owner: str, what: str) -> None:
     """A webhook was to be sent of a job that is gone: its `ttl_seconds` were over first."""
-    log("webhook gone with its job", job_id=job_id, what=what)
+    log("webhook gone with its job", **_owner(owner), what=what)
 
 
-def webhook_attempted(job_id: str, note: dict[str, Any], sent: "Sent") -> None:
+def webhook_attempted(owner: str, note: dict[str, Any], sent: "Sent") -> None:
     """A webhook was posted, or could not be."""
-    facts = {"job_id": job_id, "tenant": note["tenant"], "event_id": note["event_id"]}
+    facts = {**_owner(owner), "tenant": note["tenant"], "event_id": note["event_id"]}
     became = {"state": note["state"], "status": sent.status, "error": sent.error, "latency_ms": sent.latency_ms}
     say({"message": "webhook attempted", **facts, **became})

@@ -66,7 +66,7 @@ def test_a_delivery_names_its_note(sqs: Any) -> None:
     url = make(sqs, "deliveries")
     DeliveryQueue(sqs, url).send(JOB_ID, "acme", "DELIVERY#job.failed")
     (message,) = read(sqs, url)
-    assert json.loads(message["Body"]) == {"job_id": JOB_ID, "name": "DELIVERY#job.failed"}
+    assert json.loads(message["Body"]) == {"owner": JOB_ID, "name": "DELIVERY#job.failed"}
     assert message["Attributes"]["MessageGroupId"] == "acme"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.batches.batch import KEEP_S, Batch, BatchStatus
+from broker.batches.lines import split
 from broker.batches.ports import ResultKind
 from broker.batches.shard import ROWS, Shard
 from broker.errors import NotFound
@@ -44,13 +45,29 @@ class FakeRowBytes:
     """See `broker.batches.ports.RowBytes`."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
+    read: list[tuple[str, int, int | None]] = field(default_factory=list)
+    """What was read: key, offset, length."""
+    piece: int = 7
+    """Bytes."""
 
     def lines(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See `RowBytes.lines`."""
+        return (line.data for line in split(self.pieces(where, offset, length)))
+
+    def pieces(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See `RowBytes.pieces`; these are small, so that nothing ends with one by chance."""
         if where["key"] not in self.objects:
             raise NotFound("The rows were deleted or overwritten.", code="file_gone")
+        self.read.append((where["key"], offset, length))
         end = None if length is None else offset + length
-        yield from self.objects[where["key"]][offset:end].splitlines(keepends=True)
+        data = self.objects[where["key"]][offset:end]
+        return (data[start : start + self.piece] for start in range(0, len(data), self.piece))
+
+    def size(self, where: dict[str, Any]) -> int:
+        """See `RowBytes.size`."""
+        if where["key"] not in self.objects:
+            raise NotFound("The rows were deleted or overwritten.", code="file_gone")
+        return len(self.objects[where["key"]])
 
     def write(self, batch_id: str, name: str, parts: Iterable[bytes]) -> dict[str, Any]:
         """See `RowBytes.write`."""

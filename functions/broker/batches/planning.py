@@ -6,7 +6,7 @@ the next goes on from there; one that is repeated from the same place writes the
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
 from broker.batches.identities import Identities
@@ -14,6 +14,7 @@ from broker.batches.lines import is_blank, split
 from broker.batches.ports import RowBytes
 from broker.batches.shard import ROWS, Shard
 from broker.batches.store import MOST_PUTS, Batches
+from broker.batches.submitting import MOST_BYTES
 from broker.clock import iso
 from broker.errors import InvalidRequest, TooLarge
 
@@ -23,14 +24,23 @@ MOST_ROWS = 1_000_000
 MOST_LINES = 10 * MOST_ROWS
 """With blank ones, which are gone through as well."""
 
-MOST_BYTES = 5_000_000_000
-"""Of what rows are read from: what one upload to S3 takes, and a stream that is gone through in minutes."""
-
 IDS = "ids"
 """In `Batch.rows_in` while a plan is not finished: where the ids are that have come (`Identities.keep`)."""
 
 MARK = b"\xef\xbb\xbf"
 """A byte order mark, which some editors write before a text."""
+
+
+class Most(NamedTuple):
+    """How much a batch may have."""
+
+    rows: int = MOST_ROWS
+    lines: int = MOST_LINES
+    bytes: int = MOST_BYTES
+
+
+EVERY = Most()
+"""Of every batch."""
 
 
 @dataclass(slots=True)
@@ -44,6 +54,7 @@ class _Layout:
     """Of the next line."""
     line: int
     ids: Identities
+    most: Most
     begin: int = 0
     """Where the shard under way begins."""
     first_line: int = 1
@@ -59,17 +70,17 @@ class _Layout:
     def add(self, length: int, data: bytes) -> None:
         """Take the next line."""
         self.offset += length
+        if self.line > self.most.lines:
+            raise TooLarge(f"The file has more than {self.most.lines:,} lines.", code="too_many_lines")
         self.line += 1
         if is_blank(data):
-            if self.line > MOST_LINES:
-                raise TooLarge(f"The file has more than {MOST_LINES:,} lines.", code="too_many_lines")
             return
         if self.ids.is_double(data):
             self.doubles.append(self.here)
         self.here += 1
         self.rows += 1
-        if self.rows > MOST_ROWS:
-            raise TooLarge(f"The batch has more than {MOST_ROWS:,} rows.", code="too_many_rows")
+        if self.rows > self.most.rows:
+            raise TooLarge(f"The batch has more than {self.most.rows:,} rows.", code="too_many_rows")
         if self.here == ROWS:
             self.close()
 
@@ -89,6 +100,7 @@ class Plan:
 
     batches: Batches
     rows: RowBytes
+    most: Most = EVERY
 
     def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
         """Plan, as far as there is time.
@@ -112,11 +124,11 @@ class Plan:
     def _plan(self, batch: Batch, clock: Callable[[], int], time_left: Callable[[], bool]) -> Batch:
         where = dict(batch.rows_in or batch.source)
         kept, wrapped = where.pop(IDS, None), bool(where.get("wrapped"))
-        if self.rows.size(where) > MOST_BYTES:
-            raise TooLarge(f"The file has more than {MOST_BYTES:,} bytes.", code="file_too_large")
+        if self.rows.size(where) > self.most.bytes:
+            raise TooLarge(f"The file has more than {self.most.bytes:,} bytes.", code="file_too_large")
         start = batch.cursor.get("offset", 0)
         ids = Identities.load(self.rows, kept, wrapped=wrapped) if kept else Identities(wrapped)
-        layout = _Layout(batch, batch.shards, batch.rows, start, batch.cursor.get("line", 1), ids)
+        layout = _Layout(batch, batch.shards, batch.rows, start, batch.cursor.get("line", 1), ids, self.most)
         for length, data in split(self.rows.pieces(where, start)):
             if layout.offset == 0 and data.startswith(MARK):
                 layout.begin, data = len(MARK), data.removeprefix(MARK)

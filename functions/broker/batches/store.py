@@ -1,6 +1,6 @@
 """Reading and changing batches: every write is conditional on the record that it was decided on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,9 +141,16 @@ class Batches:
     def end_row(self, batch_id: str, row: int, end: RowEnd) -> Shard | None:
         """Count a row as ended, once however often; gives its shard as it stands then, None where it is gone."""
         number, place = place_of_row(row)
-        ended = Update(
-            "jobs", shard_pk(batch_id, number), "SHARD", set={end_name(place): str(end)}, when=(If("pk", "exists"),)
-        )
+        return self.end_rows(batch_id, number, {place: end})
+
+    def end_rows(
+        self, batch_id: str, number: int, ends: Mapping[int, RowEnd], followers: Sequence[int] | None = None
+    ) -> Shard | None:
+        """The same for several rows of a shard, by their places, in one write; and which of them are `followers`."""
+        facts: dict[str, Any] = {end_name(place): str(end) for place, end in ends.items()}
+        if followers is not None:
+            facts["followers"] = list(followers)
+        ended = Update("jobs", shard_pk(batch_id, number), "SHARD", set=facts, when=(If("pk", "exists"),))
         try:
             return Shard.from_item(self.database.update(ended))
         except ConditionFailed:
@@ -167,3 +174,8 @@ class Batches:
         """What is kept of the rows of a shard that are no jobs of their own, by their place in it."""
         found = self.database.query("jobs", shard_pk(batch_id, number), "ROW#")
         return {int(item["sk"].removeprefix("ROW#")): item for item in found}
+
+    def row_apart(self, batch_id: str, row: int) -> Item | None:
+        """The same of one row; None where nothing is kept of it."""
+        number, place = place_of_row(row)
+        return self.database.get("jobs", shard_pk(batch_id, number), f"ROW#{place:03}")

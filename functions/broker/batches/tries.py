@@ -1,4 +1,4 @@
-"""How the lines of a shard, or of a file, are tried: each pass takes what is left, and says by which event the next goes on."""
+"""How the lines of a shard, or of a file, are tried: pass by pass, each over what the one before left to do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

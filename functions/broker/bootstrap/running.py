@@ -198,11 +198,12 @@ def deliver() -> "Deliver":
     from broker.clock import now_ms
     from broker.delivery.addresses import resolve
     from broker.delivery.delivering import Deliver, make_sender
+    from broker.delivery.owners import owner_of
     from broker.delivery.post import post
     from broker.delivery.receivers import Receivers
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
-    from broker.jobs.head import Head, job_id_of
+    from broker.jobs.head import Head
     from broker.jobs.store import Linked
     from broker.metrics import receivers_unread, webhook_attempted, webhook_gone
 
@@ -218,7 +219,7 @@ def deliver() -> "Deliver":
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
     return Deliver(
         *(database(), jobs(), delivery_queue(), send),
-        lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
+        lambda note, sent: webhook_attempted(owner_of(note), note, sent),
         webhook_gone,
         Receivers(impatient(), receivers_unread),
         link=link,

@@ -51,11 +51,11 @@ class DeliveryQueue:
         self._client = client
         self._url = url
 
-    def send(self, job_id: str, tenant: str, name: str, delay_s: int = 0) -> None:
+    def send(self, owner: str, tenant: str, name: str, delay_s: int = 0) -> None:
         """Ask for an attempt at the delivery kept as the note `name`; `delay_s` up to 900 seconds."""
         self._client.send_message(
             QueueUrl=self._url,
-            MessageBody=json.dumps({"job_id": job_id, "name": name}),
+            MessageBody=json.dumps({"owner": owner, "name": name}),
             MessageGroupId=tenant,
             DelaySeconds=delay_s,
         )
