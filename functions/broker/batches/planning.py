@@ -14,7 +14,6 @@ from broker.batches.lines import is_blank, split
 from broker.batches.ports import RowBytes
 from broker.batches.shard import ROWS, Shard
 from broker.batches.store import MOST_PUTS, Batches
-from broker.batches.submitting import MOST_BYTES
 from broker.clock import iso
 from broker.errors import InvalidRequest, TooLarge
 
@@ -23,6 +22,9 @@ MOST_ROWS = 1_000_000
 
 MOST_LINES = 10 * MOST_ROWS
 """With blank ones, which are gone through as well."""
+
+MOST_BYTES = 5_000_000_000
+"""Of what rows are read from: what one upload to S3 takes, and a stream that is gone through in minutes."""
 
 IDS = "ids"
 """In `Batch.rows_in` while a plan is not finished: where the ids are that have come (`Identities.keep`)."""

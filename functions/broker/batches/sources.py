@@ -20,6 +20,9 @@ from broker.batches.shard import Shard
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
 
+BULK: dict[str, Any] = {"priority": "bulk"}
+"""What a row says unless it says otherwise: nobody waits for one of many."""
+
 MOST_ID_CHARS = 256
 """Of a row's `custom_id`."""
 
