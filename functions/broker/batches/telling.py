@@ -89,12 +89,8 @@ class Tell:
         # OpenAI's events of batches have the batch's id as `data.id`.
         data = {"id": batch.id, **self._named(batch, facts)}
         body = json.dumps({"type": event, "timestamp": iso(at), "data": data}, separators=(",", ":"))
-        about: dict[str, Any] = {
-            "event_id": event_id(batch.id, batch.status),
-            "event": event,
-            "url": wanted["url"],
-            "body": body,
-        }
+        about: dict[str, Any] = {"event_id": event_id(batch.id, batch.status), "event": event}
+        about |= {"url": wanted["url"], "body": body}
         if batch.erased_at is not None:
             about["erased"] = True
         self.deliver(batch.id, batch.tenant, batch.expires_at, f"DELIVERY#{event}", now, about)
