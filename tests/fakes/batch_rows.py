@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.batches.batch import KEEP_S, LOOK_MS, Batch
+from broker.batches.duplicates import Duplicates
 from broker.batches.planning import EVERY, Most, Plan
 from broker.batches.releasing import Release
 from broker.batches.running import RunRows
@@ -94,7 +95,8 @@ class Rows:
         """Tend a shard."""
         world = self.world
         run_rows = RunRows(
-            *(self.batches, self.rows, world.jobs, world.accepting(), self.shards),
+            *(self.batches, Duplicates(world.database, self.batches), self.rows),
+            *(world.jobs, world.accepting(), self.shards),
             lambda batch_id, row, error: self.failed.append((row, type(error).__name__)),
             self.line_s,
         )

@@ -209,8 +209,10 @@ class Batch:
         return moved._at(BatchStatus.CANCELLING, now) if why == "cancelled" else moved
 
     def finalizing(self, now: int) -> Self:
-        """When all rows have ended."""
-        return self if self.status.terminal or not self.is_done else self._at(BatchStatus.FINALIZING, now)
+        """When all rows have ended. One that was canceled says so to its end."""
+        if self.status.terminal or not self.is_done or self.stop == "cancelled":
+            return self
+        return self._at(BatchStatus.FINALIZING, now)
 
     def ended(self, output: dict[str, Any], now: int) -> Self:
         """When its results are written."""
@@ -221,6 +223,16 @@ class Batch:
     def failed(self, error: dict[str, Any], now: int) -> Self:
         """After it could not be taken as a whole; nothing of it was begun."""
         return self if self.status.terminal else replace(self, error=error, token=None)._at(BatchStatus.FAILED, now)
+
+    def erasing(self, now: int) -> Self:
+        """When its rows are to be erased: its shards are told once more, and it keeps nothing of what was asked."""
+        if self.erased_at is not None:
+            return self
+        untold = ("webhook",) if self.due_at is not None else ()  # `Tell` forgets it
+        kept = {name: value for name, value in self.asked.items() if name in (*KEPT_OF_ERASED, *untold)}
+        empty: dict[str, Any] = {"asked": kept, "output": {}, "released": 0, "open": (), "busy": (), "is_paused": False}
+        erased = replace(self, erased_at=now, **empty)
+        return erased.looked_at(now) if self.is_planned else erased
 
     def looked_at(self, now: int) -> Self:
         """With the sweep's next look put off, for something moved."""
@@ -235,6 +247,9 @@ class Batch:
             return self
         return replace(self, status=status, stamps={**self.stamps, status.value: now}).looked_at(now)
 
+
+KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
+"""Of what was asked: neither texts nor addresses."""
 
 LISTED = "#batches"
 """Behind the tenant in the tenant's index: batches stand there apart from jobs. No tenant's name has a `#`."""

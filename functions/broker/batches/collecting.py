@@ -137,9 +137,11 @@ class _Rows:
             error = PASSED[self._batch.stop]
         job = None if error else self._job(row, place, is_own="first" not in item)
         if job is None:
-            shown = named | {"error": error or job_gone()}
-            return self._kind(is_good=False), iter([line_of(shown)])
-        named["custom_id"] = name.custom_id or (("first" not in item and job.custom_id) or None)
+            if end.status == Status.SUCCEEDED:  # counted as what stands in the files
+                self.ends[place] = replace(end, status=Status.EXPIRED.value)
+            return self._kind(is_good=False), iter([line_of(named | {"error": error or job_gone()})])
+        if "first" not in item:
+            named["custom_id"] = name.custom_id or job.custom_id
         return self._kind(is_good=end.status == Status.SUCCEEDED), job.line(named)
 
     def _kind(self, *, is_good: bool) -> ResultKind:

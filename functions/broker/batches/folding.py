@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from broker.batches.batch import Batch
 from broker.batches.collecting import Collect, Unsettled
 from broker.batches.duplicates import Duplicates
-from broker.batches.ports import BatchWorkflows, ShardQueue
+from broker.batches.ports import ShardQueue
 from broker.batches.releasing import Release
 from broker.batches.shard import Shard, row_job_id
 from broker.batches.store import Batches
@@ -32,7 +32,6 @@ class Fold:
     collect: Collect
     release: Release
     queue: ShardQueue
-    workflows: BatchWorkflows
     tell: Tell
 
     def __call__(self, batch: Batch, shard: Shard, now: int) -> None:
@@ -62,9 +61,7 @@ class Fold:
                 batch = self.release(batch.id, lambda now_is: now_is.fold(shard.number, ended.sums, now), now)
                 self.tell.progress(batch, now)
         if shard.is_light and shard.number in batch.busy:
-            batch = self.release(batch.id, lambda now_is: now_is.lighten(shard.number), now)
-        if batch.is_done and batch.token:
-            self.workflows.go_on(batch.token)  # where none waits by it, the sweep starts one
+            self.release(batch.id, lambda now_is: now_is.lighten(shard.number), now)
 
     def _wake(self, batch: Batch, shard: Shard) -> None:
         """Have the shards looked at whose rows wait for answers of this one."""

@@ -7,20 +7,22 @@ No row keeps the others waiting. One that fails as nobody foresaw, or takes too 
 the others are done (`tries`); after `TRIES` it is rejected. What is left when the time is over, another message takes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
+from broker.batches.duplicates import Duplicates
 from broker.batches.ports import RowBytes, ShardQueue
 from broker.batches.shard import Shard, row_job_id
-from broker.batches.sources import Span, content_of, rows_of
+from broker.batches.sources import Content, Span, content_of, rows_of
 from broker.batches.store import Batches
 from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.errors import BrokerError, InvalidRequest, NotFound, Unavailable
 from broker.jobs.accepting import Accept, Caller
-from broker.jobs.request import MOST_WAIT_S, JobRequest, parse_request
+from broker.jobs.idempotency import fingerprint
+from broker.jobs.request import MOST_WAIT_S, JobRequest, parse_request, stored_form
 from broker.jobs.store import Jobs
 from broker.storage import Contended
 
@@ -48,9 +50,12 @@ class _Work:
     done: set[int] = field(default_factory=set)
     """Places of rows that became jobs now, or were rejected."""
 
-    def has(self, place: int) -> bool:
-        """True for a row that is to be tried."""
-        return self.way.has(place) and place not in self.shard.ends
+    @property
+    def places(self) -> list[int]:
+        """Of the rows that are to be tried, in the order of this way."""
+        shard = self.shard
+        found = [place for place in range(shard.rows) if self.way.has(place) and place not in shard.ends]
+        return found[::-1] if self.way.is_backwards else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class RunRows:
     """Makes the jobs of a shard's rows."""
 
     batches: Batches
+    duplicates: Duplicates
     rows: RowBytes
     jobs: Jobs
     accept: Accept
@@ -109,15 +115,15 @@ class RunRows:
 
     def _go(self, work: _Work, clock: Callable[[], int], time_left: Callable[[], bool]) -> "_Rest | None":
         """Go through the rows once; None where nothing is left to be done."""
-        way, todo = work.way, self._todo(work)
-        for span, data in todo:
+        way, places = work.way, [] if work.batch.has_stopped else work.places
+        for number, (span, data) in enumerate(self._rows(work, places) if places else ()):
             self._look(work, clock())
             if work.batch.has_stopped:
                 break
             if work.batch.is_paused:
                 return _Rest()  # who resumes it sends it again
             if not time_left():
-                return _Rest(way.cut([span.place, *(each.place for each, _ in todo)]))
+                return _Rest(way.cut(places[number:]))
             self._try(work, span, data, clock())
         if work.batch.has_stopped:
             self.batches.pass_over(work.shard, self._open(work))
@@ -126,26 +132,27 @@ class RunRows:
             return _Rest(way.next(), way.pause_s)
         return _Rest(way.cut(()), HELD_S) if way.held else None
 
-    def _todo(self, work: _Work) -> Iterator[tuple[Span, bytes]]:
-        """The rows to try. The first way is through a stream; later ones pick what they need, at times from behind."""
-        found = rows_of(work.batch, work.shard, self.rows)
+    def _rows(self, work: _Work, places: Sequence[int]) -> Iterator[tuple[Span, bytes]]:
+        """Rows with their bytes. The first way is through a stream; later ones look where each is, and pick it."""
+        wanted = set(places)
+        found = ((span, data) for span, data in rows_of(work.batch, work.shard, self.rows) if span.place in wanted)
         if work.way.lines is None:
-            return ((span, data) for span, data in found if work.has(span.place))
-        spans = [span for span, _ in found if work.has(span.place)]
-        if work.way.is_backwards:
-            spans.reverse()
-        return ((span, self._one(work, span)) for span in spans)
-
-    def _one(self, work: _Work, span: Span) -> bytes:
-        return next(self.rows.lines(work.batch.rows_in or {}, span.offset, span.length), b"")
+            yield from found
+            return
+        spans = {span.place: span for span, _ in found}
+        for place in places:
+            span = spans[place]
+            yield span, next(self.rows.lines(work.batch.rows_in or {}, span.offset, span.length))
 
     def _look(self, work: _Work, now: int) -> None:
         if now - work.looked_at >= LOOK_MS:
             work.batch, work.looked_at = self.batches.get(work.batch.id), now
 
     def _open(self, work: _Work) -> list[int]:
-        """Places of the rows that have not ended, and are no jobs."""
-        places = [each for each in range(work.shard.rows) if each not in work.shard.ends and each not in work.done]
+        """Places of the rows that have not ended, are no jobs, and do not wait for another's answer."""
+        shard, apart = work.shard, self.batches.rows_apart(work.batch.id, work.shard.number)
+        settled = shard.ends.keys() | work.done | {place for place, item in apart.items() if "first" in item}
+        places = [each for each in range(shard.rows) if each not in settled]
         return [each for each in places if not (work.begun and self.jobs.find(_job_id(work, each)))]
 
     def _reject(self, work: _Work, places: Iterable[int], error: BrokerError) -> None:
@@ -165,7 +172,7 @@ class RunRows:
         except (Exception, Overrun) as error:
             self.on_failure(work.batch.id, work.shard.first_row + span.place, error)
             way.fail(span.place, error)
-            if way.is_last:
+            if way.is_last and not self.jobs.find(_job_id(work, span.place)):
                 self._reject(work, [span.place], LineFailed())
 
     def _take(self, work: _Work, span: Span, data: bytes, now: int) -> None:
@@ -177,12 +184,21 @@ class RunRows:
         try:
             if content.error:
                 raise content.error
-            request = in_time(parse_request(content.body), batch, now)
-            named = batch.id, batch.id, content.line, content.custom_id, row
-            self.accept(request, Caller(batch.tenant, batch.principal, "batch", *named), now, job_id=job_id)
+            request = parse_request(content.body)
+            if not self._follows(work, content, request):
+                named = batch.id, batch.id, content.line, content.custom_id, row
+                caller = Caller(batch.tenant, batch.principal, "batch", *named)
+                self.accept(in_time(request, batch, now), caller, now, job_id=job_id)
         except InvalidRequest as error:
             self._reject(work, [span.place], error)
         work.done.add(span.place)
+
+    def _follows(self, work: _Work, content: Content, request: JobRequest) -> bool:
+        """True of a row that takes the answer of one before it, where its batch asks for that."""
+        if not work.batch.asked.get("dedupe"):
+            return False
+        same = fingerprint(stored_form(request))
+        return self.duplicates.follows(work.batch, work.shard, content.place, content.line, same)
 
 
 class _Rest(NamedTuple):

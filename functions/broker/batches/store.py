@@ -158,7 +158,9 @@ class Batches:
 
     def pass_over(self, shard: Shard, places: Sequence[int]) -> Shard | None:
         """Count rows that are not begun, all by one write; as `end_row`."""
-        return self._set(shard, {end_name(place): str(RowEnd(PASSED_OVER)) for place in places})
+        if not places:
+            return shard
+        return self.end_rows(shard.batch, shard.number, dict.fromkeys(places, RowEnd(PASSED_OVER)))
 
     def reject_row(self, batch_id: str, row: int, error: dict[str, object]) -> Shard | None:
         """Keep why a row did not become a job, and count it; as `end_row`."""

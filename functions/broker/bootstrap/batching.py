@@ -7,6 +7,7 @@ from broker.bootstrap.adapters import database, jobs, setting
 from broker.bootstrap.doors import accept
 
 if TYPE_CHECKING:
+    from broker.batches.duplicates import Duplicates
     from broker.batches.planning import Plan
     from broker.batches.releasing import Release
     from broker.batches.running import RunRows
@@ -94,12 +95,20 @@ def give_up() -> "GiveUp":
 
 
 @cache
+def duplicates() -> "Duplicates":
+    """Rows that ask the same."""
+    from broker.batches.duplicates import Duplicates
+
+    return Duplicates(database(), batches())
+
+
+@cache
 def run_rows() -> "RunRows":
     """Rows into jobs."""
     from broker.batches.running import RunRows
     from broker.metrics import line_failed
 
-    return RunRows(batches(), row_bytes(), jobs(), accept(), shard_queue(), line_failed)
+    return RunRows(batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue(), line_failed)
 
 
 @cache
