@@ -20,6 +20,7 @@ from tests.fakes.world import HOUR, NOW, World, a_model
 
 ROWS = [{"custom_id": "a", "input": "Hello"}, {"custom_id": "b", "input": "Grüße\u2028"}]
 INLINE = {"requests": ROWS}
+NIGHT = {"start": "22:00", "end": "06:00", "time_zone": "Europe/Berlin"}
 PROMPT = {"pk": "PROMPT#summarize", "sk": "LATEST", "user": "Summarize:\n{{document}}"}
 
 
@@ -86,6 +87,7 @@ def test_a_file_is_taken_where_it_lies_in_just_that_version(place: BatchWorld) -
         ({"variables": [{"document": "x"}], "prompt": {"id": "none"}}, NotFound, "prompt.id"),
         ({"variables": [{"document": "x"}], "prompt": {"id": "summarize", "version": 9}}, NotFound, "prompt.id"),
         (INLINE | {"not_before": "2030-01-01T00:00:00Z"}, InvalidRequest, "not_before"),
+        (INLINE | {"off_peak": NIGHT, "completion_window": "1h"}, InvalidRequest, "off_peak"),
         (INLINE | {"webhook": {"url": "http://10.0.0.1/"}}, InvalidRequest, "webhook.url"),
     ],
 )

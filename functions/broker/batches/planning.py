@@ -168,9 +168,9 @@ class Plan:
 def facts_of(batch: Batch, now: int) -> dict[str, Any]:
     """How a batch stands, as its workflow has to know it (`Plan`)."""
     over = batch.status.terminal
-    facts: dict[str, Any] = {"is_over": over, "more": not (over or batch.is_planned), "seconds": seconds(batch, now)}
-    begins = batch.asked.get("not_before", 0)
-    return facts if batch.has_stopped or begins <= now else facts | {"not_before": iso(begins)}
+    begins = now if over or batch.has_stopped else batch.opens_at(now)
+    facts = {"is_over": over, "more": not (over or batch.is_planned), "seconds": seconds(batch, begins)}
+    return facts if begins <= now else facts | {"not_before": iso(begins)}
 
 
 def seconds(batch: Batch, now: int) -> int:

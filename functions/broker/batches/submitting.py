@@ -142,7 +142,10 @@ class Submit:
             InvalidRequest: and its kin.
         """
         tenant = self.tenant_of(tenant_id, now)
-        request.begins_at(now)
+        begins_at = request.begins_at(now)
+        if request.hours and request.hours.opens_at(begins_at) >= begins_at + request.window_s * 1000:
+            message = "off_peak: the hours begin only when the completion_window is over"
+            raise InvalidRequest(message, code="invalid_field", param="off_peak")
         if request.webhook:
             self.check_webhook(request.webhook.url)
         if request.output.key is not None:

@@ -1,10 +1,12 @@
 """Builds the door for batches; put together when a call is about them."""
 
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.bootstrap import batching
 from broker.bootstrap.adapters import database, files, is_local, models, prompt_texts, setting, tenants
+from broker.clock import now_ms
 
 if TYPE_CHECKING:
     from broker.batches.batch import Batch
@@ -72,13 +74,33 @@ def estimate() -> "EstimateBatch":
 @cache
 def batch_door() -> "BatchDoor":
     """The routes of batches."""
+    from broker.batches.erasing import EraseBatch
+    from broker.batches.stopping import Stops
     from broker.batches.viewing import ShowBatch
+    from broker.cloud.clients import client
+    from broker.cloud.results import ResultObjects
     from broker.rest.batches import BatchDoor
 
     def show(base_url: str) -> "ShowBatch":
         return ShowBatch(batching.batches(), base_url)
 
-    return BatchDoor(batching.batches(), submit(), estimate(), batching.stops(), show, _link, batching.erase_batch())
+    stops = Stops(batching.release(), batching.shard_queue())
+    results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
+    erase = EraseBatch(database(), batching.release(), results, _discard)
+    return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase)
+
+
+def _discard(batch: "Batch") -> None:
+    """Delete the files of a batch's results."""
+    from broker.cloud.clients import client
+    from broker.errors import NotFound
+
+    if key := batch.output.get("result_key"):
+        client("s3").delete_object(Bucket=setting("OUTBOX_BUCKET"), Key=key)
+    for name in ("output_file_id", "error_file_id"):
+        if file_id := batch.output.get(name):
+            with suppress(NotFound):
+                files().delete(batch.tenant, file_id, now_ms())
 
 
 def _link(batch: "Batch", kind: str, now: int) -> str | None:
