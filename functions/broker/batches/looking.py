@@ -1,7 +1,7 @@
 """The sweep's look at a batch: what a crash or a lost message left undone is done now.
 
-Nothing here decides anything. A batch that stands still has its shards, its workflow or its end asked for once more, each
-time after a longer pause; all of them may be asked for at any time.
+Nothing here decides anything. A batch that stands still has its shards or its workflow asked for once more, each time
+after a longer pause; both may be asked for at any time.
 """
 
 from dataclasses import dataclass, replace
@@ -35,6 +35,8 @@ class LookAtBatch:
             batch = self.release(batch_id, lambda before: _looked(before, now), now)
         except (Conflict, NotFound):
             return False
+        if batch.due_at is None:
+            return True
         if batch.open:
             self.queue.send(batch.id, batch.tenant, batch.open)
             self._progress(batch, now)
