@@ -237,9 +237,11 @@ class Batch:
         """When its rows are to be erased: its shards are told once more, and it keeps nothing of what was asked."""
         if self.erased_at is not None:
             return self
-        kept = {name: value for name, value in self.asked.items() if name in KEPT_OF_ERASED}
+        untold = ("webhook",) if self.due_at is not None else ()  # `Tell` forgets it
+        kept = {name: value for name, value in self.asked.items() if name in (*KEPT_OF_ERASED, *untold)}
         empty: dict[str, Any] = {"asked": kept, "output": {}, "released": 0, "open": (), "busy": (), "is_paused": False}
-        return replace(self, erased_at=now, **empty).looked_at(now)
+        erased = replace(self, erased_at=now, **empty)
+        return erased.looked_at(now) if self.is_planned else erased
 
     def looked_at(self, now: int) -> Self:
         """With the sweep's next look put off, for something moved."""
@@ -255,8 +257,8 @@ class Batch:
         return replace(self, status=status, stamps={**self.stamps, status.value: now}).looked_at(now)
 
 
-KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of")
-"""Of what was asked; the rest may quote what the rows do."""
+KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
+"""Of what was asked: neither texts nor addresses."""
 
 LISTED = "#batches"
 """Behind the tenant in the tenant's index: batches stand there apart from jobs. No tenant's name has a `#`."""

@@ -6,11 +6,12 @@ now; then results have what jobs know, for nothing that was paid for is lost.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
-from broker.batches.ports import ResultKind, Results
+from broker.batches.ports import ResultKind, Results, RowBytes
 from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, row_job_id
+from broker.batches.sources import contents_of
 from broker.batches.store import Batches
 from broker.errors import BrokerError, NotFound
 from broker.jobs.exporting import Export, Exported, job_gone, line_of
@@ -32,18 +33,6 @@ class RowName(NamedTuple):
 
     line: int | None
     custom_id: str | None
-
-
-class RowNames(Protocol):
-    """Reads what rows are called."""
-
-    def __call__(self, batch: Batch, shard: Shard) -> Iterator[RowName]:
-        """The names of a shard's rows, in order.
-
-        Raises:
-            NotFound: the rows were deleted or overwritten.
-        """
-        ...
 
 
 PASSED: Mapping[str | None, dict[str, Any]] = {
@@ -84,7 +73,7 @@ class Collect:
     """Gives a job as of now (`jobs.store.Jobs.look`)."""
     export: Export
     results: Results
-    names: RowNames
+    rows: RowBytes
 
     def __call__(self, batch: Batch, shard: Shard, now: int) -> Shard:
         """Collect; gives the shard with what its rows have cost in the end.
@@ -119,8 +108,9 @@ class _Rows:
                 self.errors.append(b"".join(parts))
 
     def _names(self) -> list[RowName]:
+        contents = contents_of(self._batch, self._shard, self._of.rows)
         try:
-            found = list(self._of.names(self._batch, self._shard))
+            found = [RowName(content.line, content.custom_id) for content in contents]
         except NotFound:
             found = []
         return [*found, *[RowName(None, None)] * (self._shard.rows - len(found))]
@@ -137,9 +127,11 @@ class _Rows:
             error = PASSED[self._batch.stop]
         job = None if error else self._job(row, place, is_own="first" not in item)
         if job is None:
-            shown = named | {"error": error or job_gone()}
-            return self._kind(is_good=False), iter([line_of(shown)])
-        named["custom_id"] = name.custom_id or (("first" not in item and job.custom_id) or None)
+            if end.status == Status.SUCCEEDED:  # counted as what stands in the files
+                self.ends[place] = replace(end, status=Status.EXPIRED.value)
+            return self._kind(is_good=False), iter([line_of(named | {"error": error or job_gone()})])
+        if "first" not in item:
+            named["custom_id"] = name.custom_id or job.custom_id
         return self._kind(is_good=end.status == Status.SUCCEEDED), job.line(named)
 
     def _kind(self, *, is_good: bool) -> ResultKind:

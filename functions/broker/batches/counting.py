@@ -1,10 +1,9 @@
 """Counting the rows of a batch that have ended: each once, however often it is told, by one write to its shard."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from broker.batches.ports import ShardQueue
-from broker.batches.shard import RowEnd, Shard
+from broker.batches.shard import RowEnd
 from broker.batches.store import Batches
 from broker.jobs.head import Head
 
@@ -19,12 +18,6 @@ class Count:
     def __call__(self, head: Head, now: int) -> None:
         """Count the row of a job that ended; told again, it asks again where the first time may have died before."""
         if head.batch is not None and head.row is not None:
-            self._turn(head.tenant, self.batches.end_row(head.batch, head.row, RowEnd.of(head)))
-
-    def reject(self, batch_id: str, tenant: str, row: int, error: dict[str, Any]) -> None:
-        """Keep why a row did not become a job, and count it; may be repeated."""
-        self._turn(tenant, self.batches.reject_row(batch_id, row, error))
-
-    def _turn(self, tenant: str, shard: Shard | None) -> None:
-        if shard is not None and shard.is_sent and shard.is_turning:
-            self.queue.send(shard.batch, tenant, [shard.number])
+            shard = self.batches.end_row(head.batch, head.row, RowEnd.of(head))
+            if shard is not None and shard.is_sent and shard.is_turning:
+                self.queue.send(shard.batch, head.tenant, [shard.number])

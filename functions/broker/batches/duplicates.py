@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from broker.batches.batch import Batch, batch_pk
 from broker.batches.shard import RowEnd, Shard, place_of_row, shard_pk
 from broker.batches.store import Batches
-from broker.storage import ConditionFailed, Database, If, Put, Update
+from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Duplicates:
             fingerprint: of its request (`jobs.idempotency.fingerprint`).
         """
         row, kept = shard.first_row + place, {"expires_at": shard.expires_at}
-        mine = {"pk": f"{batch_pk(batch.id)}#SAME#{fingerprint}", "sk": "FIRST", "row": row, "line": line, **kept}
+        mine: Item = {"pk": f"{batch_pk(batch.id)}#SAME#{fingerprint}", "sk": "FIRST", "row": row, "line": line, **kept}
         try:
             self.database.write(Put("jobs", mine, (If("pk", "absent"),)))
         except ConditionFailed:

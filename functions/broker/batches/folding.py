@@ -3,6 +3,7 @@
 Every step may be repeated, and may be the last before a crash: what was written and not told, the sweep finds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.batches.batch import Batch
@@ -30,6 +31,8 @@ class Fold:
     jobs: Jobs
     duplicates: Duplicates
     collect: Collect
+    erase: Callable[[Batch, Shard, int], None]
+    """Erases the rows of a shard (`batches.erasing`)."""
     release: Release
     queue: ShardQueue
     tell: Tell
@@ -42,6 +45,9 @@ class Fold:
             shard: as it was read after its rows were sent.
             now: milliseconds.
         """
+        if batch.erased_at is not None:
+            self.erase(batch, shard, now)
+            return
         if not shard.is_sent or batch.status.terminal:
             return
         if batch.asked.get("dedupe"):

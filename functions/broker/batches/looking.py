@@ -1,7 +1,7 @@
 """The sweep's look at a batch: what a crash or a lost message left undone is done now.
 
-Nothing here decides anything. A batch that stands still has its shards, its workflow or its end asked for once more, each
-time after a longer pause; all of them may be asked for at any time.
+Nothing here decides anything. A batch that stands still has its shards or its workflow asked for once more, each time
+after a longer pause; both may be asked for at any time.
 """
 
 from dataclasses import dataclass, replace
@@ -35,9 +35,13 @@ class LookAtBatch:
             batch = self.release(batch_id, lambda before: _looked(before, now), now)
         except (Conflict, NotFound):
             return False
+        if batch.due_at is None:
+            return True
         if batch.open:
             self.queue.send(batch.id, batch.tenant, batch.open)
             self._progress(batch, now)
+        elif batch.is_planned and batch.token and not (batch.is_done or batch.status.terminal):
+            return False  # paused, or out of its hours: the workflow waits, and rightly
         elif not (batch.token and self.workflows.go_on(batch.token)):
             self.workflows.start(batch.id, batch.rev)
         return True

@@ -52,7 +52,7 @@ class RowBytes(Protocol):
         ...
 
     def write(self, batch_id: str, name: str, parts: Iterable[bytes]) -> dict[str, Any]:
-        """Keep an object for a batch until the batch forgets it; gives where it is, as `lines` takes it."""
+        """Keep an object for a batch as long as its record; gives where it is, as `lines` takes it."""
         ...
 
 
@@ -68,7 +68,11 @@ class Results(Protocol):
         ...
 
     def forget(self, batch_id: str, shards: int) -> None:
-        """Delete them all, and what `RowBytes.write` kept; may be repeated."""
+        """Delete them all; may be repeated."""
+        ...
+
+    def forget_rows(self, batch_id: str, places: Iterable[dict[str, Any]]) -> None:
+        """Delete those of some places (as `RowBytes.lines` takes them) that `RowBytes.write` kept for the batch."""
         ...
 
 

@@ -80,7 +80,7 @@ class Tell:
         kind = "BatchFailed" if batch.status is BatchStatus.FAILED else "BatchCompleted"
         self._event(kind, batch, batch.status.value, at, facts)
         self._webhook(batch, facts, at, now)
-        self.batches.change(batch_id, lambda now_is: now_is if now_is.erased_at else replace(now_is, due_at=None))
+        self.batches.change(batch_id, _told)
 
     def _webhook(self, batch: Batch, facts: dict[str, Any], at: int, now: int) -> None:
         event, wanted = WEBHOOKS[batch.status], batch.asked.get("webhook", {})
@@ -89,7 +89,10 @@ class Tell:
         # OpenAI's events of batches have the batch's id as `data.id`.
         data = {"id": batch.id, **self._named(batch, facts)}
         body = json.dumps({"type": event, "timestamp": iso(at), "data": data}, separators=(",", ":"))
-        about = {"event_id": event_id(batch.id, batch.status), "event": event, "url": wanted["url"], "body": body}
+        about: dict[str, Any] = {"event_id": event_id(batch.id, batch.status), "event": event}
+        about |= {"url": wanted["url"], "body": body}
+        if batch.erased_at is not None:
+            about["erased"] = True
         self.deliver(batch.id, batch.tenant, batch.expires_at, f"DELIVERY#{event}", now, about)
 
     def _event(self, kind: str, batch: Batch, stage: str, at: int, facts: dict[str, Any]) -> None:
@@ -118,6 +121,13 @@ class Tell:
         error = batch.error or {}
         shown = {name: error.get(name) for name in ("type", "code", "message", "param")}
         return {"status": batch.status.value, "total": batch.rows, "error": shown}
+
+
+def _told(batch: Batch) -> Batch:
+    """A batch whose end was told; where it is being erased, the sweep looks until that is done."""
+    if batch.erased_at is None:
+        return replace(batch, due_at=None)
+    return replace(batch, asked={name: value for name, value in batch.asked.items() if name != "webhook"})
 
 
 def event_id(batch_id: str, stage: str) -> str:

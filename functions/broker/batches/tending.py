@@ -45,6 +45,7 @@ class Tend:
         shard = self.batches.find_shard(batch.id, message["shard"]) if message["shard"] in batch.open else None
         if shard and not shard.is_sent:
             shard = self.run_rows(batch, shard, message, clock, time_left)
+            batch = self.batches.find(batch.id) or batch  # it may have been stopped meanwhile
         if shard and shard.is_sent:
             self.fold(batch, shard, clock())
         self._go_on(batch.id)

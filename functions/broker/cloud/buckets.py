@@ -1,6 +1,7 @@
 """The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `inbox`."""
 
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
@@ -65,10 +66,21 @@ class Outbox:
         write(self._client, self._bucket, key, parts)
 
 
-def write(client: Any, bucket: str, key: str, parts: Iterable[bytes]) -> dict[str, Any]:
-    """Write an object from its parts, over what was there before; gives S3's reply, with `ETag` and `VersionId`."""
+def write(
+    client: Any, bucket: str, key: str, parts: Iterable[bytes], *, kind: str | None = None, at_once: int = 1
+) -> dict[str, Any]:
+    """Write an object from its parts, over what was there before; gives S3's reply, with `ETag` and `VersionId`.
+
+    Args:
+        client: of S3.
+        bucket: its name.
+        key: of the object.
+        parts: of its bytes; where making them fails, nothing is written.
+        kind: media type; by the key's ending where it is left out.
+        at_once: pieces that are sent at the same time; memory holds one more, and the one that is being made.
+    """
     where = {"Bucket": bucket, "Key": key}
-    kind = CONTENT_TYPES[key.rpartition(".")[2]]
+    kind = kind or CONTENT_TYPES[key.rpartition(".")[2]]
     pieces = _pieces(parts)
     first = next(pieces, b"")
     if len(first) < PIECE_BYTES:
@@ -76,7 +88,7 @@ def write(client: Any, bucket: str, key: str, parts: Iterable[bytes]) -> dict[st
         return reply
     where["UploadId"] = client.create_multipart_upload(**where, ContentType=kind)["UploadId"]
     try:
-        made = [_upload(client, where, *each) for each in enumerate(chain([first], pieces), start=1)]
+        made = _upload_all(client, where, chain([first], pieces), at_once)
         completed: dict[str, Any] = client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
     except BaseException:
         with suppress(Exception):  # what is left of it, the bucket deletes after a day
@@ -85,11 +97,32 @@ def write(client: Any, bucket: str, key: str, parts: Iterable[bytes]) -> dict[st
     return completed
 
 
+def _upload_all(client: Any, where: dict[str, str], pieces: Iterable[bytes], at_once: int) -> list[dict[str, Any]]:
+    from concurrent.futures import Future, ThreadPoolExecutor  # only large objects need it
+
+    made: list[dict[str, Any]] = []
+    sending: deque[Future[dict[str, Any]]] = deque()
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        for number, piece in enumerate(pieces, start=1):
+            if len(sending) == at_once:
+                made.append(sending.popleft().result())
+            sending.append(pool.submit(_upload, client, where, number, piece))
+        return [*made, *(each.result() for each in sending)]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def _upload(client: Any, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
     reply = client.upload_part(**where, PartNumber=number, Body=piece)
     # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
     checksums = {name: value for name, value in reply.items() if name.startswith("Checksum")}
     return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
+
+
+def etag_of(reply: Any) -> str:
+    """Without its quotes, as events tell it."""
+    return str(reply["ETag"]).strip('"')
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -68,6 +68,7 @@ def _forget_addresses(jobs: Jobs, head: Head) -> None:
 
 
 def forgotten(note: Item) -> Update:
+    """The write by which a delivery, as it was read, forgets its address: now, or with its last attempt."""
     ended = ("url",) if note["state"] != "pending" else ()
     as_found = (If("tries", "=", note["tries"]), If("state", "=", note["state"]))
     return Update("jobs", note["pk"], note["sk"], set={"erased": True}, remove=ended, when=as_found)
