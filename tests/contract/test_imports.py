@@ -61,7 +61,7 @@ ARROWS: dict[str, set[str]] = {
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": {"json_schema", "postprocessing", "token_estimates"},
-    "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "batches": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     "inbox": {
         "batches",
         "bounds",

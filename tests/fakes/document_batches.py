@@ -7,13 +7,12 @@ from typing import Any
 
 from broker.batches.batch import Batch
 from broker.batches.children import Children
-from broker.batches.collecting import Collect, RowName
+from broker.batches.collecting import Collect
 from broker.batches.documents import PlanDocument, SubmitDocument
 from broker.batches.planning import Plan
 from broker.batches.recipes import Recipes
 from broker.batches.shard import RowEnd, Shard
 from broker.documents.reading import Reading
-from broker.errors import NotFound
 from broker.jobs.exporting import Export
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
@@ -22,7 +21,7 @@ from broker.registry.document import parse_registry
 
 from tests.fakes.batch_rows import Rows
 from tests.fakes.batches import FakeResults
-from tests.fakes.files import FakeOutbox
+from tests.fakes.files import FakeOutbox, FakeReadings
 from tests.fakes.world import BASE_URL, NOW, a_model
 
 DOCUMENT_ID = "batch_1"
@@ -33,34 +32,10 @@ Said = str | dict[str, Any] | Status
 
 
 @dataclass
-class FakeDocumentReadings:
-    """See `broker.batches.documents.Readings`."""
-
-    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
-    scans: dict[tuple[str, int], str] = field(default_factory=dict)
-
-    def load(self, batch_id: str) -> dict[str, Any] | None:
-        """See `Readings.load`."""
-        return self.kept.get(batch_id)
-
-    def scan(self, batch_id: str, number: int) -> str:
-        """See `Readings.scan`."""
-        if (batch_id, number) not in self.scans:
-            raise NotFound("The picture is not there.")
-        return self.scans[batch_id, number]
-
-    def forget(self, batch_id: str) -> None:
-        """See `Readings.forget`."""
-        self.kept.pop(batch_id, None)
-        for key in [key for key in self.scans if key[0] == batch_id]:
-            del self.scans[key]
-
-
-@dataclass
 class Documents(Rows):
     """The use cases of documents and all they touch."""
 
-    readings: FakeDocumentReadings = field(default_factory=FakeDocumentReadings)
+    readings: FakeReadings = field(default_factory=FakeReadings)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     results: FakeResults = field(default_factory=FakeResults)
     says: Callable[[Head, str], Said] = lambda head, text: "Fine."
@@ -149,8 +124,7 @@ class Documents(Rows):
 
     def _fold(self, batch: Batch, shard: Shard, now: int) -> None:
         world = self.world
-        names = lambda batch, shard: iter([RowName(None, None)] * shard.rows)  # noqa: E731
-        collect = Collect(self.batches, world.jobs.look, Export(world.payloads, BASE_URL), self.results, names)
+        collect = Collect(self.batches, world.jobs.look, Export(world.payloads, BASE_URL), self.results, self.rows)
         if shard.is_over and shard.number in batch.open:
             ended = collect(batch, shard, now)
             self.release(batch.id, lambda now_is: now_is.fold(shard.number, ended.sums, now), now)

@@ -46,8 +46,8 @@ class Readings(Protocol):
         """
         ...
 
-    def forget(self, batch_id: str) -> None:
-        """Delete what was read, its pictures too; may be repeated."""
+    def forget(self, batch_id: str, scans: int = 0) -> None:
+        """Delete what was read, and so many pictures; may be repeated."""
         ...
 
 
@@ -194,7 +194,7 @@ class PlanDocument:
             return now_is.ended(output, now)
 
         after = self.batches.change(batch.id, decide)[1]
-        self.readings.forget(batch.id)
+        self.readings.forget(batch.id, reading.scans if reading else 0)
         self.results.forget(batch.id, batch.shards)
         return after
 

@@ -3,10 +3,11 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
-from broker.bootstrap.adapters import database, jobs, setting
+from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting
 from broker.bootstrap.doors import accept
 
 if TYPE_CHECKING:
+    from broker.batches.documents import PlanDocument
     from broker.batches.duplicates import Duplicates
     from broker.batches.planning import Plan
     from broker.batches.releasing import Release
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from broker.batches.store import Batches
     from broker.batches.tending import Tend
     from broker.cloud.queues import ShardsQueue
+    from broker.cloud.results import ResultObjects
     from broker.cloud.rows import RowObjects
     from broker.cloud.workflows import BatchMachine
 
@@ -117,3 +119,24 @@ def tend() -> "Tend":
     from broker.batches.tending import Tend
 
     return Tend(batches(), run_rows(), lambda batch, shard, now: None, batch_workflows())
+
+
+@cache
+def results() -> "ResultObjects":
+    """What shards came to, until it is put together."""
+    from broker.cloud.clients import client
+    from broker.cloud.results import ResultObjects
+
+    return ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
+
+
+@cache
+def plan_document() -> "PlanDocument":
+    """The next stage of a document, or its result."""
+    from broker.batches.children import Children
+    from broker.batches.documents import PlanDocument
+    from broker.batches.recipes import Recipes
+
+    children = Children(batches(), jobs(), payloads())
+    ports = readings(), Recipes(database()), outbox(), results()
+    return PlanDocument(batches(), row_bytes(), plan(), children, *ports)

@@ -114,7 +114,7 @@ class File:
 
     @property
     def batch_id(self) -> str:
-        """The same for the same version, however often it is told of; an event that asks for work has one of its own."""
+        """The same for the same version, however often it is told of; an event that asks for it has its own."""
         asked = [self.asked] if self.asked else []
         facts = json.dumps([self.bucket, self.key, self.version or self.etag, *asked])
         return f"batch_{hashlib.sha256(facts.encode()).hexdigest()[:32]}"

@@ -1,6 +1,6 @@
 """Documents that are worked on by a recipe: `{tenant}/{recipe}/{name}` in the inbox, or an event that names one.
 
-    take_file ──► queue of documents ──► read_document ──► reading, pictures ──► take_file ──► a batch of kind `document`
+    take_file ──► queue of documents ──► read_document ──► reading, pictures ──► take_file ──► batch of a document
 
 All of these are read by the function that reads documents, texts too. Its pictures of pages are kept and not read
 there: that is work for jobs, which the tenant pays for.
@@ -19,8 +19,8 @@ from broker.documents.document import Document, DocumentError, UnknownDocument
 from broker.documents.reading import numbered, scan_mark
 from broker.documents.sandbox import PREFIX, Ocr
 from broker.errors import Forbidden, InvalidRequest, NotFound
-from broker.inbox.files import DOCUMENT, TAKEN, File
 from broker.inbox.file_work import kind_of
+from broker.inbox.files import DOCUMENT, TAKEN, File
 from broker.inbox.reading import READ, Fetches, Readings
 from broker.tenants.registry import Tenant
 
@@ -51,7 +51,7 @@ class TakeDocument:
             InvalidRequest: the event names a recipe that is not there for this tenant, the tenant's documents need one,
                 or it is disabled.
         """
-        named = event.get(DOCUMENT, {}).get("recipe")
+        named = event.get(DOCUMENT, {}).get("recipe") or event.get(RECIPE)
         if not named and kind_of(file.key) != "document":
             return None
         recipe_id = named or file.folder
@@ -153,4 +153,3 @@ class _Kept:
         self.readings.keep_scan(self.batch_id, self.number, path.read_bytes())
         self.number += 1
         return self.number - 1
-

@@ -99,9 +99,9 @@ class Split:
         file = File.of(event)
         if file.is_folder or (file.is_media and file.asked is None):
             return None
-        if (taken := self._by_recipe(event, file, clock())) is not None:
-            return taken
         batch = FileWork.load(self.database, file.batch_id)
+        if batch is None and (taken := self._by_recipe(event, file, clock())) is not None:
+            return taken
         if batch is not None and (batch.split or batch.state != "open"):
             self.count.finish(batch.id)
             return Taken(batch.id, batch.tenant)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -12,7 +12,7 @@ from broker.documents.recipe import LARGEST_SIZE, Citations, OnFailure, Recipe, 
 from broker.documents.splitting import LEAST_SIZE, By
 from broker.errors import InvalidRequest
 from broker.jobs.field_errors import Spelled, here
-from broker.jobs.fields import Cache, Language, Parameters, Routing, Webhook
+from broker.jobs.fields import Cache, Language, Parameters, Routing
 from broker.json_schema import checking
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.registry.prompts import VariableName
@@ -140,19 +140,30 @@ class PromptsEntry(StrictEntry):
     """For `map_reduce`, with the variable `answers`; for `refine`, with `document` and `answer`, the one so far."""
 
 
+class WebhookEntry(StrictEntry):
+    """Where to send how documents ended."""
+
+    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    events: list[Literal["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"]] | None = Field(
+        default=None, min_length=1, max_length=8
+    )
+    """All of them unless it is said."""
+
+
 class OutputEntry(StrictEntry):
     """Where the result goes."""
 
     suffix: Annotated[
         str,
+        Field(max_length=24),
         Spelled(
-            r"^\.[a-z0-9][a-z0-9._-]{0,40}$",
-            "it has to be '.' and up to 41 small letters, digits, '.', '_' and '-'",
+            r"^\.([a-z0-9][a-z0-9_-]*\.)?json$",
+            "it has to be .json, or a word before that: '.' and small letters, digits, '_' and '-', in 24 characters",
         ),
         AfterValidator(_is_no_error),
     ] = ".result.json"
     """Behind the document's key, in the outbox."""
-    webhook: Webhook | None = None
+    webhook: WebhookEntry | None = None
 
 
 class RecipeEntry(Entry):
@@ -277,7 +288,7 @@ class RecipeEntry(Entry):
         if self.max_cost_usd is not None:
             facts["max_cost"] = round(self.max_cost_usd * 1_000_000_000)
         if self.output.webhook is not None:
-            facts["webhook"] = self.output.webhook.model_dump(mode="json")
+            facts["webhook"] = self.output.webhook.model_dump(mode="json", exclude_none=True)
         return facts
 
     def recipe(self, version: int = 0) -> Recipe:

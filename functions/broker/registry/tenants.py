@@ -38,6 +38,8 @@ class TenantEntry(Entry):
     ) = None
     """The secret that is the key of hashes: without it, rules that hash block."""
     document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    recipes_only: bool = False
+    """Documents of the inbox are taken by recipes alone, as `{tenant}/{recipe}/{name}`."""
     cache_embedding_model: Name | None = None
     """The model that tells how alike questions are."""
     language: Language | None = None

@@ -30,6 +30,8 @@ class Tenant:
     """The same of the key of hashes that take the place of what guardrails found; without one, such rules block."""
     document_prompt: str = "summarize"
     """The template that a text document of the inbox is put into; its variable is `document`."""
+    recipes_only: bool = False
+    """True where documents of the inbox are taken by recipes alone."""
     enabled: bool = True
     language: str = "en"
     """In which its users are told what was blocked."""
@@ -68,6 +70,7 @@ class Tenants:
                 webhook_secret=item.get("webhook_secret"),
                 redaction_secret=item.get("redaction_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),
+                recipes_only=item.get("recipes_only", False),
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
                 cache_embedding_model=item.get("cache_embedding_model"),
