@@ -161,6 +161,7 @@ def rights_on(name: str, resource: Resource) -> set[str]:
 TURNS = {
     "ApiFunction": {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"},  # recalls, shows, links and erases them
     "IntakeFunction": {"s3:GetObject"},
+    "BatchRowsFunction": {"s3:GetObject"},
     "TakeFileFunction": {"s3:GetObject"},
     "CleanFunction": {"s3:DeleteObject"},  # ends them
     "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept
@@ -196,7 +197,7 @@ def test_who_keeps_summaries_looks_for_turns_that_come_late_and_marks_the_place(
     assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
 
 
-@pytest.mark.parametrize("name", ["ApiFunction", "IntakeFunction", "TakeFileFunction"])
+@pytest.mark.parametrize("name", ["ApiFunction", "BatchRowsFunction", "IntakeFunction", "TakeFileFunction"])
 def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: str) -> None:
     assert "dynamodb:DeleteItem" in rights_on(name, JOBS_TABLE)
     assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
@@ -236,6 +237,7 @@ def test_who_reads_objects_is_told_when_one_is_gone_and_nobody_else_may_list_the
 
 def test_some_functions_read_objects() -> None:
     readers_of_inbox = {"AdminFunction", "InvokeModelFunction", "ReadDocumentFunction", "TakeFileFunction"}
+    readers_of_inbox |= {"BatchRowsFunction", "BatchStepFunction"}
     assert readers("InboxBucket") == readers_of_inbox
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
