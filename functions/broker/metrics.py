@@ -12,6 +12,7 @@ from broker.errors import CredentialRejected, Unavailable
 from broker.observability import log, metric, place_of, say, warn
 
 if TYPE_CHECKING:
+    from broker.batches.batch import Batch
     from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
@@ -33,6 +34,11 @@ FAIR_MS = 60_000
 def enqueue_failed(head: "Head", error: Exception) -> None:
     """A job was accepted, and its message could not be sent."""
     warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+
+def batch_unstarted(batch: "Batch", error: Exception) -> None:
+    """A batch was taken, and its workflow could not be started."""
+    warn("start failed; the sweep will start it", batch_id=batch.id, tenant=batch.tenant, error=type(error).__name__)
 
 
 def credential_rejected() -> None:

@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
+    "metrics": {"batches", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
         "tenants",
     },
     "reviews": {"clock", "errors", "guardrails", "jobs", "json_text", "storage"},
+    "files": {"clock", "errors", "jobs", "storage", "tenants"},
     "delivery": {"clock", "envelope", "errors", "jobs", "storage"},
     "steps": {
         "context",
@@ -52,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
     "rest": {
-        *("clock", "context", "errors", "guardrails", "jobs", "json_text"),
+        *("batches", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
@@ -75,13 +76,13 @@ ARROWS: dict[str, set[str]] = {
     },
     # adapters
     "cloud": {
-        *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "jobs"),
+        *("batches", "clock", "context", "delivery", "documents", "envelope", "errors", "files", "jobs"),
         *("json_text", "observability", "packed_numbers", "providers", "storage"),
     },
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery", "documents", "inbox"),
+        *("batches", "cache", "cloud", "delivery", "documents", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
@@ -105,12 +106,14 @@ ARROWS: dict[str, set[str]] = {
         ),
     },
     "contract": {
+        "batches",
         "clock",
         "consequences",
         "context",
         "delivery",
         "envelope",
         "errors",
+        "files",
         "guardrails",
         "jobs",
         "prompts",
@@ -137,12 +140,13 @@ THIRD_PARTY: dict[str, set[str]] = {
     "httptools": {"cloud"},
     "jmespath": {"providers"},
     "jsonschema_rs": {"json_schema"},
+    "multipart": {"rest"},
     "lxml": {"documents"},
     "olefile": {"documents"},
     "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"contract", "jobs", "registry", "reviews", "schemas"},
+    "pydantic": {"batches", "contract", "files", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},

@@ -242,15 +242,24 @@ def test_some_functions_read_objects() -> None:
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
 
-def test_who_cleans_deletes_what_is_kept_for_jobs_and_reads_nothing() -> None:
+def test_who_cleans_deletes_what_is_kept_and_reads_no_more_than_records_of_files() -> None:
+    of_files = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FILES#*"]}}
+    (bounded,) = [each for each in rights("CleanRole") if "Condition" in each]
+    assert bounded["Condition"] == {"Fn::If": ["OnAws", of_files, {"Ref": "AWS::NoValue"}]}
+    assert set(bounded["Action"]) == {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    assert bounded["Resource"] == JOBS_TABLE
     allowed = {
         (action, str(resource))
         for each in rights("CleanRole")
+        if each is not bounded
         for action in as_list(each["Action"])
         for resource in as_list(each["Resource"])
         if action.startswith(("s3:", "dynamodb:"))
     }
-    kept = {f"{{'Fn::Sub': '${{PayloadsBucket.Arn}}/{place}/*'}}" for place in ("jobs", "conversations", "services")}
+    kept = {
+        f"{{'Fn::Sub': '${{PayloadsBucket.Arn}}/{place}/*'}}"
+        for place in ("jobs", "conversations", "services", "files")
+    }
     assert allowed == {
         *(("s3:DeleteObject", place) for place in kept),
         ("dynamodb:BatchWriteItem", str(JOBS_TABLE)),

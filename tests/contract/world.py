@@ -50,6 +50,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.bus import FakeBus
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
+from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
 from tests.fakes.reviews import reviews_of
@@ -87,6 +88,7 @@ class World:
         self.database = FakeDatabase()
         self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
         self.payloads = FakePayloads()
+        self.bucket = FakeFileBucket()
         self.models, tenants = Models(self.database), Tenants(self.database)
         self.texts = FakeTexts()
         self.registry = Registry(self.database, self.texts)
@@ -121,6 +123,7 @@ class World:
             estimate,
             TryPolicies(tenants, Policies(self.database)),
             Listing(self.database, prompts),
+            lambda: a_file_door(self.database, self.bucket),
             lambda: self.batches().door(),
         )
 

@@ -18,6 +18,7 @@ from broker.tenants.registry import Tenants
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
+from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.questions import answers
 from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
 
@@ -32,6 +33,7 @@ class Door:
     redelivered: list[str] = field(default_factory=list)
     turns: FakeTurns = field(default_factory=FakeTurns)
     health: FakeCircuits = field(default_factory=FakeCircuits)
+    bucket: FakeFileBucket = field(default_factory=FakeFileBucket)
     batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +76,7 @@ class Door:
             estimate,
             TryPolicies(tenants, Policies(world.database)),
             Listing(world.database, world.prompts()),
+            lambda: a_file_door(world.database, self.bucket),
             self.batches.door,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}

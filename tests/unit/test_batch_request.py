@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from broker.batches.batch import Batch
-from broker.batches.request import BATCH_EVENTS, MOST_INLINE, asked_of, defaults_of, parse_batch
+from broker.batches.request import BATCH_EVENTS, MOST_INLINE, asked_of, parse_batch
 from broker.errors import InvalidRequest
 
 from tests.fakes.batches import a_batch
@@ -110,7 +110,7 @@ def test_what_is_kept_fits_the_tables_and_says_all_that_was_asked() -> None:
     kept = Batch.from_item(a_batch(asked=asked).to_item()).asked
     assert kept == asked
     assert kept["prompt"] == {"id": "p", "label": "staging"}
-    assert defaults_of(kept) == body["defaults"]
+    assert json.loads(kept["defaults"]) == body["defaults"]
     assert (kept["dedupe"], kept["max_cost"], kept["metadata"]) == (True, 123, {"order": "17"})
     assert kept["window"] == HOURS | {"days": ["sat", "sun"]}
     assert kept["webhook"] == {"url": "https://x.example/hook", "events": [*BATCH_EVENTS]}

@@ -40,6 +40,8 @@ class LookAtBatch:
         if batch.open:
             self.queue.send(batch.id, batch.tenant, batch.open)
             self._progress(batch, now)
+        elif batch.is_planned and batch.token and not (batch.is_done or batch.status.terminal):
+            return False  # paused, or out of its hours: the workflow waits, and rightly
         elif not (batch.token and self.workflows.go_on(batch.token)):
             self.workflows.start(batch.id, batch.rev)
         return True

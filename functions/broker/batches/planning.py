@@ -14,7 +14,6 @@ from broker.batches.lines import is_blank, split
 from broker.batches.ports import RowBytes
 from broker.batches.shard import ROWS, Shard
 from broker.batches.store import MOST_PUTS, Batches
-from broker.batches.submitting import MOST_BYTES
 from broker.clock import iso
 from broker.errors import InvalidRequest, TooLarge
 
@@ -23,6 +22,9 @@ MOST_ROWS = 1_000_000
 
 MOST_LINES = 10 * MOST_ROWS
 """With blank ones, which are gone through as well."""
+
+MOST_BYTES = 5_000_000_000
+"""Of what rows are read from: what one upload to S3 takes, and a stream that is gone through in minutes."""
 
 IDS = "ids"
 """In `Batch.rows_in` while a plan is not finished: where the ids are that have come (`Identities.keep`)."""
@@ -166,9 +168,9 @@ class Plan:
 def facts_of(batch: Batch, now: int) -> dict[str, Any]:
     """How a batch stands, as its workflow has to know it (`Plan`)."""
     over = batch.status.terminal
-    facts: dict[str, Any] = {"is_over": over, "more": not (over or batch.is_planned), "seconds": seconds(batch, now)}
-    begins = batch.asked.get("not_before", 0)
-    return facts if batch.has_stopped or begins <= now else facts | {"not_before": iso(begins)}
+    begins = now if over or batch.has_stopped else batch.opens_at(now)
+    facts = {"is_over": over, "more": not (over or batch.is_planned), "seconds": seconds(batch, begins)}
+    return facts if begins <= now else facts | {"not_before": iso(begins)}
 
 
 def seconds(batch: Batch, now: int) -> int:

@@ -15,7 +15,7 @@ from broker.batches.hours import Day, OffPeak, is_zone
 from broker.clock import NANO
 from broker.errors import InvalidRequest
 from broker.jobs.field_errors import Spelled, at, here
-from broker.jobs.fields import ObjectAddress, Priority, Strict, Word
+from broker.jobs.fields import ObjectAddress, Strict, Word
 from broker.jobs.request import JobRequest, Metadata, parsed
 
 MOST_INLINE = 10_000
@@ -278,23 +278,6 @@ def asked_of(request: BatchRequest, now: int) -> dict[str, Any]:
         asked["metadata"] = dict(request.metadata)
     asked["completion_window_s"] = request.window_s
     return asked
-
-
-def defaults_of(asked: dict[str, Any]) -> dict[str, Any]:
-    """The fields that rows take which do not say otherwise; kept as JSON, for the tables hold no fractions."""
-    found: dict[str, Any] = json.loads(asked.get("defaults", "{}"))
-    return found
-
-
-def row_body(asked: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
-    """The body of a row's job: the row over the defaults, or its variables in the prompt that all have.
-
-    Args:
-        asked: of the batch.
-        value: the row, without its `custom_id`.
-    """
-    row = {"prompt": {**asked["prompt"], "variables": value}} if "prompt" in asked else value
-    return {"priority": Priority.BULK.value, **defaults_of(asked), **row}
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from broker import json_text
 from broker.batches.ports import RowBytes
-from broker.batches.request import BatchRequest, row_body
+from broker.batches.request import BatchRequest
+from broker.batches.sources import custom_id_of, request_of, value_of
 from broker.batches.submitting import Found
 from broker.errors import InvalidRequest
 
@@ -86,11 +86,4 @@ def _spread(rows: Sequence[Any]) -> Iterable[Any]:
 
 
 def _body(value: Any, asked: dict[str, Any]) -> Any:
-    if isinstance(value, bytes):
-        try:
-            value = json_text.read(value.decode())
-        except UnicodeDecodeError:
-            raise InvalidRequest("The text is not UTF-8.", code="invalid_encoding") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("The row must be a JSON object.", code="invalid_body")
-    return row_body(asked, {name: each for name, each in value.items() if name != "custom_id"})
+    return request_of(asked, custom_id_of(value_of(value) if isinstance(value, bytes) else value)[1])

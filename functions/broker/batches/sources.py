@@ -7,6 +7,7 @@ The bytes are read where they came, or from the object that they were converted 
     {"line": 8, "error": …}      it could not be read (`BrokerError.facts`)
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,10 +16,12 @@ from broker import json_text
 from broker.batches.batch import Batch
 from broker.batches.lines import LONGEST, is_blank, split
 from broker.batches.ports import RowBytes
-from broker.batches.request import row_body
 from broker.batches.shard import Shard
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.jobs.fields import MAX_BODY_BYTES
+
+BULK: dict[str, Any] = {"priority": "bulk"}
+"""What a row says unless it says otherwise: nobody waits for one of many."""
 
 MOST_ID_CHARS = 256
 """Of a row's `custom_id`."""
@@ -71,14 +74,14 @@ def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
     wrapped = bool(batch.rows_in and batch.rows_in.get("wrapped"))
     line, custom_id = span.line, None
     try:
-        value = _value(data)
+        value = value_of(data)
         if wrapped:
             line, value = value["line"], _unwrapped(value)
         custom_id, value = custom_id_of(value)
         if span.place in shard.doubles:
             message = "An earlier row of the batch has the same custom_id."
             raise InvalidRequest(message, code="duplicate_custom_id", param="custom_id")
-        return Content(span.place, line, custom_id, _request(batch, value))
+        return Content(span.place, line, custom_id, request_of(batch.asked, value))
     except InvalidRequest as error:
         return Content(span.place, line, custom_id, error=error)
 
@@ -98,7 +101,12 @@ def custom_id_of(body: Any) -> tuple[str | None, Any]:
     return given, {name: value for name, value in body.items() if name != "custom_id"}
 
 
-def _value(data: bytes) -> Any:
+def value_of(data: bytes) -> Any:
+    """The JSON of a line.
+
+    Raises:
+        InvalidRequest: it is none, or too long.
+    """
     if len(data.rstrip(b"\r\n")) > MAX_BODY_BYTES or len(data) >= LONGEST:
         raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large")
     try:
@@ -114,9 +122,16 @@ def _unwrapped(value: dict[str, Any]) -> Any:
     return value["body"]
 
 
-def _request(batch: Batch, value: Any) -> Any:
-    if isinstance(value, dict):
-        return row_body(batch.asked, value)
-    if "prompt" in batch.asked:
-        raise InvalidRequest("A row has to be an object: its names are the prompt's variables.", code="invalid_row")
-    return value
+def request_of(asked: dict[str, Any], value: Any) -> Any:
+    """A row's request: what it says itself, over what the batch says for all; or, of variables, the batch's prompt.
+
+    Args:
+        asked: of the batch. Its `defaults` are a JSON text, for the tables hold no fractions.
+        value: the row, without its `custom_id`.
+    """
+    defaults = BULK | json.loads(asked.get("defaults", "{}"))
+    if prompt := asked.get("prompt"):
+        if not isinstance(value, dict):
+            raise InvalidRequest("A row has to be an object: its names are the prompt's variables.", code="invalid_row")
+        return {**defaults, "prompt": {**prompt, "variables": value}}
+    return {**defaults, **value} if isinstance(value, dict) else value

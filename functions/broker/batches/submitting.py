@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.batches.batch import KEEP_S, LOOK_MS, Batch
+from broker.batches.planning import MOST_BYTES
 from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.request import BatchRequest, asked_of
 from broker.batches.store import Batches
@@ -16,10 +17,6 @@ from broker.jobs.accepting import Caller
 from broker.jobs.head import Status
 from broker.jobs.media_references import SCHEME, owned
 from broker.tenants.registry import Tenant
-
-MOST_BYTES = 5_000_000_000
-"""Of a file of rows: a million of five thousand bytes each. S3 copies and uploads as much at once ("Uploading objects",
-Amazon S3 User Guide)."""
 
 GIVEN = "given.jsonl"
 """Where the rows of a body are kept, as a file of them would be written."""
@@ -145,7 +142,10 @@ class Submit:
             InvalidRequest: and its kin.
         """
         tenant = self.tenant_of(tenant_id, now)
-        request.begins_at(now)
+        begins_at = request.begins_at(now)
+        if request.hours and request.hours.opens_at(begins_at) >= begins_at + request.window_s * 1000:
+            message = "off_peak: the hours begin only when the completion_window is over"
+            raise InvalidRequest(message, code="invalid_field", param="off_peak")
         if request.webhook:
             self.check_webhook(request.webhook.url)
         if request.output.key is not None:

@@ -10,6 +10,7 @@ from broker.bootstrap.adapters import (
     circuits,
     conversations,
     database,
+    files,
     is_local,
     job_queue,
     jobs,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from broker.jobs.trial import Trial
     from broker.rest.admin import Admin
     from broker.rest.api import Api
+    from broker.rest.batches import BatchDoor
+    from broker.rest.files import FileDoor
+    from broker.steps.estimating import EstimateJob
     from broker.steps.preparing import Prepare
     from broker.tenants.budgets import Budgets
     from broker.tenants.identity import Identity
@@ -111,21 +115,31 @@ def public_url() -> str:
 
 
 @cache
+def estimate_job() -> "EstimateJob":
+    """What a job would cost."""
+    from broker.delivery.addresses import check_form
+    from broker.steps.estimating import EstimateJob
+
+    return EstimateJob(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
+
+
+@cache
 def api() -> "Api":
     """The REST door."""
-    from broker.delivery.addresses import check_form
     from broker.prompts.listing import Listing
     from broker.prompts.templates import Prompts
     from broker.rest.api import Api
-    from broker.steps.estimating import EstimateJob
-
-    estimate = EstimateJob(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
 
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliver().redeliver(job_id, now)
 
     def forget(job_id: str) -> None:
         answers().forget(job_id)
+
+    def batches() -> "BatchDoor":
+        from broker.bootstrap.batch_door import batch_door
+
+        return batch_door()
 
     def try_policies(trial: "Trial", tenant: str, now: int) -> dict[str, Any]:
         from broker.steps.trying import TryPolicies
@@ -134,8 +148,16 @@ def api() -> "Api":
 
     return Api(
         *(accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits()),
-        *(estimate, try_policies, Listing(database(), Prompts(database(), prompt_texts()))),
+        *(estimate_job(), try_policies, Listing(database(), Prompts(database(), prompt_texts())), file_door, batches),
     )
+
+
+@cache
+def file_door() -> "FileDoor":
+    """The routes of files."""
+    from broker.rest.files import FileDoor
+
+    return FileDoor(files())
 
 
 @cache

@@ -231,10 +231,12 @@ def clean() -> "Clean":
     """Ending objects."""
     from broker.cloud.clients import client
     from broker.cloud.objects import BucketObjects
+    from broker.files.keeping import EndFiles
     from broker.jobs.cleaning import Clean
 
     table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
-    return Clean(database(), BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb")))
+    objects = BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
+    return Clean(database(), objects, EndFiles(database()))
 
 
 @cache

@@ -40,6 +40,27 @@ class RestClient:
         Raises:
             BrokerError: what the API said.
         """
+        reply, told = self._ask(method, path, body, query, headers)
+        if reply.status >= 300 and not _is_job(told):
+            raise BrokerError(_message(told, reply.status))
+        return told
+
+    def location(self, path: str, query: Mapping[str, Any] | None = None) -> str:
+        """Where a reply leads (`Location`); the credential stays here.
+
+        Raises:
+            BrokerError: what the API said.
+        """
+        reply, told = self._ask("GET", path, None, query, {})
+        where = reply.headers.get("location")
+        if reply.status != 307 or where is None:
+            raise BrokerError(_message(told, reply.status))
+        return str(where)
+
+    def _ask(
+        self, method: str, path: str, body: Any, query: Mapping[str, Any] | None, headers: Mapping[str, str | None]
+    ) -> tuple[urllib3.BaseHTTPResponse, Any]:
+        """A reply, and the JSON in it, if it is that."""
         named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         sent = {"authorization": f"Bearer {self._key}", **({"content-type": "application/json"} if body else {})}
@@ -49,17 +70,15 @@ class RestClient:
                 f"{self._base_url}{path}" + (f"?{urlencode(asked)}" if asked else ""),
                 body=None if body is None else json.dumps(body).encode(),
                 headers=sent | named,
+                redirect=False,
                 timeout=TIMEOUT_S,
             )
         except urllib3.exceptions.HTTPError as error:
             raise BrokerError(f"{self._base_url} does not answer: {error}") from None
         try:
-            told = json.loads(reply.data) if reply.data else None
+            return reply, json.loads(reply.data) if reply.data else None
         except ValueError:
-            told = None
-        if reply.status >= 300 and not _is_job(told):
-            raise BrokerError(_message(told, reply.status))
-        return told
+            return reply, None
 
 
 def _is_job(told: Any) -> bool:

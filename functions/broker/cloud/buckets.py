@@ -120,6 +120,11 @@ def _upload(client: Any, where: dict[str, str], number: int, piece: bytes) -> di
     return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
 
 
+def etag_of(reply: Any) -> str:
+    """Without its quotes, as events tell it."""
+    return str(reply["ETag"]).strip('"')
+
+
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in pieces of one size; the last may be smaller."""
     kept = bytearray()

@@ -102,6 +102,7 @@ def openapi() -> Json:
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
+            {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
@@ -141,7 +142,8 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
     if known.parameters:
         found["parameters"] = list(known.parameters)
     if known.body:
-        found["requestBody"] = {"required": True, "content": _content(known.body)}
+        form = _content(known.form, "multipart/form-data") if known.form else {}
+        found["requestBody"] = {"required": True, "content": _content(known.body) | form}
     return found
 
 
@@ -159,14 +161,14 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _content(model: type[BaseModel]) -> Json:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+def _content(model: type[BaseModel], kind: str = "application/json") -> Json:
+    return {kind: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
 def _schemas() -> Json:
     models: set[type[BaseModel]] = {Error}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
-        models |= {model for model in (known.body, *known.replies.values()) if model}
+        models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
     _, document = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",

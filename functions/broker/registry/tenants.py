@@ -42,6 +42,10 @@ class TenantEntry(Entry):
     """The model that tells how alike questions are."""
     language: Language | None = None
     """In which its users are told what was blocked; English where it is unknown."""
+    max_files: int | None = Field(default=None, ge=0)
+    """How many files it may keep; 10,000 unless said."""
+    max_file_bytes: int | None = Field(default=None, ge=0)
+    """Of all its files together; 100 GB unless said."""
     enabled: bool = True
 
     @property

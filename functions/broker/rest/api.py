@@ -22,6 +22,7 @@ from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
+from broker.rest.files import FILE_ROUTES, FileDoor
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
@@ -59,6 +60,7 @@ class Api:
     estimate: Callable[[JobRequest, str, int], dict[str, Any]]
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
     prompts: Listing
+    files: Callable[[], FileDoor]
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
 
@@ -249,6 +251,14 @@ def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api,
     return answered
 
 
+def _of_files(answer: Callable[[FileDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    @wraps(answer)
+    def answered(api: Api, request: Request) -> Reply:
+        return answer(api.files(), request)
+
+    return answered
+
+
 Route = tuple[str, Callable[[Api, Request], Reply]]
 
 ROUTES: dict[tuple[str, str], Route] = {
@@ -267,6 +277,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     ("GET", "/models"): ("models:read", Api.list_models),
+    **{route: (scope, _of_files(answer)) for route, (scope, answer) in FILE_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

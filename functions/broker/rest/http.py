@@ -123,6 +123,17 @@ class Request:
             raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes. {AS_A_FILE}", code="body_too_large")
         return json_text.read(self.body)
 
+    def raw_body(self) -> bytes:
+        """The body as it was sent, whatever it is; empty where there is none.
+
+        Raises:
+            InvalidRequest: it was text, and not UTF-8.
+        """
+        try:
+            return (self.body or "").encode(errors="surrogateescape")
+        except UnicodeEncodeError:
+            raise InvalidRequest("The body is not UTF-8.", code="invalid_encoding") from None
+
     def included(self, known: tuple[str, ...]) -> list[str]:
         """What `include` asks for, by commas.
 

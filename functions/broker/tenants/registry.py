@@ -8,6 +8,10 @@ from broker.storage import Database
 
 KEEP_MS = 30_000
 
+MOST_FILES = 10_000
+MOST_FILE_BYTES = 100_000_000_000
+"""What a tenant keeps at most where the operators say nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -31,6 +35,9 @@ class Tenant:
     """In which its users are told what was blocked."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
+    max_files: int = MOST_FILES
+    max_file_bytes: int = MOST_FILE_BYTES
+    """Of all its files together."""
 
 
 class Tenants:
@@ -64,6 +71,8 @@ class Tenants:
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
                 cache_embedding_model=item.get("cache_embedding_model"),
+                max_files=item.get("max_files", MOST_FILES),
+                max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
             )
             self._kept[tenant_id] = (now, tenant)
         if not tenant.enabled:
