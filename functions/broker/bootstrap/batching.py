@@ -88,7 +88,7 @@ def expire() -> "Expire":
 
 @cache
 def give_up() -> "GiveUp":
-    """The end of a batch that could not be finished."""
+    """The end of a batch that could not be planned."""
     from broker.batches.steering import GiveUp
 
     return GiveUp(batches())
