@@ -15,7 +15,7 @@ from broker.batches.folding import Fold
 from broker.batches.looking import LookAtBatch
 from broker.batches.shard import Shard
 from broker.batches.stopping import Stops
-from broker.batches.telling import Tell
+from broker.batches.telling import Tell, TellSoon
 from broker.delivery.publishing import HeadChange, Publish
 from broker.delivery.starting import StartDelivery
 from broker.jobs.erasing import erase
@@ -81,10 +81,15 @@ class Flow(Rows):
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     seen: int = 0
     """Changes of heads that the stream has told of."""
+    latest: dict[str, Head] = field(default_factory=dict)
+    """The heads by the changes that were looked through."""
+    looked: int = 0
+    """So many of them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.fold = self._fold
+        self.tell = lambda batch, shard, now: self.telling(batch, shard, now)
 
     def _fold(self, batch: Batch, shard: Shard, now: int) -> None:
         self.folding(batch, shard, now)
@@ -145,6 +150,13 @@ class Flow(Rows):
         self.run()
         self.tend_all()
 
+    def jobs(self, batch_id: str = "batch_1") -> list[Head]:
+        """The jobs of a batch, by row, as the table has them."""
+        stream = self.world.database.stream
+        self.latest |= {head.id: head for _, after in stream[self.looked :] if (head := Head.from_item(after))}
+        self.looked = len(stream)
+        return sorted((head for head in self.latest.values() if head.batch == batch_id), key=lambda head: head.row or 0)
+
     def claimed(self, head: Head) -> Head:
         """A queued job that runs."""
         return self.world.jobs.change(head.id, lambda now: claim(now, now=self.now, lease_ms=SECOND, by="m"))
@@ -192,7 +204,8 @@ class Flow(Rows):
     def close(self, batch_id: str = "batch_1") -> None:
         """The last steps of the workflow."""
         self.assemble(batch_id)
-        self.telling.ended(batch_id, self.now)
+        TellSoon(self.batches, self.shards)(batch_id)
+        self.tend_all()
 
     def lines(self, kind: str = "output", batch_id: str = "batch_1") -> list[dict[str, Any]]:
         """The lines of a file of its results."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from broker.batches.store import Batches
     from broker.batches.tending import Tend
     from broker.cloud.queues import ShardsQueue
-    from broker.cloud.results import ResultObjects
     from broker.cloud.rows import RowObjects
     from broker.cloud.workflows import BatchMachine
 
@@ -90,7 +89,7 @@ def expire() -> "Expire":
 
 @cache
 def give_up() -> "GiveUp":
-    """The end of a batch that could not be finished."""
+    """The end of a batch that could not be planned."""
     from broker.batches.steering import GiveUp
 
     return GiveUp(batches())
@@ -117,17 +116,9 @@ def run_rows() -> "RunRows":
 def tend() -> "Tend":
     """What becomes of a shard."""
     from broker.batches.tending import Tend
+    from broker.bootstrap.batch_results import fold, tell
 
-    return Tend(batches(), run_rows(), lambda batch, shard, now: None, batch_workflows())
-
-
-@cache
-def results() -> "ResultObjects":
-    """What shards came to, until it is put together."""
-    from broker.cloud.clients import client
-    from broker.cloud.results import ResultObjects
-
-    return ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
+    return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())
 
 
 @cache
@@ -136,6 +127,7 @@ def plan_document() -> "PlanDocument":
     from broker.batches.children import Children
     from broker.batches.documents import PlanDocument
     from broker.batches.recipes import Recipes
+    from broker.bootstrap.batch_results import results
 
     children = Children(batches(), jobs(), payloads())
     ports = readings(), Recipes(database()), outbox(), results()
