@@ -81,6 +81,10 @@ class Flow(Rows):
     deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     seen: int = 0
     """Changes of heads that the stream has told of."""
+    latest: dict[str, Head] = field(default_factory=dict)
+    """The heads by the changes that were looked through."""
+    looked: int = 0
+    """So many of them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,6 +148,13 @@ class Flow(Rows):
         self.plan()
         self.run()
         self.tend_all()
+
+    def jobs(self, batch_id: str = "batch_1") -> list[Head]:
+        """The jobs of a batch, by row, as the table has them."""
+        stream = self.world.database.stream
+        self.latest |= {head.id: head for _, after in stream[self.looked :] if (head := Head.from_item(after))}
+        self.looked = len(stream)
+        return sorted((head for head in self.latest.values() if head.batch == batch_id), key=lambda head: head.row or 0)
 
     def claimed(self, head: Head) -> Head:
         """A queued job that runs."""
