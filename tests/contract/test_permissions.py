@@ -243,7 +243,7 @@ def test_some_functions_read_objects() -> None:
         "ReadDocumentFunction",
         "TakeFileFunction",
     }
-    readers_of_inbox |= {"BatchRowsFunction", "BatchStepFunction"}
+    readers_of_inbox |= {"ApiFunction", "BatchRowsFunction", "BatchStepFunction"}
     assert readers("InboxBucket") == readers_of_inbox
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 

@@ -11,6 +11,7 @@ from broker.batches.store import Batches
 from broker.batches.submitting import Found, Submit
 from broker.batches.viewing import ShowBatch
 from broker.errors import NotFound
+from broker.files.keeping import Files
 from broker.rest.batches import BatchDoor
 from broker.steps.estimating import EstimateJob
 from broker.tenants.registry import Tenant, Tenants
@@ -26,6 +27,8 @@ class FakeFinds:
 
     rows: FakeRowBytes
     files: dict[tuple[str, str], Found] = field(default_factory=dict)
+    uploads: Files | None = None
+    """Files that came by their own door, where there is one."""
     looked_at: list[str] = field(default_factory=list)
 
     def object(self, bucket: str, key: str) -> Found | None:
@@ -36,6 +39,10 @@ class FakeFinds:
 
     def file(self, tenant: str, file_id: str, now: int) -> Found:
         """See `Finds.file`."""
+        if self.uploads:
+            record = self.uploads.open(tenant, file_id, now, "input_file_id")
+            self.rows.objects[record.key] = self.uploads.bucket.objects[record.key]  # type: ignore[attr-defined]
+            return Found(record.bucket, record.key, "e", None, record.bytes)
         if (tenant, file_id) not in self.files:
             raise NotFound("There is no such file.", param="input_file_id")
         return self.files[tenant, file_id]
