@@ -5,8 +5,10 @@ from typing import Any
 
 from broker.batches.batch import Batch
 from broker.batches.estimating import EstimateBatch
+from broker.batches.releasing import Release
 from broker.batches.request import BatchRequest
 from broker.batches.sampling import Sampling
+from broker.batches.stopping import Stops
 from broker.batches.store import Batches
 from broker.batches.submitting import Found, Submit
 from broker.batches.viewing import ShowBatch
@@ -16,7 +18,7 @@ from broker.rest.batches import BatchDoor
 from broker.steps.estimating import EstimateJob
 from broker.tenants.registry import Tenant, Tenants
 
-from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes
+from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.world import INBOX, World
 
@@ -60,28 +62,6 @@ class FakeFinds:
         return file_id
 
 
-@dataclass(slots=True)
-class FakeStops:
-    """Records what was stopped, and how."""
-
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    def cancel(self, batch: Batch, now: int) -> Batch:
-        """See `Stops.cancel`."""
-        self.asked.append(("cancel", batch.id))
-        return batch
-
-    def pause(self, batch: Batch, now: int) -> Batch:
-        """See `Stops.pause`."""
-        self.asked.append(("pause", batch.id))
-        return batch
-
-    def resume(self, batch: Batch, now: int) -> Batch:
-        """See `Stops.resume`."""
-        self.asked.append(("resume", batch.id))
-        return batch
-
-
 @dataclass
 class BatchWorld:
     """What the door for batches touches."""
@@ -89,7 +69,7 @@ class BatchWorld:
     world: World
     rows: FakeRowBytes = field(default_factory=FakeRowBytes)
     workflows: FakeBatchWorkflows = field(default_factory=FakeBatchWorkflows)
-    stops: FakeStops = field(default_factory=FakeStops)
+    shards: FakeShards = field(default_factory=FakeShards)
     links: dict[tuple[str, str], str] = field(default_factory=dict)
     erased: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -135,6 +115,6 @@ class BatchWorld:
         price: Any = lambda model, tokens_in, tokens_out, now: self.batch_price  # noqa: E731
         estimate = EstimateBatch(self.submit(), Sampling(self.rows), quote, price, lambda: 10)
         return BatchDoor(
-            *(batches, self.submit(), estimate, self.stops),  # type: ignore[arg-type]
+            *(batches, self.submit(), estimate, Stops(Release(batches, self.shards), self.shards)),
             *(lambda base_url: ShowBatch(batches, base_url), link, erase),
         )
