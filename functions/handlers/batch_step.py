@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from broker.bootstrap import batching
+from broker.bootstrap import batch_results, batching
 from broker.clock import now_ms
 from broker.observability import invocation, log
 
@@ -26,10 +26,12 @@ def _expire(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
 
 
 def _results(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
+    batch_results.assemble()(event["batch_id"], now_ms())
     return {}
 
 
 def _tell(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
+    batch_results.tell_soon()(event["batch_id"])
     return {}
 
 

@@ -15,7 +15,7 @@ from broker.batches.folding import Fold
 from broker.batches.looking import LookAtBatch
 from broker.batches.shard import Shard
 from broker.batches.stopping import Stops
-from broker.batches.telling import Tell
+from broker.batches.telling import Tell, TellSoon
 from broker.delivery.publishing import HeadChange, Publish
 from broker.delivery.starting import StartDelivery
 from broker.jobs.erasing import erase
@@ -89,6 +89,7 @@ class Flow(Rows):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.fold = self._fold
+        self.tell = lambda batch, shard, now: self.telling(batch, shard, now)
 
     def _fold(self, batch: Batch, shard: Shard, now: int) -> None:
         self.folding(batch, shard, now)
@@ -203,7 +204,8 @@ class Flow(Rows):
     def close(self, batch_id: str = "batch_1") -> None:
         """The last steps of the workflow."""
         self.assemble(batch_id)
-        self.telling.ended(batch_id, self.now)
+        TellSoon(self.batches, self.shards)(batch_id)
+        self.tend_all()
 
     def lines(self, kind: str = "output", batch_id: str = "batch_1") -> list[dict[str, Any]]:
         """The lines of a file of its results."""

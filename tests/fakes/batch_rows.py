@@ -49,6 +49,7 @@ class Rows:
     most: Most = EVERY
     now: int = NOW
     fold: Callable[[Batch, Shard, int], object] = lambda batch, shard, now: None
+    tell: Callable[[Batch, Shard | None, int], object] = lambda batch, shard, now: None
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small"))
@@ -100,7 +101,8 @@ class Rows:
             lambda batch_id, row, error: self.failed.append((row, type(error).__name__)),
             self.line_s,
         )
-        Tend(self.batches, run_rows, self.fold, self.workflows)(message, lambda: self.now, time_left)
+        tend = Tend(self.batches, run_rows, self.fold, self.workflows, self.tell)
+        tend(message, lambda: self.now, time_left)
 
     def tend_all(self) -> int:
         """Tend whatever was sent, and what is sent by that; gives the seconds that messages waited."""

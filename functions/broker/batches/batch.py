@@ -228,7 +228,7 @@ class Batch:
         """When its rows are to be erased: its shards are told once more, and it keeps nothing of what was asked."""
         if self.erased_at is not None:
             return self
-        untold = ("webhook",) if self.due_at is not None else ()  # `Tell` forgets it
+        untold = ("webhook",) if self.due_at is not None else ()  # who tells of its end forgets it
         kept = {name: value for name, value in self.asked.items() if name in (*KEPT_OF_ERASED, *untold)}
         empty: dict[str, Any] = {"asked": kept, "output": {}, "released": 0, "open": (), "busy": (), "is_paused": False}
         erased = replace(self, erased_at=now, **empty)

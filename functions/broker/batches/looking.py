@@ -37,8 +37,8 @@ class LookAtBatch:
             return False
         if batch.due_at is None:
             return True
-        if batch.open:
-            self.queue.send(batch.id, batch.tenant, batch.open)
+        if batch.open or batch.status.terminal:
+            self.queue.send(batch.id, batch.tenant, batch.open or [0])
             self._progress(batch, now)
         elif batch.is_planned and batch.token and not (batch.is_done or batch.status.terminal):
             return False  # paused, or out of its hours: the workflow waits, and rightly

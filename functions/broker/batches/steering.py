@@ -48,13 +48,13 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Ends a batch whose workflow failed at each try. May be repeated."""
+    """Ends a batch whose rows could not be laid out. May be repeated."""
 
     batches: Batches
 
     def __call__(self, batch_id: str, now: int) -> dict[str, Any]:
-        """Mark it as failed: no more rows begin, and those that run are collected."""
-        error = BrokerError("The batch could not be finished; the fault is ours.", code="batch_failed")
+        """Mark it as failed, unless it was laid out meanwhile: then its rows go on."""
+        error = BrokerError("The rows could not be laid out; the fault is ours.", code="batch_not_planned")
         facts = {**error.facts(), "param": None}
-        self.batches.change(batch_id, lambda before: before.failed(facts, now))
+        self.batches.change(batch_id, lambda before: before if before.is_planned else before.failed(facts, now))
         return {}

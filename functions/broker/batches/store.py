@@ -25,7 +25,7 @@ class Batches:
     def find(self, batch_id: str) -> Batch | None:
         """The batch as of now, or None."""
         item = self.database.get("jobs", batch_pk(batch_id), "BATCH")
-        return Batch.from_item(item) if item else None
+        return Batch.from_item(item) if item and "rev" in item else None  # files of the inbox have a record like it
 
     def get(self, batch_id: str, tenant: str | None = None) -> Batch:
         """The batch as of now.

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from broker.batches.batch import Batch, BatchStatus
-from broker.batches.shard import ENDINGS, Sums
+from broker.batches.ports import ShardQueue
+from broker.batches.shard import ENDINGS, Shard, Sums
 from broker.batches.store import Batches
 from broker.clock import iso, usd
 from broker.envelope import envelope
@@ -48,6 +49,13 @@ class Tell:
     base_url: str
     """Of the REST API, for links."""
 
+    def __call__(self, batch: Batch, shard: Shard | None, now: int) -> None:
+        """Tell what is to be told of a batch when one of its shards, if it is open, is tended; may be repeated."""
+        if batch.status.terminal:
+            self.ended(batch, now)
+        elif shard and shard.number == 0 and shard.lease_until is None:
+            self.started(batch)
+
     def started(self, batch: Batch) -> None:
         """Its rows are laid out and begin; may be repeated."""
         at = batch.stamps.get(BatchStatus.IN_PROGRESS.value, batch.created_at)
@@ -66,21 +74,20 @@ class Tell:
             batch.id, lambda now_is: replace(now_is, told=step, told_at=now) if now_is.told < step else now_is
         )
 
-    def ended(self, batch_id: str, now: int) -> None:
-        """Its end, where it has ended, and that all was told then; may be repeated.
+    def ended(self, batch: Batch, now: int) -> None:
+        """Its end, where that has not been told; may be repeated.
 
         Raises:
             Exception: of the bus or the tables; what was told is told again.
         """
-        batch = self.batches.get(batch_id)
-        if not batch.status.terminal:
+        if batch.told >= STEPS:
             return
         at = batch.stamps.get(batch.status.value, now)
         facts = self._failure(batch) if batch.status is BatchStatus.FAILED else self._results(batch)
         kind = "BatchFailed" if batch.status is BatchStatus.FAILED else "BatchCompleted"
         self._event(kind, batch, batch.status.value, at, facts)
         self._webhook(batch, facts, at, now)
-        self.batches.change(batch_id, _told)
+        self.batches.change(batch.id, _told)
 
     def _webhook(self, batch: Batch, facts: dict[str, Any], at: int, now: int) -> None:
         event, wanted = WEBHOOKS[batch.status], batch.asked.get("webhook", {})
@@ -123,11 +130,25 @@ class Tell:
         return {"status": batch.status.value, "total": batch.rows, "error": shown}
 
 
+@dataclass(frozen=True, slots=True)
+class TellSoon:
+    """Has the end of a batch told by who tends its shards: the workflow's function does not know where the API is."""
+
+    batches: Batches
+    queue: ShardQueue
+
+    def __call__(self, batch_id: str) -> None:
+        """Ask for it; may be repeated."""
+        batch = self.batches.get(batch_id)
+        self.queue.send(batch.id, batch.tenant, [0])
+
+
 def _told(batch: Batch) -> Batch:
     """A batch whose end was told; where it is being erased, the sweep looks until that is done."""
     if batch.erased_at is None:
-        return replace(batch, due_at=None)
-    return replace(batch, asked={name: value for name, value in batch.asked.items() if name != "webhook"})
+        return replace(batch, told=STEPS, due_at=None)
+    kept = {name: value for name, value in batch.asked.items() if name != "webhook"}
+    return replace(batch, told=STEPS, asked=kept)
 
 
 def event_id(batch_id: str, stage: str) -> str:

@@ -25,6 +25,8 @@ class Tend:
     run_rows: RunRows
     fold: Callable[[Batch, Shard, int], object]
     workflows: BatchWorkflows
+    tell: Callable[[Batch, Shard | None, int], object] = lambda batch, shard, now: None
+    """Tells of its begin and its end, by the shard that is tended (`telling`)."""
 
     def __call__(
         self, message: dict[str, Any], clock: Callable[[], int], time_left: Callable[[], bool] = lambda: True
@@ -43,6 +45,7 @@ class Tend:
         if batch is None:
             return
         shard = self.batches.find_shard(batch.id, message["shard"]) if message["shard"] in batch.open else None
+        self.tell(batch, shard, clock())
         if shard and not shard.is_sent:
             shard = self.run_rows(batch, shard, message, clock, time_left)
             batch = self.batches.find(batch.id) or batch  # it may have been stopped meanwhile

@@ -88,7 +88,7 @@ def expire() -> "Expire":
 
 @cache
 def give_up() -> "GiveUp":
-    """The end of a batch that could not be finished."""
+    """The end of a batch that could not be planned."""
     from broker.batches.steering import GiveUp
 
     return GiveUp(batches())
@@ -115,5 +115,6 @@ def run_rows() -> "RunRows":
 def tend() -> "Tend":
     """What becomes of a shard."""
     from broker.batches.tending import Tend
+    from broker.bootstrap.batch_results import fold, tell
 
-    return Tend(batches(), run_rows(), lambda batch, shard, now: None, batch_workflows())
+    return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())
