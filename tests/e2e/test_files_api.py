@@ -4,11 +4,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 import urllib3
+from broker.cli import main
 from broker.clock import now_ms
 from broker.files.record import files_pk
 from broker.rest.files import MOST_FORM_BYTES
@@ -181,3 +184,37 @@ def test_openais_client_sends_a_file_in_parts(client: openai.OpenAI) -> None:
     assert client.files.content(done.file.id).read() == data
     begun = client.uploads.create(bytes=9, filename="x", mime_type="text/plain", purpose="batch")
     assert client.uploads.cancel(begun.id).status == "cancelled"
+
+
+def test_the_bound_holds_for_those_who_come_at_once(stack: Stack) -> None:
+    stack.register({"tenants": [{"id": "narrow", "max_files": 4, "max_file_bytes": 1000}]})
+    narrow = stack.as_tenant("narrow")
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(pool.map(lambda number: send(narrow, b"x" * 10, purpose="batch"), range(10)))
+    kept = [reply.body["id"] for reply in replies if reply.status == 200]
+    codes = {reply.body["error"]["code"] for reply in replies if reply.status != 200}
+    assert len(kept) == 4 and codes <= {"too_many_files", "contention"}, (len(kept), codes)
+    reply = send(narrow, b"x", purpose="batch")
+    assert (reply.status, reply.body["error"]["code"]) == (400, "too_many_files")
+    for file_id in kept:
+        assert narrow.call("DELETE", f"/files/{file_id}").status == 200
+    assert send(narrow, b"x" * 1001, purpose="batch").body["error"]["code"] == "too_many_files"
+    assert send(narrow, b"x" * 1000, purpose="batch").status == 200
+
+
+def test_the_command_sends_and_reads_a_file_of_any_size(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BROKER_URL", stack.base_url)
+    monkeypatch.setenv("BROKER_API_KEY", stack.seeded.api_key)
+    for size in (1000, 70 * MEBIBYTE):
+        data = os.urandom(size)
+        (tmp_path / "sent").write_bytes(data)
+        assert main(["files", "put", str(tmp_path / "sent"), "--keep", "3600"]) == 0
+        made = json.loads(capsys.readouterr().out)
+        assert (made["status"], made["bytes"]) == ("processed", size)
+        assert main(["files", "content", made["id"], str(tmp_path / "back")]) == 0
+        assert (tmp_path / "back").read_bytes() == data
+        capsys.readouterr()
+        assert main(["files", "delete", made["id"]]) == 0
+        capsys.readouterr()
