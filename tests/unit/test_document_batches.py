@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker.batches.batch import BatchStatus
-from broker.batches.documents import KIND
+from broker.batches.batch import DOCUMENT, BatchStatus
 from broker.batches.running import LEASE_MS
 from broker.batches.shard import row_job_id
 from broker.documents.document import Document, Page
@@ -295,7 +294,7 @@ def test_each_step_of_a_refinement_is_a_stage() -> None:
 def test_a_recipe_that_is_not_there_cannot_be_gone_on_with(documents: Documents) -> None:
     documents.submit(document(3))
     batch = documents.batch()
-    about = {**batch.asked, KIND: {**batch.asked[KIND], "version": 9}}
+    about = {**batch.asked, DOCUMENT: {**batch.asked[DOCUMENT], "version": 9}}
     documents.batches.change(
         DOCUMENT_ID,
         lambda now_is: type(now_is)(**{**{n: getattr(now_is, n) for n in now_is.__slots__}, "asked": about}),

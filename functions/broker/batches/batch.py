@@ -260,6 +260,15 @@ class Batch:
 KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
 """Of what was asked: neither texts nor addresses."""
 
+DOCUMENT = "document"
+"""In `Batch.source`, the kind of those that are of a document; in `Batch.asked`, by which recipe it goes."""
+
+
+def is_document(batch: Batch) -> bool:
+    """True for the batch of a document: its rows come stage by stage, and it has one result."""
+    return bool(batch.source.get("kind") == DOCUMENT)
+
+
 LISTED = "#batches"
 """Behind the tenant in the tenant's index: batches stand there apart from jobs. No tenant's name has a `#`."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from broker.batches.batch import KEEP_S, LOOK_MS, Batch
+from broker.batches.batch import DOCUMENT, KEEP_S, LOOK_MS, Batch, is_document
 from broker.batches.children import Child, Children
 from broker.batches.planning import Plan, facts_of
 from broker.batches.ports import BatchWorkflows, Results, RowBytes
@@ -26,9 +26,6 @@ from broker.documents.planning import Fit, next_step, with_scan
 from broker.documents.reading import Reading
 from broker.documents.recipe import Recipe
 from broker.documents.steps import Final, Request, Stage
-
-KIND = "document"
-"""Of `Batch.source`."""
 
 
 class Readings(Protocol):
@@ -84,7 +81,7 @@ class SubmitDocument:
         window, family = self.fit_of(str(recipe.request.get("model", "auto")), now)
         about = {"recipe": recipe.id, "version": recipe.version, "size": recipe.size_for(window), "family": family}
         asked: dict[str, Any] = {
-            "document": {name: value for name, value in about.items() if value is not None},
+            DOCUMENT: {name: value for name, value in about.items() if value is not None},
             "output": {"kind": "outbox", "key": source["key"]},
         }
         if recipe.webhook is not None:
@@ -98,7 +95,7 @@ class SubmitDocument:
             created_at=now,
             expires_at=now // 1000 + KEEP_S,
             ends_at=now + recipe.deadline_s * 1000,
-            source={"kind": KIND, **source},
+            source={"kind": DOCUMENT, **source},
             asked=asked,
             due_at=now + LOOK_MS,
         )
@@ -140,7 +137,7 @@ class PlanDocument:
         return self.plan(batch_id, clock, time_left)
 
     def _go_on(self, batch: Batch, clock: Callable[[], int]) -> Batch:
-        about = batch.asked[KIND]
+        about = batch.asked[DOCUMENT]
         recipe = self.recipes.version(about["recipe"], int(about["version"]))
         facts = self.readings.load(batch.id)
         stages = list(self.children.by_stage(batch))
@@ -158,8 +155,12 @@ class PlanDocument:
     def _begin(self, batch: Batch, stage: Stage) -> Batch:
         """Name the rows of another stage in the batch, each plan its own: what was named first is what is run."""
         where = self.rows.write(batch.id, f"{stage.name}-{uuid7_hex(0)[-12:]}.jsonl", self._lines(batch.id, stage))
-        named = lambda now_is: now_is.with_stage(stage.name, len(stage.requests), where)  # noqa: E731
-        return self.batches.change(batch.id, named)[1]
+        before, after = self.batches.change(
+            batch.id, lambda now_is: now_is.with_stage(stage.name, len(stage.requests), where)
+        )
+        superseded = [before.rows_in or {}] if after.rows_in == where else [where]
+        self.results.forget_rows(batch.id, superseded)  # they hold the document's words
+        return after
 
     def _lines(self, batch_id: str, stage: Stage) -> Iterator[bytes]:
         for request in stage.requests:
@@ -196,7 +197,22 @@ class PlanDocument:
         after = self.batches.change(batch.id, decide)[1]
         self.readings.forget(batch.id, reading.scans if reading else 0)
         self.results.forget(batch.id, batch.shards)
+        self.results.forget_rows(batch.id, [batch.rows_in or {}])
         return after
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBatch:
+    """Plans whatever a batch is of: rows that are there, or the stages of a document."""
+
+    batches: Batches
+    rows: Callable[[], Plan]
+    document: Callable[[], PlanDocument]
+
+    def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
+        """See `planning.Plan`."""
+        plan = self.document if is_document(self.batches.get(batch_id)) else self.rows
+        return plan()(batch_id, clock, time_left)
 
 
 def result(recipe: Recipe, reading: Reading | None, final: Final, stages: list[list[Child]]) -> dict[str, Any]:

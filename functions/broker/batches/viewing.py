@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.batches.batch import Batch, BatchStatus
+from broker.batches.batch import Batch, BatchStatus, is_document
+from broker.batches.document_view import document_view
 from broker.batches.shard import ENDINGS, ROWS, Sums
 from broker.batches.store import Batches
 from broker.clock import iso, usd
@@ -67,7 +68,8 @@ class ShowBatch:
             live = Sums()
         progress = Progress.of(batch, live)
         begins = progress.open and not batch.status.terminal
-        return batch_view(batch, progress, now, self.base_url, self.jobs_waiting("bulk") if begins else None)
+        shown = batch_view(batch, progress, now, self.base_url, self.jobs_waiting("bulk") if begins else None)
+        return shown | {"document": document_view(self.batches, batch)} if is_document(batch) else shown
 
     def page(self, found: Sequence[Batch], now: int) -> list[dict[str, Any]]:
         """Several, by their records alone: a row counts when its shard has ended."""
@@ -127,6 +129,7 @@ def batch_view(
         "prompt": asked.get("prompt"),
         "metadata": asked.get("metadata", {}),
         "retry_of": asked.get("retry_of"),
+        "document": None,
         "erased": batch.erased_at is not None,
         "urls": {"get": url, **{each: f"{url}/{each}" for each in ("cancel", "pause", "resume", "retry", "results")}},
     }

@@ -7,7 +7,7 @@ from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings
 from broker.bootstrap.doors import accept
 
 if TYPE_CHECKING:
-    from broker.batches.documents import PlanDocument
+    from broker.batches.documents import PlanBatch, PlanDocument
     from broker.batches.duplicates import Duplicates
     from broker.batches.planning import Plan
     from broker.batches.releasing import Release
@@ -119,6 +119,14 @@ def tend() -> "Tend":
     from broker.bootstrap.batch_results import fold, tell
 
     return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())
+
+
+@cache
+def plan_batch() -> "PlanBatch":
+    """Laying out whatever a batch is of."""
+    from broker.batches.documents import PlanBatch
+
+    return PlanBatch(batches(), plan, plan_document)
 
 
 @cache
