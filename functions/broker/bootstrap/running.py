@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from broker.steps.semantic_cache import FindSimilar
     from broker.steps.settling import SettleJob
     from broker.steps.single_flight import SingleFlight
-    from broker.storage import Item
 
 
 @cache
@@ -66,7 +65,7 @@ def count(head: "Head", now: int) -> None:
         count_line()(head, now)
 
 
-def look_at_batch(item: "Item", now: int) -> bool:
+def look_at_batch(item: dict[str, Any], now: int) -> bool:
     """The sweep's look at a batch, or at a file of the inbox; True where something was asked for again."""
     from broker.batches.batch import batch_id_of
     from broker.bootstrap.batching import batches
