@@ -81,8 +81,8 @@ def batch_door() -> "BatchDoor":
     from broker.cloud.results import ResultObjects
     from broker.rest.batches import BatchDoor
 
-    def show(base_url: str) -> "ShowBatch":
-        return ShowBatch(batching.batches(), base_url)
+    def show(url: str) -> "ShowBatch":
+        return ShowBatch(batching.batches(), url)
 
     stops = Stops(batching.release(), batching.shard_queue())
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
