@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def results() -> "ResultObjects":
+def shard_results() -> "ResultObjects":
     """Results of shards."""
     from broker.cloud.clients import client
     from broker.cloud.results import ResultObjects
@@ -82,7 +82,7 @@ def fold() -> "Fold":
     from broker.batches.folding import Fold
     from broker.jobs.exporting import Export
 
-    collect = Collect(batches(), jobs().look, Export(payloads(), base_url()), results(), row_bytes())
+    collect = Collect(batches(), jobs().look, Export(payloads(), base_url()), shard_results(), row_bytes())
     return Fold(batches(), jobs(), duplicates(), collect, erase_shard(), release(), shard_queue(), tell())
 
 
@@ -101,7 +101,7 @@ def assemble() -> "Assemble":
     from broker.cloud.clients import client
     from broker.cloud.results import ResultFile
 
-    return Assemble(batches(), results(), files(), ResultFile(lambda: client("s3")), setting("OUTBOX_BUCKET"))
+    return Assemble(batches(), shard_results(), files(), ResultFile(lambda: client("s3")), setting("OUTBOX_BUCKET"))
 
 
 @cache
