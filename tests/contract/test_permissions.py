@@ -161,7 +161,7 @@ def rights_on(name: str, resource: Resource) -> set[str]:
 TURNS = {
     "ApiFunction": {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"},  # recalls, shows, links and erases them
     "IntakeFunction": {"s3:GetObject"},
-    "BatchRowsFunction": {"s3:GetObject"},
+    "BatchRowsFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, and erases those of rows
     "TakeFileFunction": {"s3:GetObject"},
     "CleanFunction": {"s3:DeleteObject"},  # ends them
     "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept

@@ -196,7 +196,9 @@ class Flow(Rows):
 
     def finish(self, batch_id: str = "batch_1") -> None:
         """End all that is open until the batch is done, and have its end written and told, as its workflow does."""
-        while self.end_all(batch_id):
+        goes_on = True
+        while goes_on:
+            goes_on = self.end_all(batch_id) > 0
             self.publish()
             self.tend_all()
         self.close(batch_id)
