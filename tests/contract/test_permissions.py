@@ -239,6 +239,7 @@ def test_some_functions_read_objects() -> None:
     readers_of_inbox = {
         "AdminFunction",
         "ApiFunction",
+        "IntakeFunction",
         "InvokeModelFunction",
         "ReadDocumentFunction",
         "TakeFileFunction",

@@ -47,7 +47,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "api": ("api", {"pydantic"}),
     "authorize": ("identify", set()),
     "batch_rows": ("tend", {"pydantic"} | S3),
-    "batch_step": ("plan", {"pydantic"} | S3),
+    "batch_step": ("plan_batch", {"pydantic"}),
     "check_input": ("guard", set()),
     "clean": ("clean", {"broker.files"}),
     "deliver": ("deliver", set()),

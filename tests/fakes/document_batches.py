@@ -75,7 +75,11 @@ class Documents(Rows):
         use_case = PlanDocument(
             self.batches, self.rows, plan, children, self.readings, recipes, self.outbox, self.results
         )
-        return use_case(batch_id, lambda: self.now, time_left)
+        try:
+            return use_case(batch_id, lambda: self.now, time_left)
+        finally:
+            for key in self.results.rows_forgotten:
+                self.rows.objects.pop(key, None)
 
     def live(self, batch_id: str = DOCUMENT_ID) -> dict[str, Any]:
         """Run a document to its end; gives its result."""

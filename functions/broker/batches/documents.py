@@ -84,6 +84,8 @@ class SubmitDocument:
             DOCUMENT: {name: value for name, value in about.items() if value is not None},
             "output": {"kind": "outbox", "key": source["key"]},
         }
+        if recipe.max_cost is not None:
+            asked["max_cost"] = recipe.max_cost
         if recipe.webhook is not None:
             asked["webhook"] = dict(recipe.webhook)
         if recipe.guardrails:

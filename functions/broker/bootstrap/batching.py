@@ -117,15 +117,6 @@ def run_rows() -> "RunRows":
 
 
 @cache
-def tend() -> "Tend":
-    """What becomes of a shard."""
-    from broker.batches.tending import Tend
-    from broker.bootstrap.batch_results import fold, tell
-
-    return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())
-
-
-@cache
 def plan_batch() -> "PlanBatch":
     """Laying out whatever a batch is of."""
     from broker.batches.documents import PlanBatch
@@ -139,8 +130,10 @@ def plan_document() -> "PlanDocument":
     from broker.batches.children import Children
     from broker.batches.documents import PlanDocument
     from broker.batches.recipes import Recipes
-    from broker.bootstrap.batch_results import results
+    from broker.cloud.clients import client
+    from broker.cloud.results import ResultObjects
 
+    results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     children = Children(batches(), jobs(), payloads())
-    ports = readings(), Recipes(database()), outbox(), results()
+    ports = readings(), Recipes(database()), outbox(), results
     return PlanDocument(batches(), row_bytes(), plan(), children, *ports)

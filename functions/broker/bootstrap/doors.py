@@ -191,13 +191,10 @@ def event_consumer() -> "EventConsumer":
 
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
 
-    def take_document(detail: Any, tenant: str, event_id: str, principal: str) -> None:
+    def ask(detail: Any, tenant: str, event_id: str, principal: str) -> None:
         ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
 
-    def tell(kind: str, detail: dict[str, Any]) -> None:
-        bus().put_one(kind, detail)
-
-    return EventConsumer(accept(), tenants().of_event, rejected, tell, take_document)
+    return EventConsumer(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), ask)
 
 
 @cache
@@ -205,10 +202,10 @@ def ask_for_document() -> "AskForDocument":
     """Documents that events ask for."""
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
-    from broker.cloud.row_files import RowFiles
+    from broker.cloud.row_files import InboxObjects
     from broker.inbox.asking import AskForDocument
 
-    finds = RowFiles(client("s3"), files().open)
+    finds = InboxObjects(client("s3"))
     return AskForDocument(finds, FilesQueue(client("sqs"), setting("FILES_QUEUE")), setting("INBOX_BUCKET"))
 
 
