@@ -64,6 +64,9 @@ class Check:
     when: Sequence[If]
 
 
+Operation = Put | Update | Delete | Check
+
+
 class ConditionFailed(Exception):
     """A condition did not hold; nothing was written. `failed` are the positions of the operations at fault."""
 
@@ -139,7 +142,7 @@ class Database(Protocol):
         """
         ...
 
-    def write(self, *operations: Put | Update | Delete | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """Write all or nothing: one operation as a plain write, several as one transaction.
 
         Raises:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from broker.bootstrap import batching
+from broker.bootstrap import batch_results
 from broker.clock import now_ms
 from broker.observability import invocation
 
@@ -26,4 +26,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _tend(record: dict[str, Any], time_left: Callable[[], bool]) -> None:
-    batching.tend()(json.loads(record["body"]), now_ms, time_left)
+    batch_results.tend()(json.loads(record["body"]), now_ms, time_left)

@@ -93,6 +93,7 @@ ARROWS: dict[str, set[str]] = {
     "cli": {
         *("clock", "errors", "storage"),
         *(
+            "batches",
             "inbox",
             "cloud",
             "delivery",

@@ -22,12 +22,14 @@ HEAVY = (
     "boto3",
     "botocore.client",
     "botocore.session",
+    "broker.files",
     "broker.providers",
     "broker.registry",
     "broker.contract",
     "cryptography",
     "jsonschema_rs",
     "jwt",
+    "multipart",
     "pydantic",
     "urllib3",
 )
@@ -47,7 +49,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "batch_rows": ("tend", {"pydantic"} | S3),
     "batch_step": ("plan", {"pydantic"} | S3),
     "check_input": ("guard", set()),
-    "clean": ("clean", set()),
+    "clean": ("clean", {"broker.files"}),
     "deliver": ("deliver", set()),
     "dispatch": ("workflows", set()),
     "intake": ("event_consumer", {"pydantic"}),
@@ -85,8 +87,9 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
     code = f"import sys, handlers.{door}\n"
     if builder:
         code += (
-            "from broker.bootstrap import batching, doors, running\n"
-            f"next(getattr(room, {builder!r}) for room in (doors, running, batching) if hasattr(room, {builder!r}))()\n"
+            "from broker.bootstrap import batch_results, batching, doors, running\n"
+            "rooms = doors, running, batching, batch_results\n"
+            f"next(getattr(room, {builder!r}) for room in rooms if hasattr(room, {builder!r}))()\n"
         )
     names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
         "BASE_URL",
@@ -115,7 +118,7 @@ def test_each_function_is_looked_at() -> None:
     assert set(DOORS) == AT_FIRST_USE.keys()
     text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
     for door, (builder, _) in AT_FIRST_USE.items():
-        assert re.search(rf"\b(batching|doors|running)\.{builder}\(", text[door]), (
+        assert re.search(rf"\b(batch_results|batching|doors|running)\.{builder}\(", text[door]), (
             f"handlers/{door}.py does not use {builder}"
         )
 

@@ -5,17 +5,20 @@ from typing import Any
 
 from broker.batches.batch import Batch
 from broker.batches.estimating import EstimateBatch
+from broker.batches.releasing import Release
 from broker.batches.request import BatchRequest
 from broker.batches.sampling import Sampling
+from broker.batches.stopping import Stops
 from broker.batches.store import Batches
 from broker.batches.submitting import Found, Submit
 from broker.batches.viewing import ShowBatch
 from broker.errors import NotFound
+from broker.files.keeping import Files
 from broker.rest.batches import BatchDoor
 from broker.steps.estimating import EstimateJob
 from broker.tenants.registry import Tenant, Tenants
 
-from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes
+from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.world import INBOX, World
 
@@ -26,6 +29,8 @@ class FakeFinds:
 
     rows: FakeRowBytes
     files: dict[tuple[str, str], Found] = field(default_factory=dict)
+    uploads: Files | None = None
+    """Files that came by their own door, where there is one."""
     looked_at: list[str] = field(default_factory=list)
 
     def object(self, bucket: str, key: str) -> Found | None:
@@ -36,6 +41,10 @@ class FakeFinds:
 
     def file(self, tenant: str, file_id: str, now: int) -> Found:
         """See `Finds.file`."""
+        if self.uploads:
+            record = self.uploads.open(tenant, file_id, now, "input_file_id")
+            self.rows.objects[record.key] = self.uploads.bucket.objects[record.key]  # type: ignore[attr-defined]
+            return Found(record.bucket, record.key, "e", None, record.bytes)
         if (tenant, file_id) not in self.files:
             raise NotFound("There is no such file.", param="input_file_id")
         return self.files[tenant, file_id]
@@ -53,28 +62,6 @@ class FakeFinds:
         return file_id
 
 
-@dataclass(slots=True)
-class FakeStops:
-    """Records what was stopped, and how."""
-
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    def cancel(self, batch: Batch, now: int) -> Batch:
-        """See `Stops.cancel`."""
-        self.asked.append(("cancel", batch.id))
-        return batch
-
-    def pause(self, batch: Batch, now: int) -> Batch:
-        """See `Stops.pause`."""
-        self.asked.append(("pause", batch.id))
-        return batch
-
-    def resume(self, batch: Batch, now: int) -> Batch:
-        """See `Stops.resume`."""
-        self.asked.append(("resume", batch.id))
-        return batch
-
-
 @dataclass
 class BatchWorld:
     """What the door for batches touches."""
@@ -82,7 +69,7 @@ class BatchWorld:
     world: World
     rows: FakeRowBytes = field(default_factory=FakeRowBytes)
     workflows: FakeBatchWorkflows = field(default_factory=FakeBatchWorkflows)
-    stops: FakeStops = field(default_factory=FakeStops)
+    shards: FakeShards = field(default_factory=FakeShards)
     links: dict[tuple[str, str], str] = field(default_factory=dict)
     erased: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -128,6 +115,6 @@ class BatchWorld:
         price: Any = lambda model, tokens_in, tokens_out, now: self.batch_price  # noqa: E731
         estimate = EstimateBatch(self.submit(), Sampling(self.rows), quote, price, lambda: 10)
         return BatchDoor(
-            *(batches, self.submit(), estimate, self.stops),  # type: ignore[arg-type]
+            *(batches, self.submit(), estimate, Stops(Release(batches, self.shards), self.shards)),
             *(lambda base_url: ShowBatch(batches, base_url), link, erase),
         )

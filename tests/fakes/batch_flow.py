@@ -127,7 +127,7 @@ class Flow(Rows):
     @property
     def stops(self) -> Stops:
         """Stopping batches."""
-        return Stops(self.release, self.shards)
+        return Stops(self.release)
 
     @property
     def look(self) -> LookAtBatch:
@@ -167,7 +167,7 @@ class Flow(Rows):
         if status is Status.SUCCEEDED:
             output = "OUTPUT#1.1"
             self.world.payloads.save(head, output, {"text": text})
-        call = {"m": "small", "r": cost, "a": self.now, "o": "ok", "c": cost, "p": "yes", "e": self.now}
+        call = {"m": "small", "r": cost, "a": self.now, "o": "succeeded", "c": cost, "p": "yes"}
         outcome = Outcome(status, output=output, usage={"input_tokens": 2, "output_tokens": 1})
 
         def ended(before: Head) -> Head:
@@ -196,7 +196,9 @@ class Flow(Rows):
 
     def finish(self, batch_id: str = "batch_1") -> None:
         """End all that is open until the batch is done, and have its end written and told, as its workflow does."""
-        while self.end_all(batch_id):
+        goes_on = True
+        while goes_on:
+            goes_on = self.end_all(batch_id) > 0
             self.publish()
             self.tend_all()
         self.close(batch_id)

@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, Literal
 
-from broker.storage import TRIES, Check, ConditionFailed, Contended, Delete, If, Item, Page, Put, TableName, Update
+from broker.storage import (
+    TRIES,
+    ConditionFailed,
+    Contended,
+    Delete,
+    If,
+    Item,
+    Operation,
+    Page,
+    Put,
+    TableName,
+    Update,
+)
 
 MOST_AT_ONCE = 100
 """Operations of one transaction."""
@@ -84,7 +96,7 @@ class FakeDatabase:
             self.write(operation)
             return dict(_copy(self._items[_key(operation)]))
 
-    def write(self, *operations: Put | Update | Delete | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """See `Database.write`."""
         with self._lock:
             self._meet(operations, tries)
@@ -93,7 +105,7 @@ class FakeDatabase:
                 self.lose_reply_of = None
                 self._write(operations)
 
-    def _meet(self, operations: Sequence[Put | Update | Delete | Check], tries: int) -> None:
+    def _meet(self, operations: Sequence[Operation], tries: int) -> None:
         keys = [_key(operation)[1] for operation in operations]
         for _ in range(tries):
             met = [place for place, pk in enumerate(keys) if self.held[pk] > 0]
@@ -102,7 +114,7 @@ class FakeDatabase:
                 return
         raise Contended(met)
 
-    def _write(self, operations: Sequence[Put | Update | Delete | Check]) -> None:
+    def _write(self, operations: Sequence[Operation]) -> None:
         if self.meanwhile:
             self.meanwhile.pop(0)()
         if self.crash_in is not None:
@@ -191,7 +203,7 @@ class FakeDatabase:
         return item
 
 
-def _key(operation: Put | Update | Delete | Check) -> Key:
+def _key(operation: Operation) -> Key:
     if isinstance(operation, Put):
         return operation.table, operation.item["pk"], operation.item["sk"]
     return operation.table, operation.pk, operation.sk

@@ -19,6 +19,7 @@ class FakeFileBucket:
     """See `broker.files.record.FileBucket`."""
 
     name: str = "payloads"
+    url: str = "https://bucket.example"
     objects: dict[str, bytes] = field(default_factory=dict)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     targets: dict[str, tuple[str, int, str | None]] = field(default_factory=dict)
@@ -41,17 +42,22 @@ class FakeFileBucket:
 
     def link(self, key: str, filename: str, seconds: int) -> str:
         """See `FileBucket.link`."""
-        return f"https://bucket.example/{key}?signed&for={seconds}"
+        return f"{self.url}/{key}?signed&for={seconds}"
 
     def target(self, key: str, size: int, sha256: str | None) -> Target:
         """See `FileBucket.target`."""
-        url = f"https://bucket.example/{key}?write"
+        url = f"{self.url}/{key}?write"
         self.targets[url] = (key, size, sha256)
         return Target(url, {"content-length": str(size)}, 900)
 
     def sent(self, url: str, data: bytes) -> bool:
         """What becomes of bytes that a client sends to a target."""
         key, size, sha256 = self.targets[url]
+        upload, _, number = url.partition("?")[2].partition("&")
+        if number:
+            if len(data) == size:
+                self.put_part(key, upload, int(number), data)
+            return len(data) == size
         fits = len(data) == size and sha256 in (None, hashlib.sha256(data).hexdigest()) and key not in self.objects
         if fits:
             self.objects[key] = data
@@ -61,9 +67,15 @@ class FakeFileBucket:
         """See `FileBucket.join`."""
         if not time_left():
             raise Unavailable("There was no time.")
+        if not self.objects.keys() >= set(sources):
+            raise InvalidRequest("There is no such part.", code="no_such_part", param="part_ids")
         data = b"".join(self.objects[source] for source in sources)
         self.objects[key] = data
         return Stored(len(data), _etag(data)), hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+    def put_part(self, key: str, upload: str, number: int, data: bytes) -> None:
+        """What a client does with a part's target."""
+        self.uploads[upload][number] = data
 
     def start(self, key: str) -> str:
         """See `FileBucket.start`."""
@@ -73,7 +85,8 @@ class FakeFileBucket:
 
     def part_target(self, key: str, upload: str, number: int, size: int) -> Target:
         """See `FileBucket.part_target`."""
-        return Target(f"https://bucket.example/{key}?{upload}&{number}", {"content-length": str(size)}, 900)
+        self.targets[f"{self.url}/{key}?{upload}&{number}"] = (key, size, None)
+        return Target(f"{self.url}/{key}?{upload}&{number}", {"content-length": str(size)}, 900)
 
     def parts(self, key: str, upload: str) -> list[Part]:
         """See `FileBucket.parts`."""
@@ -83,7 +96,7 @@ class FakeFileBucket:
     def finish(self, key: str, upload: str, parts: Sequence[Part]) -> None:
         """See `FileBucket.finish`."""
         if any(part.bytes < LEAST_PART for part in parts[:-1]):
-            raise InvalidRequest("A part is too small.", code="part_too_small", param="bytes")
+            raise InvalidRequest("A part is too small.", code="parts_not_joined", param="bytes")
         kept = self.uploads.pop(upload, None)
         if kept is not None:
             self.objects[key] = b"".join(kept[part.number] for part in parts)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from broker.storage import Check, Item, Page, Put, TableName, Update
+from broker.storage import Item, Operation, Page, Put, TableName, Update
 
 from tests.fakes.counting import UNIT_BYTES, bytes_of
 from tests.fakes.database import FakeDatabase
@@ -22,7 +22,7 @@ class QuickDatabase(FakeDatabase):
     """Of heads, when they are due by partition of the index and key."""
     _partitions: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def _write(self, operations: Sequence[Put | Update | Check]) -> None:
+    def _write(self, operations: Sequence[Operation]) -> None:
         FakeDatabase._write(self, operations)
         for each in operations:
             pk, sk = (each.item["pk"], each.item["sk"]) if isinstance(each, Put) else (each.pk, each.sk)

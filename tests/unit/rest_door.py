@@ -38,6 +38,7 @@ class Door:
 
     def __post_init__(self) -> None:
         self.batches = BatchWorld(self.world)
+        self.batches.finds.uploads = a_file_door(self.world.database, self.bucket).files
         self.world.register(a_model("small"), a_model("large", status="disabled"))
         self.world.tenant()
         self.world.tenant("other", models=["large"])

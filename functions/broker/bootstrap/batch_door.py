@@ -81,10 +81,10 @@ def batch_door() -> "BatchDoor":
     from broker.cloud.results import ResultObjects
     from broker.rest.batches import BatchDoor
 
-    def show(base_url: str) -> "ShowBatch":
-        return ShowBatch(batching.batches(), base_url)
+    def show(url: str) -> "ShowBatch":
+        return ShowBatch(batching.batches(), url)
 
-    stops = Stops(batching.release(), batching.shard_queue())
+    stops = Stops(batching.release())
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     erase = EraseBatch(database(), batching.release(), results, _discard)
     return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase)

@@ -14,7 +14,7 @@ from broker.bootstrap.adapters import (
     payloads,
     setting,
 )
-from broker.bootstrap.batching import batch_workflows, batches, duplicates, release, row_bytes, shard_queue
+from broker.bootstrap.batching import batch_workflows, batches, duplicates, release, row_bytes, run_rows, shard_queue
 
 if TYPE_CHECKING:
     from broker.batches.assembling import Assemble
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from broker.batches.folding import Fold
     from broker.batches.looking import LookAtBatch
     from broker.batches.telling import Tell, TellSoon
+    from broker.batches.tending import Tend
     from broker.cloud.results import ResultObjects
     from broker.jobs.head import Head
 
 
 @cache
-def results() -> "ResultObjects":
+def shard_results() -> "ResultObjects":
     """Results of shards."""
     from broker.cloud.clients import client
     from broker.cloud.results import ResultObjects
@@ -81,8 +82,16 @@ def fold() -> "Fold":
     from broker.batches.folding import Fold
     from broker.jobs.exporting import Export
 
-    collect = Collect(batches(), jobs().look, Export(payloads(), base_url()), results(), row_bytes())
+    collect = Collect(batches(), jobs().look, Export(payloads(), base_url()), shard_results(), row_bytes())
     return Fold(batches(), jobs(), duplicates(), collect, erase_shard(), release(), shard_queue(), tell())
+
+
+@cache
+def tend() -> "Tend":
+    """What becomes of a shard."""
+    from broker.batches.tending import Tend
+
+    return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())
 
 
 @cache
@@ -92,7 +101,7 @@ def assemble() -> "Assemble":
     from broker.cloud.clients import client
     from broker.cloud.results import ResultFile
 
-    return Assemble(batches(), results(), files(), ResultFile(lambda: client("s3")), setting("OUTBOX_BUCKET"))
+    return Assemble(batches(), shard_results(), files(), ResultFile(lambda: client("s3")), setting("OUTBOX_BUCKET"))
 
 
 @cache

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from broker.batches.running import RunRows
     from broker.batches.steering import Expire, GiveUp, Run
     from broker.batches.store import Batches
-    from broker.batches.tending import Tend
     from broker.cloud.queues import ShardsQueue
     from broker.cloud.rows import RowObjects
     from broker.cloud.workflows import BatchMachine
@@ -109,12 +108,3 @@ def run_rows() -> "RunRows":
     from broker.metrics import line_failed
 
     return RunRows(batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue(), line_failed)
-
-
-@cache
-def tend() -> "Tend":
-    """What becomes of a shard."""
-    from broker.batches.tending import Tend
-    from broker.bootstrap.batch_results import fold, tell
-
-    return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())

@@ -136,7 +136,7 @@ def api() -> "Api":
     def forget(job_id: str) -> None:
         answers().forget(job_id)
 
-    def batches() -> "BatchDoor":
+    def of_batches() -> "BatchDoor":
         from broker.bootstrap.batch_door import batch_door
 
         return batch_door()
@@ -148,7 +148,13 @@ def api() -> "Api":
 
     return Api(
         *(accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits()),
-        *(estimate_job(), try_policies, Listing(database(), Prompts(database(), prompt_texts())), file_door, batches),
+        *(
+            estimate_job(),
+            try_policies,
+            Listing(database(), Prompts(database(), prompt_texts())),
+            file_door,
+            of_batches,
+        ),
     )
 
 

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from broker.steps.semantic_cache import FindSimilar
     from broker.steps.settling import SettleJob
     from broker.steps.single_flight import SingleFlight
-    from broker.storage import Item
 
 
 @cache
@@ -56,7 +55,7 @@ def count_line() -> "Count":
     return Count(database(), FilesQueue(client("sqs"), setting("FILES_QUEUE")))
 
 
-def count(head: "Head", now: int) -> None:
+def count_ended(head: "Head", now: int) -> None:
     """Count a job that ended, where it is a row of a batch or comes of a file; most are neither."""
     if head.row is not None:
         from broker.bootstrap.batch_results import count_row
@@ -66,7 +65,7 @@ def count(head: "Head", now: int) -> None:
         count_line()(head, now)
 
 
-def look_at_batch(item: "Item", now: int) -> bool:
+def look_at_file_or_batch(item: dict[str, Any], now: int) -> bool:
     """The sweep's look at a batch, or at a file of the inbox; True where something was asked for again."""
     from broker.batches.batch import batch_id_of
     from broker.bootstrap.batching import batches
@@ -210,7 +209,7 @@ def publish() -> "Publish":
             not_left_undone(head, error)
 
     return Publish(
-        *(database(), jobs(), bus(), delivery_queue(), base_url(), job_ended, count, publishing_stopped),
+        *(database(), jobs(), bus(), delivery_queue(), base_url(), job_ended, count_ended, publishing_stopped),
         lambda head: webhook_gone(head.id, f"job.{head.status}"),
         leave_undone,
     )
@@ -281,7 +280,7 @@ def sweep() -> "Sweep":
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, look_at_batch, can_start)
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, look_at_file_or_batch, can_start)
 
 
 def reviews_standing(now: int) -> tuple[int, int]:

@@ -1,27 +1,21 @@
 """`broker batch …`: rows of a file as one piece of work, watched as it runs."""
 
 import argparse
+import io
 import json
-import shutil
-import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import urllib3
-
 from broker.batches.batch import BatchStatus
 from broker.cli.asking import NotSucceeded, client_of, pages
-from broker.cli.printable import as_json, on_one_line
+from broker.cli.files import put_file
+from broker.cli.printable import as_json, on_one_line, printable
 from broker.cli.progress import follow
 from broker.cli.rest_client import RestClient
 from broker.cli.shell import Shell
 from broker.errors import InvalidRequest
-
-UPLOAD_S = 3_600
-"""At most, of a file; as long as the broker waits for it."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -148,7 +142,7 @@ def _body(options: argparse.Namespace, client: RestClient) -> dict[str, Any]:
         return {**body, "s3": options.file}
     path = Path(options.file)
     is_id = options.file.startswith("file-") and not path.exists()
-    return {**body, "input_file_id": options.file if is_id else _upload(path, client)}
+    return {**body, "input_file_id": options.file if is_id else put_file(client, path, "batch")["id"]}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -159,21 +153,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InvalidRequest(f"{path} is no JSON object.", param="body")
     return found
-
-
-def _upload(path: Path, client: RestClient) -> str:
-    size = path.stat().st_size
-    if not size:
-        raise InvalidRequest(f"{path} is empty.", param="file")
-    file = client.call("POST", "/files", {"filename": path.name, "bytes": size, "purpose": "batch"})
-    where = file["upload"]
-    with path.open("rb") as data:
-        reply = urllib3.request(
-            where["method"], where["url"], body=data, headers=where["headers"], retries=False, timeout=UPLOAD_S
-        )
-    if reply.status >= 300:
-        raise InvalidRequest(f"{path} could not be uploaded: the bucket answered {reply.status}.", param="file")
-    return str(file["id"])
 
 
 def _followed(client: RestClient, batch_id: str, options: argparse.Namespace) -> str:
@@ -208,12 +187,10 @@ def _told(batch: dict[str, Any]) -> str:
 
 
 def _download(client: RestClient, batch_id: str, kind: str, path: Path | None) -> str:
-    """Results as they are, to a file or to standard output; whatever is in them, a terminal only shows it."""
-    url = client.location(f"{_path(batch_id)}/results", {"kind": kind})
-    reply = urllib3.request("GET", url, retries=False, preload_content=False)
-    if reply.status >= 300:
-        raise InvalidRequest(f"The results cannot be read: the bucket answered {reply.status}.")
-    with path.open("wb") if path else nullcontext(sys.stdout.buffer) as out:
-        shutil.copyfileobj(reply, out)
-    sys.stdout.flush()
-    return f"{kind} in {path}" if path else ""
+    """Results as they are, to a file or to standard output."""
+    route = f"{_path(batch_id)}/results?kind={kind}"
+    if path is not None:
+        return f"{kind} in {path}: {client.fetch(route, path):,} bytes"
+    kept = io.BytesIO()
+    client.fetch(route, kept)
+    return printable(kept.getvalue().decode(errors="replace")).rstrip("\n")

@@ -15,6 +15,7 @@ from broker.cli import asking, batches, keys
 from broker.cli.completion import SHELLS, script
 from broker.cli.doctor import add_doctor, doctor
 from broker.cli.documents import read
+from broker.cli.files import add_files, files
 from broker.cli.printable import on_one_line
 from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
 from broker.cli.shell import Shell
@@ -141,6 +142,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "reviews": _reviews,
     "feedback": _feedback,
     "outputs": _outputs,
+    "files": files,
     "submit": asking.submit,
     "get": asking.get,
     "wait": asking.wait,
@@ -184,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
+    add_files(commands.add_parser("files", help="put, list, read and delete files"))
     add_doctor(commands.add_parser("doctor", help="find what keeps the stack from working, and how to mend it"))
     add_teardown(commands.add_parser("teardown", help="remove the stack and all that it holds"))
     commands.add_parser("outputs", help="show the stack's outputs")

@@ -5,7 +5,20 @@ from typing import Any, Literal
 
 from broker.cloud.attributes import decode_item, encode, encode_item
 from broker.cloud.contention import Met, persist
-from broker.storage import TRIES, Check, ConditionFailed, Delete, If, Item, Page, Put, TableName, Unread, Update
+from broker.storage import (
+    TRIES,
+    Check,
+    ConditionFailed,
+    Delete,
+    If,
+    Item,
+    Operation,
+    Page,
+    Put,
+    TableName,
+    Unread,
+    Update,
+)
 
 INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
 
@@ -126,7 +139,7 @@ class DynamoDatabase:
         following = reply.get("LastEvaluatedKey")
         return Page([decode_item(item) for item in reply["Items"]], decode_item(following) if following else None)
 
-    def write(self, *operations: Put | Update | Delete | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """See `Database.write`."""
         if len(operations) == 1 and not isinstance(operations[0], Check):
             self._write_one(operations[0], tries)
@@ -151,7 +164,7 @@ class DynamoDatabase:
 
         return persist(write, tries)
 
-    def _write_all(self, operations: Sequence[Put | Update | Delete | Check], tries: int) -> None:
+    def _write_all(self, operations: Sequence[Operation], tries: int) -> None:
         requests = [{KINDS[type(operation)]: self._request(operation)} for operation in operations]
 
         def write() -> None:
@@ -167,7 +180,7 @@ class DynamoDatabase:
 
         persist(write, tries)
 
-    def _request(self, operation: Put | Update | Delete | Check) -> dict[str, Any]:
+    def _request(self, operation: Operation) -> dict[str, Any]:
         expression = _Expression()
         request: dict[str, Any] = {"TableName": self._names[operation.table]}
         if isinstance(operation, Put):

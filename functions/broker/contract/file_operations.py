@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from broker.contract.common import Count, OneOf, Shown
 from broker.contract.operation import Operation, parameter
-from broker.files.bodies import PURPOSES, Completion, FileBody, Filename, PartBody, Purpose, UploadBody
+from broker.files.bodies import PURPOSES, Completion, FileBody, PartBody, Purpose, UploadBody
 from broker.rest.files import MOST_ASKED, MOST_FORM_BYTES, MOST_LISTED
 
 EXAMPLE_FILE = "file-019a0b1c2d3e7f4a8b9c0d1e2f3a4b5c"
@@ -109,7 +109,6 @@ class FileForm(BaseModel):
 
     file: Bytes
     purpose: Purpose
-    filename: Filename | None = None
     expires_after_anchor: Literal["created_at"] | None = Field(default=None, alias="expires_after[anchor]")
     expires_after_seconds: int | None = Field(default=None, alias="expires_after[seconds]")
     sha256: str | None = None

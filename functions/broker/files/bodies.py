@@ -105,6 +105,8 @@ def parse_form(fields: dict[str, str], filename: str, size: int) -> FileBody:
             inner = name[len("expires_after[") : -1]
             whole = value.isascii() and value.isdigit() and len(value) < 10
             body.setdefault("expires_after", {})[inner] = int(value) if inner == "seconds" and whole else value
+        elif name in body:
+            raise InvalidRequest(f"{name}: the file itself says it.", code="invalid_field", param=name)
         else:
             body[name] = value
     try:

@@ -3,6 +3,7 @@
 A file's id is no credential: each is looked for among its tenant's alone, and another's is as unknown as none.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -127,8 +128,10 @@ class Files:
         """Take a file whose bytes are here.
 
         Raises:
-            InvalidRequest: the tenant may keep no more.
+            InvalidRequest: the tenant may keep no more, or the bytes are not those of the digest.
         """
+        if new.sha256 not in (None, hashlib.sha256(data).hexdigest()):
+            raise InvalidRequest("sha256: the file has another one.", code="file_differs", param="sha256")
         record = self.expect(new, now)
         return self.taken(record, Stored(len(data), self.bucket.put(record.key, data)))
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
@@ -22,7 +22,7 @@ from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
-from broker.rest.files import FILE_ROUTES, FileDoor
+from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
@@ -32,6 +32,9 @@ from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
+
+if TYPE_CHECKING:
+    from broker.rest.files import FileDoor
 
 MOST_WAIT_S = 25
 """From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
@@ -60,7 +63,7 @@ class Api:
     estimate: Callable[[JobRequest, str, int], dict[str, Any]]
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
     prompts: Listing
-    files: Callable[[], FileDoor]
+    files: Callable[[], "FileDoor"]
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
 
@@ -251,11 +254,12 @@ def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api,
     return answered
 
 
-def _of_files(answer: Callable[[FileDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
-    @wraps(answer)
+def _of_files(name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
-        return answer(api.files(), request)
+        reply: Reply = getattr(api.files(), name)(request)
+        return reply
 
+    answered.__name__ = name
     return answered
 
 
@@ -277,7 +281,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     ("GET", "/models"): ("models:read", Api.list_models),
-    **{route: (scope, _of_files(answer)) for route, (scope, answer) in FILE_ROUTES.items()},
+    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

@@ -1,7 +1,6 @@
 """The routes of files and uploads, in the shapes that OpenAI's clients read."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,18 +195,3 @@ def _where(target: Target, now: int) -> dict[str, Any]:
         "headers": target.headers,
         "expires_at": now // 1000 + target.seconds,
     }
-
-
-FILE_ROUTES: dict[tuple[str, str], tuple[str, Callable[[FileDoor, Request], Reply]]] = {
-    ("POST", "/files"): ("files:write", FileDoor.create_file),
-    ("GET", "/files"): ("files:read", FileDoor.list_files),
-    ("GET", "/files/{id}"): ("files:read", FileDoor.get_file),
-    ("GET", "/files/{id}/content"): ("files:read", FileDoor.get_content),
-    ("DELETE", "/files/{id}"): ("files:write", FileDoor.delete_file),
-    ("POST", "/uploads"): ("files:write", FileDoor.create_upload),
-    ("GET", "/uploads/{id}"): ("files:read", FileDoor.get_upload),
-    ("POST", "/uploads/{id}/parts"): ("files:write", FileDoor.add_part),
-    ("POST", "/uploads/{id}/complete"): ("files:write", FileDoor.complete_upload),
-    ("POST", "/uploads/{id}/cancel"): ("files:write", FileDoor.cancel_upload),
-}
-"""By method and resource: the scope that is needed, and the answer."""

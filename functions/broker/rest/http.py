@@ -15,7 +15,8 @@ READABLE = "idempotent-replayed, location, preference-applied, retry-after, x-re
 
 AS_A_FILE = (
     "Send it as a file: below your prefix of the inbox bucket, one request as .json, several as the lines of a .jsonl; "
-    "pictures, documents and sounds below media/, named by s3:// in the request."
+    "pictures, documents and sounds below media/, named by s3:// in the request. What /files is to keep is put to the "
+    "bucket (send its name and size as JSON to /files), or comes in parts by /uploads."
 )
 """What to do with a body that is too large; the template's reply of API Gateway says the same."""
 
