@@ -127,7 +127,7 @@ class Flow(Rows):
     @property
     def stops(self) -> Stops:
         """Stopping batches."""
-        return Stops(self.release, self.shards)
+        return Stops(self.release)
 
     @property
     def look(self) -> LookAtBatch:

@@ -78,7 +78,7 @@ class Documents(Rows):
         try:
             return use_case(batch_id, lambda: self.now, time_left)
         finally:
-            for key in self.results.rows_forgotten:
+            for key in self.results.forgotten:
                 self.rows.objects.pop(key, None)
 
     def live(self, batch_id: str = DOCUMENT_ID) -> dict[str, Any]:
