@@ -134,9 +134,9 @@ class PromptUseEntry(StrictEntry):
 class PromptsEntry(StrictEntry):
     """What is asked; a name alone stands for `{"id": …}`."""
 
-    map: Annotated[PromptUseEntry, BeforeValidator(_of_a_name)]
+    map: Annotated[PromptUseEntry, BeforeValidator(_of_a_name, PromptUseEntry | str)]
     """Of each part. Its variable is `document`."""
-    reduce: Annotated[PromptUseEntry, BeforeValidator(_of_a_name)] | None = None
+    reduce: Annotated[PromptUseEntry, BeforeValidator(_of_a_name, PromptUseEntry | str)] | None = None
     """For `map_reduce`, with the variable `answers`; for `refine`, with `document` and `answer`, the one so far."""
 
 
