@@ -12,6 +12,7 @@ from broker.batches.documents import PlanDocument, SubmitDocument
 from broker.batches.planning import Plan
 from broker.batches.recipes import Recipes
 from broker.batches.shard import RowEnd, Shard
+from broker.batches.viewing import ShowBatch
 from broker.documents.reading import Reading
 from broker.jobs.exporting import Export
 from broker.jobs.head import Head, Status
@@ -120,6 +121,10 @@ class Documents(Rows):
         """All that a child's model reads."""
         given = self.world.prompt(head.id)
         return "\n".join(str(message["content"]) for message in given.get("messages", ()))
+
+    def shown(self, batch_id: str = DOCUMENT_ID) -> dict[str, Any]:
+        """The document as the API shows it."""
+        return ShowBatch(self.batches, BASE_URL)(self.batch(batch_id), self.now)
 
     def result(self, batch_id: str = DOCUMENT_ID) -> dict[str, Any]:
         """What is in the outbox."""

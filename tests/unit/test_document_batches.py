@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from broker.batches.assembling import Assemble
 from broker.batches.batch import DOCUMENT, BatchStatus
 from broker.batches.running import LEASE_MS
-from broker.batches.shard import row_job_id
+from broker.batches.shard import RowEnd, row_job_id
 from broker.documents.document import Document, Page
 from broker.documents.reading import numbered, of_text, scan_mark
 from broker.errors import NotFound
@@ -16,6 +17,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.store import REQUEST
 from broker.postprocessing.citations import cited_pages
 
+from tests.fakes.batch_flow import FakeResultFiles
 from tests.fakes.batches import FakeRowBytes
 from tests.fakes.database import Crash
 from tests.fakes.document_batches import DOCUMENT_ID, KEY, Documents
@@ -301,3 +303,55 @@ def test_a_recipe_that_is_not_there_cannot_be_gone_on_with(documents: Documents)
     )
     with pytest.raises(NotFound):
         documents.plan_document()
+
+
+def test_a_document_shows_its_stages_and_its_children(documents: Documents) -> None:
+    documents.submit(document(5))
+    documents.plan_document()
+    documents.run(DOCUMENT_ID)
+    documents.tend_all()
+    for head in documents.jobs(DOCUMENT_ID)[:2]:
+        documents.end(head)
+        documents.batches.end_row(DOCUMENT_ID, head.row or 0, RowEnd("succeeded", 7))
+    shown = documents.shown()
+    about = shown["document"]
+    assert about["recipe"] == {"id": "sums", "version": 1} and about["key"] == KEY
+    assert about["stages"] == [{"name": "parts", "total": 5, "ended": 2, "succeeded": 2, "cost_usd": 14e-9}]
+    assert [child["status"] for child in about["children"]] == ["succeeded"] * 2 + ["queued"] * 3
+    documents.answer()
+    documents.live()
+    about = documents.shown()["document"]
+    assert [(stage["name"], stage["total"], stage["ended"]) for stage in about["stages"]] == [
+        ("parts", 5, 5),
+        ("merge-1", 1, 1),
+    ]
+    assert [child["stage"] for child in about["children"]] == ["parts"] * 5 + ["merge-1"]
+    assert about["children"][5]["job_id"] == row_job_id(DOCUMENT_ID, NOW, 100)
+
+
+def test_a_document_of_many_children_is_shown_by_its_stages(documents: Documents) -> None:
+    documents.submit(document(150))
+    documents.live()
+    about = documents.shown()["document"]
+    assert about["children"] is None and about["stages"][0] | {"cost_usd": 0} == {
+        "name": "parts",
+        "total": 150,
+        "ended": 150,
+        "succeeded": 150,
+        "cost_usd": 0,
+    }
+
+
+def test_nothing_is_put_together_of_a_document_but_its_result(documents: Documents) -> None:
+    documents.submit(document(3))
+    assemble = Assemble(documents.batches, documents.results, FakeResultFiles(), FakeResultFiles(), "outbox")
+    documents.plan_document()
+    documents.stage()
+    assert assemble(DOCUMENT_ID, NOW) is False and documents.batch().status is BatchStatus.IN_PROGRESS
+    documents.live()
+    assert assemble(DOCUMENT_ID, NOW) is True and documents.batch().output["result_key"] == f"{KEY}.result.json"
+
+
+def test_a_cap_holds_above_the_limits_of_the_jobs(documents: Documents) -> None:
+    documents.register({**SUMS, "max_cost_usd": 0.5})
+    assert documents.submit(document(3)).asked["max_cost"] == 500_000_000
