@@ -72,7 +72,7 @@ def test_a_batch_that_stopped(why: str) -> None:
     flow.put(jsonl(*map(chat, map(str, range(150)))), BATCH_ID, asked=HOOK)
     flow.plan(BATCH_ID)
     if why == "cancelled":
-        Stops(flow.release, flow.shards).cancel(flow.batch(BATCH_ID), flow.now)
+        Stops(flow.release).cancel(flow.batch(BATCH_ID), flow.now)
     else:
         flow.now = flow.batch(BATCH_ID).ends_at
         flow.expire(BATCH_ID)

@@ -127,7 +127,7 @@ class Flow(Rows):
     @property
     def stops(self) -> Stops:
         """Stopping batches."""
-        return Stops(self.release, self.shards)
+        return Stops(self.release)
 
     @property
     def look(self) -> LookAtBatch:
@@ -167,7 +167,7 @@ class Flow(Rows):
         if status is Status.SUCCEEDED:
             output = "OUTPUT#1.1"
             self.world.payloads.save(head, output, {"text": text})
-        call = {"m": "small", "r": cost, "a": self.now, "o": "ok", "c": cost, "p": "yes", "e": self.now}
+        call = {"m": "small", "r": cost, "a": self.now, "o": "succeeded", "c": cost, "p": "yes"}
         outcome = Outcome(status, output=output, usage={"input_tokens": 2, "output_tokens": 1})
 
         def ended(before: Head) -> Head:

@@ -82,6 +82,7 @@ class FakeResults:
 
     kept: dict[tuple[str, int, ResultKind], bytes] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    """Keys of rows that were deleted."""
 
     def keep(self, batch_id: str, shard: int, kind: ResultKind, parts: Iterable[bytes]) -> None:
         """See `Results.keep`."""
@@ -97,9 +98,13 @@ class FakeResults:
 
     def forget(self, batch_id: str, shards: int) -> None:
         """See `Results.forget`."""
-        self.forgotten.append(batch_id)
         for key in [key for key in self.kept if key[0] == batch_id]:
             del self.kept[key]
+
+    def forget_rows(self, batch_id: str, places: Iterable[dict[str, Any]]) -> None:
+        """See `Results.forget_rows`."""
+        found = (str(place.get("key", "")) for place in places)
+        self.forgotten += [key for key in found if key.startswith(f"batches/{batch_id}/")]
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ class EraseBatch:
         self.results.forget(batch.id, batch.shards)
         self.results.forget_rows(batch.id, [batch.source, batch.rows_in or {}])
         self._forget_address(batch)
-        self.release(batch.id, lambda before: before.erasing(now), now)
+        self.release.all(batch.id, lambda before: before.erasing(now), now)
 
     def _forget_address(self, batch: Batch) -> None:
         for note in self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#"):

@@ -28,3 +28,9 @@ class Release:
         before, after = self.batches.change(batch_id, lambda batch: decide(batch).release(now))
         self.queue.send(after.id, after.tenant, range(before.released, after.released))
         return after
+
+    def all(self, batch_id: str, decide: Callable[[Batch], Batch], now: int) -> Batch:
+        """The same where all open shards have to be looked at by it, as when the batch stops."""
+        _, after = self.batches.change(batch_id, lambda batch: decide(batch).release(now))
+        self.queue.send(after.id, after.tenant, after.open)
+        return after

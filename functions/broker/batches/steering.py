@@ -42,7 +42,7 @@ class Expire:
         def decide(before: Batch) -> Batch:
             return before.stopped("expired", now) if before.ends_at <= now else before
 
-        batch = self.release(batch_id, decide, now)
+        batch = self.release.all(batch_id, decide, now)
         return {"seconds": GRACE_S if batch.has_stopped else seconds(batch, now)}
 
 

@@ -1,10 +1,8 @@
 """Stopping a batch, for good or for a while: what has not begun does not begin, what is done is kept."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from broker.batches.batch import Batch, BatchStatus
-from broker.batches.ports import ShardQueue
 from broker.batches.releasing import Release
 from broker.errors import Conflict, NotCancelable
 
@@ -14,7 +12,6 @@ class Stops:
     """Stops batches and lets them go on. Each may be repeated: what a crash leaves untold, the sweep tells."""
 
     release: Release
-    queue: ShardQueue
 
     def cancel(self, batch: Batch, now: int) -> Batch:
         """Begin no more rows, and end the jobs that nobody has begun; those that run end as they would have.
@@ -28,7 +25,7 @@ class Stops:
                 raise NotCancelable(f"The batch is {before.status.value}: all of its rows have ended.")
             return before.stopped("cancelled", now)
 
-        return self._changed(batch, canceled, now)
+        return self.release.all(batch.id, canceled, now)
 
     def pause(self, batch: Batch, now: int) -> Batch:
         """Have no more rows begin for now; jobs that there are go on.
@@ -45,12 +42,7 @@ class Stops:
         Raises:
             Conflict: no more rows will begin.
         """
-        return self._changed(batch, lambda before: replace(_going_on(before), is_paused=False), now)
-
-    def _changed(self, batch: Batch, decide: Callable[[Batch], Batch], now: int) -> Batch:
-        after = self.release(batch.id, decide, now)
-        self.queue.send(after.id, after.tenant, after.open)
-        return after
+        return self.release.all(batch.id, lambda before: replace(_going_on(before), is_paused=False), now)
 
 
 def _going_on(batch: Batch) -> Batch:

@@ -84,7 +84,7 @@ def batch_door() -> "BatchDoor":
     def show(url: str) -> "ShowBatch":
         return ShowBatch(batching.batches(), url)
 
-    stops = Stops(batching.release(), batching.shard_queue())
+    stops = Stops(batching.release())
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     erase = EraseBatch(database(), batching.release(), results, _discard)
     return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase)
