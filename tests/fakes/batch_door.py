@@ -115,6 +115,6 @@ class BatchWorld:
         price: Any = lambda model, tokens_in, tokens_out, now: self.batch_price  # noqa: E731
         estimate = EstimateBatch(self.submit(), Sampling(self.rows), quote, price, lambda: 10)
         return BatchDoor(
-            *(batches, self.submit(), estimate, Stops(Release(batches, self.shards), self.shards)),
+            *(batches, self.submit(), estimate, Stops(Release(batches, self.shards))),
             *(lambda base_url: ShowBatch(batches, base_url), link, erase),
         )
