@@ -57,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
-        *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
+        *("batches", "clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": set(),

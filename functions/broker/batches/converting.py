@@ -75,8 +75,7 @@ class Convert:
         if self.rows.size(batch.source) > MOST_BYTES:
             message = f"A file of this form or encoding has {MOST_BYTES:,} bytes at most."
             raise TooLarge(message, code="file_too_large")
-        lines = _lines(_decoded(self.rows.pieces(batch.source), encoding))
-        return self._write(batch, _bounded(_of_csv(lines, given) if is_csv else _of_jsonl(lines), most_rows))
+        return self._write(batch, _bounded(converted(self.rows.pieces(batch.source), given), most_rows))
 
     def _write(self, batch: Batch, lines: Iterable[bytes]) -> dict[str, Any]:
         return {**self.rows.write(batch.id, ROWS_IN, lines), "wrapped": True}
@@ -87,6 +86,21 @@ def encoding_of(begins: bytes) -> str:
     return next((name for mark, name in MARKS if begins.startswith(mark)), UTF8[0])
 
 
+def converted(pieces: Iterable[bytes], given: dict[str, Any], *, is_whole: bool = True) -> Iterator[bytes]:
+    """Lines of ours of the bytes of a file.
+
+    Args:
+        pieces: the bytes.
+        given: how they are written (`Batch.asked["input"]`).
+        is_whole: False of a file's beginning, whose last row may be cut off.
+
+    Raises:
+        InvalidRequest: they cannot be read so.
+    """
+    lines = _lines(_decoded(pieces, given.get("encoding"), is_whole))
+    return _of_csv(lines, given) if given.get("form") == "csv" else _of_jsonl(lines)
+
+
 def _bounded(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
     for number, line in enumerate(lines, start=1):
         if number > most:
@@ -94,7 +108,7 @@ def _bounded(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
         yield line
 
 
-def _decoded(pieces: Iterable[bytes], encoding: str | None) -> Iterator[str]:
+def _decoded(pieces: Iterable[bytes], encoding: str | None, is_whole: bool) -> Iterator[str]:
     """The text of a stream of bytes; where nobody said its encoding, by its mark."""
     given, begun = iter(pieces), b""
     while len(begun) < LONGEST_MARK and (piece := next(given, b"")):
@@ -104,7 +118,7 @@ def _decoded(pieces: Iterable[bytes], encoding: str | None) -> Iterator[str]:
     try:
         for piece in chain([begun], given):
             yield decoder.decode(piece)
-        yield decoder.decode(b"", final=True)
+        yield decoder.decode(b"", final=is_whole)
     except UnicodeError:
         message = f"The file is not in the encoding {encoding}."
         raise InvalidRequest(message, code="invalid_encoding", param="format.encoding") from None

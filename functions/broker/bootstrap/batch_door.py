@@ -61,8 +61,10 @@ def estimate() -> "EstimateBatch":
     from broker.routing.question import USUAL_OUTPUT
 
     def batch_price(model_id: str, tokens_in: int, most_out: int, now: int) -> int | None:
-        prices = models().get(model_id, now).batch_prices
-        return tokens_in * prices[0] + min(most_out, USUAL_OUTPUT) * prices[1] if prices else None
+        model = models().get(model_id, now)
+        if model.batch_price_in is None or model.batch_price_out is None:
+            return None
+        return tokens_in * model.batch_price_in + min(most_out, USUAL_OUTPUT) * model.batch_price_out
 
     def at_once() -> int | None:
         known = database().get("ledger", PK, LIMIT, eventual=True)
