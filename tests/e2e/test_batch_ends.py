@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from local.listening import Listener
 from standardwebhooks import Webhook
 
+from local.listening import Listener
 from local.receiver import Receiver
 from tests.e2e.batches import BatchesOf
 from tests.e2e.stack import Stack, chat, until
