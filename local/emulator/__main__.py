@@ -2,7 +2,7 @@
 
 from ministack import app as ministack_app
 
-from local.emulator import bedrock, callbacks, fidelity, gateway, limits, memory, processes, speed, stored
+from local.emulator import bedrock, callbacks, fidelity, gateway, limits, memory, processes, speed, stored, versions
 from local.emulator.counting import counted
 from local.emulator.serving import serve
 
@@ -18,6 +18,7 @@ def main() -> None:
     processes.patch()
     memory.patch()
     stored.patch()
+    versions.patch()
     serve(counted(ministack_app.app))
 
 

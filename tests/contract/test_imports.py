@@ -57,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
-        *("clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
+        *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": {"json_schema", "postprocessing", "token_estimates"},

@@ -76,7 +76,8 @@ def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
     try:
         value = value_of(data)
         if wrapped:
-            line, value = value["line"], _unwrapped(value)
+            line = value["line"]
+            value = unwrapped(value)
         custom_id, value = custom_id_of(value)
         if span.place in shard.doubles:
             message = "An earlier row of the batch has the same custom_id."
@@ -116,7 +117,12 @@ def value_of(data: bytes) -> Any:
     return json_text.read(text)
 
 
-def _unwrapped(value: dict[str, Any]) -> Any:
+def unwrapped(value: dict[str, Any]) -> Any:
+    """The row in a line of our own.
+
+    Raises:
+        InvalidRequest: it could not be read.
+    """
     if error := value.get("error"):
         raise InvalidRequest(error["message"], code=error["code"], param=error.get("param"))
     return value["body"]

@@ -13,7 +13,7 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import apigateway_v1, dynamodb, eventbridge, lambda_svc, s3, sqs, stepfunctions
 
-from local.emulator import callbacks, fidelity, limits, processes, speed, stored
+from local.emulator import callbacks, fidelity, limits, processes, speed, stored, versions
 
 PATCHED = (
     Parser, processes.AsShipped, apigateway_v1, app, dynamodb, eventbridge, iam_actions, iam_evaluator, lambda_runtime,
@@ -91,6 +91,7 @@ def as_it_runs() -> Iterator[None]:
         speed.patch()
         processes.patch()
         stored.patch()
+        versions.patch()
         yield
 
 
