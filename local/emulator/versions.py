@@ -35,7 +35,7 @@ def patch() -> None:
 
 
 def _part_of(
-    bucket: str, key: str, headers: dict[str, str], reply: dict[str, str], body: bytes
+    what: tuple[str, str], headers: dict[str, str], reply: dict[str, str], body: bytes
 ) -> tuple[Any, Any, Any]:
     """The reply with what was asked for of a body."""
     if "range" not in headers:
