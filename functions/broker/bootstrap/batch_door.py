@@ -5,7 +5,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.bootstrap import batching
-from broker.bootstrap.adapters import database, files, is_local, models, prompt_texts, setting, tenants
+from broker.bootstrap.adapters import database, files, is_local, job_queue, models, prompt_texts, setting, tenants
+from broker.bootstrap.running import deliver
 from broker.clock import now_ms
 
 if TYPE_CHECKING:
@@ -84,12 +85,16 @@ def batch_door() -> "BatchDoor":
     from broker.rest.batches import BatchDoor
 
     def show(url: str) -> "ShowBatch":
-        return ShowBatch(batching.batches(), url)
+        return ShowBatch(batching.batches(), url, job_queue().waiting)
 
     stops = Stops(batching.release())
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     erase = EraseBatch(database(), batching.release(), results, _discard)
-    return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase)
+
+    def redeliver(batch_id: str, now: int) -> list[str]:
+        return deliver().redeliver(batch_id, now)
+
+    return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase, redeliver)
 
 
 def _discard(batch: "Batch") -> None:
