@@ -23,6 +23,7 @@ from tests.fakes.database import Crash
 from tests.fakes.document_batches import DOCUMENT_ID, KEY, Documents
 from tests.fakes.world import HOUR, NOW
 from tests.unit.documents.recipes_case import SENTENCE, document
+from tests.unit.registry_case import MODEL
 
 SUMS = {
     "id": "sums",
@@ -352,6 +353,16 @@ def test_nothing_is_put_together_of_a_document_but_its_result(documents: Documen
     assert assemble(DOCUMENT_ID, NOW) is True and documents.batch().output["result_key"] == f"{KEY}.result.json"
 
 
-def test_a_cap_holds_above_the_limits_of_the_jobs(documents: Documents) -> None:
-    documents.register({**SUMS, "max_cost_usd": 0.5})
-    assert documents.submit(document(3)).asked["max_cost"] == 500_000_000
+def test_what_guardrails_cost_counts_within_the_budget_too(documents: Documents) -> None:
+    judge = {"id": "judge", "rules": [{"check": "harmful_content", "engines": ["judge"], "action": "flag"}]}
+    models = [MODEL | {"id": "judge", "context_window": 100_000, "price_in_usd": 1, "price_out_usd": 1}]
+    priced = {**SUMS, "max_cost_usd": 0.005, "guardrails": ["judge"]}
+    documents.register(priced, guardrails=[judge], models=models)
+    assert documents.submit(document(10)).asked["max_cost"] == 5_000_000
+    documents.plan_document()
+    documents.run(DOCUMENT_ID)
+    while documents.shards.sent:  # those that wait for money come later
+        batch_id, shard = documents.shards.sent.pop(0)
+        documents.tend({"batch_id": batch_id, "shard": shard})
+    heads = documents.jobs(DOCUMENT_ID)
+    assert 0 < len(heads) < 10 and 0 < sum(head.limit for head in heads) <= 5_000_000

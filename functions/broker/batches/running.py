@@ -75,7 +75,7 @@ class RunRows:
     """Told of each row that failed as nobody foresaw."""
     line_s: float = LINE_S
     """The time of a row."""
-    worst: Worst = lambda request, tenant, now: 0
+    worst: Worst = lambda request, batch, now: 0
     """What a row can cost at most; asked only where the batch has a `max_cost_usd`."""
 
     def __call__(

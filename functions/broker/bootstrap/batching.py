@@ -7,6 +7,7 @@ from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings
 from broker.bootstrap.doors import accept, prepare
 
 if TYPE_CHECKING:
+    from broker.batches.batch import Batch
     from broker.batches.documents import PlanBatch, PlanDocument
     from broker.batches.duplicates import Duplicates
     from broker.batches.planning import Plan
@@ -106,11 +107,13 @@ def duplicates() -> "Duplicates":
 def run_rows() -> "RunRows":
     """Rows into jobs."""
     from broker.batches.running import RunRows
+    from broker.jobs.accepting import with_policies
     from broker.jobs.request import JobRequest, stored_form
     from broker.metrics import line_failed
 
-    def worst(request: JobRequest, tenant: str, now: int) -> int:
-        return prepare().quote(tenant, stored_form(request), now)[1]
+    def worst(request: JobRequest, batch: "Batch", now: int) -> int:
+        asked = with_policies(stored_form(request), batch.asked.get("policies", ()))
+        return prepare().quote(batch.tenant, asked, now)[1]
 
     use_cases = batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue()
     return RunRows(*use_cases, line_failed, worst=worst)

@@ -162,8 +162,7 @@ class Accept:
     def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
         if request.webhook:
             self._check_webhook(request.webhook.url)
-        named = {POLICIES: list(caller.policies)} if caller.policies else {}
-        prepared = self._prepare(caller.tenant, document | named, now)
+        prepared = self._prepare(caller.tenant, with_policies(document, caller.policies), now)
         hold = prepared.hold
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
@@ -250,6 +249,11 @@ class Accept:
                 raise
             raise ledger.exceeded(ledger.standing(self._database, head.tenant, period), own) from None
         return made
+
+
+def with_policies(document: dict[str, Any], policies: Sequence[str]) -> dict[str, Any]:
+    """A stored request on its way to be prepared, with the guardrail policies that it comes with."""
+    return document | {POLICIES: list(policies)} if policies else document
 
 
 def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:
