@@ -13,8 +13,8 @@ from broker.cli.shell import Shell
 from broker.clock import iso
 from broker.errors import Unavailable
 
-PART_BYTES = 64 * 1024 * 1024
-"""Of a larger file, which goes in parts, so that a cut connection costs one of them."""
+MOST_AT_ONCE = 64 * 1024 * 1024
+"""Bytes; a larger file goes in parts, so that a cut connection costs one of them."""
 
 TRIES = 3
 
@@ -43,31 +43,27 @@ def files(shell: Shell) -> str:
 
 
 def _put(client: RestClient, options: Any) -> str:
-    return as_json(put_file(client, options.path, options.purpose, options.keep))
-
-
-def put_file(client: RestClient, path: Path, purpose: str, keep_s: int | None = None) -> Any:
-    """Send a file, whatever its size; gives its record."""
+    path: Path = options.path
     size = path.stat().st_size
-    new: dict[str, Any] = {"filename": path.name, "bytes": size, "purpose": purpose}
-    if keep_s is not None:
-        new["expires_after"] = {"seconds": keep_s}
-    if size > PART_BYTES:
-        return _put_parts(client, path, new)
+    new: dict[str, Any] = {"filename": path.name, "bytes": size, "purpose": options.purpose}
+    if options.keep is not None:
+        new["expires_after"] = {"seconds": options.keep}
+    if size > MOST_AT_ONCE:
+        return as_json(_put_parts(client, path, new))
     data = path.read_bytes()
     made = client.call("POST", "/files", new | {"sha256": hashlib.sha256(data).hexdigest()})
     _send(client, made["upload"], data)
-    return client.call("GET", _path(made["id"]))
+    return as_json(client.call("GET", _path(made["id"])))
 
 
 def _put_parts(client: RestClient, path: Path, new: dict[str, Any]) -> Any:
-    upload = f"/uploads/{client.call('POST', '/uploads', new)['id']}"
-    ids = []
+    begun = client.call("POST", "/uploads", new)
+    upload, ids = f"/uploads/{begun['id']}", []
     with path.open("rb") as file:
         number = 0
-        while data := file.read(PART_BYTES):
+        while data := file.read(begun["part_bytes"]):
             number += 1
-            part = client.call("POST", f"{upload}/parts", {"number": number, "bytes": len(data)})
+            part = client.call("POST", f"{upload}/parts", {"number": number})
             _send(client, part["upload"], data)
             ids.append(part["id"])
     return client.call("POST", f"{upload}/complete", {"part_ids": ids})["file"]
