@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
+from broker.batches.converting import converted
 from broker.batches.identities import Identities
 from broker.batches.lines import is_blank, split
 from broker.batches.ports import RowBytes
@@ -124,10 +125,8 @@ class Plan:
         return facts_of(batch, clock())
 
     def _plan(self, batch: Batch, clock: Callable[[], int], time_left: Callable[[], bool]) -> Batch:
-        where = dict(batch.rows_in or batch.source)
+        where = dict(batch.rows_in or self._found(batch))
         kept, wrapped = where.pop(IDS, None), bool(where.get("wrapped"))
-        if self.rows.size(where) > self.most.bytes:
-            raise TooLarge(f"The file has more than {self.most.bytes:,} bytes.", code="file_too_large")
         start = batch.cursor.get("offset", 0)
         ids = Identities.load(self.rows, kept, wrapped=wrapped) if kept else Identities(wrapped)
         layout = _Layout(batch, batch.shards, batch.rows, start, batch.cursor.get("line", 1), ids, self.most)
@@ -144,6 +143,17 @@ class Plan:
             raise InvalidRequest("The file is empty.", code="empty_file")
         self._write(layout)
         return self._note(layout, where, {}, clock(), is_last=True)
+
+    def _found(self, batch: Batch) -> dict[str, Any]:
+        """Where the rows are; those that came in another form are converted first, and that is kept."""
+        if batch.source.get("kind") != "retry" and self.rows.size(batch.source) > self.most.bytes:
+            raise TooLarge(f"The file has more than {self.most.bytes:,} bytes.", code="file_too_large")
+        lines = converted(batch, self.batches, self.rows)
+        if lines is None:
+            return batch.source
+        where = self.rows.write(batch.id, "rows.jsonl", lines) | {"wrapped": True}
+        self.batches.change(batch.id, lambda now: now if now.is_planned else replace(now, rows_in=where))
+        return where
 
     def _write(self, layout: _Layout) -> None:
         self.batches.put_shards(layout.made)

@@ -76,7 +76,8 @@ def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
     try:
         value = value_of(data)
         if wrapped:
-            line, value = value["line"], _unwrapped(value)
+            line = value["line"]
+            value = _unwrapped(value)
         custom_id, value = custom_id_of(value)
         if span.place in shard.doubles:
             message = "An earlier row of the batch has the same custom_id."
