@@ -10,10 +10,12 @@ from broker.batches.shard import Sums
 from broker.batches.store import Batches
 from broker.clock import now_ms
 from broker.contract.batches import EXAMPLE_BATCH
+from broker.delivery.starting import StartDelivery
 from broker.jobs.accepting import Caller
 from broker.jobs.idempotency import fingerprint, reserve
 
 from tests.contract.world import World
+from tests.fakes.queue import FakeDeliveries
 
 ROWS = {"requests": [{"custom_id": "a", "input": "Hello"}, {"input": {"text": 3}}], "metadata": {"order": "17"}}
 FULL = ROWS | {
@@ -52,6 +54,11 @@ def batch_before(world: World, before: str) -> dict[str, Any]:
             _change(world, made, BatchStatus.FAILED, error=error, is_planned=False)
         case "batch canceled":
             _change(world, made, BatchStatus.CANCELLED, stop="cancelled")
+        case "batch told":
+            _change(world, made, BatchStatus.COMPLETED)
+            facts = {"event_id": "evt_1", "event": "batch.completed", "url": "https://example.com/hook", "body": "{}"}
+            start = StartDelivery(world.database, FakeDeliveries())
+            start(made.id, "acme", made.expires_at, "DELIVERY#batch.completed", now_ms(), facts)
         case (
             "batch ended" | "batch with results" | "batch retried" | "batch retried to its end" | "batch key elsewhere"
         ):
@@ -102,6 +109,7 @@ def batch_calls() -> list[Any]:
         ("POST", "/batches/estimate", 404, None, {"body": unknown}),
         *((("GET", one, 200, before, {})) for before in ("batch", "batch under way", "batch failed", "batch ended")),
         *((("GET", one, 200, before, {})) for before in ("batch canceled", "batch retried")),
+        ("GET", one, 200, "batch told", {}),
         ("GET", one, 404, None, lost),
         ("DELETE", one, 204, "batch ended", {}),
         ("DELETE", one, 404, None, lost),
@@ -121,6 +129,9 @@ def batch_calls() -> list[Any]:
         ("POST", f"{one}/retry", 400, "batch failed", {}),
         ("POST", f"{one}/retry", 404, None, lost),
         ("POST", f"{one}/retry", 409, "batch under way", {}),
+        ("POST", f"{one}/redeliver", 202, "batch told", {}),
+        ("POST", f"{one}/redeliver", 400, "batch", {}),
+        ("POST", f"{one}/redeliver", 404, None, lost),
         ("GET", f"{one}/results", 307, "batch with results", {}),
         ("GET", f"{one}/results", 400, "batch with results", {"query": {"kind": "both"}}),
         ("GET", f"{one}/results", 404, "batch with results", {"query": {"kind": "errors"}}),

@@ -57,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
-        *("clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
+        *("batches", "clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
     "documents": set(),
@@ -123,7 +123,7 @@ ARROWS: dict[str, set[str]] = {
         "reviews",
         "routing",
     },
-    "schemas": {"contract", "jobs", "registry"},
+    "schemas": {"batches", "contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""
 

@@ -12,6 +12,7 @@ from broker.batches.stopping import Stops
 from broker.batches.store import Batches
 from broker.batches.submitting import Found, Submit
 from broker.batches.viewing import ShowBatch
+from broker.delivery.delivering import Deliver, Sent
 from broker.errors import NotFound
 from broker.files.keeping import Files
 from broker.rest.batches import BatchDoor
@@ -20,6 +21,7 @@ from broker.tenants.registry import Tenant, Tenants
 
 from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
 from tests.fakes.circuits import FakeCircuits
+from tests.fakes.queue import FakeDeliveries
 from tests.fakes.world import INBOX, World
 
 
@@ -100,6 +102,14 @@ class BatchWorld:
             lambda batch, error: self.lost.append(batch.id),
         )
 
+    def redeliver(self, batch_id: str, now: int) -> list[str]:
+        """Send its webhooks once more."""
+        world = self.world
+        send: Any = lambda *what: Sent(204, None, None, 1)  # noqa: E731
+        return Deliver(world.database, world.jobs, FakeDeliveries(), send, lambda note, sent: None).redeliver(
+            batch_id, now
+        )
+
     def door(self) -> BatchDoor:
         """The routes' use cases."""
         world = self.world
@@ -115,6 +125,6 @@ class BatchWorld:
         price: Any = lambda model, tokens_in, tokens_out, now: self.batch_price  # noqa: E731
         estimate = EstimateBatch(self.submit(), Sampling(self.rows), quote, price, lambda: 10)
         return BatchDoor(
-            *(batches, self.submit(), estimate, Stops(Release(batches, self.shards), self.shards)),
-            *(lambda base_url: ShowBatch(batches, base_url), link, erase),
+            *(batches, self.submit(), estimate, Stops(Release(batches, self.shards))),
+            *(lambda base_url: ShowBatch(batches, base_url), link, erase, self.redeliver),
         )

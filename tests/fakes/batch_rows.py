@@ -16,6 +16,7 @@ from broker.batches.store import Batches
 from broker.batches.tending import Tend
 from broker.batches.tries import LINE_S
 from broker.jobs.head import Head
+from broker.jobs.request import stored_form
 
 from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
 from tests.fakes.world import HOUR, NOW, SECOND, World, a_model
@@ -100,6 +101,7 @@ class Rows:
             *(world.jobs, world.accepting(), self.shards),
             lambda batch_id, row, error: self.failed.append((row, type(error).__name__)),
             self.line_s,
+            lambda request, tenant, now: world.preparing().quote(tenant, stored_form(request), now)[1],
         )
         tend = Tend(self.batches, run_rows, self.fold, self.workflows, self.tell)
         tend(message, lambda: self.now, time_left)

@@ -1,4 +1,4 @@
-"""Rows in other forms: CSV with whatever spreadsheets write, and lines in other encodings."""
+"""Rows in other forms: the same rows wherever bytes are cut, under their lines, and errors that say where."""
 
 import csv
 import io
@@ -6,153 +6,174 @@ import json
 from typing import Any
 
 import pytest
+from broker.batches import converting
 from broker.batches.sources import contents_of
+from broker.jobs.fields import MAX_BODY_BYTES
+from broker.jobs.head import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.batch_rows import Rows, chat, jsonl
-from tests.fakes.database import Crash
+from tests.fakes.batch_flow import Flow
+from tests.fakes.batch_rows import Rows, chat
 
-PROMPT = {"prompt": {"id": "greet"}}
-
-
-@pytest.fixture
-def rows() -> Rows:
-    return Rows()
+PROMPT = {"pk": "PROMPT#note", "sk": "LATEST", "user": "{{what}} {{by}}"}
+OF_CSV: dict[str, Any] = {"input": {"form": "csv"}, "prompt": {"id": "note"}}
 
 
-def plan(rows: Rows, data: bytes, form: dict[str, Any] | None = None, prompt: bool = True) -> None:
-    rows.put(data, asked={"input": {"form": "csv"} | (form or {}), **(PROMPT if prompt else {})})
+def planned(data: bytes, asked: dict[str, Any], piece: int = 1 << 20) -> Rows:
+    """A batch of a file, laid out."""
+    rows = Rows()
+    rows.world.register(PROMPT)
+    rows.rows.piece = piece
+    rows.put(data, asked=asked)
     rows.plan()
+    return rows
 
 
-def seen(rows: Rows) -> list[tuple[int, Any]]:
-    """Line, and variables or the code of the error, of all rows."""
+def found(rows: Rows) -> list[tuple[int, Any]]:
+    """Line, and variables, request or code of the error, of all rows."""
     batch = rows.batch()
-    assert batch.error is None, batch.error
-    contents = [each for shard in rows.all_shards() for each in contents_of(batch, shard, rows.rows)]
-    return [(each.line, each.error.code if each.error else body_of(each.body)) for each in contents]
-
-
-def body_of(body: Any) -> Any:
-    return body["prompt"]["variables"] if "prompt" in body else body
-
-
-def test_a_header_names_the_variables_and_lines_are_those_of_the_file(rows: Rows) -> None:
-    plan(rows, b'who,what\r\nAda,"a ""first"", and\r\na second line"\r\n\r\n Grace ,x\r\n')
-    assert seen(rows) == [
-        (2, {"who": "Ada", "what": 'a "first", and\r\na second line'}),
-        (5, {"who": " Grace ", "what": "x"}),
+    assert batch.is_planned, batch.error
+    return [
+        (each.line, each.error.code if each.error else _asked(each.body))
+        for shard in rows.all_shards()
+        for each in contents_of(batch, shard, rows.rows)
     ]
 
 
-@pytest.mark.parametrize(
-    ("encoding", "mark"),
-    [
-        ("utf-8", b"\xef\xbb\xbf"),
-        ("utf-8", b""),
-        ("utf-16-le", b"\xff\xfe"),
-        ("utf-16-be", b"\xfe\xff"),
-        ("utf-32-le", b"\xff\xfe\x00\x00"),
-        ("utf-32-be", b"\x00\x00\xfe\xff"),
-    ],
-)
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_byte_order_mark_says_how_it_is_written(rows: Rows, encoding: str, mark: bytes, form: str) -> None:
-    text = 'wer\n"Grüße \U0001f600"\n' if form == "csv" else '{"wer": "Grüße \U0001f600"}\n\n{oops\n'
-    plan(rows, mark + text.encode(encoding), {"form": form})
-    expected: list[Any] = [(2 if form == "csv" else 1, {"wer": "Grüße \U0001f600"})]
-    assert seen(rows) == expected + ([(3, "invalid_json")] if form == "jsonl" else [])
+def _asked(body: dict[str, Any]) -> Any:
+    return body["prompt"]["variables"] if "prompt" in body else body["input"]
+
+
+def failed(data: bytes, asked: dict[str, Any]) -> tuple[str, str | None]:
+    """Code and param of the error of a batch that could not be laid out."""
+    batch = planned(data, asked).batch()
+    assert (batch.status, batch.is_planned, batch.shards) == ("failed", False, 0)
+    assert batch.error is not None
+    return batch.error["code"], batch.error.get("param")
+
+
+def of_csv(**more: Any) -> dict[str, Any]:
+    return OF_CSV | {"input": {"form": "csv", **more}}
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 1 << 20])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_quotes_line_ends_and_encodings_are_read_wherever_bytes_are_cut(piece: int, encoding: str) -> None:
+    text = 'what,by\r\n"A ""lamp"", lit\nat night",ö\r\n\r\nplain,\r\n"a, b",c'
+    told = encoding if encoding in ("utf-16-le", "latin-1") else None
+    rows = planned(text.encode(encoding), of_csv(**({"encoding": told} if told else {})), piece)
+    assert found(rows) == [
+        (2, {"what": 'A "lamp", lit\nat night', "by": "ö"}),
+        (5, {"what": "plain", "by": ""}),
+        (6, {"what": "a, b", "by": "c"}),
+    ]
+
+
+def test_separators_and_names_can_be_said() -> None:
+    rows = planned(b"a\tb\nc\td\n", of_csv(separator="\t", header=["what", "by"]))
+    assert found(rows) == [(1, {"what": "a", "by": "b"}), (2, {"what": "c", "by": "d"})]
+
+
+def test_a_row_at_fault_keeps_no_other() -> None:
+    rows = planned(b'what,by\na,b,c\nlonely\n"x"y,z\ngood,one\n"open', OF_CSV)
+    assert found(rows) == [
+        (2, "invalid_csv"),
+        (3, "invalid_csv"),
+        (4, "invalid_csv"),
+        (5, {"what": "good", "by": "one"}),
+        (6, "invalid_csv"),
+    ]
+
+
+def test_a_column_of_ids_names_its_rows_and_no_variable() -> None:
+    rows = planned(b"custom_id,what,by\nr1,a,b\nr1,c,d\n", OF_CSV)
+    batch, (shard,) = rows.batch(), rows.all_shards()
+    first, second = contents_of(batch, shard, rows.rows)
+    assert (first.custom_id, first.body["prompt"]["variables"]) == ("r1", {"what": "a", "by": "b"})
+    assert second.error is not None
+    assert second.error.code == "duplicate_custom_id"
 
 
 @pytest.mark.parametrize(
-    ("data", "form", "found"),
+    ("data", "error"),
     [
-        (b"a;b\n1,5;2\n", {"separator": ";"}, [(2, {"a": "1,5", "b": "2"})]),
-        (b"a\tb\n1\t2\n", {"separator": "\t"}, [(2, {"a": "1", "b": "2"})]),
-        ("a\nñ\n".encode("latin-1"), {"encoding": "iso8859-1"}, [(2, {"a": "ñ"})]),
-        (b"1,2\n", {"header": ["x", "y"]}, [(1, {"x": "1", "y": "2"})]),
-        (b"a\r1\r2", {}, [(2, {"a": "1"}), (3, {"a": "2"})]),
-        (b"a,b\n1,2", {}, [(2, {"a": "1", "b": "2"})]),
-        (b"a,b\n1\n1,2,3\n,\n", {}, [(2, "invalid_row"), (3, "invalid_row"), (4, {"a": "", "b": ""})]),
-        (b"custom_id,a\nx,1\nx,2\n,3\n", {}, [(2, {"a": "1"}), (3, "duplicate_custom_id"), (4, {"a": "3"})]),
+        (b"", ("empty_file", None)),
+        (b"what,by\n", ("empty_file", None)),
+        (b"\n\n", ("empty_file", None)),
+        (b"what,\na,b\n", ("invalid_header", "format.header")),
+        (b"what,what\na,b\n", ("invalid_header", "format.header")),
+        (b'"what,by\na,b\n', ("invalid_header", "format.header")),
+        (b"what,by\n\xff,b\n", ("invalid_encoding", "format.encoding")),
     ],
 )
-def test_what_files_of_values_look_like(rows: Rows, data: bytes, form: dict[str, Any], found: list[Any]) -> None:
-    plan(rows, data, form)
-    assert seen(rows) == found
+def test_a_file_that_is_no_csv_is_no_batch(data: bytes, error: tuple[str, str | None]) -> None:
+    assert failed(data, OF_CSV) == error
 
 
-@pytest.mark.parametrize(
-    ("data", "form", "code", "param"),
-    [
-        (b"", {}, "empty_file", None),
-        (b"a,b\n", {}, "empty_file", None),
-        (b"a,a\n1,2\n", {}, "invalid_header", "header.2"),
-        (b"a,\n1,2\n", {}, "invalid_header", "header.2"),
-        (b",".join(b"%d" % n for n in range(1_001)) + b"\n", {}, "invalid_header", "header"),
-        (b"a\n\xff\n", {}, "invalid_encoding", "format.encoding"),
-        (b"\xff\xfea\x00\n\x00\xd8", {}, "invalid_encoding", "format.encoding"),
-        (b"a\n", {"encoding": "no-such"}, "invalid_encoding", "format.encoding"),
-        (b'a\n1\n"never ends\n' + b"x" * 5_000_100 + b"\n", {}, "line_too_long", "line 4"),
-        (b'a\n1\n"never ends\n' + b"x\n" * 2_600_000, {}, "invalid_csv", "line 3"),
-    ],
-)
-def test_what_cannot_be_told_apart_fails_the_batch_and_says_where(
-    rows: Rows, data: bytes, form: dict[str, Any], code: str, param: str | None
-) -> None:
-    rows.rows.piece = 1 << 20
-    plan(rows, data, form)
-    error = rows.batch().error or {}
-    assert (rows.batch().status, error.get("code"), error.get("param")) == ("failed", code, param)
+def test_half_a_character_at_the_end_is_no_text() -> None:
+    assert failed("what,by\na,b\n".encode("utf-16")[:-1], OF_CSV) == ("invalid_encoding", "format.encoding")
 
 
-CELL = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=8)
+def test_one_endless_line_takes_no_memory_and_is_no_csv() -> None:
+    assert failed(b"what,by\n" + b"x" * (MAX_BODY_BYTES + 9), OF_CSV) == ("invalid_csv", "format.type")
 
 
-@given(st.lists(st.lists(CELL, min_size=2, max_size=2), min_size=1, max_size=8), st.integers(1, 9))
-def test_whatever_is_written_as_csv_is_read_as_it_was(table: list[list[str]], piece: int) -> None:
-    rows = Rows()
-    rows.rows.piece = piece
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([["a", "b"], *table])
-    plan(rows, text.getvalue().encode())
-    assert [value for _, value in seen(rows)] == [{"a": one, "b": two} for one, two in table]
+@pytest.mark.parametrize("piece", [1, 5, 1 << 20])
+@pytest.mark.parametrize("told", [True, False])
+def test_requests_in_another_encoding_are_read_by_their_mark_or_as_is_said(piece: int, told: bool) -> None:
+    text = f"{json.dumps(chat('Grüße'), ensure_ascii=False)}\n\n{{broken\n{json.dumps(chat('ok'))}"
+    asked = {"input": {"form": "jsonl", **({"encoding": "utf-16"} if told else {})}}
+    rows = planned(text.encode("utf-16"), asked, piece)
+    assert found(rows) == [(1, {"text": "Grüße"}), (3, "invalid_json"), (4, {"text": "ok"})]
 
 
-def test_a_row_that_is_too_large_is_rejected_alone(rows: Rows) -> None:
-    rows.rows.piece = 1 << 20
-    large = b'"' + b"\\" * 2_600_000 + b'"'
-    plan(rows, b"a\n1\n" + large + b"\n2\n")
-    assert seen(rows) == [(2, {"a": "1"}), (3, "body_too_large"), (4, {"a": "2"})]
+def test_a_line_that_is_too_long_is_an_error_of_its_own() -> None:
+    text = json.dumps(chat("x" * MAX_BODY_BYTES)) + "\n" + json.dumps(chat("ok"))
+    rows = planned(text.encode("utf-16"), {"input": {"form": "jsonl"}})
+    assert found(rows) == [(1, "body_too_large"), (2, {"text": "ok"})]
 
 
-def test_rows_run_as_any_others_do(rows: Rows) -> None:
-    rows.world.register({"pk": "PROMPT#greet", "sk": "LATEST", "user": "Greet {{who}}."})
-    plan(rows, "who\n".encode("utf-16") + "".join(f"N{n}\n" for n in range(150)).encode("utf-16-le"), {})
-    rows.run()
-    rows.tend_all()
-    assert [head.line for head in rows.jobs()] == list(range(2, 152))
-    assert ">N149<" in json.dumps(rows.world.prompt(rows.jobs()[149].id))
+def test_what_lies_in_utf_8_is_not_copied() -> None:
+    for asked in ({}, {"input": {"form": "jsonl", "encoding": "utf-8"}}):
+        rows = planned(b'{"input": {"text": "a"}}\n', asked)
+        assert list(rows.rows.objects) == ["acme/batch_1.jsonl"]
 
 
-@pytest.mark.parametrize("crash_in", range(4))
-def test_a_plan_of_values_may_stop_anywhere_and_be_repeated(rows: Rows, crash_in: int) -> None:
-    data = b"custom_id,a\n" + b"".join(b"%d,%d\n" % (n % 150, n) for n in range(200))
-    rows.put(data, asked={"input": {"form": "csv"}, **PROMPT})
-    rows.world.database.crash_in = crash_in
-    try:
-        rows.plan()
-        assert crash_in == 3
-    except Crash:
-        pass
-    rows.world.database.crash_in = None
-    rows.plan()
-    found = seen(rows)
-    assert [line for line, _ in found] == list(range(2, 202))
-    assert [code for _, code in found].count("duplicate_custom_id") == 50
+def test_a_large_file_of_another_form_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(converting, "MOST_BYTES", 10)
+    assert failed(b"what,by\na,b\n", OF_CSV) == ("file_too_large", None)
 
 
-def test_lines_in_utf8_are_read_where_they_lie(rows: Rows) -> None:
-    plan(rows, jsonl(chat("a")), {"form": "jsonl", "encoding": "utf-8"}, prompt=False)
-    assert (rows.batch().rows_in or {})["key"] == rows.batch().source["key"]
+VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=20), st.integers(1, 40))
+def test_whatever_is_written_as_csv_is_read_again(values: list[tuple[str, str]], piece: int) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerows([("what", "by"), *values])
+    rows = planned(out.getvalue().encode(), OF_CSV, piece)
+    assert [tuple(variables.values()) for _, variables in found(rows)] == values
+
+
+def test_rows_that_did_not_succeed_are_planned_again_and_run() -> None:
+    flow = Flow()
+    rows = [chat(f"Row {number}", custom_id=f"r{number}") for number in range(120)]
+    lines = [json.dumps(row).encode() for row in rows]
+    lines[3] = b"{broken"
+    flow.begin(b"\n".join(lines))
+    for head in flow.jobs():
+        if head.row in (7, 110):
+            flow.end(head, Status.FAILED)
+    flow.finish()
+    first = flow.batch()
+    assert first.sums.counts == {"succeeded": 117, "failed": 2, "rejected": 1}
+    flow.put(b"", "batch_2", source={"kind": "retry", "batch": "batch_1"}, asked={"retry_of": "batch_1"})
+    flow.plan("batch_2")
+    flow.run("batch_2")
+    flow.tend_all()
+    assert [(head.row, head.line) for head in flow.jobs("batch_2")] == [(1, 8), (2, 111)]
+    flow.finish("batch_2")
+    assert flow.batch("batch_2").sums.counts == {"succeeded": 2, "rejected": 1}
+    assert [line["custom_id"] for line in flow.lines("output", "batch_2")] == ["r7", "r110"]

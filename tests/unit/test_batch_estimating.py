@@ -114,3 +114,29 @@ def test_what_is_wrong_with_the_batch_itself_is_refused_as_when_it_is_submitted(
 def test_when_it_would_begin_is_told(place: BatchWorld) -> None:
     body = {"requests": [row("Hello")], "not_before": "2026-11-18T12:00:00Z"}
     assert estimate(place, body)["begins_at"] == "2026-11-18T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_csv_is_counted_and_quoted_as_its_prompt_would_be(place: BatchWorld, encoding: str) -> None:
+    text = 'document\n"The lamp,\nlit."\n\na,b\nThe keeper slept.\n'
+    body = {
+        "s3": place.finds.put("acme/rows.csv", text.encode(encoding)),
+        "prompt": {"id": "summarize"},
+        "format": {"type": "csv"},
+    }
+    told = estimate(place, body)
+    assert (told["rows"], told["rows_exact"], told["sample"]["rejected"]) == (3, True, 1)
+    assert told["sample"]["errors"][0]["line"] == 5
+
+
+def test_a_large_csv_is_reckoned_by_its_beginning(place: BatchWorld) -> None:
+    data = b"document\n" + b"".join(b"The lamp number %06d is lit.\n" % number for number in range(200_000))
+    body = {
+        "s3": place.finds.put("acme/rows.csv", data),
+        "prompt": {"id": "summarize"},
+        "format": {"type": "csv"},
+    }
+    told = estimate(place, body)
+    assert not told["rows_exact"]
+    assert told["rows"] == pytest.approx(200_000, rel=0.01)
+    assert told["sample"]["rejected"] == 0

@@ -1,7 +1,7 @@
 """Canceled, paused, expired, given up: what has not begun does not begin, and nothing that was paid for is lost."""
 
 import pytest
-from broker.errors import Conflict, NotCancelable
+from broker.errors import Conflict, NotCancelable, Unavailable
 from broker.jobs.head import Status
 
 from tests.fakes.batch_flow import Flow
@@ -221,13 +221,16 @@ def test_a_batch_of_which_only_the_results_are_missing_has_its_workflow_started_
     assert started[0] == "batch_1"
 
 
-def test_results_that_cannot_be_put_together_for_half_a_day_end_it_with_an_error_that_says_so() -> None:
+@pytest.mark.parametrize("canceled", [False, True])
+def test_results_that_cannot_be_put_together_for_half_a_day_end_it_with_an_error(canceled: bool) -> None:
     flow = begun(100)
+    if canceled:
+        flow.stops.cancel(flow.batch(), flow.now)
     flow.end_all()
     flow.publish()
     flow.tend_all()
     flow.results.kept.clear()
-    with pytest.raises(Exception, match="Of 100 results of a kind there were 0"):
+    with pytest.raises(Unavailable, match="results of a kind there were 0"):
         flow.assemble()
     looked = 0
     while not flow.batch().status.terminal:

@@ -13,6 +13,8 @@ from broker.batches.submitting import GIVEN, Found, Taken
 from broker.clock import now_ms
 from broker.errors import BrokerError, Conflict, Forbidden, InvalidRequest, KeyReused, NotFound
 from broker.jobs.accepting import Caller
+from broker.registry.applying import apply
+from broker.registry.document import parse_registry
 
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.queue import Down
@@ -222,3 +224,15 @@ def test_there_is_nothing_to_take_again_of_others_or_of_what_runs_or_succeeded(p
 
 def test_what_was_found_is_a_version(place: BatchWorld) -> None:
     assert Found("b", "k", "e", None, 1).source == {"bucket": "b", "key": "k", "etag": "e", "version": None}
+
+
+def test_a_tenants_hours_hold_for_batches_that_name_none(place: BatchWorld) -> None:
+    document = {"tenants": [{"id": "acme", "off_peak": NIGHT | {"days": ["sat", "sun"]}}]}
+    apply(place.world.registry(), parse_registry(document), by="tests", now=NOW)
+    assert take(place, INLINE | {"completion_window": "7d"}).batch.asked["window"]["days"] == ["sat", "sun"]
+    named = take(place, INLINE | {"off_peak": NIGHT}).batch.asked["window"]
+    assert (named["start"], len(named["days"])) == ("22:00", 7)
+    assert "window" not in take(place, INLINE, tenant="other").batch.asked
+    with pytest.raises(InvalidRequest) as failure:
+        take(place, INLINE | {"completion_window": "1h"})
+    assert failure.value.param == "off_peak"

@@ -8,10 +8,12 @@ from broker.batches.batch import Batch, BatchStatus
 from broker.batches.shard import RowEnd, Sums
 from broker.batches.store import Batches
 from broker.batches.viewing import ShowBatch, live_sums
+from broker.delivery.starting import StartDelivery
 
 from tests.fakes.batches import BATCH_ID, a_batch, a_shard
 from tests.fakes.counting import CountingDatabase
 from tests.fakes.database import FakeDatabase
+from tests.fakes.queue import FakeDeliveries
 from tests.fakes.world import BASE_URL, MINUTE, NOW
 
 DONE = RowEnd("succeeded", 2_000_000, 10, 5)
@@ -95,6 +97,18 @@ def test_what_failed_as_a_whole_says_why_and_where() -> None:
         "data": [{"code": "unknown_header", "message": "No.", "param": "file", "line": 1}],
     }
     assert shown["status"] == "failed"
+
+
+def test_its_webhooks_are_on_record_with_every_attempt() -> None:
+    hook = {"webhook": {"url": "https://example.com/hook"}}
+    batches = stored(a_batch(1, asked=hook, status=BatchStatus.COMPLETED))
+    begun = {"event_id": "evt_1", "event": "batch.completed", "url": "https://example.com/hook"}
+    StartDelivery(batches.database, FakeDeliveries())(
+        BATCH_ID, "acme", NOW, "DELIVERY#batch.completed", NOW, {**begun, "body": "{}"}
+    )
+    (told,) = show(batches)["delivery"]
+    assert (told["id"], told["event"], told["state"], told["attempts"]) == ("evt_1", "batch.completed", "pending", [])
+    assert show(stored(a_batch(1)))["delivery"] == []
 
 
 def test_where_to_go_on_and_what_was_asked_stands_in_it() -> None:

@@ -194,12 +194,19 @@ class Batch:
         """After most rows of a shard have ended: another may begin."""
         return replace(self, busy=tuple(each for each in self.busy if each != shard))
 
-    def fold(self, shard: int, sums: Sums, now: int) -> Self:
-        """After all rows of a shard have ended and were collected; a second time changes nothing."""
+    def fold(self, shard: int, sums: Sums, now: int, reserved: int = 0, settled: int = 0) -> Self:
+        """After all rows of a shard have ended and were collected; a second time changes nothing.
+
+        Of a batch with a `max_cost`, `reserved` and `settled` are the shard's: what its rows cost takes their place.
+        """
         if shard not in self.open:
             return self
         still = tuple(each for each in self.open if each != shard)
-        return replace(self.lighten(shard), open=still, sums=self.sums + sums).looked_at(now)
+        folded = replace(self.lighten(shard), open=still, sums=self.sums + sums).looked_at(now)
+        if "max_cost" not in self.asked:
+            return folded
+        more, paid = sums.cost - reserved, sums.cost - settled
+        return replace(folded, reserved=self.reserved + more, settled=self.settled + paid)
 
     def stopped(self, why: Stop, now: int) -> Self:
         """After it was stopped: the first reason stays, and what has ended stays as it is."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from broker.batches.batch import Batch, batch_pk
+from broker.batches.batch import Batch
 from broker.batches.ports import Results
 from broker.batches.releasing import Release
 from broker.batches.shard import Shard, Sums, row_job_id
@@ -42,7 +42,7 @@ class EraseBatch:
         self.release.all(batch.id, lambda before: before.erasing(now), now)
 
     def _forget_address(self, batch: Batch) -> None:
-        for note in self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#"):
+        for note in self.release.batches.deliveries(batch):
             if "url" in note and "erased" not in note:
                 try:
                     self.database.write(forgotten(note))

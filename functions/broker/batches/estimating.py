@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.batches.request import BatchRequest, asked_of
+from broker.batches.hours import OffPeak
+from broker.batches.request import BatchRequest
 from broker.batches.sampling import Sample, Sampling
 from broker.batches.submitting import Submit
 from broker.clock import NANO, iso, usd
@@ -41,8 +42,7 @@ class EstimateBatch:
         Raises:
             InvalidRequest: and its kin, as from submitting the batch; not for rows, whose errors are told.
         """
-        self.submit.check(request, caller.tenant, now)
-        asked = asked_of(request, now)
+        asked = self.submit.check(request, caller.tenant, now)
         sample = self.sampling(request, self.submit.found(request, caller.tenant, now), asked)
         quotes: list[dict[str, Any]] = []
         errors: list[dict[str, Any]] = []
@@ -51,11 +51,12 @@ class EstimateBatch:
                 quotes.append(self.quote(parse_request(row.body()), caller.tenant, now))
             except BrokerError as error:
                 errors.append({"line": row.line, "param": None, **error.facts()})
-        return self._shown(request, sample, quotes, errors, now)
+        return self._shown(request, asked, sample, quotes, errors, now)
 
     def _shown(
         self,
         request: BatchRequest,
+        asked: dict[str, Any],
         sample: Sample,
         quotes: list[dict[str, Any]],
         errors: list[dict[str, Any]],
@@ -88,7 +89,7 @@ class EstimateBatch:
             "models": [{"model": name, "rows": round(share * count)} for name, count in models.most_common()],
             "max_cost_usd": request.max_cost_usd,
             "may_be_capped": cap is not None and share * worst > cap,
-            "begins_at": iso(request.hours.opens_at(begins) if request.hours else begins),
+            "begins_at": iso(OffPeak.of(asked["window"]).opens_at(begins) if "window" in asked else begins),
             "seconds": seconds,
             "seconds_basis": basis,
         }

@@ -64,7 +64,8 @@ class Fold:
             except Unsettled:
                 self.queue.again({"batch_id": batch.id, "shard": shard.number}, batch.tenant, UNSETTLED_S)
             else:
-                batch = self.release(batch.id, lambda now_is: now_is.fold(shard.number, ended.sums, now), now)
+                of_cap = shard.reserved, shard.settled
+                batch = self.release(batch.id, lambda now_is: now_is.fold(shard.number, ended.sums, now, *of_cap), now)
                 self.tell.progress(batch, now)
         if shard.is_light and shard.number in batch.busy:
             self.release(batch.id, lambda now_is: now_is.lighten(shard.number), now)

@@ -6,7 +6,7 @@ after a longer pause; both may be asked for at any time.
 
 from dataclasses import dataclass, replace
 
-from broker.batches.batch import Batch, BatchStatus
+from broker.batches.batch import Batch
 from broker.batches.ports import BatchWorkflows, ShardQueue
 from broker.batches.releasing import Release
 from broker.batches.store import Batches
@@ -65,7 +65,7 @@ def _looked(batch: Batch, now: int) -> Batch:
         return replace(batch, due_at=None)
     if batch.ends_at <= now:
         batch = batch.stopped("expired", now)
-    if batch.status is BatchStatus.FINALIZING and batch.looks >= MOST_LOOKS:
+    if batch.is_done and not batch.status.terminal and batch.looks >= MOST_LOOKS:
         error = BrokerError("The results could not be put together; the fault is ours.", code="results_failed")
         batch = batch.failed({**error.facts(), "param": None}, now)
     return batch.looked_in_vain(now)

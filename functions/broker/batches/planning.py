@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
-from broker.batches.converting import converted
+from broker.batches.converting import Convert
 from broker.batches.identities import Identities
 from broker.batches.lines import is_blank, split
 from broker.batches.ports import RowBytes
@@ -105,6 +105,11 @@ class Plan:
     rows: RowBytes
     most: Most = EVERY
 
+    @property
+    def convert(self) -> Convert:
+        """What makes lines of ours of rows in another form."""
+        return Convert(self.batches, self.rows)
+
     def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
         """Plan, as far as there is time.
 
@@ -125,12 +130,16 @@ class Plan:
         return facts_of(batch, clock())
 
     def _plan(self, batch: Batch, clock: Callable[[], int], time_left: Callable[[], bool]) -> Batch:
-        where = dict(batch.rows_in or self._found(batch))
+        where = dict(batch.rows_in or self.convert(batch, self.most.rows) or batch.source)
         kept, wrapped = where.pop(IDS, None), bool(where.get("wrapped"))
+        if self.rows.size(where) > self.most.bytes:
+            raise TooLarge(f"The file has more than {self.most.bytes:,} bytes.", code="file_too_large")
         start = batch.cursor.get("offset", 0)
         ids = Identities.load(self.rows, kept, wrapped=wrapped) if kept else Identities(wrapped)
         layout = _Layout(batch, batch.shards, batch.rows, start, batch.cursor.get("line", 1), ids, self.most)
         for length, data in split(self.rows.pieces(where, start)):
+            if layout.offset == 0 and not wrapped and (found := self.convert(batch, self.most.rows, data)):
+                return self._plan(replace(batch, rows_in=found), clock, time_left)
             if layout.offset == 0 and data.startswith(MARK):
                 layout.begin, data = len(MARK), data.removeprefix(MARK)
             layout.add(length, data)
@@ -143,17 +152,6 @@ class Plan:
             raise InvalidRequest("The file is empty.", code="empty_file")
         self._write(layout)
         return self._note(layout, where, {}, clock(), is_last=True)
-
-    def _found(self, batch: Batch) -> dict[str, Any]:
-        """Where the rows are; those that came in another form are converted first, and that is kept."""
-        if batch.source.get("kind") != "retry" and self.rows.size(batch.source) > self.most.bytes:
-            raise TooLarge(f"The file has more than {self.most.bytes:,} bytes.", code="file_too_large")
-        lines = converted(batch, self.batches, self.rows)
-        if lines is None:
-            return batch.source
-        where = self.rows.write(batch.id, "rows.jsonl", lines) | {"wrapped": True}
-        self.batches.change(batch.id, lambda now: now if now.is_planned else replace(now, rows_in=where))
-        return where
 
     def _write(self, layout: _Layout) -> None:
         self.batches.put_shards(layout.made)

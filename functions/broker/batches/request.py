@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
-from broker.batches.hours import Day, OffPeak, is_zone
+from broker.batches.hours import Day, is_zone
 from broker.clock import NANO
 from broker.errors import InvalidRequest
 from broker.jobs.field_errors import Spelled, at, here
@@ -231,10 +231,9 @@ class BatchRequest(Strict):
             )
         return max(moment, now)
 
-    @property
-    def hours(self) -> OffPeak | None:
-        """When rows may begin, day by day."""
-        return OffPeak(**self.off_peak.model_dump()) if self.off_peak else None
+    def window(self, usual: dict[str, Any] | None) -> dict[str, Any] | None:
+        """When rows may begin, day by day, as `Batch.asked` has it; `usual` where the request does not say."""
+        return self.off_peak.model_dump() if self.off_peak else usual
 
 
 WAYS = ("input_file_id", "s3", "requests", "variables")
@@ -255,8 +254,14 @@ def parse_batch(body: Any) -> BatchRequest:
     return request
 
 
-def asked_of(request: BatchRequest, now: int) -> dict[str, Any]:
-    """What a batch keeps of its request beside the rows (`Batch.asked`); the tables hold no fractions."""
+def asked_of(request: BatchRequest, now: int, usual_hours: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a batch keeps of its request beside the rows (`Batch.asked`); the tables hold no fractions.
+
+    Args:
+        request: the request.
+        now: milliseconds.
+        usual_hours: when rows of the tenant may begin, where the request does not say.
+    """
     asked: dict[str, Any] = {"output": request.output.model_dump(exclude_none=True)}
     asked["input"] = (request.format or Format()).model_dump(exclude_none=True)
     asked["input"]["form"] = asked["input"].pop("type")
@@ -270,8 +275,8 @@ def asked_of(request: BatchRequest, now: int) -> dict[str, Any]:
         asked["max_cost"] = max(1, int(request.max_cost_usd * NANO))
     if (begins_at := request.begins_at(now)) > now:
         asked["not_before"] = begins_at
-    if request.off_peak:
-        asked["window"] = request.off_peak.model_dump()
+    if window := request.window(usual_hours):
+        asked["window"] = window
     if request.webhook:
         asked["webhook"] = request.webhook.model_dump()
     if request.metadata:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
+from broker.batches.capping import WAIT_S, Purse, Worst
 from broker.batches.duplicates import Duplicates
 from broker.batches.ports import RowBytes, ShardQueue
 from broker.batches.shard import Shard, row_job_id
@@ -49,6 +50,8 @@ class _Work:
     """When the batch was read."""
     done: set[int] = field(default_factory=set)
     """Places of rows that became jobs now, or were rejected."""
+    purse: Purse | None = None
+    """Of a batch with a `max_cost_usd`."""
 
     @property
     def places(self) -> list[int]:
@@ -72,6 +75,8 @@ class RunRows:
     """Told of each row that failed as nobody foresaw."""
     line_s: float = LINE_S
     """The time of a row."""
+    worst: Worst = lambda request, tenant, now: 0
+    """What a row can cost at most; asked only where the batch has a `max_cost_usd`."""
 
     def __call__(
         self,
@@ -101,7 +106,12 @@ class RunRows:
             return None
         work = _Work(batch, leased, Pass.of(message, self.line_s), shard.lease_until is not None, clock())
         try:
+            if "max_cost" in batch.asked:
+                work.purse = Purse(self.batches, self.worst, batch, leased)
+                work.purse.open(self.jobs)
             rest = self._go(work, clock, time_left)
+            if work.purse:
+                work.purse.close()
         except NotFound as error:  # what the rows are read from
             self._reject(work, self._open(work), error)
             rest = None
@@ -125,12 +135,14 @@ class RunRows:
             if not time_left():
                 return _Rest(way.cut(places[number:]))
             self._try(work, span, data, clock())
+        self._look(work, clock())
         if work.batch.has_stopped:
             self.batches.pass_over(work.shard, self._open(work))
             return None
         if way.failed and not way.is_last:
             return _Rest(way.next(), way.pause_s)
-        return _Rest(way.cut(()), HELD_S) if way.held else None
+        pause_s = WAIT_S if work.purse and work.purse.has_waiting else HELD_S
+        return _Rest(way.cut(()), pause_s) if way.held else None
 
     def _rows(self, work: _Work, places: Sequence[int]) -> Iterator[tuple[Span, bytes]]:
         """Rows with their bytes. The first way is through a stream; later ones look where each is, and pick it."""
@@ -145,7 +157,9 @@ class RunRows:
             yield span, next(self.rows.lines(work.batch.rows_in or {}, span.offset, span.length))
 
     def _look(self, work: _Work, now: int) -> None:
-        if now - work.looked_at >= LOOK_MS:
+        if work.purse and work.purse.stopped:
+            work.batch = work.purse.stopped
+        elif now - work.looked_at >= LOOK_MS:
             work.batch, work.looked_at = self.batches.get(work.batch.id), now
 
     def _open(self, work: _Work) -> list[int]:
@@ -188,7 +202,10 @@ class RunRows:
             if not self._follows(work, content, request):
                 named = batch.id, batch.id, content.line, content.custom_id, row
                 caller = Caller(batch.tenant, batch.principal, "batch", *named)
-                self.accept(in_time(request, batch, now), caller, now, job_id=job_id)
+                request = in_time(request, batch, now)
+                if work.purse:
+                    request = work.purse.admit(request, work.shard.rows - len(work.shard.ends.keys() | work.done), now)
+                self.accept(request, caller, now, job_id=job_id)
         except InvalidRequest as error:
             self._reject(work, [span.place], error)
         work.done.add(span.place)

@@ -1,13 +1,15 @@
 """A few rows of a batch that is only asked about, and how many it has: a large file is read in parts."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from broker.batches.converting import LONGEST_MARK, UTF8, converted, encoding_of
 from broker.batches.ports import RowBytes
 from broker.batches.request import BatchRequest
-from broker.batches.sources import custom_id_of, request_of, value_of
+from broker.batches.sources import custom_id_of, request_of, unwrapped, value_of
 from broker.batches.submitting import Found
 from broker.errors import InvalidRequest
 
@@ -56,6 +58,9 @@ class Sampling:
             given = request.inline or ()
             return _of(list(enumerate(given, start=1)), len(given), asked)
         where, whole = found.source, found.bytes <= WHOLE_BYTES
+        begins = b"".join(self.rows.pieces(where, 0, LONGEST_MARK))
+        if asked["input"]["form"] == "csv" or asked["input"].get("encoding", encoding_of(begins)) not in UTF8:
+            return self._converted(where, found.bytes, asked)
         if whole:
             lines = [(number, line) for number, line in enumerate(self.rows.lines(where), start=1) if line.strip()]
             return _of(lines, len(lines), asked)
@@ -64,6 +69,17 @@ class Sampling:
             raise InvalidRequest("The file has no rows where it was looked at.", code="no_rows")
         count = max(1, round(found.bytes * len(parts) / sum(map(len, parts))))
         return _of([(None, line) for line in parts], count, asked, is_exact=False)
+
+    def _converted(self, where: dict[str, Any], size: int, asked: dict[str, Any]) -> Sample:
+        """Of a file in another form, whose beginning alone can be read by itself."""
+        read, whole = min(size, WHOLE_BYTES), size <= WHOLE_BYTES
+        lines = list(converted(self.rows.pieces(where, 0, read), asked["input"], is_whole=whole))
+        lines = lines if whole else lines[:-1]
+        if not lines:
+            raise InvalidRequest("The file has no rows where it was looked at.", code="no_rows")
+        rows = [(each["line"], each) for each in map(json.loads, lines)]
+        chosen = [SampleRow(line, partial(_unwrapped, each, asked)) for line, each in _spread(rows)]
+        return Sample(chosen, round(len(lines) * size / read), whole)
 
     def _parts(self, where: dict[str, Any], size: int) -> Iterator[list[bytes]]:
         """The whole lines of parts of the file."""
@@ -83,6 +99,10 @@ def _spread(rows: Sequence[Any]) -> Iterable[Any]:
     if len(rows) <= MOST_LOOKED_AT:
         return rows
     return (rows[place * len(rows) // MOST_LOOKED_AT] for place in range(MOST_LOOKED_AT))
+
+
+def _unwrapped(row: dict[str, Any], asked: dict[str, Any]) -> Any:
+    return request_of(asked, custom_id_of(unwrapped(row))[1])
 
 
 def _body(value: Any, asked: dict[str, Any]) -> Any:

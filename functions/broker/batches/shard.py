@@ -124,6 +124,8 @@ class Shard:
     """Places of rows that take another row's answer (`batches.duplicates`), once all of its rows are sent."""
     reserved: int = 0
     """Of the batch's `max_cost`, as `Batch.reserved`; nano-dollars."""
+    settled: int = 0
+    """As `Batch.settled`."""
     ends: Mapping[int, RowEnd] = field(default_factory=dict)
 
     @classmethod

@@ -77,7 +77,7 @@ def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
         value = value_of(data)
         if wrapped:
             line = value["line"]
-            value = _unwrapped(value)
+            value = unwrapped(value)
         custom_id, value = custom_id_of(value)
         if span.place in shard.doubles:
             message = "An earlier row of the batch has the same custom_id."
@@ -117,7 +117,12 @@ def value_of(data: bytes) -> Any:
     return json_text.read(text)
 
 
-def _unwrapped(value: dict[str, Any]) -> Any:
+def unwrapped(value: dict[str, Any]) -> Any:
+    """The row in a line of our own.
+
+    Raises:
+        InvalidRequest: it could not be read.
+    """
     if error := value.get("error"):
         raise InvalidRequest(error["message"], code=error["code"], param=error.get("param"))
     return value["body"]

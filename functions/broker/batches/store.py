@@ -38,6 +38,11 @@ class Batches:
             raise NotFound("There is no such batch.", param="id")
         return batch
 
+    def deliveries(self, batch: Batch) -> list[Item]:
+        """Its webhooks; they go out when it has ended."""
+        wanted = batch.status.terminal and ("webhook" in batch.asked or batch.erased_at is not None)
+        return self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#") if wanted else []
+
     def create(self, batch: Batch) -> bool:
         """Write a new batch; False where it is there."""
         try:

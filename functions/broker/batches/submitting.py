@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.batches.batch import KEEP_S, LOOK_MS, Batch
+from broker.batches.hours import OffPeak
 from broker.batches.planning import MOST_BYTES
 from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.request import BatchRequest, asked_of
@@ -135,15 +136,16 @@ class Submit:
         idempotency.settle(database, held)
         return taken
 
-    def check(self, request: BatchRequest, tenant_id: str, now: int) -> None:
-        """Look at all that a batch says beside its rows.
+    def check(self, request: BatchRequest, tenant_id: str, now: int) -> dict[str, Any]:
+        """Look at all that a batch says beside its rows; gives it as a batch keeps it (`Batch.asked`).
 
         Raises:
             InvalidRequest: and its kin.
         """
         tenant = self.tenant_of(tenant_id, now)
         begins_at = request.begins_at(now)
-        if request.hours and request.hours.opens_at(begins_at) >= begins_at + request.window_s * 1000:
+        window = request.window(tenant.off_peak)
+        if window and OffPeak.of(window).opens_at(begins_at) >= begins_at + request.window_s * 1000:
             message = "off_peak: the hours begin only when the completion_window is over"
             raise InvalidRequest(message, code="invalid_field", param="off_peak")
         if request.webhook:
@@ -151,6 +153,7 @@ class Submit:
         if request.output.key is not None:
             owned_key(request.output.key, tenant.id)
         self.check_names(request, tenant, now)
+        return asked_of(request, now, tenant.off_peak)
 
     def found(self, request: BatchRequest, tenant: str, now: int) -> Found | None:
         """The file of its rows; None where the body has them.
@@ -172,10 +175,9 @@ class Submit:
         return found
 
     def _new(self, request: BatchRequest, batch_id: str, caller: Caller, now: int) -> Batch:
-        self.check(request, caller.tenant, now)
+        asked = self.check(request, caller.tenant, now)
         found = self.found(request, caller.tenant, now)
         source = found.source if found else self.rows.write(batch_id, GIVEN, _lines(request.inline or ()))
-        asked = asked_of(request, now)
         return self._made(batch_id, caller, now, {"kind": "object", **source}, asked, request.begins_at(now))
 
     def _object(self, address: str, tenant: str) -> Found:

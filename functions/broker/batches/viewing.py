@@ -9,6 +9,7 @@ from broker.batches.shard import ENDINGS, ROWS, Sums
 from broker.batches.store import Batches
 from broker.clock import iso, usd
 from broker.jobs.head import Status
+from broker.jobs.reading import delivery_view
 from broker.storage import Unread
 
 ENDED = Status.SUCCEEDED.value
@@ -67,10 +68,11 @@ class ShowBatch:
             live = Sums()
         progress = Progress.of(batch, live)
         begins = progress.open and not batch.status.terminal
-        return batch_view(batch, progress, now, self.base_url, self.jobs_waiting("bulk") if begins else None)
+        shown = batch_view(batch, progress, now, self.base_url, self.jobs_waiting("bulk") if begins else None)
+        return shown | {"delivery": [delivery_view(note) for note in self.batches.deliveries(batch)]}
 
     def page(self, found: Sequence[Batch], now: int) -> list[dict[str, Any]]:
-        """Several, by their records alone: a row counts when its shard has ended."""
+        """Several, by their records alone: a row counts when its shard has ended, and webhooks are not told."""
         return [batch_view(batch, Progress.of(batch), now, self.base_url) for batch in found]
 
 
@@ -118,6 +120,7 @@ def batch_view(
         "position": _position(progress, jobs_waiting),
         "paused": batch.is_paused,
         "stop_reason": batch.stop,
+        "delivery": [],
         "errors": {"object": "list", "data": [_error(batch.error)]} if batch.error else None,
         "output_file_id": batch.output.get("output_file_id"),
         "error_file_id": batch.output.get("error_file_id"),

@@ -5,7 +5,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.bootstrap import batching
-from broker.bootstrap.adapters import database, files, is_local, models, prompt_texts, setting, tenants
+from broker.bootstrap.adapters import database, files, is_local, job_queue, models, prompt_texts, setting, tenants
+from broker.bootstrap.running import deliver
 from broker.clock import now_ms
 
 if TYPE_CHECKING:
@@ -61,8 +62,10 @@ def estimate() -> "EstimateBatch":
     from broker.routing.question import USUAL_OUTPUT
 
     def batch_price(model_id: str, tokens_in: int, most_out: int, now: int) -> int | None:
-        prices = models().get(model_id, now).batch_prices
-        return tokens_in * prices[0] + min(most_out, USUAL_OUTPUT) * prices[1] if prices else None
+        model = models().get(model_id, now)
+        if model.batch_price_in is None or model.batch_price_out is None:
+            return None
+        return tokens_in * model.batch_price_in + min(most_out, USUAL_OUTPUT) * model.batch_price_out
 
     def at_once() -> int | None:
         known = database().get("ledger", PK, LIMIT, eventual=True)
@@ -82,12 +85,16 @@ def batch_door() -> "BatchDoor":
     from broker.rest.batches import BatchDoor
 
     def show(url: str) -> "ShowBatch":
-        return ShowBatch(batching.batches(), url)
+        return ShowBatch(batching.batches(), url, job_queue().waiting)
 
     stops = Stops(batching.release())
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     erase = EraseBatch(database(), batching.release(), results, _discard)
-    return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase)
+
+    def redeliver(batch_id: str, now: int) -> list[str]:
+        return deliver().redeliver(batch_id, now)
+
+    return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase, redeliver)
 
 
 def _discard(batch: "Batch") -> None:

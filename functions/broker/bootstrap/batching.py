@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.bootstrap.adapters import database, jobs, setting
-from broker.bootstrap.doors import accept
+from broker.bootstrap.doors import accept, prepare
 
 if TYPE_CHECKING:
     from broker.batches.duplicates import Duplicates
@@ -105,6 +105,11 @@ def duplicates() -> "Duplicates":
 def run_rows() -> "RunRows":
     """Rows into jobs."""
     from broker.batches.running import RunRows
+    from broker.jobs.request import JobRequest, stored_form
     from broker.metrics import line_failed
 
-    return RunRows(batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue(), line_failed)
+    def worst(request: JobRequest, tenant: str, now: int) -> int:
+        return prepare().quote(tenant, stored_form(request), now)[1]
+
+    use_cases = batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue()
+    return RunRows(*use_cases, line_failed, worst=worst)

@@ -3,6 +3,7 @@
 from broker.batches.request import BatchRequest
 from broker.contract.batches import EXAMPLE_BATCH, Batch, BatchEstimate, BatchList
 from broker.contract.operation import Operation, parameter
+from broker.contract.replies import Redelivery
 from broker.rest.batches import KINDS, MOST_LISTED
 
 BATCH_ID = parameter("path", "id", "The batch.", {"type": "string"}, required=True, example=EXAMPLE_BATCH)
@@ -78,6 +79,9 @@ BATCH_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 404, 409, 422),
         parameters=(BATCH_ID, KEY),
         headers=TAKEN,
+    ),
+    ("POST", "/batches/{id}/redeliver"): Operation(
+        "Send a batch's webhooks once more", "batches", {202: Redelivery}, errors=(400, 404), parameters=(BATCH_ID,)
     ),
     ("GET", "/batches/{id}/results"): Operation(
         "Read a batch's results, where they lie",

@@ -7,8 +7,10 @@ from pydantic import Field, create_model
 from broker.batches.batch import BatchStatus, Stop
 from broker.batches.request import Hours
 from broker.batches.shard import ENDINGS
+from broker.batches.telling import WEBHOOKS
 from broker.batches.viewing import STAMPS
-from broker.contract.common import Count, Shown, Time, Url, Usage, Usd
+from broker.contract.common import Count, OneOf, Shown, Time, Url, Usage, Usd
+from broker.contract.replies import Delivery
 
 EXAMPLE_BATCH = "batch_019a0b1c2d3e7f4a8b9c0d1e2f3a4b5c"
 
@@ -92,6 +94,12 @@ _STAMPS: dict[str, Any] = {f"{name}_at": (Time | None, ...) for name in STAMPS}
 Stamps = create_model("Stamps", __base__=Shown, __doc__="When it came to each status.", **_STAMPS)
 
 
+class BatchDelivery(Delivery):
+    """A webhook of a batch, with every attempt."""
+
+    event: Annotated[str, OneOf(tuple(WEBHOOKS.values()))]
+
+
 class Batch(Stamps):  # type: ignore[misc, valid-type]  # made of the table of statuses
     """A batch as of now. While it runs, numbers may be some rows behind, and never ahead."""
 
@@ -117,6 +125,8 @@ class Batch(Stamps):  # type: ignore[misc, valid-type]  # made of the table of s
     paused: bool
     stop_reason: Stop | None
     """Why it begins no more rows, where it was stopped: `capped` for `max_cost_usd`."""
+    delivery: list[BatchDelivery]
+    """Of its webhook; not told in lists."""
     errors: BatchErrors | None
     output_file_id: str | None
     """The rows that succeeded, once the batch has ended."""

@@ -4,12 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel, create_model
 
+from broker.batches.batch import BatchStatus
+from broker.batches.telling import WEBHOOKS
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Url, Usage
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
 from broker.envelope import SOURCE, VERSION
 from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
 from broker.jobs.head import HELD_EVENT, Status
+
+FAILED = WEBHOOKS[BatchStatus.FAILED]
 
 
 class JobFacts(Shown):
@@ -207,7 +211,7 @@ class BatchHookFacts(BatchFacts):
 class BatchWebhook(Shown):
     """A batch ended."""
 
-    type: Annotated[str, OneOf(("batch.completed", "batch.expired", "batch.cancelled"))]
+    type: Annotated[str, OneOf(tuple(event for event in WEBHOOKS.values() if event != FAILED))]
     timestamp: Time
     """When it ended."""
     data: BatchHookFacts
@@ -222,7 +226,7 @@ class BatchFailureHookFacts(BatchFailure):
 class BatchFailureWebhook(Shown):
     """A batch failed."""
 
-    type: Annotated[str, OneOf(("batch.failed",))]
+    type: Annotated[str, OneOf((FAILED,))]
     timestamp: Time
     """When it failed."""
     data: BatchFailureHookFacts

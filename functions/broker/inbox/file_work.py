@@ -146,5 +146,5 @@ def lines_of(database: Database, batch_id: str) -> list[Item]:
 
 
 def line_of(head: Head) -> tuple[str, int] | None:
-    """The batch and line of a job; None where it came alone."""
-    return None if head.batch is None or head.line is None else (head.batch, head.line)
+    """The file and line of a job; None where it came alone, or is a row of a batch (`broker.batches`)."""
+    return None if head.batch is None or head.line is None or head.row is not None else (head.batch, head.line)

@@ -120,9 +120,9 @@ class ModelEntry(Entry):
             "price_out": nano(self.price_out_usd, NANO_OF_TOKENS),
             "unit_prices": units,
         }
-        if self.batch_price_in_usd is not None and self.batch_price_out_usd is not None:
-            both = self.batch_price_in_usd, self.batch_price_out_usd
-            prices["batch_prices"] = [nano(each, NANO_OF_TOKENS) for each in both]
+        for name in ("batch_price_in", "batch_price_out"):
+            if (price := getattr(self, f"{name}_usd")) is not None:
+                prices[name] = nano(price, NANO_OF_TOKENS)
         return {"pk": "MODELS", "sk": self.id, **kept, **prices}
 
     def disabled(self) -> Self:

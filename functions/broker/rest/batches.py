@@ -39,6 +39,8 @@ class BatchDoor:
     link: Callable[["Batch", str, int], str | None]
     """Where anyone may read a batch's results of a kind for a while; None where there are none of the kind."""
     erase: Callable[["Batch", int], None]
+    redeliver: Callable[[str, int], list[str]]
+    """Sends a batch's webhooks once more; gives their ids."""
 
     def submit_batch(self, request: Request) -> Reply:
         """`POST /batches`."""
@@ -110,6 +112,10 @@ class BatchDoor:
         self.erase(batch, now_ms())
         return Reply(204, None)
 
+    def redeliver_batch(self, request: Request) -> Reply:
+        """`POST /batches/{id}/redeliver`."""
+        return Reply(202, {"object": "redelivery", "ids": self.redeliver(self._owned(request).id, now_ms())})
+
     def _taken(self, taken: "Taken", request: Request) -> Reply:
         headers = {"location": f"{request.base_url}/batches/{taken.batch.id}"}
         if taken.repeated:
@@ -171,6 +177,7 @@ BATCH_ROUTES: dict[tuple[str, str], tuple[str, Callable[[BatchDoor, Request], Re
     ("POST", "/batches/{id}/pause"): ("jobs:write", BatchDoor.pause_batch),
     ("POST", "/batches/{id}/resume"): ("jobs:write", BatchDoor.resume_batch),
     ("POST", "/batches/{id}/retry"): ("jobs:write", BatchDoor.retry_batch),
+    ("POST", "/batches/{id}/redeliver"): ("jobs:write", BatchDoor.redeliver_batch),
     ("GET", "/batches/{id}/results"): ("jobs:read", BatchDoor.get_results),
 }
 """By method and resource: the scope that is needed, and the answer."""

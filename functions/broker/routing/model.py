@@ -52,8 +52,9 @@ class Model:
     """Texts that a request has at least, for a provider that takes no fewer at a time."""
     unit_prices: Mapping[str, int] = field(default_factory=dict)
     """Nano-dollars for each unit beside tokens: as `wire.base.Answer.units`."""
-    batch_prices: tuple[int, ...] = ()
-    """The same of the provider's own batches, in and out; empty where it has no such prices."""
+    batch_price_in: int | None = None
+    """The same of the provider's own batches, where it has such prices."""
+    batch_price_out: int | None = None
     prices_as_of: str | None = None
     """The day of the prices."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +65,6 @@ class Model:
         """Read the stored form."""
         known: dict[str, Any] = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
         known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities", "regions")}
-        known["batch_prices"] = tuple(known.get("batch_prices", ()))
         return cls(**known, id=item["sk"]) if "id" not in known else cls(**known)
 
     def worst_case(self, input_tokens: int, max_output_tokens: int | None) -> int:

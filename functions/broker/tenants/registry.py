@@ -38,6 +38,8 @@ class Tenant:
     max_files: int = MOST_FILES
     max_file_bytes: int = MOST_FILE_BYTES
     """Of all its files together."""
+    off_peak: dict[str, Any] | None = None
+    """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
 
 class Tenants:
@@ -73,6 +75,7 @@ class Tenants:
                 cache_embedding_model=item.get("cache_embedding_model"),
                 max_files=item.get("max_files", MOST_FILES),
                 max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
+                off_peak=item.get("off_peak"),
             )
             self._kept[tenant_id] = (now, tenant)
         if not tenant.enabled:
