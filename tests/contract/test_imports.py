@@ -123,7 +123,7 @@ ARROWS: dict[str, set[str]] = {
         "reviews",
         "routing",
     },
-    "schemas": {"contract", "jobs", "registry"},
+    "schemas": {"batches", "contract", "jobs", "registry"},
 }
 """Who may import whom: the rooms, and the modules that stand beside them."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from ministack.core import iam_actions
 from ministack.services import stepfunctions
 
 from local.emulator import callbacks
@@ -65,6 +66,24 @@ def test_each_try_has_a_token_of_its_own_and_the_last_goes_on(run: Run) -> None:
     thread.join()
     assert len(set(seen)) == 2
     assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", {"said": 1})
+
+
+def test_who_tells_of_a_token_needs_the_right_on_the_machine_that_waits(run: Run) -> None:
+    resources: list[str] = []
+
+    def answer() -> None:
+        while not (tokens := list(stepfunctions._task_tokens)):
+            pass
+        said = {"taskToken": tokens[0], "output": "{}"}
+        asked = "POST", "/", {}, json.dumps(said).encode(), {}, "us-east-1", "000000000000"
+        resources.append(iam_actions.extract_resource_arn("states", *asked))
+        stepfunctions._send_task_success(said)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert run({"replies": 1}, 30)["status"] == "SUCCEEDED"
+    thread.join()
+    assert resources == [MACHINE]
 
 
 def test_a_service_that_works_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
