@@ -1,4 +1,4 @@
-"""What is known of files of rows before they are read: of an object its newest version, of others that there is none."""
+"""What is known of files of rows before they are read: an object by its newest version, or that there is none."""
 
 from typing import Any
 
