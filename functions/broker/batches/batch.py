@@ -175,7 +175,7 @@ class Batch:
     def planned(self, shards: int, rows: int, cursor: dict[str, int], *, is_last: bool, now: int) -> Self:
         """After more of its rows were laid out; `shards` and `rows` are those of all plans up to this."""
         if not is_last:
-            return replace(self, shards=shards, rows=rows, cursor=cursor)
+            return replace(self, shards=shards, rows=rows, cursor=cursor).looked_at(now)
         laid = replace(self, shards=shards, rows=rows, cursor={}, is_planned=True)
         return laid if self.has_stopped else laid._at(BatchStatus.IN_PROGRESS, now)
 
