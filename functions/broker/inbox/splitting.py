@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
@@ -16,12 +16,14 @@ from broker.inbox.counting import Count
 from broker.inbox.file_work import ERROR, REJECTED, FileWork, Outbox, batch_pk, event_id, kind_of, lines_of
 from broker.inbox.files import LINE, MAX_KEY_BYTES, File, FileLine, custom_id_of, entries
 from broker.inbox.reading import READ, Readings, has_to_be_read, taken
-from broker.inbox.recipes import TakeDocument
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.head import job_pk
 from broker.jobs.request import parse_request
 from broker.storage import ConditionFailed, Contended, Database, If, Update
 from broker.tenants.registry import Tenant
+
+if TYPE_CHECKING:
+    from broker.inbox.recipes import TakeDocument
 
 
 class Inbox(Protocol):
@@ -76,7 +78,7 @@ class Split:
     """Puts an event on the bus: detail-type and detail."""
     later: Later
     readings: Readings
-    documents: TakeDocument
+    documents: "TakeDocument"
     on_failure: Callable[[str, int, BaseException], None] = lambda batch_id, line, error: None
     """Told of each line that failed as nobody foresaw."""
     line_s: float = LINE_S
