@@ -10,7 +10,7 @@ FOLDER = ROOT / ".local" / "bench"
 
 ALONE = (
     *("idle", "startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails"),
-    *("documents", "waiting"),
+    *("documents", "waiting", "rows"),
 )
 """What needs no stack."""
 
@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument(
         "--jobs", type=int, default=100, help="jobs of the cpu, litellm, emulator, throughput and overload runs"
     )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the largest batch of the rows run")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator and litellm runs")
     parser.add_argument("--environment", type=Path, help="of litellm: a virtual environment that has `litellm[proxy]`")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
@@ -99,6 +100,10 @@ def main() -> int:
         from bench import waiting
 
         return waiting.run()
+    if asked.what == "rows":
+        from bench import rows
+
+        return rows.run(asked.rows)
     if asked.what in ("contention", "all"):
         from bench import contention
 

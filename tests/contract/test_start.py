@@ -43,6 +43,8 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "admin": ("admin", {"broker.registry", "pydantic"}),
     "api": ("api", {"pydantic"}),
     "authorize": ("identify", set()),
+    "batch_rows": ("tend", {"pydantic"} | S3),
+    "batch_step": ("plan_batch", {"pydantic"}),
     "check_input": ("guard", set()),
     "clean": ("clean", {"broker.files"}),
     "deliver": ("deliver", set()),
@@ -82,10 +84,13 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
     code = f"import sys, handlers.{door}\n"
     if builder:
         code += (
-            f"from broker.bootstrap import doors, running\n(getattr(doors, {builder!r}, None) or running.{builder})()\n"
+            "from broker.bootstrap import batch_results, batching, doors, running\n"
+            "rooms = doors, running, batching, batch_results\n"
+            f"next(getattr(room, {builder!r}) for room in rooms if hasattr(room, {builder!r}))()\n"
         )
     names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
         "BASE_URL",
+        "BATCH_WORKFLOW",
         "EXPRESS_WORKFLOW",
         "STANDARD_WORKFLOW",
     }
@@ -110,7 +115,9 @@ def test_each_function_is_looked_at() -> None:
     assert set(DOORS) == AT_FIRST_USE.keys()
     text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
     for door, (builder, _) in AT_FIRST_USE.items():
-        assert re.search(rf"\b(doors|running)\.{builder}\(", text[door]), f"handlers/{door}.py does not use {builder}"
+        assert re.search(rf"\b(batch_results|batching|doors|running)\.{builder}\(", text[door]), (
+            f"handlers/{door}.py does not use {builder}"
+        )
 
 
 @pytest.mark.parametrize("door", DOORS)

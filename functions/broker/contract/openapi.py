@@ -38,7 +38,7 @@ WITH_RETRY_AFTER = (409, 429, 503)
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
     "Location": {
-        "description": "The job, as the caller reaches the API; or where a file's bytes are.",
+        "description": "The job or batch, as the caller reaches the API; or where a file's bytes are.",
         "schema": {"type": "string", "format": "uri"},
     },
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
@@ -98,6 +98,7 @@ def openapi() -> Json:
         ],
         "tags": [
             {"name": "jobs", "description": "Work and what came of it."},
+            {"name": "batches", "description": "Rows of work as one."},
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},

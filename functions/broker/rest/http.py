@@ -85,6 +85,15 @@ class Request:
             base_url=base_url,
         )
 
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key, of a structured-field string (`"…"`, as the draft has it) or a bare one, as many clients send."""
+        header = self.headers.get("idempotency-key")
+        if header is None:
+            return None
+        text = header.strip()
+        return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
+
     def need(self, scope: str) -> None:
         """Stop here without a scope.
 

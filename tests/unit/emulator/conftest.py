@@ -14,7 +14,7 @@ from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import apigateway_v1, dynamodb, eventbridge, lambda_svc, s3, sqs, stepfunctions
 from ministack.services.cloudformation import provisioners
 
-from local.emulator import fidelity, limits, processes, speed, stored
+from local.emulator import callbacks, fidelity, limits, processes, speed, stored, versions
 
 PATCHED = (
     Parser, processes.AsShipped, apigateway_v1, app, dynamodb, eventbridge, iam_actions, iam_evaluator, lambda_runtime,
@@ -92,10 +92,12 @@ def as_it_runs() -> Iterator[None]:
     """The emulator with all patches, for a time."""
     with restored():
         fidelity.patch()
+        callbacks.patch()
         limits.patch()
         speed.patch()
         processes.patch()
         stored.patch()
+        versions.patch()
         yield
 
 
