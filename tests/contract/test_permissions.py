@@ -268,6 +268,7 @@ def test_who_cleans_deletes_what_is_kept_and_reads_no_more_than_records_of_files
     }
     assert allowed == {
         *(("s3:DeleteObject", place) for place in kept),
+        ("s3:AbortMultipartUpload", "{'Fn::Sub': '${PayloadsBucket.Arn}/files/*'}"),
         ("dynamodb:BatchWriteItem", str(JOBS_TABLE)),
         ("dynamodb:Query", "{'Fn::Sub': '${JobsTable.Arn}/index/due'}"),
     }

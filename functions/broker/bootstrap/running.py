@@ -253,13 +253,14 @@ def deliver() -> "Deliver":
 def clean() -> "Clean":
     """Ending objects."""
     from broker.cloud.clients import client
+    from broker.cloud.file_bucket import FileObjects
     from broker.cloud.objects import BucketObjects
     from broker.files.keeping import EndFiles
     from broker.jobs.cleaning import Clean
 
     table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
     objects = BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
-    return Clean(database(), objects, EndFiles(database()))
+    return Clean(database(), objects, EndFiles(database(), FileObjects(bucket, lambda: client("s3"))))
 
 
 @cache
