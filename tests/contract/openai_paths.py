@@ -40,7 +40,6 @@ NOT_SERVED = {
     "safety": "what OpenAI says of users",
     "content_provenance_checks": "where a picture came from",
     "decisions": "decisions of OpenAI's agents",
-    "batches": "batches: a `.jsonl` in the inbox bucket",
     "webhook_endpoints": "a webhook stands in the request of a job",
     "webhook_event_types": "a webhook stands in the request of a job",
 }
@@ -57,7 +56,14 @@ REFUSED = {
 """Calls that are not answered though their group is, and what there is instead."""
 
 
-OURS = {("GET", "/conversations/{}"), ("DELETE", "/conversations/{}")}
+OURS = {
+    ("GET", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
+    ("DELETE", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
+    **dict.fromkeys(
+        (("GET", "/batches"), ("POST", "/batches"), ("GET", "/batches/{}"), ("POST", "/batches/{}/cancel")),
+        "[batches](batches.md)",
+    ),
+}
 """Routes that have a path of OpenAI's, and another form."""
 
 
@@ -80,14 +86,14 @@ def _written() -> Iterator[tuple[str, str]]:
 
 def served() -> set[tuple[str, str]]:
     """The routes, in the same form."""
-    return {(method, re.sub(r"\{[^}]*\}", "{}", path)) for method, path in ROUTES} - OURS
+    return {(method, re.sub(r"\{[^}]*\}", "{}", path)) for method, path in ROUTES} - OURS.keys()
 
 
 def unclassified() -> set[tuple[str, str]]:
     """Calls of which nobody said what becomes of them."""
     return {
         (method, path)
-        for method, path in calls() - served()
+        for method, path in calls() - served() - OURS.keys()
         if (method, path) not in REFUSED and path.split("/")[1] not in NOT_SERVED
     }
 
@@ -98,17 +104,19 @@ def table() -> str:
     lines = ["| call | |", "|---|---|"]
     for method, path in sorted(known & served(), key=lambda call: (call[1], call[0])):
         lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | works |")
+    for (method, path), instead in OURS.items():
+        lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | in the broker's own form: {instead} |")
     for (method, path), instead in REFUSED.items():
         lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | refused; {instead} |")
     for group, instead in sorted(NOT_SERVED.items()):
-        left = sorted(call for call in known - served() if call[1].split("/")[1] == group)
+        left = sorted(call for call in known - served() - OURS.keys() if call[1].split("/")[1] == group)
         if left:
             lines.append(f"| {'the rest of ' if _has_route(group) else ''}`/v1/{group}` | refused; {instead} |")
     return "\n".join(lines)
 
 
 def _has_route(group: str) -> bool:
-    return any(path.split("/")[1] == group for _, path in calls() & served())
+    return any(path.split("/")[1] == group for _, path in calls() & (served() | OURS.keys()))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broker.batches.shard import ENDINGS
 from broker.cli.documents import read
 from broker.cloud import bus
 from broker.contract.common import TREE
@@ -12,7 +13,6 @@ from broker.contract.events import SOURCE, Counts, event_models
 from broker.contract.replies import Job
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES, event_of, held_body, held_facts, webhook_body
 from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest
-from broker.inbox.file_work import ENDINGS
 from broker.jobs.event_consumer import EventConsumer
 from broker.jobs.head import Head, Status
 from broker.jobs.reading import timeline
@@ -177,7 +177,8 @@ def test_the_counts_of_a_batch_are_those_that_the_contract_names() -> None:
 
 
 def test_every_detail_type_of_the_code_is_published() -> None:
-    assert set(event_models()) == {*DETAIL_TYPES.values(), *REVIEW_TYPES, "BatchCompleted", "RequestRejected"}
+    of_batches = {"BatchStarted", "BatchProgressed", "BatchCompleted", "BatchFailed"}
+    assert set(event_models()) == {*DETAIL_TYPES.values(), *REVIEW_TYPES, *of_batches, "RequestRejected"}
     assert set(DETAIL_TYPES) == set(Status), "a status has no event"
     assert SOURCE == bus.SOURCE, "the contract and the bus name different sources"
 

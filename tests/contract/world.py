@@ -47,6 +47,7 @@ from broker.tenants.budgets import Budgets
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
+from tests.fakes.batch_door import BatchWorld
 from tests.fakes.bus import FakeBus
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
@@ -57,6 +58,7 @@ from tests.fakes.reviews import reviews_of
 from tests.fakes.shelf import FakeShelf
 from tests.fakes.texts import FakeTexts
 from tests.fakes.world import BASE_URL
+from tests.fakes.world import World as FakeWorld
 
 NOW = 1_762_000_000_000
 ERROR = {"type": "unavailable", "code": "runs_exhausted", "message": "The job was started 3 times."}
@@ -101,6 +103,7 @@ class World:
             *(self.database, budgets, self.jobs, self.payloads, FakeQueue(), prepare),
             *(lambda url: None, lambda head, error: None),
         )
+        self.batches = BatchWorld(FakeWorld(self.database, texts=self.texts))
         self.reply: Sent = Sent(200, None, None, 12)
         self.deliver = Deliver(
             self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None
@@ -124,6 +127,7 @@ class World:
             TryPolicies(tenants, Policies(self.database)),
             Listing(self.database, prompts),
             lambda: a_file_door(self.database, self.bucket),
+            lambda: self.batches.door(),
         )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:

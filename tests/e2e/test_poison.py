@@ -7,7 +7,7 @@ import json
 import uuid
 from typing import Any
 
-from broker.inbox.tries import TRIES
+from broker.batches.tries import TRIES
 from broker.jobs.idempotency import ACCEPTING_MS
 from broker.jobs.store import Jobs
 

@@ -47,6 +47,8 @@ class FakeDatabase:
     held: Counter[str] = field(default_factory=Counter)
     """At how many tries others hold the items of a partition (`pk`)."""
     _items: dict[Key, Item] = field(default_factory=dict)
+    _keys: dict[tuple[TableName, str], set[str]] = field(default_factory=dict)
+    """The `sk` of the items of each partition."""
     _lock: Any = field(default_factory=RLock)
     """Each read and write is one step, for threads too."""
 
@@ -85,8 +87,8 @@ class FakeDatabase:
 
     def _matching(self, table: TableName, pk: str, wanted: Callable[[str], bool]) -> list[Item]:
         with self._lock:
-            found = [key for key in self._items if key[:2] == (table, pk) and wanted(key[2])]
-            return [_copy(self._items[key]) for key in sorted(found)]
+            found = sorted(sk for sk in self._keys.get((table, pk), ()) if wanted(sk))
+            return [_copy(self._items[table, pk, sk]) for sk in found]
 
     def update(self, operation: Update) -> Item:
         """See `Database.update`."""
@@ -140,6 +142,7 @@ class FakeDatabase:
             if key[0] == "jobs" and key[2] == "HEAD":
                 self.stream.append((self._items.get(key), _copy(item)))
             self._items[key] = item
+            self._keys.setdefault(key[:2], set()).add(key[2])
 
     def items(self) -> list[Item]:
         """All that is kept, in all tables."""
@@ -147,7 +150,8 @@ class FakeDatabase:
 
     def delete(self, table: TableName, pk: str, sk: str) -> None:
         """Delete one item, as the table's TTL and the payload store do it."""
-        self._items.pop((table, pk, sk), None)
+        if self._items.pop((table, pk, sk), None) is not None:
+            self._keys[table, pk].discard(sk)
 
     def age(self, now: int) -> None:
         """What the tables' TTL deletes until then (milliseconds)."""

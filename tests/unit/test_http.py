@@ -16,7 +16,7 @@ from broker.errors import (
     Throttled,
     Unavailable,
 )
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 from broker.rest.http import Reply, Request, error_reply
 
 

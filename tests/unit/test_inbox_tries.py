@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from broker.batches.tries import Pass
 from broker.bounds import Overrun
 from broker.inbox.files import MAX_LINES
-from broker.inbox.tries import Pass
 
 from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.world import MINUTE, NOW

@@ -15,8 +15,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
 from broker.observability import logger
 from broker.rest.api import MOST_WAIT_S, ROUTES, _preferred_wait
-from broker.rest.http import Reply
-from broker.rest.tries import key_of
+from broker.rest.http import Reply, Request
 from handlers.api import handler
 
 from tests.fakes.world import BASE_URL, JOB_ID, NOW, a_head
@@ -224,8 +223,10 @@ def test_a_preference(header: str, seconds: int) -> None:
         ('"a', '"a'),
     ],
 )
-def test_forms_of_ankey_of(header: str | None, key: str | None) -> None:
-    assert key_of(header) == key
+def test_forms_of_an_idempotency_key(header: str | None, key: str | None) -> None:
+    headers = {} if header is None else {"idempotency-key": header}
+    request = Request("POST", "/jobs", {}, {}, headers, None, "acme", "ci", frozenset(), "req-1", BASE_URL)
+    assert request.idempotency_key == key
 
 
 def test_the_smaller_routes() -> None:

@@ -83,6 +83,8 @@ class Batch:
     """The object that shards read their bytes of, one JSON value a line: `bucket`, `key`, `etag`, `version`."""
     cursor: dict[str, int] = field(default_factory=dict)
     """Where planning goes on: `offset` and `line`."""
+    stages: dict[str, Any] = field(default_factory=dict)
+    """Of a document (`batches.documents`), by name: `shard`, its first, and `rows`. The last may not be planned yet."""
     shards: int = 0
     """Planned so far, and all of them when `is_planned`."""
     rows: int = 0
@@ -111,6 +113,10 @@ class Batch:
     """When it came to each status, by its name."""
     told: int = 0
     """The last twentieth of its rows that was told to the bus."""
+    told_at: int = 0
+    """When that was."""
+    erased_at: int | None = None
+    """Since when its rows are erased; all of them, once none of its shards is `open`."""
     looks: int = 0
     """How often the sweep looked in vain since something last changed."""
     due_at: int | None = None
@@ -157,18 +163,39 @@ class Batch:
         room = min(MOST_BUSY - len(self.busy), MOST_OPEN - len(self.open), self.shards - self.released)
         return max(0, room)
 
+    def opens_at(self, now: int) -> int:
+        """When rows may begin, by `not_before` and its off-peak hours: now, or later. Milliseconds."""
+        begins: int = max(now, self.asked.get("not_before", 0))
+        if "window" not in self.asked:
+            return begins
+        from broker.batches.hours import OffPeak  # few batches have hours, and time zones are slow to load
+
+        return OffPeak.of(self.asked["window"]).opens_at(begins)
+
     def planned(self, shards: int, rows: int, cursor: dict[str, int], *, is_last: bool, now: int) -> Self:
         """After more of its rows were laid out; `shards` and `rows` are those of all plans up to this."""
         if not is_last:
-            return replace(self, shards=shards, rows=rows, cursor=cursor)
+            return replace(self, shards=shards, rows=rows, cursor=cursor).looked_at(now)
         laid = replace(self, shards=shards, rows=rows, cursor={}, is_planned=True)
         return laid if self.has_stopped else laid._at(BatchStatus.IN_PROGRESS, now)
 
+    def with_stage(self, name: str, rows: int, rows_in: dict[str, Any]) -> Self:
+        """After more rows were asked for, those of another stage; the same where it has that stage."""
+        if name in self.stages or self.status.terminal:
+            return self
+        stages = {**self.stages, name: {"shard": self.shards, "rows": rows}}
+        return replace(self, stages=stages, rows_in=rows_in, is_planned=False, cursor={})
+
     def release(self, now: int) -> Self:
-        """After telling as many more shards to run as may; the same where none may."""
+        """After telling as many more shards to run as may; the same where none may.
+
+        Before its time only the sweep's look is put to when that comes; rows that are passed over wait for none.
+        """
         more = tuple(range(self.released, self.released + self.may_release))
         if not more:
             return self
+        if not self.has_stopped and (opens_at := self.opens_at(now)) > now:
+            return self if self.due_at == opens_at else replace(self, looks=0, due_at=opens_at)
         moved = replace(self, released=more[-1] + 1, open=self.open + more, busy=self.busy + more)
         return moved.looked_at(now)
 
@@ -176,12 +203,19 @@ class Batch:
         """After most rows of a shard have ended: another may begin."""
         return replace(self, busy=tuple(each for each in self.busy if each != shard))
 
-    def fold(self, shard: int, sums: Sums, now: int) -> Self:
-        """After all rows of a shard have ended and were collected; a second time changes nothing."""
+    def fold(self, shard: int, sums: Sums, now: int, reserved: int = 0, settled: int = 0) -> Self:
+        """After all rows of a shard have ended and were collected; a second time changes nothing.
+
+        Of a batch with a `max_cost`, `reserved` and `settled` are the shard's: what its rows cost takes their place.
+        """
         if shard not in self.open:
             return self
         still = tuple(each for each in self.open if each != shard)
-        return replace(self.lighten(shard), open=still, sums=self.sums + sums).looked_at(now)
+        folded = replace(self.lighten(shard), open=still, sums=self.sums + sums).looked_at(now)
+        if "max_cost" not in self.asked:
+            return folded
+        more, paid = sums.cost - reserved, sums.cost - settled
+        return replace(folded, reserved=self.reserved + more, settled=self.settled + paid)
 
     def stopped(self, why: Stop, now: int) -> Self:
         """After it was stopped: the first reason stays, and what has ended stays as it is."""
@@ -191,8 +225,10 @@ class Batch:
         return moved._at(BatchStatus.CANCELLING, now) if why == "cancelled" else moved
 
     def finalizing(self, now: int) -> Self:
-        """When all rows have ended."""
-        return self if self.status.terminal or not self.is_done else self._at(BatchStatus.FINALIZING, now)
+        """When all rows have ended. One that was canceled says so to its end."""
+        if self.status.terminal or not self.is_done or self.stop == "cancelled":
+            return self
+        return self._at(BatchStatus.FINALIZING, now)
 
     def ended(self, output: dict[str, Any], now: int) -> Self:
         """When its results are written."""
@@ -203,6 +239,16 @@ class Batch:
     def failed(self, error: dict[str, Any], now: int) -> Self:
         """After it could not be taken as a whole; nothing of it was begun."""
         return self if self.status.terminal else replace(self, error=error, token=None)._at(BatchStatus.FAILED, now)
+
+    def erasing(self, now: int) -> Self:
+        """When its rows are to be erased: its shards are told once more, and it keeps nothing of what was asked."""
+        if self.erased_at is not None:
+            return self
+        untold = ("webhook",) if self.due_at is not None else ()  # who tells of its end forgets it
+        kept = {name: value for name, value in self.asked.items() if name in (*KEPT_OF_ERASED, *untold)}
+        empty: dict[str, Any] = {"asked": kept, "output": {}, "released": 0, "open": (), "busy": (), "is_paused": False}
+        erased = replace(self, erased_at=now, **empty)
+        return erased.looked_at(now) if self.is_planned else erased
 
     def looked_at(self, now: int) -> Self:
         """With the sweep's next look put off, for something moved."""
@@ -216,6 +262,18 @@ class Batch:
         if status is self.status:
             return self
         return replace(self, status=status, stamps={**self.stamps, status.value: now}).looked_at(now)
+
+
+KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
+"""Of what was asked: neither texts nor addresses."""
+
+DOCUMENT = "document"
+"""In `Batch.source`, the kind of those that are of a document; in `Batch.asked`, by which recipe it goes."""
+
+
+def is_document(batch: Batch) -> bool:
+    """True for the batch of a document: its rows come stage by stage, and it has one result."""
+    return bool(batch.source.get("kind") == DOCUMENT)
 
 
 LISTED = "#batches"

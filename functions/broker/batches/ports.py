@@ -23,7 +23,7 @@ class RowBytes(Protocol):
     """The objects that rows are read from, and written to where they came in another form."""
 
     def lines(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The lines of a part of one version of an object, one by one, each with its line end.
+        """The lines of a part of one version of an object, one by one, each with its line end (`lines.split`).
 
         Args:
             where: `bucket`, `key`, `etag`, `version` (None where the bucket keeps none).
@@ -35,8 +35,24 @@ class RowBytes(Protocol):
         """
         ...
 
+    def pieces(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The same part as it comes, in pieces of bounded size.
+
+        Raises:
+            NotFound: as for `lines`.
+        """
+        ...
+
+    def size(self, where: dict[str, Any]) -> int:
+        """Bytes of one version of an object.
+
+        Raises:
+            NotFound: as for `lines`.
+        """
+        ...
+
     def write(self, batch_id: str, name: str, parts: Iterable[bytes]) -> dict[str, Any]:
-        """Keep an object for a batch until the batch forgets it; gives where it is, as `lines` takes it."""
+        """Keep an object for a batch as long as its record; gives where it is, as `lines` takes it."""
         ...
 
 
@@ -52,7 +68,11 @@ class Results(Protocol):
         ...
 
     def forget(self, batch_id: str, shards: int) -> None:
-        """Delete them all, and what `RowBytes.write` kept; may be repeated."""
+        """Delete them all; may be repeated."""
+        ...
+
+    def forget_rows(self, batch_id: str, places: Iterable[dict[str, Any]]) -> None:
+        """Delete those of some places (as `RowBytes.lines` takes them) that `RowBytes.write` kept for the batch."""
         ...
 
 

@@ -17,7 +17,7 @@ from broker.storage import Item
 
 ROWS = 100
 """Of a shard, but for the last. An item of a hundred ends has some two kilobytes, so counting a row is two write units
-at most; and a hundred rows are some seconds' work for the one who accepts them."""
+on the average; and a hundred rows are some seconds' work for the one who accepts them."""
 
 LIGHT_PART = 10
 """A shard is light when no more than this part of its rows is open: another begins in its place, for one row that takes
@@ -31,6 +31,9 @@ PASSED_OVER = "passed_over"
 
 ENDINGS = (*(status.value for status in Status if status.terminal), REJECTED, PASSED_OVER)
 """How a row can end."""
+
+LETTERS = {ending[0]: ending for ending in ENDINGS}
+"""Each begins with another letter, and that is what is kept of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,13 @@ class RowEnd:
     @classmethod
     def read(cls, text: str) -> Self:
         """From the stored form."""
-        status, *numbers = text.split()
-        return cls(status, *map(int, numbers))
+        letter, *numbers = text.split()
+        return cls(LETTERS[letter], *map(int, numbers))
 
     def __str__(self) -> str:
-        """The stored form: `succeeded 12000 120 30`."""
-        return f"{self.status} {self.cost} {self.input_tokens} {self.output_tokens}"
+        """The stored form: `s 12000 120 30`, and of a row that took nothing `f`."""
+        took = (self.cost, self.input_tokens, self.output_tokens)
+        return " ".join([self.status[0], *(map(str, took) if any(took) else ())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +114,18 @@ class Shard:
     line: int
     """The number of its first line, from 1."""
     expires_at: int
+    doubles: tuple[int, ...] = ()
+    """Places of rows whose `custom_id` an earlier row of the batch has."""
+    lease_until: int | None = None
+    """Until when someone runs its rows, and nobody else does; past or 0 once that is over, None before the first."""
     is_sent: bool = False
     """True when each of its rows is a job, was rejected or passed over: its bytes need not be read to run it."""
-    duplicates: int = 0
+    followers: tuple[int, ...] = ()
+    """Places of rows that take another row's answer (`batches.duplicates`), once all of its rows are sent."""
     reserved: int = 0
     """Of the batch's `max_cost`, as `Batch.reserved`; nano-dollars."""
+    settled: int = 0
+    """As `Batch.settled`."""
     ends: Mapping[int, RowEnd] = field(default_factory=dict)
 
     @classmethod
@@ -122,6 +133,8 @@ class Shard:
         """Read the stored form."""
         known = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
         ends = {int(name[1:]): RowEnd.read(value) for name, value in item.items() if is_end(name)}
+        for name in ("doubles", "followers"):
+            known[name] = tuple(item.get(name, ()))
         return cls(**known, ends=ends)
 
     def to_item(self) -> Item:
@@ -129,8 +142,8 @@ class Shard:
         item: Item = {"pk": shard_pk(self.batch, self.number), "sk": "SHARD"}
         for spec in fields(self):
             value = getattr(self, spec.name)
-            if spec.name != "ends" and value is not False:
-                item[spec.name] = value
+            if spec.name != "ends" and value is not None and value is not False and value != ():
+                item[spec.name] = list(value) if isinstance(value, tuple) else value
         return item | {end_name(place): str(end) for place, end in self.ends.items()}
 
     @property
@@ -139,9 +152,19 @@ class Shard:
         return self.number * ROWS
 
     @property
+    def running(self) -> int:
+        """Rows that have not ended, but for those that only wait for another's answer."""
+        return self.rows - len(self.ends.keys() | set(self.followers))
+
+    @property
     def is_light(self) -> bool:
-        """True when few of its rows are open."""
-        return (self.rows - len(self.ends)) * LIGHT_PART <= self.rows
+        """True when few of its rows are to be run."""
+        return self.running * LIGHT_PART <= self.rows
+
+    @property
+    def is_turning(self) -> bool:
+        """True at the very row by which it has got light, and at the last: somebody has to look at it then."""
+        return self.running in (0, self.rows // LIGHT_PART)
 
     @property
     def is_over(self) -> bool:
@@ -157,7 +180,7 @@ class Shard:
             sum(end.cost for end in ends),
             sum(end.input_tokens for end in ends),
             sum(end.output_tokens for end in ends),
-            self.duplicates,
+            len(self.followers),
         )
 
 

@@ -1,10 +1,11 @@
 """Reading and changing batches: every write is conditional on the record that it was decided on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from broker.batches.batch import LISTED, Batch, batch_pk
-from broker.batches.shard import REJECTED, RowEnd, Shard, end_name, place_of_row, shard_pk
+from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, end_name, place_of_row, shard_pk
 from broker.errors import Conflict, NotFound
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -24,7 +25,7 @@ class Batches:
     def find(self, batch_id: str) -> Batch | None:
         """The batch as of now, or None."""
         item = self.database.get("jobs", batch_pk(batch_id), "BATCH")
-        return Batch.from_item(item) if item else None
+        return Batch.from_item(item) if item and "rev" in item else None  # files of the inbox have a record like it
 
     def get(self, batch_id: str, tenant: str | None = None) -> Batch:
         """The batch as of now.
@@ -36,6 +37,11 @@ class Batches:
         if batch is None or tenant not in (None, batch.tenant):
             raise NotFound("There is no such batch.", param="id")
         return batch
+
+    def deliveries(self, batch: Batch) -> list[Item]:
+        """Its webhooks; they go out when it has ended."""
+        wanted = batch.status.terminal and ("webhook" in batch.asked or batch.erased_at is not None)
+        return self.database.query("jobs", batch_pk(batch.id), "NOTE#DELIVERY#") if wanted else []
 
     def create(self, batch: Batch) -> bool:
         """Write a new batch; False where it is there."""
@@ -98,10 +104,15 @@ class Batches:
         Raises:
             NotFound: there is none of that number.
         """
-        item = self.database.get("jobs", shard_pk(batch_id, number), "SHARD")
-        if item is None:
+        shard = self.find_shard(batch_id, number)
+        if shard is None:
             raise NotFound("There is no such shard.")
-        return Shard.from_item(item)
+        return shard
+
+    def find_shard(self, batch_id: str, number: int) -> Shard | None:
+        """A shard as of now, or None."""
+        item = self.database.get("jobs", shard_pk(batch_id, number), "SHARD")
+        return Shard.from_item(item) if item else None
 
     def some_shards(self, batch_id: str, numbers: Sequence[int]) -> list[Shard]:
         """Some shards, in their order; what the last second wrote may not be seen.
@@ -112,16 +123,49 @@ class Batches:
         found = self.database.get_many("jobs", [(shard_pk(batch_id, each), "SHARD") for each in numbers])
         return sorted((Shard.from_item(item) for item in found), key=lambda shard: shard.number)
 
+    def lease(self, shard: Shard, until: int, now: int) -> Shard | None:
+        """Be the one who runs a shard's rows until then (milliseconds); None where another is, or it is gone."""
+        if shard.lease_until is not None and shard.lease_until > now:
+            return None
+        found = If("lease_until", "absent") if shard.lease_until is None else If("lease_until", "=", shard.lease_until)
+        return self._set(shard, {"lease_until": until}, found)
+
+    def end_lease(self, shard: Shard, *, is_sent: bool = False) -> Shard | None:
+        """Let others run what is left of a shard's rows, or nobody where all have been; None where it is gone."""
+        return self._set(shard, {"lease_until": 0, "is_sent": True} if is_sent else {"lease_until": 0})
+
+    def _set(self, shard: Shard, facts: dict[str, Any], *when: If) -> Shard | None:
+        pk = shard_pk(shard.batch, shard.number)
+        try:
+            return Shard.from_item(
+                self.database.update(Update("jobs", pk, "SHARD", set=facts, when=(If("pk", "exists"), *when)))
+            )
+        except ConditionFailed:
+            return None
+
     def end_row(self, batch_id: str, row: int, end: RowEnd) -> Shard | None:
         """Count a row as ended, once however often; gives its shard as it stands then, None where it is gone."""
         number, place = place_of_row(row)
-        ended = Update(
-            "jobs", shard_pk(batch_id, number), "SHARD", set={end_name(place): str(end)}, when=(If("pk", "exists"),)
-        )
+        return self.end_rows(batch_id, number, {place: end})
+
+    def end_rows(
+        self, batch_id: str, number: int, ends: Mapping[int, RowEnd], followers: Sequence[int] | None = None
+    ) -> Shard | None:
+        """The same for several rows of a shard, by their places, in one write; and which of them are `followers`."""
+        facts: dict[str, Any] = {end_name(place): str(end) for place, end in ends.items()}
+        if followers is not None:
+            facts["followers"] = list(followers)
+        ended = Update("jobs", shard_pk(batch_id, number), "SHARD", set=facts, when=(If("pk", "exists"),))
         try:
             return Shard.from_item(self.database.update(ended))
         except ConditionFailed:
             return None
+
+    def pass_over(self, shard: Shard, places: Sequence[int]) -> Shard | None:
+        """Count rows that are not begun, all by one write; as `end_row`."""
+        if not places:
+            return shard
+        return self.end_rows(shard.batch, shard.number, dict.fromkeys(places, RowEnd(PASSED_OVER)))
 
     def reject_row(self, batch_id: str, row: int, error: dict[str, object]) -> Shard | None:
         """Keep why a row did not become a job, and count it; as `end_row`."""
@@ -137,3 +181,8 @@ class Batches:
         """What is kept of the rows of a shard that are no jobs of their own, by their place in it."""
         found = self.database.query("jobs", shard_pk(batch_id, number), "ROW#")
         return {int(item["sk"].removeprefix("ROW#")): item for item in found}
+
+    def row_apart(self, batch_id: str, row: int) -> Item | None:
+        """The same of one row; None where nothing is kept of it."""
+        number, place = place_of_row(row)
+        return self.database.get("jobs", shard_pk(batch_id, number), f"ROW#{place:03}")

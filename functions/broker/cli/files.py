@@ -43,17 +43,21 @@ def files(shell: Shell) -> str:
 
 
 def _put(client: RestClient, options: Any) -> str:
-    path: Path = options.path
+    return as_json(put_file(client, options.path, options.purpose, options.keep))
+
+
+def put_file(client: RestClient, path: Path, purpose: str, keep_s: int | None = None) -> Any:
+    """Send a file, whatever its size; gives its record."""
     size = path.stat().st_size
-    new: dict[str, Any] = {"filename": path.name, "bytes": size, "purpose": options.purpose}
-    if options.keep is not None:
-        new["expires_after"] = {"seconds": options.keep}
+    new: dict[str, Any] = {"filename": path.name, "bytes": size, "purpose": purpose}
+    if keep_s is not None:
+        new["expires_after"] = {"seconds": keep_s}
     if size > MOST_AT_ONCE:
-        return as_json(_put_parts(client, path, new))
+        return _put_parts(client, path, new)
     data = path.read_bytes()
     made = client.call("POST", "/files", new | {"sha256": hashlib.sha256(data).hexdigest()})
     _send(client, made["upload"], data)
-    return as_json(client.call("GET", _path(made["id"])))
+    return client.call("GET", _path(made["id"]))
 
 
 def _put_parts(client: RestClient, path: Path, new: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broker.cli import asking, keys
+from broker.cli import asking, batches, keys
 from broker.cli.completion import SHELLS, script
 from broker.cli.doctor import add_doctor, doctor
 from broker.cli.documents import read
@@ -150,6 +150,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "jobs": asking.jobs,
     "prompts": asking.prompts,
     "models": asking.models,
+    "batch": batches.batch,
     "completion": _completion,
 }
 
@@ -190,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     add_teardown(commands.add_parser("teardown", help="remove the stack and all that it holds"))
     commands.add_parser("outputs", help="show the stack's outputs")
     asking.add(commands)
+    batches.add(commands.add_parser("batch", help="run the rows of a file as one piece of work"))
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser

@@ -1,10 +1,10 @@
 """The REST API, as the command calls it."""
 
 import json
-import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 import urllib3
@@ -17,6 +17,9 @@ TIMEOUT_S = 40
 
 BYTES_TIMEOUT_S = 120
 """For a connection to the bucket, and for each wait for bytes."""
+
+
+PIECE_BYTES = 1 << 16
 
 
 class RestClient:
@@ -69,7 +72,7 @@ class RestClient:
             kind = Unavailable if reply.status >= 500 else BrokerError
             raise kind(f"The bucket answered {reply.status} to the bytes.")
 
-    def fetch(self, path: str, to: Path) -> int:
+    def fetch(self, path: str, to: Path | IO[bytes]) -> int:
         """Write what a route leads to into a file, without the key beyond the API; gives the number of bytes.
 
         Raises:
@@ -84,9 +87,8 @@ class RestClient:
             found = self._pool.request("GET", url, timeout=BYTES_TIMEOUT_S, preload_content=False)
             if found.status != 200:
                 raise BrokerError(f"The bucket answered {found.status}.")
-            with to.open("wb") as file:
-                shutil.copyfileobj(found, file)
-                return file.tell()
+            with to.open("wb") if isinstance(to, Path) else nullcontext(to) as file:
+                return sum(map(file.write, found.stream(PIECE_BYTES)))
         except urllib3.exceptions.HTTPError as error:
             raise BrokerError(f"The bucket does not answer: {type(error).__name__}.") from None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from broker.cloud.buckets import etag_of, put_pieces
+from broker.cloud.buckets import etag_of, write
 from broker.cloud.objects import LINK_S
 from broker.errors import InvalidRequest, Unavailable
 from broker.files.record import Part, Stored, Target
@@ -87,7 +87,7 @@ class FileObjects:
                 digest.update(data)
                 yield data
 
-        etag = put_pieces(client, self._at(key), MEDIA_TYPE, read())
+        etag = etag_of(write(client, self.name, key, read(), kind=MEDIA_TYPE))
         return Stored(size, etag), digest.hexdigest()
 
     def start(self, key: str) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from broker.contract.common import Count, Shown
-from broker.jobs.fields import MAX_BODY_BYTES, Strict
+from broker.jobs.fields import Strict
+from broker.json_text import MAX_BODY_BYTES
 
 Object = dict[str, Any]
 

@@ -11,7 +11,7 @@ from broker.contract.common import Plain
 from broker.contract.operation import Json, Operation
 from broker.contract.operations import OPERATIONS
 from broker.contract.replies import Error
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 
@@ -42,7 +42,7 @@ IDS = ("Request-Id", "X-Request-Id")
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
     "Location": {
-        "description": "The job, as the caller reaches the API; or where a file's bytes are.",
+        "description": "The job or batch, as the caller reaches the API; or where a file's bytes are.",
         "schema": {"type": "string", "format": "uri"},
     },
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
@@ -111,6 +111,7 @@ def openapi() -> Json:
         ],
         "tags": [
             {"name": "jobs", "description": "Work and what came of it."},
+            {"name": "batches", "description": "Rows of work as one."},
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},

@@ -1,6 +1,7 @@
 """What clients may ask the REST API, route by route; operators' routes are in `admin_operations`."""
 
 from broker.context.conversations import MOST_TURNS
+from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
@@ -173,5 +174,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
+    **BATCH_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

@@ -1,24 +1,14 @@
 """Collecting a batch: its results as one file in the outbox, and the word that it is complete."""
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from broker.envelope import envelope
-from broker.errors import NotFound
 from broker.inbox.file_work import ENDINGS, REJECTED, FileWork, Outbox, batch_pk, event_id, lines_of
-from broker.jobs.reading import view
+from broker.jobs.exporting import Export, Exported, job_gone, line_of
 from broker.jobs.store import Jobs, Payloads
 from broker.storage import ConditionFailed, Database, If, Item, Update
-
-
-class _Large(NamedTuple):
-    """An answer that is not read, for it is JSON as it lies, and what stands in its place in its row meanwhile."""
-
-    place: bytes
-    json: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +68,17 @@ class Collect:
     def _result(self, batch: FileWork, lines: list[Item]) -> Iterator[bytes]:
         """The file's parts, made one by one: together they may be more than memory holds."""
         for line in lines:
-            ended, large = self._ended(line)
-            named = {"line": line["line"], "custom_id": line.get("custom_id")}
-            shown = named | ended if batch.kind == "lines" else ended.get("job", ended)
-            row = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-            if large is None:
-                yield row
+            named = {"line": line["line"], "custom_id": line.get("custom_id")} if batch.kind == "lines" else None
+            ended = self._ended(line)
+            if isinstance(ended, Exported):
+                yield from ended.line(named and named | {"custom_id": ended.custom_id})
             else:
-                before, _, after = row.partition(large.place)
-                yield from (before, large.json, after)
+                yield line_of((named or {}) | {"error": ended})
 
-    def _ended(self, line: Item) -> "tuple[dict[str, Any], _Large | None]":
-        """What became of a line; and its answer apart, where that is large."""
+    def _ended(self, line: Item) -> Exported | dict[str, Any]:
+        """What became of a line: its job, or the error."""
         if line["status"] == REJECTED:
-            return {"error": line["error"]}, None
-        try:
-            head = self.jobs.get(line["job_id"])
-        except NotFound:
-            # Its `ttl_seconds` were over before the slowest of the batch had ended.
-            gone = NotFound("The job was kept no longer than it asked for.", code="job_gone")
-            return {"error": {**gone.facts(), "param": None}}, None
-        notes, item = self.jobs.around(head)
-        output, large = None, None
-        if head.output and (plain := self.payloads.plain_json(head.id, head.output, item)):
-            output = os.urandom(16).hex()
-            large = _Large(f'"{output}"'.encode(), plain)
-        elif head.output:
-            output = self.payloads.load(head.id, head.output, item)
-        shown = view(head, notes, output, self.base_url)
-        return {"custom_id": notes.get("ASKED", {}).get("custom_id"), "job": shown}, large
+            error: dict[str, Any] = line["error"]
+            return error
+        seen = self.jobs.look(line["job_id"])
+        return job_gone() if seen is None else Export(self.payloads, self.base_url)(seen)

@@ -86,7 +86,7 @@ class FileWork:
     def load(cls, database: Database, batch_id: str) -> Self | None:
         """The batch as of now; None where there is none."""
         item = database.get("jobs", batch_pk(batch_id), "BATCH")
-        if item is None:
+        if item is None or "total" not in item:  # a document that is worked on by a recipe is a batch of another form
             return None
         return cls(id=batch_id, **{spec.name: item[spec.name] for spec in fields(cls) if spec.name in item})
 
@@ -146,5 +146,5 @@ def lines_of(database: Database, batch_id: str) -> list[Item]:
 
 
 def line_of(head: Head) -> tuple[str, int] | None:
-    """The batch and line of a job; None where it came alone."""
-    return None if head.batch is None or head.line is None else (head.batch, head.line)
+    """The file and line of a job; None where it came alone, or is a row of a batch (`broker.batches`)."""
+    return None if head.batch is None or head.line is None or head.row is not None else (head.batch, head.line)

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
@@ -63,6 +65,8 @@ class Api:
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
     prompts: Listing
     files: Callable[[], "FileDoor"]
+    batches: Callable[[], BatchDoor]
+    """Put together when a call is about them."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -259,6 +263,14 @@ def _preferred_wait(prefer: str) -> int:
     return 0
 
 
+def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    @wraps(answer)
+    def answered(api: Api, request: Request) -> Reply:
+        return answer(api.batches(), request)
+
+    return answered
+
+
 def _of_files(name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
         reply: Reply = getattr(api.files(), name)(request)
@@ -289,5 +301,6 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
     **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

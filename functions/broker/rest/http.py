@@ -17,7 +17,7 @@ from broker.errors import (
     TooLarge,
     Unavailable,
 )
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 READABLE = (
     "idempotent-replayed, location, preference-applied, request-id, retry-after, retry-after-ms, x-request-id, "
@@ -102,6 +102,15 @@ class Request:
             base_url=base_url,
             sent_at=event["requestContext"].get("requestTimeEpoch"),
         )
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key, of a structured-field string (`"…"`, as the draft has it) or a bare one, as many clients send."""
+        header = self.headers.get("idempotency-key")
+        if header is None:
+            return None
+        text = header.strip()
+        return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
 
     def need(self, scope: str) -> None:
         """Stop here without a scope.

@@ -18,7 +18,7 @@ def asked_once(request: Request, window_s: Callable[[], int]) -> dict[str, Any]:
             Stainless generates send it (OpenAI's and Anthropic's), which number their tries from 0.
         window_s: the tenant's setting: equal requests within so many seconds are one; 0 for none.
     """
-    key = key_of(request.headers.get("idempotency-key"))
+    key = request.idempotency_key
     if key is not None:
         return {"key": key}
     count = request.headers.get("x-stainless-retry-count", "")
@@ -35,11 +35,3 @@ def _fingerprint(request: Request) -> str:
         [request.method, request.resource, *(f"{name}={each}" for name, each in sorted(request.path.items()))]
     )
     return fingerprint(request.principal, path, (request.body or "").encode())
-
-
-def key_of(header: str | None) -> str | None:
-    """The key, from a structured-field string (`"…"`, as the draft has it) or from a bare one, as many clients send."""
-    if header is None:
-        return None
-    text = header.strip()
-    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text

@@ -1,0 +1,23 @@
+"""Counting the rows of a batch that have ended: each once, however often it is told, by one write to its shard."""
+
+from dataclasses import dataclass
+
+from broker.batches.ports import ShardQueue
+from broker.batches.shard import RowEnd
+from broker.batches.store import Batches
+from broker.jobs.head import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Counts rows, and has a shard looked at when it gets light, and when its last row has ended."""
+
+    batches: Batches
+    queue: ShardQueue
+
+    def __call__(self, head: Head, now: int) -> None:
+        """Count the row of a job that ended; told again, it asks again where the first time may have died before."""
+        if head.batch is not None and head.row is not None:
+            shard = self.batches.end_row(head.batch, head.row, RowEnd.of(head))
+            if shard is not None and shard.is_sent and shard.is_turning:
+                self.queue.send(shard.batch, head.tenant, [shard.number])
