@@ -17,6 +17,9 @@ LEAST_MS = 50
 LONGEST_PAUSE_S = 10
 """A provider that asks for a longer pause is passed over."""
 
+UNSAID_PAUSE_S = 5
+"""Where it does not say for how long, a job of the bulk lane waits so long; any other asks the next model."""
+
 LONGEST_POLL_S = 300
 """Work that goes on by itself is asked after at least so often: two thousand polls in a week, which an execution's
 history of 25,000 events holds (each poll has ten)."""

@@ -1,0 +1,249 @@
+"""What one process knows of the calls to one model: what was let through, what became of it, and what may follow.
+
+The rate is decided by all together (`jobs.rates`): each process tells the newest decision that it knows, and how many
+calls and tokens it has let through since, so that what all have let through is known, a second late.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from broker.jobs import rates
+from broker.jobs.rates import Decision
+
+GRANT_MS = 1_000
+"""What may be let through is reckoned anew as often as other processes are heard."""
+
+HOLD_MS = 2_500
+"""Jobs that were started sooner after a decision do not count against it: others may not have heard of it yet."""
+
+WINDOW_MS = 60_000
+"""What became of calls is of interest for so long."""
+
+REPEATED_MS, MOST_REPEATS = 6_000, 1_000
+"""A refused call is made once more within so long (`steps.timing.UNSAID_PAUSE_S`); and so many are remembered."""
+
+FEWEST = 5
+"""Calls of which something has to be known before anything is decided."""
+
+LEAST_TAIL = 8
+"""Of so many calls at least the refused ones are a part: a single one says little."""
+
+LONGEST_PAUSE_MS = 60_000
+"""Limits are by the minute; after so long a provider is asked again, whatever pause it named."""
+
+AHEAD_MS = LONGEST_PAUSE_MS + 5_000
+"""What is decided later than so is of a clock that is wrong."""
+
+AHEAD, HORIZON_MS = 1.5, 45_000
+"""Jobs that are left come back at so many times the rate, and within so long."""
+
+SIZED, ROOM_FOR_SIZE = 200, 1.1
+"""Of so many calls the mean size is known; by so much may the calls that follow be larger, for limits of tokens."""
+
+NEAR_S = 4
+"""Seconds from a call to what is learnt of it, and to others hearing that, while calls double."""
+
+SPAN = 5
+"""Grants by which the rate of the calls that were made is measured."""
+
+
+class Met(NamedTuple):
+    """What became of a job's calls to the model."""
+
+    at: int
+    """When the job was started."""
+    tenant: str
+    refused: bool
+    pause_ms: int = 0
+    """That the provider asked for."""
+
+
+@dataclass(slots=True)
+class Flow:
+    """The calls to one model, or of one tenant to it."""
+
+    decision: Decision
+    calls: int = 0
+    """That this process let through since the decision."""
+    tokens: int = 0
+    size: float = 0.0
+    """Tokens of a call, in the mean."""
+    others: tuple[int, int] = (0, 0)
+    """Calls and tokens of the other processes, as they told."""
+    used_at: int = 0
+    met: dict[str, Met] = field(default_factory=dict)
+    """By job."""
+    repeats: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_REPEATS))
+    """When it was learnt of calls that were refused: they are made once more soon."""
+    free: float = 0.0
+    """Calls that were left for all when it was last reckoned."""
+    _first: tuple[int, float] = (0, 0.0)
+    """When the job was started that was the first to be refused, and the rate then."""
+    _measured_for: tuple[int, int] | None = None
+    """The decision that followed, until the rate is measured by it."""
+    _turns: dict[str, int] = field(default_factory=dict)
+    """When the next job that a tenant leaves is to come back."""
+    _sized: int = 0
+    _granted: tuple[float, float] = (0.0, 0.0)
+    _granted_at: int | None = None
+    _marks: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def of(self) -> tuple[int, int]:
+        """What calls are counted for."""
+        return self.decision.at, self.decision.since
+
+    @property
+    def is_to_be_measured(self) -> bool:
+        """True between the first refusal and the first decision that knows the rate."""
+        return self._measured_for == self.of
+
+    def lets_through(self, now: int, active: int, chance: Callable[[], float], *, is_next: bool) -> bool:
+        """True where another call may be made; one that is not next leaves half of what is saved up.
+
+        A job larger than what is left of the tokens goes as well, and those after it wait for longer.
+        """
+        if self._granted_at is None or not 0 <= now - self._granted_at < GRANT_MS:
+            self._grant(now, active, chance)
+        if not is_next and self.free <= self.decision.saved(now) / 2:
+            return False
+        return self.calls < self._granted[0] and self.tokens < self._granted[1]
+
+    def turn_ms(self, tenant: str, now: int, active: int) -> int:
+        """In how many milliseconds a job of a tenant's that was left should be looked at again.
+
+        Each of a tenant's jobs gets a turn after those that were left before, by what this process may let through of
+        the rate, and somewhat early: so there is always one to start, and few are looked at in vain.
+        """
+        turn = self._turns.get(tenant, now)
+        if not 0 <= turn - now <= HORIZON_MS:
+            turn = now if turn < now else now + HORIZON_MS
+        self._turns[tenant] = turn + round(1000 * active / (AHEAD * max(self.decision.rate(now), rates.LEAST)))
+        return turn - now
+
+    def decide(self, decision: Decision, others: tuple[int, int] = (0, 0)) -> None:
+        """Count anew, by another decision."""
+        self.calls = sum(decision.at - at < REPEATED_MS for at in self.repeats)
+        self.decision, self.others, self.tokens = decision, others, round(self.calls * self.size)
+        self._granted_at, self._marks = None, []
+
+    def started(self, tokens: int, now: int) -> None:
+        """A call is let through."""
+        self._sized = min(self._sized + 1, SIZED)
+        self.size += (tokens - self.size) / self._sized
+        self.calls, self.tokens, self.used_at = self.calls + 1, self.tokens + tokens, now
+
+    def refused(self, now: int) -> None:
+        """A call was refused: its repeat takes the place of another."""
+        self.repeats.append(now)
+        self.calls, self.tokens = self.calls + 1, self.tokens + round(self.size)
+
+    def judge(self, known: Iterable[Met], now: int, rate: float | None = None) -> None:
+        """Lower the rate where calls were refused that the last decision let through.
+
+        Args:
+            known: what became of them.
+            now: milliseconds.
+            rate: calls a second of these jobs, where that is not the one of all calls.
+        """
+        decision = self.decision
+        if self._measured_for == self.of and now - decision.at >= HOLD_MS:
+            self._measure(known, now)
+            return
+        after = decision.at + (HOLD_MS if decision.learnt else 0)
+        some = sorted(each for each in known if each.at >= after)
+        refused = sum(each.refused for each in some)
+        if not refused or len(some) < FEWEST:
+            return
+        tail = some[next(place for place, each in enumerate(some) if each.refused) :]
+        part = (refused - 1) / max(len(tail), LEAST_TAIL)
+        nothing = all(each.refused for each in tail) and len(tail) >= FEWEST
+        pause = max(each.pause_ms for each in tail) if nothing else 0
+        usual, made = decision.rate(now), rate
+        if rate is None and not decision.learnt:  # nothing says that as many were asked for as might have been made
+            made = self._rate_made()
+        rate = usual if made is None else min(usual, 1.1 * made)
+        cut = 1 if nothing else part
+        if not decision.learnt:
+            self._first = tail[0].at, rate
+            cut = rates.FIRST_CUT
+        self.decide(
+            rates.lowered(decision, rate, cut, round(self.size * ROOM_FOR_SIZE), now, min(pause, LONGEST_PAUSE_MS))
+        )
+        self._measured_for = self.of if not decision.learnt else None
+
+    def _measure(self, known: Iterable[Met], now: int) -> None:
+        """Set the rate by what became of the calls from the first that was refused to the decision that followed."""
+        (since, rate), self._measured_for = self._first, None
+        some = [each for each in known if since <= each.at <= self.decision.at]
+        through = sum(not each.refused for each in some)
+        if len(some) >= FEWEST and through:
+            self.decide(rates.measured(self.decision, rate * through / len(some), now))
+
+    def is_near(self, of_calls: int, calls_left: int, of_tokens: int, tokens_left: int, now: int) -> bool:
+        """True where what a provider says is left of its limits lasts for few seconds more."""
+        coming = max(NEAR_S * self.decision.rate(now), 1)
+        return (of_calls > 0 and calls_left < coming) or (of_tokens > 0 and tokens_left < coming * self.size)
+
+    def told(self) -> list[int]:
+        """What the other processes are to know."""
+        made = self.decision
+        known = [made.at, made.since, made.base, made.top, made.size, made.calls_limit, made.tokens_limit]
+        return [*known, self.calls, self.tokens]
+
+    def _grant(self, now: int, active: int, chance: Callable[[], float]) -> None:
+        total = self.calls + self.others[0]
+        free = self.decision.calls(now) - total
+        if free > self.decision.saved(now):
+            self._start_anew(now)
+            total, free = 0, self.decision.calls(now)
+        self.free, self._granted_at = free, now
+        self._marks = [*self._marks, (now, total)][-SPAN:]
+        tokens = self.decision.tokens(now) - self.tokens - self.others[1]
+        calls = int(max(0.0, free) / active + chance())
+        self._granted = self.calls + calls, self.tokens + max(0.0, tokens) / active
+
+    def _start_anew(self, now: int) -> None:
+        """Nobody needs all that may be let through: only some of it is saved up, and the rate rises no further."""
+        made = self.decision
+        if not made.learnt:
+            self.decide(rates.first(now, self._rate_made() or 0))
+            return
+        rate = min(made.rate(now), made.top / 1000)
+        base, saved_ms = round(rate * 1000), round(made.saved(now) / rate * 1000)
+        # A decision that another process makes meanwhile is the newer one.
+        self.decide(replace(made, at=made.at + 1, since=now - saved_ms, base=base))
+
+    def _rate_made(self) -> float | None:
+        if len(self._marks) < 2:
+            return None
+        (since, before), (until, total) = self._marks[0], self._marks[-1]
+        return (total - before) * 1000 / (until - since) if until > since else None
+
+
+class Told(NamedTuple):
+    """What a process told of a model."""
+
+    decision: Decision
+    calls: int
+    tokens: int
+
+    @classmethod
+    def of(cls, values: Sequence[Any], now: int) -> "Told | None":
+        """Read it; None where it cannot be: what another version told, or a wrong clock."""
+        if len(values) != 9 or not all(isinstance(each, int) for each in values):
+            return None
+        made = Decision(*values[:7])
+        believed = made.base > 0 and made.at <= now + AHEAD_MS and made.since <= now + AHEAD_MS
+        return cls(made, *values[7:]) if believed else None
+
+
+def newer(one: Decision, other: Decision) -> bool:
+    """True where the one holds rather than the other: what was learnt, the newest of it; else what began first."""
+    return _order(one) > _order(other)
+
+
+def _order(made: Decision) -> tuple[int, ...]:
+    return (1, made.at, made.since) if made.learnt else (0, made.base, -made.at)
