@@ -4,9 +4,10 @@ The rate is decided by all together (`jobs.rates`): each process tells the newes
 calls and tokens it has let through since, so that what all have let through is known, a second late.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from broker.jobs import rates
@@ -36,8 +37,8 @@ LONGEST_PAUSE_MS = 60_000
 AHEAD_MS = LONGEST_PAUSE_MS + 5_000
 """What is decided later than so is of a clock that is wrong."""
 
-AHEAD, HORIZON_MS = 1.5, 45_000
-"""Jobs that are left come back at so many times the rate, and within so long."""
+AHEAD, HORIZON_MS, FIRST_HORIZON_MS = 1.5, 45_000, 8_000
+"""Jobs that are left come back at so many times the rate, and within so long; sooner while the rate doubles."""
 
 SIZED, ROOM_FOR_SIZE = 200, 1.1
 """Of so many calls the mean size is known; by so much may the calls that follow be larger, for limits of tokens."""
@@ -118,8 +119,9 @@ class Flow:
         the rate, and somewhat early: so there is always one to start, and few are looked at in vain.
         """
         turn = self._turns.get(tenant, now)
-        if not 0 <= turn - now <= HORIZON_MS:
-            turn = now if turn < now else now + HORIZON_MS
+        horizon = HORIZON_MS if self.decision.learnt else FIRST_HORIZON_MS
+        if not 0 <= turn - now <= horizon:
+            turn = now if turn < now else now + horizon
         self._turns[tenant] = turn + round(1000 * active / (AHEAD * max(self.decision.rate(now), rates.LEAST)))
         return turn - now
 
@@ -180,7 +182,8 @@ class Flow:
         some = [each for each in known if since <= each.at <= self.decision.at]
         through = sum(not each.refused for each in some)
         if len(some) >= FEWEST and through:
-            self.decide(rates.measured(self.decision, rate * through / len(some), now))
+            span_s = max(self.decision.at - since, GRANT_MS) / 1000
+            self.decide(rates.measured(self.decision, max(rate * through / len(some), through / span_s), now))
 
     def is_near(self, of_calls: int, calls_left: int, of_tokens: int, tokens_left: int, now: int) -> bool:
         """True where what a provider says is left of its limits lasts for few seconds more."""
@@ -194,27 +197,28 @@ class Flow:
         return [*known, self.calls, self.tokens]
 
     def _grant(self, now: int, active: int, chance: Callable[[], float]) -> None:
+        used_up = self._granted_at is None or self.calls >= self._granted[0] or self.tokens >= self._granted[1]
         total = self.calls + self.others[0]
         free = self.decision.calls(now) - total
-        if free > self.decision.saved(now):
-            self._start_anew(now)
-            total, free = 0, self.decision.calls(now)
+        over = free - self.decision.saved(now)
+        if over > 0 and not used_up:
+            if not self.decision.learnt:
+                self.decide(rates.first(now, self._rate_made() or 0))
+            elif self._is_idle(now):
+                self.decide(rates.resting(self.decision, now))
+            else:  # what nobody needed counts as used
+                self.calls += math.ceil(over / active)
+            total = self.calls + self.others[0]
+            free = self.decision.calls(now) - total
         self.free, self._granted_at = free, now
         self._marks = [*self._marks, (now, total)][-SPAN:]
         tokens = self.decision.tokens(now) - self.tokens - self.others[1]
         calls = int(max(0.0, free) / active + chance())
         self._granted = self.calls + calls, self.tokens + max(0.0, tokens) / active
 
-    def _start_anew(self, now: int) -> None:
-        """Nobody needs all that may be let through: only some of it is saved up, and the rate rises no further."""
-        made = self.decision
-        if not made.learnt:
-            self.decide(rates.first(now, self._rate_made() or 0))
-            return
-        rate = min(made.rate(now), made.top / 1000)
-        base, saved_ms = round(rate * 1000), round(made.saved(now) / rate * 1000)
-        # A decision that another process makes meanwhile is the newer one.
-        self.decide(replace(made, at=made.at + 1, since=now - saved_ms, base=base))
+    def _is_idle(self, now: int) -> bool:
+        """True where a rate that was never refused is not needed."""
+        return self.decision.rate(now) * 1000 > self.decision.top and self.free > self.decision.saved(now)
 
     def _rate_made(self) -> float | None:
         if len(self._marks) < 2:

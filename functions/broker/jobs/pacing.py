@@ -291,7 +291,8 @@ class Pace:
             if flow.decision.learnt:
                 flow.decision = replace(flow.decision, calls_limit=of_calls, tokens_limit=of_tokens)
             elif flow.is_near(of_calls, calls_left, of_tokens, tokens_left, now):
-                flow.decide(rates.named(flow.decision, of_calls, of_tokens, now))
+                left = min(calls_left / of_calls if of_calls else 1, tokens_left / of_tokens if of_tokens else 1)
+                flow.decide(rates.named(flow.decision, of_calls, of_tokens, left, now))
 
 
 def own_name(model: str, tenant: str) -> str:

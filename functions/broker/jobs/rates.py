@@ -1,9 +1,9 @@
 """How many calls a second a model takes, as it is learnt: pure functions of the last decision and of the time since.
 
 A decision lowers the rate at which calls were refused by the part that was (multiplicative decrease, as Data Center TCP
-does by its marked packets: RFC 8257). From there it rises by itself: quickly to near the rate of the refusals, then by
-a small part of it each second (additive increase), and after a long time without any faster again, for the limit may be
-another by now (the shape of CUBIC, RFC 9438). As the rise is a function of time, all processes that know the decision
+does by its marked packets: RFC 8257). From there it rises by itself along CUBIC's curve (RFC 9438): quickly at first,
+hardly at all near the rate of the refusals, then ever faster until it rises by a fixed part each second (additive
+increase), for the limit may be another by now. As the rise is a function of time, all processes that know the decision
 know the rate, and none has to tell another that it has risen.
 
 Providers give limits a minute and count them in buckets that fill all the time, or in windows of a second: so calls are
@@ -25,21 +25,25 @@ LEAST = 0.05
 LEAST_CUT, MOST_CUT, FIRST_CUT = 0.03, 0.5, 0.9
 """What a decision takes off the rate: at least, at most, and at first, until what was refused then tells the rate."""
 
-NEAR, RETURNS_S = 0.9, 20
-"""Up to this part of where calls were refused, the rate doubles in so many seconds."""
+KNEE_S, KNEE_CUT, KNEE_RATE, LONGEST_KNEE_S = 20, 0.03, 10.0, 120
+"""Seconds in which a rate is back where calls were refused, after so small a cut: longer after larger ones, by their
+cube root, and where calls are few, so that there are a hundred between two that are refused."""
 
-RISE, RISE_BY_CALLS = 0.002, 0.00015
-"""Additive increase: parts of the rate each second, or each call where calls are few. With the least cut there are
-two hundred calls between two that are refused."""
+RISE = 0.01
+"""The part of the rate by which it rises each second at most, once it is beyond that."""
 
-CALM_S, CALM_CALLS, LONGEST_CALM_S, CALM_DOUBLES_S = 60, 300, 600, 120
-"""After so long, and so many calls, without a refusal the rate doubles."""
+HALFWAY, ABOVE = 0.75, 1.15
+"""How far below the rate of refusals the limit is taken to be, of the part that was refused; and how far above what was
+measured."""
 
 SAVED_S, SAVED_LEAST = 4, 4
 """Seconds of the rate, and calls at least, that are saved up while nobody uses them."""
 
 MARGIN = 0.98
 """Of a limit that a provider names: the rest fills its bucket up again, for calls that wait for nobody."""
+
+SPENT = 0.5
+"""Of what a provider says is left of its limits: the rest goes to calls that are under way."""
 
 MOST = 100_000.0
 """Calls a second: as good as without a limit."""
@@ -113,7 +117,7 @@ def lowered(known: Decision, rate: float, cut: float, size: int, now: int, pause
     cut = max(cut, LEAST_CUT)
     after = max(rate * (1 - min(cut, MOST_CUT if known.learnt else FIRST_CUT)), LEAST)
     # Where nothing got through, nothing is known of the limit, and it may be what it was.
-    top = max(rate, after) if cut >= 1 else after / (1 - LEAST_CUT)
+    top = max(rate if cut >= 1 else rate * (1 - HALFWAY * cut), after)
     limits = known.calls_limit, known.tokens_limit
     size = 0 if known.tokens_limit else size
     return Decision(now, now + pause_ms, round(after * 1000), round(top * 1000), size, *limits)
@@ -122,37 +126,47 @@ def lowered(known: Decision, rate: float, cut: float, size: int, now: int, pause
 def measured(known: Decision, rate: float, now: int) -> Decision:
     """The decision where it is known how many calls a second got through while others were refused."""
     base = round(max(rate, LEAST) * 1000)
-    return replace(known, at=now, since=now, base=base, top=round(base / (1 - LEAST_CUT)))
+    return replace(known, at=now, since=now, base=base, top=round(base * ABOVE))
 
 
-def named(known: Decision, calls_limit: int, tokens_limit: int, now: int) -> Decision:
-    """The decision where a provider names limits, and what it lets through at once is about used up."""
-    rate = calls_limit / 60 * MARGIN if calls_limit else max(known.rate(now), LEAST)
-    base = round(max(rate, LEAST) * 1000)
-    return Decision(now, now, base, base, 0, calls_limit, tokens_limit)
+def resting(known: Decision, now: int) -> Decision:
+    """The decision where a rate that rose beyond where calls were refused is not needed: it is not believed."""
+    # A decision that another process makes meanwhile is the newer one.
+    saved_ms = round(known.saved(now) * 1_000_000 / known.top)
+    return replace(known, at=known.at + 1, since=now - saved_ms, base=known.top)
+
+
+def named(known: Decision, calls_limit: int, tokens_limit: int, left: float, now: int) -> Decision:
+    """The decision where a provider names limits.
+
+    Args:
+        known: the decision before.
+        calls_limit: a minute; 0 for none.
+        tokens_limit: the same of tokens.
+        left: of what is let through at once, in minutes of the limits.
+        now: milliseconds.
+    """
+    rate = max(calls_limit / 60 * MARGIN if calls_limit else known.rate(now), LEAST)
+    base = round(rate * 1000)
+    return Decision(now, now - round(left * SPENT * 60_000), base, base, 0, calls_limit, tokens_limit)
 
 
 def _grown(base: float, top: float, seconds: float) -> tuple[float, float]:
     """Calls a second after some seconds, and calls until then."""
-    total = 0.0
     seconds = max(0.0, seconds)
     if not top:
         return _doubled(base, DOUBLES_S, seconds)
-    near = top * NEAR
-    if base < near:
-        back = RETURNS_S * math.log2(near / base)
-        rate, calls = _doubled(base, RETURNS_S, min(seconds, back))
-        if seconds <= back:
-            return rate, calls
-        base, total, seconds = near, calls, seconds - back
-    slope = base * min(RISE, RISE_BY_CALLS * base)
-    calm = min(max(CALM_S, CALM_CALLS / base), LONGEST_CALM_S)
-    rising = min(seconds, calm)
-    rate, total = base + slope * rising, total + (base + slope * rising / 2) * rising
-    if seconds <= calm:
-        return rate, total
-    rate, calls = _doubled(rate, CALM_DOUBLES_S, seconds - calm)
-    return rate, total + calls
+    cut = max(1 - base / top, LEAST_CUT)
+    knee = KNEE_S * (cut / KNEE_CUT) ** (1 / 3) * max(1.0, KNEE_RATE / top) ** 0.5
+    knee = min(knee, LONGEST_KNEE_S)
+    steepness = top * cut / knee**3
+    # From here on the curve would be steeper than `RISE`.
+    straight = knee + (RISE * top / (3 * steepness)) ** 0.5
+    curved = min(seconds, straight)
+    rate = top + steepness * (curved - knee) ** 3
+    calls = top * curved + steepness / 4 * ((curved - knee) ** 4 - knee**4)
+    rest = seconds - curved
+    return min(rate + RISE * top * rest, MOST), calls + (rate + RISE * top * rest / 2) * rest
 
 
 def _doubled(base: float, doubles_s: float, seconds: float) -> tuple[float, float]:
