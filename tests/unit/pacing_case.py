@@ -11,16 +11,15 @@ from functools import partial
 from typing import Any
 
 from broker.consequences import SUCCEEDED
+from broker.errors import Throttled
 from broker.jobs.ending import settle_call
-from broker.jobs.head import BULK, Head
-from broker.jobs.in_flight import InFlight
+from broker.jobs.head import BULK
 from broker.steps.outcomes import pace_facts
 from broker.steps.repeating import may_ask
-from broker.errors import Throttled
-from broker.steps.timing import UNSAID_PAUSE_S, pause_s
+from broker.steps.timing import bulk_pause_s, pause_s
 
-from tests.fakes.world import MINUTE, SECOND, a_head, NOW
-from tests.unit.overload_case import Arrival, Execution, Message, Overload
+from tests.fakes.world import MINUTE, NOW, SECOND, a_head
+from tests.unit.overload_case import Arrival, Execution, Overload
 
 REFUSED_MS = 150
 """In which a provider refuses a call."""
@@ -152,8 +151,7 @@ class Batch(Overload):
             return
         facts |= {"outcome": "Throttled", "paid": "no", "error": failure.facts()}
         settle_call(self.world.jobs, run.id, key, run.fence, facts)
-        asked = failure.retry_after if failure.retry_after or row.lane != BULK else UNSAID_PAUSE_S
-        pause = pause_s(asked)
+        pause = (bulk_pause_s if row.lane == BULK else pause_s)(failure.retry_after)
         if pause is not None and may_ask("small", self.world.jobs.get(run.id).calls_of(run.fence.run)):
             self.at(self.now + pause * SECOND, partial(self._enter, execution, "Invoke Model"))
         else:

@@ -38,7 +38,7 @@ class _Known:
 class FairShare:
     """The counters of one process."""
 
-    weight: Callable[[str, int], float] = lambda tenant, now: 1.0
+    weight: Callable[[str, int], float] = lambda tenant, now: 1
     """Of a tenant, with the time in milliseconds; asked where several want the same."""
     _known: dict[str, _Known] = field(default_factory=dict)
     _left: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -22,8 +22,8 @@ HOLD_MS = 2_500
 WINDOW_MS = 60_000
 """What became of calls is of interest for so long."""
 
-REPEATED_MS, MOST_REPEATS = 6_000, 1_000
-"""A refused call is made once more within so long (`steps.timing.UNSAID_PAUSE_S`); and so many are remembered."""
+REPEATED_MS, MOST_REPEATS = 8_000, 1_000
+"""A refused call is made once more within about so long (`steps.timing`); and so many are remembered."""
 
 FEWEST = 5
 """Calls of which something has to be known before anything is decided."""
@@ -45,6 +45,10 @@ SIZED, ROOM_FOR_SIZE = 200, 1.1
 
 NEAR_S = 4
 """Seconds from a call to what is learnt of it, and to others hearing that, while calls double."""
+
+FASTER, AT_ONCE = 1.5, 2
+"""What was saved up is used at so many times the rate, and so many calls are made at the same moment: some providers
+count by the second."""
 
 SPAN = 5
 """Grants by which the rate of the calls that were made is measured."""
@@ -88,6 +92,7 @@ class Flow:
     """When the next job that a tenant leaves is to come back."""
     _sized: int = 0
     _granted: tuple[float, float] = (0.0, 0.0)
+    _granted_from: int = 0
     _granted_at: int | None = None
     _marks: list[tuple[int, int]] = field(default_factory=list)
 
@@ -110,7 +115,7 @@ class Flow:
             self._grant(now, active, chance)
         if not is_next and self.free <= self.decision.saved(now) / 2:
             return False
-        return self.calls < self._granted[0] and self.tokens < self._granted[1]
+        return self.calls < self._released(now) and self.tokens < self._granted[1]
 
     def turn_ms(self, tenant: str, now: int, active: int) -> int:
         """In how many milliseconds a job of a tenant's that was left should be looked at again.
@@ -180,9 +185,12 @@ class Flow:
         """Set the rate by what became of the calls from the first that was refused to the decision that followed."""
         (since, rate), self._measured_for = self._first, None
         some = [each for each in known if since <= each.at <= self.decision.at]
+        later = [each for each in some if each.at >= (since + self.decision.at) / 2]
+        if len(later) >= FEWEST and any(not each.refused for each in later):  # what was saved up is then used up
+            some, since = later, (since + self.decision.at) // 2
         through = sum(not each.refused for each in some)
         if len(some) >= FEWEST and through:
-            span_s = max(self.decision.at - since, GRANT_MS) / 1000
+            span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
             self.decide(rates.measured(self.decision, max(rate * through / len(some), through / span_s), now))
 
     def is_near(self, of_calls: int, calls_left: int, of_tokens: int, tokens_left: int, now: int) -> bool:
@@ -213,8 +221,16 @@ class Flow:
         self.free, self._granted_at = free, now
         self._marks = [*self._marks, (now, total)][-SPAN:]
         tokens = self.decision.tokens(now) - self.tokens - self.others[1]
-        calls = int(max(0.0, free) / active + chance())
+        most = FASTER * self.decision.rate(now) if self.decision.is_felt else math.inf
+        calls = int(min(max(0.0, free), most) / active + chance())
+        self._granted_from = self.calls
         self._granted = self.calls + calls, self.tokens + max(0.0, tokens) / active
+
+    def _released(self, now: int) -> float:
+        """What of the granted calls may be made by now: they are spread over the time until the next grant."""
+        granted = self._granted[0] - self._granted_from
+        part = (now - (self._granted_at or now)) / GRANT_MS if self.decision.is_felt else 1
+        return self._granted_from + min(granted, max(AT_ONCE, granted * part))
 
     def _is_idle(self, now: int) -> bool:
         """True where a rate that was never refused is not needed."""

@@ -77,14 +77,8 @@ def leave(lanes: Lanes, some: Sequence[Left], now: int, chance: float) -> list[s
     waiting = [each for each in some if each.head.due_at is None or now < each.head.due_at]
     if not waiting:
         return []
-    turns = [each.again_s for each in waiting if each.again_s is not None]
     messages = [
-        (
-            each.again(),
-            each.head.tenant,
-            pause_s(each.since, now, chance) if each.again_s is None else round(min(turns)),
-        )
-        for each in waiting
+        (each.again(), each.head.tenant, round(each.again_s or pause_s(each.since, now, chance))) for each in waiting
     ]
     return [waiting[place].message_id for place in lanes.send_later(waiting[0].head.lane, messages)]
 

@@ -13,8 +13,9 @@ let through evenly, and what may be saved up is a few seconds' worth.
 import math
 from dataclasses import dataclass, replace
 
-FIRST, DOUBLES_S = 5.0, 10
-"""Calls a second to a model of which nothing is known, and the seconds in which they double."""
+FIRST, DOUBLES_S, SLOWER, SLOWER_S = 5.0, 10, 20.0, 20
+"""Calls a second to a model of which nothing is known, and the seconds in which they double; and from how many on they
+do so in how many. The faster they are when the first is refused, the more are."""
 
 BURST = 20
 """Calls that such a model gets at once: so many rows wait for nothing."""
@@ -71,6 +72,11 @@ class Decision:
     def learnt(self) -> bool:
         """False for a model that has refused nothing and named no limit."""
         return bool(self.top)
+
+    @property
+    def is_felt(self) -> bool:
+        """True where the limit is known by refusals alone."""
+        return self.learnt and not (self.calls_limit or self.tokens_limit)
 
     def rate(self, now: int) -> float:
         """Calls a second."""
@@ -155,7 +161,10 @@ def _grown(base: float, top: float, seconds: float) -> tuple[float, float]:
     """Calls a second after some seconds, and calls until then."""
     seconds = max(0.0, seconds)
     if not top:
-        return _doubled(base, DOUBLES_S, seconds)
+        quick = DOUBLES_S * max(0.0, math.log2(SLOWER / base))
+        rate, calls = _doubled(base, DOUBLES_S, min(seconds, quick))
+        rate, more = _doubled(rate, SLOWER_S, max(0.0, seconds - quick))
+        return rate, calls + more
     cut = max(1 - base / top, LEAST_CUT)
     knee = KNEE_S * (cut / KNEE_CUT) ** (1 / 3) * max(1.0, KNEE_RATE / top) ** 0.5
     knee = min(knee, LONGEST_KNEE_S)

@@ -42,6 +42,8 @@ class TenantEntry(Entry):
     """The model that tells how alike questions are."""
     language: Language | None = None
     """In which its users are told what was blocked; English where it is unknown."""
+    weight: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Its share of the bulk lane where several tenants want more than there is, beside 1 for any other."""
     enabled: bool = True
 
     @property

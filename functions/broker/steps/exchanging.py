@@ -22,7 +22,7 @@ from broker.routing.model import Model
 from broker.steps.admitting import Admission
 from broker.steps.context import Run
 from broker.steps.outcomes import facts_of, failure_of, pace_facts, seen_of
-from broker.steps.timing import UNSAID_PAUSE_S, TimeSlice, pause_s, poll_s
+from broker.steps.timing import TimeSlice, bulk_pause_s, pause_s, poll_s
 
 AFTER_CALL_MS = 60_000
 """The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
@@ -134,8 +134,7 @@ class Exchange:
             return {"output": f"OUTPUT#{key}", "facts": facts, "head": head.to_item()}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
         if isinstance(failure, Throttled):
-            asked = UNSAID_PAUSE_S if is_bulk and failure.retry_after is None else failure.retry_after
-            failure.retry_after = pause_s(asked)
+            failure.retry_after = (bulk_pause_s if is_bulk else pause_s)(failure.retry_after)
         raise failure
 
     def _pending_operation(self, run: Run, head: Head, key: str, started: OperationStarted, now: int) -> Pending:

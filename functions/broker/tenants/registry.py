@@ -29,6 +29,8 @@ class Tenant:
     enabled: bool = True
     language: str = "en"
     """In which its users are told what was blocked."""
+    weight: int = 1
+    """Its share of the bulk lane where several tenants want more than there is."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
 
@@ -63,6 +65,7 @@ class Tenants:
                 document_prompt=item.get("document_prompt", "summarize"),
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
+                weight=item.get("weight", 1),
                 cache_embedding_model=item.get("cache_embedding_model"),
             )
             self._kept[tenant_id] = (now, tenant)
