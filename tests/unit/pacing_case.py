@@ -172,3 +172,21 @@ def drained_s(batch: Batch, tenant: str | None = None) -> float:
 def bound_s(rows: int, rate: float, burst: float, latency_s: float) -> float:
     """T* = (N - burst) / rate + latency."""
     return max(0.0, rows - burst) / rate + latency_s
+
+
+def gap(batch: Batch, one: str, other: str, since: int = MINUTE) -> int:
+    """By how many tokens one of two tenants was ever ahead of the other, while both had something to be started.
+
+    Args:
+        batch: that was run.
+        one: a tenant.
+        other: the other.
+        since: milliseconds from the start, when both had.
+    """
+    until = min(max(at for at, tenant, _ in batch.served if tenant == each) for each in (one, other))
+    ahead, widest = 0, 0
+    for at, tenant, tokens in batch.served:
+        if NOW + since <= at < until:
+            ahead += tokens if tenant == one else -tokens
+            widest = max(widest, abs(ahead))
+    return widest

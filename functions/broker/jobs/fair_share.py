@@ -16,6 +16,10 @@ from dataclasses import dataclass, field
 WAITING_MS = 60_000
 """Who has left nothing for so long does not wait any more: a job that was left is looked at again sooner."""
 
+PRESENT_MS = 5_000
+"""Who comes before others keeps them back while it left a job within so long. What it has left comes back sooner, and
+is started where there is anything to have: so nothing lies idle for somebody who wants no more."""
+
 MOST_TENANTS = 1_000
 """That a process remembers."""
 
@@ -62,7 +66,7 @@ class FairShare:
     def is_next(self, what: str, tenant: str, now: int) -> bool:
         """True where nobody who waits for the same comes before this tenant, which was seen."""
         waiting = self._left.get(what, {})
-        for each in [each for each, at in waiting.items() if not 0 <= now - at < WAITING_MS]:
+        for each in [each for each, at in waiting.items() if not 0 <= now - at < PRESENT_MS]:
             del waiting[each]
         others = [each for each in waiting if each != tenant and each in self._known]
         mine = self._place(tenant, now) if others else 0

@@ -40,8 +40,8 @@ AHEAD_MS = LONGEST_PAUSE_MS + 5_000
 AHEAD, HORIZON_MS, FIRST_HORIZON_MS = 1.5, 45_000, 8_000
 """Jobs that are left come back at so many times the rate, and within so long; sooner while the rate doubles."""
 
-SIZED, ROOM_FOR_SIZE = 200, 1.1
-"""Of so many calls the mean size is known; by so much may the calls that follow be larger, for limits of tokens."""
+SIZED = 200
+"""Of so many calls the mean size is known."""
 
 NEAR_S = 4
 """Seconds from a call to what is learnt of it, and to others hearing that, while calls double."""
@@ -106,15 +106,13 @@ class Flow:
         """True between the first refusal and the first decision that knows the rate."""
         return self._measured_for == self.of
 
-    def lets_through(self, now: int, active: int, chance: Callable[[], float], *, is_next: bool) -> bool:
-        """True where another call may be made; one that is not next leaves half of what is saved up.
+    def lets_through(self, now: int, active: int, chance: Callable[[], float]) -> bool:
+        """True where another call may be made.
 
         A job larger than what is left of the tokens goes as well, and those after it wait for longer.
         """
         if self._granted_at is None or not 0 <= now - self._granted_at < GRANT_MS:
             self._grant(now, active, chance)
-        if not is_next and self.free <= self.decision.saved(now) / 2:
-            return False
         return self.calls < self._released(now) and self.tokens < self._granted[1]
 
     def turn_ms(self, tenant: str, now: int, active: int) -> int:
@@ -127,7 +125,8 @@ class Flow:
         horizon = HORIZON_MS if self.decision.learnt else FIRST_HORIZON_MS
         if not 0 <= turn - now <= horizon:
             turn = now if turn < now else now + horizon
-        self._turns[tenant] = turn + round(1000 * active / (AHEAD * max(self.decision.rate(now), rates.LEAST)))
+        rate = max(self.decision.rate(now), self.decision.top / 1000, rates.LEAST)
+        self._turns[tenant] = turn + round(1000 * active / (AHEAD * rate))
         return turn - now
 
     def decide(self, decision: Decision, others: tuple[int, int] = (0, 0)) -> None:
@@ -176,9 +175,7 @@ class Flow:
         if not decision.learnt:
             self._first = tail[0].at, rate
             cut = rates.FIRST_CUT
-        self.decide(
-            rates.lowered(decision, rate, cut, round(self.size * ROOM_FOR_SIZE), now, min(pause, LONGEST_PAUSE_MS))
-        )
+        self.decide(rates.lowered(decision, rate, cut, now, min(pause, LONGEST_PAUSE_MS)))
         self._measured_for = self.of if not decision.learnt else None
 
     def _measure(self, known: Iterable[Met], now: int) -> None:
@@ -201,7 +198,7 @@ class Flow:
     def told(self) -> list[int]:
         """What the other processes are to know."""
         made = self.decision
-        known = [made.at, made.since, made.base, made.top, made.size, made.calls_limit, made.tokens_limit]
+        known = [made.at, made.since, made.base, made.top, made.calls_limit, made.tokens_limit]
         return [*known, self.calls, self.tokens]
 
     def _grant(self, now: int, active: int, chance: Callable[[], float]) -> None:
@@ -220,7 +217,7 @@ class Flow:
             free = self.decision.calls(now) - total
         self.free, self._granted_at = free, now
         self._marks = [*self._marks, (now, total)][-SPAN:]
-        tokens = self.decision.tokens(now) - self.tokens - self.others[1]
+        tokens = self._tokens_left(now, active)
         most = FASTER * self.decision.rate(now) if self.decision.is_felt else math.inf
         calls = int(min(max(0.0, free), most) / active + chance())
         self._granted_from = self.calls
@@ -231,6 +228,13 @@ class Flow:
         granted = self._granted[0] - self._granted_from
         part = (now - (self._granted_at or now)) / GRANT_MS if self.decision.is_felt else 1
         return self._granted_from + min(granted, max(AT_ONCE, granted * part))
+
+    def _tokens_left(self, now: int, active: int) -> float:
+        left = self.decision.tokens(now) - self.tokens - self.others[1]
+        over = left - self.decision.saved_tokens()
+        if self.decision.tokens_limit and over > 0 and self.tokens < self._granted[1]:
+            self.tokens += math.ceil(over / active)
+        return left
 
     def _is_idle(self, now: int) -> bool:
         """True where a rate that was never refused is not needed."""
@@ -253,11 +257,11 @@ class Told(NamedTuple):
     @classmethod
     def of(cls, values: Sequence[Any], now: int) -> "Told | None":
         """Read it; None where it cannot be: what another version told, or a wrong clock."""
-        if len(values) != 9 or not all(isinstance(each, int) for each in values):
+        if len(values) != 8 or not all(isinstance(each, int) for each in values):
             return None
-        made = Decision(*values[:7])
+        made = Decision(*values[:6])
         believed = made.base > 0 and made.at <= now + AHEAD_MS and made.since <= now + AHEAD_MS
-        return cls(made, *values[7:]) if believed else None
+        return cls(made, *values[6:]) if believed else None
 
 
 def newer(one: Decision, other: Decision) -> bool:

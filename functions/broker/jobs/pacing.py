@@ -50,8 +50,11 @@ NOTHING = (0, 0.0, 0.0)
 BLAME_MS = 30_000
 """In so long what is remembered of a tenant's calls halves."""
 
-USUAL_TOKENS, RECENT = 1_000, 0.1
-"""Of a job of which nothing is known; and how much the newest job counts in what is known."""
+USUAL_TOKENS, USUAL_PRICE = 1_000, 1_000
+"""Of a job of which nothing is known, and by what is held for it: nano-dollars of a token."""
+
+RECENT = 0.1
+"""How much the newest job counts in what is known of its kind."""
 
 
 @dataclass(slots=True)
@@ -105,7 +108,7 @@ class Pace:
         for name in self._names(head):
             flow = self._flow(name, now)
             is_next = self.fair.is_next(name, head.tenant, now)
-            if not flow.lets_through(now, self._active, self.chance, is_next=is_next):
+            if not (is_next and flow.lets_through(now, self._active, self.chance)):
                 self.fair.left(name, head.tenant, now)
                 self._lacks = flow
                 return False
@@ -266,7 +269,7 @@ class Pace:
     def _expected(self, kind: Kind, hold: int) -> int:
         usual = self._kinds.get(kind)
         if usual is None or not usual.tokens:
-            return USUAL_TOKENS
+            return max(1, hold // USUAL_PRICE) if hold else USUAL_TOKENS
         return max(1, round(hold * usual.per_hold if hold and usual.per_hold else usual.tokens))
 
     def _count(self, model: str, tenant: str, at: int, before: Met | None, *, refused: bool) -> None:

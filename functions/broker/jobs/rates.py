@@ -62,8 +62,6 @@ class Decision:
     """Calls a second."""
     top: int = 0
     """Calls a second at which some were refused; 0 while none was."""
-    size: int = 0
-    """Tokens of a call then, so that as many tokens a second are let through as calls of that size; 0 for any."""
     calls_limit: int = 0
     tokens_limit: int = 0
     """A minute, as the provider names them; 0 where it does not."""
@@ -92,11 +90,14 @@ class Decision:
         return found if self.learnt else found + BURST
 
     def tokens(self, now: int) -> float:
-        """Tokens that may have been."""
-        most = self.calls(now) * self.size if self.size else math.inf
-        if self.tokens_limit and self.learnt:
-            most = min(most, self.tokens_limit / 60 * MARGIN * max(0.0, (now - self.since) / 1000))
-        return most
+        """Tokens that may have been: by the limit that the provider names, if it does."""
+        if not (self.tokens_limit and self.learnt):
+            return math.inf
+        return self.tokens_limit / 60 * MARGIN * max(0.0, (now - self.since) / 1000)
+
+    def saved_tokens(self) -> float:
+        """Tokens that may be saved up; as good as none where there is no limit."""
+        return SAVED_S * self.tokens_limit / 60
 
     def saved(self, now: int) -> float:
         """Calls that may be saved up."""
@@ -109,14 +110,13 @@ def first(now: int, made: float = 0.0) -> Decision:
     return Decision(now, now, round(max(FIRST, made) * 1000))
 
 
-def lowered(known: Decision, rate: float, cut: float, size: int, now: int, pause_ms: int = 0) -> Decision:
+def lowered(known: Decision, rate: float, cut: float, now: int, pause_ms: int = 0) -> Decision:
     """The decision after refusals.
 
     Args:
         known: the decision before.
         rate: calls a second that were made.
         cut: the part of the calls that were refused; 1 where nothing got through.
-        size: tokens of a call.
         now: milliseconds.
         pause_ms: that nothing is to be let through.
     """
@@ -125,8 +125,7 @@ def lowered(known: Decision, rate: float, cut: float, size: int, now: int, pause
     # Where nothing got through, nothing is known of the limit, and it may be what it was.
     top = max(rate if cut >= 1 else rate * (1 - HALFWAY * cut), after)
     limits = known.calls_limit, known.tokens_limit
-    size = 0 if known.tokens_limit else size
-    return Decision(now, now + pause_ms, round(after * 1000), round(top * 1000), size, *limits)
+    return Decision(now, now + pause_ms, round(after * 1000), round(top * 1000), *limits)
 
 
 def measured(known: Decision, rate: float, now: int) -> Decision:
@@ -154,7 +153,7 @@ def named(known: Decision, calls_limit: int, tokens_limit: int, left: float, now
     """
     rate = max(calls_limit / 60 * MARGIN if calls_limit else known.rate(now), LEAST)
     base = round(rate * 1000)
-    return Decision(now, now - round(left * SPENT * 60_000), base, base, 0, calls_limit, tokens_limit)
+    return Decision(now, now - round(left * SPENT * 60_000), base, base, calls_limit, tokens_limit)
 
 
 def _grown(base: float, top: float, seconds: float) -> tuple[float, float]:
