@@ -1,8 +1,8 @@
-"""A batch near a provider's rate limits, in virtual time: how long it takes beside the bound, and how many calls are
-refused; whether two tenants share by tokens; and what becomes of who waits for an answer meanwhile.
+"""A batch near a provider's rate limits, in virtual time: how long it takes, and how many calls are refused.
 
-The simulation (`tests/unit/pacing_case.py`) runs dispatch with its governor, the workflow's rules, settling and the sweep
-themselves. The bound is T* = (N - burst) / rate + latency: what somebody takes who knows the limits beforehand.
+And whether two tenants share by tokens, and what becomes meanwhile of who waits for an answer. The simulation
+(`tests/unit/pacing_case.py`) runs dispatch with its governor, the workflow's rules, settling and the sweep themselves.
+The bound is T* = (N - burst) / rate + latency: what somebody takes who knows the limits beforehand.
 """
 
 import sys
@@ -116,10 +116,11 @@ def measured(load: Load) -> tuple[float, float]:
     """What part of the bound a load reaches, and refused calls a row.
 
     Raises:
-        AssertionError: a row did not succeed.
+        ValueError: a row did not succeed.
     """
     heads = load.batch.run()
-    assert all(head.status.value == "succeeded" for head in heads)
+    if any(head.status.value != "succeeded" for head in heads):
+        raise ValueError("a row did not succeed")
     return load.bound_s / drained_s(load.batch), sum(load.batch.refused.values()) / len(heads)
 
 

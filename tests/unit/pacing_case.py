@@ -174,14 +174,14 @@ def bound_s(rows: int, rate: float, burst: float, latency_s: float) -> float:
     return max(0.0, rows - burst) / rate + latency_s
 
 
-def gap(batch: Batch, one: str, other: str, since: int = MINUTE) -> int:
+def gap(batch: Batch, one: str, other: str, since: int = MINUTE + 5 * SECOND) -> int:
     """By how many tokens one of two tenants was ever ahead of the other, while both had something to be started.
 
     Args:
         batch: that was run.
         one: a tenant.
         other: the other.
-        since: milliseconds from the start, when both had.
+        since: milliseconds from the start: a little later than both came, for what nobody waits for is anybody's.
     """
     until = min(max(at for at, tenant, _ in batch.served if tenant == each) for each in (one, other))
     ahead, widest = 0, 0

@@ -37,7 +37,7 @@ LONGEST_PAUSE_MS = 60_000
 AHEAD_MS = LONGEST_PAUSE_MS + 5_000
 """What is decided later than so is of a clock that is wrong."""
 
-AHEAD, HORIZON_MS, FIRST_HORIZON_MS = 1.5, 45_000, 8_000
+AHEAD, HORIZON_MS, FIRST_HORIZON_MS = 2, 45_000, 8_000
 """Jobs that are left come back at so many times the rate, and within so long; sooner while the rate doubles."""
 
 SIZED = 200
@@ -131,7 +131,7 @@ class Flow:
 
     def decide(self, decision: Decision, others: tuple[int, int] = (0, 0)) -> None:
         """Count anew, by another decision."""
-        self.calls = sum(decision.at - at < REPEATED_MS for at in self.repeats)
+        self.calls = sum(decision.since - at < REPEATED_MS for at in self.repeats)
         self.decision, self.others, self.tokens = decision, others, round(self.calls * self.size)
         self._granted_at, self._marks = None, []
 

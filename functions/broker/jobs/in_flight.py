@@ -136,10 +136,10 @@ class InFlight:
     def _learn(self, now: int) -> None:
         """Read what has ended, and what the others told, where that is some time ago."""
         try:
-            if now - self._forgot_at >= (FORGET_MS if now >= self._pressed_until else LOOK_MS):
+            if not 0 <= now - self._forgot_at < (FORGET_MS if now >= self._pressed_until else LOOK_MS):
                 self._forgot_at = now
                 self._forget_ended(now)
-            if now - self._looked_at >= LOOK_MS and not self._has_few(now):
+            if not 0 <= now - self._looked_at < LOOK_MS and not self._has_few(now):
                 self._looked_at, self._first_look_at = now, self._first_look_at or now
                 self._look(now)
         except Exception as error:

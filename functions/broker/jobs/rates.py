@@ -13,7 +13,7 @@ let through evenly, and what may be saved up is a few seconds' worth.
 import math
 from dataclasses import dataclass, replace
 
-FIRST, DOUBLES_S, SLOWER, SLOWER_S = 5.0, 10, 20.0, 20
+FIRST, DOUBLES_S, SLOWER, SLOWER_S = 8.0, 10, 20.0, 20
 """Calls a second to a model of which nothing is known, and the seconds in which they double; and from how many on they
 do so in how many. The faster they are when the first is refused, the more are."""
 
@@ -23,17 +23,17 @@ BURST = 20
 LEAST = 0.05
 """Calls a second at least: whether a model that refused everything takes calls again is found out by asking."""
 
-LEAST_CUT, MOST_CUT, FIRST_CUT = 0.03, 0.5, 0.9
+LEAST_CUT, MOST_CUT, FIRST_CUT = 0.02, 0.5, 0.9
 """What a decision takes off the rate: at least, at most, and at first, until what was refused then tells the rate."""
 
-KNEE_S, KNEE_CUT, KNEE_RATE, LONGEST_KNEE_S = 20, 0.03, 10.0, 120
+KNEE_S, KNEE_CUT, KNEE_RATE, LONGEST_KNEE_S = 15, 0.02, 10.0, 120
 """Seconds in which a rate is back where calls were refused, after so small a cut: longer after larger ones, by their
 cube root, and where calls are few, so that there are a hundred between two that are refused."""
 
 RISE = 0.01
 """The part of the rate by which it rises each second at most, once it is beyond that."""
 
-HALFWAY, ABOVE = 0.75, 1.15
+HALFWAY, ABOVE = 0.75, 1.25
 """How far below the rate of refusals the limit is taken to be, of the part that was refused; and how far above what was
 measured."""
 
@@ -164,7 +164,8 @@ def _grown(base: float, top: float, seconds: float) -> tuple[float, float]:
         rate, calls = _doubled(base, DOUBLES_S, min(seconds, quick))
         rate, more = _doubled(rate, SLOWER_S, max(0.0, seconds - quick))
         return rate, calls + more
-    cut = max(1 - base / top, LEAST_CUT)
+    top = max(top, base / (1 - LEAST_CUT))
+    cut = 1 - base / top
     knee = KNEE_S * (cut / KNEE_CUT) ** (1 / 3) * max(1.0, KNEE_RATE / top) ** 0.5
     knee = min(knee, LONGEST_KNEE_S)
     steepness = top * cut / knee**3
