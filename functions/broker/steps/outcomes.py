@@ -19,7 +19,6 @@ from broker.errors import (
 from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
-from broker.providers.wire.rate_limits import rate_limits
 from broker.providers.wire.sending import CONNECT_S
 from broker.routing.model import Model
 from broker.steps.timing import TimeSlice, spent
@@ -82,6 +81,8 @@ def seen_of(failure: BrokerError | None, *, sent: bool, is_bulk: bool = False) -
 
 def pace_facts(failure: BrokerError | None, headers: Mapping[str, str]) -> dict[str, Any]:
     """What a call of the bulk lane tells its governor beside its outcome, as `jobs.calls` keeps it."""
+    from broker.providers.wire.rate_limits import rate_limits  # for the bulk lane alone
+
     facts: dict[str, Any] = {}
     if isinstance(failure, Throttled) and failure.retry_after is not None:
         facts["retry_after"] = math.ceil(failure.retry_after)
