@@ -13,7 +13,7 @@ from functools import partial
 
 from broker.cloud.contention import Met, persist
 from broker.errors import BudgetExceeded
-from broker.storage import TRIES, Check, Contended, Item, Put, TableName, Update
+from broker.storage import TRIES, Contended, Item, Operation, Put, TableName, Update
 from broker.tenants import budgets as holding
 from broker.tenants import ledger, slices
 from broker.tenants.budgets import Budgets
@@ -59,7 +59,7 @@ class Timed(FakeDatabase):
         self.time.sleep(READ_S)
         return FakeDatabase.query(self, table, pk, prefix)
 
-    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """See `Database.write`."""
         persist(lambda: self._try(operations), tries, self.time.sleep)
 
@@ -67,7 +67,7 @@ class Timed(FakeDatabase):
         """The same, read at once."""
         return FakeDatabase(_items=self._items)
 
-    def _try(self, operations: Sequence[Put | Update | Check]) -> None:
+    def _try(self, operations: Sequence[Operation]) -> None:
         keys = [_key(operation) for operation in operations]
         now = self.time.now
         met = [place for place, key in enumerate(keys) if self.taken.get(key, 0) > now]
@@ -80,7 +80,7 @@ class Timed(FakeDatabase):
         FakeDatabase.write(self, *operations)
 
 
-def _key(operation: Put | Update | Check) -> tuple[str, str]:
+def _key(operation: Operation) -> tuple[str, str]:
     if isinstance(operation, Put):
         return operation.item["pk"], operation.item["sk"]
     return operation.pk, operation.sk

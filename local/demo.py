@@ -12,6 +12,7 @@ from broker.cli import ALL_SCOPES, create_key, tables_of
 from broker.delivery.signing import verify
 
 from local.client import Client
+from local.demo_batch import ROWS, run_batch
 from local.deployment import Cloud
 from local.listening import Listener
 from local.receiver import Receiver
@@ -54,7 +55,9 @@ class Demo:
         self._services()
         self._say("\n8. The kind of work chooses the model, each with a fallback; the job says why")
         self._routes()
-        self._say("\n9. A webhook arrives signed, and verifies")
+        self._say("\n9. A batch of 200 rows: one is blocked, one is broken, one asks what another asked")
+        self._batch()
+        self._say("\n10. A webhook arrives signed, and verifies")
         self._webhook()
 
     def _summary_request(self, **more: Any) -> dict[str, Any]:
@@ -159,6 +162,14 @@ class Demo:
             _need(job["model"] == first["model"], f"expected {first['model']}, got {job['model']}")
             self._say(f"   {query_type or 'anything else'}: {job['model']} ({first['why']})")
             self._say(f"      would have followed: {', '.join(each['model'] for each in others)}")
+
+    def _batch(self) -> None:
+        batch = run_batch(self._api, self._say)
+        counts = {name: count for name, count in batch["counts"].items() if count}
+        _need(batch["status"] == "completed", f"the batch is {batch['status']}: {batch['errors']}")
+        _need(counts == {"succeeded": ROWS - 2, "blocked": 1, "rejected": 1}, f"its rows came to {counts}")
+        _need(batch["duplicates"] == 1, f"{batch['duplicates']} rows took another's answer")
+        self._say(f"   {counts}, {batch['duplicates']} of it paid once for two, {batch['usage']['cost_usd']:.6f} $")
 
     def _webhook(self) -> None:
         with Receiver() as receiver:

@@ -31,10 +31,15 @@ def uuid7_hex(ms: int, chance: bytes | None = None) -> str:
     return f"{value:032x}"
 
 
-def new_job_id(ms: int, name: str | None = None) -> str:
-    """`job_` and a UUIDv7; with a name, the same for the same name and time."""
+def new_id(kind: str, ms: int, name: str | None = None) -> str:
+    """The kind and a UUIDv7; with a name, the same for the same name and time."""
     chance = None if name is None else hashlib.sha256(name.encode()).digest()[:10]
-    return f"job_{uuid7_hex(ms, chance)}"
+    return f"{kind}{uuid7_hex(ms, chance)}"
+
+
+def new_job_id(ms: int, name: str | None = None) -> str:
+    """`job_` and a UUIDv7; see `new_id`."""
+    return new_id("job_", ms, name)
 
 
 def retry_after(header: str | None) -> float | None:

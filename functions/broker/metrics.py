@@ -12,6 +12,7 @@ from broker.errors import CredentialRejected, Unavailable
 from broker.observability import log, metric, place_of, say, warn
 
 if TYPE_CHECKING:
+    from broker.batches.batch import Batch
     from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
@@ -33,6 +34,11 @@ FAIR_MS = 60_000
 def enqueue_failed(head: "Head", error: Exception) -> None:
     """A job was accepted, and its message could not be sent."""
     warn("enqueue failed; the sweep will send it", job_id=head.id, tenant=head.tenant, error=type(error).__name__)
+
+
+def batch_unstarted(batch: "Batch", error: Exception) -> None:
+    """A batch was taken, and its workflow could not be started."""
+    warn("start failed; the sweep will start it", batch_id=batch.id, tenant=batch.tenant, error=type(error).__name__)
 
 
 def credential_rejected() -> None:
@@ -182,13 +188,17 @@ def receivers_unread(error: Exception) -> None:
     warn("the slow receivers could not be read", error=type(error).__name__, at=place_of(error))
 
 
-def webhook_gone(job_id: str, what: str) -> None:
+def _owner(owner: str) -> dict[str, str]:
+    return {"batch_id" if owner.startswith("batch_") else "job_id": owner}
+
+
+def webhook_gone(owner: str, what: str) -> None:
     """A webhook was to be sent of a job that is gone: its `ttl_seconds` were over first."""
-    log("webhook gone with its job", job_id=job_id, what=what)
+    log("webhook gone with its job", **_owner(owner), what=what)
 
 
-def webhook_attempted(job_id: str, note: dict[str, Any], sent: "Sent") -> None:
+def webhook_attempted(owner: str, note: dict[str, Any], sent: "Sent") -> None:
     """A webhook was posted, or could not be."""
-    facts = {"job_id": job_id, "tenant": note["tenant"], "event_id": note["event_id"]}
+    facts = {**_owner(owner), "tenant": note["tenant"], "event_id": note["event_id"]}
     became = {"state": note["state"], "status": sent.status, "error": sent.error, "latency_ms": sent.latency_ms}
     say({"message": "webhook attempted", **facts, **became})

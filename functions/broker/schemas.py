@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from broker.batches.request import BatchRequest
+from broker.contract.batches import Batch
 from broker.contract.common import Plain
 from broker.contract.events import WebhookBody, any_event
 from broker.contract.files import BatchLine
@@ -30,6 +32,13 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
         "One piece of work: the body of `POST /v1/jobs`, and the detail of `InferenceRequested`. One of "
         "`input.messages`, `input.text` and `prompt` is needed; embeddings need `input.text`.",
     ),
+    "batch-request": (
+        BatchRequest,
+        "Batch request",
+        "Rows of requests as one piece of work: the body of `POST /v1/batches`. One of `input_file_id`, `s3`, "
+        "`requests` and `variables` is needed.",
+    ),
+    "batch": (Batch, "Batch", "A batch in its public form: the reply of `GET /v1/batches/{id}`."),
     "job": (Job, "Job", "A job in its public form: the reply of `GET /v1/jobs/{id}`."),
     "event": (any_event(), "Event", "Every event that the broker puts on its bus."),
     "batch-line": (
@@ -42,7 +51,8 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
     "registry": (
         RegistryFile,
         "Registry file",
-        "What `broker apply` reads: models, aliases, guardrails, routes, tenants, sources, issuers, prompts, labels.",
+        "What `broker apply` reads: models, aliases, guardrails, routes, tenants, sources, issuers, prompts, labels, "
+        "recipes.",
     ),
 }
 """By file name: the model, a title and a description."""

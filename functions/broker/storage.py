@@ -45,6 +45,16 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete one item; one that is not there is as good as deleted, unless a condition says otherwise."""
+
+    table: TableName
+    pk: str
+    sk: str
+    when: Sequence[If] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Hold an item against conditions, in one transaction with writes to others; it is not changed."""
 
@@ -52,6 +62,9 @@ class Check:
     pk: str
     sk: str
     when: Sequence[If]
+
+
+Operation = Put | Update | Delete | Check
 
 
 class ConditionFailed(Exception):
@@ -113,11 +126,23 @@ class Database(Protocol):
         """Read the items of one partition from `sk` on, `limit` at most, in order of `sk`, as of the last write."""
         ...
 
-    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
-        """Read the items of one partition from `first` to `last`, both included, in order, as of the last write."""
+    def query_between(
+        self,
+        table: TableName,
+        pk: str,
+        first: str,
+        last: str,
+        *,
+        limit: int | None = None,
+        last_first: bool = False,
+    ) -> list[Item]:
+        """Read the items of one partition from `first` to `last`, both included, in order, as of the last write.
+
+        `limit` at most are read; `last_first` turns the order round.
+        """
         ...
 
-    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """Write all or nothing: one operation as a plain write, several as one transaction.
 
         Raises:

@@ -19,4 +19,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _deliver(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
-    running.deliver()(message["job_id"], message["name"], now_ms(), adapters.base_url())
+    owner = message.get("owner") or message["job_id"]  # what an earlier release sent may lie here for four days
+    running.deliver()(owner, message["name"], now_ms(), adapters.base_url())

@@ -2,7 +2,7 @@
 
 from ministack import app as ministack_app
 
-from local.emulator import bedrock, fidelity, gateway, limits, memory, processes, speed, stored
+from local.emulator import bedrock, callbacks, fidelity, gateway, limits, memory, processes, speed, stored, versions
 from local.emulator.counting import counted
 from local.emulator.serving import serve
 
@@ -10,6 +10,7 @@ from local.emulator.serving import serve
 def main() -> None:
     """Start it on the port of `GATEWAY_PORT`."""
     fidelity.patch()
+    callbacks.patch()
     gateway.patch()
     bedrock.patch()
     limits.patch()
@@ -17,6 +18,7 @@ def main() -> None:
     processes.patch()
     memory.patch()
     stored.patch()
+    versions.patch()
     serve(counted(ministack_app.app))
 
 

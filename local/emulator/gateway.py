@@ -4,10 +4,13 @@ It answers what it refuses by an API's gateway responses, as AWS does, but takes
 where SAM writes those of the template (`x-amazon-apigateway-gateway-responses` at its root, API Gateway Developer
 Guide). Here they are put when the document is imported, before the deployment that they are part of.
 
+It takes the kinds of bodies that are binary as the template writes them, with `~1` for a slash (CloudFormation Template
+Reference, "AWS::ApiGateway::RestApi"), and then finds none of that name.
+
 It compresses no reply. AWS does where the API names a least size, for clients that say that they take gzip ("Receive an
 API response with a compressed payload", same guide).
 
-Bodies that come in need no patch: of an API without binary media types a function gets a UTF-8 string, on AWS as well
+Other bodies that come in need no patch: what is of no binary kind, a function gets as a UTF-8 string, on AWS as well
 ("Content type conversions", same guide), in which U+FFFD stands for whatever was none.
 """
 
@@ -47,7 +50,9 @@ def patch() -> None:
     as_shipped = apigateway_v1._import_rest_api
 
     def import_rest_api(spec: dict[str, Any], base_data: dict[str, Any] | None = None) -> str:
-        api_id: str = as_shipped(spec, base_data)
+        data = base_data or {}
+        binary = [kind.replace("~1", "/") for kind in data.get("binaryMediaTypes", [])]
+        api_id: str = as_shipped(spec, data | {"binaryMediaTypes": binary})
         for response_type, response in (spec.get(EXTENSION) or {}).items():
             status, _, body = apigateway_v1._put_gateway_response(api_id, response_type, response)
             if status >= 400:

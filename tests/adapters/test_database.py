@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from broker.cloud.contention import LONGEST_PAUSE_S
 from broker.cloud.database import DynamoDatabase
-from broker.storage import TRIES, Check, ConditionFailed, Contended, Database, If, Item, Put, Unread, Update
+from broker.storage import TRIES, Check, ConditionFailed, Contended, Database, Delete, If, Item, Put, Unread, Update
 
 from tests.adapters.conftest import INDEXES, SCHEMA, TABLES
 from tests.contract.stack import of_type
@@ -84,6 +84,15 @@ def test_queries_from_a_key_to_a_key(database: Database) -> None:
     put(database, *(row(sk=sk) for sk in ("HEAD", "N#1", "N#2", "O#1", "O#2")), row(pk="B", sk="N#1"))
     assert [item["sk"] for item in database.query_between("jobs", "A", "N#", "O#1")] == ["N#1", "N#2", "O#1"]
     assert database.query_between("jobs", "A", "P", "Q") == []
+
+
+def test_queries_a_few_from_either_end(database: Database) -> None:
+    put(database, *(row(sk=f"N#{number}") for number in range(5)), row(sk="O#0"))
+    for last_first, numbers in ((False, "012"), (True, "432")):
+        found = database.query_between("jobs", "A", "N#", "N#~", limit=3, last_first=last_first)
+        assert [item["sk"] for item in found] == [f"N#{number}" for number in numbers]
+    found = database.query_between("jobs", "A", "N#", "N#3", last_first=True)
+    assert [item["sk"] for item in found] == ["N#3", "N#2", "N#1", "N#0"]
 
 
 @pytest.mark.parametrize("eventual", [True, False])
@@ -233,6 +242,25 @@ def test_a_transaction_may_depend_on_what_it_does_not_change(database: Database)
     nothing = Check("jobs", "A", "none", (If("pk", "absent"),))
     database.write(nothing, Put("jobs", row(sk="2", n=3)))
     assert database.get("jobs", "A", "none") is None
+
+
+def test_deletes_alone_and_with_others_and_only_as_asked(database: Database) -> None:
+    put(database, row(n=1), row(sk="2", n=2), row(pk="B"))
+    database.write(Delete("jobs", "B", "1"))
+    database.write(Delete("jobs", "B", "1"))
+    assert database.get("jobs", "B", "1") is None
+    with pytest.raises(ConditionFailed) as failure:
+        database.write(Put("jobs", row("C")), Delete("jobs", "A", "1", (If("n", "=", 2),)))
+    assert failure.value.failed == (1,)
+    assert database.get("jobs", "C", "1") is None
+    database.write(
+        Update("jobs", "C", "1", add={"n": -1}),
+        Delete("jobs", "A", "1", (If("n", "=", 1),)),
+        Delete("jobs", "A", "2", (If("pk", "exists"),)),
+    )
+    assert (database.query("jobs", "A"), database.query("jobs", "C")) == ([], [row("C", n=-1)])
+    with pytest.raises(ConditionFailed):
+        database.write(Delete("jobs", "A", "1", (If("pk", "exists"),)))
 
 
 def test_refuses_an_item_twice_in_one_transaction(database: Database) -> None:

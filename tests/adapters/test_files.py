@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
-from broker.batches.splitting import Inbox as InboxPort
 from broker.bounds import Overrun
 from broker.cloud.buckets import PIECE_BYTES, Inbox, Outbox
 from broker.cloud.queues import FilesQueue
 from broker.errors import NotFound
+from broker.inbox.splitting import Inbox as InboxPort
 
 from tests.adapters.conftest import Client
 from tests.fakes.files import FakeInbox, FakeOutbox

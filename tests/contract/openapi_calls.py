@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from tests.contract.openapi_batches import batch_calls
+from tests.contract.openapi_files import file_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
 from tests.fakes.texts import long_text
@@ -91,6 +93,8 @@ def calls() -> list[Any]:
         ("GET", "/models", 200, None, {}),
         ("GET", "/models", 200, "called", {}),
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
+        *batch_calls(),
+        *file_calls(),
         *admin_calls(),
     ]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from broker.batches import files
+from broker.inbox import files
 
 from tests.contract.stack import ROOT
 

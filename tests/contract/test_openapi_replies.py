@@ -22,7 +22,9 @@ from broker.reviews.feedback import MOST
 from broker.storage import Put
 from jsonschema import Draft202012Validator
 
+from tests.contract.openapi_batches import batch_before
 from tests.contract.openapi_calls import DOCUMENT, LONG, RUN, calls
+from tests.contract.openapi_files import file_before
 from tests.contract.world import ASK, NOW, World
 
 
@@ -84,6 +86,10 @@ def test_replies_are_as_documented(
             for _ in range(MOST if before == "much fed back" else 1):
                 world.call("POST", "/jobs/{id}/feedback", path={"id": ended.id}, body=said)
             more = ({"path": {"id": ended.id}} if before == "much fed back" else {}) | more
+        case "a file" | "an awaited file" | "other bytes" | "an upload" | "a whole upload" | "a complete upload":
+            more = file_before(world, before) | more
+        case str() if before.startswith("batch"):
+            more = batch_before(world, before) | more
         case "two":
             assert world.submitted().id != world.submitted().id
         case "called":

@@ -161,6 +161,7 @@ def rights_on(name: str, resource: Resource) -> set[str]:
 TURNS = {
     "ApiFunction": {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"},  # recalls, shows, links and erases them
     "IntakeFunction": {"s3:GetObject"},
+    "BatchRowsFunction": {"s3:GetObject", "s3:DeleteObject"},  # recalls them, and erases those of rows
     "TakeFileFunction": {"s3:GetObject"},
     "CleanFunction": {"s3:DeleteObject"},  # ends them
     "SettleJobFunction": {"s3:PutObject", "s3:DeleteObject"},  # keeps them, and takes back what was not to be kept
@@ -196,7 +197,7 @@ def test_who_keeps_summaries_looks_for_turns_that_come_late_and_marks_the_place(
     assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
 
 
-@pytest.mark.parametrize("name", ["ApiFunction", "IntakeFunction", "TakeFileFunction"])
+@pytest.mark.parametrize("name", ["ApiFunction", "BatchRowsFunction", "IntakeFunction", "TakeFileFunction"])
 def test_who_accepts_may_drop_what_it_kept_of_a_request_that_it_refuses(name: str) -> None:
     assert "dynamodb:DeleteItem" in rights_on(name, JOBS_TABLE)
     assert rights_on(name, OF_JOBS) >= {"s3:PutObject", "s3:DeleteObject"}
@@ -235,29 +236,47 @@ def test_who_reads_objects_is_told_when_one_is_gone_and_nobody_else_may_list_the
 
 
 def test_some_functions_read_objects() -> None:
-    readers_of_inbox = {"AdminFunction", "InvokeModelFunction", "ReadDocumentFunction", "TakeFileFunction"}
+    readers_of_inbox = {
+        "AdminFunction",
+        "ApiFunction",
+        "IntakeFunction",
+        "InvokeModelFunction",
+        "ReadDocumentFunction",
+        "TakeFileFunction",
+    }
+    readers_of_inbox |= {"ApiFunction", "BatchRowsFunction", "BatchStepFunction"}
     assert readers("InboxBucket") == readers_of_inbox
     assert readers("PayloadsBucket") >= {"ApiFunction", "CheckInputFunction", "SettleJobFunction"}
 
 
-def test_who_cleans_deletes_what_is_kept_for_jobs_and_reads_nothing() -> None:
+def test_who_cleans_deletes_what_is_kept_and_reads_no_more_than_records_of_files() -> None:
+    of_files = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["FILES#*"]}}
+    (bounded,) = [each for each in rights("CleanRole") if "Condition" in each]
+    assert bounded["Condition"] == {"Fn::If": ["OnAws", of_files, {"Ref": "AWS::NoValue"}]}
+    assert set(bounded["Action"]) == {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+    assert bounded["Resource"] == JOBS_TABLE
     allowed = {
         (action, str(resource))
         for each in rights("CleanRole")
+        if each is not bounded
         for action in as_list(each["Action"])
         for resource in as_list(each["Resource"])
         if action.startswith(("s3:", "dynamodb:"))
     }
-    kept = {f"{{'Fn::Sub': '${{PayloadsBucket.Arn}}/{place}/*'}}" for place in ("jobs", "conversations", "services")}
+    kept = {
+        f"{{'Fn::Sub': '${{PayloadsBucket.Arn}}/{place}/*'}}"
+        for place in ("jobs", "conversations", "services", "files")
+    }
     assert allowed == {
         *(("s3:DeleteObject", place) for place in kept),
+        ("s3:AbortMultipartUpload", "{'Fn::Sub': '${PayloadsBucket.Arn}/files/*'}"),
         ("dynamodb:BatchWriteItem", str(JOBS_TABLE)),
         ("dynamodb:Query", "{'Fn::Sub': '${JobsTable.Arn}/index/due'}"),
     }
 
 
 def test_who_erases_may_delete_items_and_objects_of_jobs() -> None:
-    needed = {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"}
+    needed = {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem", "BatchGetItem"}
     assert rights_on("ApiFunction", JOBS_TABLE) == {f"dynamodb:{action}" for action in needed}
     assert "s3:DeleteObject" in rights_on("ApiFunction", OF_JOBS)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker.batches.batch import ENDINGS
+from broker.batches.shard import ENDINGS
 from broker.cli.documents import read
 from broker.cloud import bus
 from broker.contract.common import TREE
@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from tests.contract.world import ASK, NOW, World, every_job
-from tests.fakes.batches import Files
+from tests.fakes.inbox import Files
 from tests.fakes.queue import FakeRejections
 from tests.fakes.world import BASE_URL
 
@@ -177,7 +177,8 @@ def test_the_counts_of_a_batch_are_those_that_the_contract_names() -> None:
 
 
 def test_every_detail_type_of_the_code_is_published() -> None:
-    assert set(event_models()) == {*DETAIL_TYPES.values(), *REVIEW_TYPES, "BatchCompleted", "RequestRejected"}
+    of_batches = {"BatchStarted", "BatchProgressed", "BatchCompleted", "BatchFailed"}
+    assert set(event_models()) == {*DETAIL_TYPES.values(), *REVIEW_TYPES, *of_batches, "RequestRejected"}
     assert set(DETAIL_TYPES) == set(Status), "a status has no event"
     assert SOURCE == bus.SOURCE, "the contract and the bus name different sources"
 

@@ -175,7 +175,7 @@ def test_what_jobs_leave_expires_and_texts_of_prompts_never_do() -> None:
     expiring = {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
     kept = prefixes("PayloadsBucket")
     assert PREFIX in kept
-    days = dict.fromkeys(kept - {PREFIX}, 366) | {"services/": 8, "documents/": 30}
+    days = dict.fromkeys(kept - {PREFIX}, 366) | {"services/": 8, "documents/": 30, "batches/": 31}
     assert expiring == days, "a rule without a prefix would take what prompts say"
     cleaned = {rule["Prefix"] for rule in rules if rule.get("AbortIncompleteMultipartUpload")}
     assert cleaned == kept

@@ -47,15 +47,18 @@ from broker.tenants.budgets import Budgets
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
+from tests.fakes.batch_door import BatchWorld
 from tests.fakes.bus import FakeBus
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
+from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
 from tests.fakes.reviews import reviews_of
 from tests.fakes.shelf import FakeShelf
 from tests.fakes.texts import FakeTexts
 from tests.fakes.world import BASE_URL
+from tests.fakes.world import World as FakeWorld
 
 NOW = 1_762_000_000_000
 ERROR = {"type": "unavailable", "code": "runs_exhausted", "message": "The job was started 3 times."}
@@ -87,6 +90,7 @@ class World:
         self.database = FakeDatabase()
         self.jobs = Jobs(self.database, (ledger.bookings, experiments.endings, record.closings))
         self.payloads = FakePayloads()
+        self.bucket = FakeFileBucket()
         self.models, tenants = Models(self.database), Tenants(self.database)
         self.texts = FakeTexts()
         self.registry = Registry(self.database, self.texts)
@@ -99,6 +103,7 @@ class World:
             *(self.database, budgets, self.jobs, self.payloads, FakeQueue(), prepare),
             *(lambda url: None, lambda head, error: None),
         )
+        self.batches = BatchWorld(FakeWorld(self.database, texts=self.texts))
         self.reply: Sent = Sent(200, None, None, 12)
         self.deliver = Deliver(
             self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None
@@ -121,6 +126,8 @@ class World:
             estimate,
             TryPolicies(tenants, Policies(self.database)),
             Listing(self.database, prompts),
+            lambda: a_file_door(self.database, self.bucket),
+            lambda: self.batches.door(),
         )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:

@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from broker.batches.counting import Count
 from broker.clock import now_ms
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue
 from broker.delivery.delivering import Deliver, Sent
+from broker.inbox.counting import Count
 from broker.jobs.head import Head, job_pk
 from broker.jobs.store import Jobs
 from broker.jobs.sweeping import Sweep

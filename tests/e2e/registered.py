@@ -212,6 +212,11 @@ ENGINES: list[dict[str, Any]] = [
 PROMPTS = [
     {"id": "house-rules", "system": "Is it against the rules of the house?", "user": "A guest wrote: {{material}}"},
     {"id": "of-ponds", "user": "Repeat: {{what}}", "guardrails": ["ponds"]},
+    {
+        "id": "of-notes",
+        "variables": {"what": {"type": "string"}, "note": {"type": "string"}},
+        "user": "{{what}} {{note}}",
+    },
     {"id": "of-documents", "user": "{{question}} [1] {{text}}", "postprocess": {"citations": {"at_least": 1}}},
     {
         "id": "of-fields",

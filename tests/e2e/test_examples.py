@@ -22,6 +22,8 @@ SHOWN = {
     "send_event.py": "JobSucceeded: the answer is at http",
     "send_event.sh": "-",
     "upload.sh": '"status":"succeeded"',
+    "run_batch.sh": "3 rows, 3 succeeded",
+    "keep_file.sh": " deleted",
     "receive_webhook.py": "verified job.succeeded: the answer is at http",
     "token_issuer.py": "200: the token of ada@example.com opens the jobs of demo",
     "run_prompt.sh": '"status": "succeeded"',

@@ -1,145 +1,165 @@
-"""The door for files in memory: what splits, counts and collects, each as a fresh process builds it."""
+"""Batches in memory: the ports of `broker.batches`, as recorders that can be out of order."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from broker.batches.batch import Batch
-from broker.batches.collecting import Collect
-from broker.batches.counting import Count
-from broker.batches.reading import ReadDocument
-from broker.batches.splitting import Split, Taken
-from broker.batches.tries import LINE_S
-from broker.delivery.publishing import HeadChange, Publish
-from broker.documents.document import Document
-from broker.jobs.head import Head, Status
-from broker.jobs.transitions import Outcome, finish
-from broker.tenants.registry import Tenants
+from broker.batches.batch import KEEP_S, Batch, BatchStatus
+from broker.batches.lines import split
+from broker.batches.ports import ResultKind
+from broker.batches.shard import ROWS, Shard
+from broker.errors import NotFound
 
-from tests.fakes.bus import FakeBus
-from tests.fakes.files import FakeCollects, FakeInbox, FakeOutbox, FakeReadings
-from tests.fakes.queue import FakeDeliveries
-from tests.fakes.world import BASE_URL, NOW, World, a_model
+from tests.fakes.queue import Down
+from tests.fakes.world import HOUR, NOW, SECOND
 
-PROMPT = {"pk": "PROMPT#summarize", "sk": "LATEST", "user": "Summarize:\n{{document}}"}
+BATCH_ID = "batch_0193a000000070008000000000000001"
 
 
-def chat(text: str) -> dict[str, Any]:
-    """The body of a small job."""
-    return {"input": {"text": text}}
+@dataclass(slots=True)
+class FakeShards:
+    """See `broker.batches.ports.ShardQueue`: `(batch id, shard)`, and of `again` the message and its delay."""
+
+    sent: list[tuple[str, int]] = field(default_factory=list)
+    later: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    down: bool = False
+
+    def send(self, batch_id: str, tenant: str, shards: Iterable[int]) -> None:
+        """See `ShardQueue.send`."""
+        if self.down:
+            raise Down
+        self.sent += [(batch_id, shard) for shard in shards]
+
+    def again(self, message: dict[str, Any], tenant: str, delay_s: int) -> None:
+        """See `ShardQueue.again`."""
+        if self.down:
+            raise Down
+        if not 0 <= delay_s <= 900:
+            raise ValueError("a message waits for 900 seconds at most")
+        self.later.append((json.loads(json.dumps(message)), delay_s))
 
 
-def jsonl(*bodies: Any) -> str:
-    """A file of lines; texts stand as they are."""
-    return "\n".join(body if isinstance(body, str) else json.dumps(body) for body in bodies)
+@dataclass(slots=True)
+class FakeRowBytes:
+    """See `broker.batches.ports.RowBytes`."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    read: list[tuple[str, int, int | None]] = field(default_factory=list)
+    """What was read: key, offset, length."""
+    piece: int = 7
+    """Bytes."""
+
+    def lines(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See `RowBytes.lines`."""
+        return (line.data for line in split(self.pieces(where, offset, length)))
+
+    def pieces(self, where: dict[str, Any], offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See `RowBytes.pieces`; these are small, so that nothing ends with one by chance."""
+        if where["key"] not in self.objects:
+            raise NotFound("The rows were deleted or overwritten.", code="file_gone")
+        self.read.append((where["key"], offset, length))
+        end = None if length is None else offset + length
+        data = self.objects[where["key"]][offset:end]
+        return (data[start : start + self.piece] for start in range(0, len(data), self.piece))
+
+    def size(self, where: dict[str, Any]) -> int:
+        """See `RowBytes.size`."""
+        if where["key"] not in self.objects:
+            raise NotFound("The rows were deleted or overwritten.", code="file_gone")
+        return len(self.objects[where["key"]])
+
+    def write(self, batch_id: str, name: str, parts: Iterable[bytes]) -> dict[str, Any]:
+        """See `RowBytes.write`."""
+        key = f"batches/{batch_id}/{name}"
+        self.objects[key] = b"".join(parts)
+        return {"bucket": "payloads", "key": key, "etag": "e", "version": None}
 
 
-@dataclass
-class Files:
-    """The use cases and all they touch."""
+@dataclass(slots=True)
+class FakeResults:
+    """See `broker.batches.ports.Results`."""
 
-    world: World = field(default_factory=World)
-    inbox: FakeInbox = field(default_factory=FakeInbox)
-    outbox: FakeOutbox = field(default_factory=FakeOutbox)
-    collects: FakeCollects = field(default_factory=FakeCollects)
-    readings: FakeReadings = field(default_factory=FakeReadings)
-    bus: FakeBus = field(default_factory=FakeBus)
-    failed: list[tuple[int, str]] = field(default_factory=list)
-    line_s: float = LINE_S
+    kept: dict[tuple[str, int, ResultKind], bytes] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
+    """Keys of rows that were deleted."""
 
-    def __post_init__(self) -> None:
-        self.world.register(a_model("small"), PROMPT)
-        self.world.tenant()
+    def keep(self, batch_id: str, shard: int, kind: ResultKind, parts: Iterable[bytes]) -> None:
+        """See `Results.keep`."""
+        self.kept.pop((batch_id, shard, kind), None)
+        if data := b"".join(parts):
+            self.kept[batch_id, shard, kind] = data
 
-    @property
-    def count(self) -> Count:
-        """Counts lines."""
-        return Count(self.world.database, self.collects)
+    def parts(self, batch_id: str, shards: int, kind: ResultKind) -> Iterator[bytes]:
+        """See `Results.parts`."""
+        for shard in range(shards):
+            if data := self.kept.get((batch_id, shard, kind)):
+                yield data
 
-    def split(
-        self, event: dict[str, Any], now: int = NOW, time_left: Callable[[], bool] = lambda: True
-    ) -> Taken | None:
-        """Take a file."""
-        world, tenant_of = self.world, Tenants(self.world.database).get
-        accept, tell, failed = world.accepting(), self.bus.put_one, self.failed
-        split = Split(
-            *(
-                world.database,
-                self.inbox,
-                self.outbox,
-                tenant_of,
-                accept,
-                self.count,
-                tell,
-                self.collects,
-                self.readings,
-            ),
-            lambda batch_id, line, error: failed.append((line, type(error).__name__)),
-            self.line_s,
-        )
-        return split(event, lambda: now, time_left)
+    def forget(self, batch_id: str, shards: int) -> None:
+        """See `Results.forget`."""
+        for key in [key for key in self.kept if key[0] == batch_id]:
+            del self.kept[key]
 
-    def go_on(self, now: int = NOW) -> int:
-        """Take what was left to later messages, and what those leave; gives the seconds that it waited."""
-        waited = 0
-        while self.collects.later:
-            event, delay_s = self.collects.later.pop(0)
-            waited += delay_s
-            self.split(event, now + waited * 1000)
-        return waited
+    def forget_rows(self, batch_id: str, places: Iterable[dict[str, Any]]) -> None:
+        """See `Results.forget_rows`."""
+        found = (str(place.get("key", "")) for place in places)
+        self.forgotten += [key for key in found if key.startswith(f"batches/{batch_id}/")]
 
-    def read(self, answer: Callable[[Path, str], Document]) -> None:
-        """Read the documents that are asked for, as another function does."""
-        use_case = ReadDocument(self.inbox, self.readings, answer, self.collects.again)
-        while self.readings.asked:
-            event, _ = self.readings.asked.pop(0)
-            use_case(event)
 
-    def taken(self, key: str, data: bytes | str, now: int = NOW) -> Taken:
-        """Put a file and take it."""
-        taken = self.split(self.inbox.put(key, data), now)
-        assert taken is not None
-        return taken
+@dataclass(slots=True)
+class FakeBatchWorkflows:
+    """See `broker.batches.ports.BatchWorkflows`."""
 
-    def collect(self, batch_id: str, now: int = NOW) -> Batch | None:
-        """Collect a batch."""
-        world = self.world
-        return Collect(world.database, world.jobs, world.payloads, self.outbox, BASE_URL, self.bus.put_one)(
-            batch_id, now
-        )
+    started: list[tuple[str, int]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+    """Tokens by which one waits."""
 
-    def batch(self, batch_id: str) -> Batch:
-        """The record."""
-        found = Batch.load(self.world.database, batch_id)
-        assert found is not None
-        return found
+    def start(self, batch_id: str, attempt: int = 0) -> None:
+        """See `BatchWorkflows.start`."""
+        if (batch_id, attempt) not in self.started:
+            self.started.append((batch_id, attempt))
 
-    def jobs(self, batch_id: str) -> list[Head]:
-        """The jobs of a batch, by line; as the table has them, whatever the batch knows."""
-        heads = {after["pk"]: Head.from_item(after) for _, after in self.world.database.stream}
-        return sorted((head for head in heads.values() if head.batch == batch_id), key=lambda head: head.line or 0)
+    def go_on(self, token: str) -> bool:
+        """See `BatchWorkflows.go_on`."""
+        self.told.append(token)
+        waits = token in self.waiting
+        self.waiting.discard(token)
+        return waits
 
-    def end(self, head: Head, status: Status = Status.SUCCEEDED, text: str = "Fine.") -> HeadChange:
-        """End a job; gives the change that the stream tells of."""
-        self.world.payloads.save(head, "OUTPUT#1.1", {"text": text})
-        output = "OUTPUT#1.1" if status is Status.SUCCEEDED else None
-        ended = self.world.jobs.change(head.id, lambda now: finish(now, Outcome(status, output=output), now=NOW + 9))
-        return HeadChange(f"s-{head.id}", head, ended)
 
-    def publish(self, *changes: HeadChange) -> str | None:
-        """What the stream sets off."""
-        world = self.world
-        publish = Publish(
-            world.database, world.jobs, FakeBus(), FakeDeliveries(), BASE_URL, lambda head: None, self.count
-        )
-        return publish(changes, NOW)
+def a_batch(rows: int = 250, **changes: Any) -> Batch:
+    """A batch whose shards are laid out, none of them released."""
+    known: dict[str, Any] = {
+        "id": BATCH_ID,
+        "tenant": "acme",
+        "principal": "key:1",
+        "created_at": NOW,
+        "expires_at": NOW // SECOND + KEEP_S,
+        "ends_at": NOW + 24 * HOUR,
+        "source": {"kind": "inline"},
+        "status": BatchStatus.IN_PROGRESS,
+        "rows_in": {"bucket": "inbox", "key": "acme/rows.jsonl", "etag": "e", "version": "v1"},
+        "rows": rows,
+        "shards": -(-rows // ROWS),
+        "is_planned": True,
+        "stamps": {"in_progress": NOW},
+        "due_at": NOW + 300 * SECOND,
+    }
+    return Batch(**{**known, **changes})
 
-    def finish(self, batch_id: str) -> None:
-        """End all jobs of a batch, and tell of it."""
-        self.publish(*(self.end(head) for head in self.jobs(batch_id) if not head.status.terminal))
 
-    def rows(self, key: str) -> list[dict[str, Any]]:
-        """The lines of a file in the outbox."""
-        return [json.loads(line) for line in self.outbox.objects[key].splitlines()]
+def a_shard(number: int = 0, rows: int = ROWS, **changes: Any) -> Shard:
+    """A shard of it, each of whose rows is a job."""
+    known: dict[str, Any] = {
+        "batch": BATCH_ID,
+        "number": number,
+        "rows": rows,
+        "offset": 0,
+        "length": 0,
+        "line": 1 + number * ROWS,
+        "expires_at": NOW // SECOND + KEEP_S,
+        "is_sent": True,
+    }
+    return Shard(**{**known, **changes})

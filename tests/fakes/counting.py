@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.storage import TRIES, Check, Item, Put, TableName, Update
+from broker.storage import TRIES, Item, Operation, Put, TableName
 
 from tests.fakes.database import INDEX_KEYS, FakeDatabase
 
@@ -64,12 +64,21 @@ class CountingDatabase(FakeDatabase):
         self.reads += 1
         return FakeDatabase.query_since(self, table, pk, sk, limit)
 
-    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
+    def query_between(
+        self,
+        table: TableName,
+        pk: str,
+        first: str,
+        last: str,
+        *,
+        limit: int | None = None,
+        last_first: bool = False,
+    ) -> list[Item]:
         """See `Database.query_between`."""
         self.reads += 1
-        return FakeDatabase.query_between(self, table, pk, first, last)
+        return FakeDatabase.query_between(self, table, pk, first, last, limit=limit, last_first=last_first)
 
-    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """See `Database.write`."""
         self.writes += len(operations)
         self.requests += 1
@@ -77,11 +86,11 @@ class CountingDatabase(FakeDatabase):
         FakeDatabase.write(self, *operations, tries=tries)
         for operation, old in zip(operations, before, strict=True):
             new = self._item(operation)
-            size = max(bytes_of(item) for item in (old, new) if item is not None)
+            size = max(bytes_of(item) for item in (old, new) if item is not None) if old or new else UNIT_BYTES
             self.units += -(-size // UNIT_BYTES) * (1 if len(operations) == 1 else 2)
             self.units += sum(_index_units(keys, old or {}, new or {}) for keys in INDEX_KEYS.values())
 
-    def _item(self, operation: Put | Update | Check) -> Item | None:
+    def _item(self, operation: Operation) -> Item | None:
         named = operation.item if isinstance(operation, Put) else {"pk": operation.pk, "sk": operation.sk}
         return FakeDatabase.get(self, operation.table, named["pk"], named["sk"])
 

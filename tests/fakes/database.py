@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, Literal
 
-from broker.storage import TRIES, Check, ConditionFailed, Contended, If, Item, Page, Put, TableName, Update
+from broker.storage import (
+    TRIES,
+    ConditionFailed,
+    Contended,
+    Delete,
+    If,
+    Item,
+    Operation,
+    Page,
+    Put,
+    TableName,
+    Update,
+)
 
 MOST_AT_ONCE = 100
 """Operations of one transaction."""
@@ -35,6 +47,8 @@ class FakeDatabase:
     held: Counter[str] = field(default_factory=Counter)
     """At how many tries others hold the items of a partition (`pk`)."""
     _items: dict[Key, Item] = field(default_factory=dict)
+    _keys: dict[tuple[TableName, str], set[str]] = field(default_factory=dict)
+    """The `sk` of the items of each partition."""
     _lock: Any = field(default_factory=RLock)
     """Each read and write is one step, for threads too."""
 
@@ -57,14 +71,24 @@ class FakeDatabase:
         """See `Database.query_since`."""
         return self._matching(table, pk, lambda key: key >= sk)[:limit]
 
-    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
+    def query_between(
+        self,
+        table: TableName,
+        pk: str,
+        first: str,
+        last: str,
+        *,
+        limit: int | None = None,
+        last_first: bool = False,
+    ) -> list[Item]:
         """See `Database.query_between`."""
-        return self._matching(table, pk, lambda key: first <= key <= last)
+        found = self._matching(table, pk, lambda key: first <= key <= last)
+        return (found[::-1] if last_first else found)[:limit]
 
     def _matching(self, table: TableName, pk: str, wanted: Callable[[str], bool]) -> list[Item]:
         with self._lock:
-            found = [key for key in self._items if key[:2] == (table, pk) and wanted(key[2])]
-            return [_copy(self._items[key]) for key in sorted(found)]
+            found = sorted(sk for sk in self._keys.get((table, pk), ()) if wanted(sk))
+            return [_copy(self._items[table, pk, sk]) for sk in found]
 
     def update(self, operation: Update) -> Item:
         """See `Database.update`."""
@@ -72,7 +96,7 @@ class FakeDatabase:
             self.write(operation)
             return dict(_copy(self._items[_key(operation)]))
 
-    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """See `Database.write`."""
         with self._lock:
             self._meet(operations, tries)
@@ -81,7 +105,7 @@ class FakeDatabase:
                 self.lose_reply_of = None
                 self._write(operations)
 
-    def _meet(self, operations: Sequence[Put | Update | Check], tries: int) -> None:
+    def _meet(self, operations: Sequence[Operation], tries: int) -> None:
         keys = [_key(operation)[1] for operation in operations]
         for _ in range(tries):
             met = [place for place, pk in enumerate(keys) if self.held[pk] > 0]
@@ -90,7 +114,7 @@ class FakeDatabase:
                 return
         raise Contended(met)
 
-    def _write(self, operations: Sequence[Put | Update | Check]) -> None:
+    def _write(self, operations: Sequence[Operation]) -> None:
         if self.meanwhile:
             self.meanwhile.pop(0)()
         if self.crash_in is not None:
@@ -102,7 +126,7 @@ class FakeDatabase:
             raise ValueError("a transaction touches an item once")
         if not 1 <= len(operations) <= MOST_AT_ONCE:
             raise ValueError(f"a transaction has 1 to {MOST_AT_ONCE} operations")
-        after = [None if isinstance(operation, Check) else self._apply(operation) for operation in operations]
+        after = [self._apply(operation) if isinstance(operation, Put | Update) else None for operation in operations]
         failed = [
             place
             for place, operation in enumerate(operations)
@@ -110,20 +134,24 @@ class FakeDatabase:
         ]
         if failed:
             raise ConditionFailed(failed)
-        for key, item in zip(keys, after, strict=True):
+        for key, item, operation in zip(keys, after, operations, strict=True):
             if item is None:
+                if isinstance(operation, Delete):
+                    self.delete(*key)
                 continue
             if key[0] == "jobs" and key[2] == "HEAD":
                 self.stream.append((self._items.get(key), _copy(item)))
             self._items[key] = item
+            self._keys.setdefault(key[:2], set()).add(key[2])
 
     def items(self) -> list[Item]:
         """All that is kept, in all tables."""
         return [_copy(item) for item in self._items.values()]
 
     def delete(self, table: TableName, pk: str, sk: str) -> None:
-        """Delete one item; not in the port, but the table's TTL and the payload store do it."""
-        self._items.pop((table, pk, sk), None)
+        """Delete one item, as the table's TTL and the payload store do it."""
+        if self._items.pop((table, pk, sk), None) is not None:
+            self._keys[table, pk].discard(sk)
 
     def age(self, now: int) -> None:
         """What the tables' TTL deletes until then (milliseconds)."""
@@ -175,7 +203,7 @@ class FakeDatabase:
         return item
 
 
-def _key(operation: Put | Update | Check) -> Key:
+def _key(operation: Operation) -> Key:
     if isinstance(operation, Put):
         return operation.table, operation.item["pk"], operation.item["sk"]
     return operation.table, operation.pk, operation.sk

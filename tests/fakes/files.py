@@ -1,5 +1,6 @@
 """The buckets of files and the queue that asks for collections, in memory; `inbox` and `outbox` as the adapters are."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from tests.fakes.queue import Down
 
 @dataclass(slots=True)
 class FakeInbox:
-    """See `broker.batches.splitting.Inbox`; `put` gives S3's event. It keeps versions unless told otherwise."""
+    """See `broker.inbox.splitting.Inbox`; `put` gives S3's event. It keeps versions unless told otherwise."""
 
     versioned: bool = True
     reads: int = 0
@@ -49,7 +50,7 @@ class FakeInbox:
 
 @dataclass(slots=True)
 class FakeOutbox:
-    """See `broker.batches.batch.Outbox`."""
+    """See `broker.inbox.file_work.Outbox`."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     puts: list[str] = field(default_factory=list)
@@ -62,7 +63,7 @@ class FakeOutbox:
 
 @dataclass(slots=True)
 class FakeCollects:
-    """See `broker.batches.batch.Collects` (ids of batches) and `broker.batches.splitting.Later` (`(event, delay)`)."""
+    """See `broker.inbox.file_work.Collects` (ids of batches) and `broker.inbox.splitting.Later` (`(event, delay)`)."""
 
     sent: list[str] = field(default_factory=list)
     later: list[tuple[dict[str, Any], int]] = field(default_factory=list)
@@ -85,10 +86,11 @@ class FakeCollects:
 
 @dataclass(slots=True)
 class FakeReadings:
-    """See `broker.batches.reading.Readings`."""
+    """See `broker.inbox.reading.Readings`."""
 
     asked: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scans: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     def ask(self, event: dict[str, Any], tenant: str) -> None:
         """See `Readings.ask`."""
@@ -102,6 +104,18 @@ class FakeReadings:
         """See `Readings.keep`."""
         self.kept[batch_id] = json.loads(json.dumps(facts))
 
-    def forget(self, batch_id: str) -> None:
+    def keep_scan(self, batch_id: str, number: int, picture: bytes) -> None:
+        """See `broker.inbox.recipes.KeptReadings.keep_scan`."""
+        self.scans[batch_id, number] = picture
+
+    def scan(self, batch_id: str, number: int) -> str:
+        """See `broker.batches.documents.Readings.scan`."""
+        if (batch_id, number) not in self.scans:
+            raise NotFound("A picture of the document is gone.", code="document_gone")
+        return base64.b64encode(self.scans[batch_id, number]).decode()
+
+    def forget(self, batch_id: str, scans: int = 0) -> None:
         """See `Readings.forget`."""
         self.kept.pop(batch_id, None)
+        for number in range(scans):
+            self.scans.pop((batch_id, number), None)

@@ -1,11 +1,11 @@
 """The tables in memory for many thousand jobs, and what is asked of them as it would be on the bill."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from broker.storage import Check, Item, Page, Put, TableName, Update
+from broker.storage import Item, Operation, Page, Put, TableName, Update
 
 from tests.fakes.counting import UNIT_BYTES, bytes_of
 from tests.fakes.database import FakeDatabase
@@ -16,17 +16,15 @@ READ_BYTES = 4 * UNIT_BYTES
 
 @dataclass(slots=True)
 class QuickDatabase(FakeDatabase):
-    """Finds partitions and what is due without a look at all there is."""
+    """Finds what is due without a look at all there is."""
 
     due: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     """Of heads, when they are due by partition of the index and key."""
-    _partitions: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def _write(self, operations: Sequence[Put | Update | Check]) -> None:
+    def _write(self, operations: Sequence[Operation]) -> None:
         FakeDatabase._write(self, operations)
         for each in operations:
             pk, sk = (each.item["pk"], each.item["sk"]) if isinstance(each, Put) else (each.pk, each.sk)
-            self._partitions[each.table, pk].add(sk)
             if isinstance(each, Put) and "due" not in each.item:
                 for partition in self.due.values():
                     partition.pop(f"{pk} {sk}", None)
@@ -34,11 +32,6 @@ class QuickDatabase(FakeDatabase):
                 self.due[each.item["due"]][f"{pk} {sk}"] = each.item["due_at"]
         for name in [name for name, partition in self.due.items() if not partition]:
             del self.due[name]
-
-    def _matching(self, table: TableName, pk: str, wanted: Callable[[str], bool]) -> list[Item]:
-        keys = sorted(sk for sk in self._partitions[table, pk] if wanted(sk))
-        found = [FakeDatabase.get(self, table, pk, sk) for sk in keys]
-        return [item for item in found if item is not None]
 
     def index(
         self,

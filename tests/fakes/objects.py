@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from broker.cloud.objects import key_of
-from broker.jobs.cleaning import PER_PAGE, Ending
+from broker.jobs.cleaning import PER_PAGE, Ending, key_of
 
 from tests.fakes.database import FakeDatabase
 

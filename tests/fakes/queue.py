@@ -28,18 +28,18 @@ class FakeQueue:
 
 @dataclass(slots=True)
 class FakeDeliveries:
-    """See `broker.delivery.publishing.Deliveries`: `(job id, tenant, name, delay)`."""
+    """See `broker.delivery.starting.Deliveries`: `(owner, tenant, name, delay)`."""
 
     sent: list[tuple[str, str, str, int]] = field(default_factory=list)
     down: bool = False
 
-    def send(self, job_id: str, tenant: str, name: str, delay_s: int = 0) -> None:
+    def send(self, owner: str, tenant: str, name: str, delay_s: int = 0) -> None:
         """See `Deliveries.send`."""
         if self.down:
             raise Down
         if not 0 <= delay_s <= 900:
             raise ValueError("a message waits for 900 seconds at most")
-        self.sent.append((job_id, tenant, name, delay_s))
+        self.sent.append((owner, tenant, name, delay_s))
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from broker.delivery.delivering import Deliver, Sent
-from broker.delivery.publishing import SAFETY_MS
+from broker.delivery.starting import SAFETY_MS
 from broker.jobs.head import Status, due_partition
 from broker.storage import Item
 

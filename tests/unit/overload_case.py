@@ -261,7 +261,8 @@ class Overload:
         if self.now >= execution.until:
             return
         keys: list[str] = []
-        took = self.jobs[execution.run.id].model_ms if name == "Invoke Model" else STEP_MS
+        asks = name == "Invoke Model" and not self.world.jobs.get(execution.run.id).status.terminal
+        took = self.jobs[execution.run.id].model_ms if asks else STEP_MS
         if self._started(name, took, partial(self._left, execution, name, ending, keys)):
             if name == "Invoke Model":
                 self._ask(execution, keys)

@@ -15,8 +15,10 @@ from broker.steps.trying import TryPolicies
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
+from tests.fakes.batch_door import BatchWorld
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
+from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.questions import answers
 from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
 
@@ -31,8 +33,12 @@ class Door:
     redelivered: list[str] = field(default_factory=list)
     turns: FakeTurns = field(default_factory=FakeTurns)
     health: FakeCircuits = field(default_factory=FakeCircuits)
+    bucket: FakeFileBucket = field(default_factory=FakeFileBucket)
+    batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
+        self.batches = BatchWorld(self.world)
+        self.batches.finds.uploads = a_file_door(self.world.database, self.bucket).files
         self.world.register(a_model("small"), a_model("large", status="disabled"))
         self.world.tenant()
         self.world.tenant("other", models=["large"])
@@ -71,6 +77,8 @@ class Door:
             estimate,
             TryPolicies(tenants, Policies(world.database)),
             Listing(world.database, world.prompts()),
+            lambda: a_file_door(world.database, self.bucket),
+            self.batches.door,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}

@@ -22,27 +22,47 @@ class RestServer:
     def __init__(self, door: Door) -> None:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         """Method, path with query, and headers (names in lower case) of each call."""
+        self.cut = 0
+        """So many puts to the bucket are cut off."""
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                data = self.rfile.read(int(self.headers["content-length"]))
+                owner.asked.append((self.command, self.path, {name.lower(): v for name, v in self.headers.items()}))
+                if owner.cut > 0:
+                    owner.cut -= 1
+                    self.close_connection = True
+                    return
+                self.send_response(200 if door.bucket.sent(owner.url + self.path, data) else 403)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0))).decode() or None
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 owner.asked.append((self.command, self.path, headers))
-                status, told = answer(door, self.command, self.path, headers, body)
-                content = json.dumps(told).encode()
+                if self.path.startswith("/bucket/"):
+                    key = urlsplit(self.path).path.removeprefix("/bucket/")
+                    status, content, told_headers = 200, door.bucket.objects[key], {}
+                else:
+                    status, told, told_headers = answer(door, self.command, self.path, headers, body)
+                    content = json.dumps(told).encode()
                 self.send_response(status)
+                for name, value in told_headers.items():
+                    self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_POST = do_GET
+            do_POST = do_DELETE = do_GET
 
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        door.bucket.url = f"{self.url}/bucket"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -53,10 +73,12 @@ class RestServer:
         self._server.server_close()
 
 
-def answer(door: Door, method: str, target: str, headers: dict[str, str], body: str | None) -> tuple[int, Any]:
-    """What the door says."""
+def answer(
+    door: Door, method: str, target: str, headers: dict[str, str], body: str | None
+) -> tuple[int, Any, dict[str, str]]:
+    """What the door says: status, body, headers."""
     if headers.get("authorization") != f"Bearer {KEY}":
-        return 401, {"error": {"type": "unauthorized", "code": "unauthorized", "message": "No.", "param": None}}
+        return 401, {"error": {"type": "unauthorized", "code": "unauthorized", "message": "No.", "param": None}}, {}
     path, query = urlsplit(target).path, dict(parse_qsl(urlsplit(target).query))
     for (known, resource), _ in ROUTES.items():
         found = re.fullmatch(resource.replace("{id}", "([^/]+)"), path)
@@ -66,5 +88,5 @@ def answer(door: Door, method: str, target: str, headers: dict[str, str], body: 
                 reply = door(method, resource, body, job_id="".join(found.groups()), query=query, **sent)
             except BrokerError as error:
                 reply = error_reply(error, "req-1")
-            return reply.status, reply.body
-    return 404, {"message": "Missing"}
+            return reply.status, reply.body, reply.headers
+    return 404, {"message": "Missing"}, {}

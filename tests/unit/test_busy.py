@@ -21,7 +21,7 @@ from broker.tenants.slices import COUNT
 from handlers.answering import answered
 from handlers.batch import each_record
 
-from tests.fakes.batches import Files, chat, jsonl
+from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.world import BASE_URL, CHAT, NOW, World, a_head
 from tests.unit.accepting_case import accepting_world
 from tests.unit.test_batch_records import Clock

@@ -12,8 +12,8 @@ from broker.jobs.transitions import Outcome, finish
 from broker.rest.http import Reply
 
 from tests.contract.world import World as Door
-from tests.fakes.batches import Files, chat, jsonl
 from tests.fakes.bus import FakeBus
+from tests.fakes.inbox import Files, chat, jsonl
 from tests.fakes.queue import FakeDeadLetters, FakeDeliveries
 from tests.fakes.world import BASE_URL, CHAT, HOUR, MINUTE, NOW, SECOND, World, a_model
 

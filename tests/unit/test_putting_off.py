@@ -8,8 +8,8 @@ from typing import Any
 
 from broker.clock import iso
 from broker.delivery.delivering import MOST_PUT_OFF, PUT_OFF_S, QUEUE_MOST_S
-from broker.delivery.publishing import SAFETY_MS
 from broker.delivery.receivers import Slot
+from broker.delivery.starting import SAFETY_MS
 from broker.jobs.reading import view
 from handlers.batch import records_at_once
 

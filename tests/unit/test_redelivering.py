@@ -2,7 +2,7 @@
 
 import pytest
 from broker.delivery.delivering import Sent
-from broker.delivery.publishing import SAFETY_MS
+from broker.delivery.starting import SAFETY_MS
 from broker.errors import DeliveryBusy, InvalidRequest
 
 from tests.fakes.world import HOUR, JOB_ID, NOW, SECOND, a_head

@@ -38,6 +38,8 @@ def test_a_model_with_everything_is_as_the_router_reads_it() -> None:
         **MODEL,
         "capabilities": ["json", "vision"],
         "unit_prices_usd": {"images": 0.04},
+        "batch_price_in_usd": 0.075,
+        "batch_price_out_usd": 0.3,
         "prices_as_of": "2026-11-01",
         "quality": 5,
         "weight": 10,
@@ -72,6 +74,8 @@ def test_a_model_with_everything_is_as_the_router_reads_it() -> None:
         weight=10,
         asynchronous=True,
         unit_prices={"images": 40_000_000},
+        batch_price_in=75,
+        batch_price_out=300,
         prices_as_of="2026-11-01",
         options={"deployment": "d-1", "retries": 2},
     )

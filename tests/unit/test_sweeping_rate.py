@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from broker.delivery.publishing import SAFETY_MS
+from broker.delivery.starting import SAFETY_MS
 from broker.jobs.head import SHARDS, Head, due_partition
 from broker.jobs.store import note_item
 from broker.storage import Put

@@ -1,8 +1,10 @@
-"""Files as work: a file in the inbox becomes jobs, which are counted, and their results become one file again.
+"""Batches: rows of requests as one piece of work, from one row to a million.
 
-    inbox ──► split ──► jobs ──► count (publish, as each job ends) ──► collect ──► outbox, BatchCompleted
+    rows ──► plan: shards of a hundred rows ──► released, some at a time ──► each row a job ──► counted by shard
+                                                       ▲                                             │
+                                                       └── as shards get light ◄─────────────────────┤
+    output and errors ◄── assembled ◄── collected, shard by shard ◄──────────────────────────────────┘
 
-An object's key is `{tenant}/{name}`: the tenant is the first segment, and nothing in the file can name another. Who may
-write below which segment is IAM's matter: a tenant's systems get `s3:PutObject` on `{inbox}/{tenant}/*`,
-`s3:GetObject` on `{outbox}/{tenant}/*` and the use of the stack's key through S3, and nobody gets more.
+A batch is one small item, and each of its shards another in a partition of its own, so no item is written by everybody.
+The batch's item changes when a shard begins, gets light or has ended, and never for a row.
 """

@@ -1,109 +1,165 @@
-"""Collecting a batch: its results as one file in the outbox, and the word that it is complete."""
+"""Collecting a shard: the results of its rows as they stand in the files, row after row, and what they came to.
 
-import json
-import os
-from collections.abc import Callable, Iterator
+What a row is called stands in the batch's rows alone, so the shard's part of them is read once more. It may be gone by
+now; then results have what jobs know, for nothing that was paid for is lost.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from broker.batches.batch import ENDINGS, REJECTED, Batch, Outbox, batch_pk, event_id, lines_of
-from broker.envelope import envelope
-from broker.errors import NotFound
-from broker.jobs.reading import view
-from broker.jobs.store import Jobs, Payloads
-from broker.storage import ConditionFailed, Database, If, Item, Update
+from broker.batches.batch import Batch
+from broker.batches.ports import ResultKind, Results, RowBytes
+from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, row_job_id
+from broker.batches.sources import contents_of
+from broker.batches.store import Batches
+from broker.errors import BrokerError, NotFound
+from broker.jobs.exporting import Export, Exported, job_gone, line_of
+from broker.jobs.head import Head, Status
+from broker.jobs.store import Look
+from broker.storage import Item
+
+SETTLED_MS = 1_200_000
+"""After so long an ended job's calls are taken at their worst price if nobody knows yet what they cost. A lease is
+shorter, and with it the sweep settles what a crash left."""
 
 
-class _Large(NamedTuple):
-    """An answer that is not read, for it is JSON as it lies, and what stands in its place in its row meanwhile."""
+class Unsettled(Exception):
+    """What a job that has ended has cost is not known yet; collect its shard a little later."""
 
-    place: bytes
-    json: bytes
+
+class RowName(NamedTuple):
+    """By which a client finds a row's result."""
+
+    line: int | None
+    custom_id: str | None
+
+
+PASSED: Mapping[str | None, dict[str, Any]] = {
+    "cancelled": {
+        "type": "canceled",
+        "code": "batch_cancelled",
+        "message": "The batch was canceled before this row had begun.",
+        "param": None,
+    },
+    "expired": {
+        "type": "expired",
+        "code": "batch_expired",
+        "message": "The batch's time was over before this row had begun.",
+        "param": None,
+    },
+    "capped": {
+        "type": "budget_exceeded",
+        "code": "batch_capped",
+        "message": "What the batch may cost (max_cost_usd) did not cover this row.",
+        "param": None,
+    },
+    None: {
+        "type": "internal_error",
+        "code": "batch_failed",
+        "message": "The batch failed before this row had begun.",
+        "param": None,
+    },
+}
+"""What is said of a row that was not begun, by why its batch stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Writes the result of a batch whose lines have all ended.
+    """Writes the results of a shard whose rows have all ended; a repeat writes the same."""
 
-    Its three steps are each safe to repeat, and the sweep repeats them until the last is done: write the file, mark the
-    batch completed, tell of it.
-    """
+    batches: Batches
+    look: Callable[[str], Look | None]
+    """Gives a job as of now (`jobs.store.Jobs.look`)."""
+    export: Export
+    results: Results
+    rows: RowBytes
 
-    database: Database
-    jobs: Jobs
-    payloads: Payloads
-    outbox: Outbox
-    base_url: str
-    """Of the REST API, for the links of jobs."""
-    tell: Callable[[str, dict[str, Any]], None]
-    """Puts an event on the bus: detail-type and detail."""
-
-    def __call__(self, batch_id: str, now: int) -> Batch | None:
-        """Collect; None where there is nothing to do.
+    def __call__(self, batch: Batch, shard: Shard, now: int) -> Shard:
+        """Collect; gives the shard with what its rows have cost in the end.
 
         Raises:
-            Exception: of the cloud; the message should come again.
+            Unsettled: of a job it is not known yet what it cost.
         """
-        batch = Batch.load(self.database, batch_id)
-        if batch is None or batch.due_at is None or not batch.is_ready:
-            return None
-        lines = lines_of(self.database, batch_id)
-        if batch.state == "open":
-            self.outbox.put(batch.result_key, self._result(batch, lines))
-            batch = self._complete(batch, now)
-        counts = {ending: sum(line["status"] == ending for line in lines) for ending in ENDINGS}
-        data = {
-            "batch_id": batch.id,
-            "key": batch.key,
-            "result_key": batch.result_key,
-            "total": batch.total,
-            "counts": counts,
-        }
-        at = batch.completed_at or now
-        self.tell("BatchCompleted", envelope(event_id(batch.id, "completed"), batch.id, batch.tenant, at, data))
-        collected = Update("jobs", batch_pk(batch.id), "BATCH", remove=("due", "due_at"), when=(If("pk", "exists"),))
-        self.database.write(collected)
-        return batch
+        rows = _Rows(self, batch, shard, now)
+        self.results.keep(batch.id, shard.number, "output", rows.outputs())
+        self.results.keep(batch.id, shard.number, "errors", rows.errors)
+        return replace(shard, ends=rows.ends)
 
-    def _complete(self, batch: Batch, now: int) -> Batch:
-        facts = {"state": "completed", "completed_at": now}
-        try:
-            self.database.write(
-                Update("jobs", batch_pk(batch.id), "BATCH", set=facts, when=(If("state", "=", "open"),))
-            )
-        except ConditionFailed:  # a collection at the same time wrote the same file and was first
-            return Batch.load(self.database, batch.id) or batch
-        return replace(batch, state="completed", completed_at=now)
 
-    def _result(self, batch: Batch, lines: list[Item]) -> Iterator[bytes]:
-        """The file's parts, made one by one: together they may be more than memory holds."""
-        for line in lines:
-            ended, large = self._ended(line)
-            named = {"line": line["line"], "custom_id": line.get("custom_id")}
-            shown = named | ended if batch.kind == "lines" else ended.get("job", ended)
-            row = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-            if large is None:
-                yield row
+class _Rows:
+    """The rows of one shard, one after the other: outputs go as they come, for they may be more than memory holds."""
+
+    def __init__(self, of: Collect, batch: Batch, shard: Shard, now: int) -> None:
+        self._of, self._batch, self._shard, self._now = of, batch, shard, now
+        self._apart = of.batches.rows_apart(batch.id, shard.number)
+        self._in_one = in_one_file(batch)
+        self.errors: list[bytes] = []
+        """Lines of the file of errors. They are small: what failed has no answer."""
+        self.ends = dict(shard.ends)
+
+    def outputs(self) -> Iterator[bytes]:
+        """The parts of the other; those of the errors and the ends of all rows are there after them."""
+        for place, name in enumerate(self._names()):
+            kind, parts = self._row(place, name)
+            if kind == "output":
+                yield from parts
             else:
-                before, _, after = row.partition(large.place)
-                yield from (before, large.json, after)
+                self.errors.append(b"".join(parts))
 
-    def _ended(self, line: Item) -> "tuple[dict[str, Any], _Large | None]":
-        """What became of a line; and its answer apart, where that is large."""
-        if line["status"] == REJECTED:
-            return {"error": line["error"]}, None
+    def _names(self) -> list[RowName]:
+        contents = contents_of(self._batch, self._shard, self._of.rows)
         try:
-            head = self.jobs.get(line["job_id"])
+            found = [RowName(content.line, content.custom_id) for content in contents]
         except NotFound:
-            # Its `ttl_seconds` were over before the slowest of the batch had ended.
-            gone = NotFound("The job was kept no longer than it asked for.", code="job_gone")
-            return {"error": {**gone.facts(), "param": None}}, None
-        notes, item = self.jobs.around(head)
-        output, large = None, None
-        if head.output and (plain := self.payloads.plain_json(head.id, head.output, item)):
-            output = os.urandom(16).hex()
-            large = _Large(f'"{output}"'.encode(), plain)
-        elif head.output:
-            output = self.payloads.load(head.id, head.output, item)
-        shown = view(head, notes, output, self.base_url)
-        return {"custom_id": notes.get("ASKED", {}).get("custom_id"), "job": shown}, large
+            found = []
+        return [*found, *[RowName(None, None)] * (self._shard.rows - len(found))]
+
+    def _row(self, place: int, name: RowName) -> tuple[ResultKind, Iterator[bytes]]:
+        end, item = self.ends[place], self._apart.get(place, {})
+        named: dict[str, Any] = {"line": name.line, "custom_id": name.custom_id}
+        row, error = self._shard.first_row + place, item.get("error")
+        if "first" in item:
+            named["duplicate_of"] = item["line"]
+            row = item["first"]
+            error = self._error_of_first(row) if end.status == REJECTED else None
+        if end.status == PASSED_OVER:
+            error = PASSED[self._batch.stop]
+        job = None if error else self._job(row, place, is_own="first" not in item)
+        if job is None:
+            if end.status == Status.SUCCEEDED:  # counted as what stands in the files
+                self.ends[place] = replace(end, status=Status.EXPIRED.value)
+            return self._kind(is_good=False), iter([line_of(named | {"error": error or job_gone()})])
+        if "first" not in item:
+            named["custom_id"] = name.custom_id or job.custom_id
+        return self._kind(is_good=end.status == Status.SUCCEEDED), job.line(named)
+
+    def _kind(self, *, is_good: bool) -> ResultKind:
+        return "output" if is_good or self._in_one else "errors"
+
+    def _job(self, row: int, place: int, *, is_own: bool) -> Exported | None:
+        seen = self._of.look(row_job_id(self._batch.id, self._batch.created_at, row))
+        if seen is None:
+            return None
+        if is_own:
+            self.ends[place] = self._settled(seen.head)
+        return self._of.export(seen)
+
+    def _settled(self, head: Head) -> RowEnd:
+        """How it ended, with what calls cost that were settled since."""
+        end = RowEnd.of(head)
+        if not head.open_calls:
+            return end
+        if self._now - (head.ended_at or self._now) < SETTLED_MS:
+            raise Unsettled
+        return replace(end, cost=end.cost + head.reserved)
+
+    def _error_of_first(self, row: int) -> dict[str, Any]:
+        item: Item = self._of.batches.row_apart(self._batch.id, row) or {}
+        error: dict[str, Any] = item.get("error") or BrokerError("The row was rejected.").facts()
+        return error
+
+
+def in_one_file(batch: Batch) -> bool:
+    """True where all results of a batch go into one file, and not its errors into another."""
+    return bool(batch.asked.get("output", {}).get("kind") == "outbox")

@@ -1,4 +1,4 @@
-"""How a file's lines are tried: each pass takes those that are left, and says by which event the next goes on."""
+"""How the lines of a shard, or of a file, are tried: pass by pass, each over what the one before left to do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class LineFailed(BrokerError):
 
 @dataclass(slots=True)
 class Pass:
-    """One way through the lines of a file. `goes_on`, in the event, says what the messages before left to do."""
+    """One way through lines. `goes_on`, in the event, says what the messages before left to do."""
 
     event: dict[str, Any]
     tries: int
@@ -41,7 +41,7 @@ class Pass:
 
     @classmethod
     def of(cls, event: dict[str, Any], line_s: float = LINE_S) -> Self:
-        """The pass that an event asks for: the first, where S3 sent it. `line_s` is the time of a line."""
+        """The pass that an event asks for: the first, where none came before. `line_s` is the time of a line."""
         goes_on = event.get("goes_on", {})
         lines = set(goes_on["lines"]) if "lines" in goes_on else None
         failed, patience_s = list(goes_on.get("failed", ())), goes_on.get("patience_s", line_s)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from broker.cloud.readings import DocumentReadings
     from broker.cloud.secrets import Secrets
     from broker.cloud.texts import BucketTexts
+    from broker.files.keeping import Files
     from broker.jobs.head import Head
     from broker.jobs.store import Jobs
     from broker.routing.breakers import Breakers
@@ -141,6 +142,16 @@ def tenants() -> "Tenants":
     from broker.tenants.registry import Tenants
 
     return Tenants(database())
+
+
+@cache
+def files() -> "Files":
+    """Files of tenants."""
+    from broker.cloud.clients import client
+    from broker.cloud.file_bucket import FileObjects
+    from broker.files.keeping import Files
+
+    return Files(database(), FileObjects(setting("PAYLOADS_BUCKET"), lambda: client("s3")), tenants().get)
 
 
 @cache

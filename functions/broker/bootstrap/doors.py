@@ -10,6 +10,7 @@ from broker.bootstrap.adapters import (
     circuits,
     conversations,
     database,
+    files,
     is_local,
     job_queue,
     jobs,
@@ -29,15 +30,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from broker.batches.collecting import Collect
-    from broker.batches.reading import ReadDocument
-    from broker.batches.splitting import Split
     from broker.documents.document import Document
-    from broker.jobs.accepting import Accept
+    from broker.inbox.asking import AskForDocument
+    from broker.inbox.collecting import Collect
+    from broker.inbox.reading import ReadDocument
+    from broker.inbox.recipes import ReadForRecipe, TakeDocument
+    from broker.inbox.splitting import Split
+    from broker.jobs.accepting import Accept, Acceptance, Caller
     from broker.jobs.event_consumer import EventConsumer
+    from broker.jobs.request import JobRequest
     from broker.jobs.trial import Trial
     from broker.rest.admin import Admin
     from broker.rest.api import Api
+    from broker.rest.batches import BatchDoor
+    from broker.rest.files import FileDoor
+    from broker.steps.estimating import EstimateJob
     from broker.steps.preparing import Prepare
     from broker.tenants.budgets import Budgets
     from broker.tenants.identity import Identity
@@ -111,21 +118,31 @@ def public_url() -> str:
 
 
 @cache
+def estimate_job() -> "EstimateJob":
+    """What a job would cost."""
+    from broker.delivery.addresses import check_form
+    from broker.steps.estimating import EstimateJob
+
+    return EstimateJob(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
+
+
+@cache
 def api() -> "Api":
     """The REST door."""
-    from broker.delivery.addresses import check_form
     from broker.prompts.listing import Listing
     from broker.prompts.templates import Prompts
     from broker.rest.api import Api
-    from broker.steps.estimating import EstimateJob
-
-    estimate = EstimateJob(prepare(), circuits(), lambda url: check_form(url, allow_private=is_local()))
 
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliver().redeliver(job_id, now)
 
     def forget(job_id: str) -> None:
         answers().forget(job_id)
+
+    def of_batches() -> "BatchDoor":
+        from broker.bootstrap.batch_door import batch_door
+
+        return batch_door()
 
     def try_policies(trial: "Trial", tenant: str, now: int) -> dict[str, Any]:
         from broker.steps.trying import TryPolicies
@@ -134,8 +151,22 @@ def api() -> "Api":
 
     return Api(
         *(accept(), jobs(), payloads(), models(), tenants(), redeliver, forget, conversations(), circuits()),
-        *(estimate, try_policies, Listing(database(), Prompts(database(), prompt_texts()))),
+        *(
+            estimate_job(),
+            try_policies,
+            Listing(database(), Prompts(database(), prompt_texts())),
+            file_door,
+            of_batches,
+        ),
     )
+
+
+@cache
+def file_door() -> "FileDoor":
+    """The routes of files."""
+    from broker.rest.files import FileDoor
+
+    return FileDoor(files())
 
 
 @cache
@@ -160,34 +191,70 @@ def event_consumer() -> "EventConsumer":
     from broker.jobs.event_consumer import EventConsumer
 
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
-    return EventConsumer(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail))
+
+    def ask(detail: Any, tenant: str, event_id: str, principal: str) -> None:
+        ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
+
+    return EventConsumer(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), ask)
+
+
+@cache
+def ask_for_document() -> "AskForDocument":
+    """Documents that events ask for."""
+    from broker.cloud.clients import client
+    from broker.cloud.queues import FilesQueue
+    from broker.cloud.row_files import InboxObjects
+    from broker.inbox.asking import AskForDocument
+
+    finds = InboxObjects(client("s3"))
+    return AskForDocument(finds, FilesQueue(client("sqs"), setting("FILES_QUEUE")), setting("INBOX_BUCKET"))
 
 
 @cache
 def split() -> "Split":
     """The door for files."""
-    from broker.batches.splitting import Split
     from broker.cloud.buckets import Inbox
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
+    from broker.inbox.splitting import Split
     from broker.metrics import line_failed
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
-    use_cases = tenants().get, accept(), count_line(), bus().put_one
-    return Split(database(), inbox, outbox(), *use_cases, later, readings(), line_failed)
+    use_cases = tenants().get, _accept_later, count_line(), bus().put_one
+    return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), line_failed)
+
+
+@cache
+def take_document() -> "TakeDocument":
+    """Documents that there are recipes for."""
+    from broker.batches.documents import SubmitDocument
+    from broker.batches.recipes import Recipes
+    from broker.bootstrap.batching import batch_workflows, batches
+    from broker.inbox.recipes import TakeDocument
+    from broker.routing.windows import window_of
+
+    submit = SubmitDocument(batches(), batch_workflows(), lambda name, now: window_of(models().catalog(now), name))
+    return TakeDocument(Recipes(database()), readings(), submit)
+
+
+def _accept_later(
+    request: "JobRequest", caller: "Caller", now: int, key: str | None, job_id: str | None
+) -> "Acceptance":
+    """As `accept`, which is built for the first request that comes."""
+    return accept()(request, caller, now, key, job_id)
 
 
 @cache
 def read_document() -> "ReadDocument":
     """Reading a document of the inbox."""
-    from broker.batches.files import MAX_FILE_BYTES
-    from broker.batches.reading import ReadDocument
     from broker.cloud.buckets import Inbox
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
     from broker.cloud.readings import TextractOcr
     from broker.documents import sandbox
     from broker.documents.limits import Limits
+    from broker.inbox.files import MAX_FILE_BYTES
+    from broker.inbox.reading import ReadDocument
 
     sandbox.hide()
     ocr: sandbox.Ocr = TextractOcr(client("textract")) if setting("DOCUMENT_SCANS") == "on" else sandbox.refuse_scans
@@ -200,8 +267,28 @@ def read_document() -> "ReadDocument":
 
 
 @cache
+def read_for_recipe() -> "ReadForRecipe":
+    """Reading a document for a recipe."""
+    from broker.cloud.buckets import Inbox
+    from broker.cloud.clients import client
+    from broker.cloud.queues import FilesQueue
+    from broker.documents import sandbox
+    from broker.documents.limits import Limits
+    from broker.inbox.files import MAX_FILE_BYTES
+    from broker.inbox.recipes import ReadForRecipe
+
+    sandbox.hide()
+
+    def read(path: "Path", name: str, keep: sandbox.Ocr) -> "Document":
+        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES), keep)
+
+    later = FilesQueue(client("sqs"), setting("FILES_QUEUE"))
+    return ReadForRecipe(Inbox(client("s3")), readings(), read, later.again)
+
+
+@cache
 def collect() -> "Collect":
     """The result of a file."""
-    from broker.batches.collecting import Collect
+    from broker.inbox.collecting import Collect
 
     return Collect(database(), jobs(), payloads(), outbox(), base_url(), bus().put_one)

@@ -26,10 +26,10 @@ from broker.bootstrap.adapters import (
 )
 
 if TYPE_CHECKING:
-    from broker.batches.counting import Count
     from broker.cloud.queues import Ends
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
+    from broker.inbox.counting import Count
     from broker.jobs.cleaning import Clean
     from broker.jobs.head import Head
     from broker.jobs.in_flight import InFlight
@@ -48,11 +48,34 @@ if TYPE_CHECKING:
 @cache
 def count_line() -> "Count":
     """Counting what has ended of a batch."""
-    from broker.batches.counting import Count
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
+    from broker.inbox.counting import Count
 
     return Count(database(), FilesQueue(client("sqs"), setting("FILES_QUEUE")))
+
+
+def count_ended(head: "Head", now: int) -> None:
+    """Count a job that ended, where it is a row of a batch or comes of a file; most are neither."""
+    if head.row is not None:
+        from broker.bootstrap.batch_results import count_row
+
+        count_row()(head, now)
+    elif head.batch is not None:
+        count_line()(head, now)
+
+
+def look_at_file_or_batch(item: dict[str, Any], now: int) -> bool:
+    """The sweep's look at a batch, or at a file of the inbox; True where something was asked for again."""
+    from broker.batches.batch import batch_id_of
+    from broker.bootstrap.batching import batches
+
+    batch_id = batch_id_of(item)
+    if batches().find(batch_id) is None:
+        return count_line().resend(item, now)
+    from broker.bootstrap.batch_results import look_at_batch
+
+    return look_at_batch()(batch_id, now)
 
 
 @cache
@@ -192,7 +215,7 @@ def publish() -> "Publish":
             not_left_undone(head, error)
 
     return Publish(
-        *(database(), jobs(), bus(), delivery_queue(), base_url(), job_ended, count_line(), publishing_stopped),
+        *(database(), jobs(), bus(), delivery_queue(), base_url(), job_ended, count_ended, publishing_stopped),
         lambda head: webhook_gone(head.id, f"job.{head.status}"),
         leave_undone,
     )
@@ -204,11 +227,12 @@ def deliver() -> "Deliver":
     from broker.clock import now_ms
     from broker.delivery.addresses import resolve
     from broker.delivery.delivering import Deliver, make_sender
+    from broker.delivery.owners import owner_of
     from broker.delivery.post import post
     from broker.delivery.receivers import Receivers
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
-    from broker.jobs.head import Head, job_id_of
+    from broker.jobs.head import Head
     from broker.jobs.store import Linked
     from broker.metrics import receivers_unread, webhook_attempted, webhook_gone
 
@@ -224,7 +248,7 @@ def deliver() -> "Deliver":
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
     return Deliver(
         *(database(), jobs(), delivery_queue(), send),
-        lambda note, sent: webhook_attempted(job_id_of(note), note, sent),
+        lambda note, sent: webhook_attempted(owner_of(note), note, sent),
         webhook_gone,
         Receivers(impatient(), receivers_unread),
         link=link,
@@ -235,11 +259,14 @@ def deliver() -> "Deliver":
 def clean() -> "Clean":
     """Ending objects."""
     from broker.cloud.clients import client
+    from broker.cloud.file_bucket import FileObjects
     from broker.cloud.objects import BucketObjects
+    from broker.files.keeping import EndFiles
     from broker.jobs.cleaning import Clean
 
     table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
-    return Clean(database(), BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb")))
+    objects = BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
+    return Clean(database(), objects, EndFiles(database(), FileObjects(bucket, lambda: client("s3"))))
 
 
 @cache
@@ -260,7 +287,7 @@ def sweep() -> "Sweep":
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, count_line().resend, can_start)
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, look_at_file_or_batch, can_start)
 
 
 def reviews_standing(now: int) -> tuple[int, int]:

@@ -81,7 +81,7 @@ def cancel(shell: Shell) -> str:
 
 def jobs(shell: Shell) -> str:
     """`broker jobs`."""
-    rows = _pages(client_of(shell), "/jobs", {"status": shell.options.status}, shell.options.limit)
+    rows = pages(client_of(shell), "/jobs", {"status": shell.options.status}, shell.options.limit)
     return "\n".join(
         on_one_line(f"{row['id']}  {row['created_at']}  {row['status']:9}  {row['task']}  {row['model']}  "
                     f"{row['usage']['cost_usd']:.6f} $")
@@ -91,7 +91,7 @@ def jobs(shell: Shell) -> str:
 
 def prompts(shell: Shell) -> str:
     """`broker prompts`."""
-    return "\n".join(line for row in _pages(client_of(shell), "/prompts", {}, None) for line in _prompt(row))
+    return "\n".join(line for row in pages(client_of(shell), "/prompts", {}, None) for line in _prompt(row))
 
 
 def models(shell: Shell) -> str:
@@ -182,7 +182,8 @@ def _why(job: Any) -> str:
     return f"{job['id']} is {job['status']}" + (f": {printable(job['error']['message'])}" if job["error"] else "")
 
 
-def _pages(client: RestClient, path: str, query: dict[str, Any], most: int | None) -> Iterator[Any]:
+def pages(client: RestClient, path: str, query: dict[str, Any], most: int | None) -> Iterator[Any]:
+    """The rows of a list, page by page; `most` at most."""
     cursor, left = None, most
     while left is None or left > 0:
         limit = 100 if left is None else min(100, left)

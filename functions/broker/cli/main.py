@@ -11,10 +11,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broker.cli import asking, keys
+from broker.cli import asking, batches, keys
 from broker.cli.completion import SHELLS, script
 from broker.cli.doctor import add_doctor, doctor
 from broker.cli.documents import read
+from broker.cli.files import add_files, files
 from broker.cli.printable import on_one_line
 from broker.cli.reviewing import add_feedback, add_reviews, export_feedback, review
 from broker.cli.shell import Shell
@@ -141,6 +142,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "reviews": _reviews,
     "feedback": _feedback,
     "outputs": _outputs,
+    "files": files,
     "submit": asking.submit,
     "get": asking.get,
     "wait": asking.wait,
@@ -148,6 +150,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "jobs": asking.jobs,
     "prompts": asking.prompts,
     "models": asking.models,
+    "batch": batches.batch,
     "completion": _completion,
 }
 
@@ -183,10 +186,12 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
+    add_files(commands.add_parser("files", help="put, list, read and delete files"))
     add_doctor(commands.add_parser("doctor", help="find what keeps the stack from working, and how to mend it"))
     add_teardown(commands.add_parser("teardown", help="remove the stack and all that it holds"))
     commands.add_parser("outputs", help="show the stack's outputs")
     asking.add(commands)
+    batches.add(commands.add_parser("batch", help="run the rows of a file as one piece of work"))
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser

@@ -2,16 +2,24 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlencode
 
 import urllib3
 
 from broker.cli.this_machine import is_loopback
-from broker.errors import BrokerError, InvalidRequest
+from broker.errors import BrokerError, InvalidRequest, Unavailable
 
 TIMEOUT_S = 40
 """API Gateway cuts a call after 29."""
+
+BYTES_TIMEOUT_S = 120
+"""For a connection to the bucket, and for each wait for bytes."""
+
+
+PIECE_BYTES = 1 << 16
 
 
 class RestClient:
@@ -42,24 +50,72 @@ class RestClient:
         """
         named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         asked = {name: value for name, value in (query or {}).items() if value is not None}
+        reply = self._request(method, path + (f"?{urlencode(asked)}" if asked else ""), body, named)
+        told = _read(reply.data)
+        if reply.status >= 300 and not _is_job(told):
+            raise BrokerError(_message(told, reply.status))
+        return told
+
+    def put(self, url: str, headers: Mapping[str, str], data: bytes) -> None:
+        """Put bytes where a reply said, without the key.
+
+        Raises:
+            Unavailable: they may not have come whole; they can be put again.
+            BrokerError: they are not taken.
+        """
+        _check(url, "upload.url")
+        try:
+            reply = self._pool.request("PUT", url, body=data, headers=dict(headers), timeout=BYTES_TIMEOUT_S)
+        except urllib3.exceptions.HTTPError as error:
+            raise Unavailable(f"The bucket did not take the bytes: {type(error).__name__}.") from None
+        if reply.status >= 300:
+            kind = Unavailable if reply.status >= 500 else BrokerError
+            raise kind(f"The bucket answered {reply.status} to the bytes.")
+
+    def fetch(self, path: str, to: Path | IO[bytes]) -> int:
+        """Write what a route leads to into a file, without the key beyond the API; gives the number of bytes.
+
+        Raises:
+            BrokerError: what the API said, or that there are no bytes.
+        """
+        reply = self._request("GET", path, None, {})
+        if reply.status != 307:
+            raise BrokerError(_message(_read(reply.data), reply.status))
+        url = reply.headers["location"]
+        _check(url, "location")
+        try:
+            found = self._pool.request("GET", url, timeout=BYTES_TIMEOUT_S, preload_content=False)
+            if found.status != 200:
+                raise BrokerError(f"The bucket answered {found.status}.")
+            with to.open("wb") if isinstance(to, Path) else nullcontext(to) as file:
+                return sum(map(file.write, found.stream(PIECE_BYTES)))
+        except urllib3.exceptions.HTTPError as error:
+            raise BrokerError(f"The bucket does not answer: {type(error).__name__}.") from None
+
+    def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         sent = {"authorization": f"Bearer {self._key}", **({"content-type": "application/json"} if body else {})}
         try:
-            reply = self._pool.request(
+            return self._pool.request(
                 method,
-                f"{self._base_url}{path}" + (f"?{urlencode(asked)}" if asked else ""),
+                f"{self._base_url}{path}",
                 body=None if body is None else json.dumps(body).encode(),
-                headers=sent | named,
+                headers=sent | dict(headers),
                 timeout=TIMEOUT_S,
             )
         except urllib3.exceptions.HTTPError as error:
             raise BrokerError(f"{self._base_url} does not answer: {error}") from None
-        try:
-            told = json.loads(reply.data) if reply.data else None
-        except ValueError:
-            told = None
-        if reply.status >= 300 and not _is_job(told):
-            raise BrokerError(_message(told, reply.status))
-        return told
+
+
+def _check(url: str, param: str) -> None:
+    if not url.startswith("https://") and not is_loopback(url):
+        raise InvalidRequest(f"{url.partition('?')[0]} is not https, so nothing is sent there.", param=param)
+
+
+def _read(data: bytes) -> Any:
+    try:
+        return json.loads(data) if data else None
+    except ValueError:
+        return None
 
 
 def _is_job(told: Any) -> bool:

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from broker.batches.counting import Count
 from broker.clock import now_ms
 from broker.cloud.bus import Bus
 from broker.cloud.database import DynamoDatabase
 from broker.cloud.replaying import Nowhere, Replay
 from broker.cloud.texts import BucketTexts
 from broker.delivery.publishing import Publish
+from broker.inbox.counting import Count
 from broker.jobs.store import Jobs
 from broker.registry.versions import Registry
 from broker.tenants.api_keys import kept, key_item, new_key
 
-ALL_SCOPES = ("jobs:read", "jobs:write", "models:read", "usage:read")
+ALL_SCOPES = ("jobs:read", "jobs:write", "files:read", "files:write", "models:read", "usage:read")
 """What a key has unless its scopes are named."""
 
 KNOWN_SCOPES = (*ALL_SCOPES, "pii:read", "*")

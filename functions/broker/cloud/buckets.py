@@ -1,7 +1,8 @@
-"""The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `batches`."""
+"""The buckets that files come into and results go out of; the adapters of `Inbox` and `Outbox` in `inbox`."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ PIECE_BYTES = 8_000_000
 
 GONE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"}
 
-CONTENT_TYPES = {"json": "application/json", "jsonl": "application/x-ndjson"}
+CONTENT_TYPES = {"bin": "application/octet-stream", "json": "application/json", "jsonl": "application/x-ndjson"}
 
 
 class Inbox:
@@ -33,14 +34,24 @@ class Inbox:
             shutil.copyfileobj(self._body(bucket, key, etag, version), file)
 
     def _body(self, bucket: str, key: str, etag: str, version: str | None) -> Any:
-        which = {"VersionId": version} if version else {"IfMatch": f'"{etag}"'}
-        try:
-            reply = self._client.get_object(Bucket=bucket, Key=key, **which)
-        except self._client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in GONE:
-                raise
-            raise NotFound("The file was deleted or overwritten before it was read.", code="file_gone") from None
-        return reply["Body"]
+        return ask(self._client, self._client.get_object, bucket, key, etag, version)["Body"]
+
+
+def ask(
+    client: Any, operation: Callable[..., Any], bucket: str, key: str, etag: str, version: str | None, **more: Any
+) -> Any:
+    """Ask S3 (GetObject, HeadObject) for exactly one version of an object.
+
+    Raises:
+        NotFound: it was deleted, or overwritten where no versions are kept.
+    """
+    which = {"VersionId": version} if version else {"IfMatch": f'"{etag}"'}
+    try:
+        return operation(Bucket=bucket, Key=key, **which, **more)
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        raise NotFound("The file was deleted or overwritten before it was read.", code="file_gone") from None
 
 
 class Outbox:
@@ -52,27 +63,66 @@ class Outbox:
 
     def put(self, key: str, parts: Iterable[bytes]) -> None:
         """See `Outbox.put`. A large object goes up piece by piece: outputs of a thousand jobs fit no memory or disk."""
-        where = {"Bucket": self._bucket, "Key": key}
-        kind = CONTENT_TYPES[key.rpartition(".")[2]]
-        pieces = _pieces(parts)
-        first = next(pieces, b"")
-        if len(first) < PIECE_BYTES:
-            self._client.put_object(**where, Body=first, ContentType=kind)
-            return
-        where["UploadId"] = self._client.create_multipart_upload(**where, ContentType=kind)["UploadId"]
-        try:
-            made = [self._upload(where, *each) for each in enumerate(chain([first], pieces), start=1)]
-            self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
-        except BaseException:
-            with suppress(Exception):  # what is left of it, the bucket deletes after a day
-                self._client.abort_multipart_upload(**where)
-            raise
+        write(self._client, self._bucket, key, parts)
 
-    def _upload(self, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
-        reply = self._client.upload_part(**where, PartNumber=number, Body=piece)
-        # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
-        checksums = {name: value for name, value in reply.items() if name.startswith("Checksum")}
-        return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
+
+def write(
+    client: Any, bucket: str, key: str, parts: Iterable[bytes], *, kind: str | None = None, at_once: int = 1
+) -> dict[str, Any]:
+    """Write an object from its parts, over what was there before; gives S3's reply, with `ETag` and `VersionId`.
+
+    Args:
+        client: of S3.
+        bucket: its name.
+        key: of the object.
+        parts: of its bytes; where making them fails, nothing is written.
+        kind: media type; by the key's ending where it is left out.
+        at_once: pieces that are sent at the same time; memory holds one more, and the one that is being made.
+    """
+    where = {"Bucket": bucket, "Key": key}
+    kind = kind or CONTENT_TYPES[key.rpartition(".")[2]]
+    pieces = _pieces(parts)
+    first = next(pieces, b"")
+    if len(first) < PIECE_BYTES:
+        reply: dict[str, Any] = client.put_object(**where, Body=first, ContentType=kind)
+        return reply
+    where["UploadId"] = client.create_multipart_upload(**where, ContentType=kind)["UploadId"]
+    try:
+        made = _upload_all(client, where, chain([first], pieces), at_once)
+        completed: dict[str, Any] = client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
+    except BaseException:
+        with suppress(Exception):  # what is left of it, the bucket deletes after a day
+            client.abort_multipart_upload(**where)
+        raise
+    return completed
+
+
+def _upload_all(client: Any, where: dict[str, str], pieces: Iterable[bytes], at_once: int) -> list[dict[str, Any]]:
+    from concurrent.futures import Future, ThreadPoolExecutor  # only large objects need it
+
+    made: list[dict[str, Any]] = []
+    sending: deque[Future[dict[str, Any]]] = deque()
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        for number, piece in enumerate(pieces, start=1):
+            if len(sending) == at_once:
+                made.append(sending.popleft().result())
+            sending.append(pool.submit(_upload, client, where, number, piece))
+        return [*made, *(each.result() for each in sending)]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _upload(client: Any, where: dict[str, str], number: int, piece: bytes) -> dict[str, Any]:
+    reply = client.upload_part(**where, PartNumber=number, Body=piece)
+    # A checksum that the client added to the piece has to be said again at the end (Amazon S3 API, CompletedPart).
+    checksums = {name: value for name, value in reply.items() if name.startswith("Checksum")}
+    return {"PartNumber": number, "ETag": reply["ETag"], **checksums}
+
+
+def etag_of(reply: Any) -> str:
+    """Without its quotes, as events tell it."""
+    return str(reply["ETag"]).strip('"')
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:

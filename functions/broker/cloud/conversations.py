@@ -20,11 +20,12 @@ from typing import Any
 
 from broker.clock import now_ms
 from broker.cloud.attributes import decode_item, encode_item
-from broker.cloud.objects import LINK_S, PREFIX, BucketObjects, ObjectMissing, keys_in
+from broker.cloud.objects import LINK_S, BucketObjects, ObjectMissing, keys_in
 from broker.cloud.plain import MEDIA_TYPE, plain
 from broker.context.conversations import KeptTurn, Turn
 from broker.context.fitting import Message
 from broker.context.summaries import Summary, SummaryPlace
+from broker.jobs.cleaning import NOTE
 from broker.jobs.store import Linked
 from broker.storage import If, Item, Put
 
@@ -41,7 +42,7 @@ AS_KEPT, FILLED = "=kept", "=filled"
 LEAST_ENDING, LAST_ENDING = "=", "=~"
 """Around these endings; no id of a job has such a sign."""
 
-LAST_TURN, LAST_OBJECT = "TURN#~", f"{PREFIX}~"
+LAST_TURN, LAST_OBJECT = "TURN#~", f"{NOTE}~"
 """Behind all of them."""
 
 
@@ -126,7 +127,7 @@ class ConversationStore:
             for item in items:
                 self._delete(item)
         # Of turns that a function put into the bucket and then died.
-        while items := self._query(pk, PREFIX, LAST_OBJECT, Limit=100):
+        while items := self._query(pk, NOTE, LAST_OBJECT, Limit=100):
             for key in keys_in(items):
                 self._objects.delete(pk, key)
         self._renew(pk, now)
@@ -138,7 +139,7 @@ class ConversationStore:
         # Also without an item: a function that died before its commit may have left the object.
         key = _object_key(tenant, conversation, job_id)
         self._objects.delete(pk, key)
-        for beside in keys_in(self._query(pk, f"{PREFIX}{key}{LEAST_ENDING}", f"{PREFIX}{key}{LAST_ENDING}")):
+        for beside in keys_in(self._query(pk, f"{NOTE}{key}{LEAST_ENDING}", f"{NOTE}{key}{LAST_ENDING}")):
             self._objects.delete(pk, beside)
         stands = self._get(pk, "SUMMARY") or {}
         if not ("through" in stands and stands["through"] < job_id and self._renew_over(pk, stands["mark"])):

@@ -5,12 +5,28 @@ from typing import Any, Literal
 
 from broker.cloud.attributes import decode_item, encode, encode_item
 from broker.cloud.contention import Met, persist
-from broker.storage import TRIES, Check, ConditionFailed, If, Item, Page, Put, TableName, Unread, Update
+from broker.storage import (
+    TRIES,
+    Check,
+    ConditionFailed,
+    Delete,
+    If,
+    Item,
+    Operation,
+    Page,
+    Put,
+    TableName,
+    Unread,
+    Update,
+)
 
 INDEX_KEYS = {"tenant": ("tenant", "id"), "due": ("due", "due_at")}
 
-KINDS = {Put: "Put", Update: "Update", Check: "ConditionCheck"}
+KINDS = {Put: "Put", Update: "Update", Delete: "Delete", Check: "ConditionCheck"}
 """What a transaction calls them."""
+
+CALLS = {Put: "put_item", Update: "update_item", Delete: "delete_item"}
+"""What writes one alone."""
 
 MET = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """Reasons of a cancelled transaction that pass by themselves (DynamoDB API Reference, "TransactWriteItems")."""
@@ -55,17 +71,30 @@ class DynamoDatabase:
         """See `Database.query_since`."""
         return self._query(table, "pk = :pk AND sk >= :sk", {":pk": {"S": pk}, ":sk": {"S": sk}}, limit)
 
-    def query_between(self, table: TableName, pk: str, first: str, last: str) -> list[Item]:
+    def query_between(
+        self,
+        table: TableName,
+        pk: str,
+        first: str,
+        last: str,
+        *,
+        limit: int | None = None,
+        last_first: bool = False,
+    ) -> list[Item]:
         """See `Database.query_between`."""
         values = {":pk": {"S": pk}, ":first": {"S": first}, ":last": {"S": last}}
-        return self._query(table, "pk = :pk AND sk BETWEEN :first AND :last", values)
+        order = {"ScanIndexForward": False} if last_first else {}
+        return self._query(table, "pk = :pk AND sk BETWEEN :first AND :last", values, limit, **order)
 
-    def _query(self, table: TableName, condition: str, values: dict[str, Any], limit: int | None = None) -> list[Item]:
+    def _query(
+        self, table: TableName, condition: str, values: dict[str, Any], limit: int | None = None, **more: Any
+    ) -> list[Item]:
         request: dict[str, Any] = {
             "TableName": self._names[table],
             "KeyConditionExpression": condition,
             "ExpressionAttributeValues": values,
             "ConsistentRead": True,
+            **more,
         }
         items: list[Item] = []
         while True:
@@ -110,7 +139,7 @@ class DynamoDatabase:
         following = reply.get("LastEvaluatedKey")
         return Page([decode_item(item) for item in reply["Items"]], decode_item(following) if following else None)
 
-    def write(self, *operations: Put | Update | Check, tries: int = TRIES) -> None:
+    def write(self, *operations: Operation, tries: int = TRIES) -> None:
         """See `Database.write`."""
         if len(operations) == 1 and not isinstance(operations[0], Check):
             self._write_one(operations[0], tries)
@@ -121,9 +150,9 @@ class DynamoDatabase:
         """See `Database.update`."""
         return decode_item(self._write_one(operation, TRIES, ReturnValues="ALL_NEW")["Attributes"])
 
-    def _write_one(self, operation: Put | Update, tries: int, **more: str) -> Any:
+    def _write_one(self, operation: Put | Update | Delete, tries: int, **more: str) -> Any:
         request = self._request(operation) | more
-        call = self._client.put_item if isinstance(operation, Put) else self._client.update_item
+        call = getattr(self._client, CALLS[type(operation)])
 
         def write() -> Any:
             try:
@@ -135,7 +164,7 @@ class DynamoDatabase:
 
         return persist(write, tries)
 
-    def _write_all(self, operations: Sequence[Put | Update | Check], tries: int) -> None:
+    def _write_all(self, operations: Sequence[Operation], tries: int) -> None:
         requests = [{KINDS[type(operation)]: self._request(operation)} for operation in operations]
 
         def write() -> None:
@@ -151,7 +180,7 @@ class DynamoDatabase:
 
         persist(write, tries)
 
-    def _request(self, operation: Put | Update | Check) -> dict[str, Any]:
+    def _request(self, operation: Operation) -> dict[str, Any]:
         expression = _Expression()
         request: dict[str, Any] = {"TableName": self._names[operation.table]}
         if isinstance(operation, Put):

@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from broker.cloud.attributes import encode_item
-from broker.jobs.cleaning import Ending, ends_partition
+from broker.jobs.cleaning import NOTE, Ending, key_of, note
 from broker.storage import Item
-
-PREFIX = "ENDS#"
 
 MOST_ITEMS = 25
 """Of one BatchWriteItem."""
@@ -46,9 +44,7 @@ class BucketObjects:
 
     def announce(self, pk: str, key: str, until: int) -> None:
         """Note that an object may come to be, and ends at `until` (epoch SECONDS); again overwrites."""
-        partition = ends_partition(key)
-        note: Item = {"pk": pk, "sk": f"{PREFIX}{key}", "due": partition, "due_at": until * 1000}
-        self._dynamodb().put_item(TableName=self._table, Item=encode_item(note))
+        self._dynamodb().put_item(TableName=self._table, Item=encode_item(note(pk, key, until * 1000)))
 
     def put(self, pk: str, key: str, data: bytes | IO[bytes], until: int, **how: str) -> None:
         """Keep an object (bytes, or a file of them) until then; again overwrites. `how` is more for `PutObject`."""
@@ -89,7 +85,7 @@ class BucketObjects:
         """Delete an object and its note; may be repeated. What others may still write keeps its note."""
         self._s3().delete_object(Bucket=self._bucket, Key=key)
         if not may_come_back:
-            self._dynamodb().delete_item(TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": f"{PREFIX}{key}"}})
+            self._dynamodb().delete_item(TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": f"{NOTE}{key}"}})
 
     def end(self, endings: Sequence[Ending]) -> int:
         """See `cleaning.Objects.end`. An object goes before its note, so that whatever stops this, it is repeated."""
@@ -111,11 +107,6 @@ def _missing(error: Any) -> Exception:
     return ObjectMissing(certain=code == MISSING) if code in (MISSING, FORBIDDEN) else error
 
 
-def key_of(ending: Ending) -> str:
-    """The key in the bucket."""
-    return ending.sk.removeprefix(PREFIX)
-
-
 def keys_in(items: Sequence[Item]) -> Iterator[str]:
     """Keys of the objects that are announced among the items of a partition."""
-    return (item["sk"].removeprefix(PREFIX) for item in items if item["sk"].startswith(PREFIX))
+    return (item["sk"].removeprefix(NOTE) for item in items if item["sk"].startswith(NOTE))

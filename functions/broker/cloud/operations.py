@@ -52,7 +52,10 @@ SERVICES = {
         },
         keeps_codes=True,
     ),
-    "stepfunctions": Service(*("states", "SFN", "1.0", "AWSStepFunctions"), {"start_execution": "StartExecution"}),
+    "stepfunctions": Service(
+        *("states", "SFN", "1.0", "AWSStepFunctions"),
+        {"send_task_success": "SendTaskSuccess", "start_execution": "StartExecution"},
+    ),
     "events": Service(*("events", "EVENTBRIDGE", "1.1", "AWSEvents"), {"put_events": "PutEvents"}),
     "secretsmanager": Service(
         *("secretsmanager", "SECRETS_MANAGER", "1.1", "secretsmanager"), {"get_secret_value": "GetSecretValue"}

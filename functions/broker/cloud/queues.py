@@ -1,10 +1,14 @@
 """The SQS queues: accepted jobs by lane, deliveries, and what died on the way."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from broker.errors import Unavailable
 from broker.jobs.head import Head
+
+AT_ONCE = 10
+"""Messages that one SendMessageBatch takes."""
 
 DEAD_LETTER_BATCHES = 20
 """Of ten messages, for each queue and sweep."""
@@ -30,6 +34,16 @@ class JobQueue:
             MessageGroupId=head.tenant,
         )
 
+    def waiting(self, lane: str) -> int | None:
+        """About how many jobs wait in a lane; None where SQS does not say."""
+        try:
+            reply = self._client.get_queue_attributes(
+                QueueUrl=self._urls[lane], AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        except Exception:  # nobody asked for it by itself
+            return None
+        return int(reply["Attributes"]["ApproximateNumberOfMessages"])
+
     def send_later(self, lane: str, messages: Sequence[tuple[dict[str, Any], str, int]]) -> list[int]:
         """See `Lanes.send_later`."""
         entries = [
@@ -47,18 +61,18 @@ class DeliveryQueue:
         self._client = client
         self._url = url
 
-    def send(self, job_id: str, tenant: str, name: str, delay_s: int = 0) -> None:
+    def send(self, owner: str, tenant: str, name: str, delay_s: int = 0) -> None:
         """Ask for an attempt at the delivery kept as the note `name`; `delay_s` up to 900 seconds."""
         self._client.send_message(
             QueueUrl=self._url,
-            MessageBody=json.dumps({"job_id": job_id, "name": name}),
+            MessageBody=json.dumps({"owner": owner, "name": name}),
             MessageGroupId=tenant,
             DelaySeconds=delay_s,
         )
 
 
 class FilesQueue:
-    """The queue of files, and of batches to collect; `batches.batch.Collects` and `batches.splitting.Later`."""
+    """The queue of files, and of batches to collect; `inbox.file_work.Collects` and `inbox.splitting.Later`."""
 
     def __init__(self, client: Any, url: str) -> None:
         self._client = client
@@ -72,6 +86,34 @@ class FilesQueue:
     def again(self, event: dict[str, Any], tenant: str, delay_s: int) -> None:
         """See `Later.again`; up to 900 seconds."""
         body = json.dumps(event)
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant, DelaySeconds=delay_s)
+
+
+class ShardsQueue:
+    """The queue of shards of batches; the adapter of `batches.ports.ShardQueue`."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, batch_id: str, tenant: str, shards: Iterable[int]) -> None:
+        """See `ShardQueue.send`.
+
+        Raises:
+            Unavailable: SQS did not take them all; those that it took may come twice.
+        """
+        bodies = [json.dumps({"batch_id": batch_id, "shard": shard}) for shard in shards]
+        for start in range(0, len(bodies), AT_ONCE):
+            entries = [
+                {"Id": str(place), "MessageBody": body, "MessageGroupId": tenant}
+                for place, body in enumerate(bodies[start : start + AT_ONCE])
+            ]
+            if self._client.send_message_batch(QueueUrl=self._url, Entries=entries).get("Failed"):
+                raise Unavailable("The queue of shards did not take them all.", code="shards_unsent")
+
+    def again(self, message: dict[str, Any], tenant: str, delay_s: int) -> None:
+        """See `ShardQueue.again`."""
+        body = json.dumps(message)
         self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant, DelaySeconds=delay_s)
 
 

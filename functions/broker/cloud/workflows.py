@@ -1,4 +1,4 @@
-"""The two sizes of the inference workflow in Step Functions; the adapter of `jobs.dispatching.Workflows`."""
+"""The workflows in Step Functions: the two sizes of inference (`jobs.dispatching.Workflows`), and that of batches."""
 
 import json
 from collections.abc import Mapping
@@ -53,3 +53,32 @@ class StateMachines:
                 name=f"{head.id}-{stored.rev}",
                 input=json.dumps(facts_of(head, stored)),
             )
+
+
+OVER = ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken")
+"""What Step Functions says of a token by which nobody waits (API reference, SendTaskSuccess)."""
+
+
+class BatchMachine:
+    """The workflow of batches; the adapter of `batches.ports.BatchWorkflows`."""
+
+    def __init__(self, client: Any, arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    def start(self, batch_id: str, attempt: int = 0) -> None:
+        """See `BatchWorkflows.start`: its name makes an attempt one execution, for ninety days after it has ended."""
+        with suppress(self._client.exceptions.ExecutionAlreadyExists):
+            self._client.start_execution(
+                stateMachineArn=self._arn, name=f"{batch_id}-{attempt}", input=json.dumps({"batch_id": batch_id})
+            )
+
+    def go_on(self, token: str) -> bool:
+        """See `BatchWorkflows.go_on`."""
+        try:
+            self._client.send_task_success(taskToken=token, output="{}")
+        except self._client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in OVER:
+                raise
+            return False
+        return True

@@ -4,12 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel, create_model
 
+from broker.batches.batch import BatchStatus
+from broker.batches.telling import WEBHOOKS
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Url, Usage
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
 from broker.envelope import SOURCE, VERSION
 from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
 from broker.jobs.head import HELD_EVENT, Status
+
+FAILED = WEBHOOKS[BatchStatus.FAILED]
 
 
 class JobFacts(Shown):
@@ -90,19 +94,59 @@ class Counts(Shown):
     expired: Count
     rejected: Count
     """Lines that did not become jobs."""
+    passed_over: Count = 0
+    """Lines that were not begun, for their batch had stopped."""
+
+
+BatchId = Annotated[str, Field(pattern="^batch_[0-9a-f]{32}$")]
+
+
+class BatchBegun(Shown):
+    """A batch whose rows begin."""
+
+    batch_id: BatchId
+    url: Url
+    """Of the batch, at the API."""
+    total: Count
+    """Rows."""
+
+
+class BatchProgress(BatchBegun):
+    """How far a batch has come, told by twentieths of its rows, at most every minute; they count by hundreds."""
+
+    ended: Count
+    percent: Annotated[int, Field(ge=5, le=95, multiple_of=5)]
+    counts: Counts
 
 
 class BatchFacts(Shown):
-    """A file of which every line has ended."""
+    """A batch, or a file, of which every row has ended or was passed over."""
 
-    batch_id: Annotated[str, Field(pattern="^batch_[0-9a-f]{32}$")]
-    key: str
-    """Of the file in the inbox."""
-    result_key: str
+    batch_id: BatchId
+    url: Url | None = None
+    """Of the batch, at the API; a document's has none, and neither has that of a single request."""
+    status: Annotated[str, OneOf(("completed", "expired", "cancelled"))] | None = None
+    stop_reason: Annotated[str, OneOf(("cancelled", "expired", "capped"))] | None = None
+    """Why not all of its rows were begun."""
+    key: str | None
+    """Of the file in the inbox, where it came from there."""
+    result_key: str | None
     """Of the result in the outbox."""
+    output_file_id: str | None = None
+    """The file of the rows that succeeded, of others than the inbox's; null where there are none."""
+    error_file_id: str | None = None
+    """The file of all others."""
     total: Count
-    """Lines that asked for work."""
+    """Rows, or lines that asked for work."""
     counts: Counts
+    usage: Usage | None = None
+
+
+class BatchFailure(BatchBegun):
+    """A batch that could not be taken as a whole, or whose results could not be put together."""
+
+    status: Annotated[str, OneOf(("failed",))]
+    error: RejectionFacts
 
 
 class Event(BaseModel):
@@ -158,7 +202,40 @@ class HeldWebhook(Shown):
     data: HeldFacts
 
 
-class WebhookBody(RootModel[Annotated[EndedWebhook | HeldWebhook, Field(discriminator="type")]]):
+class BatchHookFacts(BatchFacts):
+    """The same, with the batch's id by the name that OpenAI's events have for it."""
+
+    id: BatchId
+
+
+class BatchWebhook(Shown):
+    """A batch ended."""
+
+    type: Annotated[str, OneOf(tuple(event for event in WEBHOOKS.values() if event != FAILED))]
+    timestamp: Time
+    """When it ended."""
+    data: BatchHookFacts
+
+
+class BatchFailureHookFacts(BatchFailure):
+    """The same, with the batch's id by the name that OpenAI's events have for it."""
+
+    id: BatchId
+
+
+class BatchFailureWebhook(Shown):
+    """A batch failed."""
+
+    type: Annotated[str, OneOf((FAILED,))]
+    timestamp: Time
+    """When it failed."""
+    data: BatchFailureHookFacts
+
+
+AnyWebhook = EndedWebhook | HeldWebhook | BatchWebhook | BatchFailureWebhook
+
+
+class WebhookBody(RootModel[Annotated[AnyWebhook, Field(discriminator="type")]]):
     """The body of a webhook, signed as Standard Webhooks has it."""
 
 
@@ -172,7 +249,8 @@ def event_models() -> dict[str, type[BaseModel]]:
     }
     data |= dict.fromkeys(REVIEW_TYPES, ReviewedFacts)
     data["RequestRejected"] = Rejection
-    data["BatchCompleted"] = BatchFacts
+    data |= {"BatchStarted": BatchBegun, "BatchProgressed": BatchProgress}
+    data |= {"BatchCompleted": BatchFacts, "BatchFailed": BatchFailure}
     return {kind: _event(kind, facts) for kind, facts in data.items()}
 
 

@@ -4,11 +4,26 @@ from typing import Annotated
 
 from pydantic import Field, RootModel
 
-from broker.contract.common import Shown
+from broker.contract.common import TYPES, OneOf, Shown
 from broker.contract.events import RejectionFacts
 from broker.contract.replies import Job
 
-Line = Annotated[int, Field(ge=1)]
+Line = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        description="Its number in the file, from 1; empty lines count, but have no result. "
+        "Null where the file was gone when its results were put together.",
+    ),
+]
+DuplicateOf = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        description="Of a row that took the answer of an earlier one which asked the same (`dedupe`), and cost "
+        "nothing: the line of that. The job is the earlier one's.",
+    ),
+]
 CustomId = Annotated[
     str | None, Field(description="What the line called itself, if it did (`custom_id`), to find its result by.")
 ]
@@ -18,9 +33,15 @@ class LineJob(Shown):
     """A line that became a job."""
 
     line: Line
-    """Its number in the file, from 1; empty lines count, but have no result."""
     custom_id: CustomId
+    duplicate_of: DuplicateOf = None
     job: Job
+
+
+class LineFacts(RejectionFacts):
+    """Why a line did not become a job: what is wrong with it, or why its batch stopped before."""
+
+    type: Annotated[str, OneOf((*TYPES, "canceled", "expired"))]
 
 
 class LineError(Shown):
@@ -29,7 +50,8 @@ class LineError(Shown):
     line: Line
     custom_id: CustomId
     """Null also where the line could not be read, or its job is not kept any more."""
-    error: RejectionFacts
+    duplicate_of: DuplicateOf = None
+    error: LineFacts
 
 
 class BatchLine(RootModel[LineJob | LineError]):

@@ -11,7 +11,7 @@ from broker.contract.common import Plain
 from broker.contract.operation import Json, Operation
 from broker.contract.operations import OPERATIONS
 from broker.contract.replies import Error
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 
@@ -38,7 +38,7 @@ WITH_RETRY_AFTER = (409, 429, 503)
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
     "Location": {
-        "description": "The job, as the caller reaches the API.",
+        "description": "The job or batch, as the caller reaches the API; or where a file's bytes are.",
         "schema": {"type": "string", "format": "uri"},
     },
     "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
@@ -59,6 +59,7 @@ OWN = {
     201: "Kept.",
     202: "Taken; it goes on in the background.",
     204: "Done; there is nothing to show.",
+    307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
     410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
 }
 """Replies that a route describes itself, by status."""
@@ -97,9 +98,11 @@ def openapi() -> Json:
         ],
         "tags": [
             {"name": "jobs", "description": "Work and what came of it."},
+            {"name": "batches", "description": "Rows of work as one."},
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
+            {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
@@ -139,7 +142,8 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
     if known.parameters:
         found["parameters"] = list(known.parameters)
     if known.body:
-        found["requestBody"] = {"required": True, "content": _content(known.body)}
+        form = _content(known.form, "multipart/form-data") if known.form else {}
+        found["requestBody"] = {"required": True, "content": _content(known.body) | form}
     return found
 
 
@@ -157,14 +161,14 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _content(model: type[BaseModel]) -> Json:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+def _content(model: type[BaseModel], kind: str = "application/json") -> Json:
+    return {kind: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
 def _schemas() -> Json:
     models: set[type[BaseModel]] = {Error}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
-        models |= {model for model in (known.body, *known.replies.values()) if model}
+        models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
     _, document = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",

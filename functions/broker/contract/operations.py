@@ -1,7 +1,9 @@
 """What clients may ask the REST API, route by route; operators' routes are in `admin_operations`."""
 
 from broker.context.conversations import MOST_TURNS
+from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, ModelList
 from broker.contract.operation import Operation, parameter
@@ -158,5 +160,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=JobRequest,
     ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
+    **FILE_OPERATIONS,
+    **BATCH_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

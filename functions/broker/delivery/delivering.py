@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from broker.delivery.events import held_body, webhook_body
-from broker.delivery.publishing import SAFETY_MS, Deliveries
+from broker.delivery.owners import notes_of, owner_of
 from broker.delivery.receivers import AllAtOnce, Slot, Slots
 from broker.delivery.schedule import next_attempt, verdict
+from broker.delivery.starting import SAFETY_MS, Deliveries
 from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
-from broker.jobs.head import Head, due_partition, job_id_of
+from broker.jobs.head import Head, due_partition
 from broker.jobs.store import Jobs, Linked
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -61,8 +62,8 @@ class Deliver:
     queue: Deliveries
     send: Sender
     observe: Callable[[Item, Sent], None]
-    on_gone: Callable[[str, str], None] = lambda job_id, name: None
-    """Told of a delivery whose job is gone, by the job's id and the note's name."""
+    on_gone: Callable[[str, str], None] = lambda owner, name: None
+    """Told of a delivery whose job or batch is gone, by its id and the note's name."""
     slots: Slots = field(default_factory=AllAtOnce)
     """Whose receivers may be attempted now."""
     chance: Callable[[], float] = random.random
@@ -70,22 +71,22 @@ class Deliver:
     link: Callable[[Head], Linked | None] = lambda head: None
     """Gives a link to a job's answer; asked for where it is given out by one."""
 
-    def __call__(self, job_id: str, name: str, now: int, base_url: str) -> str:
+    def __call__(self, owner: str, name: str, now: int, base_url: str) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
 
         Args:
-            job_id: the job.
+            owner: the id of the job or the batch.
             name: of the note.
             now: milliseconds.
             base_url: of the REST API, for the links of the body.
 
         Returns:
             Its state: `delivered`, `pending` (also where its receiver has no slot left), `failed` (given up),
-            `disabled` (the receiver said 410), or `gone` with its job, whose `ttl_seconds` were over.
+            `disabled` (the receiver said 410), or `gone` with its job, whose record was over.
         """
-        note = self.jobs.notes(job_id, name).get(name)
+        note = notes_of(self.database, owner, name).get(name)
         if note is None:
-            self.on_gone(job_id, name)
+            self.on_gone(owner, name)
             return "gone"
         if note["state"] != "pending":
             return str(note["state"])
@@ -96,21 +97,19 @@ class Deliver:
             return "pending"
         with self.slots.slot(note["tenant"], note["url"]) as slot:
             return (
-                self._attempt(job_id, name, note, slot, now, base_url)
-                if slot
-                else self._put_off(job_id, name, note, now)
+                self._attempt(owner, name, note, slot, now, base_url) if slot else self._put_off(owner, name, note, now)
             )
 
-    def _attempt(self, job_id: str, name: str, note: Item, slot: Slot, now: int, base_url: str) -> str:
+    def _attempt(self, owner: str, name: str, note: Item, slot: Slot, now: int, base_url: str) -> str:
         claimed = note | {"tries": note["tries"] + 1, "busy_until": now + SAFETY_MS, "due_at": now + SAFETY_MS}
         try:
             self._write(claimed, note["tries"])
         except ConditionFailed:
             return "pending"  # another attempt is under way
-        head = self.jobs.find(job_id)
-        if head is None:  # the table's TTL deletes items one by one
+        head = None if "body" in claimed else self.jobs.find(owner)
+        if head is None and "body" not in claimed:  # the table's TTL deletes items one by one
             self._write(_ended(claimed | {"state": "failed"}), claimed["tries"])
-            self.on_gone(job_id, name)
+            self.on_gone(owner, name)
             return "gone"
         sent = slot.timed(lambda: self._send(head, claimed, now, base_url))
         settled = self._settle(claimed, sent, now)
@@ -123,10 +122,10 @@ class Deliver:
         if settled["state"] == "pending":
             delay = math.ceil((settled["due_at"] - now) / 1000)
             if delay <= QUEUE_MOST_S:
-                self.queue.send(job_id, note["tenant"], name, delay)
+                self.queue.send(owner, note["tenant"], name, delay)
         return str(settled["state"])
 
-    def _put_off(self, job_id: str, name: str, note: Item, now: int) -> str:
+    def _put_off(self, owner: str, name: str, note: Item, now: int) -> str:
         """Have it come again later, without an attempt; it is no failure of the receiver's."""
         times = note.get("put_off", 0) + 1
         if times > MOST_PUT_OFF:
@@ -141,33 +140,33 @@ class Deliver:
         except ConditionFailed:
             return "pending"  # another attempt is under way
         if after["state"] == "pending":
-            self.queue.send(job_id, note["tenant"], name, math.ceil(pause_s))
+            self.queue.send(owner, note["tenant"], name, math.ceil(pause_s))
         return str(after["state"])
 
     def resend(self, item: Item, now: int) -> bool:
         """Queue a delivery that is due (from the sweep); True when it was."""
         name = item["sk"].removeprefix("NOTE#")
-        note = self.jobs.notes(job_id_of(item), name).get(name)
+        note = notes_of(self.database, owner_of(item), name).get(name)
         if note is None or note["state"] != "pending" or note["due_at"] > now:
             return False
-        self.queue.send(job_id_of(item), note["tenant"], name)
+        self.queue.send(owner_of(item), note["tenant"], name)
         self._look_again(note, now + SENT_MS, asked_at=now)
         return True
 
-    def redeliver(self, job_id: str, now: int) -> list[str]:
-        """Send all webhooks of a job once more, with their ids; those of before stay on record.
+    def redeliver(self, owner: str, now: int) -> list[str]:
+        """Send all webhooks of a job or a batch once more, with their ids; those of before stay on record.
 
         Returns:
             The ids of the deliveries.
 
         Raises:
-            InvalidRequest: the job has no webhook that was due.
+            InvalidRequest: it has no webhook that was due.
             DeliveryBusy: an attempt is under way.
         """
-        found = self.jobs.notes(job_id, "DELIVERY#")
-        notes = {name: note for name, note in found.items() if "url" in note}  # the address goes when a job is erased
+        found = notes_of(self.database, owner, "DELIVERY#")
+        notes = {name: note for name, note in found.items() if "url" in note}  # the address goes when it is erased
         if not notes:
-            raise InvalidRequest("The job has no deliveries.", code="no_deliveries", param="id")
+            raise InvalidRequest("There is nothing that was to be delivered.", code="no_deliveries", param="id")
         for name, note in notes.items():
             again = note | {
                 "state": "pending",
@@ -175,7 +174,7 @@ class Deliver:
                 "busy_until": 0,
                 "not_before": 0,
                 "put_off": 0,
-                "due": due_partition(job_id),
+                "due": due_partition(owner),
                 "due_at": now + SAFETY_MS,
             }
             try:
@@ -185,19 +184,22 @@ class Deliver:
             except ConditionFailed:
                 busy = "An attempt at this delivery is under way; see how it ends first."
                 raise DeliveryBusy(busy, param="id", retry_after=1) from None
-            self.queue.send(job_id, note["tenant"], name)
+            self.queue.send(owner, note["tenant"], name)
         return [note["event_id"] for note in notes.values()]
 
-    def _send(self, head: Head, note: Item, now: int, base_url: str) -> Sent:
+    def _send(self, head: Head | None, note: Item, now: int, base_url: str) -> Sent:
         try:
-            told = held_body(head, note["held"], base_url) if "held" in note else self._ended(head, base_url)
-            body = json.dumps(told, separators=(",", ":")).encode()
-            return self.send(note["tenant"], note["url"], note["event_id"], now, body)
+            body = self._body(head, note, base_url) if head else str(note["body"])
+            return self.send(note["tenant"], note["url"], note["event_id"], now, body.encode())
         except BrokerError as error:
             return Sent(None, error.code, None, 0)
 
-    def _ended(self, head: Head, base_url: str) -> dict[str, Any]:
-        return webhook_body(head, base_url, self.link(head) if head.linked else None)
+    def _body(self, head: Head, note: Item, base_url: str) -> str:
+        if "held" in note:
+            told = held_body(head, note["held"], base_url)
+        else:
+            told = webhook_body(head, base_url, self.link(head) if head.linked else None)
+        return json.dumps(told, separators=(",", ":"))
 
     def _settle(self, note: Item, sent: Sent, now: int) -> Item:
         made = note["tries"] - note.get("schedule_from", 0)

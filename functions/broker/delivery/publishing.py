@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.delivery.events import event_of, held_facts, review_event_id, review_event_of
-from broker.jobs.head import HELD_EVENT, Head, due_partition
-from broker.jobs.store import Jobs, note_item
-from broker.storage import ConditionFailed, Database, If, Item, Put
-
-SAFETY_MS = 60_000
-"""After this the sweep asks for a delivery again, if its message was lost."""
+from broker.delivery.starting import Deliveries, StartDelivery
+from broker.jobs.head import HELD_EVENT, Head
+from broker.jobs.store import Jobs
+from broker.storage import Database, Item
 
 
 class EventBus(Protocol):
@@ -18,14 +16,6 @@ class EventBus(Protocol):
 
     def put(self, events: list[tuple[str, dict[str, Any]]]) -> list[int]:
         """Put `(detail-type, detail)` pairs; gives the positions of those that were refused."""
-        ...
-
-
-class Deliveries(Protocol):
-    """The queue of deliveries."""
-
-    def send(self, job_id: str, tenant: str, name: str, delay_s: int = 0) -> None:
-        """Ask for an attempt."""
         ...
 
 
@@ -124,19 +114,10 @@ class Publish:
             "event_id": review_event_id(head) if head.is_held else head.event_id,
             "event": event,
             "url": asked["webhook_url"],
-            "tenant": head.tenant,
-            "state": "pending",
-            "attempts": [],
-            "tries": 0,
-            "due": due_partition(head.id),
-            "due_at": now + SAFETY_MS,
         }
         if head.is_held:
             facts["held"] = held_facts(head)
         if "erased" in asked:
             facts["erased"] = True
-        try:
-            self.database.write(Put("jobs", note_item(head, name, facts), (If("pk", "absent"),)))
-        except ConditionFailed:
-            return  # told before; the queue or the sweep has it
-        self.deliveries.send(head.id, head.tenant, name)
+        start = StartDelivery(self.database, self.deliveries)
+        start(head.id, head.tenant, head.expires_at, name, now, facts)

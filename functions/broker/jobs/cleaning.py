@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 from broker.jobs.head import SHARDS
 from broker.storage import Database, Item
 
+NOTE = "ENDS#"
+"""What the key of an object's note begins with, before that of the object; and the partitions of the due index."""
+
 PER_PAGE = 1000
 """Objects that are deleted by one request: the most that S3 takes."""
 
@@ -51,6 +54,8 @@ class Clean:
 
     database: Database
     objects: Objects
+    release: Callable[[Sequence[Ending], int], Sequence[Ending]] = lambda endings, now: endings
+    """What else has to be done before objects go (milliseconds); gives those that may."""
 
     def __call__(self, now: int, *, time_left: Callable[[], bool] = lambda: True) -> Cleaned:
         """Clean once. May run twice at the same time and may stop anywhere: what is left is found the next time.
@@ -67,12 +72,12 @@ class Clean:
                 if not time_left():
                     cleaned.finished = False
                     return cleaned
-                partition = f"ENDS#{(first + turn) % SHARDS}"
+                partition = f"{NOTE}{(first + turn) % SHARDS}"
                 page = self.database.index("due", partition, limit=PER_PAGE, upto=now, cursor=cursor)
-                if page.items:
-                    gone = self.objects.end([Ending(item["pk"], item["sk"]) for item in page.items])
+                if endings := self.release([Ending(item["pk"], item["sk"]) for item in page.items], now):
+                    gone = self.objects.end(endings)
                     cleaned.objects += gone
-                    cleaned.failed += len(page.items) - gone
+                    cleaned.failed += len(endings) - gone
                 cursor = page.cursor
                 if cursor is None:
                     break
@@ -81,4 +86,14 @@ class Clean:
 
 def ends_partition(key: str) -> str:
     """The partition of the due index in which an object waits for its end."""
-    return f"ENDS#{zlib.crc32(key.encode()) % SHARDS}"
+    return f"{NOTE}{zlib.crc32(key.encode()) % SHARDS}"
+
+
+def note(pk: str, key: str, due_at: int) -> Item:
+    """The note of an object of `pk`, which ends at `due_at` (milliseconds)."""
+    return {"pk": pk, "sk": f"{NOTE}{key}", "due": ends_partition(key), "due_at": due_at}
+
+
+def key_of(ending: Ending) -> str:
+    """The object's key in the bucket."""
+    return ending.sk.removeprefix(NOTE)

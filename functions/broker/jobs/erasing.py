@@ -61,13 +61,14 @@ def _forget_addresses(jobs: Jobs, head: Head) -> None:
     """Delete the addresses of deliveries that have ended, and have the last attempt at each other one do so."""
     for _ in range(TRIES):
         kept = [note for note in jobs.notes(head.id, "DELIVERY#").values() if "url" in note and "erased" not in note]
-        if all(jobs.write_beside(head, _forgotten(note)) for note in kept):
+        if all(jobs.write_beside(head, forgotten(note)) for note in kept):
             return
         head = jobs.get(head.id)  # an attempt began or ended in between, or a late call was settled
     raise DeliveryBusy("An attempt at the job's webhook is under way; erase it again.", param="id", retry_after=1)
 
 
-def _forgotten(note: Item) -> Update:
+def forgotten(note: Item) -> Update:
+    """The write by which a delivery, as it was read, forgets its address: now, or with its last attempt."""
     ended = ("url",) if note["state"] != "pending" else ()
     as_found = (If("tries", "=", note["tries"]), If("state", "=", note["state"]))
     return Update("jobs", note["pk"], note["sk"], set={"erased": True}, remove=ended, when=as_found)

@@ -108,6 +108,8 @@ class Head:
     batch: str | None = None
     """The batch that the job is a line of, where it came with a file."""
     line: int | None = None
+    row: int | None = None
+    """Its number among the rows of the batch, from 0; None of a file's one request, and of a job that came alone."""
     rev: int = 1
     run: int = 0
     asked: str = "auto"

@@ -81,7 +81,7 @@ def view(
         ],
         "review": _review(head),
         "cache": _cache(notes.get("CACHE")),
-        "delivery": [_delivery(note) for name, note in sorted(notes.items()) if name.startswith("DELIVERY#")],
+        "delivery": [delivery_view(note) for name, note in sorted(notes.items()) if name.startswith("DELIVERY#")],
         "prompt": head.prompt,
         "context": _context(notes.get(f"CONTEXT#{head.run}")),
         "conversation_id": head.conversation,
@@ -189,7 +189,8 @@ def _cache(note: Item | None) -> dict[str, Any] | None:
     }
 
 
-def _delivery(note: Item) -> dict[str, Any]:
+def delivery_view(note: Item) -> dict[str, Any]:
+    """A webhook in its public form: what it told, how it stands, and every attempt."""
     return {
         "id": note["event_id"],
         "event": note["event"],

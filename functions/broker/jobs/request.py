@@ -29,6 +29,12 @@ MOST_WAIT_S = 604_800
 
 MOST_METADATA = 16
 
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=MOST_METADATA),
+    BeforeValidator(lambda given: few(given, MOST_METADATA)),
+]
+
 NEEDS: dict[Task, tuple[str, ...]] = {
     **dict.fromkeys(
         (Task.EMBED, Task.SENTIMENT, Task.ENTITIES, Task.GENERATE_IMAGE, Task.SPEAK, Task.CONVERSE),
@@ -81,11 +87,7 @@ class JobRequest(Strict):
     """The time budget of the work itself, once it runs; it decides the size of the workflow."""
     ttl_seconds: int = Field(default=604_800, ge=60, le=31_536_000)
     """How long request and result are kept after acceptance."""
-    metadata: Annotated[
-        dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
-        Field(max_length=MOST_METADATA),
-        BeforeValidator(lambda given: few(given, MOST_METADATA)),
-    ] = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_material(self) -> Self:

@@ -117,6 +117,14 @@ class Prompts:
         facts = template.hints, template.output_schema, template.guardrails, template.postprocess
         return Filled(messages, used, *facts)
 
+    def check(self, wanted: Mapping[str, Any], now: int) -> None:
+        """Look whether there is such a template, version or label, before there are values for it.
+
+        Raises:
+            NotFound: there is none.
+        """
+        self._find(wanted, "", now)
+
     def _find(self, wanted: Mapping[str, Any], key: str, now: int) -> tuple[Template, str | None]:
         prompt_id, version, label = wanted["id"], wanted.get("version"), None
         if version is None:

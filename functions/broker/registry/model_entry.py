@@ -48,6 +48,9 @@ class ModelEntry(Entry):
     unit_prices_usd: dict[Unit, Usd] = Field(default_factory=dict)
     """Dollars for each unit beside tokens; for `characters`, for a million of them. `forms` and `tables` are what a
     page costs more that is searched for them; `text_units` and its kin are thousands of characters that are judged."""
+    batch_price_in_usd: Usd | None = None
+    """Of the provider's own batches, where it has such prices: estimates of batches show what they would make of it."""
+    batch_price_out_usd: Usd | None = None
     prices_as_of: Day | None = None
     rank: int = Field(default=100, ge=-1_000_000, le=1_000_000)
     """Order of preference where the choice is open; lower comes first."""
@@ -96,6 +99,12 @@ class ModelEntry(Entry):
             raise ValueError("a deprecated model has a sunset")
         return self
 
+    @model_validator(mode="after")
+    def _has_both_batch_prices(self) -> Self:
+        if (self.batch_price_in_usd is None) != (self.batch_price_out_usd is None):
+            raise ValueError("batch_price_in_usd and batch_price_out_usd come together")
+        return self
+
     @property
     def key(self) -> str:
         """See `Entry.key`."""
@@ -103,7 +112,7 @@ class ModelEntry(Entry):
 
     def item(self) -> Item:
         """As `routing.models.Model` reads it."""
-        priced = {"id", "price_in_usd", "price_out_usd", "unit_prices_usd"}
+        priced = {"id", "price_in_usd", "price_out_usd", "unit_prices_usd", "batch_price_in_usd", "batch_price_out_usd"}
         kept = self.model_dump(mode="json", exclude_none=True, exclude=priced)
         units = {name: nano(usd, NANO_OF.get(name, NANO_OF_UNITS)) for name, usd in self.unit_prices_usd.items()}
         prices = {
@@ -111,6 +120,9 @@ class ModelEntry(Entry):
             "price_out": nano(self.price_out_usd, NANO_OF_TOKENS),
             "unit_prices": units,
         }
+        for name in ("batch_price_in", "batch_price_out"):
+            if (price := getattr(self, f"{name}_usd")) is not None:
+                prices[name] = nano(price, NANO_OF_TOKENS)
         return {"pk": "MODELS", "sk": self.id, **kept, **prices}
 
     def disabled(self) -> Self:

@@ -4,7 +4,8 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
@@ -20,6 +21,8 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.batches import BATCH_ROUTES, BatchDoor
+from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.prompt_runs import run_body
@@ -29,6 +32,9 @@ from broker.routing.catalog import Models
 from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
+
+if TYPE_CHECKING:
+    from broker.rest.files import FileDoor
 
 MOST_WAIT_S = 25
 """From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
@@ -57,6 +63,9 @@ class Api:
     estimate: Callable[[JobRequest, str, int], dict[str, Any]]
     try_policies: Callable[[Trial, str, int], dict[str, Any]]
     prompts: Listing
+    files: Callable[[], "FileDoor"]
+    batches: Callable[[], BatchDoor]
+    """Put together when a call is about them."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -86,8 +95,7 @@ class Api:
         wait = _preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
         caller = Caller(request.tenant, request.principal, "rest", request.request_id)
-        key = _idempotency_key(request.headers.get("idempotency-key"))
-        accepted = self.accept(body, caller, now_ms(), key)
+        accepted = self.accept(body, caller, now_ms(), request.idempotency_key)
         head = self._wait(accepted.head, request.began + wait, seen=0)
         headers = {"location": job_url(head, request.base_url)}
         if wait:
@@ -238,12 +246,21 @@ def _preferred_wait(prefer: str) -> int:
     return 0
 
 
-def _idempotency_key(header: str | None) -> str | None:
-    """The key, from a structured-field string (`"…"`, as the draft has it) or from a bare one, as many clients send."""
-    if header is None:
-        return None
-    text = header.strip()
-    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
+def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    @wraps(answer)
+    def answered(api: Api, request: Request) -> Reply:
+        return answer(api.batches(), request)
+
+    return answered
+
+
+def _of_files(name: str) -> Callable[[Api, Request], Reply]:
+    def answered(api: Api, request: Request) -> Reply:
+        reply: Reply = getattr(api.files(), name)(request)
+        return reply
+
+    answered.__name__ = name
+    return answered
 
 
 Route = tuple[str, Callable[[Api, Request], Reply]]
@@ -264,5 +281,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     ("GET", "/models"): ("models:read", Api.list_models),
+    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

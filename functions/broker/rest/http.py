@@ -8,14 +8,15 @@ from typing import Any
 
 from broker import json_text
 from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest, TooLarge
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 READABLE = "idempotent-replayed, location, preference-applied, retry-after, x-request-id"
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 
 AS_A_FILE = (
     "Send it as a file: below your prefix of the inbox bucket, one request as .json, several as the lines of a .jsonl; "
-    "pictures, documents and sounds below media/, named by s3:// in the request."
+    "pictures, documents and sounds below media/, named by s3:// in the request. What /files is to keep is put to the "
+    "bucket (send its name and size as JSON to /files), or comes in parts by /uploads."
 )
 """What to do with a body that is too large; the template's reply of API Gateway says the same."""
 
@@ -84,6 +85,15 @@ class Request:
             base_url=base_url,
         )
 
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key, of a structured-field string (`"…"`, as the draft has it) or a bare one, as many clients send."""
+        header = self.headers.get("idempotency-key")
+        if header is None:
+            return None
+        text = header.strip()
+        return text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
+
     def need(self, scope: str) -> None:
         """Stop here without a scope.
 
@@ -113,6 +123,17 @@ class Request:
         if size > MAX_BODY_BYTES:
             raise TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes. {AS_A_FILE}", code="body_too_large")
         return json_text.read(self.body)
+
+    def raw_body(self) -> bytes:
+        """The body as it was sent, whatever it is; empty where there is none.
+
+        Raises:
+            InvalidRequest: it was text, and not UTF-8.
+        """
+        try:
+            return (self.body or "").encode(errors="surrogateescape")
+        except UnicodeEncodeError:
+            raise InvalidRequest("The body is not UTF-8.", code="invalid_encoding") from None
 
     def included(self, known: tuple[str, ...]) -> list[str]:
         """What `include` asks for, by commas.

@@ -52,6 +52,9 @@ class Model:
     """Texts that a request has at least, for a provider that takes no fewer at a time."""
     unit_prices: Mapping[str, int] = field(default_factory=dict)
     """Nano-dollars for each unit beside tokens: as `wire.base.Answer.units`."""
+    batch_price_in: int | None = None
+    """The same of the provider's own batches, where it has such prices."""
+    batch_price_out: int | None = None
     prices_as_of: str | None = None
     """The day of the prices."""
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -8,6 +8,10 @@ from broker.storage import Database
 
 KEEP_MS = 30_000
 
+MOST_FILES = 10_000
+MOST_FILE_BYTES = 100_000_000_000
+"""What a tenant keeps at most where the operators say nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -26,6 +30,8 @@ class Tenant:
     """The same of the key of hashes that take the place of what guardrails found; without one, such rules block."""
     document_prompt: str = "summarize"
     """The template that a text document of the inbox is put into; its variable is `document`."""
+    recipes_only: bool = False
+    """True where documents of the inbox are taken by recipes alone."""
     enabled: bool = True
     language: str = "en"
     """In which its users are told what was blocked."""
@@ -33,6 +39,13 @@ class Tenant:
     """Its share of the bulk lane where several tenants want more than there is."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
+    max_files: int = MOST_FILES
+    max_file_bytes: int = MOST_FILE_BYTES
+    """Of all its files together."""
+    version: int | None = None
+    """Of its entry; None where it was written by hand."""
+    off_peak: dict[str, Any] | None = None
+    """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
 
 class Tenants:
@@ -63,10 +76,15 @@ class Tenants:
                 webhook_secret=item.get("webhook_secret"),
                 redaction_secret=item.get("redaction_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),
+                recipes_only=item.get("recipes_only", False),
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
                 weight=item.get("weight", 1),
                 cache_embedding_model=item.get("cache_embedding_model"),
+                max_files=item.get("max_files", MOST_FILES),
+                max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
+                version=item.get("version"),
+                off_peak=item.get("off_peak"),
             )
             self._kept[tenant_id] = (now, tenant)
         if not tenant.enabled:

@@ -36,6 +36,15 @@ def test_the_responses_of_a_document_are_the_apis(restored: None) -> None:
     assert found["responseTemplates"] == {"application/json": TEMPLATE}
 
 
+def test_kinds_of_bodies_are_read_as_a_template_writes_them(restored: None) -> None:
+    patch()
+    api_id = apigateway_v1._import_rest_api(document({}), {"binaryMediaTypes": ["multipart~1form-data", "image/png"]})
+    kinds = apigateway_v1._rest_apis[api_id]["binaryMediaTypes"]
+    matches = apigateway_v1._media_type_matches
+    assert matches("multipart/form-data; boundary=x", kinds) and matches("image/png", kinds)
+    assert not matches("application/json", kinds)
+
+
 def test_a_response_that_is_none_fails_the_deployment(restored: None) -> None:
     patch()
     with pytest.raises(ValueError, match="NOBODYS"):

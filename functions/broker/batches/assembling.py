@@ -1,0 +1,108 @@
+"""Assembling: the results of all shards as the files that a batch leaves, in the order of its rows.
+
+They go through as they come, so memory does not grow with them. Each file has to have as many lines as were counted: of
+two that assemble at the same time, one may find what the other has deleted, and then writes nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.batches.batch import Batch, is_document
+from broker.batches.collecting import in_one_file
+from broker.batches.ports import ResultKind, Results
+from broker.batches.store import Batches
+from broker.errors import Unavailable
+from broker.jobs.head import Status
+
+KEEP_S = 30 * 86_400
+"""How long files of results are kept."""
+
+RESULTS = ".results.jsonl"
+"""What is added to the key of a file of the inbox for its results in the outbox."""
+
+PURPOSE = "batch_output"
+"""Of files of results, in OpenAI's words (API reference, "Files")."""
+
+NAMES: dict[ResultKind, str] = {"output": "output_file_id", "errors": "error_file_id"}
+"""By which a batch knows the files that it left."""
+
+
+class Files(Protocol):
+    """The files of tenants; their places and records are those of `files.keeping`."""
+
+    def place(self, tenant: str, name: str, made_at: int, until: int) -> Any:
+        """A place (`bucket`, `key`) for a file; the same for the same name and time."""
+        ...
+
+    def create(self, place: Any, filename: str, purpose: str, now: int) -> Any:
+        """Make a file (`id`) of what was written at a place; a repeat gives the same file."""
+        ...
+
+
+class WriteFile(Protocol):
+    """Writes objects of any size."""
+
+    def __call__(self, bucket: str, key: str, parts: Iterable[bytes]) -> None:
+        """Write one over what was there; where making its parts fails, nothing is written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Assemble:
+    """Puts the results of a batch together."""
+
+    batches: Batches
+    results: Results
+    files: Files
+    write: WriteFile
+    outbox: str
+    """The bucket that results of files go into."""
+
+    def __call__(self, batch_id: str, now: int) -> bool:
+        """Do it, if all rows have ended and it was not done; may be repeated, and may stop anywhere.
+
+        Returns:
+            Whether the batch is written; False of a document that has to be gone on with (`batches.documents`).
+
+        Raises:
+            Exception: of the cloud; it should be repeated.
+        """
+        if is_document(batch := self.batches.get(batch_id)):
+            return batch.status.terminal
+        _, batch = self.batches.change(batch_id, lambda before: before.finalizing(now))
+        if not batch.status.terminal and batch.is_done:
+            output = self._in_outbox(batch) if in_one_file(batch) else self._as_files(batch, now)
+            _, batch = self.batches.change(batch_id, lambda before: before.ended(output, now))
+        if batch.status.terminal:
+            self.results.forget(batch.id, batch.shards)
+        return True
+
+    def _in_outbox(self, batch: Batch) -> dict[str, Any]:
+        key = batch.asked["output"]["key"] + RESULTS
+        self.write(self.outbox, key, self._lines(batch, "output", batch.rows))
+        return {"result_key": key}
+
+    def _as_files(self, batch: Batch, now: int) -> dict[str, Any]:
+        succeeded = batch.sums.counts.get(Status.SUCCEEDED.value, 0)
+        lines: dict[ResultKind, int] = {"output": succeeded, "errors": batch.rows - succeeded}
+        return {NAMES[kind]: self._file(batch, kind, count, now) for kind, count in lines.items() if count}
+
+    def _file(self, batch: Batch, kind: ResultKind, count: int, now: int) -> str:
+        place = self.files.place(batch.tenant, f"{batch.id}/{kind}", batch.created_at, now // 1000 + KEEP_S)
+        self.write(place.bucket, place.key, self._lines(batch, kind, count))
+        return str(self.files.create(place, f"{batch.id}_{kind}.jsonl", PURPOSE, now).id)
+
+    def _lines(self, batch: Batch, kind: ResultKind, count: int) -> Iterator[bytes]:
+        """What a file is made of.
+
+        Raises:
+            Unavailable: it has not as many lines as it should have.
+        """
+        found = 0
+        for part in self.results.parts(batch.id, batch.shards, kind):
+            found += part.count(b"\n")
+            yield part
+        if found != count:
+            message = f"Of {count} results of a kind there were {found}."
+            raise Unavailable(message, code="results_missing")

@@ -1,0 +1,232 @@
+"""Taking a batch, or one that tries the rows of another again: all of it is checked before anything is kept."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.batches.batch import KEEP_S, LOOK_MS, Batch, is_document
+from broker.batches.hours import OffPeak
+from broker.batches.planning import MOST_BYTES
+from broker.batches.ports import BatchWorkflows, RowBytes
+from broker.batches.request import BatchRequest, asked_of
+from broker.batches.store import Batches
+from broker.clock import uuid7_hex
+from broker.errors import BrokerError, Conflict, InvalidRequest
+from broker.jobs import idempotency
+from broker.jobs.accepting import Caller
+from broker.jobs.head import Status
+from broker.jobs.media_references import SCHEME, owned
+from broker.tenants.registry import Tenant
+
+GIVEN = "given.jsonl"
+"""Where the rows of a body are kept, as a file of them would be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One version of an object; `version` is None where its bucket keeps none."""
+
+    bucket: str
+    key: str
+    etag: str
+    version: str | None
+    bytes: int
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """As a batch keeps it, and `RowBytes.lines` takes it."""
+        return {"bucket": self.bucket, "key": self.key, "etag": self.etag, "version": self.version}
+
+
+class Finds(Protocol):
+    """What is known of files before they are read."""
+
+    def object(self, bucket: str, key: str) -> Found | None:
+        """The newest version of an object of the inbox; None where there is none."""
+        ...
+
+    def file(self, tenant: str, file_id: str, now: int) -> Found:
+        """An uploaded file.
+
+        Raises:
+            NotFound: the tenant has no such file.
+            InvalidRequest: its bytes have not come yet.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The batch, and whether it was there already (an idempotent repeat)."""
+
+    batch: Batch
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Keeps a batch and starts its workflow; what a crash leaves between the two, the sweep starts."""
+
+    batches: Batches
+    tenant_of: Callable[[str, int], Tenant]
+    """Raises Forbidden."""
+    finds: Finds
+    rows: RowBytes
+    workflows: BatchWorkflows
+    check_webhook: Callable[[str], None]
+    check_names: Callable[[BatchRequest, Tenant, int], None]
+    """Raises where a prompt or model that all rows are to have is not there for this tenant."""
+    inbox: str
+    """The bucket that requests may point into."""
+    on_lost_start: Callable[[Batch, Exception], None] = lambda batch, error: None
+
+    def __call__(self, request: BatchRequest, caller: Caller, now: int, key: str | None = None) -> Taken:
+        """Take one; with a `key`, once.
+
+        Raises:
+            InvalidRequest: and its kin, naming the field at fault; nothing is kept then.
+        """
+        document = request.model_dump(mode="json", exclude_unset=True)
+        return self._once(
+            {"batch": document}, caller, now, key, lambda batch_id: self._new(request, batch_id, caller, now)
+        )
+
+    def again(self, batch_id: str, caller: Caller, now: int, key: str | None = None) -> Taken:
+        """Take those rows of an ended batch again that did not succeed, as a batch of their own.
+
+        Raises:
+            NotFound: the tenant has no such batch.
+            Conflict: it has not ended.
+            InvalidRequest: all of its rows succeeded, or it never had any.
+        """
+
+        def make(new_id: str) -> Batch:
+            first = self.batches.get(batch_id, caller.tenant)
+            if is_document(first):
+                message = "A document is not tried again in parts: put it into the inbox once more."
+                raise InvalidRequest(message, code="document_not_retried", param="id")
+            if not first.status.terminal:
+                raise Conflict("The batch has not ended; cancel it first.", code="not_ended")
+            if not first.is_planned or first.sums.ended <= first.sums.counts.get(Status.SUCCEEDED.value, 0):
+                raise InvalidRequest("The batch has no row that did not succeed.", code="nothing_to_retry")
+            asked = {name: value for name, value in first.asked.items() if name not in OF_ITS_TIME}
+            asked["retry_of"] = first.id
+            return self._made(new_id, caller, now, {"kind": "retry", "batch": first.id}, asked, now)
+
+        return self._once({"retry_of": batch_id}, caller, now, key, make)
+
+    def _once(
+        self, document: dict[str, Any], caller: Caller, now: int, key: str | None, make: Callable[[str], Batch]
+    ) -> Taken:
+        own = f"batch_{uuid7_hex(now)}"
+        if key is None:
+            return self._keep(make(own))
+        database, body = self.batches.database, idempotency.fingerprint(document)
+        held = idempotency.reserve(database, caller.tenant, key, body, own, now)
+        if held.accepted:
+            if there := self.batches.find(held.job_id):
+                return Taken(there, repeated=True)
+            held = idempotency.renew(database, held, own, now)
+        if held.job_id != own and (there := self.batches.find(held.job_id)):
+            idempotency.settle(database, held)  # the first try crashed after its commit
+            return Taken(there, repeated=True)
+        try:
+            taken = self._keep(make(held.job_id))
+        except BrokerError:
+            idempotency.free(database, held, own)
+            raise
+        idempotency.settle(database, held)
+        return taken
+
+    def check(self, request: BatchRequest, tenant_id: str, now: int) -> dict[str, Any]:
+        """Look at all that a batch says beside its rows; gives it as a batch keeps it (`Batch.asked`).
+
+        Raises:
+            InvalidRequest: and its kin.
+        """
+        tenant = self.tenant_of(tenant_id, now)
+        begins_at = request.begins_at(now)
+        window = request.window(tenant.off_peak)
+        if window and OffPeak.of(window).opens_at(begins_at) >= begins_at + request.window_s * 1000:
+            message = "off_peak: the hours begin only when the completion_window is over"
+            raise InvalidRequest(message, code="invalid_field", param="off_peak")
+        if request.webhook:
+            self.check_webhook(request.webhook.url)
+        if request.output.key is not None:
+            owned_key(request.output.key, tenant.id)
+        self.check_names(request, tenant, now)
+        return asked_of(request, now, tenant.off_peak)
+
+    def found(self, request: BatchRequest, tenant: str, now: int) -> Found | None:
+        """The file of its rows; None where the body has them.
+
+        Raises:
+            InvalidRequest: and its kin: there is none for this tenant, or it is empty or too large.
+        """
+        if request.inline is not None:
+            return None
+        if request.input_file_id is not None:
+            found, param = self.finds.file(tenant, request.input_file_id, now), "input_file_id"
+        else:
+            found, param = self._object(request.s3 or "", tenant), "s3"
+        if not found.bytes:
+            raise InvalidRequest(f"{param}: the file is empty.", code="empty_file", param=param)
+        if found.bytes > MOST_BYTES:
+            message = f"{param}: the file has more than {MOST_BYTES} bytes."
+            raise InvalidRequest(message, code="file_too_large", param=param)
+        return found
+
+    def _new(self, request: BatchRequest, batch_id: str, caller: Caller, now: int) -> Batch:
+        asked = self.check(request, caller.tenant, now)
+        found = self.found(request, caller.tenant, now)
+        source = found.source if found else self.rows.write(batch_id, GIVEN, _lines(request.inline or ()))
+        return self._made(batch_id, caller, now, {"kind": "object", **source}, asked, request.begins_at(now))
+
+    def _object(self, address: str, tenant: str) -> Found:
+        found = self.finds.object(*owned(address, tenant, self.inbox, "s3"))
+        if found is None:
+            raise InvalidRequest("s3: there is no such file in the inbox.", code="file_not_found", param="s3")
+        return found
+
+    def _made(
+        self, batch_id: str, caller: Caller, now: int, source: dict[str, Any], asked: dict[str, Any], begins_at: int
+    ) -> Batch:
+        return Batch(
+            id=batch_id,
+            tenant=caller.tenant,
+            principal=caller.principal,
+            created_at=now,
+            expires_at=now // 1000 + KEEP_S,
+            ends_at=begins_at + asked["completion_window_s"] * 1000,
+            source=source,
+            asked=asked,
+            due_at=now + LOOK_MS,
+        )
+
+    def _keep(self, batch: Batch) -> Taken:
+        made = self.batches.create(batch)
+        kept = batch if made else self.batches.get(batch.id)  # a repeat of a try that crashed after its commit
+        try:
+            self.workflows.start(batch.id)
+        except Exception as error:  # it is kept: the sweep starts what was never started
+            self.on_lost_start(batch, error)
+        return Taken(kept, repeated=not made)
+
+
+OF_ITS_TIME = ("not_before", "max_cost")
+"""What is not taken over by a retry: the time has come, and the money was for the first."""
+
+
+def owned_key(key: str, tenant: str) -> None:
+    """Hold a key of the outbox to the rules of keys of the inbox.
+
+    Raises:
+        InvalidRequest: it is not below the tenant's own prefix.
+    """
+    owned(f"{SCHEME}outbox/{key}", tenant, "outbox", "output.key")
+
+
+def _lines(rows: Iterable[Any]) -> Iterator[bytes]:
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False).encode() + b"\n"

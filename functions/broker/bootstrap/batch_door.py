@@ -1,0 +1,129 @@
+"""Builds the door for batches; put together when a call is about them."""
+
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+from broker.bootstrap import batching
+from broker.bootstrap.adapters import database, files, is_local, job_queue, models, prompt_texts, setting, tenants
+from broker.bootstrap.running import deliver
+from broker.clock import now_ms
+
+if TYPE_CHECKING:
+    from broker.batches.batch import Batch
+    from broker.batches.estimating import EstimateBatch
+    from broker.batches.request import BatchRequest
+    from broker.batches.submitting import Submit
+    from broker.batches.viewing import ShowBatch
+    from broker.rest.batches import BatchDoor
+    from broker.tenants.registry import Tenant
+
+ALONE = (3, 4)
+"""The part of all jobs at once that a tenant alone may have (`jobs.in_flight.TIMES_ROOM`)."""
+
+
+@cache
+def submit() -> "Submit":
+    """Taking batches."""
+    from broker.batches.submitting import Submit
+    from broker.cloud.clients import client
+    from broker.cloud.row_files import RowFiles
+    from broker.delivery.addresses import check_form
+    from broker.errors import Forbidden, InvalidRequest
+    from broker.metrics import batch_unstarted
+    from broker.prompts.templates import Prompts
+
+    prompts = Prompts(database(), prompt_texts())
+
+    def check_names(request: "BatchRequest", tenant: "Tenant", now: int) -> None:
+        if request.prompt:
+            prompts.check(request.prompt.model_dump(exclude_none=True), now)
+        name = getattr(request.defaults, "model", "auto")
+        found = () if name == "auto" else models().catalog(now).expand(name)
+        if name != "auto" and not found:
+            raise InvalidRequest(f"There is no model {name!r}.", code="unknown_model", param="defaults.model")
+        if found and tenant.models is not None and tenant.models.isdisjoint(found):
+            raise Forbidden("The tenant may not use this model.", code="model_not_allowed", param="defaults.model")
+
+    return Submit(
+        *(batching.batches(), tenants().get, RowFiles(client("s3"), files().open), batching.row_bytes()),
+        *(batching.batch_workflows(), lambda url: check_form(url, allow_private=is_local()), check_names),
+        *(setting("INBOX_BUCKET"), batch_unstarted),
+    )
+
+
+@cache
+def estimate() -> "EstimateBatch":
+    """What batches would cost."""
+    from broker.batches.estimating import EstimateBatch
+    from broker.batches.sampling import Sampling
+    from broker.bootstrap.doors import estimate_job
+    from broker.jobs.in_flight import LIMIT, PK
+    from broker.routing.question import USUAL_OUTPUT
+
+    def batch_price(model_id: str, tokens_in: int, most_out: int, now: int) -> int | None:
+        model = models().get(model_id, now)
+        if model.batch_price_in is None or model.batch_price_out is None:
+            return None
+        return tokens_in * model.batch_price_in + min(most_out, USUAL_OUTPUT) * model.batch_price_out
+
+    def at_once() -> int | None:
+        known = database().get("ledger", PK, LIMIT, eventual=True)
+        return known["limit"] * ALONE[0] // ALONE[1] if known else None
+
+    return EstimateBatch(submit(), Sampling(batching.row_bytes()), estimate_job(), batch_price, at_once)
+
+
+@cache
+def batch_door() -> "BatchDoor":
+    """The routes of batches."""
+    from broker.batches.erasing import EraseBatch
+    from broker.batches.stopping import Stops
+    from broker.batches.viewing import ShowBatch
+    from broker.cloud.clients import client
+    from broker.cloud.results import ResultObjects
+    from broker.rest.batches import BatchDoor
+
+    def show(url: str) -> "ShowBatch":
+        return ShowBatch(batching.batches(), url, job_queue().waiting)
+
+    stops = Stops(batching.release())
+    results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
+    erase = EraseBatch(database(), batching.release(), results, _discard)
+
+    def redeliver(batch_id: str, now: int) -> list[str]:
+        return deliver().redeliver(batch_id, now)
+
+    return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase, redeliver)
+
+
+def _discard(batch: "Batch") -> None:
+    """Delete the files of a batch's results."""
+    from broker.cloud.clients import client
+    from broker.errors import NotFound
+
+    if key := batch.output.get("result_key"):
+        client("s3").delete_object(Bucket=setting("OUTBOX_BUCKET"), Key=key)
+    for name in ("output_file_id", "error_file_id"):
+        if file_id := batch.output.get(name):
+            with suppress(NotFound):
+                files().delete(batch.tenant, file_id, now_ms())
+
+
+def _link(batch: "Batch", kind: str, now: int) -> str | None:
+    """Where results can be read: of a file, or of the outbox."""
+    from broker.cloud.clients import client
+    from broker.cloud.objects import LINK_S
+    from broker.errors import NotFound
+
+    if key := batch.output.get("result_key"):
+        what = {"Bucket": setting("OUTBOX_BUCKET"), "Key": key}
+        return str(client("s3").generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
+    file_id = batch.output.get("output_file_id" if kind == "output" else "error_file_id")
+    if not file_id:
+        return None
+    try:
+        record = files().open(batch.tenant, file_id, now, "kind")
+    except NotFound:
+        return None
+    return files().bucket.link(record.key, record.filename, min(LINK_S, record.until - now // 1000))

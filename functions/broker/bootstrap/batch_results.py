@@ -1,0 +1,112 @@
+"""Builds what ends batches: counting and folding, results, what is told, the sweep's look."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from broker.bootstrap.adapters import (
+    base_url,
+    bus,
+    conversations,
+    database,
+    delivery_queue,
+    files,
+    jobs,
+    payloads,
+    setting,
+)
+from broker.bootstrap.batching import batch_workflows, batches, duplicates, release, row_bytes, run_rows, shard_queue
+
+if TYPE_CHECKING:
+    from broker.batches.assembling import Assemble
+    from broker.batches.counting import Count
+    from broker.batches.erasing import EraseShard
+    from broker.batches.folding import Fold
+    from broker.batches.looking import LookAtBatch
+    from broker.batches.telling import Tell, TellSoon
+    from broker.batches.tending import Tend
+    from broker.cloud.results import ResultObjects
+    from broker.jobs.head import Head
+
+
+@cache
+def shard_results() -> "ResultObjects":
+    """Results of shards."""
+    from broker.cloud.clients import client
+    from broker.cloud.results import ResultObjects
+
+    return ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
+
+
+@cache
+def count_row() -> "Count":
+    """Counting rows."""
+    from broker.batches.counting import Count
+
+    return Count(batches(), shard_queue())
+
+
+@cache
+def tell() -> "Tell":
+    """What is told of batches."""
+    from broker.batches.telling import Tell
+    from broker.delivery.starting import StartDelivery
+
+    return Tell(batches(), bus().put_one, StartDelivery(database(), delivery_queue()), base_url())
+
+
+@cache
+def tell_soon() -> "TellSoon":
+    """Having the end of a batch told."""
+    from broker.batches.telling import TellSoon
+
+    return TellSoon(batches(), shard_queue())
+
+
+@cache
+def erase_shard() -> "EraseShard":
+    """Erasing the jobs of rows."""
+    from broker.batches.erasing import EraseShard
+    from broker.bootstrap.adapters import answers
+    from broker.jobs.erasing import erase
+
+    def erase_job(head: "Head") -> None:
+        erase(jobs(), payloads(), lambda job_id: answers().forget(job_id), conversations().erase_turn, head)
+
+    return EraseShard(jobs(), erase_job, release())
+
+
+@cache
+def fold() -> "Fold":
+    """What follows when rows of a shard have ended."""
+    from broker.batches.collecting import Collect
+    from broker.batches.folding import Fold
+    from broker.jobs.exporting import Export
+
+    collect = Collect(batches(), jobs().look, Export(payloads(), base_url()), shard_results(), row_bytes())
+    return Fold(batches(), jobs(), duplicates(), collect, erase_shard(), release(), shard_queue(), tell())
+
+
+@cache
+def tend() -> "Tend":
+    """What becomes of a shard."""
+    from broker.batches.tending import Tend
+
+    return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())
+
+
+@cache
+def assemble() -> "Assemble":
+    """The files of results."""
+    from broker.batches.assembling import Assemble
+    from broker.cloud.clients import client
+    from broker.cloud.results import ResultFile
+
+    return Assemble(batches(), shard_results(), files(), ResultFile(lambda: client("s3")), setting("OUTBOX_BUCKET"))
+
+
+@cache
+def look_at_batch() -> "LookAtBatch":
+    """The sweep's look."""
+    from broker.batches.looking import LookAtBatch
+
+    return LookAtBatch(batches(), release(), shard_queue(), batch_workflows(), tell())

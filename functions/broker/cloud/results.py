@@ -1,0 +1,123 @@
+"""The results of shards of batches until they are put together; the adapter of `batches.ports.Results`.
+
+batches/{batch id}/results/000017.output.jsonl
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from broker.batches.ports import ResultKind
+from broker.cloud.buckets import GONE, write
+from broker.cloud.rows import PREFIX
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+KIND = "application/x-ndjson"
+
+KINDS: tuple[ResultKind, ...] = ("output", "errors")
+
+READ_BYTES = 1 << 20
+"""Of an object that are read at once. The results of most shards are less."""
+
+AHEAD = 12
+"""Objects whose beginnings are read while others are passed on: a request is some ten milliseconds of waiting."""
+
+WRITES_AT_ONCE = 4
+"""Pieces of a file of results that are sent at the same time."""
+
+MOST_DELETES = 1000
+"""Of one DeleteObjects."""
+
+
+class ResultObjects:
+    """Results in S3."""
+
+    def __init__(self, client: Callable[[], Any], bucket: str) -> None:
+        """`client` gives the client, so that none is made before it is needed."""
+        self._client = client
+        self._bucket = bucket
+
+    def keep(self, batch_id: str, shard: int, kind: ResultKind, parts: Iterable[bytes]) -> None:
+        """See `Results.keep`."""
+        key = _key(batch_id, shard, kind)
+        found = iter(parts)
+        first = next(found, None)
+        if first is None:
+            self._client().delete_object(Bucket=self._bucket, Key=key)  # of a time before, when some jobs were there
+        else:
+            write(self._client(), self._bucket, key, _with(first, found))
+
+    def parts(self, batch_id: str, shards: int, kind: ResultKind) -> Iterator[bytes]:
+        """See `Results.parts`."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        keys = (_key(batch_id, shard, kind) for shard in range(shards))
+        pool = ThreadPoolExecutor(AHEAD)
+        reading: deque[tuple[str, Future[tuple[bytes, int]]]] = deque()
+        try:
+            while True:
+                for key in islice(keys, AHEAD - len(reading)):
+                    reading.append((key, pool.submit(self._read, key, 0)))
+                if not reading:
+                    return
+                key, begun = reading.popleft()
+                piece, size = begun.result()
+                yield from self._whole(key, piece, size)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _whole(self, key: str, piece: bytes, size: int) -> Iterator[bytes]:
+        done = 0
+        while piece:
+            yield piece
+            done += len(piece)
+            piece = self._read(key, done)[0] if done < size else b""
+
+    def _read(self, key: str, begin: int) -> tuple[bytes, int]:
+        """A part of an object and the size of all of it; nothing of one that is not there."""
+        client = self._client()
+        part = f"bytes={begin}-{begin + READ_BYTES - 1}"
+        try:
+            reply = client.get_object(Bucket=self._bucket, Key=key, Range=part)
+        except client.exceptions.ClientError as error:
+            if begin or error.response["Error"]["Code"] not in GONE:
+                raise
+            return b"", 0
+        return reply["Body"].read(), int(reply["ContentRange"].rpartition("/")[2])
+
+    def forget(self, batch_id: str, shards: int) -> None:
+        """See `Results.forget`."""
+        self._delete([_key(batch_id, shard, kind) for shard in range(shards) for kind in KINDS])
+
+    def forget_rows(self, batch_id: str, places: Iterable[dict[str, Any]]) -> None:
+        """See `Results.forget_rows`."""
+        ours = {place["key"] for place in places if place.get("bucket") == self._bucket}
+        self._delete([key for key in sorted(ours) if key.startswith(f"{PREFIX}{batch_id}/")])
+
+    def _delete(self, keys: list[str]) -> None:
+        for first in range(0, len(keys), MOST_DELETES):
+            objects = [{"Key": key} for key in keys[first : first + MOST_DELETES]]
+            self._client().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+
+
+class ResultFile:
+    """Where the file of a batch's results goes; the adapter of `batches.assembling.WriteFile`."""
+
+    def __init__(self, client: Callable[[], Any]) -> None:
+        self._client = client
+
+    def __call__(self, bucket: str, key: str, parts: Iterable[bytes]) -> None:
+        """Write it; memory holds some pieces of it."""
+        write(self._client(), bucket, key, parts, kind=KIND, at_once=WRITES_AT_ONCE)
+
+
+def _key(batch_id: str, shard: int, kind: ResultKind) -> str:
+    return f"{PREFIX}{batch_id}/results/{shard:06}.{kind}.jsonl"
+
+
+def _with(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest

@@ -1,0 +1,183 @@
+"""The routes of `/v1/batches`, one function each, in one table."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from broker.clock import now_ms
+from broker.errors import Conflict, InvalidRequest, NotFound
+from broker.jobs.accepting import Caller
+from broker.rest.http import Reply, Request
+
+if TYPE_CHECKING:
+    from broker.batches.batch import Batch
+    from broker.batches.estimating import EstimateBatch
+    from broker.batches.stopping import Stops
+    from broker.batches.store import Batches
+    from broker.batches.submitting import Submit, Taken
+    from broker.batches.viewing import ShowBatch
+    from broker.storage import Item
+
+MOST_LISTED = 100
+
+KINDS = ("output", "errors")
+"""The two files of results; where they are one, it is both."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDoor:
+    """The use cases behind the routes."""
+
+    batches: "Batches"
+    submit: "Submit"
+    estimate: "EstimateBatch"
+    stops: "Stops"
+    show: Callable[[str], "ShowBatch"]
+    """For a base URL."""
+    link: Callable[["Batch", str, int], str | None]
+    """Where anyone may read a batch's results of a kind for a while; None where there are none of the kind."""
+    erase: Callable[["Batch", int], None]
+    redeliver: Callable[[str, int], list[str]]
+    """Sends a batch's webhooks once more; gives their ids."""
+
+    def submit_batch(self, request: Request) -> Reply:
+        """`POST /batches`."""
+        from broker.batches.request import parse_batch
+
+        body = parse_batch(request.json())
+        if body.input_file_id is not None:
+            request.need("files:read")
+        return self._taken(self.submit(body, _caller(request), now_ms(), request.idempotency_key), request)
+
+    def retry_batch(self, request: Request) -> Reply:
+        """`POST /batches/{id}/retry`: the rows that did not succeed, as a batch of their own."""
+        taken = self.submit.again(_id(request), _caller(request), now_ms(), request.idempotency_key)
+        return self._taken(taken, request)
+
+    def estimate_batch(self, request: Request) -> Reply:
+        """`POST /batches/estimate`: nothing is run, kept or held."""
+        from broker.batches.request import parse_batch
+
+        body = parse_batch(request.json())
+        if body.input_file_id is not None:
+            request.need("files:read")
+        return Reply(200, self.estimate(body, _caller(request), now_ms()))
+
+    def list_batches(self, request: Request) -> Reply:
+        """`GET /batches`: newest first."""
+        limit = request.number("limit", 20)
+        if not 1 <= limit <= MOST_LISTED:
+            raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
+        cursor = _read_cursor(request.query.get("cursor") or None, request.tenant)
+        found, following = self.batches.of_tenant(request.tenant, limit=limit, cursor=cursor)
+        rows = self.show(request.base_url).page(found, now_ms())
+        return Reply(200, {"object": "list", "data": rows, "next_cursor": _write_cursor(following)})
+
+    def get_batch(self, request: Request) -> Reply:
+        """`GET /batches/{id}`: as of now."""
+        return self._shown(self._owned(request), request)
+
+    def cancel_batch(self, request: Request) -> Reply:
+        """`POST /batches/{id}/cancel`: no more rows begin; what is done is kept."""
+        return self._shown(self.stops.cancel(self._owned(request), now_ms()), request)
+
+    def pause_batch(self, request: Request) -> Reply:
+        """`POST /batches/{id}/pause`: no more rows begin for now."""
+        return self._shown(self.stops.pause(self._owned(request), now_ms()), request)
+
+    def resume_batch(self, request: Request) -> Reply:
+        """`POST /batches/{id}/resume`."""
+        return self._shown(self.stops.resume(self._owned(request), now_ms()), request)
+
+    def get_results(self, request: Request) -> Reply:
+        """`GET /batches/{id}/results`: `307` to where they can be read for a while without any credential."""
+        kind = request.query.get("kind", KINDS[0])
+        if kind not in KINDS:
+            raise InvalidRequest(f"kind is one of {', '.join(KINDS)}.", param="kind")
+        batch = self._owned(request)
+        if not batch.status.terminal:
+            raise Conflict("The batch has not ended.", code="not_ended")
+        url = self.link(batch, kind, now_ms())
+        if url is None:
+            raise NotFound(f"The batch has no {kind}, or they are not kept any more.", code="no_results", param="kind")
+        return Reply(307, None, {"location": url})
+
+    def delete_batch(self, request: Request) -> Reply:
+        """`DELETE /batches/{id}`: erases what its rows asked and were answered, and its results."""
+        batch = self._owned(request)
+        if not batch.status.terminal:
+            raise Conflict("The batch has not ended; cancel it first.", code="not_ended")
+        self.erase(batch, now_ms())
+        return Reply(204, None)
+
+    def redeliver_batch(self, request: Request) -> Reply:
+        """`POST /batches/{id}/redeliver`."""
+        return Reply(202, {"object": "redelivery", "ids": self.redeliver(self._owned(request).id, now_ms())})
+
+    def _taken(self, taken: "Taken", request: Request) -> Reply:
+        headers = {"location": f"{request.base_url}/batches/{taken.batch.id}"}
+        if taken.repeated:
+            headers["idempotent-replayed"] = "true"
+        shown = self._shown(taken.batch, request)
+        return Reply(200 if taken.batch.status.terminal else 202, shown.body, headers)
+
+    def _shown(self, batch: "Batch", request: Request) -> Reply:
+        return Reply(200, self.show(request.base_url)(batch, now_ms()))
+
+    def _owned(self, request: Request) -> "Batch":
+        return self.batches.get(_id(request), request.tenant)
+
+
+def _id(request: Request) -> str:
+    """The path's, if it can be one.
+
+    Raises:
+        NotFound: nothing could have it.
+    """
+    from broker.jobs.head import JOB_ID
+
+    found = request.path["id"]
+    if not JOB_ID.fullmatch(found):
+        raise NotFound("There is no such batch.", param="id")
+    return found
+
+
+def _caller(request: Request) -> Caller:
+    return Caller(request.tenant, request.principal, "rest", request.request_id)
+
+
+def _write_cursor(key: "Item | None") -> str | None:
+    return base64.urlsafe_b64encode(json.dumps(key["id"]).encode()).decode() if key else None
+
+
+def _read_cursor(cursor: str | None, tenant: str) -> "Item | None":
+    if cursor is None:
+        return None
+    from broker.batches.batch import LISTED, batch_pk
+    from broker.jobs.head import JOB_ID
+
+    try:
+        batch_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if not isinstance(batch_id, str) or not JOB_ID.fullmatch(batch_id):
+            raise ValueError(cursor)
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
+    return {"pk": batch_pk(batch_id), "sk": "BATCH", "tenant": tenant + LISTED, "id": batch_id}
+
+
+BATCH_ROUTES: dict[tuple[str, str], tuple[str, Callable[[BatchDoor, Request], Reply]]] = {
+    ("POST", "/batches"): ("jobs:write", BatchDoor.submit_batch),
+    ("GET", "/batches"): ("jobs:read", BatchDoor.list_batches),
+    ("POST", "/batches/estimate"): ("models:read", BatchDoor.estimate_batch),
+    ("GET", "/batches/{id}"): ("jobs:read", BatchDoor.get_batch),
+    ("DELETE", "/batches/{id}"): ("jobs:write", BatchDoor.delete_batch),
+    ("POST", "/batches/{id}/cancel"): ("jobs:write", BatchDoor.cancel_batch),
+    ("POST", "/batches/{id}/pause"): ("jobs:write", BatchDoor.pause_batch),
+    ("POST", "/batches/{id}/resume"): ("jobs:write", BatchDoor.resume_batch),
+    ("POST", "/batches/{id}/retry"): ("jobs:write", BatchDoor.retry_batch),
+    ("POST", "/batches/{id}/redeliver"): ("jobs:write", BatchDoor.redeliver_batch),
+    ("GET", "/batches/{id}/results"): ("jobs:read", BatchDoor.get_results),
+}
+"""By method and resource: the scope that is needed, and the answer."""

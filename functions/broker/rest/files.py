@@ -1,0 +1,198 @@
+"""The routes of files and uploads, in the shapes that OpenAI's clients read."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from broker.clock import now_ms
+from broker.errors import InvalidRequest, TooLarge
+from broker.files.bodies import (
+    PURPOSES,
+    Completion,
+    FileBody,
+    PartBody,
+    UploadBody,
+    new_file,
+    parse_form,
+)
+from broker.files.keeping import Files, well_formed
+from broker.files.record import PENDING, PROCESSED, FileRecord, Target
+from broker.files.uploading import PART_BYTES, Uploads, upload_id_of
+from broker.jobs.request import parsed
+from broker.rest.forms import is_form, read_form
+from broker.rest.http import Reply, Request
+
+MOST_FORM_BYTES = 4_500_000
+"""Of a file in a form. Lambda takes 6 MB of an event, and API Gateway hands it bytes as base64, a third longer."""
+
+MOST_LISTED = 1_000
+"""Files on a page. A page has to fit what Lambda gives back; OpenAI's clients ask for up to `MOST_ASKED`."""
+MOST_ASKED = 10_000
+
+LINK_S = 900
+
+MOST_JOINING_S = 20
+"""From when the function got the call: API Gateway cuts it after 29 seconds."""
+
+OTHERWISE = (
+    'Send {"filename", "bytes", "purpose"} as JSON to be told where to put up to 5 GB, or send parts to /uploads.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileDoor:
+    """The use cases behind the routes."""
+
+    files: Files
+
+    def create_file(self, request: Request) -> Reply:
+        """`POST /files`: a form with the file in it, or JSON that says which file is to come."""
+        now = now_ms()
+        if not is_form(request):
+            record = self.files.expect(new_file(request.tenant, parsed(FileBody, request.json()), now), now)
+            return Reply(200, self._shown(record))
+        form = read_form(request, "file")
+        if len(form.data) > MOST_FORM_BYTES:
+            message = f"file: it has more than {MOST_FORM_BYTES} bytes, which no form can bring. {OTHERWISE}"
+            raise TooLarge(message, code="file_too_large", param="file")
+        body = parse_form(form.fields, form.filename, len(form.data))
+        record = self.files.keep(new_file(request.tenant, body, now), form.data, now)
+        return Reply(200, shown(record))
+
+    def list_files(self, request: Request) -> Reply:
+        """`GET /files`: the newest first, unless `order` says otherwise."""
+        order, purpose = request.query.get("order", "desc"), request.query.get("purpose") or None
+        after, limit = request.query.get("after") or None, request.number("limit", MOST_ASKED)
+        if order not in ("asc", "desc"):
+            raise InvalidRequest("order is asc or desc.", param="order")
+        if purpose not in (None, *PURPOSES):
+            raise InvalidRequest(f"purpose is one of {', '.join(PURPOSES)}.", param="purpose")
+        if not 1 <= limit <= MOST_ASKED:
+            raise InvalidRequest(f"limit is from 1 to {MOST_ASKED}.", param="limit")
+        if after is not None and not well_formed(after):
+            raise InvalidRequest("after is the id of a file.", param="after")
+        found, more = self.files.list(
+            request.tenant,
+            now_ms(),
+            limit=min(limit, MOST_LISTED),
+            after=after,
+            oldest_first=order == "asc",
+            purpose=purpose,
+        )
+        ids = {"first_id": found[0].id if found else None, "last_id": found[-1].id if found else None}
+        return Reply(200, {"object": "list", "data": [shown(each) for each in found], **ids, "has_more": more})
+
+    def get_file(self, request: Request) -> Reply:
+        """`GET /files/{id}`; of one that is awaited also where its bytes go."""
+        now = now_ms()
+        record = self.files.settled(self.files.find(request.tenant, request.path["id"], now), now)
+        return Reply(200, self._shown(record))
+
+    def get_content(self, request: Request) -> Reply:
+        """`GET /files/{id}/content`: leads to the bucket, where a client must not send its own credential."""
+        now = now_ms()
+        record = self.files.open(request.tenant, request.path["id"], now, "id")
+        seconds = min(LINK_S, record.until - now // 1000)
+        return Reply(307, None, {"location": self.files.bucket.link(record.key, record.filename, seconds)})
+
+    def delete_file(self, request: Request) -> Reply:
+        """`DELETE /files/{id}`."""
+        record = self.files.delete(request.tenant, request.path["id"], now_ms())
+        return Reply(200, {"id": record.id, "object": "file", "deleted": True})
+
+    def create_upload(self, request: Request) -> Reply:
+        """`POST /uploads`."""
+        now = now_ms()
+        body = parsed(UploadBody, request.json())
+        return Reply(200, self._upload(self._uploads.begin(new_file(request.tenant, body, now), now)))
+
+    def get_upload(self, request: Request) -> Reply:
+        """`GET /uploads/{id}`: how it stands, and which parts the bucket has."""
+        record = self._uploads.find(request.tenant, request.path["id"], now_ms())
+        parts = [{"id": f"part_{each.number}", "bytes": each.bytes} for each in self._uploads.parts(record)]
+        return Reply(200, self._upload(record) | {"parts": parts})
+
+    def add_part(self, request: Request) -> Reply:
+        """`POST /uploads/{id}/parts`: a form with the part in it, or JSON that says which part is to come."""
+        now, upload_id = now_ms(), request.path["id"]
+        if is_form(request):
+            form = read_form(request, "data")
+            for name in form.fields:
+                raise InvalidRequest(f"{name[:64]}: there is no such field.", code="invalid_field", param=name)
+            if not 1 <= len(form.data) <= MOST_FORM_BYTES:
+                message = f"data: a part in a form has 1 to {MOST_FORM_BYTES} bytes; send smaller ones."
+                raise TooLarge(message, code="part_too_large", param="data")
+            part_id, where = self._uploads.add(request.tenant, upload_id, form.data, now), None
+        else:
+            body = parsed(PartBody, request.json())
+            target = self._uploads.target(request.tenant, upload_id, body.number, now)
+            part_id, where = f"part_{body.number}", _where(target, now)
+        part = {"id": part_id, "object": "upload.part", "created_at": now // 1000, "upload_id": upload_id}
+        return Reply(200, part | ({"upload": where} if where else {}))
+
+    def complete_upload(self, request: Request) -> Reply:
+        """`POST /uploads/{id}/complete`."""
+        body = parsed(Completion, request.json())
+
+        def time_left() -> bool:
+            return time.monotonic() < request.began + MOST_JOINING_S
+
+        record = self._uploads.complete(
+            request.tenant, request.path["id"], body.part_ids, body.md5, now_ms(), time_left
+        )
+        return Reply(200, self._upload(record))
+
+    def cancel_upload(self, request: Request) -> Reply:
+        """`POST /uploads/{id}/cancel`."""
+        record = self._uploads.cancel(request.tenant, request.path["id"], now_ms())
+        return Reply(200, self._upload(record) | {"status": "cancelled"})
+
+    @property
+    def _uploads(self) -> Uploads:
+        return Uploads(self.files)
+
+    def _shown(self, record: FileRecord) -> dict[str, Any]:
+        """The file, and where its bytes go as long as they are awaited."""
+        if record.status != PENDING or record.in_parts:
+            return shown(record)
+        target = self.files.bucket.target(record.key, record.bytes, record.sha256)
+        return shown(record) | {"upload": _where(target, now_ms())}
+
+    def _upload(self, record: FileRecord) -> dict[str, Any]:
+        is_complete = record.status == PROCESSED
+        return {
+            "id": upload_id_of(record),
+            "object": "upload",
+            "bytes": record.bytes,
+            "created_at": record.created_at // 1000,
+            "expires_at": record.awaited_until // 1000,
+            "filename": record.filename,
+            "purpose": record.purpose,
+            "status": "completed" if is_complete else "pending",
+            "part_bytes": PART_BYTES,
+            "file": shown(record) if is_complete else None,
+        }
+
+
+def shown(record: FileRecord) -> dict[str, Any]:
+    """A file in its public form; times are epoch seconds here, as OpenAI has them."""
+    return {
+        "id": record.id,
+        "object": "file",
+        "bytes": record.bytes,
+        "created_at": record.created_at // 1000,
+        "expires_at": record.until,
+        "filename": record.filename,
+        "purpose": record.purpose,
+        "status": record.status,
+        "status_details": None,
+    }
+
+
+def _where(target: Target, now: int) -> dict[str, Any]:
+    return {
+        "method": "PUT",
+        "url": target.url,
+        "headers": target.headers,
+        "expires_at": now // 1000 + target.seconds,
+    }
