@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
     "jobs": {
+        "consequences",
         *("clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "side_by_side", "storage"),
         "tenants",
     },

@@ -35,6 +35,8 @@ class Tenant:
     enabled: bool = True
     language: str = "en"
     """In which its users are told what was blocked."""
+    weight: int = 1
+    """Its share of the bulk lane where several tenants want more than there is."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
     repeat_window_seconds: int = 0
@@ -79,6 +81,7 @@ class Tenants:
                 recipes_only=item.get("recipes_only", False),
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
+                weight=item.get("weight", 1),
                 cache_embedding_model=item.get("cache_embedding_model"),
                 repeat_window_seconds=item.get("repeat_window_seconds", 0),
                 max_files=item.get("max_files", MOST_FILES),
