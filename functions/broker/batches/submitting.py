@@ -224,6 +224,9 @@ def owned_key(key: str, tenant: str) -> None:
     Raises:
         InvalidRequest: it is not below the tenant's own prefix.
     """
+    if not key.startswith(f"{tenant}/"):
+        message = "output.key: results go to the outbox bucket below the tenant's own prefix."
+        raise InvalidRequest(message, code="key_not_yours", param="output.key")
     owned(f"{SCHEME}outbox/{key}", tenant, "outbox", "output.key")
 
 

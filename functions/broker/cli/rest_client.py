@@ -46,14 +46,16 @@ class RestClient:
             headers: names with underscores; what is None is left out.
 
         Raises:
-            BrokerError: what the API said.
+            InvalidRequest: the API refused it, so nothing was done.
+            BrokerError: what the API said, or that it did not answer; it may have been done.
         """
         named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         reply = self._request(method, path + (f"?{urlencode(asked)}" if asked else ""), body, named)
         told = _read(reply.data)
         if reply.status >= 300 and not _is_job(told):
-            raise BrokerError(_message(told, reply.status))
+            kind = InvalidRequest if 400 <= reply.status < 500 else BrokerError
+            raise kind(_message(told, reply.status))
         return told
 
     def put(self, url: str, headers: Mapping[str, str], data: bytes) -> None:
@@ -127,5 +129,5 @@ def _message(told: Any, status: int) -> str:
     error = told.get("error") if isinstance(told, dict) else None
     if not isinstance(error, dict) or "message" not in error:
         return f"the API answered {status}"
-    place = f" ({error['param']})" if error.get("param") else ""
-    return f"{error['message']}{place}"
+    message, param = error["message"], error.get("param")
+    return f"{message} ({param})" if param and not message.startswith(f"{param}:") else message
