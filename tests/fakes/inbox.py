@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.batches.store import Batches
 from broker.batches.tries import LINE_S
 from broker.delivery.publishing import HeadChange, Publish
 from broker.documents.document import Document
 from broker.inbox.collecting import Collect
 from broker.inbox.counting import Count
 from broker.inbox.file_work import FileWork
+from broker.inbox.lines import TakeLines
 from broker.inbox.reading import ReadDocument
 from broker.inbox.splitting import Split, Taken
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
 from broker.tenants.registry import Tenants
 
+from tests.fakes.batches import FakeBatchWorkflows
 from tests.fakes.bus import FakeBus
 from tests.fakes.files import FakeCollects, FakeInbox, FakeOutbox, FakeReadings
 from tests.fakes.queue import FakeDeliveries
@@ -46,6 +49,7 @@ class Files:
     collects: FakeCollects = field(default_factory=FakeCollects)
     readings: FakeReadings = field(default_factory=FakeReadings)
     bus: FakeBus = field(default_factory=FakeBus)
+    workflows: FakeBatchWorkflows = field(default_factory=FakeBatchWorkflows)
     failed: list[tuple[int, str]] = field(default_factory=list)
     line_s: float = LINE_S
 
@@ -58,9 +62,7 @@ class Files:
         """Counts lines."""
         return Count(self.world.database, self.collects)
 
-    def split(
-        self, event: dict[str, Any], now: int = NOW, time_left: Callable[[], bool] = lambda: True
-    ) -> Taken | None:
+    def split(self, event: dict[str, Any], now: int = NOW) -> Taken | None:
         """Take a file."""
         world, tenant_of = self.world, Tenants(self.world.database).get
         accept, tell, failed = world.accepting(), self.bus.put_one, self.failed
@@ -75,11 +77,12 @@ class Files:
                 tell,
                 self.collects,
                 self.readings,
+                TakeLines(Batches(world.database), self.workflows),
             ),
             lambda batch_id, line, error: failed.append((line, type(error).__name__)),
             self.line_s,
         )
-        return split(event, lambda: now, time_left)
+        return split(event, lambda: now)
 
     def go_on(self, now: int = NOW) -> int:
         """Take what was left to later messages, and what those leave; gives the seconds that it waited."""
