@@ -10,7 +10,7 @@ FOLDER = ROOT / ".local" / "bench"
 
 ALONE = (
     *("idle", "startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails"),
-    *("documents", "waiting", "rows"),
+    *("documents", "waiting", "rows", "batch"),
 )
 """What needs no stack."""
 
@@ -39,12 +39,15 @@ def main() -> int:
     )
     parser.add_argument("--polls", type=float, default=1, help="of each job, of the price")
     parser.add_argument("--secrets", type=int, default=3, help="of providers and of webhooks, of the price")
-    parser.add_argument("--jobs", type=int, default=100, help="jobs of the cpu, litellm, emulator and throughput runs")
+    parser.add_argument(
+        "--jobs", type=int, default=100, help="jobs of the cpu, litellm, emulator, throughput and overload runs"
+    )
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the largest batch of the rows run")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the emulator and litellm runs")
     parser.add_argument("--environment", type=Path, help="of litellm: a virtual environment that has `litellm[proxy]`")
     parser.add_argument("--clients", type=int, default=8, help="clients of the throughput run")
     parser.add_argument("--within", type=float, default=120, help="seconds until the throughput run is over")
+    parser.add_argument("--lines", type=int, default=500, help="of the file of the overload run")
     parser.add_argument("--concurrency", type=int, default=10, help="functions that run at a time in the overload run")
     parser.add_argument("--keep-running", action="store_true", help="leave the stack up for the next run")
     asked = parser.parse_intermixed_args()  # files may come behind options
@@ -97,6 +100,10 @@ def main() -> int:
         from bench import waiting
 
         return waiting.run()
+    if asked.what == "batch":
+        from bench import batch
+
+        return batch.run()
     if asked.what == "rows":
         from bench import rows
 
@@ -135,7 +142,7 @@ def main() -> int:
         from bench import overload
 
         with running(folder / "scarce", PLAIN, keep=asked.keep_running, concurrency=asked.concurrency) as stack:
-            status = overload.run(stack, asked.jobs, asked.concurrency)
+            status = overload.run(stack, asked.jobs, asked.lines, asked.concurrency)
     return status
 
 

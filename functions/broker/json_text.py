@@ -8,6 +8,9 @@ from broker.errors import InvalidRequest
 DEEPEST = 64
 """Levels of arrays and objects in each other. What walks a request (guardrails, the cache, adapters) relies on it."""
 
+MAX_BODY_BYTES = 5_000_000
+"""Of a request with everything in it; larger documents come through the inbox bucket."""
+
 MARK = "\ufeff"
 """A byte order mark, which some editors and clients write before a text."""
 

@@ -51,7 +51,8 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
     "registry": (
         RegistryFile,
         "Registry file",
-        "What `broker apply` reads: models, aliases, guardrails, routes, tenants, sources, issuers, prompts, labels.",
+        "What `broker apply` reads: models, aliases, guardrails, routes, tenants, sources, issuers, prompts, labels, "
+        "recipes.",
     ),
 }
 """By file name: the model, a title and a description."""

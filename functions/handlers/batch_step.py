@@ -14,7 +14,7 @@ TimeLeft = Callable[[], bool]
 
 
 def _plan(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
-    return batching.plan()(event["batch_id"], now_ms, time_left)
+    return batching.plan_batch()(event["batch_id"], now_ms, time_left)
 
 
 def _run(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
@@ -26,8 +26,7 @@ def _expire(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
 
 
 def _results(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
-    batch_results.assemble()(event["batch_id"], now_ms())
-    return {}
+    return {"written": batch_results.assemble()(event["batch_id"], now_ms())}
 
 
 def _tell(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:

@@ -21,6 +21,9 @@ def _take(record: dict[str, Any]) -> None:
     if accepted is None:
         say({"message": "event rejected", "message_id": record["messageId"]})
         return
+    if isinstance(accepted, str):
+        say({"message": "document asked for", "message_id": record["messageId"], "tenant": accepted})
+        return
     head = accepted.head
     facts = {"job_id": head.id, "tenant": head.tenant, "repeated": accepted.repeated}
     say({"message": "event accepted", **facts})

@@ -17,7 +17,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _read(record: dict[str, Any]) -> None:
-    document = doors.read_document()(json.loads(record["body"]))
+    event = json.loads(record["body"])
+    document = doors.read_for_recipe()(event) if "recipe" in event else doors.read_document()(event)
     error = document.error.code if document.error else None
     facts = {"kind": document.kind, "pages": len(document.pages), "inside": len(document.children), "error": error}
     log("document read", took_ms=round(document.seconds * 1000), peak_mb=document.peak_mb, **facts)

@@ -9,6 +9,8 @@
 - It checks what a function's role allows (`AUTH`), but knows no `events:source` of `PutEvents`, has a permission of its
   own for Bedrock's Converse (on AWS it is that of InvokeModel) and for SendMessageBatch (SendMessage's), and holds the buckets' rule about TLS against the
   loopback interface.
+- Where a stack's update has an event source call a function's alias, or the function again, it goes on calling what it
+  called before.
 
 A test fails when a new release no longer fits.
 """
@@ -22,8 +24,9 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, lambda_runtime
 from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
 
-from local.emulator.rewriting import replaced
+from local.emulator.rewriting import replaced, rewrite
 
 MARK = "__raised__"
 
@@ -44,6 +47,10 @@ PATCHED = """            traceback.print_exc()
             _raised = {"errorType": type(e).__name__, "errorMessage": str(e)}
             _real_stdout.write(json.dumps({"status": "ok", "result": {"__raised__": _raised}}) + "\\n")
 """
+
+MAPPING = "AWS::Lambda::EventSourceMapping"
+
+CALLED = '        esm["FunctionName"] = func_name\n'
 
 
 def patch() -> None:
@@ -69,6 +76,10 @@ def patch() -> None:
             return {"body": error, "error": True, "log": result.get("log", "")}
         return result
 
+    rewrite(provisioners, "_lambda_esm_update", (CALLED, CALLED + '        esm["Qualifier"] = qualifier\n'))
+    handlers = provisioners._RESOURCE_HANDLERS
+    updating = handlers[MAPPING] | {"update": provisioners._lambda_esm_update}
+    provisioners._RESOURCE_HANDLERS = handlers | {MAPPING: updating}
     lambda_svc._execute_function_warm = execute
     lambda_svc._xray_trace_id_for_invocation = Sampling(lambda_svc._xray_trace_id_for_invocation).trace_id
     pin = app.pin_request_origin

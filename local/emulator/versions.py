@@ -34,9 +34,7 @@ def patch() -> None:
     )
 
 
-def _part_of(
-    what: tuple[str, str], headers: dict[str, str], reply: dict[str, str], body: bytes
-) -> tuple[Any, Any, Any]:
+def _part_of(what: tuple[str, str], headers: dict[str, str], reply: dict[str, str], body: bytes) -> tuple[Any, ...]:
     """The reply with what was asked for of a body."""
     if "range" not in headers:
         return 200, reply, body

@@ -2,24 +2,33 @@
 
 import io
 import json
+from base64 import b64decode
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from botocore.stub import Stubber
+from broker.batches.documents import Readings as DocumentReadingsOfBatches
 from broker.cloud.readings import DocumentReadings, TextractOcr
 from broker.documents.document import TooMuch
-from broker.inbox.reading import Readings
+from broker.errors import NotFound
+from broker.inbox.recipes import KeptReadings
 
 from tests.adapters.conftest import Client
 from tests.fakes.files import FakeReadings
 
 BUCKET = "payloads"
+
+
+class AllReadings(KeptReadings, DocumentReadingsOfBatches, Protocol):
+    """Both ports."""
+
+
 EVENT = {"detail": {"object": {"key": "acme/Grüße.pdf"}}}
 
 
 @pytest.fixture(params=["memory", "aws"])
-def readings(request: pytest.FixtureRequest, client: Client) -> Readings:
+def readings(request: pytest.FixtureRequest, client: Client) -> AllReadings:
     if request.param == "memory":
         return FakeReadings()
     s3, sqs = client("s3"), client("sqs")
@@ -27,7 +36,7 @@ def readings(request: pytest.FixtureRequest, client: Client) -> Readings:
     return DocumentReadings(s3, BUCKET, sqs, sqs.create_queue(QueueName="documents")["QueueUrl"])
 
 
-def test_what_was_kept_is_found_until_it_is_forgotten(readings: Readings) -> None:
+def test_what_was_kept_is_found_until_it_is_forgotten(readings: AllReadings) -> None:
     facts = {"text": "Grüße", "error": None}
     assert readings.load("batch_1") is None
     readings.keep("batch_1", {"text": "older", "error": None})
@@ -36,6 +45,21 @@ def test_what_was_kept_is_found_until_it_is_forgotten(readings: Readings) -> Non
     readings.forget("batch_1")
     readings.forget("batch_1")
     assert readings.load("batch_1") is None
+
+
+def test_pictures_of_a_document_are_found_until_it_is_forgotten(readings: AllReadings) -> None:
+    readings.keep("batch_1", {"text": "", "error": None})
+    for number, picture in enumerate((b"older", b"two")):
+        readings.keep_scan("batch_1", number, picture)
+    readings.keep_scan("batch_1", 0, b"one")
+    readings.keep_scan("batch_2", 0, b"another's")
+    assert [b64decode(readings.scan("batch_1", number)) for number in (0, 1)] == [b"one", b"two"]
+    readings.forget("batch_1", 2)
+    readings.forget("batch_1", 2)
+    for number in (0, 1, 2):
+        with pytest.raises(NotFound):
+            readings.scan("batch_1", number)
+    assert b64decode(readings.scan("batch_2", 0)) == b"another's"
 
 
 def test_a_document_is_asked_for_in_its_tenants_group(client: Client) -> None:

@@ -17,6 +17,7 @@ class Watched(NamedTuple):
     name: str
     dimensions: dict[str, str]
     """With the template's placeholders as values."""
+    statistic: str
 
 
 def board() -> Resource:
@@ -86,7 +87,8 @@ def metrics() -> list[Watched]:
     for widget in widgets("metric"):
         for row in widget["metrics"]:
             words = [each for each in row if isinstance(each, str)]
-            found.append(Watched(*words[:2], dict(pairs(words[2:]))))
+            options = row[-1] if isinstance(row[-1], dict) else {}
+            found.append(Watched(*words[:2], dict(pairs(words[2:])), options.get("stat", widget["stat"])))
     return found
 
 

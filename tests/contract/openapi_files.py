@@ -44,7 +44,7 @@ def file_calls() -> list[Any]:
     """One call for each."""
     coming, lost = {"body": json.dumps(COMING)}, {"path": {"id": "none"}}
     large = "x" * (MOST_FORM_BYTES + 1)
-    part = {"body": '{"number": 1, "bytes": 4}'}
+    part = {"body": '{"number": 1}'}
     none = {"body": '{"part_ids": ["part_1"]}'}
     return [
         ("POST", "/files", 200, None, form("file", "one\n", purpose="batch")),

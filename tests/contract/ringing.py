@@ -36,6 +36,13 @@ def watched(alarm: Resource) -> list[dict[str, Any]]:
     return [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
 
 
+def statistics(alarm: Resource) -> list[str]:
+    """What an alarm asks of the metrics that it looks at."""
+    if "Metrics" not in alarm:
+        return [alarm.get("Statistic") or alarm["ExtendedStatistic"]]
+    return [each["MetricStat"]["Stat"] for each in alarm["Metrics"] if "MetricStat" in each]
+
+
 def namespace(metric: dict[str, Any]) -> str:
     """A metric's namespace, without what `Fn::Sub` puts into it."""
     named = metric["Namespace"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from broker.jobs.request import JobRequest
 
-from tests.contract.aws_metrics import AWS_METRICS, OF_THE_ACCOUNT
+from tests.contract.aws_metrics import AWS_METRICS, OF_THE_ACCOUNT, fits
 from tests.contract.ringing import (
     ALARM,
     INSUFFICIENT_DATA,
@@ -18,6 +18,7 @@ from tests.contract.ringing import (
     is_ours,
     namespace,
     states,
+    statistics,
     watched,
 )
 from tests.contract.stack import ROOT, Resource, events, of_type, queues, target, template
@@ -44,11 +45,12 @@ def test_an_alarm_watches_what_is_told(name: str) -> None:
             assert not keys, "what a filter counts has no dimension here"
         else:
             of = namespace(metric), metric["MetricName"]
-            known = AWS_METRICS[of]
+            known = AWS_METRICS[of].dimensions
             if "RuleName" in keys:
                 on_bus = "EventBusName" in of_type("AWS::Events::Rule")[rule_of(metric)]
                 known = known if on_bus else ("RuleName",)
             assert keys == set(known) or (not keys and of in OF_THE_ACCOUNT), name
+            assert all(fits(*of, each) for each in statistics(alarms()[name])), f"{name} asks for something else"
 
 
 def filtered() -> set[tuple[str, str]]:

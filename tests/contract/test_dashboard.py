@@ -15,7 +15,7 @@ from broker.jobs.head import Status
 from broker.metrics import answer_given, circuit_changed, job_ended, provider_called, webhook_attempted
 from broker.observability import NAMESPACE
 
-from tests.contract.aws_metrics import AWS_METRICS, OF_THE_ACCOUNT
+from tests.contract.aws_metrics import AWS_METRICS, OF_THE_ACCOUNT, fits
 from tests.contract.boards import (
     board,
     body,
@@ -67,13 +67,14 @@ def test_no_widget_lies_on_another_or_beside_the_grid() -> None:
 def test_each_metric_that_is_shown_is_told() -> None:
     shown = metrics()
     assert 20 < len(shown) <= MOST_METRICS
-    for namespace, name, dimensions in shown:
+    for namespace, name, dimensions, statistic in shown:
         if namespace == NAMESPACE:
             assert set(dimensions) == metrics_told()[name], name
             assert dimensions["stack"] == "${AWS::StackName}"
         else:
-            known = set(AWS_METRICS[namespace, name])
+            known = set(AWS_METRICS[namespace, name].dimensions)
             assert set(dimensions) == known or (not dimensions and (namespace, name) in OF_THE_ACCOUNT), name
+            assert fits(namespace, name, statistic), f"{statistic} of {name} says something else"
 
 
 def test_each_placeholder_is_of_something_that_stands_with_the_dashboard() -> None:
@@ -93,13 +94,13 @@ def test_the_dashboard_shows_all_alarms_that_stand_on_both_clouds(all_alarms: bo
 
 
 def test_both_lanes_and_each_end_of_messages_are_shown() -> None:
-    shown = {dimensions.get("QueueName", "") for _, _, dimensions in metrics()}
+    shown = {dimensions.get("QueueName", "") for _, _, dimensions, _ in metrics()}
     assert {f"${{{name}.QueueName}}" for name in queues()} == shown - {""}
 
 
 def test_no_metric_is_told_that_neither_an_alarm_nor_the_dashboard_needs() -> None:
     rung = {each["MetricName"] for alarm in alarms().values() for each in watched(alarm) if is_ours(each)}
-    shown = {name for namespace, name, _ in metrics() if namespace == NAMESPACE}
+    shown = {name for namespace, name, _, _ in metrics() if namespace == NAMESPACE}
     assert metrics_told().keys() == rung | shown, "each costs 0.30 dollars a month"
 
 

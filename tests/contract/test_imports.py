@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
     "jobs": {
+        "consequences",
         *("clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "side_by_side", "storage"),
         "tenants",
     },
@@ -57,11 +58,11 @@ ARROWS: dict[str, set[str]] = {
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
-        *("batches", "clock", "errors", "guardrails", "jobs", "json_schema", "json_text"),
+        *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
         *("postprocessing", "prompts", "providers", "routing", "storage"),
     },
-    "documents": set(),
-    "batches": {"bounds", "clock", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
+    "documents": {"json_schema", "postprocessing", "token_estimates"},
+    "batches": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
     "inbox": {
         "batches",
         "bounds",
@@ -117,6 +118,7 @@ ARROWS: dict[str, set[str]] = {
         "files",
         "guardrails",
         "jobs",
+        "json_text",
         "prompts",
         "registry",
         "rest",

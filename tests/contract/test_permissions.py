@@ -239,6 +239,7 @@ def test_some_functions_read_objects() -> None:
     readers_of_inbox = {
         "AdminFunction",
         "ApiFunction",
+        "IntakeFunction",
         "InvokeModelFunction",
         "ReadDocumentFunction",
         "TakeFileFunction",
@@ -268,6 +269,7 @@ def test_who_cleans_deletes_what_is_kept_and_reads_no_more_than_records_of_files
     }
     assert allowed == {
         *(("s3:DeleteObject", place) for place in kept),
+        ("s3:AbortMultipartUpload", "{'Fn::Sub': '${PayloadsBucket.Arn}/files/*'}"),
         ("dynamodb:BatchWriteItem", str(JOBS_TABLE)),
         ("dynamodb:Query", "{'Fn::Sub': '${JobsTable.Arn}/index/due'}"),
     }

@@ -35,9 +35,6 @@ HEAVY = (
 )
 """Packages and modules that cost a start more than a few milliseconds."""
 
-AT_START: dict[str, set[str]] = {"admin": {"pydantic"}, "api": {"pydantic"}}
-"""What a door may load when it is imported, beside what is not heavy; for most, nothing."""
-
 S3 = {"botocore.client", "botocore.session", "urllib3", "cryptography"}
 """What a client of S3 needs, which no other service does (`broker.cloud.lean`); `cryptography` comes with it where
 pyOpenSSL is installed, which the layer has not."""
@@ -47,7 +44,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "api": ("api", {"pydantic"}),
     "authorize": ("identify", set()),
     "batch_rows": ("tend", {"pydantic"} | S3),
-    "batch_step": ("plan", {"pydantic"} | S3),
+    "batch_step": ("plan_batch", set()),
     "check_input": ("guard", set()),
     "clean": ("clean", {"broker.files"}),
     "deliver": ("deliver", set()),
@@ -56,10 +53,10 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "invoke_model": ("advance", {"broker.providers"}),
     "moderate_output": ("guard", set()),
     "publish": ("publish", set()),
-    "read_document": ("read_document", {"pydantic"} | S3),
+    "read_document": ("read_document", S3),
     "select_model": ("select_model", set()),
     "settle_job": ("settle_job", set()),
-    "take_file": ("split", {"pydantic"} | S3),
+    "take_file": ("split", S3),
     "sweep": ("sweep", set()),
 }
 """The use case behind each door, and what building it may load."""
@@ -125,7 +122,7 @@ def test_each_function_is_looked_at() -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_door_loads_nothing_heavy_when_it_is_imported(door: str) -> None:
-    found = heavy(loaded(door)) - AT_START.get(door, set())
+    found = heavy(loaded(door))
     assert not found, f"importing handlers.{door} loads {sorted(found)}: import it where it is used"
 
 
@@ -139,8 +136,6 @@ def test_a_use_case_loads_only_what_it_needs(door: str) -> None:
 
 
 def test_what_is_allowed_is_loaded() -> None:
-    for door, allowed in AT_START.items():
-        assert allowed <= heavy(loaded(door)), f"handlers.{door} no longer loads {sorted(allowed)}: forbid it"
     for door, (builder, allowed) in AT_FIRST_USE.items():
         found = heavy(loaded(door, builder)) | {"cryptography"}
         assert allowed <= found, f"{door} no longer loads {sorted(allowed)}: forbid it"

@@ -34,7 +34,7 @@ def test_its_begin_and_its_end_are_told_on_the_bus_and_by_a_signed_webhook(demo:
         completed = heard.wait("BatchCompleted", of_it)
         first, second = receiver.wait(2, 90)
     assert completed is not None
-    data = completed["data"]
+    data = completed["detail"]["data"]
     assert (data["status"], data["total"], data["counts"]["rejected"]) == ("completed", 3, 1)
     assert (data["output_file_id"], data["error_file_id"]) == (ended["output_file_id"], ended["error_file_id"])
     assert data["usage"] == ended["usage"]

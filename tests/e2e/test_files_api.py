@@ -109,17 +109,18 @@ def test_the_bucket_takes_only_what_was_told(stack: Stack) -> None:
 
 
 def test_large_parts_go_to_the_bucket_and_may_go_again(stack: Stack) -> None:
-    data = os.urandom(5 * MEBIBYTE + 1000)
+    data = os.urandom(16 * MEBIBYTE + 1000)
     begun = stack.api.call("POST", "/uploads", {"filename": "x", "bytes": len(data), "purpose": "batch"}).body
     path = f"/uploads/{begun['id']}"
     parts = []
-    for number, piece in ((2, data[5 * MEBIBYTE :]), (1, data[: 5 * MEBIBYTE])):
-        part = stack.api.call("POST", f"{path}/parts", {"number": number, "bytes": len(piece)}).body
+    assert begun["part_bytes"] == 16 * MEBIBYTE
+    for number, piece in ((2, data[16 * MEBIBYTE :]), (1, data[: 16 * MEBIBYTE])):
+        part = stack.api.call("POST", f"{path}/parts", {"number": number}).body
         assert put(part["upload"], piece + b"x") == 403
         assert [put(part["upload"], piece) for _ in range(2)] == [200, 200]
         parts.append(part["id"])
     there = stack.api.call("GET", path).body["parts"]
-    assert [(each["id"], each["bytes"]) for each in there] == [("part_1", 5 * MEBIBYTE), ("part_2", 1000)]
+    assert [(each["id"], each["bytes"]) for each in there] == [("part_1", 16 * MEBIBYTE), ("part_2", 1000)]
     done = stack.api.call("POST", f"{path}/complete", {"part_ids": sorted(parts)}).body
     assert (done["status"], done["file"]["bytes"]) == ("completed", len(data))
     assert content(stack.api, done["file"]["id"]) == data

@@ -15,8 +15,9 @@ from broker.batches.steering import Expire, GiveUp, Run
 from broker.batches.store import Batches
 from broker.batches.tending import Tend
 from broker.batches.tries import LINE_S
+from broker.jobs.accepting import with_policies
 from broker.jobs.head import Head
-from broker.jobs.request import stored_form
+from broker.jobs.request import JobRequest, stored_form
 
 from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
 from tests.fakes.world import HOUR, NOW, SECOND, World, a_model
@@ -101,10 +102,15 @@ class Rows:
             *(world.jobs, world.accepting(), self.shards),
             lambda batch_id, row, error: self.failed.append((row, type(error).__name__)),
             self.line_s,
-            lambda request, tenant, now: world.preparing().quote(tenant, stored_form(request), now)[1],
+            self.worst,
         )
         tend = Tend(self.batches, run_rows, self.fold, self.workflows, self.tell)
         tend(message, lambda: self.now, time_left)
+
+    def worst(self, request: JobRequest, batch: Batch, now: int) -> int:
+        """What a row may cost."""
+        asked = with_policies(stored_form(request), batch.asked.get("policies", ()))
+        return self.world.preparing().quote(batch.tenant, asked, now)[1]
 
     def tend_all(self) -> int:
         """Tend whatever was sent, and what is sent by that; gives the seconds that messages waited."""

@@ -1,5 +1,6 @@
 """The buckets of files and the queue that asks for collections, in memory; `inbox` and `outbox` as the adapters are."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable
@@ -89,6 +90,7 @@ class FakeReadings:
 
     asked: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scans: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     def ask(self, event: dict[str, Any], tenant: str) -> None:
         """See `Readings.ask`."""
@@ -102,6 +104,18 @@ class FakeReadings:
         """See `Readings.keep`."""
         self.kept[batch_id] = json.loads(json.dumps(facts))
 
-    def forget(self, batch_id: str) -> None:
+    def keep_scan(self, batch_id: str, number: int, picture: bytes) -> None:
+        """See `broker.inbox.recipes.KeptReadings.keep_scan`."""
+        self.scans[batch_id, number] = picture
+
+    def scan(self, batch_id: str, number: int) -> str:
+        """See `broker.batches.documents.Readings.scan`."""
+        if (batch_id, number) not in self.scans:
+            raise NotFound("A picture of the document is gone.", code="document_gone")
+        return base64.b64encode(self.scans[batch_id, number]).decode()
+
+    def forget(self, batch_id: str, scans: int = 0) -> None:
         """See `Readings.forget`."""
         self.kept.pop(batch_id, None)
+        for number in range(scans):
+            self.scans.pop((batch_id, number), None)

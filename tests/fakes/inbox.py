@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.batches.documents import SubmitDocument
+from broker.batches.recipes import Recipes
 from broker.batches.store import Batches
 from broker.batches.tries import LINE_S
 from broker.delivery.publishing import HeadChange, Publish
 from broker.documents.document import Document
+from broker.documents.sandbox import Ocr
 from broker.inbox.collecting import Collect
 from broker.inbox.counting import Count
 from broker.inbox.file_work import FileWork
 from broker.inbox.lines import TakeLines
 from broker.inbox.reading import ReadDocument
+from broker.inbox.recipes import RECIPE, ReadForRecipe, TakeDocument
 from broker.inbox.splitting import Split, Taken
 from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
@@ -58,6 +62,12 @@ class Files:
         self.world.tenant()
 
     @property
+    def documents(self) -> TakeDocument:
+        """Takes documents for which there are recipes."""
+        submit = SubmitDocument(Batches(self.world.database), self.workflows, lambda model, now: (None, None))
+        return TakeDocument(Recipes(self.world.database), self.readings, submit)
+
+    @property
     def count(self) -> Count:
         """Counts lines."""
         return Count(self.world.database, self.collects)
@@ -77,6 +87,7 @@ class Files:
                 tell,
                 self.collects,
                 self.readings,
+                self.documents,
                 TakeLines(Batches(world.database), self.workflows),
             ),
             lambda batch_id, line, error: failed.append((line, type(error).__name__)),
@@ -98,6 +109,14 @@ class Files:
         use_case = ReadDocument(self.inbox, self.readings, answer, self.collects.again)
         while self.readings.asked:
             event, _ = self.readings.asked.pop(0)
+            use_case(event)
+
+    def read_for_recipe(self, answer: Callable[[Path, str, Ocr], Document]) -> None:
+        """Read the documents that are asked for, for their recipes."""
+        use_case = ReadForRecipe(self.inbox, self.readings, answer, self.collects.again)
+        while self.readings.asked:
+            event, _ = self.readings.asked.pop(0)
+            assert RECIPE in event
             use_case(event)
 
     def taken(self, key: str, data: bytes | str, now: int = NOW) -> Taken:

@@ -49,7 +49,7 @@ class Shelf:
 
     def clean(self, now: int) -> None:
         """What `clean` does then."""
-        Clean(self.world.database, self, EndFiles(self.world.database))(now)
+        Clean(self.world.database, self, EndFiles(self.world.database, self.bucket))(now)
 
     def end(self, endings: list[Ending]) -> int:
         """See `cleaning.Objects.end`."""

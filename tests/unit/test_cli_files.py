@@ -10,6 +10,8 @@ from broker.cli import files as command
 from broker.cli import main
 from broker.cli.rest_client import RestClient
 from broker.errors import InvalidRequest
+from broker.files import uploading
+from broker.rest import files as rest
 
 from tests.fakes.file_bucket import LEAST_PART
 from tests.unit.rest_door import Door
@@ -33,7 +35,9 @@ def server(door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestServer]:
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "PART_BYTES", LEAST_PART)
+    monkeypatch.setattr(command, "MOST_AT_ONCE", LEAST_PART)
+    for module in (uploading, rest):
+        monkeypatch.setattr(module, "PART_BYTES", LEAST_PART)
 
 
 def run(capsys: Printed, *arguments: str) -> str:

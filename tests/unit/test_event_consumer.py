@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker.errors import KeyInFlight, Unavailable
+from broker.errors import InvalidRequest, KeyInFlight, Unavailable
 from broker.jobs.accepting import Acceptance
 from broker.jobs.event_consumer import EventConsumer
 from broker.registry.applying import apply
@@ -30,6 +30,7 @@ class Door:
     world: World = field(default_factory=World)
     rejections: FakeRejections = field(default_factory=FakeRejections)
     bus: FakeBus = field(default_factory=FakeBus)
+    documents: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.world.register(
@@ -38,9 +39,22 @@ class Door:
         self.world.tenant()
 
     def __call__(self, event: Any = None, *, now: int = NOW, **changes: Any) -> Acceptance | None:
+        accepted = self.take(event, now, **changes)
+        assert not isinstance(accepted, str)
+        return accepted
+
+    def take(self, event: Any = None, now: int = NOW, **changes: Any) -> Acceptance | str | None:
+        """Take an event in."""
         body = event if isinstance(event, str) else json.dumps(event if event is not None else {**EVENT, **changes})
         of_event = Tenants(self.world.database).of_event
-        return EventConsumer(self.world.accepting(), of_event, self.rejections, self.bus.put_one)(body, now)
+        ports = self.world.accepting(), of_event, self.rejections, self.bus.put_one
+        return EventConsumer(*ports, self.take_document)(body, now)
+
+    def take_document(self, detail: Any, tenant: str, event_id: str, principal: str) -> None:
+        """Take a document; one that names no recipe is at fault."""
+        if "recipe" not in detail["document"]:
+            raise InvalidRequest("document.recipe: it is needed", code="invalid_field", param="document.recipe")
+        self.documents.append((detail["document"]["s3"], tenant, event_id, principal))
 
 
 @pytest.fixture
@@ -60,6 +74,15 @@ def test_an_event_becomes_a_job_of_its_sources_tenant(take: Door) -> None:
     )
     assert take.rejections.kept == []
     assert take.bus.events == []
+
+
+def test_an_event_may_ask_for_a_document_and_is_rejected_where_that_cannot_be(take: Door) -> None:
+    detail = {"document": {"s3": "s3://inbox/acme/a.pdf", "recipe": "notes"}}
+    assert take.take(detail=detail) == "acme"
+    assert take.documents == [("s3://inbox/acme/a.pdf", "acme", "e-1", "event:shop.orders")]
+    assert take.take(detail={"document": {"s3": "s3://inbox/acme/a.pdf"}}) is None
+    assert take.rejections.kept[-1][1] == "invalid_field: document.recipe: it is needed"
+    assert take.bus.kinds == ["RequestRejected"] and len(take.documents) == 1
 
 
 def test_an_event_that_comes_again_gives_the_same_job(take: Door) -> None:

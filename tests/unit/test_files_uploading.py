@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BrokerError, Unavailable
+from broker.files import uploading
 from broker.files.record import AWAITED_MS, LATE_MS, FileRecord
 from broker.files.uploading import MOST_JOINED, Uploads, upload_id_of
 
@@ -40,7 +41,7 @@ class Desk:
 
     def put(self, upload: str, number: int, data: bytes) -> str:
         """Put a part to the bucket itself."""
-        target = self.uploads().target("acme", upload, number, len(data), NOW)
+        target = self.uploads().target("acme", upload, number, NOW)
         record = self.uploads().find("acme", upload, NOW)
         assert record.multipart and target.headers == {"content-length": str(len(data))}
         self.shelf.bucket.put_part(record.key, record.multipart, number, data)
@@ -110,7 +111,7 @@ def test_another_tenants_parts_and_uploads_are_as_unknown_as_none() -> None:
         ("complete", "other", mine, [part], None, NOW),
         ("cancel", "other", mine, NOW),
         ("find", "other", mine, NOW),
-        ("target", "other", mine, 1, 1, NOW),
+        ("target", "other", mine, 1, NOW),
     ):
         uploads = desk.uploads()
         with pytest.raises(BrokerError) as failure:
@@ -152,7 +153,12 @@ def test_a_large_upload_is_sent_to_the_bucket_and_that_is_said() -> None:
     assert (error.status, error.code) == (413, "upload_too_large") and '"number"' in error.message
 
 
-def test_parts_that_were_put_to_the_bucket_make_the_file() -> None:
+@pytest.fixture
+def parts_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploading, "PART_BYTES", LEAST_PART)
+
+
+def test_parts_that_were_put_to_the_bucket_make_the_file(parts_of_five: None) -> None:
     desk = Desk()
     upload = desk.begun(LEAST_PART + 3)
     parts = [desk.put(upload, 1, b"x" * LEAST_PART), desk.put(upload, 2, b"end")]
@@ -172,18 +178,35 @@ def test_all_parts_go_one_way() -> None:
     desk = Desk()
     through, direct = desk.begun(5), desk.begun(5)
     desk.add(through, b"1")
-    assert desk.refused("target", "acme", through, 1, 1, NOW).code == "mixed_parts"
-    desk.put(direct, 1, b"1")
+    assert desk.refused("target", "acme", through, 1, NOW).code == "mixed_parts"
+    desk.put(direct, 1, b"12345")
     assert desk.refused("add", direct, b"1").code == "mixed_parts"
-    assert desk.refused("target", "acme", direct, 2, 6, NOW).param == "bytes"
 
 
-def test_two_who_ask_at_once_where_to_put_parts_are_told_of_one_upload() -> None:
+def test_parts_hold_no_more_together_than_was_told(parts_of_five: None) -> None:
     desk = Desk()
-    upload = desk.begun(9)
-    desk.shelf.world.database.meanwhile = [lambda: desk.uploads().target("acme", upload, 2, 4, NOW)]
-    target = desk.uploads().target("acme", upload, 1, 5, NOW)
-    other = desk.uploads().target("acme", upload, 2, 4, NOW)
+    upload = desk.begun(2 * LEAST_PART + 1)
+    sizes = [desk.uploads().target("acme", upload, number, NOW).headers["content-length"] for number in (3, 1, 2)]
+    assert sizes == ["1", str(LEAST_PART), str(LEAST_PART)]
+    assert desk.refused("target", "acme", upload, 4, NOW).param == "number"
+    whole = desk.begun(2 * LEAST_PART)
+    assert desk.refused("target", "acme", whole, 3, NOW).param == "number"
+
+
+def test_parts_that_nobody_completes_go_with_their_record() -> None:
+    desk = Desk()
+    upload = desk.begun(5)
+    desk.put(upload, 1, b"12345")
+    desk.shelf.clean(NOW + AWAITED_MS + LATE_MS)
+    assert (desk.shelf.total(), desk.shelf.bucket.uploads) == ((0, 0), {})
+
+
+def test_two_who_ask_at_once_where_to_put_parts_are_told_of_one_upload(parts_of_five: None) -> None:
+    desk = Desk()
+    upload = desk.begun(LEAST_PART + 1)
+    desk.shelf.world.database.meanwhile = [lambda: desk.uploads().target("acme", upload, 2, NOW)]
+    target = desk.uploads().target("acme", upload, 1, NOW)
+    other = desk.uploads().target("acme", upload, 2, NOW)
     assert target.url.partition("&")[0] == other.url.partition("&")[0]
     assert len(desk.shelf.bucket.uploads) == 1, "the other one was given up"
 
@@ -192,7 +215,7 @@ def test_a_canceled_upload_is_gone_with_its_parts() -> None:
     desk = Desk()
     upload, direct = desk.begun(5), desk.begun(5)
     part = desk.add(upload, b"1")
-    desk.put(direct, 1, b"1")
+    desk.put(direct, 1, b"12345")
     desk.uploads().cancel("acme", upload, NOW)
     desk.uploads().cancel("acme", direct, NOW)
     assert (desk.shelf.total(), desk.shelf.bucket.objects, desk.shelf.bucket.uploads) == ((0, 0), {}, {})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, NotFound, Throttled
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 from broker.rest.http import Reply, Request, error_reply
 
 

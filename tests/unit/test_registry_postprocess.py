@@ -41,7 +41,7 @@ def test_what_is_registered_is_what_jobs_read(kind: str) -> None:
     item = parsed.item()
     read = Template.of(item, FakeTexts()).postprocess if kind == "prompts" else None
     read = read or json.loads(Route.from_item(item).postprocess or "")
-    assert read == ALL | {"citations": {"marks": True, "quotes": False, "at_least": 2}}
+    assert read == ALL | {"citations": {"marks": True, "quotes": False, "pages": False, "at_least": 2}}
 
 
 def test_true_is_short_for_all_citations_and_what_is_off_is_not_kept() -> None:

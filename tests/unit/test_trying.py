@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 from tests.unit.rest_door import Door
 

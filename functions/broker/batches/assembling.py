@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.batches.batch import Batch
+from broker.batches.batch import Batch, is_document
 from broker.batches.collecting import in_one_file
 from broker.batches.ports import ResultKind, Results
 from broker.batches.store import Batches
@@ -59,18 +59,24 @@ class Assemble:
     outbox: str
     """The bucket that results of files go into."""
 
-    def __call__(self, batch_id: str, now: int) -> None:
+    def __call__(self, batch_id: str, now: int) -> bool:
         """Do it, if all rows have ended and it was not done; may be repeated, and may stop anywhere.
+
+        Returns:
+            Whether the batch is written; False of a document that has to be gone on with (`batches.documents`).
 
         Raises:
             Exception: of the cloud; it should be repeated.
         """
+        if is_document(batch := self.batches.get(batch_id)):
+            return batch.status.terminal
         _, batch = self.batches.change(batch_id, lambda before: before.finalizing(now))
         if not batch.status.terminal and batch.is_done:
             output = self._in_outbox(batch) if in_one_file(batch) else self._as_files(batch, now)
             _, batch = self.batches.change(batch_id, lambda before: before.ended(output, now))
         if batch.status.terminal:
             self.results.forget(batch.id, batch.shards)
+        return True
 
     def _in_outbox(self, batch: Batch) -> dict[str, Any]:
         key = batch.asked["output"]["key"] + RESULTS

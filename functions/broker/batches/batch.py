@@ -83,6 +83,8 @@ class Batch:
     """The object that shards read their bytes of, one JSON value a line: `bucket`, `key`, `etag`, `version`."""
     cursor: dict[str, int] = field(default_factory=dict)
     """Where planning goes on: `offset` and `line`."""
+    stages: dict[str, Any] = field(default_factory=dict)
+    """Of a document (`batches.documents`), by name: `shard`, its first, and `rows`. The last may not be planned yet."""
     shards: int = 0
     """Planned so far, and all of them when `is_planned`."""
     rows: int = 0
@@ -173,9 +175,16 @@ class Batch:
     def planned(self, shards: int, rows: int, cursor: dict[str, int], *, is_last: bool, now: int) -> Self:
         """After more of its rows were laid out; `shards` and `rows` are those of all plans up to this."""
         if not is_last:
-            return replace(self, shards=shards, rows=rows, cursor=cursor)
+            return replace(self, shards=shards, rows=rows, cursor=cursor).looked_at(now)
         laid = replace(self, shards=shards, rows=rows, cursor={}, is_planned=True)
         return laid if self.has_stopped else laid._at(BatchStatus.IN_PROGRESS, now)
+
+    def with_stage(self, name: str, rows: int, rows_in: dict[str, Any]) -> Self:
+        """After more rows were asked for, those of another stage; the same where it has that stage."""
+        if name in self.stages or self.status.terminal:
+            return self
+        stages = {**self.stages, name: {"shard": self.shards, "rows": rows}}
+        return replace(self, stages=stages, rows_in=rows_in, is_planned=False, cursor={})
 
     def release(self, now: int) -> Self:
         """After telling as many more shards to run as may; the same where none may.
@@ -257,6 +266,15 @@ class Batch:
 
 KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
 """Of what was asked: neither texts nor addresses."""
+
+DOCUMENT = "document"
+"""In `Batch.source`, the kind of those that are of a document; in `Batch.asked`, by which recipe it goes."""
+
+
+def is_document(batch: Batch) -> bool:
+    """True for the batch of a document: its rows come stage by stage, and it has one result."""
+    return bool(batch.source.get("kind") == DOCUMENT)
+
 
 LISTED = "#batches"
 """Behind the tenant in the tenant's index: batches stand there apart from jobs. No tenant's name has a `#`."""

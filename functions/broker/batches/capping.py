@@ -23,8 +23,8 @@ from broker.storage import If, Update
 WAIT_S = 20
 """Before rows come again for which there was no money left: what others cost less than they might have is theirs."""
 
-Worst = Callable[[JobRequest, str, int], int]
-"""Nano-dollars that a request of a tenant can cost at most, at a moment. Raises what accepting it would."""
+Worst = Callable[[JobRequest, Batch, int], int]
+"""Nano-dollars that a request of a batch can cost at most, at a moment. Raises what accepting it would."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Purse:
             Unavailable: there is no money for it now, or the batch has stopped for want of it.
             InvalidRequest: and its kin, as accepting it would.
         """
-        worst = self.worst(request, self.batch.tenant, now)
+        worst = self.worst(request, self.batch, now)
         if worst > self.left:
             self._reserve(worst, rows, now)
         self.left -= worst

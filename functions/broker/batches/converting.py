@@ -17,7 +17,7 @@ from broker.batches.ports import RowBytes
 from broker.batches.retrying import rows_to_retry
 from broker.batches.store import Batches
 from broker.errors import BrokerError, InvalidRequest, TooLarge
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 MOST_BYTES = 1_000_000_000
 """Of a file that is converted: one function goes through it, and its repeat begins anew. JSONL in UTF-8, which is read

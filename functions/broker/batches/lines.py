@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 LONGEST = MAX_BODY_BYTES + 3
 """Bytes that are kept of a line: one that has a request of the most that is taken, and its end, is shorter."""

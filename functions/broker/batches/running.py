@@ -75,7 +75,7 @@ class RunRows:
     """Told of each row that failed as nobody foresaw."""
     line_s: float = LINE_S
     """The time of a row."""
-    worst: Worst = lambda request, tenant, now: 0
+    worst: Worst = lambda request, batch, now: 0
     """What a row can cost at most; asked only where the batch has a `max_cost_usd`."""
 
     def __call__(
@@ -201,7 +201,8 @@ class RunRows:
             request = parse_request(content.body)
             if not self._follows(work, content, request):
                 named = batch.id, batch.id, content.line, content.custom_id, row
-                caller = Caller(batch.tenant, batch.principal, "batch", *named)
+                policies = tuple(batch.asked.get("policies", ()))
+                caller = Caller(batch.tenant, batch.principal, "batch", *named, policies=policies)
                 request = in_time(request, batch, now)
                 if work.purse:
                     request = work.purse.admit(request, work.shard.rows - len(work.shard.ends.keys() | work.done), now)

@@ -18,7 +18,7 @@ from broker.batches.lines import LONGEST, is_blank, split
 from broker.batches.ports import RowBytes
 from broker.batches.shard import Shard
 from broker.errors import BrokerError, InvalidRequest, TooLarge
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 BULK: dict[str, Any] = {"priority": "bulk"}
 """What a row says unless it says otherwise: nobody waits for one of many."""

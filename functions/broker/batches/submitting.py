@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.batches.batch import KEEP_S, LOOK_MS, Batch
+from broker.batches.batch import KEEP_S, LOOK_MS, Batch, is_document
 from broker.batches.hours import OffPeak
 from broker.batches.planning import MOST_BYTES
 from broker.batches.ports import BatchWorkflows, RowBytes
@@ -103,6 +103,9 @@ class Submit:
 
         def make(new_id: str) -> Batch:
             first = self.batches.get(batch_id, caller.tenant)
+            if is_document(first):
+                message = "A document is not tried again in parts: put it into the inbox once more."
+                raise InvalidRequest(message, code="document_not_retried", param="id")
             if not first.status.terminal:
                 raise Conflict("The batch has not ended; cancel it first.", code="not_ended")
             if not first.is_planned or first.sums.ended <= first.sums.counts.get(Status.SUCCEEDED.value, 0):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.batches.batch import Batch, BatchStatus
+from broker.batches.batch import Batch, BatchStatus, is_document
+from broker.batches.document_view import document_view
 from broker.batches.shard import ENDINGS, ROWS, Sums
 from broker.batches.store import Batches
 from broker.clock import iso, usd
@@ -69,7 +70,9 @@ class ShowBatch:
         progress = Progress.of(batch, live)
         begins = progress.open and not batch.status.terminal
         shown = batch_view(batch, progress, now, self.base_url, self.jobs_waiting("bulk") if begins else None)
-        return shown | {"delivery": [delivery_view(note) for note in self.batches.deliveries(batch)]}
+        document = document_view(self.batches, batch) if is_document(batch) else None
+        delivery = [delivery_view(note) for note in self.batches.deliveries(batch)]
+        return shown | {"document": document, "delivery": delivery}
 
     def page(self, found: Sequence[Batch], now: int) -> list[dict[str, Any]]:
         """Several, by their records alone: a row counts when its shard has ended, and webhooks are not told."""
@@ -130,6 +133,7 @@ def batch_view(
         "prompt": asked.get("prompt"),
         "metadata": asked.get("metadata", {}),
         "retry_of": asked.get("retry_of"),
+        "document": None,
         "erased": batch.erased_at is not None,
         "urls": {"get": url, **{each: f"{url}/{each}" for each in ("cancel", "pause", "resume", "retry", "results")}},
     }

@@ -3,11 +3,12 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from broker.bootstrap.adapters import database, jobs, setting
+from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting
 from broker.bootstrap.doors import accept, prepare
 
 if TYPE_CHECKING:
     from broker.batches.batch import Batch
+    from broker.batches.documents import PlanBatch, PlanDocument
     from broker.batches.duplicates import Duplicates
     from broker.batches.planning import Plan
     from broker.batches.releasing import Release
@@ -114,11 +115,36 @@ def duplicates() -> "Duplicates":
 def run_rows() -> "RunRows":
     """Rows into jobs."""
     from broker.batches.running import RunRows
+    from broker.jobs.accepting import with_policies
     from broker.jobs.request import JobRequest, stored_form
     from broker.metrics import line_failed
 
-    def worst(request: JobRequest, tenant: str, now: int) -> int:
-        return prepare().quote(tenant, stored_form(request), now)[1]
+    def worst(request: JobRequest, batch: "Batch", now: int) -> int:
+        asked = with_policies(stored_form(request), batch.asked.get("policies", ()))
+        return prepare().quote(batch.tenant, asked, now)[1]
 
     use_cases = batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue()
     return RunRows(*use_cases, line_failed, worst=worst)
+
+
+@cache
+def plan_batch() -> "PlanBatch":
+    """Laying out whatever a batch is of."""
+    from broker.batches.documents import PlanBatch
+
+    return PlanBatch(batches(), plan, plan_document)
+
+
+@cache
+def plan_document() -> "PlanDocument":
+    """The next stage of a document, or its result."""
+    from broker.batches.children import Children
+    from broker.batches.documents import PlanDocument
+    from broker.batches.recipes import Recipes
+    from broker.cloud.clients import client
+    from broker.cloud.results import ResultObjects
+
+    results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
+    children = Children(batches(), jobs(), payloads())
+    ports = readings(), Recipes(database()), outbox(), results
+    return PlanDocument(batches(), row_bytes(), plan(), children, *ports)

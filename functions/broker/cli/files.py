@@ -13,8 +13,8 @@ from broker.cli.shell import Shell
 from broker.clock import iso
 from broker.errors import Unavailable
 
-PART_BYTES = 64 * 1024 * 1024
-"""Of a larger file, which goes in parts, so that a cut connection costs one of them."""
+MOST_AT_ONCE = 64 * 1024 * 1024
+"""Bytes; a larger file goes in parts, so that a cut connection costs one of them."""
 
 TRIES = 3
 
@@ -52,7 +52,7 @@ def put_file(client: RestClient, path: Path, purpose: str, keep_s: int | None = 
     new: dict[str, Any] = {"filename": path.name, "bytes": size, "purpose": purpose}
     if keep_s is not None:
         new["expires_after"] = {"seconds": keep_s}
-    if size > PART_BYTES:
+    if size > MOST_AT_ONCE:
         return _put_parts(client, path, new)
     data = path.read_bytes()
     made = client.call("POST", "/files", new | {"sha256": hashlib.sha256(data).hexdigest()})
@@ -61,13 +61,13 @@ def put_file(client: RestClient, path: Path, purpose: str, keep_s: int | None = 
 
 
 def _put_parts(client: RestClient, path: Path, new: dict[str, Any]) -> Any:
-    upload = f"/uploads/{client.call('POST', '/uploads', new)['id']}"
-    ids = []
+    begun = client.call("POST", "/uploads", new)
+    upload, ids = f"/uploads/{begun['id']}", []
     with path.open("rb") as file:
         number = 0
-        while data := file.read(PART_BYTES):
+        while data := file.read(begun["part_bytes"]):
             number += 1
-            part = client.call("POST", f"{upload}/parts", {"number": number, "bytes": len(data)})
+            part = client.call("POST", f"{upload}/parts", {"number": number})
             _send(client, part["upload"], data)
             ids.append(part["id"])
     return client.call("POST", f"{upload}/complete", {"part_ids": ids})["file"]

@@ -1,5 +1,6 @@
 """What was read of documents, until it is taken; and the text of their pictures, by Textract."""
 
+import base64
 import json
 import struct
 import time
@@ -9,6 +10,7 @@ from typing import Any
 from broker.cloud.objects import MISSING
 from broker.documents.document import TooMuch
 from broker.documents.layout import Box, read_lines, written
+from broker.errors import NotFound
 
 PREFIX = "documents/"
 """Below it nothing is kept: each goes when it was taken, and all else after thirty days, by the bucket's rule."""
@@ -43,13 +45,33 @@ class DocumentReadings:
         body = json.dumps(facts, ensure_ascii=False).encode()
         self._s3.put_object(Bucket=self._bucket, Key=_key(batch_id), Body=body, ContentType="application/json")
 
-    def forget(self, batch_id: str) -> None:
+    def keep_scan(self, batch_id: str, number: int, picture: bytes) -> None:
+        """See `inbox.recipes.KeptReadings.keep_scan`."""
+        self._s3.put_object(Bucket=self._bucket, Key=_scan(batch_id, number), Body=picture, ContentType="image/png")
+
+    def scan(self, batch_id: str, number: int) -> str:
+        """See `batches.documents.Readings.scan`."""
+        try:
+            reply = self._s3.get_object(Bucket=self._bucket, Key=_scan(batch_id, number))
+        except self._s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != MISSING:
+                raise
+            raise NotFound("A picture of the document is gone.", code="document_gone") from None
+        return base64.b64encode(reply["Body"].read()).decode()
+
+    def forget(self, batch_id: str, scans: int = 0) -> None:
         """See `Readings.forget`."""
         self._s3.delete_object(Bucket=self._bucket, Key=_key(batch_id))
+        for number in range(scans):
+            self._s3.delete_object(Bucket=self._bucket, Key=_scan(batch_id, number))
 
 
 def _key(batch_id: str) -> str:
     return f"{PREFIX}{batch_id}.json"
+
+
+def _scan(batch_id: str, number: int) -> str:
+    return f"{PREFIX}{batch_id}/scan-{number:04}.png"
 
 
 class TextractOcr:

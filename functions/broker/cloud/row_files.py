@@ -11,13 +11,11 @@ UNKNOWN = GONE | {"403", "AccessDenied"}
 """What S3 says of an object that is not there; the last two where the bucket may not be listed (API, HeadObject)."""
 
 
-class RowFiles:
-    """Objects of the inbox, and uploaded files."""
+class InboxObjects:
+    """Objects of the inbox."""
 
-    def __init__(self, client: Any, open_file: Callable[[str, str, int, str], FileRecord]) -> None:
-        """`open_file` is `files.keeping.Files.open`."""
+    def __init__(self, client: Any) -> None:
         self._client = client
-        self._open = open_file
 
     def object(self, bucket: str, key: str) -> Found | None:
         """See `Finds.object`."""
@@ -28,6 +26,15 @@ class RowFiles:
                 raise
             return None
         return Found(bucket, key, etag_of(reply), reply.get("VersionId"), reply["ContentLength"])
+
+
+class RowFiles(InboxObjects):
+    """Objects of the inbox, and uploaded files."""
+
+    def __init__(self, client: Any, open_file: Callable[[str, str, int, str], FileRecord]) -> None:
+        """`open_file` is `files.keeping.Files.open`."""
+        super().__init__(client)
+        self._open = open_file
 
     def file(self, tenant: str, file_id: str, now: int) -> Found:
         """See `Finds.file`."""

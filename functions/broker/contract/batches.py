@@ -9,8 +9,9 @@ from broker.batches.request import Hours
 from broker.batches.shard import ENDINGS
 from broker.batches.telling import WEBHOOKS
 from broker.batches.viewing import STAMPS
-from broker.contract.common import Count, OneOf, Shown, Time, Url, Usage, Usd
+from broker.contract.common import Count, JobId, OneOf, Shown, Time, Url, Usage, Usd
 from broker.contract.replies import Delivery
+from broker.jobs.head import Status
 
 EXAMPLE_BATCH = "batch_019a0b1c2d3e7f4a8b9c0d1e2f3a4b5c"
 
@@ -94,6 +95,46 @@ _STAMPS: dict[str, Any] = {f"{name}_at": (Time | None, ...) for name in STAMPS}
 Stamps = create_model("Stamps", __base__=Shown, __doc__="When it came to each status.", **_STAMPS)
 
 
+class RecipeUsed(Shown):
+    """The version of a recipe that a document goes by."""
+
+    id: str
+    version: Count
+
+
+class DocumentStage(Shown):
+    """Jobs of a document that run side by side."""
+
+    name: str
+    """`scans`, `parts`, `merge-1`, `step-2`."""
+    total: Count
+    ended: Count
+    succeeded: Count
+    cost_usd: Usd
+
+
+class DocumentChild(Shown):
+    """One job of a document."""
+
+    job_id: JobId
+    stage: str
+    status: Status
+    cost_usd: Usd
+    attempts: Count
+
+
+class DocumentProgress(Shown):
+    """How far a document has come."""
+
+    key: str
+    """Of the inbox."""
+    recipe: RecipeUsed
+    stages: list[DocumentStage]
+    """In order; later ones are not known before earlier ones have ended."""
+    children: list[DocumentChild] | None
+    """Null where there are more than a hundred; the result names them all."""
+
+
 class BatchDelivery(Delivery):
     """A webhook of a batch, with every attempt."""
 
@@ -139,6 +180,8 @@ class Batch(Stamps):  # type: ignore[misc, valid-type]  # made of the table of s
     prompt: PromptOfRows | None
     metadata: dict[str, str]
     retry_of: BatchId | None
+    document: DocumentProgress | None
+    """Of a document that is worked on by a recipe; null of rows."""
     erased: bool
     urls: BatchUrls
 

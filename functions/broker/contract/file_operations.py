@@ -77,6 +77,8 @@ class Upload(Shown):
     filename: str
     purpose: Annotated[str, OneOf(PURPOSES)]
     status: Literal["pending", "completed", "cancelled"]
+    part_bytes: Count
+    """Of each part that is put to the bucket, but for the last."""
     file: File | None
 
 

@@ -11,7 +11,7 @@ from broker.contract.common import Plain
 from broker.contract.operation import Json, Operation
 from broker.contract.operations import OPERATIONS
 from broker.contract.replies import Error
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 

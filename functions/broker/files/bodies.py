@@ -72,9 +72,8 @@ class PartBody(Strict):
     """A part that is put to the bucket; the reply says where."""
 
     number: int = Field(ge=1, le=MOST_PARTS)
-    """Its place in the file, from 1. The same number again takes the place of what was there."""
-    bytes: int = Field(ge=1, le=MOST_PUT)
-    """How many it has, exactly; at least 5 MiB, but for the last."""
+    """Its place in the file, from 1. It has the upload's `part_bytes`, but for the last, which has the rest. The same
+    number again takes the place of what was there."""
 
 
 class Completion(Strict):

@@ -264,6 +264,7 @@ class EndFiles:
     """What becomes of records whose objects end: see `cleaning.Clean.release`."""
 
     database: Database
+    bucket: FileBucket
 
     def __call__(self, endings: Sequence[Ending], now: int) -> list[Ending]:
         """Those of which the objects may go. A file that still stands keeps its own; one that is over gives back."""
@@ -280,6 +281,8 @@ class EndFiles:
             record = FileRecord.of(item)
             if not record.is_over(now):
                 return False
+            if record.multipart and record.status == PENDING:  # else its parts would lie there, and count for nobody
+                self.bucket.abort(record.key, record.multipart)
             if release(self.database, record):
                 return True
         return False

@@ -23,7 +23,11 @@ MOST_JOINED = 64_000_000
 MOST_UPLOADED = 8_000_000_000
 """Of any upload."""
 
+PART_BYTES = 16 * 1024 * 1024
+"""Of each part that is put to the bucket, but for the last. We say it, so that parts hold no more than was told."""
+
 MOST_PARTS = 1_000
+"""Of any upload: more than the largest has."""
 
 PART_ID = re.compile(r"part_[0-9a-f]{1,32}", re.ASCII)
 
@@ -70,7 +74,7 @@ class Uploads:
         if record.bytes > MOST_JOINED:
             message = (
                 f"An upload of more than {MOST_JOINED} bytes is not sent through the API: ask with "
-                '{"number", "bytes"} as JSON where to put each part.'
+                '{"number"} as JSON where to put each part.'
             )
             raise TooLarge(message, code="upload_too_large", param="data")
         part_id = new_id("part_", now)
@@ -91,8 +95,10 @@ class Uploads:
         self.files.bucket.put(key, data)
         return part_id
 
-    def target(self, tenant: str, upload_id: str, number: int, size: int, now: int) -> Target:
+    def target(self, tenant: str, upload_id: str, number: int, now: int) -> Target:
         """Where a part may be put to the bucket itself; it may be asked for, and put, again.
+
+        It has `PART_BYTES`; the last has the rest.
 
         Raises:
             NotFound: as `find`.
@@ -101,8 +107,10 @@ class Uploads:
         record = self._open(tenant, upload_id, now)
         if record.received:
             raise _other_way("number")
-        if size > record.bytes:
-            raise InvalidRequest(f"bytes: the upload has {record.bytes} in all.", code="invalid_field", param="bytes")
+        size = min(PART_BYTES, record.bytes - (number - 1) * PART_BYTES)
+        if size < 1:
+            message = f"number: the upload has {record.bytes} bytes, and each part {PART_BYTES}."
+            raise InvalidRequest(message, code="invalid_field", param="number")
         if not record.multipart:
             record = self._start(record)
         assert record.multipart  # noqa: S101 - of `_start`

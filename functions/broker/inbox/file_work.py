@@ -86,7 +86,7 @@ class FileWork:
     def load(cls, database: Database, batch_id: str) -> Self | None:
         """The batch as of now; None where there is none."""
         item = database.get("jobs", batch_pk(batch_id), "BATCH")
-        if item is None:
+        if item is None or "total" not in item:  # a document that is worked on by a recipe is a batch of another form
             return None
         return cls(id=batch_id, **{spec.name: item[spec.name] for spec in fields(cls) if spec.name in item})
 

@@ -9,7 +9,7 @@ from broker import json_text
 from broker.batches.planning import MOST_BYTES
 from broker.errors import InvalidRequest, TooLarge
 from broker.inbox.file_work import Kind, kind_of
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 MAX_DOCUMENT_BYTES = 5_000_000
 """Of a document's text. It becomes one prompt, and no model's window holds more than a few million characters."""
@@ -41,6 +41,9 @@ TAKEN = (
     "EPUB, ODT, PNG, JPEG, TIFF, WEBP and ZIP."
 )
 
+DOCUMENT = "document"
+"""In an event of a file: by whom and for which recipe it was asked for, `{"id", "recipe", "principal"}`."""
+
 MEDIA = "media/"
 """Below the tenant's own prefix: pictures, documents and sounds that requests point to."""
 
@@ -61,13 +64,16 @@ class File:
     etag: str
     version: str | None
     """None where the bucket keeps no versions; the `etag` then stands for the content."""
+    asked: str | None = None
+    """The id of the event that asks for work on it; None where the file itself is the asking."""
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> "File":
         """Read S3's event (Amazon S3 user guide, "EventBridge event message structure"); its key is not encoded."""
         detail = event["detail"]
         found = detail["object"]
-        return cls(detail["bucket"]["name"], found["key"], found["size"], found["etag"], found.get("version-id"))
+        asked = event.get(DOCUMENT, {}).get("id")
+        return cls(detail["bucket"]["name"], found["key"], found["size"], found["etag"], found.get("version-id"), asked)
 
     @property
     def tenant(self) -> str:
@@ -78,6 +84,12 @@ class File:
     def place(self) -> dict[str, Any]:
         """Where it is, as rows of batches are read (`batches.ports.RowBytes`)."""
         return {"bucket": self.bucket, "key": self.key, "etag": self.etag, "version": self.version}
+
+    @property
+    def folder(self) -> str | None:
+        """The second segment of the key, which names a recipe; None of a file right below the tenant's."""
+        segments = self.key.split("/")
+        return segments[1] if len(segments) > 2 else None
 
     @property
     def is_folder(self) -> bool:
@@ -91,8 +103,9 @@ class File:
 
     @property
     def batch_id(self) -> str:
-        """The same for the same version, however often it is told of."""
-        facts = json.dumps([self.bucket, self.key, self.version or self.etag])
+        """The same for the same version, however often it is told of; an event that asks for it has its own."""
+        asked = [self.asked] if self.asked else []
+        facts = json.dumps([self.bucket, self.key, self.version or self.etag, *asked])
         return f"batch_{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
 
     def check(self) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from broker.documents.document import Document, UnknownDocument
-from broker.documents.sandbox import PREFIX
 from broker.errors import InvalidRequest, NotFound
 from broker.inbox.files import BEGINNINGS, MAX_DOCUMENT_BYTES, READ_NAMES, TAKEN, File
 
@@ -109,6 +108,8 @@ class ReadDocument:
     def __call__(self, event: dict[str, Any]) -> Document:
         """Read the file that S3's event tells of, keep what it says, and have the event come again."""
         file = File.of(event)
+        from broker.documents.sandbox import PREFIX  # of it, who takes files needs nothing
+
         with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             path = Path(folder) / "document"
             try:

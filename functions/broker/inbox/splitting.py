@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
@@ -14,11 +14,14 @@ from broker.inbox.files import File, request_in
 from broker.inbox.lines import TakeLines
 from broker.inbox.reading import READ, Readings, has_to_be_read, taken
 from broker.inbox.rejecting import Reject
-from broker.jobs.accepting import Accept, Caller
 from broker.jobs.head import job_pk
-from broker.jobs.request import parse_request
 from broker.storage import ConditionFailed, Contended, Database, If, Update
 from broker.tenants.registry import Tenant
+
+if TYPE_CHECKING:
+    from broker.inbox.recipes import TakeDocument
+    from broker.jobs.accepting import Acceptance, Caller
+    from broker.jobs.request import JobRequest
 
 
 class Inbox(Protocol):
@@ -66,12 +69,14 @@ class Split:
     outbox: Outbox
     tenant_of: Callable[[str, int], Tenant]
     """The tenant by its id; raises Forbidden."""
-    accept: Accept
+    accept: "Callable[[JobRequest, Caller, int, str | None, str | None], Acceptance]"
+    """See `jobs.accepting`."""
     count: Count
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
     later: Later
     readings: Readings
+    documents: "TakeDocument"
     take_lines: TakeLines
     on_failure: Callable[[str, int, BaseException], None] = lambda batch_id, line, error: None
     """Told of each request that failed as nobody foresaw."""
@@ -90,11 +95,13 @@ class Split:
             Exception: of the cloud; likewise.
         """
         file = File.of(event)
-        if file.is_folder or file.is_media:
+        if file.is_folder or (file.is_media and file.asked is None):
             return None
-        if kind_of(file.key) == "lines":
+        if kind_of(file.key) == "lines" and file.asked is None:
             return self._take_lines(file, clock())
         batch = FileWork.load(self.database, file.batch_id)
+        if batch is None and (taken := self._by_recipe(event, file, clock())) is not None:
+            return taken
         if batch is not None and (batch.split or batch.state != "open"):
             self.count.finish(batch.id)
             return Taken(batch.id, batch.tenant)
@@ -125,6 +132,20 @@ class Split:
             self._say(file, tenant, error, now)
             return Taken(file.batch_id, tenant.id if tenant else None, refused=1, error=error.code)
         return Taken(file.batch_id, tenant.id)
+
+    def _by_recipe(self, event: dict[str, Any], file: File, now: int) -> Taken | None:
+        """Take a document that there is a recipe for; None where there is none."""
+        tenant = None
+        try:
+            tenant = self._tenant(file, now)
+            wanted = self.documents.wants(event, file, tenant, now)
+            if wanted is None:
+                return None
+            begun = self.documents(event, file, tenant, wanted, now)
+            return Taken(file.batch_id, tenant.id, accepted=int(begun))
+        except InvalidRequest as error:
+            self._reject(file, tenant, error, now)
+            return Taken(file.batch_id, tenant.id if tenant else None, refused=1, error=error.code)
 
     def _tenant(self, file: File, now: int) -> Tenant:
         if not file.tenant:
@@ -174,6 +195,10 @@ class Split:
         return batch
 
     def _accept(self, file: File, batch: FileWork, body: Any, now: int, begun: bool) -> int:
+        # With the first request; a document that has yet to be read needs no models of them.
+        from broker.jobs.accepting import Caller
+        from broker.jobs.request import parse_request
+
         name = f"file:{batch.id}:1"
         # Its own, however late it is repeated: keys are forgotten after a day, and a message may come later.
         job_id = new_job_id(batch.created_at, name)

@@ -16,6 +16,9 @@ from broker.storage import ConditionFailed, Contended, Database, Put, Update
 from broker.tenants import ledger
 from broker.tenants.budgets import TRIES, Budgets
 
+POLICIES = "policies"
+"""In a document that is to be prepared: the guardrail policies that it came with. No request has such a field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -59,6 +62,8 @@ class Caller:
     """What the client calls the line."""
     row: int | None = None
     """Its number among the rows of the batch, from 0."""
+    policies: tuple[str, ...] = ()
+    """Guardrail policies that hold for what comes this way, on top of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,7 @@ class Accept:
     def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
         if request.webhook:
             self._check_webhook(request.webhook.url)
-        prepared = self._prepare(caller.tenant, document, now)
+        prepared = self._prepare(caller.tenant, with_policies(document, caller.policies), now)
         hold = prepared.hold
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
@@ -244,6 +249,11 @@ class Accept:
                 raise
             raise ledger.exceeded(ledger.standing(self._database, head.tenant, period), own) from None
         return made
+
+
+def with_policies(document: dict[str, Any], policies: Sequence[str]) -> dict[str, Any]:
+    """A stored request on its way to be prepared, with the guardrail policies that it comes with."""
+    return document | {POLICIES: list(policies)} if policies else document
 
 
 def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Taking events in: `InferenceRequested` from other systems becomes a job, or is rejected with the reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,27 @@ class Rejections(Protocol):
         ...
 
 
+class TakeDocument(Protocol):
+    """Has a document worked on."""
+
+    def __call__(self, detail: Any, tenant: str, event_id: str, principal: str) -> None:
+        """Take the document of an event; may be repeated.
+
+        Raises:
+            InvalidRequest: it cannot be taken.
+        """
+        ...
+
+
+def refuse_document(detail: Any, tenant: str, event_id: str, principal: str) -> None:
+    """A `TakeDocument` of those who have none.
+
+    Raises:
+        InvalidRequest: always.
+    """
+    raise InvalidRequest("Documents are not taken here.", code="invalid_field", param="document")
+
+
 @dataclass(frozen=True, slots=True)
 class EventConsumer:
     """Takes one event from the intake queue."""
@@ -29,9 +50,13 @@ class EventConsumer:
     rejections: Rejections
     tell: Callable[[str, dict[str, Any]], None]
     """Puts an event on the bus: detail-type and detail."""
+    take_document: TakeDocument = refuse_document
 
-    def __call__(self, body: str, now: int) -> Acceptance | None:
-        """Accept the event's work, once for each event id; None where it was rejected.
+    def __call__(self, body: str, now: int) -> Acceptance | str | None:
+        """Accept the event's work, once for each event id.
+
+        Returns:
+            The job; the tenant of a document, which goes on as files of the inbox do; None where it was rejected.
 
         Raises:
             KeyInFlight: the same event is being accepted; its message should come again.
@@ -41,6 +66,9 @@ class EventConsumer:
         try:
             event = _parse(body)
             tenant = self.tenant_of(event["account"], event["source"])
+            if isinstance(event["detail"], Mapping) and "document" in event["detail"]:
+                self.take_document(event["detail"], tenant, event["id"], f"event:{event['source']}")
+                return tenant
             request = parse_request(event["detail"])
             caller = Caller(tenant, f"event:{event['source']}", "event", event["id"])
             return self.accept(request, caller, now, key=f"event:{event['id']}")

@@ -9,9 +9,7 @@ from broker.jobs.exact import Exact
 from broker.jobs.field_errors import Spelled, few, here, one_of
 from broker.jobs.head import HELD_EVENT
 from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
-
-MAX_BODY_BYTES = 5_000_000
-"""Of a request with everything in it; larger documents come through the inbox bucket."""
+from broker.json_text import MAX_BODY_BYTES
 
 MOST_FIELDS = 100
 """Of an object: far more than any has, for each unknown one is an error of its own."""

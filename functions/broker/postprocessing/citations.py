@@ -1,4 +1,7 @@
-"""Citations of an answer: marks such as `[1]`, and passages in quotation marks, that the input has to have."""
+"""Citations of an answer: marks such as `[1]`, pages such as `[p. 12]`, and passages in quotation marks.
+
+The input has to have them.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,6 +15,9 @@ MOST_PASSAGES = 200
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _MARKS = re.compile(r"\[\^?(\d{1,4}(?:\s?[,;–-]\s?\d{1,4}){0,20})\]")
+_PAGES = re.compile(r"\[\s?pp?\.?\s{0,3}(\d{1,5}(?:\s?[,;–-]\s?(?:pp?\.?\s{0,3})?\d{1,5}){0,50})\s?\]", re.IGNORECASE)
+_PAGE_BEGINS = re.compile(r"^(?:.{0,200}<data_[0-9a-f]{12}>)?\[p\. (\d{1,5})\]$", re.MULTILINE)
+"""How a page of a document begins: by itself on a line, or first in what stands between markers."""
 _PASSAGES = re.compile(
     '"([^"\n]{0,4000})"|“([^“”\n]{0,4000})”|„([^„“”\n]{0,4000})[“”]|«([^«»\n]{0,4000})»|「([^「」\n]{0,4000})」'
 )
@@ -30,20 +36,23 @@ def fault(rule: Mapping[str, Any], answer: str, documents: Iterable[str]) -> str
     """What is wrong with an answer's citations, if anything; marks are told, passages only by their number.
 
     Args:
-        rule: `marks` and `quotes` say what is looked at; `at_least` how many there have to be of both.
+        rule: `marks`, `quotes` and `pages` say what is looked at; `at_least` how many there have to be of all.
         answer: its text. Code in it is passed over.
         documents: the texts of the input, but for the model's own.
     """
     text = _CODE.sub(" ", answer)
     marks = _marked(text) if rule["marks"] else set()
     passages = [part for found in _PASSAGES.finditer(text) for part in _parts(found)] if rule["quotes"] else []
-    if len(marks) + len(passages) < rule["at_least"]:
+    cited = cited_pages(answer) if rule.get("pages") else set()
+    if len(marks) + len(passages) + len(cited) < rule["at_least"]:
         return f"The model's answer has fewer than {rule['at_least']} citations."
     if len(passages) > MOST_PASSAGES:
         return f"The model's answer quotes more than {MOST_PASSAGES} passages."
-    if not marks and not passages:
+    if not marks and not passages and not cited:
         return None
     given = "\n".join(documents)
+    if none := cited - {int(found[1]) for found in _PAGE_BEGINS.finditer(given)}:
+        return f"The model's answer cites [p. {min(none)}], which is no page of the input."
     if unknown := marks - _marked(given):
         return f"The model's answer cites [{min(unknown)}], which is not in the input."
     plain = _plain(given)
@@ -51,6 +60,21 @@ def fault(rule: Mapping[str, Any], answer: str, documents: Iterable[str]) -> str
         if _plain(passage) not in plain:
             return f"The model's answer quotes a passage, number {number} of {len(passages)}, that is not in the input."
     return None
+
+
+def page_mark(number: int) -> str:
+    """What a page begins with, so that an answer can cite it."""
+    return f"[p. {number}]"
+
+
+def without_page_marks(text: str) -> str:
+    """A text of somebody else's, in which nothing reads as the mark of a page; it stays as long as it was."""
+    return _PAGES.sub(lambda found: f"({found[0][1:-1]})", text)
+
+
+def cited_pages(text: str) -> set[int]:
+    """The pages that a text cites: `[p. 12]`, `[p. 3, 5]`, `[pp. 7-9]`. Code in it is passed over."""
+    return {number for found in _PAGES.finditer(_CODE.sub(" ", text)) for number in _numbers(found[1])}
 
 
 def _marked(text: str) -> set[int]:

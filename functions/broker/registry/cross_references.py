@@ -9,18 +9,20 @@ from broker.guardrails.engines.tasks import BY_SIGHT, TASKS, can_see, reads_text
 from broker.guardrails.policy import EMBEDDED
 from broker.prompts.judging import wording
 from broker.prompts.texts import ROLES
+from broker.prompts.variables import checked
 from broker.registry.entry import Entry
 from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
-from broker.registry.prompts import PromptEntry
+from broker.registry.prompts import PromptEntry, declared_variables
+from broker.registry.recipe_entry import PromptUseEntry, RecipeEntry
 from broker.registry.rule_entry import JudgePromptEntry, RuleEntry
 from broker.registry.tenants import TenantEntry
 
 NAMING = ("models", "aliases", "routes", "guardrails")
 """The kinds that have to be known to check a name."""
 
-NAMING_POLICIES = ("routes", "tenants", "prompts")
+NAMING_POLICIES = ("routes", "tenants", "prompts", "recipes")
 """The kinds that name guardrail policies."""
 
 Fault = tuple[str, str, str]
@@ -40,6 +42,8 @@ class Names:
     """Whether a prompt has a version."""
     version: Callable[[str, int], Mapping[str, Any] | None]
     """A version of a prompt, with its texts."""
+    newest: Callable[[str], int]
+    """The number of a prompt's newest version; 0 where there is no such prompt."""
     policies: Mapping[str, bool]
     """Whether each is in use."""
     regions: frozenset[str] = frozenset()
@@ -53,6 +57,7 @@ class Names:
         contents: Mapping[str, Mapping[str, Mapping[str, Any]]],
         has_version: Callable[[str, int], bool],
         version: Callable[[str, int], Mapping[str, Any] | None],
+        newest: Callable[[str], int],
     ) -> "Names":
         """From contents by kind and id."""
         rows: dict[tuple[str | None, str | None], set[str]] = {}
@@ -65,6 +70,7 @@ class Names:
             {key: frozenset(routes) for key, routes in rows.items()},
             has_version,
             version,
+            newest,
             {policy: content.get("enabled", True) for policy, content in contents["guardrails"].items()},
             frozenset(region for content in contents["models"].values() for region in content.get("regions", ())),
             frozenset(content["provider"] for content in contents["models"].values() if "provider" in content),
@@ -205,6 +211,39 @@ def _judge_prompt(place: str, rule: RuleEntry, prompt: JudgePromptEntry, names: 
         yield place, error.code, error.message
 
 
+def _recipe(entry: RecipeEntry, names: Names) -> Iterator[Fault]:
+    known = names.models.keys() | names.aliases
+    named = [("model", entry.model), ("extract.model", entry.extract.model)]
+    yield from _unknown([(field, model) for field, model in named if model not in (None, "auto")], known)
+    if entry.routing is not None:
+        yield from _unknown(_listed("routing.fallbacks", entry.routing.fallbacks), known)
+    yield from _policies(entry.guardrails, names, in_use=entry.enabled)
+    for field, use, given in entry.uses():
+        yield from _prompt_of_recipe(field, use, given, names)
+
+
+def _prompt_of_recipe(field: str, use: PromptUseEntry, given: tuple[str, ...], names: Names) -> Iterator[Fault]:
+    """Whether a prompt can be filled with what the broker and the recipe give, and trusts no document."""
+    number = use.version or names.newest(use.id)
+    content = names.version(use.id, number) if number else None
+    if content is None:
+        what = f"no version {use.version} of a prompt {use.id!r}" if use.version else f"no prompt {use.id!r}"
+        yield f"{field}.version" if use.version else f"{field}.id", "unknown_prompt", f"there is {what}"
+        return
+    declared = declared_variables(content)
+    for name in given:
+        if declared.get(name, {}).get("trusted"):
+            yield (
+                f"{field}.id",
+                "trusted_document",
+                f"the prompt trusts its variable {name}, which comes from a document",
+            )
+    try:
+        checked(declared, {**use.variables, **dict.fromkeys(given, "en")}, f"{field}.variables")
+    except InvalidRequest as error:
+        yield error.param or field, error.code, error.message
+
+
 def _unfit(model: str, content: Mapping[str, Any], rule: Mapping[str, Any], *, in_use: bool) -> Iterator[Fault]:
     """Why a model cannot judge for a rule: by which of its own fields."""
     check = rule["check"]
@@ -256,4 +295,5 @@ CHECKS: dict[type[Entry], Callable[[Any, Names], Iterator[Fault]]] = {
     TenantEntry: _tenant,
     PromptEntry: _prompt,
     LabelsEntry: _labels,
+    RecipeEntry: _recipe,
 }

@@ -13,6 +13,7 @@ from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import Arm, LabelArms, LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
+from broker.registry.recipe_entry import RecipeEntry
 from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
 
 Checked = TypeVar("Checked", bound=StrictEntry)
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Entry]] = {
     "issuers": IssuerEntry,
     "prompts": PromptEntry,
     "labels": LabelsEntry,
+    "recipes": RecipeEntry,
 }
 """By their name in documents, paths and commands, in the order in which they are written: who is named comes first."""
 
@@ -43,6 +45,7 @@ class RegistryFile(StrictEntry):
     issuers: list[IssuerEntry] = Field(default_factory=list)
     prompts: list[PromptEntry] = Field(default_factory=list)
     labels: list[LabelsEntry] = Field(default_factory=list)
+    recipes: list[RecipeEntry] = Field(default_factory=list)
 
     def by_kind(self) -> dict[str, list[Entry]]:
         """The entries of the kinds that the document has."""

@@ -112,6 +112,12 @@ class _Kind:
         """Whether there is a version, planned or written."""
         return (entry_id, number) in self.planned or self._record(entry_id, number) is not None
 
+    def latest(self, entry_id: str) -> int:
+        """The number of an entry's newest version, planned or written; 0 where there is none."""
+        if entry_id not in self.newest and (record := self.registry.find(self.kind, entry_id)):
+            return record.version
+        return self.newest.get(entry_id, 0)
+
     def _record(self, entry_id: str, number: int) -> Record | None:
         record = self.records.get(entry_id)
         if record is None or record.version != number:
@@ -240,7 +246,7 @@ def _read(registry: Registry, kind: str) -> _Kind:
 def _names(registry: Registry, kinds: Mapping[str, _Kind]) -> Names:
     prompts = kinds.get("prompts", _Kind(registry, "prompts", {}))
     contents = {each: {name: kinds[each].standing(name)[1] for name in kinds[each].newest} for each in NAMING}
-    return Names.of(contents, prompts.has, prompts.version)
+    return Names.of(contents, prompts.has, prompts.version, prompts.latest)
 
 
 def _single(kind: str, entries: list[Entry]) -> Iterator[Entry]:

@@ -61,6 +61,8 @@ class CitationsEntry(StrictEntry):
     """`[1]`, `[2, 3]`, `[4-6]`: each number has to stand so in the input, before its document."""
     quotes: bool = True
     """Passages in quotation marks, of four words or more: word for word."""
+    pages: bool = False
+    """`[p. 12]`, `[pp. 3-5]`: each page has to begin so in the input, by itself on a line."""
     at_least: int = Field(default=0, ge=0, le=100)
     """So many of them."""
 

@@ -181,6 +181,13 @@ class PromptEntry(Entry):
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"version"})
 
 
+def declared_variables(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a prompt takes, as `prompts.variables` reads it, of its content in a document."""
+    if content.get("variables") is not None:
+        return dict(content["variables"])
+    return {name: {"type": "string"} for role in ROLES if content.get(role) for name in places(parse(content[role]))}
+
+
 def _used(nodes: Sequence[Node], declared: Mapping[str, Any]) -> set[str]:
     return set(check(nodes, [declared]))
 

@@ -39,10 +39,14 @@ class TenantEntry(Entry):
     ) = None
     """The secret that is the key of hashes: without it, rules that hash block."""
     document_prompt: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    recipes_only: bool = False
+    """Documents of the inbox are taken by recipes alone, as `{tenant}/{recipe}/{name}`."""
     cache_embedding_model: Name | None = None
     """The model that tells how alike questions are."""
     language: Language | None = None
     """In which its users are told what was blocked; English where it is unknown."""
+    weight: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Its share of the bulk lane where several tenants want more than there is, beside 1 for any other."""
     max_files: int | None = Field(default=None, ge=0)
     """How many files it may keep; 10,000 unless said."""
     max_file_bytes: int | None = Field(default=None, ge=0)

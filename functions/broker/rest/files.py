@@ -17,7 +17,7 @@ from broker.files.bodies import (
 )
 from broker.files.keeping import Files, well_formed
 from broker.files.record import PENDING, PROCESSED, FileRecord, Target
-from broker.files.uploading import Uploads, upload_id_of
+from broker.files.uploading import PART_BYTES, Uploads, upload_id_of
 from broker.jobs.request import parsed
 from broker.rest.forms import is_form, read_form
 from broker.rest.http import Reply, Request
@@ -125,7 +125,7 @@ class FileDoor:
             part_id, where = self._uploads.add(request.tenant, upload_id, form.data, now), None
         else:
             body = parsed(PartBody, request.json())
-            target = self._uploads.target(request.tenant, upload_id, body.number, body.bytes, now)
+            target = self._uploads.target(request.tenant, upload_id, body.number, now)
             part_id, where = f"part_{body.number}", _where(target, now)
         part = {"id": part_id, "object": "upload.part", "created_at": now // 1000, "upload_id": upload_id}
         return Reply(200, part | ({"upload": where} if where else {}))
@@ -169,6 +169,7 @@ class FileDoor:
             "filename": record.filename,
             "purpose": record.purpose,
             "status": "completed" if is_complete else "pending",
+            "part_bytes": PART_BYTES,
             "file": shown(record) if is_complete else None,
         }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from broker import json_text
 from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest, TooLarge
-from broker.jobs.fields import MAX_BODY_BYTES
+from broker.json_text import MAX_BODY_BYTES
 
 READABLE = "idempotent-replayed, location, preference-applied, retry-after, x-request-id"
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""

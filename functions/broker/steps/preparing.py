@@ -11,7 +11,7 @@ from broker.guardrails.canary import planted
 from broker.guardrails.policy import Policy, redacts
 from broker.guardrails.untrusted import strongest
 from broker.guardrails.walk import has_unread
-from broker.jobs.accepting import Hold, Prepared
+from broker.jobs.accepting import POLICIES, Hold, Prepared
 from broker.jobs.media_references import check_media
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
@@ -88,7 +88,10 @@ class Prepare:
         """The request with its prompt filled and its conversation in it, and who asks."""
         tenant = self.tenants.get(tenant_id, now)
         check_media(document, tenant_id, self.inbox)
+        document, named = dict(document), tuple(document.get(POLICIES, ()))
+        document.pop(POLICIES, None)
         filled, policies = self._fill(tenant_id, document, now)
+        policies = tuple(dict.fromkeys(named + policies))
         if schema := filled.get("output_schema"):
             checking.check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, policies=policies)
@@ -164,7 +167,7 @@ class Prepare:
         if worst == 0:
             return Hold()
         period = ledger.period_of(now)
-        self.budgets.open(tenant.id, period, tenant.monthly_budget)
+        self.budgets.open(tenant.id, period, tenant.monthly_budget, tenant.version)
         return Hold(worst, {ledger.bucket_of(tenant.id, period): worst})
 
 

@@ -26,14 +26,17 @@ class Budgets:
     def __init__(self, database: Database, count: int = slices.COUNT) -> None:
         """Budgets on which jobs meet are cut into `count` slices."""
         self._database, self._count = database, count
-        self._opened: dict[tuple[str, str], int] = {}
+        self._opened: dict[tuple[str, str], tuple[int, int | None]] = {}
         self._counts: dict[str, int] = {}
 
-    def open(self, tenant: str, period: str, allowed: int) -> None:
-        """Make sure that the budget of a period exists and has this allowance; asks nobody where it knows."""
-        if self._opened.get((tenant, period)) != allowed:
-            count = ledger.open_period(self._database, tenant, period, allowed)
-            self._opened[tenant, period] = allowed
+    def open(self, tenant: str, period: str, allowed: int, version: int | None = None) -> None:
+        """Make sure that the budget of a period exists and has this allowance; asks nobody where it knows.
+
+        With another `version` of the tenant's entry, what was spent meanwhile without a budget counts too.
+        """
+        if self._opened.get((tenant, period)) != (allowed, version):
+            count = ledger.open_period(self._database, tenant, period, allowed, version)
+            self._opened[tenant, period] = (allowed, version)
             self._counts[ledger.bucket_of(tenant, period)] = count
 
     def hold(self, tenant: str, period: str, nusd: int, job_id: str, write: Write) -> None:

@@ -9,7 +9,8 @@ A job holds its worst case in one bucket or several; a tenant's own has the tena
 (`tenants.slices`), of which a job holds from one. `available` is the allowance less what is held and spent, but for
 what jobs gave back to their tenant's bucket when they ended: that is `returned`, beside their spend, so that the end of
 a job costs one item of the ledger and meets no other job's. The commit of a job that asks for more than is available
-moves it there. What comes back to any other bucket is added to it at once.
+moves it there. What comes back to any other bucket is added to it at once. A job of a tenant that has no budget held
+nothing and gives back less than that, what it cost: a budget that is given later, or again, takes it from itself.
 """
 
 import zlib
@@ -22,7 +23,7 @@ from typing import Any, Protocol
 
 from broker.clock import NANO, iso, usd
 from broker.errors import BudgetExceeded
-from broker.storage import ConditionFailed, Contended, Database, If, Put, Update
+from broker.storage import ConditionFailed, Contended, Database, If, Item, Put, Update
 from broker.tenants.slices import Slices, bucket_of_slice, key_of, read_all
 
 SPEND_SHARDS = 8
@@ -38,12 +39,19 @@ def bucket_of(scope: str, period: str) -> str:
     return f"{scope}/{period}"
 
 
-def open_period(database: Database, tenant: str, period: str, allowed: int) -> int:
+def open_period(database: Database, tenant: str, period: str, allowed: int, version: int | None = None) -> int:
     """Make sure that the budget of a period exists and has this allowance; repeats change nothing.
 
     An allowance that was changed within the period changes what is available by the difference, which may leave less
-    than nothing: then no job is accepted until enough has come back. From one that is given within the period goes what
-    was spent of it without one.
+    than nothing: then no job is accepted until enough has come back. From one that is given within the period, or given
+    again, goes what was spent without one.
+
+    Args:
+        database: the tables.
+        tenant: whose.
+        period: the month.
+        allowed: nano-dollars.
+        version: of the tenant's entry in the registry. With each other one is asked what was spent meanwhile.
 
     Returns:
         How many slices it has.
@@ -51,20 +59,41 @@ def open_period(database: Database, tenant: str, period: str, allowed: int) -> i
     bucket = bucket_of(tenant, period)
     pk, sk = key_of(bucket)
     item = database.get("ledger", pk, sk)
-    if item is None:
-        spent = read_all(database, bucket).spent
-        item = {"pk": pk, "sk": sk, "available": allowed - spent, "allowed": allowed}
+    stands = {"allowed": allowed} if version is None else {"allowed": allowed, "version": version}
+    if item is None or not stands.items() <= item.items():
+        found = read_all(database, bucket)
+        some, *others = found.debts or [[]]
         with suppress(ConditionFailed):  # another request did it
-            database.write(Put("ledger", item, (If("pk", "absent"),)))
-    elif item["allowed"] != allowed:
-        known = (If("allowed", "=", item["allowed"]),)
-        more = {"available": allowed - item["allowed"]}
-        with suppress(ConditionFailed):
-            item = database.update(Update("ledger", pk, sk, set={"allowed": allowed}, add=more, when=known))
-    if item["available"] < 0 and "slices" in item:
+            database.write(_opening(found, item, stands, some), *map(_settled, some))
+            for more in others:
+                first = Update("ledger", pk, sk, add={"available": _owed(more)}, when=(If("pk", "exists"),))
+                database.write(first, *map(_settled, more))
+        item = database.get("ledger", pk, sk) or {}
+    if item.get("available", 0) < 0 and "slices" in item:
         found = read_all(database, bucket)
         pay(database, found, found.lacks)  # by each process that opens the period, for one may end before it is done
     return int(item.get("slices", 1))
+
+
+def _opening(found: Slices, item: Item | None, stands: Mapping[str, int], debts: Sequence[Item]) -> Put | Update:
+    """The write that makes a budget's first slice, or changes it, and takes debts from it."""
+    pk, sk = key_of(found.bucket)
+    if item is None:
+        available = stands["allowed"] - found.spent - found.returned + _owed(debts)
+        return Put("ledger", {"pk": pk, "sk": sk, "available": available, **stands}, (If("pk", "absent"),))
+    known = tuple(If(name, "=", item[name]) if name in item else If(name, "absent") for name in stands)
+    more = {"available": stands["allowed"] - item["allowed"] + _owed(debts)}
+    return Update("ledger", pk, sk, set=dict(stands), add=more, when=known)
+
+
+def _owed(debts: Sequence[Item]) -> int:
+    """Nano-dollars, below nothing."""
+    return sum(row["returned"] for row in debts)
+
+
+def _settled(debt: Item) -> Update:
+    """What takes a debt from its row. In one commit with what pays it, so that two that do it lose nothing."""
+    return Update("ledger", debt["pk"], debt["sk"], add={"returned": -debt["returned"]})
 
 
 def pay(database: Database, known: Slices, nusd: int) -> None:
@@ -116,8 +145,9 @@ def book(
         row.update({"nusd": call["cost"], "calls": 1})
         if call["paid"] == "unknown":
             row.update({"unknown": 1, "unknown_nusd": call["cost"]})
-    if rows and own and back[own]:
-        next(iter(rows.values()))["returned"] = back[own]
+    first = back[own] if own else -sum(row["nusd"] for row in rows.values())
+    if rows and first:
+        next(iter(rows.values()))["returned"] = first
     at_once = {bucket: amount for bucket, amount in back.items() if amount and not (rows and bucket == own)}
     return [
         Update("ledger", f"SPEND#{scope}", f"{period}#{model}#{shard}", add=dict(row)) for model, row in rows.items()

@@ -30,14 +30,20 @@ class Tenant:
     """The same of the key of hashes that take the place of what guardrails found; without one, such rules block."""
     document_prompt: str = "summarize"
     """The template that a text document of the inbox is put into; its variable is `document`."""
+    recipes_only: bool = False
+    """True where documents of the inbox are taken by recipes alone."""
     enabled: bool = True
     language: str = "en"
     """In which its users are told what was blocked."""
+    weight: int = 1
+    """Its share of the bulk lane where several tenants want more than there is."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
     max_files: int = MOST_FILES
     max_file_bytes: int = MOST_FILE_BYTES
     """Of all its files together."""
+    version: int | None = None
+    """Of its entry; None where it was written by hand."""
     off_peak: dict[str, Any] | None = None
     """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
@@ -70,11 +76,14 @@ class Tenants:
                 webhook_secret=item.get("webhook_secret"),
                 redaction_secret=item.get("redaction_secret"),
                 document_prompt=item.get("document_prompt", "summarize"),
+                recipes_only=item.get("recipes_only", False),
                 enabled=item.get("enabled", True),
                 language=item.get("language", "en"),
+                weight=item.get("weight", 1),
                 cache_embedding_model=item.get("cache_embedding_model"),
                 max_files=item.get("max_files", MOST_FILES),
                 max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
+                version=item.get("version"),
                 off_peak=item.get("off_peak"),
             )
             self._kept[tenant_id] = (now, tenant)

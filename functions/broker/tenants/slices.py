@@ -92,6 +92,17 @@ class Slices:
         return sum(row.get("nusd", 0) for row in self.rows)
 
     @property
+    def returned(self) -> int:
+        """What came back, and less what was spent without a hold; nano-dollars."""
+        return sum(row.get("returned", 0) for row in self.rows)
+
+    @property
+    def debts(self) -> list[list[Item]]:
+        """The rows that say less than nothing came back, as many together as a transaction takes."""
+        owing = [row for row in self.rows if row.get("returned", 0) < 0]
+        return [owing[first : first + MOST_LENDERS] for first in range(0, len(owing), MOST_LENDERS)]
+
+    @property
     def available(self) -> int:
         """What may still be held, of all together, with what came back."""
         return sum(lender.amount for lender in self._slices() + self._rows())

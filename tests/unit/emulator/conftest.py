@@ -12,18 +12,21 @@ from jsonata.parser import Parser
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import apigateway_v1, dynamodb, eventbridge, lambda_svc, s3, sqs, stepfunctions
+from ministack.services.cloudformation import provisioners
 
 from local.emulator import callbacks, fidelity, limits, processes, speed, stored, versions
 
 PATCHED = (
     Parser, processes.AsShipped, apigateway_v1, app, dynamodb, eventbridge, iam_actions, iam_evaluator, lambda_runtime,
-    lambda_svc, s3, sqs, stepfunctions,
+    lambda_svc, provisioners, s3, sqs, stepfunctions,
 )  # fmt: skip
+
+MEMORY_MB = 192
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:patched"
 
 CODE = """
-import json, os, sys, time
+import json, os, resource, sys, time
 
 class Unavailable(Exception):
     pass
@@ -41,6 +44,7 @@ def handler(event, context):
         return event["letters"] * event["many"]
     if isinstance(event, dict) and "takes_mb" in event:
         taken = b"x" * (event["takes_mb"] << 20)
+        time.sleep(event.get("holds_s", 0))
         if event.get("fails"):
             raise Unavailable("why")
         return len(taken) >> 20
@@ -53,6 +57,8 @@ def handler(event, context):
             print(f"{event['word']} {number}")
     if isinstance(event, dict) and event.get("dies"):
         os._exit(1)
+    if isinstance(event, dict) and event.get("size"):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     if isinstance(event, dict) and event.get("process"):
         return os.getpid()
     if isinstance(event, dict) and event.get("closes"):
@@ -121,7 +127,7 @@ def one_function() -> Iterator[Invoke]:
         "Runtime": f"python3.{sys.version_info.minor}",
         "Handler": "f.handler",
         "Timeout": 30,
-        "MemorySize": 192,
+        "MemorySize": MEMORY_MB,
         "TracingConfig": {"Mode": "Active"},
     }
     function = {"config": config, "code_zip": packed.getvalue()}
@@ -131,7 +137,8 @@ def one_function() -> Iterator[Invoke]:
             yield lambda event: lambda_svc._execute_function_warm(function, event, "req-1")
         finally:
             lambda_svc._functions.pop("patched")
-            started = [worker._proc for entries in lambda_runtime._workers.values() for worker in entries]
+            workers = (worker for entries in lambda_runtime._workers.values() for worker in entries)
+            started = [each._proc for each in workers if each._proc]
             lambda_runtime.reset()
             processes.zygotes.stop()
             for pipe in (pipe for each in started for pipe in (each.stdin, each.stdout, each.stderr) if pipe):

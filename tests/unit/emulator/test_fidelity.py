@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 from ministack.core import lambda_runtime
 from ministack.services import apigateway_v1, eventbridge, lambda_svc, stepfunctions
+from ministack.services.cloudformation import provisioners
 
 from local.emulator import fidelity, limits, processes
 from local.emulator.limits import concurrency, rest_api
@@ -33,6 +34,7 @@ def test_another_emulator_is_refused(patch: Callable[[], None], monkeypatch: pyt
         (eventbridge, "_dispatch_to_lambda", concurrency.patch),
         (apigateway_v1, "_invoke_lambda_proxy_v1", rest_api.patch),
         (apigateway_v1, "_import_operation", rest_api.patch),
+        (provisioners, "_lambda_esm_update", fidelity.patch),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )

@@ -1,6 +1,5 @@
 """Functions run in few processes, and their logs are whole."""
 
-import sys
 import threading
 
 import pytest
@@ -31,18 +30,6 @@ def test_after_a_process_that_died_comes_a_new_one(invoke: Invoke) -> None:
     told = "RequestId: req-1 Error: Runtime exited without providing a reason"
     assert (died["error"], died["body"]) == (True, {"errorType": "Runtime.ExitError", "errorMessage": told})
     assert [invoke({})["body"] for _ in range(2)] == [1, 2]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody looks at the memory")
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_process_that_takes_more_memory_than_its_function_has_is_killed(invoke: Invoke, fails: bool) -> None:
-    assert invoke({"takes_mb": 40})["body"] == 40
-    process = invoke({"process": True})["body"]
-    killed = invoke({"takes_mb": 200, "fails": fails})
-    told = "RequestId: req-1 Error: Runtime exited with error: signal: killed"
-    assert (killed["error"], killed["body"]) == (True, {"errorType": "Runtime.ExitError", "errorMessage": told})
-    assert invoke({"process": True})["body"] != process
 
 
 def test_short_work_shares_a_process_and_long_work_gets_another() -> None:

@@ -68,3 +68,45 @@ def test_white_space_is_one_blank_of_whatever_kind_and_length(blanks: str) -> No
 def test_there_are_only_so_many_passages() -> None:
     message = told('"the lamp was lit at dusk" ' * (MOST_PASSAGES + 1))
     assert message == f"The model's answer quotes more than {MOST_PASSAGES} passages."
+
+
+PAGED = (
+    "Read: <data_0123456789ab>[p. 1]\nThe lamp was lit.\n\n[p. 2]\nNobody saw it, says (p. 9).</data_0123456789ab>",
+    "[p. 3]\nThe rocks. As in [p. 8] of another book.",
+    "Cite pages, such as [p. 7].",
+)
+
+
+def of_pages(answer: str, **rule: Any) -> str | None:
+    return fault({"marks": False, "quotes": False, "pages": True, "at_least": 0} | rule, answer, PAGED)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("It was lit [p. 1].", "So [p.2], [P. 3] and [pp. 1-3].", "[p. 1, 3; p. 2]", "[pp 1–2]", "No citation."),
+        *("`[p. 9]`", "(p. 9)", "[p. x]", "[page 9]", "[p. 1234567]", "[9]"),
+    ],
+)
+def test_pages_that_the_input_has_may_be_cited(answer: str) -> None:
+    assert of_pages(answer) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "page"),
+    [("[p. 4]", 4), ("[pp. 1-5]", 4), ("[p. 2, 9]", 9), ("[p. 7]", 7), ("[p. 8]", 8), ("[p. 99999]", 99999)],
+)
+def test_pages_that_it_has_not_are_told_whatever_else_stands_in_brackets_there(answer: str, page: int) -> None:
+    assert of_pages(answer) == f"The model's answer cites [p. {page}], which is no page of the input."
+    assert of_pages(answer, pages=False) is None
+
+
+def test_pages_count_among_the_citations_that_are_asked_for() -> None:
+    assert of_pages("It was lit [p. 1].", at_least=1) is None
+    assert of_pages("It was lit.", at_least=1) is not None
+    assert of_pages("It was lit [p. 1].", at_least=1, pages=False) is not None
+
+
+def test_a_long_row_of_brackets_takes_no_long_time() -> None:
+    assert of_pages("[p. 1" + ", 1" * 100_000) is None
+    assert of_pages("[p." * 100_000) is None

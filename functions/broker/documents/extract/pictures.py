@@ -17,8 +17,8 @@ FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
 LONGEST_SIDE = 4_000
 """Pixels of what goes to be read: A4 at 340 dots an inch."""
 
-MOST_BYTES = 5_000_000
-"""Of a picture that goes to be read: Textract takes 10 MB, and 200 of them have to fit a disk."""
+MOST_BYTES = 3_500_000
+"""Of a picture that goes to be read: as base64 it has to fit a request, and 200 of them a disk."""
 
 FEWEST_LETTERS = 40
 """Of a page with a picture: below, they are a stamp, a title or a page number on a scan."""

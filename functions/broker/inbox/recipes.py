@@ -1,0 +1,154 @@
+"""Documents that are worked on by a recipe: `{tenant}/{recipe}/{name}` in the inbox, or an event that names one.
+
+    take_file ──► queue of documents ──► read_document ──► reading, pictures ──► take_file ──► batch of a document
+
+All of these are read by the function that reads documents, texts too. Its pictures of pages are kept and not read
+there: that is work for jobs, which the tenant pays for.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from broker.batches.documents import SubmitDocument
+from broker.batches.recipes import Offered, Recipes
+from broker.documents.document import Document, DocumentError, UnknownDocument
+from broker.documents.reading import numbered, scan_mark
+from broker.documents.sandbox import PREFIX, Ocr
+from broker.errors import Forbidden, InvalidRequest, NotFound
+from broker.inbox.file_work import kind_of
+from broker.inbox.files import DOCUMENT, TAKEN, File
+from broker.inbox.reading import READ, Fetches, Readings
+from broker.tenants.registry import Tenant
+
+RECIPE = "recipe"
+"""In an event that asks for a document to be read: it is for a recipe."""
+
+
+class KeptReadings(Readings, Protocol):
+    """What was read, with pictures of pages."""
+
+    def keep_scan(self, batch_id: str, number: int, picture: bytes) -> None:
+        """Keep a picture (PNG); again overwrites."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDocument:
+    """Takes a document for which there is a recipe."""
+
+    recipes: Recipes
+    readings: Readings
+    submit: SubmitDocument
+
+    def wants(self, event: dict[str, Any], file: File, tenant: Tenant, now: int) -> Offered | None:
+        """The recipe of a file; None where it is to be taken as files without one are.
+
+        Raises:
+            InvalidRequest: the event names a recipe that is not there for this tenant, the tenant's documents need one,
+                or it is disabled.
+        """
+        named = event.get(DOCUMENT, {}).get("recipe") or event.get(RECIPE)
+        if not named and kind_of(file.key) != "document":
+            return None
+        recipe_id = named or file.folder
+        found = self.recipes.find(recipe_id, now) if recipe_id else None
+        if found is not None and found.is_for(tenant.id):
+            if not found.enabled:
+                raise Forbidden(f"The recipe {recipe_id!r} is disabled.", code="recipe_disabled")
+            return found
+        if named:
+            raise InvalidRequest(f"There is no recipe {named!r}.", code="unknown_recipe", param="document.recipe")
+        if tenant.recipes_only:
+            raise InvalidRequest("The tenant's documents come as {tenant}/{recipe}/{name}.", code="recipe_needed")
+        return None
+
+    def __call__(self, event: dict[str, Any], file: File, tenant: Tenant, wanted: Offered, now: int) -> bool:
+        """Have it read, or begin with what was read; False where it is still to be read. May be repeated.
+
+        Raises:
+            InvalidRequest: it could not be read, or is not of a kind that the recipe takes.
+        """
+        file.check()
+        facts = self.readings.load(file.batch_id) if event.get(READ) else None
+        if facts is None:
+            if event.get(READ) and self.submit.batches.find(file.batch_id):
+                return True  # it has ended, and what was read was deleted
+            self.readings.ask({**event, RECIPE: wanted.recipe.id}, tenant.id)
+            return False
+        check(facts, wanted)
+        about = event.get(DOCUMENT, {})
+        principal = about.get("principal") or f"s3:{file.bucket}"
+        self.submit(file.batch_id, tenant.id, principal, wanted.recipe, file.place, now)
+        return True
+
+
+def check(facts: dict[str, Any], wanted: Offered) -> None:
+    """Hold what was read against a recipe, before anything is paid for.
+
+    Raises:
+        InvalidRequest: it is nothing, or nothing that the recipe takes.
+    """
+    if error := facts["error"]:
+        known = f" {TAKEN}" if error["code"] == UnknownDocument.code else ""
+        raise InvalidRequest(f"{error['message']}{known}", code=error["code"])
+    recipe, reading = wanted.recipe, facts["reading"]
+    if recipe.takes is not None and reading["kind"] not in recipe.takes:
+        takes = ", ".join(sorted(recipe.takes))
+        message = f"The recipe {recipe.id!r} takes {takes}, and this is {reading['kind'] or 'none of them'}."
+        raise InvalidRequest(message, code="kind_not_taken")
+    if reading["scans"] and recipe.scans == "off":
+        message = f"Pages of it are pictures, which the recipe {recipe.id!r} has nobody read."
+        raise InvalidRequest(message, code="scans_not_read")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadForRecipe:
+    """Reads one document for a recipe. May be repeated."""
+
+    inbox: Fetches
+    readings: KeptReadings
+    read: Callable[[Path, str, Ocr], Document]
+    """Gives what a file says, whatever it is, in bounded time; pictures of text go where they are sent."""
+    again: Callable[[dict[str, Any], str, int], None]
+    """Has an event come again (`Later.again`)."""
+
+    def __call__(self, event: dict[str, Any]) -> Document:
+        """Read the file that an event tells of, keep what it says and its pictures, and have the event come again."""
+        file = File.of(event)
+        nonce, kept = os.urandom(8).hex(), _Kept(self.readings, file.batch_id)
+
+        def keep(pictures: list[Path], seconds: float) -> list[str]:
+            return [scan_mark(nonce, kept.add(path)) for path in pictures]
+
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+            path = Path(folder) / "document"
+            try:
+                self.inbox.fetch(file.bucket, file.key, file.etag, file.version, path)
+                document = self.read(path, PurePosixPath(file.key).name, keep)
+                facts = {"text": "", "error": None, "reading": numbered(document, nonce, kept.number).facts()}
+            except NotFound as error:
+                document = Document(file.key)
+                facts = {"text": "", "error": {"code": error.code, "message": error.message}}
+            except DocumentError as failure:
+                facts = {"text": "", "error": failure.facts()}
+        self.readings.keep(file.batch_id, facts)
+        self.again({**event, READ: True}, file.tenant, 0)
+        return document
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The pictures of one document, as they come."""
+
+    readings: KeptReadings
+    batch_id: str
+    number: int = 0
+
+    def add(self, path: Path) -> int:
+        self.readings.keep_scan(self.batch_id, self.number, path.read_bytes())
+        self.number += 1
+        return self.number - 1

@@ -1,0 +1,296 @@
+"""Recipes for documents, as operators register them."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from broker.documents.extract import KINDS
+from broker.documents.merging import Scalars
+from broker.documents.recipe import LARGEST_SIZE, Citations, OnFailure, Recipe, Scans, Way
+from broker.documents.splitting import LEAST_SIZE, By
+from broker.errors import InvalidRequest
+from broker.jobs.field_errors import Spelled, here
+from broker.jobs.fields import Cache, Language, Parameters, Routing
+from broker.json_schema import checking
+from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
+from broker.registry.prompts import VariableName
+from broker.storage import Item
+
+ERROR = ".error.json"
+
+GIVEN: Mapping[str, tuple[str, ...]] = {
+    "map": ("document",),
+    "map_reduce": ("answers",),
+    "refine": ("document", "answer"),
+}
+"""The variables that the broker gives to the prompt for parts, and by the way of merging to the prompt for merges."""
+
+
+def _no_folder_of_ours(name: str) -> str:
+    if name == "media":
+        raise here("media is the folder of what requests point to")
+    return name
+
+
+def _is_a_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise here(f"it has to be one of {', '.join(KINDS)}")
+    return kind
+
+
+def _is_a_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    try:
+        checking.check_schema(schema)
+    except InvalidRequest as error:
+        raise ValueError(error.message) from None
+    if schema.get("type") not in (None, "object"):
+        raise here("it has to be the schema of an object")
+    return schema
+
+
+def _is_no_error(suffix: str) -> str:
+    if suffix == ERROR:
+        raise here("it stands behind documents that were rejected")
+    return suffix
+
+
+def _of_a_name(given: Any) -> Any:
+    return {"id": given} if isinstance(given, str) else given
+
+
+class ExtractEntry(StrictEntry):
+    """How the document's text is come by."""
+
+    scans: Scans = "textract"
+    """Who reads pages that are pictures: a model of the task `extract_text` (`textract`), a model of chats with eyes
+    (`vision`), or nobody (`off`): such documents are rejected."""
+    model: Name | None = None
+    """Which; without it, any that can."""
+
+
+class SplitEntry(StrictEntry):
+    """How it is cut into parts."""
+
+    by: By = "headings"
+    """Where a part ends by preference."""
+    size: int | None = Field(default=None, ge=2 * LEAST_SIZE, le=LARGEST_SIZE)
+    """Tokens of a part at most; without it, what the window of `model` has room for, or 6,000."""
+    overlap: int = Field(default=0, ge=0, le=LARGEST_SIZE // 4)
+    """Tokens of the end of a part that the next begins with, at most."""
+
+    @field_validator("overlap")
+    @classmethod
+    def _leaves_room(cls, overlap: int, others: ValidationInfo) -> int:
+        if overlap * 4 > (others.data.get("size") or LARGEST_SIZE):
+            raise here("it has to be a quarter of size at most")
+        return overlap
+
+
+class MergeEntry(StrictEntry):
+    """How the answers to the parts become one."""
+
+    way: Way
+    scalars: Scalars | None = None
+    """For `extract`: which of several values is taken; `first` unless it is said."""
+    confidence: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """For `extract`: the field by which an object says how sure it is, 0 to 1; `confidence` unless it is said."""
+    keys: Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=50)] | None = None
+    """For `extract`: by the dotted name of a list, the field by which two of its entries are the same thing."""
+    depth: int | None = Field(default=None, ge=1, le=10)
+    """For `map_reduce`: how often answers are merged at most; 4 unless it is said."""
+
+    @model_validator(mode="after")
+    def _goes_with_its_way(self) -> Self:
+        for name, way in (
+            ("scalars", "extract"),
+            ("confidence", "extract"),
+            ("keys", "extract"),
+            ("depth", "map_reduce"),
+        ):
+            if getattr(self, name) is not None and self.way != way:
+                raise ValueError(f"{name} goes with {way}, not with {self.way}")
+        return self
+
+
+class PromptUseEntry(StrictEntry):
+    """A prompt, and values for variables that the broker does not give."""
+
+    id: Name
+    version: int | None = Field(default=None, ge=1)
+    label: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    variables: Annotated[dict[VariableName, Any], Field(max_length=50)] = Field(default_factory=dict)
+
+    @field_validator("variables")
+    @classmethod
+    def _leaves_ours_alone(cls, variables: dict[str, Any]) -> dict[str, Any]:
+        ours = {"language", *(name for names in GIVEN.values() for name in names)}
+        if taken := sorted(ours & variables.keys()):
+            raise here(f"{taken[0]} is given by the broker")
+        return variables
+
+
+class PromptsEntry(StrictEntry):
+    """What is asked; a name alone stands for `{"id": …}`."""
+
+    map: Annotated[PromptUseEntry, BeforeValidator(_of_a_name, PromptUseEntry | str)]
+    """Of each part. Its variable is `document`."""
+    reduce: Annotated[PromptUseEntry, BeforeValidator(_of_a_name, PromptUseEntry | str)] | None = None
+    """For `map_reduce`, with the variable `answers`; for `refine`, with `document` and `answer`, the one so far."""
+
+
+class WebhookEntry(StrictEntry):
+    """Where to send how documents ended."""
+
+    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    events: list[Literal["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"]] | None = Field(
+        default=None, min_length=1, max_length=8
+    )
+    """All of them unless it is said."""
+
+
+class OutputEntry(StrictEntry):
+    """Where the result goes."""
+
+    suffix: Annotated[
+        str,
+        Field(max_length=24),
+        Spelled(
+            r"^\.([a-z0-9][a-z0-9_-]*\.)?json$",
+            "it has to be .json, or a word before that: '.' and small letters, digits, '_' and '-', in 24 characters",
+        ),
+        AfterValidator(_is_no_error),
+    ] = ".result.json"
+    """Behind the document's key, in the outbox."""
+    webhook: WebhookEntry | None = None
+
+
+class RecipeEntry(Entry):
+    """What happens to a document that comes as `{tenant}/{recipe}/{name}`, or in an event that names the recipe."""
+
+    kind: ClassVar[str] = "RECIPE"
+
+    id: Annotated[Name, AfterValidator(_no_folder_of_ours)]
+    description: Annotated[str, Field(max_length=1000)] | None = None
+    tenants: list[TenantId] | None = Field(default=None, min_length=1, max_length=1000)
+    """Whose documents it is for; all tenants' unless it is said."""
+    takes: list[Annotated[str, AfterValidator(_is_a_kind)]] | None = Field(default=None, min_length=1, max_length=50)
+    """Kinds of file; all that are read unless it is said."""
+    extract: ExtractEntry = Field(default_factory=ExtractEntry)
+    split: SplitEntry = Field(default_factory=SplitEntry)
+    output_schema: Annotated[dict[str, Any], AfterValidator(_is_a_schema)] | None = None
+    """JSON Schema of the result (of each page, for `per_page`); `extract` needs it."""
+    merge: MergeEntry
+    prompts: PromptsEntry
+    citations: Citations = "tell"
+    """What follows where the result cites a page that there is not, or none: it is told, or the document fails
+    (`require`)."""
+    on_failure: OnFailure = "fail"
+    """What becomes of a document of which a part has no answer."""
+    model: Name | None = None
+    routing: Routing | None = None
+    parameters: Parameters | None = None
+    cache: Cache | None = None
+    guardrails: PolicyNames = Field(default_factory=list)
+    """Policies that hold for all of its jobs, on top of their tenants' and prompts'."""
+    language: Language | None = None
+    """Given to prompts as the variable `language`."""
+    max_cost_usd: Annotated[Usd, Field(gt=0)] | None = None
+    """For all that one document costs."""
+    deadline_seconds: int = Field(default=86_400, ge=60, le=604_800)
+    """The document ends with what there is when it has not ended so many seconds after it came."""
+    ttl_seconds: int | None = Field(default=None, ge=60, le=31_536_000)
+    """How long requests and answers of its jobs are kept."""
+    output: OutputEntry = Field(default_factory=OutputEntry)
+    enabled: bool = True
+
+    @field_validator("prompts")
+    @classmethod
+    def _are_those_of_the_way(cls, prompts: PromptsEntry, others: ValidationInfo) -> PromptsEntry:
+        way = others.data["merge"].way if "merge" in others.data else None
+        if way in GIVEN and prompts.reduce is None:
+            raise here(f"{way} needs reduce too")
+        if way is not None and way not in GIVEN and prompts.reduce is not None:
+            raise here(f"{way} has no use for reduce")
+        return prompts
+
+    @field_validator("merge")
+    @classmethod
+    def _goes_with_the_schema(cls, merge: MergeEntry, others: ValidationInfo) -> MergeEntry:
+        schema = others.data.get("output_schema", {})
+        if merge.way == "extract" and schema is None:
+            raise here("extract needs output_schema too")
+        if merge.way == "concat" and schema:
+            raise here("concat gives texts, and has no use for output_schema")
+        return merge
+
+    @field_validator("ttl_seconds")
+    @classmethod
+    def _outlives_the_document(cls, seconds: int | None, others: ValidationInfo) -> int | None:
+        if seconds is not None and seconds < others.data.get("deadline_seconds", 0):
+            raise here("it is less than deadline_seconds: answers would be gone before they are merged")
+        return seconds
+
+    @property
+    def key(self) -> str:
+        """See `Entry.key`."""
+        return self.id
+
+    def uses(self) -> list[tuple[str, PromptUseEntry, tuple[str, ...]]]:
+        """Its prompts: field, prompt, and the variables that the broker gives."""
+        language = ("language",) if self.language else ()
+        found = [("prompts.map", self.prompts.map, (*GIVEN["map"], *language))]
+        if self.prompts.reduce is not None:
+            found.append(("prompts.reduce", self.prompts.reduce, (*GIVEN[self.merge.way], *language)))
+        return found
+
+    def item(self) -> Item:
+        """As `batches.recipes` reads it; a text, for the table holds no fractions."""
+        facts = json.dumps(self._facts(), ensure_ascii=False)
+        kept: Item = {"pk": f"RECIPE#{self.id}", "sk": "RECIPE", "recipe": facts, "enabled": self.enabled}
+        return kept | {name: value for name in ("tenants", "guardrails") if (value := getattr(self, name))}
+
+    def _facts(self) -> dict[str, Any]:
+        """As `documents.recipe.Recipe.of` takes it."""
+        merge = self.merge.model_dump(exclude_none=True)
+        rules = {name: merge[name] for name in ("scalars", "confidence", "keys") if name in merge}
+        shared = self.model_dump(
+            mode="json", exclude_none=True, include={"language", "citations", "on_failure", "takes"}
+        )
+        request = self.model_dump(
+            mode="json",
+            exclude_none=True,
+            exclude_unset=True,
+            include={"model", "routing", "parameters", "cache", "ttl_seconds"},
+        )
+        facts: dict[str, Any] = {
+            **shared,
+            **self.split.model_dump(exclude_none=True),
+            "scans": self.extract.scans,
+            "scan_model": self.extract.model or "auto",
+            "way": self.merge.way,
+            "map": self.prompts.map.model_dump(exclude_none=True),
+            "request": request,
+            "suffix": self.output.suffix,
+            "deadline_s": self.deadline_seconds,
+        }
+        if self.prompts.reduce is not None:
+            facts["reduce"] = self.prompts.reduce.model_dump(exclude_none=True)
+        if rules:
+            facts["rules"] = rules
+        if self.merge.depth is not None:
+            facts["depth"] = self.merge.depth
+        if self.output_schema is not None:
+            facts["schema"] = self.output_schema
+        if self.guardrails:
+            facts["guardrails"] = self.guardrails
+        if self.max_cost_usd is not None:
+            facts["max_cost"] = round(self.max_cost_usd * 1_000_000_000)
+        if self.output.webhook is not None:
+            facts["webhook"] = self.output.webhook.model_dump(mode="json", exclude_none=True)
+        return facts
+
+    def recipe(self, version: int = 0) -> Recipe:
+        """As the functions read it."""
+        return Recipe.of(self.id, version, self._facts())
