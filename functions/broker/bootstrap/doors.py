@@ -213,15 +213,18 @@ def ask_for_document() -> "AskForDocument":
 @cache
 def split() -> "Split":
     """The door for files."""
+    from broker.bootstrap import batching  # which needs this module
     from broker.cloud.buckets import Inbox
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
+    from broker.inbox.lines import TakeLines
     from broker.inbox.splitting import Split
     from broker.metrics import line_failed
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
     use_cases = tenants().get, _accept_later, count_line(), bus().put_one
-    return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), line_failed)
+    take_lines = TakeLines(batching.batches(), batching.batch_workflows())
+    return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), take_lines, line_failed)
 
 
 @cache
