@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from local.model_server.brain.citing import asks_for_pages
 from local.model_server.brain.text import READ_CHARS, sentences
 from local.model_server.exchange import SpokenTurn
 
@@ -59,6 +60,9 @@ def understand(turns: Sequence[SpokenTurn]) -> ReadPrompt:
     """Part the conversation: texts are read up to their first 200,000 characters."""
     said = [turn.text[:READ_CHARS] for turn in turns if turn.role == "user"] or [""]
     system = "\n".join(turn.text[:READ_CHARS] for turn in turns if turn.role == "system")
+    if asks_for_pages(system):
+        before, material = _fenced(said[-1]) or ("", said[-1])
+        return ReadPrompt(f"{before}\n{system}".strip(), material, "\n".join(said[:-1]))
     instruction, material = _part(said[-1])
     if any(pattern.search(system) for pattern in _INTENTS.values()) and not _asks(instruction):
         instruction, material = system, said[-1]
@@ -72,13 +76,20 @@ def _asks(text: str) -> bool:
     return any(pattern.search(text) for pattern in _INTENTS.values())
 
 
-def _part(text: str) -> tuple[str, str]:
-    """Part a message by fences, by a last paragraph that asks, a colon or an empty line, or the sentence that asks."""
+def _fenced(text: str) -> tuple[str, str] | None:
+    """Part a message by the first fence in it; None where there is none."""
     if opened := _FENCE.search(text):
         closing = f"</{opened[3]}>" if opened[3] else opened[1] or opened[2]
         inside, closed, after = text[opened.end() :].partition(closing)
         if closed and inside.strip():
             return text[: opened.start()] + after, inside.strip()
+    return None
+
+
+def _part(text: str) -> tuple[str, str]:
+    """Part a message by fences, by a last paragraph that asks, a colon or an empty line, or the sentence that asks."""
+    if fenced := _fenced(text):
+        return fenced
     before, _, last = text.rstrip().rpartition("\n\n")
     if before and len(last) <= _SHORT and (_asks(last) or last.endswith("?")) and not _asks(before[:_SHORT]):
         return last, before
