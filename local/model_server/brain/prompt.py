@@ -9,6 +9,7 @@ from local.model_server.brain.text import READ_CHARS, sentences
 from local.model_server.exchange import SpokenTurn
 
 _FENCE = re.compile(r'(""")|(```)\w*|<(\w+)>')
+_MARKED = re.compile(r"<(data_[0-9a-f]{12})>(.*)</\1>", re.DOTALL)
 _INSTRUCTION_CHARS = 4_000
 _SHORT = 400
 # Where an instruction ends, surest first; the last is too common to be one without words that ask for something.
@@ -61,7 +62,9 @@ def understand(turns: Sequence[SpokenTurn]) -> ReadPrompt:
     said = [turn.text[:READ_CHARS] for turn in turns if turn.role == "user"] or [""]
     system = "\n".join(turn.text[:READ_CHARS] for turn in turns if turn.role == "system")
     if asks_for_pages(system):
-        before, material = _fenced(said[-1]) or ("", said[-1])
+        # All that is between our markers, or all: a document's own fences, questions and colons part nothing.
+        marked = _MARKED.search(said[-1])
+        before, material = (said[-1][: marked.start()], marked[2].strip()) if marked else ("", said[-1])
         return ReadPrompt(f"{before}\n{system}".strip(), material, "\n".join(said[:-1]))
     instruction, material = _part(said[-1])
     if any(pattern.search(system) for pattern in _INTENTS.values()) and not _asks(instruction):
@@ -76,20 +79,13 @@ def _asks(text: str) -> bool:
     return any(pattern.search(text) for pattern in _INTENTS.values())
 
 
-def _fenced(text: str) -> tuple[str, str] | None:
-    """Part a message by the first fence in it; None where there is none."""
+def _part(text: str) -> tuple[str, str]:
+    """Part a message by fences, by a last paragraph that asks, a colon or an empty line, or the sentence that asks."""
     if opened := _FENCE.search(text):
         closing = f"</{opened[3]}>" if opened[3] else opened[1] or opened[2]
         inside, closed, after = text[opened.end() :].partition(closing)
         if closed and inside.strip():
             return text[: opened.start()] + after, inside.strip()
-    return None
-
-
-def _part(text: str) -> tuple[str, str]:
-    """Part a message by fences, by a last paragraph that asks, a colon or an empty line, or the sentence that asks."""
-    if fenced := _fenced(text):
-        return fenced
     before, _, last = text.rstrip().rpartition("\n\n")
     if before and len(last) <= _SHORT and (_asks(last) or last.endswith("?")) and not _asks(before[:_SHORT]):
         return last, before
