@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "cache": {"errors", "jobs", "routing", "storage"},
     "tenants": {"clock", "errors", "guardrails", "storage"},
     "jobs": {
+        "consequences",
         *("clock", "envelope", "errors", "guardrails", "json_schema", "json_text", "side_by_side", "storage"),
         "tenants",
     },
@@ -52,7 +53,9 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
+    "doors": {"errors"},
     "rest": {
+        "doors",
         *("batches", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },

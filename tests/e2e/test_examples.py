@@ -19,6 +19,7 @@ BLOCKS = [block for block in blocks_of(ROOT / "examples" / "README.md") if block
 SHOWN = {
     "submit_and_poll.py": "\nThe lamp needed nobody.",
     "submit_and_poll.sh": '"status": "succeeded"',
+    "openai_client.py": "is completed: The lamp needed nobody.",
     "send_event.py": "JobSucceeded: the answer is at http",
     "send_event.sh": "-",
     "upload.sh": '"status":"succeeded"',

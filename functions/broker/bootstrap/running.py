@@ -95,11 +95,17 @@ def in_flight() -> "InFlight":
 
     from broker.cloud.capacity import jobs_at_once
     from broker.cloud.clients import client
+    from broker.jobs.fair_share import FairShare
     from broker.jobs.in_flight import InFlight
+    from broker.jobs.pacing import Pace
     from broker.metrics import room_unknown
+    from broker.tenants.registry import Tenants
+    from broker.tenants.weights import Weights
 
     fixed = int(setting("JOBS_AT_ONCE")) or int(setting("INVOKE_MODEL_CONCURRENCY")) or None
-    return InFlight(impatient(), os.urandom(6).hex(), fixed, lambda: jobs_at_once(client("lambda", 1)), room_unknown)
+    pace = Pace(FairShare(Weights(Tenants(impatient()), room_unknown)))
+    use = impatient(), os.urandom(6).hex(), fixed, lambda: jobs_at_once(client("lambda", 1)), room_unknown
+    return InFlight(*use, pace=pace)
 
 
 @cache

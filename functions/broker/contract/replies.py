@@ -258,7 +258,7 @@ class Budget(Shown):
 class ErrorFacts(Shown):
     """What went wrong."""
 
-    type: Annotated[str, OneOf(tuple(sorted({*TYPES, "unauthorized"})))]
+    type: Annotated[str, OneOf(tuple(sorted({*TYPES, "unauthorized", "blocked", "canceled", "expired"})))]
     code: str
     """Finer than the type, for programs."""
     message: str

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from broker.clock import new_job_id
 from broker.errors import BrokerError, BudgetExceeded
-from broker.jobs import idempotency
+from broker.jobs import idempotency, repeats
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
 from broker.jobs.reconciling import UNSENT_MS
@@ -109,9 +109,18 @@ class Accept:
         self._quiet_doors = quiet_doors
 
     def __call__(
-        self, request: JobRequest, caller: Caller, now: int, key: str | None = None, job_id: str | None = None
+        self,
+        request: JobRequest,
+        caller: Caller,
+        now: int,
+        key: str | None = None,
+        job_id: str | None = None,
+        attempt: repeats.Attempt | None = None,
+        keep_ms: int = idempotency.KEEP_MS,
     ) -> Acceptance:
         """Accept one request; with a `key`, once. A `job_id` is for a request that has its own, whoever repeats it.
+
+        The key is remembered for `keep_ms`. With an `attempt` and no key, all tries of one call get one job.
 
         What is left of a request that is refused for its budget goes at once. Only where a repeat came between that may
         be accepted under the same id, or where it was a crash that left the id, does it stay until its TTL.
@@ -122,6 +131,8 @@ class Accept:
         """
         document = stored_form(request)
         mine, job_id = job_id is None, job_id or new_job_id(now)
+        if key is None and attempt is not None:
+            return self._accept_try(request, document, caller, attempt, now)
         if key is None:
             try:
                 return Acceptance(self._create(job_id, request, document, caller, now), repeated=False)
@@ -130,12 +141,12 @@ class Accept:
                     self._drop(job_id, request, caller, now)
                 raise
         fingerprint = idempotency.fingerprint(document)
-        held = idempotency.reserve(self._database, caller.tenant, key, fingerprint, job_id, now)
+        held = idempotency.reserve(self._database, caller.tenant, key, fingerprint, job_id, now, keep_ms)
         if held.accepted:
             if there := self._jobs.find(held.job_id):
                 return Acceptance(there, repeated=True)
             # Its record is gone before its key: nobody has the answer any more.
-            held = idempotency.renew(self._database, held, job_id, now)
+            held = idempotency.renew(self._database, held, job_id, now, keep_ms)
         if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
             # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
             idempotency.settle(self._database, held)
@@ -151,6 +162,19 @@ class Accept:
             raise
         idempotency.settle(self._database, held)
         return Acceptance(head, repeated=False)
+
+    def _accept_try(
+        self, request: JobRequest, document: dict[str, Any], caller: Caller, attempt: repeats.Attempt, now: int
+    ) -> Acceptance:
+        mark = repeats.take(self._database, caller.tenant, attempt, new_job_id(now), now)
+        if not mark.is_new and (there := self._jobs.find(mark.job_id)):
+            return Acceptance(there, repeated=True)
+        try:  # of two tries of one call that are here at once, one writes the job and both get it
+            return Acceptance(self._create(mark.job_id, request, document, caller, now), repeated=False)
+        except (BudgetExceeded, Contended):
+            if mark.is_new and repeats.free(self._database, mark):
+                self._drop(mark.job_id, request, caller, now)
+            raise
 
     def _drop(self, job_id: str, request: JobRequest, caller: Caller, now: int) -> None:
         """Delete what was kept for a job that there will not be, under an id that nobody else has."""

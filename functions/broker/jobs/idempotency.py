@@ -31,7 +31,9 @@ class Reservation:
     until: int = 0
 
 
-def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, now: int) -> Reservation:
+def reserve(
+    database: Database, tenant: str, key: str, body: str, job_id: str, now: int, keep_ms: int = KEEP_MS
+) -> Reservation:
     """Hold a key for a job, or find the job that it stands for.
 
     Args:
@@ -41,6 +43,7 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
         body: the request's `fingerprint`.
         job_id: the id that a new job would get.
         now: milliseconds.
+        keep_ms: how long it is remembered.
 
     Raises:
         InvalidRequest: the key is empty or too long.
@@ -59,7 +62,7 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
         "job_id": job_id,
         "state": "accepting",
         "until": until,
-        "expires_at": (now + KEEP_MS) // 1000,
+        "expires_at": (now + keep_ms) // 1000,
     }
     try:
         database.write(Put("jobs", item, (If("pk", "absent"),)))
@@ -82,14 +85,14 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
     return _take(database, Update("jobs", pk, "IDEM", set=change, when=(If("until", "=", found["until"]),)), held)
 
 
-def renew(database: Database, gone: Reservation, job_id: str, now: int) -> Reservation:
+def renew(database: Database, gone: Reservation, job_id: str, now: int, keep_ms: int = KEEP_MS) -> Reservation:
     """Hold a key anew whose job is gone.
 
     Raises:
         KeyInFlight: another repeat was first.
     """
     until = now + ACCEPTING_MS
-    facts = {"job_id": job_id, "state": "accepting", "until": until, "expires_at": (now + KEEP_MS) // 1000}
+    facts = {"job_id": job_id, "state": "accepting", "until": until, "expires_at": (now + keep_ms) // 1000}
     as_found = (If("state", "=", "accepted"), If("job_id", "=", gone.job_id))
     anew = Reservation(gone.pk, job_id, accepted=False, until=until)
     return _take(database, Update("jobs", gone.pk, "IDEM", set=facts, when=as_found), anew)
