@@ -171,7 +171,10 @@ def test_azures_content_safety_takes_no_more_than_the_service(client: Client) ->
         assert (status, json.loads(reply)["error"]["code"]) == (400, "InvalidRequestBody")
 
 
-PAGED = "[p. 1]\n# Lamps\n\nThe lamp is lit at dusk.\n\n[p. 2]\n```\nno code\n```\nThe keeper counts the ships. Nobody counts the lamps.\n"
+PAGED = (
+    "[p. 1]\n# Lamps\n\nThe lamp is lit at dusk.\n\n[p. 2]\n```\nno code\n```\n"
+    "The keeper counts the ships. Nobody counts the lamps.\n"
+)
 POINTS = {"type": "array", "items": {"type": "string"}, "minItems": 8}
 PAGES = [
     ("You summarise. Put the mark of its page, such as [p. 12], behind each statement.", True),
