@@ -50,5 +50,4 @@ def _line(result: dict[str, Any]) -> str:
     if result["error"]:
         return f"{result['error']['code']}: {result['error']['message']}"
     pages = ", ".join(str(each["page"]) for each in result["citations"]["pages"])
-    statement = next(each for each in result["answer"]["statements"] if "[p. " in each)
-    return f"{result['kind']}, {result['pages']} pages, cites {pages}: “{statement}”"
+    return f"{result['kind']}, {result['pages']} pages, cites {pages}: “{result['answer']['summary']}”"

@@ -6,6 +6,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -49,13 +51,13 @@ def run(shell: Shell, client: RestClient, pause: Callable[[float], None] = time.
         NotSucceeded: it was rejected, has no answer, or nobody wants to watch any longer.
     """
     file = _put(shell)
-    print(f"{file.batch_id}  {file.key}  is being read", file=sys.stderr)
-    path = f"/batches/{quote(file.batch_id, safe='')}"
+    print(f"{file.key} is being read", file=sys.stderr)
     try:
-        _until_begun(shell, client, path, file, pause)
+        batch_id = _until_begun(shell, client, file, pause)
+        path = _path(batch_id)
         follow(lambda: dict(client.call("GET", path)), lambda now: BatchStatus(now["status"]).terminal, pause=pause)
     except KeyboardInterrupt:
-        raise NotSucceeded(f"\n{file.key} goes on; watch it with: broker batch watch {file.batch_id}") from None
+        raise NotSucceeded(f"\n{file.key} goes on; its result will be in the outbox, beside that key") from None
     kept = io.BytesIO()
     client.fetch(f"{path}/results", kept)
     result = json.loads(kept.getvalue())
@@ -82,19 +84,19 @@ def _put(shell: Shell) -> File:
     return File(bucket, key, len(data), put["ETag"].strip('"'), put.get("VersionId"))
 
 
-def _until_begun(shell: Shell, client: RestClient, path: str, file: File, pause: Callable[[float], None]) -> None:
-    """Wait until it was read, and is a batch.
+def _until_begun(shell: Shell, client: RestClient, file: File, pause: Callable[[float], None]) -> str:
+    """Wait until it was read, and give the batch that it is.
 
     Raises:
         NotSucceeded: it will not be one that the key's tenant sees.
     """
-    while not _is_there(client, path):
-        told = _in_outbox(shell, file)
+    while True:
+        told = _in_outbox(shell, file)  # first, for what is there now may be a batch before we look for that
+        if batch_id := _batch_of(client, file):
+            return batch_id
         if told is None:
             pause(LOOK_S)
             continue
-        if _is_there(client, path):  # it was quicker than we looked
-            return
         if error := told.get("error" if "object" not in told else ""):
             raise NotSucceeded(on_one_line(f"{error['code']}: {error['message']}"))
         if told["object"] == "job":
@@ -103,12 +105,17 @@ def _until_begun(shell: Shell, client: RestClient, path: str, file: File, pause:
         raise NotSucceeded(on_one_line(f"{file.key} is done, and the API key is not of the tenant {file.tenant!r}."))
 
 
-def _is_there(client: RestClient, path: str) -> bool:
-    try:
-        client.call("GET", path)
-    except NotFound:
-        return False
-    return True
+def _batch_of(client: RestClient, file: File) -> str | None:
+    """The batch of a file; None while there is none. Not every S3 tells the version of what came to a bucket."""
+    for each in (file, replace(file, version=None)):
+        with suppress(NotFound):
+            client.call("GET", _path(each.batch_id))
+            return each.batch_id
+    return None
+
+
+def _path(batch_id: str) -> str:
+    return f"/batches/{quote(batch_id, safe='')}"
 
 
 def _in_outbox(shell: Shell, file: File) -> dict[str, Any] | None:
