@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from broker.cli.this_machine import is_loopback
-from broker.errors import BrokerError, InvalidRequest, Unavailable
+from broker.errors import BrokerError, InvalidRequest, NotFound, Unavailable
 
 TIMEOUT_S = 40
 """API Gateway cuts a call after 29."""
@@ -46,6 +46,7 @@ class RestClient:
             headers: names with underscores; what is None is left out.
 
         Raises:
+            NotFound: there is no such thing for the key's tenant.
             BrokerError: what the API said.
         """
         named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
@@ -53,7 +54,8 @@ class RestClient:
         reply = self._request(method, path + (f"?{urlencode(asked)}" if asked else ""), body, named)
         told = _read(reply.data)
         if reply.status >= 300 and not _is_job(told):
-            raise BrokerError(_message(told, reply.status))
+            kind = NotFound if reply.status == 404 else BrokerError
+            raise kind(_message(told, reply.status))
         return told
 
     def put(self, url: str, headers: Mapping[str, str], data: bytes) -> None:
