@@ -366,3 +366,12 @@ def test_what_guardrails_cost_counts_within_the_budget_too(documents: Documents)
         documents.tend({"batch_id": batch_id, "shard": shard})
     heads = documents.jobs(DOCUMENT_ID)
     assert 0 < len(heads) < 10 and 0 < sum(head.limit for head in heads) <= 5_000_000
+
+
+def test_an_erased_document_is_shown_as_what_it_was_without_its_name(documents: Documents) -> None:
+    documents.submit(document(2))
+    documents.live()
+    documents.batches.change(DOCUMENT_ID, lambda batch: batch.erasing(NOW))
+    shown = documents.shown()
+    assert (shown["erased"], shown["status"], shown["document"]) == (True, "completed", None)
+    assert KEY not in json.dumps(shown)

@@ -140,8 +140,8 @@ class Output(Strict):
     """Where results go: to files, or to one object of the outbox bucket."""
 
     kind: Literal["files", "outbox"] = "files"
-    key: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    """Of the outbox, below the tenant's own prefix: results are written to `{key}.results.jsonl`."""
+    key: Annotated[str, Field(min_length=1, max_length=960)] | None = None
+    """Of the outbox, below the tenant's own prefix, in 960 bytes at most; results are at `{key}.results.jsonl`."""
 
     @model_validator(mode="after")
     def _has_its_key(self) -> Self:

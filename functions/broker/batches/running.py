@@ -121,6 +121,8 @@ class RunRows:
         after = self.batches.end_lease(leased, is_sent=rest is None)
         if rest and rest.message:
             self.queue.again(rest.message, batch.tenant, rest.delay_s)
+        elif rest and not self.batches.get(batch.id).is_paused:  # who resumed it sent it while it was in our hands
+            self.queue.send(batch.id, batch.tenant, [leased.number])
         return after
 
     def _go(self, work: _Work, clock: Callable[[], int], time_left: Callable[[], bool]) -> "_Rest | None":
