@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"batches", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
+    "metrics": {"batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
@@ -52,8 +52,9 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
+    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage"},
     "rest": {
-        *("batches", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
+        *("batches", "bulk", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
@@ -82,7 +83,7 @@ ARROWS: dict[str, set[str]] = {
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery", "documents", "files", "inbox"),
+        *("batches", "bulk", "cache", "cloud", "delivery", "documents", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {

@@ -2,6 +2,7 @@
 
 from broker.context.conversations import MOST_TURNS
 from broker.contract.batch_operations import BATCH_OPERATIONS
+from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
@@ -162,5 +163,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
     **FILE_OPERATIONS,
     **BATCH_OPERATIONS,
+    **BULK_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""
