@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.contract.openapi_batches import batch_calls
+from tests.contract.openapi_bulk import bulk_calls
 from tests.contract.openapi_files import file_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
@@ -94,6 +95,7 @@ def calls() -> list[Any]:
         ("GET", "/models", 200, "called", {}),
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
         *batch_calls(),
+        *bulk_calls(),
         *file_calls(),
         *admin_calls(),
     ]

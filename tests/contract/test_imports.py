@@ -95,6 +95,7 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "storage"),
         *(
             "batches",
+            "bulk",
             "inbox",
             "cloud",
             "delivery",
@@ -108,6 +109,7 @@ ARROWS: dict[str, set[str]] = {
         ),
     },
     "contract": {
+        "bulk",
         "batches",
         "clock",
         "consequences",
@@ -149,7 +151,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"batches", "contract", "files", "jobs", "registry", "reviews", "schemas"},
+    "pydantic": {"batches", "bulk", "contract", "files", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},

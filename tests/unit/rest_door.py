@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker.batches.store import Batches
-from broker.bulk.asking import AskForBulk
-from broker.bulk.record import Bulks
 from broker.errors import BrokerError
 from broker.prompts.listing import Listing
 from broker.rest.api import Api
-from broker.rest.bulk import BulkDoor
 from broker.rest.http import Reply, Request
 from broker.steps.estimating import EstimateJob
 from broker.steps.trying import TryPolicies
@@ -46,12 +42,6 @@ class Door:
         self.world.register(a_model("small"), a_model("large", status="disabled"))
         self.world.tenant()
         self.world.tenant("other", models=["large"])
-
-    @property
-    def asking(self) -> AskForBulk:
-        """Asking for bulk operations."""
-        database = self.world.database
-        return AskForBulk(Bulks(database), Batches(database), self.batches.shards)
 
     def _redeliver(self, job_id: str, now: int) -> list[str]:
         self.redelivered.append(job_id)
@@ -89,7 +79,7 @@ class Door:
             Listing(world.database, world.prompts()),
             lambda: a_file_door(world.database, self.bucket),
             self.batches.door,
-            lambda: BulkDoor(Bulks(world.database), self.asking),
+            self.batches.bulk,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}
