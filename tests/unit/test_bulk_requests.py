@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from broker.batches.shard import row_job_id
 from broker.bulk.request import parse_bulk
+from broker.context.conversations import Turn
 from broker.errors import InvalidRequest
 from broker.jobs.head import Status
 from broker.registry.applying import apply
@@ -12,7 +13,7 @@ from broker.registry.document import parse_registry
 
 from tests.fakes.batch_flow import Flow
 from tests.fakes.batch_rows import chat, jsonl
-from tests.fakes.world import MINUTE
+from tests.fakes.world import MINUTE, NOW
 from tests.unit.bulk_case import BulkWorld
 
 
@@ -39,7 +40,7 @@ def test_what_is_at_fault_is_named(body: dict[str, Any], param: str) -> None:
 
 def test_a_retry_is_of_the_prompt_that_the_job_was_filled_from() -> None:
     world = BulkWorld()
-    rules: dict[str, Any] = {"id": "tell", "user": "Tell of {{thing}}.", "postprocess": {"strip_fences": True}}
+    rules: dict[str, Any] = {"id": "tell", "user": "Tell of {{thing}}.", "postprocess": {"trim": True}}
     apply(world.world.registry(), parse_registry({"prompts": [rules]}), by="tests", now=world.now)
     failed = world.job(Status.FAILED, input={}, prompt={"id": "tell", "variables": {"thing": "lamps"}})
     changed = {**rules, "user": "Say nothing of {{thing}}."}
@@ -51,6 +52,24 @@ def test_a_retry_is_of_the_prompt_that_the_job_was_filled_from() -> None:
     assert second["prompt_used"] == first["prompt_used"]
     assert second.get("postprocess") == first.get("postprocess")
     assert again.prompt == failed.prompt
+
+
+def test_a_retry_recalls_the_turns_of_its_conversation_anew() -> None:
+    world = BulkWorld()
+    turns = world.world.turns
+    asked, answered = {"role": "user", "content": "Who?"}, {"role": "assistant", "content": "The keeper."}
+    turns.keep("acme", "c1", Turn("job_1", NOW, 5, [asked, answered]), NOW // 1000 + 86_400)
+    failed = world.job(Status.FAILED, input="And when?", conversation_id="c1")
+    turns.keep("acme", "c1", Turn("job_2", NOW, 5, [{**asked, "content": "Where?"}, answered]), NOW // 1000 + 86_400)
+    world.done("retry", status="failed")
+    (again,) = world.retries(failed)
+    first, second = (
+        [message["content"] for message in world.world.payloads.load(each.id, "BODY")["input"]["messages"]]
+        for each in (failed, again)
+    )
+    assert first == ["Who?", "The keeper.", "And when?"]
+    assert second == ["Who?", "The keeper.", "Where?", "The keeper.", "And when?"]
+    assert again.conversation == "c1"
 
 
 def test_rows_of_a_batch_are_found_by_how_they_ended() -> None:

@@ -31,7 +31,8 @@ def asked_again(document: dict[str, Any]) -> Again:
     Raises:
         InvalidRequest: today's rules are against it.
     """
-    body = {name: value for name, value in document.items() if name in JobRequest.model_fields}
+    known = JobRequest.model_fields.keys() - {"prompt"}  # it is filled, and its label may stand for another by now
+    body = {name: value for name, value in document.items() if name in known}
     if history := document.get("history"):
         messages = list(body["input"]["messages"])
         own = messages[: history["from"]] + messages[history["to"] :]
