@@ -24,6 +24,7 @@ SHOWN = {
     "send_event.sh": "-",
     "upload.sh": '"status":"succeeded"',
     "run_batch.sh": "3 rows, 3 succeeded",
+    "run_recipe.sh": "\ncites p. 1",
     "keep_file.sh": " deleted",
     "receive_webhook.py": "verified job.succeeded: the answer is at http",
     "token_issuer.py": "200: the token of ada@example.com opens the jobs of demo",
