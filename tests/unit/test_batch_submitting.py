@@ -112,6 +112,12 @@ def test_what_is_refused_leaves_nothing(
     assert (set(place.rows.objects), place.workflows.started) == (objects, [])
 
 
+def test_a_key_of_results_is_refused_in_words_of_the_outbox(place: BatchWorld) -> None:
+    with pytest.raises(InvalidRequest, match="outbox") as failure:
+        take(place, INLINE | {"output": {"kind": "outbox", "key": "other/x"}})
+    assert failure.value.code == "key_not_yours"
+
+
 class Huge(bytes):
     """Six gigabytes, as far as anybody asks."""
 

@@ -226,6 +226,9 @@ def owned_key(key: str, tenant: str) -> None:
     Raises:
         InvalidRequest: it is not below the tenant's own prefix, or too long.
     """
+    if not key.startswith(f"{tenant}/"):
+        message = "output.key: results go to the outbox bucket below the tenant's own prefix."
+        raise InvalidRequest(message, code="key_not_yours", param="output.key")
     if len(key.encode()) > MOST_KEY_BYTES:
         message = f"output.key: it has {MOST_KEY_BYTES} bytes at most"
         raise InvalidRequest(message, code="invalid_field", param="output.key")
