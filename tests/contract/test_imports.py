@@ -53,16 +53,11 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
-<<<<<<< HEAD
     "doors": {"errors"},
-    "rest": {
-        "doors",
-        *("batches", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
-=======
     "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage"},
     "rest": {
+        "doors",
         *("batches", "bulk", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
->>>>>>> bulk
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {

@@ -26,12 +26,8 @@ from broker.storage import Put
 from jsonschema import Draft202012Validator
 
 from tests.contract.openapi_batches import batch_before
-<<<<<<< HEAD
-from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
-=======
 from tests.contract.openapi_bulk import bulk_before
-from tests.contract.openapi_calls import DOCUMENT, LONG, RUN, calls
->>>>>>> bulk
+from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
 from tests.contract.openapi_files import file_before
 from tests.contract.world import ASK, NOW, World
 

@@ -12,11 +12,7 @@ from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.request import BatchRequest, asked_of
 from broker.batches.store import Batches
 from broker.clock import uuid7_hex
-<<<<<<< HEAD
-from broker.errors import BrokerError, Conflict, Gone, InvalidRequest
-=======
-from broker.errors import Conflict, InvalidRequest
->>>>>>> bulk
+from broker.errors import Conflict, Gone, InvalidRequest
 from broker.jobs import idempotency
 from broker.jobs.accepting import Caller
 from broker.jobs.head import Status

@@ -153,11 +153,8 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "prompts": asking.prompts,
     "models": asking.models,
     "batch": batches.batch,
-<<<<<<< HEAD
     "document": document,
-=======
     "bulk": bulk.bulk,
->>>>>>> bulk
     "completion": _completion,
 }
 
@@ -199,11 +196,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("outputs", help="show the stack's outputs")
     asking.add(commands)
     batches.add(commands.add_parser("batch", help="run the rows of a file as one piece of work"))
-<<<<<<< HEAD
     add_document(commands.add_parser("document", help="have a document worked on by a recipe"))
-=======
     bulk.add(commands.add_parser("bulk", help="cancel, or run again, all jobs that a filter finds"))
->>>>>>> bulk
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser
