@@ -53,11 +53,10 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
-    "doors": {"errors"},
     "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage"},
+    "doors": {"errors"},
     "rest": {
-        "doors",
-        *("batches", "bulk", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
+        *("batches", "bulk", "clock", "context", "doors", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
