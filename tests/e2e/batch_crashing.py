@@ -1,4 +1,4 @@
-"""Batches whose functions crash and whose workflows die, whose messages come twice, and the time that is not waited for.
+"""Batches whose functions crash and workflows die, whose messages come twice, and time that is not waited for.
 
 Functions crash as in `crashing`. A batch that stands still for some seconds is made due for the sweep, and the leases
 of its shards are over, whether those that hold them live or not.
