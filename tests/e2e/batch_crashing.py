@@ -25,7 +25,7 @@ from tests.e2e.batches import ENDED, BatchesOf
 from tests.e2e.crashing import FUNCTIONS, Ahead, double_messages
 from tests.e2e.stack import Stack, chat
 
-ROWS = int(os.environ.get("BROKER_CRASH_ROWS", "150"))
+ROWS = int(os.environ.get("BROKER_CRASH_ROWS", "120"))
 """Of each of two tenants."""
 
 FAULTS, STEP_FAULTS = "0.02", "0.08"

@@ -51,9 +51,9 @@ def outcomes(stack: Stack) -> Iterator[list[Outcome]]:
             ids = {name: submit_patiently(mine, file_of(name), dedupe=True) for name, mine in tenants.items()}
             storm = Storm(stack, {ids[name]: mine for name, mine in tenants.items()})
             storm.start_twice()
-            storm.weather(15 + ROWS / 20, kills=False)
+            storm.weather(8 + ROWS / 20, kills=False)
             storm.double()
-            storm.weather(15 + ROWS / 10, kills=True)
+            storm.weather(8 + ROWS / 10, kills=True)
             storm.double()
         assert storm.weather(120 + ROWS / 2, kills=False), [tenants[n].record(i) for n, i in ids.items()]
         storm.double()
