@@ -104,11 +104,13 @@ class Plan:
     batches: Batches
     rows: RowBytes
     most: Most = EVERY
+    refused: Callable[[Batch, dict[str, Any], int], None] = lambda batch, error, now: None
+    """Told of a batch that failed, before it is kept; perhaps more than once."""
 
     @property
     def convert(self) -> Convert:
         """What makes lines of ours of rows in another form."""
-        return Convert(self.batches, self.rows)
+        return Convert(self.batches, self.rows, self.most.bytes)
 
     def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
         """Plan, as far as there is time.
@@ -126,6 +128,7 @@ class Plan:
                 batch = self._plan(batch, clock, time_left)
             except InvalidRequest as error:
                 facts = {**error.facts(), "param": error.param}
+                self.refused(batch, facts, clock())
                 _, batch = self.batches.change(batch_id, lambda now: now.failed(facts, clock()))
         return facts_of(batch, clock())
 
