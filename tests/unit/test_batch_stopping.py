@@ -1,7 +1,6 @@
 """Canceled, paused, expired, given up: what has not begun does not begin, and nothing that was paid for is lost."""
 
 import pytest
-from broker.batches.batch import LOOK_MS
 from broker.errors import Conflict, NotCancelable, Unavailable
 from broker.jobs.head import Status
 
@@ -104,26 +103,6 @@ def test_a_batch_that_is_paused_begins_nothing_until_it_is_resumed(lost: bool) -
         flow.shards.sent.clear()
         flow.now += 2 * HOUR
         flow.look("batch_1", flow.now)
-    flow.tend_all()
-    flow.finish()
-    check_stopped(flow, 250, "completed", {"succeeded": 250})
-
-
-def test_a_resumed_batch_whose_messages_are_lost_is_looked_at_as_soon_as_any_other() -> None:
-    flow = Flow()
-    flow.put(texts(250))
-    flow.plan()
-    flow.run()
-    flow.stops.pause(flow.batch(), flow.now)
-    flow.tend_all()
-    for _ in range(6):  # each look in vain puts off the next
-        flow.now = flow.batch().due_at or 0
-        flow.look("batch_1", flow.now)
-    flow.tend_all()
-    flow.stops.resume(flow.batch(), flow.now)
-    flow.shards.sent.clear()
-    flow.now += LOOK_MS
-    assert flow.look("batch_1", flow.now)
     flow.tend_all()
     flow.finish()
     check_stopped(flow, 250, "completed", {"succeeded": 250})
