@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.contract.openapi_batches import batch_calls
+from tests.contract.openapi_bulk import bulk_calls
 from tests.contract.openapi_files import file_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
@@ -97,6 +98,7 @@ def calls() -> list[Any]:
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
         *openai_calls(),
         *batch_calls(),
+        *bulk_calls(),
         *file_calls(),
         *admin_calls(),
     ]

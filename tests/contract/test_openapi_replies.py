@@ -26,6 +26,7 @@ from broker.storage import Put
 from jsonschema import Draft202012Validator
 
 from tests.contract.openapi_batches import batch_before
+from tests.contract.openapi_bulk import bulk_before
 from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
 from tests.contract.openapi_files import file_before
 from tests.contract.world import ASK, NOW, World
@@ -136,6 +137,8 @@ def test_replies_are_as_documented(
             more = file_before(world, before) | more
         case str() if before.startswith("batch"):
             more = batch_before(world, before) | more
+        case str() if before.startswith("bulk"):
+            more = bulk_before(world, before) | more
         case "two":
             assert world.submitted().id != world.submitted().id
         case "called":

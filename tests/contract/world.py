@@ -128,6 +128,7 @@ class World:
             Listing(self.database, prompts),
             lambda: a_file_door(self.database, self.bucket),
             lambda: self.batches.door(),
+            lambda: self.batches.bulk(),
         )
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:

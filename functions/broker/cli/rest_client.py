@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import urllib3
@@ -20,6 +20,14 @@ BYTES_TIMEOUT_S = 120
 
 
 PIECE_BYTES = 1 << 16
+
+
+class Sink(Protocol):
+    """What takes bytes as they come."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take some more; gives how many."""
+        ...
 
 
 class RestClient:
@@ -74,8 +82,10 @@ class RestClient:
             kind = Unavailable if reply.status >= 500 else BrokerError
             raise kind(f"The bucket answered {reply.status} to the bytes.")
 
-    def fetch(self, path: str, to: Path | IO[bytes]) -> int:
-        """Write what a route leads to into a file, without the key beyond the API; gives the number of bytes.
+    def fetch(self, path: str, to: Path | Sink) -> int:
+        """Write what a route leads to into a file, or give it on as it comes; gives the number of bytes.
+
+        The key goes to the API alone.
 
         Raises:
             BrokerError: what the API said, or that there are no bytes.

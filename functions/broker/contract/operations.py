@@ -2,6 +2,7 @@
 
 from broker.context.conversations import MOST_TURNS
 from broker.contract.batch_operations import BATCH_OPERATIONS
+from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
@@ -175,5 +176,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
     **BATCH_OPERATIONS,
+    **BULK_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

@@ -64,6 +64,10 @@ class Caller:
     """Its number among the rows of the batch, from 0."""
     policies: tuple[str, ...] = ()
     """Guardrail policies that hold for what comes this way, on top of all others."""
+    retry_of: str | None = None
+    """The job whose request this is once more."""
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+    """Of such a request, what was made of it when it was prepared first, and no client can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,7 @@ class Accept:
     def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
         if request.webhook:
             self._check_webhook(request.webhook.url)
-        prepared = self._prepare(caller.tenant, with_policies(document, caller.policies), now)
+        prepared = self._prepare(caller.tenant, with_policies({**document, **caller.prepared}, caller.policies), now)
         hold = prepared.hold
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
@@ -210,6 +214,7 @@ class Accept:
             batch=caller.batch,
             line=caller.line,
             row=caller.row,
+            retry_of=caller.retry_of,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             quiet=self._is_quiet(request, caller.door) or None,
             limit=hold.limit,

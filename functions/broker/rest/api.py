@@ -23,6 +23,7 @@ from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
+from broker.rest.bulk import BULK_ROUTES, BulkDoor
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
@@ -67,6 +68,7 @@ class Api:
     files: Callable[[], "FileDoor"]
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
+    bulk: Callable[[], BulkDoor]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -271,6 +273,14 @@ def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api,
     return answered
 
 
+def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    @wraps(answer)
+    def answered(api: Api, request: Request) -> Reply:
+        return answer(api.bulk(), request)
+
+    return answered
+
+
 def _of_files(name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
         reply: Reply = getattr(api.files(), name)(request)
@@ -302,5 +312,6 @@ ROUTES: dict[tuple[str, str], Route] = {
     **OPENAI_ROUTES,
     **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
+    **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""
