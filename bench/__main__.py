@@ -10,7 +10,7 @@ FOLDER = ROOT / ".local" / "bench"
 
 ALONE = (
     *("idle", "startup", "packing", "calls", "pictures", "embeddings", "checking", "contention", "guardrails"),
-    *("documents", "waiting", "rows"),
+    *("documents", "waiting", "rows", "batch"),
 )
 """What needs no stack."""
 
@@ -100,6 +100,10 @@ def main() -> int:
         from bench import waiting
 
         return waiting.run()
+    if asked.what == "batch":
+        from bench import batch
+
+        return batch.run()
     if asked.what == "rows":
         from bench import rows
 

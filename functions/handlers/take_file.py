@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 from broker.bootstrap import doors
@@ -11,28 +10,21 @@ from broker.observability import invocation, log, say
 
 from handlers.batch import each_record
 
-MARGIN_MS = 15_000
-"""What is left of a file goes on in another message; this is for its last line, and for ending the file."""
-
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Split each file that S3 tells of, and collect each batch that asks for it."""
-
-    def time_left() -> bool:
-        return bool(context.get_remaining_time_in_millis() > MARGIN_MS)
-
-    return each_record(event, context, lambda record: _take(record, time_left), most_s=math.inf)
+    """Take each file that S3 tells of, and collect the result of each that asks for it."""
+    return each_record(event, context, _take, most_s=math.inf)
 
 
-def _take(record: dict[str, Any], time_left: Callable[[], bool]) -> None:
+def _take(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
     if "collect" in message:
         batch = doors.collect()(message["collect"], now_ms())
         if batch is not None:
             log("batch completed", batch_id=batch.id, tenant=batch.tenant, total=batch.total)
         return
-    taken = doors.split()(message, now_ms, time_left)
+    taken = doors.split()(message, now_ms)
     if taken is None:
         return
     facts = {"batch_id": taken.batch_id, "tenant": taken.tenant, "error": taken.error}

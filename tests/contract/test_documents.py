@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from broker.batches.planning import MOST_BYTES, MOST_ROWS
 from broker.inbox import files
 
 from tests.contract.stack import ROOT
@@ -51,7 +52,7 @@ def test_make_lists_every_command() -> None:
 def test_the_contract_says_what_the_inbox_takes() -> None:
     rows = re.findall(r"^\| (.+?) \| .+ \| (.+?) \|$", (ROOT / "docs" / "contract.md").read_text(), re.MULTILINE)
     known = dict(rows)
-    assert known["`.jsonl`"] == f"{files.MAX_LINES:,} requests, {files.MAX_LINES_BYTES:,} bytes"
+    assert known["`.jsonl`"] == f"{MOST_ROWS:,} requests, {MOST_BYTES:,} bytes"
     assert known["`.json`"] == f"{files.MAX_REQUEST_BYTES:,} bytes"
     assert known["any other"] == f"{files.MAX_FILE_BYTES:,} bytes, {files.MAX_DOCUMENT_BYTES:,} bytes of text"
     assert f"`{files.MEDIA}…`" in known

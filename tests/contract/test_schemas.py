@@ -143,8 +143,7 @@ def check_rejection(body: str, error: BrokerError) -> None:
     check("event", {"source": bus.SOURCE, "detail-type": kind, "detail": detail})
 
 
-REQUEST = json.dumps({"input": {"text": "Hello"}})
-OF_SUFFIX = {".error.json": "error", ".result.json": "job", ".results.jsonl": "batch-line"}
+OF_SUFFIX = {".error.json": "error", ".result.json": "job"}
 """The schema of each file of the outbox, or of its lines."""
 
 
@@ -152,7 +151,6 @@ OF_SUFFIX = {".error.json": "error", ".result.json": "job", ".results.jsonl": "b
     ("key", "body", "kind"),
     [
         ("acme/a.txt", "Hello", "BatchCompleted"),
-        ("acme/a.jsonl", f"{REQUEST}\nHello", "BatchCompleted"),
         ("acme/a.json", "Hello", "RequestRejected"),
         ("nobody/a.txt", "Hello", "RequestRejected"),
     ],

@@ -44,7 +44,7 @@ AT_FIRST_USE: dict[str, tuple[str, set[str]]] = {
     "api": ("api", {"pydantic"}),
     "authorize": ("identify", set()),
     "batch_rows": ("tend", {"pydantic"} | S3),
-    "batch_step": ("plan_batch", {"pydantic"}),
+    "batch_step": ("plan_batch", set()),
     "check_input": ("guard", set()),
     "clean": ("clean", {"broker.files"}),
     "deliver": ("deliver", set()),

@@ -16,6 +16,7 @@ from broker.documents.sandbox import Ocr
 from broker.inbox.collecting import Collect
 from broker.inbox.counting import Count
 from broker.inbox.file_work import FileWork
+from broker.inbox.lines import TakeLines
 from broker.inbox.reading import ReadDocument
 from broker.inbox.recipes import RECIPE, ReadForRecipe, TakeDocument
 from broker.inbox.splitting import Split, Taken
@@ -71,9 +72,7 @@ class Files:
         """Counts lines."""
         return Count(self.world.database, self.collects)
 
-    def split(
-        self, event: dict[str, Any], now: int = NOW, time_left: Callable[[], bool] = lambda: True
-    ) -> Taken | None:
+    def split(self, event: dict[str, Any], now: int = NOW) -> Taken | None:
         """Take a file."""
         world, tenant_of = self.world, Tenants(self.world.database).get
         accept, tell, failed = world.accepting(), self.bus.put_one, self.failed
@@ -89,11 +88,12 @@ class Files:
                 self.collects,
                 self.readings,
                 self.documents,
+                TakeLines(Batches(world.database), self.workflows),
             ),
             lambda batch_id, line, error: failed.append((line, type(error).__name__)),
             self.line_s,
         )
-        return split(event, lambda: now, time_left)
+        return split(event, lambda: now)
 
     def go_on(self, now: int = NOW) -> int:
         """Take what was left to later messages, and what those leave; gives the seconds that it waited."""

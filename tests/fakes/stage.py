@@ -48,12 +48,14 @@ class Stage:
     observed: list[dict[str, Any]] = field(default_factory=list)
     noticed: list[tuple[str, str]] = field(default_factory=list)
     """Faults of our own: what, and the job."""
+    lane: str = "interactive"
     run: Run = field(init=False)
 
     def __post_init__(self) -> None:
         self.world.register(a_model("small", secret="key"), a_model("large", context_window=200_000))
         deadline = NOW + max(HOUR, 2 * self.timeout_s * 1000)
-        queued = self.world.put(a_head(limit=self.hold, timeout_s=self.timeout_s, deadline_at=deadline))
+        times = {"timeout_s": self.timeout_s, "deadline_at": deadline}
+        queued = self.world.put(a_head(limit=self.hold, lane=self.lane, **times))
         self.run = self.world.start_first(queued)
 
     def __call__(self, model: str = "small", run: Run | None = None, now: int = NOW) -> dict[str, Any]:

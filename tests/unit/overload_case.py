@@ -22,6 +22,7 @@ from broker.jobs.call_transitions import start_call
 from broker.jobs.head import Head
 from broker.jobs.in_flight import InFlight
 from broker.jobs.leaving import Left, leave
+from broker.jobs.pacing import Pace
 from broker.jobs.starting import start
 from broker.jobs.sweeping import Sweep
 from broker.steps.context import Run
@@ -231,7 +232,9 @@ class Overload:
     def _new_process(self) -> InFlight:
         limit = int(self.concurrency * JOBS_PART) if self.bounded else 1_000_000
         self._count += 1
-        return InFlight(cast(Database, self.metered), f"p-{self._count}", None, lambda: limit, _never, self.dice.random)
+        pace = Pace(chance=self.dice.random)
+        use = cast(Database, self.metered), f"p-{self._count}", None, lambda: limit, _never
+        return InFlight(*use, self.dice.random, pace)
 
     def _sweep(self) -> None:
         if not self._started("sweep", STEP_MS, self._swept):

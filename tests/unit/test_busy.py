@@ -21,7 +21,7 @@ from broker.tenants.slices import COUNT
 from handlers.answering import answered
 from handlers.batch import each_record
 
-from tests.fakes.inbox import Files, chat, jsonl
+from tests.fakes.inbox import Files, chat
 from tests.fakes.world import BASE_URL, CHAT, NOW, World, a_head
 from tests.unit.accepting_case import accepting_world
 from tests.unit.test_batch_records import Clock
@@ -149,19 +149,19 @@ def test_an_event_that_meets_others_comes_again_and_is_not_rejected() -> None:
     assert each_record(event, Clock(), take) == {"batchItemFailures": []}
 
 
-def test_a_line_that_meets_others_waits_and_is_not_rejected() -> None:
+def test_a_file_that_meets_others_waits_and_is_not_rejected() -> None:
     files = Files()
     files.world.tenant("acme", monthly_budget=10**9)
     files.world.accept()
     crowd(files.world, "acme")
-    event = files.inbox.put("acme/two.jsonl", jsonl(chat("One."), chat("Two.")))
+    event = files.inbox.put("acme/one.json", json.dumps(chat("One.")))
     with pytest.raises(Contended):
         files.split(event)
     assert files.failed == []
     files.world.database.held.clear()
     taken = files.split(event)
     assert taken is not None
-    assert (taken.accepted, taken.refused) == (2, 0)
+    assert (taken.accepted, taken.refused) == (1, 0)
 
 
 def test_a_job_that_would_not_hold_still_is_canceled_by_a_repeat() -> None:

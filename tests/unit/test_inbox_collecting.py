@@ -9,12 +9,12 @@ from broker.jobs.store import OUTPUT
 
 from tests.fakes.bus import FakeBus
 from tests.fakes.database import Crash
-from tests.fakes.inbox import Files, chat, jsonl
+from tests.fakes.inbox import Files, chat
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import Down
 from tests.fakes.world import HOUR, NOW
 
-KEY = "acme/a.jsonl"
+KEY = "acme/a.json"
 
 
 class RefusingBus(FakeBus):
@@ -40,52 +40,12 @@ def files() -> Files:
 
 @pytest.fixture
 def batch_id(files: Files) -> str:
-    return files.taken(KEY, jsonl(chat("One."), "bad", chat("Two."), "", chat("Three."))).batch_id
-
-
-def test_lines_come_in_the_order_of_the_file(files: Files, batch_id: str) -> None:
-    one, two, three = files.jobs(batch_id)
-    endings = [(three, Status.SUCCEEDED, "3"), (one, Status.SUCCEEDED, "1"), (two, Status.FAILED, "")]
-    files.publish(*(files.end(head, status, text) for head, status, text in endings))
-    assert files.collect(batch_id) is not None
-    rows = files.rows(f"{KEY}.results.jsonl")
-    assert [row["line"] for row in rows] == [1, 2, 3, 5]
-    assert [row.get("job", {}).get("output") for row in rows] == [{"text": "1"}, None, None, {"text": "3"}]
-    assert rows[1] == {
-        "line": 2,
-        "custom_id": None,
-        "error": {
-            "type": "invalid_request",
-            "code": "invalid_json",
-            "message": "The body is not JSON.",
-            "param": None,
-        },
-    }
-    assert rows[2]["job"]["status"] == "failed"
-
-
-def test_a_line_is_found_again_by_what_its_client_calls_it(files: Files) -> None:
-    named = [{**chat("One."), "custom_id": "a"}, {**chat("Two."), "custom_id": "b", "modle": "x"}, chat("Three.")]
-    named.append({**chat("Four."), "custom_id": "x" * 257})
-    taken = files.taken(KEY, jsonl(*named))
-    assert [head.line for head in files.jobs(taken.batch_id)] == [1, 3]
-    files.finish(taken.batch_id)
-    files.collect(taken.batch_id)
-    rows = files.rows(f"{KEY}.results.jsonl")
-    assert [(row["line"], row["custom_id"]) for row in rows] == [(1, "a"), (2, "b"), (3, None), (4, None)]
-    assert [row["error"]["param"] for row in rows if "error" in row] == ["modle", "custom_id"]
-    assert "custom_id" not in rows[0]["job"]
-
-
-def test_lines_are_in_order_beyond_six_digits(files: Files) -> None:
-    taken = files.taken(KEY, "\n" * 999_998 + jsonl("bad", "bad", "bad"))
-    files.collect(taken.batch_id)
-    assert [row["line"] for row in files.rows(f"{KEY}.results.jsonl")] == [999_999, 1_000_000, 1_000_001]
+    return files.taken(KEY, json.dumps(chat("One."))).batch_id
 
 
 def test_its_completion_is_told_with_the_counts(files: Files, batch_id: str) -> None:
-    one, two, three = files.jobs(batch_id)
-    files.publish(files.end(one), files.end(two, Status.BLOCKED), files.end(three))
+    (one,) = files.jobs(batch_id)
+    files.publish(files.end(one, Status.BLOCKED))
     files.collect(batch_id, NOW + 10)
     ((kind, detail),) = files.bus.events
     assert kind == "BatchCompleted"
@@ -94,9 +54,9 @@ def test_its_completion_is_told_with_the_counts(files: Files, batch_id: str) -> 
     assert detail["data"] == {
         "batch_id": batch_id,
         "key": KEY,
-        "result_key": f"{KEY}.results.jsonl",
-        "total": 4,
-        "counts": {"succeeded": 2, "failed": 0, "blocked": 1, "canceled": 0, "expired": 0, "rejected": 1},
+        "result_key": f"{KEY}.result.json",
+        "total": 1,
+        "counts": {"succeeded": 0, "failed": 0, "blocked": 1, "canceled": 0, "expired": 0, "rejected": 0},
     }
     batch = files.batch(batch_id)
     assert (batch.state, batch.completed_at, batch.due_at) == ("completed", NOW + 10, None)
@@ -112,22 +72,19 @@ def test_one_request_gives_the_job_itself(files: Files, name: str) -> None:
     assert job["id"] == files.jobs(taken.batch_id)[0].id
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
-def test_an_answer_that_is_too_large_for_a_reply_is_whole_and_never_loaded(files: Files, name: str) -> None:
+def test_an_answer_that_is_too_large_for_a_reply_is_whole_and_never_loaded(files: Files) -> None:
     files.world.payloads = Unread()
-    taken = files.taken(f"acme/{name}", json.dumps(chat("One.")))
+    taken = files.taken(KEY, json.dumps(chat("One.")))
     large = 'é"\n' * 2_000_000
     files.publish(*(files.end(head, text=large) for head in files.jobs(taken.batch_id)))
 
     files.collect(taken.batch_id)
-    (row,) = files.rows(f"acme/{name}.result{'s' if name == 'a.jsonl' else ''}.{name.rpartition('.')[2]}")
-    job = row["job"] if name == "a.jsonl" else row
+    (job,) = files.rows(f"{KEY}.result.json")
     assert job["output"] == {"text": large}
     assert (job["output_url"], job["erased"]) == (None, False)
 
 
 def test_an_open_batch_is_not_collected(files: Files, batch_id: str) -> None:
-    files.publish(files.end(files.jobs(batch_id)[0]))
     assert files.collect(batch_id) is None
     assert files.collect("batch_gone") is None
     assert (files.outbox.objects, files.bus.events) == ({}, [])
@@ -137,7 +94,7 @@ def test_a_collection_that_is_asked_for_again_does_nothing_more(files: Files, ba
     files.finish(batch_id)
     files.collect(batch_id)
     files.collect(batch_id, NOW + HOUR)
-    assert (files.outbox.puts, files.bus.kinds) == ([f"{KEY}.results.jsonl"], ["BatchCompleted"])
+    assert (files.outbox.puts, files.bus.kinds) == ([f"{KEY}.result.json"], ["BatchCompleted"])
 
 
 @pytest.mark.parametrize("crash_in", [0, 1])
@@ -169,9 +126,8 @@ def test_a_job_that_was_not_kept_as_long_is_said_so(files: Files, batch_id: str)
     files.finish(batch_id)
     files.world.database.delete("jobs", f"JOB#{gone.id}", "HEAD")
     files.collect(batch_id)
-    rows = files.rows(f"{KEY}.results.jsonl")
-    assert rows[0]["error"]["code"] == "job_gone"
-    assert rows[2]["job"]["output"] == {"text": "Fine."}
+    (row,) = files.rows(f"{KEY}.result.json")
+    assert row["error"]["code"] == "job_gone"
 
 
 def test_an_event_that_the_bus_refuses_is_told_the_next_time(files: Files, batch_id: str) -> None:

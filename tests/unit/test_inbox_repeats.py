@@ -10,10 +10,15 @@ from broker.registry.document import parse_registry
 
 from tests.fakes.database import Crash
 from tests.fakes.files import FakeInbox
-from tests.fakes.inbox import Files, chat, jsonl
+from tests.fakes.inbox import Files, chat
 from tests.fakes.texts import long_text
 from tests.fakes.world import HOUR, MINUTE, NOW, a_model
-from tests.unit.splitting_case import KEY, LINES, lines_of_jobs
+
+KEY, ONE = "acme/a.json", json.dumps(chat("One."))
+
+
+def lines_of_jobs(files: Files, batch_id: str) -> list[int | None]:
+    return [head.line for head in files.jobs(batch_id)]
 
 
 @pytest.fixture
@@ -22,27 +27,27 @@ def files() -> Files:
 
 
 def test_the_same_version_twice_makes_the_same_jobs(files: Files) -> None:
-    event = files.inbox.put(KEY, LINES)
+    event = files.inbox.put(KEY, ONE)
     first, again = files.split(event), files.split(event, NOW + 48 * HOUR)
     assert first is not None
     assert again is not None
     assert (again.batch_id, again.accepted, again.refused) == (first.batch_id, 0, 0)
-    assert len(files.world.queue.sent) == 3
+    assert len(files.world.queue.sent) == 1
     assert files.inbox.reads == 1
 
 
-@pytest.mark.parametrize(("versioned", "data", "jobs"), [(True, LINES, 6), (False, LINES, 3), (False, LINES + " ", 6)])
+@pytest.mark.parametrize(("versioned", "data", "jobs"), [(True, ONE, 2), (False, ONE, 1), (False, ONE + " ", 2)])
 def test_another_version_is_another_file(versioned: bool, data: str, jobs: int) -> None:
     files = Files(inbox=FakeInbox(versioned))
-    files.taken(KEY, LINES)
+    files.taken(KEY, ONE)
     files.taken(KEY, data)
     assert len(files.world.queue.sent) == jobs
 
 
 @pytest.mark.parametrize("key", [KEY, "acme/a.txt"])
-@pytest.mark.parametrize("crash_in", range(40))
+@pytest.mark.parametrize("crash_in", range(12))
 def test_a_crash_anywhere_is_repaired_when_the_message_comes_again(files: Files, key: str, crash_in: int) -> None:
-    event = files.inbox.put(key, LINES)
+    event = files.inbox.put(key, ONE)
     files.world.database.crash_in = crash_in
     try:
         files.split(event)
@@ -53,7 +58,7 @@ def test_a_crash_anywhere_is_repaired_when_the_message_comes_again(files: Files,
     files.world.register({"pk": "PROMPT#another", "sk": "LATEST", "user": "{{document}}"})
     taken = files.split(event, NOW + MINUTE)
     assert taken is not None
-    assert lines_of_jobs(files, taken.batch_id) == ([1, 4, 6] if key == KEY else [1])
+    assert lines_of_jobs(files, taken.batch_id) == [1]
     files.finish(taken.batch_id)
     assert files.collects.sent == [taken.batch_id]
     assert files.bus.events == []
@@ -75,26 +80,12 @@ def test_a_file_whose_prompts_text_cannot_be_read_comes_again(files: Files) -> N
     assert "The lamp." in files.world.prompt(job.id)["messages"][-1]["content"]
 
 
-def test_a_line_that_ended_before_the_repeat_is_not_accepted_again(files: Files) -> None:
-    event = files.inbox.put(KEY, LINES)
-    files.world.database.crash_in = 8
-    with pytest.raises(Crash):
-        files.split(event)
-    files.world.database.crash_in = None
-    batch_id = files.world.database.stream[0][1]["batch"]
-    files.finish(batch_id)
-    begun = lines_of_jobs(files, batch_id)
-    files.split(event, NOW + 48 * HOUR)  # their idempotency keys are forgotten by now
-    assert (begun, lines_of_jobs(files, batch_id)) == ([1, 4], [1, 4, 6])
-
-
 def test_two_at_once_make_one_batch(files: Files) -> None:
-    event = files.inbox.put(KEY, LINES)
+    event = files.inbox.put(KEY, ONE)
     files.world.database.meanwhile += [lambda: files.split(event)]
     again = files.split(event)
     assert again is not None
-    assert (again.accepted, lines_of_jobs(files, again.batch_id)) == (0, [1, 4, 6])
-    assert files.batch(again.batch_id).done == 2
+    assert (again.accepted, lines_of_jobs(files, again.batch_id)) == (0, [1])
 
 
 def test_a_line_that_is_being_accepted_elsewhere_comes_again(files: Files) -> None:
@@ -121,7 +112,7 @@ def test_a_rejected_request_closes_its_batch(files: Files) -> None:
 
 
 def test_a_file_that_is_gone_is_said_so(files: Files) -> None:
-    event = files.inbox.put(KEY, LINES)
+    event = files.inbox.put(KEY, ONE)
     files.inbox.delete(KEY)
     taken = files.split(event)
     assert taken is not None
@@ -129,7 +120,7 @@ def test_a_file_that_is_gone_is_said_so(files: Files) -> None:
 
 
 def test_a_file_may_be_deleted_once_it_was_split(files: Files) -> None:
-    event = files.inbox.put(KEY, LINES)
+    event = files.inbox.put(KEY, ONE)
     first = files.split(event)
     files.inbox.delete(KEY)
     files.split(event)
@@ -140,27 +131,8 @@ def test_a_file_may_be_deleted_once_it_was_split(files: Files) -> None:
 
 
 def test_a_tenant_that_was_disabled_since_keeps_its_results(files: Files) -> None:
-    event = files.inbox.put(KEY, LINES)
+    event = files.inbox.put(KEY, ONE)
     files.split(event)
     files.world.tenant("acme", enabled=False)
     files.split(event)
     assert (files.outbox.objects, files.bus.events) == ({}, [])
-
-
-def test_a_running_line_is_not_accepted_again_when_its_key_is_forgotten(files: Files) -> None:
-    week = [
-        {**chat(text), "deadline_seconds": 604_800, "ttl_seconds": 1_209_600} for text in ("One.", "Two.", "Three.")
-    ]
-    event = files.inbox.put(KEY, jsonl(*week))
-    files.world.database.crash_in = 6
-    with pytest.raises(Crash):
-        files.split(event)
-    files.world.database.crash_in = None
-    before = {head.line: head.id for head in files.jobs(files.world.database.stream[0][1]["batch"])}
-    taken = files.split(event, NOW + 48 * HOUR)
-    assert taken is not None
-    after = files.jobs(taken.batch_id)
-    assert 0 < len(before) < 3, "it crashed in the middle"
-    assert sorted(head.line or 0 for head in after) == [1, 2, 3], "each once"
-    assert before.items() <= {head.line: head.id for head in after}.items()
-    assert taken.accepted == 3 - len(before)

@@ -13,7 +13,7 @@ from broker.rest.http import Reply
 
 from tests.contract.world import World as Door
 from tests.fakes.bus import FakeBus
-from tests.fakes.inbox import Files, chat, jsonl
+from tests.fakes.inbox import Files
 from tests.fakes.queue import FakeDeadLetters, FakeDeliveries
 from tests.fakes.world import BASE_URL, CHAT, HOUR, MINUTE, NOW, SECOND, World, a_model
 
@@ -80,19 +80,17 @@ def test_a_repeat_finds_a_job_whose_time_is_over(world: World) -> None:
     assert world.payloads.load(first.id, "BODY") is None
 
 
-def test_a_line_whose_time_is_over_is_counted_and_collected() -> None:
+def test_a_file_whose_time_is_over_is_counted_and_collected() -> None:
     files = Files()
-    taken = files.taken("acme/a.jsonl", jsonl(SHORT, chat("Two.")))
-    short, long = files.jobs(taken.batch_id)
+    taken = files.taken("acme/a.json", json.dumps(SHORT))
+    (short,) = files.jobs(taken.batch_id)
     ended = files.end(short, Status.SUCCEEDED, "1")
     files.world.age(NOW + HOUR)
     files.publish(ended)
-    files.publish(files.end(long, Status.SUCCEEDED, "2"))
     files.world.age(NOW + 2 * HOUR)
     files.collect(taken.batch_id, NOW + 2 * HOUR)
-    first, second = (row["job"] for row in files.rows("acme/a.jsonl.results.jsonl"))
-    assert (first["status"], first["output"], first["erased"]) == ("succeeded", None, True)
-    assert (second["output"], second["erased"]) == ({"text": "2"}, False)
+    (job,) = files.rows("acme/a.json.result.json")
+    assert (job["status"], job["output"], job["erased"]) == ("succeeded", None, True)
 
 
 def test_in_the_end_nothing_is_left(world: World) -> None:

@@ -104,6 +104,8 @@ class Plan:
     batches: Batches
     rows: RowBytes
     most: Most = EVERY
+    refused: Callable[[Batch, dict[str, Any], int], None] = lambda batch, error, now: None
+    """Told of a batch that failed, before it is kept; perhaps more than once."""
 
     @property
     def convert(self) -> Convert:
@@ -126,6 +128,7 @@ class Plan:
                 batch = self._plan(batch, clock, time_left)
             except InvalidRequest as error:
                 facts = {**error.facts(), "param": error.param}
+                self.refused(batch, facts, clock())
                 _, batch = self.batches.change(batch_id, lambda now: now.failed(facts, clock()))
         return facts_of(batch, clock())
 

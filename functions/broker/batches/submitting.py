@@ -12,7 +12,7 @@ from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.request import BatchRequest, asked_of
 from broker.batches.store import Batches
 from broker.clock import uuid7_hex
-from broker.errors import BrokerError, Conflict, Gone, InvalidRequest
+from broker.errors import Conflict, Gone, InvalidRequest
 from broker.jobs import idempotency
 from broker.jobs.accepting import Caller
 from broker.jobs.head import Status
@@ -128,25 +128,15 @@ class Submit:
     def _once(
         self, document: dict[str, Any], caller: Caller, now: int, key: str | None, make: Callable[[str], Batch]
     ) -> Taken:
-        own = f"batch_{uuid7_hex(now)}"
-        if key is None:
-            return self._keep(make(own))
-        database, body = self.batches.database, idempotency.fingerprint(document)
-        held = idempotency.reserve(database, caller.tenant, key, body, own, now)
-        if held.accepted:
-            if there := self.batches.find(held.job_id):
-                return Taken(there, repeated=True)
-            held = idempotency.renew(database, held, own, now)
-        if held.job_id != own and (there := self.batches.find(held.job_id)):
-            idempotency.settle(database, held)  # the first try crashed after its commit
-            return Taken(there, repeated=True)
-        try:
-            taken = self._keep(make(held.job_id))
-        except BrokerError:
-            idempotency.free(database, held, own)
-            raise
-        idempotency.settle(database, held)
-        return taken
+        def kept(batch_id: str) -> Taken:
+            return self._keep(make(batch_id))
+
+        def find(batch_id: str) -> Taken | None:
+            there = self.batches.find(batch_id)
+            return Taken(there, repeated=True) if there else None
+
+        own, database = f"batch_{uuid7_hex(now)}", self.batches.database
+        return idempotency.once(database, caller.tenant, key, document, own, now, find, kept).made
 
     def check(self, request: BatchRequest, tenant_id: str, now: int) -> dict[str, Any]:
         """Look at all that a batch says beside its rows; gives it as a batch keeps it (`Batch.asked`).

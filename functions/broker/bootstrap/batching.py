@@ -1,7 +1,7 @@
 """Builds what runs batches: the steps of their workflow, and what becomes of a shard."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting
 from broker.bootstrap.doors import accept, prepare
@@ -66,9 +66,17 @@ def release() -> "Release":
 @cache
 def plan() -> "Plan":
     """Laying out rows."""
-    from broker.batches.planning import Plan
+    from broker.batches.planning import EVERY, Plan
+    from broker.bootstrap.adapters import bus, outbox
+    from broker.inbox.rejecting import Reject
 
-    return Plan(batches(), row_bytes())
+    reject = Reject(outbox(), bus().put_one)
+
+    def refused(batch: "Batch", error: dict[str, Any], now: int) -> None:
+        if key := batch.asked.get("file"):
+            reject(key, batch.id, batch.tenant, error, now)
+
+    return Plan(batches(), row_bytes(), EVERY, refused)
 
 
 @cache

@@ -66,7 +66,11 @@ def count_ended(head: "Head", now: int) -> None:
 
 
 def look_at_file_or_batch(item: dict[str, Any], now: int) -> bool:
-    """The sweep's look at a batch, or at a file of the inbox; True where something was asked for again."""
+    """The sweep's look at a batch, a file of the inbox or a bulk; True where something was asked for again."""
+    if item["sk"] == "BULK":
+        from broker.bootstrap.bulk import ask_for_bulk
+
+        return ask_for_bulk().look(str(item["pk"]).removeprefix("BULK#"), now)
     from broker.batches.batch import batch_id_of
     from broker.bootstrap.batching import batches
 
@@ -95,11 +99,17 @@ def in_flight() -> "InFlight":
 
     from broker.cloud.capacity import jobs_at_once
     from broker.cloud.clients import client
+    from broker.jobs.fair_share import FairShare
     from broker.jobs.in_flight import InFlight
+    from broker.jobs.pacing import Pace
     from broker.metrics import room_unknown
+    from broker.tenants.registry import Tenants
+    from broker.tenants.weights import Weights
 
     fixed = int(setting("JOBS_AT_ONCE")) or int(setting("INVOKE_MODEL_CONCURRENCY")) or None
-    return InFlight(impatient(), os.urandom(6).hex(), fixed, lambda: jobs_at_once(client("lambda", 1)), room_unknown)
+    pace = Pace(FairShare(Weights(Tenants(impatient()), room_unknown)))
+    use = impatient(), os.urandom(6).hex(), fixed, lambda: jobs_at_once(client("lambda", 1)), room_unknown
+    return InFlight(*use, pace=pace)
 
 
 @cache

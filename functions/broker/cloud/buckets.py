@@ -98,6 +98,8 @@ def write(
 
 
 def _upload_all(client: Any, where: dict[str, str], pieces: Iterable[bytes], at_once: int) -> list[dict[str, Any]]:
+    if at_once == 1:
+        return [_upload(client, where, *each) for each in enumerate(pieces, start=1)]
     from concurrent.futures import Future, ThreadPoolExecutor  # only large objects need it
 
     made: list[dict[str, Any]] = []

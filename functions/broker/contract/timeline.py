@@ -19,7 +19,7 @@ class Accepted(Shown):
 
     at: Time
     event: Literal["job.accepted"]
-    door: Literal["rest", "event", "s3"]
+    door: Literal["rest", "openai", "event", "s3"]
 
 
 class Started(Shown):
@@ -41,9 +41,9 @@ class Waiting(Shown):
     """How often it has been put back."""
     until: Time | None
     """When it will be sent again; null once it was."""
-    reason: Literal["circuits", "capacity", "moderation"]
-    """The last time: circuits kept all its models away, there was no function to run in, or none could check the answer
-    that is kept."""
+    reason: Literal["circuits", "capacity", "moderation", "rate"]
+    """The last time: circuits kept all its models away, there was no function to run in, none could check the answer
+    that is kept, or, of a job of the bulk lane, its models refused it for their rate limits."""
 
 
 class Held(Shown):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.envelope import envelope
-from broker.inbox.file_work import ENDINGS, REJECTED, FileWork, Outbox, batch_pk, event_id, lines_of
-from broker.jobs.exporting import Export, Exported, job_gone, line_of
+from broker.inbox.file_work import ENDINGS, FileWork, Outbox, batch_pk, event_id, lines_of
+from broker.jobs.exporting import Export, job_gone, line_of
 from broker.jobs.store import Jobs, Payloads
 from broker.storage import ConditionFailed, Database, If, Item, Update
 
@@ -39,7 +39,7 @@ class Collect:
             return None
         lines = lines_of(self.database, batch_id)
         if batch.state == "open":
-            self.outbox.put(batch.result_key, self._result(batch, lines))
+            self.outbox.put(batch.result_key, self._result(lines))
             batch = self._complete(batch, now)
         counts = {ending: sum(line["status"] == ending for line in lines) for ending in ENDINGS}
         data = {
@@ -65,20 +65,11 @@ class Collect:
             return FileWork.load(self.database, batch.id) or batch
         return replace(batch, state="completed", completed_at=now)
 
-    def _result(self, batch: FileWork, lines: list[Item]) -> Iterator[bytes]:
+    def _result(self, lines: list[Item]) -> Iterator[bytes]:
         """The file's parts, made one by one: together they may be more than memory holds."""
         for line in lines:
-            named = {"line": line["line"], "custom_id": line.get("custom_id")} if batch.kind == "lines" else None
-            ended = self._ended(line)
-            if isinstance(ended, Exported):
-                yield from ended.line(named and named | {"custom_id": ended.custom_id})
+            seen = self.jobs.look(line["job_id"])
+            if seen is None:
+                yield line_of({"error": job_gone()})
             else:
-                yield line_of((named or {}) | {"error": ended})
-
-    def _ended(self, line: Item) -> Exported | dict[str, Any]:
-        """What became of a line: its job, or the error."""
-        if line["status"] == REJECTED:
-            error: dict[str, Any] = line["error"]
-            return error
-        seen = self.jobs.look(line["job_id"])
-        return job_gone() if seen is None else Export(self.payloads, self.base_url)(seen)
+                yield from Export(self.payloads, self.base_url)(seen).line(None)

@@ -1,7 +1,7 @@
-"""The record of a batch: one small item, and one beside it for each line that has ended or was rejected.
+"""The record of a file that is one request: a small item, and one beside it once its job has ended.
 
     pk BATCH#id   sk BATCH         tenant, key, total, done, state …
-                  sk LINE#000017   job_id and status, or "rejected" and the error
+                  sk LINE#000001   job_id and status
 
 `done` is the number of the lines' items: both are written in one transaction, so a line counts once.
 """
@@ -31,7 +31,7 @@ ENDINGS = (*(status.value for status in Status if status.terminal), REJECTED)
 
 Kind = Literal["lines", "request", "document"]
 
-RESULTS: dict[Kind, str] = {"lines": ".results.jsonl", "request": ".result.json", "document": ".result.json"}
+RESULT = ".result.json"
 """What is added to a file's key for its result."""
 
 ERROR = ".error.json"
@@ -98,14 +98,9 @@ class FileWork:
         return Put("jobs", keys | {k: v for k, v in kept.items() if v is not None}, (If("pk", "absent"),))
 
     @property
-    def kind(self) -> Kind:
-        """What its file holds."""
-        return kind_of(self.key)
-
-    @property
     def result_key(self) -> str:
         """Where its result is."""
-        return self.key + RESULTS[self.kind]
+        return self.key + RESULT
 
     @property
     def is_ready(self) -> bool:

@@ -2,14 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
-from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
 from broker import json_text
+from broker.batches.planning import MOST_BYTES
 from broker.errors import InvalidRequest, TooLarge
 from broker.inbox.file_work import Kind, kind_of
 from broker.json_text import MAX_BODY_BYTES
@@ -21,26 +18,13 @@ MAX_FILE_BYTES = 50_000_000
 """Of a document as it comes, with its pictures and its form."""
 
 MAX_REQUEST_BYTES = MAX_BODY_BYTES
-"""Of a `.json` file and of a line: what `POST /v1/jobs` takes, for it is the same body."""
-
-MAX_LINES_BYTES = 50_000_000
-"""Of a `.jsonl` file: it is read into the memory of one function, beside its lines."""
-
-MAX_LINES = 1_000
-"""Of requests in a `.jsonl` file: one function accepts them one after the other, well within its timeout, and the
-result is collected by one function too."""
+"""Of a `.json` file: what `POST /v1/jobs` takes, for it is the same body."""
 
 MAX_KEY_BYTES = 1_000
 """S3 takes 1,024, and the result's key is longer by a suffix."""
 
 DOCUMENT_DEADLINE_S = 86_400
 """A document goes through the bulk lane, behind work that someone waits for; many at once may take long."""
-
-LINE = MappingProxyType({"priority": "bulk"})
-"""What a line says unless it says otherwise: nobody waits for one of many."""
-
-MOST_ID_CHARS = 256
-"""Of a line's `custom_id`."""
 
 BEGINNINGS = (
     *(b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{\\rtf"),
@@ -64,7 +48,7 @@ MEDIA = "media/"
 """Below the tenant's own prefix: pictures, documents and sounds that requests point to."""
 
 LIMITS: dict[Kind, int] = {
-    "lines": MAX_LINES_BYTES,
+    "lines": MOST_BYTES,
     "request": MAX_REQUEST_BYTES,
     "document": MAX_FILE_BYTES,
 }
@@ -95,6 +79,11 @@ class File:
     def tenant(self) -> str:
         """The first segment of the key; empty where there is none."""
         return self.key.partition("/")[0] if "/" in self.key else ""
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where it is, as rows of batches are read (`batches.ports.RowBytes`)."""
+        return {"bucket": self.bucket, "key": self.key, "etag": self.etag, "version": self.version}
 
     @property
     def folder(self) -> str | None:
@@ -132,17 +121,8 @@ class File:
             raise InvalidRequest(f"The file has more than {limit} bytes.", code="file_too_large")
 
 
-@dataclass(frozen=True, slots=True)
-class FileLine:
-    """One request of a file: the number of its line (from 1, as editors count), and how to read it."""
-
-    line: int
-    body: Callable[[], Any]
-    """What it holds. Raises InvalidRequest."""
-
-
-def entries(key: str, data: bytes, prompt: str) -> list[FileLine]:
-    """The requests of a file, in order.
+def request_in(key: str, data: bytes, prompt: str) -> Any:
+    """The request in a file.
 
     Args:
         key: its name says what it holds.
@@ -150,43 +130,12 @@ def entries(key: str, data: bytes, prompt: str) -> list[FileLine]:
         prompt: the template that a document is put into.
 
     Raises:
-        InvalidRequest: it is empty, or has too many lines.
+        InvalidRequest: it is empty, or holds none.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, which some editors write
     if not data.strip():
         raise InvalidRequest("The file is empty.", code="empty_file")
-    match kind_of(key):
-        case "lines":
-            found = list(islice(_lines(data), MAX_LINES + 1))
-            if len(found) > MAX_LINES:
-                raise InvalidRequest(f"The file has more than {MAX_LINES} requests.", code="too_many_lines")
-            return found
-        case "request":
-            return [FileLine(1, lambda: _body(data))]
-    return [FileLine(1, lambda: _document(data, prompt))]
-
-
-def custom_id_of(body: Any) -> tuple[str | None, Any]:
-    """What its client calls a line, and the request without it.
-
-    Raises:
-        InvalidRequest: the id is no text, or too long.
-    """
-    if not isinstance(body, dict) or "custom_id" not in body:
-        return None, body
-    given = body["custom_id"]
-    if not isinstance(given, str) or not 1 <= len(given) <= MOST_ID_CHARS:
-        message = f"custom_id: it has to be a text of 1 to {MOST_ID_CHARS} characters"
-        raise InvalidRequest(message, code="invalid_field", param="custom_id")
-    return given, {name: value for name, value in body.items() if name != "custom_id"}
-
-
-def _lines(data: bytes) -> Iterator[FileLine]:
-    # By bytes: `str.splitlines` would also break at separators that JSON allows inside of texts. One by one: a file of
-    # line breaks would be a list of many times its size.
-    for number, line in enumerate(BytesIO(data), start=1):
-        if line.strip():
-            yield FileLine(number, lambda line=line: _body(line))  # type: ignore[misc]  # bound at once
+    return _body(data) if kind_of(key) == "request" else _document(data, prompt)
 
 
 def _body(data: bytes) -> Any:

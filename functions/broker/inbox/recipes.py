@@ -81,9 +81,8 @@ class TakeDocument:
             return False
         check(facts, wanted)
         about = event.get(DOCUMENT, {})
-        source = {"bucket": file.bucket, "key": file.key, "etag": file.etag, "version": file.version}
         principal = about.get("principal") or f"s3:{file.bucket}"
-        self.submit(file.batch_id, tenant.id, principal, wanted.recipe, source, now)
+        self.submit(file.batch_id, tenant.id, principal, wanted.recipe, file.place, now)
         return True
 
 

@@ -22,10 +22,14 @@ SHORT = {
     "started_at": "s",
     "operation": "w",
     "prompt": "q",
+    "retry_after": "t",
+    "rate_limits": "x",
 }
 """What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
 `operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
-not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked."""
+not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked. Of jobs of the bulk lane alone, for
+`jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
+`wire.rate_limits` reads them."""
 
 Facts = Mapping[str, Any]
 """What became of a call, by its long names."""

@@ -16,6 +16,9 @@ from broker.jobs import calls
 from broker.jobs.calls import Facts
 from broker.storage import Item
 
+BULK = "bulk"
+"""The lane of what nobody waits for."""
+
 HELD = "held"
 """In a head's `review`: it waits for a person. After `released` it is a job like any other."""
 
@@ -107,6 +110,8 @@ class Head:
     line: int | None = None
     row: int | None = None
     """Its number among the rows of the batch, from 0; None of a file's one request, and of a job that came alone."""
+    retry_of: str | None = None
+    """The job whose request it is once more."""
     rev: int = 1
     run: int = 0
     asked: str = "auto"
@@ -206,11 +211,12 @@ class Head:
         return self.status.terminal
 
     @property
-    def waits_for(self) -> Literal["circuits", "capacity", "moderation"]:
+    def waits_for(self) -> Literal["circuits", "capacity", "moderation", "rate"]:
         """Why it was sent back to its queue the last time, where it was."""
-        if "capacity" in self.waits:
-            return "capacity"
-        return "moderation" if "moderation" in self.waits else "circuits"
+        for reason in ("capacity", "moderation", "rate"):
+            if reason in self.waits:
+                return reason
+        return "circuits"
 
     @property
     def is_held(self) -> bool:

@@ -9,12 +9,15 @@ while takes its jobs over.
 The bound is soft. Processes that decide at the same moment share what is left, and what starts in excess all the same
 is throttled by Lambda and waits in its workflow.
 
+The same heads and items carry what the rate governor learns and tells (`jobs.pacing`).
+
 | item of the ledger | pk | sk | attributes |
 |---|---|---|---|
-| what a process started | `IN_FLIGHT` | its name | `jobs` (ids by lane and tenant), `told_at`, `rev` |
+| what a process started | `IN_FLIGHT` | its name | `jobs` (ids by lane and tenant), `pace`, `told_at`, `rev` |
 | what the account allows | `IN_FLIGHT` | `LIMIT` | `limit`, `read_at` |
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +25,8 @@ from dataclasses import dataclass, field
 
 from broker.jobs.calls import goes_on
 from broker.jobs.dispatching import size_of
-from broker.jobs.head import Head, Status, job_pk
+from broker.jobs.head import BULK, Head, Status, job_pk
+from broker.jobs.pacing import Charge, Pace
 from broker.jobs.transitions import START_LEASE_MS
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
@@ -55,15 +59,14 @@ TIMES_ROOM, SPARE_PART = 4, 20
 """A tenant may have so many times what is still free beside a twentieth of all: alone three quarters, two of them two
 fifths each. The rest, one at least, is for tenants that have none."""
 
-MOST_READ = 200
-"""Heads that one look reads, oldest first: those have ended most likely."""
+MOST_READ, YOUNG, YOUNG_MS = 200, 100, 1_000
+"""Heads that one look reads: the oldest, which have ended most likely, and of the others so many of the youngest that
+are so old, which tell first what their models refuse."""
 
 EXPRESS_MS, MARGIN_MS = 300_000, 60_000
 """An Express execution is over after five minutes; of a Standard one so much is kept beside its time budget."""
 
 EXPIRES_S = 3_600
-
-BULK = "bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Started:
     at: int
     over_at: int | None
     """When its workflow cannot run any more; None where that is not known."""
+    charge: Charge | None = None
+    """What the governor counted; None where another process started it."""
 
 
 @dataclass(slots=True)
@@ -91,6 +96,8 @@ class InFlight:
     on_failure: Callable[[Exception], None]
     """Told why it could not look. It goes on by what it knew, a job at a time; where it knows no limit, by none."""
     chance: Callable[[], float] = random.random
+    pace: Pace = field(default_factory=Pace)
+    """The governor of the bulk lane."""
     _first_look_at: int = 0
     _own: dict[str, Started] = field(default_factory=dict)
     _told: frozenset[str] = frozenset()
@@ -111,31 +118,43 @@ class InFlight:
             self._pressed_until = now + PRESSED_MS
         for job_id in [each for each, job in self._own.items() if job.over_at is not None and job.over_at <= now]:
             del self._own[job_id]
-        if self._has_few(now):
-            return True
+        if not self._has_few(now):
+            self._learn(now)
+        has_few = self._has_few(now)
+        if has_few or self._has_room(head.lane, head.tenant):
+            if head.lane != BULK or self.pace.admits(head, now, math.inf if has_few else self._may_start):
+                return True
+        elif head.lane == BULK:
+            self.pace.left_without_room(head, now)
+        self._pressed_until = now + PRESSED_MS
+        return False
+
+    def again_s(self, head: Head, now: int) -> float | None:
+        """In how many seconds a job that was just left is to be looked at again; None where nothing is known of it."""
+        return self.pace.again_s(head, now, self.chance()) if head.lane == BULK else None
+
+    def _learn(self, now: int) -> None:
+        """Read what has ended, and what the others told, where that is some time ago."""
         try:
-            if now - self._forgot_at >= (FORGET_MS if now >= self._pressed_until else LOOK_MS):
+            if not 0 <= now - self._forgot_at < (FORGET_MS if now >= self._pressed_until else LOOK_MS):
                 self._forgot_at = now
                 self._forget_ended(now)
-            if now - self._looked_at >= LOOK_MS and not self._has_few(now):
+            if not 0 <= now - self._looked_at < LOOK_MS and not self._has_few(now):
                 self._looked_at, self._first_look_at = now, self._first_look_at or now
                 self._look(now)
         except Exception as error:
             self._looked_at, self._may_start = now, max(self._may_start, 1)
             self.on_failure(error)
-        if self._has_few(now) or self._has_room(head.lane, head.tenant):
-            return True
-        self._pressed_until = now + PRESSED_MS
-        return False
 
     def started(self, head: Head, now: int) -> None:
         """Remember a job that was started."""
         runs_ms = EXPRESS_MS if size_of(head) == "express" else head.timeout_s * 1000 + MARGIN_MS
-        self._own[head.id] = Started(head.lane, head.tenant, now, now + runs_ms)
+        charge = self.pace.started(head, now)
+        self._own[head.id] = Started(head.lane, head.tenant, now, now + runs_ms, charge)
         self._may_start -= 1
 
     def _has_few(self, now: int) -> bool:
-        if self._limit is None or now < self._pressed_until:
+        if self._limit is None or now < self._pressed_until or self.pace.governs(now):
             return False
         return len(self._own) < max(1, min(FEW, self._limit // 2), self._limit // PART)
 
@@ -175,6 +194,7 @@ class InFlight:
             elif item["jobs"]:
                 self._take_over(item)
         self._others = others
+        self.pace.hear([(item["told_at"], item.get("pace")) for item in found.values()], now)
         if self._own or self._told or now < self._pressed_until:
             self._tell(now)
         self._limit = self._limit_of(limit, now)
@@ -184,13 +204,21 @@ class InFlight:
         self._may_start = max(int(share + self.chance()), active == 1)
 
     def _forget_ended(self, now: int) -> None:
-        oldest = sorted(self._own, key=lambda job_id: self._own[job_id].at)[:MOST_READ]
-        found = self.database.get_many("jobs", [(job_pk(each), "HEAD") for each in oldest])
+        by_age = sorted(self._own, key=lambda job_id: self._own[job_id].at)
+        if len(by_age) > MOST_READ:
+            oldest, others = by_age[: MOST_READ - YOUNG], by_age[MOST_READ - YOUNG :]
+            by_age = oldest + [each for each in others if self._own[each].at <= now - YOUNG_MS][-YOUNG:]
+        found = self.database.get_many("jobs", [(job_pk(each), "HEAD") for each in by_age])
         heads = {item["pk"]: item for item in found}
-        for job_id in oldest:
-            item = heads.get(job_pk(job_id))
-            if item is None or not _runs(item, self._own[job_id].at, now):
+        for job_id in by_age:
+            item, job = heads.get(job_pk(job_id)), self._own[job_id]
+            if job.charge and item:
+                self.pace.learn(job_id, job.charge, job.at, item, now)
+            if item is None or not _runs(item, job.at, now):
                 del self._own[job_id]
+                if job.charge:
+                    self.pace.ended(job.charge, item, now)
+        self.pace.decide(now)
 
     def _forget_told(self) -> None:
         for job_id in self._told:
@@ -209,13 +237,15 @@ class InFlight:
             self._own.update({job_id: Started(lane, tenant, item["told_at"], None) for job_id in ids})
 
     def _tell(self, now: int) -> None:
-        ids = frozenset(self._own)
-        if ids == self._told and now - self._told_at < TELL_MS:
+        ids, pace = frozenset(self._own), self.pace.told()
+        if ids == self._told and not self.pace.governs(now) and now - self._told_at < TELL_MS:
             return
         jobs: dict[str, list[str]] = {}
         for job_id, job in self._own.items():
             jobs.setdefault(f"{job.lane}/{job.tenant}", []).append(job_id)
         item = {"pk": PK, "sk": self.process, "jobs": jobs, "told_at": now, "expires_at": now // 1000 + EXPIRES_S}
+        if pace:
+            item["pace"] = pace
         as_known = If("rev", "=", self._rev) if self._rev else If("pk", "absent")
         try:
             self.database.write(Put("ledger", item | {"rev": self._rev + 1}, (as_known,)))

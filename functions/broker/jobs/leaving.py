@@ -32,6 +32,8 @@ class Left:
     receives: int
     since: int
     """Milliseconds: as `waits_since`."""
+    again_s: float | None = None
+    """In how many seconds its turn may come; None where that is not known."""
 
     def again(self) -> dict[str, Any]:
         """The body of the message that takes its place."""
@@ -75,7 +77,9 @@ def leave(lanes: Lanes, some: Sequence[Left], now: int, chance: float) -> list[s
     waiting = [each for each in some if each.head.due_at is None or now < each.head.due_at]
     if not waiting:
         return []
-    messages = [(each.again(), each.head.tenant, pause_s(each.since, now, chance)) for each in waiting]
+    messages = [
+        (each.again(), each.head.tenant, round(each.again_s or pause_s(each.since, now, chance))) for each in waiting
+    ]
     return [waiting[place].message_id for place in lanes.send_later(waiting[0].head.lane, messages)]
 
 

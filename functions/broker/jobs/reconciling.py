@@ -27,6 +27,7 @@ PAUSE_MS = 60_000
 WAITED_FOR = {
     "circuits": ("Open circuits kept it waiting", "circuits_open"),
     "capacity": ("There was no capacity for it", "no_capacity"),
+    "rate": ("Its models took no more calls", "throttled"),
     "moderation": ("Its answer could not be checked", "not_moderated"),
 }
 """What a job is told that waited until its deadline, and the code of that, by `Head.waits_for`."""

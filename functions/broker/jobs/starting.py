@@ -37,7 +37,8 @@ def start(
     """
     told = told_by(message)
     if told and now < told.deadline_at and not in_flight.admits(told, now, was_left=LEFT in message):
-        return Left(message_id, message, told, receives, waits_since(told, message, now))
+        again_s = in_flight.again_s(told, now)
+        return Left(message_id, message, told, receives, waits_since(told, message, now), again_s)
     head = dispatch(jobs, workflows, message["job_id"], message_id, now, known_of(message, receives))
     if head is not None:
         in_flight.started(head, now)

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from broker.errors import Conflict, NotCancelable
+from broker.errors import Conflict, NotCancelable, Throttled
 from broker.jobs.calls import Facts
-from broker.jobs.head import Head, Status
+from broker.jobs.head import BULK, Head, Status
 
 LAST_CHANCE_MS = 90_000
 """So long before its deadline a job that waits is due at the latest, unless its circuit is open for longer: the sweep
@@ -30,8 +30,12 @@ SPREAD_OF_WAIT = 8
 over an eighth of the time that they have waited if that is more. Of hundreds one is the probe, so most are to come when
 it has ended; and as a circuit cools for longer each time, they may come later each time."""
 
-Reason = Literal["circuits", "capacity", "moderation"]
+Reason = Literal["circuits", "capacity", "moderation", "rate"]
 """Why a job goes back to its queue."""
+
+MOST_REFUSED = 6
+"""Calls that a job is refused for a rate limit until it ends with that: one that is by itself more than a minute's
+tokens is always refused."""
 
 START_LEASE_MS = 90_000
 """From the claim to the first provider call, which extends the lease by its own timeout."""
@@ -140,10 +144,17 @@ def is_unfinished(head: Head, run: int, *, answered: bool) -> bool:
     return answered or bool(head.going_on) or not failed
 
 
+def is_refused(head: Head, run: int) -> bool:
+    """True where a job of the bulk lane asked models that took no call more, at no cost, and may ask again later."""
+    asked = [call for call in head.calls_of(run).values() if "w" not in call]
+    refused = [call for call in head.calls.values() if call.get("o") == Throttled.__name__ and not call["c"]]
+    return head.lane == BULK and bool(asked) and all(call in refused for call in asked) and len(refused) < MOST_REFUSED
+
+
 def put_back(
     head: Head,
     fence: Fence,
-    reason: Literal["capacity", "moderation"],
+    reason: Literal["capacity", "moderation", "rate"],
     *,
     answered: bool,
     now: int,
@@ -154,7 +165,7 @@ def put_back(
     Args:
         head: the job.
         fence: of the execution.
-        reason: there was no function to run in, or none could check the answer that is kept.
+        reason: there was no function to run in, none could check the answer that is kept, or as `is_refused`.
         answered: as of `is_unfinished`.
         now: milliseconds.
         chance: as of `wait`.
@@ -163,10 +174,12 @@ def put_back(
         Conflict: the fence is stale, or the run has asked in vain.
     """
     head = owned(head, fence)
-    if not is_unfinished(head, fence.run, answered=answered):
+    if not (is_refused(head, fence.run) if reason == "rate" else is_unfinished(head, fence.run, answered=answered)):
         raise Conflict(f"job {head.id} has calls in run {head.run}")
     until = now
-    if reason == "moderation":  # what kills its checks may well kill them again, at the cost of all others
+    if reason == "rate":
+        until += min(max(call.get("t", 0) for call in head.calls_of(fence.run).values()) * 1000, MOST_PAUSE_MS)
+    elif reason == "moderation":  # what kills its checks may well kill them again, at the cost of all others
         until += (now - _waits_since(head, reason, now)) // 2
     return _queued_until(head, min(until, max(now, head.deadline_at - LAST_CHANCE_MS)), reason, now, chance)
 

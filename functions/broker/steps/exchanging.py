@@ -14,15 +14,15 @@ from broker.clock import now_ms
 from broker.errors import AdapterFailed, BrokerError, Conflict, Pending, Throttled, Unavailable
 from broker.jobs.call_transitions import keep_pending
 from broker.jobs.ending import settle_call
-from broker.jobs.head import Head
+from broker.jobs.head import BULK, Head
 from broker.jobs.store import OUTPUT, Jobs, Payloads
 from broker.providers.wire.base import Answer, Asynchronous, Call, OperationStarted, Provider
 from broker.providers.wire.sending import watched
 from broker.routing.model import Model
 from broker.steps.admitting import Admission
 from broker.steps.context import Run
-from broker.steps.outcomes import facts_of, failure_of, seen_of
-from broker.steps.timing import TimeSlice, pause_s, poll_s
+from broker.steps.outcomes import facts_of, failure_of, pace_facts, seen_of
+from broker.steps.timing import TimeSlice, bulk_pause_s, pause_s, poll_s
 
 AFTER_CALL_MS = 60_000
 """The lease's margin over a call: what follows it (moderation, the commit) takes far less."""
@@ -122,7 +122,11 @@ class Exchange:
             facts["question"] = plan.question
         if plan.prompt:
             facts["prompt"] = plan.prompt
-        self.admission.record(run, model, seen_of(failure, sent=watch.sent), facts["latency_ms"], now_ms())
+        is_bulk = head.lane == BULK
+        if is_bulk:
+            facts |= pace_facts(failure, watch.headers)
+        seen = seen_of(failure, sent=watch.sent, is_bulk=is_bulk)
+        self.admission.record(run, model, seen, facts["latency_ms"], now_ms())
         if answer and failure is None and self._keep(head, key, answer, facts):
             facts["linked"] = True
         self.observe(head, facts)
@@ -130,7 +134,7 @@ class Exchange:
             return {"output": f"OUTPUT#{key}", "facts": facts, "head": head.to_item()}
         settle_call(self.jobs, head.id, key, run.fence, facts, known=head)
         if isinstance(failure, Throttled):
-            failure.retry_after = pause_s(failure.retry_after)
+            failure.retry_after = (bulk_pause_s if is_bulk else pause_s)(failure.retry_after)
         raise failure
 
     def _pending_operation(self, run: Run, head: Head, key: str, started: OperationStarted, now: int) -> Pending:

@@ -1,11 +1,21 @@
 """What became of a provider call: whose fault a failure is, and the facts that are kept."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from broker.clock import now_ms
 from broker.consequences import SUCCEEDED
-from broker.errors import AdapterFailed, BrokerError, InvalidRequest, Rejected, TimedOut, Unavailable, shortened
+from broker.errors import (
+    AdapterFailed,
+    BrokerError,
+    InvalidRequest,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unavailable,
+    shortened,
+)
 from broker.jobs import calls
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer
@@ -54,16 +64,31 @@ def _has_callers_messages(request: Mapping[str, Any]) -> bool:
     return not ("prompt_used" in request or request.get(SHORTENED) or history["from"] < history["to"])
 
 
-def seen_of(failure: BrokerError | None, *, sent: bool) -> str:
+def seen_of(failure: BrokerError | None, *, sent: bool, is_bulk: bool = False) -> str:
     """The outcome that a call's circuit is told.
+
+    That a job of the bulk lane was asked for a pause is for the lane's governor, which slows the lane down
+    (`jobs.pacing`): it keeps nobody else from the model.
 
     A request that our own adapter kept back for what the model does not take says nothing of how the model is: to the
     circuit it is as one that no model takes, and a probe's place goes to another call.
     """
     if failure is None:
         return SUCCEEDED
-    kind = InvalidRequest if isinstance(failure, Rejected) and not sent else type(failure)
-    return kind.__name__
+    silent = (isinstance(failure, Rejected) and not sent) or (isinstance(failure, Throttled) and is_bulk)
+    return (InvalidRequest if silent else type(failure)).__name__
+
+
+def pace_facts(failure: BrokerError | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    """What a call of the bulk lane tells its governor beside its outcome, as `jobs.calls` keeps it."""
+    from broker.providers.wire.rate_limits import rate_limits  # for the bulk lane alone
+
+    facts: dict[str, Any] = {}
+    if isinstance(failure, Throttled) and failure.retry_after is not None:
+        facts["retry_after"] = math.ceil(failure.retry_after)
+    if limits := rate_limits(headers):
+        facts["rate_limits"] = limits
+    return facts
 
 
 def _error(failure: BrokerError) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 A run that could ask nobody, because circuits are open or because there was no function to run in, is no end: its job
 goes back to its queue and waits. Where a model was asked in vain it is one, also if a circuit then kept the repeat or
-the next model back: the hold covers one run's calls, and another run would ask, and pay, again. An answer that is there
-is never given up for want of a function to check it: the next run takes it.
+the next model back: the hold covers one run's calls, and another run would ask, and pay, again; only a job of the bulk
+lane that was refused for rate limits, which is not paid for, waits as well. An answer that is there is never given up
+for want of a function to check it: the next run takes it.
 """
 
 import json
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from broker.context.conversations import Turns, turn_of
-from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, TimedOut, shortened
+from broker.errors import LONGEST_MESSAGE, BrokerError, CircuitOpen, Conflict, Refused, Throttled, TimedOut, shortened
 from broker.guardrails.blocked import sentence
 from broker.guardrails.placeholders import named_in
 from broker.jobs import calls
@@ -23,7 +24,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.reading import in_order
 from broker.jobs.reviewing import hold_for_review
 from broker.jobs.store import REDACTED, Jobs, Payloads
-from broker.jobs.transitions import Outcome, finish, has_asked, is_unfinished, put_back, wait
+from broker.jobs.transitions import Outcome, finish, has_asked, is_refused, is_unfinished, put_back, wait
 from broker.reviews.record import opened
 from broker.steps.context import Run, material
 from broker.steps.repeating import answer_on_record
@@ -85,6 +86,8 @@ class SettleJob:
         turned_away = failure.get("error") == CircuitOpen.__name__
         if turned_away and not has_asked(before, run.fence.run):
             return self._wait(run, before, failure, now)
+        if failure.get("error") == Throttled.__name__ and is_refused(before, run.fence.run):
+            return self._put_back(run, before, "rate", now, answered=False)
         by_workflow = bool(failure) and "facts" not in failure
         # Also one that the workflow was not told of, because its function died after it, or a later run before it.
         answered = by_workflow and (bool(ends) or answer_on_record(self.payloads, before) is not None)
@@ -128,7 +131,7 @@ class SettleJob:
         )
 
     def _put_back(
-        self, run: Run, before: Head, reason: Literal["capacity", "moderation"], now: int, *, answered: bool
+        self, run: Run, before: Head, reason: Literal["capacity", "moderation", "rate"], now: int, *, answered: bool
     ) -> Head:
         chance = self.chance()
 

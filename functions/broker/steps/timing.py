@@ -17,6 +17,10 @@ LEAST_MS = 50
 LONGEST_PAUSE_S = 10
 """A provider that asks for a longer pause is passed over."""
 
+UNSAID_PAUSES_S = 2.0, 8.0
+"""Where it does not say for how long, a job of the bulk lane waits so long: many are refused at once, and come spread.
+Any other asks the next model."""
+
 LONGEST_POLL_S = 300
 """Work that goes on by itself is asked after at least so often: two thousand polls in a week, which an execution's
 history of 25,000 events holds (each poll has ten)."""
@@ -83,6 +87,11 @@ def poll_s(head: Head, key: str, asked: int, now: int) -> int:
     """Seconds until the next poll of work that goes on: as the provider says, and ever later the longer it takes."""
     waited = (now - int(head.calls[key].get("s", now))) // 10_000
     return max(1, min(max(asked, waited), LONGEST_POLL_S))
+
+
+def bulk_pause_s(asked: float | None) -> int | None:
+    """The same of a job of the bulk lane, which waits also where nothing is said."""
+    return pause_s(random.uniform(*UNSAID_PAUSES_S) if asked is None else asked)  # noqa: S311 - jitter, not a secret
 
 
 def pause_s(asked: float | None) -> int | None:

@@ -19,7 +19,7 @@ from broker.errors import BadOutput, BrokerError, InvalidRequest, ModelTimedOut,
 from broker.providers.wire.connections import pool
 from broker.providers.wire.failures import failure, failure_in_reply, in_reply
 from broker.providers.wire.reply_json import parsed
-from broker.providers.wire.sending import CONNECT_S, sending
+from broker.providers.wire.sending import CONNECT_S, replied, sending
 from broker.providers.wire.structured import loads
 
 LARGEST_REPLY = 16 * 1024 * 1024
@@ -170,6 +170,7 @@ def _exchange(
             preload_content=False,
         )
         received = {name.lower(): value for name, value in response.headers.items()}
+        replied(received)
         if 200 <= response.status < 300:
             return response.status, received, _read(response)
         with suppress(broken.HTTPError):  # an error is known by its status, should its body be cut off or drip

@@ -1,0 +1,144 @@
+"""A batch near a provider's rate limits, in virtual time: how long it takes, and how many calls are refused.
+
+And whether two tenants share by tokens, and what becomes meanwhile of who waits for an answer. The simulation
+(`tests/unit/pacing_case.py`) runs dispatch with its governor, the workflow's rules, settling and the sweep themselves.
+The bound is T* = (N - burst) / rate + latency: what somebody takes who knows the limits beforehand.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, NamedTuple
+
+from bench.figures import percentile
+from bench.tables import Cell, keep, show, table
+from tests.fakes.world import MINUTE, NOW, SECOND
+from tests.unit.pacing_case import Batch, Bucket, Limited, Row, bound_s, drained_s, gap
+
+LATENCY_S = 2
+
+AIM, MOST_REFUSED, MOST_GAP, MOST_SLOWER = 0.97, 0.02, 2, 1.3
+"""Parts of the bound; refused calls a row; largest jobs; times the 95th percentile."""
+
+
+class Load(NamedTuple):
+    """A batch, and the seconds that it takes at the least."""
+
+    batch: Batch
+    bound_s: float
+
+
+def rows(number: int, tenant: str = "acme", tokens: int = 1_000, at: int = 0, lane: str = "bulk") -> list[Row]:
+    """Jobs that come at once, with budgets that hold for their size."""
+    return [Row(at, LATENCY_S * SECOND, tenant, lane, tokens, tokens * 1_000) for _ in range(number)]
+
+
+def halve(provider: Limited) -> None:
+    """What a provider may do at any time."""
+    provider.calls.rate /= 2
+
+
+def steady(number: int, *, names_limits: bool = False) -> Load:
+    """Ten calls a second, six hundred at once: 600 a minute, by a bucket of a minute."""
+    provider = Limited(Bucket(10, 600), names_limits=names_limits)
+    return Load(Batch(1_000, rows(number), provider=provider), bound_s(number, 10, 600, LATENCY_S))
+
+
+def halved(number: int, after_s: int) -> Load:
+    """The same, and half as many after a while."""
+    batch = Batch(1_000, rows(number), provider=Limited(Bucket(10, 600)), changes=[(after_s * SECOND, halve)])
+    return Load(batch, after_s + bound_s(number - 600 - 10 * after_s, 5, 0, LATENCY_S))
+
+
+def by_tokens(number: int) -> Load:
+    """Ten thousand tokens a second, named; rows of 500 to 1,500."""
+    sizes = [500 + 7_919 * place % 1_001 for place in range(number)]
+    some = [Row(0, LATENCY_S * SECOND, "acme", "bulk", size, size * 1_000) for size in sizes]
+    provider = Limited(Bucket(1e6, 1e12), Bucket(10_000, 600_000), names_limits=True)
+    return Load(Batch(1_000, some, provider=provider), bound_s(sum(sizes), 10_000, 600_000, LATENCY_S))
+
+
+def two(number: int) -> Load:
+    """Two tenants, half each."""
+    some = [each for pair in zip(rows(number // 2), rows(number // 2, "beta"), strict=True) for each in pair]
+    return Load(Batch(1_000, some, provider=Limited(Bucket(10, 600))), bound_s(number, 10, 600, LATENCY_S))
+
+
+DRAINS: dict[str, Callable[[], Load]] = {
+    "steady": lambda: steady(9_000),
+    "steady, limits named": lambda: steady(9_000, names_limits=True),
+    "half the rate after 400 s": lambda: halved(9_000, 400),
+    "a limit of tokens": lambda: by_tokens(9_000),
+    "two tenants": lambda: two(9_000),
+}
+
+
+def uneven(number: int) -> Batch:
+    """Two tenants with rows of 100 and 10,000 tokens, who both have sent some before."""
+    warm = rows(10, "light", 100) + rows(10, "heavy", 10_000)
+    pairs = zip(rows(number, "light", 100, MINUTE), rows(number, "heavy", 10_000, MINUTE), strict=True)
+    return Batch(1_000, warm + [each for pair in pairs for each in pair], provider=Limited(Bucket(10, 50)))
+
+
+def beside(number: int) -> Batch:
+    """A tenant with a question every three seconds, with a batch of another or without."""
+    asked = [Row(MINUTE + 3 * each * SECOND, LATENCY_S * SECOND, "quiet", "interactive") for each in range(100)]
+    return Batch(1_000, asked + rows(number), provider=Limited(Bucket(10, 50), names_limits=True))
+
+
+def waits_s(batch: Batch) -> list[float]:
+    """Seconds from a question to its answer, in order."""
+    ours = ((job_id, each) for job_id, each in batch.jobs.items() if each.tenant == "quiet")
+    return sorted((batch.ended[job_id] - NOW - each.at) / 1000 for job_id, each in ours if job_id in batch.ended)
+
+
+def run() -> int:
+    """Simulate, print and keep; gives the exit status: 1 where an aim is missed."""
+    with ProcessPoolExecutor() as pool:
+        shares = pool.submit(_gap)
+        alone, crowded = pool.submit(_waits, 0), pool.submit(_waits, 4_000)
+        drains = list(pool.map(_drain, DRAINS))
+        jobs, waiting = shares.result(), [alone.result(), crowded.result()]
+    heads = ["batch", "rows", "s", "at least", "part of it", "refused a row", "looks a row"]
+    show(table("Batches near a provider's limit, simulated", heads, drains, 3))
+    p95 = [percentile(each, 95) for each in waiting]
+    rest: list[list[Cell]] = [
+        ["gap of two tenants with rows of 1 and 100, in largest jobs", jobs, MOST_GAP],
+        ["95 % of answers to who waits, beside a batch, times alone", p95[1] / p95[0], MOST_SLOWER],
+    ]
+    show(table("Beside others", ["what", "measured", "aim"], rest, 2))
+    keep("batch", {"rows": drains, "beside": rest})
+    good = all(float(str(row[4])) >= AIM and float(str(row[5])) <= MOST_REFUSED for row in drains)
+    return 0 if good and jobs <= MOST_GAP and p95[1] <= MOST_SLOWER * p95[0] else 1
+
+
+def measured(load: Load) -> tuple[float, float]:
+    """What part of the bound a load reaches, and refused calls a row.
+
+    Raises:
+        ValueError: a row did not succeed.
+    """
+    heads = load.batch.run()
+    if any(head.status.value != "succeeded" for head in heads):
+        raise ValueError("a row did not succeed")
+    return load.bound_s / drained_s(load.batch), sum(load.batch.refused.values()) / len(heads)
+
+
+def _drain(name: str) -> list[Cell]:
+    load = DRAINS[name]()
+    part, refused = measured(load)
+    number = len(load.batch.arrivals)
+    print(f"  simulated: {name}", file=sys.stderr)
+    return [name, number, load.bound_s / part, load.bound_s, part, refused, load.batch.looks / number]
+
+
+def _gap() -> float:
+    batch = uneven(1_500)
+    batch.run(4 * MINUTE)
+    return gap(batch, "light", "heavy") / 10_000
+
+
+def _waits(number: int) -> Sequence[Any]:
+    batch = beside(number)
+    batch.run(8 * MINUTE)
+    return waits_s(batch)

@@ -1,0 +1,273 @@
+"""What one process knows of the calls to one model: what was let through, what became of it, and what may follow.
+
+The rate is decided by all together (`jobs.rates`): each process tells the newest decision that it knows, and how many
+calls and tokens it has let through since, so that what all have let through is known, a second late.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from broker.jobs import rates
+from broker.jobs.rates import Decision
+
+GRANT_MS = 1_000
+"""What may be let through is reckoned anew as often as other processes are heard."""
+
+HOLD_MS = 2_500
+"""Jobs that were started sooner after a decision do not count against it: others may not have heard of it yet."""
+
+WINDOW_MS = 60_000
+"""What became of calls is of interest for so long."""
+
+REPEATED_MS, MOST_REPEATS = 8_000, 1_000
+"""A refused call is made once more within about so long (`steps.timing`); and so many are remembered."""
+
+FEWEST = 5
+"""Calls of which something has to be known before anything is decided."""
+
+LEAST_TAIL = 8
+"""Of so many calls at least the refused ones are a part: a single one says little."""
+
+LONGEST_PAUSE_MS = 60_000
+"""Limits are by the minute; after so long a provider is asked again, whatever pause it named."""
+
+AHEAD_MS = LONGEST_PAUSE_MS + 5_000
+"""What is decided later than so is of a clock that is wrong."""
+
+AHEAD, HORIZON_MS, FIRST_HORIZON_MS = 2, 45_000, 8_000
+"""Jobs that are left come back at so many times the rate, and within so long; sooner while the rate doubles."""
+
+SIZED = 200
+"""Of so many calls the mean size is known."""
+
+NEAR_S = 4
+"""Seconds from a call to what is learnt of it, and to others hearing that, while calls double."""
+
+FASTER, AT_ONCE = 1.5, 2
+"""What was saved up is used at so many times the rate, and so many calls are made at the same moment: some providers
+count by the second."""
+
+SPAN = 5
+"""Grants by which the rate of the calls that were made is measured."""
+
+
+class Met(NamedTuple):
+    """What became of a job's calls to the model."""
+
+    at: int
+    """When the job was started."""
+    tenant: str
+    refused: bool
+    pause_ms: int = 0
+    """That the provider asked for."""
+
+
+@dataclass(slots=True)
+class Flow:
+    """The calls to one model, or of one tenant to it."""
+
+    decision: Decision
+    calls: int = 0
+    """That this process let through since the decision."""
+    tokens: int = 0
+    size: float = 0.0
+    """Tokens of a call, in the mean."""
+    others: tuple[int, int] = (0, 0)
+    """Calls and tokens of the other processes, as they told."""
+    used_at: int = 0
+    met: dict[str, Met] = field(default_factory=dict)
+    """By job."""
+    repeats: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_REPEATS))
+    """When it was learnt of calls that were refused: they are made once more soon."""
+    free: float = 0.0
+    """Calls that were left for all when it was last reckoned."""
+    _first: tuple[int, float] = (0, 0.0)
+    """When the job was started that was the first to be refused, and the rate then."""
+    _measured_for: tuple[int, int] | None = None
+    """The decision that followed, until the rate is measured by it."""
+    _turns: dict[str, int] = field(default_factory=dict)
+    """When the next job that a tenant leaves is to come back."""
+    _sized: int = 0
+    _granted: tuple[float, float] = (0.0, 0.0)
+    _granted_from: int = 0
+    _granted_at: int | None = None
+    _marks: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def of(self) -> tuple[int, int]:
+        """What calls are counted for."""
+        return self.decision.at, self.decision.since
+
+    @property
+    def is_to_be_measured(self) -> bool:
+        """True between the first refusal and the first decision that knows the rate."""
+        return self._measured_for == self.of
+
+    def lets_through(self, now: int, active: int, chance: Callable[[], float]) -> bool:
+        """True where another call may be made.
+
+        A job larger than what is left of the tokens goes as well, and those after it wait for longer.
+        """
+        if self._granted_at is None or not 0 <= now - self._granted_at < GRANT_MS:
+            self._grant(now, active, chance)
+        return self.calls < self._released(now) and self.tokens < self._granted[1]
+
+    def turn_ms(self, tenant: str, now: int, active: int) -> int:
+        """In how many milliseconds a job of a tenant's that was left should be looked at again.
+
+        Each of a tenant's jobs gets a turn after those that were left before, by what this process may let through of
+        the rate, and somewhat early: so there is always one to start, and few are looked at in vain.
+        """
+        turn = self._turns.get(tenant, now)
+        horizon = HORIZON_MS if self.decision.learnt else FIRST_HORIZON_MS
+        if not 0 <= turn - now <= horizon:
+            turn = now if turn < now else now + horizon
+        rate = max(self.decision.rate(now), self.decision.top / 1000, rates.LEAST)
+        self._turns[tenant] = turn + round(1000 * active / (AHEAD * rate))
+        return turn - now
+
+    def decide(self, decision: Decision, others: tuple[int, int] = (0, 0)) -> None:
+        """Count anew, by another decision."""
+        self.calls = sum(decision.since - at < REPEATED_MS for at in self.repeats)
+        self.decision, self.others, self.tokens = decision, others, round(self.calls * self.size)
+        self._granted_at, self._marks = None, []
+
+    def started(self, tokens: int, now: int) -> None:
+        """A call is let through."""
+        self._sized = min(self._sized + 1, SIZED)
+        self.size += (tokens - self.size) / self._sized
+        self.calls, self.tokens, self.used_at = self.calls + 1, self.tokens + tokens, now
+
+    def refused(self, now: int) -> None:
+        """A call was refused: its repeat takes the place of another."""
+        self.repeats.append(now)
+        self.calls, self.tokens = self.calls + 1, self.tokens + round(self.size)
+
+    def judge(self, known: Iterable[Met], now: int, rate: float | None = None) -> None:
+        """Lower the rate where calls were refused that the last decision let through.
+
+        Args:
+            known: what became of them.
+            now: milliseconds.
+            rate: calls a second of these jobs, where that is not the one of all calls.
+        """
+        decision = self.decision
+        if self._measured_for == self.of and now - decision.at >= HOLD_MS:
+            self._measure(known, now)
+            return
+        after = decision.at + (HOLD_MS if decision.learnt else 0)
+        some = sorted(each for each in known if each.at >= after)
+        refused = sum(each.refused for each in some)
+        if not refused or len(some) < FEWEST:
+            return
+        tail = some[next(place for place, each in enumerate(some) if each.refused) :]
+        part = (refused - 1) / max(len(tail), LEAST_TAIL)
+        nothing = all(each.refused for each in tail) and len(tail) >= FEWEST
+        pause = max(each.pause_ms for each in tail) if nothing else 0
+        usual, made = decision.rate(now), rate
+        if rate is None and not decision.learnt:  # nothing says that as many were asked for as might have been made
+            made = self._rate_made()
+        rate = usual if made is None else min(usual, 1.1 * made)
+        cut = 1 if nothing else part
+        if not decision.learnt:
+            self._first = tail[0].at, rate
+            cut = rates.FIRST_CUT
+        self.decide(rates.lowered(decision, rate, cut, now, min(pause, LONGEST_PAUSE_MS)))
+        self._measured_for = self.of if not decision.learnt else None
+
+    def _measure(self, known: Iterable[Met], now: int) -> None:
+        """Set the rate by what became of the calls from the first that was refused to the decision that followed."""
+        (since, rate), self._measured_for = self._first, None
+        some = [each for each in known if since <= each.at <= self.decision.at]
+        later = [each for each in some if each.at >= (since + self.decision.at) / 2]
+        if len(later) >= FEWEST and any(not each.refused for each in later):  # what was saved up is then used up
+            some, since = later, (since + self.decision.at) // 2
+        through = sum(not each.refused for each in some)
+        if len(some) >= FEWEST and through:
+            span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
+            self.decide(rates.measured(self.decision, max(rate * through / len(some), through / span_s), now))
+
+    def is_near(self, of_calls: int, calls_left: int, of_tokens: int, tokens_left: int, now: int) -> bool:
+        """True where what a provider says is left of its limits lasts for few seconds more."""
+        coming = max(NEAR_S * self.decision.rate(now), 1)
+        return (of_calls > 0 and calls_left < coming) or (of_tokens > 0 and tokens_left < coming * self.size)
+
+    def told(self) -> list[int]:
+        """What the other processes are to know."""
+        made = self.decision
+        known = [made.at, made.since, made.base, made.top, made.calls_limit, made.tokens_limit]
+        return [*known, self.calls, self.tokens]
+
+    def _grant(self, now: int, active: int, chance: Callable[[], float]) -> None:
+        used_up = self._granted_at is None or self.calls >= self._granted[0] or self.tokens >= self._granted[1]
+        total = self.calls + self.others[0]
+        free = self.decision.calls(now) - total
+        over = free - self.decision.saved(now)
+        if over > 0 and not used_up:
+            if not self.decision.learnt:
+                self.decide(rates.first(now, self._rate_made() or 0))
+            elif self._is_idle(now):
+                self.decide(rates.resting(self.decision, now))
+            else:  # what nobody needed counts as used
+                self.calls += math.ceil(over / active)
+            total = self.calls + self.others[0]
+            free = self.decision.calls(now) - total
+        self.free, self._granted_at = free, now
+        self._marks = [*self._marks, (now, total)][-SPAN:]
+        tokens = self._tokens_left(now, active)
+        most = FASTER * self.decision.rate(now) if self.decision.is_felt else math.inf
+        calls = int(min(max(0.0, free), most) / active + chance())
+        self._granted_from = self.calls
+        self._granted = self.calls + calls, self.tokens + max(0.0, tokens) / active
+
+    def _released(self, now: int) -> float:
+        """What of the granted calls may be made by now: they are spread over the time until the next grant."""
+        granted = self._granted[0] - self._granted_from
+        part = (now - (self._granted_at or now)) / GRANT_MS if self.decision.is_felt else 1
+        return self._granted_from + min(granted, max(AT_ONCE, granted * part))
+
+    def _tokens_left(self, now: int, active: int) -> float:
+        left = self.decision.tokens(now) - self.tokens - self.others[1]
+        over = left - self.decision.saved_tokens()
+        if self.decision.tokens_limit and over > 0 and self.tokens < self._granted[1]:
+            self.tokens += math.ceil(over / active)
+        return left
+
+    def _is_idle(self, now: int) -> bool:
+        """True where a rate that was never refused is not needed."""
+        return self.decision.rate(now) * 1000 > self.decision.top and self.free > self.decision.saved(now)
+
+    def _rate_made(self) -> float | None:
+        if len(self._marks) < 2:
+            return None
+        (since, before), (until, total) = self._marks[0], self._marks[-1]
+        return (total - before) * 1000 / (until - since) if until > since else None
+
+
+class Told(NamedTuple):
+    """What a process told of a model."""
+
+    decision: Decision
+    calls: int
+    tokens: int
+
+    @classmethod
+    def of(cls, values: Sequence[Any], now: int) -> "Told | None":
+        """Read it; None where it cannot be: what another version told, or a wrong clock."""
+        if len(values) != 8 or not all(isinstance(each, int) for each in values):
+            return None
+        made = Decision(*values[:6])
+        believed = made.base > 0 and made.at <= now + AHEAD_MS and made.since <= now + AHEAD_MS
+        return cls(made, *values[6:]) if believed else None
+
+
+def newer(one: Decision, other: Decision) -> bool:
+    """True where the one holds rather than the other: what was learnt, the newest of it; else what began first."""
+    return _order(one) > _order(other)
+
+
+def _order(made: Decision) -> tuple[int, ...]:
+    return (1, made.at, made.since) if made.learnt else (0, made.base, -made.at)

@@ -1,0 +1,325 @@
+"""The rate governor of the bulk lane: what batches ask of a model, near what it takes and with few calls refused.
+
+A process of dispatch reads the heads of the jobs that it started, to learn which have ended (`jobs.in_flight`). They
+also say which model was called, how many calls it refused and how many tokens it took. By that a job is let through
+where its model, the one that such jobs (by tenant, task and the model that they ask for) went to lately, has room for
+it; the others stay in their lane, in turns by tokens (`jobs.fair_share`). No job fails by it, and a model of which
+nothing is known is tried. Jobs that somebody waits for are counted and never held up.
+
+What a tenant alone meets (half of its calls are refused, and not those of others) may be of its own making, and lowers
+its own rate alone, as it opens its own circuit alone.
+"""
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from broker.consequences import SUCCEEDED
+from broker.errors import Throttled
+from broker.jobs import rates
+from broker.jobs.fair_share import FairShare
+from broker.jobs.flows import AHEAD_MS, FEWEST, WINDOW_MS, Flow, Met, Told, newer
+from broker.jobs.head import BULK, Head
+from broker.storage import Item
+
+Kind = tuple[str, str, str]
+"""Tenant, task, and the model that was asked for."""
+
+MOST_KINDS, MOST_FLOWS, MOST_TOLD = 500, 200, 20
+"""That a process remembers, and tells."""
+
+ACTIVE_MS = 5_000
+"""Processes that told something within so long share what may be let through."""
+
+FORGET_MS, FORGET_UNLEARNT_MS = 600_000, 60_000
+"""What nobody has used for so long is forgotten."""
+
+ROOM = ""
+"""What jobs want beside a model's rate: to be among those that run at once."""
+
+LEAST_AGAIN_S, SPREAD = 1.0, 4
+"""Seconds until a job is looked at again; longer ones are shortened by up to a fourth, so that they come spread."""
+
+OWN_PART = 0.5
+"""A tenant of which so large a part of its calls is refused has its own rate."""
+
+NOTHING = (0, 0.0, 0.0)
+
+BLAME_MS = 30_000
+"""In so long what is remembered of a tenant's calls halves."""
+
+USUAL_TOKENS, USUAL_PRICE = 1_000, 1_000
+"""Of a job of which nothing is known, and by what is held for it: nano-dollars of a token."""
+
+RECENT = 0.1
+"""How much the newest job counts in what is known of its kind."""
+
+
+@dataclass(slots=True)
+class _Usual:
+    """Jobs of a kind."""
+
+    model: str | None = None
+    """That answered last."""
+    tokens: float = 0.0
+    per_hold: float = 0.0
+    """Tokens by what is held of the budget for them, which grows with the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What was counted when a job was started."""
+
+    kind: Kind
+    hold: int
+    tokens: int
+    is_bulk: bool
+    run: int
+    flows: tuple[tuple[str, tuple[int, int]], ...]
+    """By name, with what they were counted for."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """The governor in one process."""
+
+    fair: FairShare = field(default_factory=FairShare)
+    chance: Callable[[], float] = random.random
+    flows: OrderedDict[str, Flow] = field(default_factory=OrderedDict)
+    """By model, `model#tenant`, or kind while its model is not known; who was used last is the last."""
+    _kinds: OrderedDict[Kind, _Usual] = field(default_factory=OrderedDict)
+    _blame: dict[tuple[str, str], tuple[int, float, float]] = field(default_factory=dict)
+    """Of a tenant's calls to a model: since when, how many, and how many of them were refused."""
+    _active: int = 1
+    _lacks: Flow | None = None
+    """What the last job was left for."""
+    _doubtful: set[str] = field(default_factory=set)
+    """Models that refused something since it was last decided."""
+
+    def admits(self, head: Head, now: int, room: float) -> bool:
+        """True where a job of the bulk lane may be started now, with room for so many; it is left otherwise."""
+        self.fair.sees(head.tenant, self._expected(_kind(head), _hold(head)), now)
+        self._lacks = None
+        if room < 2 and not self.fair.is_next(ROOM, head.tenant, now):
+            self.fair.left(ROOM, head.tenant, now)
+            return False
+        for name in self._names(head):
+            flow = self._flow(name, now)
+            is_next = self.fair.is_next(name, head.tenant, now)
+            if not (is_next and flow.lets_through(now, self._active, self.chance)):
+                self.fair.left(name, head.tenant, now)
+                self._lacks = flow
+                return False
+        return True
+
+    def again_s(self, head: Head, now: int, chance: float) -> float | None:
+        """In how many seconds the job that was left last is looked at again; None where it was not for a rate."""
+        if self._lacks is None:
+            return None
+        turn_ms = self._lacks.turn_ms(head.tenant, now, self._active)
+        return max(LEAST_AGAIN_S, turn_ms / 1000 * (1 - chance / SPREAD))
+
+    def left_without_room(self, head: Head, now: int) -> None:
+        """A job of the bulk lane was left because as many run as may."""
+        self.fair.sees(head.tenant, self._expected(_kind(head), _hold(head)), now)
+        self.fair.left(ROOM, head.tenant, now)
+        self._lacks = None
+
+    def governs(self, now: int) -> bool:
+        """True while a model is in use that has refused something."""
+        return any(flow.decision.learnt and now - flow.used_at < WINDOW_MS for flow in self.flows.values())
+
+    def started(self, head: Head, now: int) -> Charge:
+        """Count a job; what `ended` gives back."""
+        kind, hold, is_bulk = _kind(head), _hold(head), head.lane == BULK
+        tokens = self._expected(kind, hold)
+        counted = []
+        for name in self._names(head):
+            if flow := self.flows.get(name):
+                flow.started(tokens, now)
+                self.flows.move_to_end(name)
+                counted.append((name, flow.of))
+        if is_bulk:
+            self.fair.charge(head.tenant, tokens, now)
+        return Charge(kind, hold, tokens, is_bulk, head.run, tuple(counted))
+
+    def learn(self, job_id: str, charge: Charge, started_at: int, head: Item, now: int) -> None:
+        """What became so far of a job that this process started, by its head."""
+        kind = charge.kind
+        asked = [call for call in _calls(head, charge.run) if "w" not in call]
+        if not asked:
+            return
+        answered = [call["m"] for call in asked if call.get("o") == SUCCEEDED]
+        usual = self._usual(kind)
+        usual.model = answered[-1] if answered else usual.model or asked[0]["m"]
+        for model in {call["m"] for call in asked}:
+            mine = [call for call in asked if call["m"] == model]
+            refused = [call for call in mine if call.get("o") == Throttled.__name__]
+            if flow := self.flows.get(model):
+                before = flow.met.get(job_id)
+                pause = max((call.get("t", 0) * 1000 for call in refused), default=0)
+                flow.met[job_id] = Met(started_at, kind[0], bool(refused), pause)
+                if refused and not (before and before.refused):
+                    self._doubtful.add(model)
+                    flow.refused(now)
+                self._count(model, kind[0], started_at, before, refused=bool(refused))
+                self._read_limits(flow, mine, now)
+
+    def ended(self, charge: Charge, head: Item | None, now: int) -> None:
+        """A job has ended: what it took counts in place of what had been expected. A refused one took its turn."""
+        calls = _calls(head, charge.run) if head else []
+        taken = sum(call.get("i", 0) + call.get("u", 0) for call in calls)
+        if any(call.get("o") == SUCCEEDED for call in calls):
+            usual = self._usual(charge.kind)
+            usual.tokens += (taken - usual.tokens) * (RECENT if usual.tokens else 1)
+            if charge.hold:
+                usual.per_hold += (taken / charge.hold - usual.per_hold) * (RECENT if usual.per_hold else 1)
+            more = max(taken, 1) - charge.tokens
+        else:
+            more = 0 if calls else -charge.tokens
+        for name, counted_for in charge.flows:
+            flow = self.flows.get(name)
+            if flow and flow.of == counted_for:
+                flow.tokens += more
+        if charge.is_bulk:
+            self.fair.charge(charge.kind[0], more, now)
+
+    def decide(self, now: int) -> None:
+        """Judge what was refused, and forget what is over."""
+        to_measure = {name for name, flow in self.flows.items() if flow.is_to_be_measured}
+        for model in (self._doubtful | to_measure) & self.flows.keys():
+            flow = self.flows[model]
+            flow.met = {job_id: met for job_id, met in flow.met.items() if 0 <= now - met.at < WINDOW_MS}
+            tenants = {met.tenant for met in flow.met.values()}
+            alone = {each for each in tenants if self._is_to_blame(model, each, tenants)}
+            flow.judge([met for met in flow.met.values() if met.tenant not in alone], now)
+            for tenant in alone:
+                known = [met for met in flow.met.values() if met.tenant == tenant]
+                span_s = max(1.0, (now - min(met.at for met in known)) / 1000)
+                own = self._flow(own_name(model, tenant), now, since=min(met.at for met in known))
+                own.judge(known, now, len(known) * self._active / span_s)
+        self._doubtful.clear()
+        for name in [name for name, flow in self.flows.items() if _is_over(flow, now)]:
+            self._drop(name)
+
+    def hear(self, told: Sequence[tuple[int, Any]], now: int) -> None:
+        """What the other processes told, each with the time when it did."""
+        self._active = 1 + sum(bool(flows) and 0 <= now - at < ACTIVE_MS for at, flows in told)
+        known: dict[str, list[Told]] = {}
+        for at, flows in told:
+            for name, values in (flows or {}).items():
+                read = Told.of(values, now)
+                if read and (read.decision.learnt or now - at < ACTIVE_MS):
+                    known.setdefault(name, []).append(read)
+        for name, some in known.items():
+            flow = self.flows.get(name)
+            for each in some:
+                if flow is None:
+                    flow = self._keep(name, Flow(each.decision, used_at=now))
+                elif newer(each.decision, flow.decision) or not _is_believed(flow, now):
+                    flow.decide(each.decision)
+        for name, flow in self.flows.items():
+            same = [each for each in known.get(name, ()) if (each.decision.at, each.decision.since) == flow.of]
+            flow.others = sum(each.calls for each in same), sum(each.tokens for each in same)
+
+    def told(self) -> dict[str, list[int]]:
+        """What the other processes are to know."""
+        used = [(name, flow) for name, flow in self.flows.items() if flow.calls or flow.decision.learnt]
+        return {name: flow.told() for name, flow in used[-MOST_TOLD:]}
+
+    # ------------------------------------------------------------ what is known
+
+    def _names(self, head: Head) -> list[str]:
+        kind = _kind(head)
+        usual = self._kinds.get(kind)
+        model = usual.model if usual else None
+        if model is None:
+            return ["/".join(kind)]
+        own = own_name(model, head.tenant)
+        return [own, model] if own in self.flows else [model]
+
+    def _flow(self, name: str, now: int, since: int | None = None) -> Flow:
+        flow = self.flows.get(name)
+        if flow is None or not _is_believed(flow, now):
+            flow = self._keep(name, Flow(rates.first(now if since is None else since), used_at=now))
+        return flow
+
+    def _keep(self, name: str, flow: Flow) -> Flow:
+        self.flows[name] = flow
+        while len(self.flows) > MOST_FLOWS:
+            by_age = list(self.flows)[:-1]
+            self._drop(next((each for each in by_age if not self.flows[each].decision.learnt), by_age[0]))
+        return flow
+
+    def _drop(self, name: str) -> None:
+        del self.flows[name]
+        self.fair.forget(name)
+        for key in [key for key in self._blame if key[0] == name]:
+            del self._blame[key]
+
+    def _usual(self, kind: Kind) -> _Usual:
+        usual = self._kinds.setdefault(kind, _Usual())
+        self._kinds.move_to_end(kind)
+        while len(self._kinds) > MOST_KINDS:
+            self._kinds.popitem(last=False)
+        return usual
+
+    def _expected(self, kind: Kind, hold: int) -> int:
+        usual = self._kinds.get(kind)
+        if usual is None or not usual.tokens:
+            return max(1, hold // USUAL_PRICE) if hold else USUAL_TOKENS
+        return max(1, round(hold * usual.per_hold if hold and usual.per_hold else usual.tokens))
+
+    def _count(self, model: str, tenant: str, at: int, before: Met | None, *, refused: bool) -> None:
+        since, calls, bad = self._blame.get((model, tenant), (at, 0.0, 0.0))
+        if at - since >= BLAME_MS:
+            since, calls, bad = at, calls / 2, bad / 2
+        calls, bad = calls + (before is None), bad + (refused and not (before and before.refused))
+        self._blame[model, tenant] = since, calls, bad
+
+    def _is_to_blame(self, model: str, tenant: str, tenants: Collection[str]) -> bool:
+        """True where most of its calls are refused, and not those of the others."""
+        others = [self._blame.get((model, each), NOTHING) for each in tenants if each != tenant]
+        made, refused = sum(each[1] for each in others), sum(each[2] for each in others)
+        _, calls, bad = self._blame.get((model, tenant), NOTHING)
+        fails = calls >= FEWEST and bad >= OWN_PART * calls
+        return fails and made >= FEWEST and refused < OWN_PART / 2 * made
+
+    @staticmethod
+    def _read_limits(flow: Flow, calls: Sequence[Mapping[str, Any]], now: int) -> None:
+        for limits in (call["x"] for call in calls if len(call.get("x", ())) == 4):
+            of_calls, calls_left, of_tokens, tokens_left = limits
+            if flow.decision.learnt:
+                flow.decision = replace(flow.decision, calls_limit=of_calls, tokens_limit=of_tokens)
+            elif flow.is_near(of_calls, calls_left, of_tokens, tokens_left, now):
+                left = min(calls_left / of_calls if of_calls else 1, tokens_left / of_tokens if of_tokens else 1)
+                flow.decide(rates.named(flow.decision, of_calls, of_tokens, left, now))
+
+
+def own_name(model: str, tenant: str) -> str:
+    """A tenant's own rate at a model; ids of neither have a `#`."""
+    return f"{model}#{tenant}"
+
+
+def _kind(head: Head) -> Kind:
+    return head.tenant, head.task, head.asked
+
+
+def _hold(head: Head) -> int:
+    return sum(head.holds.values())
+
+
+def _calls(head: Item, run: int) -> list[Mapping[str, Any]]:
+    """Those of one run: what an earlier one was refused was learnt then."""
+    return [call for key, call in head.get("calls", {}).items() if key.startswith(f"{run}.")]
+
+
+def _is_believed(flow: Flow, now: int) -> bool:
+    """False where the clock has jumped back since."""
+    return flow.decision.at <= now + AHEAD_MS
+
+
+def _is_over(flow: Flow, now: int) -> bool:
+    return now - flow.used_at >= (FORGET_MS if flow.decision.learnt else FORGET_UNLEARNT_MS)
