@@ -264,6 +264,12 @@ def test_results_of_a_retry_never_lie_over_those_that_were_paid_for(place: Batch
     assert all(key.startswith("acme/reports/17") and len(key) < 60 for key in keys)
 
 
+def test_results_of_a_retry_of_a_file_have_a_key_that_s3_takes(place: BatchWorld) -> None:
+    asked = {"output": {"kind": "outbox", "key": "acme/" + "é" * 497 + ".jsonl"}, "completion_window_s": 600}
+    key = again(place, ended(place, {"failed": 1}, asked=asked).id).batch.asked["output"]["key"]
+    assert key.startswith("acme/éé") and len(f"{key}.results.jsonl".encode()) <= 1024
+
+
 def test_a_retry_whose_hours_begin_only_when_its_time_is_over_is_refused(place: BatchWorld) -> None:
     hours = {"start": "10:00", "end": "11:00", "time_zone": "UTC"}
     asked = {"window": hours, "completion_window_s": 600, "output": {"kind": "files"}}

@@ -189,6 +189,24 @@ def test_a_large_bulk_goes_on_in_message_after_message(world: BulkWorld) -> None
     assert counts(world.shown(bulk)) == {"matched": len(jobs), "done": len(jobs)}
 
 
+def test_a_bulk_that_is_slow_leaves_the_queue_to_others_between_its_pages(world: BulkWorld) -> None:
+    jobs = [world.job(Status.FAILED) for _ in range(2 * A_PAGE)]
+    accept: Any = world.world.accepting()
+
+    def slow(*what: Any, **named: Any) -> Any:
+        world.now += 1_000
+        return accept(*what, **named)
+
+    world.asked("retry", status="failed")
+    made, stuck = [0], slow
+    while world.shards.later:
+        world.work(accept=stuck)  # type: ignore[arg-type]
+        made.append(len(world.retries(*jobs)))
+    assert made[1] == A_PAGE
+    assert made[-1] == 2 * A_PAGE
+    assert len(made) > 2
+
+
 def test_what_keeps_a_page_is_waited_for_and_what_never_passes_is_told(world: BulkWorld) -> None:
     world.job(Status.FAILED)
     broken, fine = world.job(Status.FAILED), world.job(Status.FAILED)

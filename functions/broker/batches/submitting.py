@@ -119,8 +119,8 @@ class Submit:
             asked = {name: value for name, value in first.asked.items() if name not in OF_ITS_TIME}
             asked["retry_of"] = first.id
             _check_hours(asked.get("window"), now, asked["completion_window_s"])
-            if key := asked["output"].get("key"):  # what is there was paid for
-                asked["output"] = {**asked["output"], "key": f"{key.removesuffix(f'.{first.id}')}.{new_id}"}
+            if key := asked["output"].get("key"):
+                asked["output"] = {**asked["output"], "key": _beside(key, first.id, new_id)}
             return self._made(new_id, caller, now, {"kind": "retry", "batch": first.id}, asked, now)
 
         return self._once({"retry_of": batch_id}, caller, now, key, make)
@@ -212,6 +212,12 @@ class Submit:
 
 OF_ITS_TIME = ("not_before", "max_cost")
 """What is not taken over by a retry: the time has come, and the money was for the first."""
+
+
+def _beside(key: str, first_id: str, new_id: str) -> str:
+    """Where results of a retry go: what is there of the first was paid for. A key of the inbox may be too long."""
+    kept = key.removesuffix(f".{first_id}").encode()[:MOST_KEY_BYTES]
+    return f"{kept.decode(errors='ignore')}.{new_id}"
 
 
 def _check_hours(window: dict[str, Any] | None, begins_at: int, seconds: int) -> None:

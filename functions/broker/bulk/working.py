@@ -33,6 +33,9 @@ PAUSE_S = 30
 TRIES = 5
 """Of a page; then what fails in it is told as faulty, and the next one comes."""
 
+LAST_S = 1.5
+"""A job's time at the last of them: a page of a hundred that all hang has to end before its function does."""
+
 MOST_CODES = 30
 """Of errors that are told apart."""
 
@@ -122,7 +125,7 @@ class WorkOnBulk:
             _Held: the page is to be tried again.
         """
         try:
-            with within(LINE_S):
+            with within(LINE_S if bulk.tries + 1 < TRIES else LAST_S):
                 return self._cancel(bulk, head, now) if bulk.action == "cancel" else self._retry(bulk, head, tally, now)
         except (Exception, Overrun) as error:
             if isinstance(error, BrokerError) and not isinstance(error, Unavailable):
