@@ -65,7 +65,7 @@ class Timed(FakeDatabase):
 
     def still(self) -> FakeDatabase:
         """The same, read at once."""
-        return FakeDatabase(_items=self._items)
+        return FakeDatabase(_items=self._items, _keys=self._keys)
 
     def _try(self, operations: Sequence[Operation]) -> None:
         keys = [_key(operation) for operation in operations]

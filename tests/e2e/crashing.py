@@ -9,7 +9,7 @@ with a clock eleven minutes ahead, so that leases of runs that are still alive r
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from broker.clock import now_ms
@@ -21,7 +21,7 @@ from broker.jobs.head import Head, job_pk
 from broker.jobs.store import Jobs
 from broker.jobs.sweeping import Sweep
 from broker.prompts import experiments
-from broker.storage import Update
+from broker.storage import Item, Update
 from broker.tenants import ledger
 
 from local.client import Client
@@ -54,7 +54,8 @@ def faults(stack: Stack) -> Iterator[None]:
 class Ahead:
     """A sweep from here, whose clock is ahead and which does not crash."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, resend_batch: Callable[[Item, int], bool] | None = None) -> None:
+        """`resend_batch` looks at batches that are due; unless it is said, files of the inbox are collected."""
         sqs = stack.cloud.client("sqs")
         lanes = {"interactive": stack.physical("InteractiveQueue"), "bulk": stack.physical("BulkQueue")}
         dead = [stack.physical("InteractiveDeadLetters"), stack.physical("BulkDeadLetters")]
@@ -70,7 +71,12 @@ class Ahead:
             lambda: stack.cloud.client("dynamodb"),
         )
         self._sweep = Sweep(
-            self.jobs, payloads, JobQueue(sqs, lanes), JobDeadLetters(sqs, dead), deliver.resend, count.resend
+            self.jobs,
+            payloads,
+            JobQueue(sqs, lanes),
+            JobDeadLetters(sqs, dead),
+            deliver.resend,
+            resend_batch or count.resend,
         )
 
     def __call__(self) -> None:

@@ -84,11 +84,12 @@ class Stack:
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     @contextmanager
-    def disabled(self, logical_id: str) -> Iterator[None]:
-        """Switch off the event sources of a function."""
+    def disabled(self, logical_id: str, queue: str | None = None) -> Iterator[None]:
+        """Switch off the event sources of a function; with a `queue`, only that one."""
         functions = self.cloud.client("lambda")
-        found = functions.list_event_source_mappings(FunctionName=self.physical(logical_id))
-        mappings = [each["UUID"] for each in found["EventSourceMappings"]]
+        source = self.physical(queue).rpartition("/")[2] if queue else ""
+        found = functions.list_event_source_mappings(FunctionName=self.physical(logical_id))["EventSourceMappings"]
+        mappings = [each["UUID"] for each in found if each["EventSourceArn"].endswith(source)]
         assert mappings, f"{logical_id} has no event source"
         for mapping in mappings:
             functions.update_event_source_mapping(UUID=mapping, Enabled=False)
@@ -118,6 +119,10 @@ class Stack:
     def nothing_dispatched(self) -> AbstractContextManager[None]:
         """Hold the lanes: jobs stay queued."""
         return self.disabled("DispatchFunction")
+
+    def bulk_held(self) -> AbstractContextManager[None]:
+        """Hold the lane for work that can wait; interactive jobs go on."""
+        return self.disabled("DispatchFunction", "BulkQueue")
 
     def make_due(self, job_id: str) -> None:
         """Let the sweep find a job now."""

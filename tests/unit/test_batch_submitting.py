@@ -112,6 +112,12 @@ def test_what_is_refused_leaves_nothing(
     assert (set(place.rows.objects), place.workflows.started) == (objects, [])
 
 
+def test_a_key_of_results_is_refused_in_words_of_the_outbox(place: BatchWorld) -> None:
+    with pytest.raises(InvalidRequest, match="outbox") as failure:
+        take(place, INLINE | {"output": {"kind": "outbox", "key": "other/x"}})
+    assert failure.value.code == "key_not_yours"
+
+
 class Huge(bytes):
     """Six gigabytes, as far as anybody asks."""
 
@@ -256,6 +262,12 @@ def test_results_of_a_retry_never_lie_over_those_that_were_paid_for(place: Batch
         keys.append(batch.asked["output"]["key"])
     assert len(set(keys)) == 4
     assert all(key.startswith("acme/reports/17") and len(key) < 60 for key in keys)
+
+
+def test_results_of_a_retry_of_a_file_have_a_key_that_s3_takes(place: BatchWorld) -> None:
+    asked = {"output": {"kind": "outbox", "key": "acme/" + "é" * 497 + ".jsonl"}, "completion_window_s": 600}
+    key = again(place, ended(place, {"failed": 1}, asked=asked).id).batch.asked["output"]["key"]
+    assert key.startswith("acme/éé") and len(f"{key}.results.jsonl".encode()) <= 1024
 
 
 def test_a_retry_whose_hours_begin_only_when_its_time_is_over_is_refused(place: BatchWorld) -> None:

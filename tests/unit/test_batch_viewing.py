@@ -54,6 +54,9 @@ def test_when_it_may_be_done_is_told_with_what_that_is_reckoned_from() -> None:
     assert (shown["eta_seconds"], shown["eta_basis"]) == (240, {"rows_ended": 50, "in_seconds": 60})
     batches.change(BATCH_ID, lambda batch: replace(batch, is_paused=True))
     assert show(batches)["eta_seconds"] is None, "it does not go on"
+    assert show(batches)["paused"]
+    batches.change(BATCH_ID, lambda batch: replace(batch, status=BatchStatus.COMPLETED))
+    assert not show(batches)["paused"], "what has ended waits for nobody"
 
 
 @pytest.mark.parametrize(("waiting", "ahead"), [(1_000, 750), (250, 0), (3, 0), (None, None)])

@@ -145,7 +145,7 @@ def test_lists_have_a_line_each_and_follow_the_pages(
     lines = run(capsys, "jobs").splitlines()
     assert [line.split()[0] for line in lines] == ids[::-1]
     assert len(run(capsys, "jobs", "--limit", "2").splitlines()) == 2
-    assert run(capsys, "jobs", "--status", "failed") == "\n"
+    assert run(capsys, "jobs", "--status", "failed") == ""
     assert run(capsys, "prompts").splitlines() == ["shorten  version 1  Shortens.", "    text: string, needed"]
     assert [line.split()[0] for line in run(capsys, "models").splitlines()] == ["large", "small"]
 

@@ -88,7 +88,7 @@ def test_a_csv_is_known_by_its_name_and_needs_a_prompt(
     assert asked["input"] == {"form": "csv", "separator": "\t"}
     assert (asked["prompt"], json.loads(asked["defaults"])) == ({"id": "shorten"}, {"model": "small"})
     assert main(["batch", "run", rows, "--detach"]) == 1
-    assert "prompt" in capsys.readouterr().err
+    assert capsys.readouterr().err == "broker: prompt: it is needed with csv, whose rows are its variables\n"
 
 
 def test_what_else_a_batch_may_say_comes_from_a_file(
@@ -104,9 +104,52 @@ def test_what_else_a_batch_may_say_comes_from_a_file(
 
 
 def test_an_empty_or_missing_file_is_said_so(server: RestServer, tmp_path: Path, capsys: Printed) -> None:
-    for path in (a_file(tmp_path, ""), str(tmp_path / "none.jsonl")):
+    for path, why in ((a_file(tmp_path, ""), "the file is empty"), (str(tmp_path / "none.jsonl"), "no such file")):
         assert main(["batch", "run", path]) == 1
-        assert capsys.readouterr().err.startswith("broker: ")
+        told = capsys.readouterr().err
+        assert told.startswith(f"broker: {path}: ") and why in told
+    assert server.asked == []
+
+
+def test_a_tsv_is_a_csv_with_tabulators(server: RestServer, door: Door, tmp_path: Path, capsys: Printed) -> None:
+    rows = a_file(tmp_path, "text\nHello\n", "rows.tsv")
+    for arguments, separator in (((), "\t"), (("--separator", ";"), ";")):
+        made = json.loads(run(capsys, "run", rows, "--detach", "--prompt", "shorten", *arguments))
+        asked = Batches(door.world.database).get(made["id"], "acme").asked
+        assert asked["input"] == {"form": "csv", "separator": separator}
+    made = json.loads(run(capsys, "run", rows, "--detach", "--format", "jsonl"))
+    assert Batches(door.world.database).get(made["id"], "acme").asked["input"] == {"form": "jsonl"}
+
+
+def test_the_same_file_under_the_same_key_is_the_same_batch(
+    server: RestServer, door: Door, tmp_path: Path, capsys: Printed
+) -> None:
+    def ran(data: str, key: str, status: int = 0) -> Any:
+        told = run(capsys, "run", a_file(tmp_path, data), "--idempotency-key", key, "--detach", status=status)
+        return json.loads(told) if told else None
+
+    first = ran('{"input": "Hello"}\n', "monday")
+    assert ran('{"input": "Hello"}\n', "monday")["id"] == first["id"]
+    assert ran('{"input": "Hello"}\n', "tuesday")["id"] != first["id"]
+    assert ran('{"input": "Jello"}\n', "monday", status=1) is None
+    assert main(["files", "list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1, "what was refused is not kept, and what is used stays"
+
+
+def test_what_was_uploaded_for_nothing_is_deleted(
+    server: RestServer, door: Door, tmp_path: Path, capsys: Printed
+) -> None:
+    rows = a_file(tmp_path, '{"input": "Hello"}\n')
+    run(capsys, "estimate", rows)
+    assert main(["batch", "run", rows, "--detach", "--window", "1s"]) == 1
+    assert capsys.readouterr().err.startswith("broker: completion_window: ")
+    assert main(["files", "list"]) == 0
+    assert capsys.readouterr().out.strip() == ""
+    run(capsys, "run", rows, "--detach")
+    assert main(["files", "list"]) == 0
+    kept = capsys.readouterr().out.split()[0]
+    run(capsys, "estimate", kept)
+    assert main(["files", "get", kept]) == 0, "the file was there before"
 
 
 def test_an_estimate_runs_nothing(server: RestServer, door: Door, tmp_path: Path, capsys: Printed) -> None:
@@ -122,7 +165,10 @@ def test_watching_ends_with_the_batch_and_tells_by_its_status_whether_all_went_w
     end(door, well, {"succeeded": 3})
     assert "3 rows, 3 succeeded, 0 did not" in run(capsys, "watch", well)
     end(door, badly, {"succeeded": 2, "failed": 1})
-    assert "1 did not" in run(capsys, "watch", badly, status=1)
+    told = run(capsys, "watch", badly, status=1)
+    assert "1 did not" in told and f"broker batch results --errors {badly}" in told
+    assert json.loads(run(capsys, "watch", badly, "--json", status=1))["request_counts"]["failed"] == 1
+    assert json.loads(run(capsys, "watch", well, "--json"))["status"] == "completed"
     end(door, capped, {"succeeded": 1, "passed_over": 1}, stop="capped")
     assert "capped" in run(capsys, "watch", capped, status=1)
 
@@ -234,6 +280,7 @@ def test_without_a_terminal_there_is_a_line_for_each_step_and_no_more() -> None:
 
 
 def test_a_batch_of_which_nothing_is_known_yet_has_a_line_too() -> None:
-    assert "0/0" in line(seen(0, 0, "validating"))
+    assert line(seen(0, 0, "validating")).startswith("·" * 24 + "  validating")
     assert "paused" in line(seen(7, paused=True))
-    assert "3 of duplicates" in line(seen(7, duplicates=3))
+    assert "3 duplicates" in line(seen(7, duplicates=3))
+    assert "1 duplicate  " in line(seen(7, duplicates=1))

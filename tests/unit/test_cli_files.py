@@ -58,7 +58,7 @@ def test_a_file_is_put_shown_listed_read_and_deleted(server: RestServer, tmp_pat
     assert json.loads(run(capsys, "get", made["id"])) == made
     listed = run(capsys, "list")
     assert made["id"] in listed and "1,000" in listed and "rows.jsonl" in listed
-    assert run(capsys, "list", "--purpose", "vision") == "\n"
+    assert run(capsys, "list", "--purpose", "vision") == ""
     assert "1000 bytes" in run(capsys, "content", made["id"], str(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == data
     assert run(capsys, "delete", made["id"]) == f"{made['id']} deleted\n"

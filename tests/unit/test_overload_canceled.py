@@ -10,6 +10,7 @@ import pytest
 from broker.errors import NotCancelable
 from broker.jobs.ending import cancel_job
 from broker.jobs.head import Status
+from broker.jobs.leaving import LAST_S
 
 from tests.fakes.world import MINUTE, NOW, SECOND
 from tests.unit.overload_case import Arrival, Overload
@@ -43,6 +44,9 @@ def test_messages_of_canceled_jobs_ask_nobody_keep_nobody_waiting_and_go(lane: s
     assert overload.starts <= JOBS + len(quiet), "each message starts one run at most"
     waits = overload.waits_ms(AFTER)
     assert waits[len(waits) // 2] <= SECOND
-    assert waits[-1] <= MODEL_S * SECOND, "until functions are free that canceled jobs still have"
+    # Until functions are free that canceled jobs still have; in the bulk lane tenants take turns besides, and one that
+    # was left is looked at again in up to `LAST_S`.
+    longest_s = MODEL_S + (LAST_S if lane == "bulk" else 0)
+    assert waits[-1] <= longest_s * SECOND
     assert not any(each.messages for each in overload.lanes.values())
     assert overload.dead_letters == 0

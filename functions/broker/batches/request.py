@@ -3,7 +3,6 @@
 Its rows are checked when they are run, each as a request is: here only that they are objects, and not too many.
 """
 
-import codecs
 import json
 import re
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
+from broker.batches.encodings import known
 from broker.batches.hours import Day, is_zone
 from broker.clock import NANO
 from broker.errors import InvalidRequest
@@ -49,13 +49,9 @@ Defaults: type[BaseModel] = create_model(
 
 
 def _known_encoding(name: str) -> str:
-    try:
-        found = codecs.lookup(name)
-    except (LookupError, ValueError):
-        raise here("there is no such encoding of texts") from None
-    if not found._is_text_encoding:  # `bz2`, `base64`: Python keeps them in the same table
+    if (found := known(name)) is None:
         raise here("there is no such encoding of texts")
-    return found.name
+    return found
 
 
 def _one_character(text: str) -> str:

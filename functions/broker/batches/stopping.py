@@ -42,7 +42,11 @@ class Stops:
         Raises:
             Conflict: no more rows will begin.
         """
-        return self.release.all(batch.id, lambda before: replace(_going_on(before), is_paused=False), now)
+
+        def resumed(before: Batch) -> Batch:
+            return replace(_going_on(before), is_paused=False).looked_at(now)
+
+        return self.release.all(batch.id, resumed, now)
 
 
 def _going_on(batch: Batch) -> Batch:

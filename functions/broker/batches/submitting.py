@@ -119,8 +119,8 @@ class Submit:
             asked = {name: value for name, value in first.asked.items() if name not in OF_ITS_TIME}
             asked["retry_of"] = first.id
             _check_hours(asked.get("window"), now, asked["completion_window_s"])
-            if key := asked["output"].get("key"):  # what is there was paid for
-                asked["output"] = {**asked["output"], "key": f"{key.removesuffix(f'.{first.id}')}.{new_id}"}
+            if key := asked["output"].get("key"):
+                asked["output"] = {**asked["output"], "key": _beside(key, first.id, new_id)}
             return self._made(new_id, caller, now, {"kind": "retry", "batch": first.id}, asked, now)
 
         return self._once({"retry_of": batch_id}, caller, now, key, make)
@@ -214,6 +214,12 @@ OF_ITS_TIME = ("not_before", "max_cost")
 """What is not taken over by a retry: the time has come, and the money was for the first."""
 
 
+def _beside(key: str, first_id: str, new_id: str) -> str:
+    """Where results of a retry go: what is there of the first was paid for. A key of the inbox may be too long."""
+    kept = key.removesuffix(f".{first_id}").encode()[:MOST_KEY_BYTES]
+    return f"{kept.decode(errors='ignore')}.{new_id}"
+
+
 def _check_hours(window: dict[str, Any] | None, begins_at: int, seconds: int) -> None:
     if window and OffPeak.of(window).opens_at(begins_at) >= begins_at + seconds * 1000:
         message = "off_peak: the hours begin only when the completion_window is over"
@@ -226,6 +232,9 @@ def owned_key(key: str, tenant: str) -> None:
     Raises:
         InvalidRequest: it is not below the tenant's own prefix, or too long.
     """
+    if not key.startswith(f"{tenant}/"):
+        message = "output.key: results go to the outbox bucket below the tenant's own prefix."
+        raise InvalidRequest(message, code="key_not_yours", param="output.key")
     if len(key.encode()) > MOST_KEY_BYTES:
         message = f"output.key: it has {MOST_KEY_BYTES} bytes at most"
         raise InvalidRequest(message, code="invalid_field", param="output.key")

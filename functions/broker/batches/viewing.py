@@ -122,7 +122,7 @@ def batch_view(
         "eta_seconds": eta,
         "eta_basis": basis,
         "position": _position(progress, jobs_waiting),
-        "paused": batch.is_paused,
+        "paused": batch.is_paused and not batch.status.terminal,
         "stop_reason": batch.stop,
         "delivery": [],
         "errors": {"object": "list", "data": [_error(batch.error)]} if batch.error else None,

@@ -46,10 +46,24 @@ def _put(client: RestClient, options: Any) -> str:
     return as_json(put_file(client, options.path, options.purpose, options.keep))
 
 
-def put_file(client: RestClient, path: Path, purpose: str, keep_s: int | None = None) -> Any:
-    """Send a file, whatever its size; gives its record."""
+def put_once(client: RestClient, path: Path, purpose: str) -> tuple[str, bool]:
+    """Send a file unless it was sent so before: by its name and its bytes, of which the kept name has a digest.
+
+    Gives its id, and whether it was sent now. A request that names it is then the same each time.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    name = f"{digest[:32]}-{path.name[-200:]}"
+    for row in _rows(client, purpose):
+        if row["filename"] == name and row["status"] == "processed":
+            return str(row["id"]), False
+    return str(put_file(client, path, purpose, name=name)["id"]), True
+
+
+def put_file(client: RestClient, path: Path, purpose: str, keep_s: int | None = None, name: str | None = None) -> Any:
+    """Send a file, whatever its size; gives its record. It is kept by its own name unless another is said."""
     size = path.stat().st_size
-    new: dict[str, Any] = {"filename": path.name, "bytes": size, "purpose": purpose}
+    new: dict[str, Any] = {"filename": name or path.name, "bytes": size, "purpose": purpose}
     if keep_s is not None:
         new["expires_after"] = {"seconds": keep_s}
     if size > MOST_AT_ONCE:

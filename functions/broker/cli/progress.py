@@ -28,11 +28,11 @@ def line(batch: dict[str, Any]) -> str:
     full = int(part * WIDTH)
     counts = ", ".join(f"{batch['counts'][name]} {name}" for name in ENDINGS if batch["counts"][name])
     facts = [
-        f"{'█' * full}{'·' * (WIDTH - full)} {ended:,}/{total:,} {part:4.0%}",
+        f"{'█' * full}{'·' * (WIDTH - full)} {ended:,}/{total:,} {part:4.0%}" if total else "·" * WIDTH,
         "paused" if batch["paused"] else batch["status"],
         _stage(batch),
         counts,
-        f"{batch['duplicates']:,} of duplicates" if batch["duplicates"] else "",
+        f"{batch['duplicates']:,} duplicate{'' if batch['duplicates'] == 1 else 's'}" if batch["duplicates"] else "",
         f"{batch['usage']['cost_usd']:.6f} $",
         "" if batch["eta_seconds"] is None else f"{_span(batch['eta_seconds'])} left",
     ]

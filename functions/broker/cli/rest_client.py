@@ -55,14 +55,15 @@ class RestClient:
 
         Raises:
             NotFound: there is no such thing for the key's tenant.
-            BrokerError: what the API said.
+            InvalidRequest: the API refused it for another reason, so nothing was done.
+            BrokerError: what the API said, or that it did not answer; it may have been done.
         """
         named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         reply = self._request(method, path + (f"?{urlencode(asked)}" if asked else ""), body, named)
         told = _read(reply.data)
         if reply.status >= 300 and not _is_job(told):
-            kind = NotFound if reply.status == 404 else BrokerError
+            kind = NotFound if reply.status == 404 else InvalidRequest if reply.status < 500 else BrokerError
             raise kind(_message(told, reply.status))
         return told
 
@@ -139,5 +140,5 @@ def _message(told: Any, status: int) -> str:
     error = told.get("error") if isinstance(told, dict) else None
     if not isinstance(error, dict) or "message" not in error:
         return f"the API answered {status}"
-    place = f" ({error['param']})" if error.get("param") else ""
-    return f"{error['message']}{place}"
+    message, param = error["message"], error.get("param")
+    return f"{message} ({param})" if param and not message.startswith(f"{param}:") else message

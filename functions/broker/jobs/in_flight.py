@@ -153,6 +153,11 @@ class InFlight:
         self._own[head.id] = Started(head.lane, head.tenant, now, now + runs_ms, charge)
         self._may_start -= 1
 
+    def came_to_nothing(self, head: Head, now: int) -> None:
+        """A job that was to be started is over, or runs already: its tenant has had its turn all the same."""
+        if head.lane == BULK:
+            self.pace.took_turn(head, now)
+
     def _has_few(self, now: int) -> bool:
         if self._limit is None or now < self._pressed_until or self.pace.governs(now):
             return False

@@ -127,6 +127,10 @@ class Pace:
         self.fair.left(ROOM, head.tenant, now)
         self._lacks = None
 
+    def took_turn(self, head: Head, now: int) -> None:
+        """Count a turn that came to nothing. Else a tenant whose jobs were canceled would have all the next ones."""
+        self.fair.charge(head.tenant, self._expected(_kind(head), _hold(head)), now)
+
     def governs(self, now: int) -> bool:
         """True while a model is in use that has refused something."""
         return any(flow.decision.learnt and now - flow.used_at < WINDOW_MS for flow in self.flows.values())

@@ -42,4 +42,6 @@ def start(
     head = dispatch(jobs, workflows, message["job_id"], message_id, now, known_of(message, receives))
     if head is not None:
         in_flight.started(head, now)
+    elif told:
+        in_flight.came_to_nothing(told, now)
     return head
