@@ -27,7 +27,7 @@ def done(of: BatchesOf, action: str, *, dry_run: bool = False, **said: Any) -> d
         shown = of.api.call("GET", f"/jobs/bulk/{answer.body['id']}").body
         return shown if shown["status"] == "completed" else None
 
-    shown = until(is_over)
+    shown = until(is_over, 240)  # a page that something kept comes again after half a minute
     assert shown, answer.body
     return dict(shown)
 
