@@ -13,6 +13,7 @@ from broker.delivery.signing import verify
 
 from local.client import Client
 from local.demo_batch import ROWS, run_batch
+from local.demo_documents import run_folder
 from local.deployment import Cloud
 from local.listening import Listener
 from local.receiver import Receiver
@@ -57,7 +58,9 @@ class Demo:
         self._routes()
         self._say("\n9. A batch of 200 rows: one is blocked, one is broken, one asks what another asked")
         self._batch()
-        self._say("\n10. A webhook arrives signed, and verifies")
+        self._say("\n10. A folder of documents of every kind becomes JSON that says which pages it is from")
+        self._documents()
+        self._say("\n11. A webhook arrives signed, and verifies")
         self._webhook()
 
     def _summary_request(self, **more: Any) -> dict[str, Any]:
@@ -170,6 +173,13 @@ class Demo:
         _need(counts == {"succeeded": ROWS - 2, "blocked": 1, "rejected": 1}, f"its rows came to {counts}")
         _need(batch["duplicates"] == 1, f"{batch['duplicates']} rows took another's answer")
         self._say(f"   {counts}, {batch['duplicates']} of it paid once for two, {batch['usage']['cost_usd']:.6f} $")
+
+    def _documents(self) -> None:
+        results = run_folder(self._cloud.client("s3"), self._outputs, self._say)
+        for name, result in results.items():
+            _need(result is not None, f"{name} has no result")
+            _need(not result["error"], f"{name}: {result['error']}")
+            _need(bool(result["citations"]["pages"]), f"the answer to {name} cites no page")
 
     def _webhook(self) -> None:
         with Receiver() as receiver:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from broker.cli import create_key, put_secret, registry_of, tables_of
+from broker.cli.documents import read
 from broker.clock import now_ms
 from broker.delivery.signing import new_secret
 from broker.registry.applying import apply
@@ -25,9 +26,12 @@ class Seeded:
 
 
 def document(models_url: str, batch_role: str) -> str:
-    """The registry of the demo, as JSON."""
+    """The registry of the demo, as JSON: its own, and the recipes of the examples for a model of this machine."""
     text = (ROOT / "local" / "registry.json").read_text()
-    return text.replace("${MODELS_URL}", models_url).replace("${BATCH_ROLE}", batch_role)
+    known = json.loads(text.replace("${MODELS_URL}", models_url).replace("${BATCH_ROLE}", batch_role))
+    examples = read(ROOT / "examples" / "registry" / "recipes.yaml")
+    recipes = [each | {"id": f"local-{each['id']}", "model": "local-small"} for each in examples["recipes"]]
+    return json.dumps(known | {"prompts": known["prompts"] + examples["prompts"], "recipes": recipes})
 
 
 def seed(cloud: Cloud, outputs: dict[str, str], models_url: str, folder: Path) -> Seeded:

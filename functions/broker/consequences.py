@@ -4,7 +4,7 @@ A step of the workflow never lets the workflow judge: it says what comes next (`
 the calls that the run has made. The workflow's own failures (a function that died) are `AdapterFailed` to it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,14 +78,8 @@ def consequence(kind: type[errors.BrokerError]) -> Consequence:
 
 def whose(kind: str) -> Whose:
     """Who has to change something after a job's error, by its `type`; ours where nobody else is known."""
-    found = (each for each in _tree(errors.BrokerError) if each.type == kind)
+    found = (each for each in errors.tree() if each.type == kind)
     return consequence(next(found, errors.BrokerError)).whose
-
-
-def _tree(root: type[errors.BrokerError]) -> Iterator[type[errors.BrokerError]]:
-    yield root
-    for each in root.__subclasses__():
-        yield from _tree(each)
 
 
 def of_outcome(outcome: str) -> Consequence:

@@ -35,6 +35,7 @@ error is bounded: a head is one small item, and Step Functions takes no cause ab
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 LONGEST_MESSAGE = 600
@@ -286,3 +287,10 @@ class Conflict(BrokerError):
 
     type = "conflict"
     status = 409
+
+
+def tree(root: type[BrokerError] = BrokerError) -> Iterator[type[BrokerError]]:
+    """A class and all below it."""
+    yield root
+    for each in root.__subclasses__():
+        yield from tree(each)

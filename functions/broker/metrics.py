@@ -13,6 +13,7 @@ from broker.observability import log, metric, place_of, say, warn
 
 if TYPE_CHECKING:
     from broker.batches.batch import Batch
+    from broker.bulk.record import Bulk
     from broker.cache.answers import Hit
     from broker.delivery.delivering import Sent
     from broker.jobs.head import Head
@@ -118,6 +119,16 @@ def not_left_undone(head: "Head", error: Exception) -> None:
 def line_failed(batch_id: str, line: int, error: BaseException) -> None:
     """A line of a file could not be taken for a reason that nobody foresaw; the others go on."""
     warn("a line failed", batch_id=batch_id, line=line, error=type(error).__name__, at=place_of(error))
+
+
+def bulk_failed(bulk_id: str, job_id: str, error: BaseException) -> None:
+    """A job of a bulk operation failed for a reason that nobody foresaw; the others go on."""
+    warn("a job of a bulk failed", bulk_id=bulk_id, job_id=job_id, error=type(error).__name__, at=place_of(error))
+
+
+def bulk_unsent(bulk: "Bulk", error: Exception) -> None:
+    """The first message of a bulk operation was not sent; the sweep sends it."""
+    warn("a bulk was not sent", bulk_id=bulk.id, error=type(error).__name__)
 
 
 def job_ended(head: "Head") -> None:

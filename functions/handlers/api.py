@@ -8,7 +8,10 @@ from broker.rest.http import Request
 
 from handlers.answering import answered
 
-ACCEPTING = ("POST /jobs", "POST /prompts/{id}/run")
+ACCEPTING = (
+    *("POST /jobs", "POST /prompts/{id}/run"),
+    *("POST /responses", "POST /chat/completions", "POST /embeddings"),
+)
 
 
 @invocation
@@ -18,8 +21,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     reply = answered(request, lambda asked: doors.api()(asked))
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
-    if route in ACCEPTING and reply.status < 400:
-        say({"message": "job accepted", "job_id": reply.body["id"]})
+    if route in ACCEPTING and reply.job_id:
+        say({"message": "job accepted", "job_id": reply.job_id})
     elif route in ACCEPTING:
         say({"message": "answered", **facts})
     elif request.method != "GET":  # a look changes nothing, and API Gateway's own log has it

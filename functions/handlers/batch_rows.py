@@ -1,11 +1,11 @@
-"""Batch Rows: shards of batches, whatever is to be done for them."""
+"""Batch Rows: shards of batches, whatever is to be done for them, and pages of bulk operations."""
 
 import json
 import math
 from collections.abc import Callable
 from typing import Any
 
-from broker.bootstrap import batch_results
+from broker.bootstrap import batch_results, bulk
 from broker.clock import now_ms
 from broker.observability import invocation
 
@@ -17,7 +17,7 @@ MARGIN_MS = 15_000
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Tend each shard that a message names."""
+    """Tend each shard, and go on with each bulk operation, that a message names."""
 
     def time_left() -> bool:
         return bool(context.get_remaining_time_in_millis() > MARGIN_MS)
@@ -26,4 +26,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _tend(record: dict[str, Any], time_left: Callable[[], bool]) -> None:
-    batch_results.tend()(json.loads(record["body"]), now_ms, time_left)
+    message = json.loads(record["body"])
+    take = bulk.work_on_bulk() if "bulk_id" in message else batch_results.tend()
+    take(message, now_ms, time_left)

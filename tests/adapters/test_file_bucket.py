@@ -134,16 +134,16 @@ def asked(url: str) -> dict[str, str]:
 def test_a_target_takes_what_was_told_and_nothing_over_what_is_there(signed: FileObjects) -> None:
     """S3 holds a request against each header that is signed."""
     digest = hashlib.sha256(b"one").hexdigest()
-    target = signed.target(KEY, 3, digest)
+    target = signed.target(KEY, 3, digest, 60)
     held = set(asked(target.url)["X-Amz-SignedHeaders"].split(";"))
     assert held == {"host", "content-length", "if-none-match", "x-amz-checksum-sha256"}
     assert {name.lower() for name in target.headers} == held - {"host"}
     assert (target.headers["Content-Length"], target.headers["If-None-Match"]) == ("3", "*")
-    assert "x-amz-checksum-sha256" not in signed.target(KEY, 3, None).headers
+    assert "x-amz-checksum-sha256" not in signed.target(KEY, 3, None, 60).headers
     part = signed.part_target(KEY, "u-1", 7, LEAST_PART)
     assert set(asked(part.url)["X-Amz-SignedHeaders"].split(";")) == {"host", "content-length"}
     assert (asked(part.url)["partNumber"], asked(part.url)["uploadId"]) == ("7", "u-1")
-    assert (asked(target.url)["X-Amz-Expires"], target.seconds) == ("900", 900)
+    assert (asked(target.url)["X-Amz-Expires"], target.seconds) == ("60", 60)
 
 
 @pytest.mark.parametrize("filename", ["rows.jsonl", 'a";\r\nx: y', "Zeilen ü / 1.jsonl", "'*%"])

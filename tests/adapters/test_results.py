@@ -11,6 +11,7 @@ import pytest
 from broker.batches.ports import Results
 from broker.cloud.buckets import PIECE_BYTES
 from broker.cloud.results import AHEAD, READ_BYTES, WRITES_AT_ONCE, ResultFile, ResultObjects
+from broker.errors import Unavailable
 
 from tests.adapters.conftest import BUCKET, Client
 from tests.fakes.batches import FakeResults
@@ -165,3 +166,16 @@ def test_two_hundred_megabytes_go_through_bounded_memory_several_pieces_at_a_tim
     assert sink.parts == sorted(sink.uploaded)
     assert 1 < sink.most_under_way <= WRITES_AT_ONCE
     assert peak <= MOST_BYTES, f"{peak / 1e6:.0f} MB"
+
+
+def test_what_s3_did_not_delete_is_not_taken_for_deleted() -> None:
+    class Busy:
+        def delete_objects(self, **asked: Any) -> dict[str, Any]:
+            (first, *_) = asked["Delete"]["Objects"]
+            return {"Errors": [{"Key": first["Key"], "Code": "SlowDown", "Message": "Reduce your rate."}]}
+
+    results = ResultObjects(lambda: Busy(), BUCKET)
+    with pytest.raises(Unavailable):
+        results.forget(BATCH, 3)
+    with pytest.raises(Unavailable):
+        results.forget_rows(BATCH, [{"bucket": BUCKET, "key": f"batches/{BATCH}/rows.jsonl"}])

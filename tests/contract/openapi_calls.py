@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.contract.openapi_batches import batch_calls
+from tests.contract.openapi_bulk import bulk_calls
 from tests.contract.openapi_files import file_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
@@ -93,10 +94,72 @@ def calls() -> list[Any]:
         ("GET", "/models", 200, None, {}),
         ("GET", "/models", 200, "called", {}),
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
+        ("GET", "/models/{id}", 200, None, {"path": {"id": "small"}}),
+        ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
+        *openai_calls(),
         *batch_calls(),
+        *bulk_calls(),
         *file_calls(),
         *admin_calls(),
     ]
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "/responses": {"model": "small", "input": "Hello"},
+    "/chat/completions": {"model": "small", "messages": [{"role": "user", "content": "Hello"}]},
+    "/embeddings": {"model": "vectors", "input": "Hello"},
+}
+"""The routes that give an answer, and what each is asked."""
+
+
+def openai_calls() -> list[Any]:
+    """The same for the routes of OpenAI's clients."""
+    bad, lost = json.dumps({"colour": "blue"}), {"path": {"id": "resp_0"}}
+    one, chat = "/responses/{id}", "/chat/completions/{id}"
+    counted = {"body": json.dumps(ANSWERS["/responses"])}
+    found: list[Any] = [
+        ("POST", "/responses", 200, None, {"body": json.dumps(ANSWERS["/responses"] | {"background": True})}),
+        ("POST", "/responses/input_tokens", 200, None, counted),
+        ("POST", "/responses/input_tokens", 400, None, {"body": bad}),
+        ("POST", "/responses/input_tokens", 402, None, counted | {"tenant": "poor"}),
+        ("POST", "/responses/input_tokens", 404, None, {"body": json.dumps({"prompt": {"id": "none"}})}),
+        ("GET", one, 200, "response ended", {}),
+        ("GET", one, 200, "response queued", {}),
+        ("GET", one, 400, "response ended", {"query": {"wait": "26"}}),
+        ("GET", one, 400, "response ended", {"query": {"stream": "true"}}),
+        ("GET", one, 404, None, lost),
+        ("GET", one, 413, "response too large", {}),
+        ("DELETE", one, 200, "response ended", {}),
+        ("DELETE", one, 400, "response queued", {}),
+        ("DELETE", one, 404, None, lost),
+        ("POST", f"{one}/cancel", 200, "response queued", {}),
+        ("POST", f"{one}/cancel", 200, "response ended", {}),
+        ("POST", f"{one}/cancel", 404, None, lost),
+        ("POST", f"{one}/cancel", 413, "response too large", {}),
+        ("GET", chat, 200, "completion ended", {}),
+        ("GET", chat, 404, None, lost),
+        ("GET", chat, 404, "completion erased", {}),
+        ("GET", chat, 413, "completion too large", {}),
+        ("GET", chat, 504, "completion queued", {"began": 0.0}),
+        ("DELETE", chat, 200, "completion ended", {}),
+        ("DELETE", chat, 400, "completion queued", {}),
+        ("DELETE", chat, 404, None, lost),
+        *(("GET", chat, status, f"completion failed {status}", {}) for status in (400, 409, 422, 502)),
+    ]
+    for route, body in ANSWERS.items():
+        asked, keyed = {"body": json.dumps(body)}, {"headers": {"idempotency-key": "k"}}
+        found += [
+            ("POST", route, 200, "answer ended", asked | keyed),
+            ("POST", route, 400, None, {"body": bad}),
+            ("POST", route, 402, None, asked | {"tenant": "poor"}),
+            ("POST", route, 404, "answer erased", asked | keyed),
+            ("POST", route, 409, "answer being accepted", asked | keyed),
+            ("POST", route, 413, "answer too large", asked | keyed),
+            ("POST", route, 422, "answer of another", asked | keyed),
+            ("POST", route, 502, "answer failed 502", asked | keyed),
+            ("POST", route, 504, None, asked | {"began": 0.0}),
+        ]
+    return found
 
 
 def admin_calls() -> list[Any]:

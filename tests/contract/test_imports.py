@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "json_text": {"errors"},
     "json_schema": {"errors"},
     # types of what is measured
-    "metrics": {"batches", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
+    "metrics": {"batches", "bulk", "cache", "consequences", "delivery", "errors", "jobs", "observability", "steps"},
     # rooms
     "guardrails": {"json_schema"},
     "context": {"clock", "errors", "guardrails", "jobs", "json_text", "storage", "token_estimates"},
@@ -53,8 +53,10 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
+    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage"},
+    "doors": {"errors"},
     "rest": {
-        *("batches", "clock", "context", "errors", "files", "guardrails", "jobs", "json_text"),
+        *("batches", "bulk", "clock", "context", "doors", "errors", "files", "guardrails", "jobs", "json_text"),
         *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
@@ -83,7 +85,7 @@ ARROWS: dict[str, set[str]] = {
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "cache", "cloud", "delivery", "documents", "files", "inbox"),
+        *("batches", "bulk", "cache", "cloud", "delivery", "documents", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
@@ -95,6 +97,7 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "errors", "storage"),
         *(
             "batches",
+            "bulk",
             "inbox",
             "cloud",
             "delivery",
@@ -108,6 +111,7 @@ ARROWS: dict[str, set[str]] = {
         ),
     },
     "contract": {
+        "bulk",
         "batches",
         "clock",
         "consequences",
@@ -149,7 +153,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"batches", "contract", "files", "jobs", "registry", "reviews", "schemas"},
+    "pydantic": {"batches", "bulk", "contract", "files", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},

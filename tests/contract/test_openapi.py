@@ -76,6 +76,18 @@ def test_replies_of_the_gateway_are_as_documented() -> None:
             assert int(response["ResponseParameters"]["Headers"]["Retry-After"].strip("'")) > 0, name
 
 
+def test_replies_of_the_gateway_have_ids_and_say_whether_to_repeat() -> None:
+    (api,) = of_type("AWS::Serverless::Api").values()
+    again = {"THROTTLED", "INTEGRATION_FAILURE", "AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR", "DEFAULT_5XX"}
+    for name, response in api["GatewayResponses"].items():
+        headers = response["ResponseParameters"]["Headers"]
+        assert headers["X-Request-Id"] == headers["Request-Id"] == "context.requestId", name
+        assert headers["X-Should-Retry"] == ("'true'" if name in again else "'false'"), name
+        pauses = {each: int(headers[each].strip("'")) for each in ("Retry-After", "Retry-After-Ms") if each in headers}
+        assert pauses in ({}, {"Retry-After": 1, "Retry-After-Ms": 1000}, {"Retry-After": 2, "Retry-After-Ms": 2000})
+        assert (pauses != {}) >= (name == "THROTTLED")
+
+
 def test_a_function_that_gives_no_answer_is_told_as_one_that_may_be_asked_again() -> None:
     (api,) = of_type("AWS::Serverless::Api").values()
     for name in ("INTEGRATION_FAILURE", "AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):

@@ -1,16 +1,19 @@
 """The OpenAPI document is true of every reply that the functions give."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from broker.clock import now_ms
 from broker.context.conversations import Turn
 from broker.contract.common import EXAMPLE_JOB
-from broker.errors import BrokerError
+from broker.doors import chat_completions, embeddings, responses
+from broker.errors import BadOutput, BrokerError, ContextExceeded, Rejected
 from broker.jobs.head import Status
-from broker.jobs.idempotency import fingerprint, reserve
+from broker.jobs.idempotency import fingerprint, reserve, settle
 from broker.jobs.request import parse_request, stored_form
+from broker.json_text import MOST_IN_REPLY
 from broker.prompts.experiments import count
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -23,7 +26,8 @@ from broker.storage import Put
 from jsonschema import Draft202012Validator
 
 from tests.contract.openapi_batches import batch_before
-from tests.contract.openapi_calls import DOCUMENT, LONG, RUN, calls
+from tests.contract.openapi_bulk import bulk_before
+from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
 from tests.contract.openapi_files import file_before
 from tests.contract.world import ASK, NOW, World
 
@@ -52,6 +56,49 @@ def answered(world: World, method: str, resource: str, **more: Any) -> Reply:
         return world.call(method, resource, **more)
     except BrokerError as error:
         return error_reply(error, "r-1")
+
+
+FAILED: dict[str, BrokerError] = {
+    "400": ContextExceeded("It is too long."),
+    "422": Rejected("No."),
+    "502": BadOutput("It is no JSON."),
+}
+"""Errors of jobs, by the status that tells of them to who waits."""
+
+
+def of_openai(world: World, resource: str, before: str, more: dict[str, Any]) -> dict[str, Any]:
+    """The call, once there is the job that it asks for by its id or by its key."""
+    kind, state, *status = before.split()
+    task = "embed" if resource == "/embeddings" else "chat"
+    failure = FAILED[status[0]].facts() if status and status[0] in FAILED else None
+    head = (
+        world.submitted()
+        if state == "queued"
+        else world.ended(Status.CANCELED if status == ["409"] else Status.SUCCEEDED)
+    )
+    if failure:
+        head = replace(head, status=Status.FAILED, output=None, error=failure)
+    head = replace(head, task=task, linked=True if state == "too" else None)
+    world.database.write(Put("jobs", head.to_item()))
+    if head.output:
+        output: dict[str, Any] = {"text": "Hello to you", "finish_reason": "stop"}
+        if task == "embed":
+            output = {"embeddings": [[0.5, -1.25]]}
+        if state == "too":
+            output |= {"text": "x" * MOST_IN_REPLY, "embeddings": [[0.12345678901234567] * 300_000] * (task == "embed")}
+        world.payloads.save(head, head.output, output)
+    if state == "erased":
+        world.call("DELETE", "/jobs/{id}", path={"id": head.id})
+    if kind != "answer":
+        prefix = "chatcmpl-" if kind == "completion" else "resp_"
+        return {"path": {"id": head.id.replace("job_", prefix)}} | more
+    mapping = {"/responses": responses, "/chat/completions": chat_completions, "/embeddings": embeddings}[resource]
+    asked = stored_form(parse_request(mapping.job_of(ANSWERS[resource]).job))
+    body = fingerprint({} if state == "of" else asked)
+    held = reserve(world.database, "acme", "k", body, head.id, now_ms())
+    if state != "being":
+        settle(world.database, held)
+    return more
 
 
 FREE = {"tenants": [{"id": "new", "monthly_budget_usd": 0}]}
@@ -90,6 +137,8 @@ def test_replies_are_as_documented(
             more = file_before(world, before) | more
         case str() if before.startswith("batch"):
             more = batch_before(world, before) | more
+        case str() if before.startswith("bulk"):
+            more = bulk_before(world, before) | more
         case "two":
             assert world.submitted().id != world.submitted().id
         case "called":
@@ -127,6 +176,8 @@ def test_replies_are_as_documented(
             world.turns.keep(
                 "acme", "c1", Turn(EXAMPLE_JOB, now_ms(), 1, [{"role": "user", "content": "Hi"}]), now_ms()
             )
+        case str() if before.split()[0] in ("response", "completion", "answer"):
+            more = of_openai(world, resource, before, more)
         case "key held":
             fingerprinted = fingerprint(stored_form(parse_request(ASK)))
             reserve(world.database, "acme", "k", fingerprinted, EXAMPLE_JOB, now_ms())

@@ -19,10 +19,12 @@ BLOCKS = [block for block in blocks_of(ROOT / "examples" / "README.md") if block
 SHOWN = {
     "submit_and_poll.py": "\nThe lamp needed nobody.",
     "submit_and_poll.sh": '"status": "succeeded"',
+    "openai_client.py": "is completed: The lamp needed nobody.",
     "send_event.py": "JobSucceeded: the answer is at http",
     "send_event.sh": "-",
     "upload.sh": '"status":"succeeded"',
     "run_batch.sh": "3 rows, 3 succeeded",
+    "run_recipe.sh": "\ncites p. 1",
     "keep_file.sh": " deleted",
     "receive_webhook.py": "verified job.succeeded: the answer is at http",
     "token_issuer.py": "200: the token of ada@example.com opens the jobs of demo",

@@ -14,6 +14,8 @@ def error_of(answer: HttpReply) -> dict[str, Any]:
     assert answer.body.keys() == {"error"}
     assert error.keys() == {"type", "code", "message", "param", "request_id"}
     assert error["message"] and len(error["request_id"]) > 8
+    assert answer.headers["x-request-id"] == answer.headers["request-id"] == error["request_id"]
+    assert answer.headers["x-should-retry"] == "false"
     return error
 
 

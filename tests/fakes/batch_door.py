@@ -12,10 +12,13 @@ from broker.batches.stopping import Stops
 from broker.batches.store import Batches
 from broker.batches.submitting import Found, Submit
 from broker.batches.viewing import ShowBatch
+from broker.bulk.asking import AskForBulk
+from broker.bulk.record import Bulks
 from broker.delivery.delivering import Deliver, Sent
 from broker.errors import NotFound
 from broker.files.keeping import Files
 from broker.rest.batches import BatchDoor
+from broker.rest.bulk import BulkDoor
 from broker.steps.estimating import EstimateJob
 from broker.tenants.registry import Tenant, Tenants
 
@@ -109,6 +112,11 @@ class BatchWorld:
         return Deliver(world.database, world.jobs, FakeDeliveries(), send, lambda note, sent: None).redeliver(
             batch_id, now
         )
+
+    def bulk(self) -> BulkDoor:
+        """The use cases behind the routes of bulk operations."""
+        bulks = Bulks(self.world.database)
+        return BulkDoor(bulks, AskForBulk(bulks, Batches(self.world.database), self.shards))
 
     def door(self) -> BatchDoor:
         """The routes' use cases."""

@@ -44,11 +44,11 @@ class FakeFileBucket:
         """See `FileBucket.link`."""
         return f"{self.url}/{key}?signed&for={seconds}"
 
-    def target(self, key: str, size: int, sha256: str | None) -> Target:
+    def target(self, key: str, size: int, sha256: str | None, seconds: int) -> Target:
         """See `FileBucket.target`."""
         url = f"{self.url}/{key}?write"
         self.targets[url] = (key, size, sha256)
-        return Target(url, {"content-length": str(size)}, 900)
+        return Target(url, {"content-length": str(size)}, seconds)
 
     def sent(self, url: str, data: bytes) -> bool:
         """What becomes of bytes that a client sends to a target."""

@@ -79,6 +79,7 @@ class Door:
             Listing(world.database, world.prompts()),
             lambda: a_file_door(world.database, self.bucket),
             self.batches.door,
+            self.batches.bulk,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}

@@ -182,3 +182,26 @@ def test_identical_rows_are_reserved_for_once() -> None:
     cap = 2 * worst
     assert finish(flow, cap, cost=worst // 2) == worst // 2
     assert flow.batch().sums.counts == {"succeeded": 50}
+
+
+def test_rows_that_wait_for_money_come_soon_and_then_ever_later_until_one_begins() -> None:
+    flow, one = Flow(), worst_of_a_row()
+    begin(flow, rows(4), 2 * one)
+
+    def waits() -> int:
+        (_, delay_s), *none = flow.shards.later
+        assert not none
+        return delay_s
+
+    seen = [waits()]
+    for _ in range(5):
+        wait(flow)
+        seen.append(waits())
+    assert seen == [2, 2 * 2, 8, 16, 20, 20], "nobody else has ended"
+    for head in flow.jobs():
+        flow.end(head, cost=0)
+    flow.publish()
+    wait(flow)
+    assert len(flow.jobs()) == 4, "all of them have begun"
+    flow.finish()
+    assert len(flow.lines()) == 4

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from broker.batches import converting
+from broker.batches.planning import EVERY
 from broker.batches.sources import contents_of
 from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
@@ -177,3 +178,38 @@ def test_rows_that_did_not_succeed_are_planned_again_and_run() -> None:
     flow.finish("batch_2")
     assert flow.batch("batch_2").sums.counts == {"succeeded": 2, "rejected": 1}
     assert [line["custom_id"] for line in flow.lines("output", "batch_2")] == ["r7", "r110"]
+
+
+def test_half_a_surrogate_in_another_encoding_is_an_error_under_its_own_line() -> None:
+    text = '\n{"custom_id": "a", "input": {"text": "\\ud800"}}\n{"input": {"text": "ok"}}\n'
+    rows = planned(text.encode("utf-16"), {"input": {"form": "jsonl"}})
+    first, second = found(rows)
+    assert (first[0], second) == (2, (3, {"text": "ok"}))
+    rows.run()
+    rows.tend_all()
+    item = rows.batches.row_apart("batch_1", 0)
+    assert item is not None
+    assert item["error"]["code"] == "invalid_body", "as of a file in UTF-8"
+
+
+def test_a_row_without_end_over_many_lines_takes_no_memory_and_is_no_csv() -> None:
+    endless = b"what,by\n" + b'x,"\n",' * (MAX_BODY_BYTES // 6 + 9)
+    assert failed(endless, OF_CSV) == ("invalid_csv", "format.type")
+
+
+def test_a_row_that_names_make_too_long_is_an_error_under_its_line() -> None:
+    names = ",".join(f"n{number:07}" for number in range(400_000))
+    rows = planned(f"{names}\n{',' * 399_999}\n".encode(), OF_CSV)
+    assert found(rows) == [(2, "body_too_large")]
+    assert len(rows.rows.objects["batches/batch_1/rows.jsonl"]) < 1_000, "nothing is written that nobody takes"
+
+
+def test_what_a_small_file_swells_to_is_bounded() -> None:
+    rows = Rows(most=EVERY._replace(bytes=20_000))
+    rows.world.register(PROMPT)
+    names = ",".join(f"n{number:03}" for number in range(100))
+    rows.put(f"{names}\n{(',' * 99 + chr(10)) * 50}".encode(), asked=OF_CSV)
+    rows.plan()
+    batch = rows.batch()
+    assert (batch.status, (batch.error or {})["code"]) == ("failed", "file_too_large")
+    assert list(rows.rows.objects) == ["acme/batch_1.jsonl"], "it is not written first"

@@ -140,3 +140,9 @@ def test_a_large_csv_is_reckoned_by_its_beginning(place: BatchWorld) -> None:
     assert not told["rows_exact"]
     assert told["rows"] == pytest.approx(200_000, rel=0.01)
     assert told["sample"]["rejected"] == 0
+
+
+def test_rows_that_are_longer_than_the_parts_are_reckoned_by_the_first(place: BatchWorld) -> None:
+    lines = [json.dumps(row("x" * 600_000)).encode() for _ in range(10)]
+    told = estimate(place, {"s3": place.finds.put("acme/long.jsonl", b"\n".join(lines) + b"\n")})
+    assert (told["rows"], told["rows_exact"]) == (10, False)

@@ -10,7 +10,8 @@ from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd
 from broker.batches.store import Batches
 from broker.errors import NotFound
 
-from tests.fakes.batch_rows import FakeRowBytes
+from tests.fakes.batch_flow import Flow
+from tests.fakes.batch_rows import FakeRowBytes, chat, jsonl
 from tests.fakes.batches import a_batch, a_shard
 from tests.fakes.database import FakeDatabase
 
@@ -75,3 +76,17 @@ def test_rows_that_were_deleted_cannot_be_taken_again() -> None:
     batches.put_shards([a_shard(rows=1, length=9, ends={0: RowEnd("failed")})])
     with pytest.raises(NotFound):
         list(rows_to_retry(batches, rows, first))
+
+
+def test_a_row_whose_answer_was_kept_no_longer_is_taken_again() -> None:
+    flow = Flow()
+    flow.begin(jsonl(chat("a"), chat("b"), chat("c")))
+    flow.end_all()
+    gone = flow.jobs()[1]
+    flow.publish()
+    flow.world.database.delete("jobs", f"JOB#{gone.id}", "HEAD")
+    flow.tend_all()
+    flow.close()
+    first = flow.batch()
+    assert first.sums.counts == {"succeeded": 2, "expired": 1}
+    assert [json.loads(line)["line"] for line in rows_to_retry(flow.batches, flow.rows, first)] == [2]

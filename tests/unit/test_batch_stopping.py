@@ -108,6 +108,41 @@ def test_a_batch_that_is_paused_begins_nothing_until_it_is_resumed(lost: bool) -
     check_stopped(flow, 250, "completed", {"succeeded": 250})
 
 
+def test_a_batch_that_is_resumed_at_any_moment_goes_on_at_once() -> None:
+    resumed = 0
+    for writes in range(40):
+        flow = Flow()
+        flow.put(texts(6))
+        flow.plan()
+        flow.run()
+        flow.shards.sent.clear()
+        asked = 0
+
+        def resume(flow: Flow = flow) -> None:
+            nonlocal resumed
+            resumed += 1
+            flow.stops.resume(flow.batch(), flow.now)
+            flow.shards.sent.clear()
+            flow.tend({"batch_id": "batch_1", "shard": 0})  # which finds that another has the lease
+
+        def time_left(flow: Flow = flow, writes: int = writes) -> bool:
+            nonlocal asked
+            asked += 1
+            if asked == 3:
+                flow.stops.pause(flow.batch(), flow.now)
+                flow.now += 10 * SECOND
+                flow.world.database.meanwhile = [*[lambda: None] * writes, lambda: resume(flow)]
+            return True
+
+        before = resumed
+        flow.tend({"batch_id": "batch_1", "shard": 0}, time_left)
+        if resumed == before:
+            break
+        flow.tend_all()
+        assert len(flow.jobs()) == 6, f"resumed before write {writes} after the pause"
+    assert resumed > 1
+
+
 def test_jobs_that_there_are_go_on_while_it_is_paused() -> None:
     flow = begun(100)
     flow.stops.pause(flow.batch(), flow.now)

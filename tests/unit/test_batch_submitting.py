@@ -11,7 +11,7 @@ from broker.batches.shard import Sums
 from broker.batches.store import Batches
 from broker.batches.submitting import GIVEN, Found, Taken
 from broker.clock import now_ms
-from broker.errors import BrokerError, Conflict, Forbidden, InvalidRequest, KeyReused, NotFound
+from broker.errors import BrokerError, Conflict, Forbidden, Gone, InvalidRequest, KeyReused, NotFound
 from broker.jobs.accepting import Caller
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
@@ -236,3 +236,43 @@ def test_a_tenants_hours_hold_for_batches_that_name_none(place: BatchWorld) -> N
     with pytest.raises(InvalidRequest) as failure:
         take(place, INLINE | {"completion_window": "1h"})
     assert failure.value.param == "off_peak"
+
+
+def test_an_erased_batch_is_not_tried_again_without_what_it_said(place: BatchWorld) -> None:
+    first = ended(place, {"failed": 1}, erased_at=NOW)
+    with pytest.raises(Gone) as failure:
+        again(place, first.id)
+    assert failure.value.code == "erased"
+
+
+def test_results_of_a_retry_never_lie_over_those_that_were_paid_for(place: BatchWorld) -> None:
+    body = INLINE | {"output": {"kind": "outbox", "key": "acme/reports/17"}}
+    keys = ["acme/reports/17"]
+    batch = take(place, body).batch
+    for _ in range(3):
+        end = {"status": BatchStatus.COMPLETED, "is_planned": True, "rows": 1, "sums": Sums({"failed": 1})}
+        Batches(place.world.database).change(batch.id, lambda now, end=end: replace(now, **end))  # type: ignore[misc]
+        batch = again(place, batch.id).batch
+        keys.append(batch.asked["output"]["key"])
+    assert len(set(keys)) == 4
+    assert all(key.startswith("acme/reports/17") and len(key) < 60 for key in keys)
+
+
+def test_a_retry_whose_hours_begin_only_when_its_time_is_over_is_refused(place: BatchWorld) -> None:
+    hours = {"start": "10:00", "end": "11:00", "time_zone": "UTC"}
+    asked = {"window": hours, "completion_window_s": 600, "output": {"kind": "files"}}
+    first = ended(place, {"failed": 1}, asked=asked)
+    with pytest.raises(InvalidRequest) as failure:
+        again(place, first.id)
+    assert failure.value.param == "off_peak"
+
+
+@pytest.mark.parametrize("name", ["s3", "output.key"])
+def test_a_key_that_s3_would_not_take_is_refused_before_anything_runs(place: BatchWorld, name: str) -> None:
+    key = "acme/" + "é" * 600  # 1,205 bytes
+    body: dict[str, Any] = {"s3": f"s3://inbox/{key}"}
+    if name == "output.key":
+        body = INLINE | {"output": {"kind": "outbox", "key": key}}
+    with pytest.raises(InvalidRequest) as failure:
+        take(place, body)
+    assert (failure.value.param, place.finds.looked_at) == (name, [])

@@ -13,6 +13,7 @@ from broker.batches.shard import Sums
 from broker.batches.store import Batches
 from broker.cli import main
 from broker.cli.progress import DRAW_OVER, follow, line
+from broker.cli.rest_client import PIECE_BYTES
 
 from tests.unit.rest_door import Door
 from tests.unit.rest_server import KEY, RestServer
@@ -142,6 +143,21 @@ def test_results_are_written_or_printed_without_the_key(
     assert all("authorization" not in headers for headers in asked)
     assert main(["batch", "results", batch_id, "--errors"]) == 1
     assert "no errors" in capsys.readouterr().err
+
+
+def test_large_results_are_printed_as_they_come(
+    server: RestServer, door: Door, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = submitted(door, capsys, tmp_path)
+    end(door, batch_id, {"succeeded": 1})
+    lines = "".join(json.dumps({"line": n, "text": "Über €" * 50}, ensure_ascii=False) + "\n" for n in range(3_000))
+    door.bucket.objects["results"] = lines.encode()
+    door.batches.links[batch_id, "output"] = f"{server.url}/bucket/results"
+    pieces: list[str] = []
+    monkeypatch.setattr("sys.stdout", type("Out", (io.StringIO,), {"write": lambda self, text: pieces.append(text)})())
+    assert main(["batch", "results", batch_id]) == 0
+    assert "".join(pieces) == lines
+    assert max(map(len, pieces)) <= PIECE_BYTES < len(lines) / 10, "memory holds a piece and not the file"
 
 
 def test_batches_are_listed_stopped_and_taken_again(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from broker.batches.assembling import Assemble
 from broker.batches.batch import DOCUMENT, BatchStatus
+from broker.batches.hours import OffPeak
 from broker.batches.running import LEASE_MS
 from broker.batches.shard import RowEnd, row_job_id
 from broker.documents.document import Document, Page
@@ -45,6 +46,23 @@ def documents() -> Documents:
     made = Documents(says=cites)
     made.register(SUMS)
     return made
+
+
+def test_each_stage_of_a_document_waits_for_the_hours_of_its_recipe(documents: Documents) -> None:
+    night = {"start": "22:00", "end": "23:00", "time_zone": "UTC"}
+    documents.register({**SUMS, "off_peak": night})
+    begun = documents.submit(document(3))
+    opens = OffPeak.of(night).opens_at(documents.now)
+    assert opens > documents.now, "it comes by day"
+    documents.plan_document()
+    documents.run(DOCUMENT_ID)
+    documents.tend_all()
+    assert documents.jobs(DOCUMENT_ID) == []
+    assert documents.batches.get(begun.id).due_at == opens
+    documents.now = opens
+    documents.release(begun.id, lambda batch: batch, documents.now)
+    documents.tend_all()
+    assert documents.jobs(DOCUMENT_ID) != []
 
 
 def test_a_document_is_a_tree_of_ordinary_jobs_and_has_one_result(documents: Documents) -> None:
@@ -366,3 +384,12 @@ def test_what_guardrails_cost_counts_within_the_budget_too(documents: Documents)
         documents.tend({"batch_id": batch_id, "shard": shard})
     heads = documents.jobs(DOCUMENT_ID)
     assert 0 < len(heads) < 10 and 0 < sum(head.limit for head in heads) <= 5_000_000
+
+
+def test_an_erased_document_is_shown_as_what_it_was_without_its_name(documents: Documents) -> None:
+    documents.submit(document(2))
+    documents.live()
+    documents.batches.change(DOCUMENT_ID, lambda batch: batch.erasing(NOW))
+    shown = documents.shown()
+    assert (shown["erased"], shown["status"], shown["document"]) == (True, "completed", None)
+    assert KEY not in json.dumps(shown)

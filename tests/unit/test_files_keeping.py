@@ -198,6 +198,17 @@ def test_what_comes_after_its_file_was_deleted_goes_too() -> None:
     assert shelf.bucket.objects == {}
 
 
+def test_what_is_put_once_more_after_its_file_was_deleted_goes_too() -> None:
+    shelf = Shelf()
+    awaited = shelf.files().expect(shelf.new(b"x"), NOW)
+    shelf.bucket.put(awaited.key, b"x")
+    shelf.files().open("acme", awaited.id, NOW)
+    shelf.files().delete("acme", awaited.id, NOW)
+    shelf.bucket.put(awaited.key, b"x")  # nothing lies there, so the link works once more
+    shelf.clean(NOW + AWAITED_MS + LATE_MS)
+    assert (shelf.total(), shelf.bucket.objects) == ((0, 0), {})
+
+
 def test_whatever_stops_a_file_midway_nothing_stays_for_good() -> None:
     for writes in range(6):
         shelf = Shelf()

@@ -5,7 +5,17 @@ import json
 from typing import Any
 
 import pytest
-from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, NotFound, Throttled
+from broker.errors import (
+    BrokerError,
+    Forbidden,
+    InvalidRequest,
+    KeyInFlight,
+    NotCancelable,
+    NotFound,
+    PolicyMissing,
+    Throttled,
+    Unavailable,
+)
 from broker.json_text import MAX_BODY_BYTES
 from broker.rest.http import Reply, Request, error_reply
 
@@ -153,15 +163,15 @@ def test_a_reply_is_json_that_nobody_keeps() -> None:
         "content-type": "application/json",
         "cache-control": "no-store",
         "x-request-id": "req-1",
+        "request-id": "req-1",
         "location": "/x",
     }
     assert Reply(204, None).proxy("r")["body"] == ""
 
 
 def test_a_reply_may_be_read_by_pages_of_the_origin_that_is_allowed_and_by_no_others() -> None:
-    headers = Reply(202, {}, {"location": "/x", "retry-after": "1"}).proxy("req-1", "https://app.example.com")[
-        "headers"
-    ]
+    told = error_reply(Throttled("m", retry_after=1), "req-1").headers | {"location": "/x"}
+    headers = Reply(202, {}, told).proxy("req-1", "https://app.example.com")["headers"]
     assert headers["access-control-allow-origin"] == "https://app.example.com"
     readable = set(headers["access-control-expose-headers"].split(", "))
     plain = {"content-type", "cache-control"}  # of these each page may read the values
@@ -170,15 +180,23 @@ def test_a_reply_may_be_read_by_pages_of_the_origin_that_is_allowed_and_by_no_ot
     assert not [name for name in Reply(202, {}).proxy("req-1")["headers"] if name.startswith("access-control-")]
 
 
+AGAIN, NOT_AGAIN = {"x-should-retry": "true"}, {"x-should-retry": "false"}
+
+
 @pytest.mark.parametrize(
     ("error", "status", "headers"),
     [
-        (BrokerError("m"), 500, {}),
-        (NotFound("m"), 404, {}),
-        (KeyInFlight("m", retry_after=1), 409, {"retry-after": "1"}),
-        (Throttled("m", retry_after=0), 429, {"retry-after": "1"}),
-        (Throttled("m", retry_after=0.2), 429, {"retry-after": "1"}),
-        (Throttled("m", retry_after=2.7), 429, {"retry-after": "3"}),
+        (BrokerError("m"), 500, AGAIN),
+        (NotFound("m"), 404, NOT_AGAIN),
+        (NotCancelable("m"), 409, NOT_AGAIN),
+        (PolicyMissing("m"), 503, NOT_AGAIN),
+        (Unavailable("m"), 503, AGAIN),
+        (KeyInFlight("m", retry_after=1), 409, AGAIN | {"retry-after": "1", "retry-after-ms": "1000"}),
+        (Throttled("m", retry_after=0), 429, AGAIN | {"retry-after": "1", "retry-after-ms": "1"}),
+        (Throttled("m", retry_after=0.2), 429, AGAIN | {"retry-after": "1", "retry-after-ms": "200"}),
+        (Throttled("m", retry_after=2.7), 429, AGAIN | {"retry-after": "3", "retry-after-ms": "2700"}),
+        # Above two minutes OpenAI's clients would not repeat at all.
+        (Throttled("m", retry_after=900), 429, AGAIN | {"retry-after": "120", "retry-after-ms": "120000"}),
     ],
 )
 def test_an_error_in_its_public_form(error: BrokerError, status: int, headers: dict[str, str]) -> None:

@@ -46,7 +46,7 @@ def test_what_is_registered_is_what_jobs_read(kind: str) -> None:
 
 def test_true_is_short_for_all_citations_and_what_is_off_is_not_kept() -> None:
     kept = json.loads(entry("routes", {"citations": True, "trim": False, "pick": "$"}).item()["postprocess"])
-    assert kept == {"pick": "$", "citations": {"marks": True, "quotes": True, "at_least": 0}}
+    assert kept == {"pick": "$", "citations": {"marks": True, "quotes": True, "pages": False, "at_least": 0}}
 
 
 def test_an_entry_without_rules_has_none() -> None:

@@ -97,6 +97,9 @@ def test_a_recipe_that_says_little_is_taken() -> None:
     assert recipe.size_for(None) == 6000 and recipe.size_for(128_000) == 95_000 and recipe.size_for(2_000) == 500
 
 
+NIGHT = {"start": "22:00", "end": "06:00", "time_zone": "UTC"}
+
+
 @pytest.mark.parametrize(
     ("changed", "param"),
     [
@@ -133,6 +136,10 @@ def test_a_recipe_that_says_little_is_taken() -> None:
         ({"output": {"webhook": {"url": "x"}}}, "output.webhook.url"),
         ({"deadline_seconds": 59}, "deadline_seconds"),
         ({"ttl_seconds": 3600}, "ttl_seconds"),
+        ({"off_peak": {"start": "22:00", "end": "06:00"}}, "off_peak.time_zone"),
+        ({"off_peak": {**NIGHT, "time_zone": "Mars"}}, "off_peak.time_zone"),
+        ({"off_peak": NIGHT, "deadline_seconds": 16 * 3600}, "off_peak"),
+        ({"off_peak": {**NIGHT, "days": ["sun"]}}, "off_peak"),
         ({"surprise": 1}, "surprise"),
     ],
 )

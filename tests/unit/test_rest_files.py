@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from broker.clock import now_ms
 from broker.files.bodies import KEPT_S
+from broker.files.keeping import NewFile
+from broker.files.record import AWAITED_MS
 from broker.rest.files import MOST_FORM_BYTES
 from broker.rest.http import Reply, Request
 
@@ -168,6 +170,17 @@ def test_a_form_that_is_too_large_names_the_way() -> None:
 
 
 COMING = {"filename": "rows.jsonl", "bytes": 4, "purpose": "batch"}
+
+
+def test_no_address_works_longer_than_the_bytes_are_awaited() -> None:
+    door = Door()
+    files = door.batches.finds.uploads
+    assert files is not None
+    now = now_ms()
+    begun = now - AWAITED_MS + 60_000
+    awaited = files.expect(NewFile("acme", "rows.jsonl", "batch", 4, now // 1000 + KEPT_S), begun)
+    ends = door("GET", "/files/{id}", job_id=awaited.id).body["upload"]["expires_at"]
+    assert now // 1000 < ends <= awaited.awaited_until // 1000
 
 
 def test_a_file_that_is_put_to_the_bucket_is_there_when_it_came() -> None:

@@ -20,8 +20,9 @@ from broker.jobs.request import JobRequest
 from broker.jobs.store import Jobs
 from broker.storage import If, Update
 
-WAIT_S = 20
-"""Before rows come again for which there was no money left: what others cost less than they might have is theirs."""
+FIRST_WAIT_S, WAIT_S = 2, 20
+"""Before rows come again for which there was no money left: what others cost less than they might have is theirs. Each
+time that none of them could begin they wait twice as long, as far as the second: to look is a read for each row."""
 
 Worst = Callable[[JobRequest, Batch, int], int]
 """Nano-dollars that a request of a batch can cost at most, at a moment. Raises what accepting it would."""
@@ -39,6 +40,8 @@ class Purse:
     """Reserved, and not given to a row."""
     refused: int | None = None
     """The least for which there was none; no more is asked for that much until the shard comes again."""
+    has_admitted: bool = False
+    """True where a row began."""
     stopped: Batch | None = field(default=None)
     """The batch, once it has stopped for want of money."""
 
@@ -70,6 +73,7 @@ class Purse:
         if worst > self.left:
             self._reserve(worst, rows, now)
         self.left -= worst
+        self.has_admitted = True
         if not worst:
             return request
         routing = request.routing.model_copy(update={"max_cost_usd": (worst + 0.5) / NANO})

@@ -5,7 +5,6 @@ It is one stream from object to object, in pieces, so that memory does not grow 
 
 import codecs
 import csv
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -13,8 +12,10 @@ from typing import Any, NamedTuple
 
 from broker import json_text
 from broker.batches.batch import Batch
+from broker.batches.lines import LONGEST
 from broker.batches.ports import RowBytes
 from broker.batches.retrying import rows_to_retry
+from broker.batches.sources import wrapped
 from broker.batches.store import Batches
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.json_text import MAX_BODY_BYTES
@@ -52,6 +53,8 @@ class Convert:
 
     batches: Batches
     rows: RowBytes
+    most_bytes: int
+    """That may come of it: each row of a CSV has the names of its header once more."""
 
     def __call__(self, batch: Batch, most_rows: int, begins: bytes | None = None) -> dict[str, Any] | None:
         """Convert the rows of a batch; gives where they are then, None where they can be read as they lie.
@@ -78,7 +81,16 @@ class Convert:
         return self._write(batch, _bounded(converted(self.rows.pieces(batch.source), given), most_rows))
 
     def _write(self, batch: Batch, lines: Iterable[bytes]) -> dict[str, Any]:
-        return {**self.rows.write(batch.id, ROWS_IN, lines), "wrapped": True}
+        return {**self.rows.write(batch.id, ROWS_IN, self._within(lines)), "wrapped": True}
+
+    def _within(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        left = self.most_bytes
+        for line in lines:
+            left -= len(line)
+            if left < 0:
+                message = f"The rows have more than {self.most_bytes:,} bytes, with the names of their values."
+                raise TooLarge(message, code="file_too_large")
+            yield line
 
 
 def encoding_of(begins: bytes) -> str:
@@ -151,10 +163,10 @@ def _joined(begun: list[str], kept: int, rest: str) -> _Text:
 def _of_jsonl(lines: Iterable[_Text]) -> Iterator[bytes]:
     for number, line in enumerate(lines, start=1):
         if line.is_cut:
-            yield _error(number, TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large"))
+            yield _error(number, _too_large())
         elif line.text.strip():
             try:
-                yield _line(number, body=json_text.read(line.text))
+                yield _line(number, json_text.read(line.text))
             except InvalidRequest as error:
                 yield _error(number, error)
 
@@ -162,10 +174,11 @@ def _of_jsonl(lines: Iterable[_Text]) -> Iterator[bytes]:
 def _of_csv(lines: Iterable[_Text], given: dict[str, Any]) -> Iterator[bytes]:
     """A line of ours for each row, whose names are those of the header; a row with an empty line alone is none."""
     csv.field_size_limit(MAX_BODY_BYTES)
-    reader = csv.reader(_whole(lines), delimiter=given.get("separator", ","), strict=True)
+    row = _Row()
+    reader = csv.reader(_whole(lines, row), delimiter=given.get("separator", ","), strict=True)
     names: list[str] | None = given.get("header")
     while True:
-        line = reader.line_num + 1
+        line, row.chars = reader.line_num + 1, 0
         try:
             values = next(reader)
         except StopIteration:
@@ -183,13 +196,21 @@ def _of_csv(lines: Iterable[_Text], given: dict[str, Any]) -> Iterator[bytes]:
             message = f"The row has {len(values)} values, and the header {len(names)} names."
             yield _error(line, InvalidRequest(message, code="invalid_csv"))
         else:
-            yield _line(line, body=dict(zip(names, values, strict=True)))
+            yield _line(line, dict(zip(names, values, strict=True)))
 
 
-def _whole(lines: Iterable[_Text]) -> Iterator[str]:
+@dataclass(slots=True)
+class _Row:
+    """The row that is being read: a quotation mark that is never closed makes one of all lines behind it."""
+
+    chars: int = 0
+
+
+def _whole(lines: Iterable[_Text], row: _Row) -> Iterator[str]:
     for line in lines:
-        if line.is_cut:
-            message = f"A line has more than {MAX_BODY_BYTES:,} characters: the file may be no CSV."
+        row.chars += len(line.text)
+        if line.is_cut or row.chars > MAX_BODY_BYTES + 2:
+            message = f"A row has more than {MAX_BODY_BYTES:,} characters: it is no CSV, or a quote is not closed."
             raise InvalidRequest(message, code="invalid_csv", param="format.type")
         yield line.text
 
@@ -207,9 +228,14 @@ def _bad_header(why: str) -> InvalidRequest:
     return InvalidRequest(f"The first line is no header: {why}.", code="invalid_header", param="format.header")
 
 
-def _line(number: int, **facts: Any) -> bytes:
-    return json.dumps({"line": number, **facts}, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
+def _line(number: int, body: Any) -> bytes:
+    line = wrapped(number, body=body)
+    return line if len(line) < LONGEST else _error(number, _too_large())
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.", code="body_too_large")
 
 
 def _error(number: int, error: BrokerError) -> bytes:
-    return _line(number, error=error.facts())
+    return wrapped(number, error=error.facts())

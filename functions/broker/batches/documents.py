@@ -86,6 +86,8 @@ class SubmitDocument:
         }
         if recipe.max_cost is not None:
             asked["max_cost"] = recipe.max_cost
+        if recipe.window is not None:
+            asked["window"] = dict(recipe.window)
         if recipe.webhook is not None:
             asked["webhook"] = dict(recipe.webhook)
         if recipe.guardrails:

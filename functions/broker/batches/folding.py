@@ -64,6 +64,8 @@ class Fold:
             except Unsettled:
                 self.queue.again({"batch_id": batch.id, "shard": shard.number}, batch.tenant, UNSETTLED_S)
             else:
+                if changed := {place: end for place, end in ended.ends.items() if end != shard.ends[place]}:
+                    self.batches.end_rows(batch.id, shard.number, changed)  # a retry goes by them
                 of_cap = shard.reserved, shard.settled
                 batch = self.release(batch.id, lambda now_is: now_is.fold(shard.number, ended.sums, now, *of_cap), now)
                 self.tell.progress(batch, now)

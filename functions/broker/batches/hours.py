@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,11 @@ class OffPeak:
     def closes_at(self, now: int) -> int:
         """When the hours that are open at `opens_at` end; milliseconds."""
         return next(end for _, end in self._around(now) if end > now)
+
+    def longest_pause_s(self) -> int:
+        """Seconds between their end and the next start, at most, in weeks in which no clock is changed."""
+        hours = list(self._around(0))
+        return max((start - end) // 1000 for (_, end), (start, _) in pairwise(hours))
 
     def _around(self, now: int) -> Iterator[tuple[int, int]]:
         """The hours of the days around a moment, in order."""

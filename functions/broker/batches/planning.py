@@ -110,7 +110,7 @@ class Plan:
     @property
     def convert(self) -> Convert:
         """What makes lines of ours of rows in another form."""
-        return Convert(self.batches, self.rows)
+        return Convert(self.batches, self.rows, self.most.bytes)
 
     def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
         """Plan, as far as there is time.

@@ -68,11 +68,19 @@ class Results(Protocol):
         ...
 
     def forget(self, batch_id: str, shards: int) -> None:
-        """Delete them all; may be repeated."""
+        """Delete them all; may be repeated.
+
+        Raises:
+            Unavailable: some are there still.
+        """
         ...
 
     def forget_rows(self, batch_id: str, places: Iterable[dict[str, Any]]) -> None:
-        """Delete those of some places (as `RowBytes.lines` takes them) that `RowBytes.write` kept for the batch."""
+        """Delete those of some places (as `RowBytes.lines` takes them) that `RowBytes.write` kept for the batch.
+
+        Raises:
+            Unavailable: some are there still.
+        """
         ...
 
 

@@ -140,8 +140,8 @@ class Output(Strict):
     """Where results go: to files, or to one object of the outbox bucket."""
 
     kind: Literal["files", "outbox"] = "files"
-    key: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    """Of the outbox, below the tenant's own prefix: results are written to `{key}.results.jsonl`."""
+    key: Annotated[str, Field(min_length=1, max_length=960)] | None = None
+    """Of the outbox, below the tenant's own prefix, in 960 bytes at most; results are at `{key}.results.jsonl`."""
 
     @model_validator(mode="after")
     def _has_its_key(self) -> Self:
@@ -203,7 +203,7 @@ class BatchRequest(Strict):
     def _has_a_time(self) -> Self:
         if not LEAST_WINDOW_S <= self.window_s <= MOST_WINDOW_S:
             raise at("completion_window", f"it has to be from {LEAST_WINDOW_S} seconds to {MOST_WINDOW_S} (7d)")
-        if self.not_before is not None and _moment(self.not_before) is None:
+        if self.not_before is not None and moment(self.not_before) is None:
             raise at("not_before", "it has to be a time with its offset, such as 2026-12-01T22:00:00Z")
         return self
 
@@ -224,12 +224,12 @@ class BatchRequest(Strict):
         Raises:
             InvalidRequest: it lies too far ahead.
         """
-        moment = (_moment(self.not_before) if self.not_before else None) or now
-        if moment > now + MOST_WINDOW_S * 1000:
+        begins = (moment(self.not_before) if self.not_before else None) or now
+        if begins > now + MOST_WINDOW_S * 1000:
             raise InvalidRequest(
                 "not_before: it lies more than 7 days ahead.", code="invalid_field", param="not_before"
             )
-        return max(moment, now)
+        return max(begins, now)
 
     def window(self, usual: dict[str, Any] | None) -> dict[str, Any] | None:
         """When rows may begin, day by day, as `Batch.asked` has it; `usual` where the request does not say."""
@@ -288,7 +288,7 @@ def asked_of(request: BatchRequest, now: int, usual_hours: dict[str, Any] | None
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
 
 
-def _moment(text: str) -> int | None:
+def moment(text: str) -> int | None:
     """Milliseconds of a time in RFC 3339 (section 5.6); None where it is none."""
     if not _TIME.fullmatch(text):
         return None

@@ -1,12 +1,11 @@
 """The rows of a batch that did not succeed, as the rows of another, under the lines that they had."""
 
-import json
 from collections.abc import Iterator
 
 from broker.batches.batch import Batch
 from broker.batches.ports import RowBytes
 from broker.batches.shard import Shard
-from broker.batches.sources import rows_of, value_of
+from broker.batches.sources import rows_of, value_of, wrapped
 from broker.batches.store import Batches
 from broker.errors import InvalidRequest
 from broker.jobs.head import Status
@@ -29,18 +28,18 @@ def rows_to_retry(batches: Batches, rows: RowBytes, first: Batch) -> Iterator[by
 
 
 def _of_shard(first: Batch, shard: Shard, rows: RowBytes) -> Iterator[bytes]:
-    wrapped = bool(first.rows_in and first.rows_in.get("wrapped"))
+    is_wrapped = bool(first.rows_in and first.rows_in.get("wrapped"))
     for span, data in rows_of(first, shard, rows):
         if not _is_meant(shard, span.place):
             continue
-        if wrapped:
+        if is_wrapped:
             yield data.rstrip(b"\r\n") + b"\n"
             continue
         try:
-            told = {"line": span.line, "body": value_of(data)}
+            told = wrapped(span.line, body=value_of(data))
         except InvalidRequest as error:
-            told = {"line": span.line, "error": error.facts()}
-        yield json.dumps(told, ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
+            told = wrapped(span.line, error=error.facts())
+        yield told
 
 
 def _is_meant(shard: Shard, place: int) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
-from broker.batches.capping import WAIT_S, Purse, Worst
+from broker.batches.capping import FIRST_WAIT_S, WAIT_S, Purse, Worst
 from broker.batches.duplicates import Duplicates
 from broker.batches.ports import RowBytes, ShardQueue
 from broker.batches.shard import Shard, row_job_id
@@ -121,6 +121,8 @@ class RunRows:
         after = self.batches.end_lease(leased, is_sent=rest is None)
         if rest and rest.message:
             self.queue.again(rest.message, batch.tenant, rest.delay_s)
+        elif rest and not self.batches.get(batch.id).is_paused:  # who resumed it sent it while it was in our hands
+            self.queue.send(batch.id, batch.tenant, [leased.number])
         return after
 
     def _go(self, work: _Work, clock: Callable[[], int], time_left: Callable[[], bool]) -> "_Rest | None":
@@ -141,8 +143,12 @@ class RunRows:
             return None
         if way.failed and not way.is_last:
             return _Rest(way.next(), way.pause_s)
-        pause_s = WAIT_S if work.purse and work.purse.has_waiting else HELD_S
-        return _Rest(way.cut(()), pause_s) if way.held else None
+        if not way.held:
+            return None
+        if work.purse and work.purse.has_waiting:
+            message, pause_s = way.waits(FIRST_WAIT_S, WAIT_S, anew=work.purse.has_admitted)
+            return _Rest(message, pause_s)
+        return _Rest(way.cut(()), HELD_S)
 
     def _rows(self, work: _Work, places: Sequence[int]) -> Iterator[tuple[Span, bytes]]:
         """Rows with their bytes. The first way is through a stream; later ones look where each is, and pick it."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from broker.batches.converting import LONGEST_MARK, UTF8, converted, encoding_of
+from broker.batches.lines import LONGEST
 from broker.batches.ports import RowBytes
 from broker.batches.request import BatchRequest
 from broker.batches.sources import custom_id_of, request_of, unwrapped, value_of
@@ -64,7 +65,7 @@ class Sampling:
         if whole:
             lines = [(number, line) for number, line in enumerate(self.rows.lines(where), start=1) if line.strip()]
             return _of(lines, len(lines), asked)
-        parts = [line for part in self._parts(where, found.bytes) for line in part]
+        parts = [line for part in self._parts(where, found.bytes) for line in part] or self._first(where)
         if not parts:
             raise InvalidRequest("The file has no rows where it was looked at.", code="no_rows")
         count = max(1, round(found.bytes * len(parts) / sum(map(len, parts))))
@@ -88,6 +89,11 @@ class Sampling:
             lines = list(self.rows.lines(where, part * step, PART_BYTES))
             lines = lines[1:] if part else lines  # it may begin, and end, in the middle of a row
             yield [line for line in lines if line.endswith(b"\n") and line.strip()]
+
+    def _first(self, where: dict[str, Any]) -> list[bytes]:
+        """The rows at the beginning, where those of the file are longer than a part: one at least is whole."""
+        lines = self.rows.lines(where, 0, LONGEST)
+        return [line for line in lines if line.endswith(b"\n") and line.strip()]
 
 
 def _of(rows: Sequence[tuple[int | None, Any]], count: int, asked: dict[str, Any], *, is_exact: bool = True) -> Sample:

@@ -71,11 +71,11 @@ def contents_of(batch: Batch, shard: Shard, rows: RowBytes) -> Iterator[Content]
 
 def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
     """What stands in one row."""
-    wrapped = bool(batch.rows_in and batch.rows_in.get("wrapped"))
+    is_wrapped = bool(batch.rows_in and batch.rows_in.get("wrapped"))
     line, custom_id = span.line, None
     try:
         value = value_of(data)
-        if wrapped:
+        if is_wrapped:
             line = value["line"]
             value = unwrapped(value)
         custom_id, value = custom_id_of(value)
@@ -115,6 +115,15 @@ def value_of(data: bytes) -> Any:
     except UnicodeDecodeError:
         raise InvalidRequest("The text is not UTF-8.", code="invalid_encoding") from None
     return json_text.read(text)
+
+
+def wrapped(line: int, **facts: Any) -> bytes:
+    """A line of our own: the row's `body`, or its `error` (`BrokerError.facts`)."""
+    told = {"line": line, **facts}
+    try:
+        return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair: whoever checks the request says so, under its line
+        return json.dumps(told).encode() + b"\n"
 
 
 def unwrapped(value: dict[str, Any]) -> Any:

@@ -12,12 +12,15 @@ from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.request import BatchRequest, asked_of
 from broker.batches.store import Batches
 from broker.clock import uuid7_hex
-from broker.errors import BrokerError, Conflict, InvalidRequest
+from broker.errors import Conflict, Gone, InvalidRequest
 from broker.jobs import idempotency
 from broker.jobs.accepting import Caller
 from broker.jobs.head import Status
 from broker.jobs.media_references import SCHEME, owned
 from broker.tenants.registry import Tenant
+
+MOST_KEY_BYTES = 960
+"""Of `output.key`. S3 takes 1,024; the ending, and in a retry its id, are added."""
 
 GIVEN = "given.jsonl"
 """Where the rows of a body are kept, as a file of them would be written."""
@@ -98,7 +101,8 @@ class Submit:
         Raises:
             NotFound: the tenant has no such batch.
             Conflict: it has not ended.
-            InvalidRequest: all of its rows succeeded, or it never had any.
+            Gone: it was erased, and with it what it said of its rows.
+            InvalidRequest: all of its rows succeeded, or it never had any; or its hours begin when its time is over.
         """
 
         def make(new_id: str) -> Batch:
@@ -108,10 +112,15 @@ class Submit:
                 raise InvalidRequest(message, code="document_not_retried", param="id")
             if not first.status.terminal:
                 raise Conflict("The batch has not ended; cancel it first.", code="not_ended")
+            if first.erased_at is not None:
+                raise Gone("The batch was erased.", code="erased", param="id")
             if not first.is_planned or first.sums.ended <= first.sums.counts.get(Status.SUCCEEDED.value, 0):
                 raise InvalidRequest("The batch has no row that did not succeed.", code="nothing_to_retry")
             asked = {name: value for name, value in first.asked.items() if name not in OF_ITS_TIME}
             asked["retry_of"] = first.id
+            _check_hours(asked.get("window"), now, asked["completion_window_s"])
+            if key := asked["output"].get("key"):  # what is there was paid for
+                asked["output"] = {**asked["output"], "key": f"{key.removesuffix(f'.{first.id}')}.{new_id}"}
             return self._made(new_id, caller, now, {"kind": "retry", "batch": first.id}, asked, now)
 
         return self._once({"retry_of": batch_id}, caller, now, key, make)
@@ -119,25 +128,15 @@ class Submit:
     def _once(
         self, document: dict[str, Any], caller: Caller, now: int, key: str | None, make: Callable[[str], Batch]
     ) -> Taken:
-        own = f"batch_{uuid7_hex(now)}"
-        if key is None:
-            return self._keep(make(own))
-        database, body = self.batches.database, idempotency.fingerprint(document)
-        held = idempotency.reserve(database, caller.tenant, key, body, own, now)
-        if held.accepted:
-            if there := self.batches.find(held.job_id):
-                return Taken(there, repeated=True)
-            held = idempotency.renew(database, held, own, now)
-        if held.job_id != own and (there := self.batches.find(held.job_id)):
-            idempotency.settle(database, held)  # the first try crashed after its commit
-            return Taken(there, repeated=True)
-        try:
-            taken = self._keep(make(held.job_id))
-        except BrokerError:
-            idempotency.free(database, held, own)
-            raise
-        idempotency.settle(database, held)
-        return taken
+        def kept(batch_id: str) -> Taken:
+            return self._keep(make(batch_id))
+
+        def find(batch_id: str) -> Taken | None:
+            there = self.batches.find(batch_id)
+            return Taken(there, repeated=True) if there else None
+
+        own, database = f"batch_{uuid7_hex(now)}", self.batches.database
+        return idempotency.once(database, caller.tenant, key, document, own, now, find, kept).made
 
     def check(self, request: BatchRequest, tenant_id: str, now: int) -> dict[str, Any]:
         """Look at all that a batch says beside its rows; gives it as a batch keeps it (`Batch.asked`).
@@ -147,10 +146,7 @@ class Submit:
         """
         tenant = self.tenant_of(tenant_id, now)
         begins_at = request.begins_at(now)
-        window = request.window(tenant.off_peak)
-        if window and OffPeak.of(window).opens_at(begins_at) >= begins_at + request.window_s * 1000:
-            message = "off_peak: the hours begin only when the completion_window is over"
-            raise InvalidRequest(message, code="invalid_field", param="off_peak")
+        _check_hours(request.window(tenant.off_peak), begins_at, request.window_s)
         if request.webhook:
             self.check_webhook(request.webhook.url)
         if request.output.key is not None:
@@ -218,12 +214,21 @@ OF_ITS_TIME = ("not_before", "max_cost")
 """What is not taken over by a retry: the time has come, and the money was for the first."""
 
 
+def _check_hours(window: dict[str, Any] | None, begins_at: int, seconds: int) -> None:
+    if window and OffPeak.of(window).opens_at(begins_at) >= begins_at + seconds * 1000:
+        message = "off_peak: the hours begin only when the completion_window is over"
+        raise InvalidRequest(message, code="invalid_field", param="off_peak")
+
+
 def owned_key(key: str, tenant: str) -> None:
     """Hold a key of the outbox to the rules of keys of the inbox.
 
     Raises:
-        InvalidRequest: it is not below the tenant's own prefix.
+        InvalidRequest: it is not below the tenant's own prefix, or too long.
     """
+    if len(key.encode()) > MOST_KEY_BYTES:
+        message = f"output.key: it has {MOST_KEY_BYTES} bytes at most"
+        raise InvalidRequest(message, code="invalid_field", param="output.key")
     owned(f"{SCHEME}outbox/{key}", tenant, "outbox", "output.key")
 
 

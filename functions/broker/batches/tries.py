@@ -80,6 +80,14 @@ class Pass:
         """The event by which this pass goes on."""
         return self._event(self.tries, [*self.held, *left], failed=self.failed, patience_s=self.patience_s)
 
+    def waits(self, first_s: int, most_s: int, *, anew: bool) -> tuple[dict[str, Any], int]:
+        """The event by which this pass goes on after a pause, and its seconds: twice the last one's, unless `anew`."""
+        last_s = self.event.get("goes_on", {}).get("waited_s", 0)
+        pause_s = first_s if anew or not last_s else min(2 * last_s, most_s)
+        return self._event(
+            self.tries, self.held, failed=self.failed, patience_s=self.patience_s, waited_s=pause_s
+        ), pause_s
+
     def next(self) -> dict[str, Any]:
         """The event of the next pass, over what this one could not take."""
         return self._event(self.tries + 1, [*self.held, *self.failed])

@@ -70,7 +70,8 @@ class ShowBatch:
         progress = Progress.of(batch, live)
         begins = progress.open and not batch.status.terminal
         shown = batch_view(batch, progress, now, self.base_url, self.jobs_waiting("bulk") if begins else None)
-        document = document_view(self.batches, batch) if is_document(batch) else None
+        is_shown = is_document(batch) and batch.erased_at is None  # its name and its recipe are erased with it
+        document = document_view(self.batches, batch) if is_shown else None
         delivery = [delivery_view(note) for note in self.batches.deliveries(batch)]
         return shown | {"document": document, "delivery": delivery}
 

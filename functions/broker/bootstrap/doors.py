@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from broker.rest.admin import Admin
     from broker.rest.api import Api
     from broker.rest.batches import BatchDoor
+    from broker.rest.bulk import BulkDoor
     from broker.rest.files import FileDoor
     from broker.steps.estimating import EstimateJob
     from broker.steps.preparing import Prepare
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from broker.tenants.identity import Identity
 
 
-QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest",)}
+QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai")}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
 
 
@@ -144,6 +145,11 @@ def api() -> "Api":
 
         return batch_door()
 
+    def of_bulk() -> "BulkDoor":
+        from broker.bootstrap.bulk import bulk_door
+
+        return bulk_door()
+
     def try_policies(trial: "Trial", tenant: str, now: int) -> dict[str, Any]:
         from broker.steps.trying import TryPolicies
 
@@ -157,6 +163,7 @@ def api() -> "Api":
             Listing(database(), Prompts(database(), prompt_texts())),
             file_door,
             of_batches,
+            of_bulk,
         ),
     )
 

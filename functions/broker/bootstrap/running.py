@@ -66,7 +66,11 @@ def count_ended(head: "Head", now: int) -> None:
 
 
 def look_at_file_or_batch(item: dict[str, Any], now: int) -> bool:
-    """The sweep's look at a batch, or at a file of the inbox; True where something was asked for again."""
+    """The sweep's look at a batch, a file of the inbox or a bulk; True where something was asked for again."""
+    if item["sk"] == "BULK":
+        from broker.bootstrap.bulk import ask_for_bulk
+
+        return ask_for_bulk().look(str(item["pk"]).removeprefix("BULK#"), now)
     from broker.batches.batch import batch_id_of
     from broker.bootstrap.batching import batches
 

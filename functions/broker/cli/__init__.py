@@ -15,6 +15,9 @@
     broker submit TEXT --wait             a job, and its answer
     broker get|wait|cancel ID             a job that was submitted
     broker jobs|prompts|models            what there is
+    broker files put|list|get|content     files of the key's tenant
+    broker batch run FILE                 the rows of a file as one piece of work
+    broker document run FILE --recipe ID  a document, and what a recipe makes of it
     broker completion SHELL               a script that completes these words
 
 It uses the AWS credentials and region of the shell, and `--stack` or `BROKER_STACK`; what clients ask goes by

@@ -11,9 +11,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broker.cli import asking, batches, keys
+from broker.cli import asking, batches, bulk, keys
 from broker.cli.completion import SHELLS, script
 from broker.cli.doctor import add_doctor, doctor
+from broker.cli.document_runs import add_document, document
 from broker.cli.documents import read
 from broker.cli.files import add_files, files
 from broker.cli.printable import on_one_line
@@ -41,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             text, status = of_any_state(shell.session, options)
             print(text)
             return status
-        print(COMMANDS[options.command](shell))
+        if text := COMMANDS[options.command](shell):
+            print(text)
     except asking.NotSucceeded as error:
         print(error)
     except BrokerError as error:
@@ -151,6 +153,8 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "prompts": asking.prompts,
     "models": asking.models,
     "batch": batches.batch,
+    "document": document,
+    "bulk": bulk.bulk,
     "completion": _completion,
 }
 
@@ -192,6 +196,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("outputs", help="show the stack's outputs")
     asking.add(commands)
     batches.add(commands.add_parser("batch", help="run the rows of a file as one piece of work"))
+    add_document(commands.add_parser("document", help="have a document worked on by a recipe"))
+    bulk.add(commands.add_parser("bulk", help="cancel, or run again, all jobs that a filter finds"))
     one = commands.add_parser("completion", help="print a script that completes this command in your shell")
     one.add_argument("shell", choices=SHELLS)
     return parser

@@ -1,7 +1,9 @@
 """Strangers' texts on an operator's terminal: they are shown, and do nothing there."""
 
+import codecs
 import json
 import re
+import sys
 from typing import Any
 
 _ACTING = re.compile(
@@ -14,6 +16,18 @@ tag characters, which nobody sees."""
 def printable(text: str) -> str:
     """A text whose characters are all to be seen: those that would act on the terminal are told by their number."""
     return _ACTING.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)
+
+
+class Printing:
+    """Writes bytes of a text to standard output as they come, so that they are to be seen and do not act."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def write(self, data: bytes) -> int:
+        """Print some more; a character that is cut off waits for the rest of it."""
+        sys.stdout.write(printable(self._decoder.decode(data)))
+        return len(data)
 
 
 def on_one_line(text: str) -> str:

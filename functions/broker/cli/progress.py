@@ -30,6 +30,7 @@ def line(batch: dict[str, Any]) -> str:
     facts = [
         f"{'█' * full}{'·' * (WIDTH - full)} {ended:,}/{total:,} {part:4.0%}",
         "paused" if batch["paused"] else batch["status"],
+        _stage(batch),
         counts,
         f"{batch['duplicates']:,} of duplicates" if batch["duplicates"] else "",
         f"{batch['usage']['cost_usd']:.6f} $",
@@ -75,7 +76,14 @@ def _ended(batch: dict[str, Any]) -> int:
 def _step(batch: dict[str, Any]) -> tuple[Any, ...]:
     """What has to change before another line is worth its place."""
     total = batch["request_counts"]["total"]
-    return batch["status"], batch["paused"], _ended(batch) * 100 // (STEP * total) if total else 0
+    stages = (batch.get("document") or {}).get("stages") or ()
+    return batch["status"], batch["paused"], len(stages), _ended(batch) * 100 // (STEP * total) if total else 0
+
+
+def _stage(batch: dict[str, Any]) -> str:
+    """How far a document's latest stage is; nothing of other batches."""
+    stages = (batch.get("document") or {}).get("stages")
+    return f"{stages[-1]['name']} {stages[-1]['ended']:,}/{stages[-1]['total']:,}" if stages else ""
 
 
 def _span(seconds: int) -> str:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import urllib3
 
 from broker.cli.this_machine import is_loopback
-from broker.errors import BrokerError, InvalidRequest, Unavailable
+from broker.errors import BrokerError, InvalidRequest, NotFound, Unavailable
 
 TIMEOUT_S = 40
 """API Gateway cuts a call after 29."""
@@ -20,6 +20,14 @@ BYTES_TIMEOUT_S = 120
 
 
 PIECE_BYTES = 1 << 16
+
+
+class Sink(Protocol):
+    """What takes bytes as they come."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take some more; gives how many."""
+        ...
 
 
 class RestClient:
@@ -46,6 +54,7 @@ class RestClient:
             headers: names with underscores; what is None is left out.
 
         Raises:
+            NotFound: there is no such thing for the key's tenant.
             BrokerError: what the API said.
         """
         named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
@@ -53,7 +62,8 @@ class RestClient:
         reply = self._request(method, path + (f"?{urlencode(asked)}" if asked else ""), body, named)
         told = _read(reply.data)
         if reply.status >= 300 and not _is_job(told):
-            raise BrokerError(_message(told, reply.status))
+            kind = NotFound if reply.status == 404 else BrokerError
+            raise kind(_message(told, reply.status))
         return told
 
     def put(self, url: str, headers: Mapping[str, str], data: bytes) -> None:
@@ -72,8 +82,10 @@ class RestClient:
             kind = Unavailable if reply.status >= 500 else BrokerError
             raise kind(f"The bucket answered {reply.status} to the bytes.")
 
-    def fetch(self, path: str, to: Path | IO[bytes]) -> int:
-        """Write what a route leads to into a file, without the key beyond the API; gives the number of bytes.
+    def fetch(self, path: str, to: Path | Sink) -> int:
+        """Write what a route leads to into a file, or give it on as it comes; gives the number of bytes.
+
+        The key goes to the API alone.
 
         Raises:
             BrokerError: what the API said, or that there are no bytes.

@@ -63,14 +63,14 @@ class FileObjects:
         named = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
         return self._signed("get_object", seconds, **self._at(key), ResponseContentDisposition=named)
 
-    def target(self, key: str, size: int, sha256: str | None) -> Target:
+    def target(self, key: str, size: int, sha256: str | None, seconds: int) -> Target:
         """See `FileBucket.target`."""
         what: dict[str, Any] = {"ContentLength": size, "IfNoneMatch": "*"}
         headers = {"Content-Length": str(size), "If-None-Match": "*"}
         if sha256:
             digest = b64encode(bytes.fromhex(sha256)).decode()
             what["ChecksumSHA256"] = headers["x-amz-checksum-sha256"] = digest
-        return Target(self._signed("put_object", LINK_S, **self._at(key), **what), headers, LINK_S)
+        return Target(self._signed("put_object", seconds, **self._at(key), **what), headers, seconds)
 
     def join(self, key: str, sources: Sequence[str], time_left: Callable[[], bool]) -> tuple[Stored, str]:
         """See `FileBucket.join`. Never more of it is in memory than some pieces."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from broker.batches.ports import ResultKind
 from broker.cloud.buckets import GONE, write
 from broker.cloud.rows import PREFIX
+from broker.errors import Unavailable
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -100,7 +101,9 @@ class ResultObjects:
     def _delete(self, keys: list[str]) -> None:
         for first in range(0, len(keys), MOST_DELETES):
             objects = [{"Key": key} for key in keys[first : first + MOST_DELETES]]
-            self._client().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            reply = self._client().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            if reply.get("Errors"):
+                raise Unavailable("Not all could be deleted; try again.", code="not_deleted", retry_after=2)
 
 
 class ResultFile:

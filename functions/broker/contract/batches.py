@@ -181,7 +181,7 @@ class Batch(Stamps):  # type: ignore[misc, valid-type]  # made of the table of s
     metadata: dict[str, str]
     retry_of: BatchId | None
     document: DocumentProgress | None
-    """Of a document that is worked on by a recipe; null of rows."""
+    """Of a document that is worked on by a recipe; null of rows, and once it is erased."""
     erased: bool
     urls: BatchUrls
 

@@ -45,6 +45,8 @@ class Model(Shown):
 
     id: str
     object: Literal["model"]
+    created: Count
+    """Epoch seconds at which it was registered as it is; 0 where that is not known."""
     owned_by: str
     """The provider."""
     tasks: list[Task]

@@ -24,9 +24,11 @@ ERRORS = {
     409: "The state of things forbids it now: the first request with this key is being accepted, the job has ended, or "
     "the entry was changed meanwhile.",
     413: f"The body has more than {MAX_BODY_BYTES:,} bytes.",
-    422: "The Idempotency-Key was used with another body.",
+    422: "The Idempotency-Key was used with another body; or, of a job that was waited for, no model took the request.",
     429: "Too many requests.",
     500: "Something went wrong on the broker's side.",
+    502: "A job that was waited for failed: its models gave no answer that is one, or would not let the broker ask.",
+    504: "The answer is not there yet, and goes on under the id that the error names; or the job's own time was over.",
     503: "The broker is busy, or a store of its cannot be read right now: come again. Or a guardrail policy that is to "
     "hold is missing.",
 }
@@ -34,6 +36,8 @@ EVERYWHERE = (401, 403, 429, 500, 503)
 SIGNED_EVERYWHERE = (403, 404, 429, 500, 503)
 """API Gateway answers 404 to a call of the operators' routes that is not signed."""
 WITH_RETRY_AFTER = (409, 429, 503)
+IDS = ("Request-Id", "X-Request-Id")
+"""Headers of every reply."""
 
 HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
@@ -50,7 +54,16 @@ HEADERS: dict[str, Json] = {
         "description": "Seconds to wait before a repeat makes sense.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "Retry-After-Ms": {
+        "description": "The same in milliseconds, which clients prefer that know it.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
     "X-Request-Id": {"description": "The request's id, for support.", "schema": {"type": "string"}},
+    "Request-Id": {"description": "The same, where Anthropic's clients look for it.", "schema": {"type": "string"}},
+    "X-Should-Retry": {
+        "description": "Whether a client that repeats by itself is to.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+    },
 }
 
 
@@ -104,6 +117,7 @@ def openapi() -> Json:
             {"name": "guardrails", "description": "What is looked for in texts."},
             {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
+            {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
         "paths": paths,
@@ -135,7 +149,7 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
         "summary": known.summary,
         "tags": [known.tag],
         "security": [security],
-        "responses": {str(status): _own(status, model, known.headers) for status, model in known.replies.items()},
+        "responses": {str(status): _own(status, model, known) for status, model in known.replies.items()},
     }
     for status in sorted({*known.errors, *everywhere}):
         found["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
@@ -147,14 +161,17 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
     return found
 
 
-def _own(status: int, model: type[BaseModel] | None, headers: tuple[str, ...]) -> Json:
-    found: Json = {"description": OWN[status], "headers": _headers(*headers, "X-Request-Id")}
-    return found | ({"content": _content(model)} if model else {})
+def _own(status: int, model: type[BaseModel] | None, known: Operation) -> Json:
+    told = ("X-Should-Retry",) if status >= 400 else ()
+    found: Json = {"description": OWN[status], "headers": _headers(*known.headers, *told, *IDS)}
+    stream: Json = {"text/event-stream": {"schema": {"type": "string"}}} if known.streams else {}
+    return found | ({"content": _content(model) | stream} if model else {})
 
 
 def _error(status: int) -> Json:
-    named = ("Retry-After",) if status in WITH_RETRY_AFTER else ()
-    return {"description": ERRORS[status], "headers": _headers(*named), "content": _content(Error)}
+    named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
+    headers = _headers(*named, "X-Should-Retry", *IDS)
+    return {"description": ERRORS[status], "headers": headers, "content": _content(Error)}
 
 
 def _headers(*names: str) -> Json:

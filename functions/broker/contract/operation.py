@@ -19,6 +19,8 @@ class Operation:
     """Statuses of errors that only some routes have; those that every route has come on top."""
     parameters: tuple[Json, ...] = ()
     body: type[BaseModel] | None = None
+    streams: bool = False
+    """Whether a success may also be an event stream, where the body asks for one."""
     form: type[BaseModel] | None = None
     """What may be sent as a form (`multipart/form-data`) in the place of the body."""
     headers: tuple[str, ...] = ()

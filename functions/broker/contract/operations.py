@@ -2,10 +2,12 @@
 
 from broker.context.conversations import MOST_TURNS
 from broker.contract.batch_operations import BATCH_OPERATIONS
+from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
-from broker.contract.models import Estimate, ModelList
+from broker.contract.models import Estimate, Model, ModelList
+from broker.contract.openai_operations import OPENAI_OPERATIONS
 from broker.contract.operation import Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
 from broker.contract.replies import GoneJob, Job, JobList, Redelivery
@@ -25,6 +27,8 @@ JOB_ID = parameter("path", "id", "The job.", {"type": "string"}, required=True, 
 PROMPT_ID = parameter("path", "id", "The prompt.", {"type": "string"}, required=True, example="summarize")
 
 CONVERSATION_ID = parameter("path", "id", "The conversation.", {"type": "string"}, required=True, example="chat-17")
+
+MODEL_ID = parameter("path", "id", "The model.", {"type": "string"}, required=True, example="gpt-4o-mini")
 
 TURNS_PAGE = (
     parameter(
@@ -46,6 +50,12 @@ SUBMISSION = (
         f"`wait=n`: answer with the finished job if it ends within n seconds, at most {MOST_WAIT_S} (RFC 7240).",
         {"type": "string"},
         example="wait=20",
+    ),
+    parameter(
+        "header",
+        "X-Stainless-Retry-Count",
+        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first.",
+        {"type": "string", "pattern": "^[0-9]{1,3}$"},
     ),
 )
 
@@ -160,7 +170,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=JobRequest,
     ),
     ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
+    ("GET", "/models/{id}"): Operation(
+        "Get a model that the tenant may use", "models", {200: Model}, errors=(404,), parameters=(MODEL_ID,)
+    ),
+    **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
     **BATCH_OPERATIONS,
+    **BULK_OPERATIONS,
 }
 """By method and path, as `ROUTES`."""

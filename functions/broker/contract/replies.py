@@ -219,6 +219,8 @@ class Job(JobSummary):
     context: ContextFitted | None
     """Null where nothing had to be done."""
     conversation_id: str | None
+    retry_of: JobId | None
+    """The job whose request this one is once more (`POST /v1/jobs/bulk`)."""
     metadata: dict[str, str]
     erased: bool
     """True after `DELETE`: prompt, answer and metadata are gone; and where the answer is, by its `ttl_seconds`."""
@@ -258,7 +260,7 @@ class Budget(Shown):
 class ErrorFacts(Shown):
     """What went wrong."""
 
-    type: Annotated[str, OneOf(tuple(sorted({*TYPES, "unauthorized"})))]
+    type: Annotated[str, OneOf(tuple(sorted({*TYPES, "unauthorized", "blocked", "canceled", "expired"})))]
     code: str
     """Finer than the type, for programs."""
     message: str

@@ -85,6 +85,8 @@ class Recipe:
     suffix: str = ".result.json"
     webhook: Mapping[str, Any] | None = None
     deadline_s: int = 86_400
+    window: Mapping[str, Any] | None = None
+    """Its off-peak hours, as a batch keeps them."""
     enabled: bool = True
 
     @classmethod

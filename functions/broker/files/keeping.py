@@ -232,7 +232,7 @@ class Files:
         """
         for _ in range(TRIES):
             record = self.find(tenant, file_id, now)
-            # Bytes that are awaited may come later: their note stays. Of others it makes sure that they go.
+            # Of bytes that are there a note makes sure that they go; of those that are awaited there is one.
             at_once = () if record.status == PENDING else (Put("jobs", note(files_pk(tenant), record.key, now)),)
             if release(self.database, record, *at_once):
                 break
@@ -241,7 +241,9 @@ class Files:
         if record.multipart:
             self.bucket.abort(record.key, record.multipart)
         self.bucket.delete([record.key])
-        if at_once:
+        if at_once and now < record.late_at:  # who was told where to put the bytes may put them once more
+            self.database.write(Put("jobs", note(files_pk(tenant), record.key, record.late_at)))
+        elif at_once:
             self.database.write(Delete("jobs", files_pk(tenant), f"{NOTE}{record.key}"))
         return record
 

@@ -77,13 +77,18 @@ class FileRecord:
         """Milliseconds until which its bytes may come."""
         return self.created_at + AWAITED_MS
 
+    @property
+    def late_at(self) -> int:
+        """Milliseconds from which no bytes of it come any more: no address to put them to works longer."""
+        return self.awaited_until + LATE_MS
+
     def is_over(self, now: int) -> bool:
         """True when its time has ended, though it may still be there."""
         return now >= (self.awaited_until if self.status == PENDING else self.until * 1000)
 
     def ends(self) -> Put:
         """The note of when its object ends, as the record stands."""
-        due_at = self.awaited_until + LATE_MS if self.status == PENDING else self.until * 1000
+        due_at = self.late_at if self.status == PENDING else self.until * 1000
         return Put("jobs", note(files_pk(self.tenant), self.key, due_at))
 
 
@@ -136,7 +141,7 @@ class FileBucket(Protocol):
         """Where an object may be read, as a file of that name."""
         ...
 
-    def target(self, key: str, size: int, sha256: str | None) -> Target:
+    def target(self, key: str, size: int, sha256: str | None, seconds: int) -> Target:
         """Where an object may be written once: so many bytes, and only these where their digest is told (hex)."""
         ...
 

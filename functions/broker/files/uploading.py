@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from broker.clock import new_id
 from broker.errors import InvalidRequest, NotFound, TooLarge
 from broker.files.keeping import Files, NewFile
-from broker.files.record import LATE_MS, PENDING, FileRecord, Part, Stored, Target, file_sk, files_pk
+from broker.files.record import PENDING, FileRecord, Part, Stored, Target, file_sk, files_pk
 from broker.jobs.cleaning import NOTE, note
 from broker.storage import ConditionFailed, If, Put, Update
 
@@ -88,7 +88,7 @@ class Uploads:
             when=(If("status", "=", PENDING), room, If("multipart", "absent")),
         )
         try:
-            self.files.database.write(count, Put("jobs", note(pk, key, record.awaited_until + LATE_MS)))
+            self.files.database.write(count, Put("jobs", note(pk, key, record.late_at)))
         except ConditionFailed:
             message = f"data: the upload was begun for {record.bytes} bytes, or has ended."
             raise InvalidRequest(message, code="upload_full", param="data") from None

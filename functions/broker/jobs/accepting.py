@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from broker.clock import new_job_id
 from broker.errors import BrokerError, BudgetExceeded
-from broker.jobs import idempotency
+from broker.jobs import idempotency, repeats
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
 from broker.jobs.reconciling import UNSENT_MS
@@ -64,6 +64,10 @@ class Caller:
     """Its number among the rows of the batch, from 0."""
     policies: tuple[str, ...] = ()
     """Guardrail policies that hold for what comes this way, on top of all others."""
+    retry_of: str | None = None
+    """The job whose request this is once more."""
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+    """Of such a request, what was made of it when it was prepared first, and no client can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,18 @@ class Accept:
         self._quiet_doors = quiet_doors
 
     def __call__(
-        self, request: JobRequest, caller: Caller, now: int, key: str | None = None, job_id: str | None = None
+        self,
+        request: JobRequest,
+        caller: Caller,
+        now: int,
+        key: str | None = None,
+        job_id: str | None = None,
+        attempt: repeats.Attempt | None = None,
+        keep_ms: int = idempotency.KEEP_MS,
     ) -> Acceptance:
         """Accept one request; with a `key`, once. A `job_id` is for a request that has its own, whoever repeats it.
+
+        The key is remembered for `keep_ms`. With an `attempt` and no key, all tries of one call get one job.
 
         What is left of a request that is refused for its budget goes at once. Only where a repeat came between that may
         be accepted under the same id, or where it was a crash that left the id, does it stay until its TTL.
@@ -122,6 +135,8 @@ class Accept:
         """
         document = stored_form(request)
         mine, job_id = job_id is None, job_id or new_job_id(now)
+        if key is None and attempt is not None:
+            return self._accept_try(request, document, caller, attempt, now)
         if key is None:
             try:
                 return Acceptance(self._create(job_id, request, document, caller, now), repeated=False)
@@ -130,12 +145,12 @@ class Accept:
                     self._drop(job_id, request, caller, now)
                 raise
         fingerprint = idempotency.fingerprint(document)
-        held = idempotency.reserve(self._database, caller.tenant, key, fingerprint, job_id, now)
+        held = idempotency.reserve(self._database, caller.tenant, key, fingerprint, job_id, now, keep_ms)
         if held.accepted:
             if there := self._jobs.find(held.job_id):
                 return Acceptance(there, repeated=True)
             # Its record is gone before its key: nobody has the answer any more.
-            held = idempotency.renew(self._database, held, job_id, now)
+            held = idempotency.renew(self._database, held, job_id, now, keep_ms)
         if held.job_id != job_id and (there := self._jobs.find(held.job_id)):
             # The first try crashed after its commit. What it wrote stands, whatever the registry says by now.
             idempotency.settle(self._database, held)
@@ -152,6 +167,19 @@ class Accept:
         idempotency.settle(self._database, held)
         return Acceptance(head, repeated=False)
 
+    def _accept_try(
+        self, request: JobRequest, document: dict[str, Any], caller: Caller, attempt: repeats.Attempt, now: int
+    ) -> Acceptance:
+        mark = repeats.take(self._database, caller.tenant, attempt, new_job_id(now), now)
+        if not mark.is_new and (there := self._jobs.find(mark.job_id)):
+            return Acceptance(there, repeated=True)
+        try:  # of two tries of one call that are here at once, one writes the job and both get it
+            return Acceptance(self._create(mark.job_id, request, document, caller, now), repeated=False)
+        except (BudgetExceeded, Contended):
+            if mark.is_new and repeats.free(self._database, mark):
+                self._drop(mark.job_id, request, caller, now)
+            raise
+
     def _drop(self, job_id: str, request: JobRequest, caller: Caller, now: int) -> None:
         """Delete what was kept for a job that there will not be, under an id that nobody else has."""
         self._payloads.drop(job_id, REQUEST)
@@ -162,7 +190,7 @@ class Accept:
     def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
         if request.webhook:
             self._check_webhook(request.webhook.url)
-        prepared = self._prepare(caller.tenant, with_policies(document, caller.policies), now)
+        prepared = self._prepare(caller.tenant, with_policies({**document, **caller.prepared}, caller.policies), now)
         hold = prepared.hold
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
@@ -186,6 +214,7 @@ class Accept:
             batch=caller.batch,
             line=caller.line,
             row=caller.row,
+            retry_of=caller.retry_of,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             quiet=self._is_quiet(request, caller.door) or None,
             limit=hold.limit,

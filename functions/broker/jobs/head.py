@@ -110,6 +110,8 @@ class Head:
     line: int | None = None
     row: int | None = None
     """Its number among the rows of the batch, from 0; None of a file's one request, and of a job that came alone."""
+    retry_of: str | None = None
+    """The job whose request it is once more."""
     rev: int = 1
     run: int = 0
     asked: str = "auto"

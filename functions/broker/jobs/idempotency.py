@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from broker.errors import InvalidRequest, KeyInFlight, KeyReused
+from broker.errors import BrokerError, InvalidRequest, KeyInFlight, KeyReused
 from broker.storage import ConditionFailed, Database, If, Put, Update
 
 KEEP_MS = 24 * 3_600_000
@@ -13,6 +14,16 @@ KEEP_MS = 24 * 3_600_000
 
 ACCEPTING_MS = 30_000
 """How long a first request may take; after that a repeat takes over what a crash left behind."""
+
+
+Made = TypeVar("Made")
+
+
+class Once(NamedTuple, Generic[Made]):
+    """What a request made, and whether it was there already (an idempotent repeat)."""
+
+    made: Made
+    repeated: bool = False
 
 
 def fingerprint(document: dict[str, Any]) -> str:
@@ -31,7 +42,9 @@ class Reservation:
     until: int = 0
 
 
-def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, now: int) -> Reservation:
+def reserve(
+    database: Database, tenant: str, key: str, body: str, job_id: str, now: int, keep_ms: int = KEEP_MS
+) -> Reservation:
     """Hold a key for a job, or find the job that it stands for.
 
     Args:
@@ -41,6 +54,7 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
         body: the request's `fingerprint`.
         job_id: the id that a new job would get.
         now: milliseconds.
+        keep_ms: how long it is remembered.
 
     Raises:
         InvalidRequest: the key is empty or too long.
@@ -59,7 +73,7 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
         "job_id": job_id,
         "state": "accepting",
         "until": until,
-        "expires_at": (now + KEEP_MS) // 1000,
+        "expires_at": (now + keep_ms) // 1000,
     }
     try:
         database.write(Put("jobs", item, (If("pk", "absent"),)))
@@ -82,14 +96,14 @@ def reserve(database: Database, tenant: str, key: str, body: str, job_id: str, n
     return _take(database, Update("jobs", pk, "IDEM", set=change, when=(If("until", "=", found["until"]),)), held)
 
 
-def renew(database: Database, gone: Reservation, job_id: str, now: int) -> Reservation:
+def renew(database: Database, gone: Reservation, job_id: str, now: int, keep_ms: int = KEEP_MS) -> Reservation:
     """Hold a key anew whose job is gone.
 
     Raises:
         KeyInFlight: another repeat was first.
     """
     until = now + ACCEPTING_MS
-    facts = {"job_id": job_id, "state": "accepting", "until": until, "expires_at": (now + KEEP_MS) // 1000}
+    facts = {"job_id": job_id, "state": "accepting", "until": until, "expires_at": (now + keep_ms) // 1000}
     as_found = (If("state", "=", "accepted"), If("job_id", "=", gone.job_id))
     anew = Reservation(gone.pk, job_id, accepted=False, until=until)
     return _take(database, Update("jobs", gone.pk, "IDEM", set=facts, when=as_found), anew)
@@ -139,3 +153,47 @@ def free(database: Database, reservation: Reservation, job_id: str) -> bool:
     except ConditionFailed:  # this request took so long that a repeat took the key over: it is the repeat's now
         return False
     return own
+
+
+def once(
+    database: Database,
+    tenant: str,
+    key: str | None,
+    document: dict[str, Any],
+    own: str,
+    now: int,
+    find: Callable[[str], Made | None],
+    make: Callable[[str], Made],
+) -> Once[Made]:
+    """Make what a request asks for; with a `key`, once.
+
+    Args:
+        database: the tables.
+        tenant: who asks.
+        key: the client's, if it named one.
+        document: what is asked; the same key stands for it and nothing else.
+        own: the id that a new one would get.
+        now: milliseconds.
+        find: what there is of an id.
+        make: makes it under an id, or gives what is there.
+
+    Raises:
+        InvalidRequest: and its kin, as `reserve` and `make` do.
+    """
+    if key is None:
+        return Once(make(own))
+    held = reserve(database, tenant, key, fingerprint(document), own, now)
+    if held.accepted:
+        if (there := find(held.job_id)) is not None:
+            return Once(there, repeated=True)
+        held = renew(database, held, own, now)
+    if held.job_id != own and (there := find(held.job_id)) is not None:
+        settle(database, held)  # the first try crashed after its commit
+        return Once(there, repeated=True)
+    try:
+        made = make(held.job_id)
+    except BrokerError:
+        free(database, held, own)
+        raise
+    settle(database, held)
+    return Once(made)

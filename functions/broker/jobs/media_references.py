@@ -11,6 +11,9 @@ SCHEME = "s3://"
 _STRANGE = re.compile(r"[?#\x00-\x1f\x7f-\x9f]|(^|/)\.{0,2}(/|$)")
 """What S3 takes in a key, and what handles paths or addresses takes for something else."""
 
+MOST_KEY_BYTES = 1024
+"""In UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
+
 
 def owned(address: str, tenant: str, inbox: str, param: str) -> tuple[str, str]:
     """Bucket and key of an `s3://` address.
@@ -20,6 +23,9 @@ def owned(address: str, tenant: str, inbox: str, param: str) -> tuple[str, str]:
             one that does not exist), or is a key that others would read as another one's.
     """
     bucket, _, key = address.removeprefix(SCHEME).partition("/")
+    if len(key.encode()) > MOST_KEY_BYTES:
+        message = f"The key of a file has {MOST_KEY_BYTES} bytes at most."
+        raise InvalidRequest(message, code="invalid_key", param=param)
     if _STRANGE.search(key):
         message = "The key of a file may have no '..', '.' or empty part, no '?' or '#' and no control character."
         raise InvalidRequest(message, code="invalid_key", param=param)

@@ -85,6 +85,7 @@ def view(
         "prompt": head.prompt,
         "context": _context(notes.get(f"CONTEXT#{head.run}")),
         "conversation_id": head.conversation,
+        "retry_of": head.retry_of,
         "metadata": asked.get("metadata", {}),
         "erased": ERASED in notes or is_gone(head, output),
         "urls": {

@@ -182,7 +182,7 @@ class Sweep:
             swept.failed += self._jobs.change(job_id, after).status is Status.FAILED
 
     def _tend(self, item: Item, now: int, swept: Swept) -> None:
-        if item["sk"] == "BATCH":
+        if item["sk"] in ("BATCH", "BULK"):
             swept.batches += self._resend_batch(item, now)
             return
         if item["sk"] != "HEAD":

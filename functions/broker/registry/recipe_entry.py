@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from broker.batches.hours import OffPeak
+from broker.batches.request import Hours
 from broker.documents.extract import KINDS
 from broker.documents.merging import Scalars
 from broker.documents.recipe import LARGEST_SIZE, Citations, OnFailure, Recipe, Scans, Way
@@ -19,6 +21,9 @@ from broker.registry.prompts import VariableName
 from broker.storage import Item
 
 ERROR = ".error.json"
+
+LONGEST_S = 604_800
+"""The longest `deadline_seconds`."""
 
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "map": ("document",),
@@ -198,8 +203,10 @@ class RecipeEntry(Entry):
     """Given to prompts as the variable `language`."""
     max_cost_usd: Annotated[Usd, Field(gt=0)] | None = None
     """For all that one document costs."""
-    deadline_seconds: int = Field(default=86_400, ge=60, le=604_800)
+    deadline_seconds: int = Field(default=86_400, ge=60, le=LONGEST_S)
     """The document ends with what there is when it has not ended so many seconds after it came."""
+    off_peak: Hours | None = None
+    """When its jobs may begin; what has begun goes on. Reading and merging take no model, and wait for nothing."""
     ttl_seconds: int | None = Field(default=None, ge=60, le=31_536_000)
     """How long requests and answers of its jobs are kept."""
     output: OutputEntry = Field(default_factory=OutputEntry)
@@ -224,6 +231,13 @@ class RecipeEntry(Entry):
         if merge.way == "concat" and schema:
             raise here("concat gives texts, and has no use for output_schema")
         return merge
+
+    @field_validator("off_peak")
+    @classmethod
+    def _opens_in_time(cls, hours: Hours | None, others: ValidationInfo) -> Hours | None:
+        if hours and OffPeak.of(hours.model_dump()).longest_pause_s() >= others.data.get("deadline_seconds", LONGEST_S):
+            raise here("documents would end by deadline_seconds before the hours begin")
+        return hours
 
     @field_validator("ttl_seconds")
     @classmethod
@@ -287,6 +301,8 @@ class RecipeEntry(Entry):
             facts["guardrails"] = self.guardrails
         if self.max_cost_usd is not None:
             facts["max_cost"] = round(self.max_cost_usd * 1_000_000_000)
+        if self.off_peak is not None:
+            facts["window"] = self.off_peak.model_dump()
         if self.output.webhook is not None:
             facts["webhook"] = self.output.webhook.model_dump(mode="json", exclude_none=True)
         return facts

@@ -108,7 +108,7 @@ def check_size(change: Change) -> None:
 def items_of(change: Change, by: str, now: int) -> tuple[Item, Item, Item]:
     """The version's record, what the functions read, and the head."""
     entry = change.entry
-    current = entry.item() | {"version": change.number}
+    current = entry.item() | {"version": change.number, "registered_at": now}
     text = json.dumps(_short(entry.content(), entry.apart()), ensure_ascii=False)
     record: Item = {
         "version": change.number,

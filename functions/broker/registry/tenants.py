@@ -45,6 +45,9 @@ class TenantEntry(Entry):
     """The model that tells how alike questions are."""
     language: Language | None = None
     """In which its users are told what was blocked; English where it is unknown."""
+    repeat_window_seconds: int | None = Field(default=None, ge=1, le=600)
+    """Requests of one caller that are equal byte for byte, and have neither a key nor a count of tries, are one for so
+    long."""
     weight: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Its share of the bulk lane where several tenants want more than there is, beside 1 for any other."""
     max_files: int | None = Field(default=None, ge=0)

@@ -2,16 +2,17 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
 from broker.context.listing import listing
 from broker.errors import InvalidRequest, NotFound
-from broker.jobs.accepting import Accept, Caller
+from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, job_url
@@ -22,10 +23,14 @@ from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
+from broker.rest.bulk import BULK_ROUTES, BulkDoor
 from broker.rest.file_routes import FILE_ROUTES
+from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
+from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
+from broker.rest.tries import asked_once
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
@@ -35,9 +40,6 @@ from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
     from broker.rest.files import FileDoor
-
-MOST_WAIT_S = 25
-"""From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
 
 INCLUDED = ("route",)
 """What `include` may ask for: `route` is why each registered model was taken or left out."""
@@ -66,6 +68,7 @@ class Api:
     files: Callable[[], "FileDoor"]
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
+    bulk: Callable[[], BulkDoor]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -94,9 +97,8 @@ class Api:
     def _submit(self, request: Request, document: Any) -> Reply:
         wait = _preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
-        caller = Caller(request.tenant, request.principal, "rest", request.request_id)
-        accepted = self.accept(body, caller, now_ms(), request.idempotency_key)
-        head = self._wait(accepted.head, request.began + wait, seen=0)
+        accepted = self.take(request, body, "rest")
+        head = self.wait(accepted.head, request.began + wait, seen=0)
         headers = {"location": job_url(head, request.base_url)}
         if wait:
             headers["preference-applied"] = f"wait={wait}"
@@ -106,8 +108,15 @@ class Api:
             # Nothing stands beside a job that was accepted this moment but what the request said.
             shown = view(head, {"ASKED": {"metadata": body.metadata}}, None, request.base_url)
         else:
-            shown = self._view(head, request)
-        return Reply(200 if head.status.terminal else 202, shown, headers)
+            shown = self.view(head, request)
+        return Reply(200 if head.status.terminal else 202, shown, headers, head.id)
+
+    def take(self, request: Request, body: JobRequest, door: str) -> Acceptance:
+        """Accept what came by a door; a repeat of the call gets the job of the first."""
+        now = now_ms()
+        caller = Caller(request.tenant, request.principal, door, request.request_id)
+        once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
+        return self.accept(body, caller, now, **once)
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -117,7 +126,7 @@ class Api:
         seen = looked_at(self.jobs, request.path["id"], request.tenant)
         if wait and not seen.head.status.terminal:
             held_since = seen.head.review["since"] if seen.head.is_held else 0
-            head = self._wait(seen.head, request.began + wait, seen=held_since)
+            head = self.wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
         shown = self._shown(seen, request, whole_route="route" in included)
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
@@ -140,7 +149,7 @@ class Api:
 
     def cancel(self, request: Request) -> Reply:
         """`POST /jobs/{id}/cancel`."""
-        return Reply(200, self._view(cancel_job(self.jobs, request.path["id"], request.tenant, now_ms()), request))
+        return Reply(200, self.view(cancel_job(self.jobs, request.path["id"], request.tenant, now_ms()), request))
 
     def delete(self, request: Request) -> Reply:
         """`DELETE /jobs/{id}`: erases the payloads, and the job's turn of its conversation."""
@@ -184,15 +193,24 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
+        return Reply(200, {"object": "list", "data": [*self._models(request)]})
+
+    def get_model(self, request: Request) -> Reply:
+        """`GET /models/{id}`: one of them."""
+        found = [each for each in self._models(request) if each["id"] == unquote(request.path["id"])]
+        if not found:
+            raise NotFound("There is no such model.", code="unknown_model", param="id")
+        return Reply(200, found[0])
+
+    def _models(self, request: Request) -> Iterator[dict[str, Any]]:
         now = now_ms()
         allowed = self.tenants.get(request.tenant, now).models
         states, figures = self.health.states(now, request.tenant), self.health.figures(now)
-        rows = [
+        return (
             shown(model, states.get(model.id, CLOSED), figures.get(model.id))
             for model in self.models.all(now).values()
             if allowed is None or model.id in allowed
-        ]
-        return Reply(200, {"object": "list", "data": rows})
+        )
 
     def list_prompts(self, request: Request) -> Reply:
         """`GET /prompts`: what may be run, and which variables it takes."""
@@ -212,7 +230,8 @@ class Api:
     def _owned(self, request: Request) -> Head:
         return owned(self.jobs, request.path["id"], request.tenant)
 
-    def _view(self, head: Head, request: Request) -> dict[str, Any]:
+    def view(self, head: Head, request: Request) -> dict[str, Any]:
+        """The job as it stands, as this caller may see it."""
         return self._shown(Look(head, *self.jobs.around(head)), request)
 
     def _shown(self, seen: Look, request: Request, *, whole_route: bool = False) -> dict[str, Any]:
@@ -221,7 +240,7 @@ class Api:
         answer = answer_of(self.payloads, head, item, filled=request.may_see_values())
         return view(head, notes, answer, request.base_url, whole_route=whole_route)
 
-    def _wait(self, head: Head, until: float, *, seen: int) -> Head:
+    def wait(self, head: Head, until: float, *, seen: int) -> Head:
         """The job once it has ended, or is held for a person, who may take days; as it is when the time is over.
 
         Who asks for one that is held already, since `seen`, waits for more than that: else a loop of long polls would
@@ -254,6 +273,14 @@ def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api,
     return answered
 
 
+def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    @wraps(answer)
+    def answered(api: Api, request: Request) -> Reply:
+        return answer(api.bulk(), request)
+
+    return answered
+
+
 def _of_files(name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
         reply: Reply = getattr(api.files(), name)(request)
@@ -281,7 +308,10 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     ("GET", "/models"): ("models:read", Api.list_models),
+    ("GET", "/models/{id}"): ("models:read", Api.get_model),
+    **OPENAI_ROUTES,
     **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
+    **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

@@ -155,8 +155,10 @@ class FileDoor:
         """The file, and where its bytes go as long as they are awaited."""
         if record.status != PENDING or record.in_parts:
             return shown(record)
-        target = self.files.bucket.target(record.key, record.bytes, record.sha256)
-        return shown(record) | {"upload": _where(target, now_ms())}
+        now = now_ms()
+        seconds = max(1, min(LINK_S, (record.awaited_until - now) // 1000))  # what comes later nobody would delete
+        target = self.files.bucket.target(record.key, record.bytes, record.sha256, seconds)
+        return shown(record) | {"upload": _where(target, now)}
 
     def _upload(self, record: FileRecord) -> dict[str, Any]:
         is_complete = record.status == PROCESSED

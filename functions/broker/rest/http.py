@@ -7,10 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker import json_text
-from broker.errors import BrokerError, BudgetExceeded, Forbidden, InvalidRequest, TooLarge
+from broker.errors import (
+    BrokerError,
+    BudgetExceeded,
+    Forbidden,
+    InvalidRequest,
+    KeyInFlight,
+    Throttled,
+    TooLarge,
+    Unavailable,
+)
 from broker.json_text import MAX_BODY_BYTES
 
-READABLE = "idempotent-replayed, location, preference-applied, retry-after, x-request-id"
+READABLE = (
+    "idempotent-replayed, location, preference-applied, request-id, retry-after, retry-after-ms, x-request-id, "
+    "x-should-retry"
+)
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 
 AS_A_FILE = (
@@ -19,6 +31,9 @@ AS_A_FILE = (
     "bucket (send its name and size as JSON to /files), or comes in parts by /uploads."
 )
 """What to do with a body that is too large; the template's reply of API Gateway says the same."""
+
+MOST_WAIT_S = 25
+"""From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
 
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
@@ -43,6 +58,8 @@ class Request:
     """Of the REST API, as the caller reached it or as operators say it is reached; empty for operators' routes."""
     began: float = field(default_factory=time.monotonic)
     """When the function got it, by the clock that only goes forward."""
+    sent_at: int | None = None
+    """When API Gateway got it, in milliseconds since the epoch."""
 
     @classmethod
     def of(cls, event: dict[str, Any], public_url: str = "") -> "Request":
@@ -83,6 +100,7 @@ class Request:
             scopes=scopes,
             request_id=event["requestContext"]["requestId"],
             base_url=base_url,
+            sent_at=event["requestContext"].get("requestTimeEpoch"),
         )
 
     @property
@@ -181,28 +199,50 @@ def _decoded(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back; `body` is made JSON."""
+    """What goes back; `body` is made JSON, but for a text, which is sent as it stands."""
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
+    job_id: str | None = None
+    """Of the job that was accepted, or found again, by the call; it is not sent."""
 
     def proxy(self, request_id: str, origin: str = "") -> dict[str, Any]:
         """The form that API Gateway takes; pages of `origin` (one, or `*`) may read it in browsers."""
-        headers = {"content-type": "application/json", "cache-control": "no-store", "x-request-id": request_id}
+        headers = {"content-type": "application/json", "cache-control": "no-store"}
+        headers |= {
+            "x-request-id": request_id,
+            "request-id": request_id,
+        }  # as OpenAI's clients read it, and Anthropic's
         if origin:
             headers |= {"access-control-allow-origin": origin, "access-control-expose-headers": READABLE}
-        return {
-            "statusCode": self.status,
-            "headers": headers | self.headers,
-            "body": "" if self.body is None else json.dumps(self.body, ensure_ascii=False),
-        }
+        if self.body is None or isinstance(self.body, str):
+            body = self.body or ""
+        else:
+            body = json.dumps(self.body, ensure_ascii=False)
+        return {"statusCode": self.status, "headers": headers | self.headers, "body": body}
+
+
+MOST_RETRY_AFTER_S = 120
+"""What is longer, clients take for a no: those of OpenAI repeat nothing then."""
+
+PASSING = (Unavailable, Throttled, KeyInFlight)
+"""Errors that may be gone at the next try. All else is as it is, but for what nobody foresaw."""
 
 
 def error_reply(error: BrokerError, request_id: str) -> Reply:
-    """An error in its public form (`schemas/error.json`)."""
-    headers = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
+    """An error in its public form (`schemas/error.json`), and whether clients that repeat by themselves are to."""
+    passes = isinstance(error, PASSING) or type(error) is BrokerError
     body: dict[str, Any] = {**error.facts(), "param": error.param, "request_id": request_id}
     if isinstance(error, BudgetExceeded) and error.budget:
         body["budget"] = error.budget
-    return Reply(error.status, {"error": body}, headers)
+    return Reply(error.status, {"error": body}, repeating(passes, error.retry_after))
+
+
+def repeating(again: bool, after_s: float | None = None) -> dict[str, str]:
+    """The headers that tell a client whether to repeat a request, and after how many seconds."""
+    headers = {"x-should-retry": "true" if again else "false"}
+    if after_s is not None:
+        pause = min(after_s, MOST_RETRY_AFTER_S)
+        headers |= {"retry-after": str(max(1, round(pause))), "retry-after-ms": str(max(1, round(pause * 1000)))}
+    return headers

@@ -15,6 +15,7 @@ def shown(model: Model, state: State, figures: Figures | None) -> dict[str, Any]
     return {
         "id": model.id,
         "object": "model",
+        "created": model.registered_at // 1000,
         "owned_by": model.provider,
         "tasks": sorted(model.tasks),
         "capabilities": sorted(model.capabilities),

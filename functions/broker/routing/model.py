@@ -57,6 +57,8 @@ class Model:
     batch_price_out: int | None = None
     prices_as_of: str | None = None
     """The day of the prices."""
+    registered_at: int = 0
+    """When this version of it was, in milliseconds; 0 where that is not known."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What its provider alone understands (`wire.base.Call.options`)."""
 

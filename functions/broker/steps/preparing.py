@@ -56,7 +56,9 @@ class Prepare:
         policies = tuple(dict.fromkeys(question.policies + chosen.policies))
         document = dict(question.request)
         if chosen.postprocess:
-            document["postprocess"] = [*document.get("postprocess", ()), json.loads(chosen.postprocess)]
+            rules = json.loads(chosen.postprocess)
+            before = document.get("postprocess", ())  # of a request that is asked again, those of its route as well
+            document["postprocess"] = [*before, *(() if rules in before else (rules,))]
         return Prepared(document, hold, _wait(chosen), tokens, policies)
 
     def quote(self, tenant_id: str, document: dict[str, Any], now: int) -> tuple[Question, int, int | None]:

@@ -39,6 +39,8 @@ class Tenant:
     """Its share of the bulk lane where several tenants want more than there is."""
     cache_embedding_model: str | None = None
     """The registered model that tells how alike questions are; without it, only the same question finds an answer."""
+    repeat_window_seconds: int = 0
+    """For how long an equal request of the same caller is a repeat, where it has no key and no count of tries."""
     max_files: int = MOST_FILES
     max_file_bytes: int = MOST_FILE_BYTES
     """Of all its files together."""
@@ -81,6 +83,7 @@ class Tenants:
                 language=item.get("language", "en"),
                 weight=item.get("weight", 1),
                 cache_embedding_model=item.get("cache_embedding_model"),
+                repeat_window_seconds=item.get("repeat_window_seconds", 0),
                 max_files=item.get("max_files", MOST_FILES),
                 max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
                 version=item.get("version"),

@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from local.model_server.brain.citing import asks_for_pages
 from local.model_server.brain.text import READ_CHARS, sentences
 from local.model_server.exchange import SpokenTurn
 
 _FENCE = re.compile(r'(""")|(```)\w*|<(\w+)>')
+_MARKED = re.compile(r"<(data_[0-9a-f]{12})>(.*)</\1>", re.DOTALL)
 _INSTRUCTION_CHARS = 4_000
 _SHORT = 400
 # Where an instruction ends, surest first; the last is too common to be one without words that ask for something.
@@ -59,6 +61,11 @@ def understand(turns: Sequence[SpokenTurn]) -> ReadPrompt:
     """Part the conversation: texts are read up to their first 200,000 characters."""
     said = [turn.text[:READ_CHARS] for turn in turns if turn.role == "user"] or [""]
     system = "\n".join(turn.text[:READ_CHARS] for turn in turns if turn.role == "system")
+    if asks_for_pages(system):
+        # All that is between our markers, or all: a document's own fences, questions and colons part nothing.
+        marked = _MARKED.search(said[-1])
+        before, material = (said[-1][: marked.start()], marked[2].strip()) if marked else ("", said[-1])
+        return ReadPrompt(f"{before}\n{system}".strip(), material, "\n".join(said[:-1]))
     instruction, material = _part(said[-1])
     if any(pattern.search(system) for pattern in _INTENTS.values()) and not _asks(instruction):
         instruction, material = system, said[-1]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from local.model_server.brain import judge
+from local.model_server.brain.citing import Pages, asks_for_pages, cited, parted
 from local.model_server.brain.prompt import ReadPrompt, understand
 from local.model_server.brain.schema import Filler, quoted_names
 from local.model_server.brain.skills import choose, fitting, keywords, mood, summary
@@ -68,17 +69,20 @@ def _unfit(ask: Ask, work: Work) -> str:
 
 
 def _answer(ask: Ask, work: Work) -> str:
-    prompt = understand(ask.turns)
+    prompt, pages = understand(ask.turns), Pages()
+    if asks_for_pages(prompt.instruction):
+        text, pages = parted(prompt.material)
+        prompt = replace(prompt, material=text)
     schema = _schema(ask)
     if found := judge.kinds_of(schema or {}):
         return judge.verdict(found, "\n".join(turn.text for turn in ask.turns if turn.role == "system"), _last(ask))
     if schema is None:
-        return _PROSE[prompt.intent](prompt)
+        return str(cited(_PROSE[prompt.intent](prompt), pages))
     if not schema and not ask.tool:
         names = quoted_names(prompt.instruction) or ["summary", "keywords", "sentiment"]
         kinds = {"keywords": {"type": "array", "items": {"type": "string"}}}
         schema = {"type": "object", "properties": {name: kinds.get(name, {}) for name in names}}
-    return json.dumps(Filler(schema, prompt.material, work).fill(), ensure_ascii=False)
+    return json.dumps(cited(Filler(schema, prompt.material, work).fill(), pages), ensure_ascii=False)
 
 
 def _sentiment(prompt: ReadPrompt) -> str:

@@ -169,3 +169,30 @@ def test_azures_content_safety_takes_no_more_than_the_service(client: Client) ->
     ):
         status, _, reply = client.call(f"/contentsafety/{path}", body)
         assert (status, json.loads(reply)["error"]["code"]) == (400, "InvalidRequestBody")
+
+
+PAGED = (
+    "[p. 1]\n# Lamps\n\nThe lamp is lit at dusk.\n\n[p. 2]\n```\nno code\n```\n"
+    "The keeper counts the ships. Nobody counts the lamps.\n"
+)
+POINTS = {"type": "array", "items": {"type": "string"}, "minItems": 8}
+PAGES = [
+    ("You summarise. Put the mark of its page, such as [p. 12], behind each statement.", True),
+    ("You summarise.", False),
+]
+
+
+@pytest.mark.parametrize(("orders", "wanted"), PAGES)
+def test_who_is_shown_how_pages_are_cited_is_told_the_page_of_each_statement(
+    client: Client, orders: str, wanted: bool
+) -> None:
+    form = Format("openai")
+    path, body, headers = form.request(PAGED)
+    body["messages"] = [{"role": "system", "content": orders}, *body["messages"]]
+    schema = {"type": "object", "required": ["points"], "properties": {"points": POINTS}}
+    points = json.loads(form.text(client.json(path, form.with_schema(body, schema), headers)))["points"]
+    assert ("The lamp is lit at dusk [p. 1]." in points) is wanted
+    assert ("The keeper counts the ships [p. 2]." in points) is wanted
+    assert not wanted or "[p. 1]" not in points, "a mark by itself is no statement"
+    said = form.text(client.json(path, body, headers))
+    assert ("lit at dusk [p. 1]." in said) is wanted, said

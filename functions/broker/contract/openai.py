@@ -1,0 +1,208 @@
+"""The replies of the routes of OpenAI's clients, and their bodies as far as a schema says them.
+
+What each field means, OpenAI's own reference says. A body's field that is not named here is refused by its name.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from broker.contract.common import Count, Shown
+from broker.jobs.fields import Strict
+from broker.json_text import MAX_BODY_BYTES
+
+Object = dict[str, Any]
+
+
+class ResponseTokens(Shown):
+    """An estimate of the tokens that a model reads."""
+
+    object: Literal["response.input_tokens"]
+    input_tokens: Count
+
+
+class ResponseError(Shown):
+    """Why there is no answer."""
+
+    code: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+    message: str
+    type: str
+    """The type of the job's error."""
+    param: str | None
+
+
+class ResponseUsage(Shown):
+    """Tokens of the answer."""
+
+    input_tokens: Count
+    input_tokens_details: dict[str, Count]
+    output_tokens: Count
+    output_tokens_details: dict[str, Count]
+    total_tokens: Count
+
+
+class Told(Shown):
+    """What is only told back."""
+
+    metadata: dict[str, str]
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+
+
+class Response(Told):
+    """A job of the task `chat`, as OpenAI's clients know it."""
+
+    id: Annotated[str, Field(pattern="^resp_")]
+    object: Literal["response"]
+    created_at: Count
+    completed_at: Count | None
+    status: Literal["queued", "in_progress", "completed", "failed", "cancelled", "incomplete"]
+    error: ResponseError | None
+    incomplete_details: dict[str, str] | None
+    model: str
+    output: list[Object]
+    usage: ResponseUsage | None
+    tools: list[Object]
+    tool_choice: str | Object
+    parallel_tool_calls: bool
+    text: Object
+    temperature: float | None
+    top_p: float | None
+    max_output_tokens: int | None
+    truncation: Literal["auto", "disabled"]
+    conversation: dict[str, str] | None
+    previous_response_id: None
+    service_tier: Literal["default", "flex"]
+
+
+class DeletedAnswer(Shown):
+    """That prompt and answer are erased."""
+
+    id: str
+    object: Literal["response", "chat.completion.deleted"]
+    deleted: Literal[True]
+
+
+class CompletionUsage(Shown):
+    """Tokens of the answer."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+    total_tokens: Count
+
+
+class ChatCompletion(Told):
+    """The answer of a job of the task `chat`."""
+
+    id: Annotated[str, Field(pattern="^chatcmpl-")]
+    object: Literal["chat.completion"]
+    created: Count
+    model: str
+    choices: list[Object]
+    usage: CompletionUsage
+    service_tier: Literal["default", "flex"]
+
+
+class EmbeddingUsage(Shown):
+    """Tokens of the texts."""
+
+    prompt_tokens: Count
+    total_tokens: Count
+
+
+class Embedding(Shown):
+    """The numbers of one text."""
+
+    object: Literal["embedding"]
+    index: Count
+    embedding: list[float] | str
+    """In base64, 32-bit floats with the lowest byte first."""
+
+
+class EmbeddingList(Shown):
+    """The answer of a job of the task `embed`, in the order of the texts."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingUsage
+
+
+Metadata = Annotated[dict[str, str], Field(max_length=16)]
+Tier = Literal["auto", "default", "flex"]
+
+
+class Said(Strict):
+    """What is kept with a job and told back."""
+
+    metadata: Metadata | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+
+
+class ResponseRequest(Said):
+    """The body of `POST /v1/responses`."""
+
+    model: str | None = None
+    input: str | list[Object] | None = None
+    instructions: str | None = None
+    prompt: Object | None = None
+    """A stored prompt: its `id`, a `version` (a number, or a label), and `variables`."""
+    conversation: str | Object | None = None
+    background: bool | None = None
+    text: Object | None = None
+    tools: list[Object] | None = None
+    tool_choice: str | Object | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_output_tokens: int | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    service_tier: Tier | None = None
+    store: bool | None = None
+    """`false`: kept for ten minutes."""
+    stream: bool | None = None
+    """Not with `background`."""
+    stream_options: Object | None = None
+    parallel_tool_calls: bool | None = None
+    """`false`: one call of a tool at most is given."""
+    include: Annotated[list[str], Field(max_length=0)] | None = None
+    top_logprobs: Literal[0] | None = None
+
+
+class CompletionRequest(Said):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: str
+    messages: list[Object]
+    tools: list[Object] | None = None
+    tool_choice: str | Object | None = None
+    response_format: Object | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_completion_tokens: int | None = None
+    max_tokens: int | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    service_tier: Tier | None = None
+    n: Literal[1] | None = None
+    store: bool | None = None
+    stream: bool | None = None
+    stream_options: Object | None = None
+    parallel_tool_calls: bool | None = None
+    """`false`: one call of a tool at most is given."""
+    logprobs: Literal[False] | None = None
+    top_logprobs: Literal[0] | None = None
+    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+    logit_bias: Annotated[Object, Field(max_length=0)] | None = None
+    modalities: list[Literal["text"]] | None = None
+
+
+class EmbeddingsRequest(Said):
+    """The body of `POST /v1/embeddings`."""
+
+    model: str
+    input: Annotated[str, Field(max_length=MAX_BODY_BYTES)] | list[str]
+    encoding_format: Literal["float", "base64"] | None = None

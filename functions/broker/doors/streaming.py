@@ -1,0 +1,77 @@
+"""A finished answer as the event stream that a client asked for: all events of the protocol, in order, in one reply.
+
+Source: OpenAI's API reference, "Streaming events" of chat completions and of responses, and its Python package, which
+puts the answer together from them. Nothing comes sooner than without a stream: the broker gives no answer that it has
+not checked whole.
+"""
+
+import json
+from collections.abc import Iterator
+
+from broker.doors.reading import Json
+
+MEDIA_TYPE = "text/event-stream; charset=utf-8"
+
+
+def completion_stream(completion: Json, *, usage: bool) -> str:
+    """A `chat.completion` as chunks; with its usage in a chunk of its own where that was asked for."""
+    (choice,) = completion["choices"]
+    message = choice["message"]
+    same = {name: completion[name] for name in ("id", "created", "model", "service_tier")}
+    deltas: list[Json] = [{"role": "assistant", "content": ""}]
+    if message["content"]:
+        deltas.append({"content": message["content"]})
+    for number, call in enumerate(message.get("tool_calls", ())):
+        deltas.append({"tool_calls": [{"index": number, **call}]})
+    chunks = [[{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}] for delta in deltas]
+    chunks.append([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": choice["finish_reason"]}])
+    told: list[Json] = [{**same, "object": "chat.completion.chunk", "choices": each} for each in chunks]
+    if usage:
+        told = [each | {"usage": None} for each in told]
+        told.append({**told[0], "choices": [], "usage": completion["usage"]})
+    return "".join(f"data: {_text(each)}\n\n" for each in told) + "data: [DONE]\n\n"
+
+
+def response_stream(response: Json) -> str:
+    """A `response` that has ended as the events that lead to it."""
+    return "".join(
+        f"event: {event['type']}\ndata: {_text(event | {'sequence_number': number})}\n\n"
+        for number, event in enumerate(_events(response))
+    )
+
+
+def _events(response: Json) -> Iterator[Json]:
+    begun: Json = {
+        "status": "in_progress",
+        "output": [],
+        **dict.fromkeys(("usage", "completed_at", "incomplete_details")),
+    }
+    for name in ("response.created", "response.in_progress"):
+        yield {"type": name, "response": response | begun}
+    for number, item in enumerate(response["output"]):
+        at = {"output_index": number}
+        empty: Json = {"content": []} if item["type"] == "message" else {"arguments": ""}
+        yield {"type": "response.output_item.added", **at, "item": item | empty | {"status": "in_progress"}}
+        place = at | {"item_id": item["id"]}
+        yield from _said(item, place) if item["type"] == "message" else _called(item, place)
+        yield {"type": "response.output_item.done", **at, "item": item}
+    yield {"type": f"response.{response['status']}", "response": response}
+
+
+def _said(item: Json, place: Json) -> Iterator[Json]:
+    for number, part in enumerate(item["content"]):
+        at, text = place | {"content_index": number}, part["text"]
+        yield {"type": "response.content_part.added", **at, "part": part | {"text": ""}}
+        yield {"type": "response.output_text.delta", **at, "delta": text, "logprobs": []}
+        yield {"type": "response.output_text.done", **at, "text": text, "logprobs": []}
+        yield {"type": "response.content_part.done", **at, "part": part}
+
+
+def _called(item: Json, place: Json) -> Iterator[Json]:
+    said = item["arguments"]
+    yield {"type": "response.function_call_arguments.delta", **place, "delta": said}
+    yield {"type": "response.function_call_arguments.done", **place, "name": item["name"], "arguments": said}
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
