@@ -12,10 +12,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from broker.batches.batch import batch_id_of
+from broker.batches.looking import LookAtBatch
+from broker.batches.releasing import Release
+from broker.batches.store import Batches
+from broker.batches.telling import Tell
 from broker.clock import now_ms
 from broker.cloud.payloads import PayloadStore
-from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue
+from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue, ShardsQueue
+from broker.cloud.workflows import BatchMachine
 from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.starting import StartDelivery
 from broker.inbox.counting import Count
 from broker.jobs.head import Head, job_pk
 from broker.jobs.store import Jobs
@@ -34,7 +41,7 @@ FILES, LINES = 3, 4
 AHEAD_MS = 660_000
 FUNCTIONS = (
     "Api", "Intake", "Dispatch", "CheckInput", "SelectModel", "InvokeModel", "ModerateOutput", "SettleJob", "Publish",
-    "Deliver", "Sweep", "TakeFile",
+    "Deliver", "Sweep", "TakeFile", "BatchStep", "BatchRows",
 )  # fmt: skip
 TENANT = "crashing"
 
@@ -44,7 +51,8 @@ def faults(stack: Stack) -> Iterator[None]:
     """Have all functions crash at random, while it lasts, and what they drop come again soon."""
     sqs = stack.cloud.client("sqs")
     # What was being accepted when its function died is free again after thirty seconds; a message comes five times.
-    soon = {"IntakeQueue": "8", "InteractiveQueue": "5", "BulkQueue": "5", "DeliveriesQueue": "5", "FilesQueue": "32"}
+    soon = {"IntakeQueue": "8", "InteractiveQueue": "5", "BulkQueue": "5", "DeliveriesQueue": "5", "FilesQueue": "32",
+            "ShardsQueue": "8"}  # fmt: skip
     for queue, seconds in soon.items():
         sqs.set_queue_attributes(QueueUrl=stack.physical(queue), Attributes={"VisibilityTimeout": seconds})
     with stack.faults(FAULTS, FUNCTIONS):
@@ -55,14 +63,23 @@ class Ahead:
     """A sweep from here, whose clock is ahead and which does not crash."""
 
     def __init__(self, stack: Stack, resend_batch: Callable[[Item, int], bool] | None = None) -> None:
-        """`resend_batch` looks at batches that are due; unless it is said, files of the inbox are collected."""
+        """`resend_batch` looks at batches that are due, in place of what the stack's own sweep does with them."""
         sqs = stack.cloud.client("sqs")
         lanes = {"interactive": stack.physical("InteractiveQueue"), "bulk": stack.physical("BulkQueue")}
         dead = [stack.physical("InteractiveDeadLetters"), stack.physical("BulkDeadLetters")]
         self.jobs = Jobs(stack.database, (ledger.bookings, experiments.endings))
         deliveries = DeliveryQueue(sqs, stack.physical("DeliveriesQueue"))
         deliver = Deliver(stack.database, self.jobs, deliveries, _sends_nothing, lambda note, sent: None)
-        count = Count(stack.database, FilesQueue(sqs, stack.physical("FilesQueue")))
+        count, batches = Count(stack.database, FilesQueue(sqs, stack.physical("FilesQueue"))), Batches(stack.database)
+        queue = ShardsQueue(sqs, stack.physical("ShardsQueue"))
+        machine = BatchMachine(stack.cloud.client("stepfunctions"), stack.physical("BatchWorkflow"))
+        tell = Tell(batches, lambda kind, detail: None, StartDelivery(stack.database, deliveries), stack.base_url)
+        look = LookAtBatch(batches, Release(batches, queue), queue, machine, tell)
+
+        def resend(item: Item, now: int) -> bool:
+            batch_id = batch_id_of(item)
+            return look(batch_id, now) if batches.find(batch_id) else count.resend(item, now)
+
         payloads = PayloadStore(
             stack.database,
             stack.outputs["JobsTable"],
@@ -76,7 +93,7 @@ class Ahead:
             JobQueue(sqs, lanes),
             JobDeadLetters(sqs, dead),
             deliver.resend,
-            resend_batch or count.resend,
+            resend_batch or resend,
         )
 
     def __call__(self) -> None:

@@ -8,7 +8,6 @@ import uuid
 from typing import Any
 
 from broker.batches.tries import TRIES
-from broker.jobs.idempotency import ACCEPTING_MS
 from broker.jobs.store import Jobs
 
 from tests.e2e.files import Files
@@ -63,21 +62,24 @@ def test_of_ten_events_of_which_one_hangs_nine_become_jobs(stack: Stack) -> None
 def test_of_three_lines_of_which_one_hangs_two_become_jobs_and_the_file_ends(stack: Stack) -> None:
     files = Files(stack)
     lines = [chat("Summarize: one."), HANGS, chat("Summarize: three.")]
-    with stack.faults(f"hang:{WORD}", ["TakeFile"]):
+    with stack.faults(f"hang:{WORD}", ["BatchRows"]):
         _ends(stack, files, files.put("poison.jsonl", "\n".join(map(json.dumps, lines)), CARELESS))
 
 
 def _ends(stack: Stack, files: Files, key: str) -> None:
+    batch_ids: set[str | None] = set()
+
     def ended() -> bool:
         heads, _ = Jobs(stack.database, ()).of_tenant(CARELESS, limit=10, cursor=None)
-        return sum(head.status.terminal for head in heads if head.line in (1, 3)) == 2
+        done = [head for head in heads if head.line in (1, 3) and head.row is not None and head.status.terminal]
+        batch_ids.update(head.batch for head in done)
+        return len(done) == 2
 
     assert until(ended, PATIENCE_S), "the others do not wait for it"
-    # The last try, as soon as the line's accept that was left may be taken over, and not in some minutes.
-    last: dict[str, Any] = {"detail": files.version(key), "goes_on": {"tries": TRIES, "lines": [2]}}
-    stack.cloud.client("sqs").send_message(
-        QueueUrl=stack.physical("FilesQueue"), MessageBody=json.dumps(last), DelaySeconds=ACCEPTING_MS // 1000
-    )
+    (batch_id,) = batch_ids
+    # The last try now, and not in some minutes.
+    last: dict[str, Any] = {"batch_id": batch_id, "shard": 0, "goes_on": {"tries": TRIES, "lines": [1]}}
+    stack.cloud.client("sqs").send_message(QueueUrl=stack.physical("ShardsQueue"), MessageBody=json.dumps(last))
     one, two, three = files.rows(key)
     assert (one["job"]["status"], three["job"]["status"]) == ("succeeded", "succeeded")
     assert two["error"]["code"] == "line_failed"
