@@ -53,13 +53,13 @@ def test_pictures_of_a_document_are_found_until_it_is_forgotten(readings: AllRea
         readings.keep_scan("batch_1", number, picture)
     readings.keep_scan("batch_1", 0, b"one")
     readings.keep_scan("batch_2", 0, b"another's")
-    assert [b64decode(readings.scan("batch_1", number)) for number in (0, 1)] == [b"one", b"two"]
+    assert [b64decode(readings.load_scan("batch_1", number)) for number in (0, 1)] == [b"one", b"two"]
     readings.forget("batch_1", 2)
     readings.forget("batch_1", 2)
     for number in (0, 1, 2):
         with pytest.raises(NotFound):
-            readings.scan("batch_1", number)
-    assert b64decode(readings.scan("batch_2", 0)) == b"another's"
+            readings.load_scan("batch_1", number)
+    assert b64decode(readings.load_scan("batch_2", 0)) == b"another's"
 
 
 def test_a_document_is_asked_for_in_its_tenants_group(client: Client) -> None:

@@ -108,8 +108,8 @@ class FakeReadings:
         """See `broker.inbox.recipes.KeptReadings.keep_scan`."""
         self.scans[batch_id, number] = picture
 
-    def scan(self, batch_id: str, number: int) -> str:
-        """See `broker.batches.documents.Readings.scan`."""
+    def load_scan(self, batch_id: str, number: int) -> str:
+        """See `broker.batches.documents.Readings.load_scan`."""
         if (batch_id, number) not in self.scans:
             raise NotFound("A picture of the document is gone.", code="document_gone")
         return base64.b64encode(self.scans[batch_id, number]).decode()

@@ -63,7 +63,7 @@ def test_what_is_wrong_with_a_row_is_said_of_it_alone(rows: Rows) -> None:
         chat("a", custom_id="same"),
         chat("b", custom_id="same"),
         '"text"',
-        "[" * 5000 + "]" * 5000,
+        '{"input": ' + "[" * 5000 + "]" * 5000 + "}",
         chat("x" * 5_000_000),
         chat("fine too", custom_id="other"),
     ]

@@ -35,7 +35,7 @@ class Readings(Protocol):
         """What was read, with `reading` (`documents.reading.Reading.facts`); None where it is not there."""
         ...
 
-    def scan(self, batch_id: str, number: int) -> str:
+    def load_scan(self, batch_id: str, number: int) -> str:
         """A picture of a page, PNG in base64.
 
         Raises:
@@ -174,7 +174,7 @@ class PlanDocument:
     def _with_scan(self, batch_id: str, request: Request) -> Request:
         if request.scan is None:
             return request
-        return with_scan(request, self.readings.scan(batch_id, request.scan), "image/png")
+        return with_scan(request, self.readings.load_scan(batch_id, request.scan), "image/png")
 
     def _end(
         self,

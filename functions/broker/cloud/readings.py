@@ -49,8 +49,8 @@ class DocumentReadings:
         """See `inbox.recipes.KeptReadings.keep_scan`."""
         self._s3.put_object(Bucket=self._bucket, Key=_scan(batch_id, number), Body=picture, ContentType="image/png")
 
-    def scan(self, batch_id: str, number: int) -> str:
-        """See `batches.documents.Readings.scan`."""
+    def load_scan(self, batch_id: str, number: int) -> str:
+        """See `batches.documents.Readings.load_scan`."""
         try:
             reply = self._s3.get_object(Bucket=self._bucket, Key=_scan(batch_id, number))
         except self._s3.exceptions.ClientError as error:
