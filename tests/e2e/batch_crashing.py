@@ -84,7 +84,7 @@ def crashing(stack: Stack) -> Iterator[None]:
     sqs = stack.cloud.client("sqs")
     for queue, seconds in {"InteractiveQueue": "5", "BulkQueue": "5", "ShardsQueue": "5"}.items():
         sqs.set_queue_attributes(QueueUrl=stack.physical(queue), Attributes={"VisibilityTimeout": seconds})
-    with stack.faults(FAULTS, (*FUNCTIONS, "BatchRows")), stack.faults(STEP_FAULTS, ("BatchStep",)):
+    with stack.faults(FAULTS, FUNCTIONS), stack.faults(STEP_FAULTS, ("BatchStep",)):
         yield
 
 

@@ -105,7 +105,7 @@ class Stack:
         """Have functions (`Api`, …) crash or hang, as `broker.cloud.fault_injection` does on order."""
         client = self.cloud.client("lambda")
         before: dict[str, dict[str, str]] = {}
-        for each in functions:
+        for each in dict.fromkeys(functions):  # one that is named twice is restored to what it was before both
             name = self.physical(f"{each}Function")
             before[name] = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
             variables = before[name] | {"BROKER_FAULTS": order}
