@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker.batches.batch import batch_id_of
+from broker.batches.batch import batch_id_of, batch_pk
 from broker.batches.looking import LookAtBatch
 from broker.batches.releasing import Release
+from broker.batches.shard import shard_pk
 from broker.batches.store import Batches
 from broker.batches.telling import Tell
 from broker.clock import now_ms
@@ -28,7 +29,7 @@ from broker.jobs.head import Head, job_pk
 from broker.jobs.store import Jobs
 from broker.jobs.sweeping import Sweep
 from broker.prompts import experiments
-from broker.storage import Item, Update
+from broker.storage import ConditionFailed, If, Item, Update
 from broker.tenants import ledger
 
 from local.client import Client
@@ -71,6 +72,7 @@ class Ahead:
         deliveries = DeliveryQueue(sqs, stack.physical("DeliveriesQueue"))
         deliver = Deliver(stack.database, self.jobs, deliveries, _sends_nothing, lambda note, sent: None)
         count, batches = Count(stack.database, FilesQueue(sqs, stack.physical("FilesQueue"))), Batches(stack.database)
+        self._stack, self._batches = stack, batches
         queue = ShardsQueue(sqs, stack.physical("ShardsQueue"))
         machine = BatchMachine(stack.cloud.client("stepfunctions"), stack.physical("BatchWorkflow"))
         tell = Tell(batches, lambda kind, detail: None, StartDelivery(stack.database, deliveries), stack.base_url)
@@ -78,7 +80,12 @@ class Ahead:
 
         def resend(item: Item, now: int) -> bool:
             batch_id = batch_id_of(item)
-            return look(batch_id, now) if batches.find(batch_id) else count.resend(item, now)
+            batch = batches.find(batch_id)
+            if batch is None:
+                return count.resend(item, now)
+            for shard in batch.open:  # the time of whoever ran its rows is over as well
+                _set(stack, shard_pk(batch_id, shard), "SHARD", "lease_until", 0)
+            return look(batch_id, now)
 
         payloads = PayloadStore(
             stack.database,
@@ -97,6 +104,10 @@ class Ahead:
         )
 
     def __call__(self) -> None:
+        for batch in self._batches.of_tenant(TENANT, limit=100, cursor=None)[
+            0
+        ]:  # however long the next look was put off
+            _set(self._stack, batch_pk(batch.id), "BATCH", "due_at", now_ms())
         swept = self._sweep(now_ms() + AHEAD_MS)
         assert swept.errors == []
 
@@ -109,6 +120,13 @@ def let_claims_run_out(stack: Stack, heads: list[Head]) -> None:
             if note["state"] == "pending":
                 over = {"busy_until": min(note.get("busy_until", 0), now_ms()), "due_at": now_ms()}
                 stack.database.write(Update("jobs", job_pk(head.id), f"NOTE#{name}", set=over))
+
+
+def _set(stack: Stack, pk: str, sk: str, name: str, value: int) -> None:
+    try:
+        stack.database.write(Update("jobs", pk, sk, set={name: value}, when=(If(name, "exists"),)))
+    except ConditionFailed:
+        return
 
 
 def _sends_nothing(tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:
