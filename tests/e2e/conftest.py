@@ -18,7 +18,8 @@ from tests.unit.provider_server import ProviderServer
 TESTS = ROOT / ".local" / "tests"
 """Where the artefacts are, which all workers deploy."""
 
-PARAMETERS = ("ProgressEvents=on", "Dashboard=on")
+PARAMETERS = ("ProgressEvents=on", "Dashboard=on", "InvokeModelMemory=256")
+"""With the memory that docs/operations.md advises where engines are shown pictures: one stack does all that there is."""
 
 FOLDER = TESTS / os.environ.get("PYTEST_XDIST_WORKER", "")
 """The worker's own."""
