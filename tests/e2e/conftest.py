@@ -19,7 +19,7 @@ TESTS = ROOT / ".local" / "tests"
 """Where the artefacts are, which all workers deploy."""
 
 PARAMETERS = ("ProgressEvents=on", "Dashboard=on", "InvokeModelMemory=256")
-"""With the memory that docs/operations.md advises where engines are shown pictures: one stack does all that there is."""
+"""With the memory that docs/operations.md advises where engines are shown pictures."""
 
 FOLDER = TESTS / os.environ.get("PYTEST_XDIST_WORKER", "")
 """The worker's own."""
