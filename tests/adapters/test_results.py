@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from broker.batches.ports import Results
 from broker.cloud.buckets import PIECE_BYTES
-from broker.cloud.results import AHEAD, READ_BYTES, WRITES_AT_ONCE, ResultFile, ResultObjects
+from broker.cloud.results import AHEAD, READ_BYTES, WRITES_AT_ONCE, OutboxResults, ResultFile, ResultObjects
 from broker.errors import Unavailable
 
 from tests.adapters.conftest import BUCKET, Client
@@ -83,7 +83,7 @@ def test_where_making_the_parts_fails_nothing_is_kept(client: Client) -> None:
 
     for write in (
         lambda: results.keep(BATCH, 0, "output", parts()),
-        lambda: ResultFile(lambda: client("s3"))(BUCKET, "file", parts()),
+        lambda: ResultFile(lambda: client("s3"))(BUCKET, "file", parts(), BATCH),
     ):
         with pytest.raises(ValueError, match="in the middle"):
             write()
@@ -113,7 +113,7 @@ def test_a_file_of_any_size_is_written_whole_and_in_order(client: Client, size: 
     client("s3").create_bucket(Bucket=BUCKET)
     data = bytes(number * 31 % 251 for number in range(1_000)) * (size // 1_000 + 1)
     parts = (data[start : min(start + 777_777, size)] for start in range(0, size, 777_777))
-    ResultFile(lambda: client("s3"))(BUCKET, "files/acme/file-1", parts)
+    ResultFile(lambda: client("s3"))(BUCKET, "files/acme/file-1", parts, BATCH)
     reply = client("s3").get_object(Bucket=BUCKET, Key="files/acme/file-1")
     assert reply["Body"].read() == data[:size]
     assert reply["ContentType"] == "application/x-ndjson"
@@ -159,7 +159,7 @@ def test_two_hundred_megabytes_go_through_bounded_memory_several_pieces_at_a_tim
     sink = Sink(each)
     tracemalloc.start()
     parts = ResultObjects(lambda: sink, BUCKET).parts(BATCH, shards, "output")
-    ResultFile(lambda: sink)(BUCKET, "files/acme/file-1", parts)
+    ResultFile(lambda: sink)(BUCKET, "files/acme/file-1", parts, BATCH)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sum(sink.uploaded.values()) == shards * each
@@ -179,3 +179,20 @@ def test_what_s3_did_not_delete_is_not_taken_for_deleted() -> None:
         results.forget(BATCH, 3)
     with pytest.raises(Unavailable):
         results.forget_rows(BATCH, [{"bucket": BUCKET, "key": f"batches/{BATCH}/rows.jsonl"}])
+
+
+@pytest.mark.parametrize("size", [10, PIECE_BYTES + 10], ids=["in one piece", "in several"])
+def test_a_result_that_another_batch_wrote_over_is_neither_given_out_nor_deleted(client: Client, size: int) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="outbox")
+    results, write = OutboxResults(lambda: s3, "outbox"), ResultFile(lambda: s3)
+    assert results.link(BATCH, "acme/a.results.jsonl") is None, "it is not there"
+    results.delete(BATCH, "acme/a.results.jsonl")
+    write("outbox", "acme/a.results.jsonl", [b"a" * size], BATCH)
+    assert "acme/a.results.jsonl" in (results.link(BATCH, "acme/a.results.jsonl") or "")
+    write("outbox", "acme/a.results.jsonl", [b"b" * size], OTHER)
+    assert results.link(BATCH, "acme/a.results.jsonl") is None
+    results.delete(BATCH, "acme/a.results.jsonl")
+    assert s3.get_object(Bucket="outbox", Key="acme/a.results.jsonl")["Body"].read() == b"b" * size
+    results.delete(OTHER, "acme/a.results.jsonl")
+    assert s3.list_objects_v2(Bucket="outbox")["KeyCount"] == 0

@@ -60,7 +60,7 @@ class FakeResultFiles:
         self.created[place.id] = (filename, place.key)
         return place
 
-    def __call__(self, bucket: str, key: str, parts: Iterable[bytes]) -> None:
+    def __call__(self, bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
         """See `WriteFile`."""
         self.objects[bucket, key] = b"".join(parts)
 

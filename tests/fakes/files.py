@@ -55,7 +55,7 @@ class FakeOutbox:
     objects: dict[str, bytes] = field(default_factory=dict)
     puts: list[str] = field(default_factory=list)
 
-    def put(self, key: str, parts: Iterable[bytes]) -> None:
+    def put(self, key: str, parts: Iterable[bytes], batch_id: str | None = None) -> None:
         """See `Outbox.put`."""
         self.objects[key] = b"".join(parts)
         self.puts.append(key)

@@ -1,5 +1,7 @@
 """Canceled, paused, expired, given up: what has not begun does not begin, and nothing that was paid for is lost."""
 
+from contextlib import suppress
+
 import pytest
 from broker.errors import Conflict, NotCancelable, Unavailable
 from broker.jobs.head import Status
@@ -257,6 +259,35 @@ def test_a_batch_of_which_only_the_results_are_missing_has_its_workflow_started_
 
 
 @pytest.mark.parametrize("canceled", [False, True])
+def test_results_that_are_lost_are_collected_anew_and_counted_once(canceled: bool) -> None:
+    flow = Flow()
+    flow.begin(texts(250), asked={"max_cost": 10_000_000_000})
+    if canceled:
+        flow.end(flow.jobs()[0])
+        flow.publish()
+        flow.stops.cancel(flow.batch(), flow.now)
+        flow.tend_all()
+    flow.end_all()
+    flow.publish()
+    flow.tend_all()
+    before = flow.batch()
+    del flow.results.kept["batch_1", 1, "errors" if canceled else "output"]
+    looked = 0
+    while not flow.batch().status.terminal:
+        with suppress(Unavailable):
+            flow.assemble()
+        flow.now = flow.batch().due_at or 0
+        flow.look("batch_1", flow.now)
+        flow.tend_all()
+        looked += 1
+    assert looked < 12
+    after = flow.batch()
+    assert (after.sums, after.reserved, after.settled) == (before.sums, before.reserved, before.settled)
+    lines = [line["line"] for kind in ("output", "errors") for line in flow.lines(kind)]
+    assert sorted(lines) == list(range(1, 251))
+
+
+@pytest.mark.parametrize("canceled", [False, True])
 def test_results_that_cannot_be_put_together_for_half_a_day_end_it_with_an_error(canceled: bool) -> None:
     flow = begun(100)
     if canceled:
@@ -271,12 +302,17 @@ def test_results_that_cannot_be_put_together_for_half_a_day_end_it_with_an_error
     while not flow.batch().status.terminal:
         flow.now = flow.batch().due_at or 0
         flow.look("batch_1", flow.now)
+        flow.tend_all()
+        flow.results.kept.clear()  # and again what is collected anew
         looked += 1
-    assert looked == 17
-    assert flow.now - NOW > 10 * HOUR
+    assert looked == 9 + 17
+    assert flow.now - NOW > 15 * HOUR
     flow.tend_all()
     assert (flow.batch().error or {})["code"] == "results_failed"
     assert flow.bus.kinds[-1] == "BatchFailed"
+    flow.results.kept["batch_1", 0, "output"] = b"paid for"
+    flow.assemble()
+    assert flow.results.kept, "what was collected stays as long as the record"
 
 
 def test_two_that_stop_it_at_once_agree() -> None:

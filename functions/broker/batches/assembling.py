@@ -43,8 +43,8 @@ class Files(Protocol):
 class WriteFile(Protocol):
     """Writes objects of any size."""
 
-    def __call__(self, bucket: str, key: str, parts: Iterable[bytes]) -> None:
-        """Write one over what was there; where making its parts fails, nothing is written."""
+    def __call__(self, bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
+        """Write one over what was there, as a result of a batch; where making its parts fails, nothing is written."""
         ...
 
 
@@ -74,13 +74,13 @@ class Assemble:
         if not batch.status.terminal and batch.is_done:
             output = self._in_outbox(batch) if in_one_file(batch) else self._as_files(batch, now)
             _, batch = self.batches.change(batch_id, lambda before: before.ended(output, now))
-        if batch.status.terminal:
+        if batch.output:  # of one that failed, what was collected stays as long as its record
             self.results.forget(batch.id, batch.shards)
         return True
 
     def _in_outbox(self, batch: Batch) -> dict[str, Any]:
         key = batch.asked["output"]["key"] + RESULTS
-        self.write(self.outbox, key, self._lines(batch, "output", batch.rows))
+        self.write(self.outbox, key, self._lines(batch, "output", batch.rows), batch.id)
         return {"result_key": key}
 
     def _as_files(self, batch: Batch, now: int) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Assemble:
 
     def _file(self, batch: Batch, kind: ResultKind, count: int, now: int) -> str:
         place = self.files.place(batch.tenant, f"{batch.id}/{kind}", batch.created_at, now // 1000 + KEEP_S)
-        self.write(place.bucket, place.key, self._lines(batch, kind, count))
+        self.write(place.bucket, place.key, self._lines(batch, kind, count), batch.id)
         return str(self.files.create(place, f"{batch.id}_{kind}.jsonl", PURPOSE, now).id)
 
     def _lines(self, batch: Batch, kind: ResultKind, count: int) -> Iterator[bytes]:

@@ -117,6 +117,8 @@ class Batch:
     """When that was."""
     erased_at: int | None = None
     """Since when its rows are erased; all of them, once none of its shards is `open`."""
+    collects_anew: bool = False
+    """True where the results of its shards were not all there in the end, and are taken from the jobs once more."""
     looks: int = 0
     """How often the sweep looked in vain since something last changed."""
     due_at: int | None = None
@@ -194,7 +196,7 @@ class Batch:
         more = tuple(range(self.released, self.released + self.may_release))
         if not more:
             return self
-        if not self.has_stopped and (opens_at := self.opens_at(now)) > now:
+        if not (self.has_stopped or self.collects_anew) and (opens_at := self.opens_at(now)) > now:
             return self if self.due_at == opens_at else replace(self, looks=0, due_at=opens_at)
         moved = replace(self, released=more[-1] + 1, open=self.open + more, busy=self.busy + more)
         return moved.looked_at(now)
@@ -213,6 +215,8 @@ class Batch:
         still = tuple(each for each in self.open if each != shard)
         folded = replace(self.lighten(shard), open=still, sums=self.sums + sums).looked_at(now)
         if "max_cost" not in self.asked:
+            return folded
+        if self.collects_anew:  # it was reckoned with when it was folded the first time
             return folded
         more, paid = sums.cost - reserved, sums.cost - settled
         return replace(folded, reserved=self.reserved + more, settled=self.settled + paid)
@@ -249,6 +253,10 @@ class Batch:
         empty: dict[str, Any] = {"asked": kept, "output": {}, "released": 0, "open": (), "busy": (), "is_paused": False}
         erased = replace(self, erased_at=now, **empty)
         return erased.looked_at(now) if self.is_planned else erased
+
+    def collecting_anew(self) -> Self:
+        """When results of its shards are missing that were there: all of them are to be collected once more."""
+        return replace(self, collects_anew=True, is_paused=False, released=0, open=(), busy=(), sums=Sums())
 
     def looked_at(self, now: int) -> Self:
         """With the sweep's next look put off, for something moved."""

@@ -51,8 +51,8 @@ class Readings(Protocol):
 class Outbox(Protocol):
     """The bucket that results go into."""
 
-    def put(self, key: str, parts: Iterable[bytes]) -> None:
-        """Write an object from its parts, over what was there before."""
+    def put(self, key: str, parts: Iterable[bytes], batch_id: str) -> None:
+        """Write an object from its parts, over what was there before, as the result of a batch."""
         ...
 
 
@@ -188,7 +188,7 @@ class PlanDocument:
         """Write the result, and end the batch: what was answered is kept, however it ends."""
         key = batch.source["key"] + recipe.suffix
         shown = result(recipe, reading, final, stages) | {"batch_id": batch.id, "key": batch.source["key"]}
-        self.outbox.put(key, [json.dumps(shown, ensure_ascii=False).encode() + b"\n"])
+        self.outbox.put(key, [json.dumps(shown, ensure_ascii=False).encode() + b"\n"], batch.id)
         output = {"kind": "outbox", "result_key": key}
 
         def decide(now_is: Batch) -> Batch:

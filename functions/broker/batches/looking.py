@@ -6,7 +6,7 @@ after a longer pause; both may be asked for at any time.
 
 from dataclasses import dataclass, replace
 
-from broker.batches.batch import Batch
+from broker.batches.batch import Batch, is_document
 from broker.batches.ports import BatchWorkflows, ShardQueue
 from broker.batches.releasing import Release
 from broker.batches.store import Batches
@@ -15,8 +15,11 @@ from broker.batches.viewing import live_sums
 from broker.errors import BrokerError, Conflict, NotFound
 from broker.storage import Unread
 
+ANEW_LOOKS = 8
+"""In vain, at a batch that lacks nothing but its results: some five hours. Then they are collected anew, once."""
+
 MOST_LOOKS = 16
-"""In vain, at a batch of which nothing is missing but its results: some half a day. Then it has failed."""
+"""The same after that: some half a day. Then it has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,11 @@ def _looked(batch: Batch, now: int) -> Batch:
         return replace(batch, due_at=None)
     if batch.ends_at <= now:
         batch = batch.stopped("expired", now)
-    if batch.is_done and not batch.status.terminal and batch.looks >= MOST_LOOKS:
+    if not batch.is_done or batch.status.terminal:
+        return batch.looked_in_vain(now)
+    if batch.looks >= ANEW_LOOKS and not (batch.collects_anew or is_document(batch)):
+        return batch.collecting_anew()
+    if batch.looks >= MOST_LOOKS:
         error = BrokerError("The results could not be put together; the fault is ours.", code="results_failed")
         batch = batch.failed({**error.facts(), "param": None}, now)
     return batch.looked_in_vain(now)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from broker.batches.request import BatchRequest
     from broker.batches.submitting import Submit
     from broker.batches.viewing import ShowBatch
+    from broker.cloud.results import OutboxResults
     from broker.rest.batches import BatchDoor
     from broker.tenants.registry import Tenant
 
@@ -97,13 +98,20 @@ def batch_door() -> "BatchDoor":
     return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase, redeliver)
 
 
+@cache
+def _outbox_results() -> "OutboxResults":
+    from broker.cloud.clients import client
+    from broker.cloud.results import OutboxResults
+
+    return OutboxResults(lambda: client("s3"), setting("OUTBOX_BUCKET"))
+
+
 def _discard(batch: "Batch") -> None:
     """Delete the files of a batch's results."""
-    from broker.cloud.clients import client
     from broker.errors import NotFound
 
     if key := batch.output.get("result_key"):
-        client("s3").delete_object(Bucket=setting("OUTBOX_BUCKET"), Key=key)
+        _outbox_results().delete(batch.id, key)
     for name in ("output_file_id", "error_file_id"):
         if file_id := batch.output.get(name):
             with suppress(NotFound):
@@ -112,13 +120,11 @@ def _discard(batch: "Batch") -> None:
 
 def _link(batch: "Batch", kind: str, now: int) -> str | None:
     """Where results can be read: of a file, or of the outbox."""
-    from broker.cloud.clients import client
     from broker.cloud.objects import LINK_S
     from broker.errors import NotFound
 
     if key := batch.output.get("result_key"):
-        what = {"Bucket": setting("OUTBOX_BUCKET"), "Key": key}
-        return str(client("s3").generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
+        return _outbox_results().link(batch.id, key)
     file_id = batch.output.get("output_file_id" if kind == "output" else "error_file_id")
     if not file_id:
         return None

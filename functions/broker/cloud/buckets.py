@@ -15,6 +15,9 @@ PIECE_BYTES = 8_000_000
 
 GONE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"}
 
+OF_BATCH = "batch"
+"""The metadata of an object by which is known which batch it is a result of, as others may have the same key."""
+
 CONTENT_TYPES = {"bin": "application/octet-stream", "json": "application/json", "jsonl": "application/x-ndjson"}
 
 
@@ -61,13 +64,20 @@ class Outbox:
         self._client = client
         self._bucket = bucket
 
-    def put(self, key: str, parts: Iterable[bytes]) -> None:
+    def put(self, key: str, parts: Iterable[bytes], batch_id: str | None = None) -> None:
         """See `Outbox.put`. A large object goes up piece by piece: outputs of a thousand jobs fit no memory or disk."""
-        write(self._client, self._bucket, key, parts)
+        write(self._client, self._bucket, key, parts, batch_id=batch_id)
 
 
 def write(
-    client: Any, bucket: str, key: str, parts: Iterable[bytes], *, kind: str | None = None, at_once: int = 1
+    client: Any,
+    bucket: str,
+    key: str,
+    parts: Iterable[bytes],
+    *,
+    kind: str | None = None,
+    at_once: int = 1,
+    batch_id: str | None = None,
 ) -> dict[str, Any]:
     """Write an object from its parts, over what was there before; gives S3's reply, with `ETag` and `VersionId`.
 
@@ -78,15 +88,18 @@ def write(
         parts: of its bytes; where making them fails, nothing is written.
         kind: media type; by the key's ending where it is left out.
         at_once: pieces that are sent at the same time; memory holds one more, and the one that is being made.
+        batch_id: the batch that it is a result of, for `batch_of`.
     """
     where = {"Bucket": bucket, "Key": key}
-    kind = kind or CONTENT_TYPES[key.rpartition(".")[2]]
+    how: dict[str, Any] = {"ContentType": kind or CONTENT_TYPES[key.rpartition(".")[2]]}
+    if batch_id is not None:
+        how["Metadata"] = {OF_BATCH: batch_id}
     pieces = _pieces(parts)
     first = next(pieces, b"")
     if len(first) < PIECE_BYTES:
-        reply: dict[str, Any] = client.put_object(**where, Body=first, ContentType=kind)
+        reply: dict[str, Any] = client.put_object(**where, Body=first, **how)
         return reply
-    where["UploadId"] = client.create_multipart_upload(**where, ContentType=kind)["UploadId"]
+    where["UploadId"] = client.create_multipart_upload(**where, **how)["UploadId"]
     try:
         made = _upload_all(client, where, chain([first], pieces), at_once)
         completed: dict[str, Any] = client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from broker.batches.ports import ResultKind
-from broker.cloud.buckets import GONE, write
+from broker.cloud.buckets import GONE, OF_BATCH, write
+from broker.cloud.objects import LINK_S
 from broker.cloud.rows import PREFIX
 from broker.errors import Unavailable
 
@@ -28,6 +29,10 @@ AHEAD = 12
 
 WRITES_AT_ONCE = 4
 """Pieces of a file of results that are sent at the same time."""
+
+NOT_THERE = {"404", "403"}
+"""What S3 says of an object that is not there to HeadObject, the second to who may not list the bucket (Amazon S3 API
+reference)."""
 
 MOST_DELETES = 1000
 """Of one DeleteObjects."""
@@ -112,9 +117,40 @@ class ResultFile:
     def __init__(self, client: Callable[[], Any]) -> None:
         self._client = client
 
-    def __call__(self, bucket: str, key: str, parts: Iterable[bytes]) -> None:
+    def __call__(self, bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
         """Write it; memory holds some pieces of it."""
-        write(self._client(), bucket, key, parts, kind=KIND, at_once=WRITES_AT_ONCE)
+        write(self._client(), bucket, key, parts, kind=KIND, at_once=WRITES_AT_ONCE, batch_id=batch_id)
+
+
+class OutboxResults:
+    """Results in the outbox, each as long as it is that of its batch: another may have written over it by its name."""
+
+    def __init__(self, client: Callable[[], Any], bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def link(self, batch_id: str, key: str) -> str | None:
+        """Where anyone may read it for a quarter of an hour; None where it is not there any more."""
+        what = {"Bucket": self._bucket, "Key": key}
+        if not self._is_of(batch_id, what):
+            return None
+        return str(self._client().generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_S))
+
+    def delete(self, batch_id: str, key: str) -> None:
+        """Delete it; may be repeated."""
+        what = {"Bucket": self._bucket, "Key": key}
+        if self._is_of(batch_id, what):
+            self._client().delete_object(**what)
+
+    def _is_of(self, batch_id: str, what: dict[str, str]) -> bool:
+        client = self._client()
+        try:
+            reply = client.head_object(**what)
+        except client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in NOT_THERE:
+                raise
+            return False
+        return bool(reply["Metadata"].get(OF_BATCH) == batch_id)
 
 
 def _key(batch_id: str, shard: int, kind: ResultKind) -> str:
