@@ -132,7 +132,7 @@ class CheckedFiles:
         """See `Files.create`."""
         return place
 
-    def __call__(self, bucket: str, key: str, parts: Iterable[bytes]) -> None:
+    def __call__(self, bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
         """See `WriteFile`."""
         last, rest, count = 0, b"", 0
         for part in parts:
