@@ -192,6 +192,29 @@ def test_some_functions_hold_their_writes_against_the_job() -> None:
     assert users == {"api", "advance"}, "then nothing above was proved"
 
 
+OF_TENANTS = {"Fn::Sub": "${JobsTable.Arn}/index/tenant"}
+PAGES = "broker.jobs.reading"
+"""Has the page of a tenant's jobs, which is the API's alone, beside what all show of a job."""
+
+
+def _lists(builders: set[str]) -> bool:
+    """True where what these builders build looks for what a tenant has."""
+    behind = modules_behind(builders_behind(builders)) - {PAGES}
+    return any("of_tenant" in attributes_of(module) for module in behind)
+
+
+@each_function
+def test_who_looks_for_what_a_tenant_has_may_ask_the_index(name: str, properties: Resource) -> None:
+    """A table's index is a resource of its own (DynamoDB developer guide, IAM policies)."""
+    door = ast.parse((ROOT / "functions" / "handlers" / f"{door_of(name)}.py").read_text())
+    if _lists(calls_of_bootstrap(door)):
+        assert "dynamodb:Query" in rights_on(name, OF_TENANTS)
+
+
+def test_some_functions_look_for_what_a_tenant_has() -> None:
+    assert {each for each in ("api", "work_on_bulk", "advance") if _lists({each})} == {"api", "work_on_bulk"}
+
+
 @pytest.mark.parametrize("name", ["InvokeModelFunction", "SettleJobFunction"])
 def test_who_keeps_summaries_looks_for_turns_that_come_late_and_marks_the_place(name: str) -> None:
     assert rights_on(name, JOBS_TABLE) >= {"dynamodb:Query", "dynamodb:PutItem"}
