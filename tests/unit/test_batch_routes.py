@@ -86,6 +86,14 @@ def test_lists_are_a_tenants_own_page_by_page(door: Door) -> None:
     assert door.fails("GET", "/batches", query={"cursor": "Zm9v"}).param == "cursor"
 
 
+def test_a_list_may_be_of_one_status_and_of_no_word_that_is_none(door: Door) -> None:
+    mine = submitted(door)
+    for status, found in (("validating", [mine]), ("completed", [])):
+        page = door("GET", "/batches", query={"status": status}).body
+        assert [each["id"] for each in page["data"]] == found
+    assert door.fails("GET", "/batches", query={"status": "queued"}).param == "status"
+
+
 def test_batches_and_jobs_are_listed_apart(door: Door) -> None:
     batch_id = submitted(door)
     job = door("POST", "/jobs", '{"input": "Hello"}').body

@@ -1,5 +1,6 @@
 """What clients may ask of batches."""
 
+from broker.batches.batch import BatchStatus
 from broker.batches.request import BatchRequest
 from broker.contract.batches import EXAMPLE_BATCH, Batch, BatchEstimate, BatchList
 from broker.contract.operation import Operation, parameter
@@ -16,6 +17,7 @@ KEY = parameter(
 )
 
 PAGE = (
+    parameter("query", "status", "Only batches that stand so.", {"type": "string", "enum": [*BatchStatus]}),
     parameter(
         "query", "limit", "Batches on a page.", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": 20}
     ),

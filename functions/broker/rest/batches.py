@@ -66,13 +66,18 @@ class BatchDoor:
         return Reply(200, self.estimate(body, _caller(request), now_ms()))
 
     def list_batches(self, request: Request) -> Reply:
-        """`GET /batches`: newest first."""
-        limit = request.number("limit", 20)
+        """`GET /batches`: newest first. With a `status`, a page may be short and still have a `next_cursor`."""
+        from broker.batches.batch import BatchStatus
+
+        limit, status = request.number("limit", 20), request.query.get("status")
+        if status is not None and status not in list(BatchStatus):
+            raise InvalidRequest(f"status is one of {', '.join(BatchStatus)}.", param="status")
         if not 1 <= limit <= MOST_LISTED:
             raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
         cursor = _read_cursor(request.query.get("cursor") or None, request.tenant)
         found, following = self.batches.of_tenant(request.tenant, limit=limit, cursor=cursor)
-        rows = self.show(request.base_url).page(found, now_ms())
+        meant = [batch for batch in found if status in (None, batch.status.value)]
+        rows = self.show(request.base_url).page(meant, now_ms())
         return Reply(200, {"object": "list", "data": rows, "next_cursor": _write_cursor(following)})
 
     def get_batch(self, request: Request) -> Reply:
