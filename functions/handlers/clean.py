@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from broker.bootstrap import running
+from broker.bootstrap import sweeping
 from broker.clock import now_ms
 from broker.errors import Unavailable
 from broker.observability import invocation, log, metric
@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises:
         Unavailable: some could not be deleted. They come again; an alarm rings where that goes on.
     """
-    cleaned = running.clean()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
+    cleaned = sweeping.clean()(now_ms(), time_left=lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
     counts = asdict(cleaned)
     log("cleaned", **counts)
     _look()
@@ -30,8 +30,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _look() -> None:
     """Metrics of what waits, where anything does: a metric that is told each time is paid for all month."""
-    if ended := running.ends().messages():
+    if ended := sweeping.ends().messages():
         metric({}, {"message": "dead letters", "queues": ended}, DeadLetters=sum(ended.values()))
-    held, oldest_ms = running.reviews_standing(now_ms())
+    held, oldest_ms = sweeping.reviews_standing(now_ms())
     if held:
         metric({}, {"message": "jobs are held for review", "held": held}, OldestReviewMs=oldest_ms)

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from broker.bootstrap import doors
+from broker.bootstrap import inbox
 from broker.observability import invocation, log
 
 from handlers.batch import each_record
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _read(record: dict[str, Any]) -> None:
     event = json.loads(record["body"])
-    document = doors.read_for_recipe()(event) if "recipe" in event else doors.read_document()(event)
+    document = inbox.read_for_recipe()(event) if "recipe" in event else inbox.read_document()(event)
     error = document.error.code if document.error else None
     facts = {"kind": document.kind, "pages": len(document.pages), "inside": len(document.children), "error": error}
     log("document read", took_ms=round(document.seconds * 1000), peak_mb=document.peak_mb, **facts)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.bootstrap import running
+from broker.bootstrap import sweeping
 from broker.clock import now_ms
 from broker.metrics import sweep_ended
 from broker.observability import invocation
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     def left_ms() -> int:
         return int(context.get_remaining_time_in_millis())
 
-    swept = running.sweep()(
+    swept = sweeping.sweep()(
         now_ms(),
         time_left=lambda: left_ms() > MARGIN_MS,
         together=lambda strands: side_by_side(strands, lambda: (left_ms() - ANSWER_MS) / 1000),

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from broker.bootstrap import doors
+from broker.bootstrap import inbox
 from broker.clock import now_ms
 from broker.observability import invocation, log, say
 
@@ -20,11 +20,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _take(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
     if "collect" in message:
-        batch = doors.collect()(message["collect"], now_ms())
+        batch = inbox.collect()(message["collect"], now_ms())
         if batch is not None:
             log("batch completed", batch_id=batch.id, tenant=batch.tenant, total=batch.total)
         return
-    taken = doors.split()(message, now_ms)
+    taken = inbox.split()(message, now_ms)
     if taken is None:
         return
     facts = {"batch_id": taken.batch_id, "tenant": taken.tenant, "error": taken.error}

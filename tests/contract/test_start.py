@@ -84,8 +84,8 @@ def loaded(door: str, builder: str = "") -> frozenset[str]:
     code = f"import sys, handlers.{door}\n"
     if builder:
         code += (
-            "from broker.bootstrap import batch_results, batching, doors, running\n"
-            "rooms = doors, running, batching, batch_results\n"
+            "from broker.bootstrap import batch_results, batching, doors, inbox, running, sweeping\n"
+            "rooms = doors, inbox, running, sweeping, batching, batch_results\n"
             f"next(getattr(room, {builder!r}) for room in rooms if hasattr(room, {builder!r}))()\n"
         )
     names = set(template()["Globals"]["Function"]["Environment"]["Variables"]) | {
@@ -115,7 +115,7 @@ def test_each_function_is_looked_at() -> None:
     assert set(DOORS) == AT_FIRST_USE.keys()
     text = {door: (ROOT / "functions" / "handlers" / f"{door}.py").read_text() for door in DOORS}
     for door, (builder, _) in AT_FIRST_USE.items():
-        assert re.search(rf"\b(batch_results|batching|doors|running)\.{builder}\(", text[door]), (
+        assert re.search(rf"\b(batch_results|batching|doors|inbox|running|sweeping)\.{builder}\(", text[door]), (
             f"handlers/{door}.py does not use {builder}"
         )
 

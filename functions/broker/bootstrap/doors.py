@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
     answers,
-    base_url,
     bus,
     circuits,
     conversations,
@@ -16,29 +15,19 @@ from broker.bootstrap.adapters import (
     jobs,
     media,
     models,
-    outbox,
     payloads,
     policies,
     prompt_texts,
-    readings,
     setting,
     tenants,
 )
-from broker.bootstrap.running import count_line, deliver
+from broker.bootstrap.running import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from broker.documents.document import Document
-    from broker.inbox.asking import AskForDocument
-    from broker.inbox.collecting import Collect
-    from broker.inbox.reading import ReadDocument
-    from broker.inbox.recipes import ReadForRecipe, TakeDocument
-    from broker.inbox.splitting import Split
-    from broker.jobs.accepting import Accept, Acceptance, Caller
+    from broker.jobs.accepting import Accept
     from broker.jobs.event_consumer import EventConsumer
-    from broker.jobs.request import JobRequest
     from broker.jobs.trial import Trial
     from broker.rest.admin import Admin
     from broker.rest.api import Api
@@ -200,105 +189,8 @@ def event_consumer() -> "EventConsumer":
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
 
     def ask(detail: Any, tenant: str, event_id: str, principal: str) -> None:
+        from broker.bootstrap.inbox import ask_for_document
+
         ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
 
     return EventConsumer(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), ask)
-
-
-@cache
-def ask_for_document() -> "AskForDocument":
-    """Documents that events ask for."""
-    from broker.cloud.clients import client
-    from broker.cloud.queues import FilesQueue
-    from broker.cloud.row_files import InboxObjects
-    from broker.inbox.asking import AskForDocument
-
-    finds = InboxObjects(client("s3"))
-    return AskForDocument(finds, FilesQueue(client("sqs"), setting("FILES_QUEUE")), setting("INBOX_BUCKET"))
-
-
-@cache
-def split() -> "Split":
-    """The door for files."""
-    from broker.bootstrap import batching  # which needs this module
-    from broker.cloud.buckets import Inbox
-    from broker.cloud.clients import client
-    from broker.cloud.queues import FilesQueue
-    from broker.inbox.lines import TakeLines
-    from broker.inbox.splitting import Split
-    from broker.metrics import line_failed
-
-    inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
-    use_cases = tenants().get, _accept_later, count_line(), bus().put_one
-    take_lines = TakeLines(batching.batches(), batching.batch_workflows())
-    return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), take_lines, line_failed)
-
-
-@cache
-def take_document() -> "TakeDocument":
-    """Documents that there are recipes for."""
-    from broker.batches.documents import SubmitDocument
-    from broker.batches.recipes import Recipes
-    from broker.bootstrap.batching import batch_workflows, batches
-    from broker.inbox.recipes import TakeDocument
-    from broker.routing.windows import window_of
-
-    submit = SubmitDocument(batches(), batch_workflows(), lambda name, now: window_of(models().catalog(now), name))
-    return TakeDocument(Recipes(database()), readings(), submit)
-
-
-def _accept_later(
-    request: "JobRequest", caller: "Caller", now: int, key: str | None, job_id: str | None
-) -> "Acceptance":
-    """As `accept`, which is built for the first request that comes."""
-    return accept()(request, caller, now, key, job_id)
-
-
-@cache
-def read_document() -> "ReadDocument":
-    """Reading a document of the inbox."""
-    from broker.cloud.buckets import Inbox
-    from broker.cloud.clients import client
-    from broker.cloud.queues import FilesQueue
-    from broker.cloud.readings import TextractOcr
-    from broker.documents import sandbox
-    from broker.documents.limits import Limits
-    from broker.inbox.files import MAX_FILE_BYTES
-    from broker.inbox.reading import ReadDocument
-
-    sandbox.hide()
-    ocr: sandbox.Ocr = TextractOcr(client("textract")) if setting("DOCUMENT_SCANS") == "on" else sandbox.refuse_scans
-
-    def read(path: "Path", name: str) -> "Document":
-        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES), ocr)
-
-    later = FilesQueue(client("sqs"), setting("FILES_QUEUE"))
-    return ReadDocument(Inbox(client("s3")), readings(), read, later.again)
-
-
-@cache
-def read_for_recipe() -> "ReadForRecipe":
-    """Reading a document for a recipe."""
-    from broker.cloud.buckets import Inbox
-    from broker.cloud.clients import client
-    from broker.cloud.queues import FilesQueue
-    from broker.documents import sandbox
-    from broker.documents.limits import Limits
-    from broker.inbox.files import MAX_FILE_BYTES
-    from broker.inbox.recipes import ReadForRecipe
-
-    sandbox.hide()
-
-    def read(path: "Path", name: str, keep: sandbox.Ocr) -> "Document":
-        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES), keep)
-
-    later = FilesQueue(client("sqs"), setting("FILES_QUEUE"))
-    return ReadForRecipe(Inbox(client("s3")), readings(), read, later.again)
-
-
-@cache
-def collect() -> "Collect":
-    """The result of a file."""
-    from broker.inbox.collecting import Collect
-
-    return Collect(database(), jobs(), payloads(), outbox(), base_url(), bus().put_one)

@@ -13,7 +13,6 @@ from broker.bootstrap.adapters import (
     delivery_queue,
     impatient,
     is_local,
-    job_queue,
     jobs,
     media,
     models,
@@ -26,14 +25,11 @@ from broker.bootstrap.adapters import (
 )
 
 if TYPE_CHECKING:
-    from broker.cloud.queues import Ends
     from broker.delivery.delivering import Deliver
     from broker.delivery.publishing import Publish
     from broker.inbox.counting import Count
-    from broker.jobs.cleaning import Clean
     from broker.jobs.head import Head
     from broker.jobs.in_flight import InFlight
-    from broker.jobs.sweeping import Sweep
     from broker.steps.advancing import Advance
     from broker.steps.asking import AskEngines
     from broker.steps.cache_lookup import CacheLookup
@@ -257,45 +253,3 @@ def deliver() -> "Deliver":
         Receivers(impatient(), receivers_unread),
         link=link,
     )
-
-
-@cache
-def clean() -> "Clean":
-    """Ending objects."""
-    from broker.cloud.clients import client
-    from broker.cloud.file_bucket import FileObjects
-    from broker.cloud.objects import BucketObjects
-    from broker.files.keeping import EndFiles
-    from broker.jobs.cleaning import Clean
-
-    table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")
-    objects = BucketObjects(table, bucket, lambda: client("s3"), lambda: client("dynamodb"))
-    return Clean(database(), objects, EndFiles(database(), FileObjects(bucket, lambda: client("s3"))))
-
-
-@cache
-def ends() -> "Ends":
-    """The queues that should be empty."""
-    from broker.cloud.clients import client
-    from broker.cloud.queues import Ends
-
-    return Ends(client("sqs"), setting("END_QUEUES").split())
-
-
-@cache
-def sweep() -> "Sweep":
-    """The sweep."""
-    from broker.cloud.clients import client
-    from broker.cloud.queues import JobDeadLetters
-    from broker.cloud.workflows import can_start
-    from broker.jobs.sweeping import Sweep
-
-    dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, look_at_file_or_batch, can_start)
-
-
-def reviews_standing(now: int) -> tuple[int, int]:
-    """How many jobs are held for a review, and for how long the first of them has been."""
-    from broker.reviews.queue import standing
-
-    return standing(database(), now)
