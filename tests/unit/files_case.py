@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.files.keeping import EndFiles, Files, NewFile
+from broker.files.ending import EndFiles
+from broker.files.keeping import Files, NewFile
 from broker.files.record import FileRecord, files_pk
 from broker.jobs.cleaning import Clean, Ending, key_of
 from broker.tenants.registry import Tenants

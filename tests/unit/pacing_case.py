@@ -97,6 +97,8 @@ class Batch(Overload):
     refused: Counter[str] = field(default_factory=Counter)
     served: list[tuple[int, str, int]] = field(default_factory=list)
     """When a call was let through, whose, and its tokens."""
+    asked: dict[str, int] = field(default_factory=dict)
+    """When a job's first call was made."""
     ended: dict[str, int] = field(default_factory=dict)
     """When a job's answer came."""
     looks: int = 0
@@ -126,6 +128,7 @@ class Batch(Overload):
         self._ask(execution, keys)
         if not keys:
             return
+        self.asked.setdefault(execution.run.id, self.now)
         takes = self.provider.takes(row, self.now)
         self.calls[row.lane] += 1
         if takes:
@@ -177,13 +180,15 @@ def bound_s(rows: int, rate: float, burst: float, latency_s: float) -> float:
 def gap(batch: Batch, one: str, other: str, since: int = MINUTE + 5 * SECOND) -> int:
     """By how many tokens one of two tenants was ever ahead of the other, while both had something to be started.
 
+    A refused call that pauses until it is repeated is nothing to be started: nobody waits for it.
+
     Args:
         batch: that was run.
         one: a tenant.
         other: the other.
         since: milliseconds from the start: a little later than both came, for what nobody waits for is anybody's.
     """
-    until = min(max(at for at, tenant, _ in batch.served if tenant == each) for each in (one, other))
+    until = min(max(at for job, at in batch.asked.items() if batch.jobs[job].tenant == each) for each in (one, other))
     ahead, widest = 0, 0
     for at, tenant, tokens in batch.served:
         if NOW + since <= at < until:

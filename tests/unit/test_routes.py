@@ -14,8 +14,9 @@ from broker.jobs.ending import cancel_job
 from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
 from broker.observability import logger
-from broker.rest.api import MOST_WAIT_S, ROUTES, _preferred_wait
+from broker.rest.api import MOST_WAIT_S, ROUTES
 from broker.rest.http import Reply, Request
+from broker.rest.waiting import preferred_wait
 from handlers.api import handler
 
 from tests.fakes.world import BASE_URL, JOB_ID, NOW, a_head
@@ -207,7 +208,7 @@ def test_a_list_names_the_field_at_fault(query: dict[str, str]) -> None:
     ],
 )
 def test_a_preference(header: str, seconds: int) -> None:
-    assert _preferred_wait(header) == seconds
+    assert preferred_wait(header) == seconds
 
 
 @pytest.mark.parametrize(

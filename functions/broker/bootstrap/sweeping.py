@@ -18,7 +18,7 @@ def clean() -> "Clean":
     from broker.cloud.clients import client
     from broker.cloud.file_bucket import FileObjects
     from broker.cloud.objects import BucketObjects
-    from broker.files.keeping import EndFiles
+    from broker.files.ending import EndFiles
     from broker.jobs.cleaning import Clean
 
     table, bucket = setting("JOBS_TABLE"), setting("PAYLOADS_BUCKET")

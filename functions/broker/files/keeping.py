@@ -4,11 +4,12 @@ A file's id is no credential: each is looked for among its tenant's alone, and a
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from broker.errors import InvalidRequest, NotFound
+from broker.files.ending import TOTAL, TRIES, release
 from broker.files.record import (
     PENDING,
     PROCESSED,
@@ -20,17 +21,12 @@ from broker.files.record import (
     new_file_id,
     object_key,
 )
-from broker.jobs.cleaning import NOTE, Ending, key_of, note
+from broker.jobs.cleaning import NOTE, note
 from broker.storage import ConditionFailed, Database, Delete, If, Put, Update
 from broker.tenants.registry import Tenant
 
-TOTAL = "TOTAL"
-
 FIRST, LAST = file_sk(""), file_sk("~")
 """Between them are all files of a tenant; the characters of ids sort below `~`."""
-
-TRIES = 3
-"""Of a change that meets another one of the same file: there are few, and each goes one way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,47 +255,6 @@ class Files:
         nothing = {"pk": files_pk(tenant), "sk": TOTAL, "files": 0, "bytes": 0}
         with suppress(ConditionFailed):
             self.database.write(Put("jobs", nothing, (If("pk", "absent"),)))
-
-
-@dataclass(frozen=True, slots=True)
-class EndFiles:
-    """What becomes of records whose objects end: see `cleaning.Clean.release`."""
-
-    database: Database
-    bucket: FileBucket
-
-    def __call__(self, endings: Sequence[Ending], now: int) -> list[Ending]:
-        """Those of which the objects may go. A file that still stands keeps its own; one that is over gives back."""
-        return [each for each in endings if self._lets_go(each, now)]
-
-    def _lets_go(self, ending: Ending, now: int) -> bool:
-        if not ending.pk.startswith(files_pk("")):
-            return True
-        file_id = key_of(ending).rpartition("/")[2]
-        for _ in range(TRIES):
-            item = self.database.get("jobs", ending.pk, file_sk(file_id))
-            if item is None:
-                return True
-            record = FileRecord.of(item)
-            if not record.is_over(now):
-                return False
-            if record.multipart and record.status == PENDING:  # else its parts would lie there, and count for nobody
-                self.bucket.abort(record.key, record.multipart)
-            if release(self.database, record):
-                return True
-        return False
-
-
-def release(database: Database, record: FileRecord, *beside: Put) -> bool:
-    """Take a record out of its tenant's total, once, with what is to be written beside; False where it has changed."""
-    pk = files_pk(record.tenant)
-    as_read = (If("status", "=", record.status), If("bytes", "=", record.bytes))
-    count = {"files": -1, "bytes": -record.bytes}
-    try:
-        database.write(Delete("jobs", pk, file_sk(record.id), as_read), Update("jobs", pk, TOTAL, add=count), *beside)
-    except ConditionFailed:
-        return False
-    return True
 
 
 def well_formed(file_id: str) -> bool:

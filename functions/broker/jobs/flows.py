@@ -6,8 +6,8 @@ calls and tokens it has let through since, so that what all have let through is 
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.jobs import rates
@@ -190,7 +190,18 @@ class Flow:
             span_s = max(self.decision.at - since, GRANT_MS / 2) / 1000
             self.decide(rates.measured(self.decision, max(rate * through / len(some), through / span_s), now))
 
-    def is_near(self, of_calls: int, calls_left: int, of_tokens: int, tokens_left: int, now: int) -> bool:
+    def read_limits(self, calls: Sequence[Mapping[str, Any]], now: int) -> None:
+        """Take what a provider told of its limits with some calls (`x` of a call's record)."""
+        for of_calls, calls_left, of_tokens, tokens_left in (
+            each["x"] for each in calls if len(each.get("x", ())) == 4
+        ):
+            if self.decision.learnt:
+                self.decision = replace(self.decision, calls_limit=of_calls, tokens_limit=of_tokens)
+            elif self._is_near(of_calls, calls_left, of_tokens, tokens_left, now):
+                left = min(calls_left / of_calls if of_calls else 1, tokens_left / of_tokens if of_tokens else 1)
+                self.decide(rates.named(self.decision, of_calls, of_tokens, left, now))
+
+    def _is_near(self, of_calls: int, calls_left: int, of_tokens: int, tokens_left: int, now: int) -> bool:
         """True where what a provider says is left of its limits lasts for few seconds more."""
         coming = max(NEAR_S * self.decision.rate(now), 1)
         return (of_calls > 0 and calls_left < coming) or (of_tokens > 0 and tokens_left < coming * self.size)

@@ -12,15 +12,16 @@ its own rate alone, as it opens its own circuit alone.
 
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from broker.consequences import SUCCEEDED
 from broker.errors import Throttled
 from broker.jobs import rates
+from broker.jobs.blame import Blame
 from broker.jobs.fair_share import FairShare
-from broker.jobs.flows import AHEAD_MS, FEWEST, WINDOW_MS, Flow, Met, Told, newer
+from broker.jobs.flows import AHEAD_MS, WINDOW_MS, Flow, Met, Told, newer
 from broker.jobs.head import BULK, Head
 from broker.storage import Item
 
@@ -41,14 +42,6 @@ ROOM = ""
 
 LEAST_AGAIN_S, SPREAD = 1.0, 4
 """Seconds until a job is looked at again; longer ones are shortened by up to a fourth, so that they come spread."""
-
-OWN_PART = 0.5
-"""A tenant of which so large a part of its calls is refused has its own rate."""
-
-NOTHING = (0, 0.0, 0.0)
-
-BLAME_MS = 30_000
-"""In so long what is remembered of a tenant's calls halves."""
 
 USUAL_TOKENS, USUAL_PRICE = 1_000, 1_000
 """Of a job of which nothing is known, and by what is held for it: nano-dollars of a token."""
@@ -90,8 +83,7 @@ class Pace:
     flows: OrderedDict[str, Flow] = field(default_factory=OrderedDict)
     """By model, `model#tenant`, or kind while its model is not known; who was used last is the last."""
     _kinds: OrderedDict[Kind, _Usual] = field(default_factory=OrderedDict)
-    _blame: dict[tuple[str, str], tuple[int, float, float]] = field(default_factory=dict)
-    """Of a tenant's calls to a model: since when, how many, and how many of them were refused."""
+    _blame: Blame = field(default_factory=Blame)
     _active: int = 1
     _lacks: Flow | None = None
     """What the last job was left for."""
@@ -168,8 +160,8 @@ class Pace:
                 if refused and not (before and before.refused):
                     self._doubtful.add(model)
                     flow.refused(now)
-                self._count(model, kind[0], started_at, before, refused=bool(refused))
-                self._read_limits(flow, mine, now)
+                self._blame.count(model, kind[0], started_at, before, refused=bool(refused))
+                flow.read_limits(mine, now)
 
     def ended(self, charge: Charge, head: Item | None, now: int) -> None:
         """A job has ended: what it took counts in place of what had been expected. A refused one took its turn."""
@@ -193,11 +185,11 @@ class Pace:
     def decide(self, now: int) -> None:
         """Judge what was refused, and forget what is over."""
         to_measure = {name for name, flow in self.flows.items() if flow.is_to_be_measured}
-        for model in (self._doubtful | to_measure) & self.flows.keys():
+        for model in sorted((self._doubtful | to_measure) & self.flows.keys()):
             flow = self.flows[model]
             flow.met = {job_id: met for job_id, met in flow.met.items() if 0 <= now - met.at < WINDOW_MS}
-            tenants = {met.tenant for met in flow.met.values()}
-            alone = {each for each in tenants if self._is_to_blame(model, each, tenants)}
+            tenants = sorted({met.tenant for met in flow.met.values()})
+            alone = [each for each in tenants if self._blame.falls_on(model, each, tenants)]
             flow.judge([met for met in flow.met.values() if met.tenant not in alone], now)
             for tenant in alone:
                 known = [met for met in flow.met.values() if met.tenant == tenant]
@@ -260,8 +252,7 @@ class Pace:
     def _drop(self, name: str) -> None:
         del self.flows[name]
         self.fair.forget(name)
-        for key in [key for key in self._blame if key[0] == name]:
-            del self._blame[key]
+        self._blame.forget(name)
 
     def _usual(self, kind: Kind) -> _Usual:
         usual = self._kinds.setdefault(kind, _Usual())
@@ -275,31 +266,6 @@ class Pace:
         if usual is None or not usual.tokens:
             return max(1, hold // USUAL_PRICE) if hold else USUAL_TOKENS
         return max(1, round(hold * usual.per_hold if hold and usual.per_hold else usual.tokens))
-
-    def _count(self, model: str, tenant: str, at: int, before: Met | None, *, refused: bool) -> None:
-        since, calls, bad = self._blame.get((model, tenant), (at, 0.0, 0.0))
-        if at - since >= BLAME_MS:
-            since, calls, bad = at, calls / 2, bad / 2
-        calls, bad = calls + (before is None), bad + (refused and not (before and before.refused))
-        self._blame[model, tenant] = since, calls, bad
-
-    def _is_to_blame(self, model: str, tenant: str, tenants: Collection[str]) -> bool:
-        """True where most of its calls are refused, and not those of the others."""
-        others = [self._blame.get((model, each), NOTHING) for each in tenants if each != tenant]
-        made, refused = sum(each[1] for each in others), sum(each[2] for each in others)
-        _, calls, bad = self._blame.get((model, tenant), NOTHING)
-        fails = calls >= FEWEST and bad >= OWN_PART * calls
-        return fails and made >= FEWEST and refused < OWN_PART / 2 * made
-
-    @staticmethod
-    def _read_limits(flow: Flow, calls: Sequence[Mapping[str, Any]], now: int) -> None:
-        for limits in (call["x"] for call in calls if len(call.get("x", ())) == 4):
-            of_calls, calls_left, of_tokens, tokens_left = limits
-            if flow.decision.learnt:
-                flow.decision = replace(flow.decision, calls_limit=of_calls, tokens_limit=of_tokens)
-            elif flow.is_near(of_calls, calls_left, of_tokens, tokens_left, now):
-                left = min(calls_left / of_calls if of_calls else 1, tokens_left / of_tokens if of_tokens else 1)
-                flow.decide(rates.named(flow.decision, of_calls, of_tokens, left, now))
 
 
 def own_name(model: str, tenant: str) -> str:

@@ -15,7 +15,8 @@ from broker.registry.guardrail_entry import GuardrailEntry
 from broker.registry.label_entry import LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry, declared_variables
-from broker.registry.recipe_entry import PromptUseEntry, RecipeEntry
+from broker.registry.recipe_entry import RecipeEntry
+from broker.registry.recipe_parts import PromptUseEntry
 from broker.registry.rule_entry import JudgePromptEntry, RuleEntry
 from broker.registry.tenants import TenantEntry
 

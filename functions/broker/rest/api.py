@@ -1,7 +1,6 @@
 """The routes of `/v1`, one function each, in one table."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
@@ -31,6 +30,7 @@ from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
 from broker.rest.tries import asked_once
+from broker.rest.waiting import ended, preferred_wait
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
 
 INCLUDED = ("route",)
 """What `include` may ask for: `route` is why each registered model was taken or left out."""
-
-FIRST_POLL_S, SLOWEST_POLL_S, SLOWER_BY = 0.03, 1.0, 1.5
-"""A long poll looks soon, then ever less often: ten reads of one small item in three seconds, at most some thirty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ class Api:
         return self._submit(request, run_body(request.path["id"], request.json()))
 
     def _submit(self, request: Request, document: Any) -> Reply:
-        wait = _preferred_wait(request.headers.get("prefer", ""))
+        wait = preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
         accepted = self.take(request, body, "rest")
         head = self.wait(accepted.head, request.began + wait, seen=0)
@@ -241,28 +238,8 @@ class Api:
         return view(head, notes, answer, request.base_url, whole_route=whole_route)
 
     def wait(self, head: Head, until: float, *, seen: int) -> Head:
-        """The job once it has ended, or is held for a person, who may take days; as it is when the time is over.
-
-        Who asks for one that is held already, since `seen`, waits for more than that: else a loop of long polls would
-        be one without a pause.
-        """
-        pause = FIRST_POLL_S
-        while not head.status.terminal and (left := until - time.monotonic()) > 0:
-            if head.is_held and head.review["since"] != seen:
-                break
-            time.sleep(min(pause, left))
-            pause = min(pause * SLOWER_BY, SLOWEST_POLL_S)
-            head = self.jobs.get(head.id)
-        return head
-
-
-def _preferred_wait(prefer: str) -> int:
-    """Seconds from a `Prefer` header (RFC 7240); a preference that makes no sense is ignored, as the RFC has it."""
-    for preference in prefer.split(","):
-        name, _, value = preference.split(";")[0].strip().partition("=")
-        if name.lower() == "wait" and re.fullmatch("[0-9]{1,6}", value.strip()):
-            return min(int(value), MOST_WAIT_S)
-    return 0
+        """See `waiting.ended`."""
+        return ended(self.jobs, head, until, seen=seen)
 
 
 def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
