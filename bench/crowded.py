@@ -10,21 +10,21 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from broker.batches.assembling import Assemble
 from broker.batches.batch import KEEP_S, Batch
-from broker.batches.collecting import Collect
-from broker.batches.counting import Count
-from broker.batches.duplicates import Duplicates
-from broker.batches.folding import Fold
-from broker.batches.planning import Plan
+from broker.batches.flow.steering import Run
+from broker.batches.flow.telling import Tell
 from broker.batches.ports import ResultKind
-from broker.batches.releasing import Release
-from broker.batches.running import RunRows
+from broker.batches.results.assembling import Assemble
+from broker.batches.results.collecting import Collect
+from broker.batches.results.folding import Fold
+from broker.batches.rows.counting import Count
+from broker.batches.rows.duplicates import Duplicates
+from broker.batches.rows.planning import Plan
+from broker.batches.rows.releasing import Release
+from broker.batches.rows.running import RunRows
+from broker.batches.rows.tending import Tend
 from broker.batches.shard import ROWS, Shard
-from broker.batches.steering import Run
 from broker.batches.store import Batches
-from broker.batches.telling import Tell
-from broker.batches.tending import Tend
 from broker.errors import NotFound
 from broker.jobs.accepting import Acceptance, Caller
 from broker.jobs.exporting import Export
@@ -117,7 +117,7 @@ class DiskResults:
 
 @dataclass(slots=True)
 class CheckedFiles:
-    """See `broker.batches.assembling.Files` and `WriteFile`: what is written is looked through, and not kept."""
+    """See `broker.batches.results.assembling.Files`, `WriteFile`: what is written is looked through, and not kept."""
 
     lines: dict[str, int] = field(default_factory=dict)
     size: int = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from broker.batches.request import BatchRequest
+from broker.batches.asking.request import BatchRequest
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
 from broker.contract.events import WebhookBody, any_event

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from botocore.stub import Stubber
-from broker.batches.documents import Readings as DocumentReadingsOfBatches
+from broker.batches.documents.submitting import Readings as DocumentReadingsOfBatches
 from broker.cloud.readings import DocumentReadings, TextractOcr
 from broker.documents.document import TooMuch
 from broker.errors import NotFound

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from broker.batches.submitting import Found
+from broker.batches.asking.submitting import Found
 from broker.cloud.row_files import RowFiles
 from broker.cloud.rows import RowObjects
 from broker.files.record import FileRecord

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from broker.batches.asking.request import parse_batch
 from broker.batches.batch import Batch, BatchStatus
-from broker.batches.request import parse_batch
 from broker.batches.shard import Sums
 from broker.batches.store import Batches
 from broker.clock import now_ms

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from broker.batches.stopping import Stops
+from broker.batches.flow.stopping import Stops
 from broker.cloud import bus
 from broker.jobs.head import Status
 from jsonschema.exceptions import ValidationError

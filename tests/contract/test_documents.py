@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from broker.batches.planning import MOST_BYTES, MOST_ROWS
+from broker.batches.rows.planning import MOST_BYTES, MOST_ROWS
 from broker.inbox import files
 
 from tests.contract.stack import ROOT

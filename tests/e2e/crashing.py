@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from broker.batches.batch import batch_id_of, batch_pk
-from broker.batches.looking import LookAtBatch
-from broker.batches.releasing import Release
+from broker.batches.flow.looking import LookAtBatch
+from broker.batches.flow.telling import Tell
+from broker.batches.rows.releasing import Release
 from broker.batches.shard import shard_pk
 from broker.batches.store import Batches
-from broker.batches.telling import Tell
 from broker.clock import now_ms
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue, ShardsQueue

@@ -7,7 +7,7 @@ import json
 import uuid
 from typing import Any
 
-from broker.batches.tries import TRIES
+from broker.batches.rows.tries import TRIES
 from broker.jobs.store import Jobs
 
 from tests.e2e.files import Files

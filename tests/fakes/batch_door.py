@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.batches.asking.estimating import EstimateBatch
+from broker.batches.asking.request import BatchRequest
+from broker.batches.asking.sampling import Sampling
+from broker.batches.asking.submitting import Found, Submit
 from broker.batches.batch import Batch
-from broker.batches.estimating import EstimateBatch
-from broker.batches.releasing import Release
-from broker.batches.request import BatchRequest
-from broker.batches.sampling import Sampling
-from broker.batches.stopping import Stops
+from broker.batches.flow.stopping import Stops
+from broker.batches.rows.releasing import Release
 from broker.batches.store import Batches
-from broker.batches.submitting import Found, Submit
 from broker.batches.viewing import ShowBatch
 from broker.bulk.asking import AskForBulk
 from broker.bulk.record import Bulks
@@ -30,7 +30,7 @@ from tests.fakes.world import INBOX, World
 
 @dataclass(slots=True)
 class FakeFinds:
-    """See `broker.batches.submitting.Finds`: what lies in the inbox, and files by tenant and id."""
+    """See `broker.batches.asking.submitting.Finds`: what lies in the inbox, and files by tenant and id."""
 
     rows: FakeRowBytes
     files: dict[tuple[str, str], Found] = field(default_factory=dict)

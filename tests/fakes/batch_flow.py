@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.batches.assembling import Assemble
 from broker.batches.batch import Batch
-from broker.batches.collecting import Collect
-from broker.batches.counting import Count
-from broker.batches.duplicates import Duplicates
-from broker.batches.erasing import EraseBatch, EraseShard
-from broker.batches.folding import Fold
-from broker.batches.looking import LookAtBatch
+from broker.batches.flow.looking import LookAtBatch
+from broker.batches.flow.stopping import Stops
+from broker.batches.flow.telling import Tell, TellSoon
+from broker.batches.results.assembling import Assemble
+from broker.batches.results.collecting import Collect
+from broker.batches.results.erasing import EraseBatch, EraseShard
+from broker.batches.results.folding import Fold
+from broker.batches.rows.counting import Count
+from broker.batches.rows.duplicates import Duplicates
 from broker.batches.shard import Shard
-from broker.batches.stopping import Stops
-from broker.batches.telling import Tell, TellSoon
 from broker.delivery.publishing import HeadChange, Publish
 from broker.delivery.starting import StartDelivery
 from broker.jobs.erasing import erase
@@ -42,7 +42,7 @@ class FakePlace:
 
 @dataclass(slots=True)
 class FakeResultFiles:
-    """See `broker.batches.assembling.Files` and `WriteFile`: what was written, by bucket and key."""
+    """See `broker.batches.results.assembling.Files` and `WriteFile`: what was written, by bucket and key."""
 
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     created: dict[str, tuple[str, str]] = field(default_factory=dict)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.batches.batch import KEEP_S, LOOK_MS, Batch
-from broker.batches.duplicates import Duplicates
-from broker.batches.planning import EVERY, Most, Plan
-from broker.batches.releasing import Release
-from broker.batches.running import RunRows
+from broker.batches.flow.steering import Expire, GiveUp, Run
+from broker.batches.rows.duplicates import Duplicates
+from broker.batches.rows.planning import EVERY, Most, Plan
+from broker.batches.rows.releasing import Release
+from broker.batches.rows.running import RunRows
+from broker.batches.rows.tending import Tend
+from broker.batches.rows.tries import LINE_S
 from broker.batches.shard import Shard, place_of_row
-from broker.batches.steering import Expire, GiveUp, Run
 from broker.batches.store import Batches
-from broker.batches.tending import Tend
-from broker.batches.tries import LINE_S
 from broker.jobs.accepting import with_policies
 from broker.jobs.head import Head
 from broker.jobs.request import JobRequest, stored_form

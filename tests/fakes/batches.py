@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.batches.batch import KEEP_S, Batch, BatchStatus
-from broker.batches.lines import split
 from broker.batches.ports import ResultKind
+from broker.batches.rows.lines import split
 from broker.batches.shard import ROWS, Shard
 from broker.errors import NotFound
 

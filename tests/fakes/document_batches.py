@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.batches.batch import Batch
-from broker.batches.children import Children
-from broker.batches.collecting import Collect
-from broker.batches.documents import PlanDocument, SubmitDocument
-from broker.batches.planning import Plan
-from broker.batches.recipes import Recipes
+from broker.batches.documents.children import Children
+from broker.batches.documents.recipes import Recipes
+from broker.batches.documents.submitting import PlanDocument, SubmitDocument
+from broker.batches.results.collecting import Collect
+from broker.batches.rows.planning import Plan
 from broker.batches.shard import RowEnd, Shard
 from broker.batches.viewing import ShowBatch
 from broker.documents.reading import Reading

@@ -109,7 +109,7 @@ class FakeReadings:
         self.scans[batch_id, number] = picture
 
     def load_scan(self, batch_id: str, number: int) -> str:
-        """See `broker.batches.documents.Readings.load_scan`."""
+        """See `broker.batches.documents.submitting.Readings.load_scan`."""
         if (batch_id, number) not in self.scans:
             raise NotFound("A picture of the document is gone.", code="document_gone")
         return base64.b64encode(self.scans[batch_id, number]).decode()

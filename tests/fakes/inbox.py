@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from broker.batches.documents import SubmitDocument
-from broker.batches.recipes import Recipes
+from broker.batches.documents.recipes import Recipes
+from broker.batches.documents.submitting import SubmitDocument
+from broker.batches.rows.tries import LINE_S
 from broker.batches.store import Batches
-from broker.batches.tries import LINE_S
 from broker.delivery.publishing import HeadChange, Publish
 from broker.documents.document import Document
 from broker.documents.sandbox import Ocr

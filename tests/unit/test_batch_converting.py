@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from broker.batches import converting
-from broker.batches.planning import EVERY
-from broker.batches.sources import contents_of
+from broker.batches.rows import converting
+from broker.batches.rows.planning import EVERY
+from broker.batches.rows.sources import contents_of
 from broker.jobs.fields import MAX_BODY_BYTES
 from broker.jobs.head import Status
 from hypothesis import given

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from broker.batches.request import parse_batch
-from broker.batches.sampling import MOST_LOOKED_AT, WHOLE_BYTES
+from broker.batches.asking.request import parse_batch
+from broker.batches.asking.sampling import MOST_LOOKED_AT, WHOLE_BYTES
 from broker.errors import InvalidRequest, NotFound
 from broker.jobs.accepting import Caller
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from broker.batches.hours import DAYS, OffPeak, is_zone
+from broker.batches.asking.hours import DAYS, OffPeak, is_zone
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,9 +6,9 @@ from io import BytesIO
 
 import pytest
 from broker.batches.batch import BatchStatus
-from broker.batches.lines import LONGEST, split
-from broker.batches.planning import Most
-from broker.batches.sources import rows_of
+from broker.batches.rows.lines import LONGEST, split
+from broker.batches.rows.planning import Most
+from broker.batches.rows.sources import rows_of
 from broker.clock import iso
 from hypothesis import given
 from hypothesis import strategies as st

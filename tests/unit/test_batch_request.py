@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from broker.batches.asking.request import BATCH_EVENTS, MOST_INLINE, asked_of, parse_batch
 from broker.batches.batch import Batch
-from broker.batches.request import BATCH_EVENTS, MOST_INLINE, asked_of, parse_batch
 from broker.errors import InvalidRequest
 
 from tests.fakes.batches import a_batch

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from broker.batches.batch import Batch
-from broker.batches.retrying import rows_to_retry
+from broker.batches.rows.retrying import rows_to_retry
 from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd
 from broker.batches.store import Batches
 from broker.errors import NotFound

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.batches.running import HELD_S, LEASE_MS
+from broker.batches.rows.running import HELD_S, LEASE_MS
 from broker.batches.shard import row_job_id
 from broker.errors import Unavailable
 from broker.jobs.head import Head

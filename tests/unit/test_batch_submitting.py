@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.batches.asking.request import parse_batch
+from broker.batches.asking.submitting import GIVEN, Found, Taken
 from broker.batches.batch import Batch, BatchStatus
-from broker.batches.request import parse_batch
 from broker.batches.shard import Sums
 from broker.batches.store import Batches
-from broker.batches.submitting import GIVEN, Found, Taken
 from broker.clock import now_ms
 from broker.errors import BrokerError, Conflict, Forbidden, Gone, InvalidRequest, KeyReused, NotFound
 from broker.jobs.accepting import Caller

@@ -2,8 +2,8 @@
 
 import json
 
+from broker.batches.rows.tries import LINE_S, Pass
 from broker.batches.shard import ROWS
-from broker.batches.tries import LINE_S, Pass
 from broker.bounds import Overrun
 
 

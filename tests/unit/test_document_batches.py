@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker.batches.assembling import Assemble
+from broker.batches.asking.hours import OffPeak
 from broker.batches.batch import DOCUMENT, BatchStatus
-from broker.batches.hours import OffPeak
-from broker.batches.running import LEASE_MS
+from broker.batches.results.assembling import Assemble
+from broker.batches.rows.running import LEASE_MS
 from broker.batches.shard import RowEnd, row_job_id
 from broker.documents.document import Document, Page
 from broker.documents.reading import numbered, of_text, scan_mark

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broker.batches.asking.submitting import Found
 from broker.batches.batch import BatchStatus
 from broker.batches.store import Batches
-from broker.batches.submitting import Found
 from broker.documents.document import Document, EncryptedDocument, Page
 from broker.documents.reading import Reading
 from broker.documents.sandbox import Ocr

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from broker.batches.batch import LOOK_MS
-from broker.batches.planning import MOST_BYTES
+from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
 from broker.inbox.files import MAX_DOCUMENT_BYTES, MAX_REQUEST_BYTES
 

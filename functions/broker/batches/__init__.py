@@ -7,4 +7,7 @@
 
 A batch is one small item, and each of its shards another in a partition of its own, so no item is written by everybody.
 The batch's item changes when a shard begins, gets light or has ended, and never for a row.
+
+`asking/` is the way in, `rows/` from the file to jobs, `results/` from jobs to files, `flow/` what moves a batch,
+`documents/` batches whose rows are stages of a recipe.
 """

@@ -170,7 +170,7 @@ class Batch:
         begins: int = max(now, self.asked.get("not_before", 0))
         if "window" not in self.asked:
             return begins
-        from broker.batches.hours import OffPeak  # few batches have hours, and time zones are slow to load
+        from broker.batches.asking.hours import OffPeak  # few batches have hours, and time zones are slow to load
 
         return OffPeak.of(self.asked["window"]).opens_at(begins)
 

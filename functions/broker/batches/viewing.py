@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.batches.batch import Batch, BatchStatus, is_document
-from broker.batches.document_view import document_view
+from broker.batches.documents.viewing import document_view
 from broker.batches.shard import ENDINGS, ROWS, Sums
 from broker.batches.store import Batches
 from broker.clock import iso, usd

@@ -10,10 +10,10 @@ from broker.bootstrap.running import deliver
 from broker.clock import now_ms
 
 if TYPE_CHECKING:
+    from broker.batches.asking.estimating import EstimateBatch
+    from broker.batches.asking.request import BatchRequest
+    from broker.batches.asking.submitting import Submit
     from broker.batches.batch import Batch
-    from broker.batches.estimating import EstimateBatch
-    from broker.batches.request import BatchRequest
-    from broker.batches.submitting import Submit
     from broker.batches.viewing import ShowBatch
     from broker.cloud.results import OutboxResults
     from broker.rest.batches import BatchDoor
@@ -26,7 +26,7 @@ ALONE = (3, 4)
 @cache
 def submit() -> "Submit":
     """Taking batches."""
-    from broker.batches.submitting import Submit
+    from broker.batches.asking.submitting import Submit
     from broker.cloud.clients import client
     from broker.cloud.row_files import RowFiles
     from broker.delivery.addresses import check_form
@@ -56,8 +56,8 @@ def submit() -> "Submit":
 @cache
 def estimate() -> "EstimateBatch":
     """What batches would cost."""
-    from broker.batches.estimating import EstimateBatch
-    from broker.batches.sampling import Sampling
+    from broker.batches.asking.estimating import EstimateBatch
+    from broker.batches.asking.sampling import Sampling
     from broker.bootstrap.doors import estimate_job
     from broker.jobs.in_flight import LIMIT, PK
     from broker.routing.question import USUAL_OUTPUT
@@ -78,8 +78,8 @@ def estimate() -> "EstimateBatch":
 @cache
 def batch_door() -> "BatchDoor":
     """The routes of batches."""
-    from broker.batches.erasing import EraseBatch
-    from broker.batches.stopping import Stops
+    from broker.batches.flow.stopping import Stops
+    from broker.batches.results.erasing import EraseBatch
     from broker.batches.viewing import ShowBatch
     from broker.cloud.clients import client
     from broker.cloud.results import ResultObjects

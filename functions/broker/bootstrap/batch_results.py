@@ -17,13 +17,13 @@ from broker.bootstrap.adapters import (
 from broker.bootstrap.batching import batch_workflows, batches, duplicates, release, row_bytes, run_rows, shard_queue
 
 if TYPE_CHECKING:
-    from broker.batches.assembling import Assemble
-    from broker.batches.counting import Count
-    from broker.batches.erasing import EraseShard
-    from broker.batches.folding import Fold
-    from broker.batches.looking import LookAtBatch
-    from broker.batches.telling import Tell, TellSoon
-    from broker.batches.tending import Tend
+    from broker.batches.flow.looking import LookAtBatch
+    from broker.batches.flow.telling import Tell, TellSoon
+    from broker.batches.results.assembling import Assemble
+    from broker.batches.results.erasing import EraseShard
+    from broker.batches.results.folding import Fold
+    from broker.batches.rows.counting import Count
+    from broker.batches.rows.tending import Tend
     from broker.cloud.results import ResultObjects
     from broker.jobs.head import Head
 
@@ -40,7 +40,7 @@ def shard_results() -> "ResultObjects":
 @cache
 def count_row() -> "Count":
     """Counting rows."""
-    from broker.batches.counting import Count
+    from broker.batches.rows.counting import Count
 
     return Count(batches(), shard_queue())
 
@@ -48,7 +48,7 @@ def count_row() -> "Count":
 @cache
 def tell() -> "Tell":
     """What is told of batches."""
-    from broker.batches.telling import Tell
+    from broker.batches.flow.telling import Tell
     from broker.delivery.starting import StartDelivery
 
     return Tell(batches(), bus().put_one, StartDelivery(database(), delivery_queue()), base_url())
@@ -57,7 +57,7 @@ def tell() -> "Tell":
 @cache
 def tell_soon() -> "TellSoon":
     """Having the end of a batch told."""
-    from broker.batches.telling import TellSoon
+    from broker.batches.flow.telling import TellSoon
 
     return TellSoon(batches(), shard_queue())
 
@@ -65,7 +65,7 @@ def tell_soon() -> "TellSoon":
 @cache
 def erase_shard() -> "EraseShard":
     """Erasing the jobs of rows."""
-    from broker.batches.erasing import EraseShard
+    from broker.batches.results.erasing import EraseShard
     from broker.bootstrap.adapters import answers
     from broker.jobs.erasing import erase
 
@@ -78,8 +78,8 @@ def erase_shard() -> "EraseShard":
 @cache
 def fold() -> "Fold":
     """What follows when rows of a shard have ended."""
-    from broker.batches.collecting import Collect
-    from broker.batches.folding import Fold
+    from broker.batches.results.collecting import Collect
+    from broker.batches.results.folding import Fold
     from broker.jobs.exporting import Export
 
     collect = Collect(batches(), jobs().look, Export(payloads(), base_url()), shard_results(), row_bytes())
@@ -89,7 +89,7 @@ def fold() -> "Fold":
 @cache
 def tend() -> "Tend":
     """What becomes of a shard."""
-    from broker.batches.tending import Tend
+    from broker.batches.rows.tending import Tend
 
     return Tend(batches(), run_rows(), fold(), batch_workflows(), tell())
 
@@ -97,7 +97,7 @@ def tend() -> "Tend":
 @cache
 def assemble() -> "Assemble":
     """The files of results."""
-    from broker.batches.assembling import Assemble
+    from broker.batches.results.assembling import Assemble
     from broker.cloud.clients import client
     from broker.cloud.results import ResultFile
 
@@ -107,6 +107,6 @@ def assemble() -> "Assemble":
 @cache
 def look_at_batch() -> "LookAtBatch":
     """The sweep's look."""
-    from broker.batches.looking import LookAtBatch
+    from broker.batches.flow.looking import LookAtBatch
 
     return LookAtBatch(batches(), release(), shard_queue(), batch_workflows(), tell())

@@ -8,12 +8,12 @@ from broker.bootstrap.doors import accept, prepare
 
 if TYPE_CHECKING:
     from broker.batches.batch import Batch
-    from broker.batches.documents import PlanBatch, PlanDocument
-    from broker.batches.duplicates import Duplicates
-    from broker.batches.planning import Plan
-    from broker.batches.releasing import Release
-    from broker.batches.running import RunRows
-    from broker.batches.steering import Expire, GiveUp, Run
+    from broker.batches.documents.submitting import PlanBatch, PlanDocument
+    from broker.batches.flow.steering import Expire, GiveUp, Run
+    from broker.batches.rows.duplicates import Duplicates
+    from broker.batches.rows.planning import Plan
+    from broker.batches.rows.releasing import Release
+    from broker.batches.rows.running import RunRows
     from broker.batches.store import Batches
     from broker.cloud.queues import ShardsQueue
     from broker.cloud.rows import RowObjects
@@ -58,7 +58,7 @@ def batch_workflows() -> "BatchMachine":
 @cache
 def release() -> "Release":
     """Releasing shards."""
-    from broker.batches.releasing import Release
+    from broker.batches.rows.releasing import Release
 
     return Release(batches(), shard_queue())
 
@@ -66,7 +66,7 @@ def release() -> "Release":
 @cache
 def plan() -> "Plan":
     """Laying out rows."""
-    from broker.batches.planning import EVERY, Plan
+    from broker.batches.rows.planning import EVERY, Plan
     from broker.bootstrap.adapters import bus, outbox
     from broker.inbox.rejecting import Reject
 
@@ -82,7 +82,7 @@ def plan() -> "Plan":
 @cache
 def run() -> "Run":
     """Letting rows run."""
-    from broker.batches.steering import Run
+    from broker.batches.flow.steering import Run
 
     return Run(release(), shard_queue())
 
@@ -90,7 +90,7 @@ def run() -> "Run":
 @cache
 def expire() -> "Expire":
     """The end of a batch's time."""
-    from broker.batches.steering import Expire
+    from broker.batches.flow.steering import Expire
 
     return Expire(release())
 
@@ -98,7 +98,7 @@ def expire() -> "Expire":
 @cache
 def give_up() -> "GiveUp":
     """The end of a batch that could not be planned."""
-    from broker.batches.steering import GiveUp
+    from broker.batches.flow.steering import GiveUp
 
     return GiveUp(batches())
 
@@ -106,7 +106,7 @@ def give_up() -> "GiveUp":
 @cache
 def duplicates() -> "Duplicates":
     """Rows that ask the same."""
-    from broker.batches.duplicates import Duplicates
+    from broker.batches.rows.duplicates import Duplicates
 
     return Duplicates(database(), batches())
 
@@ -114,7 +114,7 @@ def duplicates() -> "Duplicates":
 @cache
 def run_rows() -> "RunRows":
     """Rows into jobs."""
-    from broker.batches.running import RunRows
+    from broker.batches.rows.running import RunRows
     from broker.jobs.accepting import with_policies
     from broker.jobs.request import JobRequest, stored_form
     from broker.metrics import line_failed
@@ -130,7 +130,7 @@ def run_rows() -> "RunRows":
 @cache
 def plan_batch() -> "PlanBatch":
     """Laying out whatever a batch is of."""
-    from broker.batches.documents import PlanBatch
+    from broker.batches.documents.submitting import PlanBatch
 
     return PlanBatch(batches(), plan, plan_document)
 
@@ -138,9 +138,9 @@ def plan_batch() -> "PlanBatch":
 @cache
 def plan_document() -> "PlanDocument":
     """The next stage of a document, or its result."""
-    from broker.batches.children import Children
-    from broker.batches.documents import PlanDocument
-    from broker.batches.recipes import Recipes
+    from broker.batches.documents.children import Children
+    from broker.batches.documents.recipes import Recipes
+    from broker.batches.documents.submitting import PlanDocument
     from broker.cloud.clients import client
     from broker.cloud.results import ResultObjects
 

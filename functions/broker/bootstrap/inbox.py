@@ -63,8 +63,8 @@ def split() -> "Split":
 @cache
 def take_document() -> "TakeDocument":
     """Documents that there are recipes for."""
-    from broker.batches.documents import SubmitDocument
-    from broker.batches.recipes import Recipes
+    from broker.batches.documents.recipes import Recipes
+    from broker.batches.documents.submitting import SubmitDocument
     from broker.inbox.recipes import TakeDocument
     from broker.routing.windows import window_of
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from broker.batches.request import moment
+from broker.batches.asking.request import moment
 from broker.clock import iso
 from broker.jobs.field_errors import at
 from broker.jobs.fields import Strict

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.batches.ports import ShardQueue
-from broker.batches.tries import LINE_S
+from broker.batches.rows.tries import LINE_S
 from broker.bounds import Overrun, within
 from broker.bulk.finding import Find
 from broker.bulk.record import Bulk, Bulks

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from broker.batches.submitting import Found
+from broker.batches.asking.submitting import Found
 from broker.cloud.buckets import GONE, etag_of
 from broker.files.record import FileRecord
 

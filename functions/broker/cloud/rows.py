@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from broker.batches.lines import split
+from broker.batches.rows.lines import split
 from broker.cloud.buckets import ask, write
 
 PREFIX = "batches/"

@@ -1,7 +1,7 @@
 """What clients may ask of batches."""
 
+from broker.batches.asking.request import BatchRequest
 from broker.batches.batch import BatchStatus
-from broker.batches.request import BatchRequest
 from broker.contract.batches import EXAMPLE_BATCH, Batch, BatchEstimate, BatchList
 from broker.contract.operation import Operation, parameter
 from broker.contract.replies import Redelivery

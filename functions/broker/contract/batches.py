@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
+from broker.batches.asking.request import Hours
 from broker.batches.batch import BatchStatus, Stop
-from broker.batches.request import Hours
+from broker.batches.flow.telling import WEBHOOKS
 from broker.batches.shard import ENDINGS
-from broker.batches.telling import WEBHOOKS
 from broker.batches.viewing import STAMPS
 from broker.contract.common import Count, JobId, OneOf, Shown, Time, Url, Usage, Usd
 from broker.contract.replies import Delivery

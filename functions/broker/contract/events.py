@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, RootModel, create_model
 
 from broker.batches.batch import BatchStatus
-from broker.batches.telling import WEBHOOKS
+from broker.batches.flow.telling import WEBHOOKS
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Url, Usage
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
 from broker.envelope import SOURCE, VERSION

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.batches.submitting import Found
+from broker.batches.asking.submitting import Found
 from broker.errors import InvalidRequest
 from broker.inbox.files import DOCUMENT
 from broker.inbox.splitting import Later

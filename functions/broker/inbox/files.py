@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker import json_text
-from broker.batches.planning import MOST_BYTES
+from broker.batches.rows.planning import MOST_BYTES
 from broker.errors import InvalidRequest, TooLarge
 from broker.inbox.file_work import Kind, kind_of
 from broker.json_text import MAX_BODY_BYTES

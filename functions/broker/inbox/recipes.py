@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from broker.batches.documents import SubmitDocument
-from broker.batches.recipes import Offered, Recipes
+from broker.batches.documents.recipes import Offered, Recipes
+from broker.batches.documents.submitting import SubmitDocument
 from broker.documents.document import Document, DocumentError, UnknownDocument
 from broker.documents.reading import numbered, scan_mark
 from broker.documents.sandbox import PREFIX, Ocr

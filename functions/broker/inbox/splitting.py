@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from broker.batches.tries import LINE_S, LineFailed, Pass
+from broker.batches.rows.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
 from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, Unavailable

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from broker.batches.hours import OffPeak
-from broker.batches.request import Hours
+from broker.batches.asking.hours import OffPeak
+from broker.batches.asking.request import Hours
 from broker.documents.extract import KINDS
 from broker.documents.recipe import Citations, OnFailure, Recipe
 from broker.errors import InvalidRequest
@@ -140,7 +140,7 @@ class RecipeEntry(Entry):
         return found
 
     def item(self) -> Item:
-        """As `batches.recipes` reads it; a text, for the table holds no fractions."""
+        """As `batches.documents.recipes` reads it; a text, for the table holds no fractions."""
         facts = json.dumps(self._facts(), ensure_ascii=False)
         kept: Item = {"pk": f"RECIPE#{self.id}", "sk": "RECIPE", "recipe": facts, "enabled": self.enabled}
         return kept | {name: value for name in ("tenants", "guardrails") if (value := getattr(self, name))}

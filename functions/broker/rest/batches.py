@@ -12,11 +12,11 @@ from broker.jobs.accepting import Caller
 from broker.rest.http import Reply, Request
 
 if TYPE_CHECKING:
+    from broker.batches.asking.estimating import EstimateBatch
+    from broker.batches.asking.submitting import Submit, Taken
     from broker.batches.batch import Batch
-    from broker.batches.estimating import EstimateBatch
-    from broker.batches.stopping import Stops
+    from broker.batches.flow.stopping import Stops
     from broker.batches.store import Batches
-    from broker.batches.submitting import Submit, Taken
     from broker.batches.viewing import ShowBatch
     from broker.storage import Item
 
@@ -44,7 +44,7 @@ class BatchDoor:
 
     def submit_batch(self, request: Request) -> Reply:
         """`POST /batches`."""
-        from broker.batches.request import parse_batch
+        from broker.batches.asking.request import parse_batch
 
         body = parse_batch(request.json())
         if body.input_file_id is not None:
@@ -58,7 +58,7 @@ class BatchDoor:
 
     def estimate_batch(self, request: Request) -> Reply:
         """`POST /batches/estimate`: nothing is run, kept or held."""
-        from broker.batches.request import parse_batch
+        from broker.batches.asking.request import parse_batch
 
         body = parse_batch(request.json())
         if body.input_file_id is not None:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.batches.batch import Batch
-from broker.batches.collecting import Collect, Unsettled
-from broker.batches.duplicates import Duplicates
+from broker.batches.flow.telling import Tell
 from broker.batches.ports import ShardQueue
-from broker.batches.releasing import Release
+from broker.batches.results.collecting import Collect, Unsettled
+from broker.batches.rows.duplicates import Duplicates
+from broker.batches.rows.releasing import Release
 from broker.batches.shard import Shard, row_job_id
 from broker.batches.store import Batches
-from broker.batches.telling import Tell
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head, Status
 from broker.jobs.store import Jobs
@@ -32,7 +32,7 @@ class Fold:
     duplicates: Duplicates
     collect: Collect
     erase: Callable[[Batch, Shard, int], None]
-    """Erases the rows of a shard (`batches.erasing`)."""
+    """Erases the rows of a shard (`results.erasing`)."""
     release: Release
     queue: ShardQueue
     tell: Tell

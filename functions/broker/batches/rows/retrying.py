@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from broker.batches.batch import Batch
 from broker.batches.ports import RowBytes
+from broker.batches.rows.sources import rows_of, value_of, wrapped
 from broker.batches.shard import Shard
-from broker.batches.sources import rows_of, value_of, wrapped
 from broker.batches.store import Batches
 from broker.errors import InvalidRequest
 from broker.jobs.head import Status
@@ -15,7 +15,7 @@ AT_ONCE = 50
 
 
 def rows_to_retry(batches: Batches, rows: RowBytes, first: Batch) -> Iterator[bytes]:
-    """Lines in the form of what is converted (`batches.sources`), of each row of an ended batch that did not succeed.
+    """Lines in the form of what is converted (`rows.sources`), of each row of an ended batch that did not succeed.
 
     Raises:
         NotFound: what its rows were read from was deleted.

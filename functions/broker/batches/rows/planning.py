@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
-from broker.batches.converting import Convert
-from broker.batches.identities import Identities
-from broker.batches.lines import is_blank, split
 from broker.batches.ports import RowBytes
+from broker.batches.rows.converting import Convert
+from broker.batches.rows.identities import Identities
+from broker.batches.rows.lines import is_blank, split
 from broker.batches.shard import ROWS, Shard
 from broker.batches.store import MOST_PUTS, Batches
 from broker.clock import iso

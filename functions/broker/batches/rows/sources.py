@@ -1,7 +1,7 @@
 """What stands in the rows of a batch: from the bytes of a shard to requests, or to what is wrong with them.
 
 The bytes are read where they came, or from the object that they were converted to when the batch was planned
-(`batches.planning`), whose `rows_in` says `wrapped`: each of its lines tells which line it was before.
+(`rows.planning`), whose `rows_in` says `wrapped`: each of its lines tells which line it was before.
 
     {"line": 7, "body": …}       a request, or the variables of one
     {"line": 8, "error": …}      it could not be read (`BrokerError.facts`)
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from broker import json_text
 from broker.batches.batch import Batch
-from broker.batches.lines import LONGEST, is_blank, split
 from broker.batches.ports import RowBytes
+from broker.batches.rows.lines import LONGEST, is_blank, split
 from broker.batches.shard import Shard
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.json_text import MAX_BODY_BYTES

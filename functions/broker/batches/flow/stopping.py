@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from broker.batches.batch import Batch, BatchStatus
-from broker.batches.releasing import Release
+from broker.batches.rows.releasing import Release
 from broker.errors import Conflict, NotCancelable
 
 

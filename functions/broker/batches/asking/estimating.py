@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.batches.hours import OffPeak
-from broker.batches.request import BatchRequest
-from broker.batches.sampling import Sample, Sampling
-from broker.batches.submitting import Submit
+from broker.batches.asking.hours import OffPeak
+from broker.batches.asking.request import BatchRequest
+from broker.batches.asking.sampling import Sample, Sampling
+from broker.batches.asking.submitting import Submit
 from broker.clock import NANO, iso, usd
 from broker.errors import BrokerError
 from broker.jobs.accepting import Caller

@@ -12,7 +12,7 @@ from typing import Any
 
 from broker.batches.batch import Batch
 from broker.batches.ports import BatchWorkflows
-from broker.batches.running import RunRows
+from broker.batches.rows.running import RunRows
 from broker.batches.shard import Shard
 from broker.batches.store import Batches
 

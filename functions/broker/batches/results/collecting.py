@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
 from broker.batches.ports import ResultKind, Results, RowBytes
+from broker.batches.rows.sources import contents_of
 from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, row_job_id
-from broker.batches.sources import contents_of
 from broker.batches.store import Batches
 from broker.errors import BrokerError, NotFound
 from broker.jobs.exporting import Export, Exported, job_gone, line_of

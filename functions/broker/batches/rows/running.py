@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
-from broker.batches.capping import FIRST_WAIT_S, WAIT_S, Purse, Worst
-from broker.batches.duplicates import Duplicates
 from broker.batches.ports import RowBytes, ShardQueue
+from broker.batches.rows.capping import FIRST_WAIT_S, WAIT_S, Purse, Worst
+from broker.batches.rows.duplicates import Duplicates
+from broker.batches.rows.sources import Content, Span, content_of, rows_of
+from broker.batches.rows.tries import LINE_S, LineFailed, Pass
 from broker.batches.shard import Shard, row_job_id
-from broker.batches.sources import Content, Span, content_of, rows_of
 from broker.batches.store import Batches
-from broker.batches.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.errors import BrokerError, InvalidRequest, NotFound, Unavailable
 from broker.jobs.accepting import Accept, Caller

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from broker.batches.batch import DOCUMENT, KEEP_S, LOOK_MS, Batch, is_document
-from broker.batches.children import Child, Children
-from broker.batches.planning import Plan, facts_of
+from broker.batches.documents.children import Child, Children
+from broker.batches.documents.recipes import Recipes
 from broker.batches.ports import BatchWorkflows, Results, RowBytes
-from broker.batches.recipes import Recipes
+from broker.batches.rows.planning import Plan, facts_of
 from broker.batches.store import Batches
 from broker.clock import usd, uuid7_hex
 from broker.documents.planning import Fit, next_step, with_scan

@@ -7,10 +7,10 @@ after a longer pause; both may be asked for at any time.
 from dataclasses import dataclass, replace
 
 from broker.batches.batch import Batch, is_document
+from broker.batches.flow.telling import Tell
 from broker.batches.ports import BatchWorkflows, ShardQueue
-from broker.batches.releasing import Release
+from broker.batches.rows.releasing import Release
 from broker.batches.store import Batches
-from broker.batches.telling import Tell
 from broker.batches.viewing import live_sums
 from broker.errors import BrokerError, Conflict, NotFound
 from broker.storage import Unread

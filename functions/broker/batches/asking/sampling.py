@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from broker.batches.converting import LONGEST_MARK, UTF8, converted, encoding_of
-from broker.batches.lines import LONGEST
+from broker.batches.asking.request import BatchRequest
+from broker.batches.asking.submitting import Found
 from broker.batches.ports import RowBytes
-from broker.batches.request import BatchRequest
-from broker.batches.sources import custom_id_of, request_of, unwrapped, value_of
-from broker.batches.submitting import Found
+from broker.batches.rows.converting import LONGEST_MARK, UTF8, converted, encoding_of
+from broker.batches.rows.lines import LONGEST
+from broker.batches.rows.sources import custom_id_of, request_of, unwrapped, value_of
 from broker.errors import InvalidRequest
 
 MOST_LOOKED_AT = 50

@@ -1,4 +1,4 @@
-"""Rows that came in another form, as lines of our own (`batches.sources`): CSV, other encodings, and rows to retry.
+"""Rows that came in another form, as lines of our own (`rows.sources`): CSV, other encodings, and rows to retry.
 
 It is one stream from object to object, in pieces, so that memory does not grow with the file; a repeat writes the same.
 """
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from broker import json_text
 from broker.batches.batch import Batch
-from broker.batches.lines import LONGEST
 from broker.batches.ports import RowBytes
-from broker.batches.retrying import rows_to_retry
-from broker.batches.sources import wrapped
+from broker.batches.rows.lines import LONGEST
+from broker.batches.rows.retrying import rows_to_retry
+from broker.batches.rows.sources import wrapped
 from broker.batches.store import Batches
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.json_text import MAX_BODY_BYTES

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker.batches.asking.hours import OffPeak
+from broker.batches.asking.request import BatchRequest, asked_of
 from broker.batches.batch import KEEP_S, LOOK_MS, Batch, is_document
-from broker.batches.hours import OffPeak
-from broker.batches.planning import MOST_BYTES
 from broker.batches.ports import BatchWorkflows, RowBytes
-from broker.batches.request import BatchRequest, asked_of
+from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
 from broker.clock import uuid7_hex
 from broker.errors import Conflict, Gone, InvalidRequest

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.batches.batch import Batch
-from broker.batches.planning import seconds
 from broker.batches.ports import ShardQueue
-from broker.batches.releasing import Release
+from broker.batches.rows.planning import seconds
+from broker.batches.rows.releasing import Release
 from broker.batches.store import Batches
 from broker.errors import BrokerError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from broker.batches.batch import Batch
 from broker.batches.ports import Results
-from broker.batches.releasing import Release
+from broker.batches.rows.releasing import Release
 from broker.batches.shard import Shard, Sums, row_job_id
 from broker.errors import Conflict, DeliveryBusy, NotCancelable
 from broker.jobs.erasing import forgotten

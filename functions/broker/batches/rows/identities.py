@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any, Self
 
 from broker.batches.ports import RowBytes
-from broker.batches.sources import custom_id_of
+from broker.batches.rows.sources import custom_id_of
 from broker.errors import InvalidRequest
 
 DIGEST = 16

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.batches.batch import Batch, is_document
-from broker.batches.collecting import in_one_file
 from broker.batches.ports import ResultKind, Results
+from broker.batches.results.collecting import in_one_file
 from broker.batches.store import Batches
 from broker.errors import Unavailable
 from broker.jobs.head import Status

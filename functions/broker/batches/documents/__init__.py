@@ -1,0 +1,1 @@
+"""Documents: batches whose rows are the stages of a recipe."""

@@ -1,0 +1,1 @@
+"""What moves a batch: its workflow, its stops, the look of the sweep, and what is told of it."""
