@@ -18,8 +18,10 @@ from broker.tenants.registry import Tenants
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
+from tests.fakes.endpoints import an_endpoint_door
 from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.questions import answers
+from tests.fakes.queue import FakeDeliveries
 from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
 
 BODY = json.dumps(CHAT)
@@ -34,6 +36,7 @@ class Door:
     turns: FakeTurns = field(default_factory=FakeTurns)
     health: FakeCircuits = field(default_factory=FakeCircuits)
     bucket: FakeFileBucket = field(default_factory=FakeFileBucket)
+    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
     batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +83,7 @@ class Door:
             lambda: a_file_door(world.database, self.bucket),
             self.batches.door,
             self.batches.bulk,
+            lambda: an_endpoint_door(world.database, self.deliveries, lambda *_: True),
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"id": job_id} if "{id}" in resource else {}

@@ -4,6 +4,7 @@ from broker.context.conversations import MOST_TURNS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, Model, ModelList
@@ -175,6 +176,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
+    **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,
     **BULK_OPERATIONS,
 }
