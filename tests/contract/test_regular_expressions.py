@@ -1,7 +1,7 @@
 """Patterns say nothing that Python reads wrongly before 3.11.5, as Debian 12 has it.
 
-There, a possessive repeat or an atomic group matches too much where what it repeats may itself match in more ways than one
-(https://github.com/python/cpython/issues/106052).
+There, a possessive repeat or an atomic group matches too much where what it repeats may itself match in more ways than
+one (https://github.com/python/cpython/issues/106052).
 """
 
 import re
