@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
 from broker.batches.asking.hours import Day, is_zone
-from broker.batches.rows.encodings import known
+from broker.encodings import known
 from broker.clock import NANO
 from broker.errors import InvalidRequest
 from broker.jobs.field_errors import Spelled, at, here
