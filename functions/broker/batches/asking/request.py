@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
 from broker.batches.asking.hours import Day, is_zone
-from broker.encodings import known
 from broker.clock import NANO
+from broker.encodings import known
 from broker.errors import InvalidRequest
 from broker.jobs.field_errors import Spelled, at, here
 from broker.jobs.fields import ObjectAddress, Strict, Word
