@@ -114,6 +114,8 @@ def _told(blocks: Blocks, pages: int, wanted: frozenset[str]) -> dict[str, Any]:
         output["fields"] = blocks.fields()
     if "tables" in wanted:
         output["tables"] = blocks.tables()
+    if wanted:
+        output["layout"] = blocks.layout(pages)
     return {"output": output, "units": {"pages": pages, **dict.fromkeys(sorted(wanted), pages)}}
 
 
