@@ -13,6 +13,7 @@ from broker.jobs.media_references import owned
 from broker.jobs.store import NoteOwner, Payloads
 from broker.providers.wire.base import Blob
 
+PDF = "application/pdf"
 MOST_BYTES = 25_000_000
 """That a function reads into its memory; services that read S3 themselves take more."""
 
@@ -100,6 +101,11 @@ class JobMedia:
     def _place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         # Checked when the job was accepted, and once more where it counts.
         return owned(reference["s3"], self._tenant, self._inbox, "input.file.s3")
+
+
+def pin_pages(payloads: Payloads, job: NoteOwner, address: str, data: bytes) -> None:
+    """Have a job find a PDF at an address, whatever lies there; the adapter of `batches.documents.Pin`."""
+    payloads.save(job, _pin_of({"s3": address}), {}, {"media_type": PDF}, [(data, PDF)])
 
 
 def _name_of(data: bytes) -> str:

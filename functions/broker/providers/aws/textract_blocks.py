@@ -15,6 +15,9 @@ KEPT = frozenset({"WORD", "SELECTION_ELEMENT", "KEY_VALUE_SET", "TABLE", "CELL"}
 MOST_PAGES = 3_000
 """Of a document (Amazon Textract Developer Guide, "Set quotas in Amazon Textract")."""
 
+ASIDE = frozenset({"Geometry", "TextType", "RowSpan", "ColumnSpan", "Query"})
+"""Of a block."""
+
 MARKS = {"SELECTED": "[x]", "NOT_SELECTED": "[ ]"}
 
 
@@ -35,9 +38,9 @@ class Blocks:
             kind = text(block.get("BlockType"), "kind of block")
             if kind == "LINE":
                 text(block.get("Text"), "line")
-                self._lines.setdefault(_page(block), []).append(block)
+                self._lines.setdefault(_page(block), []).append(_lean(block))
             elif kind in KEPT:
-                self._blocks[text(block.get("Id"), "block")] = block
+                self._blocks[text(block.get("Id"), "block")] = _lean(block)
 
     def text(self) -> str:
         """Lines, and between pages an empty one."""
@@ -123,6 +126,11 @@ class Blocks:
         inner = self._related(block, "CHILD")
         said = (each.get("Text") or MARKS.get(str(each.get("SelectionStatus"))) for each in inner)
         return " ".join(text(each, "word") for each in said if each is not None)
+
+
+def _lean(block: Json) -> Json:
+    """Without its place on the page, which is most of it: a document has tens of thousands."""
+    return {name: value for name, value in block.items() if name not in ASIDE}
 
 
 def _page(block: Json) -> int:
