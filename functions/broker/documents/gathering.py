@@ -20,9 +20,6 @@ MOST_PAGES = 3_000
 AT_ONCE = 50
 """Pages of one PDF: some 35,000 words and cells, which come back by the thousand and have to fit one function."""
 
-MOST_BYTES = 200_000_000
-"""Of the PDFs of one file: what a function holds in its memory, and less than services take (500 MB, Textract)."""
-
 DOTS_AN_INCH = 200
 QUALITY = 90
 """Of JPEG, in which pictures lie in a PDF."""
@@ -60,7 +57,7 @@ def take_pages(source: "Source", document: Any, numbers: Sequence[int]) -> dict[
         made = pdfium.PdfDocument.new()
         try:
             made.import_pages(document, [number - 1 for number in some])
-            size = _saved(made, names[some[0]].parent, size)
+            size = _saved(source, made, names[some[0]].parent, size)
         finally:
             made.close()
     return names
@@ -85,7 +82,7 @@ def take_pictures(source: "Source", pages: tuple[Page, ...]) -> tuple[Page, ...]
         try:
             for path in some:
                 _add(made, path)
-            size = _saved(made, names[some[0]].parent, size)
+            size = _saved(source, made, names[some[0]].parent, size)
         finally:
             made.close()
     return tuple(replace(page, scans=tuple(names[scan] for scan in page.scans)) for page in pages)
@@ -111,9 +108,9 @@ def _add(made: Any, path: Path) -> None:
     jpeg.unlink()
 
 
-def _saved(made: Any, path: Path, before: int) -> int:
+def _saved(source: "Source", made: Any, path: Path, before: int) -> int:
     made.save(path)
-    size = before + path.stat().st_size
-    if size > MOST_BYTES:
-        raise TooMuch(f"Its pages that are pictures have more than {MOST_BYTES} bytes.", code="document_too_large")
+    size, most = before + path.stat().st_size, source.limits.gathered_bytes
+    if size > most:
+        raise TooMuch(f"Its pages that are pictures have more than {most} bytes.", code="document_too_large")
     return size
