@@ -2,11 +2,12 @@
 
 import base64
 
+from broker.errors import Unavailable
+
 from tests.fakes.aws import Reply
 from tests.unit.aws_case import (
     CAT,
     CAT_OBJECT,
-    DOWN,
     INVALID,
     PNG,
     SCAN,
@@ -56,7 +57,7 @@ DOCUMENT_ERRORS = {
     **dict.fromkeys(("InvalidS3ObjectException", "UnsupportedDocumentException", "BadDocumentException"), INVALID),
     **dict.fromkeys(("DocumentTooLargeException", "IdempotentParameterMismatchException"), INVALID),
     **dict.fromkeys(("InvalidKMSKeyException", "HumanLoopQuotaExceededException"), INVALID),
-    "InvalidJobIdException": DOWN,
+    "InvalidJobIdException": (Unavailable, True),
 }
 PAGES = {"DocumentMetadata": {"Pages": 2}}
 TEXTRACT = {

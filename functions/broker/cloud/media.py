@@ -11,7 +11,7 @@ from broker.cloud.payloads import file_key
 from broker.errors import InvalidRequest
 from broker.jobs.media_references import owned
 from broker.jobs.store import NoteOwner, Payloads
-from broker.providers.wire.base import Blob
+from broker.providers.wire.base import Blob, Measured
 
 PDF = "application/pdf"
 MOST_BYTES = 25_000_000
@@ -63,6 +63,18 @@ class JobMedia:
         name = _name_of(data)
         (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])]).files
         return self._bucket, key
+
+    def measure(self, reference: Mapping[str, str]) -> Measured:
+        """See `Media.measure`."""
+        bucket, key = self.place(reference)
+        client = self._s3()
+        try:
+            size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        except client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in (*GONE, "404"):  # a HEAD has no body that would say more
+                raise
+            raise _gone() from None
+        return Measured(size, client.meta.region_name)
 
     def pin(self, reference: Mapping[str, str]) -> None:
         """See `Media.pin`. It is a copy that goes with the job; one that is there stays as it is."""
