@@ -97,6 +97,13 @@ class Textract:
             bad("The service's reply has no job.")
         return OperationStarted({"job": job, "kind": kind})
 
+    def goes_on(self, call: Call) -> bool:
+        """True for what is read asynchronously."""
+        try:
+            return not _has_one_page(call)
+        except (InvalidRequest, Rejected):
+            return False  # the call itself says what is wrong with it
+
     def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
         """Ask after work that was started; see `Asynchronous`. The service keeps results for seven days.
 
