@@ -167,12 +167,12 @@ def test_a_page_by_itself_is_sent_as_a_picture_with_what_is_looked_for(documents
 def test_of_many_pages_each_pdf_is_a_job_and_pages_count_on(documents: Documents) -> None:
     keep(documents, b"%PDF one", b"%PDF two")
     first = [items(number) for number in range(1, AT_ONCE + 1)]
-    seen = of(documents, layout(*first), layout(items(51), items(52)))
+    seen = of(documents, layout(*first), layout(items(AT_ONCE + 1), items(AT_ONCE + 2)))
     documents.submit(scanned(AT_ONCE + 2, ((0, AT_ONCE), (AT_ONCE, 2))))
     result = documents.live()
-    assert [child["pages"] for child in result["children"] if child["stage"] == "scans"] == ["2-51", "52-53"]
+    assert [child["pages"] for child in result["children"] if child["stage"] == "scans"] == ["2-26", "27-28"]
     text = "\n".join(seen)
-    for number in (1, 50, 51, 52):
+    for number in (1, AT_ONCE, AT_ONCE + 1, AT_ONCE + 2):
         assert f"[p. {number + 1}]\n{SHEET.format(number)}" in text
 
 

@@ -1,7 +1,7 @@
 """Pages that are pictures, gathered in PDFs, for readers that take many pages at once and charge for each.
 
-A page in one is named as if the PDF were a folder: `…/pages-1.pdf/00053` is the third page of the second, and the
-53rd of all. They are made by the process that reads the file, for whoever takes it apart may be harmed by it.
+A page in one is named as if the PDF were a folder: `…/pages-1.pdf/00028` is the third page of the second, and the
+28th of all. They are made by the process that reads the file, for whoever takes it apart may be harmed by it.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 MOST_PAGES = 3_000
 """Of a file, with all that is inside."""
 
-AT_ONCE = 50
-"""Pages of one PDF: some 35,000 words and cells, which come back by the thousand and have to fit one function."""
+AT_ONCE = 25
+"""Pages of one PDF: some 17,000 words and cells, which come back by the thousand and have to fit a small function."""
 
 DOTS_AN_INCH = 200
 QUALITY = 90

@@ -91,8 +91,8 @@ def test_each_file_inside_has_its_own_and_pages_are_numbered_on() -> None:
 def test_many_pages_are_parted_and_the_limit_of_pictures_is_not_theirs() -> None:
     one = scans("One.")
     reading, files, made = gathered("a.pdf", joined(*[one] * 230))
-    assert [len(each) for each in made] == [50, 50, 50, 50, 30]
-    assert len(reading.portions()) == 5 and reading.scans == 230 and files.readings.scans == {}
+    assert [len(each) for each in made] == [25] * 9 + [5]
+    assert len(reading.portions()) == 10 and reading.scans == 230 and files.readings.scans == {}
 
 
 def test_above_the_limit_nothing_is_read_and_the_error_names_it() -> None:
