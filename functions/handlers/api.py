@@ -4,8 +4,8 @@ from typing import Any
 
 from broker.bootstrap import doors
 from broker.observability import invocation, log, say
-from broker.rest.anthropic import in_dialect
 from broker.rest.http import Request
+from broker.rest.spoken import in_dialect
 
 from handlers.answering import answered
 

@@ -32,7 +32,7 @@ ANTHROPIC_OPERATIONS: dict[tuple[str, str], Operation] = {
         "Estimate the tokens of a request",
         TAG,
         {200: MessageTokens},
-        errors=(400, 402, 404, 413),
+        errors=(400, 402, 413),
         body=CountedMessage,
         by_either_header=True,
     ),

@@ -1,7 +1,6 @@
 """The routes of Anthropic's clients: `doors` says what their bodies are; the use cases are those of all routes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from broker.rest.door_calls import accepted, answered, counted, headers_of, owned_job, streamed
@@ -11,12 +10,6 @@ if TYPE_CHECKING:
     from broker.rest.api import Api
 
 DOOR = "anthropic"
-
-VERSION = "anthropic-version"
-"""The header that Anthropic's clients always send, by which their calls of shared paths are known."""
-
-SHARED = ("models", "files")
-"""What begins paths that OpenAI's clients call as well."""
 
 
 def create_message(api: "Api", request: Request) -> Reply:
@@ -43,17 +36,6 @@ def count_message_tokens(api: "Api", request: Request) -> Reply:
     from broker.doors.messages import counted_job_of
 
     return Reply(200, {"input_tokens": counted(api, request, counted_job_of)})
-
-
-def in_dialect(resource: str, headers: Mapping[str, str], reply: Reply) -> Reply:
-    """A reply with its error in the words of who called: Anthropic's by the path, or by the header on a shared one."""
-    room = resource.split("/")[1]
-    if reply.status < 400 or not (room == "messages" or (room in SHARED and VERSION in headers)):
-        return reply
-    from broker.doors.anthropic import error_of
-
-    status, body = error_of(reply.status, reply.body["error"])
-    return replace(reply, status=status, body=body)
 
 
 ANTHROPIC_ROUTES: dict[tuple[str, str], tuple[str, Callable[["Api", Request], Reply]]] = {

@@ -14,9 +14,9 @@ from broker.errors import BrokerError
 from broker.jobs.head import Head, Status
 from broker.jobs.store import REQUEST
 from broker.jobs.transitions import Outcome, finish
-from broker.rest.anthropic import in_dialect
 from broker.rest.api import ROUTES
 from broker.rest.http import Reply, error_reply
+from broker.rest.spoken import in_dialect
 from broker.tenants.identity import Unauthorized, credential
 
 from tests.fakes.queue import FakeQueue
