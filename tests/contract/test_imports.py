@@ -130,6 +130,7 @@ ARROWS: dict[str, set[str]] = {
         "consequences",
         "context",
         "delivery",
+        "doors",
         "envelope",
         "errors",
         "files",
