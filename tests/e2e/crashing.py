@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker.batches.batch import batch_id_of, batch_pk
+from broker.batches.listing import batch_id_of, batch_pk
 from broker.batches.flow.looking import LookAtBatch
 from broker.batches.flow.telling import Tell
 from broker.batches.rows.releasing import Release

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting
+from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting, tenants
 from broker.bootstrap.doors import accept, prepare
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from broker.cloud.queues import ShardsQueue
     from broker.cloud.rows import RowObjects
     from broker.cloud.workflows import BatchMachine
+    from broker.tenants.room import Room
 
 
 @cache
@@ -26,6 +27,16 @@ def batches() -> "Batches":
     from broker.batches.store import Batches
 
     return Batches(database())
+
+
+@cache
+def batch_room() -> "Room":
+    """How many batches a tenant may have under way."""
+    from broker.batches.listing import Listed
+    from broker.tenants.room import Room
+
+    counted = Listed(database()).open_of_tenant
+    return Room("batches", lambda tenant, now: tenants().get(tenant, now).max_batches, counted)
 
 
 @cache

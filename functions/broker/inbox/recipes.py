@@ -23,6 +23,7 @@ from broker.inbox.file_work import kind_of
 from broker.inbox.files import DOCUMENT, TAKEN, File
 from broker.inbox.reading import READ, Fetches, Readings
 from broker.tenants.registry import Tenant
+from broker.tenants.room import Room
 
 RECIPE = "recipe"
 """In an event that asks for a document to be read: it is for a recipe."""
@@ -43,6 +44,8 @@ class TakeDocument:
     recipes: Recipes
     readings: Readings
     submit: SubmitDocument
+    room: Room
+    """How many batches a tenant may have under way."""
 
     def wants(self, event: dict[str, Any], file: File, tenant: Tenant, now: int) -> Offered | None:
         """The recipe of a file; None where it is to be taken as files without one are.
@@ -71,11 +74,15 @@ class TakeDocument:
 
         Raises:
             InvalidRequest: it could not be read, or is not of a kind that the recipe takes.
+            TooManyAtOnce: the tenant has as many batches under way as it may have.
         """
         file.check()
+        there = self.submit.batches.find(file.batch_id)
+        if there is None:
+            self.room.check(tenant.id, now)
         facts = self.readings.load(file.batch_id) if event.get(READ) else None
         if facts is None:
-            if event.get(READ) and self.submit.batches.find(file.batch_id):
+            if event.get(READ) and there:
                 return True  # it has ended, and what was read was deleted
             self.readings.ask({**event, RECIPE: wanted.recipe.id}, tenant.id)
             return False

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from broker.batches.asking.submitting import Submit, Taken
     from broker.batches.batch import Batch
     from broker.batches.flow.stopping import Stops
+    from broker.batches.listing import Place
     from broker.batches.store import Batches
     from broker.batches.viewing import ShowBatch
-    from broker.storage import Item
 
 MOST_LISTED = 100
 
@@ -74,7 +74,7 @@ class BatchDoor:
             raise InvalidRequest(f"status is one of {', '.join(BatchStatus)}.", param="status")
         if not 1 <= limit <= MOST_LISTED:
             raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
-        cursor = _read_cursor(request.query.get("cursor") or None, request.tenant)
+        cursor = _read_cursor(request.query.get("cursor") or None)
         found, following = self.batches.of_tenant(request.tenant, limit=limit, cursor=cursor)
         meant = [batch for batch in found if status in (None, batch.status.value)]
         rows = self.show(request.base_url).page(meant, now_ms())
@@ -153,23 +153,23 @@ def _caller(request: Request) -> Caller:
     return Caller(request.tenant, request.principal, "rest", request.request_id)
 
 
-def _write_cursor(key: "Item | None") -> str | None:
-    return base64.urlsafe_b64encode(json.dumps(key["id"]).encode()).decode() if key else None
+def _write_cursor(place: "Place | None") -> str | None:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode() if place else None
 
 
-def _read_cursor(cursor: str | None, tenant: str) -> "Item | None":
+def _read_cursor(cursor: str | None) -> "Place | None":
     if cursor is None:
         return None
-    from broker.batches.batch import LISTED, batch_pk
+    from broker.batches.listing import Place
     from broker.jobs.head import JOB_ID
 
     try:
-        batch_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if not isinstance(batch_id, str) or not JOB_ID.fullmatch(batch_id):
+        listed, batch_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if not all(isinstance(each, str) and JOB_ID.fullmatch(each) for each in (listed, batch_id)):
             raise ValueError(cursor)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
-    return {"pk": batch_pk(batch_id), "sk": "BATCH", "tenant": tenant + LISTED, "id": batch_id}
+    return Place(listed, batch_id)
 
 
 BATCH_ROUTES: dict[tuple[str, str], tuple[str, Callable[[BatchDoor, Request], Reply]]] = {
