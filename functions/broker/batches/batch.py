@@ -264,6 +264,12 @@ class Batch:
         """With the sweep's next look put off, for something moved."""
         return replace(self, looks=0, due_at=now + LOOK_MS)
 
+    def awaited(self, until: int) -> Self:
+        """With the sweep's next look not before then, for someone is at it; not written anew each time it is said."""
+        if self.due_at is None or self.due_at >= until:
+            return self
+        return replace(self, due_at=until + 3 * LOOK_MS)
+
     def looked_in_vain(self, now: int) -> Self:
         """With the sweep's next look put off for twice as long as the last."""
         return replace(self, looks=self.looks + 1, due_at=now + min(LOOK_MS << (self.looks + 1), MOST_LOOK_MS))

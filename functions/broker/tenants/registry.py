@@ -9,7 +9,7 @@ from broker.storage import Database
 KEEP_MS = 30_000
 
 MOST_BATCHES = 1_000
-"""That a tenant may have under way at once, where the operators say nothing. Each is a workflow, and may be a document."""
+"""That a tenant may have under way where the operators say nothing. Each is a workflow, and it may be of a document."""
 
 MOST_FILES = 10_000
 MOST_FILE_BYTES = 100_000_000_000

@@ -31,5 +31,5 @@ class Room:
         """
         most = self.most(tenant, now)
         if self.count(tenant, most) >= most:
-            message = f"The tenant has {most:,} {self.what} that have not ended, which is as many as it may have at once."
+            message = f"The tenant has {most:,} {self.what} that have not ended: as many as it may have at once."
             raise TooManyAtOnce(message, code=f"too_many_{self.what}", retry_after=LATER_S)

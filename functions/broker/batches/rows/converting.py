@@ -72,13 +72,17 @@ class Convert:
             first = self.batches.get(batch.source["batch"], batch.tenant)
             return self._write(batch, rows_to_retry(self.batches, self.rows, first))
         given = batch.asked.get("input", {})
-        is_csv, encoding = given.get("form") == "csv", given.get("encoding")
-        if not is_csv and (encoding or encoding_of(begins or b"")) in UTF8:
+        if not self.is_for(batch) and (given.get("encoding") or encoding_of(begins or b"")) in UTF8:
             return None
         if self.rows.size(batch.source) > MOST_BYTES:
             message = f"A file of this form or encoding has {MOST_BYTES:,} bytes at most."
             raise TooLarge(message, code="file_too_large")
         return self._write(batch, _bounded(converted(self.rows.pieces(batch.source), given), most_rows))
+
+    def is_for(self, batch: Batch) -> bool:
+        """True where what the batch says of its file is enough to know that it has to be converted."""
+        given = batch.asked.get("input", {})
+        return given.get("form") == "csv" or given.get("encoding", UTF8[0]) not in UTF8
 
     def _write(self, batch: Batch, lines: Iterable[bytes]) -> dict[str, Any]:
         return {**self.rows.write(batch.id, ROWS_IN, self._within(lines)), "wrapped": True}
