@@ -1,12 +1,16 @@
 """Builds what runs batches: the steps of their workflow, and what becomes of a shard."""
 
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting, tenants
+from broker.bootstrap.adapters import database, jobs, outbox, payloads, prompt_texts, readings, setting, tenants
 from broker.bootstrap.doors import accept, prepare
+from broker.clock import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from broker.batches.batch import Batch
     from broker.batches.documents.submitting import PlanBatch, PlanDocument
     from broker.batches.flow.steering import Expire, GiveUp, Run
@@ -79,7 +83,9 @@ def plan() -> "Plan":
     """Laying out rows."""
     from broker.batches.rows.planning import EVERY, Plan
     from broker.bootstrap.adapters import bus, outbox
+    from broker.errors import NotFound
     from broker.inbox.rejecting import Reject
+    from broker.prompts.templates import Prompts
 
     reject = Reject(outbox(), bus().put_one)
 
@@ -87,7 +93,13 @@ def plan() -> "Plan":
         if key := batch.asked.get("file"):
             reject(key, batch.id, batch.tenant, error, now)
 
-    return Plan(batches(), row_bytes(), EVERY, refused)
+    prompts = Prompts(database(), prompt_texts())
+
+    def check_columns(prompt: "dict[str, Any]", names: "Sequence[str]") -> None:
+        with suppress(NotFound):  # it was there when the batch was taken; if it comes back, rows may find it
+            prompts.check_columns(prompt, names, now_ms())
+
+    return Plan(batches(), row_bytes(), EVERY, refused, check_columns)
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from broker.batches.batch import Batch
 from broker.batches.flow.slots import Slots
 from broker.batches.ports import RowBytes
-from broker.batches.rows.converting import Convert
+from broker.batches.rows.converting import CheckColumns, Convert
 from broker.batches.rows.identities import Identities
 from broker.batches.rows.lines import is_blank, split
 from broker.batches.shard import ROWS, Shard
@@ -117,11 +117,13 @@ class Plan:
     most: Most = EVERY
     refused: Callable[[Batch, dict[str, Any], int], None] = lambda batch, error, now: None
     """Told of a batch that failed, before it is kept; perhaps more than once."""
+    check_columns: CheckColumns = lambda prompt, names: None
+    """See `Convert`."""
 
     @property
     def convert(self) -> Convert:
         """What makes lines of ours of rows in another form."""
-        return Convert(self.batches, self.rows, self.most.bytes)
+        return Convert(self.batches, self.rows, self.most.bytes, self.check_columns)
 
     @property
     def slots(self) -> Slots:
