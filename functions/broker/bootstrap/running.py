@@ -67,7 +67,7 @@ def look_at_file_or_batch(item: dict[str, Any], now: int) -> bool:
         from broker.bootstrap.bulk import ask_for_bulk
 
         return ask_for_bulk().look(str(item["pk"]).removeprefix("BULK#"), now)
-    from broker.batches.batch import batch_id_of
+    from broker.batches.listing import batch_id_of
     from broker.bootstrap.batching import batches
 
     batch_id = batch_id_of(item)

@@ -15,6 +15,7 @@ from broker.errors import (
     KeyInFlight,
     Throttled,
     TooLarge,
+    TooManyAtOnce,
     Unavailable,
 )
 from broker.json_text import MAX_BODY_BYTES
@@ -226,7 +227,7 @@ class Reply:
 MOST_RETRY_AFTER_S = 120
 """What is longer, clients take for a no: those of OpenAI repeat nothing then."""
 
-PASSING = (Unavailable, Throttled, KeyInFlight)
+PASSING = (Unavailable, Throttled, KeyInFlight, TooManyAtOnce)
 """Errors that may be gone at the next try. All else is as it is, but for what nobody foresaw."""
 
 
