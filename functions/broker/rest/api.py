@@ -24,6 +24,7 @@ from broker.rest.answers import answer_of
 from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
@@ -40,6 +41,7 @@ from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
 INCLUDED = ("route",)
@@ -67,6 +69,7 @@ class Api:
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
+    endpoints: Callable[[], "EndpointDoor"]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -264,9 +267,9 @@ def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Req
     return answered
 
 
-def _of_files(name: str) -> Callable[[Api, Request], Reply]:
+def _of(room: str, name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
-        reply: Reply = getattr(api.files(), name)(request)
+        reply: Reply = getattr(getattr(api, room)(), name)(request)
         return reply
 
     answered.__name__ = name
@@ -294,7 +297,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
     **ANTHROPIC_ROUTES,
-    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
     **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
