@@ -1,5 +1,6 @@
 """Authorize: who calls the REST API, from an API key or a JWT (a Lambda authorizer of type TOKEN)."""
 
+import json
 from typing import Any
 
 from broker.bootstrap import doors
@@ -31,5 +32,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "tenant": identity.tenant,
             "principal": identity.principal,
             "scopes": " ".join(sorted(identity.scopes)),
+            **({"key": identity.key, "limits": json.dumps(identity.limits)} if identity.limits else {}),
         },
     }

@@ -61,7 +61,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "registry": {
         *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
-        *("postprocessing", "prompts", "providers", "routing", "storage"),
+        *("postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
     },
     "documents": {"json_schema", "postprocessing", "token_estimates"},
     "batches": {"bounds", "clock", "documents", "envelope", "errors", "jobs", "json_text", "storage", "tenants"},
@@ -128,6 +128,7 @@ ARROWS: dict[str, set[str]] = {
         "rest",
         "reviews",
         "routing",
+        "tenants",
     },
     "schemas": {"batches", "contract", "jobs", "registry"},
 }
