@@ -27,6 +27,14 @@ class Operation:
     """Names of reply headers of the successes."""
 
 
+LIMITED = ("RateLimit-Policy", "RateLimit")
+"""Headers of what counts, where the caller has limits."""
+
+LIMITED_OPENAI = tuple(
+    f"X-RateLimit-{name}-{what}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
+)
+
+
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:
     """A parameter; `place` is `path`, `query` or `header`."""
     return {"in": place, "name": name, "description": description, "schema": schema, "required": False} | more
