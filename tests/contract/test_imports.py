@@ -63,7 +63,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "registry": {
         *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
-        *("postprocessing", "prompts", "providers", "routing", "storage"),
+        *("postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
     },
     "documents": {"encodings", "json_schema", "postprocessing", "token_estimates"},
     "batches": {
@@ -144,6 +144,7 @@ ARROWS: dict[str, set[str]] = {
         "rest",
         "reviews",
         "routing",
+        "tenants",
     },
     "schemas": {"batches", "contract", "jobs", "registry"},
 }

@@ -30,6 +30,14 @@ class Operation:
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
 
 
+LIMITED = ("RateLimit-Policy", "RateLimit")
+"""Headers of what counts, where the caller has limits."""
+
+LIMITED_OPENAI = tuple(
+    f"X-RateLimit-{name}-{what}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
+)
+
+
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:
     """A parameter; `place` is `path`, `query` or `header`."""
     return {"in": place, "name": name, "description": description, "schema": schema, "required": False} | more

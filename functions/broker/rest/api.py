@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -28,6 +28,7 @@ from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
+from broker.rest.limited import limits_for, telling
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
@@ -115,9 +116,13 @@ class Api:
     def take(self, request: Request, body: JobRequest, door: str) -> Acceptance:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
-        caller = Caller(request.tenant, request.principal, door, request.request_id)
+        limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
+        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
-        return self.accept(body, caller, now, **once)
+        with telling(request, limits, door, now) as told:
+            accepted = self.accept(body, caller, now, **once)
+            told(accepted.taken)
+        return accepted
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from broker.errors import Forbidden
 from broker.storage import Database
+from broker.tenants.limits import BODY_BYTES, Limit, limits_of
 
 KEEP_MS = 30_000
 
@@ -51,6 +52,10 @@ class Tenant:
     """Under way at once."""
     version: int | None = None
     """Of its entry; None where it was written by hand."""
+    limits: tuple[Limit, ...] = ()
+    """What its submissions may be in a window of time."""
+    body_bytes: int | None = None
+    """The largest body of one; None for what all may send."""
     off_peak: dict[str, Any] | None = None
     """When rows of its batches may begin that name no hours themselves (`batches.hours.OffPeak.of`)."""
 
@@ -93,6 +98,8 @@ class Tenants:
                 max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
                 max_batches=item.get("max_batches", MOST_BATCHES),
                 version=item.get("version"),
+                limits=limits_of("tenant", tenant_id, item.get("limits", {})),
+                body_bytes=item.get("limits", {}).get(BODY_BYTES),
                 off_peak=item.get("off_peak"),
             )
             self._kept[tenant_id] = (now, tenant)
