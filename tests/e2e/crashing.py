@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker.batches.batch import batch_id_of, batch_pk
 from broker.batches.flow.looking import LookAtBatch
 from broker.batches.flow.telling import Tell
+from broker.batches.listing import batch_id_of, batch_pk
 from broker.batches.rows.releasing import Release
 from broker.batches.shard import shard_pk
 from broker.batches.store import Batches

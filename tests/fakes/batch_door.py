@@ -23,7 +23,7 @@ from broker.rest.bulk import BulkDoor
 from broker.steps.estimating import EstimateJob
 from broker.tenants.registry import Tenant, Tenants
 
-from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
+from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards, batch_room
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.queue import FakeDeliveries
 from tests.fakes.world import INBOX, World
@@ -103,6 +103,7 @@ class BatchWorld:
             lambda url: world.check_webhook(url),
             self.check_names,
             INBOX,
+            batch_room(world.database),
             lambda batch, error: self.lost.append(batch.id),
         )
 

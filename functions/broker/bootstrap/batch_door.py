@@ -49,7 +49,7 @@ def submit() -> "Submit":
     return Submit(
         *(batching.batches(), tenants().get, RowFiles(client("s3"), files().open), batching.row_bytes()),
         *(batching.batch_workflows(), lambda url: check_form(url, allow_private=is_local()), check_names),
-        *(setting("INBOX_BUCKET"), batch_unstarted),
+        *(setting("INBOX_BUCKET"), batching.batch_room(), batch_unstarted),
     )
 
 

@@ -68,7 +68,7 @@ def look_at_file_or_batch(item: dict[str, Any], now: int) -> bool:
         from broker.bootstrap.bulk import ask_for_bulk
 
         return ask_for_bulk().look(str(item["pk"]).removeprefix("BULK#"), now)
-    from broker.batches.batch import batch_id_of
+    from broker.batches.listing import batch_id_of
     from broker.bootstrap.batching import batches
 
     batch_id = batch_id_of(item)
@@ -142,13 +142,14 @@ def invoke_model() -> "InvokeModel":
     """Asking one candidate."""
     from broker.metrics import fault_noticed, provider_called
     from broker.providers import lookup
+    from broker.routing.at_once import AtOnce
     from broker.steps.admitting import Admission
     from broker.steps.calling import Calling
     from broker.steps.exchanging import Exchange
     from broker.steps.invoking import InvokeModel
     from broker.steps.shortening import Shorten
 
-    admission = Admission(circuits(), fault_noticed)
+    admission = Admission(circuits(), AtOnce(database()), fault_noticed)
     exchange = Exchange(jobs(), payloads(), lookup, admission, provider_called, fault_noticed)
     calling = Calling(jobs(), payloads(), secrets_get, media, admission, exchange)
     shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)

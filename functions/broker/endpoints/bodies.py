@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from broker.batches.asking.request import BATCH_EVENTS
+from broker.batches.asking.parts import BATCH_EVENTS
 from broker.doors.responses import STATUSES
 from broker.endpoints.events import NATIVE, OPENAI, expanded
 from broker.endpoints.record import Form
