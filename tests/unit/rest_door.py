@@ -59,6 +59,7 @@ class Door:
         query: dict[str, str] | None = None,
         ago_s: float = 0,
         base_url: str = BASE_URL,
+        proxy: str = "",
         **headers: str,
     ) -> Reply:
         world = self.world
@@ -82,7 +83,7 @@ class Door:
             self.batches.bulk,
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        path = {"id": job_id} if "{id}" in resource else {}
+        path = {"id": job_id} if "{id}" in resource else {"proxy": proxy} if proxy else {}
         who = frozenset(scopes.split())
         began = time.monotonic() - ago_s
         return api(

@@ -25,6 +25,8 @@ class Operation:
     """What may be sent as a form (`multipart/form-data`) in the place of the body."""
     headers: tuple[str, ...] = ()
     """Names of reply headers of the successes."""
+    content: Json | None = None
+    """Of a success that has a body without a model: kinds and schemas."""
 
 
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:

@@ -100,7 +100,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
     ("GET", "/jobs/{id}"): Operation(
-        "Get a job", "jobs", {200: Job, 410: GoneJob}, errors=(400, 404), parameters=(JOB_ID, WAIT, INCLUDE)
+        "Get a job",
+        "jobs",
+        {200: Job, 410: GoneJob},
+        errors=(400, 404),
+        parameters=(JOB_ID, WAIT, INCLUDE),
     ),
     ("DELETE", "/jobs/{id}"): Operation(
         "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",

@@ -277,6 +277,23 @@ class Error(Shown):
     error: ErrorFacts
 
 
+class Problem(Shown):
+    """An error as problem details (RFC 9457), for who accepts `application/problem+json`."""
+
+    type: Annotated[str, Field(pattern="^urn:inference-broker:error:")]
+    """A name of the kind; nothing is to be found under it."""
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    """For people."""
+    code: str
+    """For programs, as in `Error`."""
+    param: str | None
+    """The field, header or parameter at fault."""
+    request_id: str
+    budget: Budget | None = None
+
+
 class GoneJob(Job):
     """A job that succeeded and whose answer is not kept any more: what is known of it, and why there is no answer."""
 

@@ -16,6 +16,7 @@ from broker.jobs.request import JobRequest, parse_request, stored_form
 from broker.jobs.store import REQUEST
 from broker.json_text import MOST_IN_REPLY, in_reply
 from broker.rest.http import MOST_WAIT_S, Reply, Request, repeating
+from broker.rest.waiting import poll_again
 
 if TYPE_CHECKING:
     from broker.doors.reading import Asked
@@ -44,7 +45,7 @@ def create_response(api: "Api", request: Request) -> Reply:
             api, request, head, headers, PREFIX, lambda view, _: response_of(view, _asked(api, head, body))
         )
         return _streamed(reply, response_stream, head) if asked.streams else reply
-    return Reply(200, response_of(api.view(head, request), _asked(api, head, body)), headers, head.id)
+    return Reply(200, response_of(api.view(head, request), _asked(api, head, body)), headers | _again(head), head.id)
 
 
 def get_response(api: "Api", request: Request) -> Reply:
@@ -57,8 +58,8 @@ def get_response(api: "Api", request: Request) -> Reply:
     wait = request.number("wait", 0)
     if wait > MOST_WAIT_S:
         raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
-    head = _owned(api, request, PREFIX, "chat")
-    return Reply(200, _response(api, request, api.wait(head, request.began + wait, seen=0)))
+    head = api.wait(_owned(api, request, PREFIX, "chat"), request.began + wait, seen=0)
+    return Reply(200, _response(api, request, head), _again(head))
 
 
 def cancel_response(api: "Api", request: Request) -> Reply:
@@ -176,6 +177,10 @@ def _asked(api: "Api", head: Head, body: JobRequest) -> dict[str, Any]:
 
 def _headers(head: Head, request: Request, repeated: bool) -> dict[str, str]:
     return {"location": job_url(head, request.base_url)} | ({"idempotent-replayed": "true"} if repeated else {})
+
+
+def _again(head: Head) -> dict[str, str]:
+    return {} if head.status.terminal else poll_again(head.created_at)
 
 
 def _answered(
