@@ -9,7 +9,6 @@ from broker.contract.openapi import EXAMPLES
 from broker.doors import chat_completions as completions
 from broker.errors import BrokerError, InvalidRequest
 from broker.jobs.event_consumer import EventConsumer
-from broker.jobs.request import parse_request
 
 from tests.contract.openapi_files import form
 from tests.contract.world import NOW, World
@@ -22,7 +21,7 @@ FREE = {"metadata", "variables", "output_schema", "schema"}
 """Names of objects that hold what the caller likes."""
 
 OPEN = {"messages", "tools", "tool_choice"}
-"""What providers' own clients send back as it came, with fields of theirs: kept, and passed on to who has such fields."""
+"""What clients send back as it came, with fields of its provider's: kept, and passed on to who has such fields."""
 
 MORE: dict[str, dict[str, Any]] = {
     "POST /jobs": {
@@ -135,7 +134,12 @@ def test_a_file_of_the_inbox_is_rejected_by_the_same_rule(body: Any) -> None:
 def test_a_form_has_no_field_that_is_left_out(resource: str) -> None:
     world = World()
     made = world.call("POST", "/uploads", body=json.dumps({"filename": "a", "bytes": 4, "purpose": "batch"})).body
-    sent = form("file" if resource == "/files" else "data", "one\n", **({"purpose": "batch"} if resource == "/files" else {}), **{UNKNOWN: "1"})
+    sent = form(
+        "file" if resource == "/files" else "data",
+        "one\n",
+        **({"purpose": "batch"} if resource == "/files" else {}),
+        **{UNKNOWN: "1"},
+    )
     with pytest.raises(InvalidRequest) as failure:
         world.call("POST", resource, path={"id": made["id"]}, **sent)
     assert UNKNOWN in f"{failure.value.param} {failure.value.message}"

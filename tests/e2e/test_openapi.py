@@ -76,7 +76,10 @@ def test_the_document_is_true_of_what_operators_look_at(stack: Stack, tmp_path: 
 def test_anybody_reads_the_document_and_the_page_and_nothing_else(stack: Stack) -> None:
     nobody = Client(stack.base_url, None)
     shown = nobody.call("GET", "/openapi.json")
-    assert (shown.status, shown.body) == (200, {**json.loads(json.dumps(openapi())), "servers": [{"url": stack.base_url}]})
+    assert (shown.status, shown.body) == (
+        200,
+        {**json.loads(json.dumps(openapi())), "servers": [{"url": stack.base_url}]},
+    )
     assert shown.headers["content-encoding"] == "gzip"
     again = nobody.call("GET", "/openapi.json", headers={"if-none-match": shown.headers["etag"]})
     assert (again.status, again.body) == (304, None)
