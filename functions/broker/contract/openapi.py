@@ -121,9 +121,9 @@ OWN = {
 
 ABOUT = (
     "Submit work, poll for answers. A path that is read with a credential has `HEAD` too, and every path `OPTIONS`; "
-    "another method is a `405` that names those there are. A call that clients' packages know and that is not answered is "
-    "a `400` (`unsupported_call`) that says what there is instead. Errors are problem details (RFC 9457) for who accepts "
-    "`application/problem+json`, but for those of the gateway itself."
+    "another method is a `405` that names those there are. A call that clients' packages know and that is not "
+    "answered is a `400` (`unsupported_call`) that says what there is instead. Errors are problem details (RFC 9457) "
+    "for who accepts `application/problem+json`, but for those of the gateway itself."
 )
 
 
