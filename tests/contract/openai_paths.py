@@ -20,10 +20,6 @@ ANY_CALL = re.compile(r"self\._(?:get|post|delete|put|patch|get_api_list)\(")
 OURS = {
     ("GET", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
     ("DELETE", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
-    **dict.fromkeys(
-        (("GET", "/batches"), ("POST", "/batches"), ("GET", "/batches/{}"), ("POST", "/batches/{}/cancel")),
-        "[batches](batches.md)",
-    ),
 }
 """Routes that have a path of OpenAI's, and another form."""
 

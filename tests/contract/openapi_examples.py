@@ -31,7 +31,8 @@ def examples() -> dict[str, Any]:
         body = json.loads(reply.body) if isinstance(reply.body, str) and _is_json(reply) else reply.body
         if status >= 400 and status != 410:
             codes = shown["codes"].setdefault(str(status), [])
-            codes += [code for code in [body["error"]["code"]] if code not in codes]
+            code = body["error"].get("code") or body["error"]["type"]  # of Anthropic's form, which has no codes
+            codes += [code] if code not in codes else []
         elif isinstance(body, dict) and len(json.dumps(body)) < LONGEST:
             shown["replies"].setdefault(str(status), steady(body))
         asked = sent.get("body")

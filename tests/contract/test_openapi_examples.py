@@ -28,8 +28,8 @@ def contents(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_what_a_route_takes_and_gives_has_an_example_that_is_one(name: str) -> None:
     for place, content in contents(OPERATIONS[name]):
-        if place == "410":  # a job, and why its answer is gone
-            continue
+        if place == "410" or (place == "body" and not OPERATIONS[name]["requestBody"]["required"]):
+            continue  # a job and why its answer is gone; what need not be sent
         assert "example" in content, f"{name} has no example of {place}: {AGAIN}"
         schema = content["schema"] | {"components": DOCUMENT["components"]}
         errors = [error.message for error in Draft202012Validator(schema).iter_errors(content["example"])]

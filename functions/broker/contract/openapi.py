@@ -11,14 +11,27 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from broker.contract.admin_operations import ADMIN_OPERATIONS
+from broker.contract.anthropic import AnthropicError
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
 from broker.contract.openai import Response
-from broker.contract.operation import Json, Operation, parameter
+from broker.contract.operation import LIMITED, LIMITED_OPENAI, Json, Operation, parameter
 from broker.contract.operations import OPERATIONS
+from broker.contract.problems import Problem
 from broker.contract.public_operations import PUBLIC_OPERATIONS
-from broker.contract.replies import Error, Job, Problem
-from broker.json_text import MAX_BODY_BYTES
+from broker.contract.replies import Error, Job
+from broker.contract.statuses import (
+    CODES,
+    EITHER,
+    ERRORS,
+    EVERYWHERE,
+    HEADERS,
+    IDS,
+    OWN,
+    PUBLIC_EVERYWHERE,
+    SIGNED_EVERYWHERE,
+    WITH_RETRY_AFTER,
+)
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 from broker.rest.published import PUBLIC_ROUTES
@@ -27,76 +40,6 @@ from broker.rest.representing import PROBLEM
 EXAMPLES: dict[str, Json] = json.loads(Path(__file__).with_name("examples.json").read_text())
 """By method and path: a body that was sent (`body`), what was answered (`replies`, by status), and the codes of errors
 that were met (`codes`, by status). `python -m tests.contract.openapi_examples` writes them of the tests' calls."""
-
-ERRORS = {
-    400: "A field, parameter or body is at fault; `param` names it.",
-    401: "The credential is missing, unknown or expired.",
-    402: "The tenant's budget, or the request's own limit, does not cover the worst case of the work.",
-    403: "The credential lacks the scope, or the tenant may not use what the request names.",
-    404: "There is no such thing, or it belongs to another tenant.",
-    409: "The state of things forbids it now: the first request with this key is being accepted, the job has ended, or "
-    "the entry was changed meanwhile.",
-    413: f"The body has more than {MAX_BODY_BYTES:,} bytes.",
-    422: "The Idempotency-Key was used with another body; or, of a job that was waited for, no model took the request.",
-    429: "Too many requests.",
-    500: "Something went wrong on the broker's side.",
-    502: "A job that was waited for failed: its models gave no answer that is one, or would not let the broker ask.",
-    504: "The answer is not there yet, and goes on under the id that the error names; or the job's own time was over.",
-    503: "The broker is busy, or a store of its cannot be read right now: come again. Or a guardrail policy that is to "
-    "hold is missing.",
-}
-CODES = {
-    401: ("unauthorized",),
-    403: ("forbidden", "missing_scope", "tenant_disabled", "unknown_tenant"),
-    413: ("body_too_large",),
-    429: ("request_rate",),
-    500: ("internal_error",),
-    503: ("busy", "contention", "not_answered", "store_unavailable"),
-}
-"""Codes of what any route may be refused by: API Gateway's own and those of the door."""
-
-EVERYWHERE = (401, 403, 429, 500, 503)
-SIGNED_EVERYWHERE = (403, 404, 429, 500, 503)
-"""API Gateway answers 404 to a call of the operators' routes that is not signed."""
-PUBLIC_EVERYWHERE = (429, 500, 503)
-WITH_RETRY_AFTER = (409, 429, 503)
-IDS = ("Request-Id", "X-Request-Id")
-"""Headers of every reply."""
-
-HEADERS: dict[str, Json] = {
-    "Cache-Control": {"description": "How long it may be kept.", "schema": {"type": "string"}},
-    "Content-Security-Policy": {"description": "What the page may load: nothing.", "schema": {"type": "string"}},
-    "X-Content-Type-Options": {"description": "`nosniff`.", "schema": {"type": "string"}},
-    "ETag": {
-        "description": "Of what is shown, for `If-None-Match`; of operators' entries the version, for `If-Match` too.",
-        "schema": {"type": "string"},
-    },
-    "Link": {"description": 'Where the next page is (`rel="next"`, RFC 8288).', "schema": {"type": "string"}},
-    "Location": {
-        "description": "The job or batch, as the caller reaches the API; or where a file's bytes are.",
-        "schema": {"type": "string", "format": "uri"},
-    },
-    "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
-    "Idempotent-Replayed": {
-        "description": "`true` where the job was there already.",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before a repeat, or another look at what goes on, makes sense.",
-        "schema": {"type": "integer", "minimum": 1},
-    },
-    "Retry-After-Ms": {
-        "description": "The same in milliseconds, which clients prefer that know it.",
-        "schema": {"type": "integer", "minimum": 1},
-    },
-    "X-Request-Id": {"description": "The request's id, for support.", "schema": {"type": "string"}},
-    "Request-Id": {"description": "The same, where Anthropic's clients look for it.", "schema": {"type": "string"}},
-    "X-Should-Retry": {
-        "description": "Whether a client that repeats by itself is to.",
-        "schema": {"type": "string", "enum": ["true", "false"]},
-    },
-}
-
 
 GOES_ON: tuple[type[BaseModel], ...] = (Job, Batch, Response)
 """What may go on after the reply, which then says when to look again."""
@@ -107,17 +50,6 @@ IF_NONE_MATCH = parameter(
     "The `ETag` of a reply to the same call by the same caller: where nothing is new, the reply is `304`.",
     {"type": "string"},
 )
-
-OWN = {
-    200: "Done.",
-    201: "Kept.",
-    202: "Taken; it goes on in the background.",
-    204: "Done; there is nothing to show.",
-    304: "There is nothing new since the reply that had this `ETag`.",
-    307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
-    410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
-}
-"""Replies that a route describes itself, by status."""
 
 ABOUT = (
     "Submit work, poll for answers. A path that is read with a credential has `HEAD` too, and every path `OPTIONS`; "
@@ -168,22 +100,31 @@ def openapi() -> Json:
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
+            {"name": "webhooks", "description": "Where the tenant is told of what happened."},
             {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
+            {"name": "anthropic", "description": "The same work, as Anthropic's clients ask for it."},
             {"name": "about", "description": "What describes the API."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "responses": {str(status): _error(status) for status in ERRORS},
+            "responses": {str(status): _error(status) for status in ERRORS}
+            | {f"{EITHER}{status}": _error(status, AnthropicError) for status in ERRORS},
             "headers": HEADERS,
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key, or a JWT of a registered issuer; each operation names its scope.",
+                },
+                "key": {
+                    "type": "apiKey",
+                    "name": "x-api-key",
+                    "in": "header",
+                    "description": "The same, as some of Anthropic's clients send it.",
                 },
                 "sigv4": {
                     "type": "apiKey",
@@ -209,11 +150,12 @@ def _operation(
         "operationId": name,
         "summary": known.summary,
         "tags": [known.tag],
-        "security": [security] if security else [],
+        "security": _security(known, security),
         "responses": {str(status): _own(status, model, route, known) for status, model in sorted(replies.items())},
     }
-    for status in sorted({*known.errors, *everywhere}):
-        found["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
+    either = known.by_either_header
+    for status in sorted({*known.errors, *everywhere} | ({529} if either else set())):
+        found["responses"][str(status)] = {"$ref": f"#/components/responses/{EITHER if either else ''}{status}"}
     met = shown.get("codes", {})
     found["x-error-codes"] = {
         status: sorted({*met.get(status, ()), *CODES.get(int(status), ())} | _unsigned(status, everywhere))
@@ -223,10 +165,17 @@ def _operation(
     if parameters:
         found["parameters"] = parameters
     if known.body:
-        form = _content(known.form, "multipart/form-data") if known.form else {}
+        form = _content(known.form, kind="multipart/form-data") if known.form else {}
         example = {"example": shown["body"]} if "body" in shown else {}
-        found["requestBody"] = {"required": True, "content": _content(known.body, **example) | form}
+        content = _content(known.body, **example) | form
+        found["requestBody"] = {"required": not known.body_is_optional, "content": content}
     return found
+
+
+def _security(known: Operation, needed: Json | None) -> list[Json]:
+    if needed is None:
+        return []
+    return [needed, *({"key": each} for each in needed.values() if known.by_either_header)]
 
 
 def _unsigned(status: str, everywhere: tuple[int, ...]) -> set[str]:
@@ -258,10 +207,11 @@ def _is_page(model: type[BaseModel]) -> bool:
     return not model.model_fields.keys().isdisjoint({"next_cursor", "has_more"})
 
 
-def _error(status: int) -> Json:
+def _error(status: int, *other: type[BaseModel]) -> Json:
     named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
-    headers = _headers(*named, "X-Should-Retry", *IDS)
-    content = _content(Error) | _content(Problem, PROBLEM)
+    limits = (*LIMITED, *LIMITED_OPENAI) if status == 429 else ()
+    headers = _headers(*named, *limits, "X-Should-Retry", *IDS)
+    content = _content(Error, *other) | _content(Problem, kind=PROBLEM)
     return {"description": ERRORS[status], "headers": headers, "content": content}
 
 
@@ -269,12 +219,14 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _content(model: type[BaseModel], kind: str = "application/json", **more: Any) -> Json:
-    return {kind: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, **more}}
+def _content(*models: type[BaseModel], kind: str = "application/json", **more: Any) -> Json:
+    """What comes is of one of these models."""
+    schemas: list[Json] = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+    return {kind: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, **more}}
 
 
 def _schemas() -> Json:
-    models: set[type[BaseModel]] = {Error, Problem}
+    models: set[type[BaseModel]] = {Error, Problem, AnthropicError}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
         models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
     _, document = models_json_schema(

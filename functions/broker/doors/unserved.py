@@ -3,6 +3,8 @@
 The tests hold these tables against the packages' own source, and docs/clients.md shows them.
 """
 
+import re
+
 GROUPS: dict[str, str] = {
     "assistants": "assistants, which OpenAI gives up: use responses",
     "threads": "assistants' threads: use responses, and `conversation`",
@@ -27,10 +29,36 @@ GROUPS: dict[str, str] = {
     "safety": "what OpenAI says of users",
     "content_provenance_checks": "where a picture came from",
     "decisions": "decisions of OpenAI's agents",
-    "webhook_endpoints": "a webhook stands in the request of a job",
-    "webhook_event_types": "a webhook stands in the request of a job",
 }
-"""By the first part of the path: groups of calls of which none is answered but those that have a route."""
+"""Of OpenAI's packages, by the first part of the path: groups of calls of which none is answered but those that have a
+route."""
+
+ANTHROPIC_GROUPS: dict[str, str] = {
+    "agents": "agents that run at Anthropic",
+    "compliance": "an Anthropic organization's records: operators have the registry and the logs",
+    "deployment_runs": "agents that run at Anthropic",
+    "deployments": "agents that run at Anthropic",
+    "dreams": "agents that run at Anthropic",
+    "environments": "agents that run at Anthropic",
+    "memory_stores": "memories at Anthropic: a conversation keeps its turns",
+    "organizations": "an Anthropic organization's users, keys, workspaces and bills: operators have the registry",
+    "sessions": "agents that run at Anthropic",
+    "skills": "code that runs at Anthropic",
+    "tunnels": "agents that run at Anthropic",
+    "user_profiles": "customers of Anthropic's customers: tenants have keys of their own",
+    "vaults": "secrets at Anthropic",
+}
+"""The same of Anthropic's."""
+
+ANTHROPIC_CALLS: dict[tuple[str, str], str] = dict.fromkeys(
+    (
+        *(("GET", "/messages/batches"), ("POST", "/messages/batches")),
+        *(("GET", "/messages/batches/{}"), ("DELETE", "/messages/batches/{}")),
+        ("POST", "/messages/batches/{}/cancel"),
+    ),
+    "[batches](batches.md) in the broker's own form",
+)
+"""As `CALLS`, of Anthropic's packages."""
 
 CALLS: dict[tuple[str, str], str] = {
     ("POST", "/responses/compact"): "`context` of a job shortens what is too long",
@@ -43,19 +71,25 @@ CALLS: dict[tuple[str, str], str] = {
 """By method and path, with `{}` for each variable: calls that are not answered though their group is."""
 
 
-def instead_of(method: str, path: str) -> str | None:
+LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
+"""A link to a page of the documentation, which is one in its tables alone."""
+
+
+def instead_of(method: str, path: str, *, anthropic: bool = False) -> str | None:
     """What there is in the place of a call of which no route is; None where no package knows it.
 
     Args:
         method: the call's.
         path: as it was called, from the base URL on: `/threads/thread_1/runs`.
+        anthropic: one of Anthropic's packages makes the call, so that its word for a group is the right one.
     """
     parts = path.strip("/").split("/")
-    for (known, pattern), instead in CALLS.items():
+    for (known, pattern), instead in (*CALLS.items(), *ANTHROPIC_CALLS.items()):
         wanted = pattern.strip("/").split("/")
         if known == method and len(wanted) == len(parts) and all(map(_fits, wanted, parts)):
-            return instead
-    return GROUPS.get(parts[0])
+            return LINK.sub(r"\1", instead)
+    groups = {**GROUPS, **ANTHROPIC_GROUPS} if anthropic else {**ANTHROPIC_GROUPS, **GROUPS}
+    return groups.get(parts[0])
 
 
 def _fits(wanted: str, part: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -21,16 +21,19 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
+from broker.rest.limited import limits_for, telling
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
 from broker.rest.tries import asked_once
-from broker.rest.waiting import ended, poll_again, preferred_wait
+from broker.rest.waiting import again, ended, preferred_wait
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
@@ -39,6 +42,7 @@ from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
 INCLUDED = ("route",)
@@ -66,6 +70,7 @@ class Api:
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
+    endpoints: Callable[[], "EndpointDoor"]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -103,8 +108,7 @@ class Api:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
-        if not head.status.terminal:
-            headers |= poll_again(head.created_at)
+        headers |= again(head)
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
             shown = view(head, {"ASKED": {"metadata": body.metadata}}, None, request.base_url)
@@ -115,9 +119,13 @@ class Api:
     def take(self, request: Request, body: JobRequest, door: str) -> Acceptance:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
-        caller = Caller(request.tenant, request.principal, door, request.request_id)
+        limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
+        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
-        return self.accept(body, caller, now, **once)
+        with telling(request, limits, door, now) as told:
+            accepted = self.accept(body, caller, now, **once)
+            told(accepted.taken)
+        return accepted
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -133,7 +141,7 @@ class Api:
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
-        return Reply(200, shown, {} if seen.head.status.terminal else poll_again(seen.head.created_at))
+        return Reply(200, shown, again(seen.head))
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""
@@ -194,7 +202,12 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        return Reply(200, {"object": "list", "data": [*self._models(request)]})
+        from broker.doors.anthropic import page_of
+
+        for name in ("lifecycle", "lifecycle[]"):
+            if name in request.query:
+                raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
+        return Reply(200, {"object": "list", **page_of([*self._models(request)], request.query)})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
@@ -262,9 +275,9 @@ def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Req
     return answered
 
 
-def _of_files(name: str) -> Callable[[Api, Request], Reply]:
+def _of(room: str, name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
-        reply: Reply = getattr(api.files(), name)(request)
+        reply: Reply = getattr(getattr(api, room)(), name)(request)
         return reply
 
     answered.__name__ = name
@@ -291,7 +304,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models"): ("models:read", Api.list_models),
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
-    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **ANTHROPIC_ROUTES,
+    **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
     **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }

@@ -10,6 +10,7 @@ from dataclasses import replace
 from broker.doors.unserved import instead_of
 from broker.errors import InvalidRequest, NotFound
 from broker.rest.http import REST, Reply, Request, error_reply
+from broker.rest.spoken import VERSION
 
 LONGEST_TOLD = 200
 """Characters of a path in an error."""
@@ -38,7 +39,7 @@ def answer_elsewhere(request: Request, routes: Iterable[tuple[str, str]], answer
         query = {name: value for name, value in request.query.items() if name != "wait"}
         asked = replace(request, method="GET", resource=resource, path=variables, query=query)
         return replace(answer(asked), bodiless=True)
-    instead = instead_of(request.method, path)
+    instead = instead_of(request.method, path, anthropic=VERSION in request.headers)
     if instead is not None:
         call = f"{request.method} /v1{path}"[:LONGEST_TOLD]
         raise InvalidRequest(f"{call} is not supported here ({instead}).", code="unsupported_call")

@@ -20,7 +20,9 @@ MOVES = frozenset({"eta_seconds"})
 def represented(reply: Reply, request: Request) -> Reply:
     """The reply as this request wants it."""
     if reply.status >= 400:
-        return _problem(reply) if _accepts_problems(request) else reply
+        # Who speaks another dialect is told errors in its form whatever it accepts.
+        ours = "code" in reply.body["error"]
+        return _problem(reply) if ours and _accepts_problems(request) else reply
     if request.method not in ("GET", "HEAD") or reply.status != 200 or not isinstance(reply.body, dict):
         return reply
     headers = _link(reply, request) | reply.headers

@@ -26,6 +26,11 @@ def poll_again(since_ms: int) -> dict[str, str]:
     return {"retry-after": str(min(max((now_ms() - since_ms) // 5000, 1), MOST_RETRY_AFTER_S))}
 
 
+def again(head: Head) -> dict[str, str]:
+    """The same for a job, while it goes on."""
+    return {} if head.status.terminal else poll_again(head.created_at)
+
+
 def ended(jobs: Jobs, head: Head, until: float, *, seen: int) -> Head:
     """The job once it has ended, or is held for a person, who may take days; as it is when the time is over.
 
