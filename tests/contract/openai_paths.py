@@ -24,7 +24,6 @@ NOT_SERVED = {
     "audio": "sounds: jobs of the tasks `speak` and `transcribe`",
     "images": "pictures: jobs of the task `generate_image`",
     "videos": "videos",
-    "moderations": "judging: jobs of the task `moderate`",
     "completions": "completions without messages: use chat completions",
     "conversations": "a conversation is made by the first response that names it, and ours is shown under this path",
     "containers": "code that runs at OpenAI",

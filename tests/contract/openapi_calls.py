@@ -108,6 +108,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/responses": {"model": "small", "input": "Hello"},
     "/chat/completions": {"model": "small", "messages": [{"role": "user", "content": "Hello"}]},
     "/embeddings": {"model": "vectors", "input": "Hello"},
+    "/moderations": {"model": "judge", "input": "Hello"},
 }
 """The routes that give an answer, and what each is asked."""
 

@@ -8,7 +8,7 @@ import pytest
 from broker.clock import now_ms
 from broker.context.conversations import Turn
 from broker.contract.common import EXAMPLE_JOB
-from broker.doors import chat_completions, embeddings, responses
+from broker.doors import chat_completions, embeddings, moderations, responses
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Rejected
 from broker.jobs.head import Status
 from broker.jobs.idempotency import fingerprint, reserve, settle
@@ -69,7 +69,7 @@ FAILED: dict[str, BrokerError] = {
 def of_openai(world: World, resource: str, before: str, more: dict[str, Any]) -> dict[str, Any]:
     """The call, once there is the job that it asks for by its id or by its key."""
     kind, state, *status = before.split()
-    task = "embed" if resource == "/embeddings" else "chat"
+    task = {"/embeddings": "embed", "/moderations": "moderate"}.get(resource, "chat")
     failure = FAILED[status[0]].facts() if status and status[0] in FAILED else None
     head = (
         world.submitted()
@@ -84,6 +84,8 @@ def of_openai(world: World, resource: str, before: str, more: dict[str, Any]) ->
         output: dict[str, Any] = {"text": "Hello to you", "finish_reason": "stop"}
         if task == "embed":
             output = {"embeddings": [[0.5, -1.25]]}
+        elif task == "moderate":
+            output = {"flagged": True, "categories": {"violence": 0.9}}
         if state == "too":
             output |= {"text": "x" * MOST_IN_REPLY, "embeddings": [[0.12345678901234567] * 300_000] * (task == "embed")}
         world.payloads.save(head, head.output, output)
@@ -92,7 +94,12 @@ def of_openai(world: World, resource: str, before: str, more: dict[str, Any]) ->
     if kind != "answer":
         prefix = "chatcmpl-" if kind == "completion" else "resp_"
         return {"path": {"id": head.id.replace("job_", prefix)}} | more
-    mapping = {"/responses": responses, "/chat/completions": chat_completions, "/embeddings": embeddings}[resource]
+    mapping: Any = {
+        "/responses": responses,
+        "/chat/completions": chat_completions,
+        "/embeddings": embeddings,
+        "/moderations": moderations,
+    }[resource]
     asked = stored_form(parse_request(mapping.job_of(ANSWERS[resource]).job))
     body = fingerprint({} if state == "of" else asked)
     held = reserve(world.database, "acme", "k", body, head.id, now_ms())

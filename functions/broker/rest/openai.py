@@ -145,6 +145,15 @@ def create_embeddings(api: "Api", request: Request) -> Reply:
     return _answered(api, request, head, _headers(head, request, repeated), "job_", shown, packs=True)
 
 
+def create_moderation(api: "Api", request: Request) -> Reply:
+    """`POST /moderations`: the verdict."""
+    from broker.doors.moderations import PREFIX, job_of, moderation_of
+
+    _, _, head, repeated = _accepted(api, request, job_of)
+    headers, body = _headers(head, request, repeated), request.json()
+    return _answered(api, request, head, headers, PREFIX, lambda view, _: moderation_of(view, body))
+
+
 def _parsed(request: Request, mapping: Mapping) -> tuple["Asked", JobRequest]:
     """The body as a job request; an error names the field as the client sent it."""
     from broker.doors.reading import renamed
@@ -276,5 +285,6 @@ OPENAI_ROUTES: dict[tuple[str, str], tuple[str, Callable[["Api", Request], Reply
     ("GET", "/chat/completions/{id}"): ("jobs:read", get_completion),
     ("DELETE", "/chat/completions/{id}"): ("jobs:write", delete_completion),
     ("POST", "/embeddings"): ("jobs:write", create_embeddings),
+    ("POST", "/moderations"): ("jobs:write", create_moderation),
 }
 """By method and resource: the scope that is needed, and the answer."""
