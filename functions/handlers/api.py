@@ -10,7 +10,7 @@ from handlers.answering import answered
 
 ACCEPTING = (
     *("POST /jobs", "POST /prompts/{id}/run"),
-    *("POST /responses", "POST /chat/completions", "POST /embeddings"),
+    *("POST /responses", "POST /chat/completions", "POST /embeddings", "POST /moderations"),
 )
 
 
