@@ -1,4 +1,4 @@
-"""Batches by OpenAI's own package on the deployed stack: two tenants, rows of every kind, and crashes on the way."""
+"""Batches by OpenAI's own package against the deployed stack: two tenants, rows of every kind, crashes on the way."""
 
 import json
 import uuid

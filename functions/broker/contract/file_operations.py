@@ -162,10 +162,18 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         body=FileBody,
         form=FileForm,
         headers=("Idempotent-Replayed",),
+        by_either_header=True,
     ),
-    ("GET", "/files"): Operation("List files", "files", {200: FileList}, errors=(400,), parameters=FILES_PAGE),
+    ("GET", "/files"): Operation(
+        "List files", "files", {200: FileList}, errors=(400,), parameters=FILES_PAGE, by_either_header=True
+    ),
     ("GET", "/files/{id}"): Operation(
-        "Get a file's record", "files", {200: File}, errors=(400, 404), parameters=(FILE_ID,)
+        "Get a file's record",
+        "files",
+        {200: File},
+        errors=(400, 404),
+        parameters=(FILE_ID,),
+        by_either_header=True,
     ),
     ("GET", "/files/{id}/content"): Operation(
         "Get a file's bytes",
@@ -174,9 +182,15 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 404),
         parameters=(FILE_ID,),
         headers=("Location",),
+        by_either_header=True,
     ),
     ("DELETE", "/files/{id}"): Operation(
-        "Delete a file", "files", {200: FileDeleted}, errors=(404,), parameters=(FILE_ID,)
+        "Delete a file",
+        "files",
+        {200: FileDeleted},
+        errors=(404,),
+        parameters=(FILE_ID,),
+        by_either_header=True,
     ),
     ("POST", "/uploads"): Operation(
         "Begin a file that comes in parts",

@@ -171,6 +171,8 @@ class RecipeEntry(Entry):
         }
         if self.prompts.reduce is not None:
             facts["reduce"] = self.prompts.reduce.model_dump(exclude_none=True)
+        if self.extract.features:
+            facts["features"] = self.extract.features
         if rules:
             facts["rules"] = rules
         if self.merge.depth is not None:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from broker.batches.asking.hours import Day, is_zone
-from broker.batches.rows.encodings import known
 from broker.doors.rows import ENDPOINTS
+from broker.encodings import known
 from broker.jobs.field_errors import Spelled, at, here
 from broker.jobs.fields import Strict, Word
 

@@ -75,7 +75,7 @@ class RunRows:
     """Told of each row that failed as nobody foresaw."""
     line_s: float = LINE_S
     """The time of a row."""
-    worst: Worst = lambda request, batch, now: 0
+    worst: Worst = lambda request, batch, now, known: 0
     """What a row can cost at most; asked only where the batch has a `max_cost_usd`."""
 
     def __call__(
@@ -208,7 +208,9 @@ class RunRows:
             if not self._follows(work, content, request):
                 named = batch.id, batch.id, content.line, content.custom_id, row
                 policies = tuple(batch.asked.get("policies", ()))
-                caller = Caller(batch.tenant, batch.principal, "batch", *named, policies=policies)
+                caller = Caller(
+                    *(batch.tenant, batch.principal, "batch", *named), policies=policies, prepared=content.known
+                )
                 self._accept(work, content, in_time(request, batch, now), caller, now, job_id)
         except InvalidRequest as error:
             self._reject(work, [span.place], error)
@@ -219,7 +221,8 @@ class RunRows:
     ) -> None:
         try:
             if work.purse:
-                request = work.purse.admit(request, work.shard.rows - len(work.shard.ends.keys() | work.done), now)
+                left = work.shard.rows - len(work.shard.ends.keys() | work.done)
+                request = work.purse.admit(request, left, now, content.known)
             self.accept(request, caller, now, job_id=job_id)
         except InvalidRequest as error:
             raise content.request.named(error) from None

@@ -5,11 +5,12 @@ The bytes are read where they came, or from the object that they were converted 
 
     {"line": 7, "body": …}       a request, or the variables of one
     {"line": 8, "error": …}      it could not be read (`BrokerError.facts`)
+    {"line": 9, "body": …, "known": …}    what the broker knows of it, and no client can say
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from broker import json_text
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 BULK: dict[str, Any] = {"priority": "bulk"}
 """What a row says unless it says otherwise: nobody waits for one of many."""
+
+CUSTOM_ID = "custom_id"
+"""By which a row says what its client calls it; of a table, a column."""
 
 MOST_ID_CHARS = 256
 """Of a row's `custom_id`."""
@@ -83,6 +87,8 @@ class Content:
     request: RowRequest = RowRequest(None)
     """Of no use where there is an error."""
     error: BrokerError | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
+    """What stands beside the request, of a row that the broker made."""
 
 
 def rows_of(batch: Batch, shard: Shard, rows: RowBytes) -> Iterator[tuple[Span, bytes]]:
@@ -108,17 +114,17 @@ def contents_of(batch: Batch, shard: Shard, rows: RowBytes) -> Iterator[Content]
 def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
     """What stands in one row."""
     is_wrapped = bool(batch.rows_in and batch.rows_in.get("wrapped"))
-    line, custom_id = span.line, None
+    line, custom_id, known = span.line, None, {}
     try:
         value = value_of(data)
         if is_wrapped:
-            line = value["line"]
+            line, known = value["line"], value.get("known", {})
             value = unwrapped(value)
         custom_id, value = custom_id_of(value)
         if span.place in shard.doubles:
             message = "An earlier row of the batch has the same custom_id."
             raise InvalidRequest(message, code="duplicate_custom_id", param="custom_id")
-        return Content(span.place, line, custom_id, request_of(batch.asked, custom_id, value))
+        return Content(span.place, line, custom_id, request_of(batch.asked, custom_id, value), known=known)
     except InvalidRequest as error:
         return Content(span.place, line, custom_id, error=error)
 
