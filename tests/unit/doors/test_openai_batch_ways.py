@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 from broker.batches.shard import MODELS
-from broker.errors import Unavailable
+from broker.errors import Refused, Unavailable
 from broker.jobs.erasing import erase
 from openai.types import Batch
 from openai.types.responses import Response
@@ -16,6 +17,8 @@ from tests.fakes.batch_flow import Flow
 from tests.fakes.batch_rows import chat, jsonl
 from tests.unit.doors.batch_case import CHAT, EMBEDDINGS, RESPONSES, Broker, by_text, create, row
 from tests.unit.doors.case import Json, Server
+
+MESSAGES = "/v1/messages"
 
 
 @pytest.fixture
@@ -108,6 +111,29 @@ def test_a_row_of_embeddings_of_tokens_is_refused_as_at_the_route(broker: Broker
     batch = ended(broker, client, batch.id)
     (line,) = broker.content(batch.error_file_id)
     assert line["error"]["param"] == "body.input"
+
+
+def test_rows_may_be_messages_of_anthropics_form(broker: Broker, client: openai.OpenAI) -> None:
+    refusal = Refused("The provider refused.", code="model_refused")
+    broker.answer = by_text({"refuse": refusal, "fails": Unavailable("It is down.")})
+    rows = []
+    for custom_id, text, more in (
+        ("a", "Hello", {}),
+        ("b", "refuse", {}),
+        ("c", "fails", {}),
+        ("d", "Hi", {"max_tokens": None}),
+        ("e", "Hi", {"stream": True}),
+    ):
+        body = {"model": "small", "max_tokens": 9, "messages": [{"role": "user", "content": text}], **more}
+        rows.append(row(custom_id) | {"url": MESSAGES, "body": body})
+    batch = ended(broker, client, create(client, *rows, endpoint=MESSAGES).id)
+    (line,) = broker.content(batch.output_file_id)
+    message = anthropic.types.Message.model_validate(line["response"]["body"])
+    assert (message.content[0].to_dict()["text"], message.stop_reason) == ("You said: Hello", "end_turn")
+    refused, failed, limitless, streamed = broker.content(batch.error_file_id)
+    assert (refused["response"]["status_code"], refused["response"]["body"]["stop_reason"]) == (200, "refusal")
+    assert (failed["response"]["status_code"], failed["response"]["body"]["type"]) == (529, "error")
+    assert (limitless["error"]["param"], streamed["error"]["param"]) == ("body.max_tokens", "body.stream")
 
 
 HALF = "\ud800"
