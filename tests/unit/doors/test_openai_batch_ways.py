@@ -148,6 +148,7 @@ def test_what_cannot_be_written_down_is_told_all_the_same(broker: Broker, client
         (row("c", url=HALF), "url"),
         (row("d", model=HALF), "body.model"),
         (row("e", metadata={HALF: "a"}), "body.metadata"),
+        (row("f", user=HALF), "body.user"),
     ]
     batch = ended(broker, client, create(client, *(each for each, _ in odd), row("z")).id)
     assert batch.request_counts is not None and batch.request_counts.completed == 1
