@@ -22,7 +22,8 @@ from broker.clock import now_ms
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue, ShardsQueue
 from broker.cloud.workflows import BatchMachine
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
+from broker.delivery.sending import Sent
 from broker.delivery.starting import StartDelivery
 from broker.inbox.counting import Count
 from broker.jobs.head import Head, job_pk

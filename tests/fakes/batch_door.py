@@ -14,7 +14,8 @@ from broker.batches.store import Batches
 from broker.batches.viewing import ShowBatch
 from broker.bulk.asking import AskForBulk
 from broker.bulk.record import Bulks
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
+from broker.delivery.sending import Sent
 from broker.errors import NotFound
 from broker.files.keeping import Files
 from broker.rest.batches import BatchDoor

@@ -22,6 +22,9 @@ on the average; and a hundred rows are some seconds' work for the one who accept
 STEPS = 20
 """Of the progress that is told of a batch: a twentieth of its rows each."""
 
+MODELS = "models"
+"""In `Batch.rows_in`, those that rows in OpenAI's form name: two at most, for more would tell no more."""
+
 LIGHT_PART = 10
 """A shard is light when no more than this part of its rows is open: another begins in its place, for one row that takes
 an hour should not keep the others waiting."""

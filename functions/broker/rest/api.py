@@ -21,8 +21,10 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
@@ -39,6 +41,7 @@ from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
 INCLUDED = ("route",)
@@ -66,6 +69,7 @@ class Api:
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
+    endpoints: Callable[[], "EndpointDoor"]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -190,7 +194,12 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        return Reply(200, {"object": "list", "data": [*self._models(request)]})
+        from broker.doors.anthropic import page_of
+
+        for name in ("lifecycle", "lifecycle[]"):
+            if name in request.query:
+                raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
+        return Reply(200, {"object": "list", **page_of([*self._models(request)], request.query)})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
@@ -258,9 +267,9 @@ def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Req
     return answered
 
 
-def _of_files(name: str) -> Callable[[Api, Request], Reply]:
+def _of(room: str, name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
-        reply: Reply = getattr(api.files(), name)(request)
+        reply: Reply = getattr(getattr(api, room)(), name)(request)
         return reply
 
     answered.__name__ = name
@@ -287,7 +296,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models"): ("models:read", Api.list_models),
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
-    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **ANTHROPIC_ROUTES,
+    **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
     **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
