@@ -1,7 +1,7 @@
 """Batches in memory from their rows on: what plans, runs and tends, each as a fresh process builds it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,9 +107,9 @@ class Rows:
         tend = Tend(self.batches, run_rows, self.fold, self.workflows, self.tell)
         tend(message, lambda: self.now, time_left)
 
-    def worst(self, request: JobRequest, batch: Batch, now: int) -> int:
+    def worst(self, request: JobRequest, batch: Batch, now: int, known: Mapping[str, Any]) -> int:
         """What a row may cost."""
-        asked = with_policies(stored_form(request), batch.asked.get("policies", ()))
+        asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
         return self.world.preparing().quote(batch.tenant, asked, now)[1]
 
     def tend_all(self) -> int:

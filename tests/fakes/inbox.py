@@ -12,7 +12,6 @@ from broker.batches.rows.tries import LINE_S
 from broker.batches.store import Batches
 from broker.delivery.publishing import HeadChange, Publish
 from broker.documents.document import Document
-from broker.documents.sandbox import Ocr
 from broker.inbox.collecting import Collect
 from broker.inbox.counting import Count
 from broker.inbox.file_work import FileWork
@@ -111,7 +110,7 @@ class Files:
             event, _ = self.readings.asked.pop(0)
             use_case(event)
 
-    def read_for_recipe(self, answer: Callable[[Path, str, Ocr], Document]) -> None:
+    def read_for_recipe(self, answer: Callable[..., Document]) -> None:
         """Read the documents that are asked for, for their recipes."""
         use_case = ReadForRecipe(self.inbox, self.readings, answer, self.collects.again)
         while self.readings.asked:

@@ -1,12 +1,14 @@
 """Builds what runs batches: the steps of their workflow, and what becomes of a shard."""
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting
 from broker.bootstrap.doors import accept, prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from broker.batches.batch import Batch
     from broker.batches.documents.submitting import PlanBatch, PlanDocument
     from broker.batches.flow.steering import Expire, GiveUp, Run
@@ -119,8 +121,8 @@ def run_rows() -> "RunRows":
     from broker.jobs.request import JobRequest, stored_form
     from broker.metrics import line_failed
 
-    def worst(request: JobRequest, batch: "Batch", now: int) -> int:
-        asked = with_policies(stored_form(request), batch.asked.get("policies", ()))
+    def worst(request: JobRequest, batch: "Batch", now: int, known: "Mapping[str, Any]") -> int:
+        asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
         return prepare().quote(batch.tenant, asked, now)[1]
 
     use_cases = batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue()
@@ -142,9 +144,10 @@ def plan_document() -> "PlanDocument":
     from broker.batches.documents.recipes import Recipes
     from broker.batches.documents.submitting import PlanDocument
     from broker.cloud.clients import client
+    from broker.cloud.media import pin_pages
     from broker.cloud.results import ResultObjects
 
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     children = Children(batches(), jobs(), payloads())
     ports = readings(), Recipes(database()), outbox(), results
-    return PlanDocument(batches(), row_bytes(), plan(), children, *ports)
+    return PlanDocument(batches(), row_bytes(), plan(), children, *ports, partial(pin_pages, payloads()))

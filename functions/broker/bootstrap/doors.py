@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from broker.tenants.identity import Identity
 
 
-QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai")}
+QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic")}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
 
 

@@ -110,14 +110,15 @@ def read_for_recipe() -> "ReadForRecipe":
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
     from broker.documents import sandbox
+    from broker.documents.gathering import MOST_PAGES
     from broker.documents.limits import Limits
     from broker.inbox.files import MAX_FILE_BYTES
     from broker.inbox.recipes import ReadForRecipe
 
     sandbox.hide()
 
-    def read(path: "Path", name: str, keep: sandbox.Ocr) -> "Document":
-        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES), keep)
+    def read(path: "Path", name: str, keep: sandbox.Ocr, together: bool) -> "Document":
+        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES, gathered=MOST_PAGES if together else 0), keep)
 
     later = FilesQueue(client("sqs"), setting("FILES_QUEUE"))
     return ReadForRecipe(Inbox(client("s3")), readings(), read, later.again)

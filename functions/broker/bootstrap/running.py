@@ -141,13 +141,14 @@ def invoke_model() -> "InvokeModel":
     """Asking one candidate."""
     from broker.metrics import fault_noticed, provider_called
     from broker.providers import lookup
+    from broker.routing.at_once import AtOnce
     from broker.steps.admitting import Admission
     from broker.steps.calling import Calling
     from broker.steps.exchanging import Exchange
     from broker.steps.invoking import InvokeModel
     from broker.steps.shortening import Shorten
 
-    admission = Admission(circuits(), fault_noticed)
+    admission = Admission(circuits(), AtOnce(database()), fault_noticed)
     exchange = Exchange(jobs(), payloads(), lookup, admission, provider_called, fault_noticed)
     calling = Calling(jobs(), payloads(), secrets_get, media, admission, exchange)
     shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)

@@ -21,6 +21,7 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
 from broker.rest.file_routes import FILE_ROUTES
@@ -115,10 +116,7 @@ class Api:
         limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
         caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
-        with telling(request, limits, door, now) as told:
-            accepted = self.accept(body, caller, now, **once)
-            told(accepted.taken)
-        return accepted
+        return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -195,7 +193,12 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        return Reply(200, {"object": "list", "data": [*self._models(request)]})
+        from broker.doors.anthropic import page_of
+
+        for name in ("lifecycle", "lifecycle[]"):
+            if name in request.query:
+                raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
+        return Reply(200, {"object": "list", **page_of([*self._models(request)], request.query)})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
@@ -247,18 +250,12 @@ class Api:
         return ended(self.jobs, head, until, seen=seen)
 
 
-def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
+def _of(door: str, answer: Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    """The answer of a door of `Api` that is put together when a call is about it."""
+
     @wraps(answer)
     def answered(api: Api, request: Request) -> Reply:
-        return answer(api.batches(), request)
-
-    return answered
-
-
-def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
-    @wraps(answer)
-    def answered(api: Api, request: Request) -> Reply:
-        return answer(api.bulk(), request)
+        return answer(getattr(api, door)(), request)
 
     return answered
 
@@ -292,8 +289,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models"): ("models:read", Api.list_models),
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
+    **ANTHROPIC_ROUTES,
     **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
-    **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
-    **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
+    **{route: (scope, _of("batches", answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
+    **{route: (scope, _of("bulk", answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

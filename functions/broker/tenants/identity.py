@@ -43,6 +43,24 @@ class TokenVerifier(Protocol):
         ...
 
 
+def credential(headers: Mapping[str, str]) -> str:
+    """What a request has for an `Authorization` header, where it may have its key in `x-api-key` as well.
+
+    Args:
+        headers: with names as they were sent; of one that came twice API Gateway has the last.
+
+    Raises:
+        Unauthorized: it has none, or two that are not the same: whose word it is then, nobody knows.
+    """
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    key, header = named.get("x-api-key", ""), named.get("authorization", "")
+    if not key:
+        return header
+    if header and header.partition(" ")[2].strip() != key:
+        raise Unauthorized("two_credentials")
+    return header or f"Bearer {key}"
+
+
 def authenticate(header: str, database: Database, now: int, verifier: Callable[[], TokenVerifier]) -> Identity:
     """Check a credential: an API key, or a JWT of a registered issuer.
 
