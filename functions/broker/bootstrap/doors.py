@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from broker.steps.estimating import EstimateJob
     from broker.steps.preparing import Prepare
     from broker.tenants.budgets import Budgets
+    from broker.tenants.call_rates import CallRates
     from broker.tenants.identity import Identity
 
 
@@ -97,6 +98,16 @@ def identify() -> "Callable[[str, int], Identity]":
     return lambda header, now: authenticate(header, database(), now, verifier)
 
 
+@cache
+def call_rates() -> "CallRates":
+    """How often tenants may call."""
+    from broker.tenants.call_rates import CallRates
+
+    return CallRates(
+        database(), int(setting("TENANT_REQUEST_RATE")), lambda tenant, now: tenants().get(tenant, now).calls_per_second
+    )
+
+
 def cors_origin() -> str:
     """The origin whose pages may call the REST API; empty where none may."""
     return setting("CORS_ORIGIN")
@@ -153,6 +164,7 @@ def api() -> "Api":
             file_door,
             of_batches,
             of_bulk,
+            call_rates().check,
         ),
     )
 

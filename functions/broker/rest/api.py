@@ -68,6 +68,8 @@ class Api:
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
+    check_rate: Callable[[str, int], None] = lambda tenant, now: None
+    """Raises where the tenant calls too often."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -75,6 +77,7 @@ class Api:
         Raises:
             BrokerError: in the public form by `error_reply`.
         """
+        self.check_rate(request.tenant, now_ms())
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             raise NotFound("There is no such route.", code="unknown_route")
