@@ -9,6 +9,7 @@
     │   ├── KeyInFlight         an Idempotency-Key whose first request is still being accepted
     │   ├── NotCancelable       the job has already ended
     │   ├── DeliveryBusy        an attempt at the webhook is under way
+    │   ├── TooManyAtOnce       the tenant has as many of these under way as it may have
     │   ├── Forbidden           the caller lacks the scope, or the tenant may not use the model
     │   └── BudgetExceeded      the tenant's budget, or the job's own limit, does not cover the worst case
     ├── RateLimited             the tenant, or its API key, has had what it may have in a window of time
@@ -157,6 +158,13 @@ class DeliveryBusy(InvalidRequest):
 
     type = "delivery_busy"
     status = 409
+
+
+class TooManyAtOnce(InvalidRequest):
+    """The tenant has as many of something under way as it may have; it may come again when some have ended."""
+
+    type = "too_many_at_once"
+    status = 429
 
 
 class Forbidden(InvalidRequest):

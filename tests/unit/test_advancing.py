@@ -72,7 +72,7 @@ NEXT: dict[str, tuple[str, str, str]] = {
         ("end",) * 3,
     ),
     **dict.fromkeys(("KeyReused", "NotCancelable", "NotFound", "RateLimited", "Refused"), ("end",) * 3),
-    **dict.fromkeys(("TimedOut", "Truncated"), ("end",) * 3),
+    **dict.fromkeys(("TimedOut", "TooManyAtOnce", "Truncated"), ("end",) * 3),
 }
 
 

@@ -132,6 +132,7 @@ def openapi() -> Json:
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
+            {"name": "webhooks", "description": "Where the tenant is told of what happened."},
             {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
@@ -183,7 +184,7 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
         found["parameters"] = list(known.parameters)
     if known.body:
         form = _content(known.form, kind="multipart/form-data") if known.form else {}
-        found["requestBody"] = {"required": True, "content": _content(known.body) | form}
+        found["requestBody"] = {"required": not known.body_is_optional, "content": _content(known.body) | form}
     return found
 
 

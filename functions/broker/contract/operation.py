@@ -19,6 +19,7 @@ class Operation:
     """Statuses of errors that only some routes have; those that every route has come on top."""
     parameters: tuple[Json, ...] = ()
     body: type[BaseModel] | None = None
+    body_is_optional: bool = False
     streams: bool = False
     """Whether a success may also be an event stream, where the body asks for one."""
     form: type[BaseModel] | None = None

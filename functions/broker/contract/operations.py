@@ -5,6 +5,7 @@ from broker.contract.anthropic_operations import ANTHROPIC_OPERATIONS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, Model, ModelList
@@ -201,6 +202,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
+    **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,
     **BULK_OPERATIONS,
 }

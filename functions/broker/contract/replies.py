@@ -18,11 +18,11 @@ from broker.contract.common import (
     Url,
     Usage,
     Usd,
-    WebhookEvent,
 )
+from broker.endpoints.bodies import RESPONSE_EVENTS
 from broker.guardrails.policy import Stage
 from broker.jobs.calls import UNKNOWN
-from broker.jobs.fields import Task
+from broker.jobs.fields import WEBHOOK_EVENTS, Task
 from broker.jobs.head import Status
 from broker.reviews.record import STATES
 from broker.tenants.limits import CALLS, NAMES
@@ -160,9 +160,12 @@ class Delivery(Shown):
 
     id: EventId
     """The same in every attempt (`webhook-id`)."""
-    event: WebhookEvent
+    event: Annotated[str, OneOf((*WEBHOOK_EVENTS, *RESPONSE_EVENTS))]
+    endpoint_id: str | None
+    """The registered endpoint that it goes to; null where the request gave the address."""
     state: Literal["pending", "delivered", "failed", "disabled"]
-    """`failed` when the schedule is over, `disabled` when the receiver answered 410."""
+    """`failed` when the schedule is over or the receiver stopped it, `disabled` when the receiver answered 410 or its
+    endpoint is disabled."""
     next_at: Time | None
     attempts: list[DeliveryAttempt]
 

@@ -85,6 +85,8 @@ class TenantEntry(Entry):
     """How many files it may keep; 10,000 unless said."""
     max_file_bytes: int | None = Field(default=None, ge=0)
     """Of all its files together; 100 GB unless said."""
+    max_batches: int | None = Field(default=None, ge=0, le=5_000)
+    """How many batches it may have under way at once, documents among them; 1,000 unless said."""
     limits: TenantLimitsEntry | None = None
     """Of all its submissions by REST together; none unless said."""
     off_peak: Hours | None = None

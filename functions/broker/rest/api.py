@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -24,6 +24,7 @@ from broker.rest.answers import answer_of
 from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
@@ -41,6 +42,7 @@ from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
 INCLUDED = ("route",)
@@ -68,6 +70,7 @@ class Api:
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
+    endpoints: Callable[[], "EndpointDoor"]
     check_rate: Callable[[str, int], None] = lambda tenant, now: None
     """Raises where the tenant calls too often."""
 
@@ -253,22 +256,15 @@ class Api:
         return ended(self.jobs, head, until, seen=seen)
 
 
-def _of(door: str, answer: Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
-    """The answer of a door of `Api` that is put together when a call is about it."""
+def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    """The answer of a room's door, which is put together when a call is about it."""
 
-    @wraps(answer)
     def answered(api: Api, request: Request) -> Reply:
-        return answer(getattr(api, door)(), request)
-
-    return answered
-
-
-def _of_files(name: str) -> Callable[[Api, Request], Reply]:
-    def answered(api: Api, request: Request) -> Reply:
-        reply: Reply = getattr(api.files(), name)(request)
+        door = getattr(api, room)()
+        reply: Reply = getattr(door, answer)(request) if isinstance(answer, str) else answer(door, request)
         return reply
 
-    answered.__name__ = name
+    answered.__name__ = answer if isinstance(answer, str) else answer.__name__
     return answered
 
 
@@ -293,7 +289,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
     **ANTHROPIC_ROUTES,
-    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
     **{route: (scope, _of("batches", answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
     **{route: (scope, _of("bulk", answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }

@@ -16,6 +16,7 @@ from broker.errors import (
     RateLimited,
     Throttled,
     TooLarge,
+    TooManyAtOnce,
     Unavailable,
 )
 from broker.json_text import MAX_BODY_BYTES
@@ -238,7 +239,7 @@ class Reply:
 MOST_RETRY_AFTER_S = 120
 """What is longer, clients take for a no: those of OpenAI repeat nothing then."""
 
-PASSING = (Unavailable, Throttled, KeyInFlight)
+PASSING = (Unavailable, Throttled, KeyInFlight, TooManyAtOnce)
 """Errors that may be gone at the next try. All else is as it is, but for what nobody foresaw."""
 
 

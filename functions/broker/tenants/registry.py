@@ -9,6 +9,9 @@ from broker.tenants.limits import BODY_BYTES, CALLS, Limit, limits_of
 
 KEEP_MS = 30_000
 
+MOST_BATCHES = 1_000
+"""That a tenant may have under way where the operators say nothing. Each is a workflow, and it may be of a document."""
+
 MOST_FILES = 10_000
 MOST_FILE_BYTES = 100_000_000_000
 """What a tenant keeps at most where the operators say nothing."""
@@ -45,6 +48,8 @@ class Tenant:
     max_files: int = MOST_FILES
     max_file_bytes: int = MOST_FILE_BYTES
     """Of all its files together."""
+    max_batches: int = MOST_BATCHES
+    """Under way at once."""
     version: int | None = None
     """Of its entry; None where it was written by hand."""
     limits: tuple[Limit, ...] = ()
@@ -93,6 +98,7 @@ class Tenants:
                 repeat_window_seconds=item.get("repeat_window_seconds", 0),
                 max_files=item.get("max_files", MOST_FILES),
                 max_file_bytes=item.get("max_file_bytes", MOST_FILE_BYTES),
+                max_batches=item.get("max_batches", MOST_BATCHES),
                 version=item.get("version"),
                 limits=limits_of("tenant", tenant_id, item.get("limits", {})),
                 calls_per_second=item.get("limits", {}).get(CALLS),
