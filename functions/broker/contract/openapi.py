@@ -15,7 +15,7 @@ from broker.contract.anthropic import AnthropicError
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
 from broker.contract.openai import Response
-from broker.contract.operation import LIMITED, LIMITED_OPENAI, Json, Operation, parameter
+from broker.contract.operation import LIMITED, LIMITED_ANTHROPIC, LIMITED_OPENAI, Json, Operation, parameter
 from broker.contract.operations import OPERATIONS
 from broker.contract.problems import Problem
 from broker.contract.public_operations import PUBLIC_OPERATIONS
@@ -209,7 +209,7 @@ def _is_page(model: type[BaseModel]) -> bool:
 
 def _error(status: int, *other: type[BaseModel]) -> Json:
     named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
-    limits = (*LIMITED, *LIMITED_OPENAI) if status == 429 else ()
+    limits = (*LIMITED, *LIMITED_OPENAI, *LIMITED_ANTHROPIC) if status == 429 else ()
     headers = _headers(*named, *limits, "X-Should-Retry", *IDS)
     content = _content(Error, *other) | _content(Problem, kind=PROBLEM)
     return {"description": ERRORS[status], "headers": headers, "content": content}

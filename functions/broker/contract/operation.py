@@ -39,6 +39,10 @@ LIMITED_OPENAI = tuple(
     f"X-RateLimit-{name}-{what}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
 )
 
+LIMITED_ANTHROPIC = tuple(
+    f"Anthropic-RateLimit-{what}-{name}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
+)
+
 
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:
     """A parameter; `place` is `path`, `query` or `header`."""
