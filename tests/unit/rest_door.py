@@ -91,6 +91,7 @@ class Door:
         query: dict[str, str] | None = None,
         ago_s: float = 0,
         base_url: str = BASE_URL,
+        proxy: str = "",
         **headers: str,
     ) -> Reply:
         world = self.world
@@ -116,7 +117,7 @@ class Door:
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         first, _, second = job_id.partition(" ")
-        path = {"id": first} if "{id}" in resource else {}
+        path = {"id": first} if "{id}" in resource else {"proxy": proxy} if proxy else {}
         if "{delivery_id}" in resource:
             path["delivery_id"] = second
         who = frozenset(scopes.split())
