@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from broker.delivery.events import held_body, webhook_body
 from broker.delivery.owners import notes_of, owner_of
@@ -136,6 +137,7 @@ class Deliver:
         if times > MOST_PUT_OFF:
             missed = {"at": now, "status": None, "error": "receiver_slow", "latency_ms": 0}
             after = _ended(note | {"state": "failed", "attempts": [*note["attempts"], missed]})
+            self.on_exhausted(owner, after)
         else:
             pause_s = min(PUT_OFF_S << min(times - 1, 10), QUEUE_MOST_S) * (1 + self.chance()) / 2
             then = now + round(pause_s * 1000)
@@ -200,7 +202,7 @@ class Deliver:
         return True
 
     def _send(self, head: Head | None, note: Item, to: Destination, now: int, base_url: str) -> Sent:
-        own = {} if to.secrets is None else {"secrets": to.secrets}
+        own: dict[str, Any] = {} if to.secrets is None else {"secrets": to.secrets, "headers": to.headers}
         try:
             body = self._body(head, note, base_url) if head else str(note["body"])
             return self.send(note["tenant"], to.url, note["event_id"], now, body.encode(), **own)

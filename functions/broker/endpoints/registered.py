@@ -1,5 +1,6 @@
 """What deliveries need of registered endpoints: where they go, a log of them, and what follows from how they fare."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +49,12 @@ class RegisteredEndpoints:
         def secrets() -> list[str]:
             return [self.open(endpoint.tenant, endpoint.id, each.sealed) for each in endpoint.signing(self.clock())]
 
-        return Destination(endpoint.url, secrets)
+        def headers() -> dict[str, str]:
+            if endpoint.headers is None:
+                return {}
+            return dict(json.loads(self.open(endpoint.tenant, endpoint.id, endpoint.headers)))
+
+        return Destination(endpoint.url, secrets, headers)
 
     def fan_out(self, owner: str, note: Item, now: int) -> None:
         """See `Registered.fan_out`."""

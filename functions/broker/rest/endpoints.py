@@ -45,7 +45,9 @@ class EndpointDoor:
         """`POST /webhooks`: `201`, with the secret, which is told this once."""
         body = parsed(EndpointBody, request.json())
         events = events_of(body.format, body.events, "events")
-        endpoint, secret = self._register(request, NewEndpoint(body.format, body.url, events, body.description))
+        endpoint, secret = self._register(
+            request, NewEndpoint(body.format, body.url, events, body.description, body.headers)
+        )
         return Reply(201, _shown(endpoint, {}) | {"secret": secret})
 
     def list_endpoints(self, request: Request) -> Reply:
@@ -66,6 +68,8 @@ class EndpointDoor:
             facts["events"] = events_of(before.form, body.events, "events")
         if body.description is not None:
             facts["name"] = body.description
+        if body.headers is not None:
+            facts["headers"] = body.headers
         return self._told(self.endpoints.change(request.tenant, before.id, now_ms(), **facts), request)
 
     def delete_endpoint(self, request: Request) -> Reply:
@@ -236,6 +240,7 @@ def _summary(endpoint: Endpoint) -> dict[str, Any]:
         "events": list(endpoint.events),
         "description": endpoint.name,
         "secret_hint": endpoint.hint,
+        "header_names": list(endpoint.header_names),
         "enabled": endpoint.off is None,
         "disabled_by": endpoint.off,
         "disabled_at": iso(endpoint.off_at),
