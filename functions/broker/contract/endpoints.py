@@ -33,6 +33,7 @@ class WebhookSummary(Shown):
     url: str
     events: list[AnyEvent]
     description: str
+    payload: Literal["thin", "full"]
     secret_hint: str
     """The end of the present secret."""
     header_names: list[str]

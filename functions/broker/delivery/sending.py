@@ -55,6 +55,8 @@ class Destination:
     secrets: Secrets | None = None
     """None for the tenant's own."""
     headers: Headers = dict
+    full: bool = False
+    """Whether it is told answers, as far as they fit."""
 
 
 class Registered(Protocol):

@@ -28,6 +28,7 @@ Url = Annotated[str, Field(min_length=8, max_length=2048)]
 Named = Annotated[str, Field(min_length=1, max_length=64)]
 Description = Annotated[str, Field(max_length=256)]
 Moment = Annotated[str, Field(max_length=40)]
+Payload = Literal["thin", "full"]
 HeaderName = Annotated[
     str, Spelled(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$", "a header's name has 1 to 64 letters (RFC 9110, section 5.1)")
 ]
@@ -48,6 +49,8 @@ class EndpointBody(Strict):
     description: Description = ""
     headers: Headers = Field(default_factory=dict)
     """What the receiver wants beside the broker's own, such as a token. They are kept as secrets are, and not shown."""
+    payload: Payload = "thin"
+    """`full` for answers in the body of `job.succeeded`, where that is no larger than 256 KiB with it."""
     format: Literal["native", "openai"] = "native"
     """Whose words events are told in; `openai` for receivers that read them with OpenAI's packages."""
 
@@ -60,6 +63,7 @@ class EndpointChange(Strict):
     description: Description | None = None
     headers: Headers | None = None
     """In the place of all that there were."""
+    payload: Payload | None = None
 
 
 class Rotation(Strict):

@@ -67,6 +67,8 @@ class NewEndpoint:
     name: str
     headers: Mapping[str, str] = field(default_factory=dict)
     """What its receiver wants beside ours."""
+    full: bool = False
+    """Whether it is told answers, as far as they fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Endpoints:
         if key is not None:
             check_key(key)
         if found := self._get(tenant, endpoint_id):
-            same = all(getattr(found, name) == getattr(new, name) for name in ("form", "url", "events", "name"))
+            same = all(getattr(found, name) == getattr(new, name) for name in ("form", "url", "events", "name", "full"))
             same = same and set(found.header_names) == set(new.headers)
             if key is not None and (not same or found.created_at + REPEATED_MS < now):
                 message = f"This key registered the endpoint {endpoint_id}; a secret is told once: rotate it."
@@ -110,6 +112,7 @@ class Endpoints:
             *(endpoint_id, tenant, new.form, new.url, new.events, new.name, now, now),
             secrets=(Secret(self.seal(tenant, endpoint_id, secret)),),
             hint=told_of(secret),
+            full=new.full,
             **self._sealed(tenant, endpoint_id, new.headers),
         )
         count = Update("jobs", endpoints_pk(tenant), TOTAL, add={"endpoints": 1}, when=(If("endpoints", "<", MOST),))
@@ -144,7 +147,7 @@ class Endpoints:
         return self.database.get("jobs", endpoints_pk(tenant), counts_sk(endpoint_id), eventual=True) or {}
 
     def change(self, tenant: str, endpoint_id: str, now: int, **facts: Any) -> Endpoint:
-        """Change its `url`, `events`, `name` or `headers`; nothing is written where nothing changes.
+        """Change its `url`, `events`, `name`, `headers` or `full`; nothing is written where nothing changes.
 
         Raises:
             NotFound: as `get`.

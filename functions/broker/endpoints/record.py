@@ -58,6 +58,8 @@ class Endpoint:
     headers: bytes | None = None
     """What its receiver wants beside ours, encrypted: names and values, as JSON."""
     header_names: tuple[str, ...] = ()
+    full: bool = False
+    """Whether it is told answers, as far as they fit."""
     off: str | None = None
     """Who disabled it; None while it is enabled."""
     off_at: int | None = None
@@ -111,7 +113,7 @@ class Endpoint:
         return cls(**known, tenant=item["pk"].partition("#")[2], events=tuple(item["events"]), secrets=secrets)
 
 
-PLAIN = ("id", "form", "url", "name", "created_at", "updated_at", "hint", "off", "off_at", "rev")
+PLAIN = ("id", "form", "url", "name", "created_at", "updated_at", "hint", "off", "off_at", "rev", "full")
 
 
 def endpoints_pk(tenant: str) -> str:

@@ -54,7 +54,7 @@ class RegisteredEndpoints:
                 return {}
             return dict(json.loads(self.open(endpoint.tenant, endpoint.id, endpoint.headers)))
 
-        return Destination(endpoint.url, secrets, headers)
+        return Destination(endpoint.url, secrets, headers, endpoint.full)
 
     def fan_out(self, owner: str, note: Item, now: int) -> None:
         """See `Registered.fan_out`."""
