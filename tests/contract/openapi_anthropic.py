@@ -25,7 +25,8 @@ def anthropic_calls() -> list[Any]:
         *(("GET", one, status, f"message failed {status}", {}) for status in (400, 409, 422, 502)),
         ("GET", "/models", 200, None, {"query": {"limit": "1"}} | VERSION),
         ("GET", "/models", 400, None, {"query": {"limit": "0"}} | VERSION),
-        ("GET", "/models", 400, None, {"query": {"after_id": "none"}}),
+        ("GET", "/models", 400, None, {"query": {"after_id": "none"}} | VERSION),
+        ("GET", "/models/{id}", 200, None, {"path": {"id": "small"}} | VERSION),
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}} | VERSION),
         ("GET", "/files/{id}", 404, None, {"path": {"id": "file-0"}} | VERSION),
     ]

@@ -104,3 +104,33 @@ class MessageRequest(CountedMessage):
     """The body of `POST /v1/messages`."""
 
     max_tokens: int
+
+
+class AnthropicModel(Shown):
+    """A model that the tenant may use, as Anthropic's clients know it."""
+
+    id: str
+    type: Literal["model"]
+    display_name: str
+    """The id once more."""
+    created_at: str
+    """When it was registered as it is; 1970 where that is not known."""
+    lifecycle: Literal["active", "deprecated", "retired"]
+    deprecated_at: None
+    retires_at: str | None
+    """From when it is used no more."""
+    line: None
+    max_input_tokens: Annotated[int, Field(ge=1)]
+    """Its context window."""
+    max_tokens: Annotated[int, Field(ge=1)]
+    """Of an answer."""
+    capabilities: None
+
+
+class AnthropicModelList(Shown):
+    """A page of models."""
+
+    data: list[AnthropicModel]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None

@@ -178,7 +178,8 @@ def _own(status: int, model: type[BaseModel] | None, known: Operation) -> Json:
     told = ("X-Should-Retry",) if status >= 400 else ()
     found: Json = {"description": OWN[status], "headers": _headers(*known.headers, *told, *IDS)}
     stream: Json = {"text/event-stream": {"schema": {"type": "string"}}} if known.streams else {}
-    return found | ({"content": _content(model) | stream} if model else {})
+    models = [each for each in (model, known.in_dialect) if each]
+    return found | ({"content": _content(*models) | stream} if model else {})
 
 
 def _error(status: int, *other: type[BaseModel]) -> Json:
@@ -200,7 +201,7 @@ def _content(*models: type[BaseModel], kind: str = "application/json") -> Json:
 def _schemas() -> Json:
     models: set[type[BaseModel]] = {Error, AnthropicError}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
-        models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
+        models |= {model for model in (known.body, known.form, known.in_dialect, *known.replies.values()) if model}
     _, document = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",

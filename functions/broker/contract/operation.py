@@ -27,6 +27,8 @@ class Operation:
     """Names of reply headers of the successes."""
     by_either_header: bool = False
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
+    in_dialect: type[BaseModel] | None = None
+    """The model of a success for who sends `anthropic-version`, where it is another."""
 
 
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:

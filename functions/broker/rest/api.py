@@ -30,6 +30,7 @@ from broker.rest.http import Reply, Request, error_reply
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
+from broker.rest.spoken import VERSION
 from broker.rest.tries import asked_once
 from broker.rest.waiting import ended, preferred_wait
 from broker.reviews import feedback
@@ -191,18 +192,22 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        from broker.doors.anthropic import page_of
+        found = [*self._models(request)]
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_page
 
-        for name in ("lifecycle", "lifecycle[]"):
-            if name in request.query:
-                raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
-        return Reply(200, {"object": "list", **page_of([*self._models(request)], request.query)})
+            return Reply(200, model_page(found, request.query))
+        return Reply(200, {"object": "list", "data": found})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
         found = [each for each in self._models(request) if each["id"] == unquote(request.path["id"])]
         if not found:
             raise NotFound("There is no such model.", code="unknown_model", param="id")
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_of
+
+            return Reply(200, model_of(found[0]))
         return Reply(200, found[0])
 
     def _models(self, request: Request) -> Iterator[dict[str, Any]]:
