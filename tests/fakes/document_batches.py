@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from broker.batches.batch import Batch
@@ -13,6 +14,7 @@ from broker.batches.results.collecting import Collect
 from broker.batches.rows.planning import Plan
 from broker.batches.shard import RowEnd, Shard
 from broker.batches.viewing import ShowBatch
+from broker.cloud.media import pin_pages
 from broker.documents.reading import Reading
 from broker.jobs.exporting import Export
 from broker.jobs.head import Head, Status
@@ -30,6 +32,10 @@ KEY = "acme/sums/report.pdf"
 
 Said = str | dict[str, Any] | Status
 """What a model says: a text, an object, or how its job ends otherwise."""
+
+
+class Output(dict[str, Any]):
+    """All that a model gives, as its job keeps it."""
 
 
 @dataclass
@@ -74,7 +80,8 @@ class Documents(Rows):
         children = Children(self.batches, self.world.jobs, self.world.payloads)
         recipes = Recipes(self.world.database)
         use_case = PlanDocument(
-            self.batches, self.rows, plan, children, self.readings, recipes, self.outbox, self.results
+            *(self.batches, self.rows, plan, children, self.readings, recipes, self.outbox, self.results),
+            partial(pin_pages, self.world.payloads),
         )
         try:
             return use_case(batch_id, lambda: self.now, time_left)
@@ -112,6 +119,7 @@ class Documents(Rows):
         if not isinstance(said, Status):
             output = "OUTPUT#1.1"
             document = {"text": said} if isinstance(said, str) else {"text": json.dumps(said), "json": said}
+            document = dict(said) if isinstance(said, Output) else document
             self.world.payloads.save(head, output, document)
         error = None if output else {"type": "x", "code": "no_model", "message": "No."}
         outcome = Outcome(status, output=output, error=error)

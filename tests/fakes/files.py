@@ -91,6 +91,7 @@ class FakeReadings:
     asked: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
     scans: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    pages: dict[tuple[str, int], bytes] = field(default_factory=dict)
 
     def ask(self, event: dict[str, Any], tenant: str) -> None:
         """See `Readings.ask`."""
@@ -114,8 +115,20 @@ class FakeReadings:
             raise NotFound("A picture of the document is gone.", code="document_gone")
         return base64.b64encode(self.scans[batch_id, number]).decode()
 
-    def forget(self, batch_id: str, scans: int = 0) -> None:
+    def keep_pages(self, batch_id: str, number: int, path: Path) -> None:
+        """See `broker.inbox.recipes.KeptReadings.keep_pages`."""
+        self.pages[batch_id, number] = path.read_bytes()
+
+    def load_pages(self, batch_id: str, number: int) -> bytes:
+        """See `broker.batches.documents.submitting.Readings.load_pages`."""
+        if (batch_id, number) not in self.pages:
+            raise NotFound("A picture of the document is gone.", code="document_gone")
+        return self.pages[batch_id, number]
+
+    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0) -> None:
         """See `Readings.forget`."""
         self.kept.pop(batch_id, None)
+        for number in range(gathered):
+            self.pages.pop((batch_id, number), None)
         for number in range(scans):
             self.scans.pop((batch_id, number), None)

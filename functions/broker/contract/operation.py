@@ -19,6 +19,7 @@ class Operation:
     """Statuses of errors that only some routes have; those that every route has come on top."""
     parameters: tuple[Json, ...] = ()
     body: type[BaseModel] | None = None
+    body_is_optional: bool = False
     streams: bool = False
     """Whether a success may also be an event stream, where the body asks for one."""
     form: type[BaseModel] | None = None
@@ -29,6 +30,14 @@ class Operation:
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
     in_dialect: type[BaseModel] | None = None
     """The model of a success for who sends `anthropic-version`, where it is another."""
+
+
+LIMITED = ("RateLimit-Policy", "RateLimit")
+"""Headers of what counts, where the caller has limits."""
+
+LIMITED_OPENAI = tuple(
+    f"X-RateLimit-{name}-{what}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
+)
 
 
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:

@@ -28,6 +28,7 @@ from broker.documents.document import (
     TooMuch,
     UnknownDocument,
 )
+from broker.documents.gathering import is_gathered
 from broker.documents.limits import Limits
 
 Ocr = Callable[[list[Path], float], list[str]]
@@ -87,6 +88,7 @@ class _Work:
         self.files = limits.files
         self.characters = limits.characters
         self.scans = limits.scans
+        self.gathered = limits.gathered
 
     @property
     def seconds(self) -> float:
@@ -164,16 +166,19 @@ def _pages(told: list[dict[str, Any]], work: _Work, ocr: Ocr | None) -> tuple[Pa
     pages = [Page(each["number"], each["text"], tuple(map(Path, each["scans"]))) for each in told]
     scans = [scan for page in pages for scan in page.scans]
     if scans and ocr:
-        work.scans -= len(scans)
-        if work.scans < 0:
-            raise TooMuch(f"More than {work.limits.scans} pages are pictures.", code="too_many_scans")
+        together = sum(map(is_gathered, scans))
+        work.scans -= len(scans) - together
+        work.gathered -= together
+        if work.scans < 0 or work.gathered < 0:
+            most = work.limits.gathered or work.limits.scans
+            raise TooMuch(f"More than {most} pages are pictures.", code="too_many_scans")
         texts = iter(ocr(scans, work.seconds))
         pages = [_joined(page, list(islice(texts, len(page.scans)))) if page.scans else page for page in pages]
     work.characters -= sum(len(page.text) for page in pages)
     if work.characters < 0:
         raise TooMuch(f"The text has more than {work.limits.characters} characters.", code="too_much_text")
-    for scan in scans:
-        scan.unlink(missing_ok=True)
+    for path in {scan.parent if is_gathered(scan) else scan for scan in scans}:
+        path.unlink(missing_ok=True)
     return tuple(replace(page, scans=()) for page in pages)
 
 

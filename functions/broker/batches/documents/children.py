@@ -92,7 +92,9 @@ class Children:
         if not isinstance(output, dict):
             error = {"type": "gone", "code": "erased", "message": "The answer was erased."}
             return Ended("expired", error=error, cost=_cost(head))
-        return Ended("succeeded", str(output.get("text") or ""), output.get("json"), cost=_cost(head))
+        said = str(output.get("text") or ""), output.get("json")
+        missing = tuple(output.get("missing_pages", ()))
+        return Ended("succeeded", *said, cost=_cost(head), layout=output.get("layout"), missing=missing)
 
 
 def _cost(head: Head) -> int:
