@@ -144,6 +144,8 @@ def test_replies_are_as_documented(
             more = ({"path": {"id": ended.id}} if before == "much fed back" else {}) | more
         case "a file" | "an awaited file" | "other bytes" | "an upload" | "a whole upload" | "a complete upload":
             more = file_before(world, before) | more
+        case str() if before.startswith(("file key", "upload key", "part key")):
+            more = file_before(world, before) | more
         case str() if before.startswith("batch"):
             more = batch_before(world, before) | more
         case str() if before.startswith("bulk"):
