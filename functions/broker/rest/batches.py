@@ -47,11 +47,11 @@ class BatchDoor:
     def submit_batch(self, request: Request) -> Reply:
         """`POST /batches`."""
         body = _asked(request)
-        return self._taken(self.submit(body, _caller(request), now_ms(), **self._told(request)), request)
+        return self._taken(self.submit(body, _caller(request), now_ms(), **self.told(request)), request)
 
     def retry_batch(self, request: Request) -> Reply:
         """`POST /batches/{id}/retry`: the rows that did not succeed, as a batch of their own."""
-        taken = self.submit.again(_id(request), _caller(request), now_ms(), **self._told(request))
+        taken = self.submit.again(_id(request), _caller(request), now_ms(), **self.told(request))
         return self._taken(taken, request)
 
     def estimate_batch(self, request: Request) -> Reply:
@@ -118,7 +118,9 @@ class BatchDoor:
         """`POST /batches/{id}/redeliver`."""
         return Reply(202, {"object": "redelivery", "ids": self.redeliver(self._owned(request).id, now_ms())})
 
-    def _told(self, request: Request) -> dict[str, Any]:
+    def told(self, request: Request) -> dict[str, Any]:
+        """Which requests are one, as `tries.asked_once` has it."""
+
         def window_s() -> int:
             return self.submit.tenant_of(request.tenant, now_ms()).repeat_window_seconds
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from broker.batches.batch import Batch, is_document
 from broker.batches.ports import ResultKind, Results
-from broker.batches.results.collecting import in_one_file
+from broker.batches.results.collecting import goes_to_outbox, in_one_file
 from broker.batches.store import Batches
 from broker.errors import Unavailable
 from broker.jobs.head import Status
@@ -72,7 +72,7 @@ class Assemble:
             return batch.status.terminal
         _, batch = self.batches.change(batch_id, lambda before: before.finalizing(now))
         if not batch.status.terminal and batch.is_done:
-            output = self._in_outbox(batch) if in_one_file(batch) else self._as_files(batch, now)
+            output = self._in_outbox(batch) if goes_to_outbox(batch) else self._as_files(batch, now)
             _, batch = self.batches.change(batch_id, lambda before: before.ended(output, now))
         if batch.output:  # of one that failed, what was collected stays as long as its record
             self.results.forget(batch.id, batch.shards)
@@ -86,6 +86,8 @@ class Assemble:
     def _as_files(self, batch: Batch, now: int) -> dict[str, Any]:
         succeeded = batch.sums.counts.get(Status.SUCCEEDED.value, 0)
         lines: dict[ResultKind, int] = {"output": succeeded, "errors": batch.rows - succeeded}
+        if in_one_file(batch):
+            lines = {"output": batch.rows}
         return {NAMES[kind]: self._file(batch, kind, count, now) for kind, count in lines.items() if count}
 
     def _file(self, batch: Batch, kind: ResultKind, count: int, now: int) -> str:
