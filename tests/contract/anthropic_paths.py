@@ -31,17 +31,6 @@ NOT_SERVED = {
 }
 """Groups of calls of which none is answered, and what there is instead."""
 
-BATCHES = "/v1/messages/batches"
-
-REFUSED = dict.fromkeys(
-    (
-        *(("GET", BATCHES), ("POST", BATCHES), ("GET", f"{BATCHES}/{{}}"), ("DELETE", f"{BATCHES}/{{}}")),
-        ("POST", f"{BATCHES}/{{}}/cancel"),
-    ),
-    "[batches](batches.md) in the broker's own form",
-)
-"""Calls that are not answered though their group is, and what there is instead."""
-
 OURS = dict.fromkeys(
     (
         *(("GET", "/v1/files"), ("POST", "/v1/files"), ("GET", "/v1/files/{}"), ("DELETE", "/v1/files/{}")),
@@ -73,7 +62,7 @@ def served() -> set[tuple[str, str]]:
 
 def unclassified() -> set[tuple[str, str]]:
     """Calls of which nobody said what becomes of them."""
-    left = calls() - served() - OURS.keys() - REFUSED.keys()
+    left = calls() - served() - OURS.keys()
     return {(method, path) for method, path in left if path.split("/")[2] not in NOT_SERVED}
 
 
@@ -84,8 +73,7 @@ def table() -> str:
         lines.append(f"| `{_shown(method, path)}` | works |")
     for (method, path), instead in OURS.items():
         lines.append(f"| `{_shown(method, path)}` | in the form of OpenAI's: {instead} |")
-    for (method, path), instead in REFUSED.items():
-        lines.append(f"| `{_shown(method, path)}` | refused; {instead} |")
+    lines.append("| `GET {results_url}` | works |")
     lines += [f"| `/v1/{group}` | refused; {instead} |" for group, instead in sorted(NOT_SERVED.items())]
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from broker.doors import chat_completions, embeddings, responses
+from broker.doors import chat_completions, embeddings, messages, responses
 from broker.doors.openai import failure_of
 from broker.doors.reading import Asked, Fields, Json, refuse, renamed
 from broker.errors import InvalidRequest
@@ -41,6 +41,7 @@ FORMS: dict[str, RowForm] = {
     ),
     "/v1/responses": RowForm(responses.job_of, lambda view, asked, body: responses.response_of(view, asked)),
     "/v1/embeddings": RowForm(embeddings.job_of, embeddings.answer_of, embeddings.pieces_of),
+    "/v1/messages": RowForm(messages.job_of, lambda view, asked, body: messages.message_of(view)),
 }
 """By its path, as clients write it. Another route is one more line."""
 

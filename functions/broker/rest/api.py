@@ -29,6 +29,7 @@ from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.limited import limits_for, telling
+from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
@@ -310,6 +311,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
+    **{route: (scope, _of_batches(answer)) for route, (scope, answer) in MESSAGE_BATCH_ROUTES.items()},
     **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""
