@@ -5,12 +5,13 @@ from typing import Any
 from broker.bootstrap import doors
 from broker.observability import invocation, log, say
 from broker.rest.http import Request
+from broker.rest.spoken import in_dialect
 
 from handlers.answering import answered
 
 ACCEPTING = (
     *("POST /jobs", "POST /prompts/{id}/run"),
-    *("POST /responses", "POST /chat/completions", "POST /embeddings"),
+    *("POST /responses", "POST /chat/completions", "POST /embeddings", "POST /messages"),
 )
 
 
@@ -18,7 +19,7 @@ ACCEPTING = (
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one call."""
     request = Request.of(event, doors.public_url())
-    reply = answered(request, lambda asked: doors.api()(asked))
+    reply = in_dialect(request.resource, request.headers, answered(request, lambda asked: doors.api()(asked)))
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
     if route in ACCEPTING and reply.job_id:

@@ -59,10 +59,6 @@ REFUSED = {
 OURS = {
     ("GET", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
     ("DELETE", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
-    **dict.fromkeys(
-        (("GET", "/batches"), ("POST", "/batches"), ("GET", "/batches/{}"), ("POST", "/batches/{}/cancel")),
-        "[batches](batches.md)",
-    ),
 }
 """Routes that have a path of OpenAI's, and another form."""
 

@@ -29,7 +29,7 @@ def succeeded(stack: Stack, task: str, model: str, given: dict[str, Any], **more
     """A job of the task, which has to end well."""
     job = stack.run({"task": task, "model": model, "input": given, **more})
     assert job["status"] == "succeeded", job["error"]
-    assert stack.calls_of(job) == [model]
+    assert stack.calls_of(job) == [model], job["attempts"]
     return job
 
 

@@ -36,7 +36,7 @@ def found(rows: Rows) -> list[tuple[int, Any]]:
     batch = rows.batch()
     assert batch.is_planned, batch.error
     return [
-        (each.line, each.error.code if each.error else _asked(each.body))
+        (each.line, each.error.code if each.error else _asked(each.request.body))
         for shard in rows.all_shards()
         for each in contents_of(batch, shard, rows.rows)
     ]
@@ -91,7 +91,7 @@ def test_a_column_of_ids_names_its_rows_and_no_variable() -> None:
     rows = planned(b"custom_id,what,by\nr1,a,b\nr1,c,d\n", OF_CSV)
     batch, (shard,) = rows.batch(), rows.all_shards()
     first, second = contents_of(batch, shard, rows.rows)
-    assert (first.custom_id, first.body["prompt"]["variables"]) == ("r1", {"what": "a", "by": "b"})
+    assert (first.custom_id, first.request.body["prompt"]["variables"]) == ("r1", {"what": "a", "by": "b"})
     assert second.error is not None
     assert second.error.code == "duplicate_custom_id"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from broker.batches.shard import Sums
+from broker.batches.shard import MODELS, Sums
 from broker.jobs.head import due_partition
 from broker.storage import Item
 
@@ -251,6 +251,7 @@ class Batch:
         untold = ("webhook",) if self.due_at is not None else ()  # who tells of its end forgets it
         kept = {name: value for name, value in self.asked.items() if name in (*KEPT_OF_ERASED, *untold)}
         empty: dict[str, Any] = {"asked": kept, "output": {}, "released": 0, "open": (), "busy": (), "is_paused": False}
+        empty["rows_in"] = self.rows_in and {name: value for name, value in self.rows_in.items() if name != MODELS}
         erased = replace(self, erased_at=now, **empty)
         return erased.looked_at(now) if self.is_planned else erased
 

@@ -19,6 +19,9 @@ ROWS = 100
 """Of a shard, but for the last. An item of a hundred ends has some two kilobytes, so counting a row is two write units
 on the average; and a hundred rows are some seconds' work for the one who accepts them."""
 
+MODELS = "models"
+"""In `Batch.rows_in`, those that rows in OpenAI's form name: two at most, for more would tell no more."""
+
 LIGHT_PART = 10
 """A shard is light when no more than this part of its rows is open: another begins in its place, for one row that takes
 an hour should not keep the others waiting."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from broker.tenants.identity import Identity
 
 
-QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai")}
+QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic")}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
 
 
@@ -184,7 +184,7 @@ def event_consumer() -> "EventConsumer":
     """The door for events."""
     from broker.cloud.clients import client
     from broker.cloud.queues import RejectedEvents
-    from broker.jobs.event_consumer import EventConsumer
+    from broker.jobs.event_consumer import EventConsumer, refuse_document
 
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
 
@@ -193,4 +193,7 @@ def event_consumer() -> "EventConsumer":
 
         ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
 
-    return EventConsumer(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), ask)
+    document = refuse_document if setting("TAKES_FILES") == "off" else ask
+    return EventConsumer(
+        accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), document
+    )

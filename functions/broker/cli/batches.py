@@ -15,6 +15,7 @@ from broker.cli.printable import Printing, as_json, on_one_line
 from broker.cli.progress import follow
 from broker.cli.rest_client import RestClient
 from broker.cli.shell import Shell
+from broker.clock import iso
 from broker.errors import BrokerError, InvalidRequest
 
 
@@ -226,8 +227,10 @@ def _told(batch: dict[str, Any]) -> str:
     counts = batch["request_counts"]
     stopped = f" ({batch['stop_reason']})" if batch["stop_reason"] not in (None, batch["status"]) else ""
     rows = "row" if counts["total"] == 1 else "rows"
+    made = batch["created_at"]
+    made = iso(made * 1000) if isinstance(made, int) else made  # of rows in OpenAI's form
     return on_one_line(
-        f"{batch['id']}  {batch['created_at']}  {batch['status']}{stopped}{' paused' if batch['paused'] else ''}  "
+        f"{batch['id']}  {made}  {batch['status']}{stopped}{' paused' if batch['paused'] else ''}  "
         f"{counts['total']:,} {rows}, {counts['completed']} succeeded, {counts['failed']} did not  "
         f"{batch['usage']['cost_usd']:.6f} $"
     )

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from broker.contract.admin_operations import ADMIN_OPERATIONS
+from broker.contract.anthropic import AnthropicError
 from broker.contract.common import Plain
 from broker.contract.operation import Json, Operation
 from broker.contract.operations import OPERATIONS
@@ -31,11 +32,14 @@ ERRORS = {
     504: "The answer is not there yet, and goes on under the id that the error names; or the job's own time was over.",
     503: "The broker is busy, or a store of its cannot be read right now: come again. Or a guardrail policy that is to "
     "hold is missing.",
+    529: "The same, as Anthropic's clients are told it.",
 }
 EVERYWHERE = (401, 403, 429, 500, 503)
 SIGNED_EVERYWHERE = (403, 404, 429, 500, 503)
 """API Gateway answers 404 to a call of the operators' routes that is not signed."""
-WITH_RETRY_AFTER = (409, 429, 503)
+WITH_RETRY_AFTER = (409, 429, 503, 529)
+EITHER = "either_"
+"""What begins the names of errors that are told in one of two forms: Anthropic's to who speaks its dialect."""
 IDS = ("Request-Id", "X-Request-Id")
 """Headers of every reply."""
 
@@ -118,18 +122,26 @@ def openapi() -> Json:
             {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
+            {"name": "anthropic", "description": "The same work, as Anthropic's clients ask for it."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "responses": {str(status): _error(status) for status in ERRORS},
+            "responses": {str(status): _error(status) for status in ERRORS}
+            | {f"{EITHER}{status}": _error(status, AnthropicError) for status in ERRORS},
             "headers": HEADERS,
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key, or a JWT of a registered issuer; each operation names its scope.",
+                },
+                "key": {
+                    "type": "apiKey",
+                    "name": "x-api-key",
+                    "in": "header",
+                    "description": "The same, as some of Anthropic's clients send it.",
                 },
                 "sigv4": {
                     "type": "apiKey",
@@ -148,15 +160,16 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
         "operationId": name,
         "summary": known.summary,
         "tags": [known.tag],
-        "security": [security],
+        "security": [security, *({"key": each} for each in security.values() if known.by_either_header)],
         "responses": {str(status): _own(status, model, known) for status, model in known.replies.items()},
     }
-    for status in sorted({*known.errors, *everywhere}):
-        found["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
+    either = known.by_either_header
+    for status in sorted({*known.errors, *everywhere} | ({529} if either else set())):
+        found["responses"][str(status)] = {"$ref": f"#/components/responses/{EITHER if either else ''}{status}"}
     if known.parameters:
         found["parameters"] = list(known.parameters)
     if known.body:
-        form = _content(known.form, "multipart/form-data") if known.form else {}
+        form = _content(known.form, kind="multipart/form-data") if known.form else {}
         found["requestBody"] = {"required": True, "content": _content(known.body) | form}
     return found
 
@@ -168,22 +181,24 @@ def _own(status: int, model: type[BaseModel] | None, known: Operation) -> Json:
     return found | ({"content": _content(model) | stream} if model else {})
 
 
-def _error(status: int) -> Json:
+def _error(status: int, *other: type[BaseModel]) -> Json:
     named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
     headers = _headers(*named, "X-Should-Retry", *IDS)
-    return {"description": ERRORS[status], "headers": headers, "content": _content(Error)}
+    return {"description": ERRORS[status], "headers": headers, "content": _content(Error, *other)}
 
 
 def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _content(model: type[BaseModel], kind: str = "application/json") -> Json:
-    return {kind: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+def _content(*models: type[BaseModel], kind: str = "application/json") -> Json:
+    """What comes is of one of these models."""
+    schemas: list[Json] = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+    return {kind: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
 
 
 def _schemas() -> Json:
-    models: set[type[BaseModel]] = {Error}
+    models: set[type[BaseModel]] = {Error, AnthropicError}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
         models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
     _, document = models_json_schema(

@@ -25,6 +25,8 @@ class Operation:
     """What may be sent as a form (`multipart/form-data`) in the place of the body."""
     headers: tuple[str, ...] = ()
     """Names of reply headers of the successes."""
+    by_either_header: bool = False
+    """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
 
 
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:

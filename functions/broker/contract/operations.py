@@ -1,6 +1,7 @@
 """What clients may ask the REST API, route by route; operators' routes are in `admin_operations`."""
 
 from broker.context.conversations import MOST_TURNS
+from broker.contract.anthropic_operations import ANTHROPIC_OPERATIONS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
@@ -14,6 +15,7 @@ from broker.contract.replies import GoneJob, Job, JobList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation
+from broker.doors.anthropic import MOST_LISTED as MOST_MODELS
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
@@ -29,6 +31,17 @@ PROMPT_ID = parameter("path", "id", "The prompt.", {"type": "string"}, required=
 CONVERSATION_ID = parameter("path", "id", "The conversation.", {"type": "string"}, required=True, example="chat-17")
 
 MODEL_ID = parameter("path", "id", "The model.", {"type": "string"}, required=True, example="gpt-4o-mini")
+
+MODEL_PAGE = (
+    parameter(
+        "query",
+        "limit",
+        "Models on a page; all, unless it is said.",
+        {"type": "integer", "minimum": 1, "maximum": MOST_MODELS},
+    ),
+    parameter("query", "after_id", "The last model of the page before.", {"type": "string"}),
+    parameter("query", "before_id", "The first model of the page behind; not with `after_id`.", {"type": "string"}),
+)
 
 TURNS_PAGE = (
     parameter(
@@ -169,10 +182,23 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 402, 404, 413),
         body=JobRequest,
     ),
-    ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
-    ("GET", "/models/{id}"): Operation(
-        "Get a model that the tenant may use", "models", {200: Model}, errors=(404,), parameters=(MODEL_ID,)
+    ("GET", "/models"): Operation(
+        "List the models that the tenant may use",
+        "models",
+        {200: ModelList},
+        errors=(400,),
+        parameters=MODEL_PAGE,
+        by_either_header=True,
     ),
+    ("GET", "/models/{id}"): Operation(
+        "Get a model that the tenant may use",
+        "models",
+        {200: Model},
+        errors=(404,),
+        parameters=(MODEL_ID,),
+        by_either_header=True,
+    ),
+    **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
     **BATCH_OPERATIONS,

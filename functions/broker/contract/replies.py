@@ -275,6 +275,9 @@ class Error(Shown):
     """The body of every reply that is not a success."""
 
     error: ErrorFacts
+    type: Literal["error"] | None = None
+    """Of what API Gateway answers itself, as is `request_id`: for clients of Anthropic's."""
+    request_id: str | None = None
 
 
 class GoneJob(Job):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from broker.batches.asking.hours import OffPeak
-from broker.batches.asking.request import Hours
+from broker.batches.asking.parts import Hours
 from broker.documents.extract import KINDS
 from broker.documents.recipe import Citations, OnFailure, Recipe
 from broker.errors import InvalidRequest

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from broker.batches.asking.request import Hours
+from broker.batches.asking.parts import Hours
 from broker.jobs.field_errors import Spelled
 from broker.jobs.fields import Language
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd

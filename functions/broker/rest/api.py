@@ -21,6 +21,7 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
 from broker.rest.file_routes import FILE_ROUTES
@@ -190,7 +191,12 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        return Reply(200, {"object": "list", "data": [*self._models(request)]})
+        from broker.doors.anthropic import page_of
+
+        for name in ("lifecycle", "lifecycle[]"):
+            if name in request.query:
+                raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
+        return Reply(200, {"object": "list", **page_of([*self._models(request)], request.query)})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
@@ -287,6 +293,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models"): ("models:read", Api.list_models),
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
+    **ANTHROPIC_ROUTES,
     **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
     **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},

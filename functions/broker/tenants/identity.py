@@ -1,7 +1,7 @@
 """Identity: from an `Authorization` header to a tenant, a principal and scopes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,24 @@ class TokenVerifier(Protocol):
             Unauthorized: it is not valid.
         """
         ...
+
+
+def credential(headers: Mapping[str, str]) -> str:
+    """What a request has for an `Authorization` header, where it may have its key in `x-api-key` as well.
+
+    Args:
+        headers: with names as they were sent; of one that came twice API Gateway has the last.
+
+    Raises:
+        Unauthorized: it has none, or two that are not the same: whose word it is then, nobody knows.
+    """
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    key, header = named.get("x-api-key", ""), named.get("authorization", "")
+    if not key:
+        return header
+    if header and header.partition(" ")[2].strip() != key:
+        raise Unauthorized("two_credentials")
+    return header or f"Bearer {key}"
 
 
 def authenticate(header: str, database: Database, now: int, verifier: Callable[[], TokenVerifier]) -> Identity:

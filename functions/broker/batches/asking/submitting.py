@@ -13,10 +13,10 @@ from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
 from broker.clock import uuid7_hex
 from broker.errors import Conflict, Gone, InvalidRequest
-from broker.jobs import idempotency
 from broker.jobs.accepting import Caller
 from broker.jobs.head import Status
 from broker.jobs.media_references import SCHEME, owned
+from broker.jobs.once import once
 from broker.tenants.registry import Tenant
 
 MOST_KEY_BYTES = 960
@@ -84,18 +84,18 @@ class Submit:
     """The bucket that requests may point into."""
     on_lost_start: Callable[[Batch, Exception], None] = lambda batch, error: None
 
-    def __call__(self, request: BatchRequest, caller: Caller, now: int, key: str | None = None) -> Taken:
-        """Take one; with a `key`, once.
+    def __call__(self, request: BatchRequest, caller: Caller, now: int, **told: Any) -> Taken:
+        """Take one; once for what is `told` of repeats (`jobs.once`: `key`, `keep_ms`, `attempt`).
 
         Raises:
             InvalidRequest: and its kin, naming the field at fault; nothing is kept then.
         """
         document = request.model_dump(mode="json", exclude_unset=True)
         return self._once(
-            {"batch": document}, caller, now, key, lambda batch_id: self._new(request, batch_id, caller, now)
+            {"batch": document}, caller, now, told, lambda batch_id: self._new(request, batch_id, caller, now)
         )
 
-    def again(self, batch_id: str, caller: Caller, now: int, key: str | None = None) -> Taken:
+    def again(self, batch_id: str, caller: Caller, now: int, **told: Any) -> Taken:
         """Take those rows of an ended batch again that did not succeed, as a batch of their own.
 
         Raises:
@@ -123,10 +123,10 @@ class Submit:
                 asked["output"] = {**asked["output"], "key": _beside(key, first.id, new_id)}
             return self._made(new_id, caller, now, {"kind": "retry", "batch": first.id}, asked, now)
 
-        return self._once({"retry_of": batch_id}, caller, now, key, make)
+        return self._once({"retry_of": batch_id}, caller, now, told, make)
 
     def _once(
-        self, document: dict[str, Any], caller: Caller, now: int, key: str | None, make: Callable[[str], Batch]
+        self, document: dict[str, Any], caller: Caller, now: int, told: dict[str, Any], make: Callable[[str], Batch]
     ) -> Taken:
         def kept(batch_id: str) -> Taken:
             return self._keep(make(batch_id))
@@ -136,7 +136,7 @@ class Submit:
             return Taken(there, repeated=True) if there else None
 
         own, database = f"batch_{uuid7_hex(now)}", self.batches.database
-        return idempotency.once(database, caller.tenant, key, document, own, now, find, kept).made
+        return once(database, caller.tenant, document, own, now, find, kept, **told).made
 
     def check(self, request: BatchRequest, tenant_id: str, now: int) -> dict[str, Any]:
         """Look at all that a batch says beside its rows; gives it as a batch keeps it (`Batch.asked`).

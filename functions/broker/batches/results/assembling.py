@@ -89,7 +89,8 @@ class Assemble:
         return {NAMES[kind]: self._file(batch, kind, count, now) for kind, count in lines.items() if count}
 
     def _file(self, batch: Batch, kind: ResultKind, count: int, now: int) -> str:
-        place = self.files.place(batch.tenant, f"{batch.id}/{kind}", batch.created_at, now // 1000 + KEEP_S)
+        until = now // 1000 + batch.asked.get("output_keep_s", KEEP_S)
+        place = self.files.place(batch.tenant, f"{batch.id}/{kind}", batch.created_at, until)
         self.write(place.bucket, place.key, self._lines(batch, kind, count), batch.id)
         return str(self.files.create(place, f"{batch.id}_{kind}.jsonl", PURPOSE, now).id)
 

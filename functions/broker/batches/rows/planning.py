@@ -13,7 +13,7 @@ from broker.batches.ports import RowBytes
 from broker.batches.rows.converting import Convert
 from broker.batches.rows.identities import Identities
 from broker.batches.rows.lines import is_blank, split
-from broker.batches.shard import ROWS, Shard
+from broker.batches.shard import MODELS, ROWS, Shard
 from broker.batches.store import MOST_PUTS, Batches
 from broker.clock import iso
 from broker.errors import InvalidRequest, TooLarge
@@ -135,10 +135,12 @@ class Plan:
     def _plan(self, batch: Batch, clock: Callable[[], int], time_left: Callable[[], bool]) -> Batch:
         where = dict(batch.rows_in or self.convert(batch, self.most.rows) or batch.source)
         kept, wrapped = where.pop(IDS, None), bool(where.get("wrapped"))
+        models = where.pop(MODELS, []) if "endpoint" in batch.asked else None
         if self.rows.size(where) > self.most.bytes:
             raise TooLarge(f"The file has more than {self.most.bytes:,} bytes.", code="file_too_large")
         start = batch.cursor.get("offset", 0)
-        ids = Identities.load(self.rows, kept, wrapped=wrapped) if kept else Identities(wrapped)
+        load = Identities.load
+        ids = load(self.rows, kept, wrapped=wrapped, models=models) if kept else Identities(wrapped, models=models)
         layout = _Layout(batch, batch.shards, batch.rows, start, batch.cursor.get("line", 1), ids, self.most)
         for length, data in split(self.rows.pieces(where, start)):
             if layout.offset == 0 and not wrapped and (found := self.convert(batch, self.most.rows, data)):
@@ -168,6 +170,9 @@ class Plan:
     def _note(
         self, layout: _Layout, where: dict[str, Any], cursor: dict[str, int], now: int, *, is_last: bool
     ) -> Batch:
+        if layout.ids.models:
+            where = where | {MODELS: layout.ids.models}
+
         def decide(batch: Batch) -> Batch:
             if batch.is_planned or batch.status.terminal:
                 return batch

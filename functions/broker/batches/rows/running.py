@@ -23,7 +23,7 @@ from broker.bounds import Overrun, within
 from broker.errors import BrokerError, InvalidRequest, NotFound, Unavailable
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.idempotency import fingerprint
-from broker.jobs.request import MOST_WAIT_S, JobRequest, parse_request, stored_form
+from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import Jobs
 from broker.storage import Contended
 
@@ -204,21 +204,28 @@ class RunRows:
         try:
             if content.error:
                 raise content.error
-            request = parse_request(content.body)
+            request = content.request.parse()
             if not self._follows(work, content, request):
                 named = batch.id, batch.id, content.line, content.custom_id, row
                 policies = tuple(batch.asked.get("policies", ()))
                 caller = Caller(
                     *(batch.tenant, batch.principal, "batch", *named), policies=policies, prepared=content.known
                 )
-                request = in_time(request, batch, now)
-                if work.purse:
-                    left = work.shard.rows - len(work.shard.ends.keys() | work.done)
-                    request = work.purse.admit(request, left, now, content.known)
-                self.accept(request, caller, now, job_id=job_id)
+                self._accept(work, content, in_time(request, batch, now), caller, now, job_id)
         except InvalidRequest as error:
             self._reject(work, [span.place], error)
         work.done.add(span.place)
+
+    def _accept(
+        self, work: _Work, content: Content, request: JobRequest, caller: Caller, now: int, job_id: str
+    ) -> None:
+        try:
+            if work.purse:
+                left = work.shard.rows - len(work.shard.ends.keys() | work.done)
+                request = work.purse.admit(request, left, now, content.known)
+            self.accept(request, caller, now, job_id=job_id)
+        except InvalidRequest as error:
+            raise content.request.named(error) from None
 
     def _follows(self, work: _Work, content: Content, request: JobRequest) -> bool:
         """True of a row that takes the answer of one before it, where its batch asks for that."""

@@ -11,7 +11,7 @@ The bytes are read where they came, or from the object that they were converted 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from broker import json_text
 from broker.batches.batch import Batch
@@ -20,6 +20,9 @@ from broker.batches.rows.lines import LONGEST, is_blank, split
 from broker.batches.shard import Shard
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.json_text import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from broker.jobs.request import JobRequest
 
 BULK: dict[str, Any] = {"priority": "bulk"}
 """What a row says unless it says otherwise: nobody waits for one of many."""
@@ -38,6 +41,39 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class RowRequest:
+    """A row's request; in the form of another API (`doors.rows`) also what its client wrote."""
+
+    body: Any
+    """Of a job."""
+    given: dict[str, Any] | None = None
+    """The body that it was before, of a row in such a form."""
+    places: Mapping[str, str] | None = None
+    """Where the fields of the job's request stood in that."""
+
+    def parse(self) -> "JobRequest":
+        """Check it against the contract.
+
+        Raises:
+            InvalidRequest: names the field as it stands in the row.
+        """
+        from broker.jobs.request import parse_request  # not needed by who only looks at names
+
+        try:
+            return parse_request(self.body)
+        except InvalidRequest as error:
+            raise self.named(error) from None
+
+    def named(self, error: InvalidRequest) -> InvalidRequest:
+        """An error of the job's request, with the field named as it stands in the row."""
+        if self.places is None:
+            return error
+        from broker.doors import rows  # of few batches
+
+        return rows.named(error, self.places)
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What stands in a row."""
 
@@ -45,8 +81,8 @@ class Content:
     line: int
     """Of the file, from 1, as editors count."""
     custom_id: str | None = None
-    body: Any = None
-    """A job's request, or none where there is an error."""
+    request: RowRequest = RowRequest(None)
+    """Of no use where there is an error."""
     error: BrokerError | None = None
     known: Mapping[str, Any] = field(default_factory=dict)
     """What stands beside the request, of a row that the broker made."""
@@ -85,7 +121,7 @@ def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
         if span.place in shard.doubles:
             message = "An earlier row of the batch has the same custom_id."
             raise InvalidRequest(message, code="duplicate_custom_id", param="custom_id")
-        return Content(span.place, line, custom_id, request_of(batch.asked, value), known=known)
+        return Content(span.place, line, custom_id, request_of(batch.asked, custom_id, value), known=known)
     except InvalidRequest as error:
         return Content(span.place, line, custom_id, error=error)
 
@@ -140,16 +176,25 @@ def unwrapped(value: dict[str, Any]) -> Any:
     return value["body"]
 
 
-def request_of(asked: dict[str, Any], value: Any) -> Any:
+def request_of(asked: dict[str, Any], custom_id: str | None, value: Any) -> RowRequest:
     """A row's request: what it says itself, over what the batch says for all; or, of variables, the batch's prompt.
 
     Args:
         asked: of the batch. Its `defaults` are a JSON text, for the tables hold no fractions.
+        custom_id: of the row.
         value: the row, without its `custom_id`.
+
+    Raises:
+        InvalidRequest: the row is not of its batch's form, or of variables.
     """
+    if endpoint := asked.get("endpoint"):
+        from broker.doors import rows  # of few batches
+
+        given = rows.job_of(endpoint, custom_id, value)
+        return RowRequest(BULK | given.job, value[rows.BODY], given.places)
     defaults = BULK | json.loads(asked.get("defaults", "{}"))
     if prompt := asked.get("prompt"):
         if not isinstance(value, dict):
             raise InvalidRequest("A row has to be an object: its names are the prompt's variables.", code="invalid_row")
-        return {**defaults, "prompt": {**prompt, "variables": value}}
-    return {**defaults, **value} if isinstance(value, dict) else value
+        return RowRequest({**defaults, "prompt": {**prompt, "variables": value}})
+    return RowRequest({**defaults, **value} if isinstance(value, dict) else value)

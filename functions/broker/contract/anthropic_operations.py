@@ -1,0 +1,40 @@
+"""What Anthropic's clients may ask the REST API, route by route."""
+
+from broker.contract.anthropic import AnthropicMessage, CountedMessage, MessageRequest, MessageTokens
+from broker.contract.openai_operations import ANSWER, HEADERS, TRIES
+from broker.contract.operation import Operation, parameter
+
+TAG = "anthropic"
+
+MESSAGE_ID = parameter("path", "id", "The message.", {"type": "string"}, required=True)
+
+ANTHROPIC_OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/messages"): Operation(
+        "Ask for an answer",
+        TAG,
+        {200: AnthropicMessage},
+        errors=ANSWER,
+        parameters=TRIES,
+        body=MessageRequest,
+        streams=True,
+        headers=HEADERS,
+        by_either_header=True,
+    ),
+    ("GET", "/messages/{id}"): Operation(
+        "Get an answer that was not there in time",
+        TAG,
+        {200: AnthropicMessage},
+        errors=tuple({*ANSWER} - {402}),
+        parameters=(MESSAGE_ID,),
+        by_either_header=True,
+    ),
+    ("POST", "/messages/count_tokens"): Operation(
+        "Estimate the tokens of a request",
+        TAG,
+        {200: MessageTokens},
+        errors=(400, 402, 413),
+        body=CountedMessage,
+        by_either_header=True,
+    ),
+}
+"""By method and path, as `ANTHROPIC_ROUTES`."""
