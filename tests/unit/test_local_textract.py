@@ -1,4 +1,4 @@
-"""The stand-in for Textract: it reads, keeps to the shapes and limits of the service, and the adapter understands it."""
+"""The stand-in for Textract: it reads, and keeps to the service's shapes and limits; the adapter understands it."""
 
 import io
 from pathlib import Path
