@@ -43,8 +43,8 @@ def tenants(stack: Stack) -> Iterator[dict[str, Forms]]:
 
 def order(stack: Stack, **asked: Any) -> None:
     """Have the stand-in refuse."""
-    (services,) = [each for each in Servers(FOLDER).known() if each.name == "services"]
-    reply = urllib3.request("POST", f"{services.url}/local/textract", body=json.dumps(asked))
+    services = Servers(FOLDER, print).running()["services"].url
+    reply = urllib3.request("POST", f"{services}/local/textract", body=json.dumps(asked))
     assert reply.status == 200, reply.data
 
 
@@ -53,9 +53,8 @@ def test_scanned_forms_are_read_together_and_keep_fields_tables_and_pages(
 ) -> None:
     forms = tenants["form-waits"]
     order(stack, refuse="ProvisionedThroughputExceededException")
-    result = forms.result(
-        f"{forms.put('forms-echo', 'scan.pdf', scan(FORM, ['Page two is a note.']))}.result.json", 400
-    )
+    key = forms.put("forms-echo", "scan.pdf", scan(FORM, ["Page two is a note."]))
+    result = forms.result(f"{key}.result.json", 400)
     assert result["error"] is None, result["error"]
     scans, *parts = result["children"]
     assert (scans["stage"], scans["pages"], scans["status"]) == ("scans", "1-2", "succeeded")
