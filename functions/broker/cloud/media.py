@@ -8,12 +8,13 @@ from typing import Any
 
 from broker.cloud.buckets import GONE
 from broker.cloud.payloads import file_key
-from broker.errors import InvalidRequest
+from broker.errors import CredentialRejected, InvalidRequest
 from broker.jobs.media_references import owned
 from broker.jobs.store import NoteOwner, Payloads
 from broker.providers.wire.base import Blob, Measured
 
 PDF = "application/pdf"
+FORBIDDEN = frozenset({"403", "AccessDenied", "KMS.DisabledException", "KMS.NotFoundException"})
 MOST_BYTES = 25_000_000
 """That a function reads into its memory; services that read S3 themselves take more."""
 
@@ -71,7 +72,13 @@ class JobMedia:
         try:
             size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         except client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in (*GONE, "404"):  # a HEAD has no body that would say more
+            code = error.response["Error"]["Code"]
+            if code in FORBIDDEN:
+                message = (
+                    "The broker may not read the file: it lacks the right, or that of the key it is encrypted with."
+                )
+                raise CredentialRejected(message, code="file_forbidden", param="input.file.s3") from None
+            if code not in (*GONE, "404"):  # a HEAD has no body that would say more
                 raise
             raise _gone() from None
         return Measured(size, client.meta.region_name)
