@@ -6,7 +6,7 @@ import pytest
 from botocore.stub import Stubber
 from broker.cloud.media import JobMedia, pin_pages
 from broker.cloud.payloads import PayloadStore
-from broker.errors import CredentialRejected, InvalidRequest
+from broker.errors import InvalidRequest
 from broker.providers.wire.base import Blob
 
 from tests.adapters.conftest import BUCKET
@@ -45,7 +45,7 @@ def test_a_file_that_the_broker_may_not_read_is_no_file_that_is_gone(store: Payl
     media = JobMedia(a_head(), "acme", INBOX, store, BUCKET, lambda: bucket)
     with Stubber(bucket) as stubbed:
         stubbed.add_client_error("head_object", "403", http_status_code=403)
-        with pytest.raises(CredentialRejected) as caught:
+        with pytest.raises(InvalidRequest) as caught:
             media.measure({"s3": "s3://inbox/acme/a.pdf"})
     assert (caught.value.code, caught.value.param) == ("file_forbidden", "input.file.s3")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from broker.cloud.buckets import GONE
 from broker.cloud.payloads import file_key
-from broker.errors import CredentialRejected, InvalidRequest
+from broker.errors import InvalidRequest
 from broker.jobs.media_references import owned
 from broker.jobs.store import NoteOwner, Payloads
 from broker.providers.wire.base import Blob, Measured
@@ -74,10 +74,8 @@ class JobMedia:
         except client.exceptions.ClientError as error:
             code = error.response["Error"]["Code"]
             if code in FORBIDDEN:
-                message = (
-                    "The broker may not read the file: it lacks the right, or that of the key it is encrypted with."
-                )
-                raise CredentialRejected(message, code="file_forbidden", param="input.file.s3") from None
+                message = "The broker may not read the file, or not use the key that it is encrypted with."
+                raise InvalidRequest(message, code="file_forbidden", param="input.file.s3") from None
             if code not in (*GONE, "404"):  # a HEAD has no body that would say more
                 raise
             raise _gone() from None
