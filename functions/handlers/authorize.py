@@ -4,6 +4,7 @@ Of type TOKEN it gets the `Authorization` header alone, and API Gateway keeps it
 the routes of clients that may send `x-api-key` instead, it gets all headers at each call.
 """
 
+import json
 from typing import Any
 
 from broker.bootstrap import doors
@@ -36,5 +37,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "tenant": identity.tenant,
             "principal": identity.principal,
             "scopes": " ".join(sorted(identity.scopes)),
+            **({"key": identity.key, "limits": json.dumps(identity.limits)} if identity.limits else {}),
         },
     }

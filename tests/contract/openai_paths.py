@@ -40,8 +40,6 @@ NOT_SERVED = {
     "safety": "what OpenAI says of users",
     "content_provenance_checks": "where a picture came from",
     "decisions": "decisions of OpenAI's agents",
-    "webhook_endpoints": "a webhook stands in the request of a job",
-    "webhook_event_types": "a webhook stands in the request of a job",
 }
 """Groups of calls of which none is answered, but for those that have a route; and what there is instead."""
 

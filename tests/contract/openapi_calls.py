@@ -6,6 +6,7 @@ from typing import Any
 from tests.contract.openapi_anthropic import anthropic_calls
 from tests.contract.openapi_batches import batch_calls
 from tests.contract.openapi_bulk import bulk_calls
+from tests.contract.openapi_endpoints import endpoint_calls
 from tests.contract.openapi_files import file_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
@@ -102,6 +103,7 @@ def calls() -> list[Any]:
         *batch_calls(),
         *bulk_calls(),
         *file_calls(),
+        *endpoint_calls(),
         *admin_calls(),
     ]
 

@@ -56,13 +56,14 @@ ARROWS: dict[str, set[str]] = {
     },
     "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage"},
     "doors": {"errors"},
+    "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
     "rest": {
-        *("batches", "bulk", "clock", "context", "doors", "errors", "files", "guardrails", "jobs", "json_text"),
-        *("prompts", "registry", "reviews", "routing", "storage", "tenants"),
+        *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),
+        *("jobs", "json_text", "prompts", "registry", "reviews", "routing", "storage", "tenants"),
     },
     "registry": {
         *("batches", "clock", "documents", "errors", "guardrails", "jobs", "json_schema", "json_text"),
-        *("postprocessing", "prompts", "providers", "routing", "storage"),
+        *("postprocessing", "prompts", "providers", "routing", "storage", "tenants"),
     },
     "documents": {"encodings", "json_schema", "postprocessing", "token_estimates"},
     "batches": {
@@ -98,7 +99,7 @@ ARROWS: dict[str, set[str]] = {
     # what puts it together
     "bootstrap": {
         *("clock", "errors", "metrics"),
-        *("batches", "bulk", "cache", "cloud", "delivery", "documents", "files", "inbox"),
+        *("batches", "bulk", "cache", "cloud", "delivery", "documents", "endpoints", "files", "inbox"),
         *("jobs", "prompts", "providers", "registry", "rest", "reviews", "routing", "steps", "tenants"),
     },
     "handlers": {
@@ -131,6 +132,7 @@ ARROWS: dict[str, set[str]] = {
         "context",
         "delivery",
         "doors",
+        "endpoints",
         "envelope",
         "errors",
         "files",
@@ -142,6 +144,7 @@ ARROWS: dict[str, set[str]] = {
         "rest",
         "reviews",
         "routing",
+        "tenants",
     },
     "schemas": {"batches", "contract", "jobs", "registry"},
 }
@@ -167,7 +170,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "openpyxl": {"documents"},
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
-    "pydantic": {"batches", "bulk", "contract", "files", "jobs", "registry", "reviews", "schemas"},
+    "pydantic": {"batches", "bulk", "contract", "endpoints", "files", "jobs", "registry", "reviews", "schemas"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},

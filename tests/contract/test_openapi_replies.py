@@ -29,6 +29,7 @@ from jsonschema import Draft202012Validator
 from tests.contract.openapi_batches import batch_before
 from tests.contract.openapi_bulk import bulk_before
 from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
+from tests.contract.openapi_endpoints import endpoint_before
 from tests.contract.openapi_files import file_before
 from tests.contract.world import ASK, NOW, World
 
@@ -146,6 +147,8 @@ def test_replies_are_as_documented(
             more = file_before(world, before) | more
         case str() if before.startswith(("file key", "upload key", "part key")):
             more = file_before(world, before) | more
+        case str() if before.startswith("endpoint"):
+            more = endpoint_before(world, resource, before) | more
         case str() if before.startswith("batch"):
             more = batch_before(world, before) | more
         case str() if before.startswith("bulk"):

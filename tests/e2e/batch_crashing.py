@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from broker.batches.batch import batch_pk
+from broker.batches.listing import batch_pk
 from broker.batches.shard import shard_pk
 from broker.clock import now_ms
 from broker.cloud.queues import ShardsQueue

@@ -71,7 +71,9 @@ NEXT: dict[str, tuple[str, str, str]] = {
         ("BudgetExceeded", "DeliveryBusy", "Forbidden", "Gone", "InvalidRequest", "KeyInFlight", "TooLarge"),
         ("end",) * 3,
     ),
-    **dict.fromkeys(("KeyReused", "NotCancelable", "NotFound", "Refused", "TimedOut", "Truncated"), ("end",) * 3),
+    **dict.fromkeys(
+        ("KeyReused", "NotCancelable", "NotFound", "Refused", "TimedOut", "TooManyAtOnce", "Truncated"), ("end",) * 3
+    ),
 }
 
 

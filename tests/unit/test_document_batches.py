@@ -366,9 +366,11 @@ def test_nothing_is_put_together_of_a_document_but_its_result(documents: Documen
     assemble = Assemble(documents.batches, documents.results, FakeResultFiles(), FakeResultFiles(), "outbox")
     documents.plan_document()
     documents.stage()
-    assert assemble(DOCUMENT_ID, NOW) is False and documents.batch().status is BatchStatus.IN_PROGRESS
+    assert assemble(DOCUMENT_ID, lambda: NOW) == {"written": False}
+    assert documents.batch().status is BatchStatus.IN_PROGRESS
     documents.live()
-    assert assemble(DOCUMENT_ID, NOW) is True and documents.batch().output["result_key"] == f"{KEY}.result.json"
+    assert assemble(DOCUMENT_ID, lambda: NOW) == {"written": True}
+    assert documents.batch().output["result_key"] == f"{KEY}.result.json"
 
 
 def test_what_guardrails_cost_counts_within_the_budget_too(documents: Documents) -> None:

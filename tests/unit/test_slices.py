@@ -152,7 +152,7 @@ def test_who_is_refused_learns_what_all_slices_have() -> None:
     spending.end("job_2", 200_000_000)
     with pytest.raises(BudgetExceeded) as failure:
         spending.hold("job_3", 900_000_000)
-    told = failure.value.budget or {}
+    told = failure.value.beside["budget"]
     assert {name: told[f"{name}_usd"] for name in ("limit", "spent", "held", "available", "worst_cost")} == {
         "limit": 1.6,
         "spent": 0.2,

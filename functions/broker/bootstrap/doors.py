@@ -21,7 +21,7 @@ from broker.bootstrap.adapters import (
     setting,
     tenants,
 )
-from broker.bootstrap.running import deliver
+from broker.bootstrap.running import deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from broker.rest.api import Api
     from broker.rest.batches import BatchDoor
     from broker.rest.bulk import BulkDoor
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
     from broker.steps.estimating import EstimateJob
     from broker.steps.preparing import Prepare
@@ -124,7 +125,7 @@ def api() -> "Api":
     from broker.rest.api import Api
 
     def redeliver(job_id: str, now: int) -> list[str]:
-        return deliver().redeliver(job_id, now)
+        return deliveries().redeliver(job_id, now)
 
     def forget(job_id: str) -> None:
         answers().forget(job_id)
@@ -138,6 +139,11 @@ def api() -> "Api":
         from broker.bootstrap.bulk import bulk_door
 
         return bulk_door()
+
+    def of_endpoints() -> "EndpointDoor":
+        from broker.bootstrap.endpoints import endpoint_door
+
+        return endpoint_door(deliveries().again)
 
     def try_policies(trial: "Trial", tenant: str, now: int) -> dict[str, Any]:
         from broker.steps.trying import TryPolicies
@@ -153,6 +159,7 @@ def api() -> "Api":
             file_door,
             of_batches,
             of_bulk,
+            of_endpoints,
         ),
     )
 

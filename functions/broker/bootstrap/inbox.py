@@ -56,7 +56,7 @@ def split() -> "Split":
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
     use_cases = tenants().get, _accept_later, count_line(), bus().put_one
-    take_lines = TakeLines(batching.batches(), batching.batch_workflows())
+    take_lines = TakeLines(batching.batches(), batching.batch_workflows(), batching.batch_room())
     return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), take_lines, line_failed)
 
 
@@ -71,7 +71,7 @@ def take_document() -> "TakeDocument":
     submit = SubmitDocument(
         batching.batches(), batching.batch_workflows(), lambda name, now: window_of(models().catalog(now), name)
     )
-    return TakeDocument(Recipes(database()), readings(), submit)
+    return TakeDocument(Recipes(database()), readings(), submit, batching.batch_room())
 
 
 def _accept_later(

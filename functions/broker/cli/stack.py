@@ -38,13 +38,20 @@ def registry_of(session: Any, outputs: dict[str, str]) -> Registry:
 
 
 def create_key(
-    database: DynamoDatabase, tenant: str, principal: str, scopes: tuple[str, ...] = ALL_SCOPES, days: int | None = None
+    database: DynamoDatabase,
+    tenant: str,
+    principal: str,
+    scopes: tuple[str, ...] = ALL_SCOPES,
+    days: int | None = None,
+    limits: dict[str, int] | None = None,
 ) -> str:
     """Register a new API key and give it; only its hash is kept, so it cannot be shown again."""
     key, digest = new_key()
     now = now_ms()
     expires = None if days is None else now + days * 86_400_000
-    item = key_item(digest, tenant=tenant, principal=principal, scopes=scopes, created_at=now, expires_at=expires)
+    item = key_item(
+        *(digest,), tenant=tenant, principal=principal, scopes=scopes, created_at=now, expires_at=expires, limits=limits
+    )
     database.write(*kept(item))
     return key
 

@@ -10,7 +10,7 @@ from broker.contract.openai import (
     ResponseRequest,
     ResponseTokens,
 )
-from broker.contract.operation import Operation, parameter
+from broker.contract.operation import LIMITED, LIMITED_OPENAI, Operation, parameter
 from broker.rest.http import MOST_WAIT_S
 
 TAG = "openai"
@@ -43,7 +43,7 @@ WAIT = parameter(
     {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0},
 )
 
-HEADERS = ("Location", "Idempotent-Replayed")
+HEADERS = ("Location", "Idempotent-Replayed", *LIMITED, *LIMITED_OPENAI)
 
 OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/responses"): Operation(

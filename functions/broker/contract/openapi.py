@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.anthropic import AnthropicError
 from broker.contract.common import Plain
-from broker.contract.operation import Json, Operation
+from broker.contract.operation import LIMITED, LIMITED_OPENAI, Json, Operation
 from broker.contract.operations import OPERATIONS
 from broker.contract.replies import Error
 from broker.json_text import MAX_BODY_BYTES
@@ -26,7 +26,7 @@ ERRORS = {
     "the entry was changed meanwhile.",
     413: f"The body has more than {MAX_BODY_BYTES:,} bytes.",
     422: "The Idempotency-Key was used with another body; or, of a job that was waited for, no model took the request.",
-    429: "Too many requests.",
+    429: "Too many requests: of all, or of the caller's limits, which `limit` then tells.",
     500: "Something went wrong on the broker's side.",
     502: "A job that was waited for failed: its models gave no answer that is one, or would not let the broker ask.",
     504: "The answer is not there yet, and goes on under the id that the error names; or the job's own time was over.",
@@ -53,6 +53,18 @@ HEADERS: dict[str, Json] = {
     "Idempotent-Replayed": {
         "description": "`true` where the job was there already.",
         "schema": {"type": "string", "enum": ["true"]},
+    },
+    "RateLimit-Policy": {
+        "description": "The caller's limits, by the IETF's draft: `q` in `w` seconds. Only where there are any.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "How they stand: `r` are left, and in `t` seconds all of it is back.",
+        "schema": {"type": "string"},
+    },
+    **{
+        name: {"description": "The same, as OpenAI's clients read it.", "schema": {"type": "string"}}
+        for name in LIMITED_OPENAI
     },
     "Retry-After": {
         "description": "Seconds to wait before a repeat makes sense.",
@@ -119,6 +131,7 @@ def openapi() -> Json:
             {"name": "prompts", "description": "Stored prompts as endpoints of their own."},
             {"name": "conversations", "description": "Turns that are kept between jobs."},
             {"name": "guardrails", "description": "What is looked for in texts."},
+            {"name": "webhooks", "description": "Where the tenant is told of what happened."},
             {"name": "files", "description": "What work is done on, and what it leaves."},
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
@@ -170,7 +183,7 @@ def _operation(known: Operation, name: str, security: Json, everywhere: tuple[in
         found["parameters"] = list(known.parameters)
     if known.body:
         form = _content(known.form, kind="multipart/form-data") if known.form else {}
-        found["requestBody"] = {"required": True, "content": _content(known.body) | form}
+        found["requestBody"] = {"required": not known.body_is_optional, "content": _content(known.body) | form}
     return found
 
 
@@ -183,7 +196,8 @@ def _own(status: int, model: type[BaseModel] | None, known: Operation) -> Json:
 
 def _error(status: int, *other: type[BaseModel]) -> Json:
     named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
-    headers = _headers(*named, "X-Should-Retry", *IDS)
+    limits = (*LIMITED, *LIMITED_OPENAI) if status == 429 else ()
+    headers = _headers(*named, *limits, "X-Should-Retry", *IDS)
     return {"description": ERRORS[status], "headers": headers, "content": _content(Error, *other)}
 
 

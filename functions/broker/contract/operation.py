@@ -19,6 +19,7 @@ class Operation:
     """Statuses of errors that only some routes have; those that every route has come on top."""
     parameters: tuple[Json, ...] = ()
     body: type[BaseModel] | None = None
+    body_is_optional: bool = False
     streams: bool = False
     """Whether a success may also be an event stream, where the body asks for one."""
     form: type[BaseModel] | None = None
@@ -27,6 +28,14 @@ class Operation:
     """Names of reply headers of the successes."""
     by_either_header: bool = False
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
+
+
+LIMITED = ("RateLimit-Policy", "RateLimit")
+"""Headers of what counts, where the caller has limits."""
+
+LIMITED_OPENAI = tuple(
+    f"X-RateLimit-{name}-{what}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
+)
 
 
 def parameter(place: str, name: str, description: str, schema: Json, **more: Any) -> Json:

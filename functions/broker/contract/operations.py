@@ -5,11 +5,12 @@ from broker.contract.anthropic_operations import ANTHROPIC_OPERATIONS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, Model, ModelList
 from broker.contract.openai_operations import OPENAI_OPERATIONS
-from broker.contract.operation import Operation, parameter
+from broker.contract.operation import LIMITED, Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
 from broker.contract.replies import GoneJob, Job, JobList, Redelivery
 from broker.contract.reviews import FeedbackGiven
@@ -109,7 +110,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 402, 404, 409, 413, 422),
         parameters=SUBMISSION,
         body=JobRequest,
-        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed", *LIMITED),
     ),
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
     ("GET", "/jobs/{id}"): Operation(
@@ -153,7 +154,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 402, 404, 409, 413, 422),
         parameters=(PROMPT_ID, *SUBMISSION),
         body=PromptRun,
-        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed", *LIMITED),
     ),
     ("GET", "/conversations/{id}"): Operation(
         "List the turns that are kept of a conversation, newest first",
@@ -201,6 +202,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
+    **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,
     **BULK_OPERATIONS,
 }

@@ -24,6 +24,7 @@ from broker.inbox.file_work import kind_of
 from broker.inbox.files import DOCUMENT, TAKEN, File
 from broker.inbox.reading import READ, Fetches, Readings
 from broker.tenants.registry import Tenant
+from broker.tenants.room import Room
 
 RECIPE = "recipe"
 """In an event that asks for a document to be read: it is for a recipe."""
@@ -51,6 +52,8 @@ class TakeDocument:
     recipes: Recipes
     readings: Readings
     submit: SubmitDocument
+    room: Room
+    """How many batches a tenant may have under way."""
 
     def wants(self, event: dict[str, Any], file: File, tenant: Tenant, now: int) -> Offered | None:
         """The recipe of a file; None where it is to be taken as files without one are.
@@ -79,11 +82,15 @@ class TakeDocument:
 
         Raises:
             InvalidRequest: it could not be read, or is not of a kind that the recipe takes.
+            TooManyAtOnce: the tenant has as many batches under way as it may have.
         """
         file.check()
+        there = self.submit.batches.find(file.batch_id)
+        if there is None:
+            self.room.check(tenant.id, now)
         together = bool(wanted.recipe.features)
         facts = self.readings.load(file.batch_id) if event.get(READ) else None
-        if facts is None and event.get(READ) and self.submit.batches.find(file.batch_id):
+        if facts is None and event.get(READ) and there:
             return True  # it has ended, and what was read was deleted
         if facts is None or (not facts["error"] and facts.get(TOGETHER, False) != together):
             # Not yet, or for the recipe as it was before it was changed.

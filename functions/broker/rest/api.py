@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -24,9 +24,11 @@ from broker.rest.answers import answer_of
 from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
+from broker.rest.limited import limits_for, telling
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
@@ -40,6 +42,7 @@ from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
 INCLUDED = ("route",)
@@ -67,6 +70,7 @@ class Api:
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
+    endpoints: Callable[[], "EndpointDoor"]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -112,9 +116,13 @@ class Api:
     def take(self, request: Request, body: JobRequest, door: str) -> Acceptance:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
-        caller = Caller(request.tenant, request.principal, door, request.request_id)
+        limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
+        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
-        return self.accept(body, caller, now, **once)
+        with telling(request, limits, door, now) as told:
+            accepted = self.accept(body, caller, now, **once)
+            told(accepted.taken)
+        return accepted
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -264,9 +272,9 @@ def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Req
     return answered
 
 
-def _of_files(name: str) -> Callable[[Api, Request], Reply]:
+def _of(room: str, name: str) -> Callable[[Api, Request], Reply]:
     def answered(api: Api, request: Request) -> Reply:
-        reply: Reply = getattr(api.files(), name)(request)
+        reply: Reply = getattr(getattr(api, room)(), name)(request)
         return reply
 
     answered.__name__ = name
@@ -294,7 +302,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
     **ANTHROPIC_ROUTES,
-    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
     **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
     **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from broker.batches.asking.submitting import Submit, Taken
     from broker.batches.batch import Batch
     from broker.batches.flow.stopping import Stops
+    from broker.batches.listing import Place
     from broker.batches.store import Batches
     from broker.batches.viewing import ShowBatch
-    from broker.storage import Item
 
 MOST_LISTED = 100
 
@@ -71,11 +71,24 @@ class BatchDoor:
             raise InvalidRequest(f"status is one of {', '.join(BatchStatus)}.", param="status")
         if not 1 <= limit <= MOST_LISTED:
             raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
-        cursor = _read_cursor(request)
+        cursor = self._behind(request)
         found, following = self.batches.of_tenant(request.tenant, limit=limit, cursor=cursor)
         meant = [batch for batch in found if status in (None, batch.status.value)]
         rows = self.show(request.base_url).page(meant, now_ms())
         return Reply(200, page_of(rows, more=following is not None) | {"next_cursor": _write_cursor(following)})
+
+    def _behind(self, request: Request) -> "Place | None":
+        """Where a page begins."""
+        from broker.batches.listing import Place
+        from broker.jobs.head import JOB_ID
+
+        if not (after := request.query.get("after")):
+            return _read_cursor(request.query.get("cursor") or None)
+        if not JOB_ID.fullmatch(after):
+            raise InvalidRequest("after is the id of a batch.", param="after")
+        found = self.batches.find(after)
+        known = found is not None and found.tenant == request.tenant
+        return Place.of(after, found.created_at) if found and known else Place(after, after)
 
     def get_batch(self, request: Request) -> Reply:
         """`GET /batches/{id}`: as of now."""
@@ -169,28 +182,23 @@ def _caller(request: Request) -> Caller:
     return Caller(request.tenant, request.principal, "rest", request.request_id)
 
 
-def _write_cursor(key: "Item | None") -> str | None:
-    return base64.urlsafe_b64encode(json.dumps(key["id"]).encode()).decode() if key else None
+def _write_cursor(place: "Place | None") -> str | None:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode() if place else None
 
 
-def _read_cursor(request: Request) -> "Item | None":
-    """Where a page begins; a place in the tenant's own batches, whoever's id it has."""
-    from broker.batches.batch import LISTED, batch_pk
+def _read_cursor(cursor: str | None) -> "Place | None":
+    if cursor is None:
+        return None
+    from broker.batches.listing import Place
     from broker.jobs.head import JOB_ID
 
-    query = request.query
-    name = "after" if query.get("after") else "cursor"
-    given = query.get(name)
-    if not given:
-        return None
     try:
-        batch_id = given if name == "after" else json.loads(base64.urlsafe_b64decode(given.encode()))
-        if not isinstance(batch_id, str) or not JOB_ID.fullmatch(batch_id):
-            raise ValueError(given)
-    except (ValueError, RecursionError):
-        wrong = "after is the id of a batch." if name == "after" else "The cursor is not one of ours."
-        raise InvalidRequest(wrong, param=name) from None
-    return {"pk": batch_pk(batch_id), "sk": "BATCH", "tenant": request.tenant + LISTED, "id": batch_id}
+        listed, batch_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if not all(isinstance(each, str) and JOB_ID.fullmatch(each) for each in (listed, batch_id)):
+            raise ValueError(cursor)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
+    return Place(listed, batch_id)
 
 
 BATCH_ROUTES: dict[tuple[str, str], tuple[str, Callable[[BatchDoor, Request], Reply]]] = {

@@ -3,25 +3,28 @@
 import base64
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from broker import json_text
 from broker.errors import (
     BrokerError,
-    BudgetExceeded,
     Forbidden,
     InvalidRequest,
     KeyInFlight,
+    RateLimited,
     Throttled,
     TooLarge,
+    TooManyAtOnce,
     Unavailable,
 )
 from broker.json_text import MAX_BODY_BYTES
 
 READABLE = (
     "idempotent-replayed, location, preference-applied, request-id, retry-after, retry-after-ms, x-request-id, "
-    "x-should-retry"
+    "x-should-retry, ratelimit, ratelimit-policy, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+    "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 
@@ -60,6 +63,11 @@ class Request:
     """When the function got it, by the clock that only goes forward."""
     sent_at: int | None = None
     """When API Gateway got it, in milliseconds since the epoch."""
+    key: str = ""
+    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    limits: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
+    """Headers of the reply, whatever else becomes of the request."""
 
     @classmethod
     def of(cls, event: dict[str, Any], public_url: str = "") -> "Request":
@@ -71,9 +79,12 @@ class Request:
         """
         identity = event["requestContext"]["authorizer"]
         base_url = _base_url(event["requestContext"], event["resource"], public_url)
-        return cls._read(
+        made = cls._read(
             event, base_url, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split())
         )
+        if "limits" not in identity:
+            return made
+        return replace(made, key=identity["key"], limits=json.loads(identity["limits"]))
 
     @classmethod
     def signed(cls, event: dict[str, Any]) -> "Request":
@@ -226,16 +237,16 @@ class Reply:
 MOST_RETRY_AFTER_S = 120
 """What is longer, clients take for a no: those of OpenAI repeat nothing then."""
 
-PASSING = (Unavailable, Throttled, KeyInFlight)
+PASSING = (Unavailable, Throttled, KeyInFlight, TooManyAtOnce)
 """Errors that may be gone at the next try. All else is as it is, but for what nobody foresaw."""
 
 
 def error_reply(error: BrokerError, request_id: str) -> Reply:
     """An error in its public form (`schemas/error.json`), and whether clients that repeat by themselves are to."""
     passes = isinstance(error, PASSING) or type(error) is BrokerError
-    body: dict[str, Any] = {**error.facts(), "param": error.param, "request_id": request_id}
-    if isinstance(error, BudgetExceeded) and error.budget:
-        body["budget"] = error.budget
+    if isinstance(error, RateLimited):
+        passes = error.retry_after is not None and error.retry_after <= MOST_RETRY_AFTER_S
+    body = {**error.facts(), "param": error.param, "request_id": request_id, **error.beside}
     return Reply(error.status, {"error": body}, repeating(passes, error.retry_after))
 
 
@@ -244,5 +255,5 @@ def repeating(again: bool, after_s: float | None = None) -> dict[str, str]:
     headers = {"x-should-retry": "true" if again else "false"}
     if after_s is not None:
         pause = min(after_s, MOST_RETRY_AFTER_S)
-        headers |= {"retry-after": str(max(1, round(pause))), "retry-after-ms": str(max(1, round(pause * 1000)))}
+        headers |= {"retry-after": str(max(1, ceil(pause))), "retry-after-ms": str(max(1, ceil(pause * 1000)))}
     return headers

@@ -166,6 +166,8 @@ class Exchange:
                 for number, file in enumerate(answer.files, 1)
             ]
             output = output | {"files": files}
+        if output.get("finish_reason") == "length":
+            facts["cut"] = True
         known = {name: value for name, value in facts.items() if value is not None}
         made = [(file.data, file.media_type) for file in answer.files]
         return self.payloads.save(head, f"{OUTPUT}{key}", output, known, made).linked

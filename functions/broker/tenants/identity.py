@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from broker.storage import Database
-from broker.tenants.api_keys import PREFIX, key_hash, well_formed
+from broker.tenants.api_keys import PREFIX, key_hash, key_id, well_formed
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
@@ -18,6 +18,9 @@ class Identity:
     tenant: str
     principal: str
     scopes: frozenset[str]
+    key: str = ""
+    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Unauthorized(Exception):
@@ -91,4 +94,6 @@ def _of_key(key: str, database: Database, now: int) -> Identity:
         raise Unauthorized("revoked_key")
     if item.get("valid_until", now + 1) <= now:
         raise Unauthorized("expired_key")
-    return Identity(item["tenant"], item["principal"], frozenset(item["scopes"]))
+    limits = item.get("limits", {})
+    key_of_limits = key_id(key_hash(key)) if limits else ""
+    return Identity(item["tenant"], item["principal"], frozenset(item["scopes"]), key_of_limits, limits)

@@ -18,6 +18,7 @@ from broker.jobs.head import Status
 from broker.jobs.media_references import SCHEME, owned
 from broker.jobs.once import once
 from broker.tenants.registry import Tenant
+from broker.tenants.room import Room
 
 MOST_KEY_BYTES = 960
 """Of `output.key`. S3 takes 1,024; the ending, and in a retry its id, are added."""
@@ -82,6 +83,8 @@ class Submit:
     """Raises where a prompt or model that all rows are to have is not there for this tenant."""
     inbox: str
     """The bucket that requests may point into."""
+    room: Room
+    """How many batches a tenant may have under way."""
     on_lost_start: Callable[[Batch, Exception], None] = lambda batch, error: None
 
     def __call__(self, request: BatchRequest, caller: Caller, now: int, **told: Any) -> Taken:
@@ -89,6 +92,7 @@ class Submit:
 
         Raises:
             InvalidRequest: and its kin, naming the field at fault; nothing is kept then.
+            TooManyAtOnce: the tenant has as many under way as it may have.
         """
         document = request.model_dump(mode="json", exclude_unset=True)
         return self._once(
@@ -129,6 +133,7 @@ class Submit:
         self, document: dict[str, Any], caller: Caller, now: int, told: dict[str, Any], make: Callable[[str], Batch]
     ) -> Taken:
         def kept(batch_id: str) -> Taken:
+            self.room.check(caller.tenant, now)
             return self._keep(make(batch_id))
 
         def find(batch_id: str) -> Taken | None:

@@ -152,7 +152,9 @@ class PlanDocument:
     results: Results
     pin: Pin
 
-    def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
+    def __call__(
+        self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool], *, may_wait: bool = False
+    ) -> dict[str, Any]:
         """Go on with a document, as far as there is something to be done.
 
         Returns:
@@ -168,7 +170,7 @@ class PlanDocument:
             batch = self._go_on(batch, clock)
             if batch.status.terminal:
                 return facts_of(batch, clock())
-        return self.plan(batch_id, clock, time_left)
+        return self.plan(batch_id, clock, time_left, may_wait=may_wait)
 
     def _go_on(self, batch: Batch, clock: Callable[[], int]) -> Batch:
         about = batch.asked[DOCUMENT]
@@ -259,10 +261,12 @@ class PlanBatch:
     rows: Callable[[], Plan]
     document: Callable[[], PlanDocument]
 
-    def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
+    def __call__(
+        self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool], *, may_wait: bool = False
+    ) -> dict[str, Any]:
         """See `planning.Plan`."""
         plan = self.document if is_document(self.batches.get(batch_id)) else self.rows
-        return plan()(batch_id, clock, time_left)
+        return plan()(batch_id, clock, time_left, may_wait=may_wait)
 
 
 def result(recipe: Recipe, reading: Reading | None, final: Final, stages: list[list[Child]]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class LookAtBatch:
         if batch.open or batch.status.terminal:
             self.queue.send(batch.id, batch.tenant, batch.open or [0])
             self._progress(batch, now)
-        elif batch.is_planned and batch.token and not (batch.is_done or batch.status.terminal):
+        elif batch.is_planned and not batch.is_done and (batch.token or batch.opens_at(now) > now):
             return False  # paused, or out of its hours: the workflow waits, and rightly
         elif not (batch.token and self.workflows.go_on(batch.token)):
             self.workflows.start(batch.id, batch.rev)

@@ -38,6 +38,10 @@ class StartDelivery(Protocol):
         ...
 
 
+TellEndpoints = Callable[[str, str, int, str, str, int, str, int], None]
+"""Tells the tenant's registered endpoints (`endpoints.telling.TellEndpoints.of_batch`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tell:
     """Tells of batches."""
@@ -48,6 +52,7 @@ class Tell:
     deliver: StartDelivery
     base_url: str
     """Of the REST API, for links."""
+    tell_endpoints: TellEndpoints = lambda *about: None
 
     def __call__(self, batch: Batch, shard: Shard | None, now: int) -> None:
         """Tell what is to be told of a batch when one of its shards, if it is open, is tended; may be repeated."""
@@ -91,13 +96,14 @@ class Tell:
 
     def _webhook(self, batch: Batch, facts: dict[str, Any], at: int, now: int) -> None:
         event, wanted = WEBHOOKS[batch.status], batch.asked.get("webhook", {})
-        if not wanted or event not in wanted.get("events", WEBHOOKS.values()):
-            return
         # OpenAI's events of batches have the batch's id as `data.id`.
         data = {"id": batch.id, **self._named(batch, facts)}
         body = json.dumps({"type": event, "timestamp": iso(at), "data": data}, separators=(",", ":"))
-        about: dict[str, Any] = {"event_id": event_id(batch.id, batch.status), "event": event}
-        about |= {"url": wanted["url"], "body": body}
+        known = event_id(batch.id, batch.status)
+        self.tell_endpoints(batch.id, batch.tenant, batch.expires_at, event, known, at, body, now)
+        if not wanted or event not in wanted.get("events", WEBHOOKS.values()):
+            return
+        about: dict[str, Any] = {"event_id": known, "event": event, "url": wanted["url"], "body": body}
         if batch.erased_at is not None:
             about["erased"] = True
         self.deliver(batch.id, batch.tenant, batch.expires_at, f"DELIVERY#{event}", now, about)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 BULK: dict[str, Any] = {"priority": "bulk"}
 """What a row says unless it says otherwise: nobody waits for one of many."""
 
+CUSTOM_ID = "custom_id"
+"""By which a row says what its client calls it; of a table, a column."""
+
 MOST_ID_CHARS = 256
 """Of a row's `custom_id`."""
 
