@@ -58,7 +58,7 @@ def test_scanned_forms_are_read_together_and_keep_fields_tables_and_pages(
     assert result["error"] is None, result["error"]
     scans, *parts = result["children"]
     assert (scans["stage"], scans["pages"], scans["status"]) == ("scans", "1-2", "succeeded")
-    assert [part["pages"] for part in parts] == ["1", "2"]
+    assert [part["pages"] for part in parts] == ["1-2"]
     said = result["answer"].replace("AnnKeeper", "Ann Keeper")
     assert "[p. 1]" in said and "Name: Ann Keeper" in said and "| Lamp | 12 |" in said
     assert "note" in said.partition("[p. 2]")[2]
