@@ -1,8 +1,8 @@
 """What Anthropic's clients may ask the REST API, route by route."""
 
 from broker.contract.anthropic import AnthropicMessage, CountedMessage, MessageRequest, MessageTokens
-from broker.contract.openai_operations import ANSWER, HEADERS, TRIES
-from broker.contract.operation import Operation, parameter
+from broker.contract.openai_operations import ANSWER, TRIES
+from broker.contract.operation import LIMITED, LIMITED_ANTHROPIC, Operation, parameter
 
 TAG = "anthropic"
 
@@ -17,7 +17,7 @@ ANTHROPIC_OPERATIONS: dict[tuple[str, str], Operation] = {
         parameters=TRIES,
         body=MessageRequest,
         streams=True,
-        headers=HEADERS,
+        headers=("Location", "Idempotent-Replayed", *LIMITED, *LIMITED_ANTHROPIC),
         by_either_header=True,
     ),
     ("GET", "/messages/{id}"): Operation(
