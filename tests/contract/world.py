@@ -112,7 +112,8 @@ class World:
         self.reply: Sent = Sent(200, None, None, 12)
         seal = FakeSeal()
         kept = endpoints_of(self.database, seal)
-        registered = RegisteredEndpoints(self.database, kept, seal.open, lambda kind, detail: None)
+        start = StartDelivery(self.database, FakeDeliveries())
+        registered = RegisteredEndpoints(self.database, kept, start, seal.open, lambda kind, detail: None)
         self.tell_endpoints = TellEndpoints(Listeners(self.database), StartDelivery(self.database, FakeDeliveries()))
         self.deliver = Deliver(
             *(self.database, self.jobs, FakeDeliveries(), lambda *_, **__: self.reply, lambda note, sent: None),

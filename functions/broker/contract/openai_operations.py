@@ -33,8 +33,9 @@ TRIES = (
     parameter(
         "header",
         "X-Stainless-Retry-Count",
-        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first.",
-        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first. "
+        "What is no number of up to three digits counts for nothing.",
+        {"type": "string"},
     ),
 )
 

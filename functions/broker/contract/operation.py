@@ -26,6 +26,8 @@ class Operation:
     """What may be sent as a form (`multipart/form-data`) in the place of the body."""
     headers: tuple[str, ...] = ()
     """Names of reply headers of the successes."""
+    content: Json | None = None
+    """Of a success that has a body without a model: kinds and schemas."""
     by_either_header: bool = False
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
 

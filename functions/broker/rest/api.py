@@ -33,7 +33,7 @@ from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
 from broker.rest.tries import asked_once
-from broker.rest.waiting import ended, preferred_wait
+from broker.rest.waiting import again, ended, preferred_wait
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
@@ -80,7 +80,9 @@ class Api:
         """
         route = ROUTES.get((request.method, request.resource))
         if route is None:
-            raise NotFound("There is no such route.", code="unknown_route")
+            from broker.rest.elsewhere import answer_elsewhere
+
+            return answer_elsewhere(request, ROUTES, self)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
@@ -106,6 +108,7 @@ class Api:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
+        headers |= again(head)
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
             shown = view(head, {"ASKED": {"metadata": body.metadata}}, None, request.base_url)
@@ -138,7 +141,7 @@ class Api:
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
-        return Reply(200, shown)
+        return Reply(200, shown, again(seen.head))
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""
