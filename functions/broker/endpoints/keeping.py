@@ -178,8 +178,11 @@ class Endpoints:
 
         after = self._change(tenant, endpoint_id, switched)
         if on:
-            since = ("failing_since",)
-            self.database.write(Update("jobs", endpoints_pk(tenant), counts_sk(endpoint_id), remove=since))
+            began, there = ("failing_since",), (If("pk", "exists"),)
+            with suppress(ConditionFailed):  # nothing was attempted yet
+                self.database.write(
+                    Update("jobs", endpoints_pk(tenant), counts_sk(endpoint_id), remove=began, when=there)
+                )
         return after
 
     def disable(self, endpoint: Endpoint, by: str, now: int) -> bool:

@@ -22,6 +22,10 @@ FAILING_MS = 5 * 86_400_000
 """An endpoint at which all attempts of so long failed is disabled."""
 
 
+COUNTED_S = 90 * 86_400
+"""How long counts are kept after the last attempt."""
+
+
 @dataclass(frozen=True, slots=True)
 class RegisteredEndpoints:
     """See `delivery.sending.Registered`."""
@@ -87,6 +91,7 @@ class RegisteredEndpoints:
         became = verdict(sent.status, sent.control) if sent.status else "retry"
         pk, sk = endpoints_pk(note["tenant"]), counts_sk(note["endpoint"])
         ended = {"last_status": sent.status, "last_error": sent.error, "last_at": now}
+        ended["expires_at"] = now // 1000 + COUNTED_S  # also of an endpoint that was deleted meanwhile
         if became in ("delivered", "abort"):  # whoever says that a message is not to come again is there
             count = {"attempts": 1, "delivered": int(became == "delivered"), "latency_ms": sent.latency_ms}
             self.database.write(Update("jobs", pk, sk, set=ended, add=count, remove=("failing_since",)))
