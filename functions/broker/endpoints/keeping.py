@@ -205,7 +205,7 @@ class Endpoints:
             NotFound: as `get`.
         """
         secret = new_secret()
-        sealed = self.seal(tenant, endpoint_id, secret)
+        sealed = self.seal(tenant, self.get(tenant, endpoint_id).id, secret)  # of what there is not, nothing is sealed
 
         def rotated(endpoint: Endpoint) -> Endpoint:
             return endpoint.with_secret(sealed, told_of(secret), now, keeps_old=keeps_old)
