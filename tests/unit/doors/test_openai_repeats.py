@@ -92,6 +92,15 @@ def test_an_upload_whose_replies_are_lost_is_one_with_its_bytes(
     assert other.id != made.id
 
 
+def test_a_file_in_parts_whose_replies_are_lost_is_whole(broker: Broker, server: Server, client: openai.OpenAI) -> None:
+    server.fate = lambda number: "lost"
+    about: Json = {"filename": "rows.jsonl", "mime_type": "text/jsonl", "purpose": "batch", "bytes": 13}
+    done = client.uploads.upload_file_chunked(file=b"One line, two", part_size=4, **about)
+    server.fate = lambda number: "answered"
+    assert done.file is not None and client.files.wait_for_processing(done.file.id).status == "processed"
+    assert broker.door.bucket.objects == {f"files/acme/{done.file.id}": b"One line, two"}
+
+
 def test_a_key_stands_for_one_file_and_one_batch(client: openai.OpenAI) -> None:
     keyed: Json = {"extra_headers": {"idempotency-key": "k-1"}}
     first = create_file(client, **keyed)
