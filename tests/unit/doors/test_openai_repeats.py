@@ -125,6 +125,19 @@ def test_a_try_that_died_on_its_way_is_gone_on_with(broker: Broker, client: open
     assert [each.id for each in client.files.list()] == [file_id]
 
 
+def test_a_repeat_starts_what_the_first_try_did_not(broker: Broker, client: openai.OpenAI) -> None:
+    body: Json = {"input_file_id": upload(client, row("a")), "endpoint": CHAT, "completion_window": "24h"}
+    first = client.batches.create(**body, extra_headers={"x-stainless-retry-count": "0"})
+    broker.workflows.started.clear()
+    for count in ("1", "2"):
+        assert client.batches.create(**body, extra_headers={"x-stainless-retry-count": count}).id == first.id
+        assert broker.workflows.started == [(first.id, 0)]
+    broker.run_all(first.id)
+    broker.workflows.started.clear()
+    assert client.batches.create(**body, extra_headers={"x-stainless-retry-count": "3"}).status == "completed"
+    assert broker.workflows.started == []
+
+
 def test_equal_files_that_are_to_come_are_not_one_by_a_tenants_window(broker: Broker) -> None:
     """Their requests are alike, and their bytes need not be."""
     broker.world.tenant("acme", repeat_window_seconds=600)
