@@ -55,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
     "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage", "tenants"},
-    "doors": {"errors"},
+    "doors": {"errors", "json_text"},
     "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
     "rest": {
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),

@@ -27,6 +27,7 @@ from broker.reviews.feedback import MOST
 from broker.storage import Put
 from jsonschema import Draft202012Validator
 
+from tests.contract.openapi_anthropic import messages_before
 from tests.contract.openapi_batches import batch_before
 from tests.contract.openapi_bulk import bulk_before
 from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
@@ -166,6 +167,8 @@ def called(method: str, resource: str, before: str | None, more: dict[str, Any])
             more = endpoint_before(world, resource, before) | more
         case str() if before.startswith("batch"):
             more = batch_before(world, before) | more
+        case str() if before.split()[0] == "messages":
+            more = messages_before(world, before) | more
         case str() if before.startswith("bulk"):
             more = bulk_before(world, before) | more
         case "two":
