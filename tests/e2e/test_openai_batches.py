@@ -15,7 +15,9 @@ from openai.types.responses import Response
 from tests.e2e.stack import Stack, until
 from tests.e2e.test_openai_clients import client_of
 
-CHAT, RESPONSES, EMBEDDINGS = "/v1/chat/completions", "/v1/responses", "/v1/embeddings"
+CHAT: Any = "/v1/chat/completions"
+RESPONSES: Any = "/v1/responses"
+EMBEDDINGS: Any = "/v1/embeddings"
 ENDED = ("completed", "failed", "expired", "cancelled")
 
 
