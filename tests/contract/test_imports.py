@@ -54,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
-    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage"},
+    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage", "tenants"},
     "doors": {"errors", "json_text"},
     "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
     "rest": {

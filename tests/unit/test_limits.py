@@ -142,7 +142,7 @@ def test_a_request_costs_one_write_and_a_refused_one_none() -> None:
 def test_without_limits_nothing_is_asked() -> None:
     database = CountingDatabase()
     process = Limits(database)
-    process.give_back(process.take("acme", (), 10, NOW), NOW)
+    process.give_back(process.take("acme", (), 10, NOW))
     assert (database.reads, database.requests) == (0, 0)
 
 
@@ -151,7 +151,7 @@ def test_what_is_given_back_may_be_taken_again(said: dict[str, int]) -> None:
     asking, limits = Asking(), of_tenant(**said)
     taken = [asking.processes[0].take("acme", limits, 0, NOW) for _ in range(5)]
     assert asking.take(limits, NOW) is None
-    asking.processes[0].give_back(taken[0], NOW + 10)
+    asking.processes[0].give_back(taken[0])
     assert asking.many(limits, NOW + 2_000, 3) == 1
 
 
@@ -159,15 +159,25 @@ def test_what_came_back_by_itself_is_not_given_back_once_more() -> None:
     asking, limits = Asking(), of_tenant(requests_per_minute=60)
     old = asking.processes[0].take("acme", limits, 0, NOW)
     asking.many(limits, NOW + 30_000, 60)
-    asking.processes[0].give_back(old, NOW + 30_000)
+    asking.processes[0].give_back(old)
     assert asking.take(limits, NOW + 30_100, process=1) is None
+
+
+def test_what_came_back_by_itself_is_not_given_back_though_others_gave_back_meanwhile() -> None:
+    asking, limits = Asking(), of_tenant(requests_per_minute=60)
+    taken = [asking.processes[0].take("acme", limits, 0, NOW) for _ in range(60)]
+    for each in taken[1:]:
+        asking.processes[0].give_back(each)
+    assert asking.many(limits, NOW + 2_000, 99) == 60, "the first has come back in a second"
+    asking.processes[0].give_back(taken[0])
+    assert asking.take(limits, NOW + 2_300, process=1) is None
 
 
 def test_yesterdays_is_not_given_back_today() -> None:
     asking, limits = Asking(), of_tenant(requests_per_day=5)
     old = asking.processes[0].take("acme", limits, 0, MIDNIGHT - 5)
     assert asking.many(limits, MIDNIGHT + 5, 9) == 5
-    asking.processes[0].give_back(old, MIDNIGHT + 6)
+    asking.processes[0].give_back(old)
     assert asking.take(limits, MIDNIGHT + 2_000, process=1) is None
 
 

@@ -10,8 +10,8 @@ from broker.contract.anthropic import (
     MessageRequest,
     MessageTokens,
 )
-from broker.contract.openai_operations import ANSWER, HEADERS, TRIES
-from broker.contract.operation import Operation, parameter
+from broker.contract.openai_operations import ANSWER, TRIES
+from broker.contract.operation import LIMITED, LIMITED_ANTHROPIC, Operation, parameter
 from broker.rest.message_batches import MOST_ASKED, MOST_LISTED
 
 TAG = "anthropic"
@@ -39,7 +39,7 @@ ANTHROPIC_OPERATIONS: dict[tuple[str, str], Operation] = {
         parameters=TRIES,
         body=MessageRequest,
         streams=True,
-        headers=HEADERS,
+        headers=("Location", "Idempotent-Replayed", *LIMITED, *LIMITED_ANTHROPIC),
         by_either_header=True,
     ),
     ("GET", "/messages/{id}"): Operation(

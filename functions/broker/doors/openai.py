@@ -12,6 +12,9 @@ OWN = "openai."
 SAID_OF_THE_USER = ("user", "safety_identifier", "prompt_cache_key")
 """Kept with the job and told back; nothing follows from them here."""
 
+SAID_PLACES = {f"metadata.{OWN}{name}": name for name in SAID_OF_THE_USER}
+"""Where they stood in the body."""
+
 ONE_CALL = f"{OWN}parallel_tool_calls"
 """Kept with a job whose answer is to have one call of a tool at most: no more is given, whatever the model did."""
 

@@ -11,6 +11,7 @@ from broker.errors import Conflict, InvalidRequest, NotFound
 from broker.jobs.accepting import Caller
 from broker.rest.http import Reply, Request
 from broker.rest.tries import asked_once
+from broker.rest.waiting import poll_again
 
 if TYPE_CHECKING:
     from broker.batches.asking.estimating import EstimateBatch
@@ -149,12 +150,13 @@ class BatchDoor:
         if taken.repeated:
             headers["idempotent-replayed"] = "true"
         shown = self._shown(taken.batch, request)
-        return Reply(200 if taken.batch.status.terminal else 202, shown.body, headers)
+        return Reply(200 if taken.batch.status.terminal else 202, shown.body, shown.headers | headers)
 
     def _shown(self, batch: "Batch", request: Request) -> Reply:
         from broker.doors.batches import shown
 
-        return Reply(200, shown(self.show(request.base_url)(batch, now_ms())))
+        again = {} if batch.status.terminal else poll_again(batch.created_at)
+        return Reply(200, shown(self.show(request.base_url)(batch, now_ms())), again)
 
     def _owned(self, request: Request) -> "Batch":
         return self.batches.get(_id(request), request.tenant)

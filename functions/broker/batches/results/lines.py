@@ -77,7 +77,7 @@ class OpenAiLines:
 
         (head, notes, item), payloads, url = seen, self.export.payloads, self.export.base_url
         if head.output is None:
-            return iter([rows.ended_line(_row(name), view(head, notes, None, url))])
+            return iter([rows.ended_line(self.form, _row(name), view(head, notes, None, url))])
         given = request.given or {}
         if self.form.pieces_of and (plain := payloads.plain_json(head.id, head.output, item)):
             shown, mark = view(head, notes, {}, url), os.urandom(16).hex()
