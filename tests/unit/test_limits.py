@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from broker.errors import RateLimited
-from broker.tenants.limiting import MOST_IDLE, Limits, Taken
+from broker.tenants.limiting import MOST_IDLE, MOST_KNOWN, Limits, Taken
 from broker.tenants.limits import Limit, limits_of
 
 from tests.fakes.counting import CountingDatabase
@@ -139,6 +139,13 @@ def test_a_request_costs_one_write_and_a_refused_one_none() -> None:
     assert (database.reads, database.requests) == (1, 49), "a look each second, for others may have given back"
 
 
+def test_a_process_does_not_remember_all_tenants_for_ever() -> None:
+    process = Limits(FakeDatabase())
+    for number in range(2 * MOST_KNOWN + 5):
+        process.take(f"t{number}", of_tenant(f"t{number}", requests_per_minute=20_000), 0, NOW)
+    assert len(process._known) <= MOST_KNOWN and len(process._allowances) <= MOST_KNOWN
+
+
 def test_without_limits_nothing_is_asked() -> None:
     database = CountingDatabase()
     process = Limits(database)
@@ -171,6 +178,15 @@ def test_what_came_back_by_itself_is_not_given_back_though_others_gave_back_mean
     assert asking.many(limits, NOW + 2_000, 99) == 60, "the first has come back in a second"
     asking.processes[0].give_back(taken[0])
     assert asking.take(limits, NOW + 2_300, process=1) is None
+
+
+def test_who_knows_nothing_of_what_others_gave_back_counts_all_the_same() -> None:
+    asking, limits = Asking(), of_tenant(requests_per_minute=60)
+    taken = [asking.processes[0].take("acme", limits, 0, NOW) for _ in range(60)]
+    for each in taken[1:]:
+        asking.processes[1].give_back(each)
+    first = sum(asking.take(limits, NOW + 2_000) is not None for _ in range(2))
+    assert first + sum(asking.take(limits, NOW + 2_000, process=2) is not None for _ in range(99)) == 60
 
 
 def test_yesterdays_is_not_given_back_today() -> None:

@@ -86,6 +86,14 @@ def test_who_presses_on_a_limit_for_long_gets_all_that_refills_by_few_writes(sai
     assert database.requests <= allowed + 4 * PROCESSES * seconds
 
 
+def test_what_was_taken_of_a_part_is_given_back_to_it() -> None:
+    limits = limits_of("tenant", "acme", {"requests_per_minute": 64_000})
+    process = Limits(FakeDatabase())
+    left = [process.take("acme", limits, 0, NOW).standings[0].left for _ in range(3)]
+    process.give_back(process.take("acme", limits, 0, NOW))
+    assert process.take("acme", limits, 0, NOW).standings[0].left == left[-1] - 1
+
+
 def test_what_a_process_does_not_use_in_time_it_does_not_use_later() -> None:
     database, limits = CountingDatabase(), limits_of("tenant", "acme", {"requests_per_minute": 64_000})
     process = Limits(database)

@@ -38,6 +38,9 @@ HOLD_MS = 250
 """For so long a process asks for no room whose last try found that others had been quicker, and told its caller so: at
 a limit that all its tenant's processes press on, each makes four writes a second in vain, at most."""
 
+MOST_KNOWN = 1_000
+"""Items that a process remembers."""
+
 ROUNDS = 6
 
 BEGUN = "@"
@@ -153,6 +156,8 @@ class Limits:
         has no use for it. May be lost, never done twice.
         """
         if not taken.amounts:
+            if had := self._allowances.get((taken.pk, taken.sk)):
+                had.count += 1
             return
         back = {name: -amount for name, amount in taken.amounts.items()}
         when: list[If] = []
@@ -174,7 +179,7 @@ class Limits:
         if had is None or not had.count or had.limits != tuple(limits) or not 0 <= had.until - now <= KEEP_MS:
             return None
         had.count -= 1
-        return Taken(_standings(limits, had.states, had.count, now))
+        return Taken(_standings(limits, had.states, had.count, now), *key)
 
     def _refusal(self, key: tuple[str, str], limit: Limit, count: int, now: int, until: int) -> RateLimited:
         """The error of a limit that is short, by what the process knows; nothing is asked for before `until`."""
@@ -184,6 +189,9 @@ class Limits:
 
     def _seen(self, key: tuple[str, str], now: int) -> tuple[int, Item]:
         if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                for each in (self._known, self._allowances, self._overtaken):
+                    each.clear()
             item = self._database.get("ledger", *key) or {}
             idle = [name for name in item if "#" in name and _is_idle(name, item[name], now)]
             if len(idle) > MOST_IDLE:

@@ -176,3 +176,31 @@ def test_models_are_noted_over_the_pauses_of_a_plan_and_no_more_than_tell_someth
     known = broker.batch(batch.id)
     assert known.rows_in is not None and known.rows_in[MODELS] == ["small", "m150"]
     assert client.batches.retrieve(batch.id).model is None
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({"max_cost_usd": 2}, {"max_cost_usd": 2.0}),
+        ({"not_before": "2020-01-01T00:00:00Z"}, {"not_before": None}),
+        ({"off_peak": {"start": "00:00", "end": "23:59", "time_zone": "UTC", "days": ["mon"]}}, {}),
+        ({"webhook": {"url": "https://hooks.example/1"}}, {}),
+        ({"format": {"type": "jsonl", "encoding": "utf-8"}}, {"dedupe": False}),
+    ],
+)
+def test_a_batch_may_ask_for_what_ours_may(client: openai.OpenAI, more: Json, shown: Json) -> None:
+    batch = create(client, row("a"), extra_body={**more, "completion_window": "7d"})
+    told = client.batches.retrieve(batch.id).to_dict()
+    assert {name: told[name] for name in shown} == shown
+    assert set(told) >= {"eta_seconds", "counts", "paused", "urls"}
+
+
+def test_a_batch_of_jobs_is_seen_by_openais_client_in_its_own_times(broker: Broker, client: openai.OpenAI) -> None:
+    theirs = create(client, row("a"))
+    ours = broker.door("POST", "/batches", '{"requests": [{"input": "Hello"}], "metadata": {"a": "b"}}').body
+    listed: list[Any] = list(client.batches.list())
+    assert [each.id for each in listed] == [ours["id"], theirs.id]
+    assert (listed[0].created_at, listed[0].endpoint) == (ours["created_at"], None)
+    assert listed[0].created_at.endswith("Z")
+    assert (listed[1].created_at, listed[0].metadata) == (theirs.created_at, {"a": "b"})
+    assert client.batches.cancel(ours["id"]).status == "cancelling"
