@@ -105,6 +105,13 @@ def test_a_page_links_to_the_next_one() -> None:
     assert more == f'<{BASE}/jobs?limit=2&cursor=old&after=file-1>; rel="next"'
 
 
+def test_a_page_in_anthropics_form_links_as_its_clients_ask() -> None:
+    body = {"data": [], "has_more": True, "first_id": "a", "last_id": "b"}
+    asked = asking(resource="/models", path={}, query={"limit": "2", "after_id": "old"})
+    link = represented(Reply(200, body), asked).headers["link"]
+    assert link == f'<{BASE}/models?limit=2&after_id=b>; rel="next"'
+
+
 @pytest.mark.parametrize("last", [{"next_cursor": None}, {"has_more": False, "last_id": "file-1"}, {}])
 def test_the_last_page_links_to_none(last: dict[str, Any]) -> None:
     assert "link" not in listed(**last).headers

@@ -190,7 +190,10 @@ def _is_tagged(route: tuple[str, str], known: Operation) -> bool:
 def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], known: Operation) -> Json:
     told = ["X-Should-Retry"] if status >= 400 else []
     if status in (200, 304) and _is_tagged(route, known):
-        told += ["ETag", *(["Link"] if (listed := known.replies[200]) and _is_page(listed) else [])]
+        told += [
+            "ETag",
+            *(["Link"] if any(each and _is_page(each) for each in (known.replies[200], known.in_dialect)) else []),
+        ]
     if (known.replies[200] if status == 304 else model) in GOES_ON:
         told.append("Retry-After")
     headers = _headers(*dict.fromkeys([*known.headers, *told, *IDS]))

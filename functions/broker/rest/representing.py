@@ -58,7 +58,7 @@ def _link(reply: Reply, request: Request) -> dict[str, str]:
     if body.get("next_cursor"):
         more = {"cursor": body["next_cursor"]}
     elif body.get("has_more") and body.get("last_id"):
-        more = {"after": body["last_id"]}
+        more = {"after" if "object" in body else "after_id": body["last_id"]}  # the second in Anthropic's lists
     else:
         return {}
     path = request.resource
