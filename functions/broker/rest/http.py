@@ -25,7 +25,7 @@ READABLE = (
     "etag, idempotent-replayed, link, location, preference-applied, request-id, retry-after, retry-after-ms, "
     "x-request-id, x-should-retry, ratelimit, ratelimit-policy, x-ratelimit-limit-requests, "
     "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
-    " x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+    "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 
