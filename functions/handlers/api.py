@@ -12,7 +12,7 @@ from handlers.answering import answered
 
 ACCEPTING = (
     *("POST /jobs", "POST /prompts/{id}/run"),
-    *("POST /responses", "POST /chat/completions", "POST /embeddings", "POST /messages"),
+    *("POST /responses", "POST /chat/completions", "POST /embeddings", "POST /moderations", "POST /messages"),
 )
 
 PUBLISHED = ("/openapi.json", "/docs")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import anthropic
-from broker.doors.unserved import ANTHROPIC_CALLS, ANTHROPIC_GROUPS
+from broker.doors.unserved import ANTHROPIC_GROUPS
 from broker.rest.api import ROUTES
 
 from tests.contract.openai_paths import ANY_CALL, CALL
@@ -15,7 +15,6 @@ from tests.contract.openai_paths import ANY_CALL, CALL
 RESULTS = re.compile(r"self\._get\(\s*path_template\(batch\.results_url,")
 """A call to where a reply says."""
 
-REFUSED = {(method, f"/v1{path}"): instead for (method, path), instead in ANTHROPIC_CALLS.items()}
 
 OURS = dict.fromkeys(
     (
@@ -48,7 +47,7 @@ def served() -> set[tuple[str, str]]:
 
 def unclassified() -> set[tuple[str, str]]:
     """Calls of which nobody said what becomes of them."""
-    left = calls() - served() - OURS.keys() - REFUSED.keys()
+    left = calls() - served() - OURS.keys()
     return {(method, path) for method, path in left if path.split("/")[2] not in ANTHROPIC_GROUPS}
 
 
@@ -59,8 +58,7 @@ def table() -> str:
         lines.append(f"| `{_shown(method, path)}` | works |")
     for (method, path), instead in OURS.items():
         lines.append(f"| `{_shown(method, path)}` | in the form of OpenAI's: {instead} |")
-    for (method, path), instead in REFUSED.items():
-        lines.append(f"| `{_shown(method, path)}` | refused; {instead} |")
+    lines.append("| `GET {results_url}` | works |")
     lines += [f"| `/v1/{group}` | refused; {instead} |" for group, instead in sorted(ANTHROPIC_GROUPS.items())]
     return "\n".join(lines)
 

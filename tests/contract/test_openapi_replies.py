@@ -8,7 +8,7 @@ import pytest
 from broker.clock import now_ms
 from broker.context.conversations import Turn
 from broker.contract.common import EXAMPLE_JOB
-from broker.doors import chat_completions, embeddings, messages, responses
+from broker.doors import chat_completions, embeddings, messages, moderations, responses
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Rejected
 from broker.jobs.head import Status
 from broker.jobs.idempotency import fingerprint, reserve, settle
@@ -27,6 +27,7 @@ from broker.reviews.feedback import MOST
 from broker.storage import Put
 from jsonschema import Draft202012Validator
 
+from tests.contract.openapi_anthropic import messages_before
 from tests.contract.openapi_batches import batch_before
 from tests.contract.openapi_bulk import bulk_before
 from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
@@ -87,6 +88,7 @@ MAPPINGS: dict[str, Any] = {
     "/responses": responses.job_of,
     "/chat/completions": chat_completions.job_of,
     "/embeddings": embeddings.job_of,
+    "/moderations": moderations.job_of,
     "/messages": messages.job_of,
 }
 PREFIXES = {"response": "resp_", "completion": "chatcmpl-", "message": "msg_"}
@@ -95,7 +97,7 @@ PREFIXES = {"response": "resp_", "completion": "chatcmpl-", "message": "msg_"}
 def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any]) -> dict[str, Any]:
     """The call, once there is the job that it asks for by its id or by its key."""
     kind, state, *status = before.split()
-    task = "embed" if resource == "/embeddings" else "chat"
+    task = {"/embeddings": "embed", "/moderations": "moderate"}.get(resource, "chat")
     failure = FAILED[status[0]].facts() if status and status[0] in FAILED else None
     head = (
         world.submitted()
@@ -110,6 +112,8 @@ def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any])
         output: dict[str, Any] = {"text": "Hello to you", "finish_reason": "stop"}
         if task == "embed":
             output = {"embeddings": [[0.5, -1.25]]}
+        elif task == "moderate":
+            output = {"flagged": True, "categories": {"violence": 0.9}}
         if state == "too":
             output |= {"text": "x" * MOST_IN_REPLY, "embeddings": [[0.12345678901234567] * 300_000] * (task == "embed")}
         world.payloads.save(head, head.output, output)
@@ -163,6 +167,8 @@ def called(method: str, resource: str, before: str | None, more: dict[str, Any])
             more = endpoint_before(world, resource, before) | more
         case str() if before.startswith("batch"):
             more = batch_before(world, before) | more
+        case str() if before.split()[0] == "messages":
+            more = messages_before(world, before) | more
         case str() if before.startswith("bulk"):
             more = bulk_before(world, before) | more
         case "two":

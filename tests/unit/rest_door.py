@@ -9,6 +9,7 @@ import pytest
 from broker.clock import now_ms
 from broker.delivery.delivering import Deliver
 from broker.delivery.sending import Sent
+from broker.delivery.starting import StartDelivery
 from broker.endpoints.registered import RegisteredEndpoints
 from broker.errors import BrokerError
 from broker.prompts.listing import Listing
@@ -57,7 +58,9 @@ class Door:
     def deliver(self) -> Deliver:
         """Attempts webhooks; receivers answer with `receives`."""
         database, seal = self.world.database, FakeSeal()
-        registered = RegisteredEndpoints(database, endpoints_of(database), seal.open, lambda kind, detail: None)
+        start = StartDelivery(database, self.deliveries)
+        kept = endpoints_of(database)
+        registered = RegisteredEndpoints(database, kept, start, seal.open, lambda kind, detail: None)
         return Deliver(
             *(database, self.world.jobs, self.deliveries, self._send, lambda note, sent: None), registered=registered
         )

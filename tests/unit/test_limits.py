@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from broker.errors import RateLimited
-from broker.tenants.limiting import MOST_IDLE, Limits, Taken
+from broker.tenants.limiting import MOST_IDLE, MOST_KNOWN, Limits, Taken
 from broker.tenants.limits import Limit, limits_of
 
 from tests.fakes.counting import CountingDatabase
@@ -139,10 +139,17 @@ def test_a_request_costs_one_write_and_a_refused_one_none() -> None:
     assert (database.reads, database.requests) == (1, 49), "a look each second, for others may have given back"
 
 
+def test_a_process_does_not_remember_all_tenants_for_ever() -> None:
+    process = Limits(FakeDatabase())
+    for number in range(2 * MOST_KNOWN + 5):
+        process.take(f"t{number}", of_tenant(f"t{number}", requests_per_minute=20_000), 0, NOW)
+    assert len(process._known) <= MOST_KNOWN and len(process._allowances) <= MOST_KNOWN
+
+
 def test_without_limits_nothing_is_asked() -> None:
     database = CountingDatabase()
     process = Limits(database)
-    process.give_back(process.take("acme", (), 10, NOW), NOW)
+    process.give_back(process.take("acme", (), 10, NOW))
     assert (database.reads, database.requests) == (0, 0)
 
 
@@ -151,7 +158,7 @@ def test_what_is_given_back_may_be_taken_again(said: dict[str, int]) -> None:
     asking, limits = Asking(), of_tenant(**said)
     taken = [asking.processes[0].take("acme", limits, 0, NOW) for _ in range(5)]
     assert asking.take(limits, NOW) is None
-    asking.processes[0].give_back(taken[0], NOW + 10)
+    asking.processes[0].give_back(taken[0])
     assert asking.many(limits, NOW + 2_000, 3) == 1
 
 
@@ -159,15 +166,34 @@ def test_what_came_back_by_itself_is_not_given_back_once_more() -> None:
     asking, limits = Asking(), of_tenant(requests_per_minute=60)
     old = asking.processes[0].take("acme", limits, 0, NOW)
     asking.many(limits, NOW + 30_000, 60)
-    asking.processes[0].give_back(old, NOW + 30_000)
+    asking.processes[0].give_back(old)
     assert asking.take(limits, NOW + 30_100, process=1) is None
+
+
+def test_what_came_back_by_itself_is_not_given_back_though_others_gave_back_meanwhile() -> None:
+    asking, limits = Asking(), of_tenant(requests_per_minute=60)
+    taken = [asking.processes[0].take("acme", limits, 0, NOW) for _ in range(60)]
+    for each in taken[1:]:
+        asking.processes[0].give_back(each)
+    assert asking.many(limits, NOW + 2_000, 99) == 60, "the first has come back in a second"
+    asking.processes[0].give_back(taken[0])
+    assert asking.take(limits, NOW + 2_300, process=1) is None
+
+
+def test_who_knows_nothing_of_what_others_gave_back_counts_all_the_same() -> None:
+    asking, limits = Asking(), of_tenant(requests_per_minute=60)
+    taken = [asking.processes[0].take("acme", limits, 0, NOW) for _ in range(60)]
+    for each in taken[1:]:
+        asking.processes[1].give_back(each)
+    first = sum(asking.take(limits, NOW + 2_000) is not None for _ in range(2))
+    assert first + sum(asking.take(limits, NOW + 2_000, process=2) is not None for _ in range(99)) == 60
 
 
 def test_yesterdays_is_not_given_back_today() -> None:
     asking, limits = Asking(), of_tenant(requests_per_day=5)
     old = asking.processes[0].take("acme", limits, 0, MIDNIGHT - 5)
     assert asking.many(limits, MIDNIGHT + 5, 9) == 5
-    asking.processes[0].give_back(old, MIDNIGHT + 6)
+    asking.processes[0].give_back(old)
     assert asking.take(limits, MIDNIGHT + 2_000, process=1) is None
 
 

@@ -71,6 +71,29 @@ def test_a_limit_that_processes_take_parts_of_is_hardly_less() -> None:
     assert database.requests <= 64_000 / 10, "eleven at a time"
 
 
+@pytest.mark.parametrize("said", [{"requests_per_second": 100}, {"requests_per_minute": 6_000}])
+def test_who_presses_on_a_limit_for_long_gets_all_that_refills_by_few_writes(said: dict[str, int]) -> None:
+    """Sixty-four processes, each asked all the time, at thirty times the rate."""
+    database, limits = CountingDatabase(), limits_of("tenant", "acme", said)
+    processes, allowed, seconds = [Limits(database) for _ in range(PROCESSES)], 0, 20
+    chance = random.Random(1)
+    for number in range(3_000 * seconds):
+        with suppress(RateLimited):
+            chance.choice(processes).take("acme", limits, 0, NOW + number // 3)
+            allowed += 1
+    most = limits[0].amount + 100 * seconds
+    assert most * 0.99 <= allowed <= most
+    assert database.requests <= allowed + 4 * PROCESSES * seconds
+
+
+def test_what_was_taken_of_a_part_is_given_back_to_it() -> None:
+    limits = limits_of("tenant", "acme", {"requests_per_minute": 64_000})
+    process = Limits(FakeDatabase())
+    left = [process.take("acme", limits, 0, NOW).standings[0].left for _ in range(3)]
+    process.give_back(process.take("acme", limits, 0, NOW))
+    assert process.take("acme", limits, 0, NOW).standings[0].left == left[-1] - 1
+
+
 def test_what_a_process_does_not_use_in_time_it_does_not_use_later() -> None:
     database, limits = CountingDatabase(), limits_of("tenant", "acme", {"requests_per_minute": 64_000})
     process = Limits(database)
@@ -114,7 +137,7 @@ def lived(seed: int, limit: Limit, hours: float) -> Life:
             try:
                 taken = one(life, processes[number], count, now)
                 if taken and chance.random() < 0.1:
-                    processes[number].give_back(taken, now + chance.choice([0, 50, 5_000]))
+                    processes[number].give_back(taken)
                     life.allowed.remove((now, count))
             except Crash:
                 processes[number] = Limits(life.database)

@@ -8,6 +8,7 @@ import pytest
 from broker.contract.replies import Error
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
+from broker.rest.spoken import in_dialect
 
 from tests.unit.limits_case import CHAT, HELLO, Limited
 
@@ -180,6 +181,19 @@ def test_openais_clients_are_told_in_their_words(resource: str) -> None:
     assert reply.headers["x-ratelimit-remaining-requests"] == "0"
 
 
+def test_anthropics_clients_are_told_in_theirs() -> None:
+    limited = Limited()
+    limited.limit(requests_per_minute=1, tokens_per_day=1_000)
+    limited()
+    reply = limited(resource="/messages", body=CHAT)
+    assert reply.status == 429 and reply.headers["anthropic-ratelimit-requests-limit"] == "1"
+    assert reply.headers["anthropic-ratelimit-requests-remaining"] == "0"
+    assert re.fullmatch(r"\d{4}-.*Z", reply.headers["anthropic-ratelimit-requests-reset"])
+    told = in_dialect("/messages", {}, reply).body
+    assert told["type"] == "error" and told["error"]["type"] == "rate_limit_error"
+    assert told["error"]["details"]["limit"]["name"] == "requests_per_minute"
+
+
 def test_every_way_to_submit_counts() -> None:
     limited = Limited()
     limited.limit(requests_per_minute=3)
@@ -192,5 +206,6 @@ def test_every_way_to_submit_counts() -> None:
     assert limited(resource="/prompts/{id}/run", path={"id": "shorten"}, body=run).status == 429
     assert limited(resource="/responses", body=response).status == 429
     assert limited(resource="/chat/completions", body=CHAT).status == 429
+    assert limited(resource="/messages", body=CHAT).status == 429
     assert limited(resource="/embeddings", body={"model": "vectors", "input": "Hello"}).status == 429
     assert limited("GET", "/jobs", None).status == 200, "a look is no submission"

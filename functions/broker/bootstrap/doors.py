@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from broker.steps.estimating import EstimateJob
     from broker.steps.preparing import Prepare
     from broker.tenants.budgets import Budgets
+    from broker.tenants.call_rates import CallRates
     from broker.tenants.identity import Identity
 
 
@@ -96,6 +97,16 @@ def identify() -> "Callable[[str, int], Identity]":
         return Verifier(database(), lambda url: fetch_jwks(url, allow_http=is_local()))
 
     return lambda header, now: authenticate(header, database(), now, verifier)
+
+
+@cache
+def call_rates() -> "CallRates":
+    """How often tenants may call."""
+    from broker.tenants.call_rates import CallRates
+
+    return CallRates(
+        database(), int(setting("TENANT_REQUEST_RATE")), lambda tenant, now: tenants().get(tenant, now).calls_per_second
+    )
 
 
 def cors_origin() -> str:
@@ -160,6 +171,7 @@ def api() -> "Api":
             of_batches,
             of_bulk,
             of_endpoints,
+            call_rates().check,
         ),
     )
 

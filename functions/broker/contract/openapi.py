@@ -15,7 +15,7 @@ from broker.contract.anthropic import AnthropicError
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
 from broker.contract.openai import Response
-from broker.contract.operation import LIMITED, LIMITED_OPENAI, Json, Operation, parameter
+from broker.contract.operation import LIMITED, LIMITED_ANTHROPIC, LIMITED_OPENAI, Json, Operation, parameter
 from broker.contract.operations import OPERATIONS
 from broker.contract.problems import Problem
 from broker.contract.public_operations import PUBLIC_OPERATIONS
@@ -200,7 +200,8 @@ def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], kno
     replies = EXAMPLES.get(" ".join(route), {}).get("replies", {})
     example = {"example": replies[str(status)]} if str(status) in replies else {}
     stream: Json = {"text/event-stream": {"schema": {"type": "string"}}} if known.streams else {}
-    return found | {"content": _content(model, **example) | stream}
+    models = [each for each in (model, known.in_dialect) if each]
+    return found | {"content": _content(*models, **example) | stream}
 
 
 def _is_page(model: type[BaseModel]) -> bool:
@@ -209,7 +210,7 @@ def _is_page(model: type[BaseModel]) -> bool:
 
 def _error(status: int, *other: type[BaseModel]) -> Json:
     named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
-    limits = (*LIMITED, *LIMITED_OPENAI) if status == 429 else ()
+    limits = (*LIMITED, *LIMITED_OPENAI, *LIMITED_ANTHROPIC) if status == 429 else ()
     headers = _headers(*named, *limits, "X-Should-Retry", *IDS)
     content = _content(Error, *other) | _content(Problem, kind=PROBLEM)
     return {"description": ERRORS[status], "headers": headers, "content": content}
@@ -228,7 +229,7 @@ def _content(*models: type[BaseModel], kind: str = "application/json", **more: A
 def _schemas() -> Json:
     models: set[type[BaseModel]] = {Error, Problem, AnthropicError}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
-        models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
+        models |= {model for model in (known.body, known.form, known.in_dialect, *known.replies.values()) if model}
     _, document = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",

@@ -30,6 +30,8 @@ class Operation:
     """Of a success that has a body without a model: kinds and schemas."""
     by_either_header: bool = False
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
+    in_dialect: type[BaseModel] | None = None
+    """The model of a success for who sends `anthropic-version`, where it is another."""
 
 
 LIMITED = ("RateLimit-Policy", "RateLimit")
@@ -37,6 +39,10 @@ LIMITED = ("RateLimit-Policy", "RateLimit")
 
 LIMITED_OPENAI = tuple(
     f"X-RateLimit-{name}-{what}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
+)
+
+LIMITED_ANTHROPIC = tuple(
+    f"Anthropic-RateLimit-{what}-{name}" for what in ("Requests", "Tokens") for name in ("Limit", "Remaining", "Reset")
 )
 
 

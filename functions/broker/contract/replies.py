@@ -25,7 +25,7 @@ from broker.jobs.calls import UNKNOWN
 from broker.jobs.fields import WEBHOOK_EVENTS, Task
 from broker.jobs.head import Status
 from broker.reviews.record import STATES
-from broker.tenants.limits import NAMES
+from broker.tenants.limits import CALLS, NAMES
 
 
 class AttemptError(Shown):
@@ -264,7 +264,7 @@ class Budget(Shown):
 class ReachedLimit(Shown):
     """The limit that does not allow a request now."""
 
-    name: Annotated[str, OneOf(tuple(NAMES))]
+    name: Annotated[str, OneOf((*NAMES, CALLS))]
     scope: Literal["tenant", "key"]
     """Whose it is: all of the tenant's, or those that come with one API key."""
     id: str

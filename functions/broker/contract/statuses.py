@@ -1,6 +1,6 @@
 """Statuses and headers of replies, and what each means."""
 
-from broker.contract.operation import LIMITED_OPENAI, Json
+from broker.contract.operation import LIMITED_ANTHROPIC, LIMITED_OPENAI, Json
 from broker.json_text import MAX_BODY_BYTES
 
 ERRORS = {
@@ -69,8 +69,9 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string"},
     },
     **{
-        name: {"description": "The same, as OpenAI's clients read it.", "schema": {"type": "string"}}
-        for name in LIMITED_OPENAI
+        name: {"description": f"The same, as {whose} clients read it.", "schema": {"type": "string"}}
+        for whose, names in (("OpenAI's", LIMITED_OPENAI), ("Anthropic's", LIMITED_ANTHROPIC))
+        for name in names
     },
     "Retry-After": {
         "description": "Seconds to wait before a repeat, or another look at what goes on, makes sense.",

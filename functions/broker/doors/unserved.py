@@ -50,16 +50,6 @@ ANTHROPIC_GROUPS: dict[str, str] = {
 }
 """The same of Anthropic's."""
 
-ANTHROPIC_CALLS: dict[tuple[str, str], str] = dict.fromkeys(
-    (
-        *(("GET", "/messages/batches"), ("POST", "/messages/batches")),
-        *(("GET", "/messages/batches/{}"), ("DELETE", "/messages/batches/{}")),
-        ("POST", "/messages/batches/{}/cancel"),
-    ),
-    "[batches](batches.md) in the broker's own form",
-)
-"""As `CALLS`, of Anthropic's packages."""
-
 CALLS: dict[tuple[str, str], str] = {
     ("POST", "/responses/compact"): "`context` of a job shortens what is too long",
     ("GET", "/responses/{}/input_items"): "`GET /v1/conversations/{id}` has the turns that are kept",
@@ -84,7 +74,7 @@ def instead_of(method: str, path: str, *, anthropic: bool = False) -> str | None
         anthropic: one of Anthropic's packages makes the call, so that its word for a group is the right one.
     """
     parts = path.strip("/").split("/")
-    for (known, pattern), instead in (*CALLS.items(), *ANTHROPIC_CALLS.items()):
+    for (known, pattern), instead in CALLS.items():
         wanted = pattern.strip("/").split("/")
         if known == method and len(wanted) == len(parts) and all(map(_fits, wanted, parts)):
             return LINK.sub(r"\1", instead)

@@ -203,7 +203,7 @@ class Accept:
         try:
             return Acceptance(self._written(job_id, request, prepared, caller, now), repeated=False, taken=taken)
         except (BrokerError, Contended):
-            self._limits.give_back(taken, now)
+            self._limits.give_back(taken)
             raise
 
     def _written(self, job_id: str, request: JobRequest, prepared: Prepared, caller: Caller, now: int) -> Head:

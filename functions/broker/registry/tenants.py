@@ -10,7 +10,7 @@ from broker.jobs.fields import Language
 from broker.json_text import MAX_BODY_BYTES
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.storage import Item
-from broker.tenants.limits import MOST, What, Window
+from broker.tenants.limits import MOST, MOST_CALLS, What, Window
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
@@ -44,6 +44,13 @@ class LimitsEntry(StrictEntry):
     tokens_per_month: int | None = _most("tokens", "month")
     body_bytes: int | None = Field(default=None, ge=1, le=MAX_BODY_BYTES)
     """The largest body of a request."""
+
+
+class TenantLimitsEntry(LimitsEntry):
+    """The limits of a tenant."""
+
+    calls_per_second: int | None = Field(default=None, ge=1, le=MOST_CALLS)
+    """Calls of the API, looks among them; what the stack gives each unless said."""
 
 
 class TenantEntry(Entry):
@@ -80,7 +87,7 @@ class TenantEntry(Entry):
     """Of all its files together; 100 GB unless said."""
     max_batches: int | None = Field(default=None, ge=0, le=5_000)
     """How many batches it may have under way at once, documents among them; 1,000 unless said."""
-    limits: LimitsEntry | None = None
+    limits: TenantLimitsEntry | None = None
     """Of all its submissions by REST together; none unless said."""
     off_peak: Hours | None = None
     """When rows of its batches may begin that name no hours themselves."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -29,9 +29,11 @@ from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.limited import limits_for, telling
+from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
+from broker.rest.spoken import VERSION
 from broker.rest.tries import asked_once
 from broker.rest.waiting import again, ended, preferred_wait
 from broker.reviews import feedback
@@ -71,6 +73,8 @@ class Api:
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
     endpoints: Callable[[], "EndpointDoor"]
+    check_rate: Callable[[str, int], None] = lambda tenant, now: None
+    """Raises where the tenant calls too often."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -78,6 +82,7 @@ class Api:
         Raises:
             BrokerError: in the public form by `error_reply`.
         """
+        self.check_rate(request.tenant, now_ms())
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
@@ -122,10 +127,7 @@ class Api:
         limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
         caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
-        with telling(request, limits, door, now) as told:
-            accepted = self.accept(body, caller, now, **once)
-            told(accepted.taken)
-        return accepted
+        return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -202,18 +204,22 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        from broker.doors.anthropic import page_of
+        found = [*self._models(request)]
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_page
 
-        for name in ("lifecycle", "lifecycle[]"):
-            if name in request.query:
-                raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
-        return Reply(200, {"object": "list", **page_of([*self._models(request)], request.query)})
+            return Reply(200, model_page(found, request.query))
+        return Reply(200, {"object": "list", "data": found})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
         found = [each for each in self._models(request) if each["id"] == unquote(request.path["id"])]
         if not found:
             raise NotFound("There is no such model.", code="unknown_model", param="id")
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_of
+
+            return Reply(200, model_of(found[0]))
         return Reply(200, found[0])
 
     def _models(self, request: Request) -> Iterator[dict[str, Any]]:
@@ -259,28 +265,15 @@ class Api:
         return ended(self.jobs, head, until, seen=seen)
 
 
-def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
-    @wraps(answer)
+def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    """The answer of a room's door, which is put together when a call is about it."""
+
     def answered(api: Api, request: Request) -> Reply:
-        return answer(api.batches(), request)
-
-    return answered
-
-
-def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
-    @wraps(answer)
-    def answered(api: Api, request: Request) -> Reply:
-        return answer(api.bulk(), request)
-
-    return answered
-
-
-def _of(room: str, name: str) -> Callable[[Api, Request], Reply]:
-    def answered(api: Api, request: Request) -> Reply:
-        reply: Reply = getattr(getattr(api, room)(), name)(request)
+        door = getattr(api, room)()
+        reply: Reply = getattr(door, answer)(request) if isinstance(answer, str) else answer(door, request)
         return reply
 
-    answered.__name__ = name
+    answered.__name__ = answer if isinstance(answer, str) else answer.__name__
     return answered
 
 
@@ -307,7 +300,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
-    **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
-    **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
+    **{route: (scope, _of("batches", answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
+    **{route: (scope, _of("batches", answer)) for route, (scope, answer) in MESSAGE_BATCH_ROUTES.items()},
+    **{route: (scope, _of("bulk", answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

@@ -24,8 +24,10 @@ from broker.json_text import MAX_BODY_BYTES
 READABLE = (
     "etag, idempotent-replayed, link, location, preference-applied, request-id, retry-after, retry-after-ms, "
     "x-request-id, x-should-retry, ratelimit, ratelimit-policy, x-ratelimit-limit-requests, "
-    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
-    "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+    "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, anthropic-ratelimit-requests-limit, "
+    "anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, "
+    "anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset"
 )
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 

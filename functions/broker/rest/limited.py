@@ -4,14 +4,14 @@ That is in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-head
 Anthropic's clients in the headers that these know.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from broker.clock import iso
 from broker.errors import RateLimited, TooLarge
+from broker.jobs.accepting import Acceptance
 from broker.rest.http import Request
-from broker.tenants.limiting import Standing, Taken
+from broker.tenants.limiting import Standing
 from broker.tenants.limits import BODY_BYTES, SECONDS, Limit, What, limits_of
 from broker.tenants.registry import Tenant
 
@@ -31,21 +31,19 @@ def limits_for(request: Request, tenant: Callable[[], Tenant]) -> tuple[Limit, .
     return found.limits + limits_of("key", request.key, request.limits)
 
 
-@contextmanager
 def telling(
-    request: Request, limits: Callable[[], Sequence[Limit]], door: str, now: int
-) -> Iterator[Callable[[Taken | None], None]]:
-    """Have the reply tell how the limits stand, whether the request took from them or was refused by one."""
-
-    def tell(taken: Taken | None) -> None:
-        if taken and taken.standings:
-            request.told.update(_headers([each.limit for each in taken.standings], taken.standings, now, door))
-
+    request: Request, limits: Callable[[], Sequence[Limit]], door: str, now: int, accept: Callable[[], Acceptance]
+) -> Acceptance:
+    """Accept it, and have the reply tell how the limits stand, whether it took from them or was refused by one."""
     try:
-        yield tell
+        accepted = accept()
     except RateLimited as error:
         request.told.update(_headers(limits(), [_refusing(error, limits(), now)], now, door))
         raise
+    if accepted.taken and accepted.taken.standings:
+        standings = accepted.taken.standings
+        request.told.update(_headers([each.limit for each in standings], standings, now, door))
+    return accepted
 
 
 def _refusing(error: RateLimited, limits: Sequence[Limit], now: int) -> Standing:

@@ -138,6 +138,15 @@ def create_embeddings(api: "Api", request: Request) -> Reply:
     return answered(api, request, head, headers_of(head, request, repeated), "job_", shown, packs=True)
 
 
+def create_moderation(api: "Api", request: Request) -> Reply:
+    """`POST /moderations`: the verdict."""
+    from broker.doors.moderations import PREFIX, job_of, moderation_of
+
+    _, _, head, repeated = accepted(api, request, job_of, DOOR)
+    headers, body = headers_of(head, request, repeated), request.json()
+    return answered(api, request, head, headers, PREFIX, lambda view, _: moderation_of(view, body))
+
+
 def _response(api: "Api", request: Request, head: Head) -> dict[str, Any]:
     from broker.doors.responses import response_of
 
@@ -167,5 +176,6 @@ OPENAI_ROUTES: dict[tuple[str, str], tuple[str, Callable[["Api", Request], Reply
     ("GET", "/chat/completions/{id}"): ("jobs:read", get_completion),
     ("DELETE", "/chat/completions/{id}"): ("jobs:write", delete_completion),
     ("POST", "/embeddings"): ("jobs:write", create_embeddings),
+    ("POST", "/moderations"): ("jobs:write", create_moderation),
 }
 """By method and resource: the scope that is needed, and the answer."""

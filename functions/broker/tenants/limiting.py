@@ -4,6 +4,7 @@
 |---|---|---|---|
 | what was taken of a tenant's limits | `LIMITS#tenant` | `TENANT` | a number for each (`limits`), its keys' too |
 | the same of a key, whose tenant has none | `LIMITS#tenant` | `KEY#id` | |
+| its calls of the API, where they are many (`call_rates`) | `LIMITS#tenant` | `CALLS` | |
 
 A write adds to each number under the condition that it stands between floor and ceiling: writes of any number of
 processes commute, and none brings a limit above its amount. Only who finds that a number has sunk below its floor sets
@@ -33,7 +34,17 @@ KEEP_MS = 2_000
 KNOWN_MS = 1_000
 """For so long a process refuses by what it read: who asks a hundred times as often as it may costs no more."""
 
+HOLD_MS = 250
+"""For so long a process asks for no room whose last try found that others had been quicker, and told its caller so: at
+a limit that all its tenant's processes press on, each makes four writes a second in vain, at most."""
+
+MOST_KNOWN = 1_000
+"""Items that a process remembers."""
+
 ROUNDS = 6
+
+BEGUN = "@"
+"""Behind a bucket's name: when it was last full, in milliseconds, which tells what was taken before from what after."""
 
 LASTS_S = 3_456_000
 """Forty days: for so long an item is kept that nobody takes of. No number says anything by then."""
@@ -64,6 +75,8 @@ class Taken:
     """By attribute, in the numbers' own measure."""
     states: Mapping[str, int] = field(default_factory=dict)
     """The numbers as they stood after it."""
+    begun: Mapping[str, int] = field(default_factory=dict)
+    """When buckets were last full, as the item says it."""
 
 
 @dataclass(slots=True)
@@ -79,14 +92,19 @@ class _Allowance:
 class Limits:
     """The limits of the deployment, as one process takes of them."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, parts: Mapping[str, int] = PARTS) -> None:
+        """A process has no more than these `parts` of each limit beyond the request at hand, by window."""
+        self._database, self._parts = database, parts
         self._known: dict[tuple[str, str], tuple[int, Item]] = {}
         """The items as last seen, and when."""
         self._allowances: dict[tuple[str, str], _Allowance] = {}
+        self._overtaken: dict[tuple[str, str], tuple[int, Limit, int]] = {}
+        """Until when the process asks for no room, of which limit, and for how much, because others were quicker."""
 
-    def take(self, tenant: str, limits: Sequence[Limit], tokens: int, now: int) -> Taken:
+    def take(self, tenant: str, limits: Sequence[Limit], tokens: int, now: int, *, whole: bool = False) -> Taken:
         """Take one request with so many tokens from all of these limits, or from none.
+
+        Where parts are to be `whole`, the process takes one or nothing: fewer writes, and a little less room.
 
         Raises:
             RateLimited: one of them does not allow it.
@@ -94,58 +112,62 @@ class Limits:
         """
         if not limits:
             return Taken(())
-        wanted = {limit: 1 if limit.what == "requests" else tokens for limit in limits}
+        wanted = {limit: tokens if limit.what == "tokens" else 1 for limit in limits}
         for limit, count in wanted.items():
             if count > limit.amount:
                 raise _refused(limit, count, Standing(limit, limit.amount, now), None, now)
         key = f"LIMITS#{tenant}", _place(limits)
         if had := self._from_allowance(key, limits, now):
             return had
+        until, limit, count = self._overtaken.get(key, (now, limits[0], 0))
+        if now < until <= now + HOLD_MS and wanted.get(limit, 0) >= count:
+            raise self._refusal(key, limit, wanted[limit], now, until)
+        part, was_late = min(limit.amount // self._parts[limit.window] for limit in limits), False
         for _ in range(ROUNDS):
             seen_at, item = self._seen(key, now)
-            if (short := _short(wanted, item, now)) is not None:
+            asked = {limit: count + part for limit, count in wanted.items()} if whole else wanted
+            if (short := _short(asked, item, now)) is not None:
                 if now - seen_at < KNOWN_MS:
-                    limit, count = short
-                    state = item.get(limit.attribute)
-                    standing = Standing(limit, limit.left(state, now), limit.full_at(state, now))
-                    raise _refused(limit, count, standing, limit.free_at(state, count, now), now)
+                    if was_late:
+                        self._overtaken[key] = now + HOLD_MS, short, wanted[short]
+                    raise self._refusal(key, short, wanted[short], now, now + HOLD_MS if was_late else now)
                 self._known.pop(key, None)
                 continue
-            more = _more(limits, item, now)
+            more = part if whole else _more(part, limits, item, now)
             try:
                 after = self._database.update(_taking(key, wanted, more, item, now))
             except ConditionFailed:
                 self._known.pop(key, None)
+                was_late = True
                 continue
             self._known[key] = now, after
             states = {limit.attribute: after[limit.attribute] for limit in limits}
             if more:
                 self._allowances[key] = _Allowance(tuple(limits), more, now + KEEP_MS, states)
             amounts = {limit.attribute: limit.unit * count for limit, count in wanted.items()}
-            return Taken(_standings(limits, states, more, now), *key, amounts, states)
+            begun = {name: after[name] for name in after if name.endswith(BEGUN)}
+            return Taken(_standings(limits, states, more, now), *key, amounts, states, begun)
         raise Contended(())
 
-    def give_back(self, taken: Taken, now: int) -> None:
+    def give_back(self, taken: Taken) -> None:
         """Give back what came to nothing, where that cannot be more than was taken.
 
-        A bucket that was full again meanwhile has it back already; a count of a day that is over has no use for it.
-        May be lost, never done twice.
+        A bucket that was full again meanwhile, and has begun anew, has it back already; a count of a day that is over
+        has no use for it. May be lost, never done twice.
         """
-        back: dict[str, int] = {}
+        if not taken.amounts:
+            if had := self._allowances.get((taken.pk, taken.sk)):
+                had.count += 1
+            return
+        back = {name: -amount for name, amount in taken.amounts.items()}
         when: list[If] = []
         for standing in taken.standings:
             name = standing.limit.attribute
-            amount, state = taken.amounts.get(name, 0), taken.states.get(name, 0)
             if standing.limit.refills:
-                if not amount or state <= now * 1_000_000 + SKEW_NS:
-                    continue
-                when.append(If(name, "exists"))
+                when.append(If(name + BEGUN, "=", taken.begun.get(name + BEGUN)))
             else:
-                day = state // COUNTED * COUNTED
-                when += [If(name, ">=", day + amount), If(name, "<", day + COUNTED)]
-            back[name] = -amount
-        if not any(back.values()):
-            return
+                day = taken.states[name] // COUNTED * COUNTED
+                when += [If(name, ">=", day + taken.amounts[name]), If(name, "<", day + COUNTED)]
         try:
             self._database.write(Update("ledger", taken.pk, taken.sk, add=back, when=when))
         except (ConditionFailed, Contended):
@@ -157,16 +179,26 @@ class Limits:
         if had is None or not had.count or had.limits != tuple(limits) or not 0 <= had.until - now <= KEEP_MS:
             return None
         had.count -= 1
-        return Taken(_standings(limits, had.states, had.count, now))
+        return Taken(_standings(limits, had.states, had.count, now), *key)
+
+    def _refusal(self, key: tuple[str, str], limit: Limit, count: int, now: int, until: int) -> RateLimited:
+        """The error of a limit that is short, by what the process knows; nothing is asked for before `until`."""
+        state = self._known[key][1].get(limit.attribute) if key in self._known else None
+        standing = Standing(limit, limit.left(state, now), limit.full_at(state, now))
+        return _refused(limit, count, standing, max(until, limit.free_at(state, count, now)), now)
 
     def _seen(self, key: tuple[str, str], now: int) -> tuple[int, Item]:
         if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                for each in (self._known, self._allowances, self._overtaken):
+                    each.clear()
             item = self._database.get("ledger", *key) or {}
-            idle = {name: item[name] for name in item if "#" in name and _is_idle(name, item[name], now)}
+            idle = [name for name in item if "#" in name and _is_idle(name, item[name], now)]
             if len(idle) > MOST_IDLE:
-                as_read = [If(name, "=", state) for name, state in idle.items()]
+                gone = [each for name in idle for each in (name, name + BEGUN) if each in item]
+                as_read = [If(name, "=", item[name]) for name in gone]
                 with suppress(ConditionFailed, Contended):
-                    self._database.write(Update("ledger", *key, remove=[*idle], when=as_read))
+                    self._database.write(Update("ledger", *key, remove=gone, when=as_read))
             self._known[key] = now, item
         return self._known[key]
 
@@ -174,29 +206,30 @@ class Limits:
 def _is_idle(attribute: str, state: int, now: int) -> bool:
     """Whether a key's number is as good as none, by anybody's clock."""
     name, _, key = attribute.partition("#")
+    if key.endswith(BEGUN):
+        return False  # it goes with the other
     limit = Limit("key", key, *NAMES[name], 1)
     return state < limit.floor(now) - (SKEW_NS if limit.refills else COUNTED)
 
 
 def _place(limits: Sequence[Limit]) -> str:
     """All in one item, so that one write does it; keys whose tenant has no limits need not meet there."""
-    own = next((limit for limit in limits if limit.scope == "tenant"), None)
-    return "TENANT" if own else f"KEY#{limits[0].id}"
+    if limits[0].what == "calls":
+        return "CALLS"
+    return "TENANT" if any(limit.scope == "tenant" for limit in limits) else f"KEY#{limits[0].id}"
 
 
-def _short(wanted: Mapping[Limit, int], item: Item, now: int) -> tuple[Limit, int] | None:
-    """Of the limits that do not allow it, the one that will do so last."""
-    short = [(limit, count) for limit, count in wanted.items() if limit.left(item.get(limit.attribute), now) < count]
-    return max(short, key=lambda each: each[0].free_at(item.get(each[0].attribute), each[1], now), default=None)
-
-
-def _more(limits: Sequence[Limit], item: Item, now: int) -> int:
+def _more(part: int, limits: Sequence[Limit], item: Item, now: int) -> int:
     """How many requests a process takes for those to come."""
-    if any(limit.what != "requests" for limit in limits):
-        return 0  # how many tokens these will have, nobody knows
-    return min(
-        min(limit.amount // PARTS[limit.window], limit.left(item.get(limit.attribute), now) - 1) for limit in limits
-    )
+    if any(limit.what == "tokens" for limit in limits):
+        return 0  # how many these will have, nobody knows
+    return min(part, *(limit.left(item.get(limit.attribute), now) - 1 for limit in limits))
+
+
+def _short(wanted: Mapping[Limit, int], item: Item, now: int) -> Limit | None:
+    """Of the limits that do not allow it, the one that will do so last."""
+    short = [limit for limit, count in wanted.items() if limit.left(item.get(limit.attribute), now) < count]
+    return max(short, key=lambda each: each.free_at(item.get(each.attribute), wanted[each], now), default=None)
 
 
 def _taking(key: tuple[str, str], wanted: Mapping[Limit, int], more: int, item: Item, now: int) -> Update:
@@ -212,6 +245,8 @@ def _taking(key: tuple[str, str], wanted: Mapping[Limit, int], more: int, item: 
             when += [If(name, ">=", floor), If(name, "<", limit.ceiling(now, state) - amount + 1)]
         else:
             set_to[name] = floor + amount
+            if limit.refills:
+                set_to[name + BEGUN] = now
             when.append(If(name, "absent") if state is None else If(name, "<", floor))
     return Update("ledger", *key, set=set_to, add=add, when=when)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-What = Literal["requests", "tokens"]
+What = Literal["requests", "tokens", "calls"]
 Window = Literal["second", "minute", "day", "month"]
 Scope = Literal["tenant", "key"]
 
@@ -35,6 +35,9 @@ MOST: dict[tuple[What, Window], int] = {
 one item, which takes a thousand writes a second; larger rates are said by the minute, of which processes take parts."""
 
 NAMES: dict[str, tuple[What, Window]] = {f"{what}_per_{window}": (what, window) for what, window in MOST}
+
+CALLS, MOST_CALLS = "calls_per_second", 5_000
+"""All calls of the API, looks among them: what a tenant has in any case (`tenants.call_rates`)."""
 
 BODY_BYTES = "body_bytes"
 """The largest body of a request: a limit without a window."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.errors import Forbidden
 from broker.storage import Database
-from broker.tenants.limits import BODY_BYTES, Limit, limits_of
+from broker.tenants.limits import BODY_BYTES, CALLS, Limit, limits_of
 
 KEEP_MS = 30_000
 
@@ -54,6 +54,8 @@ class Tenant:
     """Of its entry; None where it was written by hand."""
     limits: tuple[Limit, ...] = ()
     """What its submissions may be in a window of time."""
+    calls_per_second: int | None = None
+    """Of the API, looks among them; None for what the stack gives each."""
     body_bytes: int | None = None
     """The largest body of one; None for what all may send."""
     off_peak: dict[str, Any] | None = None
@@ -99,6 +101,7 @@ class Tenants:
                 max_batches=item.get("max_batches", MOST_BATCHES),
                 version=item.get("version"),
                 limits=limits_of("tenant", tenant_id, item.get("limits", {})),
+                calls_per_second=item.get("limits", {}).get(CALLS),
                 body_bytes=item.get("limits", {}).get(BODY_BYTES),
                 off_peak=item.get("off_peak"),
             )
