@@ -148,6 +148,12 @@ def test_an_error_is_as_ever_for_all_others(accept: str) -> None:
     assert represented(ERROR, asking(headers={"accept": accept})) == ERROR
 
 
+@pytest.mark.parametrize("more", [{"type": "error", "request_id": "r-1"}, {"id": "job_1", "object": "job"}])
+def test_what_has_more_than_the_error_stays_as_it_is(more: dict[str, Any]) -> None:
+    reply = replace(ERROR, body={**ERROR.body, **more})
+    assert represented(reply, asking(headers={"accept": "application/problem+json"})) == reply
+
+
 def test_a_success_is_as_ever_for_who_takes_problems() -> None:
     reply = represented(Reply(202, JOB), asking("POST", headers={"accept": "application/problem+json"}))
     assert reply == Reply(202, JOB)
