@@ -6,70 +6,65 @@ The bound is T* = (N - burst) / rate + latency: what somebody takes who knows th
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
+from bench.batch_loads import HELD_OUT, TUNED, Load, drawn, least_s
 from bench.figures import percentile
 from bench.tables import Cell, keep, show, table
 from tests.fakes.world import MINUTE, NOW, SECOND
-from tests.unit.pacing_case import Batch, Bucket, Limited, Row, bound_s, drained_s, gap
+from tests.unit.pacing_case import Batch, Row, drained_s, gap
+from tests.unit.pacing_provider import Bucket, Limited
 
 LATENCY_S = 2
 
 AIM, MOST_REFUSED, MOST_GAP, MOST_SLOWER = 0.97, 0.02, 2, 1.3
 """Parts of the bound; refused calls a row; largest jobs; times the 95th percentile."""
 
-
-class Load(NamedTuple):
-    """A batch, and the seconds that it takes at the least."""
-
-    batch: Batch
-    bound_s: float
+SEEDS = (5, 6)
+"""Each batch is run by so many, for part of what happens is chance."""
 
 
 def rows(number: int, tenant: str = "acme", tokens: int = 1_000, at: int = 0, lane: str = "bulk") -> list[Row]:
     """Jobs that come at once, with budgets that hold for their size."""
-    return [Row(at, LATENCY_S * SECOND, tenant, lane, tokens, tokens * 1_000) for _ in range(number)]
+    return [Row(at, LATENCY_S * SECOND, tenant, lane, tokens=tokens, hold=tokens * 1_000) for _ in range(number)]
 
 
-def halve(provider: Limited) -> None:
-    """What a provider may do at any time."""
-    provider.calls.rate /= 2
+def minutes(rate: float = 10, names: str = "") -> dict[str, Limited]:
+    """So many calls a second, and those of a minute at once."""
+    return {"small": Limited(Bucket(rate, 60 * rate), names=names)}
 
 
-def steady(number: int, *, names_limits: bool = False) -> Load:
-    """Ten calls a second, six hundred at once: 600 a minute, by a bucket of a minute."""
-    provider = Limited(Bucket(10, 600), names_limits=names_limits)
-    return Load(Batch(1_000, rows(number), provider=provider), bound_s(number, 10, 600, LATENCY_S))
+def load(some: Sequence[Row], seed: int, names: str = "", changes: Sequence[tuple[int, float]] = ()) -> Load:
+    """Rows to a provider of 600 calls a minute."""
+    batch = Batch(1_000, some, seed=seed, providers=minutes(names=names), changes=changes)
+    return Load(batch, least_s(some, minutes(names=names), changes))
 
 
-def halved(number: int, after_s: int) -> Load:
-    """The same, and half as many after a while."""
-    batch = Batch(1_000, rows(number), provider=Limited(Bucket(10, 600)), changes=[(after_s * SECOND, halve)])
-    return Load(batch, after_s + bound_s(number - 600 - 10 * after_s, 5, 0, LATENCY_S))
-
-
-def by_tokens(number: int) -> Load:
+def by_tokens(number: int, seed: int) -> Load:
     """Ten thousand tokens a second, named; rows of 500 to 1,500."""
     sizes = [500 + 7_919 * place % 1_001 for place in range(number)]
-    some = [Row(0, LATENCY_S * SECOND, "acme", "bulk", size, size * 1_000) for size in sizes]
-    provider = Limited(Bucket(1e6, 1e12), Bucket(10_000, 600_000), names_limits=True)
-    return Load(Batch(1_000, some, provider=provider), bound_s(sum(sizes), 10_000, 600_000, LATENCY_S))
+    some = [Row(0, LATENCY_S * SECOND, "acme", "bulk", tokens=size, hold=size * 1_000) for size in sizes]
+
+    def providers() -> dict[str, Limited]:
+        return {"small": Limited(Bucket(1e6, 1e12), Bucket(10_000, 600_000), names="openai")}
+
+    return Load(Batch(1_000, some, seed=seed, providers=providers()), least_s(some, providers(), ()))
 
 
-def two(number: int) -> Load:
+def two(number: int) -> list[Row]:
     """Two tenants, half each."""
-    some = [each for pair in zip(rows(number // 2), rows(number // 2, "beta"), strict=True) for each in pair]
-    return Load(Batch(1_000, some, provider=Limited(Bucket(10, 600))), bound_s(number, 10, 600, LATENCY_S))
+    return [each for pair in zip(rows(number // 2), rows(number // 2, "beta"), strict=True) for each in pair]
 
 
-DRAINS: dict[str, Callable[[], Load]] = {
-    "steady": lambda: steady(9_000),
-    "steady, limits named": lambda: steady(9_000, names_limits=True),
-    "half the rate after 400 s": lambda: halved(9_000, 400),
-    "a limit of tokens": lambda: by_tokens(9_000),
-    "two tenants": lambda: two(9_000),
+DRAINS: dict[str, Callable[[int], Load]] = {
+    "steady": lambda seed: load(rows(9_000), seed),
+    "steady, limits named": lambda seed: load(rows(9_000), seed, "openai"),
+    "half the rate after 400 s": lambda seed: load(rows(9_000), seed, changes=[(400 * SECOND, 0.5)]),
+    "a limit of tokens, named": lambda seed: by_tokens(9_000, seed),
+    "two tenants": lambda seed: load(two(9_000), seed),
 }
 
 
@@ -77,13 +72,13 @@ def uneven(number: int) -> Batch:
     """Two tenants with rows of 100 and 10,000 tokens, who both have sent some before."""
     warm = rows(10, "light", 100) + rows(10, "heavy", 10_000)
     pairs = zip(rows(number, "light", 100, MINUTE), rows(number, "heavy", 10_000, MINUTE), strict=True)
-    return Batch(1_000, warm + [each for pair in pairs for each in pair], provider=Limited(Bucket(10, 50)))
+    return Batch(1_000, warm + [each for pair in pairs for each in pair], providers={"small": Limited(Bucket(10, 50))})
 
 
 def beside(number: int) -> Batch:
     """A tenant with a question every three seconds, with a batch of another or without."""
     asked = [Row(MINUTE + 3 * each * SECOND, LATENCY_S * SECOND, "quiet", "interactive") for each in range(100)]
-    return Batch(1_000, asked + rows(number), provider=Limited(Bucket(10, 50), names_limits=True))
+    return Batch(1_000, asked + rows(number), providers={"small": Limited(Bucket(10, 50), names="openai")})
 
 
 def waits_s(batch: Batch) -> list[float]:
