@@ -35,32 +35,50 @@ TENANTS: Mapping[str, Mapping[str, int]] = {
 NAMES = ("", "", "", "openai", "calls alone", "anthropic", "what is left without limits", "a draft")
 
 
+RETRY_AFTER, ELSEWHERE = ("", "", "true", "5"), ("", "", "even", "now and then")
+
+
 class Load(NamedTuple):
-    """A batch, and the seconds that it takes at the least."""
+    """A batch to be run, its rows, and the seconds that it takes at the least."""
 
     batch: Batch
+    rows: Sequence[Row]
     bound_s: float
+
+    @property
+    def tenants(self) -> list[str]:
+        """Whose rows they are."""
+        return sorted({row.tenant for row in self.rows})
 
 
 class Drawn(NamedTuple):
     """A batch of a set."""
 
     name: str
-    tenants: Mapping[str, int]
-    """With their weights."""
     load: Callable[[int], Load]
     """By a seed of what happens by chance."""
 
 
 def drawn(seed: int) -> list[Drawn]:
     """A set: each property goes through all of its values in an order of its own, and the numbers are free."""
-    dice = random.Random(seed)
-    return [_drawn(place, random.Random(f"{seed}/{place}"), row) for place, row in enumerate(_mixed(dice))]
+    dice = random.Random(seed)  # noqa: S311 - to draw by, not a secret
+    return [_drawn(place, _dice(seed, place), row) for place, row in enumerate(_mixed(dice))]
+
+
+def _dice(seed: int, place: int) -> random.Random:
+    return random.Random(f"{seed}/{place}")  # noqa: S311
 
 
 def _mixed(dice: random.Random) -> list[Sequence[str]]:
     columns = []
-    for values in (KINDS, NAMES, ("", "", "true", "5"), tuple(TENANTS), ("equal", "mixed"), ("", "", "even", "now and then")):
+    for values in (
+        KINDS,
+        NAMES,
+        ("", "", "true", "5"),
+        tuple(TENANTS),
+        ("equal", "mixed"),
+        ("", "", "even", "now and then"),
+    ):
         column = [values[place % len(values)] for place in range(NUMBER)]
         dice.shuffle(column)
         columns.append(column)
@@ -89,7 +107,14 @@ def _drawn(place: int, dice: random.Random, row: Sequence[str]) -> Drawn:
     at_once = 0 if "second" in kind else 60 * rate
     number = int(max(200, min(MOST_ROWS, (at_once + LASTS_S * rate * (0.7 if elsewhere else 1)) * len(models))))
     weights = TENANTS[tenants]
-    rows = _rows(number, tenants, sizes == "mixed" and kind not in ("bucket of a second", "window of a second"), models, latency_ms, dice)
+    rows = _rows(
+        number,
+        tenants,
+        sizes == "mixed" and kind not in ("bucket of a second", "window of a second"),
+        models,
+        latency_ms,
+        dice,
+    )
     last_s = least_s(rows, {model: provider() for model in models}, ())
     changes = [] if change == 1 else [(round(last_s * 500), change)]
 
@@ -98,7 +123,7 @@ def _drawn(place: int, dice: random.Random, row: Sequence[str]) -> Drawn:
         concurrency = max(1_000, int(3 * 2 * rate * latency_ms / 1000 * len(models)))
         batch = Batch(concurrency, rows, seed=seed, providers=providers, changes=changes, weights=weights)
         batch.readers["bulk"] = readers
-        return Load(batch, least_s(rows, {model: provider() for model in models}, changes))
+        return Load(batch, rows, least_s(rows, {model: provider() for model in models}, changes))
 
     says = [f"{rate:.1f}/s by a {kind}", f"{latency_ms / 1000:.1f} s", f"{readers} processes"]
     says += [f"limits named ({names})"] if names else []
@@ -108,7 +133,7 @@ def _drawn(place: int, dice: random.Random, row: Sequence[str]) -> Drawn:
     says += [f"others use 0.3 {elsewhere}"] if elsewhere else []
     says += [f"rate times {change:g} halfway"] if changes else []
     says += ["two models"] * (len(models) > 1)
-    return Drawn(f"{place + 1}. " + ", ".join(says), weights, load)
+    return Drawn(f"{place + 1}. " + ", ".join(says), load)
 
 
 def _limiter(kind: str, rate: float, offset: int) -> Limiter:
@@ -126,7 +151,9 @@ def _limiter(kind: str, rate: float, offset: int) -> Limiter:
             return Sliding(max(1, round(60 * rate)), MINUTE)
 
 
-def _rows(number: int, tenants: str, mixed: bool, models: Sequence[str], latency_ms: int, dice: random.Random) -> list[Row]:
+def _rows(
+    number: int, tenants: str, mixed: bool, models: Sequence[str], latency_ms: int, dice: random.Random
+) -> list[Row]:
     names = list(TENANTS[tenants])
     shares = [TENANTS[tenants][name] for name in names]
     rows = []

@@ -139,10 +139,11 @@ def drained_s(batch: Batch, tenant: str | None = None) -> float:
     return (max(ours) - NOW) / 1000
 
 
-def gap(batch: Batch, one: str, other: str, since: int = MINUTE + 5 * SECOND) -> int:
+def gap(batch: Batch, one: str, other: str, since: int | None = None) -> float:
     """By how many tokens one of two tenants was ever ahead of the other, while both had something to be started.
 
-    A refused call that pauses until it is repeated is nothing to be started: nobody waits for it.
+    Tokens are those of a tenant of the smaller weight: of one with three times as much, three count as one. A refused
+    call that pauses until it is repeated is nothing to be started: nobody waits for it.
 
     Args:
         batch: that was run.
@@ -150,10 +151,14 @@ def gap(batch: Batch, one: str, other: str, since: int = MINUTE + 5 * SECOND) ->
         other: the other.
         since: milliseconds from the start: a little later than both came, for what nobody waits for is anybody's.
     """
-    until = min(max(at for job, at in batch.asked.items() if batch.jobs[job].tenant == each) for each in (one, other))
-    ahead, widest = 0, 0
+    both = one, other
+    came = max(min(each.at for each in batch.arrivals if each.tenant == tenant) for tenant in both)
+    begin = NOW + (came + 5 * SECOND if since is None else since)
+    until = min(max(at for job, at in batch.asked.items() if batch.jobs[job].tenant == each) for each in both)
+    weights = [batch.weights.get(each, 1) / min(batch.weights.get(tenant, 1) for tenant in both) for each in both]
+    ahead = widest = 0.0
     for at, tenant, tokens in batch.served:
-        if NOW + since <= at < until:
-            ahead += tokens if tenant == one else -tokens
+        if begin <= at < until and tenant in both:
+            ahead += tokens / weights[0] if tenant == one else -tokens / weights[1]
             widest = max(widest, abs(ahead))
     return widest

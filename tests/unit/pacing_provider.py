@@ -27,6 +27,9 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
 }
 """Of replies, by how a provider names its limits, which are of a minute."""
 
+UNKNOWN = "limit tokens", "left tokens"
+"""Where a provider has no limit of tokens."""
+
 
 class Limiter(Protocol):
     """So many calls, or tokens, in some time."""
@@ -221,7 +224,11 @@ class Limited:
         if self.tokens:
             known |= {"limit tokens": self.tokens.minute, "left tokens": self.tokens.room(now)}
         named = HEADERS[self.names] if self.names else {}
-        return {name: str(max(0, int(known.get(what, what)))) for name, what in named.items() if what in known or what.isdigit()}
+        return {
+            name: str(max(0, int(known.get(what, what))))
+            for name, what in named.items()
+            if what in known or what.isdigit()
+        }
 
     def scale(self, times: float, now: int) -> None:
         """Other limits from now on."""

@@ -21,8 +21,9 @@ from broker.errors import Throttled
 from broker.jobs import rates
 from broker.jobs.blame import Blame
 from broker.jobs.fair_share import FairShare
-from broker.jobs.flows import AHEAD_MS, WINDOW_MS, Flow, Met, Told, newer
+from broker.jobs.flows import AHEAD_MS, WINDOW_MS, Flow, Met
 from broker.jobs.head import BULK, Head
+from broker.jobs.heard import Told, newer
 from broker.storage import Item
 
 Kind = tuple[str, str, str]
@@ -81,7 +82,8 @@ class Pace:
     fair: FairShare = field(default_factory=FairShare)
     chance: Callable[[], float] = random.random
     flows: OrderedDict[str, Flow] = field(default_factory=OrderedDict)
-    """By model, `model#tenant`, or kind while its model is not known; who was used last is the last."""
+    """By model, `model#tenant`, or task and model that was asked for while it is not known which answers; who was used
+    last is the last."""
     _kinds: OrderedDict[Kind, _Usual] = field(default_factory=OrderedDict)
     _blame: Blame = field(default_factory=Blame)
     _active: int = 1
@@ -184,8 +186,8 @@ class Pace:
 
     def decide(self, now: int) -> None:
         """Judge what was refused, and forget what is over."""
-        to_measure = {name for name, flow in self.flows.items() if flow.is_to_be_measured}
-        for model in sorted((self._doubtful | to_measure) & self.flows.keys()):
+        unsettled = {name for name, flow in self.flows.items() if flow.is_to_be_judged}
+        for model in sorted((self._doubtful | unsettled) & self.flows.keys()):
             flow = self.flows[model]
             flow.met = {job_id: met for job_id, met in flow.met.items() if 0 <= now - met.at < WINDOW_MS}
             tenants = sorted({met.tenant for met in flow.met.values()})
@@ -194,6 +196,8 @@ class Pace:
             for tenant in alone:
                 known = [met for met in flow.met.values() if met.tenant == tenant]
                 span_s = max(1.0, (now - min(met.at for met in known)) / 1000)
+                if own_name(model, tenant) not in self.flows and (flow.decision.learnt or flow.decision.was_hasty):
+                    flow.decide(rates.cleared(flow.decision, now))
                 own = self._flow(own_name(model, tenant), now, since=min(met.at for met in known))
                 own.judge(known, now, len(known) * self._active / span_s)
         self._doubtful.clear()
@@ -219,6 +223,7 @@ class Pace:
         for name, flow in self.flows.items():
             same = [each for each in known.get(name, ()) if (each.decision.at, each.decision.since) == flow.of]
             flow.others = sum(each.calls for each in same), sum(each.tokens for each in same)
+            flow.others_through = sum(each.through for each in known.get(name, ()))
 
     def told(self) -> dict[str, list[int]]:
         """What the other processes are to know."""
@@ -232,7 +237,7 @@ class Pace:
         usual = self._kinds.get(kind)
         model = usual.model if usual else None
         if model is None:
-            return ["/".join(kind)]
+            return ["/".join(kind[1:])]
         own = own_name(model, head.tenant)
         return [own, model] if own in self.flows else [model]
 
