@@ -205,7 +205,7 @@ class Crowd:
             self.now += SECOND
             for _ in range(1 + (chance.random() < self.twice)):
                 self.tend({"batch_id": batch_id, "shard": shard}, lambda: self.now)
-        self.assemble(BATCH, self.now)
+        self.assemble(BATCH, lambda: self.now)
         return self.batches.get(BATCH)
 
     def _accept(self, request: JobRequest, caller: Caller, now: int, job_id: str = "") -> Acceptance:

@@ -9,6 +9,7 @@ from bench.tables import Cell, Table, markdown, show, table
 CHOICES: dict[str, dict[str, str]] = {
     "as it comes": {},
     "`AlarmSet=few`": {"AlarmSet": "few"},
+    "`AlarmSet=few`, `Inbox=off`": {"AlarmSet": "few", "Inbox": "off"},
     "`Dashboard=on`": {"Dashboard": "on"},
 }
 """Parameters that change it, by the head of their column."""

@@ -133,7 +133,7 @@ def idle(prices: PriceList, **parameters: str) -> list[Line]:
     lines = [Line(name, pieces[kind], "", pieces[kind] * usd[price]) for kind, (name, price) in PER_PIECE.items()]
     # Each of them reads one table, and DynamoDB asks for its key anew for each.
     kms = len(every_minutes()) * HOURS_A_MONTH * 60 / assumed["table_key_minutes"]
-    receives = len(readers()) * assumed["pollers"] * HOURS_A_MONTH * 3600 / assumed["poll_s"]
+    receives = len(readers(**parameters)) * assumed["pollers"] * HOURS_A_MONTH * 3600 / assumed["poll_s"]
     runs, cost = 0.0, 0.0
     for name, minutes in every_minutes().items():
         times = HOURS_A_MONTH * 60 / minutes

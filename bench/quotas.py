@@ -35,6 +35,12 @@ def quotas(job: Job, prices: PriceList, model_s: float) -> list[Quota]:
     dispatching_s = billed_ms(job.functions["DispatchFunction"], prices) / 1000
     table = [
         Quota("RequestRate of this stack", rate, job.api_requests, "a parameter: requests a second of the REST API"),
+        Quota(
+            "TenantRequestRate of this stack",
+            float(parameter("TenantRequestRate")),
+            job.api_requests,
+            "a parameter: those of one tenant, unless its entry says otherwise",
+        ),
         Quota("readers of the queue", reading, dispatching_s, "MaximumConcurrency of dispatch; seconds of one job"),
         Quota("Lambda concurrency", 1_000, busy_s, "concurrent executions of the account; seconds a job is in one"),
         Quota(

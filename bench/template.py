@@ -61,9 +61,15 @@ def reservoir() -> float:
     return float(sum(each["SamplingRule"]["ReservoirSize"] for each in of_type("AWS::XRay::SamplingRule").values()))
 
 
-def readers() -> dict[str, float]:
+def readers(**parameters: str) -> dict[str, float]:
     """The queues that functions read, with how many readers each may have at a time."""
-    return {target(each["Queue"]): float(each["ScalingConfig"]["MaximumConcurrency"]) for _, _, each in events("SQS")}
+    reading = (each for _, _, each in events("SQS") if "Enabled" not in each or _chosen(each["Enabled"], **parameters))
+    return {target(each["Queue"]): float(each["ScalingConfig"]["MaximumConcurrency"]) for each in reading}
+
+
+def _chosen(value: Any, **parameters: str) -> bool:
+    condition, one, other = value["Fn::If"]
+    return bool(one if holds(condition, **parameters) else other)
 
 
 def memory_mb(function: str) -> int:

@@ -42,6 +42,7 @@ class Consequence:
 
 TABLE: Mapping[type[errors.BrokerError], Consequence] = {
     errors.InvalidRequest: Consequence("caller", "end", "silent"),
+    errors.RateLimited: Consequence("caller", "end", "silent"),
     # Where our own adapter kept it back, the circuit is told nothing: `steps.outcomes.seen_of`.
     errors.Rejected: Consequence("caller", "next", "answered"),
     errors.ModelGone: Consequence("operator", "next", "opens_longer", alarm=True),

@@ -9,16 +9,17 @@
     │   ├── KeyInFlight         an Idempotency-Key whose first request is still being accepted
     │   ├── NotCancelable       the job has already ended
     │   ├── DeliveryBusy        an attempt at the webhook is under way
+    │   ├── TooManyAtOnce       the tenant has as many of these under way as it may have
     │   ├── Forbidden           the caller lacks the scope, or the tenant may not use the model
     │   └── BudgetExceeded      the tenant's budget, or the job's own limit, does not cover the worst case
+    ├── RateLimited             the tenant, or its API key, has had what it may have in a window of time
     ├── Rejected                this provider does not take this request; another may
     ├── Refused                 a safety stop of a provider; never tried on another model
     ├── ContextExceeded         the prompt is longer than the model's window
     ├── Truncated               the limit on the answer's tokens was reached before anything was said
     ├── Throttled               the provider asked for less; carries `retry_after`
     ├── Unavailable             the provider, or a store of ours, failed or was unreachable
-    │   ├── CircuitOpen         the model fails so often that it is left alone for a while; nothing was sent, so a job
-    │   │                       that meets nothing else waits
+    │   ├── CircuitOpen         the model fails so often that it is left alone; nothing was sent, and its job waits
     │   └── ModelTimedOut       the model did not answer within its own limit
     ├── CutShort                the call was ended so that the next candidate has time left
     ├── TimedOut                the job's own time budget is spent
@@ -38,11 +39,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-LONGEST_MESSAGE = 600
-"""Characters; what is longer is cut, with its end kept: it counts what was left out or says what came last."""
-
-LONGEST_NAME = 200
-"""Characters of a code or a field's path."""
+LONGEST_MESSAGE, LONGEST_NAME = 600, 200
+"""Characters; of a longer message the end is kept: it counts what was left out or says what came last. A name is a code
+or a field's path."""
 
 
 class BrokerError(Exception):
@@ -60,6 +59,7 @@ class BrokerError(Exception):
         retry_after: float | None = None,
         maybe_paid: bool = False,
         tokens: tuple[int, int] | None = None,
+        beside: dict[str, Any] | None = None,
     ) -> None:
         """Keep the facts.
 
@@ -70,15 +70,17 @@ class BrokerError(Exception):
             retry_after: seconds to wait before a repeat makes sense.
             maybe_paid: a provider may have done the work and charge for it, though no answer came of it.
             tokens: in and out, where its reply told what it charges for.
+            beside: what else its public form says, by name.
         """
-        message = shortened(message, LONGEST_MESSAGE)
+        message = shortened(_whole(message), LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
         self.code = (code or self.type)[:LONGEST_NAME]
-        self.param = param[:LONGEST_NAME] if param else param
+        self.param = _whole(param)[:LONGEST_NAME] if param else param
         self.retry_after = retry_after
         self.maybe_paid = maybe_paid
         self.tokens = tokens
+        self.beside = beside or {}
 
     def facts(self) -> dict[str, str]:
         """The form kept on a job: `{"type", "code", "message"}`, and `param` where a field is at fault."""
@@ -93,6 +95,11 @@ class BrokerError(Exception):
     def cause(self) -> str:
         """`failure` as JSON: what a step's exception says where the workflow has to repeat it."""
         return json.dumps(self.failure())
+
+
+def _whole(text: str) -> str:
+    """A text that can be written down: a name that a client sent may have half of a surrogate pair in it."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def shortened(text: str, most: int) -> str:
@@ -158,6 +165,13 @@ class DeliveryBusy(InvalidRequest):
     status = 409
 
 
+class TooManyAtOnce(InvalidRequest):
+    """The tenant has as many of something under way as it may have; it may come again when some have ended."""
+
+    type = "too_many_at_once"
+    status = 429
+
+
 class Forbidden(InvalidRequest):
     """Known, but not allowed to do this."""
 
@@ -166,14 +180,17 @@ class Forbidden(InvalidRequest):
 
 
 class BudgetExceeded(InvalidRequest):
-    """The budget does not cover the worst case of this work; `budget` says how it stands, where it is the tenant's."""
+    """The budget does not cover the worst case of this work; beside is how it stands, where it is the tenant's."""
 
     type = "budget_exceeded"
     status = 402
 
-    def __init__(self, message: str, *, budget: dict[str, Any] | None = None, **facts: Any) -> None:
-        super().__init__(message, **facts)
-        self.budget = budget
+
+class RateLimited(BrokerError):
+    """A limit of the tenant or of its API key does not allow it now; beside is which, and when it will."""
+
+    type = "rate_limit_exceeded"
+    status = 429
 
 
 class Rejected(BrokerError):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from broker.batches.batch import Batch
     from broker.bulk.record import Bulk
     from broker.cache.answers import Hit
-    from broker.delivery.delivering import Sent
+    from broker.delivery.sending import Sent
     from broker.jobs.head import Head
     from broker.jobs.sweeping import Swept
     from broker.steps.context import Run
@@ -206,6 +206,11 @@ def _owner(owner: str) -> dict[str, str]:
 def webhook_gone(owner: str, what: str) -> None:
     """A webhook was to be sent of a job that is gone: its `ttl_seconds` were over first."""
     log("webhook gone with its job", **_owner(owner), what=what)
+
+
+def attempt_uncounted(error: Exception) -> None:
+    """What became of an attempt at a registered endpoint could not be counted."""
+    warn("an attempt was not counted", error=type(error).__name__, at=place_of(error))
 
 
 def webhook_attempted(owner: str, note: dict[str, Any], sent: "Sent") -> None:

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from broker.batches.asking.request import BatchRequest
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
-from broker.contract.events import WebhookBody, any_event
-from broker.contract.files import BatchLine
+from broker.contract.events import OpenaiWebhookBody, WebhookBody, any_event
+from broker.contract.files import BatchLine, OpenAiBatchLine
 from broker.contract.openapi import openapi
 from broker.contract.replies import Error, Job
 from broker.jobs.request import JobRequest
@@ -46,7 +46,9 @@ MODELS: dict[str, tuple[type[BaseModel], str, str]] = {
         "Batch line",
         "One line of `{key}.results.jsonl` in the outbox: what became of a line of the file in the inbox.",
     ),
+    "openai-batch-line": (OpenAiBatchLine, "Batch line in OpenAI's form", str(OpenAiBatchLine.__doc__)),
     "webhook": (WebhookBody, "Webhook", str(WebhookBody.__doc__)),
+    "openai-webhook": (OpenaiWebhookBody, "OpenAI webhook", str(OpenaiWebhookBody.__doc__)),
     "error": (Error, "Error", str(Error.__doc__)),
     "registry": (
         RegistryFile,

@@ -4,6 +4,7 @@ Neither has its text.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from broker.errors import BrokerError
 from broker.observability import place_of, warn
@@ -12,6 +13,11 @@ from broker.rest.http import Reply, Request, error_reply
 
 def answered(request: Request, door: Callable[[Request], Reply]) -> Reply:
     """The door's reply, or that of the error."""
+    reply = _answered(request, door)
+    return replace(reply, headers=reply.headers | request.told) if request.told else reply
+
+
+def _answered(request: Request, door: Callable[[Request], Reply]) -> Reply:
     try:
         return door(request)
     except BrokerError as error:

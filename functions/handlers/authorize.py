@@ -1,24 +1,30 @@
-"""Authorize: who calls the REST API, from an API key or a JWT (a Lambda authorizer of type TOKEN)."""
+"""Authorize: who calls the REST API, from an API key or a JWT (a Lambda authorizer of both types).
 
+Of type TOKEN it gets the `Authorization` header alone, and API Gateway keeps its answer by that. Of type REQUEST, for
+the routes of clients that may send `x-api-key` instead, it gets all headers at each call.
+"""
+
+import json
 from typing import Any
 
 from broker.bootstrap import doors
 from broker.clock import now_ms
 from broker.observability import invocation, warn
-from broker.tenants.identity import Unauthorized
+from broker.tenants.identity import Unauthorized, credential
 
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Give a policy for the whole stage, with tenant, principal and scopes as its context.
 
-    API Gateway caches the policy by token, so it names every route; what a scope allows, each route decides.
+    API Gateway keeps the policy by token, so it names every route; what a scope allows, each route decides.
 
     Raises:
         Exception: "Unauthorized", the one text that API Gateway answers with 401.
     """
     try:
-        identity = doors.identify()(event["authorizationToken"], now_ms())
+        header = event["authorizationToken"] if event["type"] == "TOKEN" else credential(event["headers"] or {})
+        identity = doors.identify()(header, now_ms())
     except Unauthorized as error:
         warn("unauthorized", reason=error.reason)
         raise Exception("Unauthorized") from None
@@ -31,5 +37,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "tenant": identity.tenant,
             "principal": identity.principal,
             "scopes": " ".join(sorted(identity.scopes)),
+            **({"key": identity.key, "limits": json.dumps(identity.limits)} if identity.limits else {}),
         },
     }

@@ -14,7 +14,7 @@ TimeLeft = Callable[[], bool]
 
 
 def _plan(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
-    return batching.plan_batch()(event["batch_id"], now_ms, time_left)
+    return batching.plan_batch()(event["batch_id"], now_ms, time_left, may_wait=event.get("may_wait", False))
 
 
 def _run(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _expire(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
 
 
 def _results(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:
-    return {"written": batch_results.assemble()(event["batch_id"], now_ms())}
+    return batch_results.assemble()(event["batch_id"], now_ms, may_wait=event.get("may_wait", False))
 
 
 def _tell(event: dict[str, Any], time_left: TimeLeft) -> dict[str, Any]:

@@ -32,8 +32,8 @@ def builders_behind(names: set[str]) -> set[str]:
     while names - found:
         builder = (names - found).pop()
         found.add(builder)
-        nodes = ast.walk(BUILDERS[builder])
-        names = names | {node.id for node in nodes if isinstance(node, ast.Name) and node.id in BUILDERS}
+        used = {node.id for node in ast.walk(BUILDERS[builder]) if isinstance(node, ast.Name)}
+        names = names | ((used | calls_of_bootstrap(BUILDERS[builder])) & BUILDERS.keys())
     return found
 
 

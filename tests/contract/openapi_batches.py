@@ -29,6 +29,13 @@ FULL = ROWS | {
     "output": {"kind": "outbox", "key": "acme/out"},
 }
 KEYED = {"headers": {"idempotency-key": "k"}}
+OPENAI_ROW = {"method": "POST", "url": "/v1/chat/completions", "body": {"model": "small", "messages": []}}
+OPENAI = {
+    "endpoint": "/v1/chat/completions",
+    "requests": [OPENAI_ROW],
+    "completion_window": "24h",
+    "output_expires_after": {"anchor": "created_at", "seconds": 3600},
+}
 PROMPT = {"prompt": {"id": "shorten"}, "variables": [{"document": "The lamp."}]}
 
 
@@ -94,7 +101,9 @@ def batch_calls() -> list[Any]:
         ("POST", "/batches", 200, "batch key of an ended one", {"body": body, **keyed}),
         ("POST", "/batches", 202, None, {"body": full}),
         ("POST", "/batches", 202, None, {"body": json.dumps(PROMPT)}),
+        ("POST", "/batches", 202, None, {"body": json.dumps(OPENAI)}),
         ("POST", "/batches", 400, None, {"body": bad}),
+        ("POST", "/batches", 400, None, {"body": json.dumps(OPENAI | {"endpoint": "/v1/other"})}),
         ("POST", "/batches", 400, None, {"body": "[]"}),
         ("POST", "/batches", 404, None, {"body": unknown}),
         ("POST", "/batches", 409, "batch key held", {"body": body, **keyed}),
@@ -102,9 +111,12 @@ def batch_calls() -> list[Any]:
         ("GET", "/batches", 200, None, {}),
         ("GET", "/batches", 200, "batch ended", {"query": {"limit": "1"}}),
         ("GET", "/batches", 400, None, {"query": {"limit": "0"}}),
+        ("GET", "/batches", 200, "batch ended", {"query": {"after": EXAMPLE_BATCH}}),
         ("GET", "/batches", 400, None, {"query": {"cursor": "x"}}),
+        ("GET", "/batches", 400, None, {"query": {"after": "#"}}),
         ("POST", "/batches/estimate", 200, None, {"body": body}),
         ("POST", "/batches/estimate", 200, "called", {"body": full}),
+        ("POST", "/batches/estimate", 200, None, {"body": json.dumps(OPENAI)}),
         ("POST", "/batches/estimate", 400, None, {"body": bad}),
         ("POST", "/batches/estimate", 404, None, {"body": unknown}),
         *((("GET", one, 200, before, {})) for before in ("batch", "batch under way", "batch failed", "batch ended")),

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+from tests.contract.openapi_anthropic import anthropic_calls
 from tests.contract.openapi_batches import batch_calls
 from tests.contract.openapi_bulk import bulk_calls
+from tests.contract.openapi_endpoints import endpoint_calls
 from tests.contract.openapi_files import file_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
@@ -97,9 +99,11 @@ def calls() -> list[Any]:
         ("GET", "/models/{id}", 200, None, {"path": {"id": "small"}}),
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
         *openai_calls(),
+        *anthropic_calls(),
         *batch_calls(),
         *bulk_calls(),
         *file_calls(),
+        *endpoint_calls(),
         *admin_calls(),
     ]
 
@@ -108,6 +112,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/responses": {"model": "small", "input": "Hello"},
     "/chat/completions": {"model": "small", "messages": [{"role": "user", "content": "Hello"}]},
     "/embeddings": {"model": "vectors", "input": "Hello"},
+    "/moderations": {"model": "judge", "input": "Hello"},
+    "/messages": {"model": "small", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]},
 }
 """The routes that give an answer, and what each is asked."""
 

@@ -1,13 +1,18 @@
 """One call for each documented reply of the routes of files, and what is there before it."""
 
+import hashlib
 import json
 from typing import Any
 
+from broker.clock import now_ms
+from broker.contract.file_operations import EXAMPLE_FILE
+from broker.jobs.idempotency import fingerprint, reserve
 from broker.rest.files import MOST_FORM_BYTES
 
 from tests.contract.world import World
 
 FORM = {"content-type": "multipart/form-data; boundary=XX"}
+KEYED = {"headers": {"idempotency-key": "k"}}
 COMING = {"filename": "rows.jsonl", "bytes": 4, "purpose": "batch"}
 
 
@@ -20,9 +25,30 @@ def form(name: str, data: str, **fields: str) -> dict[str, Any]:
     return {"headers": FORM, "body": "".join(parts) + file}
 
 
+def keyed(call: dict[str, Any]) -> dict[str, Any]:
+    """A call with a key."""
+    return call | {"headers": {**call.get("headers", {}), **KEYED["headers"]}}
+
+
 def file_before(world: World, before: str) -> dict[str, Any]:
     """Make it, and name it as a call does."""
     match before:
+        case "file key used":
+            world.call("POST", "/uploads", body=json.dumps(COMING | {"bytes": 5}), **KEYED)
+            return {}
+        case "file key held" | "upload key held":
+            path = "/files" if before == "file key held" else "/uploads"
+            document = {"path": path, "body": COMING, "digest": None}
+            reserve(world.database, "acme", "k", fingerprint(document), EXAMPLE_FILE, now_ms())
+            return {}
+        case "part key used" | "part key held":
+            path = {"path": {"id": world.call("POST", "/uploads", body=json.dumps(COMING)).body["id"]}}
+            if before == "part key used":
+                world.call("POST", "/uploads/{id}/parts", **path, **keyed(form("data", "two\n")))
+            else:
+                same = {"upload": path["path"]["id"], "digest": hashlib.sha256(b"one\n").hexdigest()}
+                reserve(world.database, "acme", "k", fingerprint(same), "part_1", now_ms())
+            return path
         case "a file":
             made = world.call("POST", "/files", **form("file", "one\n", purpose="batch"))
         case "an awaited file" | "other bytes":
@@ -52,6 +78,8 @@ def file_calls() -> list[Any]:
         ("POST", "/files", 400, None, form("file", "one\n", purpose="cake")),
         ("POST", "/files", 400, None, {"body": "{}"}),
         ("POST", "/files", 413, None, form("file", large, purpose="batch")),
+        ("POST", "/files", 409, "file key held", coming | KEYED),
+        ("POST", "/files", 422, "file key used", coming | KEYED),
         ("GET", "/files", 200, None, {}),
         ("GET", "/files", 200, "a file", {"query": {"limit": "1"}}),
         ("GET", "/files", 200, "an awaited file", {"query": {"order": "asc"}}),
@@ -67,9 +95,13 @@ def file_calls() -> list[Any]:
         ("DELETE", "/files/{id}", 404, None, lost),
         ("POST", "/uploads", 200, None, coming),
         ("POST", "/uploads", 400, None, {"body": "{}"}),
+        ("POST", "/uploads", 409, "upload key held", coming | KEYED),
+        ("POST", "/uploads", 422, "file key used", coming | KEYED),
         ("GET", "/uploads/{id}", 200, "an upload", {}),
         ("GET", "/uploads/{id}", 200, "a complete upload", {}),
         ("GET", "/uploads/{id}", 404, None, lost),
+        ("POST", "/uploads/{id}/parts", 409, "part key held", keyed(form("data", "one\n"))),
+        ("POST", "/uploads/{id}/parts", 422, "part key used", keyed(form("data", "one\n"))),
         ("POST", "/uploads/{id}/parts", 200, "an upload", form("data", "one\n")),
         ("POST", "/uploads/{id}/parts", 200, "an upload", part),
         ("POST", "/uploads/{id}/parts", 400, "a whole upload", part),

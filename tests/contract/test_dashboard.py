@@ -10,7 +10,7 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 from broker.cache.answers import Given, Hit
 from broker.consequences import TABLE
-from broker.delivery.delivering import Sent
+from broker.delivery.sending import Sent
 from broker.jobs.head import Status
 from broker.metrics import answer_given, circuit_changed, job_ended, provider_called, webhook_attempted
 from broker.observability import NAMESPACE

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from broker.bootstrap import doors
 from broker.cli.documents import read
 from broker.cloud.attributes import encode_item
 from broker.cloud.bus import SOURCE, Bus
@@ -17,7 +18,7 @@ from broker.delivery.events import event_of, review_event_of
 from broker.delivery.publishing import HeadChange
 from broker.envelope import envelope
 from broker.jobs.call_transitions import end_call, start_call
-from broker.jobs.event_consumer import EventConsumer
+from broker.jobs.event_consumer import EventConsumer, refuse_document
 from broker.jobs.head import Head, Status
 from broker.jobs.reviewing import hold_for_review, let_go
 from broker.jobs.store import NEWS, Jobs, note_item
@@ -26,8 +27,9 @@ from broker.registry.document import parse_registry
 from broker.storage import Item
 from moto.events.models import EventPattern
 
+from bench.template import readers
 from local.emulator.limits.messages import size
-from tests.contract.stack import ROOT, events, of_type, target
+from tests.contract.stack import ROOT, events, functions, of_type, target, template
 from tests.contract.test_schemas import check
 from tests.contract.world import ASK, NOW, World, every_job
 from tests.fakes.database import FakeDatabase
@@ -203,6 +205,26 @@ def test_files_of_the_inbox_and_no_others_reach_their_function() -> None:
     assert not matches(pattern, arrived("inbox", source="shop"))
     inbox = of_type("AWS::S3::Bucket")["InboxBucket"]
     assert inbox["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+def test_a_stack_without_an_inbox_reads_none_of_its_queues_and_all_others() -> None:
+    assert set(readers()) - set(readers(Inbox="off")) == {"FilesQueue", "DocumentsQueue"}
+    (rule,) = (each for name, each in of_type("AWS::Events::Rule").items() if name == "FileArrivedRule")
+    assert rule["State"] == {"Fn::If": ["TakesFiles", "ENABLED", "DISABLED"]}
+    assert functions()["IntakeFunction"]["Environment"]["Variables"]["TAKES_FILES"] == {"Ref": "Inbox"}
+
+
+@pytest.mark.parametrize("inbox", ["on", "off"])
+def test_an_event_that_asks_for_a_document_is_for_a_stack_with_an_inbox(
+    monkeypatch: pytest.MonkeyPatch, inbox: str
+) -> None:
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    for name in variables:
+        monkeypatch.setenv(name, "on_request" if name == "REST_JOB_EVENTS" else "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("TAKES_FILES", inbox)
+    consumer = doors.event_consumer.__wrapped__()
+    assert (consumer.take_document is refuse_document) is (inbox == "off")
 
 
 def test_only_published_detail_types_are_put_on_the_bus() -> None:

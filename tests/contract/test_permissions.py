@@ -199,8 +199,9 @@ PAGES = "broker.jobs.reading"
 
 def _lists(builders: set[str]) -> bool:
     """True where what these builders build looks for what a tenant has."""
-    behind = modules_behind(builders_behind(builders)) - {PAGES}
-    return any("of_tenant" in attributes_of(module) for module in behind)
+    found = builders_behind(builders)
+    lists = any("of_tenant" in attributes_of(module) for module in modules_behind(found) - {PAGES})
+    return lists or "batch_room" in found
 
 
 @each_function
@@ -212,7 +213,8 @@ def test_who_looks_for_what_a_tenant_has_may_ask_the_index(name: str, properties
 
 
 def test_some_functions_look_for_what_a_tenant_has() -> None:
-    assert {each for each in ("api", "work_on_bulk", "advance") if _lists({each})} == {"api", "work_on_bulk"}
+    users = {each for each in ("api", "work_on_bulk", "split", "read_document", "advance") if _lists({each})}
+    assert users == {"api", "work_on_bulk", "split"}
 
 
 @pytest.mark.parametrize("name", ["InvokeModelFunction", "SettleJobFunction"])

@@ -176,7 +176,9 @@ def test_the_counts_of_a_batch_are_those_that_the_contract_names() -> None:
 
 def test_every_detail_type_of_the_code_is_published() -> None:
     of_batches = {"BatchStarted", "BatchProgressed", "BatchCompleted", "BatchFailed"}
-    assert set(event_models()) == {*DETAIL_TYPES.values(), *REVIEW_TYPES, *of_batches, "RequestRejected"}
+    of_webhooks = {"WebhookEndpointDisabled", "WebhookExhausted"}
+    known = {*DETAIL_TYPES.values(), *REVIEW_TYPES, *of_batches, *of_webhooks, "RequestRejected"}
+    assert set(event_models()) == known
     assert set(DETAIL_TYPES) == set(Status), "a status has no event"
     assert SOURCE == bus.SOURCE, "the contract and the bus name different sources"
 
@@ -228,6 +230,9 @@ REQUESTS: list[tuple[dict[str, Any], bool]] = [
     ({"input": {"text": "x"}, "webhook": {"url": "https://example.com/", "events": ["job.held"]}}, True),
     ({"input": {"text": "x"}, "webhook": {"url": "https://example.com/", "events": ["job.started"]}}, False),
     ({"input": {"text": "x"}, "colour": "blue"}, False),
+    ({}, False),
+    ({"prompt": None}, False),
+    ({"task": "chat"}, False),
     ({"input": {"text": "x"}, "task": "sing"}, False),
     ({"input": {"messages": [{"role": "king", "content": "x"}]}}, False),
     ({"input": {"text": "x"}, "deadline_seconds": 0}, False),

@@ -80,7 +80,7 @@ def test_schedules_call_the_alias() -> None:
     assert all(leads_to_alias(target["Arn"]) for rule in rules for target in rule["Targets"])
 
 
-def test_every_route_and_the_authorizer_call_the_alias() -> None:
+def test_every_route_and_the_authorizers_call_the_alias() -> None:
     body = of_type("AWS::ApiGateway::RestApi")["Api"]["Body"]
     uris = [
         operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
@@ -91,9 +91,9 @@ def test_every_route_and_the_authorizer_call_the_alias() -> None:
     assert len(uris) > 30
     for uri in uris:
         assert re.search(r"\$\{(\w+)\}/invocations", uri)[1] in ALIASES, uri  # type: ignore[index]
-    (authorizer,) = (each for name, each in body["securityDefinitions"].items() if name == "Identity")
-    uri = authorizer["x-amazon-apigateway-authorizer"]["authorizerUri"]["Fn::Sub"]
-    assert leads_to_alias(uri[1]["__FunctionArn__"])
+    for name in ("Identity", "EitherHeader"):
+        uri = body["securityDefinitions"][name]["x-amazon-apigateway-authorizer"]["authorizerUri"]["Fn::Sub"]
+        assert leads_to_alias(uri[1]["__FunctionArn__"])
 
 
 def test_workflows_call_the_alias() -> None:

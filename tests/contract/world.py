@@ -7,8 +7,12 @@ from typing import Any
 
 from broker.cache.answers import NOTE, Answers, Given, Hit
 from broker.clock import now_ms
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
 from broker.delivery.publishing import HeadChange, Publish
+from broker.delivery.sending import Sent
+from broker.delivery.starting import StartDelivery
+from broker.endpoints.registered import RegisteredEndpoints
+from broker.endpoints.telling import Listeners, TellEndpoints
 from broker.errors import Rejected
 from broker.guardrails.pipeline import inspect
 from broker.guardrails.policy import of_tenant
@@ -51,6 +55,7 @@ from tests.fakes.batch_door import BatchWorld
 from tests.fakes.bus import FakeBus
 from tests.fakes.conversations import FakeTurns
 from tests.fakes.database import FakeDatabase
+from tests.fakes.endpoints import FakeSeal, an_endpoint_door, endpoints_of
 from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.payloads import FakePayloads
 from tests.fakes.queue import FakeDeliveries, FakeQueue
@@ -68,14 +73,14 @@ REGISTRY = {
             "id": name,
             "provider": "openai",
             "name": name,
-            "tasks": ["embed" if name == "vectors" else "chat"],
+            "tasks": [{"vectors": "embed", "judge": "moderate"}.get(name, "chat")],
             "context_window": 8000,
             "max_output_tokens": 500,
             "price_in_usd": 0.15,
             "price_out_usd": 0.6,
             "status": "disabled" if name == "off" else "active",
         }
-        for name in ("large", "small", "off", "vectors")
+        for name in ("large", "small", "off", "vectors", "judge")
     ],
     "tenants": [{"id": "acme", "monthly_budget_usd": 1.0}, {"id": "poor", "monthly_budget_usd": 0.0}],
     "prompts": [{"id": "shorten", "version": 1, "user": "Shorten: {{document}}"}],
@@ -105,10 +110,19 @@ class World:
         )
         self.batches = BatchWorld(FakeWorld(self.database, texts=self.texts))
         self.reply: Sent = Sent(200, None, None, 12)
+        seal = FakeSeal()
+        kept = endpoints_of(self.database, seal)
+        start = StartDelivery(self.database, FakeDeliveries())
+        registered = RegisteredEndpoints(self.database, kept, start, seal.open, lambda kind, detail: None)
+        self.tell_endpoints = TellEndpoints(Listeners(self.database), StartDelivery(self.database, FakeDeliveries()))
         self.deliver = Deliver(
-            self.database, self.jobs, FakeDeliveries(), lambda *_: self.reply, lambda note, sent: None
+            *(self.database, self.jobs, FakeDeliveries(), lambda *_, **__: self.reply, lambda note, sent: None),
+            registered=registered,
         )
-        self.publish = Publish(self.database, self.jobs, FakeBus(), FakeDeliveries(), BASE_URL, lambda head: None)
+        self.publish = Publish(
+            *(self.database, self.jobs, FakeBus(), FakeDeliveries(), BASE_URL, lambda head: None),
+            tell_endpoints=self.tell_endpoints.of_job,
+        )
         forget = Answers(self.database, FakeShelf(self.database)).forget
         self.circuits = Breakers(self.database, Board(self.database), chance=lambda: 0.0)
         estimate = EstimateJob(prepare, self.circuits, lambda url: None)
@@ -129,7 +143,13 @@ class World:
             lambda: a_file_door(self.database, self.bucket),
             lambda: self.batches.door(),
             lambda: self.batches.bulk(),
+            lambda: an_endpoint_door(self.database, FakeDeliveries(), self.deliver.again, self._attempt_tests),
         )
+
+    def _attempt_tests(self) -> None:
+        for note in self.database.items():
+            if note.get("test") and note["state"] == "pending":
+                self.deliver(note["endpoint"], note["sk"].removeprefix("NOTE#"), NOW, BASE_URL)
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
         """One call of the API, as `acme` with all scopes; of the operators' routes, signed by `me`."""

@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker.batches.batch import batch_id_of, batch_pk
 from broker.batches.flow.looking import LookAtBatch
 from broker.batches.flow.telling import Tell
+from broker.batches.listing import batch_id_of, batch_pk
 from broker.batches.rows.releasing import Release
 from broker.batches.shard import shard_pk
 from broker.batches.store import Batches
@@ -22,7 +22,8 @@ from broker.clock import now_ms
 from broker.cloud.payloads import PayloadStore
 from broker.cloud.queues import DeliveryQueue, FilesQueue, JobDeadLetters, JobQueue, ShardsQueue
 from broker.cloud.workflows import BatchMachine
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
+from broker.delivery.sending import Sent
 from broker.delivery.starting import StartDelivery
 from broker.inbox.counting import Count
 from broker.jobs.head import Head, job_pk

@@ -41,6 +41,6 @@ class Files:
         assert found, f"{key} is not in the outbox"
         return found
 
-    def rows(self, key: str) -> list[dict[str, Any]]:
+    def rows(self, key: str, seconds: float = 60) -> list[dict[str, Any]]:
         """The results of a file of lines."""
-        return [json.loads(line) for line in self.text(f"{key}.results.jsonl").splitlines()]
+        return [json.loads(line) for line in self.text(f"{key}.results.jsonl", seconds).splitlines()]

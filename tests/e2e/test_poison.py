@@ -80,6 +80,6 @@ def _ends(stack: Stack, files: Files, key: str) -> None:
     # The last try now, and not in some minutes.
     last: dict[str, Any] = {"batch_id": batch_id, "shard": 0, "goes_on": {"tries": TRIES, "lines": [1]}}
     stack.cloud.client("sqs").send_message(QueueUrl=stack.physical("ShardsQueue"), MessageBody=json.dumps(last))
-    one, two, three = files.rows(key)
+    one, two, three = files.rows(key, PATIENCE_S)
     assert (one["job"]["status"], three["job"]["status"]) == ("succeeded", "succeeded")
     assert two["error"]["code"] == "line_failed"

@@ -1,4 +1,4 @@
-"""`broker teardown` on two deployed stacks of which one's name begins with the other's."""
+"""`broker teardown` on two deployed stacks of which one's name begins with the other's, and which takes no files."""
 
 import os
 import subprocess
@@ -12,11 +12,13 @@ from broker.cli import put_secret
 from broker.cli.doctor.report import ON_AWS
 
 from local.deployment import ARTIFACTS, Cloud
-from tests.e2e.stack import STACK, Stack
+from tests.e2e.stack import STACK, Stack, until
 
 NAMES = ("broker", "broker-2")
 TABLES = ("JobsTable", "RegistryTable", "LedgerTable")
 BUCKETS = ("PayloadsBucket", "InboxBucket", "OutboxBucket")
+WITHOUT = {"Inbox": "off"}
+UNREAD = ("FilesQueue", "DocumentsQueue")
 
 
 def command(cloud: Cloud, *arguments: str) -> tuple[int, str]:
@@ -37,7 +39,7 @@ def teardown(cloud: Cloud, stack: str, *arguments: str) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def both(stack: Stack) -> Iterator[dict[str, dict[str, str]]]:
     """The outputs of two stacks that hold something of each kind."""
-    outputs = {name: again(stack.cloud, name) for name in NAMES}
+    outputs = {name: again(stack.cloud, name, **given) for name, given in zip(NAMES, ({}, WITHOUT), strict=True)}
     for each in outputs.values():
         fill(stack.cloud, each)
     yield outputs
@@ -45,16 +47,17 @@ def both(stack: Stack) -> Iterator[dict[str, dict[str, str]]]:
         teardown(stack.cloud, name, "--yes")
 
 
-def again(cloud: Cloud, name: str) -> dict[str, str]:
-    """Another stack of what is deployed; gives its outputs."""
+def again(cloud: Cloud, name: str, **parameters: str) -> dict[str, str]:
+    """Another stack of what is deployed, but for these parameters; gives its outputs."""
     client = cloud.client("cloudformation")
     body = client.get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
     cloud.client("s3").put_object(Bucket=ARTIFACTS, Key="template", Body=body.encode())
     (deployed,) = client.describe_stacks(StackName=STACK)["Stacks"]
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in deployed["Parameters"]}
     client.create_stack(
         StackName=name,
         TemplateURL=f"{cloud.url}/{ARTIFACTS}/template",
-        Parameters=[{key: each[key] for key in ("ParameterKey", "ParameterValue")} for each in deployed["Parameters"]],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in (given | parameters).items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
     client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
@@ -94,6 +97,33 @@ def _is(cloud: Cloud, service: str, operation: str, given: dict[str, str]) -> bo
     except ClientError:
         return False
     return True
+
+
+def test_a_stack_without_an_inbox_takes_nothing_out_of_its_queues(
+    stack: Stack, both: dict[str, dict[str, str]]
+) -> None:
+    urls = {name: {queue: resource(stack.cloud, name, queue) for queue in UNREAD} for name in NAMES}
+    for each in urls.values():
+        for url in each.values():
+            stack.cloud.client("sqs").send_message(QueueUrl=url, MessageBody="{}", MessageGroupId="acme")
+    assert until(lambda: not any(waiting(stack.cloud, url) for url in urls[NAMES[0]].values()))
+    assert [waiting(stack.cloud, url) for url in urls[NAMES[1]].values()] == [1, 1]
+    events, rule = stack.cloud.client("events"), "FileArrivedRule"
+    states = [events.describe_rule(Name=resource(stack.cloud, name, rule))["State"] for name in NAMES]
+    assert states == ["ENABLED", "DISABLED"]
+
+
+def resource(cloud: Cloud, stack: str, name: str) -> str:
+    """The id of a stack's resource; of a queue, its address."""
+    client = cloud.client("cloudformation")
+    detail = client.describe_stack_resource(StackName=stack, LogicalResourceId=name)["StackResourceDetail"]
+    return str(detail["PhysicalResourceId"])
+
+
+def waiting(cloud: Cloud, url: str) -> int:
+    """Messages that nobody has taken."""
+    name = "ApproximateNumberOfMessages"
+    return int(cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
 def test_a_stack_goes_with_all_that_it_holds_and_its_neighbour_stays(

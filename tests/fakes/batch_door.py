@@ -14,7 +14,8 @@ from broker.batches.store import Batches
 from broker.batches.viewing import ShowBatch
 from broker.bulk.asking import AskForBulk
 from broker.bulk.record import Bulks
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
+from broker.delivery.sending import Sent
 from broker.errors import NotFound
 from broker.files.keeping import Files
 from broker.rest.batches import BatchDoor
@@ -22,7 +23,7 @@ from broker.rest.bulk import BulkDoor
 from broker.steps.estimating import EstimateJob
 from broker.tenants.registry import Tenant, Tenants
 
-from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards
+from tests.fakes.batches import FakeBatchWorkflows, FakeRowBytes, FakeShards, batch_room
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.queue import FakeDeliveries
 from tests.fakes.world import INBOX, World
@@ -102,6 +103,7 @@ class BatchWorld:
             lambda url: world.check_webhook(url),
             self.check_names,
             INBOX,
+            batch_room(world.database),
             lambda batch, error: self.lost.append(batch.id),
         )
 

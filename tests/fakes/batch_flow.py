@@ -141,7 +141,7 @@ class Flow(Rows):
 
     def assemble(self, batch_id: str = "batch_1") -> None:
         """Put its results together."""
-        Assemble(self.batches, self.results, self.files, self.files, "outbox")(batch_id, self.now)
+        Assemble(self.batches, self.results, self.files, self.files, "outbox")(batch_id, lambda: self.now)
 
     def begin(self, data: bytes, **changes: Any) -> None:
         """Have a batch of a file run as far as its rows are jobs."""

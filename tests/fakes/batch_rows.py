@@ -1,7 +1,8 @@
 """Batches in memory from their rows on: what plans, runs and tends, each as a fresh process builds it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from broker.batches.rows.tending import Tend
 from broker.batches.rows.tries import LINE_S
 from broker.batches.shard import Shard, place_of_row
 from broker.batches.store import Batches
+from broker.errors import NotFound
 from broker.jobs.accepting import with_policies
 from broker.jobs.head import Head
 from broker.jobs.request import JobRequest, stored_form
@@ -79,7 +81,13 @@ class Rows:
 
     def plan(self, batch_id: str = "batch_1", time_left: Callable[[], bool] = lambda: True) -> dict[str, Any]:
         """Plan a batch, as far as there is time."""
-        return Plan(self.batches, self.rows, self.most)(batch_id, lambda: self.now, time_left)
+        plan = Plan(self.batches, self.rows, self.most, check_columns=self.check_columns)
+        return plan(batch_id, lambda: self.now, time_left)
+
+    def check_columns(self, prompt: dict[str, Any], names: Sequence[str]) -> None:
+        """Hold the columns of a CSV against a prompt, as `bootstrap.batching` does."""
+        with suppress(NotFound):
+            self.world.prompts().check_columns(prompt, names, self.now)
 
     def run(self, batch_id: str = "batch_1", token: str = TOKEN) -> None:
         """Let its rows run, for a workflow that waits."""
@@ -107,9 +115,9 @@ class Rows:
         tend = Tend(self.batches, run_rows, self.fold, self.workflows, self.tell)
         tend(message, lambda: self.now, time_left)
 
-    def worst(self, request: JobRequest, batch: Batch, now: int) -> int:
+    def worst(self, request: JobRequest, batch: Batch, now: int, known: Mapping[str, Any]) -> int:
         """What a row may cost."""
-        asked = with_policies(stored_form(request), batch.asked.get("policies", ()))
+        asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
         return self.world.preparing().quote(batch.tenant, asked, now)[1]
 
     def tend_all(self) -> int:

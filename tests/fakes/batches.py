@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.batches.batch import KEEP_S, Batch, BatchStatus
+from broker.batches.listing import Listed
 from broker.batches.ports import ResultKind
 from broker.batches.rows.lines import split
 from broker.batches.shard import ROWS, Shard
 from broker.errors import NotFound
+from broker.storage import Database
+from broker.tenants.registry import Tenants
+from broker.tenants.room import Room
 
 from tests.fakes.queue import Down
 from tests.fakes.world import HOUR, NOW, SECOND
@@ -127,6 +131,12 @@ class FakeBatchWorkflows:
         waits = token in self.waiting
         self.waiting.discard(token)
         return waits
+
+
+def batch_room(database: Database) -> Room:
+    """How many batches tenants may have under way, as `bootstrap.batching` builds it."""
+    counted = Listed(database).open_of_tenant
+    return Room("batches", lambda tenant, now: Tenants(database).get(tenant, now).max_batches, counted)
 
 
 def a_batch(rows: int = 250, **changes: Any) -> Batch:

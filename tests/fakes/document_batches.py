@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from broker.batches.batch import Batch
@@ -13,6 +14,7 @@ from broker.batches.results.collecting import Collect
 from broker.batches.rows.planning import Plan
 from broker.batches.shard import RowEnd, Shard
 from broker.batches.viewing import ShowBatch
+from broker.cloud.media import pin_pages
 from broker.documents.reading import Reading
 from broker.jobs.exporting import Export
 from broker.jobs.head import Head, Status
@@ -32,6 +34,10 @@ Said = str | dict[str, Any] | Status
 """What a model says: a text, an object, or how its job ends otherwise."""
 
 
+class Output(dict[str, Any]):
+    """All that a model gives, as its job keeps it."""
+
+
 @dataclass
 class Documents(Rows):
     """The use cases of documents and all they touch."""
@@ -42,6 +48,8 @@ class Documents(Rows):
     says: Callable[[Head, str], Said] = lambda head, text: "Fine."
     """Answers a child, of which it gets the head and all that the model reads."""
     cost: int = 10
+    children_jobs: Any = None
+    """What reads the jobs of children; the world's unless a test looks at it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,10 +79,11 @@ class Documents(Rows):
     ) -> dict[str, Any]:
         """Go on with a document, as a fresh process does."""
         plan = Plan(self.batches, self.rows, self.most)
-        children = Children(self.batches, self.world.jobs, self.world.payloads)
+        children = Children(self.batches, self.children_jobs or self.world.jobs, self.world.payloads)
         recipes = Recipes(self.world.database)
         use_case = PlanDocument(
-            self.batches, self.rows, plan, children, self.readings, recipes, self.outbox, self.results
+            *(self.batches, self.rows, plan, children, self.readings, recipes, self.outbox, self.results),
+            partial(pin_pages, self.world.payloads),
         )
         try:
             return use_case(batch_id, lambda: self.now, time_left)
@@ -112,6 +121,7 @@ class Documents(Rows):
         if not isinstance(said, Status):
             output = "OUTPUT#1.1"
             document = {"text": said} if isinstance(said, str) else {"text": json.dumps(said), "json": said}
+            document = dict(said) if isinstance(said, Output) else document
             self.world.payloads.save(head, output, document)
         error = None if output else {"type": "x", "code": "no_model", "message": "No."}
         outcome = Outcome(status, output=output, error=error)

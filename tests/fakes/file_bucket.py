@@ -24,9 +24,14 @@ class FakeFileBucket:
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     targets: dict[str, tuple[str, int, str | None]] = field(default_factory=dict)
     """By URL: the key, the size and the digest that it takes."""
+    down: int = 0
+    """So many of the next objects are not written."""
 
     def put(self, key: str, data: bytes) -> str:
         """See `FileBucket.put`."""
+        if self.down:
+            self.down -= 1
+            raise Unavailable("The bucket is busy.")
         self.objects[key] = data
         return _etag(data)
 

@@ -12,7 +12,6 @@ from broker.batches.rows.tries import LINE_S
 from broker.batches.store import Batches
 from broker.delivery.publishing import HeadChange, Publish
 from broker.documents.document import Document
-from broker.documents.sandbox import Ocr
 from broker.inbox.collecting import Collect
 from broker.inbox.counting import Count
 from broker.inbox.file_work import FileWork
@@ -24,7 +23,7 @@ from broker.jobs.head import Head, Status
 from broker.jobs.transitions import Outcome, finish
 from broker.tenants.registry import Tenants
 
-from tests.fakes.batches import FakeBatchWorkflows
+from tests.fakes.batches import FakeBatchWorkflows, batch_room
 from tests.fakes.bus import FakeBus
 from tests.fakes.files import FakeCollects, FakeInbox, FakeOutbox, FakeReadings
 from tests.fakes.queue import FakeDeliveries
@@ -65,7 +64,7 @@ class Files:
     def documents(self) -> TakeDocument:
         """Takes documents for which there are recipes."""
         submit = SubmitDocument(Batches(self.world.database), self.workflows, lambda model, now: (None, None))
-        return TakeDocument(Recipes(self.world.database), self.readings, submit)
+        return TakeDocument(Recipes(self.world.database), self.readings, submit, batch_room(self.world.database))
 
     @property
     def count(self) -> Count:
@@ -88,7 +87,7 @@ class Files:
                 self.collects,
                 self.readings,
                 self.documents,
-                TakeLines(Batches(world.database), self.workflows),
+                TakeLines(Batches(world.database), self.workflows, batch_room(world.database)),
             ),
             lambda batch_id, line, error: failed.append((line, type(error).__name__)),
             self.line_s,
@@ -111,7 +110,7 @@ class Files:
             event, _ = self.readings.asked.pop(0)
             use_case(event)
 
-    def read_for_recipe(self, answer: Callable[[Path, str, Ocr], Document]) -> None:
+    def read_for_recipe(self, answer: Callable[..., Document]) -> None:
         """Read the documents that are asked for, for their recipes."""
         use_case = ReadForRecipe(self.inbox, self.readings, answer, self.collects.again)
         while self.readings.asked:

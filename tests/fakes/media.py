@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from broker.errors import InvalidRequest
-from broker.providers.wire.base import Blob
+from broker.providers.wire.base import Blob, Measured
 
 
 @dataclass(slots=True)
@@ -15,6 +15,9 @@ class FakeMedia:
     objects: dict[str, Blob] = field(default_factory=dict)
     placed: dict[str, Blob] = field(default_factory=dict)
     """Bytes of requests that were put into S3, by their keys."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Of objects that are larger than what stands for them here."""
+    region: str = "us-east-1"
     pinned: dict[str, Blob] = field(default_factory=dict)
     handed: dict[str, bytes | None] = field(default_factory=dict)
     """What was handed to services, by its keys; None for what they are to write."""
@@ -37,6 +40,11 @@ class FakeMedia:
             return "payloads", key
         bucket, _, key = reference["s3"].removeprefix("s3://").partition("/")
         return bucket, key
+
+    def measure(self, reference: Mapping[str, str]) -> Measured:
+        """See `Media.measure`."""
+        known = self.objects.get(reference.get("s3", ""))
+        return Measured(self.sizes.get(reference.get("s3", ""), len(known.data) if known else 1), self.region)
 
     def pin(self, reference: Mapping[str, str]) -> None:
         """See `Media.pin`."""

@@ -8,6 +8,7 @@ from broker.cache.single_flight import Flights
 from broker.errors import BrokerError
 from broker.jobs.head import Head
 from broker.providers.wire.base import Answer, Call, OperationStarted
+from broker.routing.at_once import AtOnce
 from broker.steps.admitting import Admission
 from broker.steps.calling import Calling
 from broker.steps.context import Run
@@ -70,7 +71,7 @@ class Stage:
     def invoke(self) -> InvokeModel:
         """The step, as a fresh process builds it."""
         world = self.world
-        admission = Admission(self.circuits, self._notice)
+        admission = Admission(self.circuits, AtOnce(world.database), self._notice)
         exchange = Exchange(
             world.jobs,
             world.payloads,

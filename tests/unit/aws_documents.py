@@ -2,11 +2,12 @@
 
 import base64
 
+from broker.errors import Unavailable
+
 from tests.fakes.aws import Reply
 from tests.unit.aws_case import (
     CAT,
     CAT_OBJECT,
-    DOWN,
     INVALID,
     PNG,
     SCAN,
@@ -49,11 +50,14 @@ FORM = [
 ]
 FIELDS = [{"key": "Name:", "value": "Ann [x]", "score": 0.95}]
 TABLES = [[["", "Ann"]]]
+LAYOUT = [
+    {"page": 1, "items": [{"text": "Ünïcode 日本"}, {"text": "Name: Ann"}, {"table": TABLES[0]}, FIELDS[0]]},
+]
 DOCUMENT_ERRORS = {
     **dict.fromkeys(("InvalidS3ObjectException", "UnsupportedDocumentException", "BadDocumentException"), INVALID),
     **dict.fromkeys(("DocumentTooLargeException", "IdempotentParameterMismatchException"), INVALID),
     **dict.fromkeys(("InvalidKMSKeyException", "HumanLoopQuotaExceededException"), INVALID),
-    "InvalidJobIdException": DOWN,
+    "InvalidJobIdException": (Unavailable, True),
 }
 PAGES = {"DocumentMetadata": {"Pages": 2}}
 TEXTRACT = {
@@ -72,7 +76,7 @@ TEXTRACT = {
         make_call("extract_text", {"file": CAT, "features": ["forms", "tables"]}),
         ("AnalyzeDocument",),
         (Reply({"DocumentMetadata": {"Pages": 1}, "Blocks": [*LINES, *FORM]}),),
-        {"text": "Ünïcode 日本\nName: Ann", "pages": 1, "fields": FIELDS, "tables": TABLES},
+        {"text": "Ünïcode 日本\nName: Ann", "pages": 1, "fields": FIELDS, "tables": TABLES, "layout": LAYOUT},
         {"pages": 1, "forms": 1, "tables": 1},
         ({"Document": CAT_OBJECT, "FeatureTypes": ["FORMS", "TABLES"]},),
         DOCUMENT_ERRORS,
@@ -142,6 +146,7 @@ TEXTRACT = {
         ),
         {
             **{"text": "Ünïcode 日本\nName: Ann", "pages": 2, "fields": FIELDS, "tables": TABLES},
+            "layout": [*LAYOUT, {"page": 2, "items": []}],
             "missing_pages": [2],
         },
         {"pages": 2, "forms": 2, "tables": 2},

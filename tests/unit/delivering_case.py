@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
+from broker.delivery.sending import Sent
 from broker.delivery.starting import SAFETY_MS
 from broker.jobs.head import Status, due_partition
 from broker.storage import Item

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
 from broker.delivery.receivers import AllAtOnce, Receivers, Slots
+from broker.delivery.sending import Sent
 from broker.jobs.head import Status, due_partition
 from broker.jobs.store import Jobs, note_item
 from broker.storage import Item, Put, TableName

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from broker.clock import now_ms
+from broker.delivery.delivering import Deliver
+from broker.delivery.sending import Sent
+from broker.delivery.starting import StartDelivery
+from broker.endpoints.registered import RegisteredEndpoints
 from broker.errors import BrokerError
 from broker.prompts.listing import Listing
 from broker.rest.api import Api
@@ -18,8 +23,10 @@ from broker.tenants.registry import Tenants
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.circuits import FakeCircuits
 from tests.fakes.conversations import FakeTurns
+from tests.fakes.endpoints import FakeSeal, an_endpoint_door, endpoints_of
 from tests.fakes.file_bucket import FakeFileBucket, a_file_door
 from tests.fakes.questions import answers
+from tests.fakes.queue import FakeDeliveries
 from tests.fakes.world import BASE_URL, CHAT, JOB_ID, World, a_model
 
 BODY = json.dumps(CHAT)
@@ -34,6 +41,10 @@ class Door:
     turns: FakeTurns = field(default_factory=FakeTurns)
     health: FakeCircuits = field(default_factory=FakeCircuits)
     bucket: FakeFileBucket = field(default_factory=FakeFileBucket)
+    deliveries: FakeDeliveries = field(default_factory=FakeDeliveries)
+    receives: Sent = field(default_factory=lambda: Sent(204, None, None, 7))
+    posted: list[tuple[str, str, bytes, list[str]]] = field(default_factory=list)
+    """What went out to registered endpoints: address, id, body and secrets."""
     batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,6 +53,27 @@ class Door:
         self.world.register(a_model("small"), a_model("large", status="disabled"))
         self.world.tenant()
         self.world.tenant("other", models=["large"])
+
+    @property
+    def deliver(self) -> Deliver:
+        """Attempts webhooks; receivers answer with `receives`."""
+        database, seal = self.world.database, FakeSeal()
+        start = StartDelivery(database, self.deliveries)
+        kept = endpoints_of(database)
+        registered = RegisteredEndpoints(database, kept, start, seal.open, lambda kind, detail: None)
+        return Deliver(
+            *(database, self.world.jobs, self.deliveries, self._send, lambda note, sent: None), registered=registered
+        )
+
+    def attempt(self) -> None:
+        """Attempt all that is asked for."""
+        asked, self.deliveries.sent = self.deliveries.sent, []
+        for owner, _, name, _ in asked:
+            self.deliver(owner, name, now_ms(), BASE_URL)
+
+    def _send(self, tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Any = None) -> Sent:
+        self.posted.append((url, event_id, body, list(secrets())))
+        return self.receives
 
     def _redeliver(self, job_id: str, now: int) -> list[str]:
         self.redelivered.append(job_id)
@@ -59,6 +91,7 @@ class Door:
         query: dict[str, str] | None = None,
         ago_s: float = 0,
         base_url: str = BASE_URL,
+        proxy: str = "",
         **headers: str,
     ) -> Reply:
         world = self.world
@@ -80,9 +113,13 @@ class Door:
             lambda: a_file_door(world.database, self.bucket),
             self.batches.door,
             self.batches.bulk,
+            lambda: an_endpoint_door(world.database, self.deliveries, self.deliver.again, self.attempt),
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        path = {"id": job_id} if "{id}" in resource else {}
+        first, _, second = job_id.partition(" ")
+        path = {"id": first} if "{id}" in resource else {"proxy": proxy} if proxy else {}
+        if "{delivery_id}" in resource:
+            path["delivery_id"] = second
         who = frozenset(scopes.split())
         began = time.monotonic() - ago_s
         return api(

@@ -132,8 +132,7 @@ def test_who_is_refused_learns_how_the_budget_stands(world: World) -> None:
     world.register(a_model("dear", price_out=10**6))
     with pytest.raises(BudgetExceeded) as failure:
         world.accept({**CHAT, "model": "dear"}, tenant="rich")
-    budget = failure.value.budget
-    assert budget is not None
+    budget = failure.value.beside["budget"]
     worst = budget["worst_cost_usd"]
     assert worst > 1, "a thousand tokens, at a thousandth of a dollar each"
     assert budget == {
@@ -151,12 +150,12 @@ def test_who_is_refused_learns_how_the_budget_stands(world: World) -> None:
 
 def test_amounts_are_told_where_they_are_the_reason_only() -> None:
     stands = ledger.Standing("2026-12", 10**9, 2 * 10**8, 10**8)
-    assert ledger.exceeded(stands, 10**8).budget is None, "the tenant's own budget covers this"
+    assert not ledger.exceeded(stands, 10**8).beside, "the tenant's own budget covers this"
     refused = ledger.exceeded(stands, 3 * 10**8 + 1)
-    assert refused.budget is not None and "USD 0.300000001" in refused.message
-    assert refused.budget["period_ends_at"] == "2027-01-01T00:00:00.000Z"
-    overdrawn = ledger.exceeded(ledger.Standing("2026-12", 10, -5, 15), 1).budget
-    assert overdrawn is not None and (overdrawn["available_usd"], overdrawn["held_usd"]) == (0, 0)
+    assert "USD 0.300000001" in refused.message
+    assert refused.beside["budget"]["period_ends_at"] == "2027-01-01T00:00:00.000Z"
+    overdrawn = ledger.exceeded(ledger.Standing("2026-12", 10, -5, 15), 1).beside["budget"]
+    assert (overdrawn["available_usd"], overdrawn["held_usd"]) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ def asked(credential: str) -> dict[str, Any]:
     return handler({"type": "TOKEN", "methodArn": METHOD, "authorizationToken": credential}, None)
 
 
+def asked_with(headers: dict[str, str] | None) -> dict[str, Any]:
+    """The same of an authorizer that gets all headers."""
+    return handler({"type": "REQUEST", "methodArn": METHOD, "headers": headers}, None)
+
+
 @pytest.mark.usefixtures("dynamodb")
 def test_a_key_opens_the_whole_stage_and_no_other() -> None:
     key = create_key(adapters.database(), "acme", "ci", ("jobs:write", "jobs:read"))
@@ -79,6 +84,41 @@ def test_anything_else_is_unauthorized(credential: str, capsys: pytest.CaptureFi
     assert failure.value.__suppress_context__
     token = credential.removeprefix("Bearer").strip()
     assert len(token) < 10 or token not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_key_may_come_in_either_header_whatever_their_case() -> None:
+    key = create_key(adapters.database(), "acme", "ci")
+    wanted = asked(f"Bearer {key}")
+    for headers in (
+        {"x-api-key": key},
+        {"X-Api-Key": f" {key} "},
+        {"Authorization": f"Bearer {key}"},
+        {"authorization": f"bearer  {key}", "X-API-Key": ""},
+        {"Authorization": f"Bearer {key}", "x-api-key": key},
+    ):
+        assert asked_with(headers) == wanted, headers
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_two_credentials_that_differ_are_nobodys() -> None:
+    mine, theirs = (create_key(adapters.database(), tenant, "ci") for tenant in ("acme", "other"))
+    for headers in (
+        None,
+        {},
+        {"x-api-key": ""},
+        {"x-api-key": f"Bearer {mine}"},
+        {"x-api-key": mine, "Authorization": f"Bearer {theirs}"},
+        {"x-api-key": theirs, "authorization": f"Bearer {mine}"},
+        {"x-api-key": mine, "Authorization": mine},
+        {"x-api-key": mine, "Authorization": "Basic abc"},
+        {"x-api-key": mine, "Authorization": "Bearer"},
+        {"x-api-key": f"{mine}, {mine}"},
+        {"Authorization": mine},
+        {"api-key": mine},
+    ):
+        with pytest.raises(Exception, match=r"^Unauthorized$"):
+            asked_with(headers)
 
 
 def test_a_revoked_key_is_unauthorized(dynamodb: Any) -> None:

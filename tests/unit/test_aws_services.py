@@ -20,9 +20,11 @@ from broker.errors import (
     InvalidRequest,
     ModelTimedOut,
     Rejected,
+    Throttled,
     Unavailable,
 )
 from broker.providers import PROVIDERS
+from broker.providers.aws.textract import MOST_PAUSES
 from broker.providers.wire.base import Answer, Call, OperationStarted
 
 from tests.fakes.aws import Reply, Wire, aws_environment
@@ -57,7 +59,8 @@ def wire(far_end: Wire) -> Wire:
 
 def provider(name: str, wire: Wire) -> Any:
     module, kind = PROVIDERS[name]
-    return getattr(__import__(module, fromlist=[kind]), kind)(wire.make)
+    made = getattr(__import__(module, fromlist=[kind]), kind)
+    return made(wire.make, lambda seconds: None) if name == "textract" else made(wire.make)
 
 
 def work(case: Case, wire: Wire, *replies: Reply, call: Call | None = None) -> Answer | OperationStarted:
@@ -135,8 +138,15 @@ def test_every_code_that_an_operation_has_is_known(case: Case, wire: Wire) -> No
                 continue  # no errors: see the tests of these services
             kind, paid = {**COMMON, **case.errors}[code]
             paid = paid or (kind is Unavailable and status in (500, 502, 530))
-            error = failed(case, wire, *case.replies[:place], error_reply(protocol, code, status))
-            assert (type(error), error.maybe_paid) == (kind, paid or place > 0), code
+            paid = paid or place > 0
+            refusals = 1
+            if case.provider == "textract" and case.operation_id and issubclass(kind, Throttled | Unavailable):
+                paid = code == "InvalidJobIdException"  # else only the question failed
+                refusals += MOST_PAUSES if place and kind is Throttled else 0
+            replies = [error_reply(protocol, code, status)] * refusals
+            error = failed(case, wire, *case.replies[:place], *replies)
+            assert (type(error), error.maybe_paid) == (kind, paid), code
+            assert wire.left == 0
 
 
 @each_case
@@ -175,6 +185,8 @@ def test_a_fault_of_the_connection_is_known(
     case: Case, wire: Wire, fault: Exception, kind: type[BrokerError], code: str, paid: bool
 ) -> None:
     error = failed(case, wire, Reply(fault=fault))
+    if case.provider == "textract" and case.operation_id:
+        paid = False  # only the question failed
     assert (type(error), error.code, error.maybe_paid) == (kind, code, paid)
 
 

@@ -19,6 +19,7 @@ from tests.fakes.batch_rows import Rows, chat
 
 PROMPT = {"pk": "PROMPT#note", "sk": "LATEST", "user": "{{what}} {{by}}"}
 OF_CSV: dict[str, Any] = {"input": {"form": "csv"}, "prompt": {"id": "note"}}
+GONE = {"prompt": {"id": "gone"}}  # its columns are held against nothing
 
 
 def planned(data: bytes, asked: dict[str, Any], piece: int = 1 << 20) -> Rows:
@@ -36,7 +37,7 @@ def found(rows: Rows) -> list[tuple[int, Any]]:
     batch = rows.batch()
     assert batch.is_planned, batch.error
     return [
-        (each.line, each.error.code if each.error else _asked(each.body))
+        (each.line, each.error.code if each.error else _asked(each.request.body))
         for shard in rows.all_shards()
         for each in contents_of(batch, shard, rows.rows)
     ]
@@ -91,7 +92,7 @@ def test_a_column_of_ids_names_its_rows_and_no_variable() -> None:
     rows = planned(b"custom_id,what,by\nr1,a,b\nr1,c,d\n", OF_CSV)
     batch, (shard,) = rows.batch(), rows.all_shards()
     first, second = contents_of(batch, shard, rows.rows)
-    assert (first.custom_id, first.body["prompt"]["variables"]) == ("r1", {"what": "a", "by": "b"})
+    assert (first.custom_id, first.request.body["prompt"]["variables"]) == ("r1", {"what": "a", "by": "b"})
     assert second.error is not None
     assert second.error.code == "duplicate_custom_id"
 
@@ -199,7 +200,7 @@ def test_a_row_without_end_over_many_lines_takes_no_memory_and_is_no_csv() -> No
 
 def test_a_row_that_names_make_too_long_is_an_error_under_its_line() -> None:
     names = ",".join(f"n{number:07}" for number in range(400_000))
-    rows = planned(f"{names}\n{',' * 399_999}\n".encode(), OF_CSV)
+    rows = planned(f"{names}\n{',' * 399_999}\n".encode(), OF_CSV | GONE)
     assert found(rows) == [(2, "body_too_large")]
     assert len(rows.rows.objects["batches/batch_1/rows.jsonl"]) < 1_000, "nothing is written that nobody takes"
 
@@ -208,7 +209,7 @@ def test_what_a_small_file_swells_to_is_bounded() -> None:
     rows = Rows(most=EVERY._replace(bytes=20_000))
     rows.world.register(PROMPT)
     names = ",".join(f"n{number:03}" for number in range(100))
-    rows.put(f"{names}\n{(',' * 99 + chr(10)) * 50}".encode(), asked=OF_CSV)
+    rows.put(f"{names}\n{(',' * 99 + chr(10)) * 50}".encode(), asked=OF_CSV | GONE)
     rows.plan()
     batch = rows.batch()
     assert (batch.status, (batch.error or {})["code"]) == ("failed", "file_too_large")

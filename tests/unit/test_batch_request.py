@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from broker.batches.asking.request import BATCH_EVENTS, MOST_INLINE, asked_of, parse_batch
+from broker.batches.asking.parts import BATCH_EVENTS
+from broker.batches.asking.request import MOST_INLINE, asked_of, parse_batch
 from broker.batches.batch import Batch
 from broker.errors import InvalidRequest
 

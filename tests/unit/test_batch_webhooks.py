@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
+from broker.delivery.sending import Sent
 from broker.errors import InvalidRequest
 from broker.inbox.file_work import FileWork
 from broker.storage import Item

@@ -64,6 +64,7 @@ def test_a_stack_that_does_nothing_costs_what_its_key_and_queues_do_and_its_alar
     alarm_lines = {"metrics that alarms look at", "composite alarms"}
     assert summed([each for each in idle(PRICES) if each.name not in alarm_lines]) <= 3.05
     assert summed(idle(PRICES, AlarmSet="few")) <= 3.55
+    assert summed(idle(PRICES, AlarmSet="few", Inbox="off")) <= 3
     assert summed(idle(PRICES)) <= 5.55
 
 

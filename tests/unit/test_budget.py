@@ -16,6 +16,7 @@ from broker.jobs.head import Head
 from broker.jobs.reading import looked_at, view
 from broker.jobs.request import parse_request
 from broker.metrics import job_ended, provider_called
+from broker.routing.at_once import AtOnce
 from broker.steps.admitting import Admission
 from broker.steps.advancing import Advance
 from broker.steps.calling import Calling
@@ -71,7 +72,7 @@ class Plain:
         tenants, models = Tenants(self.database), world.models()
         guard = Guard(world.jobs, self.payloads, tenants, Policies(world.database), _never)
         share = Stage(world=World()).share()
-        admission = Admission(health)
+        admission = Admission(health, AtOnce(world.database))
         exchange = Exchange(world.jobs, self.payloads, lambda name: FakeProvider(), admission, provider_called)
         calling = Calling(world.jobs, self.payloads, str, lambda run: None, admission, exchange)  # type: ignore[arg-type, return-value]
         shorten = Shorten(world.jobs, self.payloads, models, tenants, calling, lambda: world.turns)

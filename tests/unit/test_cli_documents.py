@@ -129,6 +129,16 @@ def paper(tmp_path: Path) -> str:
     return str(tmp_path / "a b.pdf")
 
 
+def test_a_stack_that_takes_no_files_says_so_and_nothing_is_put(
+    broker: Broker, paper: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = {**TEMPLATE, "Outputs": {**TEMPLATE["Outputs"], "Inbox": {"Value": "off"}}}
+    broker.session.client("cloudformation").create_stack(StackName="without", TemplateBody=json.dumps(template))
+    monkeypatch.setenv("BROKER_STACK", "without")
+    assert main(["document", "run", paper, "--recipe", "notes"]) == 1
+    assert "Inbox=off" in capsys.readouterr().err
+
+
 def test_a_file_goes_to_its_recipe_and_its_answer_comes_with_pages_and_cost(
     broker: Broker, paper: str, capsys: Printed
 ) -> None:

@@ -138,7 +138,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["ke"], {"key"}),
         (["key", "re"], {"revoke"}),
-        (["--local", "key", ""], {"create", "list", "revoke", "-h", "--help"}),
+        (["--local", "key", ""], {"create", "limit", "list", "revoke", "-h", "--help"}),
         (["completion", "z"], {"zsh"}),
         (["jobs", "--st"], {"--status"}),
         (["history", "mod"], {"models"}),

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from broker.clock import iso
-from broker.delivery.delivering import Sent, make_sender
 from broker.delivery.schedule import PAUSES_S
+from broker.delivery.sending import Sent, make_sender
 from broker.delivery.starting import SAFETY_MS
 from broker.errors import InvalidRequest, Unavailable
 from broker.jobs.reading import view

@@ -1,7 +1,7 @@
 """Deliveries of jobs that are erased meanwhile: what is under way ends, and keeps no address."""
 
 import pytest
-from broker.delivery.delivering import Sent
+from broker.delivery.sending import Sent
 from broker.errors import InvalidRequest
 from broker.jobs.erasing import erase
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from broker.errors import InvalidRequest, KeyInFlight, Unavailable
 from broker.jobs.accepting import Acceptance
-from broker.jobs.event_consumer import EventConsumer
+from broker.jobs.event_consumer import EventConsumer, refuse_document
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.tenants.registry import Tenants
@@ -167,6 +167,14 @@ def test_what_cannot_be_a_job_is_kept_with_the_reason_and_told(
     ((kind, detail),) = take.bus.events
     assert kind == "RequestRejected"
     assert (detail["data"]["error"]["code"], detail["data"]["error"]["param"]) == (code, param)
+    assert take.world.queue.sent == []
+
+
+def test_where_no_documents_are_taken_an_event_that_asks_for_one_is_rejected_by_name(take: Door) -> None:
+    take.take_document = refuse_document  # type: ignore[method-assign]
+    assert take(detail={"document": {"s3": "s3://inbox/acme/a.pdf", "recipe": "notes"}}) is None
+    ((_, detail),) = take.bus.events
+    assert detail["data"]["error"]["param"] == "document"
     assert take.world.queue.sent == []
 
 

@@ -14,6 +14,7 @@ from broker.errors import (
     NotFound,
     PolicyMissing,
     Throttled,
+    TooManyAtOnce,
     Unavailable,
 )
 from broker.json_text import MAX_BODY_BYTES
@@ -192,6 +193,7 @@ AGAIN, NOT_AGAIN = {"x-should-retry": "true"}, {"x-should-retry": "false"}
         (PolicyMissing("m"), 503, NOT_AGAIN),
         (Unavailable("m"), 503, AGAIN),
         (KeyInFlight("m", retry_after=1), 409, AGAIN | {"retry-after": "1", "retry-after-ms": "1000"}),
+        (TooManyAtOnce("m", retry_after=60), 429, AGAIN | {"retry-after": "60", "retry-after-ms": "60000"}),
         (Throttled("m", retry_after=0), 429, AGAIN | {"retry-after": "1", "retry-after-ms": "1"}),
         (Throttled("m", retry_after=0.2), 429, AGAIN | {"retry-after": "1", "retry-after-ms": "200"}),
         (Throttled("m", retry_after=2.7), 429, AGAIN | {"retry-after": "3", "retry-after-ms": "2700"}),

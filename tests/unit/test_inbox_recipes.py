@@ -39,15 +39,15 @@ def files() -> Files:
     return made
 
 
-def one_page(path: Path, name: str, ocr: Ocr) -> Document:
+def one_page(path: Path, name: str, ocr: Ocr, together: bool = False) -> Document:
     return Document(name, "pdf", (Page(1, path.read_text()),))
 
 
-def locked(path: Path, name: str, ocr: Ocr) -> Document:
+def locked(path: Path, name: str, ocr: Ocr, together: bool = False) -> Document:
     return Document(name, error=EncryptedDocument("It needs a password."))
 
 
-def scanned(path: Path, name: str, ocr: Ocr) -> Document:
+def scanned(path: Path, name: str, ocr: Ocr, together: bool = False) -> Document:
     pictures = [path.with_name("1.png"), path.with_name("2.png")]
     for picture in pictures:
         picture.write_bytes(picture.name.encode())
@@ -135,7 +135,7 @@ def test_a_recipe_of_others_is_none_and_one_out_of_use_says_so(files: Files) -> 
         ({"extract": {"scans": "off"}}, scanned, "scans_not_read"),
         (
             {},
-            lambda path, name, ocr: Document(name, error=EncryptedDocument("It needs a password.")),
+            lambda path, name, ocr, together: Document(name, error=EncryptedDocument("It needs a password.")),
             "encrypted_document",
         ),
     ],

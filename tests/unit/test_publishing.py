@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
 from broker.delivery.events import event_of, webhook_body
 from broker.delivery.publishing import HeadChange, Publish
+from broker.delivery.sending import Sent
 from broker.delivery.starting import SAFETY_MS
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status, due_partition

@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.delivery.delivering import Deliver, Sent
+from broker.delivery.delivering import Deliver
 from broker.delivery.publishing import HeadChange, Publish
+from broker.delivery.sending import Sent
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, Status

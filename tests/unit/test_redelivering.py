@@ -1,7 +1,7 @@
 """Redelivering: the same event once more, with a schedule of its own."""
 
 import pytest
-from broker.delivery.delivering import Sent
+from broker.delivery.sending import Sent
 from broker.delivery.starting import SAFETY_MS
 from broker.errors import DeliveryBusy, InvalidRequest
 

@@ -1,6 +1,6 @@
 """The record of a batch: what was asked for, how far its shards have come, and the sums of those that have ended.
 
-    pk BATCH#id   sk BATCH   tenant of the index: {tenant}#batches, so that batches are listed as jobs are, apart
+    pk BATCH#id   sk BATCH   its place among those of its tenant: `batches.listing`
 
 All changes are decided here by what stood before, and written on condition of `rev` (`batches.store`). A change that is
 repeated changes nothing more.
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from broker.batches.shard import Sums
+from broker.batches.listing import Place, batch_id_of, batch_pk, tenant_of
+from broker.batches.shard import MODELS, Sums
 from broker.jobs.head import due_partition
 from broker.storage import Item
 
@@ -128,7 +129,7 @@ class Batch:
     def from_item(cls, item: Item) -> Self:
         """Read the stored form."""
         known = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
-        known["tenant"] = item["tenant"].removesuffix(LISTED)
+        known["id"], known["tenant"] = batch_id_of(item), tenant_of(item)
         known["status"] = BatchStatus(item["status"])
         known["sums"] = Sums.of(item.get("sums", {}))
         for name in ("open", "busy"):
@@ -142,7 +143,8 @@ class Batch:
             value = getattr(self, spec.name)
             if value is not None and value != () and value != {} and value is not False:
                 item[spec.name] = list(value) if isinstance(value, tuple) else value
-        item |= {"tenant": self.tenant + LISTED, "status": self.status.value, "sums": self.sums.kept}
+        item |= {"status": self.status.value, "sums": self.sums.kept}
+        item |= Place.of(self.id, self.created_at).keys(self.tenant, is_open=not self.status.terminal)
         if self.due_at is not None:
             item["due"] = due_partition(self.id)
         return item
@@ -251,6 +253,7 @@ class Batch:
         untold = ("webhook",) if self.due_at is not None else ()  # who tells of its end forgets it
         kept = {name: value for name, value in self.asked.items() if name in (*KEPT_OF_ERASED, *untold)}
         empty: dict[str, Any] = {"asked": kept, "output": {}, "released": 0, "open": (), "busy": (), "is_paused": False}
+        empty["rows_in"] = self.rows_in and {name: value for name, value in self.rows_in.items() if name != MODELS}
         erased = replace(self, erased_at=now, **empty)
         return erased.looked_at(now) if self.is_planned else erased
 
@@ -261,6 +264,12 @@ class Batch:
     def looked_at(self, now: int) -> Self:
         """With the sweep's next look put off, for something moved."""
         return replace(self, looks=0, due_at=now + LOOK_MS)
+
+    def awaited(self, until: int) -> Self:
+        """With the sweep's next look not before then, for someone is at it; not written anew each time it is said."""
+        if self.due_at is None or self.due_at >= until:
+            return self
+        return replace(self, due_at=until + 3 * LOOK_MS)
 
     def looked_in_vain(self, now: int) -> Self:
         """With the sweep's next look put off for twice as long as the last."""
@@ -275,6 +284,10 @@ class Batch:
 KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
 """Of what was asked: neither texts nor addresses."""
 
+MESSAGES = "message_requests"
+"""In `Batch.asked` of a batch that came by the route of Anthropic's batches (`doors.message_batches`): how many it has.
+Its results are lines of that form, in one file."""
+
 DOCUMENT = "document"
 """In `Batch.source`, the kind of those that are of a document; in `Batch.asked`, by which recipe it goes."""
 
@@ -282,17 +295,3 @@ DOCUMENT = "document"
 def is_document(batch: Batch) -> bool:
     """True for the batch of a document: its rows come stage by stage, and it has one result."""
     return bool(batch.source.get("kind") == DOCUMENT)
-
-
-LISTED = "#batches"
-"""Behind the tenant in the tenant's index: batches stand there apart from jobs. No tenant's name has a `#`."""
-
-
-def batch_pk(batch_id: str) -> str:
-    """The partition of a batch."""
-    return f"BATCH#{batch_id}"
-
-
-def batch_id_of(item: Item) -> str:
-    """The batch that an item belongs to, from its partition key (all that the indexes hold)."""
-    return str(item["pk"]).removeprefix("BATCH#")

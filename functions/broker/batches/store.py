@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.batches.batch import LISTED, Batch, batch_pk
+from broker.batches.batch import Batch
+from broker.batches.listing import Listed, Place, batch_pk
 from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, end_name, place_of_row, shard_pk
 from broker.errors import Conflict, NotFound
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
@@ -75,11 +76,11 @@ class Batches:
                 return before, Batch.from_item(item)
         raise Conflict(f"batch {batch_id} changed {TRIES} times while it was being changed")
 
-    def of_tenant(self, tenant: str, *, limit: int, cursor: Item | None) -> tuple[list[Batch], Item | None]:
+    def of_tenant(self, tenant: str, *, limit: int, cursor: Place | None) -> tuple[list[Batch], Place | None]:
         """A page of a tenant's batches, newest first."""
-        page = self.database.index("tenant", tenant + LISTED, limit=limit, newest_first=True, cursor=cursor)
-        found = (self.database.get("jobs", item["pk"], "BATCH") for item in page.items)
-        return [Batch.from_item(item) for item in found if item], page.cursor
+        places, following = Listed(self.database).page(tenant, limit, cursor)
+        found = (self.find(place.batch_id) for place in places)
+        return [batch for batch in found if batch], following
 
     def put_shards(self, shards: Sequence[Shard]) -> None:
         """Write new shards; those that are there stay as they are, for their rows may have begun."""

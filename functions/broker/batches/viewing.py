@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.batches.batch import Batch, BatchStatus, is_document
 from broker.batches.documents.viewing import document_view
-from broker.batches.shard import ENDINGS, ROWS, Sums
+from broker.batches.shard import ENDINGS, MODELS, ROWS, Sums
 from broker.batches.store import Batches
 from broker.clock import iso, usd
 from broker.jobs.head import Status
@@ -102,6 +102,9 @@ def batch_view(
         "object": "batch",
         "status": batch.status.value,
         "endpoint": asked.get("endpoint"),
+        "input_file_id": asked.get("input_file_id"),
+        "completion_window": _window(asked.get("completion_window_s")),
+        "model": _model(batch),
         "created_at": iso(batch.created_at),
         **{f"{name}_at": iso(batch.stamps.get(name)) for name in STAMPS},
         "expires_at": iso(batch.ends_at),
@@ -116,7 +119,10 @@ def batch_view(
         "duplicates": sums.duplicates,
         "usage": {
             "input_tokens": sums.input_tokens,
+            "input_tokens_details": {"cached_tokens": 0},
             "output_tokens": sums.output_tokens,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": sums.input_tokens + sums.output_tokens,
             "cost_usd": usd(sums.cost),
         },
         "eta_seconds": eta,
@@ -138,6 +144,20 @@ def batch_view(
         "erased": batch.erased_at is not None,
         "urls": {"get": url, **{each: f"{url}/{each}" for each in ("cancel", "pause", "resume", "retry", "results")}},
     }
+
+
+def _window(seconds: int | None) -> str | None:
+    """A span as clients write it: a day is `24h`."""
+    if seconds is None:
+        return None
+    unit, name = next(each for each in ((3_600, "h"), (60, "m"), (1, "s")) if seconds % each[0] == 0)
+    return f"{seconds // unit}{name}"
+
+
+def _model(batch: Batch) -> str | None:
+    """The model that all rows name, once they are laid out, where that is one; of rows in OpenAI's form alone."""
+    models = (batch.rows_in or {}).get(MODELS, ())
+    return str(models[0]) if batch.is_planned and len(models) == 1 else None
 
 
 def _eta(batch: Batch, progress: Progress, now: int) -> tuple[int | None, dict[str, Any] | None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from broker.bootstrap import batching
 from broker.bootstrap.adapters import database, files, is_local, job_queue, models, prompt_texts, setting, tenants
-from broker.bootstrap.running import deliver
+from broker.bootstrap.running import deliveries
 from broker.clock import now_ms
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def submit() -> "Submit":
     return Submit(
         *(batching.batches(), tenants().get, RowFiles(client("s3"), files().open), batching.row_bytes()),
         *(batching.batch_workflows(), lambda url: check_form(url, allow_private=is_local()), check_names),
-        *(setting("INBOX_BUCKET"), batch_unstarted),
+        *(setting("INBOX_BUCKET"), batching.batch_room(), batch_unstarted),
     )
 
 
@@ -93,7 +93,7 @@ def batch_door() -> "BatchDoor":
     erase = EraseBatch(database(), batching.release(), results, _discard)
 
     def redeliver(batch_id: str, now: int) -> list[str]:
-        return deliver().redeliver(batch_id, now)
+        return deliveries().redeliver(batch_id, now)
 
     return BatchDoor(batching.batches(), submit(), estimate(), stops, show, _link, erase, redeliver)
 

@@ -15,6 +15,7 @@ from broker.bootstrap.adapters import (
     setting,
 )
 from broker.bootstrap.batching import batch_workflows, batches, duplicates, release, row_bytes, run_rows, shard_queue
+from broker.bootstrap.endpoints import tell_endpoints
 
 if TYPE_CHECKING:
     from broker.batches.flow.looking import LookAtBatch
@@ -51,7 +52,8 @@ def tell() -> "Tell":
     from broker.batches.flow.telling import Tell
     from broker.delivery.starting import StartDelivery
 
-    return Tell(batches(), bus().put_one, StartDelivery(database(), delivery_queue()), base_url())
+    start = StartDelivery(database(), delivery_queue())
+    return Tell(batches(), bus().put_one, start, base_url(), lambda *about: tell_endpoints().of_batch(*about))
 
 
 @cache

@@ -1,12 +1,16 @@
 """Builds what runs batches: the steps of their workflow, and what becomes of a shard."""
 
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from broker.bootstrap.adapters import database, jobs, outbox, payloads, readings, setting
+from broker.bootstrap.adapters import database, jobs, outbox, payloads, prompt_texts, readings, setting, tenants
 from broker.bootstrap.doors import accept, prepare
+from broker.clock import now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from broker.batches.batch import Batch
     from broker.batches.documents.submitting import PlanBatch, PlanDocument
     from broker.batches.flow.steering import Expire, GiveUp, Run
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from broker.cloud.queues import ShardsQueue
     from broker.cloud.rows import RowObjects
     from broker.cloud.workflows import BatchMachine
+    from broker.tenants.room import Room
 
 
 @cache
@@ -26,6 +31,16 @@ def batches() -> "Batches":
     from broker.batches.store import Batches
 
     return Batches(database())
+
+
+@cache
+def batch_room() -> "Room":
+    """How many batches a tenant may have under way."""
+    from broker.batches.listing import Listed
+    from broker.tenants.room import Room
+
+    counted = Listed(database()).open_of_tenant
+    return Room("batches", lambda tenant, now: tenants().get(tenant, now).max_batches, counted)
 
 
 @cache
@@ -68,7 +83,9 @@ def plan() -> "Plan":
     """Laying out rows."""
     from broker.batches.rows.planning import EVERY, Plan
     from broker.bootstrap.adapters import bus, outbox
+    from broker.errors import NotFound
     from broker.inbox.rejecting import Reject
+    from broker.prompts.templates import Prompts
 
     reject = Reject(outbox(), bus().put_one)
 
@@ -76,7 +93,13 @@ def plan() -> "Plan":
         if key := batch.asked.get("file"):
             reject(key, batch.id, batch.tenant, error, now)
 
-    return Plan(batches(), row_bytes(), EVERY, refused)
+    prompts = Prompts(database(), prompt_texts())
+
+    def check_columns(prompt: "dict[str, Any]", names: "Sequence[str]") -> None:
+        with suppress(NotFound):  # it was there when the batch was taken; if it comes back, rows may find it
+            prompts.check_columns(prompt, names, now_ms())
+
+    return Plan(batches(), row_bytes(), EVERY, refused, check_columns)
 
 
 @cache
@@ -119,8 +142,8 @@ def run_rows() -> "RunRows":
     from broker.jobs.request import JobRequest, stored_form
     from broker.metrics import line_failed
 
-    def worst(request: JobRequest, batch: "Batch", now: int) -> int:
-        asked = with_policies(stored_form(request), batch.asked.get("policies", ()))
+    def worst(request: JobRequest, batch: "Batch", now: int, known: "Mapping[str, Any]") -> int:
+        asked = with_policies({**stored_form(request), **known}, batch.asked.get("policies", ()))
         return prepare().quote(batch.tenant, asked, now)[1]
 
     use_cases = batches(), duplicates(), row_bytes(), jobs(), accept(), shard_queue()
@@ -142,9 +165,10 @@ def plan_document() -> "PlanDocument":
     from broker.batches.documents.recipes import Recipes
     from broker.batches.documents.submitting import PlanDocument
     from broker.cloud.clients import client
+    from broker.cloud.media import pin_pages
     from broker.cloud.results import ResultObjects
 
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))
     children = Children(batches(), jobs(), payloads())
     ports = readings(), Recipes(database()), outbox(), results
-    return PlanDocument(batches(), row_bytes(), plan(), children, *ports)
+    return PlanDocument(batches(), row_bytes(), plan(), children, *ports, partial(pin_pages, payloads()))

@@ -21,7 +21,7 @@ from broker.bootstrap.adapters import (
     setting,
     tenants,
 )
-from broker.bootstrap.running import deliver
+from broker.bootstrap.running import deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,14 +33,16 @@ if TYPE_CHECKING:
     from broker.rest.api import Api
     from broker.rest.batches import BatchDoor
     from broker.rest.bulk import BulkDoor
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
     from broker.steps.estimating import EstimateJob
     from broker.steps.preparing import Prepare
     from broker.tenants.budgets import Budgets
+    from broker.tenants.call_rates import CallRates
     from broker.tenants.identity import Identity
 
 
-QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai")}
+QUIET_DOORS: dict[str, tuple[str, ...]] = {"always": (), "on_request": ("rest", "openai", "anthropic")}
 """Whose jobs the bus hears of only where their requests ask for it, by the template's `RestJobEvents`."""
 
 
@@ -97,6 +99,16 @@ def identify() -> "Callable[[str, int], Identity]":
     return lambda header, now: authenticate(header, database(), now, verifier)
 
 
+@cache
+def call_rates() -> "CallRates":
+    """How often tenants may call."""
+    from broker.tenants.call_rates import CallRates
+
+    return CallRates(
+        database(), int(setting("TENANT_REQUEST_RATE")), lambda tenant, now: tenants().get(tenant, now).calls_per_second
+    )
+
+
 def cors_origin() -> str:
     """The origin whose pages may call the REST API; empty where none may."""
     return setting("CORS_ORIGIN")
@@ -124,7 +136,7 @@ def api() -> "Api":
     from broker.rest.api import Api
 
     def redeliver(job_id: str, now: int) -> list[str]:
-        return deliver().redeliver(job_id, now)
+        return deliveries().redeliver(job_id, now)
 
     def forget(job_id: str) -> None:
         answers().forget(job_id)
@@ -138,6 +150,11 @@ def api() -> "Api":
         from broker.bootstrap.bulk import bulk_door
 
         return bulk_door()
+
+    def of_endpoints() -> "EndpointDoor":
+        from broker.bootstrap.endpoints import endpoint_door
+
+        return endpoint_door(deliveries().again)
 
     def try_policies(trial: "Trial", tenant: str, now: int) -> dict[str, Any]:
         from broker.steps.trying import TryPolicies
@@ -153,6 +170,8 @@ def api() -> "Api":
             file_door,
             of_batches,
             of_bulk,
+            of_endpoints,
+            call_rates().check,
         ),
     )
 
@@ -184,7 +203,7 @@ def event_consumer() -> "EventConsumer":
     """The door for events."""
     from broker.cloud.clients import client
     from broker.cloud.queues import RejectedEvents
-    from broker.jobs.event_consumer import EventConsumer
+    from broker.jobs.event_consumer import EventConsumer, refuse_document
 
     rejected = RejectedEvents(client("sqs"), setting("REJECTED_QUEUE"))
 
@@ -193,4 +212,7 @@ def event_consumer() -> "EventConsumer":
 
         ask_for_document()(detail, tenant, event_id, principal)  # seldom asked for, and S3's client is slow to load
 
-    return EventConsumer(accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), ask)
+    document = refuse_document if setting("TAKES_FILES") == "off" else ask
+    return EventConsumer(
+        accept(), tenants().of_event, rejected, lambda kind, detail: bus().put_one(kind, detail), document
+    )

@@ -56,7 +56,7 @@ def split() -> "Split":
 
     inbox, later = Inbox(client("s3")), FilesQueue(client("sqs"), setting("FILES_QUEUE"))
     use_cases = tenants().get, _accept_later, count_line(), bus().put_one
-    take_lines = TakeLines(batching.batches(), batching.batch_workflows())
+    take_lines = TakeLines(batching.batches(), batching.batch_workflows(), batching.batch_room())
     return Split(database(), inbox, outbox(), *use_cases, later, readings(), take_document(), take_lines, line_failed)
 
 
@@ -71,7 +71,7 @@ def take_document() -> "TakeDocument":
     submit = SubmitDocument(
         batching.batches(), batching.batch_workflows(), lambda name, now: window_of(models().catalog(now), name)
     )
-    return TakeDocument(Recipes(database()), readings(), submit)
+    return TakeDocument(Recipes(database()), readings(), submit, batching.batch_room())
 
 
 def _accept_later(
@@ -110,14 +110,15 @@ def read_for_recipe() -> "ReadForRecipe":
     from broker.cloud.clients import client
     from broker.cloud.queues import FilesQueue
     from broker.documents import sandbox
+    from broker.documents.gathering import MOST_PAGES
     from broker.documents.limits import Limits
     from broker.inbox.files import MAX_FILE_BYTES
     from broker.inbox.recipes import ReadForRecipe
 
     sandbox.hide()
 
-    def read(path: "Path", name: str, keep: sandbox.Ocr) -> "Document":
-        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES), keep)
+    def read(path: "Path", name: str, keep: sandbox.Ocr, together: bool) -> "Document":
+        return sandbox.read(path, name, Limits(bytes=MAX_FILE_BYTES, gathered=MOST_PAGES if together else 0), keep)
 
     later = FilesQueue(client("sqs"), setting("FILES_QUEUE"))
     return ReadForRecipe(Inbox(client("s3")), readings(), read, later.again)

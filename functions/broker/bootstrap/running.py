@@ -23,6 +23,7 @@ from broker.bootstrap.adapters import (
     setting,
     tenants,
 )
+from broker.bootstrap.endpoints import exhausted, registered, tell_endpoints
 
 if TYPE_CHECKING:
     from broker.delivery.delivering import Deliver
@@ -67,7 +68,7 @@ def look_at_file_or_batch(item: dict[str, Any], now: int) -> bool:
         from broker.bootstrap.bulk import ask_for_bulk
 
         return ask_for_bulk().look(str(item["pk"]).removeprefix("BULK#"), now)
-    from broker.batches.batch import batch_id_of
+    from broker.batches.listing import batch_id_of
     from broker.bootstrap.batching import batches
 
     batch_id = batch_id_of(item)
@@ -141,13 +142,14 @@ def invoke_model() -> "InvokeModel":
     """Asking one candidate."""
     from broker.metrics import fault_noticed, provider_called
     from broker.providers import lookup
+    from broker.routing.at_once import AtOnce
     from broker.steps.admitting import Admission
     from broker.steps.calling import Calling
     from broker.steps.exchanging import Exchange
     from broker.steps.invoking import InvokeModel
     from broker.steps.shortening import Shorten
 
-    admission = Admission(circuits(), fault_noticed)
+    admission = Admission(circuits(), AtOnce(database()), fault_noticed)
     exchange = Exchange(jobs(), payloads(), lookup, admission, provider_called, fault_noticed)
     calling = Calling(jobs(), payloads(), secrets_get, media, admission, exchange)
     shorten = Shorten(jobs(), payloads(), models(), tenants(), calling, conversations)
@@ -218,18 +220,28 @@ def publish() -> "Publish":
         *(database(), jobs(), bus(), delivery_queue(), base_url(), job_ended, count_ended, publishing_stopped),
         lambda head: webhook_gone(head.id, f"job.{head.status}"),
         leave_undone,
+        lambda head, now: tell_endpoints().of_job(head, now),
     )
 
 
 @cache
 def deliver() -> "Deliver":
     """Webhooks."""
+    from dataclasses import replace
+
+    return replace(deliveries(), registered=registered(), on_exhausted=exhausted)
+
+
+@cache
+def deliveries() -> "Deliver":
+    """The same for who only has them attempted: it opens no endpoint's secrets."""
     from broker.clock import now_ms
     from broker.delivery.addresses import resolve
-    from broker.delivery.delivering import Deliver, make_sender
+    from broker.delivery.delivering import Deliver
     from broker.delivery.owners import owner_of
     from broker.delivery.post import post
     from broker.delivery.receivers import Receivers
+    from broker.delivery.sending import make_sender
     from broker.delivery.signing import sign
     from broker.errors import CredentialRejected
     from broker.jobs.head import Head

@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.bootstrap.adapters import database, job_queue, jobs, payloads, setting
-from broker.bootstrap.running import deliver, look_at_file_or_batch
+from broker.bootstrap.running import deliveries, look_at_file_or_batch
 
 if TYPE_CHECKING:
     from broker.cloud.queues import Ends
@@ -44,7 +44,7 @@ def sweep() -> "Sweep":
     from broker.jobs.sweeping import Sweep
 
     dead = JobDeadLetters(client("sqs"), [setting("INTERACTIVE_DEAD_LETTERS"), setting("BULK_DEAD_LETTERS")])
-    return Sweep(jobs(), payloads(), job_queue(), dead, deliver().resend, look_at_file_or_batch, can_start)
+    return Sweep(jobs(), payloads(), job_queue(), dead, deliveries().resend, look_at_file_or_batch, can_start)
 
 
 def reviews_standing(now: int) -> tuple[int, int]:

@@ -84,6 +84,8 @@ class Shared:
     cost: int
     """Nano-dollars, all borne by the job that led."""
     ended_at: int
+    cut: bool = False
+    """Whether the answer ends because its limit of tokens was reached."""
 
 
 class Flights:
@@ -131,6 +133,7 @@ class Flights:
             "output": answer.output,
             "model": answer.model,
             "usage": answer.usage,
+            **({"cut": True} if answer.cut else {}),
             "cost": answer.cost,
         }
         self._end(leading, facts, answer.ended_at)
@@ -164,7 +167,8 @@ def _judge(item: Item | None, me: Member, now: int) -> Waiter | Alone | Shared |
     if item["state"] == "shared":
         if not was_there:
             return 0
-        return Shared(item["job_id"], item["output"], item["model"], item["usage"], item["cost"], ended_at)
+        known = item["job_id"], item["output"], item["model"], item["usage"], item["cost"]
+        return Shared(*known, ended_at, item.get("cut", False))
     if was_there and (kind := EVERYONES.get(item["error"]["kind"])):
         error = item["error"]
         raise kind(error["message"], code=error["code"], param=error.get("param"))

@@ -78,6 +78,8 @@ def _put(shell: Shell) -> File:
             raise InvalidRequest(f"{name}: {value!r} is no id.", param=name)
     if kind_of(options.file.name) != "document":
         raise InvalidRequest(f"{options.file} is taken as a request by its name, not as a document.", param="file")
+    if shell.outputs.get("Inbox") == "off":
+        raise InvalidRequest("The stack takes no files: it is deployed with Inbox=off.", param="file")
     data = options.file.read_bytes()
     bucket, key = shell.outputs["InboxBucket"], f"{tenant}/{options.recipe}/{uuid4().hex}/{options.file.name}"
     put = shell.session.client("s3").put_object(Bucket=bucket, Key=key, Body=data)

@@ -13,7 +13,10 @@ from broker.jobs.store import Jobs
 from broker.registry.versions import Registry
 from broker.tenants.api_keys import kept, key_item, new_key
 
-ALL_SCOPES = ("jobs:read", "jobs:write", "files:read", "files:write", "models:read", "usage:read")
+ALL_SCOPES = (
+    *("jobs:read", "jobs:write", "files:read", "files:write", "models:read", "usage:read"),
+    *("webhooks:read", "webhooks:write"),
+)
 """What a key has unless its scopes are named."""
 
 KNOWN_SCOPES = (*ALL_SCOPES, "pii:read", "*")
@@ -38,13 +41,20 @@ def registry_of(session: Any, outputs: dict[str, str]) -> Registry:
 
 
 def create_key(
-    database: DynamoDatabase, tenant: str, principal: str, scopes: tuple[str, ...] = ALL_SCOPES, days: int | None = None
+    database: DynamoDatabase,
+    tenant: str,
+    principal: str,
+    scopes: tuple[str, ...] = ALL_SCOPES,
+    days: int | None = None,
+    limits: dict[str, int] | None = None,
 ) -> str:
     """Register a new API key and give it; only its hash is kept, so it cannot be shown again."""
     key, digest = new_key()
     now = now_ms()
     expires = None if days is None else now + days * 86_400_000
-    item = key_item(digest, tenant=tenant, principal=principal, scopes=scopes, created_at=now, expires_at=expires)
+    item = key_item(
+        *(digest,), tenant=tenant, principal=principal, scopes=scopes, created_at=now, expires_at=expires, limits=limits
+    )
     database.write(*kept(item))
     return key
 

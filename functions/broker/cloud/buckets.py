@@ -11,7 +11,10 @@ from typing import Any
 from broker.errors import NotFound
 
 PIECE_BYTES = 8_000_000
-"""Of a large object. S3 takes five mebibytes at least for each piece but the last, and ten thousand of them."""
+"""Of a large object, at first. S3 takes five mebibytes at least for each but the last, and ten thousand of them."""
+
+GROWS_EVERY = 1_000
+"""Pieces, after which each is larger by the size of the first: ten thousand have 440 GB then, and the last 80 MB."""
 
 GONE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed", "404", "412"}
 
@@ -45,10 +48,13 @@ def ask(
 ) -> Any:
     """Ask S3 (GetObject, HeadObject) for exactly one version of an object.
 
+    By its ETag in any case: where no more versions are kept, the one named `null` is written over (S3 user guide,
+    "Adding objects to versioning-suspended buckets").
+
     Raises:
         NotFound: it was deleted, or overwritten where no versions are kept.
     """
-    which = {"VersionId": version} if version else {"IfMatch": f'"{etag}"'}
+    which = {"IfMatch": f'"{etag}"'} | ({"VersionId": version} if version else {})
     try:
         return operation(Bucket=bucket, Key=key, **which, **more)
     except client.exceptions.ClientError as error:
@@ -78,6 +84,7 @@ def write(
     kind: str | None = None,
     at_once: int = 1,
     batch_id: str | None = None,
+    piece_bytes: int = PIECE_BYTES,
 ) -> dict[str, Any]:
     """Write an object from its parts, over what was there before; gives S3's reply, with `ETag` and `VersionId`.
 
@@ -87,21 +94,23 @@ def write(
         key: of the object.
         parts: of its bytes; where making them fails, nothing is written.
         kind: media type; by the key's ending where it is left out.
-        at_once: pieces that are sent at the same time; memory holds one more, and the one that is being made.
+        at_once: pieces of the first size that are sent at the same time, and as many bytes of larger ones; memory holds
+            one piece more, and the one that is being made.
         batch_id: the batch that it is a result of, for `batch_of`.
+        piece_bytes: of the first piece.
     """
     where = {"Bucket": bucket, "Key": key}
     how: dict[str, Any] = {"ContentType": kind or CONTENT_TYPES[key.rpartition(".")[2]]}
     if batch_id is not None:
         how["Metadata"] = {OF_BATCH: batch_id}
-    pieces = _pieces(parts)
+    pieces = _pieces(parts, piece_bytes)
     first = next(pieces, b"")
-    if len(first) < PIECE_BYTES:
+    if len(first) < piece_bytes:
         reply: dict[str, Any] = client.put_object(**where, Body=first, **how)
         return reply
     where["UploadId"] = client.create_multipart_upload(**where, **how)["UploadId"]
     try:
-        made = _upload_all(client, where, chain([first], pieces), at_once)
+        made = _upload_all(client, where, chain([first], pieces), at_once, at_once * piece_bytes)
         completed: dict[str, Any] = client.complete_multipart_upload(**where, MultipartUpload={"Parts": made})
     except BaseException:
         with suppress(Exception):  # what is left of it, the bucket deletes after a day
@@ -110,7 +119,9 @@ def write(
     return completed
 
 
-def _upload_all(client: Any, where: dict[str, str], pieces: Iterable[bytes], at_once: int) -> list[dict[str, Any]]:
+def _upload_all(
+    client: Any, where: dict[str, str], pieces: Iterable[bytes], at_once: int, most_bytes: int
+) -> list[dict[str, Any]]:
     if at_once == 1:
         return [_upload(client, where, *each) for each in enumerate(pieces, start=1)]
     from concurrent.futures import Future, ThreadPoolExecutor  # only large objects need it
@@ -120,7 +131,7 @@ def _upload_all(client: Any, where: dict[str, str], pieces: Iterable[bytes], at_
     pool = ThreadPoolExecutor(at_once)
     try:
         for number, piece in enumerate(pieces, start=1):
-            if len(sending) == at_once:
+            while sending and (len(sending) + 1) * len(piece) > most_bytes:  # none that is sent is larger
                 made.append(sending.popleft().result())
             sending.append(pool.submit(_upload, client, where, number, piece))
         return [*made, *(each.result() for each in sending)]
@@ -140,13 +151,16 @@ def etag_of(reply: Any) -> str:
     return str(reply["ETag"]).strip('"')
 
 
-def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of one size; the last may be smaller."""
-    kept = bytearray()
+def _pieces(parts: Iterable[bytes], first_bytes: int) -> Iterator[bytes]:
+    """The same bytes in pieces; the later they come, the larger they are, and the last may be smaller."""
+    kept, number = bytearray(), 0
     for part in parts:
         kept += part
-        while len(kept) >= PIECE_BYTES:
-            yield bytes(kept[:PIECE_BYTES])
-            del kept[:PIECE_BYTES]
+        while len(kept) >= (size := first_bytes * (1 + number // GROWS_EVERY)):
+            with memoryview(kept) as seen:
+                piece = bytes(seen[:size])
+            del kept[:size]
+            yield piece
+            number += 1
     if kept:
         yield bytes(kept)

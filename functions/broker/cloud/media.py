@@ -11,8 +11,10 @@ from broker.cloud.payloads import file_key
 from broker.errors import InvalidRequest
 from broker.jobs.media_references import owned
 from broker.jobs.store import NoteOwner, Payloads
-from broker.providers.wire.base import Blob
+from broker.providers.wire.base import Blob, Measured
 
+PDF = "application/pdf"
+FORBIDDEN = frozenset({"403", "AccessDenied", "KMS.DisabledException", "KMS.NotFoundException"})
 MOST_BYTES = 25_000_000
 """That a function reads into its memory; services that read S3 themselves take more."""
 
@@ -63,6 +65,22 @@ class JobMedia:
         (key,) = self._payloads.save(self._job, name, {}, files=[(data, reference["media_type"])]).files
         return self._bucket, key
 
+    def measure(self, reference: Mapping[str, str]) -> Measured:
+        """See `Media.measure`."""
+        bucket, key = self.place(reference)
+        client = self._s3()
+        try:
+            size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        except client.exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in FORBIDDEN:
+                message = "The broker may not read the file, or not use the key that it is encrypted with."
+                raise InvalidRequest(message, code="file_forbidden", param="input.file.s3") from None
+            if code not in (*GONE, "404"):  # a HEAD has no body that would say more
+                raise
+            raise _gone() from None
+        return Measured(size, client.meta.region_name)
+
     def pin(self, reference: Mapping[str, str]) -> None:
         """See `Media.pin`. It is a copy that goes with the job; one that is there stays as it is."""
         if "data" in reference or self._payloads.facts(self._job.id, _pin_of(reference)) is not None:
@@ -100,6 +118,11 @@ class JobMedia:
     def _place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         # Checked when the job was accepted, and once more where it counts.
         return owned(reference["s3"], self._tenant, self._inbox, "input.file.s3")
+
+
+def pin_pages(payloads: Payloads, job: NoteOwner, address: str, data: bytes) -> None:
+    """Have a job find a PDF at an address, whatever lies there; the adapter of `batches.documents.Pin`."""
+    payloads.save(job, _pin_of({"s3": address}), {}, {"media_type": PDF}, [(data, PDF)])
 
 
 def _name_of(data: bytes) -> str:

@@ -60,5 +60,6 @@ SERVICES = {
     "secretsmanager": Service(
         *("secretsmanager", "SECRETS_MANAGER", "1.1", "secretsmanager"), {"get_secret_value": "GetSecretValue"}
     ),
+    "kms": Service(*("kms", "KMS", "1.1", "TrentService"), {"decrypt": "Decrypt", "encrypt": "Encrypt"}),
 }
 """By botocore's name."""

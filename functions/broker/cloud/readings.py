@@ -4,6 +4,7 @@ import base64
 import json
 import struct
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,49 @@ class DocumentReadings:
 
     def load_scan(self, batch_id: str, number: int) -> str:
         """See `batches.documents.Readings.load_scan`."""
+        return base64.b64encode(self._load(_scan(batch_id, number))).decode()
+
+    def keep_pages(self, batch_id: str, number: int, path: Path) -> None:
+        """See `inbox.recipes.KeptReadings.keep_pages`."""
+        with path.open("rb") as file:
+            self._s3.put_object(
+                Bucket=self._bucket, Key=_pages(batch_id, number), Body=file, ContentType="application/pdf"
+            )
+
+    def load_pages(self, batch_id: str, number: int) -> bytes:
+        """See `batches.documents.Readings.load_pages`."""
+        return self._load(_pages(batch_id, number))
+
+    def load_ended(self, batch_id: str, name: str) -> dict[str, Any]:
+        """See `batches.documents.earlier.Kept`."""
         try:
-            reply = self._s3.get_object(Bucket=self._bucket, Key=_scan(batch_id, number))
+            facts: dict[str, Any] = json.loads(self._load(_ended(batch_id, name)))
+        except NotFound:
+            return {}
+        return facts
+
+    def keep_ended(self, batch_id: str, name: str, facts: dict[str, Any]) -> None:
+        """See `batches.documents.earlier.Kept`."""
+        body = json.dumps(facts, ensure_ascii=False).encode()
+        self._s3.put_object(Bucket=self._bucket, Key=_ended(batch_id, name), Body=body, ContentType="application/json")
+
+    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0, ended: Iterable[str] = ()) -> None:
+        """See `Readings.forget`."""
+        keys = [_key(batch_id), *(_scan(batch_id, number) for number in range(scans))]
+        keys += [_pages(batch_id, number) for number in range(gathered)]
+        keys += [_ended(batch_id, name) for name in ended]
+        for key in keys:
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def _load(self, key: str) -> bytes:
+        try:
+            reply = self._s3.get_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] != MISSING:
                 raise
             raise NotFound("A picture of the document is gone.", code="document_gone") from None
-        return base64.b64encode(reply["Body"].read()).decode()
-
-    def forget(self, batch_id: str, scans: int = 0) -> None:
-        """See `Readings.forget`."""
-        self._s3.delete_object(Bucket=self._bucket, Key=_key(batch_id))
-        for number in range(scans):
-            self._s3.delete_object(Bucket=self._bucket, Key=_scan(batch_id, number))
+        data: bytes = reply["Body"].read()
+        return data
 
 
 def _key(batch_id: str) -> str:
@@ -72,6 +103,14 @@ def _key(batch_id: str) -> str:
 
 def _scan(batch_id: str, number: int) -> str:
     return f"{PREFIX}{batch_id}/scan-{number:04}.png"
+
+
+def _ended(batch_id: str, name: str) -> str:
+    return f"{PREFIX}{batch_id}/ended-{name}.json"
+
+
+def _pages(batch_id: str, number: int) -> str:
+    return f"{PREFIX}{batch_id}/pages-{number:04}.pdf"
 
 
 class TextractOcr:

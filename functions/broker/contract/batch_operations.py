@@ -9,11 +9,19 @@ from broker.rest.batches import KINDS, MOST_LISTED
 
 BATCH_ID = parameter("path", "id", "The batch.", {"type": "string"}, required=True, example=EXAMPLE_BATCH)
 
-KEY = parameter(
-    "header",
-    "Idempotency-Key",
-    "The same key with the same body gives the same batch, for a day.",
-    {"type": "string", "minLength": 1, "maxLength": 255},
+TRIES = (
+    parameter(
+        "header",
+        "Idempotency-Key",
+        "The same key with the same body gives the same batch, for a day.",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+    ),
+    parameter(
+        "header",
+        "X-Stainless-Retry-Count",
+        "Which try of a call this is, from 0: an equal repeat within ten minutes gets the batch of the first.",
+        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+    ),
 )
 
 PAGE = (
@@ -22,6 +30,7 @@ PAGE = (
         "query", "limit", "Batches on a page.", {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": 20}
     ),
     parameter("query", "cursor", "`next_cursor` of the page before.", {"type": "string"}),
+    parameter("query", "after", "`last_id` of the page before, as OpenAI's clients ask.", {"type": "string"}),
 )
 
 KIND = parameter(
@@ -39,7 +48,7 @@ BATCH_OPERATIONS: dict[tuple[str, str], Operation] = {
         "batches",
         {200: Batch, 202: Batch},
         errors=(400, 404, 409, 413, 422),
-        parameters=(KEY,),
+        parameters=TRIES,
         body=BatchRequest,
         headers=TAKEN,
     ),
@@ -79,7 +88,7 @@ BATCH_OPERATIONS: dict[tuple[str, str], Operation] = {
         "batches",
         {200: Batch, 202: Batch},
         errors=(400, 404, 409, 422),
-        parameters=(BATCH_ID, KEY),
+        parameters=(BATCH_ID, *TRIES),
         headers=TAKEN,
     ),
     ("POST", "/batches/{id}/redeliver"): Operation(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from broker.batches.asking.request import Hours
+from broker.batches.asking.parts import Hours
 from broker.batches.batch import BatchStatus, Stop
 from broker.batches.flow.telling import WEBHOOKS
 from broker.batches.shard import ENDINGS
@@ -90,9 +90,34 @@ class BatchUrls(Shown):
     results: Url
 
 
-_STAMPS: dict[str, Any] = {f"{name}_at": (Time | None, ...) for name in STAMPS}
+EpochSeconds = Annotated[int, Field(ge=0, json_schema_extra={"examples": [1_762_000_000]})]
+
+Moment = Time | EpochSeconds
+"""Epoch seconds of a batch with an `endpoint`, as OpenAI's clients read them."""
+
+_STAMPS: dict[str, Any] = {f"{name}_at": (Moment | None, ...) for name in STAMPS}
 
 Stamps = create_model("Stamps", __base__=Shown, __doc__="When it came to each status.", **_STAMPS)
+
+
+class CachedTokens(Shown):
+    """Of the input."""
+
+    cached_tokens: Count
+
+
+class ReasoningTokens(Shown):
+    """Of the output."""
+
+    reasoning_tokens: Count
+
+
+class BatchUsage(Usage):
+    """Tokens of all answers that were taken, and what all calls cost."""
+
+    input_tokens_details: CachedTokens
+    output_tokens_details: ReasoningTokens
+    total_tokens: Count
 
 
 class RecipeUsed(Shown):
@@ -148,9 +173,15 @@ class Batch(Stamps):  # type: ignore[misc, valid-type]  # made of the table of s
     object: Literal["batch"]
     status: BatchStatus
     endpoint: str | None
-    """Of rows that are requests to another API's endpoint; null of native ones."""
-    created_at: Time
-    expires_at: Time
+    """Of rows that are requests to this route of OpenAI's API; null of those that are requests of jobs."""
+    input_file_id: str | None
+    """The file of its rows, where that is a stored one."""
+    completion_window: str | None
+    """How long its rows may take, such as `24h`."""
+    model: str | None
+    """Of rows with an `endpoint`: the model, where all of them name the same."""
+    created_at: Moment
+    expires_at: Moment
     """When the time for its rows is over; those that have not ended then expire."""
     not_before: Time | None
     off_peak: Hours | None
@@ -158,7 +189,7 @@ class Batch(Stamps):  # type: ignore[misc, valid-type]  # made of the table of s
     counts: Counts  # type: ignore[valid-type]
     duplicates: Count
     """Rows that took the answer of an identical one, and cost nothing."""
-    usage: Usage
+    usage: BatchUsage
     eta_seconds: Count | None
     """When its rows will have ended, as far as that can be told."""
     eta_basis: EtaBasis | None
@@ -191,6 +222,10 @@ class BatchList(Shown):
 
     object: Literal["list"]
     data: list[Batch]
+    first_id: BatchId | None
+    last_id: BatchId | None
+    """For `after`, where there are more."""
+    has_more: bool
     next_cursor: str | None
     """For the next page; null on the last."""
 

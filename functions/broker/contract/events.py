@@ -1,6 +1,6 @@
 """The events that the broker puts on its bus, and the bodies of its webhooks."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, RootModel, create_model
 
@@ -8,6 +8,8 @@ from broker.batches.batch import BatchStatus
 from broker.batches.flow.telling import WEBHOOKS
 from broker.contract.common import TYPES, Count, EventId, JobError, JobId, OneOf, Shown, TerminalEvent, Time, Url, Usage
 from broker.delivery.events import DETAIL_TYPES, REVIEW_TYPES
+from broker.endpoints.bodies import RESPONSE_EVENTS
+from broker.endpoints.record import BY_FAILURE, BY_RECEIVER
 from broker.envelope import SOURCE, VERSION
 from broker.guardrails.policy import Stage
 from broker.jobs.fields import Task
@@ -155,9 +157,15 @@ class Event(BaseModel):
     source: Annotated[str, OneOf((SOURCE,))]
 
 
+Sequence = Annotated[
+    Count | None, Field(description="Of two webhooks of one job, the later one has the larger number.")
+]
+
+
 class EndedFacts(JobFacts):
     """A job that ended; where its answer is too large for a reply, with a link to it, made for this attempt."""
 
+    sequence: Sequence = None
     output_url: str | None = None
     """Works for a quarter of an hour, without any credential."""
     output_bytes: Count | None = None
@@ -191,6 +199,7 @@ class HeldFacts(Shown):
     url: Url
     """Of the job, at the API."""
     review: Hold
+    sequence: Sequence = None
 
 
 class HeldWebhook(Shown):
@@ -232,11 +241,73 @@ class BatchFailureWebhook(Shown):
     data: BatchFailureHookFacts
 
 
+class ResponseHookFacts(Shown):
+    """Which response."""
+
+    id: Annotated[str, Field(pattern="^resp_")]
+
+
+class ResponseWebhook(Shown):
+    """A response ended, as an endpoint of OpenAI's form is told."""
+
+    id: EventId
+    object: Literal["event"]
+    created_at: Count
+    """When, in epoch seconds."""
+    type: Annotated[str, OneOf(RESPONSE_EVENTS)]
+    data: ResponseHookFacts
+
+
+class OpenaiBatchFacts(Shown):
+    """Which batch."""
+
+    id: BatchId
+
+
+class OpenaiBatchWebhook(Shown):
+    """A batch ended, as an endpoint of OpenAI's form is told."""
+
+    id: EventId
+    object: Literal["event"]
+    created_at: Count
+    """When, in epoch seconds."""
+    type: Annotated[str, OneOf(tuple(WEBHOOKS.values()))]
+    data: OpenaiBatchFacts
+
+
+class OpenaiWebhookBody(RootModel[Annotated[ResponseWebhook | OpenaiBatchWebhook, Field(discriminator="type")]]):
+    """The body of a webhook to an endpoint of OpenAI's form."""
+
+
 AnyWebhook = EndedWebhook | HeldWebhook | BatchWebhook | BatchFailureWebhook
 
 
 class WebhookBody(RootModel[Annotated[AnyWebhook, Field(discriminator="type")]]):
     """The body of a webhook, signed as Standard Webhooks has it."""
+
+
+class EndpointDisabled(Shown):
+    """A registered endpoint that is sent nothing any more, until its tenant enables it."""
+
+    endpoint_id: Annotated[str, Field(pattern="^we_")]
+    disabled_by: Annotated[str, OneOf((BY_RECEIVER, BY_FAILURE))]
+    failing_since: Time | None
+    """The first failure since the last success."""
+
+
+class DeliveryExhausted(Shown):
+    """A webhook that was given up: its schedule is over, or its receiver stopped it."""
+
+    about: str
+    """The job or the batch."""
+    event: str
+    webhook_id: EventId
+    """Of the webhook (`webhook-id`)."""
+    endpoint_id: Annotated[str, Field(pattern="^we_")] | None
+    """The registered endpoint; null where the request gave the address."""
+    attempts: Count
+    last_status: int | None
+    last_error: str | None
 
 
 def event_models() -> dict[str, type[BaseModel]]:
@@ -251,6 +322,7 @@ def event_models() -> dict[str, type[BaseModel]]:
     data["RequestRejected"] = Rejection
     data |= {"BatchStarted": BatchBegun, "BatchProgressed": BatchProgress}
     data |= {"BatchCompleted": BatchFacts, "BatchFailed": BatchFailure}
+    data |= {"WebhookEndpointDisabled": EndpointDisabled, "WebhookExhausted": DeliveryExhausted}
     return {kind: _event(kind, facts) for kind, facts in data.items()}
 
 

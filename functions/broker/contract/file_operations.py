@@ -125,6 +125,21 @@ class PartForm(BaseModel):
 FILE_ID = parameter("path", "id", "The file.", {"type": "string"}, required=True, example=EXAMPLE_FILE)
 UPLOAD_ID = parameter("path", "id", "The upload.", {"type": "string"}, required=True, example=EXAMPLE_UPLOAD)
 
+TRIES = (
+    parameter(
+        "header",
+        "Idempotency-Key",
+        "The same key with the same body gives the same file, upload or part, for a day.",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+    ),
+    parameter(
+        "header",
+        "X-Stainless-Retry-Count",
+        "Which try of a call this is, from 0: an equal repeat within ten minutes gets what the first made.",
+        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+    ),
+)
+
 FILES_PAGE = (
     parameter(
         "query",
@@ -142,13 +157,23 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         f"Put a file: in a form with up to {MOST_FORM_BYTES:,} bytes, or by a request to the bucket",
         "files",
         {200: File},
-        errors=(400, 413),
+        errors=(400, 409, 413, 422),
+        parameters=TRIES,
         body=FileBody,
         form=FileForm,
+        headers=("Idempotent-Replayed",),
+        by_either_header=True,
     ),
-    ("GET", "/files"): Operation("List files", "files", {200: FileList}, errors=(400,), parameters=FILES_PAGE),
+    ("GET", "/files"): Operation(
+        "List files", "files", {200: FileList}, errors=(400,), parameters=FILES_PAGE, by_either_header=True
+    ),
     ("GET", "/files/{id}"): Operation(
-        "Get a file's record", "files", {200: File}, errors=(400, 404), parameters=(FILE_ID,)
+        "Get a file's record",
+        "files",
+        {200: File},
+        errors=(400, 404),
+        parameters=(FILE_ID,),
+        by_either_header=True,
     ),
     ("GET", "/files/{id}/content"): Operation(
         "Get a file's bytes",
@@ -157,12 +182,24 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 404),
         parameters=(FILE_ID,),
         headers=("Location",),
+        by_either_header=True,
     ),
     ("DELETE", "/files/{id}"): Operation(
-        "Delete a file", "files", {200: FileDeleted}, errors=(404,), parameters=(FILE_ID,)
+        "Delete a file",
+        "files",
+        {200: FileDeleted},
+        errors=(404,),
+        parameters=(FILE_ID,),
+        by_either_header=True,
     ),
     ("POST", "/uploads"): Operation(
-        "Begin a file that comes in parts", "files", {200: Upload}, errors=(400, 413), body=UploadBody
+        "Begin a file that comes in parts",
+        "files",
+        {200: Upload},
+        errors=(400, 409, 413, 422),
+        parameters=TRIES,
+        body=UploadBody,
+        headers=("Idempotent-Replayed",),
     ),
     ("GET", "/uploads/{id}"): Operation(
         "Get an upload, and which parts the bucket has",
@@ -175,8 +212,8 @@ FILE_OPERATIONS: dict[tuple[str, str], Operation] = {
         f"Add a part: in a form with up to {MOST_FORM_BYTES:,} bytes, or by a request to the bucket",
         "files",
         {200: UploadPart},
-        errors=(400, 404, 413),
-        parameters=(UPLOAD_ID,),
+        errors=(400, 404, 409, 413, 422),
+        parameters=(UPLOAD_ID, *TRIES),
         body=PartBody,
         form=PartForm,
     ),

@@ -1,10 +1,10 @@
 """What stands in the files of the outbox."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, RootModel
 
-from broker.contract.common import TYPES, OneOf, Shown
+from broker.contract.common import TYPES, JobId, OneOf, Shown
 from broker.contract.events import RejectionFacts
 from broker.contract.replies import Job
 
@@ -56,3 +56,33 @@ class LineError(Shown):
 
 class BatchLine(RootModel[LineJob | LineError]):
     """One line of a batch's result."""
+
+
+class RowResponse(Shown):
+    """What the route of a row answers."""
+
+    status_code: Annotated[int, Field(ge=200, le=599)]
+    request_id: JobId
+    """The job."""
+    body: dict[str, Any]
+    """The answer, or where there is none `error` as the route tells it."""
+
+
+class RowError(Shown):
+    """Why a row became no job, or that its job is not kept any more."""
+
+    code: str
+    message: str
+    param: str | None
+    """The field as it stands in the row."""
+    line: Line
+
+
+class OpenAiBatchLine(Shown):
+    """One line of the results of a batch with an `endpoint`: either `response` or `error` is not null."""
+
+    id: Annotated[str, Field(pattern="^batch_req_[0-9a-f]{32}$")]
+    custom_id: CustomId
+    response: RowResponse | None
+    error: RowError | None
+    duplicate_of: DuplicateOf = None

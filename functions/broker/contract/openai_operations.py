@@ -6,11 +6,13 @@ from broker.contract.openai import (
     DeletedAnswer,
     EmbeddingList,
     EmbeddingsRequest,
+    Moderation,
+    ModerationRequest,
     Response,
     ResponseRequest,
     ResponseTokens,
 )
-from broker.contract.operation import Operation, parameter
+from broker.contract.operation import LIMITED, LIMITED_OPENAI, Operation, parameter
 from broker.rest.http import MOST_WAIT_S
 
 TAG = "openai"
@@ -31,8 +33,9 @@ TRIES = (
     parameter(
         "header",
         "X-Stainless-Retry-Count",
-        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first.",
-        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first. "
+        "What is no number of up to three digits counts for nothing.",
+        {"type": "string"},
     ),
 )
 
@@ -43,7 +46,7 @@ WAIT = parameter(
     {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0},
 )
 
-HEADERS = ("Location", "Idempotent-Replayed")
+HEADERS = ("Location", "Idempotent-Replayed", *LIMITED, *LIMITED_OPENAI)
 
 OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/responses"): Operation(
@@ -107,6 +110,15 @@ OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=ANSWER,
         parameters=TRIES,
         body=EmbeddingsRequest,
+        headers=HEADERS,
+    ),
+    ("POST", "/moderations"): Operation(
+        "Have texts, or a picture, judged",
+        TAG,
+        {200: Moderation},
+        errors=ANSWER,
+        parameters=TRIES,
+        body=ModerationRequest,
         headers=HEADERS,
     ),
 }

@@ -1,19 +1,24 @@
 """What clients may ask the REST API, route by route; operators' routes are in `admin_operations`."""
 
 from broker.context.conversations import MOST_TURNS
+from broker.contract.anthropic import AnthropicModel, AnthropicModelList
+from broker.contract.anthropic_operations import ANTHROPIC_OPERATIONS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
 from broker.contract.common import EXAMPLE_JOB
+from broker.contract.endpoint_operations import ENDPOINT_OPERATIONS
 from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.models import Estimate, Model, ModelList
 from broker.contract.openai_operations import OPENAI_OPERATIONS
-from broker.contract.operation import Operation, parameter
+from broker.contract.operation import LIMITED, Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
 from broker.contract.replies import GoneJob, Job, JobList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation
+from broker.doors.anthropic import MOST_LISTED as MOST_MODELS
+from broker.doors.anthropic import USUAL_PAGE
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
@@ -29,6 +34,23 @@ PROMPT_ID = parameter("path", "id", "The prompt.", {"type": "string"}, required=
 CONVERSATION_ID = parameter("path", "id", "The conversation.", {"type": "string"}, required=True, example="chat-17")
 
 MODEL_ID = parameter("path", "id", "The model.", {"type": "string"}, required=True, example="gpt-4o-mini")
+
+MODEL_PAGE = (
+    parameter(
+        "header",
+        "Anthropic-Version",
+        "Any text: models are then told in Anthropic's form, in pages.",
+        {"type": "string"},
+    ),
+    parameter(
+        "query",
+        "limit",
+        "Models on a page of that form.",
+        {"type": "integer", "minimum": 1, "maximum": MOST_MODELS, "default": USUAL_PAGE},
+    ),
+    parameter("query", "after_id", "The last model of the page before.", {"type": "string"}),
+    parameter("query", "before_id", "The first model of the page behind; not with `after_id`.", {"type": "string"}),
+)
 
 TURNS_PAGE = (
     parameter(
@@ -54,8 +76,9 @@ SUBMISSION = (
     parameter(
         "header",
         "X-Stainless-Retry-Count",
-        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first.",
-        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first. "
+        "What is no number of up to three digits counts for nothing.",
+        {"type": "string"},
     ),
 )
 
@@ -96,11 +119,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 402, 404, 409, 413, 422),
         parameters=SUBMISSION,
         body=JobRequest,
-        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed", *LIMITED),
     ),
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
     ("GET", "/jobs/{id}"): Operation(
-        "Get a job", "jobs", {200: Job, 410: GoneJob}, errors=(400, 404), parameters=(JOB_ID, WAIT, INCLUDE)
+        "Get a job",
+        "jobs",
+        {200: Job, 410: GoneJob},
+        errors=(400, 404),
+        parameters=(JOB_ID, WAIT, INCLUDE),
     ),
     ("DELETE", "/jobs/{id}"): Operation(
         "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",
@@ -140,7 +167,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 402, 404, 409, 413, 422),
         parameters=(PROMPT_ID, *SUBMISSION),
         body=PromptRun,
-        headers=("Location", "Preference-Applied", "Idempotent-Replayed"),
+        headers=("Location", "Preference-Applied", "Idempotent-Replayed", *LIMITED),
     ),
     ("GET", "/conversations/{id}"): Operation(
         "List the turns that are kept of a conversation, newest first",
@@ -169,12 +196,28 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400, 402, 404, 413),
         body=JobRequest,
     ),
-    ("GET", "/models"): Operation("List the models that the tenant may use", "models", {200: ModelList}),
-    ("GET", "/models/{id}"): Operation(
-        "Get a model that the tenant may use", "models", {200: Model}, errors=(404,), parameters=(MODEL_ID,)
+    ("GET", "/models"): Operation(
+        "List the models that the tenant may use",
+        "models",
+        {200: ModelList},
+        errors=(400,),
+        parameters=MODEL_PAGE,
+        by_either_header=True,
+        in_dialect=AnthropicModelList,
     ),
+    ("GET", "/models/{id}"): Operation(
+        "Get a model that the tenant may use",
+        "models",
+        {200: Model},
+        errors=(404,),
+        parameters=(MODEL_ID,),
+        by_either_header=True,
+        in_dialect=AnthropicModel,
+    ),
+    **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
     **FILE_OPERATIONS,
+    **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,
     **BULK_OPERATIONS,
 }

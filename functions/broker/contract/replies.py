@@ -18,13 +18,14 @@ from broker.contract.common import (
     Url,
     Usage,
     Usd,
-    WebhookEvent,
 )
+from broker.endpoints.bodies import RESPONSE_EVENTS
 from broker.guardrails.policy import Stage
 from broker.jobs.calls import UNKNOWN
-from broker.jobs.fields import Task
+from broker.jobs.fields import WEBHOOK_EVENTS, Task
 from broker.jobs.head import Status
 from broker.reviews.record import STATES
+from broker.tenants.limits import CALLS, NAMES
 
 
 class AttemptError(Shown):
@@ -159,9 +160,12 @@ class Delivery(Shown):
 
     id: EventId
     """The same in every attempt (`webhook-id`)."""
-    event: WebhookEvent
+    event: Annotated[str, OneOf((*WEBHOOK_EVENTS, *RESPONSE_EVENTS))]
+    endpoint_id: str | None
+    """The registered endpoint that it goes to; null where the request gave the address."""
     state: Literal["pending", "delivered", "failed", "disabled"]
-    """`failed` when the schedule is over, `disabled` when the receiver answered 410."""
+    """`failed` when the schedule is over or the receiver stopped it, `disabled` when the receiver answered 410 or its
+    endpoint is disabled."""
     next_at: Time | None
     attempts: list[DeliveryAttempt]
 
@@ -257,6 +261,22 @@ class Budget(Shown):
     """When the next month begins, with a limit of its own."""
 
 
+class ReachedLimit(Shown):
+    """The limit that does not allow a request now."""
+
+    name: Annotated[str, OneOf((*NAMES, CALLS))]
+    scope: Literal["tenant", "key"]
+    """Whose it is: all of the tenant's, or those that come with one API key."""
+    id: str
+    """The tenant's, or the key's as `broker key list` shows it."""
+    amount: Annotated[int, Field(ge=1)]
+    left: Count
+    asked: Count
+    """Of tokens: the request's input as it is estimated, and the most that its answer may have."""
+    free_at: Time | None
+    """When it will allow as much, if nobody takes of it before; null where it never does."""
+
+
 class ErrorFacts(Shown):
     """What went wrong."""
 
@@ -269,12 +289,17 @@ class ErrorFacts(Shown):
     request_id: str
     budget: Budget | None = None
     """Only of `budget_exceeded`, where it is the tenant's own budget that does not cover the job."""
+    limit: ReachedLimit | None = None
+    """Only of `rate_limit_exceeded`."""
 
 
 class Error(Shown):
     """The body of every reply that is not a success."""
 
     error: ErrorFacts
+    type: Literal["error"] | None = None
+    """Of what API Gateway answers itself, as is `request_id`: for clients of Anthropic's."""
+    request_id: str | None = None
 
 
 class GoneJob(Job):

@@ -35,8 +35,9 @@ Lookup = Callable[[str, int], list[str]]
 class AddressRefused(InvalidRequest):
     """Webhooks are not sent there."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"webhook.url {why}.", code="webhook_address_refused", param="webhook.url")
+    def __init__(self, why: str, param: str = "webhook.url") -> None:
+        super().__init__(f"{param} {why}.", code="webhook_address_refused", param=param)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

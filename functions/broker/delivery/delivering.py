@@ -3,15 +3,15 @@
 import json
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from broker.delivery.events import held_body, webhook_body
 from broker.delivery.owners import notes_of, owner_of
 from broker.delivery.receivers import AllAtOnce, Slot, Slots
 from broker.delivery.schedule import next_attempt, verdict
+from broker.delivery.sending import Destination, NoneRegistered, Registered, Sender, Sent
 from broker.delivery.starting import SAFETY_MS, Deliveries
 from broker.errors import BrokerError, DeliveryBusy, InvalidRequest
 from broker.jobs.head import Head, due_partition
@@ -32,28 +32,6 @@ QUEUE_MOST_S = 900
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What came of one POST: the reply's status, or None and an error's code."""
-
-    status: int | None
-    error: str | None
-    retry_after_s: float | None
-    latency_ms: int
-
-
-class Sender(Protocol):
-    """Signs and posts."""
-
-    def __call__(self, tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:
-        """Post once.
-
-        Raises:
-            InvalidRequest: the address is refused.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class Deliver:
     """One attempt at one delivery, and what follows from it."""
 
@@ -70,19 +48,24 @@ class Deliver:
     """From 0 to 1: receivers that failed together should not be called together."""
     link: Callable[[Head], Linked | None] = lambda head: None
     """Gives a link to a job's answer; asked for where it is given out by one."""
+    registered: Registered = field(default_factory=NoneRegistered)
+    """The endpoints that deliveries may name in an address's place."""
+    on_exhausted: Callable[[str, Item], None] = lambda owner, note: None
+    """Told of a delivery whose schedule is over, before that is on record; may be told again."""
 
     def __call__(self, owner: str, name: str, now: int, base_url: str) -> str:
         """Attempt the delivery kept as the note `name`, unless another attempt owns it.
 
         Args:
-            owner: the id of the job or the batch.
+            owner: the id of the job, the batch or the endpoint.
             name: of the note.
             now: milliseconds.
             base_url: of the REST API, for the links of the body.
 
         Returns:
             Its state: `delivered`, `pending` (also where its receiver has no slot left), `failed` (given up),
-            `disabled` (the receiver said 410), or `gone` with its job, whose record was over.
+            `disabled` (the receiver said 410, or its endpoint takes nothing), or `gone` with its job, whose record
+            was over.
         """
         note = notes_of(self.database, owner, name).get(name)
         if note is None:
@@ -95,12 +78,30 @@ class Deliver:
             if note["due_at"] > then + SAFETY_MS:  # the sweep took it for the one that would make the attempt
                 self._look_again(note, then + SAFETY_MS)
             return "pending"
-        with self.slots.slot(note["tenant"], note["url"]) as slot:
-            return (
-                self._attempt(owner, name, note, slot, now, base_url) if slot else self._put_off(owner, name, note, now)
-            )
+        if "fan" in note:
+            self.registered.fan_out(owner, note, now)
+            return self._end(note, "delivered")
+        to = self._destination(owner, name, note)
+        if to is None:
+            return self._end(note, "disabled")
+        with self.slots.slot(note["tenant"], to.url) as slot:
+            if slot is None:
+                return self._put_off(owner, name, note, now)
+            return self._attempt(owner, name, note, to, slot, now, base_url)
 
-    def _attempt(self, owner: str, name: str, note: Item, slot: Slot, now: int, base_url: str) -> str:
+    def _destination(self, owner: str, name: str, note: Item) -> Destination | None:
+        if "endpoint" not in note:
+            return Destination(note["url"])
+        if not note["tries"]:
+            self.registered.begins(owner, name, note)
+        return self.registered.destination(note)
+
+    def _end(self, note: Item, state: str) -> str:
+        with suppress(ConditionFailed):  # an attempt has begun meanwhile, or its job was erased: it comes again
+            self._write(_ended(note | {"state": state}), note["tries"])
+        return state
+
+    def _attempt(self, owner: str, name: str, note: Item, to: Destination, slot: Slot, now: int, base_url: str) -> str:
         claimed = note | {"tries": note["tries"] + 1, "busy_until": now + SAFETY_MS, "due_at": now + SAFETY_MS}
         try:
             self._write(claimed, note["tries"])
@@ -111,8 +112,12 @@ class Deliver:
             self._write(_ended(claimed | {"state": "failed"}), claimed["tries"])
             self.on_gone(owner, name)
             return "gone"
-        sent = slot.timed(lambda: self._send(head, claimed, now, base_url))
+        sent = slot.timed(lambda: self._send(head, claimed, to, now, base_url))
         settled = self._settle(claimed, sent, now)
+        if "endpoint" in note:
+            self.registered.attempted(owner, claimed, sent, now)
+        if settled["state"] == "failed" and not note.get("test"):
+            self.on_exhausted(owner, settled)
         try:
             self._write(settled, claimed["tries"])
         except ConditionFailed:  # the job was erased during the attempt
@@ -154,7 +159,7 @@ class Deliver:
         return True
 
     def redeliver(self, owner: str, now: int) -> list[str]:
-        """Send all webhooks of a job or a batch once more, with their ids; those of before stay on record.
+        """Send all webhooks of a job or a batch once more, with their ids; what was attempted before stays on record.
 
         Returns:
             The ids of the deliveries.
@@ -164,33 +169,41 @@ class Deliver:
             DeliveryBusy: an attempt is under way.
         """
         found = notes_of(self.database, owner, "DELIVERY#")
-        notes = {name: note for name, note in found.items() if "url" in note}  # the address goes when it is erased
+        # The address goes when it is erased.
+        notes = {name: note for name, note in found.items() if "url" in note or "endpoint" in note}
         if not notes:
             raise InvalidRequest("There is nothing that was to be delivered.", code="no_deliveries", param="id")
         for name, note in notes.items():
-            again = note | {
-                "state": "pending",
-                "schedule_from": note["tries"],
-                "busy_until": 0,
-                "not_before": 0,
-                "put_off": 0,
-                "due": due_partition(owner),
-                "due_at": now + SAFETY_MS,
-            }
-            try:
-                if note.get("busy_until", 0) > now:
-                    raise ConditionFailed([0])
-                self._write(again, note["tries"])
-            except ConditionFailed:
+            if not self.again(owner, name, note, now):
                 busy = "An attempt at this delivery is under way; see how it ends first."
-                raise DeliveryBusy(busy, param="id", retry_after=1) from None
-            self.queue.send(owner, note["tenant"], name)
+                raise DeliveryBusy(busy, param="id", retry_after=1)
         return [note["event_id"] for note in notes.values()]
 
-    def _send(self, head: Head | None, note: Item, now: int, base_url: str) -> Sent:
+    def again(self, owner: str, name: str, note: Item, now: int) -> bool:
+        """Send one once more, with a schedule of its own; False where an attempt is under way."""
+        again = note | {
+            "state": "pending",
+            "schedule_from": note["tries"],
+            "busy_until": 0,
+            "not_before": 0,
+            "put_off": 0,
+            "due": due_partition(owner),
+            "due_at": now + SAFETY_MS,
+        }
+        if note.get("busy_until", 0) > now:
+            return False
+        try:
+            self._write(again, note["tries"])
+        except ConditionFailed:
+            return False
+        self.queue.send(owner, note["tenant"], name)
+        return True
+
+    def _send(self, head: Head | None, note: Item, to: Destination, now: int, base_url: str) -> Sent:
+        own = {} if to.secrets is None else {"secrets": to.secrets}
         try:
             body = self._body(head, note, base_url) if head else str(note["body"])
-            return self.send(note["tenant"], note["url"], note["event_id"], now, body.encode())
+            return self.send(note["tenant"], to.url, note["event_id"], now, body.encode(), **own)
         except BrokerError as error:
             return Sent(None, error.code, None, 0)
 
@@ -199,6 +212,8 @@ class Deliver:
             told = held_body(head, note["held"], base_url)
         else:
             told = webhook_body(head, base_url, self.link(head) if head.linked else None)
+        if "sequence" in note:
+            told["data"]["sequence"] = note["sequence"]
         return json.dumps(told, separators=(",", ":"))
 
     def _settle(self, note: Item, sent: Sent, now: int) -> Item:
@@ -207,12 +222,14 @@ class Deliver:
             *note["attempts"],
             {"at": now, "status": sent.status, "error": sent.error, "latency_ms": sent.latency_ms},
         ]
-        following = next_attempt(made, now, sent.retry_after_s, self.chance())
-        match verdict(sent.status) if sent.status else "retry":
+        following = None if note.get("test") else next_attempt(made, now, sent.retry_after_s, self.chance())
+        match verdict(sent.status, sent.control) if sent.status else "retry":
             case "delivered":
                 state = "delivered"
             case "disable":
                 state = "disabled"
+            case "abort":
+                state = "failed"
             case _:
                 state = "pending" if following else "failed"
         settled = note | {
@@ -242,33 +259,3 @@ def _ended(note: Item) -> Item:
         return note
     unneeded = {"due", "due_at", *(("url",) if "erased" in note else ())}
     return {name: value for name, value in note.items() if name not in unneeded}
-
-
-def make_sender(
-    secrets: Callable[[str], Sequence[str]],
-    resolve: Callable[[str], Any],
-    sign: Callable[[Sequence[str], str, int, bytes], str],
-    post: Callable[[Any, bytes, dict[str, str]], Any],
-) -> Sender:
-    """Put signing, the address guard and the POST together.
-
-    Args:
-        secrets: a tenant's signing secrets, newest first.
-        resolve: the address guard, from a URL to a checked target.
-        sign: gives the `webhook-signature` header.
-        post: sends, and gives an object with `status`, `retry_after_s` and `latency_ms`.
-    """
-
-    def send(tenant: str, url: str, event_id: str, now: int, body: bytes) -> Sent:
-        stamp = now // 1000
-        headers = {
-            "content-type": "application/json",
-            "user-agent": "inference-broker/1",
-            "webhook-id": event_id,
-            "webhook-timestamp": str(stamp),
-            "webhook-signature": sign(secrets(tenant), event_id, stamp, body),
-        }
-        reply = post(resolve(url), body, headers)
-        return Sent(reply.status, None, reply.retry_after_s, reply.latency_ms)
-
-    return send

@@ -1,4 +1,4 @@
-"""What webhooks tell of: a job or a batch. Its deliveries are notes in its own partition."""
+"""What webhooks tell of: a job, a batch, or for a test the endpoint itself. Deliveries are notes in its partition."""
 
 from broker.jobs.head import job_pk
 from broker.storage import Database, Item
@@ -7,8 +7,14 @@ BATCH = "batch_"
 """What ids of batches begin with."""
 
 
+ENDPOINT = "we_"
+"""What ids of registered endpoints begin with."""
+
+
 def owner_pk(owner: str) -> str:
-    """The partition of a job or a batch, by its id."""
+    """The partition of a job, a batch or an endpoint, by its id."""
+    if owner.startswith(ENDPOINT):
+        return f"ENDPOINT#{owner}"
     return f"BATCH#{owner}" if owner.startswith(BATCH) else job_pk(owner)
 
 

@@ -22,6 +22,8 @@ class WebhookReply:
     status: int
     retry_after_s: float | None
     latency_ms: int
+    control: str | None = None
+    """Its `webhook-delivery`, if it has one."""
 
 
 def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float = TIMEOUT_S) -> WebhookReply:
@@ -48,6 +50,7 @@ def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float 
         with connection.getresponse() as reply:
             _left(until)  # a head that was cut off is taken for a whole one
             status, wait = reply.status, retry_after(reply.headers.get("retry-after"))
+            control = reply.headers.get("webhook-delivery")
     except (http.client.HTTPException, OSError, ValueError, OverflowError) as error:
         name = type(error).__name__
         raise Unavailable(f"The webhook's receiver did not answer ({name}).", code="webhook_unreachable") from None
@@ -55,7 +58,7 @@ def post(target: Target, body: bytes, headers: dict[str, str], timeout_s: float 
         if watchdog:
             watchdog.cancel()
         connection.close()
-    return WebhookReply(status, wait, round((time.monotonic() - began) * 1000))
+    return WebhookReply(status, wait, round((time.monotonic() - began) * 1000), control)
 
 
 def _connect(target: Target, until: float) -> socket.socket:

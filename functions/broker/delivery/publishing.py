@@ -48,6 +48,8 @@ class Publish:
     """Told of a job that was gone, and its webhook's address with it, before it could be told of."""
     leave_undone: Callable[[Head], None] = lambda head: None
     """Has providers stop what they go on with for a job that ended; as well as it can, for nobody waits for it."""
+    tell_endpoints: Callable[[Head, int], None] = lambda head, now: None
+    """Tells the tenant's registered endpoints; may be repeated."""
 
     def __call__(
         self, changes: Sequence[HeadChange], now: int, time_left: Callable[[], bool] = lambda: True
@@ -83,6 +85,7 @@ class Publish:
                 return failed or change.sequence
             try:
                 self._notify(change.after, now)
+                self.tell_endpoints(change.after, now)
                 if ended:
                     self.count(change.after, now)
                     if change.after.going_on:
@@ -114,6 +117,7 @@ class Publish:
             "event_id": review_event_id(head) if head.is_held else head.event_id,
             "event": event,
             "url": asked["webhook_url"],
+            "sequence": head.rev,
         }
         if head.is_held:
             facts["held"] = held_facts(head)

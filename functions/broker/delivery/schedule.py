@@ -9,6 +9,11 @@ JITTER = 0.1
 LONGEST_S = 86_400
 GONE = 410
 
+CONTROLS = {"abort-message": "abort", "abort": "abort", "disable": "disable"}
+"""What a receiver may say in `webhook-delivery` (Svix documentation, "Delivery Control"), and what it comes to."""
+
+Verdict = Literal["delivered", "retry", "abort", "disable"]
+
 
 def next_attempt(made: int, now: int, retry_after_s: float | None, jitter: float) -> int | None:
     """When to try again, in milliseconds; None when the schedule is over.
@@ -26,8 +31,22 @@ def next_attempt(made: int, now: int, retry_after_s: float | None, jitter: float
     return now + round(max(pause, asked) * 1000)
 
 
-def verdict(status: int) -> Literal["delivered", "retry", "disable"]:
-    """What a reply's status means; a redirect is not followed, so it is a failure."""
+def verdict(status: int, control: str | None = None) -> Verdict:
+    """What a reply means for its message; a redirect is not followed, so it is a failure.
+
+    What a receiver has taken is delivered, whatever else it says.
+    """
     if 200 <= status < 300:
         return "delivered"
-    return "disable" if status == GONE else "retry"
+    if wants_no_more(status, control):
+        return "disable"
+    return "abort" if _said(control) == "abort" else "retry"
+
+
+def wants_no_more(status: int | None, control: str | None) -> bool:
+    """True where a reply says that nothing is to be sent to its endpoint any more."""
+    return status == GONE or (status is not None and _said(control) == "disable")
+
+
+def _said(control: str | None) -> str | None:
+    return CONTROLS.get((control or "").strip().lower())

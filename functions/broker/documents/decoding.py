@@ -4,6 +4,7 @@ import codecs
 import re
 
 from broker.documents.document import BrokenDocument
+from broker.encodings import known
 
 MARKS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -109,14 +110,11 @@ def _wide(data: bytes) -> str | None:
 
 
 def _as(data: bytes, encoding: str) -> str | None:
-    try:
-        codec = codecs.lookup(encoding)
-    except (LookupError, ValueError):
-        return None
-    if not codec._is_text_encoding:  # `zip`, `hex` and their kin are codecs too
+    name = known(encoding)
+    if name is None:
         return None
     try:
-        return codec.decode(data)[0]
+        return data.decode(name)
     except (UnicodeError, ValueError):
         return None
 

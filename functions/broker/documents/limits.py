@@ -27,6 +27,11 @@ class Limits:
     """Of one picture, before it is decoded."""
     scans: int = 200
     """Pages that are read from pictures."""
+    gathered: int = 0
+    """Pages of one file that go to their reader together, in one PDF: of these there may be more. 0 where each goes by
+    itself."""
+    gathered_bytes: int = 200_000_000
+    """Of the PDFs of such pages: what a function holds in its memory, and less than services take."""
     cells: int = 2_000_000
     """Of the sheets of one workbook."""
 

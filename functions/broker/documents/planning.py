@@ -14,10 +14,11 @@ from functools import partial
 from typing import Any
 
 from broker.documents import spending, ways
+from broker.documents.forms import pages_of
 from broker.documents.reading import Reading
 from broker.documents.recipe import Recipe
 from broker.documents.run import Run
-from broker.documents.steps import Ended, Failed, Final, Request, Stage
+from broker.documents.steps import Ended, Failed, Final, Request, Stage, ranges
 
 TRANSCRIBE = (
     "Write down all text in this picture of a page, word for word, in reading order, with headings and tables in "
@@ -27,6 +28,9 @@ TRANSCRIBE = (
 
 SCAN_TOKENS = 3_000
 """As which a picture of a page counts."""
+
+MORE_TOKENS = {"forms": 97_000, "tables": 30_000}
+"""As which it counts more for what is looked for on it, by what Textract charges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +102,57 @@ def _scans(run: Run) -> Generator[Stage, Sequence[Ended], None]:
     if recipe.scans == "off":
         raise Failed("scans_not_read", "Pages of it are pictures, and the recipe has none read.")
     request = partial(_eyes if recipe.scans == "vision" else _ocr, recipe)
-    pages = run.reading.pages_of_scans()
-    wanted = [
-        Request(run.child(request(), "scans", scan + 1, (page,)), scan + 1, (page,), SCAN_TOKENS, scan)
-        for scan, page in enumerate(pages)
-    ]
+    pages, weight = run.reading.pages_of_scans(), SCAN_TOKENS + sum(MORE_TOKENS[each] for each in recipe.features)
+    wanted = []
+    for part, (scans, gathered) in enumerate(portions := run.reading.portions(), 1):
+        of = tuple(pages[scan] for scan in scans)
+        which = {"scan": scans[0]} if gathered is None else {"gathered": gathered}
+        wanted.append(Request(run.child(request(), "scans", part, of), part, of, len(of) * weight, **which))
     later = run.weight_of_parts(len(pages) * SCAN_TOKENS)
     ended = yield Stage("scans", tuple(wanted), later)
     run.check("scans", [request.pages for request in wanted], ended)
-    texts = [end.text if end.status == "succeeded" else "" for end in ended]
+    texts: list[str] = []
+    for (scans, _), end, asked in zip(portions, ended, wanted, strict=True):
+        texts += _texts(run, end, len(scans), asked.pages)
     run.reading = run.reading.with_scans(texts)
 
 
+def _texts(run: Run, end: Ended, count: int, pages: tuple[int, ...]) -> list[str]:
+    """What was read, by picture.
+
+    Raises:
+        Failed: it is not told by page, or some could not be read and the recipe wants all.
+    """
+    if end.status != "succeeded":
+        return [""] * count
+    if end.layout is None and count > 1:
+        raise Failed("layout_missing", f"What was read of pages {ranges(pages)} does not say which page it is of.")
+    if unread := tuple(pages[number - 1] for number in end.missing if 0 < number <= count):
+        message = f"Pages {ranges(unread)} could not be read."
+        if run.recipe.on_failure == "fail":
+            raise Failed("pages_unread", message)
+        run.note("pages_unread", message, pages=list(unread))
+    if end.layout is None:
+        return [end.text]
+    found = pages_of(end.layout, with_scores=run.recipe.rules.scalars == "confidence")
+    return [found.get(number, "") for number in range(1, count + 1)]
+
+
 def _ocr(recipe: Recipe) -> dict[str, Any]:
-    return {"task": "extract_text", "model": recipe.scan_model, "input": {}}
+    given = {"features": list(recipe.features)} if recipe.features else {}
+    return {"task": "extract_text", "model": recipe.scan_model, "input": given}
 
 
 def _eyes(recipe: Recipe) -> dict[str, Any]:
     content = [{"type": "text", "text": TRANSCRIBE}]
     messages = [{"role": "user", "content": content}]
     return {"task": "chat", "model": recipe.scan_model, "input": {"messages": messages}}
+
+
+def with_file(request: Request, address: str) -> Request:
+    """A request with its PDF of pages in it, as an object."""
+    given = {**request.body["input"], "file": {"s3": address, "media_type": "application/pdf"}}
+    return replace(request, body={**request.body, "input": given})
 
 
 def with_scan(request: Request, data: str, media_type: str) -> Request:

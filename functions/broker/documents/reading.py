@@ -39,12 +39,15 @@ class Reading:
     """Pictures of text that are still to be read, numbered from 0."""
     nonce: str = ""
     """In the marks of these, so that no document can hold one of its own."""
+    gathered: tuple[tuple[int, int], ...] = ()
+    """Of these pictures, those that are pages of a PDF: the number of its first, and how many it has."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
         """Read what `facts` gave."""
         pages = tuple(ReadPage(*each) for each in facts["pages"])
         known = {name: facts[name] for name in ("kind", "scans", "nonce")}
+        known["gathered"] = tuple((first, count) for first, count in facts.get("gathered", ()))
         return cls(pages=pages, files=tuple(facts["files"]), unread=tuple(facts["unread"]), **known)
 
     def facts(self) -> dict[str, Any]:
@@ -74,6 +77,17 @@ class Reading:
                 found[scan] = page.number
         return found
 
+    def portions(self) -> list[tuple[range, int | None]]:
+        """Its pictures as they are read, in order: one by itself, or the pages of a gathered PDF with its number."""
+        gathered = {first: (count, number) for number, (first, count) in enumerate(self.gathered)}
+        found: list[tuple[range, int | None]] = []
+        scan = 0
+        while scan < self.scans:
+            count, number = gathered.get(scan, (1, None))
+            found.append((range(scan, scan + count), number))
+            scan += count
+        return found
+
     def with_scans(self, texts: Sequence[str]) -> Self:
         """With the text of each picture in its place."""
 
@@ -82,7 +96,7 @@ class Reading:
 
         pattern = self._pattern()
         pages = tuple(replace(page, text=pattern.sub(text_of, page.text).strip("\n")) for page in self.pages)
-        return replace(self, pages=pages, scans=0)
+        return replace(self, pages=pages, scans=0, gathered=())
 
     def to_split(self) -> list[Page]:
         """Its pages, as `splitting` takes them."""
@@ -100,13 +114,14 @@ def scan_mark(nonce: str, number: int) -> str:
     return f"<scan {nonce} {number}>"
 
 
-def numbered(document: Document, nonce: str = "", scans: int = 0) -> Reading:
+def numbered(document: Document, nonce: str = "", scans: int = 0, gathered: Iterable[tuple[int, int]] = ()) -> Reading:
     """A document with its pages numbered through.
 
     Args:
         document: as it was read.
         nonce: of the marks of its pictures.
         scans: how many there are.
+        gathered: of these, as `Reading.gathered`.
 
     Raises:
         DocumentError: why nothing was read of it.
@@ -117,7 +132,7 @@ def numbered(document: Document, nonce: str = "", scans: int = 0) -> Reading:
     pages: list[ReadPage] = []
     unread: list[dict[str, str]] = []
     _take(document, files, pages, unread)
-    return Reading(document.kind or "", tuple(files), tuple(pages), tuple(unread), scans, nonce)
+    return Reading(document.kind or "", tuple(files), tuple(pages), tuple(unread), scans, nonce, tuple(gathered))
 
 
 def of_text(name: str, text: str, kind: str = "text") -> Reading:

@@ -68,6 +68,8 @@ class Recipe:
     """Kinds of file (`extract.KINDS`); None for all."""
     scans: Scans = "textract"
     scan_model: str = "auto"
+    features: tuple[str, ...] = ()
+    """What is looked for on such pages beside text, by models of `extract_text`: `forms`, `tables`."""
     by: By = "headings"
     size: int | None = None
     overlap: int = 0
@@ -96,6 +98,7 @@ class Recipe:
         known["map"] = PromptUse(**known["map"])
         known["reduce"] = PromptUse(**known["reduce"]) if known.get("reduce") else None
         known["rules"] = Rules(**known.get("rules", {}))
+        known["features"] = tuple(known.get("features", ()))
         known["guardrails"] = tuple(known.get("guardrails", ()))
         known["takes"] = frozenset(known["takes"]) if "takes" in known else None
         return cls(id=recipe_id, version=version, **known)

@@ -28,6 +28,7 @@ from broker.documents.document import (
     TooMuch,
     UnknownDocument,
 )
+from broker.documents.gathering import is_gathered
 from broker.documents.limits import Limits
 
 Ocr = Callable[[list[Path], float], list[str]]
@@ -87,6 +88,7 @@ class _Work:
         self.files = limits.files
         self.characters = limits.characters
         self.scans = limits.scans
+        self.gathered = limits.gathered
 
     @property
     def seconds(self) -> float:
@@ -118,6 +120,7 @@ def _read(path: Path, name: str, depth: int, folder: Path, work: _Work, ocr: Ocr
         kind, peak = told.get("kind"), told.get("peak_mb", 0.0)
         if error := told.get("error"):
             raise DocumentError(error["message"], code=error["code"])
+        check_paths(told, own)
         pages = _pages(told["pages"], work, ocr)
         children = tuple(_child(Inner(**each), depth, folder, work, ocr) for each in told["inner"])
         if not children and not any(page.text for page in pages):
@@ -126,6 +129,20 @@ def _read(path: Path, name: str, depth: int, folder: Path, work: _Work, ocr: Ocr
         return Document(name, kind, pages, children, None, time.monotonic() - begun, peak)
     except DocumentError as error:
         return Document(name, kind, error=error, seconds=time.monotonic() - begun, peak_mb=peak)
+
+
+def check_paths(told: dict[str, Any], folder: Path) -> None:
+    """Hold the files that a reader tells of against its folder: whoever took it over may name any.
+
+    Raises:
+        BrokenDocument: one is elsewhere, or leads elsewhere.
+    """
+    scans = (Path(scan) for page in told["pages"] for scan in page["scans"])
+    named = [scan.parent if is_gathered(scan) else scan for scan in scans]
+    named += [Path(each["path"]) for each in told["inner"] if each["path"]]
+    for path in set(named):
+        if path.parent != folder or path.name in ("", ".", "..") or path.is_symlink() or not path.is_file():
+            raise BrokenDocument("Its reader told of a file that is not its own: it is made to do harm.")
 
 
 def _check(path: Path, depth: int, work: _Work) -> None:
@@ -164,16 +181,19 @@ def _pages(told: list[dict[str, Any]], work: _Work, ocr: Ocr | None) -> tuple[Pa
     pages = [Page(each["number"], each["text"], tuple(map(Path, each["scans"]))) for each in told]
     scans = [scan for page in pages for scan in page.scans]
     if scans and ocr:
-        work.scans -= len(scans)
-        if work.scans < 0:
-            raise TooMuch(f"More than {work.limits.scans} pages are pictures.", code="too_many_scans")
+        together = sum(map(is_gathered, scans))
+        work.scans -= len(scans) - together
+        work.gathered -= together
+        if work.scans < 0 or work.gathered < 0:
+            most = work.limits.gathered or work.limits.scans
+            raise TooMuch(f"More than {most} pages are pictures.", code="too_many_scans")
         texts = iter(ocr(scans, work.seconds))
         pages = [_joined(page, list(islice(texts, len(page.scans)))) if page.scans else page for page in pages]
     work.characters -= sum(len(page.text) for page in pages)
     if work.characters < 0:
         raise TooMuch(f"The text has more than {work.limits.characters} characters.", code="too_much_text")
-    for scan in scans:
-        scan.unlink(missing_ok=True)
+    for path in {scan.parent if is_gathered(scan) else scan for scan in scans}:
+        path.unlink(missing_ok=True)
     return tuple(replace(page, scans=()) for page in pages)
 
 

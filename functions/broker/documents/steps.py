@@ -24,6 +24,8 @@ class Request:
     """What it may cost, compared with its like."""
     scan: int | None = None
     """The picture that goes with it (`reading.Reading.scans`)."""
+    gathered: int | None = None
+    """The PDF of pages that goes with it (`reading.Reading.gathered`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class Ended:
     error: Mapping[str, Any] | None = None
     cost: int = 0
     """Nano-dollars."""
+    layout: Any = None
+    """What was found on pages that were read, where it was asked for (`documents.forms`)."""
+    missing: tuple[int, ...] = ()
+    """Of these pages, those that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

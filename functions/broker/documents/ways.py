@@ -153,10 +153,12 @@ def checked(run: Run, final: Final) -> Final:
     final.notes = run.notes
     recipe = run.recipe
     cited = {page for text in _texts(final.answer) for page in cited_pages(text)}
-    there = sorted(cited & run.reading.numbers)
-    unknown = sorted(cited - run.reading.numbers)
+    numbers = run.reading.numbers
+    there, unknown = sorted(cited & numbers), sorted(cited - numbers)
     if recipe.citations == "off":
         return final
+    if not cited and len(numbers) == 1 and final.answer:
+        there = list(numbers)  # what is said of one page can be of no other
     final.citations = {"pages": run.reading.places(there), "unknown": unknown}
     if recipe.citations == "require" and (unknown or not there):
         what = f"cites [p. {unknown[0]}], which the document does not have" if unknown else "cites no page"

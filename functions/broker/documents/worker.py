@@ -7,11 +7,13 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from broker.documents.document import BrokenDocument, DocumentError, EmptyDocument, Extract, TooMuch
 from broker.documents.extract import Source, extractor
+from broker.documents.gathering import take_pictures
 from broker.documents.kinds import kind_of
 from broker.documents.limits import Limits
 
@@ -33,7 +35,10 @@ def main() -> None:
         path = Path(task["path"])
         with path.open("rb") as file:
             kind = kind_of(file, task["name"])
-        found = extractor(kind)(Source(path, task["name"], limits, Path(task["folder"])))
+        source = Source(path, task["name"], limits, Path(task["folder"]))
+        found = extractor(kind)(source)
+        if limits.gathered:
+            found = replace(found, pages=take_pictures(source, found.pages))
         if not found.inner and not any(page.text.strip() or page.scans for page in found.pages):
             raise EmptyDocument("The document has no text.")
         result = _facts(found)

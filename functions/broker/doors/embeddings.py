@@ -4,15 +4,16 @@ Source: OpenAI's API reference, "Create embeddings", and its Python package, whi
 """
 
 import base64
+import json
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from broker.doors.openai import told_back
+from broker.doors.openai import SAID_PLACES, told_back
 from broker.doors.reading import Asked, Fields, Json, refuse
 
-PLACES = {"input": "input", "input.text": "input"}
+PLACES = {"input": "input", "input.text": "input", **SAID_PLACES}
 
 
 def job_of(body: Any) -> Asked:
@@ -53,6 +54,36 @@ def list_of(view: Json, rows: Sequence[Sequence[float]], form: str) -> Json:
         "model": view["model"],
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
+
+
+def answer_of(view: Json, asked: Json, body: Json) -> Json:
+    """The list of a body: a finished job's view with its answer, and the request as it is kept."""
+    return list_of(view, view["output"]["embeddings"], form_of(Fields(body)))
+
+
+def pieces_of(view: Json, answer: bytes, body: Json) -> Iterator[bytes]:
+    """The same as JSON in pieces, of an answer in JSON: one embedding after the other is more than a text."""
+    form = form_of(Fields(body))
+    before, _, after = _json(list_of(view, [], form)).partition(b'"data":[')
+    yield before + b'"data":['
+    for number, row in enumerate(_texts(answer)):
+        entry = {"object": "embedding", "index": number}
+        numbers = _json(packed(json.loads(row))) if form == "base64" else row
+        yield b"," * bool(number) + _json(entry)[:-1] + b',"embedding":' + numbers + b"}"
+    yield after
+
+
+def _texts(answer: bytes) -> Iterator[bytes]:
+    """The embeddings of an answer in JSON, `{"embeddings":[[…],[…]]}`, each as it is written there."""
+    start = answer.index(b"[") + 1
+    while (start := answer.find(b"[", start)) >= 0:
+        end = answer.index(b"]", start) + 1
+        yield answer[start:end]
+        start = end
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def packed(row: Sequence[float]) -> str:

@@ -1,8 +1,8 @@
 """A finished answer as the event stream that a client asked for: all events of the protocol, in order, in one reply.
 
-Source: OpenAI's API reference, "Streaming events" of chat completions and of responses, and its Python package, which
-puts the answer together from them. Nothing comes sooner than without a stream: the broker gives no answer that it has
-not checked whole.
+Source: OpenAI's API reference, "Streaming events" of chat completions and of responses, Anthropic's, "Streaming
+messages", and their Python packages, which put the answer together from them. Nothing comes sooner than without a
+stream: the broker gives no answer that it has not checked whole.
 """
 
 import json
@@ -71,6 +71,31 @@ def _called(item: Json, place: Json) -> Iterator[Json]:
     said = item["arguments"]
     yield {"type": "response.function_call_arguments.delta", **place, "delta": said}
     yield {"type": "response.function_call_arguments.done", **place, "name": item["name"], "arguments": said}
+
+
+def message_stream(message: Json) -> str:
+    """A `message` as the events that lead to it."""
+    return "".join(f"event: {event['type']}\ndata: {_text(event)}\n\n" for event in _of_message(message))
+
+
+def _of_message(message: Json) -> Iterator[Json]:
+    used = message["usage"]
+    begun: Json = {"content": [], "stop_reason": None, "usage": used | {"output_tokens": 0}}
+    yield {"type": "message_start", "message": message | begun}
+    for number, block in enumerate(message["content"]):
+        at = {"index": number}
+        if block["type"] == "text":
+            empty: Json = {"text": ""}
+            delta = {"type": "text_delta", "text": block["text"]}
+        else:
+            empty, delta = {"input": {}}, {"type": "input_json_delta", "partial_json": _text(block["input"])}
+        yield {"type": "content_block_start", **at, "content_block": block | empty}
+        yield {"type": "content_block_delta", **at, "delta": delta}
+        yield {"type": "content_block_stop", **at}
+    ended = {name: message[name] for name in ("stop_reason", "stop_sequence")}
+    told = {name: count for name, count in used.items() if name != "service_tier"}
+    yield {"type": "message_delta", "delta": ended, "usage": told}
+    yield {"type": "message_stop"}
 
 
 def _text(value: Json) -> str:

@@ -120,25 +120,27 @@ class Files:
             return self.find(place.tenant, place.file_id, now, "file_id")
         return record
 
-    def keep(self, new: NewFile, data: bytes, now: int) -> FileRecord:
-        """Take a file whose bytes are here.
+    def keep(self, new: NewFile, data: bytes, now: int, file_id: str | None = None) -> FileRecord:
+        """Take a file whose bytes are here; with an id that was made for it, perhaps once more.
 
         Raises:
             InvalidRequest: the tenant may keep no more, or the bytes are not those of the digest.
         """
         if new.sha256 not in (None, hashlib.sha256(data).hexdigest()):
             raise InvalidRequest("sha256: the file has another one.", code="file_differs", param="sha256")
-        record = self.expect(new, now)
+        record = self.expect(new, now, file_id=file_id)
         return self.taken(record, Stored(len(data), self.bucket.put(record.key, data)))
 
-    def expect(self, new: NewFile, now: int, *, in_parts: bool = False) -> FileRecord:
+    def expect(self, new: NewFile, now: int, *, in_parts: bool = False, file_id: str | None = None) -> FileRecord:
         """Take a file whose bytes are to come; they count from now on. Their note is there before they are.
+
+        With an id that was made for it a repeat gives the file as it stands.
 
         Raises:
             InvalidRequest: the tenant may keep no more.
         """
         tenant = self.tenant(new.tenant, now)
-        file_id = new_file_id(now)
+        file_id = file_id or new_file_id(now)
         key = object_key(new.tenant, file_id)
         record = FileRecord(
             *(file_id, new.tenant, new.filename, new.purpose, new.bytes, self.bucket.name, key, now, new.until),
@@ -153,7 +155,9 @@ class Files:
             try:
                 self.database.write(*self._adding(record, bound), record.ends())
                 return record
-            except ConditionFailed:
+            except ConditionFailed as error:
+                if 0 in error.failed and (item := self.database.get("jobs", files_pk(new.tenant), file_sk(file_id))):
+                    return FileRecord.of(item)
                 self._begin_total(new.tenant)
         most = f"{tenant.max_files} files of {tenant.max_file_bytes} bytes together"
         message = f"The tenant keeps {most} at most, and this would be more."

@@ -38,13 +38,13 @@ class Uploads:
 
     files: Files
 
-    def begin(self, new: NewFile, now: int) -> FileRecord:
-        """Begin one; its bytes count from now on.
+    def begin(self, new: NewFile, now: int, file_id: str | None = None) -> FileRecord:
+        """Begin one; its bytes count from now on. `file_id` as for `Files.expect`.
 
         Raises:
             InvalidRequest: the tenant may keep no more.
         """
-        return self.files.expect(new, now, in_parts=True)
+        return self.files.expect(new, now, in_parts=True, file_id=file_id)
 
     def find(self, tenant: str, upload_id: str, now: int) -> FileRecord:
         """One that was begun, complete or not.
@@ -61,8 +61,10 @@ class Uploads:
             raise NotFound("There is no such upload.", code="no_such_upload", param="id")
         return record
 
-    def add(self, tenant: str, upload_id: str, data: bytes, now: int) -> str:
+    def add(self, tenant: str, upload_id: str, data: bytes, now: int, part_id: str | None = None) -> str:
         """Take a part; gives its id. Parts may come at once, and in any order.
+
+        With an id that was made for it a repeat counts once.
 
         Raises:
             NotFound: as `find`.
@@ -77,7 +79,7 @@ class Uploads:
                 '{"number"} as JSON where to put each part.'
             )
             raise TooLarge(message, code="upload_too_large", param="data")
-        part_id = new_id("part_", now)
+        part_id = part_id or new_part_id(now)
         key = _part_key(record, part_id)
         # Once more than was told, for a client that has no reply sends its part again.
         room = If("received", "<", 2 * record.bytes - len(data) + 1)
@@ -88,12 +90,21 @@ class Uploads:
             when=(If("status", "=", PENDING), room, If("multipart", "absent")),
         )
         try:
-            self.files.database.write(count, Put("jobs", note(pk, key, record.late_at)))
-        except ConditionFailed:
-            message = f"data: the upload was begun for {record.bytes} bytes, or has ended."
-            raise InvalidRequest(message, code="upload_full", param="data") from None
+            self.files.database.write(count, Put("jobs", note(pk, key, record.late_at), (If("pk", "absent"),)))
+        except ConditionFailed as error:
+            if 1 not in error.failed:
+                message = f"data: the upload was begun for {record.bytes} bytes, or has ended."
+                raise InvalidRequest(message, code="upload_full", param="data") from None
         self.files.bucket.put(key, data)
         return part_id
+
+    def has(self, tenant: str, upload_id: str, part_id: str, now: int) -> bool:
+        """Whether a part is there that came through the API.
+
+        Raises:
+            NotFound: as `find`.
+        """
+        return self.files.bucket.look(_part_key(self.find(tenant, upload_id, now), part_id)) is not None
 
     def target(self, tenant: str, upload_id: str, number: int, now: int) -> Target:
         """Where a part may be put to the bucket itself; it may be asked for, and put, again.
@@ -145,13 +156,12 @@ class Uploads:
             raise InvalidRequest("part_ids: each is one of ours, and once.", code="no_such_part", param="part_ids")
         if record.multipart:
             return self.files.taken(record, self._finished(record, record.multipart, part_ids, md5))
-        keys = [_part_key(record, part_id) for part_id in part_ids]
-        stored, digest = self.files.bucket.join(record.key, keys, time_left)
         try:
-            _check_size(record, stored.bytes)
-            if md5 is not None and md5.lower() != digest:
-                raise InvalidRequest("md5: the parts have another one.", code="file_differs", param="md5")
+            stored = self._joined(record, part_ids, md5, time_left)
         except InvalidRequest:
+            there = self.find(tenant, upload_id, now)
+            if there.status != PENDING:  # another try of the call was faster, and the parts went with it
+                return there
             self.files.bucket.delete([record.key])
             raise
         done = self.files.taken(record, stored)
@@ -193,6 +203,16 @@ class Uploads:
             return FileRecord.of(item)
         return replace(record, multipart=started)
 
+    def _joined(
+        self, record: FileRecord, part_ids: Sequence[str], md5: str | None, time_left: Callable[[], bool]
+    ) -> Stored:
+        keys = [_part_key(record, part_id) for part_id in part_ids]
+        stored, digest = self.files.bucket.join(record.key, keys, time_left)
+        _check_size(record, stored.bytes)
+        if md5 is not None and md5.lower() != digest:
+            raise InvalidRequest("md5: the parts have another one.", code="file_differs", param="md5")
+        return stored
+
     def _finished(self, record: FileRecord, upload: str, part_ids: Sequence[str], md5: str | None) -> Stored:
         if md5 is not None:
             message = "md5: of parts that were put to the bucket it is not known; S3 checks each by its Content-MD5."
@@ -214,6 +234,11 @@ class Uploads:
         prefix = f"{NOTE}{_part_key(record, '')}"
         found = self.files.database.query("jobs", files_pk(record.tenant), prefix)
         return [item["sk"].removeprefix(NOTE) for item in found]
+
+
+def new_part_id(now: int) -> str:
+    """An id for a part that comes through the API."""
+    return new_id("part_", now)
 
 
 def upload_id_of(record: FileRecord) -> str:

@@ -24,10 +24,10 @@ GROUPS = pattern(rb"(r?[ d]?)(9+)")
 PARTS = pattern(rb"r?[ d]|r")
 NO_SIGNS = dict.fromkeys(b" .-\n\r")
 
-CHAIN = pattern(rb"9(?<!99)(?<!9[ dr]9)(?<!9r[ d]9)(?:r?[ d]?9){%d,}+" % (SHORTEST - 1))
+CHAIN = pattern(rb"9(?<!99)(?<!9[ dr]9)(?<!9r[ d]9)(?:r?[ d]?9){%d,}" % (SHORTEST - 1))
 """From its first digit on: where that is too short, so is all behind it."""
 
-PIECE = pattern(rb"9{4,}+(?:r?[ d]9{3,}+)*+(?:r?[ d]9{1,2}(?!9))?")
+PIECE = pattern(rb"9{4,}+(?:r?[ d]9{3,}+)*(?:r?[ d]9{1,2}(?!9))?")
 """In a long chain, groups as cards have them."""
 
 LONG = 80

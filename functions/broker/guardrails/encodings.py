@@ -26,12 +26,12 @@ JUDGED = 400
 BASE64 = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9_-]{20,}={0,2}")
 BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t>]{0,8})+[A-Za-z0-9+/]{1,76}={0,2}")
 _FIRST_LINE = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{60,76}\r?\n")
-HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}+")
-PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}+|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}){2,}+")
+HEX = re.compile(r"(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]{0,2}(?:0x|\\x)?[0-9a-fA-F]{2}){11,}")
+PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2}){3,}|(?:(?<![^\s%=/&?])[^\s%]{1,40})?(?:%20[^\s%]{0,40}+){2,}")
 _ESCAPE, _ENTITY = r"\\u[0-9a-fA-F]{4}", r"&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});\s?"
 # The first is written by itself, for a pattern that begins with plain letters is looked for quickly.
-ESCAPES = re.compile(f"{_ESCAPE}(?:{_ESCAPE}){{2,}}+")
-ENTITIES = re.compile(f"{_ENTITY}(?:{_ENTITY}){{2,}}+")
+ESCAPES = re.compile(f"{_ESCAPE}(?:{_ESCAPE}){{2,}}")
+ENTITIES = re.compile(f"{_ENTITY}(?:{_ENTITY}){{2,}}")
 SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]{1,2}){5,200}\w(?!\w)")
 _LETTER = re.compile(r"(\w)([ .*_-]{0,2})")
 SIGNED = re.compile(r"[.*_-]\w[.*_-]\w[.*_-]\w[.*_-]")

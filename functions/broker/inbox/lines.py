@@ -6,6 +6,7 @@ from broker.batches.batch import KEEP_S, LOOK_MS, Batch
 from broker.batches.ports import BatchWorkflows
 from broker.batches.store import Batches
 from broker.inbox.files import File
+from broker.tenants.room import Room
 
 WINDOW_S = 86_400
 """How long the lines of a file may take together, as of a batch that says nothing else."""
@@ -17,9 +18,16 @@ class TakeLines:
 
     batches: Batches
     workflows: BatchWorkflows
+    room: Room
 
     def __call__(self, file: File, tenant: str, now: int) -> None:
-        """Take a file; what a crash leaves between the two, its message or the sweep starts."""
+        """Take a file; what a crash leaves between the two, its message or the sweep starts.
+
+        Raises:
+            TooManyAtOnce: the tenant has as many batches under way as it may have.
+        """
+        if self.batches.find(file.batch_id) is None:  # told of again, it is none more
+            self.room.check(tenant, now)
         batch = Batch(
             id=file.batch_id,
             tenant=tenant,

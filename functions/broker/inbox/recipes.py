@@ -9,13 +9,14 @@ there: that is work for jobs, which the tenant pays for.
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from broker.batches.documents.recipes import Offered, Recipes
 from broker.batches.documents.submitting import SubmitDocument
 from broker.documents.document import Document, DocumentError, UnknownDocument
+from broker.documents.gathering import is_gathered
 from broker.documents.reading import numbered, scan_mark
 from broker.documents.sandbox import PREFIX, Ocr
 from broker.errors import Forbidden, InvalidRequest, NotFound
@@ -23,9 +24,13 @@ from broker.inbox.file_work import kind_of
 from broker.inbox.files import DOCUMENT, TAKEN, File
 from broker.inbox.reading import READ, Fetches, Readings
 from broker.tenants.registry import Tenant
+from broker.tenants.room import Room
 
 RECIPE = "recipe"
 """In an event that asks for a document to be read: it is for a recipe."""
+
+TOGETHER = "together"
+"""In such an event, and in what was read: pages that are pictures are gathered, and read together."""
 
 
 class KeptReadings(Readings, Protocol):
@@ -33,6 +38,10 @@ class KeptReadings(Readings, Protocol):
 
     def keep_scan(self, batch_id: str, number: int, picture: bytes) -> None:
         """Keep a picture (PNG); again overwrites."""
+        ...
+
+    def keep_pages(self, batch_id: str, number: int, path: Path) -> None:
+        """Keep a file of several pages (PDF); again overwrites."""
         ...
 
 
@@ -43,6 +52,8 @@ class TakeDocument:
     recipes: Recipes
     readings: Readings
     submit: SubmitDocument
+    room: Room
+    """How many batches a tenant may have under way."""
 
     def wants(self, event: dict[str, Any], file: File, tenant: Tenant, now: int) -> Offered | None:
         """The recipe of a file; None where it is to be taken as files without one are.
@@ -71,13 +82,21 @@ class TakeDocument:
 
         Raises:
             InvalidRequest: it could not be read, or is not of a kind that the recipe takes.
+            TooManyAtOnce: the tenant has as many batches under way as it may have.
         """
         file.check()
+        there = self.submit.batches.find(file.batch_id)
+        if there is None:
+            self.room.check(tenant.id, now)
+        together = bool(wanted.recipe.features)
         facts = self.readings.load(file.batch_id) if event.get(READ) else None
-        if facts is None:
-            if event.get(READ) and self.submit.batches.find(file.batch_id):
-                return True  # it has ended, and what was read was deleted
-            self.readings.ask({**event, RECIPE: wanted.recipe.id}, tenant.id)
+        if facts is None and event.get(READ) and there:
+            return True  # it has ended, and what was read was deleted
+        if facts is None or (not facts["error"] and facts.get(TOGETHER, False) != together):
+            # Not yet, or for the recipe as it was before it was changed.
+            asked = {name: value for name, value in event.items() if name not in (READ, TOGETHER)}
+            more = {TOGETHER: True} if together else {}
+            self.readings.ask({**asked, RECIPE: wanted.recipe.id, **more}, tenant.id)
             return False
         check(facts, wanted)
         about = event.get(DOCUMENT, {})
@@ -111,15 +130,16 @@ class ReadForRecipe:
 
     inbox: Fetches
     readings: KeptReadings
-    read: Callable[[Path, str, Ocr], Document]
-    """Gives what a file says, whatever it is, in bounded time; pictures of text go where they are sent."""
+    read: Callable[[Path, str, Ocr, bool], Document]
+    """Gives what a file says, whatever it is, in bounded time; pictures of text go where they are sent, gathered where
+    that is wanted."""
     again: Callable[[dict[str, Any], str, int], None]
     """Has an event come again (`Later.again`)."""
 
     def __call__(self, event: dict[str, Any]) -> Document:
         """Read the file that an event tells of, keep what it says and its pictures, and have the event come again."""
         file = File.of(event)
-        nonce, kept = os.urandom(8).hex(), _Kept(self.readings, file.batch_id)
+        nonce, kept, together = os.urandom(8).hex(), _Kept(self.readings, file.batch_id), bool(event.get(TOGETHER))
 
         def keep(pictures: list[Path], seconds: float) -> list[str]:
             return [scan_mark(nonce, kept.add(path)) for path in pictures]
@@ -128,8 +148,9 @@ class ReadForRecipe:
             path = Path(folder) / "document"
             try:
                 self.inbox.fetch(file.bucket, file.key, file.etag, file.version, path)
-                document = self.read(path, PurePosixPath(file.key).name, keep)
-                facts = {"text": "", "error": None, "reading": numbered(document, nonce, kept.number).facts()}
+                document = self.read(path, PurePosixPath(file.key).name, keep, together)
+                reading = numbered(document, nonce, kept.number, kept.gathered)
+                facts = {"text": "", "error": None, TOGETHER: together, "reading": reading.facts()}
             except NotFound as error:
                 document = Document(file.key)
                 facts = {"text": "", "error": {"code": error.code, "message": error.message}}
@@ -147,8 +168,19 @@ class _Kept:
     readings: KeptReadings
     batch_id: str
     number: int = 0
+    gathered: list[tuple[int, int]] = field(default_factory=list)
+    """See `Reading.gathered`."""
+    _file: Path | None = None
 
     def add(self, path: Path) -> int:
-        self.readings.keep_scan(self.batch_id, self.number, path.read_bytes())
+        if not is_gathered(path):
+            self.readings.keep_scan(self.batch_id, self.number, path.read_bytes())
+        elif path.parent != self._file:
+            self._file = path.parent
+            self.readings.keep_pages(self.batch_id, len(self.gathered), self._file)
+            self.gathered.append((self.number, 1))
+        else:
+            first, count = self.gathered[-1]
+            self.gathered[-1] = first, count + 1
         self.number += 1
         return self.number - 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from broker.batches.rows.tries import LINE_S, LineFailed, Pass
 from broker.bounds import Overrun, within
 from broker.clock import new_job_id
-from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, Unavailable
+from broker.errors import BrokerError, Forbidden, InvalidRequest, KeyInFlight, TooManyAtOnce, Unavailable
 from broker.inbox.counting import Count
 from broker.inbox.file_work import REJECTED, FileWork, Outbox, batch_pk, kind_of
 from broker.inbox.files import File, request_in
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from broker.inbox.recipes import TakeDocument
     from broker.jobs.accepting import Acceptance, Caller
     from broker.jobs.request import JobRequest
+
+ROOM_S = 60
+"""After so many seconds, or up to twice as many, a file is looked at again whose tenant has enough under way."""
 
 
 class Inbox(Protocol):
@@ -98,7 +101,7 @@ class Split:
         if file.is_folder or (file.is_media and file.asked is None):
             return None
         if kind_of(file.key) == "lines" and file.asked is None:
-            return self._take_lines(file, clock())
+            return self._take_lines(event, file, clock())
         batch = FileWork.load(self.database, file.batch_id)
         if batch is None and (taken := self._by_recipe(event, file, clock())) is not None:
             return taken
@@ -121,13 +124,15 @@ class Split:
             self._reject(file, tenant, error, clock())
             return Taken(file.batch_id, tenant.id if tenant else None, refused=1, error=error.code)
 
-    def _take_lines(self, file: File, now: int) -> Taken:
+    def _take_lines(self, event: dict[str, Any], file: File, now: int) -> Taken:
         """Make a batch of a file of requests, which goes on by itself."""
         tenant = None
         try:
             tenant = self._tenant(file, now)
             file.check()
             self.take_lines(file, tenant.id, now)
+        except TooManyAtOnce:
+            return self._wait(event, file)
         except InvalidRequest as error:
             self._say(file, tenant, error, now)
             return Taken(file.batch_id, tenant.id if tenant else None, refused=1, error=error.code)
@@ -143,9 +148,16 @@ class Split:
                 return None
             begun = self.documents(event, file, tenant, wanted, now)
             return Taken(file.batch_id, tenant.id, accepted=int(begun))
+        except TooManyAtOnce:
+            return self._wait(event, file)
         except InvalidRequest as error:
             self._reject(file, tenant, error, now)
             return Taken(file.batch_id, tenant.id if tenant else None, refused=1, error=error.code)
+
+    def _wait(self, event: dict[str, Any], file: File) -> Taken:
+        """Have a file come again that its tenant has no room for: who puts a folder into the inbox is not refused."""
+        self.later.again(event, file.tenant, ROOM_S + int(file.batch_id[-2:], 16) % ROOM_S)
+        return Taken(file.batch_id, file.tenant)
 
     def _tenant(self, file: File, now: int) -> Tenant:
         if not file.tenant:

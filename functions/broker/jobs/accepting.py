@@ -10,11 +10,13 @@ from broker.jobs import idempotency, repeats
 from broker.jobs.fields import Task
 from broker.jobs.head import Head, Status, record_until
 from broker.jobs.reconciling import UNSENT_MS
-from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
+from broker.jobs.request import JobRequest, stored_form, times
 from broker.jobs.store import REQUEST, TOKENS, Jobs, Payloads, Queue
 from broker.storage import ConditionFailed, Contended, Database, Put, Update
 from broker.tenants import ledger
 from broker.tenants.budgets import TRIES, Budgets
+from broker.tenants.limiting import Limits, Taken
+from broker.tenants.limits import Limit
 
 POLICIES = "policies"
 """In a document that is to be prepared: the guardrail policies that it came with. No request has such a field."""
@@ -38,6 +40,8 @@ class Prepared:
     """The time budget of a request that names none, where the usual one is too short."""
     tokens: dict[str, int] = field(default_factory=dict)
     """The document's, for each family of tokenizers that was asked: counted once, and kept beside it."""
+    most_tokens: int = 0
+    """What it counts as where tokens are limited: the document's, and the most that its answer may have."""
     policies: tuple[str, ...] = ()
     """The guardrail policies that its prompt and its route name."""
 
@@ -68,6 +72,8 @@ class Caller:
     """The job whose request this is once more."""
     prepared: Mapping[str, Any] = field(default_factory=dict)
     """Of such a request, what was made of it when it was prepared first, and no client can say."""
+    limits: Callable[[], Sequence[Limit]] = tuple
+    """Those that hold for what comes this way; not asked for a repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,8 @@ class Acceptance:
 
     head: Head
     repeated: bool
+    taken: Taken | None = None
+    """Of its caller's limits; None for a repeat."""
 
 
 class _Refused(NamedTuple):
@@ -111,6 +119,7 @@ class Accept:
         self._check_webhook = check_webhook
         self._on_lost_send = on_lost_send
         self._quiet_doors = quiet_doors
+        self._limits = Limits(database)
 
     def __call__(
         self,
@@ -131,6 +140,7 @@ class Accept:
 
         Raises:
             InvalidRequest: and its kin: unknown model, refused address, no budget, a key misused.
+            RateLimited: a limit of the caller's does not allow it now; what others allowed was not taken.
             Contended: others held the tenant's budget all the time; nothing is left of the request.
         """
         document = stored_form(request)
@@ -139,7 +149,7 @@ class Accept:
             return self._accept_try(request, document, caller, attempt, now)
         if key is None:
             try:
-                return Acceptance(self._create(job_id, request, document, caller, now), repeated=False)
+                return self._make(job_id, request, document, caller, now)
             except (BudgetExceeded, Contended):
                 if mine:
                     self._drop(job_id, request, caller, now)
@@ -156,16 +166,14 @@ class Accept:
             idempotency.settle(self._database, held)
             return Acceptance(there, repeated=True)
         try:
-            head = self._create(held.job_id, request, document, caller, now)
+            made = self._make(held.job_id, request, document, caller, now)
         except (BrokerError, Contended) as error:
-            alone = idempotency.free(self._database, held, job_id)
-            if (
-                alone and mine and isinstance(error, BudgetExceeded | Contended)
-            ):  # all else is refused before it is kept
+            alone = idempotency.free(self._database, held, job_id) and mine
+            if alone and isinstance(error, BudgetExceeded | Contended):  # all else is refused before it is kept
                 self._drop(job_id, request, caller, now)
             raise
         idempotency.settle(self._database, held)
-        return Acceptance(head, repeated=False)
+        return made
 
     def _accept_try(
         self, request: JobRequest, document: dict[str, Any], caller: Caller, attempt: repeats.Attempt, now: int
@@ -174,7 +182,7 @@ class Accept:
         if not mark.is_new and (there := self._jobs.find(mark.job_id)):
             return Acceptance(there, repeated=True)
         try:  # of two tries of one call that are here at once, one writes the job and both get it
-            return Acceptance(self._create(mark.job_id, request, document, caller, now), repeated=False)
+            return self._make(mark.job_id, request, document, caller, now)
         except (BudgetExceeded, Contended):
             if mark.is_new and repeats.free(self._database, mark):
                 self._drop(mark.job_id, request, caller, now)
@@ -187,10 +195,18 @@ class Accept:
             until = now // 1000 + request.ttl_seconds
             self._jobs.note(_Refused(job_id, until, until), "ASKED", {})
 
-    def _create(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Head:
+    def _make(self, job_id: str, request: JobRequest, document: dict[str, Any], caller: Caller, now: int) -> Acceptance:
         if request.webhook:
             self._check_webhook(request.webhook.url)
         prepared = self._prepare(caller.tenant, with_policies({**document, **caller.prepared}, caller.policies), now)
+        taken = self._limits.take(caller.tenant, caller.limits(), prepared.most_tokens, now)
+        try:
+            return Acceptance(self._written(job_id, request, prepared, caller, now), repeated=False, taken=taken)
+        except (BrokerError, Contended):
+            self._limits.give_back(taken)
+            raise
+
+    def _written(self, job_id: str, request: JobRequest, prepared: Prepared, caller: Caller, now: int) -> Head:
         hold = prepared.hold
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
@@ -283,13 +299,3 @@ class Accept:
 def with_policies(document: dict[str, Any], policies: Sequence[str]) -> dict[str, Any]:
     """A stored request on its way to be prepared, with the guardrail policies that it comes with."""
     return document | {POLICIES: list(policies)} if policies else document
-
-
-def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:
-    """Seconds for the work, and until the deadline; where neither is named, long work has its time, and twice that."""
-    named = request.model_fields_set
-    budget = request.timeout_seconds if usual_s is None or "timeout_seconds" in named else usual_s
-    within = request.deadline_seconds
-    if "deadline_seconds" not in named:
-        within = min(max(within, 2 * budget), MOST_WAIT_S, request.ttl_seconds)
-    return budget if "timeout_seconds" in named else min(budget, within), within

@@ -16,8 +16,6 @@ class Exported:
     """A job as it is shown, and its answer apart, where that is large: it is JSON as it lies, and is not read."""
 
     job: dict[str, Any]
-    custom_id: str | None
-    """What its client calls it."""
     answer: bytes | None = None
     place: str = ""
     """What stands for the answer in the job."""
@@ -44,12 +42,11 @@ class Export:
     def __call__(self, seen: Look) -> Exported:
         """Of a job as one look shows it."""
         head, notes, item = seen
-        custom_id = notes.get("ASKED", {}).get("custom_id")
         if head.output and (plain := self.payloads.plain_json(head.id, head.output, item)):
             place = os.urandom(16).hex()
-            return Exported(view(head, notes, place, self.base_url), custom_id, plain, place)
+            return Exported(view(head, notes, place, self.base_url), plain, place)
         output = self.payloads.load(head.id, head.output, item) if head.output else None
-        return Exported(view(head, notes, output, self.base_url), custom_id)
+        return Exported(view(head, notes, output, self.base_url))
 
 
 def line_of(shown: dict[str, Any]) -> bytes:

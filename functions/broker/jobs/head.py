@@ -157,6 +157,8 @@ class Head:
     """The payload's name of the answer."""
     linked: bool | None = None
     """True where it is so large that a link is given out in its place."""
+    cut: bool | None = None
+    """True where the answer ends because its limit of tokens was reached."""
     usage: dict[str, int] = field(default_factory=dict)
     error: dict[str, str] | None = None
 

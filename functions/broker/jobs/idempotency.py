@@ -164,6 +164,7 @@ def once(
     now: int,
     find: Callable[[str], Made | None],
     make: Callable[[str], Made],
+    keep_ms: int = KEEP_MS,
 ) -> Once[Made]:
     """Make what a request asks for; with a `key`, once.
 
@@ -176,17 +177,18 @@ def once(
         now: milliseconds.
         find: what there is of an id.
         make: makes it under an id, or gives what is there.
+        keep_ms: how long the key is remembered.
 
     Raises:
         InvalidRequest: and its kin, as `reserve` and `make` do.
     """
     if key is None:
         return Once(make(own))
-    held = reserve(database, tenant, key, fingerprint(document), own, now)
+    held = reserve(database, tenant, key, fingerprint(document), own, now, keep_ms)
     if held.accepted:
         if (there := find(held.job_id)) is not None:
             return Once(there, repeated=True)
-        held = renew(database, held, own, now)
+        held = renew(database, held, own, now, keep_ms)
     if held.job_id != own and (there := find(held.job_id)) is not None:
         settle(database, held)  # the first try crashed after its commit
         return Once(there, repeated=True)

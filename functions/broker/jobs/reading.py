@@ -195,6 +195,7 @@ def delivery_view(note: Item) -> dict[str, Any]:
     return {
         "id": note["event_id"],
         "event": note["event"],
+        "endpoint_id": note.get("endpoint"),
         "state": note["state"],
         "next_at": iso(_next_attempt(note)),
         "attempts": [{**each, "at": iso(each["at"])} for each in note["attempts"]],

@@ -61,7 +61,12 @@ def from_text(given: Any) -> Any:
 class JobRequest(Strict):
     """One piece of work."""
 
-    model_config = ConfigDict(defer_build=False)
+    model_config = ConfigDict(
+        defer_build=False,
+        json_schema_extra={
+            "anyOf": [{"required": ["input"]}, {"required": ["prompt"], "properties": {"prompt": {"type": "object"}}}]
+        },
+    )
 
     task: Task = Task.CHAT
     input: Annotated[Input, BeforeValidator(from_text, Input | str)] = Field(default_factory=Input)
@@ -115,7 +120,7 @@ class JobRequest(Strict):
 
     @model_validator(mode="after")
     def _is_kept_while_it_lives(self) -> Self:
-        # A deadline that is not named comes no later (`accepting.times`).
+        # A deadline that is not named comes no later (`times`).
         if "deadline_seconds" in self.model_fields_set and self.ttl_seconds < self.deadline_seconds:
             raise at("ttl_seconds", "it is less than deadline_seconds: the prompt would be gone before the job's end")
         return self
@@ -157,3 +162,13 @@ def parsed(model: type[Parsed], body: Any) -> Parsed:
 def stored_form(request: JobRequest) -> dict[str, Any]:
     """The request as it is kept: what was asked, without the defaults of what was not."""
     return request.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"task": request.task.value}
+
+
+def times(request: JobRequest, usual_s: int | None) -> tuple[int, int]:
+    """Seconds for the work, and until the deadline; where neither is named, long work has its time, and twice that."""
+    named = request.model_fields_set
+    budget = request.timeout_seconds if usual_s is None or "timeout_seconds" in named else usual_s
+    within = request.deadline_seconds
+    if "deadline_seconds" not in named:
+        within = min(max(within, 2 * budget), MOST_WAIT_S, request.ttl_seconds)
+    return budget if "timeout_seconds" in named else min(budget, within), within

@@ -69,6 +69,7 @@ class Outcome:
     usage: dict[str, int] | None = None
     error: dict[str, str] | None = None
     linked: bool | None = None
+    cut: bool | None = None
     """True where the answer is given out by a link."""
 
 
@@ -262,6 +263,7 @@ def finish(
         model=outcome.model,
         output=outcome.output,
         linked=outcome.linked,
+        cut=outcome.cut,
         usage=outcome.usage or {},
         error=outcome.error,
         execution=fence.execution if fence else head.execution,

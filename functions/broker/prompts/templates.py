@@ -7,16 +7,16 @@ them. A template that declares no variables takes a text for each `{{place}}`.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.errors import NotFound
+from broker.errors import InvalidRequest, NotFound
 from broker.prompts.engine import Node, Schema, parse, places, render
 from broker.prompts.labels import LABELS, PRODUCTION, choose
 from broker.prompts.marking import Marker
 from broker.prompts.texts import Texts, read
-from broker.prompts.variables import checked
+from broker.prompts.variables import checked, columns_fault
 from broker.storage import Database, Item
 
 KEEP_MS = 30_000
@@ -124,6 +124,23 @@ class Prompts:
             NotFound: there is none.
         """
         self._find(wanted, "", now)
+
+    def check_columns(self, wanted: Mapping[str, Any], names: Collection[str], now: int) -> None:
+        """Hold the columns of a table of texts against a template: each row would be filled from values by these names.
+
+        Where a label divides its traffic, it is enough that one of its versions takes them.
+
+        Raises:
+            NotFound: there is no such template, version or label.
+            InvalidRequest: no row could be filled; the message names the columns and variables at fault.
+        """
+        label = wanted.get("label") or PRODUCTION
+        arms = (self._item(wanted["id"], LABELS, now) or {}).get("labels", {}).get(label, ())
+        versions = [] if "version" in wanted else [arm["version"] for arm in arms]
+        found = [self.version(wanted["id"], each) for each in versions] or [self._find(wanted, "", now)[0]]
+        faults = [columns_fault(template.variables, names) for template in found]
+        if all(faults):
+            raise InvalidRequest(str(faults[0]), code="invalid_header", param="format.header")
 
     def _find(self, wanted: Mapping[str, Any], key: str, now: int) -> tuple[Template, str | None]:
         prompt_id, version, label = wanted["id"], wanted.get("version"), None

@@ -1,6 +1,6 @@
 """Variables of a template, held against what it declares, in those words of JSON Schema that variables need."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from broker.errors import InvalidRequest
@@ -31,6 +31,16 @@ def checked(declared: Mapping[str, Schema], given: Mapping[str, Any], path: str 
     """
     _check(declared, given, path)
     return _filled(declared, given)
+
+
+def columns_fault(declared: Mapping[str, Schema], names: Collection[str]) -> str | None:
+    """Why no row of a table of texts with these columns could be values; None where one could."""
+    lacks = [name for name, schema in declared.items() if name not in names and "default" not in schema]
+    more = [name for name in names if name not in declared]
+    other = [name for name in names if declared.get(name, {}).get("type", "string") != "string"]
+    faults = ((lacks, "it needs {}"), (more, "it has no {}"), (other, "not texts are {}"))
+    told = [text.format(", ".join(map(repr, found))) for found, text in faults if found]
+    return f"The columns are not the prompt's variables: {'; '.join(told)}." if told else None
 
 
 def check_pattern(pattern: str) -> None:

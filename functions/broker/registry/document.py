@@ -14,7 +14,7 @@ from broker.registry.label_entry import Arm, LabelArms, LabelsEntry
 from broker.registry.model_entry import AliasEntry, ModelEntry, RouteEntry
 from broker.registry.prompts import PromptEntry
 from broker.registry.recipe_entry import RecipeEntry
-from broker.registry.tenants import IssuerEntry, SourceEntry, TenantEntry
+from broker.registry.tenants import IssuerEntry, LimitsEntry, SourceEntry, TenantEntry
 
 Checked = TypeVar("Checked", bound=StrictEntry)
 
@@ -104,6 +104,15 @@ def parse_arms(body: Any) -> list[Arm]:
         InvalidRequest: names the field at fault.
     """
     return _checked(LabelArms, body).arms
+
+
+def parse_limits(body: Any) -> dict[str, int]:
+    """Limits by their names, as a tenant has them and a key may.
+
+    Raises:
+        InvalidRequest: names the one at fault.
+    """
+    return _checked(LimitsEntry, body).model_dump(exclude_none=True)
 
 
 def _checked(model: type[Checked], value: Any) -> Checked:

@@ -70,6 +70,8 @@ class ModelEntry(Entry):
     """True where the provider goes on by itself and is asked after."""
     wait_s: int = Field(default=1_800, ge=1, le=604_800)
     """How long such work may take: the time budget of jobs that name none."""
+    tenant_at_once: int | None = Field(default=None, ge=1, le=1_000)
+    """How much of such work a tenant may have at once, of what the account may have; what is beyond waits."""
     by_name_only: bool = False
     """True for a model that is not taken where the choice is open."""
     fewest_texts: int = Field(default=1, ge=1, le=100_000)

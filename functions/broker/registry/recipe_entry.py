@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from broker.batches.asking.hours import OffPeak
-from broker.batches.asking.request import Hours
+from broker.batches.asking.parts import Hours
 from broker.documents.extract import KINDS
 from broker.documents.recipe import Citations, OnFailure, Recipe
 from broker.errors import InvalidRequest
@@ -171,6 +171,8 @@ class RecipeEntry(Entry):
         }
         if self.prompts.reduce is not None:
             facts["reduce"] = self.prompts.reduce.model_dump(exclude_none=True)
+        if self.extract.features:
+            facts["features"] = self.extract.features
         if rules:
             facts["rules"] = rules
         if self.merge.depth is not None:

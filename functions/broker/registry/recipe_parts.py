@@ -14,6 +14,8 @@ from broker.registry.prompts import VariableName
 
 ERROR = ".error.json"
 
+Feature = Literal["forms", "tables"]
+
 GIVEN: Mapping[str, tuple[str, ...]] = {
     "map": ("document",),
     "map_reduce": ("answers",),
@@ -40,6 +42,16 @@ class ExtractEntry(StrictEntry):
     (`vision`), or nobody (`off`): such documents are rejected."""
     model: Name | None = None
     """Which; without it, any that can."""
+    features: list[Feature] | None = Field(default=None, min_length=1, max_length=2)
+    """What is looked for on these pages beside text: `forms`, `tables`; each costs more. With them, the pages of a file
+    that are pictures are read together, and there may be 3,000 of them."""
+
+    @field_validator("features")
+    @classmethod
+    def _are_those_of_textract(cls, features: list[Feature] | None, others: ValidationInfo) -> list[Feature] | None:
+        if features and others.data.get("scans") != "textract":
+            raise here("they go with scans: textract")
+        return sorted(set(features)) if features else None
 
 
 class SplitEntry(StrictEntry):

@@ -1,14 +1,16 @@
 """Tenants with their guardrail policies, and what says whose an event or a token is."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from broker.batches.asking.request import Hours
+from broker.batches.asking.parts import Hours
 from broker.jobs.field_errors import Spelled
 from broker.jobs.fields import Language
+from broker.json_text import MAX_BODY_BYTES
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.storage import Item
+from broker.tenants.limits import MOST, MOST_CALLS, What, Window
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
 
@@ -20,6 +22,35 @@ class PolicyEntry(StrictEntry):
     denied_terms: list[Annotated[str, Field(min_length=1)]] | None = None
     block_secrets: bool | None = None
     block_card_numbers: bool | None = None
+
+
+def _most(what: What, window: Window) -> Any:
+    return Field(default=None, ge=1, le=MOST[what, window])
+
+
+class LimitsEntry(StrictEntry):
+    """What a tenant's submissions, or those by one API key, may be in a window of time (`tenants.limits`)."""
+
+    requests_per_second: int | None = _most("requests", "second")
+    """Requests that are accepted by REST. More than 500 a second are said by the minute."""
+    requests_per_minute: int | None = _most("requests", "minute")
+    requests_per_day: int | None = _most("requests", "day")
+    """Of the day in UTC."""
+    requests_per_month: int | None = _most("requests", "month")
+    """Of the calendar month in UTC."""
+    tokens_per_minute: int | None = _most("tokens", "minute")
+    """Tokens of the same requests: the input as it is estimated, and the most that the answer may have."""
+    tokens_per_day: int | None = _most("tokens", "day")
+    tokens_per_month: int | None = _most("tokens", "month")
+    body_bytes: int | None = Field(default=None, ge=1, le=MAX_BODY_BYTES)
+    """The largest body of a request."""
+
+
+class TenantLimitsEntry(LimitsEntry):
+    """The limits of a tenant."""
+
+    calls_per_second: int | None = Field(default=None, ge=1, le=MOST_CALLS)
+    """Calls of the API, looks among them; what the stack gives each unless said."""
 
 
 class TenantEntry(Entry):
@@ -54,6 +85,10 @@ class TenantEntry(Entry):
     """How many files it may keep; 10,000 unless said."""
     max_file_bytes: int | None = Field(default=None, ge=0)
     """Of all its files together; 100 GB unless said."""
+    max_batches: int | None = Field(default=None, ge=0, le=5_000)
+    """How many batches it may have under way at once, documents among them; 1,000 unless said."""
+    limits: TenantLimitsEntry | None = None
+    """Of all its submissions by REST together; none unless said."""
     off_peak: Hours | None = None
     """When rows of its batches may begin that name no hours themselves."""
     enabled: bool = True

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -21,16 +21,21 @@ from broker.jobs.store import Jobs, Look, Payloads
 from broker.jobs.trial import Trial, parse_trial
 from broker.prompts.listing import MOST_LISTED, Listing
 from broker.rest.answers import answer_of
+from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
+from broker.rest.limited import limits_for, telling
+from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
+from broker.rest.spoken import VERSION
 from broker.rest.tries import asked_once
-from broker.rest.waiting import ended, preferred_wait
+from broker.rest.waiting import again, ended, preferred_wait
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
@@ -39,6 +44,7 @@ from broker.routing.figures import Health
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
+    from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
 INCLUDED = ("route",)
@@ -66,6 +72,9 @@ class Api:
     batches: Callable[[], BatchDoor]
     """Put together when a call is about them."""
     bulk: Callable[[], BulkDoor]
+    endpoints: Callable[[], "EndpointDoor"]
+    check_rate: Callable[[str, int], None] = lambda tenant, now: None
+    """Raises where the tenant calls too often."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -73,9 +82,12 @@ class Api:
         Raises:
             BrokerError: in the public form by `error_reply`.
         """
+        self.check_rate(request.tenant, now_ms())
         route = ROUTES.get((request.method, request.resource))
         if route is None:
-            raise NotFound("There is no such route.", code="unknown_route")
+            from broker.rest.elsewhere import answer_elsewhere
+
+            return answer_elsewhere(request, ROUTES, self)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
@@ -101,6 +113,7 @@ class Api:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
+        headers |= again(head)
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
             shown = view(head, {"ASKED": {"metadata": body.metadata}}, None, request.base_url)
@@ -111,9 +124,10 @@ class Api:
     def take(self, request: Request, body: JobRequest, door: str) -> Acceptance:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
-        caller = Caller(request.tenant, request.principal, door, request.request_id)
+        limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
+        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
-        return self.accept(body, caller, now, **once)
+        return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
     def get(self, request: Request) -> Reply:
         """`GET /jobs/{id}`, with `?wait=n` a long poll; `410` where its answer is not kept any more, and its record."""
@@ -129,7 +143,7 @@ class Api:
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
-        return Reply(200, shown)
+        return Reply(200, shown, again(seen.head))
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""
@@ -190,13 +204,22 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        return Reply(200, {"object": "list", "data": [*self._models(request)]})
+        found = [*self._models(request)]
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_page
+
+            return Reply(200, model_page(found, request.query))
+        return Reply(200, {"object": "list", "data": found})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
         found = [each for each in self._models(request) if each["id"] == unquote(request.path["id"])]
         if not found:
             raise NotFound("There is no such model.", code="unknown_model", param="id")
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_of
+
+            return Reply(200, model_of(found[0]))
         return Reply(200, found[0])
 
     def _models(self, request: Request) -> Iterator[dict[str, Any]]:
@@ -242,28 +265,15 @@ class Api:
         return ended(self.jobs, head, until, seen=seen)
 
 
-def _of_batches(answer: Callable[[BatchDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
-    @wraps(answer)
+def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
+    """The answer of a room's door, which is put together when a call is about it."""
+
     def answered(api: Api, request: Request) -> Reply:
-        return answer(api.batches(), request)
-
-    return answered
-
-
-def _of_bulk(answer: Callable[[BulkDoor, Request], Reply]) -> Callable[[Api, Request], Reply]:
-    @wraps(answer)
-    def answered(api: Api, request: Request) -> Reply:
-        return answer(api.bulk(), request)
-
-    return answered
-
-
-def _of_files(name: str) -> Callable[[Api, Request], Reply]:
-    def answered(api: Api, request: Request) -> Reply:
-        reply: Reply = getattr(api.files(), name)(request)
+        door = getattr(api, room)()
+        reply: Reply = getattr(door, answer)(request) if isinstance(answer, str) else answer(door, request)
         return reply
 
-    answered.__name__ = name
+    answered.__name__ = answer if isinstance(answer, str) else answer.__name__
     return answered
 
 
@@ -287,8 +297,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/models"): ("models:read", Api.list_models),
     ("GET", "/models/{id}"): ("models:read", Api.get_model),
     **OPENAI_ROUTES,
-    **{route: (scope, _of_files(name)) for route, (scope, name) in FILE_ROUTES.items()},
-    **{route: (scope, _of_batches(answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
-    **{route: (scope, _of_bulk(answer)) for route, (scope, answer) in BULK_ROUTES.items()},
+    **ANTHROPIC_ROUTES,
+    **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
+    **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
+    **{route: (scope, _of("batches", answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
+    **{route: (scope, _of("batches", answer)) for route, (scope, answer) in MESSAGE_BATCH_ROUTES.items()},
+    **{route: (scope, _of("bulk", answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

@@ -4,21 +4,24 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
 from broker.errors import Conflict, InvalidRequest, NotFound
 from broker.jobs.accepting import Caller
 from broker.rest.http import Reply, Request
+from broker.rest.tries import asked_once
+from broker.rest.waiting import poll_again
 
 if TYPE_CHECKING:
     from broker.batches.asking.estimating import EstimateBatch
+    from broker.batches.asking.request import BatchRequest
     from broker.batches.asking.submitting import Submit, Taken
     from broker.batches.batch import Batch
     from broker.batches.flow.stopping import Stops
+    from broker.batches.listing import Place
     from broker.batches.store import Batches
     from broker.batches.viewing import ShowBatch
-    from broker.storage import Item
 
 MOST_LISTED = 100
 
@@ -44,41 +47,54 @@ class BatchDoor:
 
     def submit_batch(self, request: Request) -> Reply:
         """`POST /batches`."""
-        from broker.batches.asking.request import parse_batch
-
-        body = parse_batch(request.json())
-        if body.input_file_id is not None:
-            request.need("files:read")
-        return self._taken(self.submit(body, _caller(request), now_ms(), request.idempotency_key), request)
+        body = _asked(request)
+        return self._taken(self.submit(body, _caller(request), now_ms(), **self.told(request)), request)
 
     def retry_batch(self, request: Request) -> Reply:
         """`POST /batches/{id}/retry`: the rows that did not succeed, as a batch of their own."""
-        taken = self.submit.again(_id(request), _caller(request), now_ms(), request.idempotency_key)
+        taken = self.submit.again(_id(request), _caller(request), now_ms(), **self.told(request))
         return self._taken(taken, request)
 
     def estimate_batch(self, request: Request) -> Reply:
         """`POST /batches/estimate`: nothing is run, kept or held."""
-        from broker.batches.asking.request import parse_batch
-
-        body = parse_batch(request.json())
-        if body.input_file_id is not None:
-            request.need("files:read")
-        return Reply(200, self.estimate(body, _caller(request), now_ms()))
+        return Reply(200, self.estimate(_asked(request), _caller(request), now_ms()))
 
     def list_batches(self, request: Request) -> Reply:
-        """`GET /batches`: newest first. With a `status`, a page may be short and still have a `next_cursor`."""
+        """`GET /batches`: newest first. With a `status`, a page may be short and still have a `next_cursor`.
+
+        The next page is the one behind that cursor, or behind the batch that `after` names, as OpenAI's clients ask.
+        """
         from broker.batches.batch import BatchStatus
+        from broker.doors.batches import page_of
 
         limit, status = request.number("limit", 20), request.query.get("status")
         if status is not None and status not in list(BatchStatus):
             raise InvalidRequest(f"status is one of {', '.join(BatchStatus)}.", param="status")
         if not 1 <= limit <= MOST_LISTED:
             raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
-        cursor = _read_cursor(request.query.get("cursor") or None, request.tenant)
+        cursor = self._behind(request)
         found, following = self.batches.of_tenant(request.tenant, limit=limit, cursor=cursor)
         meant = [batch for batch in found if status in (None, batch.status.value)]
         rows = self.show(request.base_url).page(meant, now_ms())
-        return Reply(200, {"object": "list", "data": rows, "next_cursor": _write_cursor(following)})
+        return Reply(200, page_of(rows, more=following is not None) | {"next_cursor": _write_cursor(following)})
+
+    def _behind(self, request: Request) -> "Place | None":
+        """Where a page begins."""
+        from broker.jobs.head import JOB_ID
+
+        if not (after := request.query.get("after")):
+            return _read_cursor(request.query.get("cursor") or None)
+        if not JOB_ID.fullmatch(after):
+            raise InvalidRequest("after is the id of a batch.", param="after")
+        return self.place_of(after, request.tenant)
+
+    def place_of(self, batch_id: str, tenant: str) -> "Place":
+        """Where a batch stands in its tenant's list; of an id that none of its batches has, by the id."""
+        from broker.batches.listing import Place
+
+        found = self.batches.find(batch_id)
+        known = found is not None and found.tenant == tenant
+        return Place.of(batch_id, found.created_at) if found and known else Place(batch_id, batch_id)
 
     def get_batch(self, request: Request) -> Reply:
         """`GET /batches/{id}`: as of now."""
@@ -121,15 +137,26 @@ class BatchDoor:
         """`POST /batches/{id}/redeliver`."""
         return Reply(202, {"object": "redelivery", "ids": self.redeliver(self._owned(request).id, now_ms())})
 
+    def told(self, request: Request) -> dict[str, Any]:
+        """Which requests are one, as `tries.asked_once` has it."""
+
+        def window_s() -> int:
+            return self.submit.tenant_of(request.tenant, now_ms()).repeat_window_seconds
+
+        return asked_once(request, window_s)
+
     def _taken(self, taken: "Taken", request: Request) -> Reply:
         headers = {"location": f"{request.base_url}/batches/{taken.batch.id}"}
         if taken.repeated:
             headers["idempotent-replayed"] = "true"
         shown = self._shown(taken.batch, request)
-        return Reply(200 if taken.batch.status.terminal else 202, shown.body, headers)
+        return Reply(200 if taken.batch.status.terminal else 202, shown.body, shown.headers | headers)
 
     def _shown(self, batch: "Batch", request: Request) -> Reply:
-        return Reply(200, self.show(request.base_url)(batch, now_ms()))
+        from broker.doors.batches import shown
+
+        again = {} if batch.status.terminal else poll_again(batch.created_at)
+        return Reply(200, shown(self.show(request.base_url)(batch, now_ms())), again)
 
     def _owned(self, request: Request) -> "Batch":
         return self.batches.get(_id(request), request.tenant)
@@ -149,27 +176,38 @@ def _id(request: Request) -> str:
     return found
 
 
+def _asked(request: Request) -> "BatchRequest":
+    """The batch of a body, in our own form or in OpenAI's."""
+    from broker.batches.asking.request import parse_batch
+    from broker.doors.batches import batch_of
+
+    body = parse_batch(batch_of(request.json()))
+    if body.input_file_id is not None:
+        request.need("files:read")
+    return body
+
+
 def _caller(request: Request) -> Caller:
     return Caller(request.tenant, request.principal, "rest", request.request_id)
 
 
-def _write_cursor(key: "Item | None") -> str | None:
-    return base64.urlsafe_b64encode(json.dumps(key["id"]).encode()).decode() if key else None
+def _write_cursor(place: "Place | None") -> str | None:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode() if place else None
 
 
-def _read_cursor(cursor: str | None, tenant: str) -> "Item | None":
+def _read_cursor(cursor: str | None) -> "Place | None":
     if cursor is None:
         return None
-    from broker.batches.batch import LISTED, batch_pk
+    from broker.batches.listing import Place
     from broker.jobs.head import JOB_ID
 
     try:
-        batch_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if not isinstance(batch_id, str) or not JOB_ID.fullmatch(batch_id):
+        listed, batch_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if not all(isinstance(each, str) and JOB_ID.fullmatch(each) for each in (listed, batch_id)):
             raise ValueError(cursor)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         raise InvalidRequest("The cursor is not one of ours.", param="cursor") from None
-    return {"pk": batch_pk(batch_id), "sk": "BATCH", "tenant": tenant + LISTED, "id": batch_id}
+    return Place(listed, batch_id)
 
 
 BATCH_ROUTES: dict[tuple[str, str], tuple[str, Callable[[BatchDoor, Request], Reply]]] = {

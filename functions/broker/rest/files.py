@@ -1,11 +1,14 @@
 """The routes of files and uploads, in the shapes that OpenAI's clients read."""
 
+import hashlib
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from broker.clock import now_ms
-from broker.errors import InvalidRequest, TooLarge
+from broker.errors import InvalidRequest, NotFound, TooLarge
 from broker.files.bodies import (
     PURPOSES,
     Completion,
@@ -16,11 +19,14 @@ from broker.files.bodies import (
     parse_form,
 )
 from broker.files.keeping import Files, well_formed
-from broker.files.record import PENDING, PROCESSED, FileRecord, Target
-from broker.files.uploading import PART_BYTES, Uploads, upload_id_of
+from broker.files.record import PENDING, PROCESSED, FileRecord, Target, new_file_id
+from broker.files.uploading import PART_BYTES, Uploads, new_part_id, upload_id_of
+from broker.jobs.idempotency import Once
+from broker.jobs.once import once
 from broker.jobs.request import parsed
 from broker.rest.forms import is_form, read_form
 from broker.rest.http import Reply, Request
+from broker.rest.tries import asked_once
 
 MOST_FORM_BYTES = 4_500_000
 """Of a file in a form. Lambda takes 6 MB of an event, and API Gateway hands it bytes as base64, a third longer."""
@@ -49,15 +55,21 @@ class FileDoor:
         """`POST /files`: a form with the file in it, or JSON that says which file is to come."""
         now = now_ms()
         if not is_form(request):
-            record = self.files.expect(new_file(request.tenant, parsed(FileBody, request.json()), now), now)
-            return Reply(200, self._shown(record))
+            asked = parsed(FileBody, request.json())
+            new = new_file(request.tenant, asked, now)
+            made = self._once(request, asked, now, lambda file_id: self.files.expect(new, now, file_id=file_id))
+            return _made(made, self._shown(made.made))
         form = read_form(request, "file")
         if len(form.data) > MOST_FORM_BYTES:
             message = f"file: it has more than {MOST_FORM_BYTES} bytes, which no form can bring. {OTHERWISE}"
             raise TooLarge(message, code="file_too_large", param="file")
         body = parse_form(form.fields, form.filename, len(form.data))
-        record = self.files.keep(new_file(request.tenant, body, now), form.data, now)
-        return Reply(200, shown(record))
+        new = new_file(request.tenant, body, now)
+        digest = hashlib.sha256(form.data).hexdigest()
+        made = self._once(
+            request, body, now, lambda file_id: self.files.keep(new, form.data, now, file_id), digest=digest
+        )
+        return _made(made, shown(made.made))
 
     def list_files(self, request: Request) -> Reply:
         """`GET /files`: the newest first, unless `order` says otherwise."""
@@ -104,7 +116,9 @@ class FileDoor:
         """`POST /uploads`."""
         now = now_ms()
         body = parsed(UploadBody, request.json())
-        return Reply(200, self._upload(self._uploads.begin(new_file(request.tenant, body, now), now)))
+        new = new_file(request.tenant, body, now)
+        made = self._once(request, body, now, lambda file_id: self._uploads.begin(new, now, file_id))
+        return _made(made, self._upload(made.made))
 
     def get_upload(self, request: Request) -> Reply:
         """`GET /uploads/{id}`: how it stands, and which parts the bucket has."""
@@ -122,7 +136,7 @@ class FileDoor:
             if not 1 <= len(form.data) <= MOST_FORM_BYTES:
                 message = f"data: a part in a form has 1 to {MOST_FORM_BYTES} bytes; send smaller ones."
                 raise TooLarge(message, code="part_too_large", param="data")
-            part_id, where = self._uploads.add(request.tenant, upload_id, form.data, now), None
+            part_id, where = self._added(request, form.data, now), None
         else:
             body = parsed(PartBody, request.json())
             target = self._uploads.target(request.tenant, upload_id, body.number, now)
@@ -146,6 +160,46 @@ class FileDoor:
         """`POST /uploads/{id}/cancel`."""
         record = self._uploads.cancel(request.tenant, request.path["id"], now_ms())
         return Reply(200, self._upload(record) | {"status": "cancelled"})
+
+    def _once(
+        self,
+        request: Request,
+        body: FileBody | UploadBody,
+        now: int,
+        make: Callable[[str], FileRecord],
+        *,
+        digest: str | None = None,
+    ) -> Once[FileRecord]:
+        """Make a file once, whichever try of a call this is; with the `digest` of its bytes, where they came along.
+
+        Nothing but a key or a count of tries tells a repeat: files that are to come may be alike before they are there.
+        """
+        document = {"path": request.resource, "body": body.model_dump(exclude_unset=True), "digest": digest}
+        same = None if digest is None else json.dumps(document, sort_keys=True).encode()
+
+        def find(file_id: str) -> FileRecord | None:
+            try:
+                record = self.files.find(request.tenant, file_id, now)
+            except NotFound:
+                return None
+            return None if digest and record.status == PENDING else record  # its bytes are here once more
+
+        told = asked_once(request, lambda: 0, same)
+        return once(self.files.database, request.tenant, document, new_file_id(now), now, find, make, **told)
+
+    def _added(self, request: Request, data: bytes, now: int) -> str:
+        """Take a part once, whichever try of a call this is; gives its id."""
+        tenant, upload_id, uploads = request.tenant, request.path["id"], self._uploads
+        document = {"upload": upload_id, "digest": hashlib.sha256(data).hexdigest()}
+
+        def find(part_id: str) -> str | None:
+            return part_id if uploads.has(tenant, upload_id, part_id, now) else None
+
+        def add(part_id: str) -> str:
+            return uploads.add(tenant, upload_id, data, now, part_id)
+
+        told = asked_once(request, lambda: 0, json.dumps(document).encode())
+        return once(self.files.database, tenant, document, new_part_id(now), now, find, add, **told).made
 
     @property
     def _uploads(self) -> Uploads:
@@ -174,6 +228,10 @@ class FileDoor:
             "part_bytes": PART_BYTES,
             "file": shown(record) if is_complete else None,
         }
+
+
+def _made(made: Once[FileRecord], body: dict[str, Any]) -> Reply:
+    return Reply(200, body, {"idempotent-replayed": "true"} if made.repeated else {})
 
 
 def shown(record: FileRecord) -> dict[str, Any]:

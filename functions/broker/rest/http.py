@@ -3,25 +3,31 @@
 import base64
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from broker import json_text
 from broker.errors import (
     BrokerError,
-    BudgetExceeded,
     Forbidden,
     InvalidRequest,
     KeyInFlight,
+    RateLimited,
     Throttled,
     TooLarge,
+    TooManyAtOnce,
     Unavailable,
 )
 from broker.json_text import MAX_BODY_BYTES
 
 READABLE = (
-    "idempotent-replayed, location, preference-applied, request-id, retry-after, retry-after-ms, x-request-id, "
-    "x-should-retry"
+    "etag, idempotent-replayed, link, location, preference-applied, request-id, retry-after, retry-after-ms, "
+    "x-request-id, x-should-retry, ratelimit, ratelimit-policy, x-ratelimit-limit-requests, "
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+    "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, anthropic-ratelimit-requests-limit, "
+    "anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, "
+    "anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset"
 )
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 
@@ -34,6 +40,9 @@ AS_A_FILE = (
 
 MOST_WAIT_S = 25
 """From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
+
+REST = "{proxy+}"
+"""The last part of the template's routes for what no other takes."""
 
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
@@ -60,6 +69,11 @@ class Request:
     """When the function got it, by the clock that only goes forward."""
     sent_at: int | None = None
     """When API Gateway got it, in milliseconds since the epoch."""
+    key: str = ""
+    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    limits: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
+    """Headers of the reply, whatever else becomes of the request."""
 
     @classmethod
     def of(cls, event: dict[str, Any], public_url: str = "") -> "Request":
@@ -70,10 +84,13 @@ class Request:
             public_url: the base URL to tell, perhaps with `{api}` for the API's id; empty for the caller's own way.
         """
         identity = event["requestContext"]["authorizer"]
-        base_url = _base_url(event["requestContext"], event["resource"], public_url)
-        return cls._read(
+        base_url = base_url_of(event, public_url)
+        made = cls._read(
             event, base_url, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split())
         )
+        if "limits" not in identity:
+            return made
+        return replace(made, key=identity["key"], limits=json.loads(identity["limits"]))
 
     @classmethod
     def signed(cls, event: dict[str, Any]) -> "Request":
@@ -176,16 +193,18 @@ class Request:
         return int(text)
 
 
-def _base_url(context: dict[str, Any], resource: str, public_url: str) -> str:
+def base_url_of(event: dict[str, Any], public_url: str) -> str:
     """The URL that the API's routes hang on.
 
     API Gateway names the domain that it took the call for, which is one of the API's own and no header of the caller's,
     and the path as it was called, with the stage or the base path of a custom domain before the resource ("Input format
     of a Lambda function for proxy integration", API Gateway Developer Guide).
     """
+    context = event["requestContext"]
     if public_url:
         return public_url.replace("{api}", context["apiId"])
-    before = context["path"].rstrip("/").split("/")[: -resource.count("/")]
+    called = event["resource"].replace(REST, (event.get("pathParameters") or {}).get("proxy", ""))
+    before = context["path"].rstrip("/").split("/")[: -called.rstrip("/").count("/")]
     return f"https://{context['domainName']}{'/'.join(before)}"
 
 
@@ -206,6 +225,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     job_id: str | None = None
     """Of the job that was accepted, or found again, by the call; it is not sent."""
+    bodiless: bool = False
+    """Whether only the headers are sent."""
 
     def proxy(self, request_id: str, origin: str = "") -> dict[str, Any]:
         """The form that API Gateway takes; pages of `origin` (one, or `*`) may read it in browsers."""
@@ -216,7 +237,9 @@ class Reply:
         }  # as OpenAI's clients read it, and Anthropic's
         if origin:
             headers |= {"access-control-allow-origin": origin, "access-control-expose-headers": READABLE}
-        if self.body is None or isinstance(self.body, str):
+        if self.bodiless:
+            body = ""
+        elif self.body is None or isinstance(self.body, str):
             body = self.body or ""
         else:
             body = json.dumps(self.body, ensure_ascii=False)
@@ -226,16 +249,16 @@ class Reply:
 MOST_RETRY_AFTER_S = 120
 """What is longer, clients take for a no: those of OpenAI repeat nothing then."""
 
-PASSING = (Unavailable, Throttled, KeyInFlight)
+PASSING = (Unavailable, Throttled, KeyInFlight, TooManyAtOnce)
 """Errors that may be gone at the next try. All else is as it is, but for what nobody foresaw."""
 
 
 def error_reply(error: BrokerError, request_id: str) -> Reply:
     """An error in its public form (`schemas/error.json`), and whether clients that repeat by themselves are to."""
     passes = isinstance(error, PASSING) or type(error) is BrokerError
-    body: dict[str, Any] = {**error.facts(), "param": error.param, "request_id": request_id}
-    if isinstance(error, BudgetExceeded) and error.budget:
-        body["budget"] = error.budget
+    if isinstance(error, RateLimited):
+        passes = error.retry_after is not None and error.retry_after <= MOST_RETRY_AFTER_S
+    body = {**error.facts(), "param": error.param, "request_id": request_id, **error.beside}
     return Reply(error.status, {"error": body}, repeating(passes, error.retry_after))
 
 
@@ -244,5 +267,5 @@ def repeating(again: bool, after_s: float | None = None) -> dict[str, str]:
     headers = {"x-should-retry": "true" if again else "false"}
     if after_s is not None:
         pause = min(after_s, MOST_RETRY_AFTER_S)
-        headers |= {"retry-after": str(max(1, round(pause))), "retry-after-ms": str(max(1, round(pause * 1000)))}
+        headers |= {"retry-after": str(max(1, ceil(pause))), "retry-after-ms": str(max(1, ceil(pause * 1000)))}
     return headers

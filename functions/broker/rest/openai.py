@@ -2,34 +2,27 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
-from broker.errors import InvalidRequest, NotCancelable, NotFound, TooLarge
+from broker.errors import InvalidRequest, NotCancelable, NotFound
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
-from broker.jobs.head import Head, job_url
-from broker.jobs.reading import owned
-from broker.jobs.request import JobRequest, parse_request, stored_form
+from broker.jobs.head import Head
 from broker.jobs.store import REQUEST
-from broker.json_text import MOST_IN_REPLY, in_reply
-from broker.rest.http import MOST_WAIT_S, Reply, Request, repeating
+from broker.json_text import MOST_IN_REPLY
+from broker.rest.door_calls import accepted, answered, asked_of, counted, headers_of, owned_job, streamed, too_large
+from broker.rest.http import MOST_WAIT_S, Reply, Request
+from broker.rest.waiting import again
 
 if TYPE_CHECKING:
-    from broker.doors.reading import Asked
     from broker.rest.api import Api
 
 DOOR = "openai"
 
-MOST_STREAMED = 5_500_000
-"""Bytes of an event stream, which has an answer several times; Lambda takes some 6,290,000 of a reply."""
-
 MOST_PACKED = 20_000_000
 """Bytes of an answer of numbers that is packed for a reply: a million of them or so, for which there is memory."""
-
-Mapping = Callable[[Any], "Asked"]
 
 
 def create_response(api: "Api", request: Request) -> Reply:
@@ -37,14 +30,14 @@ def create_response(api: "Api", request: Request) -> Reply:
     from broker.doors.responses import PREFIX, job_of, response_of
     from broker.doors.streaming import response_stream
 
-    asked, body, head, repeated = _accepted(api, request, job_of)
-    headers = _headers(head, request, repeated)
+    asked, body, head, repeated = accepted(api, request, job_of, DOOR)
+    headers = headers_of(head, request, repeated)
     if asked.waits:
-        reply = _answered(
-            api, request, head, headers, PREFIX, lambda view, _: response_of(view, _asked(api, head, body))
+        reply = answered(
+            api, request, head, headers, PREFIX, lambda view, _: response_of(view, asked_of(api, head, body))
         )
-        return _streamed(reply, response_stream, head) if asked.streams else reply
-    return Reply(200, response_of(api.view(head, request), _asked(api, head, body)), headers, head.id)
+        return streamed(reply, response_stream, head) if asked.streams else reply
+    return Reply(200, response_of(api.view(head, request), asked_of(api, head, body)), headers | again(head), head.id)
 
 
 def get_response(api: "Api", request: Request) -> Reply:
@@ -57,15 +50,15 @@ def get_response(api: "Api", request: Request) -> Reply:
     wait = request.number("wait", 0)
     if wait > MOST_WAIT_S:
         raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
-    head = _owned(api, request, PREFIX, "chat")
-    return Reply(200, _response(api, request, api.wait(head, request.began + wait, seen=0)))
+    head = api.wait(owned_job(api, request, PREFIX, "chat"), request.began + wait, seen=0)
+    return Reply(200, _response(api, request, head), again(head))
 
 
 def cancel_response(api: "Api", request: Request) -> Reply:
     """`POST /responses/{id}/cancel`: ends it; one that has ended is told as it stands."""
     from broker.doors.responses import PREFIX
 
-    head = _owned(api, request, PREFIX, "chat")
+    head = owned_job(api, request, PREFIX, "chat")
     try:
         head = cancel_job(api.jobs, head.id, request.tenant, now_ms())
     except NotCancelable:
@@ -84,9 +77,7 @@ def count_tokens(api: "Api", request: Request) -> Reply:
     """`POST /responses/input_tokens`: an estimate for the model that would be asked first."""
     from broker.doors.responses import job_of
 
-    _, body = _parsed(request, job_of)
-    found = api.estimate(body, request.tenant, now_ms())
-    return Reply(200, {"object": "response.input_tokens", "input_tokens": found["candidates"][0]["input_tokens"]})
+    return Reply(200, {"object": "response.input_tokens", "input_tokens": counted(api, request, job_of)})
 
 
 def create_completion(api: "Api", request: Request) -> Reply:
@@ -94,19 +85,21 @@ def create_completion(api: "Api", request: Request) -> Reply:
     from broker.doors.chat_completions import PREFIX, completion_of, job_of
     from broker.doors.streaming import completion_stream
 
-    asked, body, head, repeated = _accepted(api, request, job_of)
-    headers = _headers(head, request, repeated)
-    reply = _answered(api, request, head, headers, PREFIX, lambda view, _: completion_of(view, _asked(api, head, body)))
+    asked, body, head, repeated = accepted(api, request, job_of, DOOR)
+    headers = headers_of(head, request, repeated)
+    reply = answered(
+        api, request, head, headers, PREFIX, lambda view, _: completion_of(view, asked_of(api, head, body))
+    )
     stream = partial(completion_stream, usage=asked.tells_usage)
-    return _streamed(reply, stream, head) if asked.streams else reply
+    return streamed(reply, stream, head) if asked.streams else reply
 
 
 def get_completion(api: "Api", request: Request) -> Reply:
     """`GET /chat/completions/{id}`: the answer that was not there in time."""
     from broker.doors.chat_completions import PREFIX, completion_of
 
-    head = _owned(api, request, PREFIX, "chat")
-    return _answered(
+    head = owned_job(api, request, PREFIX, "chat")
+    return answered(
         api,
         request,
         head,
@@ -128,7 +121,7 @@ def create_embeddings(api: "Api", request: Request) -> Reply:
     from broker.doors.embeddings import form_of, job_of, list_of
     from broker.doors.reading import Fields
 
-    _, _, head, repeated = _accepted(api, request, job_of)
+    _, _, head, repeated = accepted(api, request, job_of, DOOR)
     form = form_of(Fields(request.json()))
 
     def shown(view: dict[str, Any], head: Head) -> dict[str, Any]:
@@ -136,115 +129,22 @@ def create_embeddings(api: "Api", request: Request) -> Reply:
         if output is None:  # as words it is larger than a reply, which it may not be in base64
             output = api.payloads.load(head.id, str(head.output)) if view["output_bytes"] <= MOST_PACKED else None
             if output is None:
-                raise _too_large(head)
+                raise too_large(head)
         body = list_of(view, output["embeddings"], form)
         if view["output"] is None and len(json.dumps(body)) > MOST_IN_REPLY:
-            raise _too_large(head)
+            raise too_large(head)
         return body
 
-    return _answered(api, request, head, _headers(head, request, repeated), "job_", shown, packs=True)
+    return answered(api, request, head, headers_of(head, request, repeated), "job_", shown, packs=True)
 
 
-def _parsed(request: Request, mapping: Mapping) -> tuple["Asked", JobRequest]:
-    """The body as a job request; an error names the field as the client sent it."""
-    from broker.doors.reading import renamed
+def create_moderation(api: "Api", request: Request) -> Reply:
+    """`POST /moderations`: the verdict."""
+    from broker.doors.moderations import PREFIX, job_of, moderation_of
 
-    asked = mapping(request.json())
-    try:
-        return asked, parse_request(asked.job)
-    except InvalidRequest as error:
-        raise renamed(error, asked.places) from None
-
-
-def _accepted(api: "Api", request: Request, mapping: Mapping) -> tuple["Asked", JobRequest, Head, bool]:
-    from broker.doors.reading import renamed
-
-    asked, body = _parsed(request, mapping)
-    try:
-        found = api.take(request, body, DOOR)
-    except InvalidRequest as error:
-        raise renamed(error, asked.places) from None
-    return asked, body, found.head, found.repeated
-
-
-def _asked(api: "Api", head: Head, body: JobRequest) -> dict[str, Any]:
-    """The request as it is kept: a stored prompt says more than the body that named it."""
-    if body.prompt is None:
-        return stored_form(body)
-    return api.payloads.load(head.id, REQUEST) or stored_form(body)
-
-
-def _headers(head: Head, request: Request, repeated: bool) -> dict[str, str]:
-    return {"location": job_url(head, request.base_url)} | ({"idempotent-replayed": "true"} if repeated else {})
-
-
-def _answered(
-    api: "Api",
-    request: Request,
-    head: Head,
-    headers: dict[str, str],
-    prefix: str,
-    shown: Callable[[dict[str, Any], Head], dict[str, Any]],
-    *,
-    packs: bool = False,
-) -> Reply:
-    """Wait for the answer and give it, or say that it is not there yet, or why there will be none.
-
-    No client repeats by itself what is told as an error here: the job is there, and a repeat would find it again.
-    """
-    from broker.doors.openai import failure_of, public_id
-
-    head = api.wait(head, request.began + MOST_WAIT_S, seen=0)
-    if not head.status.terminal:
-        known = public_id(prefix, head.id)
-        message = f"The answer is not there yet; it goes on as {known}. Ask for that, do not send the request again."
-        facts = {"type": "timed_out", "code": "still_running", "message": message, "param": None}
-        return _refused(504, facts, request, head)
-    view = api.view(head, request)
-    if head.output is None:
-        return _refused(*failure_of(view), request, head)
-    if view["output"] is None and not view["output_url"]:
-        raise NotFound("The answer is not kept any more.", code="erased", param="id")
-    if view["output"] is None and not packs:
-        raise _too_large(head)
-    return Reply(200, shown(view, head), headers, head.id)
-
-
-def _streamed(reply: Reply, stream: Callable[[dict[str, Any]], str], head: Head) -> Reply:
-    """The answer as an event stream; what is told in an answer's place stays as it is, with its true status."""
-    from broker.doors.streaming import MEDIA_TYPE
-
-    if reply.status != 200:
-        return reply
-    text = stream(reply.body)
-    if in_reply(text) > MOST_STREAMED:
-        raise _too_large(head)
-    return replace(reply, body=text, headers=reply.headers | {"content-type": MEDIA_TYPE})
-
-
-def _too_large(head: Head) -> TooLarge:
-    message = (
-        f"The answer is larger than a reply may be ({MOST_IN_REPLY:,} bytes): GET /v1/jobs/{head.id} has a link to it."
-    )
-    return TooLarge(message, code="answer_too_large")
-
-
-def _refused(status: int, facts: dict[str, Any], request: Request, head: Head) -> Reply:
-    return Reply(status, {"error": facts | {"request_id": request.request_id}}, repeating(again=False), head.id)
-
-
-def _owned(api: "Api", request: Request, prefix: str, task: str) -> Head:
-    """The tenant's job by its id in OpenAI's words.
-
-    Raises:
-        NotFound: there is none, or it is another tenant's, or its task has no such form.
-    """
-    from broker.doors.openai import job_id_of
-
-    head = owned(api.jobs, job_id_of(prefix, request.path["id"]), request.tenant)
-    if head.task != task:
-        raise NotFound("There is no such job.", param="id")
-    return head
+    _, _, head, repeated = accepted(api, request, job_of, DOOR)
+    headers, body = headers_of(head, request, repeated), request.json()
+    return answered(api, request, head, headers, PREFIX, lambda view, _: moderation_of(view, body))
 
 
 def _response(api: "Api", request: Request, head: Head) -> dict[str, Any]:
@@ -253,13 +153,13 @@ def _response(api: "Api", request: Request, head: Head) -> dict[str, Any]:
     view = api.view(head, request)
     if head.output is not None and view["output"] is None:
         if view["output_url"]:
-            raise _too_large(head)
+            raise too_large(head)
         raise NotFound("The answer is not kept any more.", code="erased", param="id")
     return response_of(view, api.payloads.load(head.id, REQUEST) or {})
 
 
 def _deleted(api: "Api", request: Request, prefix: str, kind: str) -> Reply:
-    head = _owned(api, request, prefix, "chat")
+    head = owned_job(api, request, prefix, "chat")
     erase(api.jobs, api.payloads, api.forget, api.conversations.erase_turn, head)
     return Reply(
         200, {"id": request.path["id"], "object": kind if kind == "response" else f"{kind}.deleted", "deleted": True}
@@ -276,5 +176,6 @@ OPENAI_ROUTES: dict[tuple[str, str], tuple[str, Callable[["Api", Request], Reply
     ("GET", "/chat/completions/{id}"): ("jobs:read", get_completion),
     ("DELETE", "/chat/completions/{id}"): ("jobs:write", delete_completion),
     ("POST", "/embeddings"): ("jobs:write", create_embeddings),
+    ("POST", "/moderations"): ("jobs:write", create_moderation),
 }
 """By method and resource: the scope that is needed, and the answer."""

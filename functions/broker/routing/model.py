@@ -46,6 +46,8 @@ class Model:
     """True where the provider goes on by itself and is asked after (`wire.base.Asynchronous`)."""
     wait_s: int = 1_800
     """How long such work may take: the time budget of jobs that name none."""
+    tenant_at_once: int | None = None
+    """How much of such work a tenant may have at once; None for no bound but the provider's own."""
     by_name_only: bool = False
     """True for a model that is taken where a request, alias or route names it, and not where the choice is open."""
     fewest_texts: int = 1

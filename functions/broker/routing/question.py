@@ -1,6 +1,6 @@
 """What is asked of the selection: a request, and all that is known when it is made."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,12 @@ class Question:
         """Tokens that an answer can have."""
         asked = self.request.get("parameters", {}).get("max_output_tokens", model.max_output_tokens)
         return int(min(asked, model.max_output_tokens))
+
+    def most_tokens(self, models: Sequence[Model]) -> int:
+        """Tokens that one call of one of them can have, in and out; vectors are none."""
+        out = self.task != "embed"
+        most = max((self.tokens(model) + out * self.most_output(model) for model in models), default=0)
+        return most * pictures(self.request)
 
     def worst(self, model: Model) -> int:
         """Nano-dollars that one call can cost."""

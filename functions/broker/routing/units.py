@@ -35,6 +35,9 @@ JUDGED = ("text_units", "content_units", "topic_units", "pii_units")
 BY_PAGE = frozenset({"forms", "tables"})
 """Features that a page costs more for."""
 
+PAGES = "pages"
+"""In a stored request: how many pages its file has, where the broker made it and knows. No client can say."""
+
 ONE_PAGE = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
 ONE_PAGE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 
@@ -54,7 +57,7 @@ def most_units(request: Mapping[str, Any]) -> dict[str, int]:
     if task == "moderate":
         found |= _judged(texts, given)
     if file := given.get("file"):
-        found |= {"pages": _pages(file), "seconds": _seconds(file)}
+        found |= {"pages": request.get(PAGES) or _pages(file), "seconds": _seconds(file)}
         found |= dict.fromkeys(features & BY_PAGE, found["pages"])
     return found
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.errors import CircuitOpen
+from broker.routing.at_once import AtOnce
 from broker.routing.circuits import Circuits
 from broker.routing.model import Model
 from broker.steps.context import Run
@@ -14,6 +15,7 @@ class Admission:
     """Asks circuits, and tells them how calls end."""
 
     circuits: Circuits
+    at_once: AtOnce
     notice: Callable[[str, Run, Exception], None] = lambda what, run, error: None
     """Told of each circuit that could not be reached: what could not be done, the run, the error."""
 
@@ -29,6 +31,26 @@ class Admission:
             raise
         except Exception as error:
             self.notice("a circuit could not be read", run, error)
+
+    def take_place(self, run: Run, model: Model, now: int) -> None:
+        """Have a place for work that the provider does by itself.
+
+        Raises:
+            CircuitOpen: the tenant has as much of it as it may.
+        """
+        try:
+            self.at_once.take(model, run.tenant, run.id, now)
+        except CircuitOpen:
+            raise
+        except Exception as error:
+            self.notice("a place could not be taken", run, error)
+
+    def leave_place(self, run: Run, model: Model) -> None:
+        """Give it back, if the job has one."""
+        try:
+            self.at_once.leave(model, run.tenant, run.id)
+        except Exception as error:  # it is free again by its time
+            self.notice("a place could not be given back", run, error)
 
     def record(self, run: Run, model: Model, outcome: str, latency_ms: int, now: int) -> None:
         """Tell a model's circuit how a call of `latency_ms` ended: `outcome` is an error's name, or that of success."""

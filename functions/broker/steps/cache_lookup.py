@@ -175,6 +175,8 @@ class CacheLookup:
             raise
         self.observe(run, hit)
         facts = {"model": hit.given.model, **hit.given.usage, **({"linked": True} if saved.linked else {})}
+        if hit.given.output.get("finish_reason") == "length":
+            facts["cut"] = True
         return {"output": output, "facts": facts, "given": True}
 
     def keep(self, ended: Head, now: int) -> bool:

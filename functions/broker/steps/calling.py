@@ -90,6 +90,8 @@ class Calling:
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
             call = self._build(plan, f"{run.fence.run}.{len(plan.head.calls) + 1}")
+            if model.tenant_at_once is not None and self.exchange.goes_on(model, call):
+                self.admission.take_place(run, model, now)
             head, key = self._start(plan, lease, once=once)
         except Exception as error:
             self.admission.record(run, model, type(error).__name__, 0, now)

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.clock import usd
-from broker.jobs.accepting import times
-from broker.jobs.request import JobRequest, stored_form
+from broker.jobs.request import JobRequest, stored_form, times
 from broker.routing.figures import Health
 from broker.routing.question import Question
 from broker.routing.selection import Selection, select

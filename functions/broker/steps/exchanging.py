@@ -115,6 +115,8 @@ class Exchange:
         if operation_id is not None and isinstance(failure, Throttled | Unavailable) and not failure.maybe_paid:
             # Only the question failed: the work goes on.
             raise Pending("The provider could not be asked.", retry_after=poll_s(head, key, 5, now)) from None
+        if operation_id is not None or isinstance(failure, BrokerError):
+            self.admission.leave_place(run, model)
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
@@ -137,6 +139,12 @@ class Exchange:
             failure.retry_after = (bulk_pause_s if is_bulk else pause_s)(failure.retry_after)
         raise failure
 
+    def goes_on(self, model: Model, call: Call) -> bool:
+        """True where the provider will do the work of a call by itself, as far as that can be told before."""
+        provider = self.provider(model.provider)
+        tells = getattr(provider, "goes_on", None)
+        return hasattr(provider, "check") if tells is None else bool(tells(call))
+
     def _pending_operation(self, run: Run, head: Head, key: str, started: OperationStarted, now: int) -> Pending:
         """Keep the operation id, and the lease while the job may wait; the error that makes the workflow wait."""
         until = (head.claimed_at or now) + head.timeout_s * 1000
@@ -158,6 +166,8 @@ class Exchange:
                 for number, file in enumerate(answer.files, 1)
             ]
             output = output | {"files": files}
+        if output.get("finish_reason") == "length":
+            facts["cut"] = True
         known = {name: value for name, value in facts.items() if value is not None}
         made = [(file.data, file.media_type) for file in answer.files]
         return self.payloads.save(head, f"{OUTPUT}{key}", output, known, made).linked

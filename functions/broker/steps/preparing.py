@@ -59,7 +59,7 @@ class Prepare:
             rules = json.loads(chosen.postprocess)
             before = document.get("postprocess", ())  # of a request that is asked again, those of its route as well
             document["postprocess"] = [*before, *(() if rules in before else (rules,))]
-        return Prepared(document, hold, _wait(chosen), tokens, policies)
+        return Prepared(document, hold, _wait(chosen), tokens, question.most_tokens(chosen.candidates), policies)
 
     def quote(self, tenant_id: str, document: dict[str, Any], now: int) -> tuple[Question, int, int | None]:
         """What a request is, and what it can cost at most, whatever circuits and live figures say when it runs.

@@ -228,7 +228,8 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
         message = ending["blocked"].get("message") or sentence(stage, ending["blocked"]["rules"])
         error = _facts("blocked", f"blocked_{stage}", message) | {"source": "policy"}
         return Outcome(Status.BLOCKED, **known, error=error)
-    return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"], linked=facts.get("linked"))
+    about = {name: facts.get(name) for name in ("linked", "cut")}
+    return Outcome(Status.SUCCEEDED, **known, output=ending["answer"]["output"], **about)
 
 
 def _failure(ending: dict[str, Any]) -> dict[str, Any]:

@@ -67,13 +67,17 @@ class SingleFlight:
 
     def _taken(self, run: Run, shared: Shared, now: int) -> dict[str, Any] | None:
         hit = Hit(Given(shared.model, {}, shared.usage, shared.cost), "coalesced", max(0, now - shared.ended_at))
-        return self.cache_lookup.give_from(run, hit, shared.job_id, shared.output)  # None where it was erased
+        given = self.cache_lookup.give_from(run, hit, shared.job_id, shared.output)  # None where it was erased
+        if given and shared.cut:
+            given["facts"]["cut"] = True
+        return given
 
     def brought(self, leading: Leader, run: Run, result: Mapping[str, Any]) -> None:
         """The call was answered: `told` is what the workflow gets."""
         facts = result["facts"]
         usage = {name: facts[name] for name in ("input_tokens", "output_tokens")}
-        answer = Shared(run.id, result["output"], facts["model"], usage, facts["cost"], facts["ended_at"])
+        known = run.id, result["output"], facts["model"], usage, facts["cost"], facts["ended_at"]
+        answer = Shared(*known, cut=facts.get("cut", False))
         self.calls.share(leading, answer)
 
     def failed(self, leading: Leader, error: BrokerError, now: int) -> None:

@@ -4,15 +4,16 @@ A key is `ib_`, 43 characters of base64url, and 8 hexadecimal digits of CRC-32. 
 an unknown one without a read, and lets secret scanners be sure of what they found. A plain SHA-256 is enough of a hash,
 for there is nothing to guess in 256 random bits.
 
-Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, valid_until;
-and once more for those who list a tenant's keys, as pk `KEYS#<tenant>`, sk the beginning of the hash, with all of it as
-`digest`.
+Stored in the table `registry` as pk `KEY#<hash>`, sk `KEY`: tenant, principal, scopes, status, created_at, valid_until,
+limits; and once more for those who list a tenant's keys, as pk `KEYS#<tenant>`, sk the beginning of the hash, with all
+of it as `digest`.
 """
 
 import hashlib
 import re
 import secrets
 import zlib
+from collections.abc import Mapping
 
 from broker.storage import Database, If, Item, Put, Update
 
@@ -38,9 +39,19 @@ def key_hash(key: str) -> str:
 
 
 def key_item(
-    digest: str, *, tenant: str, principal: str, scopes: tuple[str, ...], created_at: int, expires_at: int | None
+    digest: str,
+    *,
+    tenant: str,
+    principal: str,
+    scopes: tuple[str, ...],
+    created_at: int,
+    expires_at: int | None,
+    limits: Mapping[str, int] | None = None,
 ) -> Item:
-    """The stored form; times in milliseconds, `expires_at` None for a key without an end."""
+    """The stored form; times in milliseconds, `expires_at` None for a key without an end.
+
+    `limits` are its own, by the fields of a registry's entry.
+    """
     item: Item = {
         "pk": f"KEY#{digest}",
         "sk": "KEY",
@@ -49,6 +60,7 @@ def key_item(
         "scopes": list(scopes),
         "status": "active",
         "created_at": created_at,
+        **({"limits": dict(limits)} if limits else {}),
     }
     # Not `expires_at`: that is the tables' TTL attribute, in seconds, and an expired key should say why it fails.
     return item if expires_at is None else item | {"valid_until": expires_at}
@@ -73,6 +85,12 @@ def revocation(item: Item, *, by: str, now: int) -> tuple[Update, Put]:
     """The writes that end a key, from its item; `by` says who, `now` is in milliseconds. May be repeated."""
     facts = {"status": "revoked", "revoked_at": now, "revoked_by": by}
     return Update("registry", item["pk"], item["sk"], set=facts, when=(If("pk", "exists"),)), _listed(item | facts)
+
+
+def limiting(item: Item, limits: Mapping[str, int]) -> tuple[Update, Put]:
+    """The writes that give a key these limits in place of its own, from its item. May be repeated."""
+    write = Update("registry", item["pk"], item["sk"], set={"limits": dict(limits)}, when=(If("pk", "exists"),))
+    return write, _listed(item | {"limits": dict(limits)})
 
 
 def _listed(item: Item) -> Put:

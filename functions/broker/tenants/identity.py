@@ -1,12 +1,12 @@
 """Identity: from an `Authorization` header to a tenant, a principal and scopes."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from broker.storage import Database
-from broker.tenants.api_keys import PREFIX, key_hash, well_formed
+from broker.tenants.api_keys import PREFIX, key_hash, key_id, well_formed
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
@@ -18,6 +18,9 @@ class Identity:
     tenant: str
     principal: str
     scopes: frozenset[str]
+    key: str = ""
+    """The id of an API key that has limits of its own; these are in `limits`, by the fields of a registry's entry."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Unauthorized(Exception):
@@ -38,6 +41,24 @@ class TokenVerifier(Protocol):
             Unauthorized: it is not valid.
         """
         ...
+
+
+def credential(headers: Mapping[str, str]) -> str:
+    """What a request has for an `Authorization` header, where it may have its key in `x-api-key` as well.
+
+    Args:
+        headers: with names as they were sent; of one that came twice API Gateway has the last.
+
+    Raises:
+        Unauthorized: it has none, or two that are not the same: whose word it is then, nobody knows.
+    """
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    key, header = named.get("x-api-key", ""), named.get("authorization", "")
+    if not key:
+        return header
+    if header and header.partition(" ")[2].strip() != key:
+        raise Unauthorized("two_credentials")
+    return header or f"Bearer {key}"
 
 
 def authenticate(header: str, database: Database, now: int, verifier: Callable[[], TokenVerifier]) -> Identity:
@@ -73,4 +94,6 @@ def _of_key(key: str, database: Database, now: int) -> Identity:
         raise Unauthorized("revoked_key")
     if item.get("valid_until", now + 1) <= now:
         raise Unauthorized("expired_key")
-    return Identity(item["tenant"], item["principal"], frozenset(item["scopes"]))
+    limits = item.get("limits", {})
+    key_of_limits = key_id(key_hash(key)) if limits else ""
+    return Identity(item["tenant"], item["principal"], frozenset(item["scopes"]), key_of_limits, limits)

@@ -263,13 +263,15 @@ def exceeded(stands: Standing, nusd: int) -> BudgetExceeded:
     return BudgetExceeded(
         f"{message}, {_dollars(nusd)}: of {_dollars(stands.allowed)} until {ends}, {_dollars(stands.spent)} are spent, "
         f"{_dollars(stands.held)} held for jobs that have not ended, and {_dollars(left)} left.",
-        budget={
-            "limit_usd": usd(stands.allowed),
-            "spent_usd": usd(stands.spent),
-            "held_usd": usd(stands.held),
-            "available_usd": usd(left),
-            "worst_cost_usd": usd(nusd),
-            "period_ends_at": ends,
+        beside={
+            "budget": {
+                "limit_usd": usd(stands.allowed),
+                "spent_usd": usd(stands.spent),
+                "held_usd": usd(stands.held),
+                "available_usd": usd(left),
+                "worst_cost_usd": usd(nusd),
+                "period_ends_at": ends,
+            }
         },
     )
 

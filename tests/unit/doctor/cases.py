@@ -162,7 +162,7 @@ CASES: list[tuple[str, dict[str, Any], Severity, str, str]] = [
      "--service-code apigateway --quota-code L-8A5B8E43 --desired-value 20000"),
     ("rates", {"service_quotas__ListServiceQuotas": {"Quotas": [
         quota("StartExecution throttle token refill rate per second", 50.0)]}}, WARNING,
-     "StartExecution throttle token refill rate per second is 50, and RequestRate is 100",
+     "StartExecution throttle token refill rate per second is 50, and TenantRequestRate is 100",
      "--service-code states --quota-code L-1234ABCD --desired-value 100"),
     ("log role", {"apigateway__GetAccount": {}}, ERROR, "no role to log with",
      "sam build && sam deploy --parameter-overrides ApiLogRole=create"),

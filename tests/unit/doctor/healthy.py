@@ -34,7 +34,7 @@ RESOURCES = {
 
 def stack(status: str = "UPDATE_COMPLETE", outputs: dict[str, str] | None = None, **parameters: str) -> dict[str, Any]:
     """What `DescribeStacks` tells."""
-    given = {"Target": "aws", "RequestRate": "100", "AlarmEmail": "", "Runtime": "python3.13"} | parameters
+    given = {"Target": "aws", "RequestRate": "1000", "AlarmEmail": "", "Runtime": "python3.13"} | parameters
     described = {
         "StackName": NAME,
         "StackId": STACK_ID,

@@ -13,7 +13,7 @@ from tests.fakes.inbox import Files
 from tests.unit.documents.samples import mail, pdf, picture, prose
 
 
-def with_limits(path: Path, name: str, keep: Ocr) -> Document:
+def with_limits(path: Path, name: str, keep: Ocr, together: bool) -> Document:
     return read(path, name, Limits(), keep)
 
 

@@ -16,6 +16,8 @@ from broker.jobs.store import REQUEST
 from broker.jobs.transitions import Outcome, finish
 from broker.rest.api import ROUTES
 from broker.rest.http import Reply, error_reply
+from broker.rest.spoken import in_dialect
+from broker.tenants.identity import Unauthorized, credential
 
 from tests.fakes.queue import FakeQueue
 from tests.fakes.world import World, a_model
@@ -83,7 +85,8 @@ def a_door(answer: Answer | None = None) -> Door:
 class Server:
     """The door over HTTP; use it as a context manager."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, stage: str = "") -> None:
+        """`stage` is what stands before the routes, for clients that write it themselves (`/v1`)."""
         self.fate: Callable[[int], str] = lambda number: "answered"
         """What becomes of the call of this number: `answered`, `cut` before or `lost` after the work, or a status that
         is told in the place of the reply that was made. A third try is always answered."""
@@ -97,7 +100,8 @@ class Server:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0))).decode() or None
+                sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+                body = sent.decode(errors="surrogateescape") or None  # as `Request.of` does
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with lock:
                     owner.asked.append(f"{self.command} {self.path}")
@@ -107,7 +111,8 @@ class Server:
                 if fate == "cut":
                     self.close_connection = True
                     return
-                proxy = reply_of(door, self.command, self.path, headers, body, ago_s=60 * owner.late).proxy("req-1")
+                target = self.path.removeprefix(stage)
+                proxy = reply_of(door, self.command, target, headers, body, ago_s=60 * owner.late).proxy("req-1")
                 if fate == "lost":
                     self.close_connection = True
                     return
@@ -142,7 +147,10 @@ def reply_of(
     door: Door, method: str, target: str, headers: dict[str, str], body: str | None, ago_s: float = 0
 ) -> Reply:
     """What the door says."""
-    tenant = KEYS.get(headers.get("authorization", "").removeprefix("Bearer "))
+    try:
+        tenant = KEYS.get(credential(headers).removeprefix("Bearer "))
+    except Unauthorized:
+        tenant = None
     if tenant is None:
         error = {"type": "unauthorized", "code": "unauthorized", "message": "No.", "param": None, "request_id": "req-1"}
         return Reply(401, {"error": error})
@@ -154,7 +162,8 @@ def reply_of(
             job_id = "".join(found.groups())
             try:
                 sent = {"tenant": tenant, "job_id": job_id, "query": query, "ago_s": ago_s}
-                return door(method, resource, body, **sent, **headers)  # type: ignore[arg-type]
+                reply = door(method, resource, body, **sent, **headers)  # type: ignore[arg-type]
+                return in_dialect(resource, headers, reply)
             except BrokerError as error:
-                return error_reply(error, "req-1")
+                return in_dialect(resource, headers, error_reply(error, "req-1"))
     return error_reply(BrokerError(json.dumps([method, target])), "req-1")

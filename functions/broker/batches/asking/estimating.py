@@ -9,10 +9,11 @@ from broker.batches.asking.hours import OffPeak
 from broker.batches.asking.request import BatchRequest
 from broker.batches.asking.sampling import Sample, Sampling
 from broker.batches.asking.submitting import Submit
+from broker.batches.rows.sources import RowRequest
 from broker.clock import NANO, iso, usd
-from broker.errors import BrokerError
+from broker.errors import BrokerError, InvalidRequest
 from broker.jobs.accepting import Caller
-from broker.jobs.request import JobRequest, parse_request
+from broker.jobs.request import JobRequest
 
 MOST_ERRORS = 5
 """That are told; the others are counted."""
@@ -48,10 +49,17 @@ class EstimateBatch:
         errors: list[dict[str, Any]] = []
         for row in sample.rows:
             try:
-                quotes.append(self.quote(parse_request(row.body()), caller.tenant, now))
+                quotes.append(self._quote(row.request(), caller.tenant, now))
             except BrokerError as error:
                 errors.append({"line": row.line, "param": None, **error.facts()})
         return self._shown(request, asked, sample, quotes, errors, now)
+
+    def _quote(self, row: RowRequest, tenant: str, now: int) -> dict[str, Any]:
+        request = row.parse()
+        try:
+            return self.quote(request, tenant, now)
+        except InvalidRequest as error:
+            raise row.named(error) from None
 
     def _shown(
         self,

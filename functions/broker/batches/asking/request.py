@@ -6,16 +6,15 @@ Its rows are checked when they are run, each as a request is: here only that the
 import json
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
+from pydantic import BaseModel, Field, create_model, model_validator
 
-from broker.batches.asking.hours import Day, is_zone
-from broker.batches.rows.encodings import known
+from broker.batches.asking.parts import BatchPrompt, BatchWebhook, Endpoint, Format, Hours, Output, OutputExpiry
 from broker.clock import NANO
 from broker.errors import InvalidRequest
-from broker.jobs.field_errors import Spelled, at, here
-from broker.jobs.fields import ObjectAddress, Strict, Word
+from broker.jobs.field_errors import Spelled, at
+from broker.jobs.fields import ObjectAddress, Strict
 from broker.jobs.request import JobRequest, Metadata, parsed
 
 MOST_INLINE = 10_000
@@ -28,9 +27,6 @@ LEAST_WINDOW_S = 60
 
 MOST_ASKED_BYTES = 16_000
 """Of all that a body says beside its rows: it stands in the batch's record, which is written twice a shard."""
-
-BATCH_EVENTS = ("batch.completed", "batch.failed", "batch.expired", "batch.cancelled")
-"""What a batch's webhook may be told of: how it ended, in OpenAI's words."""
 
 OF_A_ROW = (
     *("task", "model", "routing", "parameters", "output_schema", "cache", "coalesce", "context", "webhook"),
@@ -48,104 +44,6 @@ Defaults: type[BaseModel] = create_model(
 )
 
 
-def _known_encoding(name: str) -> str:
-    if (found := known(name)) is None:
-        raise here("there is no such encoding of texts")
-    return found
-
-
-def _one_character(text: str) -> str:
-    if len(text) != 1 or text in '"\r\n\0':
-        raise here("it has to be one character, and neither a quotation mark nor a line break")
-    return text
-
-
-class Format(Strict):
-    """How a file of rows is written."""
-
-    type: Literal["jsonl", "csv"] = "jsonl"
-    """`jsonl`: a JSON object on each line. `csv`: values (RFC 4180), whose names the header has."""
-    separator: Annotated[str, AfterValidator(_one_character)] | None = None
-    """Between the values of a `csv`; a comma unless it is said."""
-    encoding: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_known_encoding)] | None = None
-    """Unless it is said: by the byte order mark, where there is one (UTF-8, UTF-16, UTF-32), else UTF-8."""
-    header: list[Annotated[str, Field(min_length=1, max_length=64)]] | None = Field(
-        default=None, min_length=1, max_length=100
-    )
-    """The names of the variables, for a `csv` whose first line has values already."""
-
-    @model_validator(mode="after")
-    def _is_of_its_type(self) -> Self:
-        if self.type != "csv":
-            for name in ("separator", "header"):
-                if getattr(self, name) is not None:
-                    raise at(f"format.{name}", "it is for csv alone")
-        if self.header and len(set(self.header)) < len(self.header):
-            raise at("format.header", "a name stands there twice")
-        return self
-
-
-class BatchPrompt(Strict):
-    """A stored prompt that every row fills with its own variables."""
-
-    id: Annotated[str, Field(min_length=1, max_length=128)]
-    version: int | None = Field(default=None, ge=1)
-    label: Word | None = None
-
-
-TimeOfDay = Annotated[str, Spelled("^([01][0-9]|2[0-3]):[0-5][0-9]$", "it has to be a time of day such as 22:00")]
-
-
-def _known_zone(name: str) -> str:
-    if not is_zone(name):
-        raise here("there is no such time zone; it has to be a name such as Europe/Berlin or UTC")
-    return name
-
-
-class Hours(Strict):
-    """When rows may begin, by the clock of a place. What has begun goes on."""
-
-    start: TimeOfDay
-    end: TimeOfDay
-    """On the next day where it is not after `start`."""
-    time_zone: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_zone)]
-    """Of the IANA database, such as `Europe/Berlin`."""
-    days: list[Day] = Field(default_factory=lambda: list(get_args(Day)), min_length=1, max_length=7)
-    """On which it starts."""
-
-    @model_validator(mode="after")
-    def _is_some_time(self) -> Self:
-        if self.start == self.end:
-            raise at("off_peak.end", "it is the same as start")
-        return self
-
-
-BatchEvent = Annotated[
-    str, Spelled(f"^({'|'.join(BATCH_EVENTS)})$".replace(".", r"\."), f"it has to be one of {', '.join(BATCH_EVENTS)}")
-]
-
-
-class BatchWebhook(Strict):
-    """Where to send how the batch ended."""
-
-    url: Annotated[str, Field(min_length=8, max_length=2048)]
-    events: list[BatchEvent] = Field(default_factory=lambda: list(BATCH_EVENTS), min_length=1, max_length=8)
-
-
-class Output(Strict):
-    """Where results go: to files, or to one object of the outbox bucket."""
-
-    kind: Literal["files", "outbox"] = "files"
-    key: Annotated[str, Field(min_length=1, max_length=960)] | None = None
-    """Of the outbox, below the tenant's own prefix, in 960 bytes at most; results are at `{key}.results.jsonl`."""
-
-    @model_validator(mode="after")
-    def _has_its_key(self) -> Self:
-        if (self.kind == "outbox") != (self.key is not None):
-            raise at("output.key", "it is needed for the outbox, and for nothing else")
-        return self
-
-
 Window = Annotated[str, Spelled("^[1-9][0-9]{0,5}[smhd]$", "it has to be a span such as 24h, 30m or 7d, or seconds")]
 Rows = Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_INLINE, fail_fast=True)]
 
@@ -153,12 +51,15 @@ Rows = Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_INLIN
 class BatchRequest(Strict):
     """Rows of requests as one piece of work. One of `input_file_id`, `s3`, `requests` and `variables` is needed."""
 
+    endpoint: Endpoint | None = None
+    """Rows are then requests to this route of OpenAI's API (`custom_id`, `method`, `url`, `body`), and results are its
+    answers; else rows are requests of jobs, and results are jobs."""
     input_file_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """A file that was uploaded (`POST /v1/files`)."""
     s3: ObjectAddress | None = None
     """`s3://{inbox}/{tenant}/…`; a tenant may only name what is its own."""
     requests: Rows | None = None
-    """The rows themselves: requests of jobs, each perhaps with a `custom_id`."""
+    """The rows themselves."""
     prompt: BatchPrompt | None = None
     """Rows are then the variables of this prompt, and no requests."""
     variables: Rows | None = None
@@ -177,6 +78,8 @@ class BatchRequest(Strict):
     off_peak: Hours | None = None
     webhook: BatchWebhook | None = None
     output: Output = Field(default_factory=Output)
+    output_expires_after: OutputExpiry | None = None
+    """When the files of results are over: thirty days after they were made, unless said."""
     metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -185,12 +88,18 @@ class BatchRequest(Strict):
         if len(ways) != 1:
             raise at(ways[1] if ways else "requests", f"one of {', '.join(WAYS)} is needed, and no more than one")
         way = ways[0]
+        if self.endpoint:
+            for name in ("prompt", "defaults"):
+                if getattr(self, name) is not None:
+                    raise at(name, "it is for rows without an endpoint")
         if way == "requests" and self.prompt:
             raise at("prompt", "requests name their prompts themselves; rows for one prompt are variables")
         if way == "variables" and not self.prompt:
             raise at("prompt", "it is needed with variables")
         if self.format and way in ("requests", "variables"):
             raise at("format", "it is for files")
+        if self.output_expires_after and self.output.kind != "files":
+            raise at("output_expires_after", "it is for results that are files")
         if self.format and self.format.type == "csv" and not self.prompt:
             raise at("prompt", "it is needed with csv, whose rows are its variables")
         return self
@@ -261,6 +170,12 @@ def asked_of(request: BatchRequest, now: int, usual_hours: dict[str, Any] | None
     asked: dict[str, Any] = {"output": request.output.model_dump(exclude_none=True)}
     asked["input"] = (request.format or Format()).model_dump(exclude_none=True)
     asked["input"]["form"] = asked["input"].pop("type")
+    if request.endpoint:
+        asked["endpoint"] = request.endpoint
+    if request.input_file_id:
+        asked["input_file_id"] = request.input_file_id
+    if request.output_expires_after:
+        asked["output_keep_s"] = request.output_expires_after.seconds
     if request.prompt:
         asked["prompt"] = request.prompt.model_dump(exclude_none=True)
     if request.defaults:

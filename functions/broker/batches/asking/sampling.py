@@ -11,7 +11,7 @@ from broker.batches.asking.submitting import Found
 from broker.batches.ports import RowBytes
 from broker.batches.rows.converting import LONGEST_MARK, UTF8, converted, encoding_of
 from broker.batches.rows.lines import LONGEST
-from broker.batches.rows.sources import custom_id_of, request_of, unwrapped, value_of
+from broker.batches.rows.sources import RowRequest, custom_id_of, request_of, unwrapped, value_of
 from broker.errors import InvalidRequest
 
 MOST_LOOKED_AT = 50
@@ -29,8 +29,8 @@ class SampleRow:
     """One row; `line` is its number in the file, None where only a part was read, of which nobody knows where it is."""
 
     line: int | None
-    body: Callable[[], Any]
-    """Its job's request. Raises InvalidRequest."""
+    request: Callable[[], RowRequest]
+    """Raises InvalidRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Sampling:
 
 
 def _of(rows: Sequence[tuple[int | None, Any]], count: int, asked: dict[str, Any], *, is_exact: bool = True) -> Sample:
-    chosen = [SampleRow(line, partial(_body, value, asked)) for line, value in _spread(rows)]
+    chosen = [SampleRow(line, partial(_request, value, asked)) for line, value in _spread(rows)]
     return Sample(chosen, count, is_exact)
 
 
@@ -107,9 +107,9 @@ def _spread(rows: Sequence[Any]) -> Iterable[Any]:
     return (rows[place * len(rows) // MOST_LOOKED_AT] for place in range(MOST_LOOKED_AT))
 
 
-def _unwrapped(row: dict[str, Any], asked: dict[str, Any]) -> Any:
-    return request_of(asked, custom_id_of(unwrapped(row))[1])
+def _unwrapped(row: dict[str, Any], asked: dict[str, Any]) -> RowRequest:
+    return request_of(asked, *custom_id_of(unwrapped(row)))
 
 
-def _body(value: Any, asked: dict[str, Any]) -> Any:
-    return request_of(asked, custom_id_of(value_of(value) if isinstance(value, bytes) else value)[1])
+def _request(value: Any, asked: dict[str, Any]) -> RowRequest:
+    return request_of(asked, *custom_id_of(value_of(value) if isinstance(value, bytes) else value))

@@ -13,11 +13,12 @@ from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
 from broker.clock import uuid7_hex
 from broker.errors import Conflict, Gone, InvalidRequest
-from broker.jobs import idempotency
 from broker.jobs.accepting import Caller
 from broker.jobs.head import Status
 from broker.jobs.media_references import SCHEME, owned
+from broker.jobs.once import once
 from broker.tenants.registry import Tenant
+from broker.tenants.room import Room
 
 MOST_KEY_BYTES = 960
 """Of `output.key`. S3 takes 1,024; the ending, and in a retry its id, are added."""
@@ -82,20 +83,32 @@ class Submit:
     """Raises where a prompt or model that all rows are to have is not there for this tenant."""
     inbox: str
     """The bucket that requests may point into."""
+    room: Room
+    """How many batches a tenant may have under way."""
     on_lost_start: Callable[[Batch, Exception], None] = lambda batch, error: None
 
-    def __call__(self, request: BatchRequest, caller: Caller, now: int, key: str | None = None) -> Taken:
-        """Take one; with a `key`, once.
+    def __call__(
+        self, request: BatchRequest, caller: Caller, now: int, more: dict[str, Any] | None = None, **told: Any
+    ) -> Taken:
+        """Take one; once for what is `told` of repeats (`jobs.once`: `key`, `keep_ms`, `attempt`).
+
+        Args:
+            request: the request.
+            caller: who asks.
+            now: milliseconds.
+            more: what its door keeps with it beside that (`Batch.asked`).
+            told: see above.
 
         Raises:
             InvalidRequest: and its kin, naming the field at fault; nothing is kept then.
+            TooManyAtOnce: the tenant has as many under way as it may have.
         """
-        document = request.model_dump(mode="json", exclude_unset=True)
+        document = {"batch": request.model_dump(mode="json", exclude_unset=True), **(more or {})}
         return self._once(
-            {"batch": document}, caller, now, key, lambda batch_id: self._new(request, batch_id, caller, now)
+            document, caller, now, told, lambda batch_id: self._new(request, batch_id, caller, now, more or {})
         )
 
-    def again(self, batch_id: str, caller: Caller, now: int, key: str | None = None) -> Taken:
+    def again(self, batch_id: str, caller: Caller, now: int, **told: Any) -> Taken:
         """Take those rows of an ended batch again that did not succeed, as a batch of their own.
 
         Raises:
@@ -123,12 +136,13 @@ class Submit:
                 asked["output"] = {**asked["output"], "key": _beside(key, first.id, new_id)}
             return self._made(new_id, caller, now, {"kind": "retry", "batch": first.id}, asked, now)
 
-        return self._once({"retry_of": batch_id}, caller, now, key, make)
+        return self._once({"retry_of": batch_id}, caller, now, told, make)
 
     def _once(
-        self, document: dict[str, Any], caller: Caller, now: int, key: str | None, make: Callable[[str], Batch]
+        self, document: dict[str, Any], caller: Caller, now: int, told: dict[str, Any], make: Callable[[str], Batch]
     ) -> Taken:
         def kept(batch_id: str) -> Taken:
+            self.room.check(caller.tenant, now)
             return self._keep(make(batch_id))
 
         def find(batch_id: str) -> Taken | None:
@@ -136,7 +150,7 @@ class Submit:
             return Taken(there, repeated=True) if there else None
 
         own, database = f"batch_{uuid7_hex(now)}", self.batches.database
-        return idempotency.once(database, caller.tenant, key, document, own, now, find, kept).made
+        return once(database, caller.tenant, document, own, now, find, kept, **told).made
 
     def check(self, request: BatchRequest, tenant_id: str, now: int) -> dict[str, Any]:
         """Look at all that a batch says beside its rows; gives it as a batch keeps it (`Batch.asked`).
@@ -173,8 +187,8 @@ class Submit:
             raise InvalidRequest(message, code="file_too_large", param=param)
         return found
 
-    def _new(self, request: BatchRequest, batch_id: str, caller: Caller, now: int) -> Batch:
-        asked = self.check(request, caller.tenant, now)
+    def _new(self, request: BatchRequest, batch_id: str, caller: Caller, now: int, more: dict[str, Any]) -> Batch:
+        asked = self.check(request, caller.tenant, now) | more
         found = self.found(request, caller.tenant, now)
         source = found.source if found else self.rows.write(batch_id, GIVEN, _lines(request.inline or ()))
         return self._made(batch_id, caller, now, {"kind": "object", **source}, asked, request.begins_at(now))

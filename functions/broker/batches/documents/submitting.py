@@ -13,22 +13,31 @@ by the other, whatever these say.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from broker.batches.batch import DOCUMENT, KEEP_S, LOOK_MS, Batch, is_document
 from broker.batches.documents.children import Child, Children
+from broker.batches.documents.earlier import Earlier, Kept, names_of
 from broker.batches.documents.recipes import Recipes
 from broker.batches.ports import BatchWorkflows, Results, RowBytes
 from broker.batches.rows.planning import Plan, facts_of
+from broker.batches.rows.sources import wrapped
+from broker.batches.shard import ROWS, row_job_id
 from broker.batches.store import Batches
 from broker.clock import usd, uuid7_hex
-from broker.documents.planning import Fit, next_step, with_scan
+from broker.documents.planning import Fit, next_step, with_file, with_scan
 from broker.documents.reading import Reading
 from broker.documents.recipe import Recipe
 from broker.documents.steps import Final, Request, Stage
 
+PAGES = "pages"
+"""What the broker knows of a row beside its request (`Content.known`): how many pages its file has."""
 
-class Readings(Protocol):
+KEPT_S = 86_400
+"""Beyond the time of its document, a PDF of pages is kept for as long."""
+
+
+class Readings(Kept, Protocol):
     """What was read of documents, until their batches end."""
 
     def load(self, batch_id: str) -> dict[str, Any] | None:
@@ -43,9 +52,29 @@ class Readings(Protocol):
         """
         ...
 
-    def forget(self, batch_id: str, scans: int = 0) -> None:
-        """Delete what was read, and so many pictures; may be repeated."""
+    def load_pages(self, batch_id: str, number: int) -> bytes:
+        """A PDF of pages that are pictures.
+
+        Raises:
+            NotFound: it is not there.
+        """
         ...
+
+    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0, ended: Iterable[str] = ()) -> None:
+        """Delete what was read, so many pictures and PDFs of pages, and what came of stages; may be repeated."""
+        ...
+
+
+class Owner(NamedTuple):
+    """A job that is to be, as far as what is kept for it needs to know (`jobs.store.NoteOwner`)."""
+
+    id: str
+    payloads_until: int
+    expires_at: int
+
+
+Pin = Callable[[Owner, str, bytes], None]
+"""Keeps a PDF for a job, which then finds it at that address, whatever lies there; may be repeated."""
 
 
 class Outbox(Protocol):
@@ -121,8 +150,11 @@ class PlanDocument:
     recipes: Recipes
     outbox: Outbox
     results: Results
+    pin: Pin
 
-    def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
+    def __call__(
+        self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool], *, may_wait: bool = False
+    ) -> dict[str, Any]:
         """Go on with a document, as far as there is something to be done.
 
         Returns:
@@ -138,27 +170,30 @@ class PlanDocument:
             batch = self._go_on(batch, clock)
             if batch.status.terminal:
                 return facts_of(batch, clock())
-        return self.plan(batch_id, clock, time_left)
+        return self.plan(batch_id, clock, time_left, may_wait=may_wait)
 
     def _go_on(self, batch: Batch, clock: Callable[[], int]) -> Batch:
         about = batch.asked[DOCUMENT]
         recipe = self.recipes.version(about["recipe"], int(about["version"]))
         facts = self.readings.load(batch.id)
-        stages = list(self.children.by_stage(batch))
         if facts is None:
             error = {"type": "gone", "code": "document_gone", "message": "What was read of the document is gone."}
-            return self._end(batch, recipe, None, Final(error=error), stages, clock())
+            return self._end(batch, recipe, None, Final(error=error), list(self.children.by_stage(batch)), clock())
+        earlier = Earlier.of(batch, self.children, self.readings)
         reading = Reading.of(facts["reading"])
         fit = Fit(int(about["size"]), about.get("family"))
-        ended = [[child.ended for child in stage] for stage in stages]
+        ended = [[child.ended for child in stage] for stage in earlier.stages]
         step = next_step(reading, recipe, fit, ended, stopped=batch.stop)
         if isinstance(step, Final):
+            stages = list(self.children.by_stage(batch)) if earlier.again else earlier.stages
             return self._end(batch, recipe, reading, step, stages, clock())
+        earlier.keep(batch, self.readings)
         return self._begin(batch, step)
 
     def _begin(self, batch: Batch, stage: Stage) -> Batch:
         """Name the rows of another stage in the batch, each plan its own: what was named first is what is run."""
-        where = self.rows.write(batch.id, f"{stage.name}-{uuid7_hex(0)[-12:]}.jsonl", self._lines(batch.id, stage))
+        name = f"{stage.name}-{uuid7_hex(0)[-12:]}.jsonl"
+        where = {**self.rows.write(batch.id, name, self._lines(batch, stage)), "wrapped": True}
         before, after = self.batches.change(
             batch.id, lambda now_is: now_is.with_stage(stage.name, len(stage.requests), where)
         )
@@ -166,15 +201,27 @@ class PlanDocument:
         self.results.forget_rows(batch.id, superseded)  # they hold the document's words
         return after
 
-    def _lines(self, batch_id: str, stage: Stage) -> Iterator[bytes]:
-        for request in stage.requests:
-            body = self._with_scan(batch_id, request).body
-            yield json.dumps(body, ensure_ascii=False).encode() + b"\n"
+    def _lines(self, batch: Batch, stage: Stage) -> Iterator[bytes]:
+        first = batch.shards * ROWS
+        for place, request in enumerate(stage.requests):
+            if request.gathered is not None:
+                asked = self._with_pages(batch, request, request.gathered, first + place)
+                yield wrapped(place + 1, body=asked.body, known={PAGES: len(request.pages)})
+            else:
+                yield wrapped(place + 1, body=self._with_scan(batch.id, request).body)
 
     def _with_scan(self, batch_id: str, request: Request) -> Request:
         if request.scan is None:
             return request
         return with_scan(request, self.readings.load_scan(batch_id, request.scan), "image/png")
+
+    def _with_pages(self, batch: Batch, request: Request, number: int, row: int) -> Request:
+        """With its PDF, which the job finds where the tenant's files are, under a name that is the document's own."""
+        address = f"s3://{batch.source['bucket']}/{batch.tenant}/media/{batch.id}/pages-{number}.pdf"
+        until = batch.ends_at // 1000 + KEPT_S
+        owner = Owner(row_job_id(batch.id, batch.created_at, row), until, until)
+        self.pin(owner, address, self.readings.load_pages(batch.id, number))
+        return with_file(request, address)
 
     def _end(
         self,
@@ -199,7 +246,8 @@ class PlanDocument:
             return now_is.ended(output, now)
 
         after = self.batches.change(batch.id, decide)[1]
-        self.readings.forget(batch.id, reading.scans if reading else 0)
+        pictures = (reading.scans, len(reading.gathered)) if reading else (0, 0)
+        self.readings.forget(batch.id, *pictures, ended=names_of(batch))
         self.results.forget(batch.id, batch.shards)
         self.results.forget_rows(batch.id, [batch.rows_in or {}])
         return after
@@ -213,10 +261,12 @@ class PlanBatch:
     rows: Callable[[], Plan]
     document: Callable[[], PlanDocument]
 
-    def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
+    def __call__(
+        self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool], *, may_wait: bool = False
+    ) -> dict[str, Any]:
         """See `planning.Plan`."""
         plan = self.document if is_document(self.batches.get(batch_id)) else self.rows
-        return plan()(batch_id, clock, time_left)
+        return plan()(batch_id, clock, time_left, may_wait=may_wait)
 
 
 def result(recipe: Recipe, reading: Reading | None, final: Final, stages: list[list[Child]]) -> dict[str, Any]:

@@ -10,16 +10,15 @@ from typing import Any, Protocol
 
 from broker.batches.batch import Batch, BatchStatus
 from broker.batches.ports import ShardQueue
-from broker.batches.shard import ENDINGS, Shard, Sums
+from broker.batches.shard import ENDINGS, STEPS, Shard, Sums
 from broker.batches.store import Batches
+from broker.batches.viewing import live_sums
 from broker.clock import iso, usd
 from broker.envelope import envelope
-
-STEPS = 20
-"""Progress is told at each twentieth of the rows …"""
+from broker.storage import Unread
 
 STEP_MS = 60_000
-"""… and not more often than that."""
+"""Progress is told at each twentieth of the rows, and not more often than that."""
 
 WEBHOOKS: Mapping[BatchStatus, str] = {
     BatchStatus.COMPLETED: "batch.completed",
@@ -38,6 +37,10 @@ class StartDelivery(Protocol):
         ...
 
 
+TellEndpoints = Callable[[str, str, int, str, str, int, str, int], None]
+"""Tells the tenant's registered endpoints (`endpoints.telling.TellEndpoints.of_batch`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tell:
     """Tells of batches."""
@@ -48,6 +51,7 @@ class Tell:
     deliver: StartDelivery
     base_url: str
     """Of the REST API, for links."""
+    tell_endpoints: TellEndpoints = lambda *about: None
 
     def __call__(self, batch: Batch, shard: Shard | None, now: int) -> None:
         """Tell what is to be told of a batch when one of its shards, if it is open, is tended; may be repeated."""
@@ -61,12 +65,16 @@ class Tell:
         at = batch.stamps.get(BatchStatus.IN_PROGRESS.value, batch.created_at)
         self._event("BatchStarted", batch, "started", at, {"total": batch.rows})
 
-    def progress(self, batch: Batch, now: int, live: Sums | None = None) -> None:
-        """How far it has come, if it came a twentieth further and that is due; `live` is of its open shards."""
-        sums = batch.sums + (live or Sums())
+    def progress(self, batch: Batch, now: int, *, live: bool = False) -> None:
+        """How far it has come, if it came a twentieth further and that is due; `live`, with what open shards tell."""
+        if batch.status is not BatchStatus.IN_PROGRESS or now - batch.told_at < STEP_MS:
+            return
+        try:
+            sums = batch.sums + (live_sums(self.batches, batch) if live else Sums())
+        except Unread:  # the tables are busy, and it is told the next time
+            return
         step = STEPS * sums.ended // max(1, batch.rows)
-        is_due = batch.told < step < STEPS and now - batch.told_at >= STEP_MS
-        if not is_due or batch.status is not BatchStatus.IN_PROGRESS:
+        if not batch.told < step < STEPS:
             return
         facts = {"total": batch.rows, "ended": sums.ended, "percent": step * 100 // STEPS, "counts": counts_of(sums)}
         self._event("BatchProgressed", batch, f"progressed_{step}", now, facts)
@@ -91,13 +99,14 @@ class Tell:
 
     def _webhook(self, batch: Batch, facts: dict[str, Any], at: int, now: int) -> None:
         event, wanted = WEBHOOKS[batch.status], batch.asked.get("webhook", {})
-        if not wanted or event not in wanted.get("events", WEBHOOKS.values()):
-            return
         # OpenAI's events of batches have the batch's id as `data.id`.
         data = {"id": batch.id, **self._named(batch, facts)}
         body = json.dumps({"type": event, "timestamp": iso(at), "data": data}, separators=(",", ":"))
-        about: dict[str, Any] = {"event_id": event_id(batch.id, batch.status), "event": event}
-        about |= {"url": wanted["url"], "body": body}
+        known = event_id(batch.id, batch.status)
+        self.tell_endpoints(batch.id, batch.tenant, batch.expires_at, event, known, at, body, now)
+        if not wanted or event not in wanted.get("events", WEBHOOKS.values()):
+            return
+        about: dict[str, Any] = {"event_id": known, "event": event, "url": wanted["url"], "body": body}
         if batch.erased_at is not None:
             about["erased"] = True
         self.deliver(batch.id, batch.tenant, batch.expires_at, f"DELIVERY#{event}", now, about)

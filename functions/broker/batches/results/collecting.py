@@ -6,15 +6,16 @@ now; then results have what jobs know, for nothing that was paid for is lost.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from broker.batches.batch import Batch
+from broker.batches.batch import MESSAGES, Batch
 from broker.batches.ports import ResultKind, Results, RowBytes
-from broker.batches.rows.sources import contents_of
+from broker.batches.results.lines import RowName, lines_of
+from broker.batches.rows.sources import Content, RowRequest, contents_of
 from broker.batches.shard import PASSED_OVER, REJECTED, RowEnd, Shard, row_job_id
 from broker.batches.store import Batches
 from broker.errors import BrokerError, NotFound
-from broker.jobs.exporting import Export, Exported, job_gone, line_of
+from broker.jobs.exporting import Export, job_gone
 from broker.jobs.head import Head, Status
 from broker.jobs.store import Look
 from broker.storage import Item
@@ -26,13 +27,6 @@ shorter, and with it the sweep settles what a crash left."""
 
 class Unsettled(Exception):
     """What a job that has ended has cost is not known yet; collect its shard a little later."""
-
-
-class RowName(NamedTuple):
-    """By which a client finds a row's result."""
-
-    line: int | None
-    custom_id: str | None
 
 
 PASSED: Mapping[str | None, dict[str, Any]] = {
@@ -94,56 +88,63 @@ class _Rows:
         self._of, self._batch, self._shard, self._now = of, batch, shard, now
         self._apart = of.batches.rows_apart(batch.id, shard.number)
         self._in_one = in_one_file(batch)
+        self._lines = lines_of(batch, of.export)
         self.errors: list[bytes] = []
         """Lines of the file of errors. They are small: what failed has no answer."""
         self.ends = dict(shard.ends)
 
     def outputs(self) -> Iterator[bytes]:
         """The parts of the other; those of the errors and the ends of all rows are there after them."""
-        for place, name in enumerate(self._names()):
-            kind, parts = self._row(place, name)
+        for place, content in enumerate(self._contents()):
+            kind, parts = self._row(place, content)
             if kind == "output":
                 yield from parts
             else:
                 self.errors.append(b"".join(parts))
 
-    def _names(self) -> list[RowName]:
-        contents = contents_of(self._batch, self._shard, self._of.rows)
+    def _contents(self) -> Iterator[Content | None]:
+        """What stands in the rows, one by one, for a row may be large; None of each where that was deleted."""
+        read = 0
         try:
-            found = [RowName(content.line, content.custom_id) for content in contents]
+            for content in contents_of(self._batch, self._shard, self._of.rows):
+                yield content
+                read += 1
         except NotFound:
-            found = []
-        return [*found, *[RowName(None, None)] * (self._shard.rows - len(found))]
+            pass
+        yield from [None] * (self._shard.rows - read)
 
-    def _row(self, place: int, name: RowName) -> tuple[ResultKind, Iterator[bytes]]:
+    def _row(self, place: int, content: Content | None) -> tuple[ResultKind, Iterator[bytes]]:
         end, item = self.ends[place], self._apart.get(place, {})
-        named: dict[str, Any] = {"line": name.line, "custom_id": name.custom_id}
         row, error = self._shard.first_row + place, item.get("error")
+        line, custom_id = (content.line, content.custom_id) if content else (None, None)
+        name = RowName(line, custom_id, self._job_id(row), item["line"] if "first" in item else None)
         if "first" in item:
-            named["duplicate_of"] = item["line"]
             row = item["first"]
             error = self._error_of_first(row) if end.status == REJECTED else None
         if end.status == PASSED_OVER:
             error = PASSED[self._batch.stop]
-        job = None if error else self._job(row, place, is_own="first" not in item)
-        if job is None:
+        seen = None if error else self._job(row, place, is_own="first" not in item)
+        if seen and "first" not in item and not name.custom_id:
+            name = name._replace(custom_id=seen.notes.get("ASKED", {}).get("custom_id"))
+        request = content.request if content else RowRequest(None)
+        parts = self._lines.answered(name, request, seen) if seen else None
+        if parts is None:
             if end.status == Status.SUCCEEDED:  # counted as what stands in the files
-                self.ends[place] = replace(end, status=Status.EXPIRED.value)
-            return self._kind(is_good=False), iter([line_of(named | {"error": error or job_gone()})])
-        if "first" not in item:
-            named["custom_id"] = name.custom_id or job.custom_id
-        return self._kind(is_good=end.status == Status.SUCCEEDED), job.line(named)
+                self.ends[place] = replace(self.ends[place], status=Status.EXPIRED.value)
+            return self._kind(is_good=False), iter([self._lines.failed(name, error or job_gone())])
+        return self._kind(is_good=end.status == Status.SUCCEEDED), parts
 
     def _kind(self, *, is_good: bool) -> ResultKind:
         return "output" if is_good or self._in_one else "errors"
 
-    def _job(self, row: int, place: int, *, is_own: bool) -> Exported | None:
-        seen = self._of.look(row_job_id(self._batch.id, self._batch.created_at, row))
-        if seen is None:
-            return None
-        if is_own:
+    def _job_id(self, row: int) -> str:
+        return row_job_id(self._batch.id, self._batch.created_at, row)
+
+    def _job(self, row: int, place: int, *, is_own: bool) -> Look | None:
+        seen = self._of.look(self._job_id(row))
+        if seen and is_own:
             self.ends[place] = self._settled(seen.head)
-        return self._of.export(seen)
+        return seen
 
     def _settled(self, head: Head) -> RowEnd:
         """How it ended, with what calls cost that were settled since."""
@@ -162,4 +163,9 @@ class _Rows:
 
 def in_one_file(batch: Batch) -> bool:
     """True where all results of a batch go into one file, and not its errors into another."""
+    return goes_to_outbox(batch) or MESSAGES in batch.asked
+
+
+def goes_to_outbox(batch: Batch) -> bool:
+    """True where that file is an object of the outbox."""
     return bool(batch.asked.get("output", {}).get("kind") == "outbox")

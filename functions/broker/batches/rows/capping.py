@@ -8,8 +8,9 @@ is one transaction with the shard's own sums: a crash leaves too much reserved, 
 the shard next puts that right. A batch stops when nothing is outstanding, and the next row's worst case does not fit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from broker.batches.batch import Batch
 from broker.batches.shard import Shard, row_job_id, shard_pk
@@ -24,8 +25,11 @@ FIRST_WAIT_S, WAIT_S = 2, 20
 """Before rows come again for which there was no money left: what others cost less than they might have is theirs. Each
 time that none of them could begin they wait twice as long, as far as the second: to look is a read for each row."""
 
-Worst = Callable[[JobRequest, Batch, int], int]
-"""Nano-dollars that a request of a batch can cost at most, at a moment. Raises what accepting it would."""
+Worst = Callable[[JobRequest, Batch, int, Mapping[str, Any]], int]
+"""Nano-dollars that a request of a batch can cost at most, at a moment, by what the broker knows of it beside. Raises
+what accepting it would."""
+
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(slots=True)
@@ -57,19 +61,20 @@ class Purse:
             worst = paid + sum(self._limit(jobs, place) for place in range(self.shard.rows))
             self._book(worst - self.shard.reserved, paid - self.shard.settled)
 
-    def admit(self, request: JobRequest, rows: int, now: int) -> JobRequest:
+    def admit(self, request: JobRequest, rows: int, now: int, known: Mapping[str, Any] = NOTHING) -> JobRequest:
         """Let a row begin; gives its request with its worst case for a limit.
 
         Args:
             request: of the row.
             rows: of the shard that have not begun, this one included.
             now: milliseconds.
+            known: of it (`rows.sources.Content`).
 
         Raises:
             Unavailable: there is no money for it now, or the batch has stopped for want of it.
             InvalidRequest: and its kin, as accepting it would.
         """
-        worst = self.worst(request, self.batch, now)
+        worst = self.worst(request, self.batch, now, known)
         if worst > self.left:
             self._reserve(worst, rows, now)
         self.left -= worst

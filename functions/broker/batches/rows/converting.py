@@ -5,7 +5,7 @@ It is one stream from object to object, in pieces, so that memory does not grow 
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from broker.batches.batch import Batch
 from broker.batches.ports import RowBytes
 from broker.batches.rows.lines import LONGEST
 from broker.batches.rows.retrying import rows_to_retry
-from broker.batches.rows.sources import wrapped
+from broker.batches.rows.sources import CUSTOM_ID, wrapped
 from broker.batches.store import Batches
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.json_text import MAX_BODY_BYTES
@@ -23,6 +23,9 @@ from broker.json_text import MAX_BODY_BYTES
 MOST_BYTES = 1_000_000_000
 """Of a file that is converted: one function goes through it, and its repeat begins anew. JSONL in UTF-8, which is read
 where it lies, may have more."""
+
+CheckColumns = Callable[[dict[str, Any], Sequence[str]], None]
+"""Of a prompt (`Batch.asked`), and the names of columns."""
 
 ROWS_IN = "rows.jsonl"
 """The name of what is written."""
@@ -55,6 +58,8 @@ class Convert:
     rows: RowBytes
     most_bytes: int
     """That may come of it: each row of a CSV has the names of its header once more."""
+    check_columns: CheckColumns = lambda prompt, names: None
+    """Raises where no row of a CSV could be a prompt's variables."""
 
     def __call__(self, batch: Batch, most_rows: int, begins: bytes | None = None) -> dict[str, Any] | None:
         """Convert the rows of a batch; gives where they are then, None where they can be read as they lie.
@@ -72,13 +77,22 @@ class Convert:
             first = self.batches.get(batch.source["batch"], batch.tenant)
             return self._write(batch, rows_to_retry(self.batches, self.rows, first))
         given = batch.asked.get("input", {})
-        is_csv, encoding = given.get("form") == "csv", given.get("encoding")
-        if not is_csv and (encoding or encoding_of(begins or b"")) in UTF8:
+        if not self.is_for(batch) and (given.get("encoding") or encoding_of(begins or b"")) in UTF8:
             return None
         if self.rows.size(batch.source) > MOST_BYTES:
             message = f"A file of this form or encoding has {MOST_BYTES:,} bytes at most."
             raise TooLarge(message, code="file_too_large")
-        return self._write(batch, _bounded(converted(self.rows.pieces(batch.source), given), most_rows))
+
+        def check(names: Sequence[str]) -> None:
+            if prompt := batch.asked.get("prompt"):
+                self.check_columns(prompt, [name for name in names if name != CUSTOM_ID])
+
+        return self._write(batch, _bounded(converted(self.rows.pieces(batch.source), given, check=check), most_rows))
+
+    def is_for(self, batch: Batch) -> bool:
+        """True where what the batch says of its file is enough to know that it has to be converted."""
+        given = batch.asked.get("input", {})
+        return given.get("form") == "csv" or given.get("encoding", UTF8[0]) not in UTF8
 
     def _write(self, batch: Batch, lines: Iterable[bytes]) -> dict[str, Any]:
         return {**self.rows.write(batch.id, ROWS_IN, self._within(lines)), "wrapped": True}
@@ -98,19 +112,26 @@ def encoding_of(begins: bytes) -> str:
     return next((name for mark, name in MARKS if begins.startswith(mark)), UTF8[0])
 
 
-def converted(pieces: Iterable[bytes], given: dict[str, Any], *, is_whole: bool = True) -> Iterator[bytes]:
+def converted(
+    pieces: Iterable[bytes],
+    given: dict[str, Any],
+    *,
+    is_whole: bool = True,
+    check: Callable[[Sequence[str]], None] = lambda names: None,
+) -> Iterator[bytes]:
     """Lines of ours of the bytes of a file.
 
     Args:
         pieces: the bytes.
         given: how they are written (`Batch.asked["input"]`).
         is_whole: False of a file's beginning, whose last row may be cut off.
+        check: looks at the names of the columns of a CSV.
 
     Raises:
         InvalidRequest: they cannot be read so.
     """
     lines = _lines(_decoded(pieces, given.get("encoding"), is_whole))
-    return _of_csv(lines, given) if given.get("form") == "csv" else _of_jsonl(lines)
+    return _of_csv(lines, given, check) if given.get("form") == "csv" else _of_jsonl(lines)
 
 
 def _bounded(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
@@ -171,12 +192,14 @@ def _of_jsonl(lines: Iterable[_Text]) -> Iterator[bytes]:
                 yield _error(number, error)
 
 
-def _of_csv(lines: Iterable[_Text], given: dict[str, Any]) -> Iterator[bytes]:
+def _of_csv(lines: Iterable[_Text], given: dict[str, Any], check: Callable[[Sequence[str]], None]) -> Iterator[bytes]:
     """A line of ours for each row, whose names are those of the header; a row with an empty line alone is none."""
     csv.field_size_limit(MAX_BODY_BYTES)
     row = _Row()
     reader = csv.reader(_whole(lines, row), delimiter=given.get("separator", ","), strict=True)
     names: list[str] | None = given.get("header")
+    if names is not None:
+        check(names)
     while True:
         line, row.chars = reader.line_num + 1, 0
         try:
@@ -192,11 +215,20 @@ def _of_csv(lines: Iterable[_Text], given: dict[str, Any]) -> Iterator[bytes]:
             continue
         if names is None:
             names = _header(values)
+            check(names)
         elif len(values) != len(names):
             message = f"The row has {len(values)} values, and the header {len(names)} names."
             yield _error(line, InvalidRequest(message, code="invalid_csv"))
         else:
-            yield _line(line, dict(zip(names, values, strict=True)))
+            yield _line(line, _named(names, values))
+
+
+def _named(names: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """A row by its columns; where its cell for the id is empty, it has none, as one whose table has no such column."""
+    found = dict(zip(names, values, strict=True))
+    if not found.get(CUSTOM_ID, CUSTOM_ID).strip():
+        del found[CUSTOM_ID]
+    return found
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from broker.batches.batch import Batch, batch_pk
+from broker.batches.batch import Batch
+from broker.batches.listing import batch_pk
 from broker.batches.shard import RowEnd, Shard, place_of_row, shard_pk
 from broker.batches.store import Batches
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update

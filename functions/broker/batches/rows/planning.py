@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from broker.batches.batch import Batch
+from broker.batches.flow.slots import Slots
 from broker.batches.ports import RowBytes
-from broker.batches.rows.converting import Convert
+from broker.batches.rows.converting import CheckColumns, Convert
 from broker.batches.rows.identities import Identities
 from broker.batches.rows.lines import is_blank, split
-from broker.batches.shard import ROWS, Shard
+from broker.batches.shard import MODELS, ROWS, Shard
 from broker.batches.store import MOST_PUTS, Batches
 from broker.clock import iso
 from broker.errors import InvalidRequest, TooLarge
@@ -26,6 +27,16 @@ MOST_LINES = 10 * MOST_ROWS
 
 MOST_BYTES = 5_000_000_000
 """Of what rows are read from: what one upload to S3 takes, and a stream that is gone through in minutes."""
+
+LARGE_BYTES = 8_000_000
+"""Of a file that is gone through in a second or two. What is larger takes one of its tenant's slots."""
+
+LARGE_WRITTEN_BYTES = 16_000
+"""The same of one that is written anew: each row of a CSV gets the names of its header, so it may come to the square of
+its size."""
+
+LARGE_ROWS = 10_000
+"""The same of the rows of a batch."""
 
 IDS = "ids"
 """In `Batch.rows_in` while a plan is not finished: where the ids are that have come (`Identities.keep`)."""
@@ -106,39 +117,71 @@ class Plan:
     most: Most = EVERY
     refused: Callable[[Batch, dict[str, Any], int], None] = lambda batch, error, now: None
     """Told of a batch that failed, before it is kept; perhaps more than once."""
+    check_columns: CheckColumns = lambda prompt, names: None
+    """See `Convert`."""
 
     @property
     def convert(self) -> Convert:
         """What makes lines of ours of rows in another form."""
-        return Convert(self.batches, self.rows, self.most.bytes)
+        return Convert(self.batches, self.rows, self.most.bytes, self.check_columns)
 
-    def __call__(self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool]) -> dict[str, Any]:
+    @property
+    def slots(self) -> Slots:
+        """How many large files of a tenant are gone through at a time."""
+        return Slots(self.batches, "plan")
+
+    def __call__(
+        self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool], *, may_wait: bool = False
+    ) -> dict[str, Any]:
         """Plan, as far as there is time.
 
+        Args:
+            batch_id: the batch.
+            clock: gives the milliseconds.
+            time_left: False when the rest should go on in another invocation.
+            may_wait: of who comes again; it may be told to, before a large file is gone through.
+
         Returns:
-            What the workflow goes by: `more` where it is not all; `is_over` where the batch has ended; `not_before`, a
-            time to wait for; `seconds` that the batch has for its rows.
+            What the workflow goes by: `more` where it is not all, perhaps with `wait_s`, the seconds before the next
+            try; `is_over` where the batch has ended; `not_before`, a time to wait for; `seconds` that the batch has for
+            its rows.
 
         Raises:
             Exception: of the cloud; the step should be repeated.
         """
         batch = self.batches.get(batch_id)
-        if not batch.is_planned and not batch.status.terminal:
-            try:
-                batch = self._plan(batch, clock, time_left)
-            except InvalidRequest as error:
-                facts = {**error.facts(), "param": error.param}
-                self.refused(batch, facts, clock())
-                _, batch = self.batches.change(batch_id, lambda now: now.failed(facts, clock()))
+        if batch.is_planned or batch.status.terminal:
+            return facts_of(batch, clock())
+        is_large = False
+        try:
+            is_large = may_wait and self._is_large(batch)
+            if is_large and (wait_s := self.slots.claim(batch, clock())):
+                batch = self.batches.change(batch_id, lambda there: _stopped_unread(there, clock()))[1]
+                return facts_of(batch, clock()) | ({} if batch.status.terminal else {"wait_s": wait_s})
+            batch = self._plan(batch, clock, time_left)
+        except InvalidRequest as error:
+            facts = {**error.facts(), "param": error.param}
+            self.refused(batch, facts, clock())
+            _, batch = self.batches.change(batch_id, lambda now: now.failed(facts, clock()))
+        if is_large and (batch.is_planned or batch.status.terminal):
+            self.slots.give_back(batch, clock())
         return facts_of(batch, clock())
+
+    def _is_large(self, batch: Batch) -> bool:
+        if batch.rows_in is None and batch.source.get("kind") == "retry":
+            return self.batches.get(batch.source["batch"], batch.tenant).rows > LARGE_ROWS
+        is_written = batch.rows_in is None and self.convert.is_for(batch)
+        return self.rows.size(batch.rows_in or batch.source) > (LARGE_WRITTEN_BYTES if is_written else LARGE_BYTES)
 
     def _plan(self, batch: Batch, clock: Callable[[], int], time_left: Callable[[], bool]) -> Batch:
         where = dict(batch.rows_in or self.convert(batch, self.most.rows) or batch.source)
         kept, wrapped = where.pop(IDS, None), bool(where.get("wrapped"))
+        models = where.pop(MODELS, []) if "endpoint" in batch.asked else None
         if self.rows.size(where) > self.most.bytes:
             raise TooLarge(f"The file has more than {self.most.bytes:,} bytes.", code="file_too_large")
         start = batch.cursor.get("offset", 0)
-        ids = Identities.load(self.rows, kept, wrapped=wrapped) if kept else Identities(wrapped)
+        load = Identities.load
+        ids = load(self.rows, kept, wrapped=wrapped, models=models) if kept else Identities(wrapped, models=models)
         layout = _Layout(batch, batch.shards, batch.rows, start, batch.cursor.get("line", 1), ids, self.most)
         for length, data in split(self.rows.pieces(where, start)):
             if layout.offset == 0 and not wrapped and (found := self.convert(batch, self.most.rows, data)):
@@ -168,12 +211,22 @@ class Plan:
     def _note(
         self, layout: _Layout, where: dict[str, Any], cursor: dict[str, int], now: int, *, is_last: bool
     ) -> Batch:
+        if layout.ids.models:
+            where = where | {MODELS: layout.ids.models}
+
         def decide(batch: Batch) -> Batch:
             if batch.is_planned or batch.status.terminal:
                 return batch
             return replace(batch, rows_in=where).planned(layout.shards, layout.rows, cursor, is_last=is_last, now=now)
 
         return self.batches.change(layout.batch.id, decide)[1]
+
+
+def _stopped_unread(batch: Batch, now: int) -> Batch:
+    """A batch that has no slot for its file: where it would begin no row any more, it ends, and nobody reads it."""
+    if batch.ends_at <= now:
+        batch = batch.stopped("expired", now)
+    return batch.ended({}, now) if batch.stop and not batch.shards and not batch.stages else batch
 
 
 def facts_of(batch: Batch, now: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from broker.bounds import Overrun, within
 from broker.errors import BrokerError, InvalidRequest, NotFound, Unavailable
 from broker.jobs.accepting import Accept, Caller
 from broker.jobs.idempotency import fingerprint
-from broker.jobs.request import MOST_WAIT_S, JobRequest, parse_request, stored_form
+from broker.jobs.request import MOST_WAIT_S, JobRequest, stored_form
 from broker.jobs.store import Jobs
 from broker.storage import Contended
 
@@ -75,7 +75,7 @@ class RunRows:
     """Told of each row that failed as nobody foresaw."""
     line_s: float = LINE_S
     """The time of a row."""
-    worst: Worst = lambda request, batch, now: 0
+    worst: Worst = lambda request, batch, now, known: 0
     """What a row can cost at most; asked only where the batch has a `max_cost_usd`."""
 
     def __call__(
@@ -204,18 +204,28 @@ class RunRows:
         try:
             if content.error:
                 raise content.error
-            request = parse_request(content.body)
+            request = content.request.parse()
             if not self._follows(work, content, request):
                 named = batch.id, batch.id, content.line, content.custom_id, row
                 policies = tuple(batch.asked.get("policies", ()))
-                caller = Caller(batch.tenant, batch.principal, "batch", *named, policies=policies)
-                request = in_time(request, batch, now)
-                if work.purse:
-                    request = work.purse.admit(request, work.shard.rows - len(work.shard.ends.keys() | work.done), now)
-                self.accept(request, caller, now, job_id=job_id)
+                caller = Caller(
+                    *(batch.tenant, batch.principal, "batch", *named), policies=policies, prepared=content.known
+                )
+                self._accept(work, content, in_time(request, batch, now), caller, now, job_id)
         except InvalidRequest as error:
             self._reject(work, [span.place], error)
         work.done.add(span.place)
+
+    def _accept(
+        self, work: _Work, content: Content, request: JobRequest, caller: Caller, now: int, job_id: str
+    ) -> None:
+        try:
+            if work.purse:
+                left = work.shard.rows - len(work.shard.ends.keys() | work.done)
+                request = work.purse.admit(request, left, now, content.known)
+            self.accept(request, caller, now, job_id=job_id)
+        except InvalidRequest as error:
+            raise content.request.named(error) from None
 
     def _follows(self, work: _Work, content: Content, request: JobRequest) -> bool:
         """True of a row that takes the answer of one before it, where its batch asks for that."""

@@ -5,12 +5,13 @@ The bytes are read where they came, or from the object that they were converted 
 
     {"line": 7, "body": …}       a request, or the variables of one
     {"line": 8, "error": …}      it could not be read (`BrokerError.facts`)
+    {"line": 9, "body": …, "known": …}    what the broker knows of it, and no client can say
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from broker import json_text
 from broker.batches.batch import Batch
@@ -20,8 +21,14 @@ from broker.batches.shard import Shard
 from broker.errors import BrokerError, InvalidRequest, TooLarge
 from broker.json_text import MAX_BODY_BYTES
 
+if TYPE_CHECKING:
+    from broker.jobs.request import JobRequest
+
 BULK: dict[str, Any] = {"priority": "bulk"}
 """What a row says unless it says otherwise: nobody waits for one of many."""
+
+CUSTOM_ID = "custom_id"
+"""By which a row says what its client calls it; of a table, a column."""
 
 MOST_ID_CHARS = 256
 """Of a row's `custom_id`."""
@@ -37,6 +44,39 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class RowRequest:
+    """A row's request; in the form of another API (`doors.rows`) also what its client wrote."""
+
+    body: Any
+    """Of a job."""
+    given: dict[str, Any] | None = None
+    """The body that it was before, of a row in such a form."""
+    places: Mapping[str, str] | None = None
+    """Where the fields of the job's request stood in that."""
+
+    def parse(self) -> "JobRequest":
+        """Check it against the contract.
+
+        Raises:
+            InvalidRequest: names the field as it stands in the row.
+        """
+        from broker.jobs.request import parse_request  # not needed by who only looks at names
+
+        try:
+            return parse_request(self.body)
+        except InvalidRequest as error:
+            raise self.named(error) from None
+
+    def named(self, error: InvalidRequest) -> InvalidRequest:
+        """An error of the job's request, with the field named as it stands in the row."""
+        if self.places is None:
+            return error
+        from broker.doors import rows  # of few batches
+
+        return rows.named(error, self.places)
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What stands in a row."""
 
@@ -44,9 +84,11 @@ class Content:
     line: int
     """Of the file, from 1, as editors count."""
     custom_id: str | None = None
-    body: Any = None
-    """A job's request, or none where there is an error."""
+    request: RowRequest = RowRequest(None)
+    """Of no use where there is an error."""
     error: BrokerError | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
+    """What stands beside the request, of a row that the broker made."""
 
 
 def rows_of(batch: Batch, shard: Shard, rows: RowBytes) -> Iterator[tuple[Span, bytes]]:
@@ -72,17 +114,17 @@ def contents_of(batch: Batch, shard: Shard, rows: RowBytes) -> Iterator[Content]
 def content_of(batch: Batch, shard: Shard, span: Span, data: bytes) -> Content:
     """What stands in one row."""
     is_wrapped = bool(batch.rows_in and batch.rows_in.get("wrapped"))
-    line, custom_id = span.line, None
+    line, custom_id, known = span.line, None, {}
     try:
         value = value_of(data)
         if is_wrapped:
-            line = value["line"]
+            line, known = value["line"], value.get("known", {})
             value = unwrapped(value)
         custom_id, value = custom_id_of(value)
         if span.place in shard.doubles:
             message = "An earlier row of the batch has the same custom_id."
             raise InvalidRequest(message, code="duplicate_custom_id", param="custom_id")
-        return Content(span.place, line, custom_id, request_of(batch.asked, value))
+        return Content(span.place, line, custom_id, request_of(batch.asked, custom_id, value), known=known)
     except InvalidRequest as error:
         return Content(span.place, line, custom_id, error=error)
 
@@ -96,10 +138,19 @@ def custom_id_of(body: Any) -> tuple[str | None, Any]:
     if not isinstance(body, dict) or "custom_id" not in body:
         return None, body
     given = body["custom_id"]
-    if not isinstance(given, str) or not 1 <= len(given) <= MOST_ID_CHARS:
-        message = f"custom_id: it has to be a text of 1 to {MOST_ID_CHARS} characters"
+    if not isinstance(given, str) or not 1 <= len(given) <= MOST_ID_CHARS or not _is_unicode(given):
+        message = f"custom_id: it has to be a text of 1 to {MOST_ID_CHARS} characters in Unicode"
         raise InvalidRequest(message, code="invalid_field", param="custom_id")
     return given, {name: value for name, value in body.items() if name != "custom_id"}
+
+
+def _is_unicode(text: str) -> bool:
+    """False of what has half of a surrogate pair, which cannot be written down."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def value_of(data: bytes) -> Any:
@@ -137,16 +188,25 @@ def unwrapped(value: dict[str, Any]) -> Any:
     return value["body"]
 
 
-def request_of(asked: dict[str, Any], value: Any) -> Any:
+def request_of(asked: dict[str, Any], custom_id: str | None, value: Any) -> RowRequest:
     """A row's request: what it says itself, over what the batch says for all; or, of variables, the batch's prompt.
 
     Args:
         asked: of the batch. Its `defaults` are a JSON text, for the tables hold no fractions.
+        custom_id: of the row.
         value: the row, without its `custom_id`.
+
+    Raises:
+        InvalidRequest: the row is not of its batch's form, or of variables.
     """
+    if endpoint := asked.get("endpoint"):
+        from broker.doors import rows  # of few batches
+
+        given = rows.job_of(endpoint, custom_id, value)
+        return RowRequest(BULK | given.job, value[rows.BODY], given.places)
     defaults = BULK | json.loads(asked.get("defaults", "{}"))
     if prompt := asked.get("prompt"):
         if not isinstance(value, dict):
             raise InvalidRequest("A row has to be an object: its names are the prompt's variables.", code="invalid_row")
-        return {**defaults, "prompt": {**prompt, "variables": value}}
-    return {**defaults, **value} if isinstance(value, dict) else value
+        return RowRequest({**defaults, "prompt": {**prompt, "variables": value}})
+    return RowRequest({**defaults, **value} if isinstance(value, dict) else value)

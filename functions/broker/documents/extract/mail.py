@@ -63,7 +63,7 @@ def _leaves(message: Message[Any, Any]) -> Iterator[tuple[Message[Any, Any], boo
         kind = part.get_content_type()
         if kind in ("message/rfc822", STATUS):
             yield part, kind == STATUS
-        elif kind == "multipart/alternative" and isinstance(part.get_payload(), list):
+        elif kind == "multipart/alternative" and part.is_multipart():
             stack.extend(reversed(_best(cast("list[Message[Any, Any]]", part.get_payload()))))
         elif part.is_multipart():
             stack.extend(reversed(cast("list[Message[Any, Any]]", part.get_payload())))
@@ -98,7 +98,7 @@ def _attached(way: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
 
 
 def _text(part: Message[Any, Any]) -> str:
-    if part.get_content_type() == STATUS and isinstance(part.get_payload(), list):
+    if part.get_content_type() == STATUS and part.is_multipart():
         blocks = cast("list[Message[Any, Any]]", part.get_payload())
         return markdown.blocks("\n".join(f"{name}: {field(block, name)}" for name in block) for block in blocks)
     data = _bytes(part)

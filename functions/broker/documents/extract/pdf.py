@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from broker.documents import decoding, markdown
+from broker.documents import decoding, gathering, markdown
 from broker.documents.document import BrokenDocument, DocumentError, EncryptedDocument, Extract, Inner, Page
 from broker.documents.extract import Source, pictures
 from broker.documents.extract.pdf_forms import filled_in
@@ -52,7 +54,7 @@ def extract(source: Source) -> Extract:
         if document.get_formtype():
             document.init_forms()
         pages = tuple(_page(document, number, source) for number in range(1, count + 1))
-        return Extract(pages, tuple(_attached(document, source)))
+        return Extract(_gathered(document, pages, source), tuple(_attached(document, source)))
     finally:
         document.close()
 
@@ -69,11 +71,28 @@ def _page(document: Any, number: int, source: Source) -> Page:
         said, letters = _text(page)
         forms = filled_in(document, page)
         if not letters or (letters < pictures.FEWEST_LETTERS and _is_mostly_picture(page)):
-            scan = _picture(page, number, source)
+            scan = _scan(page, number, source)
             return Page(number, source.said(markdown.blocks([said, forms])), (scan,) if scan else ())
         return Page(number, source.said(markdown.blocks([said, forms])))
     finally:
         page.close()
+
+
+def _gathered(document: Any, pages: tuple[Page, ...], source: Source) -> tuple[Page, ...]:
+    """With those that are pictures in PDFs of their own, where that is wanted and they are several."""
+    import pypdfium2 as pdfium
+
+    numbers = [page.number for page in pages if page.scans]
+    if not source.limits.gathered or not numbers:
+        return pages
+    names: dict[int, Path | None] = {}
+    if len(numbers) > 1:
+        with suppress(pdfium.PdfiumError):  # one of them is damaged: they are drawn
+            names |= gathering.take_pages(source, document, numbers)
+    for number in [number for number in numbers if number not in names]:
+        names[number] = _picture(document[number - 1], number, source)
+    scans = {number: (name,) if name else () for number, name in names.items()}
+    return tuple(replace(page, scans=scans.get(page.number, ())) for page in pages)
 
 
 def _text(page: Any) -> tuple[str, int]:
@@ -111,19 +130,28 @@ def _is_mostly_picture(page: Any) -> bool:
     return False
 
 
+def _scan(page: Any, number: int, source: Source) -> Path | None:
+    """The page's picture; of one that may be gathered with others only a name, until it is known whether it is."""
+    if not source.limits.gathered:
+        return _picture(page, number, source)
+    return gathering.name_of(source, 1) if _has_something(page) else None
+
+
 def _picture(page: Any, number: int, source: Source) -> Path | None:
     """The page as a picture; None where nothing is on it."""
-    if next(iter(page.get_objects(max_depth=1)), None) is None:
+    if not _has_something(page):
         return None
     width, height = page.get_size()
-    if width <= 0 or height <= 0:
-        return None
     scale = min(DOTS_AN_INCH / 72, MOST_DOTS / max(width, height))
     picture = page.render(scale=scale, grayscale=True).to_pil()
     darkest, lightest = picture.getextrema()
     if darkest == lightest:
         return None
     return pictures.kept(source, number, picture)
+
+
+def _has_something(page: Any) -> bool:
+    return next(iter(page.get_objects(max_depth=1)), None) is not None and min(page.get_size()) > 0
 
 
 def _attached(document: Any, source: Source) -> Iterator[Inner]:

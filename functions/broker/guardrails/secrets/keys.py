@@ -8,7 +8,7 @@ from broker.guardrails.secrets.issued import Scan
 from broker.guardrails.spans import Span
 
 HEADING = re.compile(r"-{5}\s{0,3}BEGIN[ A-Z0-9_-]{0,60}?PRIVATE KEY(?: BLOCK)?\s{0,3}-{5}", re.I)
-BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\"'`,.:()\\]|-(?!-)){0,16384}+")
+BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\"'`,.:()\\]|-(?!-)){0,16384}")
 """As source code and JSON quote it too. RSA keys of 16,384 bits have 12,500 characters."""
 
 CLOSING = re.compile(r"-{0,5}\s{0,3}END[ A-Z0-9_-]{0,60}-{0,5}", re.I)
@@ -16,7 +16,7 @@ MATERIAL = re.compile(r"[A-Za-z0-9+/=]{20}")
 ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{58,20000}+={0,2}")
 """Begins with the base64 of `-----BEGIN`."""
 
-PUTTY = re.compile(r"Private-Lines: \d{1,3}\s{1,2}(?:[A-Za-z0-9+/=]{1,80}+\s{0,2}){1,200}+")
+PUTTY = re.compile(r"Private-Lines: \d{1,3}\s{1,2}(?:[A-Za-z0-9+/=]{1,80}+\s{0,2}){1,200}")
 PUTTY_HEADERS = 4096
 JWK = re.compile(r"\s{0,3}:\s{0,3}\"(?P<value>[A-Za-z0-9_-]{20,1000}+)\"")
 JWK_SIZE = 2048

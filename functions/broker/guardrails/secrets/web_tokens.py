@@ -11,7 +11,7 @@ from broker.guardrails.spans import Span
 
 JWT = re.compile(
     r"(?:(?<![0-9A-Za-z_\-.])|(?<=\\[nrt]))eyJ[A-Za-z0-9_-]{8,2000}+={0,2}\.[A-Za-z0-9_/+-]{8,8000}+={0,2}"
-    r"(?:\.[A-Za-z0-9_/+=-]{0,8000}+){1,3}+"
+    r"(?:\.[A-Za-z0-9_/+=-]{0,8000}+){1,3}"
 )
 """Three parts when signed (RFC 7515), five when encrypted (RFC 7516)."""
 

@@ -5,11 +5,13 @@ Source: Amazon Textract Developer Guide, "Processing documents synchronously" (p
 the asynchronous way, which takes those too.
 """
 
+import random
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from broker.errors import InvalidRequest, Rejected, Unavailable
+from broker.errors import InvalidRequest, Rejected, Throttled, Unavailable
 from broker.providers.aws.client import Json, MakeClient, Row, make_client
 from broker.providers.aws.service import (
     AwsService,
@@ -28,6 +30,16 @@ from broker.providers.wire.exchange import unsupported_task
 
 LARGEST_BYTES = 10_485_760
 """Of what is sent as bytes."""
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+LARGEST_OBJECT = 524_288_000
+"""Of a PDF or TIFF that it reads from S3 ("Set quotas in Amazon Textract")."""
+
+MOST_PAUSES, PAUSES_S, LONGEST_PAUSE_S = 5, (0.5, 2.0), 5.0
+"""Between requests for more of a result."""
+
+GONE = frozenset({"InvalidJobIdException"})
+"""Of work that it does not know any more, after seven days: what it gave is lost, and was paid for."""
+
 FEATURES = frozenset({"forms", "tables"})
 SUFFIXES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"} | {
     "pdf": "application/pdf",
@@ -57,7 +69,9 @@ class Textract:
 
     tasks = frozenset({"extract_text"})
 
-    def __init__(self, make: MakeClient = make_client) -> None:
+    def __init__(self, make: MakeClient = make_client, pause: Callable[[float], None] = time.sleep) -> None:
+        """`pause` waits for so many seconds, while a result is read whose reading is throttled."""
+        self._pause = pause
         self._service = AwsService("textract", "Textract", ERRORS, make)
 
     def invoke(self, call: Call) -> Answer | OperationStarted:
@@ -75,6 +89,7 @@ class Textract:
             blocks = Blocks()
             blocks.take(rows(reply.get("Blocks"), "blocks"))
             return exchange.answer(**_told(blocks, _pages(reply), wanted))
+        _check_place(call)
         bucket, key = call.media.place(call.input["file"])
         asked["DocumentLocation"] = {"S3Object": {"Bucket": bucket, "Name": key}}
         job = exchange.ask(STARTS[kind], ClientRequestToken=named(call.token), **asked).get("JobId")
@@ -82,8 +97,25 @@ class Textract:
             bad("The service's reply has no job.")
         return OperationStarted({"job": job, "kind": kind})
 
+    def goes_on(self, call: Call) -> bool:
+        """True for what is read asynchronously."""
+        try:
+            return not _has_one_page(call)
+        except (InvalidRequest, Rejected):
+            return False  # the call itself says what is wrong with it
+
     def check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
-        """Ask after work that was started; see `Asynchronous`. The service keeps results for seven days."""
+        """Ask after work that was started; see `Asynchronous`. The service keeps results for seven days.
+
+        Where only the question fails, nothing was paid for by it and the work goes on.
+        """
+        try:
+            return self._check(call, operation_id)
+        except (Throttled, Unavailable) as error:
+            error.maybe_paid = error.code in GONE
+            raise
+
+    def _check(self, call: Call, operation_id: Mapping[str, str]) -> Answer | OperationStarted:
         exchange = Exchange(self._service, call)
         operation, asked = GETS[operation_id["kind"]], {"JobId": operation_id["job"]}
         reply = exchange.ask(operation, **asked)
@@ -101,11 +133,36 @@ class Textract:
                 missing.update(_missing(warning))
             if not reply.get("NextToken"):
                 break
-            reply = exchange.ask(operation, **asked, NextToken=text(reply["NextToken"], "token"))
+            reply = self._next(exchange, operation, {**asked, "NextToken": text(reply["NextToken"], "token")})
         answer = _told(blocks, pages, features(call, FEATURES))
         if missing:
             answer["output"]["missing_pages"] = sorted(missing)
         return exchange.answer(**answer)
+
+    def _next(self, exchange: Exchange, operation: str, asked: Json) -> Json:
+        """More of a result; where it is throttled, after pauses, for who begins anew reads all of it once more."""
+        for _ in range(MOST_PAUSES):
+            try:
+                return exchange.ask(operation, **asked)
+            except Throttled as error:
+                self._pause(min(error.retry_after or random.uniform(*PAUSES_S), LONGEST_PAUSE_S))  # noqa: S311 - jitter
+        return exchange.ask(operation, **asked)
+
+
+def _check_place(call: Call) -> None:
+    """Hold what is to be read by S3 against what the service takes, before anything is started.
+
+    Raises:
+        InvalidRequest: it is not there.
+        Rejected: it is too large, or in a region that the model's service does not read.
+    """
+    measured = call.media.measure(call.input["file"])
+    if not 0 < measured.bytes <= LARGEST_OBJECT:
+        message = f"The file has to have between 1 and {LARGEST_OBJECT} bytes."
+        raise Rejected(message, code="bad_size", param="input.file")
+    if call.endpoint != measured.region and REGION.fullmatch(call.endpoint or ""):
+        message = f"The model is of the region {call.endpoint}, and reads no files of {measured.region}."
+        raise Rejected(message, code="other_region", param="input.file")
 
 
 def _told(blocks: Blocks, pages: int, wanted: frozenset[str]) -> dict[str, Any]:
@@ -114,6 +171,8 @@ def _told(blocks: Blocks, pages: int, wanted: frozenset[str]) -> dict[str, Any]:
         output["fields"] = blocks.fields()
     if "tables" in wanted:
         output["tables"] = blocks.tables()
+    if wanted:
+        output["layout"] = blocks.layout(pages)
     return {"output": output, "units": {"pages": pages, **dict.fromkeys(sorted(wanted), pages)}}
 
 

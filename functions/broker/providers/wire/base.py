@@ -14,6 +14,14 @@ class Blob:
     media_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An object, as it lies."""
+
+    bytes: int
+    region: str
+
+
 class MediaReader(Protocol):
     """The pictures, documents and sounds that a request names (`jobs.fields.Media`, as stored)."""
 
@@ -27,6 +35,14 @@ class MediaReader(Protocol):
 
     def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         """Bucket and key of it, for services that read S3 themselves; bytes of a request are put there first."""
+        ...
+
+    def measure(self, reference: Mapping[str, str]) -> "Measured":
+        """How large it is and where it lies, without reading it; of bytes of a request, once they are placed.
+
+        Raises:
+            InvalidRequest: the object is gone, or not the tenant's own.
+        """
         ...
 
     def pin(self, reference: Mapping[str, str]) -> None:
@@ -54,6 +70,10 @@ class NoMedia:
 
     def place(self, reference: Mapping[str, str]) -> tuple[str, str]:
         """See `MediaReader.place`."""
+        raise LookupError("the call has no media")
+
+    def measure(self, reference: Mapping[str, str]) -> Measured:
+        """See `MediaReader.measure`."""
         raise LookupError("the call has no media")
 
     def pin(self, reference: Mapping[str, str]) -> None:

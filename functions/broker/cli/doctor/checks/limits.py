@@ -42,7 +42,8 @@ def _most(deployed: Deployed, uuid: str) -> int:
 
 def rates(deployed: Deployed) -> Iterator[Finding]:
     """Requests a second that the stack takes, against what API Gateway and Step Functions do for the account."""
-    wanted = float(deployed.parameters.get("RequestRate", 100))
+    wanted = float(deployed.parameters.get("RequestRate", 1000))
+    of_one = float(deployed.parameters.get("TenantRequestRate", 100))
     settings: Any = (deployed.account.ask("apigateway", "get_account") or {}).get("throttleSettings", {})
     if (rate := settings.get("rateLimit", math.inf)) < wanted:
         what = f"API Gateway takes {rate:g} requests a second of the account, and RequestRate is {wanted:g}"
@@ -51,9 +52,9 @@ def rates(deployed: Deployed) -> Iterator[Finding]:
         "service-quotas", "list_service_quotas", "Quotas", "NextToken", ServiceCode="states"
     ):
         name = str(quota.get("QuotaName", ""))
-        if "StartExecution" in name and "refill rate" in name and quota.get("Value", math.inf) < wanted:
-            what = f"Step Functions: {name} is {quota['Value']:g}, and RequestRate is {wanted:g}: jobs will wait for it"
-            yield warning(what, raise_quota("states", quota["QuotaCode"], wanted))
+        if "StartExecution" in name and "refill rate" in name and quota.get("Value", math.inf) < of_one:
+            what = f"Step Functions: {name} is {quota['Value']:g}, and TenantRequestRate is {of_one:g}: jobs will wait"
+            yield warning(what, raise_quota("states", quota["QuotaCode"], of_one))
 
 
 def log_role(deployed: Deployed) -> Iterator[Finding]:

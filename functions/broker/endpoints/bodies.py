@@ -1,0 +1,90 @@
+"""What calls say of endpoints: the bodies of the broker's own routes, and which events each form has."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from broker.batches.asking.parts import BATCH_EVENTS
+from broker.doors.responses import STATUSES
+from broker.endpoints.events import NATIVE, OPENAI, expanded
+from broker.endpoints.record import Form
+from broker.errors import InvalidRequest
+from broker.jobs.fields import WEBHOOK_EVENTS, Strict
+
+RESPONSE_EVENTS = tuple(
+    f"response.{status}"
+    for status in (*dict.fromkeys(STATUSES.values()), "incomplete")
+    if status not in ("queued", "in_progress")
+)
+
+EVENTS: dict[Form, tuple[str, ...]] = {
+    NATIVE: (*WEBHOOK_EVENTS, *BATCH_EVENTS),
+    OPENAI: (*RESPONSE_EVENTS, *BATCH_EVENTS),
+}
+"""What endpoints of each form may be told of."""
+
+Url = Annotated[str, Field(min_length=8, max_length=2048)]
+Named = Annotated[str, Field(min_length=1, max_length=64)]
+Description = Annotated[str, Field(max_length=256)]
+Moment = Annotated[str, Field(max_length=40)]
+Events = Annotated[list[Named], Field(min_length=1, max_length=40)]
+
+
+class EndpointBody(Strict):
+    """An endpoint to register."""
+
+    url: Url
+    """Where to send what happens: https, to a host of the public internet."""
+    events: Events
+    """What to tell of: whole names, `job.*`, `batch.*` or `*`, which stand for those that there are now."""
+    description: Description = ""
+    format: Literal["native", "openai"] = "native"
+    """Whose words events are told in; `openai` for receivers that read them with OpenAI's packages."""
+
+
+class EndpointChange(Strict):
+    """What is to be different; the rest stays."""
+
+    url: Url | None = None
+    events: Events | None = None
+    description: Description | None = None
+
+
+class Rotation(Strict):
+    """How the old secret ends."""
+
+    keep_old_for_24_hours: bool = True
+    """Sign with both for a day. Where the old one was given away, false ends it at once."""
+
+
+class TestBody(Strict):
+    """A test."""
+
+    __test__ = False
+
+    event: Named | None = None
+    """One of the endpoint's; without it, its first."""
+
+
+class Recovery(Strict):
+    """Which deliveries to send again."""
+
+    since: Moment
+    """When their events happened, at the earliest (RFC 3339, with its offset)."""
+    until: Moment | None = None
+    """At the latest; now where it is left out."""
+
+
+def events_of(form: Form, asked: list[str], param: str) -> tuple[str, ...]:
+    """The events that a body asks for.
+
+    Raises:
+        InvalidRequest: it names one that there is not.
+    """
+    for place, each in enumerate(asked):
+        if not any(expanded([each], EVENTS[form])):
+            known = ", ".join(EVENTS[form])
+            raise InvalidRequest(
+                f"{param}.{place}: it has to be one of {known}.", code="invalid_field", param=f"{param}.{place}"
+            )
+    return tuple(expanded(asked, EVENTS[form]))

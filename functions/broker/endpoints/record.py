@@ -1,0 +1,138 @@
+"""A registered endpoint: its record, and how its secrets come and go.
+
+| item of the jobs table | holds |
+|---|---|
+| `ENDPOINTS#{tenant}`, `ENDPOINT#{id}` | the record |
+| `ENDPOINTS#{tenant}`, `COUNTS#{id}` | what became of attempts |
+| `ENDPOINTS#{tenant}`, `TOTAL` | how many there are, and whether one is tested |
+| `ENDPOINT#{id}`, `LOG#{time}#{event}` | a delivery: which note of which job or batch |
+| `ENDPOINT#{id}`, `NOTE#DELIVERY#…` | the delivery of a test |
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+from broker.clock import new_id
+from broker.delivery.owners import ENDPOINT
+from broker.jobs.head import JOB_ID
+from broker.storage import If, Item, Put
+
+Form = Literal["native", "openai"]
+"""Whose words its events are told in: the broker's own, or those that OpenAI's packages read."""
+
+OVERLAP_MS = 86_400_000
+"""How long a secret that was rotated still signs beside the new one."""
+
+MOST_SECRETS = 3
+"""That sign at once; of those that were rotated, the oldest goes first."""
+
+BY_OWNER, BY_RECEIVER, BY_FAILURE = "owner", "receiver", "failing"
+"""Who disabled an endpoint: its tenant, its receiver by its reply, or five days of failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A signing secret as it is kept: encrypted, and until when (milliseconds) it signs; None for the present one."""
+
+    sealed: bytes
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint. Times are milliseconds."""
+
+    id: str
+    tenant: str
+    form: Form
+    url: str
+    events: tuple[str, ...]
+    """Each by its whole name."""
+    name: str
+    created_at: int
+    updated_at: int
+    secrets: tuple[Secret, ...]
+    """Newest first."""
+    hint: str
+    """The end of the present secret."""
+    off: str | None = None
+    """Who disabled it; None while it is enabled."""
+    off_at: int | None = None
+    rev: int = 1
+    """Counts the writes, and is the condition of each."""
+
+    @property
+    def takes_more(self) -> bool:
+        """True where events are kept for it: also while it is disabled without its owner having wished that."""
+        return self.off != BY_OWNER
+
+    def signing(self, now: int) -> tuple[Secret, ...]:
+        """The secrets that sign at a time, newest first."""
+        return tuple(each for each in self.secrets if each.until is None or each.until > now)
+
+    def with_secret(self, sealed: bytes, hint: str, now: int, *, keeps_old: bool) -> Self:
+        """After a rotation."""
+        old = [replace(each, until=each.until or now + OVERLAP_MS) for each in self.signing(now)] if keeps_old else []
+        return self.next(now, secrets=(Secret(sealed), *old[: MOST_SECRETS - 1]), hint=hint)
+
+    def disabled(self, by: str, now: int) -> Self:
+        """The same where it is disabled already."""
+        return self if self.off else self.next(now, off=by, off_at=now)
+
+    def next(self, now: int, **changes: Any) -> Self:
+        """The record after one more write."""
+        return replace(self, rev=self.rev + 1, updated_at=now, **changes)
+
+    def put(self) -> Put:
+        """The write of it: of a new one, or over the revision before."""
+        item: Item = {
+            "pk": endpoints_pk(self.tenant),
+            "sk": endpoint_sk(self.id),
+            **{name: getattr(self, name) for name in PLAIN if getattr(self, name) is not None},
+            "events": list(self.events),
+            "secrets": [
+                {"sealed": each.sealed, **({"until": each.until} if each.until else {})} for each in self.secrets
+            ],
+        }
+        known = If("pk", "absent") if self.rev == 1 else If("rev", "=", self.rev - 1)
+        return Put("jobs", item, (known,))
+
+    @classmethod
+    def of(cls, item: Item) -> Self:
+        """Read the stored form."""
+        known = {name: item[name] for name in PLAIN if name in item}
+        secrets = tuple(Secret(bytes(each["sealed"]), each.get("until")) for each in item["secrets"])
+        return cls(**known, tenant=item["pk"].partition("#")[2], events=tuple(item["events"]), secrets=secrets)
+
+
+PLAIN = ("id", "form", "url", "name", "created_at", "updated_at", "hint", "off", "off_at", "rev")
+
+
+def endpoints_pk(tenant: str) -> str:
+    """The partition of a tenant's endpoints."""
+    return f"ENDPOINTS#{tenant}"
+
+
+def endpoint_sk(endpoint_id: str) -> str:
+    """Of a record."""
+    return f"ENDPOINT#{endpoint_id}"
+
+
+def counts_sk(endpoint_id: str) -> str:
+    """Of what became of attempts."""
+    return f"COUNTS#{endpoint_id}"
+
+
+def new_endpoint_id(now: int) -> str:
+    """A new one; ids sort by age."""
+    return new_id(ENDPOINT, now)
+
+
+def well_formed(endpoint_id: str) -> bool:
+    """Whether a text may be looked for as an id."""
+    return endpoint_id.startswith(ENDPOINT) and JOB_ID.fullmatch(endpoint_id) is not None
+
+
+def told_of(secret: str) -> str:
+    """What may be shown of a secret that was given out: its last four letters."""
+    return f"whsec_…{secret[-4:]}"

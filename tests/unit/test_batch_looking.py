@@ -1,0 +1,55 @@
+"""What the sweep's look at a batch starts, and what it leaves alone; and what stamps tell of a batch's end."""
+
+from broker.batches.batch import LOOK_MS, BatchStatus
+from broker.batches.results.assembling import Assemble
+
+from tests.fakes.batch_flow import Flow
+from tests.fakes.batch_rows import chat, jsonl
+from tests.fakes.world import HOUR, NOW, SECOND
+
+ROWS = jsonl(*map(chat, "abc"))
+
+
+def test_a_batch_that_waits_for_its_time_gets_no_second_workflow() -> None:
+    flow = Flow()
+    flow.put(ROWS, asked={"not_before": NOW + HOUR})
+    flow.plan()
+    flow.now = flow.batch().due_at or 0
+    assert flow.now == NOW + LOOK_MS
+    assert flow.look("batch_1", flow.now) is False
+    assert (flow.workflows.started, flow.batch().due_at) == ([], NOW + HOUR)
+
+
+def test_if_its_workflow_died_while_it_waited_its_rows_begin_all_the_same() -> None:
+    flow = Flow()
+    flow.put(ROWS, asked={"not_before": NOW + HOUR})
+    flow.plan()
+    for _ in range(2):
+        flow.now = flow.batch().due_at or 0
+        flow.look("batch_1", flow.now)
+    assert flow.now == NOW + HOUR
+    flow.tend_all()
+    assert flow.end_all() == 3
+    flow.publish()
+    flow.tend_all()
+    flow.now = flow.batch().due_at or 0
+    assert flow.look("batch_1", flow.now)
+    assert len(flow.workflows.started) == 1, "another writes its results"
+
+
+def test_finalizing_is_from_when_results_began_to_be_written_to_when_they_were() -> None:
+    flow = Flow()
+    flow.begin(ROWS)
+    flow.end_all()
+    flow.publish()
+    flow.tend_all()
+    began = flow.now
+
+    def write(bucket: str, key: str, parts: object, batch_id: str) -> None:
+        flow.now += 40 * SECOND
+        flow.files(bucket, key, parts, batch_id)  # type: ignore[arg-type]
+
+    Assemble(flow.batches, flow.results, flow.files, write, "outbox")("batch_1", lambda: flow.now)
+    batch = flow.batch()
+    assert batch.status is BatchStatus.COMPLETED
+    assert (batch.stamps["finalizing"], batch.stamps["completed"]) == (began, began + 40 * SECOND)
