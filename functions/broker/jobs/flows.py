@@ -51,8 +51,8 @@ FASTER, AT_ONCE = 1.5, 2
 count by the second."""
 
 BRIEF_MS, AFTER_BRIEF, TAKEN_MS = 8_000, 0.8, 1_500
-"""Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; after a
-longer one, as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
+"""Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; later,
+as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
 
 SPAN = 5
 """Grants by which the rate of the calls that were made is measured."""
@@ -235,8 +235,9 @@ class Flow:
 
     def read_limits(self, calls: Sequence[Mapping[str, Any]], now: int) -> None:
         """Take what a provider told of its limits with some calls (`x` of a call's record)."""
-        known = [each["x"] for each in calls if len(each.get("x", ())) == 4]
-        for of_calls, calls_left, of_tokens, tokens_left in known:
+        for of_calls, calls_left, of_tokens, tokens_left in [
+            each["x"] for each in calls if len(each.get("x", ())) == 4
+        ]:
             if self.decision.learnt:
                 self.decision = replace(self.decision, calls_limit=of_calls, tokens_limit=of_tokens)
             elif self._is_near(of_calls, calls_left, of_tokens, tokens_left, now):
