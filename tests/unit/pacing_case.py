@@ -35,6 +35,8 @@ class Row(Arrival):
     hold: int = 0
     """Nano-dollars that are held for it: what it says of its size. Nothing is, where its tenant has no budget."""
     always_refused: bool = False
+    asked: str = ""
+    """The model that it asks for, where that is not the one that answers."""
 
 
 @dataclass
@@ -75,7 +77,7 @@ class Batch(Overload):
     def _arrive(self, job_id: str, arrival: Arrival) -> None:
         times = {"created_at": self.now, "deadline_at": self.now + 24 * 60 * MINUTE, "due_at": self.now + MINUTE}
         holds = {"tenant": self._row(job_id).hold} if self._row(job_id).hold else {}
-        asked = arrival.model if len(self.providers) > 1 else "auto"
+        asked = self._row(job_id).asked or (arrival.model if len(self.providers) > 1 else "auto")
         head = a_head(id=job_id, tenant=arrival.tenant, lane=arrival.lane, asked=asked, **times, holds=holds)
         self.world.put(head)
         self._send(head)

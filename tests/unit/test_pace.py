@@ -287,7 +287,7 @@ def test_a_row_that_lies_about_its_size_is_charged_for_what_it_took() -> None:
     for each in range(30):
         lane.start(1, NOW + each, "liar", hold=1_000)
         lane.end(NOW + each, tokens=50_000)
-    assert lane.pace._expected(("liar", "chat", "auto"), 1_000) > 10_000
+    assert lane.pace.kinds.expected(("liar", "chat", "auto"), 1_000) > 10_000
     before = lane.pace.fair._known["liar"].counter
     lane.start(1, NOW + SECOND, "liar", hold=1_000_000_000)
     lane.end(NOW + SECOND, tokens=100)

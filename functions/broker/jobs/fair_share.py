@@ -84,8 +84,13 @@ class FairShare:
     def charge(self, tenant: str, tokens: int, now: int) -> None:
         """Count tokens; negative ones where fewer were used than had been expected."""
         if known := self._known.get(tenant):
+            before = known.counter
             crowded = any(len(waiting) > 1 for waiting in self._left.values())
             known.counter += tokens / (self.weight(tenant, now) if crowded else 1.0)
+            if tokens < 0:  # whose jobs were taken for larger than they are has no arrears of more than a job
+                others = ((name, each) for name, each in self._known.items() if name != tenant and each.waits(now))
+                least = min((each.counter - 2 * each.half / self.weight(name, now) for name, each in others), default=0)
+                known.counter = max(known.counter, min(before, least))
 
     def forget(self, what: str) -> None:
         """Nobody wants it any more."""

@@ -159,6 +159,10 @@ class Flow:
         self.size += (tokens - self.size) / self._sized
         self.calls, self.tokens, self.used_at = self.calls + 1, self.tokens + tokens, now
 
+    def corrected(self, tokens: int, calls: int = 0) -> None:
+        """A job took so many tokens more than had been expected, or made so many calls more."""
+        self.tokens, self.calls = self.tokens + tokens, max(0, self.calls + calls)
+
     def refused(self, now: int) -> None:
         """A call was refused: its repeat takes the place of another."""
         self.repeats.append(now)
