@@ -1,4 +1,4 @@
-"""Bounds of what a tenant has under way, on the embedded cloud: its large files wait for each other, and nobody else."""
+"""Bounds of what a tenant has under way, on the embedded cloud: its large files wait for one another alone."""
 
 import json
 import time
