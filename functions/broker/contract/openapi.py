@@ -190,7 +190,7 @@ def _is_tagged(route: tuple[str, str], known: Operation) -> bool:
 def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], known: Operation) -> Json:
     told = ["X-Should-Retry"] if status >= 400 else []
     if status in (200, 304) and _is_tagged(route, known):
-        told += ["ETag", *(["Link"] if (listed := known.replies[200]) and _is_page(listed) else [])]
+        told += ["ETag", *(["Link"] if _is_page(known) else [])]
     if (known.replies[200] if status == 304 else model) in GOES_ON:
         told.append("Retry-After")
     headers = _headers(*dict.fromkeys([*known.headers, *told, *IDS]))
@@ -204,8 +204,11 @@ def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], kno
     return found | {"content": _content(*models, **example) | stream}
 
 
-def _is_page(model: type[BaseModel]) -> bool:
-    return not model.model_fields.keys().isdisjoint({"next_cursor", "has_more"})
+def _is_page(known: Operation) -> bool:
+    """Whether there may be a next page; of lists that two dialects ask for, one of them may have it."""
+    model = known.replies[200]
+    marks = {"next_cursor", "has_more"}
+    return known.by_either_header or (model is not None and not marks.isdisjoint(model.model_fields))
 
 
 def _error(status: int, *other: type[BaseModel]) -> Json:
