@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON3 ?= python3
 INSTALLED := $(VENV)/installed
+# Walks the OpenAPI document; its own environment, for it takes no jsonschema-rs as new as the broker's.
+SCHEMATHESIS := $(VENV)/schemathesis
 WITHOUT_CLOUD := tests/unit tests/contract tests/adapters --numprocesses 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -22,7 +24,7 @@ up: $(INSTALLED)  ## the embedded cloud, without the demo
 down:  ## stop it (PERSIST=1 keeps its state for the next `make up PERSIST=1`)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; else echo "nothing was running"; fi
 
-test: check  ## lint, types, template, and all tests with the embedded cloud
+test: check $(SCHEMATHESIS)/installed  ## lint, types, template, and all tests with the embedded cloud
 	@mkdir -p .local; $(BIN)/python -m pytest $(WITHOUT_CLOUD) > .local/unit.log 2>&1 & unit=$$!; \
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder; cloud=$$?; \
 	wait $$unit; unit=$$?; cat .local/unit.log; exit $$((cloud | unit))
@@ -49,6 +51,11 @@ $(INSTALLED): pyproject.toml functions/requirements.txt
 	@test -x $(BIN)/python || $(PYTHON3) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(INSTALLED)
+
+$(SCHEMATHESIS)/installed: $(INSTALLED)
+	@test -x $(SCHEMATHESIS)/bin/python || $(BIN)/python -m venv $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5
+	@touch $(SCHEMATHESIS)/installed
 
 clean: down  ## remove what was installed, built and kept here
 	rm -rf $(VENV) .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis

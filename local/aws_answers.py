@@ -10,8 +10,13 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from local.buckets import buckets
+from local.textract import Documents, Refused, from_buckets, said_of
+from local.textract_blocks import blocks_of
 
 Json = dict[str, Any]
 Answer = Callable[[Json], Json | None]
@@ -92,41 +97,43 @@ def _document(asked: Json) -> Json:
     return {"DocumentMetadata": {"Pages": 1}, "Blocks": blocks}
 
 
+def _analysis(asked: Json) -> Json:
+    """What stands in a picture that is one; of all else, as of a picture in a bucket, the same words."""
+    return _looked_at(asked, frozenset(asked["FeatureTypes"])) or _document(asked)
+
+
 def _read(asked: Json) -> Json | None:
     """What stands in a picture that is one; all else, such as a document in a bucket, is moto's."""
-    from PIL import Image
+    return _looked_at(asked, frozenset())
 
-    from local.ocr import LocalOcr
+
+def _looked_at(asked: Json, wanted: frozenset[str]) -> Json | None:
+    from PIL import Image
 
     data = base64.b64decode(asked["Document"].get("Bytes", ""))
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            width, height = picture.size
+            size = picture.size
             picture.verify()
     except (OSError, SyntaxError, ValueError):
         return None
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
         file.write(data)
         file.flush()
-        ((*pieces,),) = LocalOcr().pieces([Path(file.name)], OCR_S)
-    blocks = [
-        {
-            "BlockType": "LINE",
-            "Id": f"line-{number}",
-            "Confidence": 99.0,
-            "Text": text,
-            "Geometry": {
-                "BoundingBox": {
-                    "Left": left / width,
-                    "Top": top / height,
-                    "Width": (right - left) / width,
-                    "Height": (bottom - top) / height,
-                }
-            },
-        }
-        for number, ((left, top, right, bottom), text) in enumerate(pieces, start=1)
-    ]
-    return {"DocumentMetadata": {"Pages": 1}, "Blocks": blocks}
+        (pieces,) = _pieces([Path(file.name)])
+    return {"DocumentMetadata": {"Pages": 1}, "Blocks": blocks_of(pieces, size, wanted)}
+
+
+def _pieces(paths: list[Path]) -> Any:
+    from local.ocr import LocalOcr
+
+    return LocalOcr().pieces(paths, OCR_S * len(paths))
+
+
+@cache
+def _documents() -> Documents:
+    """Of the whole server."""
+    return Documents(from_buckets(buckets), _pieces)
 
 
 def _turn(asked: Json) -> Json:
@@ -150,10 +157,17 @@ ANSWERS: dict[str, Answer] = {
     "Comprehend_20171127.DetectPiiEntities": _personal,
     "Comprehend_20171127.DetectToxicContent": _toxic,
     "RekognitionService.DetectModerationLabels": _moderation,
-    "Textract.AnalyzeDocument": _document,
+    "Textract.AnalyzeDocument": _analysis,
     "Textract.DetectDocumentText": _read,
+    "Textract.GetDocumentAnalysis": lambda asked: _documents().get("analysis", asked),
+    "Textract.GetDocumentTextDetection": lambda asked: _documents().get("text", asked),
+    "Textract.StartDocumentAnalysis": lambda asked: _documents().start("analysis", asked),
+    "Textract.StartDocumentTextDetection": lambda asked: _documents().start("text", asked),
 }
 """By `X-Amz-Target`."""
+
+ORDERS: dict[str, Answer] = {"/local/textract": lambda asked: _documents().order(asked)}
+"""By path: what tests have a stand-in do."""
 
 
 def answering(served: Any) -> Any:
@@ -163,11 +177,17 @@ def answering(served: Any) -> Any:
         known = ANSWERS.get(environ.get("HTTP_X_AMZ_TARGET", ""))
         if known is None and TURN.fullmatch(environ.get("PATH_INFO", "")):
             known = _turn
+        known = known or ORDERS.get(environ.get("PATH_INFO", ""))
         if known is None:
             unknown: Iterable[bytes] = served(moto, environ, start_response)
             return unknown
         sent = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        said = known(json.loads(sent))
+        try:
+            said = known(json.loads(sent))
+        except Refused as refused:
+            body, headers = said_of(refused)
+            start_response("400 Bad Request", [*headers, ("Content-Length", str(len(body)))])
+            return [body]
         if said is None:
             answered: Iterable[bytes] = served(moto, {**environ, "wsgi.input": io.BytesIO(sent)}, start_response)
             return answered

@@ -1,43 +1,30 @@
 """moto's server, patched where it is not like AWS; `python -m local.services -H HOST -p PORT` starts it.
 
-Textract of moto 5.2.5 gives the number of pages inside an object of its own, and documents without a word. SageMaker
-endpoints of it answer nothing that could be read; here they answer `inputs` as a text generator of Hugging Face's does,
-and asynchronous ones read and write the buckets of the cloud, where the functions look. What it knows nothing of is
-answered by `local.aws_answers`.
+SageMaker endpoints of moto 5.2.5 answer nothing that could be read; here they answer `inputs` as a text generator of
+Hugging Face's does, and asynchronous ones read and write the buckets of the cloud, where the functions look. What it
+knows nothing of is answered by `local.aws_answers`.
 """
 
 import base64
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
-import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.sagemakerruntime.models import SageMakerRuntimeBackend
 from moto.server import main
-from moto.textract.models import TextractBackend
 
 from local.aws_answers import answering
+from local.buckets import buckets
 from local.model_server.brain.skills import summary
-from local.servers import RESULTS, SERVERS_FILE
+from local.servers import RESULTS
 
 COMPONENT = "x-amzn-sagemaker-inference-component"
 """The header that names one of several models behind an endpoint; what answers says so."""
 
-PAGES = 2
-LINES = ("The lamp needed nobody.", "The keeper slept.")
-"""One on each page."""
-
 
 def patch() -> None:
     """Change moto in memory, before it starts."""
-    TextractBackend.PAGES = PAGES  # type: ignore[assignment]  # as in the service's reply
-    TextractBackend.BLOCKS = [
-        {"BlockType": "LINE", "Id": f"line-{page}", "Page": page, "Text": line, "Confidence": 99.5}
-        for page, line in enumerate(LINES, 1)
-    ]
     as_shipped = SageMakerRuntimeBackend.invoke_endpoint
 
     def invoke_endpoint(self: Any, endpoint_name: str, unique_repr: bytes) -> tuple[str, str, str, str]:
@@ -51,7 +38,7 @@ def patch() -> None:
 
     def invoke_endpoint_async(self: Any, endpoint_name: str, input_location: str) -> tuple[str, str]:
         bucket, _, key = input_location.removeprefix("s3://").partition("/")
-        s3 = _buckets()
+        s3 = buckets()
         s3.create_bucket(Bucket=RESULTS)
         asked = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         result = json.dumps({"summary": summary(str(asked))}).encode()
@@ -62,13 +49,6 @@ def patch() -> None:
     SageMakerRuntimeBackend.invoke_endpoint_async = invoke_endpoint_async  # type: ignore[method-assign]
 
     DomainDispatcherApplication.__call__ = answering(DomainDispatcherApplication.__call__)  # type: ignore[method-assign]
-
-
-def _buckets() -> Any:
-    """The cloud's S3."""
-    known = json.loads(Path(os.environ[SERVERS_FILE]).read_text())
-    url = next(each["url"] for each in known if each["name"] == "cloud")
-    return boto3.client("s3", endpoint_url=url)
 
 
 if __name__ == "__main__":

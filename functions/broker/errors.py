@@ -72,11 +72,11 @@ class BrokerError(Exception):
             tokens: in and out, where its reply told what it charges for.
             beside: what else its public form says, by name.
         """
-        message = shortened(message, LONGEST_MESSAGE)
+        message = shortened(_whole(message), LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
         self.code = (code or self.type)[:LONGEST_NAME]
-        self.param = param[:LONGEST_NAME] if param else param
+        self.param = _whole(param)[:LONGEST_NAME] if param else param
         self.retry_after = retry_after
         self.maybe_paid = maybe_paid
         self.tokens = tokens
@@ -95,6 +95,11 @@ class BrokerError(Exception):
     def cause(self) -> str:
         """`failure` as JSON: what a step's exception says where the workflow has to repeat it."""
         return json.dumps(self.failure())
+
+
+def _whole(text: str) -> str:
+    """A text that can be written down: a name that a client sent may have half of a surrogate pair in it."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def shortened(text: str, most: int) -> str:

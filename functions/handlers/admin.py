@@ -5,6 +5,7 @@ from typing import Any
 from broker.bootstrap import doors
 from broker.observability import invocation, log
 from broker.rest.http import Request
+from broker.rest.representing import represented
 
 from handlers.answering import answered
 
@@ -16,4 +17,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     reply = answered(request, lambda asked: doors.admin()(asked))
     route = f"{request.method} {request.resource}"
     log("answered", by=request.principal, route=route, status=reply.status, **request.path)
-    return reply.proxy(request.request_id)
+    return represented(reply, request).proxy(request.request_id)

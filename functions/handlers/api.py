@@ -5,19 +5,27 @@ from typing import Any
 from broker.bootstrap import doors
 from broker.observability import invocation, log, say
 from broker.rest.http import Request
+from broker.rest.representing import represented
 from broker.rest.spoken import in_dialect
 
 from handlers.answering import answered
 
 ACCEPTING = (
     *("POST /jobs", "POST /prompts/{id}/run"),
-    *("POST /responses", "POST /chat/completions", "POST /embeddings", "POST /messages"),
+    *("POST /responses", "POST /chat/completions", "POST /embeddings", "POST /moderations", "POST /messages"),
 )
+
+PUBLISHED = ("/openapi.json", "/docs")
+"""What is shown to anybody, without the authorizer."""
 
 
 @invocation
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one call."""
+    if event["resource"] in PUBLISHED:
+        from broker.rest.published import published
+
+        return published(event, doors.public_url()).proxy(event["requestContext"]["requestId"], doors.cors_origin())
     request = Request.of(event, doors.public_url())
     reply = in_dialect(request.resource, request.headers, answered(request, lambda asked: doors.api()(asked)))
     route = f"{request.method} {request.resource}"
@@ -28,4 +36,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         say({"message": "answered", **facts})
     elif request.method != "GET":  # a look changes nothing, and API Gateway's own log has it
         log("answered", **facts)
-    return reply.proxy(request.request_id, doors.cors_origin())
+    return represented(reply, request).proxy(request.request_id, doors.cors_origin())

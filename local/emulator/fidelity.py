@@ -88,7 +88,7 @@ def patch() -> None:
     iam_actions.extract_iam_action = lambda *request: ACTIONS.get(found := action_of(*request), found)
     tags = iam_actions.request_tag_context
     iam_actions.request_tag_context = lambda service, action, body, params: (
-        tags(service, action, body, params) | _of_events(action, body)
+        tags(service, action, body, params) | _of_events(action, body) | _of_secrets(action, body)
     )
 
 
@@ -117,6 +117,14 @@ def _of_events(action: str, body: bytes) -> dict[str, Any]:
         return {}
     sources = {each.get("Source") for each in json.loads(body).get("Entries", [])}
     return {"events:source": sources.pop() if len(sources) == 1 else sorted(sources)}
+
+
+def _of_secrets(action: str, body: bytes) -> dict[str, Any]:
+    """What a policy may ask of what is encrypted or decrypted with a key: its context."""
+    if not action.startswith("kms:"):
+        return {}
+    given = json.loads(body or b"{}").get("EncryptionContext") or {}
+    return {f"kms:EncryptionContext:{name}".lower(): value for name, value in given.items()}
 
 
 def _is_stream(event: Any) -> bool:

@@ -7,6 +7,8 @@ Guide). Here they are put when the document is imported, before the deployment t
 It takes the kinds of bodies that are binary as the template writes them, with `~1` for a slash (CloudFormation Template
 Reference, "AWS::ApiGateway::RestApi"), and then finds none of that name.
 
+Of an operation for any method (`x-amazon-apigateway-any-method`, same guide) it takes no notice in a document.
+
 It compresses no reply. AWS does where the API names a least size, for clients that say that they take gzip ("Receive an
 API response with a compressed payload", same guide).
 
@@ -26,6 +28,10 @@ from local.emulator.rewriting import DoesNotFit
 Reply = tuple[int, dict[str, Any], bytes]
 
 EXTENSION = "x-amazon-apigateway-gateway-responses"
+
+ANY_METHOD = "x-amazon-apigateway-any-method"
+
+METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 _KNOWN = {
     "_import_rest_api": ["spec", "base_data"],
@@ -52,7 +58,7 @@ def patch() -> None:
     def import_rest_api(spec: dict[str, Any], base_data: dict[str, Any] | None = None) -> str:
         data = base_data or {}
         binary = [kind.replace("~1", "/") for kind in data.get("binaryMediaTypes", [])]
-        api_id: str = as_shipped(spec, data | {"binaryMediaTypes": binary})
+        api_id: str = as_shipped(any_method_spelled(spec), data | {"binaryMediaTypes": binary})
         for response_type, response in (spec.get(EXTENSION) or {}).items():
             status, _, body = apigateway_v1._put_gateway_response(api_id, response_type, response)
             if status >= 400:
@@ -72,6 +78,15 @@ def patch() -> None:
         return reply if least is None else compressed(reply, int(least), accepted)
 
     apigateway_v1._handle_execute_in_scope = handle_execute_in_scope
+
+
+def any_method_spelled(spec: dict[str, Any]) -> dict[str, Any]:
+    """A document with each method by its name in the place of any method; one that a path has itself stays."""
+    paths = {
+        path: dict.fromkeys(METHODS, item[ANY_METHOD]) | item if ANY_METHOD in item else item
+        for path, item in (spec.get("paths") or {}).items()
+    }
+    return {**spec, "paths": paths}
 
 
 def compressed(reply: Reply, least: int, accepted: str) -> Reply:

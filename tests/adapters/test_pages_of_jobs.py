@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from broker.cloud.media import JobMedia, pin_pages
 from broker.cloud.payloads import PayloadStore
 from broker.errors import InvalidRequest
@@ -38,6 +39,15 @@ def test_what_another_job_has_is_not_found(media: JobMedia, store: PayloadStore)
     with pytest.raises(InvalidRequest) as caught:
         media.measure(PAGES)
     assert (caught.value.code, caught.value.param) == ("file_gone", "input.file.s3")
+
+
+def test_a_file_that_the_broker_may_not_read_is_no_file_that_is_gone(store: PayloadStore, bucket: Any) -> None:
+    media = JobMedia(a_head(), "acme", INBOX, store, BUCKET, lambda: bucket)
+    with Stubber(bucket) as stubbed:
+        stubbed.add_client_error("head_object", "403", http_status_code=403)
+        with pytest.raises(InvalidRequest) as caught:
+            media.measure({"s3": "s3://inbox/acme/a.pdf"})
+    assert (caught.value.code, caught.value.param) == ("file_forbidden", "input.file.s3")
 
 
 def test_objects_are_measured_without_being_read_and_only_the_tenants_own(media: JobMedia, bucket: Any) -> None:

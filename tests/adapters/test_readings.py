@@ -62,6 +62,24 @@ def test_pictures_of_a_document_are_found_until_it_is_forgotten(readings: AllRea
     assert b64decode(readings.load_scan("batch_2", 0)) == b"another's"
 
 
+def test_pages_and_what_came_of_stages_are_found_until_the_document_is_forgotten(
+    readings: AllReadings, tmp_path: Path
+) -> None:
+    path, facts = tmp_path / "pages.pdf", {"parts": [{"text": "Grüße", "numbers": [1, None]}]}
+    for data in (b"older", b"%PDF one"):
+        path.write_bytes(data)
+        readings.keep_pages("batch_1", 0, path)
+    readings.keep_ended("batch_1", "parts", {})
+    readings.keep_ended("batch_1", "parts", facts)
+    assert readings.load_pages("batch_1", 0) == b"%PDF one"
+    assert (readings.load_ended("batch_1", "parts"), readings.load_ended("batch_2", "parts")) == (facts, {})
+    for _ in range(2):
+        readings.forget("batch_1", 0, 1, ["parts", "never"])
+    with pytest.raises(NotFound):
+        readings.load_pages("batch_1", 0)
+    assert readings.load_ended("batch_1", "parts") == {}
+
+
 def test_a_document_is_asked_for_in_its_tenants_group(client: Client) -> None:
     sqs = client("sqs")
     url = sqs.create_queue(QueueName="documents")["QueueUrl"]

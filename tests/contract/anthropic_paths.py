@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import anthropic
+from broker.doors.unserved import ANTHROPIC_GROUPS
 from broker.rest.api import ROUTES
 
 from tests.contract.openai_paths import ANY_CALL, CALL
@@ -14,33 +15,6 @@ from tests.contract.openai_paths import ANY_CALL, CALL
 RESULTS = re.compile(r"self\._get\(\s*path_template\(batch\.results_url,")
 """A call to where a reply says."""
 
-NOT_SERVED = {
-    "agents": "agents that run at Anthropic",
-    "compliance": "an Anthropic organization's records: operators have the registry and the logs",
-    "deployment_runs": "agents that run at Anthropic",
-    "deployments": "agents that run at Anthropic",
-    "dreams": "agents that run at Anthropic",
-    "environments": "agents that run at Anthropic",
-    "memory_stores": "memories at Anthropic: a conversation keeps its turns",
-    "organizations": "an Anthropic organization's users, keys, workspaces and bills: operators have the registry",
-    "sessions": "agents that run at Anthropic",
-    "skills": "code that runs at Anthropic",
-    "tunnels": "agents that run at Anthropic",
-    "user_profiles": "customers of Anthropic's customers: tenants have keys of their own",
-    "vaults": "secrets at Anthropic",
-}
-"""Groups of calls of which none is answered, and what there is instead."""
-
-BATCHES = "/v1/messages/batches"
-
-REFUSED = dict.fromkeys(
-    (
-        *(("GET", BATCHES), ("POST", BATCHES), ("GET", f"{BATCHES}/{{}}"), ("DELETE", f"{BATCHES}/{{}}")),
-        ("POST", f"{BATCHES}/{{}}/cancel"),
-    ),
-    "[batches](batches.md) in the broker's own form",
-)
-"""Calls that are not answered though their group is, and what there is instead."""
 
 OURS = dict.fromkeys(
     (
@@ -73,8 +47,8 @@ def served() -> set[tuple[str, str]]:
 
 def unclassified() -> set[tuple[str, str]]:
     """Calls of which nobody said what becomes of them."""
-    left = calls() - served() - OURS.keys() - REFUSED.keys()
-    return {(method, path) for method, path in left if path.split("/")[2] not in NOT_SERVED}
+    left = calls() - served() - OURS.keys()
+    return {(method, path) for method, path in left if path.split("/")[2] not in ANTHROPIC_GROUPS}
 
 
 def table() -> str:
@@ -84,9 +58,8 @@ def table() -> str:
         lines.append(f"| `{_shown(method, path)}` | works |")
     for (method, path), instead in OURS.items():
         lines.append(f"| `{_shown(method, path)}` | in the form of OpenAI's: {instead} |")
-    for (method, path), instead in REFUSED.items():
-        lines.append(f"| `{_shown(method, path)}` | refused; {instead} |")
-    lines += [f"| `/v1/{group}` | refused; {instead} |" for group, instead in sorted(NOT_SERVED.items())]
+    lines.append("| `GET {results_url}` | works |")
+    lines += [f"| `/v1/{group}` | refused; {instead} |" for group, instead in sorted(ANTHROPIC_GROUPS.items())]
     return "\n".join(lines)
 
 

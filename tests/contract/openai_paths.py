@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import openai
+from broker.doors.unserved import CALLS, GROUPS
 from broker.rest.api import ROUTES
 
 CALL = re.compile(
@@ -15,44 +16,6 @@ CALL = re.compile(
     r'(?:path_template\(\s*)?f?"([^"?]+)[^"]*"'  # to where; a query makes it no other
 )
 ANY_CALL = re.compile(r"self\._(?:get|post|delete|put|patch|get_api_list)\(")
-
-NOT_SERVED = {
-    "assistants": "assistants, which OpenAI gives up: use responses",
-    "threads": "assistants' threads: use responses, and `conversation`",
-    "agents": "agents that run at OpenAI",
-    "chatkit": "agents that run at OpenAI",
-    "audio": "sounds: jobs of the tasks `speak` and `transcribe`",
-    "images": "pictures: jobs of the task `generate_image`",
-    "videos": "videos",
-    "moderations": "judging: jobs of the task `moderate`",
-    "completions": "completions without messages: use chat completions",
-    "conversations": "a conversation is made by the first response that names it, and ours is shown under this path",
-    "containers": "code that runs at OpenAI",
-    "skills": "code that runs at OpenAI",
-    "vector_stores": "search in OpenAI's stores",
-    "fine_tuning": "training",
-    "evals": "evaluations at OpenAI",
-    "live": "speaking in real time",
-    "realtime": "speaking in real time",
-    "organization": "an OpenAI organization's users, keys and bills: operators have the registry",
-    "projects": "an OpenAI organization's projects: tenants have keys of their own",
-    "vaults": "secrets at OpenAI",
-    "safety": "what OpenAI says of users",
-    "content_provenance_checks": "where a picture came from",
-    "decisions": "decisions of OpenAI's agents",
-}
-"""Groups of calls of which none is answered, but for those that have a route; and what there is instead."""
-
-REFUSED = {
-    ("POST", "/responses/compact"): "`context` of a job shortens what is too long",
-    ("GET", "/responses/{}/input_items"): "`GET /v1/conversations/{id}` has the turns that are kept",
-    ("GET", "/chat/completions"): "`GET /v1/jobs` lists jobs",
-    ("POST", "/chat/completions/{}"): "metadata stay as they came",
-    ("GET", "/chat/completions/{}/messages"): "`GET /v1/conversations/{id}` has the turns that are kept",
-    ("DELETE", "/models/{}"): "models are the operators'",
-}
-"""Calls that are not answered though their group is, and what there is instead."""
-
 
 OURS = {
     ("GET", "/conversations/{}"): "[conversations](contract.md#the-context-window)",
@@ -88,7 +51,7 @@ def unclassified() -> set[tuple[str, str]]:
     return {
         (method, path)
         for method, path in calls() - served() - OURS.keys()
-        if (method, path) not in REFUSED and path.split("/")[1] not in NOT_SERVED
+        if (method, path) not in CALLS and path.split("/")[1] not in GROUPS
     }
 
 
@@ -100,9 +63,9 @@ def table() -> str:
         lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | works |")
     for (method, path), instead in OURS.items():
         lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | in the broker's own form: {instead} |")
-    for (method, path), instead in REFUSED.items():
+    for (method, path), instead in CALLS.items():
         lines.append(f"| `{method} /v1{path.replace('{}', '{id}')}` | refused; {instead} |")
-    for group, instead in sorted(NOT_SERVED.items()):
+    for group, instead in sorted(GROUPS.items()):
         left = sorted(call for call in known - served() - OURS.keys() if call[1].split("/")[1] == group)
         if left:
             lines.append(f"| {'the rest of ' if _has_route(group) else ''}`/v1/{group}` | refused; {instead} |")

@@ -112,6 +112,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/responses": {"model": "small", "input": "Hello"},
     "/chat/completions": {"model": "small", "messages": [{"role": "user", "content": "Hello"}]},
     "/embeddings": {"model": "vectors", "input": "Hello"},
+    "/moderations": {"model": "judge", "input": "Hello"},
     "/messages": {"model": "small", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]},
 }
 """The routes that give an answer, and what each is asked."""

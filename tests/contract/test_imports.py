@@ -54,8 +54,8 @@ ARROWS: dict[str, set[str]] = {
         *("clock", "consequences", "errors", "json_schema", "storage", "token_estimates"),
         *("cache", "guardrails", "jobs", "postprocessing", "prompts", "providers", "reviews", "routing", "tenants"),
     },
-    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage"},
-    "doors": {"errors"},
+    "bulk": {"batches", "bounds", "clock", "errors", "jobs", "storage", "tenants"},
+    "doors": {"errors", "json_text"},
     "endpoints": {"batches", "clock", "delivery", "doors", "envelope", "errors", "jobs", "storage"},
     "rest": {
         *("batches", "bulk", "clock", "context", "delivery", "doors", "endpoints", "errors", "files", "guardrails"),

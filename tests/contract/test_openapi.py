@@ -3,10 +3,13 @@
 import json
 
 from broker.contract.admin_operations import ADMIN_OPERATIONS
-from broker.contract.openapi import ERRORS, EVERYWHERE, SIGNED_EVERYWHERE
 from broker.contract.operations import OPERATIONS
+from broker.contract.public_operations import PUBLIC_OPERATIONS
+from broker.contract.statuses import ERRORS, EVERYWHERE, PUBLIC_EVERYWHERE, SIGNED_EVERYWHERE
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
+from broker.rest.http import REST
+from broker.rest.published import PUBLIC_ROUTES
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -23,13 +26,17 @@ def test_the_document_is_valid() -> None:
 def test_every_route_is_documented_and_nothing_else() -> None:
     assert set(ROUTES) == set(OPERATIONS), "rest/api.py and contract/openapi.py name different routes"
     assert set(ADMIN_ROUTES) == set(ADMIN_OPERATIONS), "rest/admin.py and contract/openapi.py name different routes"
-    assert {*ROUTES, *ADMIN_ROUTES} == DOCUMENTED, "schemas/openapi.json has other routes: run `make schemas`"
+    assert set(PUBLIC_ROUTES) == set(PUBLIC_OPERATIONS), "rest/published.py and its operations name different routes"
+    all_of_them = {*ROUTES, *ADMIN_ROUTES, *PUBLIC_ROUTES}
+    assert all_of_them == DOCUMENTED, "schemas/openapi.json has other routes: run `make schemas`"
 
 
 def test_the_template_has_these_routes_and_no_others() -> None:
     given = [(each["Method"].upper(), each["Path"]) for _, _, each in events("Api")]
     assert len(given) == len(set(given)), "a route stands twice in template.yaml"
-    assert set(given) == {*ROUTES, *ADMIN_ROUTES}, "template.yaml's API events and the tables of routes differ"
+    rest = {("ANY", f"/{REST}"), ("ANY", f"/admin/{REST}")}
+    wanted = {*ROUTES, *ADMIN_ROUTES, *PUBLIC_ROUTES} | rest
+    assert set(given) == wanted, "template.yaml's API events and the tables of routes differ"
 
 
 def test_operations_have_names_of_their_own_and_the_scope_of_the_route() -> None:
@@ -41,12 +48,14 @@ def test_operations_have_names_of_their_own_and_the_scope_of_the_route() -> None
         assert found[route]["security"] == [{way: [scope]} for way in ways], f"{route} asks for another scope"
     for route in ADMIN_ROUTES:
         assert found[route]["security"] == [{"sigv4": []}], f"{route} is signed"
+    assert {route for route, each in found.items() if not each["security"]} == set(PUBLIC_ROUTES)
 
 
 def test_every_route_says_what_the_gateway_answers() -> None:
     for path, item in DOCUMENT["paths"].items():
         for method, operation in item.items():
-            wanted = SIGNED_EVERYWHERE if "sigv4" in operation["security"][0] else EVERYWHERE
+            ((scheme, _),) = [*operation["security"], {"": []}][0].items()
+            wanted = {"sigv4": SIGNED_EVERYWHERE, "bearer": EVERYWHERE, "": PUBLIC_EVERYWHERE}[scheme]
             missing = {str(status) for status in wanted} - operation["responses"].keys()
             assert not missing, f"{method} {path} does not say {sorted(missing)}"
 

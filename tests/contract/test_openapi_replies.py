@@ -8,7 +8,7 @@ import pytest
 from broker.clock import now_ms
 from broker.context.conversations import Turn
 from broker.contract.common import EXAMPLE_JOB
-from broker.doors import chat_completions, embeddings, messages, responses
+from broker.doors import chat_completions, embeddings, messages, moderations, responses
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Rejected
 from broker.jobs.head import Status
 from broker.jobs.idempotency import fingerprint, reserve, settle
@@ -19,19 +19,22 @@ from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
-from broker.rest.http import Reply, error_reply
+from broker.rest.http import Reply, Request, error_reply
 from broker.rest.prompt_runs import run_body
+from broker.rest.representing import represented
 from broker.rest.spoken import in_dialect
 from broker.reviews.feedback import MOST
 from broker.storage import Put
 from jsonschema import Draft202012Validator
 
+from tests.contract.openapi_anthropic import messages_before
 from tests.contract.openapi_batches import batch_before
 from tests.contract.openapi_bulk import bulk_before
 from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
 from tests.contract.openapi_endpoints import endpoint_before
 from tests.contract.openapi_files import file_before
 from tests.contract.world import ASK, NOW, World
+from tests.fakes.world import BASE_URL
 
 
 def holds(method: str, resource: str, reply: Reply) -> None:
@@ -41,24 +44,36 @@ def holds(method: str, resource: str, reply: Reply) -> None:
     response = responses[str(reply.status)]
     if "$ref" in response:
         response = DOCUMENT["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
-    headers = {each.lower() for each in response["headers"]}
+    headers = {"content-type", *(each.lower() for each in response["headers"])}
     assert reply.headers.keys() <= headers, (
         f"{method} {resource}: headers {reply.headers.keys() - headers} undocumented"
     )
     if reply.body is None:
         assert "content" not in response
         return
-    schema = response["content"]["application/json"]["schema"]
-    body = json.loads(json.dumps(reply.body))
+    kind = reply.headers.get("content-type", "application/json")
+    schema = response["content"][kind]["schema"]
+    body = json.loads(reply.body if isinstance(reply.body, str) else json.dumps(reply.body))
     Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(body)
 
 
 def answered(world: World, method: str, resource: str, **more: Any) -> Reply:
+    """As it goes out."""
     try:
         reply = world.call(method, resource, **more)
     except BrokerError as error:
         reply = error_reply(error, "r-1")
-    return in_dialect(resource, more.get("headers", {}), reply)
+    return represented(in_dialect(resource, more.get("headers", {}), reply), asked(method, resource, **more))
+
+
+def asked(method: str, resource: str, **more: Any) -> Request:
+    """The call, as far as it matters to how a reply goes out."""
+    facts = {"path": {}, "query": {}, "headers": {}, "body": None, "tenant": "acme", "scopes": frozenset("*")} | more
+    return Request(method, resource, principal="me", request_id="r-1", base_url=BASE_URL, **facts)
+
+
+def as_problem(reply: Reply) -> Reply:
+    return represented(reply, asked("GET", "/jobs", headers={"accept": "application/problem+json"}))
 
 
 FAILED: dict[str, BrokerError] = {
@@ -73,6 +88,7 @@ MAPPINGS: dict[str, Any] = {
     "/responses": responses.job_of,
     "/chat/completions": chat_completions.job_of,
     "/embeddings": embeddings.job_of,
+    "/moderations": moderations.job_of,
     "/messages": messages.job_of,
 }
 PREFIXES = {"response": "resp_", "completion": "chatcmpl-", "message": "msg_"}
@@ -81,7 +97,7 @@ PREFIXES = {"response": "resp_", "completion": "chatcmpl-", "message": "msg_"}
 def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any]) -> dict[str, Any]:
     """The call, once there is the job that it asks for by its id or by its key."""
     kind, state, *status = before.split()
-    task = "embed" if resource == "/embeddings" else "chat"
+    task = {"/embeddings": "embed", "/moderations": "moderate"}.get(resource, "chat")
     failure = FAILED[status[0]].facts() if status and status[0] in FAILED else None
     head = (
         world.submitted()
@@ -96,6 +112,8 @@ def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any])
         output: dict[str, Any] = {"text": "Hello to you", "finish_reason": "stop"}
         if task == "embed":
             output = {"embeddings": [[0.5, -1.25]]}
+        elif task == "moderate":
+            output = {"flagged": True, "categories": {"violence": 0.9}}
         if state == "too":
             output |= {"text": "x" * MOST_IN_REPLY, "embeddings": [[0.12345678901234567] * 300_000] * (task == "embed")}
         world.payloads.save(head, head.output, output)
@@ -114,10 +132,8 @@ def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any])
 FREE = {"tenants": [{"id": "new", "monthly_budget_usd": 0}]}
 
 
-@pytest.mark.parametrize(("method", "resource", "status", "before", "more"), calls())
-def test_replies_are_as_documented(
-    method: str, resource: str, status: int, before: str | None, more: dict[str, Any]
-) -> None:
+def called(method: str, resource: str, before: str | None, more: dict[str, Any]) -> tuple[Reply, dict[str, Any]]:
+    """The reply to a call of a world where that was before, and the call as it was then."""
     world = World()
     match before:
         case "ended":
@@ -151,6 +167,8 @@ def test_replies_are_as_documented(
             more = endpoint_before(world, resource, before) | more
         case str() if before.startswith("batch"):
             more = batch_before(world, before) | more
+        case str() if before.split()[0] == "messages":
+            more = messages_before(world, before) | more
         case str() if before.startswith("bulk"):
             more = bulk_before(world, before) | more
         case "two":
@@ -195,14 +213,29 @@ def test_replies_are_as_documented(
         case "key held":
             fingerprinted = fingerprint(stored_form(parse_request(ASK)))
             reserve(world.database, "acme", "k", fingerprinted, EXAMPLE_JOB, now_ms())
-    reply = answered(world, method, resource, **more)
+    return answered(world, method, resource, **more), more
+
+
+@pytest.mark.parametrize(("method", "resource", "status", "before", "more"), calls())
+def test_replies_are_as_documented(
+    method: str, resource: str, status: int, before: str | None, more: dict[str, Any]
+) -> None:
+    reply, more = called(method, resource, before, more)
     assert reply.status == status, reply.body
     holds(method, resource, reply)
+    if status >= 400 and status != 410:
+        holds(method, resource, as_problem(reply))
+    if method == "GET" and status == 200:
+        same = {"headers": {**more.get("headers", {}), "if-none-match": reply.headers["etag"]}}
+        again = represented(replace(reply, body=json.loads(reply.body)), asked(method, resource, **more | same))
+        assert (again.status, again.headers) == (304, reply.headers)
+        holds(method, resource, again)
 
 
 def test_every_documented_reply_of_the_functions_was_tried() -> None:
     gateways = {"401", "413", "429", "500", "503", "529"}  # the last is the function's: 503 in another dialect
     tried = {(method, resource, str(status)) for method, resource, status, _, _ in calls()}
+    tried |= {(method, resource, "304") for method, resource, status in tried if (method, status) == ("GET", "200")}
     # API Gateway itself answers 404 to an operator's call that is not signed; these have no other.
     tried |= {("POST", "/admin/plan", "404"), ("POST", "/admin/apply", "404")}
     tried |= {("GET", f"/admin/{route}", "404") for route in ("reviews", "feedback", "feedback/rows")}

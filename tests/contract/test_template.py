@@ -6,6 +6,7 @@ import pytest
 from broker.cloud.texts import PREFIX
 from broker.contract.operations import OPERATIONS
 from broker.rest.api import MOST_WAIT_S
+from broker.rest.published import PUBLIC_ROUTES
 from broker.steps.asking import MOST_S
 
 from tests.contract.stack import (
@@ -192,9 +193,12 @@ def test_the_api_is_guarded_measured_and_traced() -> None:
     default = api["Auth"]["DefaultAuthorizer"]
     assert target(api["Auth"]["Authorizers"][default]["FunctionArn"]) == "AuthorizeFunction"
     assert api["TracingEnabled"] is True
-    (settings,) = api["MethodSettings"]
+    settings, *public = api["MethodSettings"]
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*"), "some route is not throttled"
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys()
+    for each in public:
+        assert each["ThrottlingRateLimit"] <= 10 and each["ThrottlingBurstLimit"] <= 20, "anybody may ask for it"
+    assert {each["ResourcePath"] for each in public} == {path.replace("/", "/~1") for _, path in PUBLIC_ROUTES}
     assert settings["DataTraceEnabled"] is False, "API Gateway would log prompts"
     assert 0 < api["MinimumCompressionSize"] <= 1000, "answers would go out as they are, and what goes out is paid for"
     assert target(api["AccessLogSetting"]["DestinationArn"]) in of_type("AWS::Logs::LogGroup")
@@ -229,7 +233,9 @@ def test_no_route_goes_around_the_authorizer(function: str, event: str, route: R
     if route["Path"].startswith("/admin/"):
         signed = {"Authorizer": "AWS_IAM", "InvokeRole": "NONE"}
         assert (function, route["Auth"]) == ("AdminFunction", signed), f"{event} is for who signs with IAM"
-    elif OPERATIONS[route["Method"].upper(), route["Path"]].by_either_header:
+    elif (route["Method"].upper(), route["Path"]) in PUBLIC_ROUTES:
+        assert (function, route["Auth"]) == ("ApiFunction", {"Authorizer": "NONE"}), f"{event} is for anybody"
+    elif (known := OPERATIONS.get((route["Method"].upper(), route["Path"]))) and known.by_either_header:
         assert route["Auth"] == {"Authorizer": "EitherHeader"}, f"{event} is called with a key in x-api-key as well"
     else:
         assert "Auth" not in route, f"{event} ({route['Method']} {route['Path']}) has an authorizer of its own, or none"

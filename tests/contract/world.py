@@ -73,14 +73,14 @@ REGISTRY = {
             "id": name,
             "provider": "openai",
             "name": name,
-            "tasks": ["embed" if name == "vectors" else "chat"],
+            "tasks": [{"vectors": "embed", "judge": "moderate"}.get(name, "chat")],
             "context_window": 8000,
             "max_output_tokens": 500,
             "price_in_usd": 0.15,
             "price_out_usd": 0.6,
             "status": "disabled" if name == "off" else "active",
         }
-        for name in ("large", "small", "off", "vectors")
+        for name in ("large", "small", "off", "vectors", "judge")
     ],
     "tenants": [{"id": "acme", "monthly_budget_usd": 1.0}, {"id": "poor", "monthly_budget_usd": 0.0}],
     "prompts": [{"id": "shorten", "version": 1, "user": "Shorten: {{document}}"}],
@@ -112,7 +112,8 @@ class World:
         self.reply: Sent = Sent(200, None, None, 12)
         seal = FakeSeal()
         kept = endpoints_of(self.database, seal)
-        registered = RegisteredEndpoints(self.database, kept, seal.open, lambda kind, detail: None)
+        start = StartDelivery(self.database, FakeDeliveries())
+        registered = RegisteredEndpoints(self.database, kept, start, seal.open, lambda kind, detail: None)
         self.tell_endpoints = TellEndpoints(Listeners(self.database), StartDelivery(self.database, FakeDeliveries()))
         self.deliver = Deliver(
             *(self.database, self.jobs, FakeDeliveries(), lambda *_, **__: self.reply, lambda note, sent: None),

@@ -14,6 +14,7 @@ from typing import Any
 
 from broker.batches.listing import batch_pk
 from broker.batches.shard import shard_pk
+from broker.batches.store import Batches
 from broker.clock import now_ms
 from broker.cloud.queues import ShardsQueue
 from broker.cloud.workflows import BatchMachine
@@ -82,8 +83,8 @@ def submit_patiently(mine: BatchesOf, data: bytes, **more: Any) -> str:
 def crashing(stack: Stack) -> Iterator[None]:
     """Have all functions crash at random, and what they drop come again soon."""
     sqs = stack.cloud.client("sqs")
-    for queue, seconds in {"InteractiveQueue": "5", "BulkQueue": "5", "ShardsQueue": "5"}.items():
-        sqs.set_queue_attributes(QueueUrl=stack.physical(queue), Attributes={"VisibilityTimeout": seconds})
+    for queue in ("InteractiveQueue", "BulkQueue", "ShardsQueue", "DeliveriesQueue"):
+        sqs.set_queue_attributes(QueueUrl=stack.physical(queue), Attributes={"VisibilityTimeout": "5"})
     with stack.faults(FAULTS, FUNCTIONS), stack.faults(STEP_FAULTS, ("BatchStep",)):
         yield
 
@@ -157,6 +158,16 @@ class Storm:
             self._set(batch_pk(batch_id), "BATCH", "due_at", now_ms())
             for shard in record.open:
                 self._set(shard_pk(batch_id, shard), "SHARD", "lease_until", 0)
+
+    def hurry_webhooks(self) -> None:
+        """Let the minute be over that an attempt has which died, and have the sweep find what was not delivered."""
+        for batch_id, mine in self._batches.items():
+            for note in Batches(self._stack.database).deliveries(mine.record(batch_id)):
+                if note["state"] == "pending":
+                    over = {"busy_until": min(note.get("busy_until", 0), now_ms()), "due_at": now_ms()}
+                    self._stack.database.write(Update("jobs", note["pk"], note["sk"], set=over))
+        self.sweep()
+        time.sleep(2)
 
     def _set(self, pk: str, sk: str, name: str, value: int) -> None:
         try:

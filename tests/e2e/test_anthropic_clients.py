@@ -166,11 +166,11 @@ def test_an_error_of_a_shared_path_is_in_the_dialect_of_who_called(stack: Stack)
 def test_a_tool_is_called_and_its_result_is_read(client: anthropic.Anthropic) -> None:
     tool: Any = {"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {}}}
     message = client.messages.create(
-        model="answers", max_tokens=200, messages=said("Which bird?"), tools=[tool], tool_choice={"type": "any"}
+        model="of-openai", max_tokens=200, messages=said("Which bird?"), tools=[tool], tool_choice={"type": "any"}
     )
     (used,) = [block for block in message.content if block.type == "tool_use"]
     assert (used.name, message.stop_reason) == ("look", "tool_use")
     result: Any = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": used.id, "content": "A heron."}]}
     talk: Any = [*said("Which bird?"), message.to_param(), result]
-    after = client.messages.create(model="answers", max_tokens=200, messages=talk, tools=[tool])
+    after = client.messages.create(model="of-openai", max_tokens=200, messages=talk, tools=[tool])
     assert after.stop_reason in ("end_turn", "tool_use")

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from broker.jobs.head import Head
+from standardwebhooks import Webhook
 
 from local.listening import Listener
+from local.receiver import Received, Receiver
 from tests.e2e.batch_crashing import MIX, ROWS, Storm, crashing, row, submit_patiently, written
 from tests.e2e.batches import BatchesOf
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, until
 
 NAMES = ("crash-a", "crash-b")
 
@@ -30,6 +32,8 @@ class Outcome:
     """By the ledger."""
     told: list[tuple[str, str]]
     """Events of its end: detail-type and event id."""
+    webhooks: list[Received]
+    """What arrived at the address of its tenant."""
 
     @property
     def rows(self) -> list[int]:
@@ -46,9 +50,15 @@ def file_of(name: str) -> bytes:
 def outcomes(stack: Stack) -> Iterator[list[Outcome]]:
     """Two batches, run while everything crashes."""
     tenants = {name: BatchesOf(stack, name) for name in NAMES}
-    with Listener(stack.cloud, stack.outputs["BusName"]) as heard:
+    secret = {"monthly_budget_usd": 1000, "webhook_secret": "tenants/demo/webhook"}
+    stack.register({"tenants": [{"id": name, **secret} for name in NAMES]})
+    with Listener(stack.cloud, stack.outputs["BusName"]) as heard, Receiver() as receiver:
+        hooks = {name: {"url": f"{receiver.url}/{name}"} for name in NAMES}
         with crashing(stack):
-            ids = {name: submit_patiently(mine, file_of(name), dedupe=True) for name, mine in tenants.items()}
+            ids = {
+                name: submit_patiently(mine, file_of(name), dedupe=True, webhook=hooks[name])
+                for name, mine in tenants.items()
+            }
             storm = Storm(stack, {ids[name]: mine for name, mine in tenants.items()})
             storm.start_twice()
             storm.weather(8 + ROWS / 20, kills=False)
@@ -57,6 +67,7 @@ def outcomes(stack: Stack) -> Iterator[list[Outcome]]:
             storm.double()
         assert storm.weather(120 + ROWS / 2, kills=False), [tenants[n].record(i) for n, i in ids.items()]
         storm.double()
+        until(lambda: _all_delivered(tenants, ids) or storm.hurry_webhooks(), 120)
         events = heard.drain()
     yield [
         Outcome(
@@ -72,12 +83,18 @@ def outcomes(stack: Stack) -> Iterator[list[Outcome]]:
                 for each in events
                 if each["detail"]["data"].get("batch_id") == ids[name] and each["detail-type"] in ENDS
             ],
+            [each for each in receiver.received if each.path.endswith(f"/{name}")],
         )
         for name, mine in tenants.items()
     ]
 
 
 ENDS = ("BatchCompleted", "BatchFailed")
+
+
+def _all_delivered(tenants: dict[str, BatchesOf], ids: dict[str, str]) -> bool:
+    shown = (mine.shown(ids[name])["delivery"] for name, mine in tenants.items())
+    return all([note["state"] for note in notes] == ["delivered"] for notes in shown)
 
 
 def test_each_row_is_in_one_file_once_and_in_order(outcomes: list[Outcome]) -> None:
@@ -142,6 +159,16 @@ def test_the_end_is_told_by_one_id(outcomes: list[Outcome]) -> None:
     for each in outcomes:
         assert {kind for kind, _ in each.told} == {"BatchCompleted"}
         assert len({event_id for _, event_id in each.told}) == 1
+
+
+def test_the_webhook_arrives_signed_by_one_id_and_tells_of_its_own_batch(outcomes: list[Outcome], stack: Stack) -> None:
+    for each in outcomes:
+        assert each.webhooks, "it never arrived"
+        assert len({(hook.headers["webhook-id"], hook.body) for hook in each.webhooks}) == 1
+        body = Webhook(stack.seeded.webhook_secret).verify(each.webhooks[0].body, each.webhooks[0].headers)
+        assert (body["type"], body["data"]["id"]) == ("batch.completed", each.id)
+        assert body["data"]["counts"]["succeeded"] == len(each.output)
+        assert [note["state"] for note in each.shown["delivery"]] == ["delivered"]
 
 
 def test_the_faults_bit(outcomes: list[Outcome]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 import pytest
+from broker.cli import create_key
 from broker.endpoints.telling import KEEP_MS
 from standardwebhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook
@@ -17,7 +18,7 @@ HEARS_AFTER_S = KEEP_MS / 1000 + 1
 
 
 def client_of(stack: Stack) -> openai.OpenAI:
-    return openai.OpenAI(base_url=stack.api.url, api_key=stack.seeded.key, max_retries=0)
+    return openai.OpenAI(base_url=stack.base_url, api_key=create_key(stack.database, "demo", "openai"))
 
 
 def registered(stack: Stack, url: str, *events: str, **more: Any) -> Any:

@@ -20,6 +20,7 @@ SHOWN = {
     "submit_and_poll.py": "\nThe lamp needed nobody.",
     "submit_and_poll.sh": '"status": "succeeded"',
     "openai_client.py": "is completed: The lamp needed nobody.",
+    "openai_batch.py": "\nrow-2: Lamp 2 needed nobody.",
     "anthropic_client.py": "\nThe lamp needed nobody.",
     "send_event.py": "JobSucceeded: the answer is at http",
     "send_event.sh": "-",

@@ -6,6 +6,7 @@ import pytest
 
 from local.client import Client, HttpReply
 from tests.e2e.stack import Stack
+from tests.e2e.test_admin import signed
 
 
 def error_of(answer: HttpReply) -> dict[str, Any]:
@@ -30,11 +31,55 @@ def test_a_bad_credential_is_told_in_the_errors_form(stack: Stack, known: bool |
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_route_that_is_none_is_told_in_the_errors_form(stack: Stack) -> None:
-    for method, path in (("GET", "/nowhere"), ("DELETE", "/models")):
-        answer = stack.api.call(method, path)
-        error = error_of(answer)
-        assert (answer.status, error["type"], error["code"]) == (404, "not_found", "unknown_route")
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "unknown_route"),
+        ("POST", "/jobs/a/b/c", 404, "unknown_route"),
+        ("DELETE", "/models", 405, "method_not_allowed"),
+        ("PUT", "/jobs", 405, "method_not_allowed"),
+        ("POST", "/threads/thread_1/runs", 400, "unsupported_call"),
+        ("GET", "/responses/resp_1/input_items", 400, "unsupported_call"),
+        ("DELETE", "/batches/estimate", 404, "not_found"),
+    ],
+)
+def test_a_route_that_is_none_is_told_in_the_errors_form(
+    stack: Stack, method: str, path: str, status: int, code: str
+) -> None:
+    answer = stack.api.call(method, path)
+    assert (answer.status, error_of(answer)["code"]) == (status, code)
+    assert (answer.headers.get("allow") is not None) == (status == 405)
+    nobody = Client(stack.base_url, None).call(method, path)
+    assert (nobody.status, error_of(nobody)["code"]) == (401, "unauthorized"), "who has no key cannot look for paths"
+
+
+def test_an_operators_route_that_is_none_is_none_whether_signed_or_not(stack: Stack) -> None:
+    for answer in (signed(stack, "GET", "/admin/nowhere"), Client(stack.base_url, None).call("GET", "/admin/nowhere")):
+        assert (answer.status, error_of(answer)["code"]) == (404, "unknown_route")
+    assert signed(stack, "PUT", "/admin/plan", {}).headers["allow"] == "OPTIONS, POST"
+
+
+def test_a_job_is_looked_at_again_for_little(stack: Stack) -> None:
+    job_id = stack.api.submit({"model": "echoes", "input": {"text": "Good night."}}).body["id"]
+    job = stack.api.finished(job_id)
+    path = f"/jobs/{job_id}"
+    tag = stack.api.call("GET", path).headers["etag"]
+    again = stack.api.call("GET", path, headers={"if-none-match": tag})
+    assert (again.status, again.body, again.headers["etag"]) == (304, None, tag)
+    head = stack.api.call("HEAD", path)
+    assert (head.status, head.body, head.headers["etag"]) == (200, None, tag)
+    assert job["status"] == "succeeded"
+    stranger = stack.as_tenant("stranger").call("GET", path, headers={"if-none-match": tag})
+    assert stranger.status == 404, "a tag opens nothing"
+    colleague = stack.as_tenant("demo").call("GET", path, headers={"if-none-match": tag})
+    assert colleague.status == 200, "nor does it say anything to another of the tenant's keys"
+
+
+def test_an_error_is_problem_details_for_who_takes_them(stack: Stack) -> None:
+    answer = stack.api.call("GET", "/jobs/job_0", headers={"accept": "application/problem+json"})
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert (answer.body["status"], answer.body["code"], answer.body["param"]) == (404, "not_found", "id")
+    assert answer.body["request_id"] == answer.headers["x-request-id"]
 
 
 def test_two_refusals_have_two_ids(stack: Stack) -> None:

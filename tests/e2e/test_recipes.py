@@ -79,10 +79,11 @@ class Papers:
         facts = {"tenants": tenants, "sources": sources, "prompts": PROMPTS, "recipes": RECIPES}
         stack.register({"models": [EYES], **facts})
         self.stack, self.s3, self.api = stack, stack.cloud.client("s3"), stack.as_tenant(TENANT)
+        self.tenant = TENANT
 
     def put(self, recipe: str, name: str, body: bytes) -> str:
         """Put a document into the inbox; gives its key."""
-        key = f"{TENANT}/{recipe}/{uuid.uuid4().hex}/{name}"
+        key = f"{self.tenant}/{recipe}/{uuid.uuid4().hex}/{name}"
         self.s3.put_object(Bucket=self.stack.outputs["InboxBucket"], Key=key, Body=body)
         return key
 

@@ -48,6 +48,8 @@ class Documents(Rows):
     says: Callable[[Head, str], Said] = lambda head, text: "Fine."
     """Answers a child, of which it gets the head and all that the model reads."""
     cost: int = 10
+    children_jobs: Any = None
+    """What reads the jobs of children; the world's unless a test looks at it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,7 +79,7 @@ class Documents(Rows):
     ) -> dict[str, Any]:
         """Go on with a document, as a fresh process does."""
         plan = Plan(self.batches, self.rows, self.most)
-        children = Children(self.batches, self.world.jobs, self.world.payloads)
+        children = Children(self.batches, self.children_jobs or self.world.jobs, self.world.payloads)
         recipes = Recipes(self.world.database)
         use_case = PlanDocument(
             *(self.batches, self.rows, plan, children, self.readings, recipes, self.outbox, self.results),

@@ -92,6 +92,7 @@ class FakeReadings:
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
     scans: dict[tuple[str, int], bytes] = field(default_factory=dict)
     pages: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    ended: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def ask(self, event: dict[str, Any], tenant: str) -> None:
         """See `Readings.ask`."""
@@ -125,8 +126,19 @@ class FakeReadings:
             raise NotFound("A picture of the document is gone.", code="document_gone")
         return self.pages[batch_id, number]
 
-    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0) -> None:
+    def load_ended(self, batch_id: str, name: str) -> dict[str, Any]:
+        """See `broker.batches.documents.earlier.Kept`."""
+        found: dict[str, Any] = json.loads(self.ended.get((batch_id, name), "{}"))
+        return found
+
+    def keep_ended(self, batch_id: str, name: str, facts: dict[str, Any]) -> None:
+        """See `broker.batches.documents.earlier.Kept`."""
+        self.ended[batch_id, name] = json.dumps(facts)
+
+    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0, ended: Iterable[str] = ()) -> None:
         """See `Readings.forget`."""
+        for name in ended:
+            self.ended.pop((batch_id, name), None)
         self.kept.pop(batch_id, None)
         for number in range(gathered):
             self.pages.pop((batch_id, number), None)

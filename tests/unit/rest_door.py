@@ -9,6 +9,7 @@ import pytest
 from broker.clock import now_ms
 from broker.delivery.delivering import Deliver
 from broker.delivery.sending import Sent
+from broker.delivery.starting import StartDelivery
 from broker.endpoints.registered import RegisteredEndpoints
 from broker.errors import BrokerError
 from broker.prompts.listing import Listing
@@ -57,7 +58,9 @@ class Door:
     def deliver(self) -> Deliver:
         """Attempts webhooks; receivers answer with `receives`."""
         database, seal = self.world.database, FakeSeal()
-        registered = RegisteredEndpoints(database, endpoints_of(database), seal.open, lambda kind, detail: None)
+        start = StartDelivery(database, self.deliveries)
+        kept = endpoints_of(database)
+        registered = RegisteredEndpoints(database, kept, start, seal.open, lambda kind, detail: None)
         return Deliver(
             *(database, self.world.jobs, self.deliveries, self._send, lambda note, sent: None), registered=registered
         )
@@ -88,6 +91,7 @@ class Door:
         query: dict[str, str] | None = None,
         ago_s: float = 0,
         base_url: str = BASE_URL,
+        proxy: str = "",
         **headers: str,
     ) -> Reply:
         world = self.world
@@ -113,7 +117,7 @@ class Door:
         )
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         first, _, second = job_id.partition(" ")
-        path = {"id": first} if "{id}" in resource else {}
+        path = {"id": first} if "{id}" in resource else {"proxy": proxy} if proxy else {}
         if "{delivery_id}" in resource:
             path["delivery_id"] = second
         who = frozenset(scopes.split())

@@ -28,7 +28,10 @@ def test_no_route_is_open_to_who_did_not_sign(route: tuple[str, str]) -> None:
 
 
 def test_what_is_no_route() -> None:
-    assert Door().fails("DELETE", ENTRY).code == "unknown_route"
+    refused = Door()("DELETE", ENTRY)
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PUT")
+    assert Door().fails("GET", "/admin/nowhere").code == "unknown_route"
+    assert Door().fails("DELETE", ENTRY, by="").code == "not_signed"
 
 
 def test_an_entry_is_put_read_and_kept_with_its_author() -> None:

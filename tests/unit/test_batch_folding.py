@@ -1,19 +1,16 @@
 """From rows that end to the files of a batch: each row in one of them, once, in order, and the counts add up."""
 
-from collections import Counter
 from typing import Any
 
 import pytest
 from broker.batches.shard import Sums
 from broker.jobs.head import Status
 from broker.jobs.transitions import Outcome, finish
-from broker.storage import Item
 
 from tests.fakes.batch_flow import Flow
 from tests.fakes.batch_rows import chat, jsonl
-from tests.fakes.counting import CountingDatabase
 from tests.fakes.database import Crash
-from tests.fakes.world import NOW, SECOND, World
+from tests.fakes.world import NOW, SECOND
 
 
 def texts(count: int) -> bytes:
@@ -279,42 +276,6 @@ def test_progress_is_told_by_twentieths_and_no_more_than_once_a_minute() -> None
     assert [each["percent"] for each in told] == [5, 20, 35, 50, 65, 80, 95]
     assert all(each["ended"] == each["counts"]["succeeded"] for each in told)
     assert len(set(flow.bus.ids)) == len(flow.bus.ids)
-
-
-def work(rows: int) -> tuple[Counter[str], int]:
-    """What a batch takes from its plan to its end, and the write units of counting."""
-    database, counted = CountingDatabase(), 0
-    flow = Flow(World(database))
-    flow.begin(texts(rows))
-    while flow.end_all():
-        before = database.units
-        flow.publish()
-        counted += database.units - before
-        flow.tend_all()
-    flow.close()
-    assert flow.batch().status == "completed"
-    return Counter(units=database.units, writes=database.writes, reads=database.reads), counted
-
-
-def test_a_row_takes_no_more_of_fifteen_hundred_than_of_a_hundred() -> None:
-    (few, counted_few), (many, counted_many) = work(100), work(1_500)
-    for name in few:
-        assert many[name] / 1_500 <= few[name] / 100, name
-    assert counted_few / 100 <= 2
-    assert counted_many / 1_500 <= 2, "write units of counting a row"
-
-
-def test_a_job_that_came_alone_costs_nothing_here() -> None:
-    flow = Flow()
-    head = flow.world.accept().head
-    flow.end(head)
-    before = _items(flow)
-    flow.publish()
-    assert _items(flow) == before
-
-
-def _items(flow: Flow) -> list[Item]:
-    return flow.world.database.items()
 
 
 def test_sums_add_up() -> None:

@@ -1,19 +1,15 @@
 """Running rows: each becomes one job or one error, whatever its neighbours do, whoever runs them and however often."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.batches.rows.running import HELD_S, LEASE_MS
+from broker.batches.rows.running import LEASE_MS
 from broker.batches.shard import row_job_id
-from broker.errors import Unavailable
-from broker.jobs.head import Head
 
 from tests.fakes.batch_rows import Rows, chat, jsonl
 from tests.fakes.database import Crash
-from tests.fakes.queue import FakeQueue
-from tests.fakes.world import HOUR, MINUTE, NOW, SECOND
+from tests.fakes.world import HOUR, NOW, SECOND
 
 
 @pytest.fixture
@@ -166,140 +162,6 @@ def test_two_at_once_do_not_run_the_same_rows(rows: Rows) -> None:
     assert len(rows.world.queue.sent) == 2
 
 
-def test_what_there_is_no_time_for_goes_on_in_another_message(rows: Rows) -> None:
-    begin(rows, *(chat(str(number)) for number in range(5)))
-    answers = iter([True, True, False])
-    rows.shards.sent.clear()
-    rows.tend({"batch_id": "batch_1", "shard": 0}, lambda: next(answers))
-    ((message, delay_s),) = rows.shards.later
-    assert (delay_s, message["goes_on"]["lines"]) == (0, [2, 3, 4])
-    assert not rows.shard_of(0).is_sent
-    rows.tend_all()
-    assert [text for _, text in texts(rows)] == list("01234")
-    assert rows.shard_of(0).is_sent
-
-
-def poisoned(rows: Rows, how: type[BaseException] | None) -> dict[str, Any]:
-    """A row by which whoever accepts it fails, or hangs."""
-    rows.line_s = 0.05
-
-    def check(url: str) -> None:
-        while how is None and "poison" in url:
-            pass
-        if how and "poison" in url:
-            raise how("poison")
-
-    rows.world.check_webhook = check
-    return chat("Poison.", webhook={"url": "https://poison.example/"})
-
-
-@pytest.mark.parametrize("how", [None, ZeroDivisionError], ids=["hangs", "fails"])
-def test_a_row_that_hangs_or_fails_keeps_no_other_waiting(rows: Rows, how: type[BaseException] | None) -> None:
-    poison = poisoned(rows, how)
-    begin(rows, chat("One."), poison, chat("Three."))
-    rows.tend({"batch_id": "batch_1", "shard": 0})
-    assert [text for _, text in texts(rows)] == ["One.", "Three."]
-    rows.shards.sent.clear()
-    waited_s = rows.tend_all()
-    assert 60 <= waited_s <= 900
-    assert rows.errors() == {1: "line_failed"}
-    assert rows.shard_of(0).is_sent
-    assert rows.failed == [(1, "Overrun" if how is None else "ZeroDivisionError")] * 4
-
-
-def test_a_careless_tenants_batch_keeps_anothers_not_waiting(rows: Rows) -> None:
-    rows.world.tenant("careful")
-    poison = poisoned(rows, None)
-    rows.put(jsonl(*[poison] * 60), "batch_bad")
-    rows.put(jsonl(*(chat(str(number)) for number in range(60))), "batch_good", "careful")
-    for batch_id in ("batch_bad", "batch_good"):
-        rows.plan(batch_id)
-        rows.run(batch_id, f"token-{batch_id}")
-    begun = rows.now
-    rows.tend({"batch_id": "batch_bad", "shard": 0})
-    rows.tend({"batch_id": "batch_good", "shard": 0})
-    assert len(rows.jobs("batch_good")) == 60 and rows.now == begun
-    rows.shards.sent.clear()
-    rows.tend_all()
-    assert set(rows.errors("batch_bad").values()) == {"line_failed"} and len(rows.errors("batch_bad")) == 60
-
-
-def test_what_passes_by_itself_is_waited_for_without_end(rows: Rows) -> None:
-    poison = poisoned(rows, Unavailable)
-    begin(rows, chat("One."), poison)
-    rows.tend({"batch_id": "batch_1", "shard": 0})
-    rows.shards.sent.clear()
-    for _ in range(10):
-        ((message, delay_s),) = rows.shards.later
-        assert (delay_s, message["goes_on"]["lines"]) == (HELD_S, [1])
-        rows.shards.later.clear()
-        rows.tend(message)
-    rows.world.check_webhook = lambda url: None
-    rows.tend_all()
-    assert [text for _, text in texts(rows)] == ["One.", "Poison."]
-    assert rows.failed == [] and rows.errors() == {}
-
-
-class Hanging(FakeQueue):
-    """A queue that never answers."""
-
-    def send(self, head: Head) -> None:
-        """See `Queue.send`."""
-        while True:
-            pass
-
-
-def test_a_job_that_was_made_before_its_row_hung_stands(rows: Rows) -> None:
-    begin(rows, chat("One."))
-    rows.line_s, rows.world.queue = 0.05, Hanging()
-    rows.tend_all()
-    assert len(rows.jobs()) == 1 and rows.errors() == {} and rows.shard_of(0).is_sent
-
-
-def stopped(rows: Rows, how: str = "cancelled") -> None:
-    rows.batches.change("batch_1", lambda batch: batch.stopped(how, rows.now))  # type: ignore[arg-type]
-
-
-def test_rows_of_a_stopped_batch_are_passed_over_and_no_byte_of_them_is_read(rows: Rows) -> None:
-    begin(rows, *(chat(str(number)) for number in range(150)))
-    stopped(rows)
-    rows.rows.read.clear()
-    rows.rows.objects.clear()
-    rows.tend_all()
-    assert rows.jobs() == []
-    assert rows.ends() == dict.fromkeys(range(150), "passed_over")
-
-
-def test_a_batch_that_is_stopped_while_its_rows_begin_keeps_what_has_begun(rows: Rows) -> None:
-    begin(rows, *(chat(str(number)) for number in range(50)))
-    rows.shards.sent.clear()
-    count = 0
-
-    def time_left() -> bool:
-        nonlocal count
-        count += 1
-        rows.now += 100
-        if count == 15:
-            stopped(rows)
-        return True
-
-    rows.tend({"batch_id": "batch_1", "shard": 0}, time_left)
-    begun = len(rows.jobs())
-    assert 15 <= begun <= 40
-    assert rows.ends() == dict.fromkeys(range(begun, 50), "passed_over")
-    assert rows.shard_of(0).is_sent
-
-
-def test_a_paused_batch_begins_no_row_until_it_is_resumed(rows: Rows) -> None:
-    begin(rows, chat("One."))
-    rows.batches.change("batch_1", lambda batch: replace(batch, is_paused=True))
-    rows.tend_all()
-    assert (rows.jobs(), rows.shards.later, rows.shard_of(0).is_sent) == ([], [], False)
-    rows.batches.change("batch_1", lambda batch: replace(batch, is_paused=False))
-    rows.tend({"batch_id": "batch_1", "shard": 0})
-    assert texts(rows) == [(0, "One.")]
-
-
 def test_rows_whose_file_is_gone_are_rejected_and_say_so(rows: Rows) -> None:
     begin(rows, *map(chat, "abc"))
     rows.rows.objects.clear()
@@ -351,16 +213,6 @@ def test_no_more_shards_run_at_once_than_keep_the_lane_filled(rows: Rows) -> Non
     begin(rows, *([{}] * 6_000))
     assert [shard for _, shard in rows.shards.sent] == list(range(40))
     assert rows.batch().released == 40
-
-
-def test_a_batch_whose_time_is_over_passes_over_the_rest(rows: Rows) -> None:
-    begin(rows, chat("One."), ends_at=NOW + MINUTE)
-    assert rows.expire() == {"seconds": 60}, "it is not over yet"
-    rows.now += MINUTE
-    assert rows.expire()["seconds"] > MINUTE / SECOND
-    assert rows.batch().stop == "expired"
-    rows.tend_all()
-    assert rows.ends() == {0: "passed_over"}
 
 
 class Counting:

@@ -206,3 +206,25 @@ def test_results_of_large_batches_are_written_a_few_at_a_time(monkeypatch: pytes
         assemble("batch_1", lambda: flow.now, may_wait=True)
     flow.batches.change("batch_1", lambda batch: replace(batch, rows=3))
     assert assemble("batch_1", lambda: flow.now, may_wait=True) == {"written": True}
+
+
+@pytest.mark.parametrize("how", ["cancelled", "expired"])
+def test_one_that_stops_while_it_waits_ends_at_once_and_is_not_read(how: str) -> None:
+    flow, planned = Flow(), Planned()
+    planned.rows = flow
+    planned.hold("batch_1", "batch_2")
+    planned.put("batch_3")
+    assert planned.plan("batch_3") > 0
+    if how == "cancelled":
+        flow.stops.cancel(flow.batch("batch_3"), flow.now)
+    else:
+        flow.now = flow.batch("batch_3").ends_at
+        for batch_id in ("batch_1", "batch_2"):
+            Slots(flow.batches, "plan").claim(flow.batch(batch_id), flow.now)
+    read = len(flow.rows.read)
+    assert planned.plan("batch_3") == 0
+    batch = flow.batch("batch_3")
+    assert (batch.status, batch.rows, len(flow.rows.read)) == (how, 0, read)
+    flow.tend({"batch_id": "batch_3", "shard": 0})
+    assert flow.told("BatchCompleted")[-1]["status"] == how
+    assert flow.batch("batch_3").due_at is None

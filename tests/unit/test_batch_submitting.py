@@ -36,11 +36,11 @@ def place() -> BatchWorld:
 
 
 def take(place: BatchWorld, body: Any, *, tenant: str = "acme", key: str | None = None, now: int = NOW) -> Taken:
-    return place.submit()(parse_batch(body), Caller(tenant, "ci", "rest", "r-1"), now, key)
+    return place.submit()(parse_batch(body), Caller(tenant, "ci", "rest", "r-1"), now, key=key)
 
 
 def again(place: BatchWorld, batch_id: str, *, tenant: str = "acme", key: str | None = None) -> Taken:
-    return place.submit().again(batch_id, Caller(tenant, "ci", "rest", "r-1"), NOW + HOUR, key)
+    return place.submit().again(batch_id, Caller(tenant, "ci", "rest", "r-1"), NOW + HOUR, key=key)
 
 
 def kept(place: BatchWorld) -> list[Batch]:
@@ -181,7 +181,7 @@ def test_a_repeat_after_a_crash_finds_what_was_kept_and_starts_it(place: BatchWo
 
     submit = replace(place.submit(), workflows=Dies())
     with pytest.raises(Dead):
-        submit(parse_batch(INLINE), Caller("acme", "ci", "rest", "r-1"), NOW, "k")
+        submit(parse_batch(INLINE), Caller("acme", "ci", "rest", "r-1"), NOW, key="k")
     taken = take(place, INLINE, key="k", now=NOW + HOUR)
     assert taken.repeated
     assert [batch.id for batch in kept(place)] == [taken.batch.id]

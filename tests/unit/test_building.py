@@ -36,6 +36,8 @@ def project(folder: Path, told: str = "") -> Path:
     makefile = folder / "functions" / "Makefile"
     makefile.parent.mkdir(parents=True)
     shutil.copy(ROOT / "functions" / "Makefile", makefile)
+    (folder / "schemas").mkdir()
+    (folder / "schemas" / "openapi.json").write_text("{}")
     (folder / "samconfig.toml").write_text(f"version = 0.1\n[default.deploy.parameters]\n{told}\n")
     return makefile
 
@@ -46,6 +48,7 @@ def built(folder: Path, makefile: Path, target: str, **environment: str) -> "sub
     artifacts.mkdir(exist_ok=True)
     for name in ("broker", "handlers"):
         (copy / name).mkdir(parents=True, exist_ok=True)
+    (copy / "broker" / "rest").mkdir(exist_ok=True)
     given = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "ARTIFACTS_DIR": str(artifacts)} | environment
     command = [str(shutil.which("make")), "--makefile", str(makefile), f"build-{target}"]
     return subprocess.run(command, cwd=copy, env=given, capture_output=True, text=True)  # noqa: S603 - our own
@@ -110,3 +113,4 @@ def test_what_is_built_here_is_compiled_so_that_lambda_takes_it_as_it_is(tmp_pat
     (compiled,) = (tmp_path / "artifacts" / "broker" / "__pycache__").iterdir()
     assert compiled.read_bytes()[4:8] == (1).to_bytes(4, "little"), "PEP 552: by hash, and not to be checked"
     assert b"/var/task/broker/m.py" in compiled.read_bytes()
+    assert (tmp_path / "artifacts" / "broker" / "rest" / "openapi.json").read_text() == "{}", "nothing could be shown"

@@ -8,23 +8,19 @@ from typing import Any
 import pytest
 from broker.batches.asking.hours import OffPeak
 from broker.batches.batch import DOCUMENT, BatchStatus
-from broker.batches.results.assembling import Assemble
 from broker.batches.rows.running import LEASE_MS
-from broker.batches.shard import RowEnd, row_job_id
-from broker.documents.document import Document, Page
-from broker.documents.reading import numbered, of_text, scan_mark
+from broker.batches.shard import row_job_id
+from broker.documents.reading import of_text
 from broker.errors import NotFound
 from broker.jobs.head import Head, Status
 from broker.jobs.store import REQUEST
 from broker.postprocessing.citations import cited_pages
 
-from tests.fakes.batch_flow import FakeResultFiles
 from tests.fakes.batches import FakeRowBytes
 from tests.fakes.database import Crash
 from tests.fakes.document_batches import DOCUMENT_ID, KEY, Documents
 from tests.fakes.world import HOUR, NOW
 from tests.unit.documents.recipes_case import SENTENCE, document
-from tests.unit.registry_case import MODEL
 
 SUMS = {
     "id": "sums",
@@ -204,18 +200,6 @@ def test_a_child_that_no_model_can_do_is_rejected_and_the_others_are_kept(docume
     assert all(child["job_id"] is None and child["error"] for child in result["children"])
 
 
-def test_what_a_document_holds_of_the_budget_is_never_above_what_it_may_cost(documents: Documents) -> None:
-    documents.register({**SUMS, "max_cost_usd": 0.0001})
-    documents.world.tenant(monthly_budget=10**9)
-    documents.submit(document(10))
-    documents.plan_document()
-    documents.run(DOCUMENT_ID)
-    documents.tend_all()
-    heads = documents.jobs(DOCUMENT_ID)
-    assert len(heads) == 10
-    assert 0 < sum(sum(head.holds.values()) for head in heads) <= 100_000
-
-
 def test_a_canceled_document_gives_what_there_is(documents: Documents) -> None:
     documents.submit(document(40))
     documents.plan_document()
@@ -238,26 +222,6 @@ def test_a_document_that_is_stopped_before_it_began_has_an_empty_result(document
     result = documents.live()
     assert documents.batch().status is BatchStatus.EXPIRED and documents.jobs(DOCUMENT_ID) == []
     assert result["error"]["code"] == "document_expired" and result["children"] == []
-
-
-def test_pictures_are_read_by_jobs_of_the_tenant_whose_money_is_on_record(documents: Documents) -> None:
-    reading = numbered(Document("a.pdf", "pdf", (Page(1, "Typed."), Page(2, scan_mark("n", 0)))), "n", 1)
-    documents.submit(reading)
-    documents.readings.scans[DOCUMENT_ID, 0] = b"hello"
-    seen: list[str] = []
-
-    def says(head: Head, text: str) -> str:
-        seen.append(text)
-        return "Written by hand." if head.task == "extract_text" else "Fine."
-
-    documents.says = says
-    result = documents.live()
-    scan, part = documents.jobs(DOCUMENT_ID)
-    assert (scan.task, part.task) == ("extract_text", "chat")
-    assert documents.world.prompt(scan.id)["file"] == {"data": "aGVsbG8=", "media_type": "image/png"}
-    assert "[p. 2]\nWritten by hand." in seen[1]
-    assert [child["stage"] for child in result["children"]] == ["scans", "parts"]
-    assert not documents.readings.scans
 
 
 def test_the_recipes_policies_hold_for_all_children(documents: Documents) -> None:
@@ -322,76 +286,3 @@ def test_a_recipe_that_is_not_there_cannot_be_gone_on_with(documents: Documents)
     )
     with pytest.raises(NotFound):
         documents.plan_document()
-
-
-def test_a_document_shows_its_stages_and_its_children(documents: Documents) -> None:
-    documents.submit(document(5))
-    documents.plan_document()
-    documents.run(DOCUMENT_ID)
-    documents.tend_all()
-    for head in documents.jobs(DOCUMENT_ID)[:2]:
-        documents.end(head)
-        documents.batches.end_row(DOCUMENT_ID, head.row or 0, RowEnd("succeeded", 7))
-    shown = documents.shown()
-    about = shown["document"]
-    assert about["recipe"] == {"id": "sums", "version": 1} and about["key"] == KEY
-    assert about["stages"] == [{"name": "parts", "total": 5, "ended": 2, "succeeded": 2, "cost_usd": 14e-9}]
-    assert [child["status"] for child in about["children"]] == ["succeeded"] * 2 + ["queued"] * 3
-    documents.answer()
-    documents.live()
-    about = documents.shown()["document"]
-    assert [(stage["name"], stage["total"], stage["ended"]) for stage in about["stages"]] == [
-        ("parts", 5, 5),
-        ("merge-1", 1, 1),
-    ]
-    assert [child["stage"] for child in about["children"]] == ["parts"] * 5 + ["merge-1"]
-    assert about["children"][5]["job_id"] == row_job_id(DOCUMENT_ID, NOW, 100)
-
-
-def test_a_document_of_many_children_is_shown_by_its_stages(documents: Documents) -> None:
-    documents.submit(document(150))
-    documents.live()
-    about = documents.shown()["document"]
-    assert about["children"] is None and about["stages"][0] | {"cost_usd": 0} == {
-        "name": "parts",
-        "total": 150,
-        "ended": 150,
-        "succeeded": 150,
-        "cost_usd": 0,
-    }
-
-
-def test_nothing_is_put_together_of_a_document_but_its_result(documents: Documents) -> None:
-    documents.submit(document(3))
-    assemble = Assemble(documents.batches, documents.results, FakeResultFiles(), FakeResultFiles(), "outbox")
-    documents.plan_document()
-    documents.stage()
-    assert assemble(DOCUMENT_ID, lambda: NOW) == {"written": False}
-    assert documents.batch().status is BatchStatus.IN_PROGRESS
-    documents.live()
-    assert assemble(DOCUMENT_ID, lambda: NOW) == {"written": True}
-    assert documents.batch().output["result_key"] == f"{KEY}.result.json"
-
-
-def test_what_guardrails_cost_counts_within_the_budget_too(documents: Documents) -> None:
-    judge = {"id": "judge", "rules": [{"check": "harmful_content", "engines": ["judge"], "action": "flag"}]}
-    models = [MODEL | {"id": "judge", "context_window": 100_000, "price_in_usd": 1, "price_out_usd": 1}]
-    priced = {**SUMS, "max_cost_usd": 0.005, "guardrails": ["judge"]}
-    documents.register(priced, guardrails=[judge], models=models)
-    assert documents.submit(document(10)).asked["max_cost"] == 5_000_000
-    documents.plan_document()
-    documents.run(DOCUMENT_ID)
-    while documents.shards.sent:  # those that wait for money come later
-        batch_id, shard = documents.shards.sent.pop(0)
-        documents.tend({"batch_id": batch_id, "shard": shard})
-    heads = documents.jobs(DOCUMENT_ID)
-    assert 0 < len(heads) < 10 and 0 < sum(head.limit for head in heads) <= 5_000_000
-
-
-def test_an_erased_document_is_shown_as_what_it_was_without_its_name(documents: Documents) -> None:
-    documents.submit(document(2))
-    documents.live()
-    documents.batches.change(DOCUMENT_ID, lambda batch: batch.erasing(NOW))
-    shown = documents.shown()
-    assert (shown["erased"], shown["status"], shown["document"]) == (True, "completed", None)
-    assert KEY not in json.dumps(shown)

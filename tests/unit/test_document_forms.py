@@ -1,13 +1,19 @@
 """Scans of forms and tables: read together by a service, held for by the page, and in their places in the text."""
 
+import json
 from typing import Any
 
 import pytest
+from broker.batches.rows.sources import Span, content_of
+from broker.batches.shard import Shard
 from broker.documents.document import Document, Page
 from broker.documents.gathering import AT_ONCE
 from broker.documents.reading import Reading, numbered, scan_mark
+from broker.errors import InvalidRequest
 from broker.jobs.head import Head, Status
+from broker.jobs.request import parse_request
 from broker.jobs.store import REQUEST
+from broker.routing.units import most_units
 
 from tests.fakes.document_batches import DOCUMENT_ID, Documents, Output
 
@@ -220,3 +226,19 @@ def test_a_document_that_was_read_before_this_could_be_is_read_as_it_was(documen
     assert Reading.of(facts).portions() == [(range(1), None), (range(1, 2), None)]
     told = Reading.of(scanned(6, ((1, 3),)).facts())
     assert told.portions() == [(range(1), None), (range(1, 4), 0), (range(4, 5), None), (range(5, 6), None)]
+
+
+@pytest.mark.parametrize("more", [{"pages": 1}, {"known": {"pages": 1}}])
+def test_no_client_says_how_many_pages_are_held_for(more: dict[str, Any]) -> None:
+    asked = {"task": "extract_text", "input": {"file": {"s3": "s3://inbox/acme/long.pdf"}}}
+    with pytest.raises(InvalidRequest):
+        parse_request({**asked, **more})
+    with pytest.raises(InvalidRequest):
+        parse_request({**asked, "input": {**asked["input"], **more}})
+    assert most_units({**asked, "metadata": {"pages": "1"}})["pages"] == 3_000
+    line = json.dumps({"line": 1, "body": asked, **more}).encode()
+    shard, span = Shard(DOCUMENT_ID, 0, 1, 0, len(line), 1, 0), Span(0, 1, 0, len(line))
+    documents = Documents()
+    register(documents)
+    content = content_of(documents.submit(scanned(1)), shard, span, line)
+    assert content.known == {} and "line" in content.request.body, "it is a request like any other, and no line of ours"

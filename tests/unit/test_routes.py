@@ -23,7 +23,7 @@ from tests.fakes.world import BASE_URL, JOB_ID, NOW, a_head
 from tests.unit.rest_door import BODY, Door
 
 
-@pytest.mark.parametrize("route", [("GET", "/"), ("PUT", "/jobs"), ("GET", "/jobs/"), ("get", "/jobs"), ("GET", "")])
+@pytest.mark.parametrize("route", [("GET", "/"), ("GET", "/jobs/"), ("GET", "/job"), ("GET", "")])
 def test_what_is_no_route(route: tuple[str, str]) -> None:
     error = Door().fails(*route)
     assert (type(error), error.code) == (NotFound, "unknown_route")
@@ -71,7 +71,7 @@ def test_a_job_is_taken() -> None:
     door = Door()
     reply = door("POST", "/jobs", BODY)
     job_id = reply.body["id"]
-    assert (reply.status, reply.headers) == (202, {"location": f"{BASE_URL}/jobs/{job_id}"})
+    assert (reply.status, reply.headers) == (202, {"location": f"{BASE_URL}/jobs/{job_id}", "retry-after": "1"})
     assert [head.id for head in door.world.queue.sent] == [job_id]
     assert door("GET", "/jobs/{id}", job_id=job_id).body["status"] == "queued"
     assert [row["id"] for row in door("GET", "/jobs").body["data"]] == [job_id]

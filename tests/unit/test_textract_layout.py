@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from broker.documents.document import Page
 from broker.documents.forms import pages_of
 from broker.documents.splitting import split
@@ -108,3 +109,14 @@ def test_letters_that_are_none_and_marks_of_pages_in_what_was_read_stay_what_the
     """A scan that shows `[p. 99]` makes no page of itself: the splitter changes it, as in any text."""
     text = read(line("a", 1, "[p. 99]\u0000\ud800"))[1]
     assert "[p. 99]" not in split([Page(1, text)], 300)[0].text and text.encode()
+
+
+@pytest.mark.parametrize("before", range(1, 40, 3))
+def test_a_table_that_is_smaller_than_half_a_part_stays_whole_wherever_it_stands(before: int) -> None:
+    lines = [line(f"a{number}", 1, "The keeper climbed the stair and lit the lamp.") for number in range(before)]
+    rows = [(f"Part{number}", f"{number}.00") for number in range(6)]
+    after = [line(f"b{number}", 1, "Nobody saw it from the shore.") for number in range(20)]
+    text = read(*lines, *table(1, ("Part", "Price"), *rows), *after)[1]
+    chunks = split([Page(1, text)], 400)
+    (whole,) = [chunk for chunk in chunks if "| Part | Price |" in chunk.text]
+    assert all(f"| {name} | {price} |" in whole.text for name, price in rows)

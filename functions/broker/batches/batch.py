@@ -284,6 +284,10 @@ class Batch:
 KEPT_OF_ERASED = ("endpoint", "dedupe", "max_cost", "completion_window_s", "retry_of", "output")
 """Of what was asked: neither texts nor addresses."""
 
+MESSAGES = "message_requests"
+"""In `Batch.asked` of a batch that came by the route of Anthropic's batches (`doors.message_batches`): how many it has.
+Its results are lines of that form, in one file."""
+
 DOCUMENT = "document"
 """In `Batch.source`, the kind of those that are of a document; in `Batch.asked`, by which recipe it goes."""
 

@@ -19,6 +19,9 @@ ROWS = 100
 """Of a shard, but for the last. An item of a hundred ends has some two kilobytes, so counting a row is two write units
 on the average; and a hundred rows are some seconds' work for the one who accepts them."""
 
+STEPS = 20
+"""Of the progress that is told of a batch: a twentieth of its rows each."""
+
 MODELS = "models"
 """In `Batch.rows_in`, those that rows in OpenAI's form name: two at most, for more would tell no more."""
 
@@ -168,6 +171,11 @@ class Shard:
     def is_turning(self) -> bool:
         """True at the very row by which it has got light, and at the last: somebody has to look at it then."""
         return self.running in (0, self.rows // LIGHT_PART)
+
+    @property
+    def is_telling(self) -> bool:
+        """True at every twentieth of its rows, of the first shards of a batch. Those of more have ended one by one."""
+        return self.number < STEPS and len(self.ends) % max(1, self.rows // STEPS) == 0
 
     @property
     def is_over(self) -> bool:

@@ -48,13 +48,17 @@ def tell_endpoints() -> "TellEndpoints":
 @cache
 def registered() -> "RegisteredEndpoints":
     """Sending to them."""
+    from broker.delivery.starting import StartDelivery
     from broker.endpoints.registered import RegisteredEndpoints
     from broker.metrics import attempt_uncounted
 
     def opened(tenant: str, endpoint_id: str, sealed: bytes) -> str:
         return seal().open(tenant, endpoint_id, sealed)
 
-    return RegisteredEndpoints(database(), endpoints(), opened, lambda *event: bus().put_one(*event), attempt_uncounted)
+    start = StartDelivery(database(), delivery_queue())
+    return RegisteredEndpoints(
+        database(), endpoints(), start, opened, lambda *event: bus().put_one(*event), attempt_uncounted
+    )
 
 
 def exhausted(owner: str, note: dict[str, Any]) -> None:

@@ -12,6 +12,10 @@ from broker.clock import new_id
 from broker.errors import InvalidRequest
 from broker.jobs import idempotency
 from broker.jobs.accepting import Caller
+from broker.tenants.room import Room
+
+MOST_OPEN = 20
+"""Of a tenant: each goes through its jobs from the first to the last, in messages that its batches' shards wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +27,24 @@ class AskForBulk:
     queue: ShardQueue
     on_lost_send: Callable[[Bulk, Exception], None] = lambda bulk, error: None
 
+    @property
+    def room(self) -> Room:
+        """How many a tenant may have under way."""
+        return Room("bulk operations", lambda tenant, now: MOST_OPEN, self.bulks.open_of_tenant)
+
     def __call__(
         self, request: BulkRequest, caller: Caller, now: int, key: str | None = None
     ) -> idempotency.Once[Bulk]:
         """Take one; with a `key`, once.
 
         Raises:
+            TooManyAtOnce: the tenant has as many under way as it may have.
             InvalidRequest: there is no such batch, or the key is misused.
         """
         document = {"bulk": request.model_dump(mode="json", exclude_unset=True)}
 
         def make(bulk_id: str) -> Bulk:
+            self.room.check(caller.tenant, now)
             self._check_batch(request.filter.batch, caller.tenant)
             return self._keep(
                 Bulk(

@@ -1,6 +1,6 @@
 """The record of a bulk operation: what is asked, how far it has come, and what came of it.
 
-pk BULK#id   sk BULK
+pk BULK#id   sk BULK   while it goes on, `tenant` {tenant}#bulks and `id` in the index of what tenants have
 
 One worker at a time gets further: each page's figures are written with where the next one begins, on the condition
 that the record is as it was read.
@@ -23,6 +23,9 @@ LOOK_MS = 300_000
 """After so long without a page the sweep asks for the next one."""
 
 MOST_LOOK_MS = 6 * 3_600_000
+
+OPEN = "#bulks"
+"""Behind the tenant, of those that go on: they stand apart from its jobs. No tenant's name has a `#`."""
 
 OUTCOMES = ("done", "repeated", "gone", "refused", "faulty")
 """What may come of a job: it is done (in a dry run it would be), a retry of it was there already, its request is not
@@ -64,15 +67,18 @@ class Bulk:
     def from_item(cls, item: Item) -> Self:
         """Read the stored form."""
         known = {spec.name: item[spec.name] for spec in fields(cls) if spec.name in item}
-        return cls(id=str(item["pk"]).removeprefix("BULK#"), **known)
+        known |= {"id": str(item["pk"]).removeprefix("BULK#"), "tenant": str(item["tenant"]).removesuffix(OPEN)}
+        return cls(**known)
 
     def to_item(self) -> Item:
-        """The stored form. The id is no attribute of its own: with one it would stand among its tenant's jobs."""
+        """The stored form. Once it has ended, the id is no attribute of its own: so it leaves the index."""
         item: Item = {"pk": bulk_pk(self.id), "sk": "BULK"}
         for spec in fields(self):
             value = getattr(self, spec.name)
             if spec.name != "id" and value is not None and value is not False and value != {}:
                 item[spec.name] = value
+        if self.ended_at is None:
+            item |= {"tenant": self.tenant + OPEN, "id": self.id}
         return item | ({"due": due_partition(self.id)} if self.due_at is not None else {})
 
     @property
@@ -132,6 +138,10 @@ class Bulks:
         except ConditionFailed:
             return False
         return True
+
+    def open_of_tenant(self, tenant: str, most: int) -> int:
+        """How many of a tenant have not ended, counted up to `most`; what the last second wrote may be missing."""
+        return len(self.database.index("tenant", tenant + OPEN, limit=most).items)
 
     def save(self, before: Bulk, after: Bulk) -> Bulk | None:
         """Write what became of it; None where someone else wrote since it was read."""

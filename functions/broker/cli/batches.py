@@ -25,6 +25,9 @@ def add(command: argparse.ArgumentParser) -> None:
     for name, what in (("run", "submit the rows of a file and watch them"), ("estimate", "what they would cost")):
         one = ways.add_parser(name, help=what)
         one.add_argument("file", help="a .jsonl or .csv file, an s3:// address, or the id of an uploaded file")
+        one.add_argument(
+            "--endpoint", metavar="ROUTE", help="rows are OpenAI's, for this, such as /v1/chat/completions"
+        )
         one.add_argument("--prompt", metavar="ID", help="rows are the variables of this stored prompt")
         one.add_argument("--format", choices=("jsonl", "csv"), help="by the file's name unless said")
         one.add_argument("--separator", help="of a csv; `tab` for a tabulator, as a .tsv has without it")
@@ -148,6 +151,7 @@ def _body(options: argparse.Namespace, client: RestClient) -> tuple[dict[str, An
     body = _read(options.body) if options.body else {}
     written = {name: value for name, value in _format(options).items() if value is not None}
     said = {
+        "endpoint": options.endpoint,
         "prompt": {"id": options.prompt} if options.prompt else None,
         "format": written if written != {"type": "jsonl"} else None,
         "defaults": {**body.get("defaults", {}), "model": options.model} if options.model else None,

@@ -13,7 +13,10 @@ from broker.jobs.store import Jobs
 from broker.registry.versions import Registry
 from broker.tenants.api_keys import kept, key_item, new_key
 
-ALL_SCOPES = ("jobs:read", "jobs:write", "files:read", "files:write", "models:read", "usage:read")
+ALL_SCOPES = (
+    *("jobs:read", "jobs:write", "files:read", "files:write", "models:read", "usage:read"),
+    *("webhooks:read", "webhooks:write"),
+)
 """What a key has unless its scopes are named."""
 
 KNOWN_SCOPES = (*ALL_SCOPES, "pii:read", "*")

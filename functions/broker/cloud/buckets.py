@@ -48,10 +48,13 @@ def ask(
 ) -> Any:
     """Ask S3 (GetObject, HeadObject) for exactly one version of an object.
 
+    By its ETag in any case: where no more versions are kept, the one named `null` is written over (S3 user guide,
+    "Adding objects to versioning-suspended buckets").
+
     Raises:
         NotFound: it was deleted, or overwritten where no versions are kept.
     """
-    which = {"VersionId": version} if version else {"IfMatch": f'"{etag}"'}
+    which = {"IfMatch": f'"{etag}"'} | ({"VersionId": version} if version else {})
     try:
         return operation(Bucket=bucket, Key=key, **which, **more)
     except client.exceptions.ClientError as error:

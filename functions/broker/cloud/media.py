@@ -14,6 +14,7 @@ from broker.jobs.store import NoteOwner, Payloads
 from broker.providers.wire.base import Blob, Measured
 
 PDF = "application/pdf"
+FORBIDDEN = frozenset({"403", "AccessDenied", "KMS.DisabledException", "KMS.NotFoundException"})
 MOST_BYTES = 25_000_000
 """That a function reads into its memory; services that read S3 themselves take more."""
 
@@ -71,7 +72,11 @@ class JobMedia:
         try:
             size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         except client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in (*GONE, "404"):  # a HEAD has no body that would say more
+            code = error.response["Error"]["Code"]
+            if code in FORBIDDEN:
+                message = "The broker may not read the file, or not use the key that it is encrypted with."
+                raise InvalidRequest(message, code="file_forbidden", param="input.file.s3") from None
+            if code not in (*GONE, "404"):  # a HEAD has no body that would say more
                 raise
             raise _gone() from None
         return Measured(size, client.meta.region_name)

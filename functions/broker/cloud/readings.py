@@ -4,6 +4,7 @@ import base64
 import json
 import struct
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,25 @@ class DocumentReadings:
         """See `batches.documents.Readings.load_pages`."""
         return self._load(_pages(batch_id, number))
 
-    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0) -> None:
+    def load_ended(self, batch_id: str, name: str) -> dict[str, Any]:
+        """See `batches.documents.earlier.Kept`."""
+        try:
+            facts: dict[str, Any] = json.loads(self._load(_ended(batch_id, name)))
+        except NotFound:
+            return {}
+        return facts
+
+    def keep_ended(self, batch_id: str, name: str, facts: dict[str, Any]) -> None:
+        """See `batches.documents.earlier.Kept`."""
+        body = json.dumps(facts, ensure_ascii=False).encode()
+        self._s3.put_object(Bucket=self._bucket, Key=_ended(batch_id, name), Body=body, ContentType="application/json")
+
+    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0, ended: Iterable[str] = ()) -> None:
         """See `Readings.forget`."""
         keys = [_key(batch_id), *(_scan(batch_id, number) for number in range(scans))]
-        for key in (*keys, *(_pages(batch_id, number) for number in range(gathered))):
+        keys += [_pages(batch_id, number) for number in range(gathered)]
+        keys += [_ended(batch_id, name) for name in ended]
+        for key in keys:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def _load(self, key: str) -> bytes:
@@ -87,6 +103,10 @@ def _key(batch_id: str) -> str:
 
 def _scan(batch_id: str, number: int) -> str:
     return f"{PREFIX}{batch_id}/scan-{number:04}.png"
+
+
+def _ended(batch_id: str, name: str) -> str:
+    return f"{PREFIX}{batch_id}/ended-{name}.json"
 
 
 def _pages(batch_id: str, number: int) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from broker.contract.common import Count, OneOf, Shown
+from broker.batches.asking.request import MOST_INLINE
+from broker.contract.common import Count, OneOf, Shown, Time, Url
 from broker.contract.replies import Budget
 from broker.doors.anthropic import KINDS
 from broker.jobs.fields import Strict
@@ -104,3 +105,90 @@ class MessageRequest(CountedMessage):
     """The body of `POST /v1/messages`."""
 
     max_tokens: int
+
+
+class AnthropicModel(Shown):
+    """A model that the tenant may use, as Anthropic's clients know it."""
+
+    id: str
+    type: Literal["model"]
+    display_name: str
+    """The id once more."""
+    created_at: str
+    """When it was registered as it is; 1970 where that is not known."""
+    lifecycle: Literal["active", "deprecated", "retired"]
+    deprecated_at: None
+    retires_at: str | None
+    """From when it is used no more."""
+    line: None
+    max_input_tokens: Annotated[int, Field(ge=1)]
+    """Its context window."""
+    max_tokens: Annotated[int, Field(ge=1)]
+    """Of an answer."""
+    capabilities: None
+
+
+class AnthropicModelList(Shown):
+    """A page of models."""
+
+    data: list[AnthropicModel]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class MessageBatchRow(Strict):
+    """One request of a batch."""
+
+    custom_id: Annotated[str, Field(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+    """Of its own in the batch."""
+    params: Object
+    """A body of `POST /v1/messages`; what it asks is looked at when it is run."""
+
+
+class MessageBatchRequest(Strict):
+    """The body of `POST /v1/messages/batches`."""
+
+    requests: Annotated[list[MessageBatchRow], Field(min_length=1, max_length=MOST_INLINE)]
+
+
+class MessageBatchCounts(Shown):
+    """Requests by how they ended; all are `processing` until the last has."""
+
+    processing: Count
+    succeeded: Count
+    errored: Count
+    canceled: Count
+    expired: Count
+
+
+class MessageBatch(Shown):
+    """A batch of messages."""
+
+    id: Annotated[str, Field(pattern="^msgbatch_")]
+    type: Literal["message_batch"]
+    processing_status: Literal["in_progress", "canceling", "ended"]
+    request_counts: MessageBatchCounts
+    created_at: Time
+    expires_at: Time
+    cancel_initiated_at: Time | None
+    ended_at: Time | None
+    archived_at: None
+    results_url: Url | None
+    """Where its results are: a line of `{"custom_id", "result"}` for each request, in their order."""
+
+
+class MessageBatchList(Shown):
+    """A page of batches of messages."""
+
+    data: list[MessageBatch]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class DeletedMessageBatch(Shown):
+    """That a batch is erased."""
+
+    id: str
+    type: Literal["message_batch_deleted"]

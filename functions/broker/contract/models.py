@@ -45,30 +45,19 @@ class Model(Shown):
 
     id: str
     object: Literal["model"]
-    type: Literal["model"]
-    display_name: str
-    """The id once more."""
     created: Count
     """Epoch seconds at which it was registered as it is; 0 where that is not known."""
-    created_at: Time
-    """The same as a time."""
     owned_by: str
     """The provider."""
     tasks: list[Task]
     capabilities: list[str]
     context_window: Annotated[int, Field(ge=1)]
     max_output_tokens: Annotated[int, Field(ge=1)]
-    max_input_tokens: Annotated[int, Field(ge=1)]
-    """`context_window`, as Anthropic's clients look for it."""
-    max_tokens: Annotated[int, Field(ge=1)]
-    """`max_output_tokens`, the same."""
     quality: int
     """The operators' judgement; higher is better."""
     regions: list[str]
     """Data regions that it keeps to; empty where that is not known."""
     status: Literal["active", "deprecated", "disabled"]
-    lifecycle: Literal["active", "deprecated", "retired"]
-    """The same in Anthropic's words."""
     sunset: str | None
     """The day from which it is used no more."""
     successor: str | None
@@ -84,10 +73,6 @@ class ModelList(Shown):
 
     object: Literal["list"]
     data: list[Model]
-    has_more: bool
-    """Only of a page, which `limit`, `after_id` or `before_id` asked for."""
-    first_id: str | None
-    last_id: str | None
 
 
 class EstimatedCandidate(Shown):

@@ -129,6 +129,25 @@ class EmbeddingList(Shown):
     usage: EmbeddingUsage
 
 
+class ModerationResult(Shown):
+    """What a service thinks of a text, or of a picture."""
+
+    flagged: bool
+    categories: dict[str, bool]
+    """OpenAI's, and what else the service judges: those that made it flagged."""
+    category_scores: dict[str, float]
+    category_applied_input_types: dict[str, list[Literal["text", "image"]]]
+    """Of what each was looked for in; of a category that the service does not judge, in nothing."""
+
+
+class Moderation(Shown):
+    """The answer of a job of the task `moderate`, in the order of the texts."""
+
+    id: Annotated[str, Field(pattern="^modr-")]
+    model: str
+    results: list[ModerationResult]
+
+
 Metadata = Annotated[dict[str, str], Field(max_length=16)]
 Tier = Literal["auto", "default", "flex"]
 
@@ -206,3 +225,12 @@ class EmbeddingsRequest(Said):
     model: str
     input: Annotated[str, Field(max_length=MAX_BODY_BYTES)] | list[str]
     encoding_format: Literal["float", "base64"] | None = None
+
+
+class ModerationRequest(Strict):
+    """The body of `POST /v1/moderations`."""
+
+    model: str | None = None
+    """The one that routing takes, unless said."""
+    input: Annotated[str, Field(max_length=MAX_BODY_BYTES)] | list[str] | Annotated[list[Object], Field(max_length=1)]
+    """A text, several, or one part: a text, or a picture (`image_url`, as data or in the inbox)."""

@@ -6,6 +6,8 @@ from broker.contract.openai import (
     DeletedAnswer,
     EmbeddingList,
     EmbeddingsRequest,
+    Moderation,
+    ModerationRequest,
     Response,
     ResponseRequest,
     ResponseTokens,
@@ -31,8 +33,9 @@ TRIES = (
     parameter(
         "header",
         "X-Stainless-Retry-Count",
-        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first.",
-        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first. "
+        "What is no number of up to three digits counts for nothing.",
+        {"type": "string"},
     ),
 )
 
@@ -107,6 +110,15 @@ OPENAI_OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=ANSWER,
         parameters=TRIES,
         body=EmbeddingsRequest,
+        headers=HEADERS,
+    ),
+    ("POST", "/moderations"): Operation(
+        "Have texts, or a picture, judged",
+        TAG,
+        {200: Moderation},
+        errors=ANSWER,
+        parameters=TRIES,
+        body=ModerationRequest,
         headers=HEADERS,
     ),
 }

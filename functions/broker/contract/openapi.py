@@ -3,96 +3,60 @@
 A route without an entry in `OPERATIONS` has no document, and a test says so.
 """
 
+import json
+from pathlib import Path
+from typing import Any
+
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.anthropic import AnthropicError
+from broker.contract.batches import Batch
 from broker.contract.common import Plain
-from broker.contract.operation import LIMITED, LIMITED_ANTHROPIC, LIMITED_OPENAI, Json, Operation
+from broker.contract.openai import Response
+from broker.contract.operation import LIMITED, LIMITED_ANTHROPIC, LIMITED_OPENAI, Json, Operation, parameter
 from broker.contract.operations import OPERATIONS
-from broker.contract.replies import Error
-from broker.json_text import MAX_BODY_BYTES
+from broker.contract.problems import Problem
+from broker.contract.public_operations import PUBLIC_OPERATIONS
+from broker.contract.replies import Error, Job
+from broker.contract.statuses import (
+    CODES,
+    EITHER,
+    ERRORS,
+    EVERYWHERE,
+    HEADERS,
+    IDS,
+    OWN,
+    PUBLIC_EVERYWHERE,
+    SIGNED_EVERYWHERE,
+    WITH_RETRY_AFTER,
+)
 from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
+from broker.rest.published import PUBLIC_ROUTES
+from broker.rest.representing import PROBLEM
 
-ERRORS = {
-    400: "A field, parameter or body is at fault; `param` names it.",
-    401: "The credential is missing, unknown or expired.",
-    402: "The tenant's budget, or the request's own limit, does not cover the worst case of the work.",
-    403: "The credential lacks the scope, or the tenant may not use what the request names.",
-    404: "There is no such thing, or it belongs to another tenant.",
-    409: "The state of things forbids it now: the first request with this key is being accepted, the job has ended, or "
-    "the entry was changed meanwhile.",
-    413: f"The body has more than {MAX_BODY_BYTES:,} bytes.",
-    422: "The Idempotency-Key was used with another body; or, of a job that was waited for, no model took the request.",
-    429: "Too many requests: of all, or of the caller's limits, which `limit` then tells.",
-    500: "Something went wrong on the broker's side.",
-    502: "A job that was waited for failed: its models gave no answer that is one, or would not let the broker ask.",
-    504: "The answer is not there yet, and goes on under the id that the error names; or the job's own time was over.",
-    503: "The broker is busy, or a store of its cannot be read right now: come again. Or a guardrail policy that is to "
-    "hold is missing.",
-    529: "The same, as Anthropic's clients are told it.",
-}
-EVERYWHERE = (401, 403, 429, 500, 503)
-SIGNED_EVERYWHERE = (403, 404, 429, 500, 503)
-"""API Gateway answers 404 to a call of the operators' routes that is not signed."""
-WITH_RETRY_AFTER = (409, 429, 503, 529)
-EITHER = "either_"
-"""What begins the names of errors that are told in one of two forms: Anthropic's to who speaks its dialect."""
-IDS = ("Request-Id", "X-Request-Id")
-"""Headers of every reply."""
+EXAMPLES: dict[str, Json] = json.loads(Path(__file__).with_name("examples.json").read_text())
+"""By method and path: a body that was sent (`body`), what was answered (`replies`, by status), and the codes of errors
+that were met (`codes`, by status). `python -m tests.contract.openapi_examples` writes them of the tests' calls."""
 
-HEADERS: dict[str, Json] = {
-    "ETag": {"description": "The version, quoted; for `If-Match`.", "schema": {"type": "string"}},
-    "Location": {
-        "description": "The job or batch, as the caller reaches the API; or where a file's bytes are.",
-        "schema": {"type": "string", "format": "uri"},
-    },
-    "Preference-Applied": {"description": "The `Prefer` that was followed.", "schema": {"type": "string"}},
-    "Idempotent-Replayed": {
-        "description": "`true` where the job was there already.",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-    "RateLimit-Policy": {
-        "description": "The caller's limits, by the IETF's draft: `q` in `w` seconds. Only where there are any.",
-        "schema": {"type": "string"},
-    },
-    "RateLimit": {
-        "description": "How they stand: `r` are left, and in `t` seconds all of it is back.",
-        "schema": {"type": "string"},
-    },
-    **{
-        name: {"description": f"The same, as {whose} clients read it.", "schema": {"type": "string"}}
-        for whose, names in (("OpenAI's", LIMITED_OPENAI), ("Anthropic's", LIMITED_ANTHROPIC))
-        for name in names
-    },
-    "Retry-After": {
-        "description": "Seconds to wait before a repeat makes sense.",
-        "schema": {"type": "integer", "minimum": 1},
-    },
-    "Retry-After-Ms": {
-        "description": "The same in milliseconds, which clients prefer that know it.",
-        "schema": {"type": "integer", "minimum": 1},
-    },
-    "X-Request-Id": {"description": "The request's id, for support.", "schema": {"type": "string"}},
-    "Request-Id": {"description": "The same, where Anthropic's clients look for it.", "schema": {"type": "string"}},
-    "X-Should-Retry": {
-        "description": "Whether a client that repeats by itself is to.",
-        "schema": {"type": "string", "enum": ["true", "false"]},
-    },
-}
+GOES_ON: tuple[type[BaseModel], ...] = (Job, Batch, Response)
+"""What may go on after the reply, which then says when to look again."""
 
+IF_NONE_MATCH = parameter(
+    "header",
+    "If-None-Match",
+    "The `ETag` of a reply to the same call by the same caller: where nothing is new, the reply is `304`.",
+    {"type": "string"},
+)
 
-OWN = {
-    200: "Done.",
-    201: "Kept.",
-    202: "Taken; it goes on in the background.",
-    204: "Done; there is nothing to show.",
-    307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
-    410: "The job's answer was erased, or kept no longer than its `ttl_seconds`; all else that is known of the job.",
-}
-"""Replies that a route describes itself, by status."""
+ABOUT = (
+    "Submit work, poll for answers. A path that is read with a credential has `HEAD` too, and every path `OPTIONS`; "
+    "another method is a `405` that names those there are. A call that clients' packages know and that is not "
+    "answered is a `400` (`unsupported_call`) that says what there is instead. Errors are problem details (RFC 9457) "
+    "for who accepts `application/problem+json`, but for those of the gateway itself."
+)
 
 
 def openapi() -> Json:
@@ -102,11 +66,15 @@ def openapi() -> Json:
         KeyError: a route has no entry in `OPERATIONS` or `ADMIN_OPERATIONS`.
     """
     operations = {
-        route: _operation(OPERATIONS[route], answer.__name__, {"bearer": [scope]}, EVERYWHERE)
+        route: _operation(route, OPERATIONS[route], answer.__name__, {"bearer": [scope]}, EVERYWHERE)
         for route, (scope, answer) in ROUTES.items()
     } | {
-        route: _operation(ADMIN_OPERATIONS[route], answer.__name__, {"sigv4": []}, SIGNED_EVERYWHERE)
+        route: _operation(route, ADMIN_OPERATIONS[route], answer.__name__, {"sigv4": []}, SIGNED_EVERYWHERE)
         for route, answer in ADMIN_ROUTES.items()
+    }
+    operations |= {
+        route: _operation(route, PUBLIC_OPERATIONS[route], name, None, PUBLIC_EVERYWHERE)
+        for route, name in PUBLIC_ROUTES.items()
     }
     paths: dict[str, Json] = {}
     for (method, path), operation in operations.items():
@@ -116,7 +84,7 @@ def openapi() -> Json:
         "info": {
             "title": "Inference Broker",
             "version": "1",
-            "description": "Submit work, poll for answers.",
+            "description": ABOUT,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [
@@ -137,6 +105,7 @@ def openapi() -> Json:
             {"name": "models", "description": "What can do the work."},
             {"name": "openai", "description": "The same work, as OpenAI's clients ask for it."},
             {"name": "anthropic", "description": "The same work, as Anthropic's clients ask for it."},
+            {"name": "about", "description": "What describes the API."},
             {"name": "admin", "description": "What operators register, with its versions, and what they look at."},
         ],
         "paths": paths,
@@ -169,53 +138,98 @@ def openapi() -> Json:
     }
 
 
-def _operation(known: Operation, name: str, security: Json, everywhere: tuple[int, ...]) -> Json:
+def _operation(
+    route: tuple[str, str], known: Operation, name: str, security: Json | None, everywhere: tuple[int, ...]
+) -> Json:
+    shown = EXAMPLES.get(" ".join(route), {})
+    replies, parameters = dict(known.replies), list(known.parameters)
+    if _is_tagged(route, known):
+        replies[304] = None
+        parameters.append(IF_NONE_MATCH)
     found: Json = {
         "operationId": name,
         "summary": known.summary,
         "tags": [known.tag],
-        "security": [security, *({"key": each} for each in security.values() if known.by_either_header)],
-        "responses": {str(status): _own(status, model, known) for status, model in known.replies.items()},
+        "security": _security(known, security),
+        "responses": {str(status): _own(status, model, route, known) for status, model in sorted(replies.items())},
     }
     either = known.by_either_header
     for status in sorted({*known.errors, *everywhere} | ({529} if either else set())):
         found["responses"][str(status)] = {"$ref": f"#/components/responses/{EITHER if either else ''}{status}"}
-    if known.parameters:
-        found["parameters"] = list(known.parameters)
+    met = shown.get("codes", {})
+    found["x-error-codes"] = {
+        status: sorted({*met.get(status, ()), *CODES.get(int(status), ())} | _unsigned(status, everywhere))
+        for status in found["responses"]
+        if status >= "4"
+    }
+    if parameters:
+        found["parameters"] = parameters
     if known.body:
         form = _content(known.form, kind="multipart/form-data") if known.form else {}
-        found["requestBody"] = {"required": not known.body_is_optional, "content": _content(known.body) | form}
+        example = {"example": shown["body"]} if "body" in shown else {}
+        content = _content(known.body, **example) | form
+        found["requestBody"] = {"required": not known.body_is_optional, "content": content}
     return found
 
 
-def _own(status: int, model: type[BaseModel] | None, known: Operation) -> Json:
-    told = ("X-Should-Retry",) if status >= 400 else ()
-    found: Json = {"description": OWN[status], "headers": _headers(*known.headers, *told, *IDS)}
+def _security(known: Operation, needed: Json | None) -> list[Json]:
+    if needed is None:
+        return []
+    return [needed, *({"key": each} for each in needed.values() if known.by_either_header)]
+
+
+def _unsigned(status: str, everywhere: tuple[int, ...]) -> set[str]:
+    return {"unknown_route"} if status == "404" and 404 in everywhere else set()
+
+
+def _is_tagged(route: tuple[str, str], known: Operation) -> bool:
+    """Whether the route's reply has a tag of what it shows, so that who has it need not be sent it again."""
+    return route[0] == "GET" and 200 in known.replies
+
+
+def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], known: Operation) -> Json:
+    told = ["X-Should-Retry"] if status >= 400 else []
+    if status in (200, 304) and _is_tagged(route, known):
+        told += ["ETag", *(["Link"] if (listed := known.replies[200]) and _is_page(listed) else [])]
+    if (known.replies[200] if status == 304 else model) in GOES_ON:
+        told.append("Retry-After")
+    headers = _headers(*dict.fromkeys([*known.headers, *told, *IDS]))
+    found: Json = {"description": OWN[status], "headers": headers}
+    if model is None:
+        return found | ({"content": known.content} if known.content and status == 200 else {})
+    replies = EXAMPLES.get(" ".join(route), {}).get("replies", {})
+    example = {"example": replies[str(status)]} if str(status) in replies else {}
     stream: Json = {"text/event-stream": {"schema": {"type": "string"}}} if known.streams else {}
-    return found | ({"content": _content(model) | stream} if model else {})
+    models = [each for each in (model, known.in_dialect) if each]
+    return found | {"content": _content(*models, **example) | stream}
+
+
+def _is_page(model: type[BaseModel]) -> bool:
+    return not model.model_fields.keys().isdisjoint({"next_cursor", "has_more"})
 
 
 def _error(status: int, *other: type[BaseModel]) -> Json:
     named = ("Retry-After", "Retry-After-Ms") if status in WITH_RETRY_AFTER else ()
     limits = (*LIMITED, *LIMITED_OPENAI, *LIMITED_ANTHROPIC) if status == 429 else ()
     headers = _headers(*named, *limits, "X-Should-Retry", *IDS)
-    return {"description": ERRORS[status], "headers": headers, "content": _content(Error, *other)}
+    content = _content(Error, *other) | _content(Problem, kind=PROBLEM)
+    return {"description": ERRORS[status], "headers": headers, "content": content}
 
 
 def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _content(*models: type[BaseModel], kind: str = "application/json") -> Json:
+def _content(*models: type[BaseModel], kind: str = "application/json", **more: Any) -> Json:
     """What comes is of one of these models."""
     schemas: list[Json] = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
-    return {kind: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
+    return {kind: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, **more}}
 
 
 def _schemas() -> Json:
-    models: set[type[BaseModel]] = {Error, AnthropicError}
+    models: set[type[BaseModel]] = {Error, Problem, AnthropicError}
     for known in (*OPERATIONS.values(), *ADMIN_OPERATIONS.values()):
-        models |= {model for model in (known.body, known.form, *known.replies.values()) if model}
+        models |= {model for model in (known.body, known.form, known.in_dialect, *known.replies.values()) if model}
     _, document = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",

@@ -26,8 +26,12 @@ class Operation:
     """What may be sent as a form (`multipart/form-data`) in the place of the body."""
     headers: tuple[str, ...] = ()
     """Names of reply headers of the successes."""
+    content: Json | None = None
+    """Of a success that has a body without a model: kinds and schemas."""
     by_either_header: bool = False
     """Whether the key may also come as `x-api-key`; errors are in Anthropic's form then for who speaks its dialect."""
+    in_dialect: type[BaseModel] | None = None
+    """The model of a success for who sends `anthropic-version`, where it is another."""
 
 
 LIMITED = ("RateLimit-Policy", "RateLimit")

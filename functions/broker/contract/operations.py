@@ -1,6 +1,7 @@
 """What clients may ask the REST API, route by route; operators' routes are in `admin_operations`."""
 
 from broker.context.conversations import MOST_TURNS
+from broker.contract.anthropic import AnthropicModel, AnthropicModelList
 from broker.contract.anthropic_operations import ANTHROPIC_OPERATIONS
 from broker.contract.batch_operations import BATCH_OPERATIONS
 from broker.contract.bulk import BULK_OPERATIONS
@@ -17,6 +18,7 @@ from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation
 from broker.doors.anthropic import MOST_LISTED as MOST_MODELS
+from broker.doors.anthropic import USUAL_PAGE
 from broker.jobs.head import Status
 from broker.jobs.reading import MAX_PAGE
 from broker.jobs.request import JobRequest
@@ -35,10 +37,16 @@ MODEL_ID = parameter("path", "id", "The model.", {"type": "string"}, required=Tr
 
 MODEL_PAGE = (
     parameter(
+        "header",
+        "Anthropic-Version",
+        "Any text: models are then told in Anthropic's form, in pages.",
+        {"type": "string"},
+    ),
+    parameter(
         "query",
         "limit",
-        "Models on a page; all, unless it is said.",
-        {"type": "integer", "minimum": 1, "maximum": MOST_MODELS},
+        "Models on a page of that form.",
+        {"type": "integer", "minimum": 1, "maximum": MOST_MODELS, "default": USUAL_PAGE},
     ),
     parameter("query", "after_id", "The last model of the page before.", {"type": "string"}),
     parameter("query", "before_id", "The first model of the page behind; not with `after_id`.", {"type": "string"}),
@@ -68,8 +76,9 @@ SUBMISSION = (
     parameter(
         "header",
         "X-Stainless-Retry-Count",
-        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first.",
-        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+        "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the job of the first. "
+        "What is no number of up to three digits counts for nothing.",
+        {"type": "string"},
     ),
 )
 
@@ -114,7 +123,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/jobs"): Operation("List jobs, newest first", "jobs", {200: JobList}, errors=(400,), parameters=PAGE),
     ("GET", "/jobs/{id}"): Operation(
-        "Get a job", "jobs", {200: Job, 410: GoneJob}, errors=(400, 404), parameters=(JOB_ID, WAIT, INCLUDE)
+        "Get a job",
+        "jobs",
+        {200: Job, 410: GoneJob},
+        errors=(400, 404),
+        parameters=(JOB_ID, WAIT, INCLUDE),
     ),
     ("DELETE", "/jobs/{id}"): Operation(
         "Erase prompt, answer and metadata of an ended job, and its turn of its conversation",
@@ -190,6 +203,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(400,),
         parameters=MODEL_PAGE,
         by_either_header=True,
+        in_dialect=AnthropicModelList,
     ),
     ("GET", "/models/{id}"): Operation(
         "Get a model that the tenant may use",
@@ -198,6 +212,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         errors=(404,),
         parameters=(MODEL_ID,),
         by_either_header=True,
+        in_dialect=AnthropicModel,
     ),
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,

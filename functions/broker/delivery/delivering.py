@@ -78,6 +78,9 @@ class Deliver:
             if note["due_at"] > then + SAFETY_MS:  # the sweep took it for the one that would make the attempt
                 self._look_again(note, then + SAFETY_MS)
             return "pending"
+        if "fan" in note:
+            self.registered.fan_out(owner, note, now)
+            return self._end(note, "delivered")
         to = self._destination(owner, name, note)
         if to is None:
             return self._end(note, "disabled")

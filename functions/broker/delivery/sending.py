@@ -52,6 +52,10 @@ class Registered(Protocol):
         """Of a delivery; None where its endpoint takes nothing (any more)."""
         ...
 
+    def fan_out(self, owner: str, note: Item, now: int) -> None:
+        """Start the deliveries that a note has in its `fan`; may be repeated."""
+        ...
+
     def begins(self, owner: str, name: str, note: Item) -> None:
         """Told before its first attempt, and where there will be none; may be repeated."""
         ...
@@ -67,6 +71,9 @@ class NoneRegistered:
     def destination(self, note: Item) -> Destination | None:
         """See `Registered.destination`."""
         return None
+
+    def fan_out(self, owner: str, note: Item, now: int) -> None:
+        """See `Registered.fan_out`."""
 
     def begins(self, owner: str, name: str, note: Item) -> None:
         """See `Registered.begins`."""

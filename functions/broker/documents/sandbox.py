@@ -120,6 +120,7 @@ def _read(path: Path, name: str, depth: int, folder: Path, work: _Work, ocr: Ocr
         kind, peak = told.get("kind"), told.get("peak_mb", 0.0)
         if error := told.get("error"):
             raise DocumentError(error["message"], code=error["code"])
+        check_paths(told, own)
         pages = _pages(told["pages"], work, ocr)
         children = tuple(_child(Inner(**each), depth, folder, work, ocr) for each in told["inner"])
         if not children and not any(page.text for page in pages):
@@ -128,6 +129,20 @@ def _read(path: Path, name: str, depth: int, folder: Path, work: _Work, ocr: Ocr
         return Document(name, kind, pages, children, None, time.monotonic() - begun, peak)
     except DocumentError as error:
         return Document(name, kind, error=error, seconds=time.monotonic() - begun, peak_mb=peak)
+
+
+def check_paths(told: dict[str, Any], folder: Path) -> None:
+    """Hold the files that a reader tells of against its folder: whoever took it over may name any.
+
+    Raises:
+        BrokenDocument: one is elsewhere, or leads elsewhere.
+    """
+    scans = (Path(scan) for page in told["pages"] for scan in page["scans"])
+    named = [scan.parent if is_gathered(scan) else scan for scan in scans]
+    named += [Path(each["path"]) for each in told["inner"] if each["path"]]
+    for path in set(named):
+        if path.parent != folder or path.name in ("", ".", "..") or path.is_symlink() or not path.is_file():
+            raise BrokenDocument("Its reader told of a file that is not its own: it is made to do harm.")
 
 
 def _check(path: Path, depth: int, work: _Work) -> None:

@@ -3,7 +3,7 @@
 Source: Anthropic's API reference, "Errors" and "Models", and the types of its Python package.
 """
 
-from typing import Any
+from datetime import UTC, datetime
 
 from broker.doors.reading import Fields, Json
 from broker.errors import InvalidRequest
@@ -27,7 +27,8 @@ KINDS = {
 OVERLOADED = 529
 """Anthropic's status of a service that is too busy, for which other dialects have 503."""
 
-MOST_LISTED = 1000
+USUAL_PAGE, MOST_LISTED = 20, 1000
+"""Of models: how many a page has unless it is said, and at most."""
 
 
 def error_of(status: int, error: Json) -> tuple[int, Json]:
@@ -59,18 +60,41 @@ def hint(fields: Fields) -> None:
         control.end()
 
 
-def page_of(found: list[Json], query: Json, usual: int | None = None) -> Json:
-    """A page of a list: what stands right after `after_id` or right before `before_id`, `limit` of it at most.
+LIFECYCLES = {"active": "active", "deprecated": "deprecated", "disabled": "retired"}
+"""A model's status in Anthropic's words."""
+
+
+def model_of(view: Json) -> Json:
+    """A model's view in Anthropic's form. What it can do is told in the broker's own form alone."""
+    return {
+        "id": view["id"],
+        "type": "model",
+        "display_name": view["id"],
+        "created_at": datetime.fromtimestamp(view["created"], UTC).isoformat().replace("+00:00", "Z"),
+        "lifecycle": LIFECYCLES[view["status"]],
+        "deprecated_at": None,
+        "retires_at": view["sunset"] and f"{view['sunset']}T00:00:00Z",
+        "line": None,
+        "max_input_tokens": view["context_window"],
+        "max_tokens": view["max_output_tokens"],
+        "capabilities": None,
+    }
+
+
+def model_page(found: list[Json], query: Json) -> Json:
+    """A page of models: what stands right after `after_id` or right before `before_id`, `limit` of it at most.
 
     Args:
-        found: all there is, each with its `id`.
+        found: the views of all there are.
         query: of the call.
-        usual: the limit where none is given; None for no limit.
 
     Raises:
         InvalidRequest: the query makes no sense.
     """
-    limit, first, last = _limit(query, usual), 0, len(found)
+    for name in ("lifecycle", "lifecycle[]"):
+        if name in query:
+            raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
+    limit, first, last = _limit(query), 0, len(found)
     ids = [each["id"] for each in found]
     before, after = query.get("before_id"), query.get("after_id")
     if before and after:
@@ -79,19 +103,16 @@ def page_of(found: list[Json], query: Json, usual: int | None = None) -> Json:
         first = _place(ids, after, "after_id") + 1
     if before:
         last = _place(ids, before, "before_id")
-        first = max(0, last - limit) if limit else 0
-    elif limit:
-        last = min(last, first + limit)
-    rows = found[first:last]
+        first = max(0, last - limit)
+    last = min(last, first + limit)
+    rows = [model_of(each) for each in found[first:last]]
     more = first > 0 if before else last < len(found)
     ends = {"first_id": rows[0]["id"] if rows else None, "last_id": rows[-1]["id"] if rows else None}
     return {"data": rows, "has_more": more, **ends}
 
 
-def _limit(query: Json, usual: int | None) -> int | None:
-    given: Any = query.get("limit") or None
-    if given is None:
-        return usual
+def _limit(query: Json) -> int:
+    given = str(query.get("limit") or USUAL_PAGE)
     if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MOST_LISTED):
         raise InvalidRequest(f"limit is from 1 to {MOST_LISTED}.", param="limit")
     return int(given)

@@ -6,6 +6,7 @@ Source: OpenAI's API reference, "Create chat completion", and the types of its P
 from typing import Any
 
 from broker.doors.openai import (
+    SAID_PLACES,
     calls_of,
     lane,
     metadata_of,
@@ -27,6 +28,7 @@ PLACES = {
     "input.tool_choice": "tool_choice",
     "parameters": "",
     "output_schema": "response_format.json_schema.schema",
+    **SAID_PLACES,
 }
 
 

@@ -10,10 +10,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from broker.doors.openai import told_back
+from broker.doors.openai import SAID_PLACES, told_back
 from broker.doors.reading import Asked, Fields, Json, refuse
 
-PLACES = {"input": "input", "input.text": "input"}
+PLACES = {"input": "input", "input.text": "input", **SAID_PLACES}
 
 
 def job_of(body: Any) -> Asked:

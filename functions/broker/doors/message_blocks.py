@@ -9,6 +9,7 @@ from typing import Any
 
 from broker.doors.anthropic import hint
 from broker.doors.reading import Fields, Json, entries, refuse
+from broker.json_text import check_depth
 
 ROLES = ("user", "assistant", "system")
 
@@ -147,6 +148,7 @@ def _call(block: Fields, at: str) -> Json:
     block.only("toolset_name")
     if not isinstance(given, dict):
         refuse(f"{at}.input", "it has to be an object", "invalid_field")
+    check_depth(given)  # before it is written as a text
     function = {"name": name, "arguments": json.dumps(given, ensure_ascii=False)}
     return {"id": identity, "type": "function", "function": function}
 

@@ -12,6 +12,9 @@ OWN = "openai."
 SAID_OF_THE_USER = ("user", "safety_identifier", "prompt_cache_key")
 """Kept with the job and told back; nothing follows from them here."""
 
+SAID_PLACES = {f"metadata.{OWN}{name}": name for name in SAID_OF_THE_USER}
+"""Where they stood in the body."""
+
 ONE_CALL = f"{OWN}parallel_tool_calls"
 """Kept with a job whose answer is to have one call of a tool at most: no more is given, whatever the model did."""
 
@@ -88,12 +91,13 @@ def text_of(output: Json) -> str:
     return json.dumps(output["json"], ensure_ascii=False)
 
 
-STATUSES = {kind.type: kind.status for kind in tree()} | {
+STATUSES = {kind.type: kind.status for kind in tree() if "type" in vars(kind)} | {
     **dict.fromkeys(("blocked", "refused", "context_exceeded"), 400),
     "canceled": 409,
     "expired": 504,
 }
-"""The HTTP status by which a job's error is told to who waits for its answer."""
+"""The HTTP status by which a job's error is told to who waits for its answer; of a type that several classes have, that
+of the first."""
 
 CODES = {"context_exceeded": "context_length_exceeded"}
 """Codes that clients of OpenAI's look for, by the type of a job's error; all others stand as they are."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from broker.doors.openai import (
     ONE_CALL,
+    SAID_PLACES,
     calls_of,
     lane,
     metadata_of,
@@ -36,6 +37,7 @@ PLACES = {
     "parameters.max_output_tokens": "max_output_tokens",
     "output_schema": "text.format.schema",
     "conversation_id": "conversation",
+    **SAID_PLACES,
 }
 
 STATUSES = {

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from broker.doors import chat_completions, embeddings, responses
+from broker.doors import anthropic, chat_completions, embeddings, messages, moderations, responses
 from broker.doors.openai import failure_of
 from broker.doors.reading import Asked, Fields, Json, refuse, renamed
 from broker.errors import InvalidRequest
@@ -21,6 +21,16 @@ PREFIX = "batch_req_"
 
 BODY = "body"
 """Where the request stands in a row."""
+
+
+def _error_of(view: Json) -> tuple[int, Json]:
+    status, error = failure_of(view)
+    return status, {"error": error}
+
+
+def _message_instead(view: Json) -> tuple[int, Json]:
+    told = messages.message_instead(view)
+    return (200, told) if told is not None else anthropic.error_of(*failure_of(view))
 
 
 class RowForm(NamedTuple):
@@ -33,6 +43,8 @@ class RowForm(NamedTuple):
     pieces_of: Callable[[Json, bytes, Json], Iterator[bytes]] | None = None
     """The same as JSON in pieces, where an answer may be larger than what is read at once: by the view, the answer as
     JSON, and the body."""
+    ended_of: Callable[[Json], tuple[int, Json]] = _error_of
+    """Status and body by which the route tells of a job that ended without an answer, by its view."""
 
 
 FORMS: dict[str, RowForm] = {
@@ -41,6 +53,10 @@ FORMS: dict[str, RowForm] = {
     ),
     "/v1/responses": RowForm(responses.job_of, lambda view, asked, body: responses.response_of(view, asked)),
     "/v1/embeddings": RowForm(embeddings.job_of, embeddings.answer_of, embeddings.pieces_of),
+    "/v1/moderations": RowForm(moderations.job_of, lambda view, asked, body: moderations.moderation_of(view, body)),
+    "/v1/messages": RowForm(
+        messages.job_of, lambda view, asked, body: messages.message_of(view), ended_of=_message_instead
+    ),
 }
 """By its path, as clients write it. Another route is one more line."""
 
@@ -119,10 +135,10 @@ def failed_line(row: RowOf, error: Json) -> bytes:
     return _line(row, None, facts | {"line": row.line})
 
 
-def ended_line(row: RowOf, view: Json) -> bytes:
+def ended_line(form: RowForm, row: RowOf, view: Json) -> bytes:
     """The line of a row whose job ended without an answer."""
-    status, error = failure_of(view)
-    return _line(row, _response(status, view, {"error": error}))
+    status, body = form.ended_of(view)
+    return _line(row, _response(status, view, body))
 
 
 def answered_line(form: RowForm, row: RowOf, view: Json, asked: Json, body: Json) -> bytes:

@@ -8,9 +8,11 @@ from broker.clock import iso, now_ms
 from broker.delivery.owners import owner_pk
 from broker.delivery.schedule import verdict, wants_no_more
 from broker.delivery.sending import Destination, Sent
+from broker.delivery.starting import StartDelivery
 from broker.endpoints.keeping import Endpoints
 from broker.endpoints.log import log_sk
 from broker.endpoints.record import BY_FAILURE, BY_RECEIVER, Endpoint, counts_sk, endpoints_pk
+from broker.endpoints.telling import start_one
 from broker.envelope import envelope
 from broker.errors import NotFound
 from broker.storage import ConditionFailed, Database, If, Item, Put, Update
@@ -25,6 +27,7 @@ class RegisteredEndpoints:
 
     database: Database
     endpoints: Endpoints
+    start: StartDelivery
     open: Callable[[str, str, bytes], str]
     """Of `keeping.Seal`."""
     tell: Callable[[str, dict[str, Any]], None]
@@ -46,6 +49,12 @@ class RegisteredEndpoints:
             return [self.open(endpoint.tenant, endpoint.id, each.sealed) for each in endpoint.signing(self.clock())]
 
         return Destination(endpoint.url, secrets)
+
+    def fan_out(self, owner: str, note: Item, now: int) -> None:
+        """See `Registered.fan_out`."""
+        for form, event, endpoint_id in note["fan"]:
+            which = event, note["run"], endpoint_id
+            start_one(self.start, owner, note["tenant"], note["expires_at"], which, note["of"][form], now)
 
     def begins(self, owner: str, name: str, note: Item) -> None:
         """See `Registered.begins`: the log has it from now on."""

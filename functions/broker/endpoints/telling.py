@@ -1,7 +1,7 @@
 """Starting the deliveries of what happened, to the endpoints that want to hear of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from broker.delivery.events import held_facts, review_event_id
 from broker.delivery.starting import StartDelivery
 from broker.endpoints.events import NATIVE, OPENAI, native_event, openai_body, openai_event, response_id
-from broker.endpoints.record import Endpoint, endpoint_sk, endpoints_pk
+from broker.endpoints.record import Endpoint, Form, endpoint_sk, endpoints_pk
 from broker.jobs.head import Head
 from broker.storage import Database
 
@@ -43,6 +43,13 @@ class Listeners:
         return found
 
 
+AT_ONCE = 2
+"""Deliveries that are started where it happened; of more, `deliver` is asked to start them. Each is a write and a
+message, and the stream, which tells of the jobs of all tenants, is not to wait for twenty of one."""
+
+Facts = dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class TellEndpoints:
     """Tells endpoints; each time may be repeated, for a delivery is started once."""
@@ -54,34 +61,56 @@ class TellEndpoints:
         """Tell of a job that ended or is held. Rows of batches and lines of files are told with what they came in."""
         if head.batch is not None:
             return
-        for endpoint in self.listeners(head.tenant, now):
-            event = native_event(head) if endpoint.form == NATIVE else openai_event(head)
-            if event is None or event not in endpoint.events:
-                continue
-            name = f"{event}#{head.run}" if head.is_held else event
-            at = (head.review["since"] if head.is_held else head.ended_at) or now
-            facts: dict[str, Any] = {"event_id": review_event_id(head) if head.is_held else head.event_id, "at": at}
-            if endpoint.form == OPENAI:
-                facts["body"] = _text(openai_body(event, head.event_id, at, response_id(head.id)))
-            else:
-                facts |= {"sequence": head.rev} | ({"held": held_facts(head)} if head.is_held else {})
-            self._start(endpoint, head.id, head.expires_at, name, event, facts, now)
+        told = {NATIVE: native_event(head), OPENAI: openai_event(head)}
+        wanted = [each for each in self.listeners(head.tenant, now) if told[each.form] in each.events]
+        if not wanted:
+            return
+        at = (head.review["since"] if head.is_held else head.ended_at) or now
+        about = {"event_id": review_event_id(head) if head.is_held else head.event_id, "at": at}
+        facts = {NATIVE: about | {"sequence": head.rev} | ({"held": held_facts(head)} if head.is_held else {})}
+        if event := told[OPENAI]:
+            facts[OPENAI] = about | {"body": _text(openai_body(event, head.event_id, at, response_id(head.id)))}
+        run = f"#{head.run}" if head.is_held else ""
+        self._start(
+            head.id, head.tenant, head.expires_at, [(each, told[each.form] or "") for each in wanted], run, facts, now
+        )
 
     def of_batch(
         self, batch_id: str, tenant: str, expires_at: int, event: str, event_id: str, at: int, body: str, now: int
     ) -> None:
         """Tell of a batch that ended; `body` is the native one, as JSON, and `expires_at` epoch SECONDS."""
-        for endpoint in self.listeners(tenant, now):
-            if event in endpoint.events:
-                told = body if endpoint.form == NATIVE else _text(openai_body(event, event_id, at, batch_id))
-                facts = {"event_id": event_id, "at": at, "body": told}
-                self._start(endpoint, batch_id, expires_at, event, event, facts, now)
+        about = {"event_id": event_id, "at": at}
+        theirs = _text(openai_body(event, event_id, at, batch_id))
+        facts = {NATIVE: about | {"body": body}, OPENAI: about | {"body": theirs}}
+        wanted = [(each, event) for each in self.listeners(tenant, now) if event in each.events]
+        self._start(batch_id, tenant, expires_at, wanted, "", facts, now)
 
     def _start(
-        self, endpoint: Endpoint, owner: str, expires_at: int, name: str, event: str, facts: dict[str, Any], now: int
+        self,
+        owner: str,
+        tenant: str,
+        expires_at: int,
+        wanted: Sequence[tuple[Endpoint, str]],
+        run: str,
+        facts: Mapping[Form, Facts],
+        now: int,
     ) -> None:
-        about = {"event": event, "endpoint": endpoint.id, **facts}
-        self.start(owner, endpoint.tenant, expires_at, f"DELIVERY#{name}#{endpoint.id}", now, about)
+        if len(wanted) > AT_ONCE:
+            fan = [[each.form, event, each.id] for each, event in wanted]
+            about = {"fan": fan, "run": run, "of": {form: facts[form] for form in {each.form for each, _ in wanted}}}
+            self.start(owner, tenant, expires_at, f"FAN#{wanted[0][1]}{run}", now, about)
+            return
+        for each, event in wanted:
+            start_one(self.start, owner, tenant, expires_at, (event, run, each.id), facts[each.form], now)
+
+
+def start_one(
+    start: StartDelivery, owner: str, tenant: str, expires_at: int, which: tuple[str, str, str], facts: Facts, now: int
+) -> None:
+    """Start a delivery by its event, what tells it from others of that event, and its endpoint."""
+    event, run, endpoint_id = which
+    name = f"DELIVERY#{event}{run}#{endpoint_id}"
+    start(owner, tenant, expires_at, name, now, {"event": event, "endpoint": endpoint_id, **facts})
 
 
 def _text(body: dict[str, Any]) -> str:

@@ -61,7 +61,12 @@ def from_text(given: Any) -> Any:
 class JobRequest(Strict):
     """One piece of work."""
 
-    model_config = ConfigDict(defer_build=False)
+    model_config = ConfigDict(
+        defer_build=False,
+        json_schema_extra={
+            "anyOf": [{"required": ["input"]}, {"required": ["prompt"], "properties": {"prompt": {"type": "object"}}}]
+        },
+    )
 
     task: Task = Task.CHAT
     input: Annotated[Input, BeforeValidator(from_text, Input | str)] = Field(default_factory=Input)

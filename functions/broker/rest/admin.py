@@ -9,7 +9,7 @@ from functools import wraps
 from urllib.parse import unquote
 
 from broker.clock import now_ms
-from broker.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from broker.errors import Conflict, Forbidden, InvalidRequest
 from broker.prompts.experiments import compare
 from broker.registry.applying import apply, shown
 from broker.registry.document import parse_arms, parse_entry, parse_registry, parse_rollback
@@ -41,7 +41,9 @@ class Admin:
             raise Forbidden("The call is not signed with IAM credentials.", code="not_signed")
         answer = ADMIN_ROUTES.get((request.method, request.resource))
         if answer is None:
-            raise NotFound("There is no such route.", code="unknown_route")
+            from broker.rest.elsewhere import answer_elsewhere
+
+            return answer_elsewhere(request, ADMIN_ROUTES, self)
         return answer(self, request)
 
     def list_entries(self, request: Request) -> Reply:

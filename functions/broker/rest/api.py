@@ -29,11 +29,13 @@ from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
 from broker.rest.limited import limits_for, telling
+from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_view import shown
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
+from broker.rest.spoken import VERSION
 from broker.rest.tries import asked_once
-from broker.rest.waiting import ended, preferred_wait
+from broker.rest.waiting import again, ended, preferred_wait
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
@@ -83,7 +85,9 @@ class Api:
         self.check_rate(request.tenant, now_ms())
         route = ROUTES.get((request.method, request.resource))
         if route is None:
-            raise NotFound("There is no such route.", code="unknown_route")
+            from broker.rest.elsewhere import answer_elsewhere
+
+            return answer_elsewhere(request, ROUTES, self)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
@@ -109,6 +113,7 @@ class Api:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
+        headers |= again(head)
         if head is accepted.head and not accepted.repeated:
             # Nothing stands beside a job that was accepted this moment but what the request said.
             shown = view(head, {"ASKED": {"metadata": body.metadata}}, None, request.base_url)
@@ -138,7 +143,7 @@ class Api:
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
-        return Reply(200, shown)
+        return Reply(200, shown, again(seen.head))
 
     def list(self, request: Request) -> Reply:
         """`GET /jobs`."""
@@ -199,18 +204,22 @@ class Api:
 
     def list_models(self, request: Request) -> Reply:
         """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        from broker.doors.anthropic import page_of
+        found = [*self._models(request)]
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_page
 
-        for name in ("lifecycle", "lifecycle[]"):
-            if name in request.query:
-                raise InvalidRequest(f"{name}: it is not supported.", code="unsupported", param=name)
-        return Reply(200, {"object": "list", **page_of([*self._models(request)], request.query)})
+            return Reply(200, model_page(found, request.query))
+        return Reply(200, {"object": "list", "data": found})
 
     def get_model(self, request: Request) -> Reply:
         """`GET /models/{id}`: one of them."""
         found = [each for each in self._models(request) if each["id"] == unquote(request.path["id"])]
         if not found:
             raise NotFound("There is no such model.", code="unknown_model", param="id")
+        if VERSION in request.headers:
+            from broker.doors.anthropic import model_of
+
+            return Reply(200, model_of(found[0]))
         return Reply(200, found[0])
 
     def _models(self, request: Request) -> Iterator[dict[str, Any]]:
@@ -292,6 +301,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
     **{route: (scope, _of("batches", answer)) for route, (scope, answer) in BATCH_ROUTES.items()},
+    **{route: (scope, _of("batches", answer)) for route, (scope, answer) in MESSAGE_BATCH_ROUTES.items()},
     **{route: (scope, _of("bulk", answer)) for route, (scope, answer) in BULK_ROUTES.items()},
 }
 """By method and resource: the scope that is needed, and the answer."""

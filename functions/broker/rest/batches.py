@@ -11,6 +11,7 @@ from broker.errors import Conflict, InvalidRequest, NotFound
 from broker.jobs.accepting import Caller
 from broker.rest.http import Reply, Request
 from broker.rest.tries import asked_once
+from broker.rest.waiting import poll_again
 
 if TYPE_CHECKING:
     from broker.batches.asking.estimating import EstimateBatch
@@ -47,11 +48,11 @@ class BatchDoor:
     def submit_batch(self, request: Request) -> Reply:
         """`POST /batches`."""
         body = _asked(request)
-        return self._taken(self.submit(body, _caller(request), now_ms(), **self._told(request)), request)
+        return self._taken(self.submit(body, _caller(request), now_ms(), **self.told(request)), request)
 
     def retry_batch(self, request: Request) -> Reply:
         """`POST /batches/{id}/retry`: the rows that did not succeed, as a batch of their own."""
-        taken = self.submit.again(_id(request), _caller(request), now_ms(), **self._told(request))
+        taken = self.submit.again(_id(request), _caller(request), now_ms(), **self.told(request))
         return self._taken(taken, request)
 
     def estimate_batch(self, request: Request) -> Reply:
@@ -79,16 +80,21 @@ class BatchDoor:
 
     def _behind(self, request: Request) -> "Place | None":
         """Where a page begins."""
-        from broker.batches.listing import Place
         from broker.jobs.head import JOB_ID
 
         if not (after := request.query.get("after")):
             return _read_cursor(request.query.get("cursor") or None)
         if not JOB_ID.fullmatch(after):
             raise InvalidRequest("after is the id of a batch.", param="after")
-        found = self.batches.find(after)
-        known = found is not None and found.tenant == request.tenant
-        return Place.of(after, found.created_at) if found and known else Place(after, after)
+        return self.place_of(after, request.tenant)
+
+    def place_of(self, batch_id: str, tenant: str) -> "Place":
+        """Where a batch stands in its tenant's list; of an id that none of its batches has, by the id."""
+        from broker.batches.listing import Place
+
+        found = self.batches.find(batch_id)
+        known = found is not None and found.tenant == tenant
+        return Place.of(batch_id, found.created_at) if found and known else Place(batch_id, batch_id)
 
     def get_batch(self, request: Request) -> Reply:
         """`GET /batches/{id}`: as of now."""
@@ -131,7 +137,9 @@ class BatchDoor:
         """`POST /batches/{id}/redeliver`."""
         return Reply(202, {"object": "redelivery", "ids": self.redeliver(self._owned(request).id, now_ms())})
 
-    def _told(self, request: Request) -> dict[str, Any]:
+    def told(self, request: Request) -> dict[str, Any]:
+        """Which requests are one, as `tries.asked_once` has it."""
+
         def window_s() -> int:
             return self.submit.tenant_of(request.tenant, now_ms()).repeat_window_seconds
 
@@ -142,12 +150,13 @@ class BatchDoor:
         if taken.repeated:
             headers["idempotent-replayed"] = "true"
         shown = self._shown(taken.batch, request)
-        return Reply(200 if taken.batch.status.terminal else 202, shown.body, headers)
+        return Reply(200 if taken.batch.status.terminal else 202, shown.body, shown.headers | headers)
 
     def _shown(self, batch: "Batch", request: Request) -> Reply:
         from broker.doors.batches import shown
 
-        return Reply(200, shown(self.show(request.base_url)(batch, now_ms())))
+        again = {} if batch.status.terminal else poll_again(batch.created_at)
+        return Reply(200, shown(self.show(request.base_url)(batch, now_ms())), again)
 
     def _owned(self, request: Request) -> "Batch":
         return self.batches.get(_id(request), request.tenant)

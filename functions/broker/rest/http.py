@@ -22,11 +22,12 @@ from broker.errors import (
 from broker.json_text import MAX_BODY_BYTES
 
 READABLE = (
-    "idempotent-replayed, location, preference-applied, request-id, retry-after, retry-after-ms, x-request-id, "
-    "x-should-retry, ratelimit, ratelimit-policy, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
-    "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
-    "anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, "
-    "anthropic-ratelimit-tokens-limit, anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset"
+    "etag, idempotent-replayed, link, location, preference-applied, request-id, retry-after, retry-after-ms, "
+    "x-request-id, x-should-retry, ratelimit, ratelimit-policy, x-ratelimit-limit-requests, "
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
+    "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, anthropic-ratelimit-requests-limit, "
+    "anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, "
+    "anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset"
 )
 """The headers of replies that pages may read beside those that they always may (Fetch standard, "CORS protocol")."""
 
@@ -39,6 +40,9 @@ AS_A_FILE = (
 
 MOST_WAIT_S = 25
 """From when the function got the call, whatever accepting took of it; API Gateway cuts a call after 29 seconds."""
+
+REST = "{proxy+}"
+"""The last part of the template's routes for what no other takes."""
 
 PII_READ = "pii:read"
 """The scope of callers who get answers with the values in the place of their placeholders."""
@@ -80,7 +84,7 @@ class Request:
             public_url: the base URL to tell, perhaps with `{api}` for the API's id; empty for the caller's own way.
         """
         identity = event["requestContext"]["authorizer"]
-        base_url = _base_url(event["requestContext"], event["resource"], public_url)
+        base_url = base_url_of(event, public_url)
         made = cls._read(
             event, base_url, identity["tenant"], identity["principal"], frozenset(identity["scopes"].split())
         )
@@ -189,16 +193,18 @@ class Request:
         return int(text)
 
 
-def _base_url(context: dict[str, Any], resource: str, public_url: str) -> str:
+def base_url_of(event: dict[str, Any], public_url: str) -> str:
     """The URL that the API's routes hang on.
 
     API Gateway names the domain that it took the call for, which is one of the API's own and no header of the caller's,
     and the path as it was called, with the stage or the base path of a custom domain before the resource ("Input format
     of a Lambda function for proxy integration", API Gateway Developer Guide).
     """
+    context = event["requestContext"]
     if public_url:
         return public_url.replace("{api}", context["apiId"])
-    before = context["path"].rstrip("/").split("/")[: -resource.count("/")]
+    called = event["resource"].replace(REST, (event.get("pathParameters") or {}).get("proxy", ""))
+    before = context["path"].rstrip("/").split("/")[: -called.rstrip("/").count("/")]
     return f"https://{context['domainName']}{'/'.join(before)}"
 
 
@@ -219,6 +225,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     job_id: str | None = None
     """Of the job that was accepted, or found again, by the call; it is not sent."""
+    bodiless: bool = False
+    """Whether only the headers are sent."""
 
     def proxy(self, request_id: str, origin: str = "") -> dict[str, Any]:
         """The form that API Gateway takes; pages of `origin` (one, or `*`) may read it in browsers."""
@@ -229,7 +237,9 @@ class Reply:
         }  # as OpenAI's clients read it, and Anthropic's
         if origin:
             headers |= {"access-control-allow-origin": origin, "access-control-expose-headers": READABLE}
-        if self.body is None or isinstance(self.body, str):
+        if self.bodiless:
+            body = ""
+        elif self.body is None or isinstance(self.body, str):
             body = self.body or ""
         else:
             body = json.dumps(self.body, ensure_ascii=False)

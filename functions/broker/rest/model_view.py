@@ -9,33 +9,21 @@ from broker.routing.model import Model
 
 MILLION = 1_000_000
 
-LIFECYCLES = {"active": "active", "deprecated": "deprecated", "disabled": "retired"}
-"""A model's status in Anthropic's words."""
-
 
 def shown(model: Model, state: State, figures: Figures | None) -> dict[str, Any]:
-    """The public form (`contract.models.Model`): never an endpoint, a key's name or a provider's options.
-
-    It is what clients of OpenAI's and of Anthropic's read as well, whose fields have other names or none of ours.
-    """
+    """The public form (`contract.models.Model`): never an endpoint, a key's name or a provider's options."""
     return {
         "id": model.id,
         "object": "model",
-        "type": "model",
-        "display_name": model.id,
         "created": model.registered_at // 1000,
-        "created_at": iso(model.registered_at),
         "owned_by": model.provider,
         "tasks": sorted(model.tasks),
         "capabilities": sorted(model.capabilities),
         "context_window": model.context_window,
         "max_output_tokens": model.max_output_tokens,
-        "max_input_tokens": model.context_window,
-        "max_tokens": model.max_output_tokens,
         "quality": model.quality,
         "regions": sorted(model.regions),
         "status": model.status,
-        "lifecycle": LIFECYCLES[model.status],
         "sunset": model.sunset,
         "successor": model.successor,
         "prices": {

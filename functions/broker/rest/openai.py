@@ -14,6 +14,7 @@ from broker.jobs.store import REQUEST
 from broker.json_text import MOST_IN_REPLY
 from broker.rest.door_calls import accepted, answered, asked_of, counted, headers_of, owned_job, streamed, too_large
 from broker.rest.http import MOST_WAIT_S, Reply, Request
+from broker.rest.waiting import again
 
 if TYPE_CHECKING:
     from broker.rest.api import Api
@@ -36,7 +37,7 @@ def create_response(api: "Api", request: Request) -> Reply:
             api, request, head, headers, PREFIX, lambda view, _: response_of(view, asked_of(api, head, body))
         )
         return streamed(reply, response_stream, head) if asked.streams else reply
-    return Reply(200, response_of(api.view(head, request), asked_of(api, head, body)), headers, head.id)
+    return Reply(200, response_of(api.view(head, request), asked_of(api, head, body)), headers | again(head), head.id)
 
 
 def get_response(api: "Api", request: Request) -> Reply:
@@ -49,8 +50,8 @@ def get_response(api: "Api", request: Request) -> Reply:
     wait = request.number("wait", 0)
     if wait > MOST_WAIT_S:
         raise InvalidRequest(f"wait is at most {MOST_WAIT_S} seconds.", param="wait")
-    head = owned_job(api, request, PREFIX, "chat")
-    return Reply(200, _response(api, request, api.wait(head, request.began + wait, seen=0)))
+    head = api.wait(owned_job(api, request, PREFIX, "chat"), request.began + wait, seen=0)
+    return Reply(200, _response(api, request, head), again(head))
 
 
 def cancel_response(api: "Api", request: Request) -> Reply:
@@ -137,6 +138,15 @@ def create_embeddings(api: "Api", request: Request) -> Reply:
     return answered(api, request, head, headers_of(head, request, repeated), "job_", shown, packs=True)
 
 
+def create_moderation(api: "Api", request: Request) -> Reply:
+    """`POST /moderations`: the verdict."""
+    from broker.doors.moderations import PREFIX, job_of, moderation_of
+
+    _, _, head, repeated = accepted(api, request, job_of, DOOR)
+    headers, body = headers_of(head, request, repeated), request.json()
+    return answered(api, request, head, headers, PREFIX, lambda view, _: moderation_of(view, body))
+
+
 def _response(api: "Api", request: Request, head: Head) -> dict[str, Any]:
     from broker.doors.responses import response_of
 
@@ -166,5 +176,6 @@ OPENAI_ROUTES: dict[tuple[str, str], tuple[str, Callable[["Api", Request], Reply
     ("GET", "/chat/completions/{id}"): ("jobs:read", get_completion),
     ("DELETE", "/chat/completions/{id}"): ("jobs:write", delete_completion),
     ("POST", "/embeddings"): ("jobs:write", create_embeddings),
+    ("POST", "/moderations"): ("jobs:write", create_moderation),
 }
 """By method and resource: the scope that is needed, and the answer."""

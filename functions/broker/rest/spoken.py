@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from broker.rest.http import Reply
+from broker.rest.http import REST, Reply
 
 VERSION = "anthropic-version"
 """The header that Anthropic's clients always send, by which their calls of shared paths are known."""
 
-SHARED = ("models", "files")
-"""What begins paths that OpenAI's clients call as well."""
+SHARED = ("models", "files", REST)
+"""What begins paths that OpenAI's clients call as well; the last stands for paths that nobody answers."""
 
 
 def in_dialect(resource: str, headers: Mapping[str, str], reply: Reply) -> Reply:

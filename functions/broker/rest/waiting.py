@@ -3,9 +3,10 @@
 import re
 import time
 
+from broker.clock import now_ms
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs
-from broker.rest.http import MOST_WAIT_S
+from broker.rest.http import MOST_RETRY_AFTER_S, MOST_WAIT_S
 
 FIRST_POLL_S, SLOWEST_POLL_S, SLOWER_BY = 0.03, 1.0, 1.5
 """A long poll looks soon, then ever less often: ten reads of one small item in three seconds, at most some thirty."""
@@ -18,6 +19,16 @@ def preferred_wait(prefer: str) -> int:
         if name.lower() == "wait" and re.fullmatch("[0-9]{1,6}", value.strip()):
             return min(int(value), MOST_WAIT_S)
     return 0
+
+
+def poll_again(since_ms: int) -> dict[str, str]:
+    """The hint when to look again at what goes on since then: a fifth of the time that it took so far."""
+    return {"retry-after": str(min(max((now_ms() - since_ms) // 5000, 1), MOST_RETRY_AFTER_S))}
+
+
+def again(head: Head) -> dict[str, str]:
+    """The same for a job, while it goes on."""
+    return {} if head.status.terminal else poll_again(head.created_at)
 
 
 def ended(jobs: Jobs, head: Head, until: float, *, seen: int) -> Head:

@@ -17,7 +17,7 @@ class Room:
     """A bound on what a tenant has under way."""
 
     what: str
-    """In the plural, as in the code of the error: `too_many_{what}`."""
+    """In the plural; with the words of it the code of the error is made, as `too_many_batches`."""
     most: Callable[[str, int], int]
     """Of a tenant, at a moment (milliseconds)."""
     count: Callable[[str, int], int]
@@ -32,4 +32,4 @@ class Room:
         most = self.most(tenant, now)
         if self.count(tenant, most) >= most:
             message = f"The tenant has {most:,} {self.what} that have not ended: as many as it may have at once."
-            raise TooManyAtOnce(message, code=f"too_many_{self.what}", retry_after=LATER_S)
+            raise TooManyAtOnce(message, code=f"too_many_{self.what.replace(' ', '_')}", retry_after=LATER_S)

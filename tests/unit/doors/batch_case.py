@@ -62,7 +62,7 @@ class Broker(Flow):
         def write(bucket: str, key: str, parts: Iterable[bytes], batch_id: str) -> None:
             self.door.bucket.objects[key] = b"".join(parts)
 
-        Assemble(self.batches, self.results, files, write, "outbox")(batch_id, self.now)
+        Assemble(self.batches, self.results, files, write, "outbox")(batch_id, lambda: self.now)
 
     def run_all(self, batch_id: str) -> None:
         """All of a batch, as its workflow has it done."""

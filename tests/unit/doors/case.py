@@ -100,7 +100,8 @@ class Server:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0))).decode() or None
+                sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+                body = sent.decode(errors="surrogateescape") or None  # as `Request.of` does
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with lock:
                     owner.asked.append(f"{self.command} {self.path}")

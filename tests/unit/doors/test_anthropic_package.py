@@ -119,6 +119,7 @@ def test_models_are_listed_in_pages(client: anthropic.Anthropic) -> None:
     assert set(found) == {"large", "small", "vectors"}
     small = client.models.retrieve("small")
     assert (small.type, small.display_name, small.lifecycle) == ("model", "small", "active")
+    assert small.to_dict() == found["small"].to_dict()
     assert found["large"].lifecycle == "retired"
     page = client.models.list(limit=1, before_id="vectors")
     assert ([model.id for model in page.data], page.has_more) == (["small"], True)
@@ -132,11 +133,17 @@ def test_models_are_listed_in_pages(client: anthropic.Anthropic) -> None:
     "query", ["limit=0", "limit=x", "limit=1001", "after_id=none", "after_id=small&before_id=small"]
 )
 def test_a_page_that_makes_no_sense_is_refused(server: Server, query: str) -> None:
-    asked = urllib3.request("GET", f"{server.url}/v1/models?{query}", headers={"authorization": "Bearer ib_acme"})
-    assert (asked.status, asked.json()["error"]["param"]) == (
-        400,
-        query.split("=")[0] if "&" not in query else "before_id",
-    )
+    headers = {"authorization": "Bearer ib_acme", "anthropic-version": "2023-06-01"}
+    asked = urllib3.request("GET", f"{server.url}/v1/models?{query}", headers=headers)
+    wanted = query.split("&")[-1].split("=")[0]
+    assert (asked.status, asked.json()["error"]["details"]["param"]) == (400, wanted)
+
+
+def test_models_are_in_the_brokers_form_for_all_others(server: Server) -> None:
+    asked = urllib3.request("GET", f"{server.url}/v1/models?limit=1", headers={"x-api-key": "ib_acme"}).json()
+    assert asked.keys() == {"object", "data"}
+    assert len(asked["data"]) == 3
+    assert {"object", "created", "owned_by", "prices"} <= asked["data"][0].keys()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from ministack.core import lambda_runtime
+from ministack.core import iam_actions, lambda_runtime
 from ministack.services import apigateway_v1, eventbridge, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
@@ -78,3 +78,11 @@ def test_a_streams_batch_that_failed_is_an_error(invoke: Invoke, source: str, fa
     result = invoke({"Records": [{"eventSource": source, "fails": fails}]})
     assert result.get("error") is error
     assert ("errorType" in result["body"]) is bool(error)
+
+
+@pytest.mark.usefixtures("invoke")
+def test_a_policy_may_ask_for_the_context_of_what_is_encrypted() -> None:
+    body = b'{"KeyId": "k", "EncryptionContext": {"Purpose": "webhook"}}'
+    found = iam_actions.request_tag_context("kms", "kms:Encrypt", body, {})
+    assert found == {"kms:encryptioncontext:purpose": "webhook"}
+    assert iam_actions.request_tag_context("kms", "kms:Encrypt", b'{"KeyId": "k"}', {}) == {}

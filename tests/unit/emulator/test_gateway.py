@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ministack.services import apigateway_v1
 
-from local.emulator.gateway import EXTENSION, compressed, patch
+from local.emulator.gateway import ANY_METHOD, EXTENSION, METHODS, compressed, patch
 from local.emulator.rewriting import DoesNotFit
 
 TEMPLATE = '{"error": {"code": "unauthorized", "request_id": "$context.requestId"}}'
@@ -43,6 +43,17 @@ def test_kinds_of_bodies_are_read_as_a_template_writes_them(restored: None) -> N
     matches = apigateway_v1._media_type_matches
     assert matches("multipart/form-data; boundary=x", kinds) and matches("image/png", kinds)
     assert not matches("application/json", kinds)
+
+
+def test_any_method_is_each_but_those_that_the_path_has_itself(restored: None) -> None:
+    patch()
+    integration = {"type": "aws_proxy", "httpMethod": "POST", "uri": "one"}
+    own = {"x-amazon-apigateway-integration": integration | {"uri": "own"}}
+    any_method = {ANY_METHOD: {"x-amazon-apigateway-integration": integration}, "options": own}
+    api_id = apigateway_v1._import_rest_api(document({}) | {"paths": {"/{proxy+}": any_method}}, {})
+    (found,) = [each for each in apigateway_v1._resources[api_id].values() if each["path"] == "/{proxy+}"]
+    uris = {method: each["methodIntegration"]["uri"] for method, each in found["resourceMethods"].items()}
+    assert uris == {each.upper(): "own" if each == "options" else "one" for each in METHODS}
 
 
 def test_a_response_that_is_none_fails_the_deployment(restored: None) -> None:

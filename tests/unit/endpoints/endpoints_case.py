@@ -87,7 +87,7 @@ class Shop:
     def deliver(self) -> Deliver:
         database = self.world.database
         registered = RegisteredEndpoints(
-            *(database, self.endpoints, self.seal.open, self.bus_one),
+            *(database, self.endpoints, StartDelivery(database, self.queue), self.seal.open, self.bus_one),
             on_failure=lambda error: self.uncounted.append(type(error).__name__),
             clock=lambda: self.now,
         )
@@ -131,8 +131,18 @@ class Shop:
 
     def work(self) -> list[str]:
         """Attempt whatever is asked for; gives what became of each."""
+        self.fan_out()
         asked, self.queue.sent = self.queue.sent, []
         return [self.deliver(owner, name, self.now, BASE_URL) for owner, _, name, _ in asked]
+
+    def fan_out(self) -> None:
+        """Start what is to be started."""
+        asked, self.queue.sent = self.queue.sent, []
+        for owner, tenant, name, delay in asked:
+            if name.startswith("FAN#"):
+                assert self.deliver(owner, name, self.now, BASE_URL) == "delivered"
+            else:
+                self.queue.sent.append((owner, tenant, name, delay))
 
     def attempt(self, owner: str, name: str) -> str:
         """One attempt; what it asks for again is not made."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from broker.delivery.publishing import HeadChange
+from broker.delivery.starting import SAFETY_MS
 from broker.doors.responses import STATUSES
 from broker.endpoints.bodies import EVENTS, events_of
 from broker.endpoints.telling import KEEP_MS, Listeners
@@ -14,8 +15,8 @@ from broker.jobs.head import Status
 
 from tests.fakes.bus import FakeBus
 from tests.fakes.counting import CountingDatabase
-from tests.fakes.database import FakeDatabase
-from tests.fakes.world import NOW, World, a_head
+from tests.fakes.database import Crash, FakeDatabase
+from tests.fakes.world import BASE_URL, NOW, World, a_head
 from tests.unit.endpoints.endpoints_case import URL, Shop
 
 ENDS = [status for status in Status if status.terminal]
@@ -223,3 +224,55 @@ def test_what_is_no_event_is_named(name: str) -> None:
     with pytest.raises(InvalidRequest) as failure:
         events_of("native", ["job.failed", name], "events")
     assert failure.value.param == "events.1"
+
+
+def test_the_stream_waits_for_two_starts_at_most_however_many_endpoints_a_tenant_has() -> None:
+    costs = []
+    for many in (1, 2, 3, 20):
+        database = CountingDatabase()
+        shop = Shop(World(database))
+        for number in range(many):
+            shop.register(url=f"https://{number}.example.com/", form="native" if number % 2 else "openai")
+        shop.end(1, door="openai")
+        shop.queue.sent.clear()
+        before = database.writes
+        head = shop.end(2, door="openai")
+        costs.append((database.writes - before - 1, len(shop.queue.sent)))  # without the job's own
+        assert shop.work() == ["delivered"] * many
+        assert {post.url for post in shop.posts} == {f"https://{number}.example.com/" for number in range(many)}
+        kinds = sorted(post.told["type"] for post in shop.posts)
+        assert kinds == ["job.succeeded"] * (many // 2) + ["response.completed"] * (many - many // 2)
+        assert head.id in shop.posts[0].body.decode().replace("resp_", "job_")
+    assert costs == [(1, 1), (2, 2), (1, 1), (1, 1)]
+
+
+def test_many_are_told_once_each_whatever_is_repeated_or_breaks_off() -> None:
+    shop = Shop()
+    for number in range(5):
+        shop.register(url=f"https://{number}.example.com/")
+    head = shop.end()
+    ((owner, _, name, _),) = shop.queue.sent
+    shop.world.database.crash_in = 2
+    with pytest.raises(Crash):
+        shop.work()
+    shop.world.database.crash_in = None
+    shop.publish(HeadChange("s-1", None, head))
+    for _ in range(2):
+        assert shop.deliver(owner, name, shop.now, BASE_URL) == "delivered"
+    shop.now += SAFETY_MS
+    for note in shop.world.jobs.notes(head.id, "DELIVERY#").values():
+        shop.deliver.resend(note, shop.now)  # of the one whose message was lost
+    shop.work()
+    assert sorted(post.url for post in shop.posts) == [f"https://{number}.example.com/" for number in range(5)]
+    assert [note for note in shop.world.jobs.notes(head.id, "FAN#").values() if "due" in note] == []
+
+
+def test_a_fan_that_was_lost_is_found_by_the_sweep() -> None:
+    shop = Shop()
+    for number in range(3):
+        shop.register(url=f"https://{number}.example.com/")
+    head = shop.end()
+    shop.queue.sent.clear()
+    (item,) = shop.world.jobs.notes(head.id, "FAN#").values()
+    assert shop.deliver.resend(item, shop.now + SAFETY_MS)
+    assert shop.work() == ["delivered"] * 3

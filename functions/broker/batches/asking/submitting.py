@@ -87,16 +87,25 @@ class Submit:
     """How many batches a tenant may have under way."""
     on_lost_start: Callable[[Batch, Exception], None] = lambda batch, error: None
 
-    def __call__(self, request: BatchRequest, caller: Caller, now: int, **told: Any) -> Taken:
+    def __call__(
+        self, request: BatchRequest, caller: Caller, now: int, more: dict[str, Any] | None = None, **told: Any
+    ) -> Taken:
         """Take one; once for what is `told` of repeats (`jobs.once`: `key`, `keep_ms`, `attempt`).
+
+        Args:
+            request: the request.
+            caller: who asks.
+            now: milliseconds.
+            more: what its door keeps with it beside that (`Batch.asked`).
+            told: see above.
 
         Raises:
             InvalidRequest: and its kin, naming the field at fault; nothing is kept then.
             TooManyAtOnce: the tenant has as many under way as it may have.
         """
-        document = request.model_dump(mode="json", exclude_unset=True)
+        document = {"batch": request.model_dump(mode="json", exclude_unset=True), **(more or {})}
         return self._once(
-            {"batch": document}, caller, now, told, lambda batch_id: self._new(request, batch_id, caller, now)
+            document, caller, now, told, lambda batch_id: self._new(request, batch_id, caller, now, more or {})
         )
 
     def again(self, batch_id: str, caller: Caller, now: int, **told: Any) -> Taken:
@@ -178,8 +187,8 @@ class Submit:
             raise InvalidRequest(message, code="file_too_large", param=param)
         return found
 
-    def _new(self, request: BatchRequest, batch_id: str, caller: Caller, now: int) -> Batch:
-        asked = self.check(request, caller.tenant, now)
+    def _new(self, request: BatchRequest, batch_id: str, caller: Caller, now: int, more: dict[str, Any]) -> Batch:
+        asked = self.check(request, caller.tenant, now) | more
         found = self.found(request, caller.tenant, now)
         source = found.source if found else self.rows.write(batch_id, GIVEN, _lines(request.inline or ()))
         return self._made(batch_id, caller, now, {"kind": "object", **source}, asked, request.begins_at(now))

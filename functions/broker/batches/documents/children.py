@@ -1,8 +1,8 @@
 """The children of a document: what came of each row of each of its stages."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from broker.batches.batch import Batch
 from broker.batches.shard import PASSED_OVER, REJECTED, ROWS, RowEnd, row_job_id
@@ -26,6 +26,16 @@ class Child:
     """None where it did not become a job."""
     pages: str = ""
     attempts: int = 0
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `facts` gave."""
+        ended = {**facts["ended"], "missing": tuple(facts["ended"]["missing"])}
+        return cls(**{**facts, "ended": Ended(**ended)})
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -54,12 +64,17 @@ class Children:
     def by_stage(self, batch: Batch) -> Iterator[list[Child]]:
         """The children of each stage that was laid out, in order; all of them have ended."""
         stages = sorted(batch.stages.items(), key=lambda pair: int(pair[1]["shard"]))
-        for name, stage in stages:
-            found: list[Child] = []
-            first, rows = int(stage["shard"]), int(stage["rows"])
-            for number in range(first, first - (-rows // ROWS)):
-                found += self._of_shard(batch, name, number, len(found))
-            yield found
+        for name, _ in stages:
+            yield self.of_stage(batch, name)
+
+    def of_stage(self, batch: Batch, name: str) -> list[Child]:
+        """The children of one stage, in order."""
+        stage = batch.stages[name]
+        found: list[Child] = []
+        first, rows = int(stage["shard"]), int(stage["rows"])
+        for number in range(first, first - (-rows // ROWS)):
+            found += self._of_shard(batch, name, number, len(found))
+        return found
 
     def _of_shard(self, batch: Batch, stage: str, number: int, before: int) -> Iterator[Child]:
         shard = self.batches.shard(batch.id, number)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from broker.batches.batch import DOCUMENT, KEEP_S, LOOK_MS, Batch, is_document
 from broker.batches.documents.children import Child, Children
+from broker.batches.documents.earlier import Earlier, Kept, names_of
 from broker.batches.documents.recipes import Recipes
 from broker.batches.ports import BatchWorkflows, Results, RowBytes
 from broker.batches.rows.planning import Plan, facts_of
@@ -36,7 +37,7 @@ KEPT_S = 86_400
 """Beyond the time of its document, a PDF of pages is kept for as long."""
 
 
-class Readings(Protocol):
+class Readings(Kept, Protocol):
     """What was read of documents, until their batches end."""
 
     def load(self, batch_id: str) -> dict[str, Any] | None:
@@ -59,8 +60,8 @@ class Readings(Protocol):
         """
         ...
 
-    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0) -> None:
-        """Delete what was read, and so many pictures and PDFs of pages; may be repeated."""
+    def forget(self, batch_id: str, scans: int = 0, gathered: int = 0, ended: Iterable[str] = ()) -> None:
+        """Delete what was read, so many pictures and PDFs of pages, and what came of stages; may be repeated."""
         ...
 
 
@@ -175,16 +176,18 @@ class PlanDocument:
         about = batch.asked[DOCUMENT]
         recipe = self.recipes.version(about["recipe"], int(about["version"]))
         facts = self.readings.load(batch.id)
-        stages = list(self.children.by_stage(batch))
         if facts is None:
             error = {"type": "gone", "code": "document_gone", "message": "What was read of the document is gone."}
-            return self._end(batch, recipe, None, Final(error=error), stages, clock())
+            return self._end(batch, recipe, None, Final(error=error), list(self.children.by_stage(batch)), clock())
+        earlier = Earlier.of(batch, self.children, self.readings)
         reading = Reading.of(facts["reading"])
         fit = Fit(int(about["size"]), about.get("family"))
-        ended = [[child.ended for child in stage] for stage in stages]
+        ended = [[child.ended for child in stage] for stage in earlier.stages]
         step = next_step(reading, recipe, fit, ended, stopped=batch.stop)
         if isinstance(step, Final):
+            stages = list(self.children.by_stage(batch)) if earlier.again else earlier.stages
             return self._end(batch, recipe, reading, step, stages, clock())
+        earlier.keep(batch, self.readings)
         return self._begin(batch, step)
 
     def _begin(self, batch: Batch, stage: Stage) -> Batch:
@@ -243,7 +246,8 @@ class PlanDocument:
             return now_is.ended(output, now)
 
         after = self.batches.change(batch.id, decide)[1]
-        self.readings.forget(batch.id, *((reading.scans, len(reading.gathered)) if reading else ()))
+        pictures = (reading.scans, len(reading.gathered)) if reading else (0, 0)
+        self.readings.forget(batch.id, *pictures, ended=names_of(batch))
         self.results.forget(batch.id, batch.shards)
         self.results.forget_rows(batch.id, [batch.rows_in or {}])
         return after

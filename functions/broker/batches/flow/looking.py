@@ -11,9 +11,7 @@ from broker.batches.flow.telling import Tell
 from broker.batches.ports import BatchWorkflows, ShardQueue
 from broker.batches.rows.releasing import Release
 from broker.batches.store import Batches
-from broker.batches.viewing import live_sums
 from broker.errors import BrokerError, Conflict, NotFound
-from broker.storage import Unread
 
 ANEW_LOOKS = 8
 """In vain, at a batch that lacks nothing but its results: some five hours. Then they are collected anew, once."""
@@ -42,18 +40,12 @@ class LookAtBatch:
             return True
         if batch.open or batch.status.terminal:
             self.queue.send(batch.id, batch.tenant, batch.open or [0])
-            self._progress(batch, now)
+            self.tell.progress(batch, now, live=True)
         elif batch.is_planned and not batch.is_done and (batch.token or batch.opens_at(now) > now):
             return False  # paused, or out of its hours: the workflow waits, and rightly
         elif not (batch.token and self.workflows.go_on(batch.token)):
             self.workflows.start(batch.id, batch.rev)
         return True
-
-    def _progress(self, batch: Batch, now: int) -> None:
-        try:
-            self.tell.progress(batch, now, live_sums(self.batches, batch))
-        except Unread:
-            return
 
 
 def _looked(batch: Batch, now: int) -> Batch:

@@ -10,16 +10,15 @@ from typing import Any, Protocol
 
 from broker.batches.batch import Batch, BatchStatus
 from broker.batches.ports import ShardQueue
-from broker.batches.shard import ENDINGS, Shard, Sums
+from broker.batches.shard import ENDINGS, STEPS, Shard, Sums
 from broker.batches.store import Batches
+from broker.batches.viewing import live_sums
 from broker.clock import iso, usd
 from broker.envelope import envelope
-
-STEPS = 20
-"""Progress is told at each twentieth of the rows …"""
+from broker.storage import Unread
 
 STEP_MS = 60_000
-"""… and not more often than that."""
+"""Progress is told at each twentieth of the rows, and not more often than that."""
 
 WEBHOOKS: Mapping[BatchStatus, str] = {
     BatchStatus.COMPLETED: "batch.completed",
@@ -66,12 +65,16 @@ class Tell:
         at = batch.stamps.get(BatchStatus.IN_PROGRESS.value, batch.created_at)
         self._event("BatchStarted", batch, "started", at, {"total": batch.rows})
 
-    def progress(self, batch: Batch, now: int, live: Sums | None = None) -> None:
-        """How far it has come, if it came a twentieth further and that is due; `live` is of its open shards."""
-        sums = batch.sums + (live or Sums())
+    def progress(self, batch: Batch, now: int, *, live: bool = False) -> None:
+        """How far it has come, if it came a twentieth further and that is due; `live`, with what open shards tell."""
+        if batch.status is not BatchStatus.IN_PROGRESS or now - batch.told_at < STEP_MS:
+            return
+        try:
+            sums = batch.sums + (live_sums(self.batches, batch) if live else Sums())
+        except Unread:  # the tables are busy, and it is told the next time
+            return
         step = STEPS * sums.ended // max(1, batch.rows)
-        is_due = batch.told < step < STEPS and now - batch.told_at >= STEP_MS
-        if not is_due or batch.status is not BatchStatus.IN_PROGRESS:
+        if not batch.told < step < STEPS:
             return
         facts = {"total": batch.rows, "ended": sums.ended, "percent": step * 100 // STEPS, "counts": counts_of(sums)}
         self._event("BatchProgressed", batch, f"progressed_{step}", now, facts)

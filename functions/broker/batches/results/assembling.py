@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from broker.batches.batch import Batch, is_document
 from broker.batches.flow.slots import Slots
 from broker.batches.ports import ResultKind, Results
-from broker.batches.results.collecting import in_one_file
+from broker.batches.results.collecting import goes_to_outbox, in_one_file
 from broker.batches.store import Batches
 from broker.errors import Unavailable
 from broker.jobs.head import Status
@@ -90,7 +90,7 @@ class Assemble:
         if not batch.status.terminal and batch.is_done:
             if is_large and (wait_s := self.slots.claim(batch, clock())):
                 return {"written": False, "wait_s": wait_s}
-            output = self._in_outbox(batch) if in_one_file(batch) else self._as_files(batch, clock())
+            output = self._in_outbox(batch) if goes_to_outbox(batch) else self._as_files(batch, clock())
             _, batch = self.batches.change(batch_id, lambda before: before.ended(output, clock()))
         if is_large:
             self.slots.give_back(batch, clock())
@@ -106,6 +106,8 @@ class Assemble:
     def _as_files(self, batch: Batch, now: int) -> dict[str, Any]:
         succeeded = batch.sums.counts.get(Status.SUCCEEDED.value, 0)
         lines: dict[ResultKind, int] = {"output": succeeded, "errors": batch.rows - succeeded}
+        if in_one_file(batch):
+            lines = {"output": batch.rows}
         return {NAMES[kind]: self._file(batch, kind, count, now) for kind, count in lines.items() if count}
 
     def _file(self, batch: Batch, kind: ResultKind, count: int, now: int) -> str:

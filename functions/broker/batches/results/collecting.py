@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from broker.batches.batch import Batch
+from broker.batches.batch import MESSAGES, Batch
 from broker.batches.ports import ResultKind, Results, RowBytes
 from broker.batches.results.lines import RowName, lines_of
 from broker.batches.rows.sources import Content, RowRequest, contents_of
@@ -163,4 +163,9 @@ class _Rows:
 
 def in_one_file(batch: Batch) -> bool:
     """True where all results of a batch go into one file, and not its errors into another."""
+    return goes_to_outbox(batch) or MESSAGES in batch.asked
+
+
+def goes_to_outbox(batch: Batch) -> bool:
+    """True where that file is an object of the outbox."""
     return bool(batch.asked.get("output", {}).get("kind") == "outbox")

@@ -12,7 +12,7 @@ from broker.batches.ports import ShardQueue
 from broker.batches.results.collecting import Collect, Unsettled
 from broker.batches.rows.duplicates import Duplicates
 from broker.batches.rows.releasing import Release
-from broker.batches.shard import Shard, row_job_id
+from broker.batches.shard import STEPS, Shard, row_job_id
 from broker.batches.store import Batches
 from broker.errors import Conflict, NotFound
 from broker.jobs.head import Head, Status
@@ -69,6 +69,8 @@ class Fold:
                 of_cap = shard.reserved, shard.settled
                 batch = self.release(batch.id, lambda now_is: now_is.fold(shard.number, ended.sums, now, *of_cap), now)
                 self.tell.progress(batch, now)
+        if not shard.is_over and shard.number < STEPS:
+            self.tell.progress(batch, now, live=True)
         if shard.is_light and shard.number in batch.busy:
             self.release(batch.id, lambda now_is: now_is.lighten(shard.number), now)
 

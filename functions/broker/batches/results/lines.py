@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from broker.batches.batch import Batch
+from broker.batches.batch import MESSAGES, Batch
 from broker.batches.rows.sources import RowRequest
 from broker.jobs.exporting import Export, line_of
 from broker.jobs.reading import view
@@ -77,7 +77,7 @@ class OpenAiLines:
 
         (head, notes, item), payloads, url = seen, self.export.payloads, self.export.base_url
         if head.output is None:
-            return iter([rows.ended_line(_row(name), view(head, notes, None, url))])
+            return iter([rows.ended_line(self.form, _row(name), view(head, notes, None, url))])
         given = request.given or {}
         if self.form.pieces_of and (plain := payloads.plain_json(head.id, head.output, item)):
             shown, mark = view(head, notes, {}, url), os.urandom(16).hex()
@@ -97,6 +97,29 @@ class OpenAiLines:
         return rows.failed_line(_row(name), error)
 
 
+@dataclass(frozen=True, slots=True)
+class MessageLines:
+    """`{"custom_id", "result"}` (`doors.message_batches`)."""
+
+    export: Export
+
+    def answered(self, name: RowName, request: RowRequest, seen: Look) -> Iterator[bytes] | None:
+        """See `Lines.answered`."""
+        from broker.doors.message_batches import ended_line
+
+        head, notes, item = seen
+        output = self.export.payloads.load(head.id, head.output, item) if head.output else None
+        if head.output and output is None:
+            return None
+        return iter([ended_line(name.custom_id, view(head, notes, output, self.export.base_url))])
+
+    def failed(self, name: RowName, error: dict[str, Any]) -> bytes:
+        """See `Lines.failed`."""
+        from broker.doors.message_batches import failed_line
+
+        return failed_line(name.custom_id, name.job_id, error)
+
+
 def _row(name: RowName) -> "RowOf":
     from broker.doors.rows import RowOf
 
@@ -104,7 +127,9 @@ def _row(name: RowName) -> "RowOf":
 
 
 def lines_of(batch: Batch, export: Export) -> Lines:
-    """The form of a batch's results: that of its rows."""
+    """The form of a batch's results: that of its rows, and of who asked."""
+    if MESSAGES in batch.asked:
+        return MessageLines(export)
     if endpoint := batch.asked.get("endpoint"):
         from broker.doors.rows import FORMS  # of few batches
 

@@ -156,7 +156,8 @@ class Plan:
         try:
             is_large = may_wait and self._is_large(batch)
             if is_large and (wait_s := self.slots.claim(batch, clock())):
-                return facts_of(batch, clock()) | {"wait_s": wait_s}
+                batch = self.batches.change(batch_id, lambda there: _stopped_unread(there, clock()))[1]
+                return facts_of(batch, clock()) | ({} if batch.status.terminal else {"wait_s": wait_s})
             batch = self._plan(batch, clock, time_left)
         except InvalidRequest as error:
             facts = {**error.facts(), "param": error.param}
@@ -219,6 +220,13 @@ class Plan:
             return replace(batch, rows_in=where).planned(layout.shards, layout.rows, cursor, is_last=is_last, now=now)
 
         return self.batches.change(layout.batch.id, decide)[1]
+
+
+def _stopped_unread(batch: Batch, now: int) -> Batch:
+    """A batch that has no slot for its file: where it would begin no row any more, it ends, and nobody reads it."""
+    if batch.ends_at <= now:
+        batch = batch.stopped("expired", now)
+    return batch.ended({}, now) if batch.stop and not batch.shards and not batch.stages else batch
 
 
 def facts_of(batch: Batch, now: int) -> dict[str, Any]:

@@ -138,10 +138,19 @@ def custom_id_of(body: Any) -> tuple[str | None, Any]:
     if not isinstance(body, dict) or "custom_id" not in body:
         return None, body
     given = body["custom_id"]
-    if not isinstance(given, str) or not 1 <= len(given) <= MOST_ID_CHARS:
-        message = f"custom_id: it has to be a text of 1 to {MOST_ID_CHARS} characters"
+    if not isinstance(given, str) or not 1 <= len(given) <= MOST_ID_CHARS or not _is_unicode(given):
+        message = f"custom_id: it has to be a text of 1 to {MOST_ID_CHARS} characters in Unicode"
         raise InvalidRequest(message, code="invalid_field", param="custom_id")
     return given, {name: value for name, value in body.items() if name != "custom_id"}
+
+
+def _is_unicode(text: str) -> bool:
+    """False of what has half of a surrogate pair, which cannot be written down."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def value_of(data: bytes) -> Any:

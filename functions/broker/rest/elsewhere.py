@@ -1,0 +1,75 @@
+"""Calls that no route of the template takes: API Gateway hands them on by a route for all the rest (`/{proxy+}`).
+
+A `HEAD` is its `GET` without the body, a known path with another method a `405` that says which it has, a call that
+clients' packages know a `400` that names it and says what there is instead, and anything else a `404`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from broker.doors.unserved import instead_of
+from broker.errors import InvalidRequest, NotFound
+from broker.rest.http import REST, Reply, Request, error_reply
+from broker.rest.spoken import VERSION
+
+LONGEST_TOLD = 200
+"""Characters of a path in an error."""
+
+
+def answer_elsewhere(request: Request, routes: Iterable[tuple[str, str]], answer: Callable[[Request], Reply]) -> Reply:
+    """Answer such a call, or say why there is no answer.
+
+    Args:
+        request: its path is the value of `proxy`.
+        routes: method and resource of all that are answered.
+        answer: answers one of them.
+
+    Raises:
+        InvalidRequest: a package knows the call, and it is not answered.
+        NotFound: nobody knows it.
+    """
+    path = request.resource.replace(REST, request.path.get("proxy", ""))
+    known = _known(path, routes)
+    if request.method in known:  # `DELETE /batches/estimate`: API Gateway looked at the route of that name alone
+        resource, variables = known[request.method]
+        return answer(replace(request, resource=resource, path=variables))
+    if request.method == "HEAD" and "GET" in known:
+        resource, variables = known["GET"]
+        # Who only looks does not wait.
+        query = {name: value for name, value in request.query.items() if name != "wait"}
+        asked = replace(request, method="GET", resource=resource, path=variables, query=query)
+        return replace(answer(asked), bodiless=True)
+    instead = instead_of(request.method, path, anthropic=VERSION in request.headers)
+    if instead is not None:
+        call = f"{request.method} /v1{path}"[:LONGEST_TOLD]
+        raise InvalidRequest(f"{call} is not supported here ({instead}).", code="unsupported_call")
+    if not known:
+        raise NotFound("There is no such route.", code="unknown_route")
+    allowed = ", ".join(sorted({*known, "OPTIONS"} | ({"HEAD"} if "GET" in known else set())))
+    refused = InvalidRequest(f"This path has {allowed}.", code="method_not_allowed")
+    reply = error_reply(refused, request.request_id)
+    return replace(reply, status=405, headers={**reply.headers, "allow": allowed})
+
+
+def _known(path: str, routes: Iterable[tuple[str, str]]) -> dict[str, tuple[str, dict[str, str]]]:
+    """By method, the resource that has the path, and its variables; of two, the one that says more of it."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for method, resource in sorted(routes, key=lambda route: -route[1].count("{")):
+        variables = _variables(path, resource)
+        if variables is not None:
+            found[method] = (resource, variables)
+    return found
+
+
+def _variables(path: str, resource: str) -> dict[str, str] | None:
+    """What a path has in the place of a resource's variables; None where it is another's."""
+    given, wanted = path.split("/"), resource.split("/")
+    if len(given) != len(wanted):
+        return None
+    found = {}
+    for value, part in zip(given, wanted, strict=True):
+        if part.startswith("{") and value:
+            found[part.strip("{}")] = value
+        elif part != value:
+            return None
+    return found
