@@ -1,7 +1,7 @@
 """The routes of `/v1`, one function each, in one table."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
-from broker.rest.limited import limits_for, telling
+from broker.rest.limited import limits_for, list_limits, telling
 from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_routes import MODEL_ROUTES
 from broker.rest.openai import OPENAI_ROUTES
@@ -38,6 +38,8 @@ from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
+from broker.tenants.limiting import Standing
+from broker.tenants.limits import Limit
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class Api:
     endpoints: Callable[[], "EndpointDoor"]
     check_rate: Callable[[str, int], None] = lambda tenant, now: None
     """Raises where the tenant calls too often."""
+    standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
+    """How limits of a tenant stand."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -262,6 +266,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     **MODEL_ROUTES,
+    ("GET", "/limits"): ("usage:read", list_limits),
     **OPENAI_ROUTES,
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
