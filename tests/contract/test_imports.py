@@ -162,6 +162,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jwt": {"tenants"},
     "phonenumbers": {"guardrails"},
     "pydantic": {"batches", "bulk", "contract", "endpoints", "files", "jobs", "registry", "reviews", "schemas"},
+    "cryptography": {"delivery"},
     "pydantic_core": {"contract", "jobs"},
     "pypdfium2": {"documents"},
     "selectolax": {"documents"},
