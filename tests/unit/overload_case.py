@@ -57,6 +57,7 @@ class Arrival:
     model_ms: int
     tenant: str = "acme"
     lane: str = "interactive"
+    model: str = "small"
 
 
 @dataclass
@@ -93,6 +94,8 @@ class Overload:
     arrivals: Sequence[Arrival]
     bounded: bool = True
     """False to see what becomes of them where dispatch starts all that comes."""
+    readers: dict[str, int] = field(default_factory=lambda: dict(READERS))
+    seed: int = 5
     tables: QuickDatabase = field(default_factory=QuickDatabase)
     busy: int = 0
     most_busy: int = 0
@@ -115,7 +118,7 @@ class Overload:
         self.metered = MeteredDatabase(self.tables)
         self.lanes = {name: Lane() for name in READERS}
         self.jobs = {f"job_{number}": arrival for number, arrival in enumerate(self.arrivals)}
-        self.dice = random.Random(5)
+        self.dice = random.Random(self.seed)
         self.states = inference()
         self.dead = FakeDeadLetters()
         self.settling = settling_of(self.world, chance=self.dice.random)
@@ -188,7 +191,7 @@ class Overload:
 
     def _poll(self, name: str) -> None:
         lane = self.lanes[name]
-        while lane.messages and lane.reading < READERS[name]:
+        while lane.messages and lane.reading < self.readers[name]:
             batch = [lane.messages.popleft() for _ in range(min(BATCH, len(lane.messages)))]
             lane.reading += 1
             for message in batch:
@@ -282,7 +285,8 @@ class Overload:
         lease_ms = self.jobs[run.id].model_ms + MINUTE
 
         def begin(head: Head) -> Head:
-            after, key = start_call(head, run.fence, model="small", reserve=1, now=self.now, lease_ms=lease_ms)
+            model = self.jobs[run.id].model
+            after, key = start_call(head, run.fence, model=model, reserve=1, now=self.now, lease_ms=lease_ms)
             keys.append(key)
             return after
 

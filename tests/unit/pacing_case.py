@@ -1,11 +1,11 @@
 """A batch against a provider with rate limits, in virtual time: dispatch with its governor, the workflow, the sweep.
 
-`overload_case` with a model that takes so many calls and tokens a minute, as buckets that fill all the time, and
-refuses what is more. A refused call is settled, and repeated or put back, by the rules of the workflow's own steps.
+`overload_case` with models that take so many calls and tokens, and refuse what is more (`pacing_provider`). A refused
+call is settled, and repeated or put back, by the rules of the workflow's own steps.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,12 +14,14 @@ from broker.consequences import SUCCEEDED
 from broker.errors import Throttled
 from broker.jobs.ending import settle_call
 from broker.jobs.head import BULK
+from broker.jobs.in_flight import InFlight
 from broker.steps.outcomes import pace_facts
 from broker.steps.repeating import may_ask
 from broker.steps.timing import bulk_pause_s, pause_s
 
 from tests.fakes.world import MINUTE, NOW, SECOND, a_head
 from tests.unit.overload_case import Arrival, Execution, Overload
+from tests.unit.pacing_provider import Bucket, Limited
 
 REFUSED_MS = 150
 """In which a provider refuses a call."""
@@ -33,65 +35,20 @@ class Row(Arrival):
     hold: int = 0
     """Nano-dollars that are held for it: what it says of its size. Nothing is, where its tenant has no budget."""
     always_refused: bool = False
-
-
-@dataclass
-class Bucket:
-    """So much a second, and so much saved up."""
-
-    rate: float
-    most: float
-    level: float = field(init=False)
-    _at: int = NOW
-
-    def __post_init__(self) -> None:
-        self.level = self.most
-
-    def fill(self, now: int) -> None:
-        """As time passes."""
-        self.level = min(self.most, self.level + self.rate * (now - self._at) / 1000)
-        self._at = now
-
-
-@dataclass
-class Limited:
-    """A provider of one model."""
-
-    calls: Bucket
-    tokens: Bucket = field(default_factory=lambda: Bucket(1e12, 1e12))
-    names_limits: bool = False
-    retry_after_s: float | None = None
-
-    def takes(self, row: Row, now: int) -> bool:
-        """True where a call is within the limits; it is then counted."""
-        for bucket in (self.calls, self.tokens):
-            bucket.fill(now)
-        if row.always_refused or self.calls.level < 1 or self.tokens.level < row.tokens:
-            return False
-        self.calls.level -= 1
-        self.tokens.level -= row.tokens
-        return True
-
-    def headers(self) -> dict[str, str]:
-        """Of any reply."""
-        if not self.names_limits:
-            return {}
-        each = (("requests", self.calls), ("tokens", self.tokens))
-        return {
-            f"x-ratelimit-{what}-{name}": str(int(value))
-            for name, bucket in each
-            if bucket.most < 1e12
-            for what, value in (("limit", bucket.rate * 60), ("remaining", bucket.level))
-        }
+    asked: str = ""
+    """The model that it asks for, where that is not the one that answers."""
 
 
 @dataclass
 class Batch(Overload):
     """Rows and their provider."""
 
-    provider: Limited = field(default_factory=lambda: Limited(Bucket(10, 600)))
-    changes: Sequence[tuple[int, Callable[[Limited], None]]] = ()
-    """What becomes of the provider, and when (milliseconds from the start)."""
+    providers: Mapping[str, Limited] = field(default_factory=lambda: {"small": Limited(Bucket(10, 600))})
+    """By model."""
+    changes: Sequence[tuple[int, float]] = ()
+    """When limits become others, and how many times as large (milliseconds from the start)."""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Of tenants; 1 of those that are not named."""
     calls: Counter[str] = field(default_factory=Counter)
     """By lane."""
     refused: Counter[str] = field(default_factory=Counter)
@@ -105,13 +62,23 @@ class Batch(Overload):
 
     def __post_init__(self) -> None:
         Overload.__post_init__(self)
-        for when, change in self.changes:
-            self.at(NOW + when, partial(change, self.provider))
+        for when, times in self.changes:
+            self.at(NOW + when, partial(self._change, times))
+
+    def _change(self, times: float) -> None:
+        for provider in self.providers.values():
+            provider.scale(times, self.now)
+
+    def _new_process(self) -> InFlight:
+        process = Overload._new_process(self)
+        process.pace.fair.weight = lambda tenant, now: self.weights.get(tenant, 1)
+        return process
 
     def _arrive(self, job_id: str, arrival: Arrival) -> None:
         times = {"created_at": self.now, "deadline_at": self.now + 24 * 60 * MINUTE, "due_at": self.now + MINUTE}
         holds = {"tenant": self._row(job_id).hold} if self._row(job_id).hold else {}
-        head = a_head(id=job_id, tenant=arrival.tenant, lane=arrival.lane, **times, holds=holds)
+        asked = self._row(job_id).asked or (arrival.model if len(self.providers) > 1 else "auto")
+        head = a_head(id=job_id, tenant=arrival.tenant, lane=arrival.lane, asked=asked, **times, holds=holds)
         self.world.put(head)
         self._send(head)
 
@@ -129,20 +96,22 @@ class Batch(Overload):
         if not keys:
             return
         self.asked.setdefault(execution.run.id, self.now)
-        takes = self.provider.takes(row, self.now)
+        provider = self.providers[row.model]
+        takes = not row.always_refused and provider.takes(row.tokens, self.now)
         self.calls[row.lane] += 1
         if takes:
             self.served.append((self.now, row.tenant, row.tokens))
         else:
             self.refused[row.lane] += 1
         took = row.model_ms if takes else REFUSED_MS
-        headers = self.provider.headers()
-        self._started(name, took, partial(self._replied, execution, keys[-1], headers, takes=takes))
+        failure = None
+        if not takes:
+            failure = Throttled("Slowly.", code="http_429", retry_after=provider.pause_s(row.tokens, self.now))
+        self._started(name, took, partial(self._replied, execution, keys[-1], provider.headers(self.now), failure))
 
-    def _replied(self, execution: Execution, key: str, headers: dict[str, str], *, takes: bool) -> None:
+    def _replied(self, execution: Execution, key: str, headers: dict[str, str], failure: Throttled | None) -> None:
         run, row = execution.run, self._row(execution.run.id)
-        facts: dict[str, Any] = {"model": "small", "cost": 0, "ended_at": self.now}
-        failure = None if takes else Throttled("Slowly.", code="http_429", retry_after=self.provider.retry_after_s)
+        facts: dict[str, Any] = {"model": row.model, "cost": 0, "ended_at": self.now}
         if row.lane == BULK:
             facts |= pace_facts(failure, headers)
         if failure is None:
@@ -154,8 +123,8 @@ class Batch(Overload):
             return
         facts |= {"outcome": "Throttled", "paid": "no", "error": failure.facts()}
         settle_call(self.world.jobs, run.id, key, run.fence, facts)
-        pause = (bulk_pause_s if row.lane == BULK else pause_s)(failure.retry_after)
-        if pause is not None and may_ask("small", self.world.jobs.get(run.id).calls_of(run.fence.run)):
+        pause = (bulk_pause_s if row.lane == BULK else pause_s)(failure.retry_after, self.dice.random)
+        if pause is not None and may_ask(row.model, self.world.jobs.get(run.id).calls_of(run.fence.run)):
             self.at(self.now + pause * SECOND, partial(self._enter, execution, "Invoke Model"))
         else:
             self._enter(execution, "Settle Job", {"failure": failure.failure()})
@@ -172,15 +141,11 @@ def drained_s(batch: Batch, tenant: str | None = None) -> float:
     return (max(ours) - NOW) / 1000
 
 
-def bound_s(rows: int, rate: float, burst: float, latency_s: float) -> float:
-    """T* = (N - burst) / rate + latency."""
-    return max(0.0, rows - burst) / rate + latency_s
-
-
-def gap(batch: Batch, one: str, other: str, since: int = MINUTE + 5 * SECOND) -> int:
+def gap(batch: Batch, one: str, other: str, since: int | None = None) -> float:
     """By how many tokens one of two tenants was ever ahead of the other, while both had something to be started.
 
-    A refused call that pauses until it is repeated is nothing to be started: nobody waits for it.
+    Tokens are those of a tenant of the smaller weight: of one with three times as much, three count as one. A refused
+    call that pauses until it is repeated is nothing to be started: nobody waits for it.
 
     Args:
         batch: that was run.
@@ -188,10 +153,14 @@ def gap(batch: Batch, one: str, other: str, since: int = MINUTE + 5 * SECOND) ->
         other: the other.
         since: milliseconds from the start: a little later than both came, for what nobody waits for is anybody's.
     """
-    until = min(max(at for job, at in batch.asked.items() if batch.jobs[job].tenant == each) for each in (one, other))
-    ahead, widest = 0, 0
+    both = one, other
+    came = max(min(each.at for each in batch.arrivals if each.tenant == tenant) for tenant in both)
+    begin = NOW + (came + 5 * SECOND if since is None else since)
+    until = min(max(at for job, at in batch.asked.items() if batch.jobs[job].tenant == each) for each in both)
+    weights = [batch.weights.get(each, 1) / min(batch.weights.get(tenant, 1) for tenant in both) for each in both]
+    ahead = widest = 0.0
     for at, tenant, tokens in batch.served:
-        if NOW + since <= at < until:
-            ahead += tokens if tenant == one else -tokens
+        if begin <= at < until and tenant in both:
+            ahead += tokens / weights[0] if tenant == one else -tokens / weights[1]
             widest = max(widest, abs(ahead))
     return widest

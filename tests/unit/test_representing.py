@@ -105,10 +105,11 @@ def test_a_page_links_to_the_next_one() -> None:
     assert more == f'<{BASE}/jobs?limit=2&cursor=old&after=file-1>; rel="next"'
 
 
-def test_a_page_of_anthropics_links_by_its_own_parameter() -> None:
+def test_a_page_in_anthropics_form_links_as_its_clients_ask() -> None:
     body = {"data": [], "has_more": True, "first_id": "a", "last_id": "b"}
-    reply = represented(Reply(200, body), asking(resource="/models", path={}))
-    assert reply.headers["link"] == f'<{BASE}/models?after_id=b>; rel="next"'
+    asked = asking(resource="/models", path={}, query={"limit": "2", "after_id": "old"})
+    link = represented(Reply(200, body), asked).headers["link"]
+    assert link == f'<{BASE}/models?limit=2&after_id=b>; rel="next"'
 
 
 @pytest.mark.parametrize("last", [{"next_cursor": None}, {"has_more": False, "last_id": "file-1"}, {}])

@@ -26,7 +26,7 @@ class AnthropicErrorDetails(Shown):
     budget: Budget | None = None
     """Only of a `billing_error`, where it is the tenant's own budget that does not cover the job."""
     limit: ReachedLimit | None = None
-    """Only of a `rate_limit_error` of the caller's own limits."""
+    """Only of a `rate_limit_error`, where a limit of the tenant's, or of its key, is reached."""
 
 
 class AnthropicErrorFacts(Shown):

@@ -6,8 +6,8 @@ lifted to the least of those who wait, so nobody saves up, and while nobody wait
 with what is expected of it when it is started, and with the difference when it has ended.
 
 Each process counts what it starts itself, and nothing is shared: as messages come to any of them, a tenant that has its
-share of each has its share of all. So that differences do not add up, half of the job that is to be started counts
-already: a process is never further from an equal share than half a job.
+share of each has its share of all. So that differences do not add up, half of a job counts before it is started: a
+process is never further from an equal share than half a job.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,9 @@ WAITING_MS = 60_000
 PRESENT_MS = 5_000
 """Who comes before others keeps them back while it left a job within so long. What it has left comes back sooner, and
 is started where there is anything to have: so nothing lies idle for somebody who wants no more."""
+
+RECENT = 0.1
+"""How much the newest job counts in the mean size of a tenant's."""
 
 MOST_TENANTS = 1_000
 """That a process remembers."""
@@ -32,7 +35,8 @@ class _Known:
     left_at: int | None = None
     """When it last left a job for want of something."""
     half: float = 0.0
-    """Tokens of half of the job that was looked at last."""
+    """Tokens of half of a job, in the mean of those that were looked at: by the size of the one at hand small jobs
+    would go first, and large ones be left for the end."""
 
     def waits(self, now: int) -> bool:
         return self.left_at is not None and 0 <= now - self.left_at < WAITING_MS
@@ -58,7 +62,7 @@ class FairShare:
             known.counter = max(known.counter, min(waiting, default=self._level))
             if not waiting:
                 self._level = known.counter
-        known.half = tokens / 2
+        known.half += (tokens / 2 - known.half) * (RECENT if known.half else 1)
         self._known[tenant] = known
         while len(self._known) > MOST_TENANTS:
             del self._known[next(iter(self._known))]
@@ -80,8 +84,13 @@ class FairShare:
     def charge(self, tenant: str, tokens: int, now: int) -> None:
         """Count tokens; negative ones where fewer were used than had been expected."""
         if known := self._known.get(tenant):
+            before = known.counter
             crowded = any(len(waiting) > 1 for waiting in self._left.values())
             known.counter += tokens / (self.weight(tenant, now) if crowded else 1.0)
+            if tokens < 0:  # whose jobs were taken for larger than they are has no arrears of more than a job
+                others = ((name, each) for name, each in self._known.items() if name != tenant and each.waits(now))
+                least = min((each.counter - 2 * each.half / self.weight(name, now) for name, each in others), default=0)
+                known.counter = max(known.counter, min(before, least))
 
     def forget(self, what: str) -> None:
         """Nobody wants it any more."""

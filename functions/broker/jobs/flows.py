@@ -50,6 +50,10 @@ FASTER, AT_ONCE = 1.5, 2
 """What was saved up is used at so many times the rate, and so many calls are made at the same moment: some providers
 count by the second."""
 
+BRIEF_MS, AFTER_BRIEF, TAKEN_MS = 8_000, 0.8, 1_500
+"""Where nothing gets through for so short a time, calls were too many, and are made at such a part of the rate; later,
+as got through in a minute. A job has a call that did if it was started so long ago, and none was refused."""
+
 SPAN = 5
 """Grants by which the rate of the calls that were made is measured."""
 
@@ -77,22 +81,29 @@ class Flow:
     """Tokens of a call, in the mean."""
     others: tuple[int, int] = (0, 0)
     """Calls and tokens of the other processes, as they told."""
+    others_through: int = 0
+    """Calls of theirs that got through in the last minute."""
     used_at: int = 0
     met: dict[str, Met] = field(default_factory=dict)
     """By job."""
     repeats: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_REPEATS))
     """When it was learnt of calls that were refused: they are made once more soon."""
-    free: float = 0.0
-    """Calls that were left for all when it was last reckoned."""
     _first: tuple[int, float] = (0, 0.0)
     """When the job was started that was the first to be refused, and the rate then."""
     _measured_for: tuple[int, int] | None = None
     """The decision that followed, until the rate is measured by it."""
+    _closed_at: int | None = None
+    """When nothing got through any more, so far as this process found that."""
+    _before: tuple[float, int] = (rates.LEAST, 0)
+    """Calls a second by the decision before, and until when: what the new one takes the rate for may be too low, and
+    jobs that come back by it then too late."""
     _turns: dict[str, int] = field(default_factory=dict)
     """When the next job that a tenant leaves is to come back."""
     _sized: int = 0
     _granted: tuple[float, float] = (0.0, 0.0)
     _granted_from: int = 0
+    _carried: float = 0.0
+    """Calls that might have been made in the second before."""
     _granted_at: int | None = None
     _marks: list[tuple[int, int]] = field(default_factory=list)
 
@@ -102,9 +113,9 @@ class Flow:
         return self.decision.at, self.decision.since
 
     @property
-    def is_to_be_measured(self) -> bool:
-        """True between the first refusal and the first decision that knows the rate."""
-        return self._measured_for == self.of
+    def is_to_be_judged(self) -> bool:
+        """True between the first refusal and the first decision that knows the rate, and while nothing gets through."""
+        return self._measured_for == self.of or self.decision.is_closed
 
     def lets_through(self, now: int, active: int, chance: Callable[[], float]) -> bool:
         """True where another call may be made.
@@ -125,13 +136,20 @@ class Flow:
         horizon = HORIZON_MS if self.decision.learnt else FIRST_HORIZON_MS
         if not 0 <= turn - now <= horizon:
             turn = now if turn < now else now + horizon
-        rate = max(self.decision.rate(now), self.decision.top / 1000, rates.LEAST)
+        before, at = self._before
+        rate = max(self.decision.rate(now), self.decision.top / 1000, before * 0.5 ** ((now - at) / HORIZON_MS))
         self._turns[tenant] = turn + round(1000 * active / (AHEAD * rate))
         return turn - now
 
     def decide(self, decision: Decision, others: tuple[int, int] = (0, 0)) -> None:
         """Count anew, by another decision."""
-        self.calls = sum(decision.since - at < REPEATED_MS for at in self.repeats)
+        if decision.learnt:
+            made = self.decision.rate(decision.at) if self.decision.learnt else self._rate_made() or rates.FIRST
+            before, at = self._before
+            self._before = max(made, before * 0.5 ** ((decision.at - at) / HORIZON_MS)), decision.at
+        repeats = sum(decision.since - at < REPEATED_MS for at in self.repeats)
+        expected = 0 if decision.is_closed else round(decision.rate(decision.since) * REPEATED_MS / 1000)
+        self.calls = min(repeats, expected)
         self.decision, self.others, self.tokens = decision, others, round(self.calls * self.size)
         self._granted_at, self._marks = None, []
 
@@ -140,6 +158,10 @@ class Flow:
         self._sized = min(self._sized + 1, SIZED)
         self.size += (tokens - self.size) / self._sized
         self.calls, self.tokens, self.used_at = self.calls + 1, self.tokens + tokens, now
+
+    def corrected(self, tokens: int, calls: int = 0) -> None:
+        """A job took so many tokens more than had been expected, or made so many calls more."""
+        self.tokens, self.calls = self.tokens + tokens, max(0, self.calls + calls)
 
     def refused(self, now: int) -> None:
         """A call was refused: its repeat takes the place of another."""
@@ -154,29 +176,54 @@ class Flow:
             now: milliseconds.
             rate: calls a second of these jobs, where that is not the one of all calls.
         """
-        decision = self.decision
+        decision, known = self.decision, sorted(known)
         if self._measured_for == self.of and now - decision.at >= HOLD_MS:
             self._measure(known, now)
             return
+        if decision.is_closed and (taken := self._taken_again(known, now)):
+            rate = self._got_through(known, now)
+            if taken - (self._closed_at or decision.at) < BRIEF_MS:
+                rate = max(rate, decision.top / 1000 * AFTER_BRIEF)
+            self.decide(rates.reopened(decision, rate, now))
+            return
         after = decision.at + (HOLD_MS if decision.learnt else 0)
-        some = sorted(each for each in known if each.at >= after)
+        some = [each for each in known if each.at >= after]
         refused = sum(each.refused for each in some)
-        if not refused or len(some) < FEWEST:
+        if not refused or len(some) < (1 if decision.is_closed else FEWEST):
             return
         tail = some[next(place for place, each in enumerate(some) if each.refused) :]
         part = (refused - 1) / max(len(tail), LEAST_TAIL)
-        nothing = all(each.refused for each in tail) and len(tail) >= FEWEST
-        pause = max(each.pause_ms for each in tail) if nothing else 0
-        usual, made = decision.rate(now), rate
-        if rate is None and not decision.learnt:  # nothing says that as many were asked for as might have been made
-            made = self._rate_made()
+        usual, is_of_all = decision.rate(now), rate is None
+        # Nothing says that as many were asked for as might have been made.
+        made = self._rate_made() if is_of_all and not decision.learnt else rate
         rate = usual if made is None else min(usual, 1.1 * made)
-        cut = 1 if nothing else part
-        if not decision.learnt:
+        settled = [each.refused for each in tail if each.refused or each.at <= now - TAKEN_MS]
+        nothing = all(settled) and (len(settled) >= FEWEST or decision.is_closed)
+        pause_ms = min(max(each.pause_ms for each in tail), LONGEST_PAUSE_MS) if nothing else 0
+        if decision.learnt and nothing:
+            self._closed_at = self._closed_at if decision.is_closed else now
+            self.decide(rates.closed(decision, rate, now, pause_ms))
+        elif decision.learnt:
+            self.decide(rates.lowered(decision, rate, part, now))
+        elif is_of_all and not (decision.was_hasty or pause_ms) and tail[0].at - decision.at <= rates.AT_ONCE_S * 1000:
+            self.decide(rates.hasty(now))
+        else:
             self._first = tail[0].at, rate
-            cut = rates.FIRST_CUT
-        self.decide(rates.lowered(decision, rate, cut, now, min(pause, LONGEST_PAUSE_MS)))
-        self._measured_for = self.of if not decision.learnt else None
+            self.decide(rates.lowered(decision, rate, rates.FIRST_CUT, now, pause_ms))
+            self._measured_for = self.of
+
+    def _taken_again(self, known: Sequence[Met], now: int) -> int | None:
+        """When the first job was started that was let through since nothing was."""
+        since, until = self.decision.since, now - TAKEN_MS
+        return next((each.at for each in known if since <= each.at <= until and not each.refused), None)
+
+    def _got_through(self, known: Sequence[Met], now: int) -> float:
+        """Calls a second that got through in the last minute; where hardly any did, half of what was known before."""
+        recent = [each for each in known if 0 <= now - each.at < WINDOW_MS]
+        number = sum(not each.refused for each in recent) + self.others_through
+        if number < FEWEST:
+            return max(self.decision.top / 2000, rates.HASTY)
+        return number * 1000 / max(GRANT_MS, now - recent[0].at)
 
     def _measure(self, known: Iterable[Met], now: int) -> None:
         """Set the rate by what became of the calls from the first that was refused to the decision that followed."""
@@ -192,9 +239,9 @@ class Flow:
 
     def read_limits(self, calls: Sequence[Mapping[str, Any]], now: int) -> None:
         """Take what a provider told of its limits with some calls (`x` of a call's record)."""
-        for of_calls, calls_left, of_tokens, tokens_left in (
+        for of_calls, calls_left, of_tokens, tokens_left in [
             each["x"] for each in calls if len(each.get("x", ())) == 4
-        ):
+        ]:
             if self.decision.learnt:
                 self.decision = replace(self.decision, calls_limit=of_calls, tokens_limit=of_tokens)
             elif self._is_near(of_calls, calls_left, of_tokens, tokens_left, now):
@@ -210,7 +257,7 @@ class Flow:
         """What the other processes are to know."""
         made = self.decision
         known = [made.at, made.since, made.base, made.top, made.calls_limit, made.tokens_limit]
-        return [*known, self.calls, self.tokens]
+        return [*known, self.calls, self.tokens, sum(not each.refused for each in self.met.values())]
 
     def _grant(self, now: int, active: int, chance: Callable[[], float]) -> None:
         used_up = self._granted_at is None or self.calls >= self._granted[0] or self.tokens >= self._granted[1]
@@ -219,26 +266,31 @@ class Flow:
         over = free - self.decision.saved(now)
         if over > 0 and not used_up:
             if not self.decision.learnt:
-                self.decide(rates.first(now, self._rate_made() or 0))
-            elif self._is_idle(now):
+                self.decide((rates.hasty if self.decision.was_hasty else rates.first)(now, self._rate_made() or 0))
+            elif self.decision.rate(now) * 1000 > self.decision.top:
                 self.decide(rates.resting(self.decision, now))
             else:  # what nobody needed counts as used
                 self.calls += math.ceil(over / active)
             total = self.calls + self.others[0]
             free = self.decision.calls(now) - total
-        self.free, self._granted_at = free, now
+        self._granted_at = now
         self._marks = [*self._marks, (now, total)][-SPAN:]
         tokens = self._tokens_left(now, active)
-        most = FASTER * self.decision.rate(now) if self.decision.is_felt else math.inf
+        most = FASTER * self.decision.rate(now) if self.decision.learnt else math.inf
         calls = int(min(max(0.0, free), most) / active + chance())
+        self._carried = min(max(0, self._granted[0] - self.calls), calls)
         self._granted_from = self.calls
         self._granted = self.calls + calls, self.tokens + max(0.0, tokens) / active
 
     def _released(self, now: int) -> float:
-        """What of the granted calls may be made by now: they are spread over the time until the next grant."""
+        """What of the granted calls may be made by now: they are spread over the time until the next grant.
+
+        What was left of the second before goes at once. Else jobs that all come at the same moment of each second, as
+        the last of a batch do, would never be more than a few a second.
+        """
         granted = self._granted[0] - self._granted_from
-        part = (now - (self._granted_at or now)) / GRANT_MS if self.decision.is_felt else 1
-        return self._granted_from + min(granted, max(AT_ONCE, granted * part))
+        part = (now - (self._granted_at or now)) / GRANT_MS if self.decision.learnt else 1
+        return self._granted_from + min(granted, max(AT_ONCE, granted * part + self._carried))
 
     def _tokens_left(self, now: int, active: int) -> float:
         left = self.decision.tokens(now) - self.tokens - self.others[1]
@@ -247,38 +299,8 @@ class Flow:
             self.tokens += math.ceil(over / active)
         return left
 
-    def _is_idle(self, now: int) -> bool:
-        """True where a rate that was never refused is not needed."""
-        return self.decision.rate(now) * 1000 > self.decision.top and self.free > self.decision.saved(now)
-
     def _rate_made(self) -> float | None:
         if len(self._marks) < 2:
             return None
         (since, before), (until, total) = self._marks[0], self._marks[-1]
         return (total - before) * 1000 / (until - since) if until > since else None
-
-
-class Told(NamedTuple):
-    """What a process told of a model."""
-
-    decision: Decision
-    calls: int
-    tokens: int
-
-    @classmethod
-    def of(cls, values: Sequence[Any], now: int) -> "Told | None":
-        """Read it; None where it cannot be: what another version told, or a wrong clock."""
-        if len(values) != 8 or not all(isinstance(each, int) for each in values):
-            return None
-        made = Decision(*values[:6])
-        believed = made.base > 0 and made.at <= now + AHEAD_MS and made.since <= now + AHEAD_MS
-        return cls(made, *values[6:]) if believed else None
-
-
-def newer(one: Decision, other: Decision) -> bool:
-    """True where the one holds rather than the other: what was learnt, the newest of it; else what began first."""
-    return _order(one) > _order(other)
-
-
-def _order(made: Decision) -> tuple[int, ...]:
-    return (1, made.at, made.since) if made.learnt else (0, made.base, -made.at)

@@ -21,14 +21,13 @@ from broker.errors import Throttled
 from broker.jobs import rates
 from broker.jobs.blame import Blame
 from broker.jobs.fair_share import FairShare
-from broker.jobs.flows import AHEAD_MS, WINDOW_MS, Flow, Met, Told, newer
+from broker.jobs.flows import AHEAD_MS, WINDOW_MS, Flow, Met
 from broker.jobs.head import BULK, Head
+from broker.jobs.heard import Told, newer
+from broker.jobs.kinds import Kind, Kinds
 from broker.storage import Item
 
-Kind = tuple[str, str, str]
-"""Tenant, task, and the model that was asked for."""
-
-MOST_KINDS, MOST_FLOWS, MOST_TOLD = 500, 200, 20
+MOST_FLOWS, MOST_TOLD = 200, 20
 """That a process remembers, and tells."""
 
 ACTIVE_MS = 5_000
@@ -42,23 +41,6 @@ ROOM = ""
 
 LEAST_AGAIN_S, SPREAD = 1.0, 4
 """Seconds until a job is looked at again; longer ones are shortened by up to a fourth, so that they come spread."""
-
-USUAL_TOKENS, USUAL_PRICE = 1_000, 1_000
-"""Of a job of which nothing is known, and by what is held for it: nano-dollars of a token."""
-
-RECENT = 0.1
-"""How much the newest job counts in what is known of its kind."""
-
-
-@dataclass(slots=True)
-class _Usual:
-    """Jobs of a kind."""
-
-    model: str | None = None
-    """That answered last."""
-    tokens: float = 0.0
-    per_hold: float = 0.0
-    """Tokens by what is held of the budget for them, which grows with the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +63,9 @@ class Pace:
     fair: FairShare = field(default_factory=FairShare)
     chance: Callable[[], float] = random.random
     flows: OrderedDict[str, Flow] = field(default_factory=OrderedDict)
-    """By model, `model#tenant`, or kind while its model is not known; who was used last is the last."""
-    _kinds: OrderedDict[Kind, _Usual] = field(default_factory=OrderedDict)
+    """By model, `model#tenant`, or task and model that was asked for while it is not known which answers; who was used
+    last is the last."""
+    kinds: Kinds = field(default_factory=Kinds)
     _blame: Blame = field(default_factory=Blame)
     _active: int = 1
     _lacks: Flow | None = None
@@ -92,7 +75,7 @@ class Pace:
 
     def admits(self, head: Head, now: int, room: float) -> bool:
         """True where a job of the bulk lane may be started now, with room for so many; it is left otherwise."""
-        self.fair.sees(head.tenant, self._expected(_kind(head), _hold(head)), now)
+        self.fair.sees(head.tenant, self.kinds.expected(_kind(head), _hold(head)), now)
         self._lacks = None
         if room < 2 and not self.fair.is_next(ROOM, head.tenant, now):
             self.fair.left(ROOM, head.tenant, now)
@@ -115,13 +98,13 @@ class Pace:
 
     def left_without_room(self, head: Head, now: int) -> None:
         """A job of the bulk lane was left because as many run as may."""
-        self.fair.sees(head.tenant, self._expected(_kind(head), _hold(head)), now)
+        self.fair.sees(head.tenant, self.kinds.expected(_kind(head), _hold(head)), now)
         self.fair.left(ROOM, head.tenant, now)
         self._lacks = None
 
     def took_turn(self, head: Head, now: int) -> None:
         """Count a turn that came to nothing. Else a tenant whose jobs were canceled would have all the next ones."""
-        self.fair.charge(head.tenant, self._expected(_kind(head), _hold(head)), now)
+        self.fair.charge(head.tenant, self.kinds.expected(_kind(head), _hold(head)), now)
 
     def governs(self, now: int) -> bool:
         """True while a model is in use that has refused something."""
@@ -130,7 +113,7 @@ class Pace:
     def started(self, head: Head, now: int) -> Charge:
         """Count a job; what `ended` gives back."""
         kind, hold, is_bulk = _kind(head), _hold(head), head.lane == BULK
-        tokens = self._expected(kind, hold)
+        tokens = self.kinds.expected(kind, hold)
         counted = []
         for name in self._names(head):
             if flow := self.flows.get(name):
@@ -148,8 +131,7 @@ class Pace:
         if not asked:
             return
         answered = [call["m"] for call in asked if call.get("o") == SUCCEEDED]
-        usual = self._usual(kind)
-        usual.model = answered[-1] if answered else usual.model or asked[0]["m"]
+        self.kinds.went_to(kind, answered[-1] if answered else asked[0]["m"], answered=bool(answered))
         for model in {call["m"] for call in asked}:
             mine = [call for call in asked if call["m"] == model]
             refused = [call for call in mine if call.get("o") == Throttled.__name__]
@@ -164,28 +146,29 @@ class Pace:
                 flow.read_limits(mine, now)
 
     def ended(self, charge: Charge, head: Item | None, now: int) -> None:
-        """A job has ended: what it took counts in place of what had been expected. A refused one took its turn."""
+        """A job has ended: what it took counts in place of what had been expected.
+
+        One that was refused, or asked nobody (it was canceled, or had an answer), took its tenant's turn all the same;
+        a call that was not made is given back to the model.
+        """
         calls = _calls(head, charge.run) if head else []
         taken = sum(call.get("i", 0) + call.get("u", 0) for call in calls)
         if any(call.get("o") == SUCCEEDED for call in calls):
-            usual = self._usual(charge.kind)
-            usual.tokens += (taken - usual.tokens) * (RECENT if usual.tokens else 1)
-            if charge.hold:
-                usual.per_hold += (taken / charge.hold - usual.per_hold) * (RECENT if usual.per_hold else 1)
+            self.kinds.took(charge.kind, taken, charge.hold)
             more = max(taken, 1) - charge.tokens
         else:
-            more = 0 if calls else -charge.tokens
+            more = 0
         for name, counted_for in charge.flows:
             flow = self.flows.get(name)
             if flow and flow.of == counted_for:
-                flow.tokens += more
+                flow.corrected(*((more, 0) if calls else (-charge.tokens, -1)))
         if charge.is_bulk:
             self.fair.charge(charge.kind[0], more, now)
 
     def decide(self, now: int) -> None:
         """Judge what was refused, and forget what is over."""
-        to_measure = {name for name, flow in self.flows.items() if flow.is_to_be_measured}
-        for model in sorted((self._doubtful | to_measure) & self.flows.keys()):
+        unsettled = {name for name, flow in self.flows.items() if flow.is_to_be_judged}
+        for model in sorted((self._doubtful | unsettled) & self.flows.keys()):
             flow = self.flows[model]
             flow.met = {job_id: met for job_id, met in flow.met.items() if 0 <= now - met.at < WINDOW_MS}
             tenants = sorted({met.tenant for met in flow.met.values()})
@@ -194,6 +177,8 @@ class Pace:
             for tenant in alone:
                 known = [met for met in flow.met.values() if met.tenant == tenant]
                 span_s = max(1.0, (now - min(met.at for met in known)) / 1000)
+                if own_name(model, tenant) not in self.flows and (flow.decision.learnt or flow.decision.was_hasty):
+                    flow.decide(rates.cleared(flow.decision, now))
                 own = self._flow(own_name(model, tenant), now, since=min(met.at for met in known))
                 own.judge(known, now, len(known) * self._active / span_s)
         self._doubtful.clear()
@@ -219,6 +204,7 @@ class Pace:
         for name, flow in self.flows.items():
             same = [each for each in known.get(name, ()) if (each.decision.at, each.decision.since) == flow.of]
             flow.others = sum(each.calls for each in same), sum(each.tokens for each in same)
+            flow.others_through = sum(each.through for each in known.get(name, ()))
 
     def told(self) -> dict[str, list[int]]:
         """What the other processes are to know."""
@@ -229,10 +215,9 @@ class Pace:
 
     def _names(self, head: Head) -> list[str]:
         kind = _kind(head)
-        usual = self._kinds.get(kind)
-        model = usual.model if usual else None
+        model = self.kinds.model(kind)
         if model is None:
-            return ["/".join(kind)]
+            return ["/".join(kind[1:])]
         own = own_name(model, head.tenant)
         return [own, model] if own in self.flows else [model]
 
@@ -253,19 +238,6 @@ class Pace:
         del self.flows[name]
         self.fair.forget(name)
         self._blame.forget(name)
-
-    def _usual(self, kind: Kind) -> _Usual:
-        usual = self._kinds.setdefault(kind, _Usual())
-        self._kinds.move_to_end(kind)
-        while len(self._kinds) > MOST_KINDS:
-            self._kinds.popitem(last=False)
-        return usual
-
-    def _expected(self, kind: Kind, hold: int) -> int:
-        usual = self._kinds.get(kind)
-        if usual is None or not usual.tokens:
-            return max(1, hold // USUAL_PRICE) if hold else USUAL_TOKENS
-        return max(1, round(hold * usual.per_hold if hold and usual.per_hold else usual.tokens))
 
 
 def own_name(model: str, tenant: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from broker.errors import BrokerError, CutShort, ModelTimedOut, TimedOut
@@ -89,13 +89,14 @@ def poll_s(head: Head, key: str, asked: int, now: int) -> int:
     return max(1, min(max(asked, waited), LONGEST_POLL_S))
 
 
-def bulk_pause_s(asked: float | None) -> int | None:
+def bulk_pause_s(asked: float | None, chance: Callable[[], float] = random.random) -> int | None:
     """The same of a job of the bulk lane, which waits also where nothing is said."""
-    return pause_s(random.uniform(*UNSAID_PAUSES_S) if asked is None else asked)  # noqa: S311 - jitter, not a secret
+    least, most = UNSAID_PAUSES_S
+    return pause_s(least + (most - least) * chance() if asked is None else asked, chance)
 
 
-def pause_s(asked: float | None) -> int | None:
+def pause_s(asked: float | None, chance: Callable[[], float] = random.random) -> int | None:
     """Whole seconds to wait for a throttled model, if it asks for little; None to pass it over."""
     if asked is None or asked > LONGEST_PAUSE_S:
         return None
-    return math.ceil(max(asked, 1) * random.uniform(1, 1.25))  # noqa: S311 - jitter, not a secret
+    return math.ceil(max(asked, 1) * (1 + chance() / 4))

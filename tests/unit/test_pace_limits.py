@@ -1,0 +1,31 @@
+"""How the governor finds limits of all kinds: by the second, by the minute, and those that it was told."""
+
+import pytest
+from broker.jobs import rates
+
+from tests.fakes.world import HOUR, MINUTE, NOW, SECOND
+from tests.unit.test_pace import Lane
+
+
+def test_a_model_that_takes_fewer_at_once_is_asked_for_fewer_and_then_for_ever_more() -> None:
+    """A limit by the second refuses some of twenty calls at once, and says nothing of how many it takes in a minute."""
+    lane = Lane().known()
+    lane.start(20, NOW + SECOND)
+    late = lane.open[10:]
+    del lane.open[10:]
+    lane.end(NOW + 2 * SECOND)
+    lane.open = late
+    lane.end(NOW + 2 * SECOND, "Throttled")
+    assert lane.rate(NOW + 2 * SECOND) == 2
+    assert lane.start(20, NOW + 3 * SECOND) <= 5
+    assert lane.rate(NOW + 22 * SECOND) == pytest.approx(8, rel=0.01)
+
+
+def test_a_named_limit_is_kept_to_without_a_refusal() -> None:
+    lane = Lane()
+    lane.start(1, NOW)
+    lane.end(NOW, x=[600, 5, 0, 0])
+    lane.start(1, NOW)
+    lane.end(NOW, x=[600, 5, 0, 0])
+    assert lane.rate(NOW + MINUTE) == pytest.approx(600 / 60 * rates.MARGIN)
+    assert lane.rate(NOW + HOUR) == pytest.approx(600 / 60 * rates.MARGIN)
