@@ -65,6 +65,7 @@ def environment(artefact: Artefact) -> dict[str, str]:
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "TARGET": "aws",
         "REST_JOB_EVENTS": "always",
+        "TENANT_REQUEST_RATE": "100",
     }
 
 

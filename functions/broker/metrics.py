@@ -200,7 +200,8 @@ def receivers_unread(error: Exception) -> None:
 
 
 def _owner(owner: str) -> dict[str, str]:
-    return {"batch_id" if owner.startswith("batch_") else "job_id": owner}
+    kinds = {"batch": "batch_id", "we": "endpoint_id"}
+    return {kinds.get(owner.partition("_")[0], "job_id"): owner}
 
 
 def webhook_gone(owner: str, what: str) -> None:
@@ -216,5 +217,6 @@ def attempt_uncounted(error: Exception) -> None:
 def webhook_attempted(owner: str, note: dict[str, Any], sent: "Sent") -> None:
     """A webhook was posted, or could not be."""
     facts = {**_owner(owner), "tenant": note["tenant"], "event_id": note["event_id"]}
+    facts |= {"endpoint_id": note["endpoint"]} if "endpoint" in note else {}
     became = {"state": note["state"], "status": sent.status, "error": sent.error, "latency_ms": sent.latency_ms}
     say({"message": "webhook attempted", **facts, **became})

@@ -4,7 +4,7 @@ from typing import Any
 
 from broker.bootstrap import doors
 from broker.observability import invocation, log, say
-from broker.rest.http import Request
+from broker.rest.http import REST, Request
 from broker.rest.representing import represented
 from broker.rest.spoken import in_dialect
 
@@ -27,6 +27,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
         return published(event, doors.public_url()).proxy(event["requestContext"]["requestId"], doors.cors_origin())
     request = Request.of(event, doors.public_url())
+    if REST in request.resource:
+        from broker.rest.api import ROUTES
+        from broker.rest.elsewhere import placed
+
+        request = placed(request, ROUTES)
     reply = in_dialect(request.resource, request.headers, answered(request, lambda asked: doors.api()(asked)))
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}

@@ -56,3 +56,15 @@ def test_objects_are_measured_without_being_read_and_only_the_tenants_own(media:
     with pytest.raises(InvalidRequest) as caught:
         media.measure({"s3": "s3://inbox/other/a.pdf"})
     assert caught.value.code == "file_not_yours"
+
+
+def test_pages_go_with_their_job_and_are_overwritten_where_there_is_none(
+    media: JobMedia, store: PayloadStore, bucket: Any
+) -> None:
+    pin_pages(store, a_head(), PAGES["s3"], b"%PDF of pages")
+    _, key = media.place(PAGES)
+    pin_pages(store, a_head(), PAGES["s3"], b"")
+    assert bucket.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b""
+    store.erase(a_head().id)
+    with pytest.raises(bucket.exceptions.NoSuchKey):
+        bucket.get_object(Bucket=BUCKET, Key=key)

@@ -97,6 +97,7 @@ def calls() -> list[Any]:
         ("GET", "/models", 200, "called", {}),
         ("GET", "/models", 403, None, {"scopes": frozenset()}),
         ("GET", "/models/{id}", 200, None, {"path": {"id": "small"}}),
+        ("GET", "/limits", 200, None, {"key": "0123456789abcdef", "limits": {"requests_per_minute": 60}}),
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
         *openai_calls(),
         *anthropic_calls(),

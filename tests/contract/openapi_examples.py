@@ -58,6 +58,8 @@ def steady(value: Any, name: str = "") -> Any:
             return SECONDS
         case str() if name.endswith("cursor"):
             return "eyJpZCI6ICJqb2JfMCJ9"
+        case str() if value.startswith("whsec_"):
+            return "whsec_…AAA=" if "…" in value else f"whsec_{'A' * 43}="
         case str():
             known = re.sub(r"[0-9a-f]{32}", HEX, value)
             return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", TIME, known)

@@ -37,12 +37,12 @@ def file_before(world: World, before: str) -> dict[str, Any]:
             world.call("POST", "/uploads", body=json.dumps(COMING | {"bytes": 5}), **KEYED)
             return {}
         case "file key held" | "upload key held":
-            path = "/files" if before == "file key held" else "/uploads"
-            document = {"path": path, "body": COMING, "digest": None}
+            resource = "/files" if before == "file key held" else "/uploads"
+            document = {"path": resource, "body": COMING, "digest": None}
             reserve(world.database, "acme", "k", fingerprint(document), EXAMPLE_FILE, now_ms())
             return {}
         case "part key used" | "part key held":
-            path = {"path": {"id": world.call("POST", "/uploads", body=json.dumps(COMING)).body["id"]}}
+            path: dict[str, Any] = {"path": {"id": world.call("POST", "/uploads", body=json.dumps(COMING)).body["id"]}}
             if before == "part key used":
                 world.call("POST", "/uploads/{id}/parts", **path, **keyed(form("data", "two\n")))
             else:

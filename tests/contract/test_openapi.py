@@ -1,6 +1,7 @@
 """The OpenAPI document: valid, complete, and one with the gateway."""
 
 import json
+import re
 
 from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.operations import OPERATIONS
@@ -34,9 +35,64 @@ def test_every_route_is_documented_and_nothing_else() -> None:
 def test_the_template_has_these_routes_and_no_others() -> None:
     given = [(each["Method"].upper(), each["Path"]) for _, _, each in events("Api")]
     assert len(given) == len(set(given)), "a route stands twice in template.yaml"
-    rest = {("ANY", f"/{REST}"), ("ANY", f"/admin/{REST}")}
-    wanted = {*ROUTES, *ADMIN_ROUTES, *PUBLIC_ROUTES} | rest
-    assert set(given) == wanted, "template.yaml's API events and the tables of routes differ"
+    routes = {*ROUTES, *ADMIN_ROUTES, *PUBLIC_ROUTES}
+    led_to = {route: way_to(*route) for route in routes}
+    assert not [route for route, way in led_to.items() if way == ("ANY", "/{proxy+}")], (
+        "template.yaml has no way to these"
+    )
+    assert set(given) == set(led_to.values()) | {("ANY", f"/{REST}"), ("ANY", f"/admin/{REST}")}, "ways to no route"
+
+
+def test_api_gateway_takes_the_resources() -> None:
+    """Of what lies side by side, one may be a variable: of a second, API Gateway says that there is one already."""
+    variables: dict[str, set[str]] = {}
+    for _, _, each in events("Api"):
+        parts = each["Path"].split("/")
+        for place, part in enumerate(parts):
+            if part.startswith("{"):
+                variables.setdefault("/".join(parts[:place]), set()).add(part)
+    assert not {parent: names for parent, names in variables.items() if len(names) > 1}
+
+
+def test_the_rights_of_the_gateway_fit_into_a_functions_policy() -> None:
+    """A statement for each route, as SAM makes them, in a policy of 20,480 bytes (Lambda, "Lambda quotas")."""
+    stack, place = "a-name-of-some-thirty-letters-x", "ap-southeast-2:123456789012"
+    for function in {name for name, _, _ in events("Api")}:
+        arn = f"arn:aws:lambda:{place}:function:{f'{stack}-{function}'[:51]}-ABCDEFGHIJKL"
+        statements = [
+            {
+                "Sid": f"{stack}-{function}{event}Permissionv1-ABCDEFGHIJKL",
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "lambda:InvokeFunction",
+                "Resource": arn,
+                "Condition": {"ArnLike": {"AWS:SourceArn": f"arn:aws:execute-api:{place}:abcdefghij/*/{source}"}},
+            }
+            for name, event, route in events("Api")
+            if name == function
+            for source in [f"{route['Method'].upper()}{re.sub('{[^}]*}', '*', route['Path'])}"]
+        ]
+        policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+        size = len(json.dumps(policy, separators=(",", ":")))
+        assert size < 20_480, f"{function}: its {len(statements)} routes need {size} bytes: let some lie below one"
+
+
+def test_what_lies_below_a_route_asks_for_a_key_as_the_route_does() -> None:
+    by_way = {(each["Method"].upper(), each["Path"]): each.get("Auth") for _, _, each in events("Api")}
+    for route, operation in OPERATIONS.items():
+        either = by_way[way_to(*route)] == {"Authorizer": "EitherHeader"}
+        assert either is operation.by_either_header, f"{route} by {way_to(*route)}"
+
+
+def way_to(method: str, path: str) -> tuple[str, str]:
+    """The event by which API Gateway hands on a call of a route: the one that says most of its path."""
+    ways = {(each["Method"].upper(), each["Path"]) for _, _, each in events("Api")}
+    for way in ((method, path), ("ANY", path)):
+        if way in ways:
+            return way
+    parts = path.split("/")
+    below = (("ANY", "/".join([*parts[:length], REST])) for length in range(len(parts) - 1, 0, -1))
+    return next(way for way in below if way in ways)
 
 
 def test_operations_have_names_of_their_own_and_the_scope_of_the_route() -> None:

@@ -223,7 +223,7 @@ def test_replies_are_as_documented(
     reply, more = called(method, resource, before, more)
     assert reply.status == status, reply.body
     holds(method, resource, reply)
-    if status >= 400 and status != 410:
+    if status >= 400:
         holds(method, resource, as_problem(reply))
     if method == "GET" and status == 200:
         same = {"headers": {**more.get("headers", {}), "if-none-match": reply.headers["etag"]}}

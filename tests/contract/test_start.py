@@ -72,7 +72,7 @@ LAMBDA = {
 }
 """What Lambda sets, as far as clients look at it."""
 
-CHOICES = {"REST_JOB_EVENTS": "always", "DOCUMENT_SCANS": "on", "TAKES_FILES": "on"}
+CHOICES = {"REST_JOB_EVENTS": "always", "DOCUMENT_SCANS": "on", "TAKES_FILES": "on", "TENANT_REQUEST_RATE": "100"}
 """Variables that take certain words."""
 
 DOORS = sorted(door_of(name) for name in functions())

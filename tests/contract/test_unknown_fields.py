@@ -68,7 +68,7 @@ def spoilt(body: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
                 yield where, [*body[:number], changed, *body[number + 1 :]]
 
 
-ROWS = {"POST /batches", "POST /batches/estimate"}
+ROWS = {"POST /batches", "POST /batches/estimate", "POST /messages/batches"}
 """Routes whose `requests` may have rows at fault, which are told with the results."""
 
 

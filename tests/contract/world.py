@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from broker.cache.answers import NOTE, Answers, Given, Hit
@@ -48,6 +49,7 @@ from broker.steps.trying import TryPolicies
 from broker.storage import Put
 from broker.tenants import ledger
 from broker.tenants.budgets import Budgets
+from broker.tenants.limiting import standings
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
 
@@ -144,6 +146,7 @@ class World:
             lambda: self.batches.door(),
             lambda: self.batches.bulk(),
             lambda: an_endpoint_door(self.database, FakeDeliveries(), self.deliver.again, self._attempt_tests),
+            standings=partial(standings, self.database),
         )
 
     def _attempt_tests(self) -> None:

@@ -15,7 +15,9 @@ from openai.types.responses import Response
 from tests.e2e.stack import Stack, until
 from tests.e2e.test_openai_clients import client_of
 
-CHAT, RESPONSES, EMBEDDINGS = "/v1/chat/completions", "/v1/responses", "/v1/embeddings"
+CHAT: Any = "/v1/chat/completions"
+RESPONSES: Any = "/v1/responses"
+EMBEDDINGS: Any = "/v1/embeddings"
 ENDED = ("completed", "failed", "expired", "cancelled")
 
 
@@ -162,3 +164,20 @@ def test_calls_whose_function_crashes_at_random_make_one_thing_each(stack: Stack
             assert ended(client, batch_id).status == "completed"
         kept = [each.id for each in client.files.list() if each.purpose != "batch_output"]
         assert sorted(kept) == sorted([*files, whole.id])
+
+
+def test_texts_are_judged_and_messages_are_rows_as_well(client: openai.OpenAI) -> None:
+    (result,) = client.moderations.create(model="of-openai", input="I will kill you").results
+    assert result.category_scores.violence >= 0
+    judged = row("a") | {
+        "url": "/v1/moderations",
+        "body": {"model": "of-openai", "input": ["Hello", "I will kill you"]},
+    }
+    said: dict[str, Any] = {"model": "of-gemini", "max_tokens": 50, "messages": [{"role": "user", "content": "Hello"}]}
+    batches = [
+        create(client, judged, endpoint="/v1/moderations"),
+        create(client, row("a") | {"url": "/v1/messages", "body": said}, endpoint="/v1/messages"),
+    ]
+    (verdict,), (message,) = (lines(client, ended(client, each.id).output_file_id) for each in batches)
+    assert len(verdict["response"]["body"]["results"]) == 2
+    assert (message["response"]["body"]["type"], message["response"]["body"]["role"]) == ("message", "assistant")

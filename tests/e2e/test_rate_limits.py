@@ -46,6 +46,9 @@ def test_a_key_has_a_limit_of_its_own(stack: Stack) -> None:
     assert [reply.status for reply in replies] == [202, 202, 429, 429, 429, 429]
     assert replies[2].body["error"]["limit"]["scope"] == "key"
     assert free.submit(chat()).status == 202
+    (row,) = held.call("GET", "/limits").body["data"]
+    assert (row["scope"], row["amount"]) == ("key", 2_000) and row["left"] == replies[2].body["error"]["limit"]["left"]
+    assert free.call("GET", "/limits").body["data"] == []
     known = held.submit(chat(parameters={"max_output_tokens": 1}), idempotency_key="one").body["id"]
     assert held.submit(chat(parameters={"max_output_tokens": 1}), idempotency_key="one").body["id"] == known
 

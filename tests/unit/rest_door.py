@@ -45,6 +45,8 @@ class Door:
     receives: Sent = field(default_factory=lambda: Sent(204, None, None, 7))
     posted: list[tuple[str, str, bytes, list[str]]] = field(default_factory=list)
     """What went out to registered endpoints: address, id, body and secrets."""
+    own_headers: dict[str, str] = field(default_factory=dict)
+    """The receiver's own of the last."""
     batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,8 +73,11 @@ class Door:
         for owner, _, name, _ in asked:
             self.deliver(owner, name, now_ms(), BASE_URL)
 
-    def _send(self, tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Any = None) -> Sent:
+    def _send(
+        self, tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Any = None, headers: Any = dict
+    ) -> Sent:
         self.posted.append((url, event_id, body, list(secrets())))
+        self.own_headers = headers()
         return self.receives
 
     def _redeliver(self, job_id: str, now: int) -> list[str]:

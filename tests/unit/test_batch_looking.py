@@ -53,3 +53,19 @@ def test_finalizing_is_from_when_results_began_to_be_written_to_when_they_were()
     batch = flow.batch()
     assert batch.status is BatchStatus.COMPLETED
     assert (batch.stamps["finalizing"], batch.stamps["completed"]) == (began, began + 40 * SECOND)
+
+
+def test_one_that_is_canceled_before_its_time_ends_now_and_not_then() -> None:
+    flow = Flow()
+    flow.put(ROWS, asked={"not_before": NOW + HOUR})
+    flow.plan()
+    flow.stops.cancel(flow.batch(), flow.now)
+    flow.tend_all()
+    flow.shards.send("batch_1", "acme", [0])
+    flow.tend_all()
+    assert flow.workflows.started == [("batch_1", flow.batch().rev)], "one more, which waits for nothing"
+    assert "not_before" not in flow.plan()
+    flow.run()
+    flow.tend_all()
+    flow.close()
+    assert (flow.batch().status, flow.batch().sums.counts) == (BatchStatus.CANCELLED, {"passed_over": 3})

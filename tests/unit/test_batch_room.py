@@ -28,7 +28,7 @@ def place() -> BatchWorld:
 
 
 def take(place: BatchWorld, tenant: str = "acme", key: str | None = None, body: Any = INLINE) -> Taken:
-    return place.submit()(parse_batch(body), Caller(tenant, "ci", "rest", "r-1"), NOW, key)
+    return place.submit()(parse_batch(body), Caller(tenant, "ci", "rest", "r-1"), NOW, key=key)
 
 
 def end(place: BatchWorld, batch_id: str) -> None:

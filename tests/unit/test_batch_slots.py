@@ -228,3 +228,12 @@ def test_one_that_stops_while_it_waits_ends_at_once_and_is_not_read(how: str) ->
     flow.tend({"batch_id": "batch_3", "shard": 0})
     assert flow.told("BatchCompleted")[-1]["status"] == how
     assert flow.batch("batch_3").due_at is None
+
+
+def test_one_that_is_given_up_leaves_its_slot(planned: Planned) -> None:
+    planned.hold("batch_1", "batch_2")
+    planned.put("batch_3")
+    assert planned.plan("batch_3") > 0
+    planned.rows.give_up("batch_1")
+    assert planned.rows.batch("batch_1").status is BatchStatus.FAILED
+    assert planned.plan("batch_3") == 0

@@ -158,6 +158,10 @@ def test_the_sender_signs_what_it_posts_to_the_checked_address() -> None:
     stamp = str(NOW // SECOND)
     assert (seen["headers"]["webhook-id"], seen["headers"]["webhook-timestamp"]) == (EVENT_ID, stamp)
     assert seen["headers"]["webhook-signature"] == f"['new of acme', 'old'] {EVENT_ID} {stamp} b'{{}}'"
+    own = {"webhook-id": "evt_forged", "x-shop": "7"}
+    send("acme", "https://e/hook", EVENT_ID, NOW, b"{}", secrets=lambda: ["mine"], headers=lambda: own)
+    assert (seen["headers"]["webhook-id"], seen["headers"]["x-shop"]) == (EVENT_ID, "7")
+    assert seen["headers"]["webhook-signature"].startswith("['mine']")
 
 
 def test_a_doubled_message_brings_no_attempt_forward() -> None:

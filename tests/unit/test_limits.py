@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 from broker.errors import RateLimited
+from broker.jobs.accepting import Caller
+from broker.jobs.request import parse_request
 from broker.tenants.limiting import MOST_IDLE, MOST_KNOWN, Limits, Taken
 from broker.tenants.limits import Limit, limits_of
 
 from tests.fakes.counting import CountingDatabase
 from tests.fakes.database import FakeDatabase
-from tests.fakes.world import NOW
+from tests.fakes.world import CHAT, NOW, World, a_model
 
 DAY = 86_400_000
 MIDNIGHT = (NOW // DAY + 1) * DAY
@@ -247,3 +249,24 @@ def test_a_changed_bucket_keeps_the_part_that_it_is_filled_to() -> None:
     asking = Asking()
     assert asking.many(of_tenant(requests_per_minute=10), NOW, 5) == 5
     assert asking.many(of_tenant(requests_per_minute=1_000), NOW + 1, 2_000) == 500
+
+
+def test_a_submission_costs_one_small_write_more_and_without_limits_nothing() -> None:
+    world = World(CountingDatabase())
+    world.register(a_model("small"))
+    world.tenant()
+    accept, counted = world.accepting(), world.database
+    assert isinstance(counted, CountingDatabase)
+
+    def cost(*limits: Limit) -> tuple[int, int, int]:
+        caller = Caller("acme", "key:1", "rest", "corr-1", limits=lambda: limits)
+        before = counted.reads, counted.requests, counted.units
+        accept(parse_request(CHAT), caller, NOW)
+        return counted.reads - before[0], counted.requests - before[1], counted.units - before[2]
+
+    limits = of_tenant(requests_per_minute=60, tokens_per_minute=10**6, tokens_per_day=10**7) + of_key(
+        requests_per_day=10, requests_per_month=100
+    )
+    cost(*limits)
+    reads, requests, units = cost()
+    assert cost(*limits) == (reads, requests + 1, units + 1)

@@ -194,6 +194,26 @@ def test_anthropics_clients_are_told_in_theirs() -> None:
     assert told["error"]["details"]["limit"]["name"] == "requests_per_minute"
 
 
+def test_the_limits_can_be_looked_at_by_who_has_them() -> None:
+    limited = Limited()
+    limited.limit(requests_per_minute=60, tokens_per_day=1_000, body_bytes=900)
+    limited.limit("third", requests_per_minute=7)
+    own = {"key": "k1", "limits": {"requests_per_day": 5}}
+    limited(**own)
+    rows = limited("GET", "/limits", None, **own).body["data"]
+    assert [(row["name"], row["scope"], row["id"]) for row in rows] == [
+        ("requests_per_minute", "tenant", "acme"),
+        ("tokens_per_day", "tenant", "acme"),
+        ("requests_per_day", "key", "k1"),
+    ]
+    assert [row["left"] for row in rows[::2]] == [59, 4] and rows[1]["left"] < 900
+    assert rows[2]["full_at"].endswith("T00:00:00.000Z")
+    assert limited("GET", "/limits", None, key="k2", limits={"requests_per_day": 5}).body["data"][-1]["left"] == 5
+    (third,) = limited("GET", "/limits", None, tenant="third").body["data"]
+    assert (third["amount"], third["left"]) == (7, 7)
+    assert limited("GET", "/limits", None, tenant="other").body["data"] == []
+
+
 def test_every_way_to_submit_counts() -> None:
     limited = Limited()
     limited.limit(requests_per_minute=3)

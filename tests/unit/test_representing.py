@@ -105,6 +105,13 @@ def test_a_page_links_to_the_next_one() -> None:
     assert more == f'<{BASE}/jobs?limit=2&cursor=old&after=file-1>; rel="next"'
 
 
+def test_a_page_in_anthropics_form_links_as_its_clients_ask() -> None:
+    body = {"data": [], "has_more": True, "first_id": "a", "last_id": "b"}
+    asked = asking(resource="/models", path={}, query={"limit": "2", "after_id": "old"})
+    link = represented(Reply(200, body), asked).headers["link"]
+    assert link == f'<{BASE}/models?limit=2&after_id=b>; rel="next"'
+
+
 @pytest.mark.parametrize("last", [{"next_cursor": None}, {"has_more": False, "last_id": "file-1"}, {}])
 def test_the_last_page_links_to_none(last: dict[str, Any]) -> None:
     assert "link" not in listed(**last).headers
@@ -139,6 +146,12 @@ def test_an_error_is_problem_details_for_who_takes_them(accept: str) -> None:
 @pytest.mark.parametrize("accept", ["", "application/json", "*/*", "application/*"])
 def test_an_error_is_as_ever_for_all_others(accept: str) -> None:
     assert represented(ERROR, asking(headers={"accept": accept})) == ERROR
+
+
+@pytest.mark.parametrize("more", [{"type": "error", "request_id": "r-1"}, {"id": "job_1", "object": "job"}])
+def test_what_has_more_than_the_error_stays_as_it_is(more: dict[str, Any]) -> None:
+    reply = replace(ERROR, body={**ERROR.body, **more})
+    assert represented(reply, asking(headers={"accept": "application/problem+json"})) == reply
 
 
 def test_a_success_is_as_ever_for_who_takes_problems() -> None:

@@ -52,6 +52,7 @@ def test_every_route_needs_its_scope(route: tuple[str, str]) -> None:
             "invalid_field",
             "not_found",
             "unknown_model",
+            "unsupported",
             *NO_FILE,
         )
         assert refused.code in known

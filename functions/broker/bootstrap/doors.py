@@ -1,6 +1,6 @@
 """Builds what the doors need: accepting by REST, events and files, and the operators' routes."""
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from broker.bootstrap.adapters import (
@@ -134,6 +134,7 @@ def api() -> "Api":
     from broker.prompts.listing import Listing
     from broker.prompts.templates import Prompts
     from broker.rest.api import Api
+    from broker.tenants.limiting import standings
 
     def redeliver(job_id: str, now: int) -> list[str]:
         return deliveries().redeliver(job_id, now)
@@ -172,6 +173,7 @@ def api() -> "Api":
             of_bulk,
             of_endpoints,
             call_rates().check,
+            partial(standings, database()),
         ),
     )
 

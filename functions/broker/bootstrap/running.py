@@ -257,6 +257,9 @@ def deliveries() -> "Deliver":
     def link(head: Head) -> Linked | None:
         return payloads().linked(head.id, head.output) if head.output else None
 
+    def answer(head: Head) -> Any:
+        return payloads().load(head.id, head.output) if head.output else None
+
     send = make_sender(signing, lambda url: resolve(url, allow_private=is_local()), sign, post)
     return Deliver(
         *(database(), jobs(), delivery_queue(), send),
@@ -264,4 +267,5 @@ def deliveries() -> "Deliver":
         webhook_gone,
         Receivers(impatient(), receivers_unread),
         link=link,
+        answer=answer,
     )

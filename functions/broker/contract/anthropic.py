@@ -9,7 +9,7 @@ from pydantic import Field
 
 from broker.batches.asking.request import MOST_INLINE
 from broker.contract.common import Count, OneOf, Shown, Time, Url
-from broker.contract.replies import Budget
+from broker.contract.replies import Budget, ReachedLimit
 from broker.doors.anthropic import KINDS
 from broker.jobs.fields import Strict
 
@@ -25,6 +25,8 @@ class AnthropicErrorDetails(Shown):
     """The field, header or parameter at fault, dotted (`messages.0.role`)."""
     budget: Budget | None = None
     """Only of a `billing_error`, where it is the tenant's own budget that does not cover the job."""
+    limit: ReachedLimit | None = None
+    """Only of a `rate_limit_error`, where a limit of the tenant's, or of its key, is reached."""
 
 
 class AnthropicErrorFacts(Shown):

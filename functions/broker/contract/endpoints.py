@@ -33,8 +33,11 @@ class WebhookSummary(Shown):
     url: str
     events: list[AnyEvent]
     description: str
+    payload: Literal["thin", "full"]
     secret_hint: str
     """The end of the present secret."""
+    header_names: list[str]
+    """Of the receiver's own headers; their values are not shown."""
     enabled: bool
     disabled_by: DisabledBy | None
     """`owner` by a call, `receiver` by its reply, `failing` after five days of failures."""

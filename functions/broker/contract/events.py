@@ -166,6 +166,8 @@ class EndedFacts(JobFacts):
     """A job that ended; where its answer is too large for a reply, with a link to it, made for this attempt."""
 
     sequence: Sequence = None
+    output: Any = None
+    """The answer, for endpoints with the payload `full`; null where it would make the body too large."""
     output_url: str | None = None
     """Works for a quarter of an hour, without any credential."""
     output_bytes: Count | None = None

@@ -36,6 +36,7 @@ from broker.rest.admin import ADMIN_ROUTES
 from broker.rest.api import ROUTES
 from broker.rest.published import PUBLIC_ROUTES
 from broker.rest.representing import PROBLEM
+from broker.tenants.limits import BODY_BYTES
 
 EXAMPLES: dict[str, Json] = json.loads(Path(__file__).with_name("examples.json").read_text())
 """By method and path: a body that was sent (`body`), what was answered (`replies`, by status), and the codes of errors
@@ -158,7 +159,7 @@ def _operation(
         found["responses"][str(status)] = {"$ref": f"#/components/responses/{EITHER if either else ''}{status}"}
     met = shown.get("codes", {})
     found["x-error-codes"] = {
-        status: sorted({*met.get(status, ()), *CODES.get(int(status), ())} | _unsigned(status, everywhere))
+        status: sorted({*met.get(status, ()), *CODES.get(int(status), ())} | _more(status, known, everywhere))
         for status in found["responses"]
         if status >= "4"
     }
@@ -178,8 +179,11 @@ def _security(known: Operation, needed: Json | None) -> list[Json]:
     return [needed, *({"key": each} for each in needed.values() if known.by_either_header)]
 
 
-def _unsigned(status: str, everywhere: tuple[int, ...]) -> set[str]:
-    return {"unknown_route"} if status == "404" and 404 in everywhere else set()
+def _more(status: str, known: Operation, everywhere: tuple[int, ...]) -> set[str]:
+    """Codes of what API Gateway or the caller's limits refuse on some routes."""
+    limited = status == "413" and {*LIMITED} <= {*known.headers}
+    unsigned = status == "404" and 404 in everywhere
+    return {"unknown_route"} if unsigned else {BODY_BYTES} if limited else set()
 
 
 def _is_tagged(route: tuple[str, str], known: Operation) -> bool:
@@ -190,7 +194,7 @@ def _is_tagged(route: tuple[str, str], known: Operation) -> bool:
 def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], known: Operation) -> Json:
     told = ["X-Should-Retry"] if status >= 400 else []
     if status in (200, 304) and _is_tagged(route, known):
-        told += ["ETag", *(["Link"] if (listed := known.replies[200]) and _is_page(listed) else [])]
+        told += ["ETag", *(["Link"] if _is_page(known) else [])]
     if (known.replies[200] if status == 304 else model) in GOES_ON:
         told.append("Retry-After")
     headers = _headers(*dict.fromkeys([*known.headers, *told, *IDS]))
@@ -204,8 +208,11 @@ def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], kno
     return found | {"content": _content(*models, **example) | stream}
 
 
-def _is_page(model: type[BaseModel]) -> bool:
-    return not model.model_fields.keys().isdisjoint({"next_cursor", "has_more"})
+def _is_page(known: Operation) -> bool:
+    """Whether there may be a next page; of lists that two dialects ask for, one of them may have it."""
+    model = known.replies[200]
+    marks = {"next_cursor", "has_more"}
+    return known.by_either_header or (model is not None and not marks.isdisjoint(model.model_fields))
 
 
 def _error(status: int, *other: type[BaseModel]) -> Json:

@@ -13,7 +13,7 @@ from broker.contract.models import Estimate, Model, ModelList
 from broker.contract.openai_operations import OPENAI_OPERATIONS
 from broker.contract.operation import LIMITED, Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
-from broker.contract.replies import GoneJob, Job, JobList, Redelivery
+from broker.contract.replies import GoneJob, Job, JobList, LimitList, Redelivery
 from broker.contract.reviews import FeedbackGiven
 from broker.contract.timeline import Timeline
 from broker.contract.turns import Conversation
@@ -213,6 +213,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         parameters=(MODEL_ID,),
         by_either_header=True,
         in_dialect=AnthropicModel,
+    ),
+    ("GET", "/limits"): Operation(
+        "The limits of the tenant and of the key, and how they stand", "jobs", {200: LimitList}
     ),
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,

@@ -277,6 +277,26 @@ class ReachedLimit(Shown):
     """When it will allow as much, if nobody takes of it before; null where it never does."""
 
 
+class LimitStanding(Shown):
+    """One limit of the caller's, and how it stands."""
+
+    name: Annotated[str, OneOf(tuple(NAMES))]
+    scope: Literal["tenant", "key"]
+    """Whose it is: all of the tenant's, or those that come with the key that asks."""
+    id: str
+    amount: Annotated[int, Field(ge=1)]
+    left: Count
+    full_at: Time
+    """When all of it may be taken again: of a bucket when it is full, of a count when its day or month ends."""
+
+
+class LimitList(Shown):
+    """The limits of the tenant and of the key that asks."""
+
+    object: Literal["list"]
+    data: list[LimitStanding]
+
+
 class ErrorFacts(Shown):
     """What went wrong."""
 

@@ -25,7 +25,7 @@ CODES = {
     401: ("unauthorized",),
     403: ("forbidden", "missing_scope", "tenant_disabled", "unknown_tenant"),
     413: ("body_too_large",),
-    429: ("request_rate",),
+    429: ("rate_limit_exceeded", "request_rate"),
     500: ("internal_error",),
     503: ("busy", "contention", "not_answered", "store_unavailable"),
     529: ("busy", "contention", "store_unavailable"),

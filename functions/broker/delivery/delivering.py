@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from broker.delivery.events import held_body, webhook_body
 from broker.delivery.owners import notes_of, owner_of
@@ -26,6 +27,9 @@ PUT_OFF_S = 15
 MOST_PUT_OFF = 400
 """A delivery whose receiver has no slot left comes again after so long, and twice as long each time, up to what a
 message may wait; so often, which is some three days, as the whole schedule is. Then it is given up."""
+
+MOST_BYTES = 262_144
+"""Of a body with an answer in it; in a larger one the answer is null, and fetched by the job's URL."""
 
 QUEUE_MOST_S = 900
 """The longest delay of an SQS message; a later attempt waits in the due index."""
@@ -48,6 +52,8 @@ class Deliver:
     """From 0 to 1: receivers that failed together should not be called together."""
     link: Callable[[Head], Linked | None] = lambda head: None
     """Gives a link to a job's answer; asked for where it is given out by one."""
+    answer: Callable[[Head], Any] = lambda head: None
+    """Gives a job's answer, for receivers that are told it; None where it is not kept any more."""
     registered: Registered = field(default_factory=NoneRegistered)
     """The endpoints that deliveries may name in an address's place."""
     on_exhausted: Callable[[str, Item], None] = lambda owner, note: None
@@ -136,6 +142,7 @@ class Deliver:
         if times > MOST_PUT_OFF:
             missed = {"at": now, "status": None, "error": "receiver_slow", "latency_ms": 0}
             after = _ended(note | {"state": "failed", "attempts": [*note["attempts"], missed]})
+            self.on_exhausted(owner, after)
         else:
             pause_s = min(PUT_OFF_S << min(times - 1, 10), QUEUE_MOST_S) * (1 + self.chance()) / 2
             then = now + round(pause_s * 1000)
@@ -200,21 +207,27 @@ class Deliver:
         return True
 
     def _send(self, head: Head | None, note: Item, to: Destination, now: int, base_url: str) -> Sent:
-        own = {} if to.secrets is None else {"secrets": to.secrets}
+        own: dict[str, Any] = {} if to.secrets is None else {"secrets": to.secrets, "headers": to.headers}
         try:
-            body = self._body(head, note, base_url) if head else str(note["body"])
+            body = self._body(head, note, to, base_url) if head else str(note["body"])
             return self.send(note["tenant"], to.url, note["event_id"], now, body.encode(), **own)
         except BrokerError as error:
             return Sent(None, error.code, None, 0)
 
-    def _body(self, head: Head, note: Item, base_url: str) -> str:
+    def _body(self, head: Head, note: Item, to: Destination, base_url: str) -> str:
         if "held" in note:
             told = held_body(head, note["held"], base_url)
         else:
             told = webhook_body(head, base_url, self.link(head) if head.linked else None)
         if "sequence" in note:
             told["data"]["sequence"] = note["sequence"]
-        return json.dumps(told, separators=(",", ":"))
+        text = _text(told)
+        if not to.full or "held" in note or head.output is None:
+            return text
+        answer = None if head.linked else self.answer(head)
+        whole = _text({**told, "data": {**told["data"], "output": answer}})
+        fits = len(whole.encode()) <= MOST_BYTES
+        return whole if fits else _text({**told, "data": {**told["data"], "output": None}})
 
     def _settle(self, note: Item, sent: Sent, now: int) -> Item:
         made = note["tries"] - note.get("schedule_from", 0)
@@ -251,6 +264,10 @@ class Deliver:
     def _write(self, note: Item, tries: int) -> None:
         erased = () if "erased" in note else (If("erased", "absent"),)
         self.database.write(Put("jobs", note, (If("tries", "=", tries), *erased)))
+
+
+def _text(body: dict[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _ended(note: Item) -> Item:

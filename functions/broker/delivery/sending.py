@@ -1,6 +1,6 @@
 """One POST of a webhook: signed by whoever it is of, and sent to an address that was checked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,6 +8,9 @@ from broker.storage import Item
 
 Secrets = Callable[[], Sequence[str]]
 """Gives signing secrets, newest first."""
+
+Headers = Callable[[], Mapping[str, str]]
+"""Gives what a receiver wants beside ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,17 @@ class Sender(Protocol):
     """Signs and posts."""
 
     def __call__(
-        self, tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Secrets | None = None
+        self,
+        tenant: str,
+        url: str,
+        event_id: str,
+        now: int,
+        body: bytes,
+        *,
+        secrets: Secrets | None = None,
+        headers: Headers = dict,
     ) -> Sent:
-        """Post once, signed with these secrets, or with the tenant's.
+        """Post once, signed with these secrets, or with the tenant's; none of these `headers` takes the place of ours.
 
         Raises:
             InvalidRequest: the address is refused.
@@ -43,6 +54,9 @@ class Destination:
     url: str
     secrets: Secrets | None = None
     """None for the tenant's own."""
+    headers: Headers = dict
+    full: bool = False
+    """Whether it is told answers, as far as they fit."""
 
 
 class Registered(Protocol):
@@ -98,16 +112,25 @@ def make_sender(
     """
     of_tenant = secrets
 
-    def send(tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Secrets | None = None) -> Sent:
+    def send(
+        tenant: str,
+        url: str,
+        event_id: str,
+        now: int,
+        body: bytes,
+        *,
+        secrets: Secrets | None = None,
+        headers: Headers = dict,
+    ) -> Sent:
         stamp = now // 1000
-        headers = {
+        ours = {
             "content-type": "application/json",
             "user-agent": "inference-broker/1",
             "webhook-id": event_id,
             "webhook-timestamp": str(stamp),
             "webhook-signature": sign(secrets() if secrets else of_tenant(tenant), event_id, stamp, body),
         }
-        reply = post(resolve(url), body, headers)
+        reply = post(resolve(url), body, {**headers(), **ours})
         return Sent(reply.status, None, reply.retry_after_s, reply.latency_ms, reply.control)
 
     return send

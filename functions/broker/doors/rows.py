@@ -33,6 +33,13 @@ def _message_instead(view: Json) -> tuple[int, Json]:
     return (200, told) if told is not None else anthropic.error_of(*failure_of(view))
 
 
+def _kept_response(body: Any) -> Asked:
+    asked = responses.job_of(body)
+    if body.get("store") is False:
+        refuse("store", "an answer that is collected later has to be kept")
+    return asked
+
+
 class RowForm(NamedTuple):
     """A route that rows may name."""
 
@@ -51,7 +58,7 @@ FORMS: dict[str, RowForm] = {
     "/v1/chat/completions": RowForm(
         chat_completions.job_of, lambda view, asked, body: chat_completions.completion_of(view, asked)
     ),
-    "/v1/responses": RowForm(responses.job_of, lambda view, asked, body: responses.response_of(view, asked)),
+    "/v1/responses": RowForm(_kept_response, lambda view, asked, body: responses.response_of(view, asked)),
     "/v1/embeddings": RowForm(embeddings.job_of, embeddings.answer_of, embeddings.pieces_of),
     "/v1/moderations": RowForm(moderations.job_of, lambda view, asked, body: moderations.moderation_of(view, body)),
     "/v1/messages": RowForm(
@@ -92,17 +99,11 @@ def job_of(endpoint: str, custom_id: str | None, row: Any) -> Asked:
     Fields(body, BODY)
     try:
         asked = FORMS[endpoint].job_of(body)
-        _check_nobody_waits(asked, body)
+        if asked.streams:
+            refuse("stream", "a row of a batch is not streamed")
     except InvalidRequest as error:
         raise _in_body(error) from None
     return asked
-
-
-def _check_nobody_waits(asked: Asked, body: Json) -> None:
-    if asked.streams:
-        refuse("stream", "a row of a batch is not streamed")
-    if body.get("store") is False and "ttl_seconds" in asked.job:
-        refuse("store", "an answer that is collected later has to be kept")
 
 
 def named(error: InvalidRequest, places: Mapping[str, str]) -> InvalidRequest:

@@ -3,8 +3,6 @@
 The tests hold these tables against the packages' own source, and docs/clients.md shows them.
 """
 
-import re
-
 GROUPS: dict[str, str] = {
     "assistants": "assistants, which OpenAI gives up: use responses",
     "threads": "assistants' threads: use responses, and `conversation`",
@@ -61,10 +59,6 @@ CALLS: dict[tuple[str, str], str] = {
 """By method and path, with `{}` for each variable: calls that are not answered though their group is."""
 
 
-LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
-"""A link to a page of the documentation, which is one in its tables alone."""
-
-
 def instead_of(method: str, path: str, *, anthropic: bool = False) -> str | None:
     """What there is in the place of a call of which no route is; None where no package knows it.
 
@@ -77,7 +71,7 @@ def instead_of(method: str, path: str, *, anthropic: bool = False) -> str | None
     for (known, pattern), instead in CALLS.items():
         wanted = pattern.strip("/").split("/")
         if known == method and len(wanted) == len(parts) and all(map(_fits, wanted, parts)):
-            return LINK.sub(r"\1", instead)
+            return instead
     groups = {**GROUPS, **ANTHROPIC_GROUPS} if anthropic else {**ANTHROPIC_GROUPS, **GROUPS}
     return groups.get(parts[0])
 

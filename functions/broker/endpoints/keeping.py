@@ -3,9 +3,10 @@
 An endpoint's id is no credential: each is looked for among its tenant's alone, and another's is as unknown as none.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from broker.delivery.addresses import AddressRefused
@@ -22,6 +23,7 @@ from broker.endpoints.record import (
     well_formed,
 )
 from broker.errors import InvalidRequest, KeyReused, NotFound, Throttled
+from broker.jobs.idempotency import check_key
 from broker.storage import ConditionFailed, Contended, Database, Delete, If, Item, Put, Update
 
 MOST = 20
@@ -63,6 +65,10 @@ class NewEndpoint:
     url: str
     events: tuple[str, ...]
     name: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What its receiver wants beside ours."""
+    full: bool = False
+    """Whether it is told answers, as far as they fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,11 @@ class Endpoints:
             InvalidRequest: its address is refused, or the tenant has no more room.
             KeyReused: the key was used for another endpoint, or so long ago that the secret is not told again.
         """
+        if key is not None:
+            check_key(key)
         if found := self._get(tenant, endpoint_id):
-            same = (found.form, found.url, found.events, found.name) == (new.form, new.url, new.events, new.name)
+            same = all(getattr(found, name) == getattr(new, name) for name in ("form", "url", "events", "name", "full"))
+            same = same and set(found.header_names) == set(new.headers)
             if key is not None and (not same or found.created_at + REPEATED_MS < now):
                 message = f"This key registered the endpoint {endpoint_id}; a secret is told once: rotate it."
                 raise KeyReused(message, param="Idempotency-Key")
@@ -103,6 +112,8 @@ class Endpoints:
             *(endpoint_id, tenant, new.form, new.url, new.events, new.name, now, now),
             secrets=(Secret(self.seal(tenant, endpoint_id, secret)),),
             hint=told_of(secret),
+            full=new.full,
+            **self._sealed(tenant, endpoint_id, new.headers),
         )
         count = Update("jobs", endpoints_pk(tenant), TOTAL, add={"endpoints": 1}, when=(If("endpoints", "<", MOST),))
         for _ in range(2):
@@ -136,7 +147,7 @@ class Endpoints:
         return self.database.get("jobs", endpoints_pk(tenant), counts_sk(endpoint_id), eventual=True) or {}
 
     def change(self, tenant: str, endpoint_id: str, now: int, **facts: Any) -> Endpoint:
-        """Change its `url`, `events` or `name`; nothing is written where nothing changes.
+        """Change its `url`, `events`, `name`, `headers` or `full`; nothing is written where nothing changes.
 
         Raises:
             NotFound: as `get`.
@@ -144,6 +155,8 @@ class Endpoints:
         """
         if "url" in facts:
             self._check(facts["url"])
+        if "headers" in facts:
+            facts |= self._sealed(tenant, self.get(tenant, endpoint_id).id, facts["headers"])
 
         def changed(endpoint: Endpoint) -> Endpoint:
             same = all(getattr(endpoint, name) == value for name, value in facts.items())
@@ -165,8 +178,11 @@ class Endpoints:
 
         after = self._change(tenant, endpoint_id, switched)
         if on:
-            since = ("failing_since",)
-            self.database.write(Update("jobs", endpoints_pk(tenant), counts_sk(endpoint_id), remove=since))
+            began, there = ("failing_since",), (If("pk", "exists"),)
+            with suppress(ConditionFailed):  # nothing was attempted yet
+                self.database.write(
+                    Update("jobs", endpoints_pk(tenant), counts_sk(endpoint_id), remove=began, when=there)
+                )
         return after
 
     def disable(self, endpoint: Endpoint, by: str, now: int) -> bool:
@@ -189,7 +205,7 @@ class Endpoints:
             NotFound: as `get`.
         """
         secret = new_secret()
-        sealed = self.seal(tenant, endpoint_id, secret)
+        sealed = self.seal(tenant, self.get(tenant, endpoint_id).id, secret)  # of what there is not, nothing is sealed
 
         def rotated(endpoint: Endpoint) -> Endpoint:
             return endpoint.with_secret(sealed, told_of(secret), now, keeps_old=keeps_old)
@@ -234,6 +250,11 @@ class Endpoints:
             with suppress(ConditionFailed):
                 mine = If("testing_until", "=", until)
                 self.database.write(Update("jobs", pk, TOTAL, set={"testing_until": 0}, when=(mine,)))
+
+    def _sealed(self, tenant: str, endpoint_id: str, headers: Mapping[str, str]) -> dict[str, Any]:
+        if not headers:
+            return {"headers": None, "header_names": ()}
+        return {"headers": self.seal(tenant, endpoint_id, json.dumps(dict(headers))), "header_names": tuple(headers)}
 
     def _get(self, tenant: str, endpoint_id: str) -> Endpoint | None:
         if not well_formed(endpoint_id):

@@ -55,6 +55,11 @@ class Endpoint:
     """Newest first."""
     hint: str
     """The end of the present secret."""
+    headers: bytes | None = None
+    """What its receiver wants beside ours, encrypted: names and values, as JSON."""
+    header_names: tuple[str, ...] = ()
+    full: bool = False
+    """Whether it is told answers, as far as they fit."""
     off: str | None = None
     """Who disabled it; None while it is enabled."""
     off_at: int | None = None
@@ -90,6 +95,7 @@ class Endpoint:
             "sk": endpoint_sk(self.id),
             **{name: getattr(self, name) for name in PLAIN if getattr(self, name) is not None},
             "events": list(self.events),
+            **({"headers": self.headers, "header_names": list(self.header_names)} if self.headers else {}),
             "secrets": [
                 {"sealed": each.sealed, **({"until": each.until} if each.until else {})} for each in self.secrets
             ],
@@ -102,10 +108,12 @@ class Endpoint:
         """Read the stored form."""
         known = {name: item[name] for name in PLAIN if name in item}
         secrets = tuple(Secret(bytes(each["sealed"]), each.get("until")) for each in item["secrets"])
+        if "headers" in item:
+            known |= {"headers": bytes(item["headers"]), "header_names": tuple(item["header_names"])}
         return cls(**known, tenant=item["pk"].partition("#")[2], events=tuple(item["events"]), secrets=secrets)
 
 
-PLAIN = ("id", "form", "url", "name", "created_at", "updated_at", "hint", "off", "off_at", "rev")
+PLAIN = ("id", "form", "url", "name", "created_at", "updated_at", "hint", "off", "off_at", "rev", "full")
 
 
 def endpoints_pk(tenant: str) -> str:

@@ -1,5 +1,6 @@
 """What deliveries need of registered endpoints: where they go, a log of them, and what follows from how they fare."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,10 @@ from broker.storage import ConditionFailed, Database, If, Item, Put, Update
 
 FAILING_MS = 5 * 86_400_000
 """An endpoint at which all attempts of so long failed is disabled."""
+
+
+COUNTED_S = 90 * 86_400
+"""How long counts are kept after the last attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,12 @@ class RegisteredEndpoints:
         def secrets() -> list[str]:
             return [self.open(endpoint.tenant, endpoint.id, each.sealed) for each in endpoint.signing(self.clock())]
 
-        return Destination(endpoint.url, secrets)
+        def headers() -> dict[str, str]:
+            if endpoint.headers is None:
+                return {}
+            return dict(json.loads(self.open(endpoint.tenant, endpoint.id, endpoint.headers)))
+
+        return Destination(endpoint.url, secrets, headers, endpoint.full)
 
     def fan_out(self, owner: str, note: Item, now: int) -> None:
         """See `Registered.fan_out`."""
@@ -81,6 +91,7 @@ class RegisteredEndpoints:
         became = verdict(sent.status, sent.control) if sent.status else "retry"
         pk, sk = endpoints_pk(note["tenant"]), counts_sk(note["endpoint"])
         ended = {"last_status": sent.status, "last_error": sent.error, "last_at": now}
+        ended["expires_at"] = now // 1000 + COUNTED_S  # also of an endpoint that was deleted meanwhile
         if became in ("delivered", "abort"):  # whoever says that a message is not to come again is there
             count = {"attempts": 1, "delivered": int(became == "delivered"), "latency_ms": sent.latency_ms}
             self.database.write(Update("jobs", pk, sk, set=ended, add=count, remove=("failing_since",)))

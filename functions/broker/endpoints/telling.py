@@ -58,8 +58,8 @@ class TellEndpoints:
     start: StartDelivery
 
     def of_job(self, head: Head, now: int) -> None:
-        """Tell of a job that ended or is held. Rows of batches and lines of files are told with what they came in."""
-        if head.batch is not None:
+        """Tell of a job that ended or is held. Rows of batches are told with their batch."""
+        if head.row is not None:
             return
         told = {NATIVE: native_event(head), OPENAI: openai_event(head)}
         wanted = [each for each in self.listeners(head.tenant, now) if told[each.form] in each.events]

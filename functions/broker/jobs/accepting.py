@@ -207,7 +207,6 @@ class Accept:
             raise
 
     def _written(self, job_id: str, request: JobRequest, prepared: Prepared, caller: Caller, now: int) -> Head:
-        hold = prepared.hold
         budget, within = times(request, prepared.timeout_s)
         deadline = now + within * 1000
         payloads_until = now // 1000 + request.ttl_seconds
@@ -233,8 +232,8 @@ class Accept:
             retry_of=caller.retry_of,
             webhook=tuple(request.webhook.events) if request.webhook else (),
             quiet=self._is_quiet(request, caller.door) or None,
-            limit=hold.limit,
-            holds=dict(hold.buckets),
+            limit=prepared.hold.limit,
+            holds=dict(prepared.hold.buckets),
             prompt=prepared.document.get("prompt_used"),
             policies=prepared.policies,
             conversation=request.conversation_id if request.task is Task.CHAT else None,
@@ -246,7 +245,7 @@ class Accept:
         if request.metadata or asked:
             self._jobs.note(head, "ASKED", {**asked, "metadata": request.metadata})
         try:
-            head = self._create_with(head, hold)
+            head = self._create_with(head, prepared.hold)
         except (ConditionFailed, Contended):
             # A crashed first try got this far, or this one: its reply was lost, and the client's repeat failed on it.
             there = self._jobs.find(job_id)

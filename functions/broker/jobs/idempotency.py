@@ -42,6 +42,16 @@ class Reservation:
     until: int = 0
 
 
+def check_key(key: str) -> None:
+    """Refuse a key that is none.
+
+    Raises:
+        InvalidRequest: it is empty or too long.
+    """
+    if not 1 <= len(key) <= 255:
+        raise InvalidRequest("An Idempotency-Key has 1 to 255 characters.", param="Idempotency-Key")
+
+
 def reserve(
     database: Database, tenant: str, key: str, body: str, job_id: str, now: int, keep_ms: int = KEEP_MS
 ) -> Reservation:
@@ -61,8 +71,7 @@ def reserve(
         KeyReused: the key stands for another body.
         KeyInFlight: the first request is still being accepted.
     """
-    if not 1 <= len(key) <= 255:
-        raise InvalidRequest("An Idempotency-Key has 1 to 255 characters.", param="Idempotency-Key")
+    check_key(key)
     pk = f"IDEM#{tenant}#{hashlib.sha256(key.encode()).hexdigest()}"
     until = now + ACCEPTING_MS
     fresh = Reservation(pk, job_id, accepted=False, until=until)

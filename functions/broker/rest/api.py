@@ -1,16 +1,15 @@
 """The routes of `/v1`, one function each, in one table."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from broker.clock import now_ms
 from broker.context.conversations import Turns
 from broker.context.listing import listing
-from broker.errors import InvalidRequest, NotFound
+from broker.errors import InvalidRequest
 from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
@@ -28,19 +27,19 @@ from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
 from broker.rest.http import Reply, Request, error_reply
-from broker.rest.limited import limits_for, telling
+from broker.rest.limited import limits_for, list_limits, telling
 from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
-from broker.rest.model_view import shown
+from broker.rest.model_routes import MODEL_ROUTES
 from broker.rest.openai import OPENAI_ROUTES
 from broker.rest.prompt_runs import run_body
-from broker.rest.spoken import VERSION
 from broker.rest.tries import asked_once
 from broker.rest.waiting import again, ended, preferred_wait
 from broker.reviews import feedback
 from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
-from broker.routing.circuits import CLOSED
 from broker.routing.figures import Health
+from broker.tenants.limiting import Standing
+from broker.tenants.limits import Limit
 from broker.tenants.registry import Tenants
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ class Api:
     endpoints: Callable[[], "EndpointDoor"]
     check_rate: Callable[[str, int], None] = lambda tenant, now: None
     """Raises where the tenant calls too often."""
+    standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
+    """How limits of a tenant stand."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -202,36 +203,6 @@ class Api:
         """`POST /guardrails/check`: what a text would meet; there is no job, and nothing is kept or paid for."""
         return Reply(200, self.try_policies(parse_trial(request.json()), request.tenant, now_ms()))
 
-    def list_models(self, request: Request) -> Reply:
-        """`GET /models`: what the tenant may use, at which price, and how it fares."""
-        found = [*self._models(request)]
-        if VERSION in request.headers:
-            from broker.doors.anthropic import model_page
-
-            return Reply(200, model_page(found, request.query))
-        return Reply(200, {"object": "list", "data": found})
-
-    def get_model(self, request: Request) -> Reply:
-        """`GET /models/{id}`: one of them."""
-        found = [each for each in self._models(request) if each["id"] == unquote(request.path["id"])]
-        if not found:
-            raise NotFound("There is no such model.", code="unknown_model", param="id")
-        if VERSION in request.headers:
-            from broker.doors.anthropic import model_of
-
-            return Reply(200, model_of(found[0]))
-        return Reply(200, found[0])
-
-    def _models(self, request: Request) -> Iterator[dict[str, Any]]:
-        now = now_ms()
-        allowed = self.tenants.get(request.tenant, now).models
-        states, figures = self.health.states(now, request.tenant), self.health.figures(now)
-        return (
-            shown(model, states.get(model.id, CLOSED), figures.get(model.id))
-            for model in self.models.all(now).values()
-            if allowed is None or model.id in allowed
-        )
-
     def list_prompts(self, request: Request) -> Reply:
         """`GET /prompts`: what may be run, and which variables it takes."""
         limit, now = request.number("limit", 20), now_ms()
@@ -294,8 +265,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("DELETE", "/conversations/{id}"): ("jobs:write", Api.delete_conversation),
     ("POST", "/guardrails/check"): ("jobs:write", Api.check_text),
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
-    ("GET", "/models"): ("models:read", Api.list_models),
-    ("GET", "/models/{id}"): ("models:read", Api.get_model),
+    **MODEL_ROUTES,
+    ("GET", "/limits"): ("usage:read", list_limits),
     **OPENAI_ROUTES,
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},

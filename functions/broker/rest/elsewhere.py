@@ -1,4 +1,4 @@
-"""Calls that no route of the template takes: API Gateway hands them on by a route for all the rest (`/{proxy+}`).
+"""Calls of which API Gateway does not know the route: it hands on what lies below one, or anywhere (`/{proxy+}`).
 
 A `HEAD` is its `GET` without the body, a known path with another method a `405` that says which it has, a call that
 clients' packages know a `400` that names it and says what there is instead, and anything else a `404`.
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from broker.doors.unserved import instead_of
 from broker.errors import InvalidRequest, NotFound
-from broker.rest.http import REST, Reply, Request, error_reply
+from broker.rest.http import Reply, Request, error_reply
 from broker.rest.spoken import VERSION
 
 LONGEST_TOLD = 200
@@ -20,7 +20,7 @@ def answer_elsewhere(request: Request, routes: Iterable[tuple[str, str]], answer
     """Answer such a call, or say why there is no answer.
 
     Args:
-        request: its path is the value of `proxy`.
+        request: of a resource that is none of the routes, or has not this method.
         routes: method and resource of all that are answered.
         answer: answers one of them.
 
@@ -28,7 +28,7 @@ def answer_elsewhere(request: Request, routes: Iterable[tuple[str, str]], answer
         InvalidRequest: a package knows the call, and it is not answered.
         NotFound: nobody knows it.
     """
-    path = request.resource.replace(REST, request.path.get("proxy", ""))
+    path = _path(request)
     known = _known(path, routes)
     if request.method in known:  # `DELETE /batches/estimate`: API Gateway looked at the route of that name alone
         resource, variables = known[request.method]
@@ -49,6 +49,26 @@ def answer_elsewhere(request: Request, routes: Iterable[tuple[str, str]], answer
     refused = InvalidRequest(f"This path has {allowed}.", code="method_not_allowed")
     reply = error_reply(refused, request.request_id)
     return replace(reply, status=405, headers={**reply.headers, "allow": allowed})
+
+
+def placed(request: Request, routes: Iterable[tuple[str, str]]) -> Request:
+    """The request as one of the route that it means, where API Gateway only knows what that lies below.
+
+    Args:
+        request: its resource ends in `{proxy+}`.
+        routes: method and resource of all that are answered.
+    """
+    found = _known(_path(request), routes).get(request.method)
+    return request if found is None else replace(request, resource=found[0], path=found[1])
+
+
+def _path(request: Request) -> str:
+    """The path that was called, below the stage."""
+    parts = (
+        request.path.get(part.strip("{+}"), "") if part.startswith("{") else part
+        for part in request.resource.split("/")
+    )
+    return "/".join(parts)
 
 
 def _known(path: str, routes: Iterable[tuple[str, str]]) -> dict[str, tuple[str, dict[str, str]]]:

@@ -45,7 +45,9 @@ class EndpointDoor:
         """`POST /webhooks`: `201`, with the secret, which is told this once."""
         body = parsed(EndpointBody, request.json())
         events = events_of(body.format, body.events, "events")
-        endpoint, secret = self._register(request, NewEndpoint(body.format, body.url, events, body.description))
+        full = _is_full(body.payload, body.format)
+        new = NewEndpoint(body.format, body.url, events, body.description, body.headers, full)
+        endpoint, secret = self._register(request, new)
         return Reply(201, _shown(endpoint, {}) | {"secret": secret})
 
     def list_endpoints(self, request: Request) -> Reply:
@@ -66,6 +68,10 @@ class EndpointDoor:
             facts["events"] = events_of(before.form, body.events, "events")
         if body.description is not None:
             facts["name"] = body.description
+        if body.headers is not None:
+            facts["headers"] = body.headers
+        if body.payload is not None:
+            facts["full"] = _is_full(body.payload, before.form)
         return self._told(self.endpoints.change(request.tenant, before.id, now_ms(), **facts), request)
 
     def delete_endpoint(self, request: Request) -> Reply:
@@ -221,6 +227,12 @@ class EndpointDoor:
         return Reply(200, _shown(endpoint, self._counts(endpoint)))
 
 
+def _is_full(payload: str, form: Form) -> bool:
+    if payload == "full" and form == OPENAI:
+        raise InvalidRequest("payload: OpenAI's events have no answers in them.", code="unsupported", param="payload")
+    return payload == "full"
+
+
 def _plain(endpoint: Endpoint) -> dict[str, Any]:
     names = ("id", "name", "url", "events", "created_at", "updated_at", "hint")
     return {name: getattr(endpoint, name) for name in names}
@@ -235,7 +247,9 @@ def _summary(endpoint: Endpoint) -> dict[str, Any]:
         "url": endpoint.url,
         "events": list(endpoint.events),
         "description": endpoint.name,
+        "payload": "full" if endpoint.full else "thin",
         "secret_hint": endpoint.hint,
+        "header_names": list(endpoint.header_names),
         "enabled": endpoint.off is None,
         "disabled_by": endpoint.off,
         "disabled_at": iso(endpoint.off_at),

@@ -5,15 +5,19 @@ Anthropic's clients in the headers that these know.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
-from broker.clock import iso
+from broker.clock import iso, now_ms
 from broker.errors import RateLimited, TooLarge
 from broker.jobs.accepting import Acceptance
-from broker.rest.http import Request
+from broker.rest.http import Reply, Request
 from broker.tenants.limiting import Standing
 from broker.tenants.limits import BODY_BYTES, SECONDS, Limit, What, limits_of
 from broker.tenants.registry import Tenant
+
+if TYPE_CHECKING:
+    from broker.rest.api import Api
 
 WHATS: tuple[What, ...] = ("requests", "tokens")
 
@@ -29,6 +33,25 @@ def limits_for(request: Request, tenant: Callable[[], Tenant]) -> tuple[Limit, .
         if most is not None and len((request.body or "").encode(errors="surrogatepass")) > most:
             raise TooLarge(f"The body has more than the {most:,} bytes that its caller may send.", code=BODY_BYTES)
     return found.limits + limits_of("key", request.key, request.limits)
+
+
+def list_limits(api: "Api", request: Request) -> Reply:
+    """`GET /limits`: the limits by time of the tenant, and of the key that asks, and how they stand."""
+    now = now_ms()
+    limits = api.tenants.get(request.tenant, now).limits + limits_of("key", request.key, request.limits)
+    found = api.standings(request.tenant, limits, now)
+    rows = [
+        {
+            "name": limit.name,
+            "scope": limit.scope,
+            "id": limit.id,
+            "amount": limit.amount,
+            "left": left,
+            "full_at": iso(full_at),
+        }
+        for limit, left, full_at in map(attrgetter("limit", "left", "full_at"), found)
+    ]
+    return Reply(200, {"object": "list", "data": rows})
 
 
 def telling(

@@ -20,9 +20,9 @@ MOVES = frozenset({"eta_seconds"})
 def represented(reply: Reply, request: Request) -> Reply:
     """The reply as this request wants it."""
     if reply.status >= 400:
-        # Who speaks another dialect is told errors in its form whatever it accepts.
-        ours = "code" in reply.body["error"]
-        return _problem(reply) if ours and _accepts_problems(request) else reply
+        # What has more than the error stays: another dialect's form, and a job whose answer is gone.
+        alone = reply.body.keys() == {"error"}
+        return _problem(reply) if alone and _accepts_problems(request) else reply
     if request.method not in ("GET", "HEAD") or reply.status != 200 or not isinstance(reply.body, dict):
         return reply
     headers = _link(reply, request) | reply.headers
@@ -58,7 +58,7 @@ def _link(reply: Reply, request: Request) -> dict[str, str]:
     if body.get("next_cursor"):
         more = {"cursor": body["next_cursor"]}
     elif body.get("has_more") and body.get("last_id"):
-        more = {"after": body["last_id"]}
+        more = {"after" if body.get("object") == "list" else "after_id": body["last_id"]}  # OpenAI's, or Anthropic's
     else:
         return {}
     path = request.resource

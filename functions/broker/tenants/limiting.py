@@ -203,6 +203,13 @@ class Limits:
         return self._known[key]
 
 
+def standings(database: Database, tenant: str, limits: Sequence[Limit], now: int) -> tuple[Standing, ...]:
+    """How limits of a tenant, and of one of its keys, stand as of the last write."""
+    item = (database.get("ledger", f"LIMITS#{tenant}", _place(limits)) or {}) if limits else {}
+    states = ((limit, item.get(limit.attribute)) for limit in limits)
+    return tuple(Standing(limit, limit.left(state, now), limit.full_at(state, now)) for limit, state in states)
+
+
 def _is_idle(attribute: str, state: int, now: int) -> bool:
     """Whether a key's number is as good as none, by anybody's clock."""
     name, _, key = attribute.partition("#")

@@ -20,7 +20,9 @@ from tests.fakes.world import a_model
 from tests.unit.doors.case import Answer, Json, a_door, end, says
 from tests.unit.rest_door import Door
 
-CHAT, RESPONSES, EMBEDDINGS = "/v1/chat/completions", "/v1/responses", "/v1/embeddings"
+CHAT: Any = "/v1/chat/completions"
+RESPONSES: Any = "/v1/responses"
+EMBEDDINGS: Any = "/v1/embeddings"
 
 
 def row(custom_id: Any, text: str = "Hello", url: str = CHAT, **body: Any) -> Json:

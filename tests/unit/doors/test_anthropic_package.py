@@ -107,6 +107,13 @@ def test_tokens_are_counted_and_no_job_is_made(client: anthropic.Anthropic, door
     assert failure.value.error_code == "circuit_open"
 
 
+def test_calls_in_beta_are_the_same(client: anthropic.Anthropic, server: Server) -> None:
+    message = client.beta.messages.create(model="small", max_tokens=64, messages=SAID, betas=["context-1m-2025-08-07"])
+    assert message.content[0].to_dict()["text"] == "Hello to you"
+    assert server.asked == ["POST /v1/messages"]
+    assert client.beta.messages.count_tokens(model="small", messages=SAID).input_tokens > 0
+
+
 def test_an_answer_in_form(client: anthropic.Anthropic, door: Door) -> None:
     answering(door).answer = lambda request: {"json": {"a": 1}, "finish_reason": "stop"}
     message = ask(client, output_config={"format": {"type": "json_schema", "schema": SCHEMA}})

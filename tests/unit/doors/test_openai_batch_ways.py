@@ -144,7 +144,7 @@ def test_what_cannot_be_written_down_is_told_all_the_same(broker: Broker, client
     odd: list[tuple[Any, str | None]] = [
         (row(HALF), "custom_id"),
         (row("a") | {HALF: 1}, "?"),
-        (row("b", **{HALF: 1}), "body.?"),
+        (row("b") | {"body": row("b")["body"] | {HALF: 1}}, "body.?"),
         (row("c", url=HALF), "url"),
         (row("d", model=HALF), "body.model"),
         (row("e", metadata={HALF: "a"}), "body.metadata"),
@@ -153,7 +153,7 @@ def test_what_cannot_be_written_down_is_told_all_the_same(broker: Broker, client
     batch = ended(broker, client, create(client, *(each for each, _ in odd), row("z")).id)
     assert batch.request_counts is not None and batch.request_counts.completed == 1
     assert [line["error"]["param"] for line in broker.content(batch.error_file_id)] == [param for _, param in odd]
-    error = broker.door.fails("POST", "/chat/completions", json.dumps(row("a", **{HALF: 1})["body"]))
+    error = broker.door.fails("POST", "/chat/completions", json.dumps(row("a")["body"] | {HALF: 1}))
     assert (error.param, error.message.encode()[:1]) == ("?", b"?")
 
 

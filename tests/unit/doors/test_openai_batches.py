@@ -188,7 +188,7 @@ def test_rows_may_come_in_the_body(broker: Broker, client: openai.OpenAI) -> Non
         body={"endpoint": CHAT, "requests": [row("a"), row("b", url=RESPONSES)], "metadata": None},
     )
     broker.run_all(made.id)
-    batch = client.batches.retrieve(made.id)
+    batch: Any = client.batches.retrieve(made.id)
     assert (batch.input_file_id, batch.completion_window) == (None, "24h")
     assert [each["custom_id"] for each in lines(broker, batch.output_file_id)] == ["a"]
     assert [each["error"]["param"] for each in lines(broker, batch.error_file_id)] == ["url"]
@@ -228,7 +228,7 @@ def test_results_are_over_when_it_was_said(broker: Broker, client: openai.OpenAI
 def test_what_a_batch_may_not_ask_is_refused_by_name(client: openai.OpenAI, more: Json, param: str) -> None:
     with pytest.raises(openai.APIStatusError) as failure:
         create(client, row("a"), extra_body=more)
-    assert failure.value.param == param  # type: ignore[attr-defined]
+    assert failure.value.param == param
     assert not client.batches.list().data
 
 
@@ -299,6 +299,6 @@ def test_what_was_erased_says_no_more_of_itself(broker: Broker, client: openai.O
     batch = create(client, row("a"), metadata={"name": "secret"})
     broker.run_all(batch.id)
     broker.erase(batch.id)
-    batch = client.batches.retrieve(batch.id)
-    assert (batch.endpoint, batch.model, batch.metadata, batch.input_file_id) == (CHAT, None, {}, None)
-    assert isinstance(batch.created_at, int)
+    erased: Any = client.batches.retrieve(batch.id)
+    assert (erased.endpoint, erased.model, erased.metadata, erased.input_file_id) == (CHAT, None, {}, None)
+    assert isinstance(erased.created_at, int)

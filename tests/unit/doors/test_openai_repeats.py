@@ -92,6 +92,15 @@ def test_an_upload_whose_replies_are_lost_is_one_with_its_bytes(
     assert other.id != made.id
 
 
+def test_a_file_in_parts_whose_replies_are_lost_is_whole(broker: Broker, server: Server, client: openai.OpenAI) -> None:
+    server.fate = lambda number: "lost"
+    about: Json = {"filename": "rows.jsonl", "mime_type": "text/jsonl", "purpose": "batch", "bytes": 13}
+    done = client.uploads.upload_file_chunked(file=b"One line, two", part_size=4, **about)
+    server.fate = lambda number: "answered"
+    assert done.file is not None and client.files.wait_for_processing(done.file.id).status == "processed"
+    assert broker.door.bucket.objects == {f"files/acme/{done.file.id}": b"One line, two"}
+
+
 def test_a_key_stands_for_one_file_and_one_batch(client: openai.OpenAI) -> None:
     keyed: Json = {"extra_headers": {"idempotency-key": "k-1"}}
     first = create_file(client, **keyed)
@@ -114,6 +123,19 @@ def test_a_try_that_died_on_its_way_is_gone_on_with(broker: Broker, client: open
     assert client.files.retrieve(file_id).status == "processed"
     assert broker.door.bucket.objects[f"files/acme/{file_id}"] == DATA
     assert [each.id for each in client.files.list()] == [file_id]
+
+
+def test_a_repeat_starts_what_the_first_try_did_not(broker: Broker, client: openai.OpenAI) -> None:
+    body: Json = {"input_file_id": upload(client, row("a")), "endpoint": CHAT, "completion_window": "24h"}
+    first = client.batches.create(**body, extra_headers={"x-stainless-retry-count": "0"})
+    broker.workflows.started.clear()
+    for count in ("1", "2"):
+        assert client.batches.create(**body, extra_headers={"x-stainless-retry-count": count}).id == first.id
+        assert broker.workflows.started == [(first.id, 0)]
+    broker.run_all(first.id)
+    broker.workflows.started.clear()
+    assert client.batches.create(**body, extra_headers={"x-stainless-retry-count": "3"}).status == "completed"
+    assert broker.workflows.started == []
 
 
 def test_equal_files_that_are_to_come_are_not_one_by_a_tenants_window(broker: Broker) -> None:

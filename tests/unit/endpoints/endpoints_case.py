@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.delivery.delivering import Deliver
 from broker.delivery.publishing import HeadChange, Publish
-from broker.delivery.sending import Secrets, Sent
+from broker.delivery.sending import Headers, Secrets, Sent
 from broker.delivery.signing import sign
 from broker.delivery.starting import StartDelivery
 from broker.endpoints.bodies import EVENTS
@@ -38,6 +38,8 @@ class Posted:
     at: int
     body: bytes
     secrets: Sequence[str]
+    given: dict[str, str]
+    """The receiver's own headers."""
 
     @property
     def told(self) -> Any:
@@ -102,10 +104,18 @@ class Shop:
         assert self.bus.put([(kind, detail)]) == []
 
     def _send(
-        self, tenant: str, url: str, event_id: str, now: int, body: bytes, *, secrets: Secrets | None = None
+        self,
+        tenant: str,
+        url: str,
+        event_id: str,
+        now: int,
+        body: bytes,
+        *,
+        secrets: Secrets | None = None,
+        headers: Headers = dict,
     ) -> Sent:
         assert secrets is not None
-        self.posts.append(Posted(tenant, url, event_id, now, body, list(secrets())))
+        self.posts.append(Posted(tenant, url, event_id, now, body, list(secrets()), dict(headers())))
         script = self.script.get(url)
         return script.pop(0) if script else self.always.get(url, OK)
 

@@ -8,6 +8,7 @@ from broker.endpoints.keeping import MOST, REPEATED_MS, TESTED_MS, NewEndpoint
 from broker.endpoints.record import BY_OWNER, MOST_SECRETS, OVERLAP_MS, Endpoint
 from broker.errors import BrokerError, InvalidRequest, KeyReused, NotFound, Throttled
 
+from tests.fakes.endpoints import FakeSeal
 from tests.fakes.world import HOUR, NOW
 from tests.unit.endpoints.endpoints_case import URL, Shop
 
@@ -54,6 +55,24 @@ def test_what_is_no_id_is_not_found(shop: Shop, endpoint_id: str) -> None:
     for call in (shop.endpoints.get, shop.endpoints.delete):
         with pytest.raises(NotFound):
             call("acme", endpoint_id)
+
+
+def test_nothing_is_sealed_for_what_there_is_not() -> None:
+    sealed: list[str] = []
+
+    class Seal(FakeSeal):
+        def seal(self, tenant: str, endpoint_id: str, text: str) -> bytes:
+            sealed.append(endpoint_id)
+            return FakeSeal.seal(self, tenant, endpoint_id, text)
+
+    shop = Shop(seal=Seal())
+    mine = shop.register()
+    for tenant, endpoint_id in (("other", mine.id), ("acme", "we_none"), ("acme", "\ud800")):
+        with pytest.raises(NotFound):
+            shop.endpoints.rotate(tenant, endpoint_id, NOW, keeps_old=True)
+    with pytest.raises(AddressRefused):
+        shop.register(url="https://10.0.0.1/")
+    assert sealed == [mine.id]
 
 
 def test_a_tenant_has_so_many_and_no_more(shop: Shop) -> None:

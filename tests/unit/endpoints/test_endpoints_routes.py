@@ -87,17 +87,33 @@ def test_no_route_knows_another_tenants_endpoint(door: Door) -> None:
         ({"events": ["job.failed"] * 41}, "events"),
         ({"description": "x" * 257}, "description"),
         ({"format": "cloudevents"}, "format"),
+        ({"headers": {"host": "inside"}}, "headers"),
+        ({"headers": {"Webhook-Id": "evt_1"}}, "headers"),
+        ({"headers": {"Content-Length": "0"}}, "headers"),
+        ({"headers": {"Transfer-Encoding": "chunked"}}, "headers"),
+        ({"headers": {"x-a": "1", "X-A": "2"}}, "headers"),
+        ({"headers": {"x a": "1"}}, None),
+        ({"headers": {"x-a\r\nhost": "1"}}, None),
+        ({"headers": {"x-a": "1\r\nhost: inside"}}, None),
+        ({"headers": {"x-a": ""}}, None),
+        ({"headers": {"x-a": "ä"}}, None),
+        ({"headers": {"x-a": "1\n"}}, None),
+        ({"headers": {"x-a": "x" * 1025}}, None),
+        ({"headers": {f"x-{number}": "x" * 1000 for number in range(4)}}, "headers"),
+        ({"headers": {f"x-{number}": "1" for number in range(11)}}, "headers"),
+        ({"headers": ["x-a"]}, "headers"),
         ({"secret": "whsec_mine"}, "secret"),
         ({"enabled": False}, "enabled"),
     ],
 )
-def test_what_is_wrong_is_named(door: Door, changes: dict[str, Any], param: str) -> None:
+def test_what_is_wrong_is_named(door: Door, changes: dict[str, Any], param: str | None) -> None:
     error = door.fails("POST", "/webhooks", json.dumps({**ASKED, **changes}))
-    assert isinstance(error, InvalidRequest) and error.param == param
+    assert isinstance(error, InvalidRequest) and error.param
+    assert error.param == param if param else error.param.startswith("headers")
     mine = made(door)
     if param != "format":
         changed = door.fails("PATCH", ONE, json.dumps(changes), job_id=mine["id"])
-        assert isinstance(changed, InvalidRequest) and changed.param == param
+        assert isinstance(changed, InvalidRequest) and changed.param == error.param
     assert of(door, "GET", mine)["url"] == URL
 
 
@@ -171,3 +187,29 @@ def test_a_range_is_recovered_once_the_endpoint_is_enabled(door: Door) -> None:
 def test_what_is_wrong_with_a_range_is_named(door: Door, body: Any, param: str) -> None:
     mine = made(door)
     assert door.fails("POST", f"{ONE}/recover", json.dumps(body), job_id=mine["id"]).param == param
+
+
+def test_a_receivers_own_headers_are_sent_and_never_shown(door: Door) -> None:
+    given = {"Authorization": "Bearer s3cret-token", "x-shop": "7"}
+    mine = made(door, headers=given)
+    of(door, "POST", mine, "/test")
+    assert door.own_headers == given
+    shown = [mine, door("GET", "/webhooks").body, of(door, "GET", mine), of(door, "GET", mine, "/deliveries")]
+    assert "s3cret" not in json.dumps(shown) + repr(door.world.database.items())
+    assert mine["header_names"] == ["Authorization", "x-shop"]
+    assert of(door, "PATCH", mine, body={"headers": {"x-shop": "8"}})["header_names"] == ["x-shop"]
+    of(door, "POST", mine, "/test")
+    assert door.own_headers == {"x-shop": "8"}
+    assert of(door, "PATCH", mine, body={"headers": {}})["header_names"] == []
+    of(door, "POST", mine, "/test")
+    assert door.own_headers == {}
+
+
+def test_a_key_that_is_none_is_refused(door: Door) -> None:
+    for key in ("", "x" * 256):
+        error = door.fails("POST", "/webhooks", json.dumps(ASKED), idempotency_key=key)
+        assert error.param == "Idempotency-Key"
+    first, again = (door("POST", "/webhooks", json.dumps(ASKED), idempotency_key="k").body for _ in range(2))
+    assert first["id"] == again["id"] != made(door)["id"]
+    theirs = door("POST", "/webhooks", json.dumps(ASKED), tenant="other", idempotency_key="k").body
+    assert theirs["id"] != first["id"]

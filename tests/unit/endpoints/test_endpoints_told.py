@@ -74,11 +74,13 @@ def test_what_is_no_response_is_none(shop: Shop, facts: dict[str, str]) -> None:
     assert shop.queue.sent == []
 
 
-@pytest.mark.parametrize("facts", [{"row": 4}, {"line": 1}])
-def test_rows_and_lines_are_told_with_what_they_came_in(shop: Shop, facts: dict[str, int]) -> None:
+@pytest.mark.parametrize(("facts", "told"), [({"row": 0}, 0), ({"row": 4}, 0), ({"line": 1}, 1)])
+def test_rows_are_told_with_their_batch_and_a_files_one_request_by_itself(
+    shop: Shop, facts: dict[str, int], told: int
+) -> None:
     shop.register()
     shop.end(batch="batch_1", **facts)
-    assert shop.queue.sent == []
+    assert len(shop.queue.sent) == told
 
 
 def test_only_what_was_asked_for_is_told_and_to_each_that_did(shop: Shop) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from broker.batches.asking.hours import OffPeak
 from broker.batches.asking.request import BatchRequest, asked_of
-from broker.batches.batch import KEEP_S, LOOK_MS, Batch, is_document
+from broker.batches.batch import KEEP_S, LOOK_MS, Batch, BatchStatus, is_document
 from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
@@ -147,6 +147,8 @@ class Submit:
 
         def find(batch_id: str) -> Taken | None:
             there = self.batches.find(batch_id)
+            if there and there.status is BatchStatus.VALIDATING:
+                self._start(there)  # perhaps the first try was kept from it
             return Taken(there, repeated=True) if there else None
 
         own, database = f"batch_{uuid7_hex(now)}", self.batches.database
@@ -217,11 +219,14 @@ class Submit:
     def _keep(self, batch: Batch) -> Taken:
         made = self.batches.create(batch)
         kept = batch if made else self.batches.get(batch.id)  # a repeat of a try that crashed after its commit
+        self._start(batch)
+        return Taken(kept, repeated=not made)
+
+    def _start(self, batch: Batch) -> None:
         try:
             self.workflows.start(batch.id)
         except Exception as error:  # it is kept: the sweep starts what was never started
             self.on_lost_start(batch, error)
-        return Taken(kept, repeated=not made)
 
 
 OF_ITS_TIME = ("not_before", "max_cost")

@@ -13,16 +13,17 @@ by the other, whatever these say.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from broker.batches.batch import DOCUMENT, KEEP_S, LOOK_MS, Batch, is_document
 from broker.batches.documents.children import Child, Children
 from broker.batches.documents.earlier import Earlier, Kept, names_of
+from broker.batches.documents.pages import KNOWN, LoadsPages, Pages, Pin
 from broker.batches.documents.recipes import Recipes
 from broker.batches.ports import BatchWorkflows, Results, RowBytes
 from broker.batches.rows.planning import Plan, facts_of
 from broker.batches.rows.sources import wrapped
-from broker.batches.shard import ROWS, row_job_id
+from broker.batches.shard import ROWS
 from broker.batches.store import Batches
 from broker.clock import usd, uuid7_hex
 from broker.documents.planning import Fit, next_step, with_file, with_scan
@@ -30,14 +31,8 @@ from broker.documents.reading import Reading
 from broker.documents.recipe import Recipe
 from broker.documents.steps import Final, Request, Stage
 
-PAGES = "pages"
-"""What the broker knows of a row beside its request (`Content.known`): how many pages its file has."""
 
-KEPT_S = 86_400
-"""Beyond the time of its document, a PDF of pages is kept for as long."""
-
-
-class Readings(Kept, Protocol):
+class Readings(Kept, LoadsPages, Protocol):
     """What was read of documents, until their batches end."""
 
     def load(self, batch_id: str) -> dict[str, Any] | None:
@@ -52,29 +47,9 @@ class Readings(Kept, Protocol):
         """
         ...
 
-    def load_pages(self, batch_id: str, number: int) -> bytes:
-        """A PDF of pages that are pictures.
-
-        Raises:
-            NotFound: it is not there.
-        """
-        ...
-
     def forget(self, batch_id: str, scans: int = 0, gathered: int = 0, ended: Iterable[str] = ()) -> None:
         """Delete what was read, so many pictures and PDFs of pages, and what came of stages; may be repeated."""
         ...
-
-
-class Owner(NamedTuple):
-    """A job that is to be, as far as what is kept for it needs to know (`jobs.store.NoteOwner`)."""
-
-    id: str
-    payloads_until: int
-    expires_at: int
-
-
-Pin = Callable[[Owner, str, bytes], None]
-"""Keeps a PDF for a job, which then finds it at that address, whatever lies there; may be repeated."""
 
 
 class Outbox(Protocol):
@@ -190,6 +165,10 @@ class PlanDocument:
         earlier.keep(batch, self.readings)
         return self._begin(batch, step)
 
+    @property
+    def _pages(self) -> Pages:
+        return Pages(self.readings, self.pin)
+
     def _begin(self, batch: Batch, stage: Stage) -> Batch:
         """Name the rows of another stage in the batch, each plan its own: what was named first is what is run."""
         name = f"{stage.name}-{uuid7_hex(0)[-12:]}.jsonl"
@@ -205,8 +184,8 @@ class PlanDocument:
         first = batch.shards * ROWS
         for place, request in enumerate(stage.requests):
             if request.gathered is not None:
-                asked = self._with_pages(batch, request, request.gathered, first + place)
-                yield wrapped(place + 1, body=asked.body, known={PAGES: len(request.pages)})
+                asked = with_file(request, self._pages.give(batch, request.gathered, first + place))
+                yield wrapped(place + 1, body=asked.body, known={KNOWN: len(request.pages)})
             else:
                 yield wrapped(place + 1, body=self._with_scan(batch.id, request).body)
 
@@ -214,14 +193,6 @@ class PlanDocument:
         if request.scan is None:
             return request
         return with_scan(request, self.readings.load_scan(batch_id, request.scan), "image/png")
-
-    def _with_pages(self, batch: Batch, request: Request, number: int, row: int) -> Request:
-        """With its PDF, which the job finds where the tenant's files are, under a name that is the document's own."""
-        address = f"s3://{batch.source['bucket']}/{batch.tenant}/media/{batch.id}/pages-{number}.pdf"
-        until = batch.ends_at // 1000 + KEPT_S
-        owner = Owner(row_job_id(batch.id, batch.created_at, row), until, until)
-        self.pin(owner, address, self.readings.load_pages(batch.id, number))
-        return with_file(request, address)
 
     def _end(
         self,
@@ -246,6 +217,8 @@ class PlanDocument:
             return now_is.ended(output, now)
 
         after = self.batches.change(batch.id, decide)[1]
+        if reading and stages:
+            self._pages.take_back(batch, reading, stages[0])
         pictures = (reading.scans, len(reading.gathered)) if reading else (0, 0)
         self.readings.forget(batch.id, *pictures, ended=names_of(batch))
         self.results.forget(batch.id, batch.shards)

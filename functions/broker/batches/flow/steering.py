@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.batches.batch import Batch
+from broker.batches.flow.slots import Slots
 from broker.batches.ports import ShardQueue
 from broker.batches.rows.planning import seconds
 from broker.batches.rows.releasing import Release
@@ -56,5 +57,8 @@ class GiveUp:
         """Mark it as failed, unless it was laid out meanwhile: then its rows go on."""
         error = BrokerError("The rows could not be laid out; the fault is ours.", code="batch_not_planned")
         facts = {**error.facts(), "param": None}
-        self.batches.change(batch_id, lambda before: before if before.is_planned else before.failed(facts, now))
+        _, after = self.batches.change(
+            batch_id, lambda before: before if before.is_planned else before.failed(facts, now)
+        )
+        Slots(self.batches, "plan").give_back(after, now)
         return {}

@@ -51,10 +51,17 @@ class Tend:
             batch = self.batches.find(batch.id) or batch  # it may have been stopped meanwhile
         if shard and shard.is_sent:
             self.fold(batch, shard, clock())
-        self._go_on(batch.id)
+        self._go_on(batch.id, clock())
 
-    def _go_on(self, batch_id: str) -> None:
-        """Tell the workflow if nothing is left to wait for; whoever comes last does, and a repeat tells nobody."""
+    def _go_on(self, batch_id: str, now: int) -> None:
+        """Tell the workflow if nothing is left to wait for; whoever comes last does, and a repeat tells nobody.
+
+        One that was stopped before its time has a workflow that waits for that, so another writes what there is.
+        """
         batch = self.batches.find(batch_id)
-        if batch and batch.token and (batch.is_done or batch.status.terminal):
+        if batch is None or not (batch.is_done or batch.status.terminal):
+            return
+        if batch.token:
             self.workflows.go_on(batch.token)
+        elif batch.stop and not batch.status.terminal and batch.opens_at(now) > now:
+            self.workflows.start(batch.id, batch.rev)
