@@ -53,6 +53,8 @@ latency=S       answers after S seconds
 hang            no answer until the client leaves, or 120 s have passed; then the connection is closed
 cut             the connection is cut midway through the body
 badjson         the body is broken JSON, with a 200
+rate=N          N calls a second with this model name, and ten seconds' worth at once; what is more gets a 429 that
+                says for how long, and replies tell of the limit as OpenAI's do
 fail_first=N    the first N calls with this model name, path and body get a 500, then it works
 400 401 403     that status with the format's own error body
 404 500 503     (the 503 has the format's word for an overloaded model)

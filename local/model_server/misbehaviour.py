@@ -39,7 +39,7 @@ ODD = frozenset(
 )
 """What services really send to a chat, each format in its own words (`odd`)."""
 _FLAGS = CONTENT - {"long"} | ODD | ERRORS.keys() | {"hang", "cut", "badjson"}
-_VALUED = frozenset({"latency", "429", "long", "fail_first"})
+_VALUED = frozenset({"latency", "429", "long", "fail_first", "rate"})
 _LONGEST = 50_000_000
 _REMEMBERED = 10_000
 

@@ -22,6 +22,7 @@ from local.model_server import bodies, misbehaviour
 from local.model_server.calls import Calls, CallSeen
 from local.model_server.exchange import STATUS, Binary, Json, OddReply, Orders, Problem, Reply, Request
 from local.model_server.formats import gemini, openai, openai_more
+from local.model_server.rates import Rates
 from local.model_server.routes import Endpoint, find
 from local.model_server.work import Gone, TooLate, TooMuch, Work
 
@@ -53,6 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/_calls":
             self.server.calls.clear()
             self.server.failures.clear()
+            self.server.rates.clear()
             self._send(200, {"cleared": True})
         else:
             self._serve(self._look_up)
@@ -87,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             problem = Problem("server")
         if problem:
             body = wire.error(problem, request_id)
-        headers = wire.headers(problem, request_id)
+        headers = wire.headers(problem, request_id) | exchange.limits
         if problem and problem.retry_after is not None:
             headers["retry-after"] = str(math.ceil(problem.retry_after))
         status = STATUS[problem.kind] if problem else 200
@@ -120,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         digests = {field: hashlib.sha256(file.content).hexdigest() for field, file in files.items()}
         canonical = json.dumps([body, digests], sort_keys=True)
         seed = hashlib.sha256(f"{exchange.path}\n{canonical}".encode()).hexdigest()
+        if "rate" in exchange.orders:
+            exchange.limits = self.server.rates.take(name, exchange.orders["rate"])
         self._misbehave(exchange.orders, model, name, seed)
         headers = {key.lower(): value for key, value in self.headers.items()}
         return exchange.endpoint.answer(Request(body, model, exchange.orders, headers, seed, Work(self._left), files))
@@ -209,6 +213,8 @@ class _Exchange:
     model: str | None
     """Where the path names it."""
     orders: Orders = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
+    """Headers that tell of a limit."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -218,6 +224,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int]) -> None:
         self.calls = Calls()
         self.failures = misbehaviour.FirstFailures()
+        self.rates = Rates()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(address, _Handler)

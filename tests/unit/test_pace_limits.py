@@ -29,3 +29,30 @@ def test_a_named_limit_is_kept_to_without_a_refusal() -> None:
     lane.end(NOW, x=[600, 5, 0, 0])
     assert lane.rate(NOW + MINUTE) == pytest.approx(600 / 60 * rates.MARGIN)
     assert lane.rate(NOW + HOUR) == pytest.approx(600 / 60 * rates.MARGIN)
+
+
+def test_what_became_of_calls_is_kept_for_a_minute_and_no_longer() -> None:
+    lane = Lane().known()
+    for second in range(300):
+        lane.start(5, NOW + second * SECOND)
+        lane.end(NOW + second * SECOND + 500)
+    assert 0 < len(lane.pace.flows["small"].met) <= 5 * 61
+
+
+def test_a_model_that_takes_nothing_is_asked_seldom_and_goes_on_with_what_a_minute_took() -> None:
+    """A window of a minute, of 600 calls: they go in half of it, and nothing gets through until the next."""
+    lane, now, taken, refused = Lane().known(), NOW, 0, 0
+    for tick in range(1, 600):
+        now = NOW + tick * 200
+        started = lane.start(20, now)
+        left = 600 * (1 + tick // 300) - taken
+        through = lane.open[:left]
+        late = lane.open[left:]
+        lane.open = through
+        lane.end(now + 100)
+        lane.open = late
+        lane.end(now + 100, "Throttled")
+        taken, refused = taken + min(started, left), refused + max(0, started - left)
+        if tick == 450:
+            assert lane.rate(now) == pytest.approx(10, rel=0.3)
+    assert taken >= 900 and refused <= 100

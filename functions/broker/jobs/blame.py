@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from broker.jobs.flows import FEWEST, Met
+from broker.jobs.met import FEWEST, Met
 
 OWN_PART = 0.5
 """A tenant of which so large a part of its calls is refused has its own rate."""

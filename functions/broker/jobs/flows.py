@@ -8,9 +8,10 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from broker.jobs import rates
+from broker.jobs.met import FEWEST, WINDOW_MS, Met
 from broker.jobs.rates import Decision
 
 GRANT_MS = 1_000
@@ -19,14 +20,8 @@ GRANT_MS = 1_000
 HOLD_MS = 2_500
 """Jobs that were started sooner after a decision do not count against it: others may not have heard of it yet."""
 
-WINDOW_MS = 60_000
-"""What became of calls is of interest for so long."""
-
 REPEATED_MS, MOST_REPEATS = 8_000, 1_000
 """A refused call is made once more within about so long (`steps.timing`); and so many are remembered."""
-
-FEWEST = 5
-"""Calls of which something has to be known before anything is decided."""
 
 LEAST_TAIL = 8
 """Of so many calls at least the refused ones are a part: a single one says little."""
@@ -56,17 +51,6 @@ as got through in a minute. A job has a call that did if it was started so long 
 
 SPAN = 5
 """Grants by which the rate of the calls that were made is measured."""
-
-
-class Met(NamedTuple):
-    """What became of a job's calls to the model."""
-
-    at: int
-    """When the job was started."""
-    tenant: str
-    refused: bool
-    pause_ms: int = 0
-    """That the provider asked for."""
 
 
 @dataclass(slots=True)
@@ -162,6 +146,11 @@ class Flow:
     def corrected(self, tokens: int, calls: int = 0) -> None:
         """A job took so many tokens more than had been expected, or made so many calls more."""
         self.tokens, self.calls = self.tokens + tokens, max(0, self.calls + calls)
+
+    def forget(self, now: int) -> None:
+        """Forget what became of calls that is of no interest any more."""
+        while self.met and now - next(iter(self.met.values())).at >= WINDOW_MS:
+            del self.met[next(iter(self.met))]
 
     def refused(self, now: int) -> None:
         """A call was refused: its repeat takes the place of another."""
@@ -276,7 +265,7 @@ class Flow:
         self._granted_at = now
         self._marks = [*self._marks, (now, total)][-SPAN:]
         tokens = self._tokens_left(now, active)
-        most = FASTER * self.decision.rate(now) if self.decision.learnt else math.inf
+        most = max(1.0, FASTER * self.decision.rate(now)) if self.decision.learnt else math.inf
         calls = int(min(max(0.0, free), most) / active + chance())
         self._carried = min(max(0, self._granted[0] - self.calls), calls)
         self._granted_from = self.calls

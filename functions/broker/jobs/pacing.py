@@ -21,10 +21,11 @@ from broker.errors import Throttled
 from broker.jobs import rates
 from broker.jobs.blame import Blame
 from broker.jobs.fair_share import FairShare
-from broker.jobs.flows import AHEAD_MS, WINDOW_MS, Flow, Met
+from broker.jobs.flows import AHEAD_MS, Flow
 from broker.jobs.head import BULK, Head
 from broker.jobs.heard import Told, newer
 from broker.jobs.kinds import Kind, Kinds
+from broker.jobs.met import WINDOW_MS, Met
 from broker.storage import Item
 
 MOST_FLOWS, MOST_TOLD = 200, 20
@@ -182,6 +183,8 @@ class Pace:
                 own = self._flow(own_name(model, tenant), now, since=min(met.at for met in known))
                 own.judge(known, now, len(known) * self._active / span_s)
         self._doubtful.clear()
+        for flow in self.flows.values():
+            flow.forget(now)
         for name in [name for name, flow in self.flows.items() if _is_over(flow, now)]:
             self._drop(name)
 
