@@ -81,6 +81,17 @@ def test_the_refusal_says_when_to_come_again() -> None:
     )
 
 
+def test_a_refusal_says_of_nothing_that_it_is_left() -> None:
+    database = CountingDatabase()
+    rates, told = [process(database) for _ in range(7)], set[int]()
+    for number in range(400):
+        try:
+            rates[number % 7].check("acme", NOW + number)
+        except RateLimited as error:
+            told.add(error.beside["limit"]["left"])
+    assert told == {0}
+
+
 def test_every_route_is_under_it() -> None:
     limited = Limited()
     limited.world.api = limited.world.api.__class__(

@@ -184,7 +184,8 @@ class Limits:
     def _refusal(self, key: tuple[str, str], limit: Limit, count: int, now: int, until: int) -> RateLimited:
         """The error of a limit that is short, by what the process knows; nothing is asked for before `until`."""
         state = self._known[key][1].get(limit.attribute) if key in self._known else None
-        standing = Standing(limit, limit.left(state, now), limit.full_at(state, now))
+        left = min(limit.left(state, now), count - 1)  # where a whole part is asked for, some of it may be left
+        standing = Standing(limit, left, limit.full_at(state, now))
         return _refused(limit, count, standing, max(until, limit.free_at(state, count, now)), now)
 
     def _seen(self, key: tuple[str, str], now: int) -> tuple[int, Item]:
