@@ -60,6 +60,8 @@ def test_a_path_that_nobody_knows_is_not_there(path: str) -> None:
         ("PATCH", "/jobs/job_1", "DELETE, GET, HEAD, OPTIONS"),
         ("GET", "/jobs/job_1/cancel", "OPTIONS, POST"),
         ("HEAD", "/estimates", "OPTIONS, POST"),
+        ("POST", "/openapi.json", "GET, OPTIONS"),
+        ("HEAD", "/docs", "GET, OPTIONS"),
     ],
 )
 def test_another_method_than_the_path_has_is_told_which_it_has(method: str, path: str, allowed: str) -> None:

@@ -87,8 +87,9 @@ class Api:
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
+            from broker.rest.published import PUBLIC_ROUTES
 
-            return answer_elsewhere(request, ROUTES, self)
+            return answer_elsewhere(request, ROUTES, self, PUBLIC_ROUTES)
         scope, answer = route
         request.need(scope)
         return answer(self, request)

@@ -16,13 +16,19 @@ LONGEST_TOLD = 200
 """Characters of a path in an error."""
 
 
-def answer_elsewhere(request: Request, routes: Iterable[tuple[str, str]], answer: Callable[[Request], Reply]) -> Reply:
+def answer_elsewhere(
+    request: Request,
+    routes: Iterable[tuple[str, str]],
+    answer: Callable[[Request], Reply],
+    others: Iterable[tuple[str, str]] = (),
+) -> Reply:
     """Answer such a call, or say why there is no answer.
 
     Args:
         request: of a resource that is none of the routes, or has not this method.
         routes: method and resource of all that are answered.
         answer: answers one of them.
+        others: what is answered on another way, and so by just these methods.
 
     Raises:
         InvalidRequest: a package knows the call, and it is not answered.
@@ -43,9 +49,10 @@ def answer_elsewhere(request: Request, routes: Iterable[tuple[str, str]], answer
     if instead is not None:
         call = f"{request.method} /v1{path}"[:LONGEST_TOLD]
         raise InvalidRequest(f"{call} is not supported here ({instead}).", code="unsupported_call")
-    if not known:
+    methods = {*known, *_known(path, others)}
+    if not methods:
         raise NotFound("There is no such route.", code="unknown_route")
-    allowed = ", ".join(sorted({*known, "OPTIONS"} | ({"HEAD"} if "GET" in known else set())))
+    allowed = ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())))
     refused = InvalidRequest(f"This path has {allowed}.", code="method_not_allowed")
     reply = error_reply(refused, request.request_id)
     return replace(reply, status=405, headers={**reply.headers, "allow": allowed})
