@@ -5,6 +5,7 @@ from dataclasses import replace
 from broker.batches.batch import Batch
 from broker.batches.listing import Listed, Place
 from broker.batches.store import Batches
+from broker.storage import Put
 
 from tests.fakes.batches import a_batch
 from tests.fakes.database import FakeDatabase
@@ -90,3 +91,16 @@ def test_those_of_one_moment_are_in_the_order_of_their_ids() -> None:
     for batch_id in ids:
         batches.create(replace(a_batch(), id=batch_id, created_at=NOW))
     assert paged(batches, 2) == ids[::-1]
+
+
+def test_a_batch_of_before_lists_were_by_time_is_listed_by_its_id_and_counts_once_it_changes() -> None:
+    """Its keys of the index were the tenant's one list and its own id, whether it had ended or not."""
+    database = FakeDatabase()
+    batches, listed = Batches(database), Listed(database)
+    old = replace(a_batch(), id=HASHES[3], created_at=NOW)
+    database.write(Put("jobs", old.to_item() | {"tenant": "acme#batches", "id": old.id}))
+    (new,) = made(batches, 1)
+    assert set(paged(batches, 1)) == {old.id, new} and batches.get(old.id, "acme") == old
+    assert listed.open_of_tenant("acme", 9) == 1
+    batches.change(old.id, lambda batch: replace(batch, looks=batch.looks + 1))
+    assert listed.open_of_tenant("acme", 9) == 2 and sorted(paged(batches, 1)) == sorted([old.id, new])
