@@ -13,10 +13,12 @@ from pydantic import BaseModel
 from broker.batches.asking.request import BatchRequest
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
-from broker.contract.events import OpenaiWebhookBody, WebhookBody, any_event
+from broker.contract.errors import Error
+from broker.contract.events import any_event
 from broker.contract.files import BatchLine, OpenAiBatchLine
 from broker.contract.openapi import openapi
-from broker.contract.replies import Error, Job
+from broker.contract.replies import Job
+from broker.contract.webhook_bodies import OpenaiWebhookBody, WebhookBody
 from broker.jobs.request import JobRequest
 from broker.registry.document import RegistryFile
 

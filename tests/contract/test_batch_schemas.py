@@ -53,7 +53,7 @@ def test_a_batch_with_every_kind_of_row() -> None:
     flow.publish()
     flow.finish(BATCH_ID)
     check_lines(flow, "output", "errors")
-    assert check_told(flow) == ["BatchStarted", "BatchCompleted", "batch.completed"]
+    assert check_told(flow) == ["BatchStarted", "BatchProgressed", "BatchCompleted", "batch.completed"]
 
 
 def test_progress() -> None:

@@ -4,7 +4,7 @@ import json
 import re
 
 import yaml
-from broker.contract.replies import Error
+from broker.contract.errors import Error
 from broker.json_text import MAX_BODY_BYTES
 from broker.registry.document import parse_limits, parse_registry
 from broker.rest.http import MOST_RETRY_AFTER_S

@@ -29,7 +29,7 @@ def registered(stack: Stack, url: str, *events: str, **more: Any) -> Any:
 
 def test_the_life_of_an_endpoint(stack: Stack) -> None:
     with Receiver() as receiver:
-        mine = registered(stack, receiver.url)
+        mine = registered(stack, receiver.url, headers={"x-shop": "7"}, payload="full", asymmetric=True)
         try:
             tested = stack.api.call("POST", f"/webhooks/{mine['id']}/test").body
             assert (tested["status"], tested["delivered"]) == (204, True)
@@ -40,6 +40,10 @@ def test_the_life_of_an_endpoint(stack: Stack) -> None:
                 verifier.verify(arrived.body, arrived.headers)
             told = json.loads(arrived.body)
             assert (told["type"], told["data"]["job_id"]) == ("job.succeeded", job["id"])
+            assert told["data"]["output"] == job["output"]
+            assert arrived.headers["x-shop"] == "7"
+            versions = [each.split(",")[0] for each in arrived.headers["webhook-signature"].split(" ")]
+            assert versions == ["v1", "v1a"]
             rotated = stack.api.call("POST", f"/webhooks/{mine['id']}/rotate").body
             page = stack.api.call("GET", f"/webhooks/{mine['id']}/deliveries").body["data"]
             (delivery,) = [each for each in page if each["about"] == job["id"]]

@@ -105,7 +105,7 @@ def test_an_answer_is_compressed_for_a_client_that_takes_it(stack: Stack) -> Non
     assert [answer.headers.get("content-encoding") for answer in answers] == ["gzip", None]
     sizes = [int(answer.headers["content-length"]) for answer in answers]
     assert sizes[0] < sizes[1] / 2
-    assert answers[0].body == answers[1].body
+    assert answers[0].body["output"] == answers[1].body["output"]  # what is delivered goes on meanwhile
 
 
 def test_a_page_that_nobody_allowed_is_told_of_no_origin(stack: Stack) -> None:

@@ -42,7 +42,9 @@ def test_rows_of_open_and_of_folded_shards_are_counted_once_each() -> None:
     counts = {name: count for name, count in shown["counts"].items() if count}
     assert counts == {"waiting": 50, "open": 96, "succeeded": 93, "failed": 4, "rejected": 6, "blocked": 1}
     assert sum(counts.values()) == 250
-    assert shown["usage"] == {"input_tokens": 930, "output_tokens": 465, "cost_usd": 0.186}
+    tokens = {"input_tokens": 930, "output_tokens": 465, "total_tokens": 1_395}
+    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    assert shown["usage"] == {**tokens, **details, "cost_usd": 0.186}
 
 
 def test_when_it_may_be_done_is_told_with_what_that_is_reckoned_from() -> None:

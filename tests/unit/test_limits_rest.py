@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from broker.contract.replies import Error
+from broker.contract.errors import Error
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from broker.rest.spoken import in_dialect

@@ -119,9 +119,11 @@ def test_the_last_page_links_to_none(last: dict[str, Any]) -> None:
 
 def test_a_link_has_the_path_as_it_was_called_and_nothing_that_ends_it() -> None:
     reply = Reply(200, {"next_cursor": "c"})
-    hostile = asking(resource="/conversations/{id}", path={"id": "a"}, query={"x": '>; rel="next", <https://evil/'})
+    evil = '>; rel="next", <https://evil/\r\nset-cookie: a=b'
+    hostile = asking(resource="/conversations/{id}", path={"id": f"a%2F{evil}"}, query={"x": evil})
     link = represented(reply, hostile).headers["link"]
-    assert link.startswith(f"<{BASE}/conversations/a?") and link.count("<") == link.count(">") == 1
+    assert link.startswith(f"<{BASE}/conversations/a%2F%3E") and link.count("<") == link.count(">") == 1
+    assert link.isprintable()
 
 
 ERROR = error_reply(NotFound("There is no such job.", param="id"), "r-1")

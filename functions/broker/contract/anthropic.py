@@ -9,7 +9,7 @@ from pydantic import Field
 
 from broker.batches.asking.request import MOST_INLINE
 from broker.contract.common import Count, OneOf, Shown, Time, Url
-from broker.contract.replies import Budget, ReachedLimit
+from broker.contract.errors import Budget, ReachedLimit
 from broker.doors.anthropic import KINDS
 from broker.jobs.fields import Strict
 

@@ -19,8 +19,9 @@ TRIES = (
     parameter(
         "header",
         "X-Stainless-Retry-Count",
-        "Which try of a call this is, from 0: an equal repeat within ten minutes gets the batch of the first.",
-        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+        "Which try of a call this is, from 0: an equal repeat within ten minutes gets the batch of the first. "
+        "What is no number of up to three digits counts for nothing.",
+        {"type": "string"},
     ),
 )
 

@@ -38,8 +38,9 @@ KEY = parameter(
 TRY = parameter(
     "header",
     "X-Stainless-Retry-Count",
-    "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the first one's endpoint.",
-    {"type": "string", "pattern": "^[0-9]{1,3}$"},
+    "Which try of a call this is, from 0: a repeat of the same bytes within ten minutes gets the first one's endpoint. "
+    "What is no number of up to three digits counts for nothing.",
+    {"type": "string"},
 )
 PAGE = (
     parameter(

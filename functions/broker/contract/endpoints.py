@@ -24,6 +24,23 @@ OpenaiEvent = Annotated[str, OneOf(EVENTS[OPENAI])]
 EpochSeconds = Annotated[int, Field(ge=0, json_schema_extra={"examples": [1_762_000_000]})]
 
 
+class Jwk(Shown):
+    """A public key (RFC 8037)."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    use: Literal["sig"]
+    alg: Literal["EdDSA"]
+    kid: str
+    x: str
+
+
+class Jwks(Shown):
+    """Public keys (RFC 7517)."""
+
+    keys: list[Jwk]
+
+
 class WebhookSummary(Shown):
     """A registered endpoint."""
 
@@ -38,6 +55,8 @@ class WebhookSummary(Shown):
     """The end of the present secret."""
     header_names: list[str]
     """Of the receiver's own headers; their values are not shown."""
+    jwks: Jwks
+    """The public keys that signatures of the version `v1a` are verified with now; none where there is no key."""
     enabled: bool
     disabled_by: DisabledBy | None
     """`owner` by a call, `receiver` by its reply, `failing` after five days of failures."""

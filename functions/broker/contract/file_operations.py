@@ -135,8 +135,9 @@ TRIES = (
     parameter(
         "header",
         "X-Stainless-Retry-Count",
-        "Which try of a call this is, from 0: an equal repeat within ten minutes gets what the first made.",
-        {"type": "string", "pattern": "^[0-9]{1,3}$"},
+        "Which try of a call this is, from 0: an equal repeat within ten minutes gets what the first made. "
+        "What is no number of up to three digits counts for nothing.",
+        {"type": "string"},
     ),
 )
 

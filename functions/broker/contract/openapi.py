@@ -14,12 +14,13 @@ from broker.contract.admin_operations import ADMIN_OPERATIONS
 from broker.contract.anthropic import AnthropicError
 from broker.contract.batches import Batch
 from broker.contract.common import Plain
+from broker.contract.errors import Error
 from broker.contract.openai import Response
 from broker.contract.operation import LIMITED, LIMITED_ANTHROPIC, LIMITED_OPENAI, Json, Operation, parameter
 from broker.contract.operations import OPERATIONS
 from broker.contract.problems import Problem
 from broker.contract.public_operations import PUBLIC_OPERATIONS
-from broker.contract.replies import Error, Job
+from broker.contract.replies import Job
 from broker.contract.statuses import (
     CODES,
     EITHER,

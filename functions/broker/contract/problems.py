@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from broker.contract.common import Shown
-from broker.contract.replies import Budget, ReachedLimit
+from broker.contract.errors import Budget, ReachedLimit
 
 
 class Problem(Shown):

@@ -19,13 +19,14 @@ from broker.contract.common import (
     Usage,
     Usd,
 )
+from broker.contract.errors import ErrorFacts
 from broker.endpoints.bodies import RESPONSE_EVENTS
 from broker.guardrails.policy import Stage
 from broker.jobs.calls import UNKNOWN
 from broker.jobs.fields import WEBHOOK_EVENTS, Task
 from broker.jobs.head import Status
 from broker.reviews.record import STATES
-from broker.tenants.limits import CALLS, NAMES
+from broker.tenants.limits import NAMES
 
 
 class AttemptError(Shown):
@@ -246,37 +247,6 @@ class Redelivery(Shown):
     ids: list[EventId]
 
 
-class Budget(Shown):
-    """How the tenant's budget stands; a calendar month in UTC has one."""
-
-    limit_usd: Usd
-    """Of the month."""
-    spent_usd: Usd
-    held_usd: Usd
-    """For jobs that have not ended, at their worst."""
-    available_usd: Usd
-    worst_cost_usd: Usd
-    """What would have been held for this job."""
-    period_ends_at: Time
-    """When the next month begins, with a limit of its own."""
-
-
-class ReachedLimit(Shown):
-    """The limit that does not allow a request now."""
-
-    name: Annotated[str, OneOf((*NAMES, CALLS))]
-    scope: Literal["tenant", "key"]
-    """Whose it is: all of the tenant's, or those that come with one API key."""
-    id: str
-    """The tenant's, or the key's as `broker key list` shows it."""
-    amount: Annotated[int, Field(ge=1)]
-    left: Count
-    asked: Count
-    """Of tokens: the request's input as it is estimated, and the most that its answer may have."""
-    free_at: Time | None
-    """When it will allow as much, if nobody takes of it before; null where it never does."""
-
-
 class LimitStanding(Shown):
     """One limit of the caller's, and how it stands."""
 
@@ -295,31 +265,6 @@ class LimitList(Shown):
 
     object: Literal["list"]
     data: list[LimitStanding]
-
-
-class ErrorFacts(Shown):
-    """What went wrong."""
-
-    type: Annotated[str, OneOf(tuple(sorted({*TYPES, "unauthorized", "blocked", "canceled", "expired"})))]
-    code: str
-    """Finer than the type, for programs."""
-    message: str
-    param: str | None
-    """The field, header or parameter at fault, dotted (`input.messages.0.role`)."""
-    request_id: str
-    budget: Budget | None = None
-    """Only of `budget_exceeded`, where it is the tenant's own budget that does not cover the job."""
-    limit: ReachedLimit | None = None
-    """Only of `rate_limit_exceeded`."""
-
-
-class Error(Shown):
-    """The body of every reply that is not a success."""
-
-    error: ErrorFacts
-    type: Literal["error"] | None = None
-    """Of what API Gateway answers itself, as is `request_id`: for clients of Anthropic's."""
-    request_id: str | None = None
 
 
 class GoneJob(Job):

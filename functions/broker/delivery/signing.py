@@ -1,7 +1,9 @@
 """Signatures of webhooks, by Standard Webhooks (https://www.standardwebhooks.com).
 
-A secret is `whsec_` and base64. The signature is HMAC-SHA256 over `id.timestamp.body`; during a rotation there are
-several, one for each secret, and a receiver is content with any.
+A secret is `whsec_` and base64. The signature (`v1`) is HMAC-SHA256 over `id.timestamp.body`; during a rotation there
+are several, one for each secret, and a receiver is content with any. A private key is `whsk_` and the base64 of the 32
+bytes of an Ed25519 key (RFC 8032); its signature (`v1a`) is of the same text, and receivers verify it with the public
+key (`whpk_`).
 """
 
 import base64
@@ -12,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from broker.errors import CredentialRejected
 
-PREFIX = "whsec_"
+PREFIX, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
 
 
 class SignatureInvalid(ValueError):
@@ -24,15 +26,38 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(random.token_bytes(32)).decode()
 
 
+def new_key() -> tuple[str, str]:
+    """A new private key, and its public one."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # slow to load, and seldom needed
+
+    seed = random.token_bytes(32)
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    return PRIVATE + base64.b64encode(seed).decode(), PUBLIC + base64.b64encode(public).decode()
+
+
+def jwk(public: str) -> dict[str, str]:
+    """A public key as a JSON Web Key (RFC 8037)."""
+    raw = base64.b64decode(public.removeprefix(PUBLIC))
+    kid = hashlib.sha256(raw).hexdigest()[:16]
+    x = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid, "x": x}
+
+
 def sign(secrets: Sequence[str], message_id: str, timestamp_s: int, body: bytes) -> str:
-    """The header `webhook-signature`: `v1,…`, one for each secret, with spaces between.
+    """The header `webhook-signature`: `v1,…` or `v1a,…`, one for each secret or private key, with spaces between.
 
     Raises:
         CredentialRejected: there is no secret, or one is empty or not base64.
     """
     if not secrets:
         raise CredentialRejected("The tenant has no webhook secret.", code="no_webhook_secret")
-    return " ".join(f"v1,{_mac(secret, message_id, str(timestamp_s), body)}" for secret in secrets)
+    stamp = str(timestamp_s)
+    return " ".join(
+        f"v1a,{_of_key(each, message_id, stamp, body)}"
+        if each.startswith(PRIVATE)
+        else f"v1,{_mac(each, message_id, stamp, body)}"
+        for each in secrets
+    )
 
 
 def verify(
@@ -53,6 +78,13 @@ def verify(
     expected = [f"v1,{_mac(secret, message_id, stamp, body)}".encode() for secret in secrets]
     if not any(hmac.compare_digest(each.encode(), mine) for each in given.split(" ") for mine in expected):
         raise SignatureInvalid("no signature matches")
+
+
+def _of_key(private: str, message_id: str, stamp: str, body: bytes) -> str:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private.removeprefix(PRIVATE)))
+    return base64.b64encode(key.sign(f"{message_id}.{stamp}.".encode() + body)).decode()
 
 
 def _mac(secret: str, message_id: str, stamp: str, body: bytes) -> str:

@@ -51,6 +51,8 @@ class EndpointBody(Strict):
     """What the receiver wants beside the broker's own, such as a token. They are kept as secrets are, and not shown."""
     payload: Payload = "thin"
     """`full` for answers in the body of `job.succeeded`, where that is no larger than 256 KiB with it."""
+    asymmetric: bool = False
+    """Sign with a key (`v1a`, Ed25519) beside the secret, for receivers that are to hold no secret."""
     format: Literal["native", "openai"] = "native"
     """Whose words events are told in; `openai` for receivers that read them with OpenAI's packages."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from broker.delivery.addresses import AddressRefused
-from broker.delivery.signing import new_secret
+from broker.delivery.signing import new_key, new_secret
 from broker.endpoints.record import (
     BY_OWNER,
     Endpoint,
@@ -69,6 +69,8 @@ class NewEndpoint:
     """What its receiver wants beside ours."""
     full: bool = False
     """Whether it is told answers, as far as they fit."""
+    asymmetric: bool = False
+    """Whether a key signs beside the secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Endpoints:
             check_key(key)
         if found := self._get(tenant, endpoint_id):
             same = all(getattr(found, name) == getattr(new, name) for name in ("form", "url", "events", "name", "full"))
-            same = same and set(found.header_names) == set(new.headers)
+            same = same and set(found.header_names) == set(new.headers) and found.is_asymmetric == new.asymmetric
             if key is not None and (not same or found.created_at + REPEATED_MS < now):
                 message = f"This key registered the endpoint {endpoint_id}; a secret is told once: rotate it."
                 raise KeyReused(message, param="Idempotency-Key")
@@ -110,7 +112,7 @@ class Endpoints:
         secret = new_secret()
         endpoint = Endpoint(
             *(endpoint_id, tenant, new.form, new.url, new.events, new.name, now, now),
-            secrets=(Secret(self.seal(tenant, endpoint_id, secret)),),
+            secrets=self._secrets(tenant, endpoint_id, secret, asymmetric=new.asymmetric),
             hint=told_of(secret),
             full=new.full,
             **self._sealed(tenant, endpoint_id, new.headers),
@@ -205,10 +207,11 @@ class Endpoints:
             NotFound: as `get`.
         """
         secret = new_secret()
-        sealed = self.seal(tenant, self.get(tenant, endpoint_id).id, secret)  # of what there is not, nothing is sealed
+        found = self.get(tenant, endpoint_id)  # of what there is not, nothing is sealed
+        new = self._secrets(tenant, endpoint_id, secret, asymmetric=found.is_asymmetric)
 
         def rotated(endpoint: Endpoint) -> Endpoint:
-            return endpoint.with_secret(sealed, told_of(secret), now, keeps_old=keeps_old)
+            return endpoint.with_secrets(new, told_of(secret), now, keeps_old=keeps_old)
 
         return self._change(tenant, endpoint_id, rotated), secret
 
@@ -250,6 +253,13 @@ class Endpoints:
             with suppress(ConditionFailed):
                 mine = If("testing_until", "=", until)
                 self.database.write(Update("jobs", pk, TOTAL, set={"testing_until": 0}, when=(mine,)))
+
+    def _secrets(self, tenant: str, endpoint_id: str, secret: str, *, asymmetric: bool) -> tuple[Secret, ...]:
+        shared = Secret(self.seal(tenant, endpoint_id, secret))
+        if not asymmetric:
+            return (shared,)
+        private, public = new_key()
+        return shared, Secret(self.seal(tenant, endpoint_id, private), public=public)
 
     def _sealed(self, tenant: str, endpoint_id: str, headers: Mapping[str, str]) -> dict[str, Any]:
         if not headers:

@@ -9,6 +9,7 @@
 | `ENDPOINT#{id}`, `NOTE#DELIVERY#…` | the delivery of a test |
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -36,6 +37,8 @@ class Secret:
 
     sealed: bytes
     until: int | None = None
+    public: str | None = None
+    """Of a private key, the public one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,17 @@ class Endpoint:
         """The secrets that sign at a time, newest first."""
         return tuple(each for each in self.secrets if each.until is None or each.until > now)
 
-    def with_secret(self, sealed: bytes, hint: str, now: int, *, keeps_old: bool) -> Self:
+    @property
+    def is_asymmetric(self) -> bool:
+        """True where a key signs beside the secret."""
+        return any(each.public and each.until is None for each in self.secrets)
+
+    def with_secrets(self, new: Sequence[Secret], hint: str, now: int, *, keeps_old: bool) -> Self:
         """After a rotation."""
         old = [replace(each, until=each.until or now + OVERLAP_MS) for each in self.signing(now)] if keeps_old else []
-        return self.next(now, secrets=(Secret(sealed), *old[: MOST_SECRETS - 1]), hint=hint)
+        shared = [each for each in old if not each.public][: MOST_SECRETS - 1]
+        keys = [each for each in old if each.public][: MOST_SECRETS - 1]
+        return self.next(now, secrets=(*new, *shared, *keys), hint=hint)
 
     def disabled(self, by: str, now: int) -> Self:
         """The same where it is disabled already."""
@@ -97,7 +107,8 @@ class Endpoint:
             "events": list(self.events),
             **({"headers": self.headers, "header_names": list(self.header_names)} if self.headers else {}),
             "secrets": [
-                {"sealed": each.sealed, **({"until": each.until} if each.until else {})} for each in self.secrets
+                {name: value for name, value in zip(KEPT, (each.sealed, each.until, each.public), strict=True) if value}
+                for each in self.secrets
             ],
         }
         known = If("pk", "absent") if self.rev == 1 else If("rev", "=", self.rev - 1)
@@ -107,12 +118,15 @@ class Endpoint:
     def of(cls, item: Item) -> Self:
         """Read the stored form."""
         known = {name: item[name] for name in PLAIN if name in item}
-        secrets = tuple(Secret(bytes(each["sealed"]), each.get("until")) for each in item["secrets"])
+        secrets = tuple(
+            Secret(bytes(each["sealed"]), each.get("until"), each.get("public")) for each in item["secrets"]
+        )
         if "headers" in item:
             known |= {"headers": bytes(item["headers"]), "header_names": tuple(item["header_names"])}
         return cls(**known, tenant=item["pk"].partition("#")[2], events=tuple(item["events"]), secrets=secrets)
 
 
+KEPT = ("sealed", "until", "public")
 PLAIN = ("id", "form", "url", "name", "created_at", "updated_at", "hint", "off", "off_at", "rev", "full")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from broker.batches.asking.request import moment
 from broker.clock import iso, now_ms
 from broker.delivery.owners import ENDPOINT
+from broker.delivery.signing import jwk
 from broker.doors import webhooks
 from broker.endpoints.bodies import EVENTS, EndpointBody, EndpointChange, Recovery, Rotation, TestBody, events_of
 from broker.endpoints.events import OPENAI
@@ -46,7 +47,7 @@ class EndpointDoor:
         body = parsed(EndpointBody, request.json())
         events = events_of(body.format, body.events, "events")
         full = _is_full(body.payload, body.format)
-        new = NewEndpoint(body.format, body.url, events, body.description, body.headers, full)
+        new = NewEndpoint(body.format, body.url, events, body.description, body.headers, full, body.asymmetric)
         endpoint, secret = self._register(request, new)
         return Reply(201, _shown(endpoint, {}) | {"secret": secret})
 
@@ -250,6 +251,7 @@ def _summary(endpoint: Endpoint) -> dict[str, Any]:
         "payload": "full" if endpoint.full else "thin",
         "secret_hint": endpoint.hint,
         "header_names": list(endpoint.header_names),
+        "jwks": {"keys": [jwk(each.public) for each in endpoint.signing(now_ms()) if each.public]},
         "enabled": endpoint.off is None,
         "disabled_by": endpoint.off,
         "disabled_at": iso(endpoint.off_at),

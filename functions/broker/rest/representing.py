@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from broker.rest.http import Reply, Request
 
@@ -63,7 +63,7 @@ def _link(reply: Reply, request: Request) -> dict[str, str]:
         return {}
     path = request.resource
     for name, value in request.path.items():
-        path = path.replace(f"{{{name}}}", value)
+        path = path.replace(f"{{{name}}}", quote(value, safe="%"))
     return {"link": f'<{request.base_url}{path}?{urlencode({**request.query, **more})}>; rel="next"'}
 
 

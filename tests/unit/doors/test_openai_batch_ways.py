@@ -204,3 +204,12 @@ def test_a_batch_of_jobs_is_seen_by_openais_client_in_its_own_times(broker: Brok
     assert listed[0].created_at.endswith("Z")
     assert (listed[1].created_at, listed[0].metadata) == (theirs.created_at, {"a": "b"})
     assert client.batches.cancel(ours["id"]).status == "cancelling"
+
+
+def test_what_was_erased_says_no_more_of_itself(broker: Broker, client: openai.OpenAI) -> None:
+    batch = create(client, row("a"), metadata={"name": "secret"})
+    broker.run_all(batch.id)
+    broker.erase(batch.id)
+    erased: Any = client.batches.retrieve(batch.id)
+    assert (erased.endpoint, erased.model, erased.metadata, erased.input_file_id) == (CHAT, None, {}, None)
+    assert isinstance(erased.created_at, int)

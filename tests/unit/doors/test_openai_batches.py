@@ -293,12 +293,3 @@ def test_a_row_is_named_also_where_the_batch_is_only_estimated(client: openai.Op
         (4, "url"),
     ]
     assert json.dumps(told["models"]) == '[{"model": "small", "rows": 1}]'
-
-
-def test_what_was_erased_says_no_more_of_itself(broker: Broker, client: openai.OpenAI) -> None:
-    batch = create(client, row("a"), metadata={"name": "secret"})
-    broker.run_all(batch.id)
-    broker.erase(batch.id)
-    erased: Any = client.batches.retrieve(batch.id)
-    assert (erased.endpoint, erased.model, erased.metadata, erased.input_file_id) == (CHAT, None, {}, None)
-    assert isinstance(erased.created_at, int)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker.contract.events import WebhookBody
+from broker.contract.webhook_bodies import WebhookBody
 from broker.delivery.delivering import MOST_BYTES
 from broker.endpoints.keeping import NewEndpoint
 from broker.jobs.head import Head, Status
