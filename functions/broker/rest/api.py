@@ -84,11 +84,14 @@ class Api:
             BrokerError: in the public form by `error_reply`.
         """
         self.check_rate(request.tenant, now_ms())
+        return self._answered(request)
+
+    def _answered(self, request: Request) -> Reply:
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
 
-            return answer_elsewhere(request, ROUTES, self)
+            return answer_elsewhere(request, ROUTES, self._answered)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
