@@ -26,6 +26,7 @@ def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
     from broker.batches.batch import MESSAGES
     from broker.doors.message_batches import batch_of
 
+    door.check_size(request)
     body = parse_batch(batch_of(request.json()))
     caller = Caller(request.tenant, request.principal, "rest", request.request_id)
     told = door.told(request)
