@@ -21,7 +21,11 @@ MOST_LOOKS = 10
 
 
 def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
-    """`POST /messages/batches`."""
+    """`POST /messages/batches`.
+
+    Raises:
+        NotFound: the call is a repeat, and what it made was deleted since.
+    """
     from broker.batches.asking.request import parse_batch
     from broker.batches.batch import MESSAGES
     from broker.doors.message_batches import batch_of
@@ -31,6 +35,8 @@ def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
     caller = Caller(request.tenant, request.principal, "rest", request.request_id)
     told = door.told(request)
     taken = door.submit(body, caller, now_ms(), {MESSAGES: len(body.inline or ())}, **told)
+    if MESSAGES not in taken.batch.asked:
+        raise NotFound("This request made a batch that was deleted since.", code="erased")
     headers = {"idempotent-replayed": "true"} if taken.repeated else {}
     return Reply(200, _shown(door, taken.batch, request), headers)
 

@@ -179,6 +179,16 @@ def test_an_ended_batch_is_deleted_with_its_results(broker: Broker, client: anth
     assert not list(client.messages.batches.list())
 
 
+def test_a_repeat_of_one_that_was_deleted_is_told_so(broker: Broker, client: anthropic.Anthropic) -> None:
+    once = {"extra_headers": {"idempotency-key": "k-1"}}
+    batch = client.messages.batches.create(requests=[asking("a")], **once)
+    run(broker, batch)
+    client.messages.batches.delete(batch.id)
+    broker.batches.change(own_id(batch), lambda before: before.erasing(now_ms()))
+    with pytest.raises(anthropic.NotFoundError):
+        client.messages.batches.create(requests=[asking("a")], **once)
+
+
 def test_another_tenant_finds_nothing(
     broker: Broker, client: anthropic.Anthropic, stranger: anthropic.Anthropic
 ) -> None:
