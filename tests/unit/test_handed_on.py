@@ -4,6 +4,7 @@ import json
 from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from broker.bootstrap import doors
@@ -65,3 +66,30 @@ def test_what_is_refused_below_messages_is_in_anthropics_words_whoever_asks(worl
 @pytest.mark.parametrize("path", ["/messagesx", "/jobs/messages/x", "/models"])
 def test_other_paths_are_refused_in_the_brokers_own(world: World, path: str) -> None:
     assert json.loads(call("PATCH", path)["body"]).keys() == {"error"}
+
+
+@pytest.mark.parametrize("room", ["/batches", "/messages/batches"])
+def test_links_lead_through_a_list_from_wherever_it_was_begun(world: World, room: str) -> None:
+    said = [{"role": "user", "content": "Hello"}]
+    row = {"input": "Hello"} if room == "/batches" else {"params": {"model": "a", "max_tokens": 9, "messages": said}}
+    body = json.dumps({"requests": [{"custom_id": "a", **row}]})
+    made = [str(world.call("POST", room, body=body).body["id"]) for _ in range(4)]
+    mark = "after" if room == "/batches" else "after_id"
+    listed = [each["id"] for each in world.call("GET", room).body["data"]]
+    query, found = {"limit": "1", mark: listed[0]}, [listed[0]]
+    for _ in range(6):
+        page = call("GET", room, queryStringParameters=query)
+        found += [each["id"] for each in json.loads(page["body"])["data"]]
+        if "link" not in page["headers"]:
+            break
+        query = dict(parse_qsl(page["headers"]["link"].partition("?")[2].partition(">")[0]))
+    assert found == listed and sorted(found) == sorted(made)
+
+
+def test_a_page_before_another_has_no_next_one(world: World) -> None:
+    spoken = {"headers": {"anthropic-version": "2023-06-01"}}
+    models = [each["id"] for each in json.loads(call("GET", "/models", **spoken)["body"])["data"]]
+    assert len(models) > 2
+    before = {"queryStringParameters": {"limit": "1", "before_id": models[-1]}}
+    page = call("GET", "/models", **spoken, **before)
+    assert json.loads(page["body"])["has_more"] and "link" not in page["headers"]

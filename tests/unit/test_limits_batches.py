@@ -12,7 +12,12 @@ OPENAI = {
     "endpoint": "/v1/chat/completions",
     "completion_window": "24h",
     "requests": [
-        {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "small", "messages": SAID}}
+        {
+            "custom_id": "a",
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"model": "small", "messages": SAID},
+        }
     ],
 }
 ANTHROPIC = {"requests": [{"custom_id": "a", "params": {"model": "small", "max_tokens": 9, "messages": SAID}}]}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
-from broker.errors import Conflict, InvalidRequest, NotCancelable, NotFound
+from broker.errors import Conflict, InvalidRequest, KeyReused, NotCancelable, NotFound
 from broker.jobs.accepting import Caller
 from broker.rest.http import Reply, Request
 
@@ -24,7 +24,7 @@ def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
     """`POST /messages/batches`.
 
     Raises:
-        NotFound: the call is a repeat, and what it made was deleted since.
+        KeyReused: the call is a repeat, and what it made was deleted since.
     """
     from broker.batches.asking.request import parse_batch
     from broker.batches.batch import MESSAGES
@@ -36,7 +36,7 @@ def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
     told = door.told(request)
     taken = door.submit(body, caller, now_ms(), {MESSAGES: len(body.inline or ())}, **told)
     if MESSAGES not in taken.batch.asked:
-        raise NotFound("This request made a batch that was deleted since.", code="erased")
+        raise KeyReused("This request made a batch that was deleted since.", param="Idempotency-Key")
     headers = {"idempotent-replayed": "true"} if taken.repeated else {}
     return Reply(200, _shown(door, taken.batch, request), headers)
 

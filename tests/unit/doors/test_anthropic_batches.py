@@ -185,7 +185,7 @@ def test_a_repeat_of_one_that_was_deleted_is_told_so(broker: Broker, client: ant
     run(broker, batch)
     client.messages.batches.delete(batch.id)
     broker.batches.change(own_id(batch), lambda before: before.erasing(now_ms()))
-    with pytest.raises(anthropic.NotFoundError):
+    with pytest.raises(anthropic.UnprocessableEntityError, match="deleted"):
         client.messages.batches.create(requests=[asking("a")], **once)
 
 
