@@ -8,17 +8,11 @@ from tests.unit.limits_case import Limited
 
 SAID = [{"role": "user", "content": "Hello " * 100}]
 NATIVE = {"requests": [{"custom_id": "a", "input": "Hello " * 100}]}
+OF_CHAT = {"method": "POST", "url": "/v1/chat/completions", "body": {"model": "small", "messages": SAID}}
 OPENAI = {
     "endpoint": "/v1/chat/completions",
     "completion_window": "24h",
-    "requests": [
-        {
-            "custom_id": "a",
-            "method": "POST",
-            "url": "/v1/chat/completions",
-            "body": {"model": "small", "messages": SAID},
-        }
-    ],
+    "requests": [{"custom_id": "a", **OF_CHAT}],
 }
 ANTHROPIC = {"requests": [{"custom_id": "a", "params": {"model": "small", "max_tokens": 9, "messages": SAID}}]}
 
