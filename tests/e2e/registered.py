@@ -25,7 +25,6 @@ ORDERS: dict[str, dict[str, Any]] = {
     "overflows": {"order": "!context"},
     "small-window": {"order": "", "context_window": 50_000},
     "slow": {"order": "!latency=4"},
-    "paced": {"order": "!rate=3,echo"},
     "echoes": {"order": "!echo"},
     "unhurried": {"order": ""},
     "unhurried-too": {"order": ""},

@@ -162,7 +162,7 @@ def closed(known: Decision, rate: float, now: int, pause_ms: int = 0) -> Decisio
 
     Nothing is known of the limit then, and it may be what it was: of `rate` calls a second, or `known`'s.
     """
-    top = known.top if known.is_closed else max(known.top, round(rate * 1000))
+    top = known.top if known.is_closed else round(rate * 1000)
     base = round(max(LEAST, min(ASKED_AGAIN, top / 1000 / CLOSED)) * 1000)
     since = max(now + pause_ms, known.since if known.is_closed else 0)
     return replace(known, at=now, since=since, base=base, top=max(top, base * CLOSED))
