@@ -27,12 +27,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
         return published(event, doors.public_url()).proxy(event["requestContext"]["requestId"], doors.cors_origin())
     request = Request.of(event, doors.public_url())
+    path = ""
     if REST in request.resource:
         from broker.rest.api import ROUTES
-        from broker.rest.elsewhere import placed
+        from broker.rest.elsewhere import path_of, placed
 
-        request = placed(request, ROUTES)
-    reply = in_dialect(request.resource, request.headers, answered(request, lambda asked: doors.api()(asked)))
+        path, request = path_of(request), placed(request, ROUTES)
+    reply = in_dialect(request.resource, request.headers, answered(request, lambda asked: doors.api()(asked)), path)
     route = f"{request.method} {request.resource}"
     facts = {"tenant": request.tenant, "route": route, "status": reply.status}
     if route in ACCEPTING and reply.job_id:

@@ -68,6 +68,22 @@ def test_a_preflight_needs_no_credential_and_allows_what_the_route_takes(path: s
     assert not said & {"x-amz-date", "x-amz-security-token"}, "pages could send what operators sign"
 
 
+OF_PACKAGES = (
+    *("anthropic-beta", "anthropic-dangerous-direct-browser-access", "anthropic-version", "x-api-key"),
+    *("openai-organization", "openai-project"),
+    *(f"x-stainless-{name}" for name in ("lang", "package-version", "os", "arch", "runtime", "runtime-version")),
+    *(f"x-stainless-{name}" for name in ("retry-count", "timeout", "helper-method", "helper")),
+    *(f"x-stainless-{name}" for name in ("poll-helper", "custom-poll-interval")),
+)
+"""What OpenAI's and Anthropic's packages for browsers send: with each call, with their helpers (`stream`, `runTools`,
+tool runners), and when they poll. A browser sends nothing of a call that has a header which is not allowed."""
+
+
+def test_pages_may_use_all_that_the_packages_have() -> None:
+    (gateway,) = of_type("AWS::Serverless::Api").values()
+    assert {*OF_PACKAGES} <= {name.lower() for name in gateway["Cors"]["AllowHeaders"].strip("'").split(",")}
+
+
 @pytest.mark.parametrize("path", sorted({route["Path"] for _, _, route in events("Api")}))
 def test_the_headers_of_a_preflight_are_declared_as_the_document_has_headers(path: str) -> None:
     assert document()["swagger"] == "2.0"

@@ -1,9 +1,11 @@
 """What a tenant may have at once of the work that a provider does by itself: places, and who waits for one."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from broker.errors import BrokerError, CircuitOpen, Pending
+from broker.jobs.ending import cancel_job
 from broker.providers.wire.base import Call, OperationStarted
 from broker.routing.at_once import AtOnce
 from broker.routing.model import Model
@@ -111,6 +113,20 @@ def test_a_call_that_fails_gives_its_place_back(invoke: Stage, kind: str) -> Non
     with pytest.raises(BrokerError):
         invoke()
     assert places(invoke) == {"job_other"}
+
+
+def test_a_job_that_is_canceled_before_its_call_keeps_no_place(invoke: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = AtOnce.take
+
+    def taken(self: AtOnce, *about: Any) -> bool:
+        found = take(self, *about)
+        cancel_job(invoke.world.jobs, JOB_ID, "acme", NOW)
+        return found
+
+    monkeypatch.setattr(AtOnce, "take", taken)
+    with pytest.raises(BrokerError):
+        invoke()
+    assert invoke.provider.calls == [] and places(invoke) == {"job_other"}
 
 
 def test_what_is_answered_at_once_needs_no_place(invoke: Stage) -> None:

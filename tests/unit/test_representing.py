@@ -102,7 +102,7 @@ def listed(**changes: Any) -> Reply:
 def test_a_page_links_to_the_next_one() -> None:
     assert listed(next_cursor="a+b=").headers["link"] == f'<{BASE}/jobs?limit=2&cursor=a%2Bb%3D>; rel="next"'
     more = listed(has_more=True, last_id="file-1").headers["link"]
-    assert more == f'<{BASE}/jobs?limit=2&cursor=old&after=file-1>; rel="next"'
+    assert more == f'<{BASE}/jobs?limit=2&after=file-1>; rel="next"'
 
 
 def test_a_page_in_anthropics_form_links_as_its_clients_ask() -> None:

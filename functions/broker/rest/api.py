@@ -84,12 +84,15 @@ class Api:
             BrokerError: in the public form by `error_reply`.
         """
         self.check_rate(request.tenant, now_ms())
+        return self._answered(request)
+
+    def _answered(self, request: Request) -> Reply:
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
             from broker.rest.published import PUBLIC_ROUTES
 
-            return answer_elsewhere(request, ROUTES, self, PUBLIC_ROUTES)
+            return answer_elsewhere(request, ROUTES, self._answered, PUBLIC_ROUTES)
         scope, answer = route
         request.need(scope)
         return answer(self, request)

@@ -10,6 +10,7 @@ from broker.clock import now_ms
 from broker.errors import Conflict, InvalidRequest, NotFound
 from broker.jobs.accepting import Caller
 from broker.rest.http import Reply, Request
+from broker.rest.limited import check_size
 from broker.rest.tries import asked_once
 from broker.rest.waiting import poll_again
 
@@ -47,6 +48,7 @@ class BatchDoor:
 
     def submit_batch(self, request: Request) -> Reply:
         """`POST /batches`."""
+        self.check_size(request)
         body = _asked(request)
         return self._taken(self.submit(body, _caller(request), now_ms(), **self.told(request)), request)
 
@@ -136,6 +138,10 @@ class BatchDoor:
     def redeliver_batch(self, request: Request) -> Reply:
         """`POST /batches/{id}/redeliver`."""
         return Reply(202, {"object": "redelivery", "ids": self.redeliver(self._owned(request).id, now_ms())})
+
+    def check_size(self, request: Request) -> None:
+        """Hold rows that stand in a body to the bytes that its caller may send, as `limited.check_size` has it."""
+        check_size(request, self.submit.tenant_of(request.tenant, now_ms()))
 
     def told(self, request: Request) -> dict[str, Any]:
         """Which requests are one, as `tries.asked_once` has it."""

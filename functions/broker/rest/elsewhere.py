@@ -34,7 +34,7 @@ def answer_elsewhere(
         InvalidRequest: a package knows the call, and it is not answered.
         NotFound: nobody knows it.
     """
-    path = _path(request)
+    path = path_of(request)
     known = _known(path, routes)
     if request.method in known:  # `DELETE /batches/estimate`: API Gateway looked at the route of that name alone
         resource, variables = known[request.method]
@@ -61,15 +61,18 @@ def answer_elsewhere(
 def placed(request: Request, routes: Iterable[tuple[str, str]]) -> Request:
     """The request as one of the route that it means, where API Gateway only knows what that lies below.
 
+    A `HEAD` means the route of its `GET`.
+
     Args:
         request: its resource ends in `{proxy+}`.
         routes: method and resource of all that are answered.
     """
-    found = _known(_path(request), routes).get(request.method)
+    known = _known(path_of(request), routes)
+    found = known.get(request.method) or (known.get("GET") if request.method == "HEAD" else None)
     return request if found is None else replace(request, resource=found[0], path=found[1])
 
 
-def _path(request: Request) -> str:
+def path_of(request: Request) -> str:
     """The path that was called, below the stage."""
     parts = (
         request.path.get(part.strip("{+}"), "") if part.startswith("{") else part

@@ -26,13 +26,22 @@ def limits_for(request: Request, tenant: Callable[[], Tenant]) -> tuple[Limit, .
     """The limits by time of a request's tenant and key, once its size is within theirs.
 
     Raises:
-        TooLarge: the body has more bytes than the tenant, or the key, may send.
+        TooLarge: as `check_size`.
     """
     found = tenant()
-    for most in (found.body_bytes, request.limits.get(BODY_BYTES)):
+    check_size(request, found)
+    return found.limits + limits_of("key", request.key, request.limits)
+
+
+def check_size(request: Request, tenant: Tenant) -> None:
+    """Look at the size of a body that asks for work.
+
+    Raises:
+        TooLarge: it has more bytes than the tenant, or the key, may send.
+    """
+    for most in (tenant.body_bytes, request.limits.get(BODY_BYTES)):
         if most is not None and len((request.body or "").encode(errors="surrogatepass")) > most:
             raise TooLarge(f"The body has more than the {most:,} bytes that its caller may send.", code=BODY_BYTES)
-    return found.limits + limits_of("key", request.key, request.limits)
 
 
 def list_limits(api: "Api", request: Request) -> Reply:

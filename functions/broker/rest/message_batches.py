@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from broker.clock import now_ms
-from broker.errors import Conflict, InvalidRequest, NotCancelable, NotFound
+from broker.errors import Conflict, InvalidRequest, KeyReused, NotCancelable, NotFound
 from broker.jobs.accepting import Caller
 from broker.rest.http import Reply, Request
 
@@ -21,15 +21,22 @@ MOST_LOOKS = 10
 
 
 def create_message_batch(door: "BatchDoor", request: Request) -> Reply:
-    """`POST /messages/batches`."""
+    """`POST /messages/batches`.
+
+    Raises:
+        KeyReused: the call is a repeat, and what it made was deleted since.
+    """
     from broker.batches.asking.request import parse_batch
     from broker.batches.batch import MESSAGES
     from broker.doors.message_batches import batch_of
 
+    door.check_size(request)
     body = parse_batch(batch_of(request.json()))
     caller = Caller(request.tenant, request.principal, "rest", request.request_id)
     told = door.told(request)
     taken = door.submit(body, caller, now_ms(), {MESSAGES: len(body.inline or ())}, **told)
+    if MESSAGES not in taken.batch.asked:
+        raise KeyReused("This request made a batch that was deleted since.", param="Idempotency-Key")
     headers = {"idempotent-replayed": "true"} if taken.repeated else {}
     return Reply(200, _shown(door, taken.batch, request), headers)
 

@@ -13,6 +13,9 @@ PROBLEM = "application/problem+json"
 PROBLEM_TYPE = "urn:inference-broker:error:"
 """Before an error's code: the `type` of its problem details, a name that nothing is found under."""
 
+MARKS = ("cursor", "after", "after_id")
+"""Parameters that say where a page begins."""
+
 MOVES = frozenset({"eta_seconds"})
 """Members of a body that change with time alone: nothing is new when they do."""
 
@@ -55,16 +58,19 @@ def _tag(body: dict[str, Any], text: str, request: Request) -> str:
 def _link(reply: Reply, request: Request) -> dict[str, str]:
     """The next page of a list (RFC 8288), by the mark that the list's own body gives for it."""
     body = reply.body
+    if "before_id" in request.query:
+        return {}
     if body.get("next_cursor"):
         more = {"cursor": body["next_cursor"]}
     elif body.get("has_more") and body.get("last_id"):
         more = {"after" if body.get("object") == "list" else "after_id": body["last_id"]}  # OpenAI's, or Anthropic's
     else:
         return {}
+    kept = {name: value for name, value in request.query.items() if name not in MARKS}  # one place, not two
     path = request.resource
     for name, value in request.path.items():
         path = path.replace(f"{{{name}}}", quote(value, safe="%"))
-    return {"link": f'<{request.base_url}{path}?{urlencode({**request.query, **more})}>; rel="next"'}
+    return {"link": f'<{request.base_url}{path}?{urlencode(kept | more)}>; rel="next"'}
 
 
 def _accepts_problems(request: Request) -> bool:

@@ -35,24 +35,27 @@ class AtOnce:
 
     database: Database
 
-    def take(self, model: Model, tenant: str, job_id: str, now: int) -> None:
+    def take(self, model: Model, tenant: str, job_id: str, now: int) -> bool:
         """Have a place for a job; one that it has already is its own.
+
+        Returns:
+            Whether it is a new one.
 
         Raises:
             CircuitOpen: its tenant has none left.
         """
         if model.tenant_at_once is None:
-            return
+            return False
         pk, until = _pk(model, tenant), now + model.wait_s * 1000
         for _ in range(TRIES):
             held = self._held(pk, now)
             if job_id in held.values():
-                return
+                return False
             free = [number for number in range(model.tenant_at_once) if number not in held]
             if not free:
                 break
             if self._take(pk, random.choice(free), job_id, until, now):  # noqa: S311 - so that few meet
-                return
+                return True
         message = f"The tenant has as much of its work at {model.id!r} as it may have at once."
         raise CircuitOpen(message, code="tenant_at_once", retry_after=AGAIN_S)
 

@@ -32,18 +32,22 @@ class Admission:
         except Exception as error:
             self.notice("a circuit could not be read", run, error)
 
-    def take_place(self, run: Run, model: Model, now: int) -> None:
+    def take_place(self, run: Run, model: Model, now: int) -> bool:
         """Have a place for work that the provider does by itself.
+
+        Returns:
+            Whether it is a new one.
 
         Raises:
             CircuitOpen: the tenant has as much of it as it may.
         """
         try:
-            self.at_once.take(model, run.tenant, run.id, now)
+            return self.at_once.take(model, run.tenant, run.id, now)
         except CircuitOpen:
             raise
         except Exception as error:
             self.notice("a place could not be taken", run, error)
+            return False
 
     def leave_place(self, run: Run, model: Model) -> None:
         """Give it back, if the job has one."""

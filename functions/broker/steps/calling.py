@@ -87,13 +87,16 @@ class Calling:
         lease = round(time_slice.seconds * turns * 1000) + AFTER_CALL_MS
         hurried = time_slice.over is not ModelTimedOut and time_slice.seconds < PROBE_S
         self.admission.admit(run, model, lease, now, hurried=hurried)
+        is_placed = False
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
             call = self._build(plan, f"{run.fence.run}.{len(plan.head.calls) + 1}")
             if model.tenant_at_once is not None and self.exchange.goes_on(model, call):
-                self.admission.take_place(run, model, now)
+                is_placed = self.admission.take_place(run, model, now)
             head, key = self._start(plan, lease, once=once)
         except Exception as error:
+            if is_placed:  # nothing was sent: the job was canceled meanwhile, say
+                self.admission.leave_place(run, model)
             self.admission.record(run, model, type(error).__name__, 0, now)
             raise
         return Begun(replace(plan, head=head), key, call)

@@ -179,6 +179,27 @@ def test_an_ended_batch_is_deleted_with_its_results(broker: Broker, client: anth
     assert not list(client.messages.batches.list())
 
 
+def test_one_that_tries_the_rest_again_counts_that_alone(broker: Broker, client: anthropic.Anthropic) -> None:
+    broker.answer = by_text({"long": ContextExceeded("Too long.")})
+    first = create(client, asking("a"), asking("b", "long"), asking("c"))
+    run(broker, first)
+    again = broker.door("POST", "/batches/{id}/retry", job_id=own_id(first)).body["id"]
+    known = again.replace("batch_", "msgbatch_")
+    assert client.messages.batches.retrieve(known).request_counts.processing == 1
+    run(broker, client.messages.batches.retrieve(known))
+    assert client.messages.batches.retrieve(known).request_counts.errored == 1
+
+
+def test_a_repeat_of_one_that_was_deleted_is_told_so(broker: Broker, client: anthropic.Anthropic) -> None:
+    once = {"extra_headers": {"idempotency-key": "k-1"}}
+    batch = client.messages.batches.create(requests=[asking("a")], **once)
+    run(broker, batch)
+    client.messages.batches.delete(batch.id)
+    broker.batches.change(own_id(batch), lambda before: before.erasing(now_ms()))
+    with pytest.raises(anthropic.UnprocessableEntityError, match="deleted"):
+        client.messages.batches.create(requests=[asking("a")], **once)
+
+
 def test_another_tenant_finds_nothing(
     broker: Broker, client: anthropic.Anthropic, stranger: anthropic.Anthropic
 ) -> None:

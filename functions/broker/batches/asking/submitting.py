@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from broker.batches.asking.hours import OffPeak
 from broker.batches.asking.request import BatchRequest, asked_of
-from broker.batches.batch import KEEP_S, LOOK_MS, Batch, BatchStatus, is_document
+from broker.batches.batch import KEEP_S, LOOK_MS, MESSAGES, Batch, BatchStatus, is_document
 from broker.batches.ports import BatchWorkflows, RowBytes
 from broker.batches.rows.planning import MOST_BYTES
 from broker.batches.store import Batches
@@ -127,10 +127,13 @@ class Submit:
                 raise Conflict("The batch has not ended; cancel it first.", code="not_ended")
             if first.erased_at is not None:
                 raise Gone("The batch was erased.", code="erased", param="id")
-            if not first.is_planned or first.sums.ended <= first.sums.counts.get(Status.SUCCEEDED.value, 0):
+            succeeded = first.sums.counts.get(Status.SUCCEEDED.value, 0)
+            if not first.is_planned or first.sums.ended <= succeeded:
                 raise InvalidRequest("The batch has no row that did not succeed.", code="nothing_to_retry")
             asked = {name: value for name, value in first.asked.items() if name not in OF_ITS_TIME}
             asked["retry_of"] = first.id
+            if MESSAGES in asked:
+                asked[MESSAGES] = first.rows - succeeded
             _check_hours(asked.get("window"), now, asked["completion_window_s"])
             if key := asked["output"].get("key"):
                 asked["output"] = {**asked["output"], "key": _beside(key, first.id, new_id)}
