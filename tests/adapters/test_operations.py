@@ -1,6 +1,6 @@
 """The facts of services that speak JSON, against botocore's models."""
 
-import re
+import ast
 from typing import Any
 
 import pytest
@@ -29,8 +29,8 @@ def test_they_are_those_of_the_models(name: str, service: Service) -> None:
 
 def test_what_is_called_is_listed_and_nothing_else() -> None:
     aside = ("keep_alive.py", "replaying.py")  # which calls sockets; which is an operator's
-    text = "\n".join(path.read_text() for path in CLOUD.glob("*.py") if path.name not in aside)
-    called = set(re.findall(r"\.([a-z_]+)\b", text))
+    trees = (ast.parse(path.read_text()) for path in CLOUD.glob("*.py") if path.name not in aside)
+    called = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for name, service in SERVICES.items():
         methods = session().create_client(name, "us-east-1").meta.method_to_api_mapping
         assert called & methods.keys() == service.operations.keys(), name
