@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.e2e.odd import models as odd_models
+from tests.e2e.readers import EYES, READER
 
 ORDERS: dict[str, dict[str, Any]] = {
     "answers": {"order": "", "tasks": ["chat", "embed"]},
@@ -303,7 +304,8 @@ def registry(models_url: str, jwks_url: str, guardrail: str, shaky_url: str) -> 
         + [
             common | {"name": "any", "endpoint": None, "secret": None, "id": model} | facts
             for model, facts in {**ON_AWS, "aws-guarded": guarded, "aws-guardrail": judging}.items()
-        ],
+        ]
+        + [EYES, READER],
         "tenants": [
             {"id": "guarded", "guardrails": ["herons"]},
             *({"id": name, "guardrails": [name]} for name in JUDGED),

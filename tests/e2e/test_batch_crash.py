@@ -13,7 +13,8 @@ from local.listening import Listener
 from local.receiver import Received, Receiver
 from tests.e2e.batch_crashing import MIX, ROWS, Storm, crashing, row, submit_patiently, written
 from tests.e2e.batches import BatchesOf
-from tests.e2e.stack import Stack, until
+from tests.e2e.crashing import FUNCTIONS
+from tests.e2e.stack import STACK, Stack, until
 
 NAMES = ("crash-a", "crash-b")
 
@@ -171,5 +172,14 @@ def test_the_webhook_arrives_signed_by_one_id_and_tells_of_its_own_batch(outcome
         assert [note["state"] for note in each.shown["delivery"]] == ["delivered"]
 
 
-def test_the_faults_bit(outcomes: list[Outcome]) -> None:
-    assert any(head.run > 1 for each in outcomes for head in each.heads), "no job was ever taken back"
+def test_the_faults_bit(outcomes: list[Outcome], stack: Stack) -> None:
+    heads = [head for each in outcomes for head in each.heads]
+    since = min(head.created_at for head in heads)
+    assert any(head.run > 1 for head in heads) or any(crashed(stack, name, since) for name in FUNCTIONS)
+
+
+def crashed(stack: Stack, function: str, since: int) -> bool:
+    """Whether a function told of an injected fault that it did not survive."""
+    pages = stack.cloud.client("logs").get_paginator("filter_log_events")
+    lines = pages.paginate(logGroupName=f"/aws/lambda/{STACK}/{function}", startTime=since)
+    return any("FaultInjected" in line["message"] for page in lines for line in page["events"])

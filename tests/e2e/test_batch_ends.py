@@ -37,7 +37,7 @@ def test_its_begin_and_its_end_are_told_on_the_bus_and_by_a_signed_webhook(demo:
     data = completed["detail"]["data"]
     assert (data["status"], data["total"], data["counts"]["rejected"]) == ("completed", 3, 1)
     assert (data["output_file_id"], data["error_file_id"]) == (ended["output_file_id"], ended["error_file_id"])
-    assert data["usage"] == ended["usage"]
+    assert data["usage"].items() <= ended["usage"].items(), "which has more, for OpenAI's clients"
     assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
     body = Webhook(stack.seeded.webhook_secret).verify(second.body, second.headers)
     assert (body["type"], body["data"]["id"]) == ("batch.completed", batch_id)

@@ -39,7 +39,7 @@ def throttled(stack: Stack, *functions: str) -> Iterator[None]:
 )
 def test_a_body_that_is_too_large_is_told_in_the_errors_form(stack: Stack, text: str) -> None:
     answer = stack.api.submit(chat(text))
-    assert (answer.status, answer.body.keys()) == (413, {"error"})
+    assert (answer.status, answer.body.keys()) == (413, {"type", "error", "request_id"})
     assert (answer.body["error"]["type"], answer.body["error"]["code"]) == ("invalid_request", "body_too_large")
 
 

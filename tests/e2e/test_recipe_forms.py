@@ -9,12 +9,11 @@ import urllib3
 
 from local.servers import Servers
 from tests.e2e.conftest import FOLDER
+from tests.e2e.readers import PRICES
 from tests.e2e.stack import Stack
-from tests.e2e.test_recipes import EYES, Papers
+from tests.e2e.test_recipes import Papers
 from tests.unit.test_local_textract import FORM, scan
 
-PRICES = {"pages": 0.0015, "forms": 0.0485, "tables": 0.015}
-READER = {**EYES, "id": "form-reader", "unit_prices_usd": PRICES, "asynchronous": True, "tenant_at_once": 1}
 PROMPT = {"id": "form-part", "user": "Summarize:\n\n{{document}}"}
 FORMS = {
     "id": "forms-echo",
@@ -37,7 +36,7 @@ class Forms(Papers):
 @pytest.fixture(scope="module")
 def tenants(stack: Stack) -> Iterator[dict[str, Forms]]:
     budgets = [{"id": each, "monthly_budget_usd": 1000} for each in TENANTS]
-    stack.register({"models": [READER], "tenants": budgets, "prompts": [PROMPT], "recipes": [FORMS]})
+    stack.register({"tenants": budgets, "prompts": [PROMPT], "recipes": [FORMS]})
     yield {each: Forms(stack, each) for each in TENANTS}
 
 

@@ -53,20 +53,6 @@ RECIPES: list[dict[str, Any]] = [
         "output": {"suffix": ".facts.json"},
     },
 ]
-EYES = {
-    "id": "paper-eyes",
-    "provider": "textract",
-    "name": "textract",
-    "tasks": ["extract_text"],
-    "context_window": 128_000,
-    "max_output_tokens": 1,
-    "price_in_usd": 0,
-    "price_out_usd": 0,
-    "unit_prices_usd": {"pages": 0.0015},
-    "timeout_s": 240,
-}
-"""On this machine it takes seconds, and begins anew each time."""
-
 TEXT = "The lamp on page {number} needed nobody. " * 14
 
 
@@ -76,8 +62,8 @@ class Papers:
     def __init__(self, stack: Stack) -> None:
         sources = [{"account": "000000000000", "source": SOURCE, "tenant": TENANT}]
         tenants = [{"id": TENANT, "monthly_budget_usd": 1000}]
-        facts = {"tenants": tenants, "sources": sources, "prompts": PROMPTS, "recipes": RECIPES}
-        stack.register({"models": [EYES], **facts})
+        facts: dict[str, Any] = {"tenants": tenants, "sources": sources, "prompts": PROMPTS, "recipes": RECIPES}
+        stack.register(facts)
         self.stack, self.s3, self.api = stack, stack.cloud.client("s3"), stack.as_tenant(TENANT)
         self.tenant = TENANT
 
