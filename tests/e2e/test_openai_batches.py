@@ -3,10 +3,14 @@
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import openai
 import pytest
+from broker.batches.listing import batch_pk
+from broker.clock import now_ms
+from broker.storage import ConditionFailed, If, Update
 from openai.types import Batch
 from openai.types.chat import ChatCompletion
 from openai.types.create_embedding_response import CreateEmbeddingResponse
@@ -160,10 +164,18 @@ def test_calls_whose_function_crashes_at_random_make_one_thing_each(stack: Stack
         assert whole is not None
         assert client.files.content(whole.id).content == b"abcd"
         assert sorted(each.id for each in client.batches.list(limit=100)) == sorted(made)
-        for batch_id in made:  # one whose workflow was not started, the sweep starts after five minutes
-            assert ended(client, batch_id, 480).status == "completed"
+        for batch_id in made:
+            hurry(stack, batch_id)
+            assert ended(client, batch_id, 300).status == "completed"
         kept = [each.id for each in client.files.list() if each.purpose != "batch_output"]
         assert sorted(kept) == sorted([*files, whole.id])
+
+
+def hurry(stack: Stack, batch_id: str) -> None:
+    """Have the sweep look at a batch at once, and not in five minutes: one whose workflow was not started."""
+    with suppress(ConditionFailed):
+        when = (If("status", "=", "validating"), If("due_at", "exists"))
+        stack.database.write(Update("jobs", batch_pk(batch_id), "BATCH", set={"due_at": now_ms()}, when=when))
 
 
 def test_texts_are_judged_and_messages_are_rows_as_well(client: openai.OpenAI) -> None:
