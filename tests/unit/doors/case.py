@@ -167,3 +167,15 @@ def reply_of(
             except BrokerError as error:
                 return in_dialect(resource, headers, error_reply(error, "req-1"))
     return error_reply(BrokerError(json.dumps([method, target])), "req-1")
+
+
+def answering(door: Door) -> Answering:
+    """What answers the jobs of a door."""
+    queue = door.world.queue
+    assert isinstance(queue, Answering)
+    return queue
+
+
+def sent(door: Door) -> list[Head]:
+    """The jobs that came by a door."""
+    return [door.world.jobs.get(head.id) for head in door.world.queue.sent]

@@ -18,11 +18,6 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def broker() -> Broker:
-    return Broker()
-
-
-@pytest.fixture
 def client(broker: Broker) -> Iterator[anthropic.Anthropic]:
     with Server(broker.door, stage="/v1") as server:
         with anthropic.Anthropic(base_url=server.url, api_key="ib_acme", max_retries=0) as made:

@@ -9,21 +9,15 @@ import anthropic
 import pytest
 import urllib3
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Refused, Throttled, Truncated, Unavailable
-from broker.jobs.head import Head
 from broker.routing.circuits import State
 
-from tests.unit.doors.case import Answering, Server, a_door, says
+from tests.unit.doors.case import Server, answering, says, sent
 from tests.unit.rest_door import Door
 
 SAID: Any = [{"role": "user", "content": "How are you?"}]
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 TOOL: Any = {"name": "look", "description": "Looks.", "input_schema": SCHEMA}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
-
-
-@pytest.fixture
-def door() -> Door:
-    return a_door()
 
 
 @pytest.fixture
@@ -43,16 +37,6 @@ def stranger(server: Server) -> Iterator[anthropic.Anthropic]:
     """Another tenant's client."""
     with anthropic.Anthropic(base_url=server.url, api_key="ib_rich") as made:
         yield made
-
-
-def answering(door: Door) -> Answering:
-    queue = door.world.queue
-    assert isinstance(queue, Answering)
-    return queue
-
-
-def sent(door: Door) -> list[Head]:
-    return [door.world.jobs.get(head.id) for head in door.world.queue.sent]
 
 
 def ask(client: anthropic.Anthropic, **more: Any) -> anthropic.types.Message:

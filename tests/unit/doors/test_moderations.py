@@ -1,6 +1,5 @@
 """Bodies of moderations as jobs, and verdicts as OpenAI's package reads them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -26,12 +25,6 @@ def judging(door: Door) -> Door:
 @pytest.fixture
 def door() -> Door:
     return judging(a_door())
-
-
-@pytest.fixture
-def client(door: Door) -> Iterator[openai.OpenAI]:
-    with Server(door) as server, openai.OpenAI(base_url=server.url, api_key="ib_acme") as made:
-        yield made
 
 
 def answer(door: Door, output: Json) -> None:

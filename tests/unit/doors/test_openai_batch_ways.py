@@ -1,7 +1,6 @@
 """Batches in OpenAI's form on odd ways: tried again, in other encodings, with what was erased or cannot be written."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -16,20 +15,15 @@ from openai.types.responses import Response
 from tests.fakes.batch_flow import Flow
 from tests.fakes.batch_rows import chat, jsonl
 from tests.unit.doors.batch_case import CHAT, EMBEDDINGS, RESPONSES, Broker, by_text, create, row
-from tests.unit.doors.case import Json, Server
+from tests.unit.doors.case import Json
+from tests.unit.rest_door import Door
 
 MESSAGES = "/v1/messages"
 
 
 @pytest.fixture
-def broker() -> Broker:
-    return Broker()
-
-
-@pytest.fixture
-def client(broker: Broker) -> Iterator[openai.OpenAI]:
-    with Server(broker.door) as server, openai.OpenAI(base_url=server.url, api_key="ib_acme") as made:
-        yield made
+def door(broker: Broker) -> Door:
+    return broker.door
 
 
 def ended(broker: Broker, client: openai.OpenAI, batch_id: str) -> Batch:

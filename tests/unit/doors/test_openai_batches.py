@@ -3,7 +3,6 @@
 import base64
 import json
 from array import array
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -15,26 +14,15 @@ from openai.types.create_embedding_response import CreateEmbeddingResponse
 from openai.types.responses import Response
 
 from tests.unit.doors.batch_case import CHAT, EMBEDDINGS, RESPONSES, Broker, by_text, create, row, upload
-from tests.unit.doors.case import Json, Server
+from tests.unit.doors.case import Json
+from tests.unit.rest_door import Door
 
 DAY_S = 86_400
 
 
 @pytest.fixture
-def broker() -> Broker:
-    return Broker()
-
-
-@pytest.fixture
-def client(broker: Broker) -> Iterator[openai.OpenAI]:
-    with Server(broker.door) as server, openai.OpenAI(base_url=server.url, api_key="ib_acme") as made:
-        yield made
-
-
-@pytest.fixture
-def stranger(client: openai.OpenAI) -> openai.OpenAI:
-    """Another tenant's client."""
-    return client.with_options(api_key="ib_rich")
+def door(broker: Broker) -> Door:
+    return broker.door
 
 
 def lines(broker: Broker, file_id: str | None) -> list[Json]:

@@ -4,19 +4,17 @@ import base64
 import json
 import random
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Refused, Throttled, Unavailable
-from broker.jobs.head import Head
 from broker.registry.applying import apply
 from broker.registry.document import parse_registry
 from pydantic import BaseModel
 
 from tests.fakes.world import NOW
-from tests.unit.doors.case import Answering, Server, a_door, says
+from tests.unit.doors.case import Server, answering, says, sent
 from tests.unit.rest_door import Door
 
 SAID: Any = [{"role": "user", "content": "How are you?"}]
@@ -28,40 +26,6 @@ class Bird(BaseModel):
     """An answer in form."""
 
     name: str
-
-
-@pytest.fixture
-def door() -> Door:
-    return a_door()
-
-
-@pytest.fixture
-def server(door: Door) -> Iterator[Server]:
-    with Server(door) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=server.url, api_key="ib_acme") as made:
-        yield made
-
-
-@pytest.fixture
-def stranger(server: Server) -> Iterator[openai.OpenAI]:
-    """Another tenant's client."""
-    with openai.OpenAI(base_url=server.url, api_key="ib_rich") as made:
-        yield made
-
-
-def answering(door: Door) -> Answering:
-    queue = door.world.queue
-    assert isinstance(queue, Answering)
-    return queue
-
-
-def sent(door: Door) -> list[Head]:
-    return [door.world.jobs.get(head.id) for head in door.world.queue.sent]
 
 
 def test_a_response_is_created_and_read(client: openai.OpenAI, door: Door) -> None:

@@ -1,6 +1,5 @@
 """Files, uploads and batches that OpenAI's package asks for again, for a reply was lost: each call makes one thing."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -8,26 +7,15 @@ import pytest
 
 from tests.unit.doors.batch_case import CHAT, Broker, row, upload
 from tests.unit.doors.case import Json, Server
+from tests.unit.rest_door import Door
 
 DATA = b"One line.\n"
 PARTS = [b"One ", b"line."]
 
 
 @pytest.fixture
-def broker() -> Broker:
-    return Broker()
-
-
-@pytest.fixture
-def server(broker: Broker) -> Iterator[Server]:
-    with Server(broker.door) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=server.url, api_key="ib_acme") as made:
-        yield made
+def door(broker: Broker) -> Door:
+    return broker.door
 
 
 def create_batch(client: openai.OpenAI, file_id: str) -> str:

@@ -1,7 +1,6 @@
 """OpenAI's own package registers, changes, rotates, tests and deletes its endpoints here."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -9,35 +8,11 @@ import pytest
 from broker.delivery.sending import Sent
 from broker.endpoints.keeping import MOST
 
-from tests.unit.doors.case import Server, a_door
+from tests.unit.doors.case import Server
 from tests.unit.rest_door import Door
 
 URL = "https://example.com/hook"
 ASKED: Any = {"url": URL, "event_types": ["response.completed", "batch.failed"], "name": "The shop's"}
-
-
-@pytest.fixture
-def door() -> Door:
-    return a_door()
-
-
-@pytest.fixture
-def server(door: Door) -> Iterator[Server]:
-    with Server(door) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=server.url, api_key="ib_acme") as made:
-        yield made
-
-
-@pytest.fixture
-def stranger(server: Server) -> Iterator[openai.OpenAI]:
-    """Another tenant's client."""
-    with openai.OpenAI(base_url=server.url, api_key="ib_rich") as made:
-        yield made
 
 
 def test_the_life_of_an_endpoint(client: openai.OpenAI) -> None:
