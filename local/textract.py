@@ -11,6 +11,7 @@ something with that error.
 import io
 import json
 import tempfile
+import traceback
 import time
 import uuid
 from collections import deque
@@ -149,6 +150,7 @@ class Documents:
                 work.blocks += blocks_of(found, size, wanted, number)
             work.pages, work.status = len(pictures), "SUCCEEDED" if pictures else "FAILED"
         except Exception:
+            traceback.print_exc()  # a file that is none, or a fault of ours: the service says as little of either
             work.status = "FAILED"
 
 
