@@ -11,8 +11,8 @@ something with that error.
 import io
 import json
 import tempfile
-import traceback
 import time
+import traceback
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
