@@ -70,7 +70,7 @@ def _asked(fields: Fields, limit: Any) -> Asked:
     _output(fields, job)
     if (geo := fields.text("inference_geo")) not in (None, "global"):
         job["routing"] = {"regions": [geo]}
-    if mark := mark_of(fields):  # on the whole: kept up to the end, which moves on with each turn
+    if (mark := mark_of(fields)) and talk.messages:  # on the whole: up to the end, which moves on with each turn
         talk.messages[-1] = mark | talk.messages[-1]
     _thinking(fields)
     fields.only("service_tier", "auto", "standard_only")

@@ -62,7 +62,7 @@ def marked(request: Mapping[str, Any]) -> Mapping[str, Any]:
     made = [_changed(each, of_tools if _is_tools(each) else partial(_with_values, write)) for each in messages]
     will_have = bool(request["input"].get("tools")) or any(map(_is_tools, messages))
     rules = [RULE.format(nonce=nonce)] if will_have else []
-    if made != messages and told:
+    if told and (will_have or made != messages):
         rules.append(told)
     if not rules:
         return request

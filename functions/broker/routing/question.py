@@ -78,6 +78,12 @@ class Question:
         implied = {"tools": bool(given.get("tools")), "vision": seen}
         return frozenset(self.routing.get("require", ())) | {name for name, needed in implied.items() if needed}
 
+    @property
+    def stays_with(self) -> str | None:
+        """The model that answered the turn before: its provider may have kept what was said."""
+        model = self.request.get("history", {}).get("model")
+        return None if model is None else str(model)
+
     def state(self, model: Model) -> State:
         """The model's circuit."""
         return self.states.get(model.id, CLOSED)

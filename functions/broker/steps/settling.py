@@ -172,7 +172,7 @@ class SettleJob:
         mapping = document.mapping
         if not mapping and named_in(output):  # what was taken out of the answer alone
             mapping = (self.payloads.load(head.id, REDACTED, fresh=True) or {}).get("mapping", {})
-        turn = turn_of(head, document, output, mapping)
+        turn = turn_of(head, document, output, mapping, outcome.model)
         return self.turns().stage(head.tenant, head.conversation, turn, head.payloads_until)
 
 
