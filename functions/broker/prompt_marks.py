@@ -19,7 +19,7 @@ def longest_asked(request: Mapping[str, Any]) -> str | None:
     """For how long a stored request wants anything kept, `SHORT` or `LONG`; None where it does not ask for it."""
     given = request.get("input", {})
     found = {each[MARK].get("ttl", SHORT) for each in _holders(given) if each.get(MARK)}
-    if wish := request.get("prompt_cache"):
+    if (wish := request.get("prompt_cache")) is not None:
         found.add(SHORT if wish.get("ttl", SHORT) == SHORT else LONG)
     return max(found, key=(SHORT, LONG).index, default=None)
 

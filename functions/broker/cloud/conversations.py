@@ -1,6 +1,6 @@
 """Turns of conversations, and their summaries: compressed into the jobs table, or into the bucket if they stay large.
 
-    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at, model; named, where it has placeholders
+    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at, model; named, where placeholders
                                   sk ENDS#…     of each object (`cloud.objects`)
                                   sk ERASED     at, expires_at
                                   sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z, m

@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 from broker.doors.anthropic import mark_of
-from broker.doors.message_blocks import talk_of
+from broker.doors.message_blocks import Talk, talk_of
 from broker.doors.openai import public_id, text_of
 from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.prompt_marks import MARK
 
 PREFIX = "msg_"
 
@@ -70,14 +71,20 @@ def _asked(fields: Fields, limit: Any) -> Asked:
     _output(fields, job)
     if (geo := fields.text("inference_geo")) not in (None, "global"):
         job["routing"] = {"regions": [geo]}
-    if (mark := mark_of(fields)) and talk.messages:  # on the whole: up to the end, which moves on with each turn
-        talk.messages[-1] = mark | talk.messages[-1]
+    _mark_all(talk, mark_of(fields))
     _thinking(fields)
     fields.only("service_tier", "auto", "standard_only")
     fields.only("speed", "standard")
     streams = fields.truth("stream")
     fields.end()
     return Asked(job, PLACES | talk.places, streams=streams)
+
+
+def _mark_all(talk: Talk, mark: Json) -> None:
+    """Put the mark of a whole body at its end, which moves on with each turn."""
+    if mark and talk.messages and MARK not in talk.messages[-1]:
+        talk.messages[-1] |= mark
+        talk.note(MARK, MARK)
 
 
 def _tools(fields: Fields, job: Json, places: dict[str, str]) -> None:

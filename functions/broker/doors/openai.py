@@ -54,7 +54,8 @@ def prompt_cache(fields: Fields, told: Json) -> Json:
         if retention not in RETENTIONS:
             refuse(fields.place("prompt_cache_retention"), "only in_memory or 24h is supported")
         wish["ttl"] = RETENTIONS[retention]
-    options = Fields(fields.take("prompt_cache_options") or {}, fields.place("prompt_cache_options"))
+    given = fields.take("prompt_cache_options")
+    options = Fields({} if given is None else given, fields.place("prompt_cache_options"))
     options.only("mode", "implicit")
     if (ttl := options.take("ttl")) is not None:
         if retention is not None:
