@@ -19,6 +19,7 @@ SHORT = {
     "output_tokens": "u",
     "cached_tokens": "k",
     "cache_write_tokens": "y",
+    "credential": "n",
     "ended_at": "a",
     "operation_id": "h",
     "started_at": "s",
@@ -29,9 +30,10 @@ SHORT = {
 }
 """What is kept of a call. Money is nano-dollars; `reserved` is the most that it can cost, `version` the model's record,
 `operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
-not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked. Of jobs of the bulk lane alone, for
-`jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
-`wire.rate_limits` reads them."""
+not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked, `credential` the key of a model's
+pool. `cached_tokens` and `cache_write_tokens` are those of the tokens in that a provider's prompt cache had, and that
+were put there. Of jobs of the bulk lane alone, for `jobs.pacing`: `retry_after`, the seconds that a provider which
+refused asked for, and `rate_limits`, as `wire.rate_limits` reads them."""
 
 USAGE = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 """Of a call's facts, what a job tells of the answer that was taken, where it is known."""

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from broker.cached_input import NOT_CACHED, CachedInput
 from broker.prompt_marks import LONG
+from broker.routing.credentials import Credential
 from broker.storage import Item
 
 ASKED_TO_KEEP = frozenset({"anthropic", "bedrock"})
@@ -33,6 +34,8 @@ class Model:
     endpoint: str | None = None
     secret: str | None = None
     """Name of the provider's key in Secrets Manager, below the stack's prefix."""
+    credentials: tuple[Credential, ...] = ()
+    """The keys of a pool, in place of `secret`."""
     timeout_s: int = 60
     version: int = 1
     """Of the registry's record; every change makes a new one, and a job keeps which it used."""
@@ -80,6 +83,7 @@ class Model:
         """Read the stored form."""
         known: dict[str, Any] = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
         known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities", "regions")}
+        known["credentials"] = tuple(map(Credential.of, known.get("credentials", ())))
         return cls(**known, id=item["sk"]) if "id" not in known else cls(**known)
 
     def worst_case(self, input_tokens: int, max_output_tokens: int | None) -> int:
