@@ -65,6 +65,8 @@ class Attempt(Shown):
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
     credential: str | None
     """The key that it was made with, by its name, where the model has several."""
+    dropped: list[str]
+    """Fields of the request that the model does not take, and that it was asked without."""
 
 
 class JobUsage(Usage):

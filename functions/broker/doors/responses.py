@@ -22,7 +22,7 @@ from broker.doors.openai import (
     tier_of,
     told_back,
 )
-from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.doors.reading import Asked, Fields, Json, ours, refuse
 from broker.doors.response_items import messages_of
 
 PREFIX = "resp_"
@@ -94,7 +94,7 @@ def job_of(body: Any) -> Asked:
     _conversation(fields, job)
     _truncation(fields, job)
     told = told_back(fields)
-    job |= lane(fields) | told | prompt_cache(fields, told)
+    job |= lane(fields) | told | prompt_cache(fields, told) | ours(fields)
     background = fields.truth("background")
     if fields.take("store") is False:
         if background:

@@ -20,6 +20,7 @@ SHORT = {
     "cached_tokens": "k",
     "cache_write_tokens": "y",
     "credential": "n",
+    "dropped": "d",
     "ended_at": "a",
     "operation_id": "h",
     "started_at": "s",
@@ -32,8 +33,9 @@ SHORT = {
 `operation_id` what finds work again that the provider does by itself, `operation` what a call is for whose answer is
 not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked, `credential` the key of a model's
 pool. `cached_tokens` and `cache_write_tokens` are those of the tokens in that a provider's prompt cache had, and that
-were put there. Of jobs of the bulk lane alone, for `jobs.pacing`: `retry_after`, the seconds that a provider which
-refused asked for, and `rate_limits`, as `wire.rate_limits` reads them."""
+were put there; `dropped` are the request's fields that the model was not sent. Of jobs of the bulk lane alone, for
+`jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
+`wire.rate_limits` reads them."""
 
 USAGE = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 """Of a call's facts, what a job tells of the answer that was taken, where it is known."""

@@ -171,6 +171,7 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "operation": known.get("operation", "answer"),
         "prompt": known.get("prompt"),
         "credential": known.get("credential"),
+        "dropped": known.get("dropped", []),
     }
 
 

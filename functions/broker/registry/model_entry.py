@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from broker.jobs.field_errors import Spelled, here
 from broker.jobs.fields import Objective, Task
+from broker.jobs.request import OwnField
 from broker.registry.entry import Day, Entry, Name, PolicyNames, StrictEntry, Usd
 from broker.registry.postprocess_entry import WITH_TEXT, PostprocessEntry
 from broker.routing.routes import ALIAS, ROUTE
@@ -126,8 +127,19 @@ class ModelEntry(Entry):
     """True for a model that is not taken where the choice is open."""
     fewest_texts: int = Field(default=1, ge=1, le=100_000)
     """Texts that a request has at least, where the provider takes no fewer at a time."""
+    provider_options: list[OwnField] = Field(default_factory=list, max_length=32)
+    """Fields of its provider's own that requests may send it: `provider_options.{provider}.{field}`."""
     options: dict[str, Any] = Field(default_factory=dict)
     """What its provider alone understands, and what the model does not take (`providers.wire.abilities`)."""
+
+    @field_validator("provider_options")
+    @classmethod
+    def _are_not_the_brokers(cls, names: list[str], others: ValidationInfo) -> list[str]:
+        from broker.providers.wire import own_fields
+
+        if wrong := own_fields.fault(str(others.data.get("provider")), names):
+            raise here(wrong)
+        return names
 
     @field_validator("options")
     @classmethod

@@ -9,6 +9,9 @@ from broker.prompt_marks import LONG
 from broker.routing.credentials import Credential
 from broker.storage import Item
 
+SETS = ("tasks", "capabilities", "regions", "provider_options")
+"""Kept as lists."""
+
 ASKED_TO_KEEP = frozenset({"anthropic", "bedrock"})
 """Providers that put a prompt into their cache only where a call asks for it."""
 
@@ -75,6 +78,8 @@ class Model:
     """The day of the prices."""
     registered_at: int = 0
     """When this version of it was, in milliseconds; 0 where that is not known."""
+    provider_options: frozenset[str] = frozenset()
+    """Fields of its provider's own that requests may send it (`routing.provider_options`)."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What its provider alone understands (`wire.base.Call.options`)."""
 
@@ -82,7 +87,7 @@ class Model:
     def from_item(cls, item: Item) -> Self:
         """Read the stored form."""
         known: dict[str, Any] = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
-        known |= {name: frozenset(known.get(name, ())) for name in ("tasks", "capabilities", "regions")}
+        known |= {name: frozenset(known.get(name, ())) for name in SETS}
         known["credentials"] = tuple(map(Credential.of, known.get("credentials", ())))
         return cls(**known, id=item["sk"]) if "id" not in known else cls(**known)
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from broker.errors import BadOutput
+from broker.errors import BadOutput, Rejected
 from broker.guardrails.untrusted import marked
 from broker.jobs.head import Head
 from broker.prompt_marks import SHORT
 from broker.providers.wire.base import Call, MediaReader
 from broker.routing.credentials import Credential
 from broker.routing.model import Model
+from broker.routing.provider_options import asked_of, not_taken, refuses
 from broker.routing.question import Question
 from broker.steps.context import Run
 from broker.steps.exchanging import Planned
@@ -27,8 +28,12 @@ def built(
 
     Raises:
         CredentialRejected: there is no such secret.
+        Rejected: the request wants nothing left out that the model does not take.
     """
     run, head, model, request = plan.run, plan.head, plan.model, plan.request
+    if refuses(request) and (left_out := not_taken(model, request)):  # it was registered anew since
+        what = f"The model does not take {', '.join(left_out)}."
+        raise Rejected(what, code="unsupported_parameter", param=left_out[0])
     mine = [call for call in of_run(head, run).values() if call["m"] == model.id]
     missed = [call for call in mine if call.get("o") == BadOutput.__name__]
     # The model's own limit is sent too: what was held covers an answer of that length and no longer one.
@@ -46,6 +51,7 @@ def built(
         fault=missed[-1]["e"]["message"] if missed else "",
         options=model.options,
         media=media(run),
+        extra=asked_of(model, request),
         **_caching(plan),
         token=f"{head.id}-{key.replace('.', '-')}",
         scope=run.tenant,

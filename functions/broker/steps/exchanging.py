@@ -20,6 +20,7 @@ from broker.providers.wire.base import Answer, Asynchronous, Call, OperationStar
 from broker.providers.wire.sending import watched
 from broker.routing.credentials import Credential
 from broker.routing.model import Model
+from broker.routing.provider_options import not_taken, refuses
 from broker.steps.admitting import Admission
 from broker.steps.context import Run
 from broker.steps.keys import Left, left_after
@@ -101,7 +102,9 @@ class Exchange:
         began = time.monotonic()
         answer: Answer | None = None
         failure: BrokerError | None = None
-        with watched() as watch:
+        asked = {} if plan.operation else plan.request
+        given = [name for name, value in asked.get("parameters", {}).items() if value is not None]
+        with watched(given, strict=refuses(asked)) as watch:
             try:
                 provider = self.provider(model.provider)
                 reply = provider.invoke(call) if operation_id is None else _checking(provider).check(call, operation_id)
@@ -125,6 +128,8 @@ class Exchange:
         since = head.calls[key].get("s")
         latency = now_ms() - since if since else round((time.monotonic() - began) * 1000)
         facts = facts_of(head.calls[key], model, answer, failure, latency, plan.operation)
+        if dropped := [*not_taken(model, asked), *watch.dropped]:
+            facts["dropped"] = dropped
         if plan.question:
             facts["question"] = plan.question
         if plan.prompt:
