@@ -31,6 +31,7 @@ from broker.rest.limited import limits_for, list_limits, telling
 from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_routes import MODEL_ROUTES
 from broker.rest.openai import OPENAI_ROUTES
+from broker.rest.openai_media import MEDIA_ROUTES
 from broker.rest.prompt_runs import run_body
 from broker.rest.tries import asked_once
 from broker.rest.waiting import again, ended, preferred_wait
@@ -272,6 +273,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     **MODEL_ROUTES,
     ("GET", "/limits"): ("usage:read", list_limits),
     **OPENAI_ROUTES,
+    **MEDIA_ROUTES,
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
