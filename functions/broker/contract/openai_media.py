@@ -36,7 +36,7 @@ class ImagesRequest(Strict):
     stream: Literal[False] | None = None
 
 
-class Picture(Shown):
+class MadePicture(Shown):
     """One picture that was made."""
 
     url: str | None = None
@@ -59,7 +59,7 @@ class Images(Shown):
     """The answer of a job of the task `generate_image`."""
 
     created: Count
-    data: list[Picture]
+    data: list[MadePicture]
     output_format: str | None = None
     usage: ImagesUsage
 
