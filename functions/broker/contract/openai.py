@@ -41,6 +41,13 @@ class ResponseUsage(Shown):
     total_tokens: Count
 
 
+class PromptTokensDetails(Shown):
+    """Of the prompt, what the provider's prompt cache had and what was put there."""
+
+    cached_tokens: Count
+    cache_write_tokens: Count
+
+
 class Told(Shown):
     """What is only told back."""
 
@@ -74,6 +81,7 @@ class Response(Told):
     conversation: dict[str, str] | None
     previous_response_id: None
     service_tier: Literal["default", "flex"]
+    prompt_cache_retention: Literal["in_memory", "24h"] | None
 
 
 class DeletedAnswer(Shown):
@@ -90,6 +98,7 @@ class CompletionUsage(Shown):
     prompt_tokens: Count
     completion_tokens: Count
     total_tokens: Count
+    prompt_tokens_details: PromptTokensDetails
 
 
 class ChatCompletion(Told):

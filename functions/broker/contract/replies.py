@@ -51,6 +51,10 @@ class Attempt(Shown):
     latency_ms: Count | None
     cost_usd: Usd
     """What the call cost; its worst case while that is not known."""
+    cached_tokens: Count
+    """Of the prompt, what the provider's prompt cache had."""
+    cache_write_tokens: Count
+    """What it put there."""
     paid: Literal["yes", "no", "unknown"]
     """`unknown` where the provider may have charged for a call without an answer."""
     model_version: Count | None
@@ -59,6 +63,15 @@ class Attempt(Shown):
     """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
     prompt: str | None = None
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
+
+
+class JobUsage(Usage):
+    """The same, with what the provider's prompt cache had to do with."""
+
+    cached_tokens: Count
+    """Of the tokens in, what it had."""
+    cache_write_tokens: Count
+    """Of the tokens in, what was put there."""
 
 
 class Candidate(Shown):
@@ -192,7 +205,7 @@ class JobSummary(Shown):
     started_at: Time | None
     ended_at: Time | None
     error: JobError | None
-    usage: Usage
+    usage: JobUsage
     urls: Urls
 
 

@@ -9,10 +9,13 @@ from typing import Any
 from broker.doors.openai import (
     ONE_CALL,
     SAID_PLACES,
+    cached_details,
     calls_of,
     lane,
     metadata_of,
+    prompt_cache,
     public_id,
+    retention_of,
     schema_of,
     seconds,
     text_of,
@@ -90,7 +93,8 @@ def job_of(body: Any) -> Asked:
     _text(fields, job)
     _conversation(fields, job)
     _truncation(fields, job)
-    job |= lane(fields) | told_back(fields)
+    told = told_back(fields)
+    job |= lane(fields) | told | prompt_cache(fields, told)
     background = fields.truth("background")
     if fields.take("store") is False:
         if background:
@@ -223,6 +227,7 @@ def response_of(view: Json, asked: Json) -> Json:
         "conversation": {"id": view["conversation_id"]} if view["conversation_id"] else None,
         "previous_response_id": None,
         "service_tier": tier_of(asked),
+        "prompt_cache_retention": retention_of(asked),
         "metadata": metadata,
         **said,
     }
@@ -255,7 +260,7 @@ def _items(view: Json, error: Json, status: str) -> list[Json]:
 def _usage(usage: Json) -> Json:
     return {
         "input_tokens": usage["input_tokens"],
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "input_tokens_details": cached_details(usage),
         "output_tokens": usage["output_tokens"],
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": usage["input_tokens"] + usage["output_tokens"],
