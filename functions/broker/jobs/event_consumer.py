@@ -14,10 +14,9 @@ from broker.jobs.cloud_events import is_cloud_event, open_cloud_event
 from broker.jobs.head import RECORD_S
 from broker.jobs.request import parse_request
 
-
 KNOWN_MS = RECORD_S * 1000
-"""For how long an event that comes again gives the job that it gave: as long as its message may lie in dead letters, and
-a job's record is kept at least."""
+"""How long an event that comes again gives the job that it gave: as long as a job's record is kept at least, and its
+message may lie in dead letters."""
 
 
 class Rejections(Protocol):
