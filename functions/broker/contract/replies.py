@@ -59,6 +59,8 @@ class Attempt(Shown):
     """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
     prompt: str | None = None
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
+    times: Count = 1
+    """Calls of earlier runs that failed alike are told as one; its time, tokens and cost are theirs together."""
 
 
 class Candidate(Shown):
