@@ -108,8 +108,9 @@ WAIT = parameter(
 INCLUDE = parameter(
     "query",
     "include",
-    "More of the job: `route` tells of every registered model why it was taken or left out.",
-    {"type": "string", "enum": [*INCLUDED]},
+    "More of the job, by commas: `route` tells of every registered model why it was taken or left out, `queue` where a "
+    "queued job stands.",
+    {"type": "string", "pattern": f"^ *({'|'.join(INCLUDED)}) *(, *({'|'.join(INCLUDED)}) *)*$"},
 )
 
 OPERATIONS: dict[tuple[str, str], Operation] = {

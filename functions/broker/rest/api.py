@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
-INCLUDED = ("route",)
-"""What `include` may ask for: `route` is why each registered model was taken or left out."""
+INCLUDED = ("route", "queue")
+"""What `include` may ask for: why each registered model was taken or left out, and where a queued job stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,8 @@ class Api:
             head = self.wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
         shown = self._shown(seen, request, whole_route="route" in included)
+        if "queue" in included:
+            shown["queue"] = self.jobs.standing(seen.head, now_ms())
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)

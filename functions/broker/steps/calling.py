@@ -92,7 +92,7 @@ class Calling:
         is_placed = False
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
-            call = self._build(plan, f"{run.fence.run}.{len(plan.head.calls) + 1}")
+            call = self._build(plan, f"{run.fence.run}.{plan.head.calls_made + 1}")
             if model.tenant_at_once is not None and self.exchange.goes_on(model, call):
                 is_placed = self.admission.take_place(run, model, now)
             head, key = self._start(plan, lease, once=once)
