@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.cloud.workflows import facts_of
+from broker.context.chains import Chains
 from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head, Status, record_until
@@ -131,7 +132,8 @@ class World:
         tenants = Tenants(self.database)
         policies = Policies(self.database)
         budgets = budgets or Budgets(self.database)
-        return Prepare(self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets)
+        known = self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets
+        return Prepare(*known, Chains(self.jobs, self.payloads))
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""

@@ -57,12 +57,14 @@ def budgets() -> "Budgets":
 @cache
 def prepare() -> "Prepare":
     """Preparing a request."""
+    from broker.context.chains import Chains
     from broker.prompts.templates import Prompts
     from broker.steps.preparing import Prepare
 
     prompts = Prompts(database(), prompt_texts())
     inbox = setting("INBOX_BUCKET")
-    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets())
+    chains = Chains(jobs(), payloads())
+    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets(), chains)
 
 
 @cache

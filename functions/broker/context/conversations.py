@@ -258,7 +258,7 @@ def turn_of(
         output: its answer.
         mapping: what the placeholders of both stand for.
     """
-    messages = [*_own(document), _answer(output)]
+    messages = [*_own(document), answer_message(output)]
     tokens = sum(map(estimate_message, messages))
     if not mapping:
         return Turn(head.id, head.created_at, tokens, messages)
@@ -275,7 +275,8 @@ def _own(document: Mapping[str, Any]) -> Iterable[Message]:
     return (message for message in own if message["role"] not in INSTRUCTIONS)
 
 
-def _answer(output: Mapping[str, Any]) -> Message:
+def answer_message(output: Mapping[str, Any]) -> Message:
+    """An answer as the message that it was."""
     text = output.get("text")
     if text is None and "json" in output:
         text = json.dumps(output["json"], ensure_ascii=False)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from broker.context.chains import FIELD, Chains
 from broker.context.conversations import Turns, recall, room_for_history
 from broker.errors import PolicyMissing
 from broker.guardrails.canary import planted
@@ -42,6 +43,7 @@ class Prepare:
     inbox: str
     """The bucket that requests may point into."""
     budgets: Budgets
+    chains: Chains
 
     def __call__(self, tenant_id: str, document: dict[str, Any], now: int) -> Prepared:
         """Prepare one request.
@@ -98,9 +100,14 @@ class Prepare:
             checking.check_schema(schema)
         asked = Question(filled, counter(filled), now, allowed=tenant.models, tenant=tenant_id, policies=policies)
         asked = replace(asked, redacts=self._redacts(asked))
-        if "conversation_id" not in filled or filled["task"] != "chat":
+        if filled["task"] != "chat":
             return asked
-        recalled = self._recalled(asked)
+        if FIELD in filled:
+            recalled = self.chains.continued(tenant_id, filled, now)
+        elif "conversation_id" in filled:
+            recalled = self._recalled(asked)
+        else:
+            return asked
         taken = asked.redacts and not has_unread(recalled)  # earlier turns may have pictures
         return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
 
