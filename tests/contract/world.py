@@ -8,7 +8,6 @@ from typing import Any
 
 from broker.cache.answers import NOTE, Answers, Given, Hit
 from broker.clock import now_ms
-from broker.context.chains import Chains
 from broker.delivery.delivering import Deliver
 from broker.delivery.publishing import HeadChange, Publish
 from broker.delivery.sending import Sent
@@ -107,7 +106,7 @@ class World:
         prompts, policies = Prompts(self.database, self.texts), Policies(self.database)
         budgets = Budgets(self.database)
         known = self.database, self.models, tenants, prompts, self.turns, policies, "inbox", budgets
-        prepare = Prepare(*known, Chains(self.jobs, self.payloads))
+        prepare = Prepare(*known, self.jobs, self.payloads)
         self.accept = Accept(
             *(self.database, budgets, self.jobs, self.payloads, FakeQueue(), prepare),
             *(lambda url: None, lambda head, error: None),

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.cloud.workflows import facts_of
-from broker.context.chains import Chains
 from broker.jobs.accepting import Accept, Acceptance, Caller
 from broker.jobs.dispatching import dispatch
 from broker.jobs.head import Head, Status, record_until
@@ -133,7 +132,7 @@ class World:
         policies = Policies(self.database)
         budgets = budgets or Budgets(self.database)
         known = self.database, self.models(), tenants, self.prompts(), self.turns, policies, INBOX, budgets
-        return Prepare(*known, Chains(self.jobs, self.payloads))
+        return Prepare(*known, self.jobs, self.payloads)
 
     def accepting(self) -> Accept:
         """The use case as a fresh process builds it."""

@@ -57,14 +57,15 @@ def budgets() -> "Budgets":
 @cache
 def prepare() -> "Prepare":
     """Preparing a request."""
-    from broker.context.chains import Chains
     from broker.prompts.templates import Prompts
     from broker.steps.preparing import Prepare
 
     prompts = Prompts(database(), prompt_texts())
     inbox = setting("INBOX_BUCKET")
-    chains = Chains(jobs(), payloads())
-    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets(), chains)
+    return Prepare(
+        *(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets()),
+        *(jobs(), payloads()),
+    )
 
 
 @cache

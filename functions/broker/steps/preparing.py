@@ -14,6 +14,7 @@ from broker.guardrails.untrusted import strongest
 from broker.guardrails.walk import has_unread
 from broker.jobs.accepting import POLICIES, Hold, Prepared
 from broker.jobs.media_references import check_media
+from broker.jobs.store import Jobs, Payloads
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
@@ -43,7 +44,9 @@ class Prepare:
     inbox: str
     """The bucket that requests may point into."""
     budgets: Budgets
-    chains: Chains
+    jobs: Jobs
+    payloads: Payloads
+    """Of earlier jobs, which requests may go on from."""
 
     def __call__(self, tenant_id: str, document: dict[str, Any], now: int) -> Prepared:
         """Prepare one request.
@@ -103,7 +106,7 @@ class Prepare:
         if filled["task"] != "chat":
             return asked
         if FIELD in filled:
-            recalled = self.chains.continued(tenant_id, filled, now)
+            recalled = Chains(self.jobs, self.payloads).continued(tenant_id, filled, now)
         elif "conversation_id" in filled:
             recalled = self._recalled(asked)
         else:
