@@ -126,7 +126,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 def openai_calls() -> list[Any]:
     """The same for the routes of OpenAI's clients."""
     bad, lost = json.dumps({"colour": "blue"}), {"path": {"id": "resp_0"}}
-    one, chat = "/responses/{id}", "/chat/completions/{id}"
+    one, chat, lost_before = "/responses/{id}", "/chat/completions/{id}", {"previous_response_id": "resp_0"}
     counted = {"body": json.dumps(ANSWERS["/responses"])}
     found: list[Any] = [
         ("POST", "/responses", 200, None, {"body": json.dumps(ANSWERS["/responses"] | {"background": True})}),
@@ -140,6 +140,10 @@ def openai_calls() -> list[Any]:
         ("GET", one, 400, "response ended", {"query": {"stream": "true"}}),
         ("GET", one, 404, None, lost),
         ("GET", one, 413, "response too large", {}),
+        ("GET", f"{one}/input_items", 200, "response ended", {}),
+        ("GET", f"{one}/input_items", 400, "response ended", {"query": {"limit": "0"}}),
+        ("GET", f"{one}/input_items", 404, None, lost),
+        ("POST", "/responses", 400, None, {"body": json.dumps(ANSWERS["/responses"] | lost_before)}),
         ("DELETE", one, 200, "response ended", {}),
         ("DELETE", one, 400, "response queued", {}),
         ("DELETE", one, 404, None, lost),
