@@ -67,6 +67,8 @@ class Attempt(Shown):
     """The key that it was made with, by its name, where the model has several."""
     dropped: list[str]
     """Fields of the request that the model does not take, and that it was asked without."""
+    times: Count = 1
+    """Calls of earlier runs that failed alike are told as one; its time, tokens and cost are theirs together."""
 
 
 class JobUsage(Usage):
@@ -213,6 +215,34 @@ class JobSummary(Shown):
     urls: Urls
 
 
+class WaitsFor(Shown):
+    """A job that was sent back to its queue."""
+
+    waits_for: Literal["circuits", "capacity", "moderation", "rate"]
+
+
+class StartedLately(Shown):
+    """How many jobs before this one were started, and in how many seconds."""
+
+    jobs_started: Count
+    in_seconds: Count
+
+
+class Queued(Shown):
+    """Where a queued job stands among the jobs of its own tenant."""
+
+    lane: Literal["interactive", "bulk"]
+    position: Count | None
+    """About how many of the tenant's jobs in this lane were given before it and wait; null where it waits for something
+    else than its turn, or nobody can tell now."""
+    is_least: bool
+    """True where there may be more: a hundred jobs before it are looked at."""
+    eta_seconds: Count | None
+    """Until it is started, about, or looked at again; null where that is not known."""
+    basis: WaitsFor | StartedLately | None
+    """What `eta_seconds` is reckoned from."""
+
+
 class Job(JobSummary):
     """A job with all that is known of it."""
 
@@ -244,6 +274,8 @@ class Job(JobSummary):
     retry_of: JobId | None
     """The job whose request this one is once more (`POST /v1/jobs/bulk`)."""
     metadata: dict[str, str]
+    queue: Queued | None = None
+    """With `?include=queue`: where it stands. Null where it is not queued, or somebody has to look at it."""
     erased: bool
     """True after `DELETE`: prompt, answer and metadata are gone; and where the answer is, by its `ttl_seconds`."""
 

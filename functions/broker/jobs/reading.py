@@ -172,6 +172,7 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "prompt": known.get("prompt"),
         "credential": known.get("credential"),
         "dropped": known.get("dropped", []),
+        "times": known.get("times", 1),
     }
 
 
@@ -230,7 +231,9 @@ def timeline(head: Head, notes: dict[str, Item]) -> list[dict[str, Any]]:
         seen.append((head.waits["since"], "job.waiting", facts))
     for call in (calls.described(each) for each in head.calls.values()):
         if "ended_at" in call:
-            facts = {"model": call["model"], "outcome": call["outcome"], "latency_ms": call.get("latency_ms")}
+            facts = {name: call.get(name) for name in ("model", "outcome", "latency_ms")}
+            if "times" in call:
+                facts |= {"times": call["times"], "since": iso(call["first_ended_at"])}
             seen.append((call["ended_at"], "attempt.ended", facts))
     for name, note in notes.items():
         if name.startswith("REVIEW#"):

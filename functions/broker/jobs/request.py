@@ -109,6 +109,8 @@ class JobRequest(Strict):
     context: Context = Field(default_factory=Context)
     conversation_id: Annotated[str, own_name(1, 128)] | None = None
     """The turns of this conversation that are kept come before the request's own, and its turns are kept."""
+    previous_job_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """An ended job of the tenant's that this one goes on from: what was asked and answered up to it comes first."""
     webhook: Webhook | None = None
     bus_events: bool | None = None
     """Tell the event bus of this job, or do not; unless said, as the stack was deployed."""
@@ -126,8 +128,13 @@ class JobRequest(Strict):
         if self.task is Task.CHAT:
             if self.input.messages is None and not self.input.text and self.prompt is None:
                 raise at("input", "input.messages, input.text or prompt is needed")
-            check_results(self.input.messages or (), goes_on=self.conversation_id is not None)
+            if self.conversation_id is not None and self.previous_job_id is not None:
+                raise at("previous_job_id", "a job goes on from another one or in a conversation, not both")
+            goes_on = self.conversation_id is not None or self.previous_job_id is not None
+            check_results(self.input.messages or (), goes_on=goes_on)
             return self
+        if self.previous_job_id is not None:
+            raise at("previous_job_id", f"jobs go on in chats, not in {self.task}")
         for name in NEEDS[self.task]:
             if not getattr(self.input, name):
                 raise at(f"input.{name}", f"{NEEDED} for {self.task}")

@@ -80,7 +80,7 @@ def secret_of(model: Model, credential: Credential | None, secret: Secret) -> st
 
 def key_of(model: Model, call: Mapping[str, Any]) -> Credential | None:
     """The key of a pool that a call on record was made with; another where an operator took that one away since."""
-    named = (each for each in model.credentials if each.name == call.get("n"))
+    named = (each for each in model.credentials if each.name == call.get("j"))
     return next(named, next(iter(model.credentials), None))
 
 

@@ -108,7 +108,7 @@ class Calling:
 
     def _build(self, plan: Planned, lease: int, *, hurried: bool) -> tuple[Call, Credential | None]:
         """A call, and its key of a pool; one whose secret is missing is as one that is rejected."""
-        key, missing = f"{plan.run.fence.run}.{len(plan.head.calls) + 1}", set[str]()
+        key, missing = f"{plan.run.fence.run}.{plan.head.calls_made + 1}", set[str]()
         failure: CredentialRejected | None = None
         while True:
             try:

@@ -101,7 +101,7 @@ Left = Literal["another", "paused", "none"]
 
 def left_after(run: Run, head: Head, model: Model, credential: Credential, failure: BrokerError) -> Left:
     """What there is to ask after a key failed: another key, one again that asked for a pause, or none."""
-    this = {"n": credential.name, "o": type(failure).__name__}
+    this = {"j": credential.name, "o": type(failure).__name__}
     failed = [*_failures(model, head.calls_of(run.fence.run)), this]
     if _untried(model, failed):
         return "another"
@@ -117,15 +117,15 @@ def _failures(model: Model, mine: Calls) -> list[dict[str, Any]]:
 def _untried(model: Model, failed: list[dict[str, Any]]) -> set[str]:
     if len(failed) >= MOST_KEYS:
         return set()
-    return {each.name for each in model.credentials if each.weight} - {call.get("n") for call in failed}
+    return {each.name for each in model.credentials if each.weight} - {call.get("j") for call in failed}
 
 
 def _paused_once(model: Model, failed: list[dict[str, Any]]) -> set[str]:
     """Keys that only asked for a pause, each once: after it, one of them is asked once more."""
-    names = [call.get("n") for call in failed]
+    names = [call.get("j") for call in failed]
     if len(names) != len(set(names)):
         return set()
-    return {str(call.get("n")) for call in failed if call.get("o") == Throttled.__name__}
+    return {str(call.get("j")) for call in failed if call.get("o") == Throttled.__name__}
 
 
 def _again(call: dict[str, Any]) -> BrokerError:

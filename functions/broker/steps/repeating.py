@@ -23,7 +23,7 @@ OF_KEYS = (CredentialRejected, Throttled)
 
 def is_of_key(call: Mapping[str, Any]) -> bool:
     """True for a call that failed by its key, of a model with a pool of them; `steps.keys` says what follows."""
-    return "n" in call and call.get("o") in [kind.__name__ for kind in OF_KEYS]
+    return "j" in call and call.get("o") in [kind.__name__ for kind in OF_KEYS]
 
 
 def answer_on_record(payloads: Payloads, head: Head) -> dict[str, Any] | None:
