@@ -18,6 +18,7 @@ from broker.jobs.store import Jobs, Payloads
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
+from broker.routing.provider_options import check_known
 from broker.routing.question import Question
 from broker.routing.routes import order_for
 from broker.routing.selection import Selection, select, worst_case_price
@@ -115,6 +116,7 @@ class Prepare:
         return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
 
     def _chosen(self, question: Question) -> Selection:
+        check_known(question.request, self.models.catalog(question.now).models.values())
         chosen = select(question, self.models.catalog(question.now))
         if not chosen.candidates:
             raise chosen.refusal()
