@@ -29,7 +29,7 @@ def examples() -> dict[str, Any]:
         reply, sent = called(method, resource, before, dict(more))
         shown = found.setdefault(f"{method} {resource}", {"replies": {}, "codes": {}})
         body = json.loads(reply.body) if isinstance(reply.body, str) and _is_json(reply) else reply.body
-        if status >= 400 and status != 410:
+        if status >= 400 and status != 410 and "jsonrpc" not in body:
             codes = shown["codes"].setdefault(str(status), [])
             code = body["error"].get("code") or body["error"]["type"]  # of Anthropic's form, which has no codes
             codes += [code] if code not in codes else []

@@ -175,6 +175,7 @@ def api() -> "Api":
             call_rates().check,
             partial(standings, database()),
         ),
+        origin=cors_origin,
     )
 
 
