@@ -255,7 +255,7 @@ def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[A
     return answered
 
 
-def _speak_mcp(api: Api, request: Request) -> Reply:
+def speak_mcp(api: Api, request: Request) -> Reply:
     """`POST /mcp`; its module is loaded by who speaks it."""
     from broker.rest.mcp import answer_mcp
 
@@ -281,7 +281,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     **MODEL_ROUTES,
     ("GET", "/limits"): ("usage:read", list_limits),
-    ("POST", "/mcp"): ("jobs:read", _speak_mcp),
+    ("POST", "/mcp"): ("jobs:read", speak_mcp),
     **OPENAI_ROUTES,
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},

@@ -90,8 +90,8 @@ def answer_mcp(api: "Api", request: Request) -> Reply:
         raise
     except InvalidRequest as error:
         return _error(400, None, Fault(PARSE, error.message))
-    if fault := _fault_of(message):
-        return _error(400, None, Fault(INVALID, fault))
+    if wrong := _fault_of(message):
+        return _error(400, None, Fault(INVALID, wrong))
     if "id" not in message:
         return Reply(202, None)  # a notification
     known, method = message["id"], message["method"]

@@ -1,7 +1,7 @@
 """A session of the official client of the Model Context Protocol, which has an environment of its own (`.venv/mcp`).
 
-Run as `python mcp_session.py KEY URL MODE [URL MODE …]`; prints what it met as JSON, a line for each. In the mode `tasks`
-the client takes tasks, and polls them as the extension has it.
+Run as `python mcp_session.py KEY URL MODE [URL MODE …]`; prints what it met as JSON, a line for each. In the mode
+`tasks` the client takes tasks, and polls them as the extension has it.
 """
 
 import json
