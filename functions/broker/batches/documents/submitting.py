@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from broker.batches.batch import DOCUMENT, KEEP_S, LOOK_MS, Batch, is_document
+from broker.batches.batch import BEGUN_MS, DOCUMENT, KEEP_S, Batch, is_document
 from broker.batches.documents.children import Child, Children
 from broker.batches.documents.earlier import Earlier, Kept, names_of
 from broker.batches.documents.pages import KNOWN, LoadsPages, Pages, Pin
@@ -105,7 +105,7 @@ class SubmitDocument:
             ends_at=now + recipe.deadline_s * 1000,
             source={"kind": DOCUMENT, **source},
             asked=asked,
-            due_at=now + LOOK_MS,
+            due_at=now + BEGUN_MS,
         )
         kept = batch if self.batches.create(batch) else self.batches.get(batch_id)
         if not kept.status.terminal:
