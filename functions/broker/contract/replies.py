@@ -51,6 +51,10 @@ class Attempt(Shown):
     latency_ms: Count | None
     cost_usd: Usd
     """What the call cost; its worst case while that is not known."""
+    cached_tokens: Count
+    """Of the prompt, what the provider's prompt cache had."""
+    cache_write_tokens: Count
+    """What it put there."""
     paid: Literal["yes", "no", "unknown"]
     """`unknown` where the provider may have charged for a call without an answer."""
     model_version: Count | None
@@ -61,6 +65,15 @@ class Attempt(Shown):
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
     times: Count = 1
     """Calls of earlier runs that failed alike are told as one; its time, tokens and cost are theirs together."""
+
+
+class JobUsage(Usage):
+    """The same, with what the provider's prompt cache had to do with."""
+
+    cached_tokens: Count
+    """Of the tokens in, what it had."""
+    cache_write_tokens: Count
+    """Of the tokens in, what was put there."""
 
 
 class Candidate(Shown):
@@ -194,7 +207,7 @@ class JobSummary(Shown):
     started_at: Time | None
     ended_at: Time | None
     error: JobError | None
-    usage: Usage
+    usage: JobUsage
     urls: Urls
 
 

@@ -19,6 +19,8 @@ SHORT = {
     "latency_ms": "l",
     "input_tokens": "i",
     "output_tokens": "u",
+    "cached_tokens": "k",
+    "cache_write_tokens": "y",
     "ended_at": "a",
     "operation_id": "h",
     "started_at": "s",
@@ -34,6 +36,9 @@ SHORT = {
 not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked. Of jobs of the bulk lane alone, for
 `jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
 `wire.rate_limits` reads them. Of several that are kept as one (`together`): how many `times`, and `first_ended_at`."""
+
+USAGE = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
+"""Of a call's facts, what a job tells of the answer that was taken, where it is known."""
 
 Facts = Mapping[str, Any]
 """What became of a call, by its long names."""

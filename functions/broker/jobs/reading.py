@@ -69,6 +69,8 @@ def view(
         "usage": {
             "input_tokens": head.usage.get("input_tokens", 0),
             "output_tokens": head.usage.get("output_tokens", 0),
+            "cached_tokens": head.usage.get("cached_tokens", 0),
+            "cache_write_tokens": head.usage.get("cache_write_tokens", 0),
             "cost_usd": usd(head.spent),
         },
         "attempts": [_attempt(key, call) for key, call in in_order(head)],
@@ -162,6 +164,8 @@ def _attempt(key: str, call: dict[str, Any]) -> dict[str, Any]:
         "error": known.get("error"),
         "latency_ms": known.get("latency_ms"),
         "cost_usd": usd(known.get("cost", known["reserved"])),
+        "cached_tokens": known.get("cached_tokens", 0),
+        "cache_write_tokens": known.get("cache_write_tokens", 0),
         "paid": known.get("paid", calls.UNKNOWN),
         "model_version": known.get("version"),
         "operation": known.get("operation", "answer"),
