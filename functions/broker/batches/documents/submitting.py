@@ -126,6 +126,8 @@ class PlanDocument:
     outbox: Outbox
     results: Results
     pin: Pin
+    uncovered: Callable[[Batch, Stage, int], dict[str, str] | None] = lambda batch, stage, now: None
+    """Why a stage is not begun that the tenant's budget does not cover (`covering.Covering`)."""
 
     def __call__(
         self, batch_id: str, clock: Callable[[], int], time_left: Callable[[], bool], *, may_wait: bool = False
@@ -159,6 +161,8 @@ class PlanDocument:
         fit = Fit(int(about["size"]), about.get("family"))
         ended = [[child.ended for child in stage] for stage in earlier.stages]
         step = next_step(reading, recipe, fit, ended, stopped=batch.stop)
+        if isinstance(step, Stage) and (refusal := self.uncovered(batch, step, clock())):
+            step = Final(error=refusal)
         if isinstance(step, Final):
             stages = list(self.children.by_stage(batch)) if earlier.again else earlier.stages
             return self._end(batch, recipe, reading, step, stages, clock())
