@@ -79,6 +79,18 @@ class Prepare:
         question, chosen, holding = self._ready(tenant_id, document, now)
         return question, self._worst(chosen, question, holding), _wait(chosen)
 
+    def check_covers(self, tenant_id: str, nusd: int, now: int) -> bool:
+        """Stop where a tenant's budget does not cover so many nano-dollars now; nothing is held. True if it has one.
+
+        Raises:
+            BudgetExceeded: it does not.
+        """
+        budget = self.tenants.get(tenant_id, now).monthly_budget
+        if budget is None:
+            return False
+        ledger.check_covers(self.database, tenant_id, ledger.period_of(now), budget, nusd)
+        return True
+
     def _ready(
         self, tenant_id: str, document: dict[str, Any], now: int
     ) -> tuple[Question, Selection, tuple[Policy, ...]]:
