@@ -5,7 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from broker.bootstrap import batching
-from broker.bootstrap.adapters import database, files, is_local, job_queue, models, prompt_texts, setting, tenants
+from broker.bootstrap.adapters import database, files, is_local, models, prompt_texts, setting, tenants
 from broker.bootstrap.running import deliveries
 from broker.clock import now_ms
 
@@ -86,7 +86,7 @@ def batch_door() -> "BatchDoor":
     from broker.rest.batches import BatchDoor
 
     def show(url: str) -> "ShowBatch":
-        return ShowBatch(batching.batches(), url, job_queue().waiting)
+        return ShowBatch(batching.batches(), url)
 
     stops = Stops(batching.release())
     results = ResultObjects(lambda: client("s3"), setting("PAYLOADS_BUCKET"))

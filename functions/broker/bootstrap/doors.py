@@ -63,7 +63,10 @@ def prepare() -> "Prepare":
 
     prompts = Prompts(database(), prompt_texts())
     inbox = setting("INBOX_BUCKET")
-    return Prepare(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets())
+    return Prepare(
+        *(database(), models(), tenants(), prompts, conversations(), policies(), inbox, budgets()),
+        *(jobs(), payloads()),
+    )
 
 
 @cache

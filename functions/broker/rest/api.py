@@ -31,6 +31,7 @@ from broker.rest.limited import limits_for, list_limits, telling
 from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_routes import MODEL_ROUTES
 from broker.rest.openai import OPENAI_ROUTES
+from broker.rest.openai_media import MEDIA_ROUTES
 from broker.rest.prompt_runs import run_body
 from broker.rest.tries import asked_once
 from broker.rest.waiting import again, ended, preferred_wait
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
     from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
-INCLUDED = ("route",)
-"""What `include` may ask for: `route` is why each registered model was taken or left out."""
+INCLUDED = ("route", "queue")
+"""What `include` may ask for: why each registered model was taken or left out, and where a queued job stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,8 @@ class Api:
             head = self.wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
         shown = self._shown(seen, request, whole_route="route" in included)
+        if "queue" in included:
+            shown["queue"] = self.jobs.standing(seen.head, now_ms())
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
@@ -288,6 +291,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     **MODEL_ROUTES,
     ("GET", "/limits"): ("usage:read", list_limits),
     **OPENAI_ROUTES,
+    **MEDIA_ROUTES,
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},

@@ -146,8 +146,13 @@ def counted(api: "Api", request: Request, mapping: Mapping) -> int:
     Raises:
         Unavailable: all models that could do the work are left alone for a while.
     """
-    _, body = parsed(request, mapping)
-    found = api.estimate(body, request.tenant, now_ms())["candidates"]
+    from broker.doors.reading import renamed
+
+    asked, body = parsed(request, mapping)
+    try:
+        found = api.estimate(body, request.tenant, now_ms())["candidates"]
+    except InvalidRequest as error:
+        raise renamed(error, asked.places) from None
     if not found:
         raise Unavailable(
             "All models that could do it are left alone for a while.", code="circuit_open", retry_after=30
