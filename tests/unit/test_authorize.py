@@ -10,7 +10,7 @@ import urllib3
 from broker.bootstrap import adapters, doors
 from broker.cli import create_key
 from broker.cloud import clients
-from broker.tenants.api_keys import key_hash, new_key
+from broker.tenants.api_keys import key_hash, key_id, new_key
 from handlers.authorize import handler
 from moto.server import ThreadedMotoServer
 
