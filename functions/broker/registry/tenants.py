@@ -10,7 +10,7 @@ from broker.jobs.fields import Language
 from broker.json_text import MAX_BODY_BYTES
 from broker.registry.entry import Entry, Name, PolicyNames, StrictEntry, TenantId, Usd
 from broker.storage import Item
-from broker.tenants.limits import MOST, MOST_CALLS, MOST_QUEUED, MOST_WAITS, What, Window
+from broker.tenants.limits import MOST, MOST_CALLS, MOST_ENQUEUED, MOST_QUEUED, MOST_WAITS, What, Window
 from broker.tenants.rules import MOST_RULES, Action, Per, Period
 
 Url = Annotated[str, Spelled("^https?://", "it has to be an address that begins with https:// or http://")]
@@ -54,6 +54,8 @@ class TenantLimitsEntry(LimitsEntry):
 
     calls_per_second: int | None = Field(default=None, ge=1, le=MOST_CALLS)
     """Calls of the API, looks among them; what the stack gives each unless said."""
+    enqueued_batch_tokens: int | None = Field(default=None, ge=0, le=MOST_ENQUEUED)
+    """Of its batches that have not ended: one for each four bytes of their rows."""
     waits_at_once: int | None = Field(default=None, ge=0, le=MOST_WAITS)
     """Calls that wait for an answer at the same time; what the stack gives each unless said."""
 

@@ -42,6 +42,9 @@ CALLS, MOST_CALLS = "calls_per_second", 5_000
 QUEUED, MOST_QUEUED = "queued_jobs", 1_000_000
 """Jobs that were accepted and have not ended (`tenants.open_jobs`)."""
 
+ENQUEUED, MOST_ENQUEUED = "enqueued_batch_tokens", 10**13
+"""Tokens of batches that have not ended (`batches.rows.enqueuing`)."""
+
 WAITS, MOST_WAITS = "waits_at_once", 10_000
 """Calls that wait for an answer at the same time (`tenants.waits`)."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.errors import Forbidden
 from broker.storage import Database
-from broker.tenants.limits import BODY_BYTES, CALLS, QUEUED, WAITS, Limit, limits_of
+from broker.tenants.limits import BODY_BYTES, CALLS, ENQUEUED, QUEUED, WAITS, Limit, limits_of
 from broker.tenants.rules import Rule
 
 KEEP_MS = 30_000
@@ -59,6 +59,8 @@ class Tenant:
     """Of the API, looks among them; None for what the stack gives each."""
     queued_jobs: int | None = None
     """Jobs that have not ended, at most."""
+    enqueued_batch_tokens: int | None = None
+    """Of batches that have not ended, at most."""
     budgets: tuple[Rule, ...] = ()
     """Beside its own."""
     waits_at_once: int | None = None
@@ -110,6 +112,7 @@ class Tenants:
                 limits=limits_of("tenant", tenant_id, item.get("limits", {})),
                 calls_per_second=item.get("limits", {}).get(CALLS),
                 queued_jobs=item.get("limits", {}).get(QUEUED),
+                enqueued_batch_tokens=item.get("limits", {}).get(ENQUEUED),
                 budgets=tuple(map(Rule.of, item.get("budgets", ()))),
                 waits_at_once=item.get("limits", {}).get(WAITS),
                 body_bytes=item.get("limits", {}).get(BODY_BYTES),
