@@ -109,6 +109,7 @@ class Door:
             self.batches.door,
             self.batches.bulk,
             lambda: an_endpoint_door(world.database, self.deliveries, self.deliver.again, self.attempt),
+            places=lambda limits: [each.standing(world.database) for each in limits],
             waits=self.waits,
         )
 

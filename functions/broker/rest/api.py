@@ -40,7 +40,8 @@ from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.tenants.limiting import Standing
-from broker.tenants.limits import Limit
+from broker.tenants.limits import QUEUED, Limit
+from broker.tenants.open_jobs import OpenJobs
 from broker.tenants.registry import Tenants
 from broker.tenants.waits import Waits
 
@@ -78,6 +79,8 @@ class Api:
     """Raises where the tenant calls too often."""
     standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
     """How limits of a tenant stand."""
+    places: Callable[[Sequence[OpenJobs]], Sequence[dict[str, Any]]] = lambda limits: ()
+    """How limits of jobs that have not ended stand."""
     waits: Waits | None = None
     """How many calls of a tenant wait at once; without it, all that come."""
     origin: Callable[[], str] = lambda: ""
@@ -137,7 +140,9 @@ class Api:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
         limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
-        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
+        queued = request.limits.get(QUEUED)
+        who = request.tenant, request.principal, door, request.request_id
+        caller = Caller(*who, limits=limits, key=request.key, queued_jobs=queued)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
         return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
