@@ -51,6 +51,7 @@ class MessageUsage(Shown):
     input_tokens: Count
     """All that was read, of a provider's cache or not."""
     output_tokens: Count
+    output_tokens_details: dict[str, Count]
     cache_creation_input_tokens: Literal[0]
     cache_read_input_tokens: Literal[0]
     service_tier: Literal["standard"]

@@ -179,6 +179,13 @@ class Urls(Shown):
     events: Url
 
 
+class JobUsage(Usage):
+    """The same, with what a model thought."""
+
+    reasoning_tokens: Count
+    """Among those that went out."""
+
+
 class JobSummary(Shown):
     """A job as it stands in a list."""
 
@@ -192,7 +199,7 @@ class JobSummary(Shown):
     started_at: Time | None
     ended_at: Time | None
     error: JobError | None
-    usage: Usage
+    usage: JobUsage
     urls: Urls
 
 

@@ -17,6 +17,7 @@ SHORT = {
     "latency_ms": "l",
     "input_tokens": "i",
     "output_tokens": "u",
+    "reasoning_tokens": "g",
     "ended_at": "a",
     "operation_id": "h",
     "started_at": "s",
@@ -30,6 +31,9 @@ SHORT = {
 not the job's, `prompt` the registered one (`tone@3`) by which a judge was asked. Of jobs of the bulk lane alone, for
 `jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
 `wire.rate_limits` reads them."""
+
+TOKENS = ("input_tokens", "output_tokens", "reasoning_tokens")
+"""What a job tells of its answer's tokens; those that were thought are among those that went out."""
 
 Facts = Mapping[str, Any]
 """What became of a call, by its long names."""

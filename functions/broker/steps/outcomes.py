@@ -127,6 +127,8 @@ def facts_of(
     if answer:
         into, out = answer.input_tokens, answer.output_tokens
         cost = model.cost(into, out, answer.units)
+        if answer.reasoning_tokens:
+            facts["reasoning_tokens"] = answer.reasoning_tokens
         return facts | {"input_tokens": into, "output_tokens": out, "paid": "yes", "cost": cost}
     if failure and failure.tokens is not None:
         into, out = failure.tokens

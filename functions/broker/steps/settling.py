@@ -218,7 +218,7 @@ def outcome_of(ending: dict[str, Any]) -> Outcome:
             (`errors.BrokerError.failure`), or the workflow's word of one (`{"Error", "Cause"}`).
     """
     facts = ending["answer"]["facts"] if "answer" in ending else {}
-    usage = {name: facts[name] for name in ("input_tokens", "output_tokens") if name in facts}
+    usage = {name: facts[name] for name in calls.TOKENS if name in facts}
     known: dict[str, Any] = {"model": facts.get("model"), "usage": usage}
     if failure := _failure(ending):
         return replace(_failed(failure), **known)
