@@ -71,7 +71,7 @@ def test_a_body_is_a_job(given: dict[str, Any], made: dict[str, Any]) -> None:
         ({"parallel_tool_calls": "no"}, "parallel_tool_calls"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"functions": []}, "functions"),
-        ({"reasoning_effort": "high"}, "reasoning_effort"),
+        ({"reasoning": {"effort": "high"}}, "reasoning"),
         ({"service_tier": "priority"}, "service_tier"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
         ({"response_format": {"type": "grammar"}}, "response_format.type"),

@@ -90,7 +90,7 @@ def _thinking(call: Call, history: History) -> Json:
     asked = reasoning.wanted(call)
     if asked is None or call.options.get("reasoning") == "always":
         return {}
-    if "nova" in call.model:
+    if "nova" in _family(call):
         if asked.is_off:
             return {"reasoningConfig": {"type": "disabled"}}
         most = reasoning.effort_of(call, asked, NOVA_EFFORTS) or NOVA_EFFORTS[0]
@@ -99,8 +99,12 @@ def _thinking(call: Call, history: History) -> Json:
     return {"reasoning_effort": effort} if effort else {}
 
 
+def _family(call: Call) -> str:
+    return str(call.options.get("family", call.model))
+
+
 def _is_claude(call: Call) -> bool:
-    return "anthropic" in str(call.options.get("family", call.model))
+    return "anthropic" in _family(call)
 
 
 def _sent_back(thought: reasoning.Thought) -> Json:
