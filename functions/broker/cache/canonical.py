@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.jobs.idempotency import fingerprint
+from broker.prompt_marks import without_marks
 from broker.routing.model import Model
 
 GENERATION = 1
@@ -17,7 +18,7 @@ GENERATION = 1
 ASIDE = frozenset(
     {
         *("metadata", "webhook", "bus_events", "priority", "deadline_seconds", "timeout_seconds", "ttl_seconds"),
-        *("cache", "coalesce", "conversation_id", "previous_job_id"),
+        *("cache", "prompt_cache", "coalesce", "conversation_id", "previous_job_id"),
         *("history", "prompt_used"),  # notes of how the request was prepared
         *("model", "routing", "prompt", "parameters"),  # these count in the form that is built from them
     }
@@ -70,6 +71,7 @@ def cache_key_of(
         return None
     if _refers(_without(request.get("input", {}), "tools")):
         return None
+    request = {**request, "input": without_marks(request.get("input", {}))}
     prompt = request.get("prompt_used") or request.get("prompt", {})
     form = {
         **_without(request, *ASIDE),

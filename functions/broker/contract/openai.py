@@ -41,6 +41,13 @@ class ResponseUsage(Shown):
     total_tokens: Count
 
 
+class PromptTokensDetails(Shown):
+    """Of the prompt, what the provider's prompt cache had and what was put there."""
+
+    cached_tokens: Count
+    cache_write_tokens: Count
+
+
 class Told(Shown):
     """What is only told back."""
 
@@ -77,6 +84,7 @@ class Response(Told):
     store: bool
     """`false`: no response goes on from it, and it is kept for ten minutes."""
     service_tier: Literal["default", "flex"]
+    prompt_cache_retention: Literal["in_memory", "24h"] | None
 
 
 class ItemList(Shown):
@@ -104,6 +112,7 @@ class CompletionUsage(Shown):
     completion_tokens: Count
     total_tokens: Count
     completion_tokens_details: dict[str, Count]
+    prompt_tokens_details: PromptTokensDetails
 
 
 class ChatCompletion(Told):

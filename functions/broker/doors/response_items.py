@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from broker.doors.openai import breakpoint_of
 from broker.doors.reading import Fields, Json, entries, refuse
 from broker.doors.thoughts import unpacked
 
@@ -123,7 +124,7 @@ def _parts(content: Any, place: str) -> Iterator[Json]:
             case "input_text" | "output_text":
                 part.only("annotations", [])
                 part.only("logprobs", [])
-                yield {"type": "text", "text": part.need("text")}
+                yield {"type": "text", "text": part.need("text")} | breakpoint_of(part)
             case "refusal":
                 yield {"refusal": str(part.need("refusal"))}
             case "input_image":
@@ -131,10 +132,10 @@ def _parts(content: Any, place: str) -> Iterator[Json]:
                     refuse(f"{at}.file_id", "it is not supported: give an image_url")
                 detail = part.text("detail")
                 url = {"url": part.need("image_url")} | ({"detail": detail} if detail else {})
-                yield {"type": "image_url", "image_url": url}
+                yield {"type": "image_url", "image_url": url} | breakpoint_of(part)
             case "input_file":
                 named = {name: text for name in ("filename", "file_data") if (text := part.text(name)) is not None}
-                yield {"type": "file", "file": named}
+                yield {"type": "file", "file": named} | breakpoint_of(part)
             case _:
                 refuse(f"{at}.type", "only input_text, output_text, refusal, input_image or input_file is supported")
         part.end()

@@ -9,11 +9,14 @@ from typing import Any
 from broker.doors.openai import (
     ONE_CALL,
     SAID_PLACES,
+    cached_details,
     calls_of,
     job_id_of,
     lane,
     metadata_of,
+    prompt_cache,
     public_id,
+    retention_of,
     schema_of,
     seconds,
     text_of,
@@ -107,7 +110,8 @@ def job_of(body: Any) -> Asked:
     _conversation(fields, job)
     if _truncation(fields) == "auto":
         context["strategy"] = "truncate_oldest"
-    job |= lane(fields) | told_back(fields)
+    told = told_back(fields)
+    job |= lane(fields) | told | prompt_cache(fields, told)
     background = fields.truth("background")
     if fields.take("store") is False:
         if background:
@@ -252,6 +256,7 @@ def response_of(view: Json, asked: Json) -> Json:
         "previous_response_id": public_id(PREFIX, asked["previous_job_id"]) if "previous_job_id" in asked else None,
         "store": asked.get("context", {}).get("continuable", True),
         "service_tier": tier_of(asked),
+        "prompt_cache_retention": retention_of(asked),
         "metadata": metadata,
         **said,
     }
@@ -285,7 +290,7 @@ def _items(view: Json, error: Json, status: str, *, shown: bool) -> list[Json]:
 def _usage(usage: Json) -> Json:
     return {
         "input_tokens": usage["input_tokens"],
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "input_tokens_details": cached_details(usage),
         "output_tokens": usage["output_tokens"],
         "output_tokens_details": {"reasoning_tokens": usage["reasoning_tokens"]},
         "total_tokens": usage["input_tokens"] + usage["output_tokens"],

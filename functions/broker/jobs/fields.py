@@ -9,6 +9,7 @@ from broker.jobs.exact import Exact
 from broker.jobs.field_errors import Spelled, at, few, here, one_of
 from broker.jobs.head import HELD_EVENT
 from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
+from broker.jobs.prompt_caching import check_marks
 from broker.json_text import MAX_BODY_BYTES
 
 MOST_FIELDS = 100
@@ -177,6 +178,7 @@ class Input(Strict):
         check_tools(self.tools or (), self.tool_choice)
         if not self.tools:
             self.tool_choice = None  # to choose freely, or none, of no tools at all
+        check_marks(self)
         return self
 
 

@@ -22,6 +22,7 @@ from broker.jobs.fields import (
     own_name,
 )
 from broker.jobs.messages import check_results
+from broker.jobs.prompt_caching import PromptCache
 from broker.json_text import check_depth
 
 MOST_WAIT_S = 604_800
@@ -77,6 +78,8 @@ class JobRequest(Strict):
     parameters: Parameters = Field(default_factory=Parameters)
     output_schema: dict[str, Any] | None = None
     cache: Cache | None = None
+    prompt_cache: PromptCache | None = None
+    """Have the provider keep what it reads, for the next request that begins the same."""
     coalesce: bool = False
     """Share one provider call with identical jobs that are under way."""
     context: Context = Field(default_factory=Context)
@@ -113,6 +116,8 @@ class JobRequest(Strict):
                 raise at(f"input.{name}", f"{NEEDED} for {self.task}")
         if self.task is Task.MODERATE:
             self._has_one_thing_to_judge()
+        if self.prompt_cache is not None:
+            raise at("prompt_cache", f"it is for chats, not for {self.task}")
         if self.prompt is not None:
             raise at("prompt", f"prompts are for chats, not for {self.task}")
         if self.task not in MANY_TEXTS and isinstance(self.input.text, list):

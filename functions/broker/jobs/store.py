@@ -158,6 +158,12 @@ class Jobs:
         found = (self._database.get("jobs", item["pk"], "HEAD") for item in page.items)
         return [Head.from_item(item) for item in found if item], page.cursor
 
+    def standing(self, head: Head, now: int) -> dict[str, Any] | None:
+        """Where a queued job stands (`queueing.standing`)."""
+        from broker.jobs.queueing import standing  # few ask
+
+        return standing(self._database, head, now)
+
     def notes(self, job_id: str, prefix: str = "") -> dict[str, Item]:
         """The small items beside the head, by name: `ROUTE#1`, `DELIVERY#…`, `ASKED` and so on."""
         return _notes(self._database.query("jobs", job_pk(job_id), f"NOTE#{prefix}"))

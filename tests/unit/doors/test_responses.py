@@ -53,7 +53,10 @@ def with_input(**more: Any) -> dict[str, Any]:
         ({"service_tier": "flex", "background": True}, {"priority": "bulk"}),
         (
             {"safety_identifier": "s", "prompt_cache_key": "p"},
-            {"metadata": {"openai.safety_identifier": "s", "openai.prompt_cache_key": "p"}},
+            {
+                "metadata": {"openai.safety_identifier": "s", "openai.prompt_cache_key": "p"},
+                "prompt_cache": {"key": "p"},
+            },
         ),
     ],
 )

@@ -8,7 +8,10 @@ ways; its turns alternate and begin with the user's. What it cannot take (`seed`
 from base64 import b64decode, b64encode
 from typing import Any
 
+from broker.cached_input import CachedInput
 from broker.errors import Refused
+from broker.prompt_marks import LONG
+from broker.providers.bedrock.cache_points import pointed, settle
 from broker.providers.bedrock.invoke import Exchanger, guardrail
 from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire import anthropic_thinking as thinking
@@ -18,6 +21,7 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import CONVERSE
 from broker.providers.wire.exchange import Json, charged, counted, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
+from broker.providers.wire.marks import of_part
 from broker.providers.wire.tools import FORBIDDEN, DialectTool
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
@@ -62,7 +66,7 @@ def request(call: Call, history: History) -> Json:
     """The operation's parameters."""
     made: Json = {"modelId": call.model, "messages": [_turn(each) for each in history.turns]}
     if history.system:
-        made["system"] = [{"text": each} for each in history.system]
+        made["system"] = [block for each in history.system for block in pointed({"text": each}, of_part(each))]
     inference = chats.parameters(call, PARAMETERS)
     if more := _thinking(call, history):
         made["additionalModelRequestFields"] = more
@@ -78,6 +82,7 @@ def request(call: Call, history: History) -> Json:
         made["guardrailConfig"] = guard
     if call.caller:
         made["requestMetadata"] = call.caller
+    settle(call, made)
     return made
 
 
@@ -117,9 +122,12 @@ def _turn(turn: Spoken) -> Json:
     content: list[Json] = [_sent_back(each) for each in turn.thoughts]
     for result in turn.results:
         blocks = [_block(each) for each in result.parts]
-        content.append({"toolResult": {"toolUseId": result.id, "content": blocks}})
-    content += [_block(each) for each in turn.parts]
-    content += [{"toolUse": {"toolUseId": use.id, "name": use.name, "input": use.arguments}} for use in turn.uses]
+        content += pointed({"toolResult": {"toolUseId": result.id, "content": blocks}}, result.mark)
+    for each in turn.parts:
+        content += pointed(_block(each), of_part(each))
+    for use in turn.uses:
+        made = {"toolUseId": use.id, "name": use.name, "input": use.arguments}
+        content += pointed({"toolUse": made}, use.mark)
     return {"role": turn.role, "content": content}
 
 
@@ -134,7 +142,7 @@ def _tools(history: History) -> Json | None:
     # A conversation that has used tools must name them even where no more calls are wanted.
     if not tools or (choice == FORBIDDEN and not any(turn.uses for turn in history.turns)):
         return None
-    config: Json = {"tools": [{"toolSpec": _spec(each)} for each in tools]}
+    config: Json = {"tools": [block for each in tools for block in pointed({"toolSpec": _spec(each)}, each.mark)]}
     if choice:
         word, name = choice
         config["toolChoice"] = CHOICES.get(word) or {"tool": {"name": name}}
@@ -154,8 +162,11 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         BadOutput: it is not in the form of the operation, or misses the call's schema.
     """
     reason = field(reply, "stopReason")
-    tokens = (counted(field(reply, "usage", "inputTokens")), counted(field(reply, "usage", "outputTokens")))
-    with charged(tokens):
+    usage = field(reply, "usage")
+    cached = _cached(usage)
+    read = counted(field(usage, "inputTokens"))  # beside what the prompt cache had to do with
+    tokens = (None if read is None else read + sum(cached), counted(field(usage, "outputTokens")))
+    with charged(tokens, cached):
         if isinstance(reason, str) and reason in REFUSALS:
             code, message = REFUSALS[reason]
             raise Refused(message, code=code, maybe_paid=True)
@@ -175,6 +186,7 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         tokens=tokens,
         facts={"request_id": str(identity)[:128]} if identity else {},
         thinking=reasoning.Thinking([_thought(each, _is_claude(call)) for each in thoughts]),
+        cached=cached,
     )
     return history.toolbox.restored(answered)
 
@@ -185,6 +197,14 @@ def _thought(block: Any, signs: bool) -> Json:
         return reasoning.hidden(BY if signs else "", b64encode(hidden).decode())
     text, signature = (field(block, "reasoningText", name) for name in ("text", "signature"))
     return reasoning.thought(str(text or ""), BY, signature if signs else None)
+
+
+def _cached(usage: Any) -> CachedInput:
+    written = counted(field(usage, "cacheWriteInputTokens")) or 0
+    details = field(usage, "cacheDetails")
+    longer = [each for each in details if field(each, "ttl") == LONG] if isinstance(details, list) else []
+    hour = min(counted(*(field(each, "inputTokens") for each in longer)) or 0, written)
+    return CachedInput(counted(field(usage, "cacheReadInputTokens")) or 0, written - hour, hour)
 
 
 def _called(use: Json) -> Json:

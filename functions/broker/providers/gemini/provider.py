@@ -14,7 +14,7 @@ import re
 from typing import Any
 
 from broker.packed_numbers import Vectors
-from broker.providers.gemini.format import answered, facts, post, tokens
+from broker.providers.gemini.format import answered, cached, facts, post, tokens
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange, reasoning
 from broker.providers.wire.abilities import cannot
@@ -91,6 +91,7 @@ def _chat(call: Call) -> Answer:
             [reasoning.thought(str(part.get("text") or "")) for part in thoughts],
             exchange.counted(field(reply.body, "usageMetadata", "thoughtsTokenCount")),
         ),
+        cached=cached(reply),
     )
     return history.toolbox.restored(answer)
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from broker.cached_input import NOT_CACHED, CachedInput
 from broker.errors import InvalidRequest, Truncated
 from broker.providers.wire import abilities, reasoning, saying, structured
 from broker.providers.wire.base import Answer, Call
@@ -72,6 +73,7 @@ def answer(
     tokens: tuple[int | None, int | None],
     facts: dict[str, str],
     thinking: reasoning.Thinking = reasoning.NO_THINKING,
+    cached: CachedInput = NOT_CACHED,
 ) -> Answer:
     """The answer to a chat.
 
@@ -83,12 +85,13 @@ def answer(
         tokens: in and out as the service reported them, None for what it did not report.
         facts: of the attempt.
         thinking: what the model thought before; told where the call asks for it.
+        cached: of the tokens in, what the service's prompt cache had to do with.
 
     Raises:
         Truncated: the limit was reached before anything was said, or in the midst of JSON.
         BadOutput: it is empty, no text, or outside the schema.
     """
-    with charged(tokens):
+    with charged(tokens, cached):
         calls = saying.called(call, tool_calls, finish)
         told = [each for each in thinking.thoughts if any(each.values())] if reasoning.thinks(call) else []
         output = _output(call, saying.shown(text, finish), calls, finish, told)
@@ -101,6 +104,7 @@ def answer(
         finish_reason=output["finish_reason"],
         facts=facts,
         reasoning_tokens=thinking.tokens or 0,
+        cached=cached,
     )
 
 
