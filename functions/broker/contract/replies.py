@@ -72,8 +72,10 @@ class Attempt(Shown):
 
 
 class JobUsage(Usage):
-    """The same, with what the provider's prompt cache had to do with."""
+    """The same, with what was thought, and what the provider's prompt cache had to do with."""
 
+    reasoning_tokens: Count
+    """Of the tokens out, what the model thought before it answered."""
     cached_tokens: Count
     """Of the tokens in, what it had."""
     cache_write_tokens: Count
