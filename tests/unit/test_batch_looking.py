@@ -2,6 +2,7 @@
 
 from broker.batches.batch import LOOK_MS, BatchStatus
 from broker.batches.results.assembling import Assemble
+from broker.batches.results.pieces import Source
 
 from tests.fakes.batch_flow import Flow
 from tests.fakes.batch_rows import chat, jsonl
@@ -45,9 +46,11 @@ def test_finalizing_is_from_when_results_began_to_be_written_to_when_they_were()
     flow.tend_all()
     began = flow.now
 
-    def write(bucket: str, key: str, parts: object, batch_id: str) -> None:
+    def write(
+        bucket: str, key: str, source: Source, batch_id: str, so_far: object = None, time_left: object = None
+    ) -> None:
         flow.now += 40 * SECOND
-        flow.files(bucket, key, parts, batch_id)  # type: ignore[arg-type]
+        flow.files(bucket, key, source, batch_id)
 
     Assemble(flow.batches, flow.results, flow.files, write, "outbox")("batch_1", lambda: flow.now)
     batch = flow.batch()

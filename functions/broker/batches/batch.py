@@ -108,6 +108,8 @@ class Batch:
     """Why the batch failed as a whole."""
     output: dict[str, Any] = field(default_factory=dict)
     """Where its results are, once they are."""
+    writing: dict[str, Any] = field(default_factory=dict)
+    """How far its files of results are, by kind, where one invocation is not enough (`results.assembling`)."""
     token: str | None = None
     """By which the workflow that waits for the rows goes on."""
     stamps: dict[str, int] = field(default_factory=dict)
@@ -240,7 +242,7 @@ class Batch:
         """When its results are written."""
         if self.status.terminal:
             return self
-        return replace(self, output=output, token=None)._at(ENDS[self.stop], now)
+        return replace(self, output=output, token=None, writing={})._at(ENDS[self.stop], now)
 
     def failed(self, error: dict[str, Any], now: int) -> Self:
         """After it could not be taken as a whole; nothing of it was begun."""
@@ -259,7 +261,7 @@ class Batch:
 
     def collecting_anew(self) -> Self:
         """When results of its shards are missing that were there: all of them are to be collected once more."""
-        return replace(self, collects_anew=True, is_paused=False, released=0, open=(), busy=(), sums=Sums())
+        return replace(self, collects_anew=True, is_paused=False, released=0, open=(), busy=(), sums=Sums(), writing={})
 
     def looked_at(self, now: int) -> Self:
         """With the sweep's next look put off, for something moved."""

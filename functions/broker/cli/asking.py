@@ -18,6 +18,9 @@ from broker.jobs.head import Status
 POLL_S = 20
 """A long poll, within what API Gateway allows."""
 
+PAUSE_S = 1
+"""Between long polls: where as many wait as may, they are answered at once."""
+
 
 class NotSucceeded(Exception):
     """The job that was waited for ended otherwise; its text is what is shown of it."""
@@ -164,6 +167,7 @@ def _ended(client: RestClient, job_id: str, seconds: int | None, options: argpar
         job = client.call("GET", _path(job_id), query={"wait": left})
         if job["ended_at"] or (until is not None and time.monotonic() >= until):
             break
+        time.sleep(PAUSE_S)
     if job["status"] != Status.SUCCEEDED:
         raise NotSucceeded(_why(job) if options.text_only else as_json(job))
     return _told(job, options)

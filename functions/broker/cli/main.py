@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from broker.cli import asking, batches, bulk, keys
 from broker.cli.completion import SHELLS, script
+from broker.cli.dead_letters import add_dlq, dlq
 from broker.cli.doctor import add_doctor, doctor
 from broker.cli.document_runs import add_document, document
 from broker.cli.documents import read
@@ -141,6 +142,7 @@ COMMANDS: dict[str, Callable[[Shell], str]] = {
     "key": keys.key,
     "secret": _secret,
     "replay": _replay,
+    "dlq": dlq,
     "reviews": _reviews,
     "feedback": _feedback,
     "outputs": _outputs,
@@ -188,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("secret", help="store a secret read from standard input")
     one.add_argument("name", help="such as providers/openai or tenants/acme/webhook")
     commands.add_parser("replay", help="tell again what is in the dead letters of publish")
+    add_dlq(commands.add_parser("dlq", help="look at dead letters, and send them to work again"))
     add_reviews(commands.add_parser("reviews", help="look at jobs that guardrails hold, and decide on them"))
     add_feedback(commands.add_parser("feedback", help="what was said of findings"))
     add_files(commands.add_parser("files", help="put, list, read and delete files"))

@@ -41,6 +41,13 @@ class ResponseUsage(Shown):
     total_tokens: Count
 
 
+class PromptTokensDetails(Shown):
+    """Of the prompt, what the provider's prompt cache had and what was put there."""
+
+    cached_tokens: Count
+    cache_write_tokens: Count
+
+
 class Told(Shown):
     """What is only told back."""
 
@@ -72,8 +79,21 @@ class Response(Told):
     max_output_tokens: int | None
     truncation: Literal["auto", "disabled"]
     conversation: dict[str, str] | None
-    previous_response_id: None
+    previous_response_id: Annotated[str, Field(pattern="^resp_")] | None
+    store: bool
+    """`false`: no response goes on from it, and it is kept for ten minutes."""
     service_tier: Literal["default", "flex"]
+    prompt_cache_retention: Literal["in_memory", "24h"] | None
+
+
+class ItemList(Shown):
+    """A page of items: messages, calls of functions, and what these gave."""
+
+    object: Literal["list"]
+    data: list[Object]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
 
 
 class DeletedAnswer(Shown):
@@ -90,6 +110,7 @@ class CompletionUsage(Shown):
     prompt_tokens: Count
     completion_tokens: Count
     total_tokens: Count
+    prompt_tokens_details: PromptTokensDetails
 
 
 class ChatCompletion(Told):
@@ -170,6 +191,8 @@ class ResponseRequest(Said):
     prompt: Object | None = None
     """A stored prompt: its `id`, a `version` (a number, or a label), and `variables`."""
     conversation: str | Object | None = None
+    previous_response_id: str | None = None
+    """What was asked and answered up to that response comes first, but for its instructions."""
     background: bool | None = None
     text: Object | None = None
     tools: list[Object] | None = None
@@ -180,7 +203,7 @@ class ResponseRequest(Said):
     truncation: Literal["auto", "disabled"] | None = None
     service_tier: Tier | None = None
     store: bool | None = None
-    """`false`: kept for ten minutes."""
+    """`false`: kept for ten minutes, and no response goes on from it."""
     stream: bool | None = None
     """Not with `background`."""
     stream_options: Object | None = None

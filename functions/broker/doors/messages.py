@@ -6,10 +6,11 @@ Source: Anthropic's API reference, "Messages" and "Count tokens in a Message", a
 import json
 from typing import Any
 
-from broker.doors.anthropic import hint
-from broker.doors.message_blocks import talk_of
+from broker.doors.anthropic import mark_of
+from broker.doors.message_blocks import Talk, talk_of
 from broker.doors.openai import public_id, text_of
 from broker.doors.reading import Asked, Fields, Json, refuse
+from broker.prompt_marks import MARK
 
 PREFIX = "msg_"
 
@@ -70,13 +71,20 @@ def _asked(fields: Fields, limit: Any) -> Asked:
     _output(fields, job)
     if (geo := fields.text("inference_geo")) not in (None, "global"):
         job["routing"] = {"regions": [geo]}
-    hint(fields)
+    _mark_all(talk, mark_of(fields))
     _thinking(fields)
     fields.only("service_tier", "auto", "standard_only")
     fields.only("speed", "standard")
     streams = fields.truth("stream")
     fields.end()
     return Asked(job, PLACES | talk.places, streams=streams)
+
+
+def _mark_all(talk: Talk, mark: Json) -> None:
+    """Put the mark of a whole body at its end, which moves on with each turn."""
+    if mark and talk.messages and MARK not in talk.messages[-1]:
+        talk.messages[-1] |= mark
+        talk.note(MARK, MARK)
 
 
 def _tools(fields: Fields, job: Json, places: dict[str, str]) -> None:
@@ -89,14 +97,14 @@ def _tools(fields: Fields, job: Json, places: dict[str, str]) -> None:
         for name in ("description", "strict"):
             if (value := tool.take(name)) is not None:
                 function[name] = value
-        hint(tool)
+        mark = mark_of(tool)
         tool.only("allowed_callers", ["direct"])
         tool.only("defer_loading", False)
         tool.only("eager_input_streaming", True, False)  # an answer comes whole in any case
         tool.only("input_examples", [])
         tool.end()
-        tools.append({"type": "function", "function": function})
-        places[f"input.tools.{number}.function"] = place
+        tools.append({"type": "function", "function": function} | mark)
+        places[f"input.tools.{number}"] = places[f"input.tools.{number}.function"] = place
         places[f"input.tools.{number}.function.parameters"] = f"{place}.input_schema"
     if tools:
         job["input"]["tools"] = tools
@@ -178,6 +186,7 @@ def message_instead(view: Json) -> Json | None:
 
 def _message(view: Json, content: list[Json], reason: str) -> Json:
     usage = view["usage"]
+    read, written = usage["cached_tokens"], usage["cache_write_tokens"]
     return {
         "id": public_id(PREFIX, view["id"]),
         "type": "message",
@@ -187,10 +196,10 @@ def _message(view: Json, content: list[Json], reason: str) -> Json:
         "stop_reason": reason,
         "stop_sequence": None,
         "usage": {
-            "input_tokens": usage["input_tokens"],
+            "input_tokens": usage["input_tokens"] - read - written,
             "output_tokens": usage["output_tokens"],
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
+            "cache_creation_input_tokens": written,
+            "cache_read_input_tokens": read,
             "service_tier": "standard",
         },
     }

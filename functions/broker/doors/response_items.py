@@ -1,11 +1,21 @@
 """The items of a response's `input` as messages of a chat: texts, pictures, calls of tools and what they gave."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from broker.doors.openai import breakpoint_of
 from broker.doors.reading import Fields, Json, entries, refuse
 
 ROLES = ("user", "assistant", "system", "developer")
+
+INSTRUCTING = ("system", "developer")
+
+
+def begins_with_instructions(body: Any) -> bool:
+    """Whether the input itself begins with what instructs: other than `instructions`, it is a part of the talk."""
+    given = body.get("input") if isinstance(body, Mapping) else None
+    first = given[0] if isinstance(given, list) and given else None
+    return isinstance(first, Mapping) and first.get("role") in INSTRUCTING
 
 
 def messages_of(fields: Fields) -> tuple[list[Json], dict[str, str]]:
@@ -92,7 +102,7 @@ def _parts(content: Any, place: str) -> Iterator[Json]:
             case "input_text" | "output_text":
                 part.only("annotations", [])
                 part.only("logprobs", [])
-                yield {"type": "text", "text": part.need("text")}
+                yield {"type": "text", "text": part.need("text")} | breakpoint_of(part)
             case "refusal":
                 yield {"refusal": str(part.need("refusal"))}
             case "input_image":
@@ -100,10 +110,10 @@ def _parts(content: Any, place: str) -> Iterator[Json]:
                     refuse(f"{at}.file_id", "it is not supported: give an image_url")
                 detail = part.text("detail")
                 url = {"url": part.need("image_url")} | ({"detail": detail} if detail else {})
-                yield {"type": "image_url", "image_url": url}
+                yield {"type": "image_url", "image_url": url} | breakpoint_of(part)
             case "input_file":
                 named = {name: text for name in ("filename", "file_data") if (text := part.text(name)) is not None}
-                yield {"type": "file", "file": named}
+                yield {"type": "file", "file": named} | breakpoint_of(part)
             case _:
                 refuse(f"{at}.type", "only input_text, output_text, refusal, input_image or input_file is supported")
         part.end()

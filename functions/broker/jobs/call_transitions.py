@@ -45,7 +45,7 @@ def start_call(
     head = owned(head, fence)
     if head.limit and head.spent + head.reserved + reserve > head.limit:
         raise BudgetExceeded("The job's limit does not cover another call.", code="max_cost_reached")
-    key = f"{fence.run}.{len(head.calls) + 1}"
+    key = f"{fence.run}.{head.calls_made + 1}"
     made = calls.settled({}, {"model": model, "version": version, "reserved": reserve})
     lease = max(head.lease_until or 0, now + lease_ms)
     after = {**head.calls, key: made}

@@ -9,6 +9,7 @@ from broker.jobs.exact import Exact
 from broker.jobs.field_errors import Spelled, few, here, one_of
 from broker.jobs.head import HELD_EVENT
 from broker.jobs.messages import MOST_MESSAGES, MOST_TOOLS, Message, Tool, ToolChoice, check_tools
+from broker.jobs.prompt_caching import check_marks
 from broker.json_text import MAX_BODY_BYTES
 
 MOST_FIELDS = 100
@@ -177,6 +178,7 @@ class Input(Strict):
         check_tools(self.tools or (), self.tool_choice)
         if not self.tools:
             self.tool_choice = None  # to choose freely, or none, of no tools at all
+        check_marks(self)
         return self
 
 
@@ -250,9 +252,14 @@ class Strategy(StrEnum):
 
 
 class Context(Strict):
-    """How to keep within the context window."""
+    """How to keep within the context window, and what other jobs may have of this one's."""
 
     strategy: Strategy = Strategy.ERROR
+    instructions: int | None = Field(default=None, ge=0, le=MOST_MESSAGES)
+    """How many of the first messages are instructions for this job alone, of those with the role `system` or
+    `developer`: all of them, unless it is said. A job that goes on from this one has the others before its own."""
+    continuable: bool = True
+    """Whether a job may go on from this one."""
 
 
 WebhookEvent = Annotated[

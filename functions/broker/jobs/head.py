@@ -208,6 +208,11 @@ class Head:
         return sum(call["c"] for call in self.calls.values() if "c" in call)
 
     @property
+    def calls_made(self) -> int:
+        """How many calls were begun, those included that are kept together."""
+        return calls.made(self.calls)
+
+    @property
     def is_over(self) -> bool:
         """True where it has ended."""
         return self.status.terminal

@@ -22,6 +22,7 @@ from broker.jobs.fields import (
     own_name,
 )
 from broker.jobs.messages import check_results
+from broker.jobs.prompt_caching import PromptCache
 from broker.json_text import check_depth
 
 MOST_WAIT_S = 604_800
@@ -77,11 +78,15 @@ class JobRequest(Strict):
     parameters: Parameters = Field(default_factory=Parameters)
     output_schema: dict[str, Any] | None = None
     cache: Cache | None = None
+    prompt_cache: PromptCache | None = None
+    """Have the provider keep what it reads, for the next request that begins the same."""
     coalesce: bool = False
     """Share one provider call with identical jobs that are under way."""
     context: Context = Field(default_factory=Context)
     conversation_id: Annotated[str, own_name(1, 128)] | None = None
     """The turns of this conversation that are kept come before the request's own, and its turns are kept."""
+    previous_job_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """An ended job of the tenant's that this one goes on from: what was asked and answered up to it comes first."""
     webhook: Webhook | None = None
     bus_events: bool | None = None
     """Tell the event bus of this job, or do not; unless said, as the stack was deployed."""
@@ -99,13 +104,20 @@ class JobRequest(Strict):
         if self.task is Task.CHAT:
             if self.input.messages is None and not self.input.text and self.prompt is None:
                 raise at("input", "input.messages, input.text or prompt is needed")
-            check_results(self.input.messages or (), goes_on=self.conversation_id is not None)
+            if self.conversation_id is not None and self.previous_job_id is not None:
+                raise at("previous_job_id", "a job goes on from another one or in a conversation, not both")
+            goes_on = self.conversation_id is not None or self.previous_job_id is not None
+            check_results(self.input.messages or (), goes_on=goes_on)
             return self
+        if self.previous_job_id is not None:
+            raise at("previous_job_id", f"jobs go on in chats, not in {self.task}")
         for name in NEEDS[self.task]:
             if not getattr(self.input, name):
                 raise at(f"input.{name}", f"{NEEDED} for {self.task}")
         if self.task is Task.MODERATE:
             self._has_one_thing_to_judge()
+        if self.prompt_cache is not None:
+            raise at("prompt_cache", f"it is for chats, not for {self.task}")
         if self.prompt is not None:
             raise at("prompt", f"prompts are for chats, not for {self.task}")
         if self.task not in MANY_TEXTS and isinstance(self.input.text, list):

@@ -23,6 +23,15 @@ NANO_OF = {"characters": 1_000}
 """Nano-dollars of one unit at a dollar: characters are priced by the million, all others one by one."""
 NANO_OF_TOKENS, NANO_OF_UNITS = 1_000, 1_000_000_000
 
+OPTIONAL_PRICES = (
+    "batch_price_in_usd",
+    "batch_price_out_usd",
+    "price_cached_in_usd",
+    "price_cache_write_usd",
+    "price_cache_write_1h_usd",
+)
+"""Of a million tokens, where the provider has them."""
+
 
 def nano(usd: float, factor: int) -> int:
     """Whole nano-dollars; what costs anything costs one at least."""
@@ -51,6 +60,12 @@ class ModelEntry(Entry):
     batch_price_in_usd: Usd | None = None
     """Of the provider's own batches, where it has such prices: estimates of batches show what they would make of it."""
     batch_price_out_usd: Usd | None = None
+    price_cached_in_usd: Usd | None = None
+    """Of tokens of a prompt that the provider's prompt cache had; without it they cost what others do."""
+    price_cache_write_usd: Usd | None = None
+    """Of tokens that were put there for some minutes;"""
+    price_cache_write_1h_usd: Usd | None = None
+    """and for an hour, where that costs more."""
     prices_as_of: Day | None = None
     rank: int = Field(default=100, ge=-1_000_000, le=1_000_000)
     """Order of preference where the choice is open; lower comes first."""
@@ -107,6 +122,12 @@ class ModelEntry(Entry):
             raise ValueError("batch_price_in_usd and batch_price_out_usd come together")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_price_of_minutes_too(self) -> Self:
+        if self.price_cache_write_1h_usd is not None and self.price_cache_write_usd is None:
+            raise ValueError("price_cache_write_1h_usd comes with price_cache_write_usd")
+        return self
+
     @property
     def key(self) -> str:
         """See `Entry.key`."""
@@ -114,7 +135,7 @@ class ModelEntry(Entry):
 
     def item(self) -> Item:
         """As `routing.models.Model` reads it."""
-        priced = {"id", "price_in_usd", "price_out_usd", "unit_prices_usd", "batch_price_in_usd", "batch_price_out_usd"}
+        priced = {"id", "price_in_usd", "price_out_usd", "unit_prices_usd", *OPTIONAL_PRICES}
         kept = self.model_dump(mode="json", exclude_none=True, exclude=priced)
         units = {name: nano(usd, NANO_OF.get(name, NANO_OF_UNITS)) for name, usd in self.unit_prices_usd.items()}
         prices = {
@@ -122,9 +143,9 @@ class ModelEntry(Entry):
             "price_out": nano(self.price_out_usd, NANO_OF_TOKENS),
             "unit_prices": units,
         }
-        for name in ("batch_price_in", "batch_price_out"):
-            if (price := getattr(self, f"{name}_usd")) is not None:
-                prices[name] = nano(price, NANO_OF_TOKENS)
+        for name in OPTIONAL_PRICES:
+            if (price := getattr(self, name)) is not None:
+                prices[name.removesuffix("_usd")] = nano(price, NANO_OF_TOKENS)
         return {"pk": "MODELS", "sk": self.id, **kept, **prices}
 
     def disabled(self) -> Self:

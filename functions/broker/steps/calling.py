@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from broker.errors import BadOutput, BrokerError, Conflict, CutShort, ModelTimedOut, TimedOut
@@ -15,6 +16,7 @@ from broker.jobs.calls import Facts
 from broker.jobs.ending import settle_call
 from broker.jobs.head import Head
 from broker.jobs.store import Jobs, Payloads
+from broker.prompt_marks import SHORT
 from broker.providers.wire.base import Call, MediaReader
 from broker.routing.model import Model
 from broker.routing.question import Question
@@ -90,7 +92,7 @@ class Calling:
         is_placed = False
         try:
             # Made before the call is on record: what is wrong with the request or the key needs no call.
-            call = self._build(plan, f"{run.fence.run}.{len(plan.head.calls) + 1}")
+            call = self._build(plan, f"{run.fence.run}.{plan.head.calls_made + 1}")
             if model.tenant_at_once is not None and self.exchange.goes_on(model, call):
                 is_placed = self.admission.take_place(run, model, now)
             head, key = self._start(plan, lease, once=once)
@@ -256,9 +258,24 @@ class Calling:
             fault=missed[-1]["e"]["message"] if missed else "",
             options=model.options,
             media=self.media(run),
+            **self._caching(plan),
             token=f"{head.id}-{key.replace('.', '-')}",
             scope=run.tenant,
         )
+
+    @staticmethod
+    def _caching(plan: Planned) -> dict[str, str]:
+        """How the provider's prompt cache is asked for help, by the names of `wire.base.Call`.
+
+        A key of a tenant's is its own, and no other's of that name: it is told as a digest of both. Turns of a
+        conversation begin alike, so they have one where the request has none.
+        """
+        if plan.operation is not None:
+            return {}
+        wish = plan.request.get("prompt_cache", {})
+        common = wish.get("key") or plan.head.conversation
+        key = sha256(f"prompt cache {plan.run.tenant}\n{common}".encode()).hexdigest()[:32] if common else ""
+        return {"cache_key": key, "cache_ttl": wish.get("ttl", SHORT) if "prompt_cache" in plan.request else ""}
 
 
 def of_run(head: Head, run: Run) -> dict[str, dict[str, Any]]:

@@ -142,9 +142,10 @@ def book(
     for call in calls:
         row = rows.setdefault(call["model"], Counter())
         row.update({name: call.get(name, 0) for name in ("input_tokens", "output_tokens")})
-        row.update({"nusd": call["cost"], "calls": 1})
+        times = call.get("times", 1)
+        row.update({"nusd": call["cost"], "calls": times})
         if call["paid"] == "unknown":
-            row.update({"unknown": 1, "unknown_nusd": call["cost"]})
+            row.update({"unknown": times, "unknown_nusd": call["cost"]})
     first = back[own] if own else -sum(row["nusd"] for row in rows.values())
     if rows and first:
         next(iter(rows.values()))["returned"] = first

@@ -10,6 +10,7 @@ IDENTITY = re.compile(r"[a-zA-Z0-9_-]+")
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 USED_NAME = re.compile(r"[a-zA-Z0-9_-]{1,200}")
 PICTURES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+MOST_MARKS = 4
 BODY = frozenset(
     {
         *("model", "max_tokens", "messages", "system", "temperature", "top_p", "stop_sequences", "tools"),
@@ -43,8 +44,25 @@ def check(body: Json) -> None:
     prefilled = bool(turns) and turns[-1][0] == "assistant"
     if prefilled and last.get("type") == "text" and last["text"] != last["text"].rstrip():
         refuse("messages: final assistant content cannot end with trailing whitespace")
+    _marks(body, [block for _, blocks in turns for block in blocks])
     sampling = {name: body.get(name) for name in ("temperature", "top_p")}
     claude.check(str(body.get("model")), **sampling, prefilled=prefilled)
+
+
+def _marks(body: Json, blocks: list[Json]) -> None:
+    marks = [
+        each["cache_control"]
+        for each in [*objects(body.get("tools")), *_blocks(body.get("system")), *blocks]
+        if "cache_control" in each
+    ]
+    if len(marks) > MOST_MARKS:
+        refuse(f"A maximum of {MOST_MARKS} blocks with cache_control may be provided. Found {len(marks)}.")
+    for mark in marks:
+        if not isinstance(mark, dict) or mark.get("type") != "ephemeral" or mark.get("ttl", "5m") not in ("5m", "1h"):
+            refuse("cache_control: Input should be a valid ephemeral cache control")
+    times = [mark.get("ttl", "5m") for mark in marks]
+    if times != sorted(times):  # 1h before 5m
+        refuse("a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block")
 
 
 def _blocks(content: object) -> list[Json]:

@@ -28,7 +28,8 @@ KEYS = {"ib_acme": "acme", "ib_rich": "rich"}
 
 Json = dict[str, Any]
 Answer = Callable[[Json], Json | BrokerError | None]
-"""Of a request as it is kept: the output, why there is none, or None while it goes on."""
+"""Of a request as it is kept: the output (its files, with their kinds, as `made`), why there is none, or None while it
+goes on."""
 
 USAGE = {"input_tokens": 9, "output_tokens": 4}
 
@@ -66,7 +67,9 @@ def end(world: World, head: Head, answer: Json | BrokerError | None) -> None:
         status = Status.BLOCKED if answer.type == "refused" else Status.FAILED
         outcome = Outcome(status, error=answer.facts())
     else:
-        saved = world.payloads.save(head, "OUTPUT#1.1", answer)
+        made = answer.pop("made", [])
+        files = [{"media_type": kind, "bytes": len(data)} for data, kind in made]
+        saved = world.payloads.save(head, "OUTPUT#1.1", answer | ({"files": files} if files else {}), files=made)
         outcome = Outcome(
             Status.SUCCEEDED, model="small", output="OUTPUT#1.1", usage=USAGE, linked=saved.linked or None
         )

@@ -7,7 +7,10 @@ ways; its turns alternate and begin with the user's. What it cannot take (`seed`
 
 from typing import Any
 
+from broker.cached_input import CachedInput
 from broker.errors import Refused
+from broker.prompt_marks import LONG
+from broker.providers.bedrock.cache_points import pointed, settle
 from broker.providers.bedrock.invoke import Exchanger, guardrail
 from broker.providers.bedrock.service_errors import bad
 from broker.providers.wire import chat as chats
@@ -15,6 +18,7 @@ from broker.providers.wire.base import Answer, Blob, Call
 from broker.providers.wire.dialects import CONVERSE
 from broker.providers.wire.exchange import Json, charged, counted, field
 from broker.providers.wire.history import History, Part, Spoken, prepare
+from broker.providers.wire.marks import of_part
 from broker.providers.wire.tools import FORBIDDEN, DialectTool
 
 FINISHES = {"max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls"}
@@ -52,7 +56,7 @@ def request(call: Call, history: History) -> Json:
     """The operation's parameters."""
     made: Json = {"modelId": call.model, "messages": [_turn(each) for each in history.turns]}
     if history.system:
-        made["system"] = [{"text": each} for each in history.system]
+        made["system"] = [block for each in history.system for block in pointed({"text": each}, of_part(each))]
     if inference := chats.parameters(call, PARAMETERS):
         made["inferenceConfig"] = inference
     if tools := _tools(history):
@@ -61,6 +65,7 @@ def request(call: Call, history: History) -> Json:
         made["guardrailConfig"] = guard
     if call.caller:
         made["requestMetadata"] = call.caller
+    settle(call, made)
     return made
 
 
@@ -68,9 +73,12 @@ def _turn(turn: Spoken) -> Json:
     content: list[Json] = []
     for result in turn.results:
         blocks = [_block(each) for each in result.parts]
-        content.append({"toolResult": {"toolUseId": result.id, "content": blocks}})
-    content += [_block(each) for each in turn.parts]
-    content += [{"toolUse": {"toolUseId": use.id, "name": use.name, "input": use.arguments}} for use in turn.uses]
+        content += pointed({"toolResult": {"toolUseId": result.id, "content": blocks}}, result.mark)
+    for each in turn.parts:
+        content += pointed(_block(each), of_part(each))
+    for use in turn.uses:
+        made = {"toolUseId": use.id, "name": use.name, "input": use.arguments}
+        content += pointed({"toolUse": made}, use.mark)
     return {"role": turn.role, "content": content}
 
 
@@ -85,7 +93,7 @@ def _tools(history: History) -> Json | None:
     # A conversation that has used tools must name them even where no more calls are wanted.
     if not tools or (choice == FORBIDDEN and not any(turn.uses for turn in history.turns)):
         return None
-    config: Json = {"tools": [{"toolSpec": _spec(each)} for each in tools]}
+    config: Json = {"tools": [block for each in tools for block in pointed({"toolSpec": _spec(each)}, each.mark)]}
     if choice:
         word, name = choice
         config["toolChoice"] = CHOICES.get(word) or {"tool": {"name": name}}
@@ -105,8 +113,11 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         BadOutput: it is not in the form of the operation, or misses the call's schema.
     """
     reason = field(reply, "stopReason")
-    tokens = (counted(field(reply, "usage", "inputTokens")), counted(field(reply, "usage", "outputTokens")))
-    with charged(tokens):
+    usage = field(reply, "usage")
+    cached = _cached(usage)
+    read = counted(field(usage, "inputTokens"))  # beside what the prompt cache had to do with
+    tokens = (None if read is None else read + sum(cached), counted(field(usage, "outputTokens")))
+    with charged(tokens, cached):
         if isinstance(reason, str) and reason in REFUSALS:
             code, message = REFUSALS[reason]
             raise Refused(message, code=code, maybe_paid=True)
@@ -124,8 +135,17 @@ def answer(call: Call, reply: Any, history: History) -> Answer:
         finish=FINISHES.get(str(reason), "stop"),
         tokens=tokens,
         facts={"request_id": str(identity)[:128]} if identity else {},
+        cached=cached,
     )
     return history.toolbox.restored(answered)
+
+
+def _cached(usage: Any) -> CachedInput:
+    written = counted(field(usage, "cacheWriteInputTokens")) or 0
+    details = field(usage, "cacheDetails")
+    longer = [each for each in details if field(each, "ttl") == LONG] if isinstance(details, list) else []
+    hour = min(counted(*(field(each, "inputTokens") for each in longer)) or 0, written)
+    return CachedInput(counted(field(usage, "cacheReadInputTokens")) or 0, written - hour, hour)
 
 
 def _called(use: Json) -> Json:

@@ -14,7 +14,7 @@ import re
 from typing import Any
 
 from broker.packed_numbers import Vectors
-from broker.providers.gemini.format import answered, facts, post, tokens
+from broker.providers.gemini.format import answered, cached, facts, post, tokens
 from broker.providers.wire import chat as chats
 from broker.providers.wire import exchange
 from broker.providers.wire.abilities import cannot
@@ -82,6 +82,7 @@ def _chat(call: Call) -> Answer:
         finish=FINISHES.get(reason, "stop"),
         tokens=tokens(reply),
         facts=facts(reply),
+        cached=cached(reply),
     )
     return history.toolbox.restored(answer)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
+from broker.cached_input import CachedInput
 from broker.errors import Refused, Unavailable
 from broker.packed_numbers import Vectors
 from broker.providers.wire import chat as chats
@@ -42,6 +43,8 @@ FAILURES = frozenset({"error", "network_error", "insufficient_system_resource"})
 MOST_TEXTS = {"float": 64, "base64": 256}
 """To embed in one request, by the form that the numbers come in: replies of some 4 MB, should each have 3,072. As words
 a number has up to 22 bytes, as a 32-bit float in base64 five and a third."""
+
+CACHE_WRITES = "cache_write_tokens"
 
 _SPEAKER = re.compile(r"[^\s<|\\/>]{1,64}")
 """What may stand as a message's `name`."""
@@ -81,7 +84,8 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     asked = request(plain, service, history)
     reply = _post(call, service, "chat/completions", asked, places=history.in_place(call))
     tokens = (_tokens(reply, "prompt_tokens"), _tokens(reply, "completion_tokens"))
-    with exchange.charged(tokens):
+    cached = _cached(reply)
+    with exchange.charged(tokens, cached):
         choice = exchange.first(reply.body, "choices")
         message, reason = _message(choice), str(choice.get("finish_reason")).lower()
         _check(choice, message, reason)
@@ -90,7 +94,7 @@ def chat(call: Call, service: OpenAIService) -> Answer:
     if wraps:
         text = unwrapped(saying.json_of(saying.shown(text, finish))) or text
     facts = exchange.facts(reply)
-    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts)
+    answer = chats.answer(call, text=text, tool_calls=calls, finish=finish, tokens=tokens, facts=facts, cached=cached)
     return history.toolbox.restored(answer)
 
 
@@ -255,6 +259,13 @@ def _tool_call(given: Any) -> Json:
     if not isinstance(function, dict) or "arguments" not in function:
         bad("The model's tool call is malformed.")
     return {"id": given.get("id"), "name": function.get("name"), "arguments": function["arguments"]}
+
+
+def _cached(reply: ProviderReply) -> CachedInput:
+    """What of the prompt came from the service's prompt cache and, where it charges for that, went there."""
+    details = exchange.field(reply.body, "usage", "prompt_tokens_details")
+    read, written = (exchange.counted(exchange.field(details, name)) or 0 for name in ("cached_tokens", CACHE_WRITES))
+    return CachedInput(read, written)
 
 
 def _tokens(reply: ProviderReply, name: str) -> int | None:

@@ -13,6 +13,7 @@ PARAMETERS = ("temperature", "top_p", "max_output_tokens", "stop", "seed")
 CANNOT = {
     "forced_tools": "It takes no choice of a tool but `auto`, and is told in words that it has to use one.",
     "prefill": "It does not go on with a last word of its own: a user asks it to.",
+    "prompt_cache": "It takes no marks of what its provider is to keep, and no key or time for that.",
     "repeated_roles": "Its template takes turns of user and model in alternation, and the user's first.",
     "system": "It has no instructions: they are said by the user, first of all.",
     "thought_signatures": "It is older than them (Gemini), and calls that have none are sent without.",

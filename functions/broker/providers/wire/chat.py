@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from broker.cached_input import NOT_CACHED, CachedInput
 from broker.errors import InvalidRequest, Truncated
 from broker.providers.wire import abilities, saying, structured
 from broker.providers.wire.base import Answer, Call
@@ -71,6 +72,7 @@ def answer(
     finish: str,
     tokens: tuple[int | None, int | None],
     facts: dict[str, str],
+    cached: CachedInput = NOT_CACHED,
 ) -> Answer:
     """The answer to a chat.
 
@@ -81,12 +83,13 @@ def answer(
         finish: `stop`, `length` or `tool_calls`.
         tokens: in and out as the service reported them, None for what it did not report.
         facts: of the attempt.
+        cached: of the tokens in, what the service's prompt cache had to do with.
 
     Raises:
         Truncated: the limit was reached before anything was said, or in the midst of JSON.
         BadOutput: it is empty, no text, or outside the schema.
     """
-    with charged(tokens):
+    with charged(tokens, cached):
         calls = saying.called(call, tool_calls, finish)
         output = _output(call, saying.shown(text, finish), calls, finish)
     said = text + "".join(each["function"]["arguments"] for each in calls)
@@ -97,6 +100,7 @@ def answer(
         output_tokens=tokens[1] or used(None, said),
         finish_reason=output["finish_reason"],
         facts=facts,
+        cached=cached,
     )
 
 
