@@ -98,6 +98,9 @@ def _parameters(fields: Fields) -> tuple[Json, dict[str, str]]:
     if len({repr(each) for each in limits.values()}) > 1:
         refuse("max_tokens", "max_completion_tokens says something else", "invalid_field")
     places = {f"parameters.{name}": name for name in (*found, "stop")}
+    if (effort := fields.take("reasoning_effort")) is not None:
+        found["reasoning"] = {"effort": effort}
+        places["parameters.reasoning.effort"] = places["parameters.reasoning"] = "reasoning_effort"
     for name, limit in limits.items():
         found["max_output_tokens"] = limit
         places["parameters.max_output_tokens"] = name
@@ -154,6 +157,7 @@ def completion_of(view: Json, asked: Json) -> Json:
             "prompt_tokens": usage["input_tokens"],
             "completion_tokens": usage["output_tokens"],
             "total_tokens": usage["input_tokens"] + usage["output_tokens"],
+            "completion_tokens_details": {"reasoning_tokens": usage["reasoning_tokens"]},
             "prompt_tokens_details": cached_details(usage),
         },
         "service_tier": tier_of(asked),

@@ -19,6 +19,7 @@ SHORT = {
     "latency_ms": "l",
     "input_tokens": "i",
     "output_tokens": "u",
+    "reasoning_tokens": "g",
     "cached_tokens": "k",
     "cache_write_tokens": "y",
     "credential": "j",
@@ -41,7 +42,7 @@ were put there; `dropped` are the request's fields that the model was not sent. 
 `jobs.pacing`: `retry_after`, the seconds that a provider which refused asked for, and `rate_limits`, as
 `wire.rate_limits` reads them. Of several that are kept as one (`together`): how many `times`, and `first_ended_at`."""
 
-USAGE = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
+USAGE = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cache_write_tokens")
 """Of a call's facts, what a job tells of the answer that was taken, where it is known."""
 
 Facts = Mapping[str, Any]

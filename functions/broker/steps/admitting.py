@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.errors import CircuitOpen
+from broker.jobs.head import Head
 from broker.routing.at_once import AtOnce
 from broker.routing.circuits import Circuits
 from broker.routing.credentials import Credential, circuit_of
@@ -17,7 +18,7 @@ class Admission:
 
     circuits: Circuits
     at_once: AtOnce
-    notice: Callable[[str, Run, Exception], None] = lambda what, run, error: None
+    notice: Callable[[str, Run | Head, Exception], None] = lambda what, run, error: None
     """Told of each circuit that could not be reached: what could not be done, the run, the error."""
 
     def admit(self, run: Run, model: Model, lease_ms: int, now: int, *, hurried: bool) -> None:
@@ -59,7 +60,7 @@ class Admission:
             self.notice("a place could not be taken", run, error)
             return False
 
-    def leave_place(self, run: Run, model: Model) -> None:
+    def leave_place(self, run: Run | Head, model: Model) -> None:
         """Give it back, if the job has one."""
         try:
             self.at_once.leave(model, run.tenant, run.id)

@@ -161,6 +161,7 @@ class Calling:
                 secret = secret_of(model, key_of(model, head.calls[key]), self.secret)
                 call = Call(head.task, model.name, {}, {}, STOP_S, secret, model.endpoint, options=model.options)
                 stop(call, operation_id)
+                self.admission.leave_place(head, model)  # others' work may begin in its place: it does not go on
 
     def auxiliary(self, run: Run, model: Model, request: Request, operation: str, now: int) -> dict[str, Any]:
         """The answer to a call whose answer is not the job's; it is settled at once, and asked for once.

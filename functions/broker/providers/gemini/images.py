@@ -46,7 +46,7 @@ def _gemini(call: Call, kind: str) -> Answer:
         reply = post(call, "generateContent", {**asked, "generationConfig": config | chosen}, left)
         into, out = tokens(reply)
         try:
-            _, parts = answered(reply)
+            _, parts, _ = answered(reply)
         except Refused as error:
             if error.code == BLOCKED:  # no other picture of it will pass
                 raise

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from broker.cached_input import NOT_CACHED, CachedInput
 from broker.errors import InvalidRequest, Truncated
-from broker.providers.wire import abilities, saying, structured
+from broker.providers.wire import abilities, reasoning, saying, structured
 from broker.providers.wire.base import Answer, Call
 from broker.providers.wire.exchange import Json, bad, charged, field, texts, used
 from broker.providers.wire.sending import taken
@@ -83,6 +83,7 @@ def answer(
     finish: str,
     tokens: tuple[int | None, int | None],
     facts: dict[str, str],
+    thinking: reasoning.Thinking = reasoning.NO_THINKING,
     cached: CachedInput = NOT_CACHED,
 ) -> Answer:
     """The answer to a chat.
@@ -94,6 +95,7 @@ def answer(
         finish: `stop`, `length` or `tool_calls`.
         tokens: in and out as the service reported them, None for what it did not report.
         facts: of the attempt.
+        thinking: what the model thought before; told where the call asks for it.
         cached: of the tokens in, what the service's prompt cache had to do with.
 
     Raises:
@@ -102,7 +104,8 @@ def answer(
     """
     with charged(tokens, cached):
         calls = saying.called(call, tool_calls, finish)
-        output = _output(call, saying.shown(text, finish), calls, finish)
+        told = [each for each in thinking.thoughts if any(each.values())] if reasoning.thinks(call) else []
+        output = _output(call, saying.shown(text, finish), calls, finish, told)
     said = text + "".join(each["function"]["arguments"] for each in calls)
     return Answer(
         output,
@@ -111,18 +114,19 @@ def answer(
         output_tokens=tokens[1] or used(None, said),
         finish_reason=output["finish_reason"],
         facts=facts,
+        reasoning_tokens=thinking.tokens or 0,
         cached=cached,
     )
 
 
-def _output(call: Call, text: str, calls: list[Json], finish: str) -> Json:
+def _output(call: Call, text: str, calls: list[Json], finish: str, thoughts: list[Json]) -> Json:
     if not text.strip() and not calls:
         if finish == "length":
             _cut_off("The model reached its limit before it said anything.")
         bad("The model's answer is empty.", code="empty_answer")
     if calls and finish == "stop":  # what several services say, of a tool that was forced at least
         finish = "tool_calls"
-    output: Json = {"text": text, "finish_reason": finish}
+    output: Json = {"text": text, "finish_reason": finish} | ({"reasoning": thoughts} if thoughts else {})
     if calls:
         output["tool_calls"] = calls
     elif call.output_schema is not None:
