@@ -61,7 +61,7 @@ def provider_called(head: "Head", facts: dict[str, Any]) -> None:
     line = {"message": "provider called", "job_id": head.id, "tenant": head.tenant}
     line |= {name: facts[name] for name in ("model", "outcome", "latency_ms", "paid")}
     line |= {name: facts[fact] for name, fact in OF_ANSWERS.items() if facts.get(fact)}
-    say(line | ({"call": len(head.calls)} if len(head.calls) > 1 else {}))
+    say(line | ({"call": head.calls_made} if head.calls_made > 1 else {}))
 
 
 def fault_noticed(what: str, job: "Head | Run", error: Exception) -> None:

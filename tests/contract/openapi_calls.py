@@ -8,6 +8,7 @@ from tests.contract.openapi_batches import batch_calls
 from tests.contract.openapi_bulk import bulk_calls
 from tests.contract.openapi_endpoints import endpoint_calls
 from tests.contract.openapi_files import file_calls
+from tests.contract.openapi_media import media_calls
 from tests.contract.stack import ROOT
 from tests.contract.world import ASK
 from tests.fakes.texts import long_text
@@ -100,6 +101,7 @@ def calls() -> list[Any]:
         ("GET", "/limits", 200, None, {"key": "0123456789abcdef", "limits": {"requests_per_minute": 60}}),
         ("GET", "/models/{id}", 404, None, {"path": {"id": "none"}}),
         *openai_calls(),
+        *media_calls(),
         *anthropic_calls(),
         *batch_calls(),
         *bulk_calls(),
@@ -133,6 +135,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "/chat/completions": {"model": "small", "messages": [{"role": "user", "content": "Hello"}]},
     "/embeddings": {"model": "vectors", "input": "Hello"},
     "/moderations": {"model": "judge", "input": "Hello"},
+    "/images/generations": {"model": "painter", "prompt": "A heron", "response_format": "b64_json"},
+    "/audio/speech": {"model": "speaker", "input": "Hello", "voice": "alloy"},
     "/messages": {"model": "small", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]},
 }
 """The routes that give an answer, and what each is asked."""
@@ -141,7 +145,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 def openai_calls() -> list[Any]:
     """The same for the routes of OpenAI's clients."""
     bad, lost = json.dumps({"colour": "blue"}), {"path": {"id": "resp_0"}}
-    one, chat = "/responses/{id}", "/chat/completions/{id}"
+    one, chat, lost_before = "/responses/{id}", "/chat/completions/{id}", {"previous_response_id": "resp_0"}
     counted = {"body": json.dumps(ANSWERS["/responses"])}
     found: list[Any] = [
         ("POST", "/responses", 200, None, {"body": json.dumps(ANSWERS["/responses"] | {"background": True})}),
@@ -155,6 +159,10 @@ def openai_calls() -> list[Any]:
         ("GET", one, 400, "response ended", {"query": {"stream": "true"}}),
         ("GET", one, 404, None, lost),
         ("GET", one, 413, "response too large", {}),
+        ("GET", f"{one}/input_items", 200, "response ended", {}),
+        ("GET", f"{one}/input_items", 400, "response ended", {"query": {"limit": "0"}}),
+        ("GET", f"{one}/input_items", 404, None, lost),
+        ("POST", "/responses", 400, None, {"body": json.dumps(ANSWERS["/responses"] | lost_before)}),
         ("DELETE", one, 200, "response ended", {}),
         ("DELETE", one, 400, "response queued", {}),
         ("DELETE", one, 404, None, lost),
@@ -175,12 +183,12 @@ def openai_calls() -> list[Any]:
     for route, body in ANSWERS.items():
         asked, keyed = {"body": json.dumps(body)}, {"headers": {"idempotency-key": "k"}}
         found += [
-            ("POST", route, 200, "answer ended", asked | keyed),
+            ("POST", route, 303 if route == "/audio/speech" else 200, "answer ended", asked | keyed),
             ("POST", route, 400, None, {"body": bad}),
             ("POST", route, 402, None, asked | {"tenant": "poor"}),
             ("POST", route, 404, "answer erased", asked | keyed),
             ("POST", route, 409, "answer being accepted", asked | keyed),
-            ("POST", route, 413, "answer too large", asked | keyed),
+            *([] if route == "/audio/speech" else [("POST", route, 413, "answer too large", asked | keyed)]),
             ("POST", route, 422, "answer of another", asked | keyed),
             ("POST", route, 502, "answer failed 502", asked | keyed),
             ("POST", route, 504, None, asked | {"began": 0.0}),

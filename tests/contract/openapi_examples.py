@@ -38,7 +38,7 @@ def examples() -> dict[str, Any]:
         elif isinstance(body, dict) and len(json.dumps(body)) < LONGEST:
             shown["replies"].setdefault(str(status), steady(body))
         asked = sent.get("body")
-        if method != "GET" and status < 300 and asked and "body" not in shown and asked.startswith("{"):
+        if method != "GET" and status < 400 and asked and "body" not in shown and asked.startswith("{"):
             shown["body"] = steady(json.loads(asked))
     return found
 

@@ -8,7 +8,7 @@ import pytest
 from broker.clock import now_ms
 from broker.context.conversations import Turn
 from broker.contract.common import EXAMPLE_JOB
-from broker.doors import chat_completions, embeddings, messages, moderations, responses
+from broker.doors import chat_completions, embeddings, images, messages, moderations, responses, speech, transcriptions
 from broker.errors import BadOutput, BrokerError, ContextExceeded, Rejected
 from broker.jobs.head import Status
 from broker.jobs.idempotency import fingerprint, reserve, settle
@@ -33,6 +33,7 @@ from tests.contract.openapi_bulk import bulk_before
 from tests.contract.openapi_calls import ANSWERS, DOCUMENT, LONG, RUN, calls
 from tests.contract.openapi_endpoints import endpoint_before
 from tests.contract.openapi_files import file_before
+from tests.contract.openapi_media import TRANSCRIBED
 from tests.contract.world import ASK, NOW, World
 from tests.fakes.world import BASE_URL
 
@@ -90,14 +91,44 @@ MAPPINGS: dict[str, Any] = {
     "/embeddings": embeddings.job_of,
     "/moderations": moderations.job_of,
     "/messages": messages.job_of,
+    "/images/generations": images.job_of,
+    "/audio/speech": speech.job_of,
+    "/audio/transcriptions": transcriptions.job_of,
+}
+TASKS = {
+    "/embeddings": "embed",
+    "/moderations": "moderate",
+    "/images/generations": "generate_image",
+    "/audio/speech": "speak",
+    "/audio/transcriptions": "transcribe",
 }
 PREFIXES = {"response": "resp_", "completion": "chatcmpl-", "message": "msg_"}
+
+
+def answer_of(task: str, *, is_large: bool) -> tuple[dict[str, Any], list[tuple[bytes, str]]]:
+    """What a job of the task gave, and its files; one that no reply can hold."""
+    match task:
+        case "embed":
+            row = [0.12345678901234567] * 300_000 if is_large else [0.5, -1.25]
+            return {"embeddings": [row]}, []
+        case "moderate":
+            verdict = {"flagged": True, "categories": {"violence": 0.9}}
+            return verdict | ({"text": "x" * MOST_IN_REPLY} if is_large else {}), []
+        case "generate_image" | "speak":
+            kind = "image/png" if task == "generate_image" else "audio/mpeg"
+            made = b"x" * (MOST_IN_REPLY if is_large else 9)
+            return {"files": [{"name": "1-1", "media_type": kind, "bytes": len(made)}]}, [(made, kind)]
+        case "transcribe":
+            text = "x" * MOST_IN_REPLY if is_large else "Hello"
+            return {"text": text, "seconds": 1.5, "segments": [{"start": 0, "end": 1.5, "text": "Hello"}]}, []
+    text = "x" * MOST_IN_REPLY if is_large else "Hello to you"
+    return {"text": text, "finish_reason": "stop"}, []
 
 
 def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any]) -> dict[str, Any]:
     """The call, once there is the job that it asks for by its id or by its key."""
     kind, state, *status = before.split()
-    task = {"/embeddings": "embed", "/moderations": "moderate"}.get(resource, "chat")
+    task = TASKS.get(resource, "chat")
     failure = FAILED[status[0]].facts() if status and status[0] in FAILED else None
     head = (
         world.submitted()
@@ -109,19 +140,14 @@ def of_a_dialect(world: World, resource: str, before: str, more: dict[str, Any])
     head = replace(head, task=task, linked=True if state == "too" else None)
     world.database.write(Put("jobs", head.to_item()))
     if head.output:
-        output: dict[str, Any] = {"text": "Hello to you", "finish_reason": "stop"}
-        if task == "embed":
-            output = {"embeddings": [[0.5, -1.25]]}
-        elif task == "moderate":
-            output = {"flagged": True, "categories": {"violence": 0.9}}
-        if state == "too":
-            output |= {"text": "x" * MOST_IN_REPLY, "embeddings": [[0.12345678901234567] * 300_000] * (task == "embed")}
-        world.payloads.save(head, head.output, output)
+        output, files = answer_of(task, is_large=state == "too")
+        world.payloads.save(head, head.output, output, files=files)
     if state == "erased":
         world.call("DELETE", "/jobs/{id}", path={"id": head.id})
     if kind != "answer":
         return {"path": {"id": head.id.replace("job_", PREFIXES[kind])}} | more
-    asked = stored_form(parse_request(MAPPINGS[resource](ANSWERS[resource]).job))
+    document = TRANSCRIBED if resource == "/audio/transcriptions" else ANSWERS[resource]
+    asked = stored_form(parse_request(MAPPINGS[resource](document).job))
     body = fingerprint({} if state == "of" else asked)
     held = reserve(world.database, "acme", "k", body, head.id, now_ms())
     if state != "being":

@@ -39,6 +39,7 @@ class FakeTurns:
             KeptTurn(
                 *(_job_of(item), item["at"], item["tokens"], item["expires_at"], partial(json.loads, item["z"])),
                 partial(dict, item["mapping"]),
+                item["model"],
             )
             for item in page
             if item["expires_at"] > now // 1000
@@ -48,7 +49,7 @@ class FakeTurns:
         """See `Turns.stage`."""
         keys = {"pk": _pk(tenant, conversation), "sk": f"TURN#{turn.job_id}"}
         kept = {"at": turn.at, "tokens": turn.tokens, "expires_at": expires_at, "z": json.dumps(turn.messages).encode()}
-        kept["mapping"] = turn.mapping
+        kept |= {"mapping": turn.mapping, "model": turn.model}
         return Put("jobs", keys | kept)
 
     def verify(self, staged: Put) -> None:

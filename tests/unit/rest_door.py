@@ -19,6 +19,7 @@ from broker.steps.estimating import EstimateJob
 from broker.steps.trying import TryPolicies
 from broker.tenants.policies import Policies
 from broker.tenants.registry import Tenants
+from broker.tenants.waits import Waits
 
 from tests.fakes.batch_door import BatchWorld
 from tests.fakes.circuits import FakeCircuits
@@ -47,6 +48,7 @@ class Door:
     """What went out to registered endpoints: address, id, body and secrets."""
     own_headers: dict[str, str] = field(default_factory=dict)
     """The receiver's own of the last."""
+    waits: Waits | None = None
     batches: BatchWorld = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +109,8 @@ class Door:
             self.batches.door,
             self.batches.bulk,
             lambda: an_endpoint_door(world.database, self.deliveries, self.deliver.again, self.attempt),
+            places=lambda limits: [each.standing(world.database) for each in limits],
+            waits=self.waits,
         )
 
     def __call__(

@@ -49,6 +49,14 @@ def change(path: str, value: Any) -> dict[str, Any]:
         ("coalesce", True),
         ("routing", {"objective": "cost", "fallbacks": ["large"]}),
         ("model", "small"),
+        ("prompt_cache", {"key": "manual"}),
+        (
+            "input.messages",
+            [
+                {"role": "system", "content": "Be brief.", "cache_control": {"type": "ephemeral"}},
+                {"role": "user", "content": "How are you?"},
+            ],
+        ),
         ("context", {"strategy": "error"}),
         ("parameters", {"max_output_tokens": 100, "temperature": 0.20}),
     ],

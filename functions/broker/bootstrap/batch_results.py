@@ -101,7 +101,7 @@ def assemble() -> "Assemble":
     """The files of results."""
     from broker.batches.results.assembling import Assemble
     from broker.cloud.clients import client
-    from broker.cloud.results import ResultFile
+    from broker.cloud.result_file import ResultFile
 
     return Assemble(batches(), shard_results(), files(), ResultFile(lambda: client("s3")), setting("OUTBOX_BUCKET"))
 

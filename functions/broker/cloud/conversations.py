@@ -1,6 +1,6 @@
 """Turns of conversations, and their summaries: compressed into the jobs table, or into the bucket if they stay large.
 
-    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at; named, where it has placeholders
+    pk CONV#tenant#conversation   sk TURN#job   at, tokens, z (or s3), expires_at, model; named, where placeholders
                                   sk ENDS#…     of each object (`cloud.objects`)
                                   sk ERASED     at, expires_at
                                   sk SUMMARY    mark, expires_at; where one stands: through, messages, tokens, z, m
@@ -67,9 +67,9 @@ class ConversationStore:
     def _kept(self, item: Item) -> KeptTurn:
         facts = (_job_of(item), item["at"], item["tokens"], item["expires_at"])
         if not item.get("named"):
-            return KeptTurn(*facts, partial(self._load, item))
+            return KeptTurn(*facts, partial(self._load, item), model=item.get("model"))
         both = cache(partial(self._load, item))
-        return KeptTurn(*facts, lambda: both()["messages"], lambda: both()["mapping"])
+        return KeptTurn(*facts, lambda: both()["messages"], lambda: both()["mapping"], item.get("model"))
 
     def stage(self, tenant: str, conversation: str, turn: Turn, expires_at: int) -> Put:
         """See `Turns.stage`."""
@@ -84,6 +84,8 @@ class ConversationStore:
         }
         if turn.mapping:
             item["named"] = True
+        if turn.model:
+            item["model"] = turn.model
         if len(packed) <= INLINE_BYTES:
             item["z"] = packed
         else:

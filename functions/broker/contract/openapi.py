@@ -167,10 +167,10 @@ def _operation(
     }
     if parameters:
         found["parameters"] = parameters
-    if known.body:
+    if known.body or known.form:
         form = _content(known.form, kind="multipart/form-data") if known.form else {}
         example = {"example": shown["body"]} if "body" in shown else {}
-        content = _content(known.body, **example) | form
+        content = (_content(known.body, **example) if known.body else {}) | form
         found["requestBody"] = {"required": not known.body_is_optional, "content": content}
     return found
 
@@ -207,7 +207,7 @@ def _own(status: int, model: type[BaseModel] | None, route: tuple[str, str], kno
     example = {"example": replies[str(status)]} if str(status) in replies else {}
     stream: Json = {"text/event-stream": {"schema": {"type": "string"}}} if known.streams else {}
     models = [each for each in (model, known.in_dialect) if each]
-    return found | {"content": _content(*models, **example) | stream}
+    return found | {"content": _content(*models, **example) | stream | (known.content or {})}
 
 
 def _is_page(known: Operation) -> bool:

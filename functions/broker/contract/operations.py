@@ -11,6 +11,7 @@ from broker.contract.file_operations import FILE_OPERATIONS
 from broker.contract.guardrails import TrialOutcome
 from broker.contract.mcp import MCP_OPERATIONS
 from broker.contract.models import Estimate, Model, ModelList
+from broker.contract.openai_media import MEDIA_OPERATIONS
 from broker.contract.openai_operations import OPENAI_OPERATIONS
 from broker.contract.operation import LIMITED, Operation, parameter
 from broker.contract.prompt_runs import PromptList, PromptRun
@@ -108,8 +109,9 @@ WAIT = parameter(
 INCLUDE = parameter(
     "query",
     "include",
-    "More of the job: `route` tells of every registered model why it was taken or left out.",
-    {"type": "string", "enum": [*INCLUDED]},
+    "More of the job, by commas: `route` tells of every registered model why it was taken or left out, `queue` where a "
+    "queued job stands.",
+    {"type": "string", "pattern": f"^ *({'|'.join(INCLUDED)}) *(, *({'|'.join(INCLUDED)}) *)*$"},
 )
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -220,6 +222,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     **ANTHROPIC_OPERATIONS,
     **OPENAI_OPERATIONS,
+    **MEDIA_OPERATIONS,
     **FILE_OPERATIONS,
     **ENDPOINT_OPERATIONS,
     **BATCH_OPERATIONS,

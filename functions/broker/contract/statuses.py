@@ -95,6 +95,7 @@ OWN = {
     202: "Taken; it goes on in the background.",
     204: "Done; there is nothing to show.",
     304: "There is nothing new since the reply that had this `ETag`.",
+    303: "The sound is at `Location` for a quarter of an hour, to be read there without the credential of this call.",
     307: "The bytes are at `Location` for a quarter of an hour, to be read there without the credential of this call.",
     400: "The message is none, or says what does not go together.",
     404: "There is no such method.",

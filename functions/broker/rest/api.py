@@ -31,6 +31,7 @@ from broker.rest.limited import limits_for, list_limits, telling
 from broker.rest.message_batches import MESSAGE_BATCH_ROUTES
 from broker.rest.model_routes import MODEL_ROUTES
 from broker.rest.openai import OPENAI_ROUTES
+from broker.rest.openai_media import MEDIA_ROUTES
 from broker.rest.prompt_runs import run_body
 from broker.rest.tries import asked_once
 from broker.rest.waiting import again, ended, preferred_wait
@@ -39,15 +40,17 @@ from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.tenants.limiting import Standing
-from broker.tenants.limits import Limit
+from broker.tenants.limits import QUEUED, Limit
+from broker.tenants.open_jobs import OpenJobs
 from broker.tenants.registry import Tenants
+from broker.tenants.waits import Waits
 
 if TYPE_CHECKING:
     from broker.rest.endpoints import EndpointDoor
     from broker.rest.files import FileDoor
 
-INCLUDED = ("route",)
-"""What `include` may ask for: `route` is why each registered model was taken or left out."""
+INCLUDED = ("route", "queue")
+"""What `include` may ask for: why each registered model was taken or left out, and where a queued job stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,10 @@ class Api:
     """Raises where the tenant calls too often."""
     standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
     """How limits of a tenant stand."""
+    places: Callable[[Sequence[OpenJobs]], Sequence[dict[str, Any]]] = lambda limits: ()
+    """How limits of jobs that have not ended stand."""
+    waits: Waits | None = None
+    """How many calls of a tenant wait at once; without it, all that come."""
     origin: Callable[[], str] = lambda: ""
     """Whose pages may call from browsers: one origin, `*`, or none."""
 
@@ -115,9 +122,9 @@ class Api:
         wait = preferred_wait(request.headers.get("prefer", ""))
         body = parse_request(document)
         accepted = self.take(request, body, "rest")
-        head = self.wait(accepted.head, request.began + wait, seen=0)
+        head, had_place = self.waited(accepted.head, request.began + wait)
         headers = {"location": job_url(head, request.base_url)}
-        if wait:
+        if wait and had_place:
             headers["preference-applied"] = f"wait={wait}"
         if accepted.repeated:
             headers["idempotent-replayed"] = "true"
@@ -133,7 +140,9 @@ class Api:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
         limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
-        caller = Caller(request.tenant, request.principal, door, request.request_id, limits=limits)
+        queued = request.limits.get(QUEUED)
+        who = request.tenant, request.principal, door, request.request_id
+        caller = Caller(*who, limits=limits, key=request.key, queued_jobs=queued)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
         return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
@@ -148,6 +157,8 @@ class Api:
             head = self.wait(seen.head, request.began + wait, seen=held_since)
             seen = Look(head, *self.jobs.around(head))
         shown = self._shown(seen, request, whole_route="route" in included)
+        if "queue" in included:
+            shown["queue"] = self.jobs.standing(seen.head, now_ms())
         if is_gone(seen.head, shown["output"] or shown["output_url"]):
             error = error_reply(gone(seen.notes), request.request_id)
             return Reply(error.status, {**shown, **error.body}, error.headers)
@@ -238,9 +249,17 @@ class Api:
         answer = answer_of(self.payloads, head, item, filled=request.may_see_values())
         return view(head, notes, answer, request.base_url, whole_route=whole_route)
 
-    def wait(self, head: Head, until: float, *, seen: int) -> Head:
+    def wait(self, head: Head, until: float, *, seen: int = 0) -> Head:
         """See `waiting.ended`."""
-        return ended(self.jobs, head, until, seen=seen)
+        return self.waited(head, until, seen=seen)[0]
+
+    def waited(self, head: Head, until: float, *, seen: int = 0) -> tuple[Head, bool]:
+        """The same, and whether there was a place to wait for it: without one, a job may not have ended yet."""
+        if self.waits is None:
+            return ended(self.jobs, head, until, seen=seen, may_stay=lambda: True), True
+        with self.waits.waiting(head.tenant) as stay:
+            head = ended(self.jobs, head, until, seen=seen, may_stay=stay)
+            return head, stay.had_place
 
 
 def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[Api, Request], Reply]:
@@ -283,6 +302,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/limits"): ("usage:read", list_limits),
     ("POST", "/mcp"): ("jobs:read", speak_mcp),
     **OPENAI_ROUTES,
+    **MEDIA_ROUTES,
     **ANTHROPIC_ROUTES,
     **{route: (scope, _of("files", name)) for route, (scope, name) in FILE_ROUTES.items()},
     **{route: (scope, _of("endpoints", name)) for route, (scope, name) in ENDPOINT_ROUTES.items()},
