@@ -54,6 +54,8 @@ class Caller:
     """The id of the API key."""
     queued_jobs: int | None = None
     """How many jobs by this key may not have ended."""
+    user: str = ""
+    """Which of the caller's own users it is for, where the caller is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +288,7 @@ def subject_of(caller: Caller, request: JobRequest) -> Subject:
     return Subject(
         caller.key,
         caller.principal,
+        caller.user,
         model=request.model,
         batch=batch or "",
         tags=request.metadata,

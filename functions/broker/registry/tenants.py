@@ -67,8 +67,8 @@ class BudgetEntry(StrictEntry):
     usd: Usd
     """For each period, and each value that jobs have of what it goes by."""
     per: Per = "tenant"
-    """`tenant` for one of all its jobs; else each key, principal, model (as requests name it), batch, or
-    value of a `tag` has its own."""
+    """`tenant` for one of all its jobs; else each key, principal, end user, model (as requests name it),
+    batch, or value of a `tag` has its own."""
     tag: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """The name in requests' metadata; only with `per: tag`."""
     only: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(default_factory=list, max_length=100)

@@ -10,7 +10,7 @@ from broker.clock import now_ms
 from broker.context.conversations import Turns
 from broker.context.listing import listing
 from broker.errors import InvalidRequest
-from broker.jobs.accepting import Accept, Acceptance, Caller
+from broker.jobs.accepting import Accept, Acceptance
 from broker.jobs.ending import cancel_job
 from broker.jobs.erasing import erase
 from broker.jobs.head import Head, job_url
@@ -23,6 +23,7 @@ from broker.rest.answers import answer_of
 from broker.rest.anthropic import ANTHROPIC_ROUTES
 from broker.rest.batches import BATCH_ROUTES, BatchDoor
 from broker.rest.bulk import BULK_ROUTES, BulkDoor
+from broker.rest.callers import caller_of
 from broker.rest.endpoint_routes import ENDPOINT_ROUTES
 from broker.rest.file_routes import FILE_ROUTES
 from broker.rest.http import MOST_WAIT_S as MOST_WAIT_S
@@ -40,7 +41,7 @@ from broker.reviews.bodies import parse_feedback
 from broker.routing.catalog import Models
 from broker.routing.figures import Health
 from broker.tenants.limiting import Standing
-from broker.tenants.limits import QUEUED, Limit
+from broker.tenants.limits import Limit
 from broker.tenants.open_jobs import OpenJobs
 from broker.tenants.registry import Tenants
 from broker.tenants.waits import Waits
@@ -78,9 +79,8 @@ class Api:
     check_rate: Callable[[str, int], None] = lambda tenant, now: None
     """Raises where the tenant calls too often."""
     standings: Callable[[str, Sequence[Limit], int], Sequence[Standing]] = lambda tenant, limits, now: ()
-    """How limits of a tenant stand."""
     places: Callable[[Sequence[OpenJobs]], Sequence[dict[str, Any]]] = lambda limits: ()
-    """How limits of jobs that have not ended stand."""
+    """These two: how limits by time stand, and those of jobs that have not ended."""
     waits: Waits | None = None
     """How many calls of a tenant wait at once; without it, all that come."""
 
@@ -137,9 +137,7 @@ class Api:
         """Accept what came by a door; a repeat of the call gets the job of the first."""
         now = now_ms()
         limits = partial(limits_for, request, lambda: self.tenants.get(request.tenant, now))
-        queued = request.limits.get(QUEUED)
-        who = request.tenant, request.principal, door, request.request_id
-        caller = Caller(*who, limits=limits, key=request.key, queued_jobs=queued)
+        caller = caller_of(request, body, door, limits)
         once = asked_once(request, lambda: self.tenants.get(request.tenant, now).repeat_window_seconds)
         return telling(request, limits, door, now, lambda: self.accept(body, caller, now, **once))
 
