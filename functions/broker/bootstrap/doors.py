@@ -205,6 +205,7 @@ def api() -> "Api":
         ),
         places=lambda limits: [each.standing(database()) for each in limits],
         waits=waits(),
+        origin=cors_origin,
     )
 
 

@@ -63,13 +63,19 @@ class Attempt(Shown):
     """`embed`, `summarize` and `guard` are auxiliary calls: for a similar question, for older turns, for a check."""
     prompt: str | None = None
     """Of a judge, the registered prompt by which it was asked, with its version: `tone@3`."""
+    credential: str | None
+    """The key that it was made with, by its name, where the model has several."""
+    dropped: list[str]
+    """Fields of the request that the model does not take, and that it was asked without."""
     times: Count = 1
     """Calls of earlier runs that failed alike are told as one; its time, tokens and cost are theirs together."""
 
 
 class JobUsage(Usage):
-    """The same, with what the provider's prompt cache had to do with."""
+    """The same, with what was thought, and what the provider's prompt cache had to do with."""
 
+    reasoning_tokens: Count
+    """Of the tokens out, what the model thought before it answered."""
     cached_tokens: Count
     """Of the tokens in, what it had."""
     cache_write_tokens: Count

@@ -83,6 +83,8 @@ class Api:
     """These two: how limits by time stand, and those of jobs that have not ended."""
     waits: Waits | None = None
     """How many calls of a tenant wait at once; without it, all that come."""
+    origin: Callable[[], str] = lambda: ""
+    """Whose pages may call from browsers: one origin, `*`, or none."""
 
     def __call__(self, request: Request) -> Reply:
         """Answer one call.
@@ -91,15 +93,16 @@ class Api:
             BrokerError: in the public form by `error_reply`.
         """
         self.check_rate(request.tenant, now_ms())
-        return self._answered(request)
+        return self.answered(request)
 
-    def _answered(self, request: Request) -> Reply:
+    def answered(self, request: Request) -> Reply:
+        """The same of what is a part of a call, which is counted once."""
         route = ROUTES.get((request.method, request.resource))
         if route is None:
             from broker.rest.elsewhere import answer_elsewhere
             from broker.rest.published import PUBLIC_ROUTES
 
-            return answer_elsewhere(request, ROUTES, self._answered, PUBLIC_ROUTES)
+            return answer_elsewhere(request, ROUTES, self.answered, PUBLIC_ROUTES)
         scope, answer = route
         request.need(scope)
         return answer(self, request)
@@ -269,6 +272,13 @@ def _of(room: str, answer: str | Callable[[Any, Request], Reply]) -> Callable[[A
     return answered
 
 
+def speak_mcp(api: Api, request: Request) -> Reply:
+    """`POST /mcp`; its module is loaded by who speaks it."""
+    from broker.rest.mcp import answer_mcp
+
+    return answer_mcp(api, request)
+
+
 Route = tuple[str, Callable[[Api, Request], Reply]]
 
 ROUTES: dict[tuple[str, str], Route] = {
@@ -288,6 +298,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/estimates"): ("models:read", Api.tell_estimate),
     **MODEL_ROUTES,
     ("GET", "/limits"): ("usage:read", list_limits),
+    ("POST", "/mcp"): ("jobs:read", speak_mcp),
     **OPENAI_ROUTES,
     **MEDIA_ROUTES,
     **ANTHROPIC_ROUTES,

@@ -19,6 +19,7 @@ from broker.jobs.store import Jobs, Payloads
 from broker.json_schema import checking
 from broker.prompts.templates import Prompts, apply_hints, arm_key
 from broker.routing.catalog import Models
+from broker.routing.provider_options import check_known
 from broker.routing.question import Question
 from broker.routing.routes import order_for
 from broker.routing.selection import Selection, select, worst_case_price
@@ -81,6 +82,18 @@ class Prepare:
         question, chosen, holding = self._ready(tenant_id, document, now)
         return question, self._worst(chosen, question, holding), _wait(chosen)
 
+    def check_covers(self, tenant_id: str, nusd: int, now: int) -> bool:
+        """Stop where a tenant's budget does not cover so many nano-dollars now; nothing is held. True if it has one.
+
+        Raises:
+            BudgetExceeded: it does not.
+        """
+        budget = self.tenants.get(tenant_id, now).monthly_budget
+        if budget is None:
+            return False
+        ledger.check_covers(self.database, tenant_id, ledger.period_of(now), budget, nusd)
+        return True
+
     def _ready(
         self, tenant_id: str, document: dict[str, Any], now: int
     ) -> tuple[Question, Selection, tuple[Policy, ...]]:
@@ -118,6 +131,7 @@ class Prepare:
         return replace(asked, request=recalled, tokens=counter(recalled), redacts=taken)
 
     def _chosen(self, question: Question) -> Selection:
+        check_known(question.request, self.models.catalog(question.now).models.values())
         chosen = select(question, self.models.catalog(question.now))
         if not chosen.candidates:
             raise chosen.refusal()
