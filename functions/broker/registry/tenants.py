@@ -146,8 +146,8 @@ class TenantEntry(Entry):
     budgets: Annotated[list[BudgetEntry], Field(max_length=MOST_RULES)] = Field(default_factory=list)
     """Budgets beside its own: by key, model, tag and more, by day, month or in all."""
     usage_by: Annotated[list[UsageDimension], Field(max_length=MOST_DIMENSIONS)] = Field(default_factory=list)
-    """By what its usage is counted by day: `key`, `principal`, `user`, `task`, `prompt`, `batch`, `model`, or `tag:` and
-    the name of a field of requests' metadata."""
+    """By what its usage is counted by day: `key`, `principal`, `user`, `task`, `prompt`, `batch`, `model`, or `tag:`
+    and the name of a field of requests' metadata."""
     limits: TenantLimitsEntry | None = None
     """Of all its submissions by REST together; none unless said."""
     off_peak: Hours | None = None
